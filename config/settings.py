@@ -1,0 +1,37 @@
+"""The three environments. `TASKMANAGER_ENVIRONMENT` chooses one; every value can be set by a variable."""
+
+import os
+from typing import Literal
+
+from pydantic import Field
+
+from taskmanager.core.errors import Misconfigured
+from taskmanager.core.settings import Settings, build
+
+
+class Development(Settings):
+    """What `make run` and `make dev` use: secrets and keys are made once and kept in the data folder."""
+
+
+class Testing(Settings):
+    """What the tests use: cheap password hashes, generous limits."""
+
+    environment: Literal["development", "testing", "production"] = "testing"
+    bcrypt_cost: int = Field(4, ge=4, le=16)
+
+
+class Production(Settings):
+    """Refuses to start without a secret and a folder of signing keys."""
+
+    environment: Literal["development", "testing", "production"] = "production"
+
+
+_KINDS: dict[str, type[Settings]] = {"development": Development, "testing": Testing, "production": Production}
+
+
+def load(**overrides: object) -> Settings:
+    """The settings of this process. Raises Misconfigured, naming each wrong variable and never its value."""
+    name = os.environ.get("TASKMANAGER_ENVIRONMENT", "development")
+    if name not in _KINDS:
+        raise Misconfigured(f"TASKMANAGER_ENVIRONMENT must be one of {', '.join(_KINDS)}")
+    return build(_KINDS[name], **overrides)

@@ -1,0 +1,151 @@
+"""Every setting of the service: typed, read once from ``TASKMANAGER_*`` variables, checked at start.
+
+Nothing else in the package reads the environment. The composition root (`create_app`, a worker, a
+command) calls `use(settings)` once; code that needs a value asks `current()`.
+"""
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from taskmanager.core.errors import Misconfigured
+
+_UNSAFE_SECRETS = {"secret", "changeme", "change-me", "development", "password", "taskmanager"}
+
+
+class Settings(BaseSettings):
+    """What an operator may set. `config/env.example` has a sentence for each variable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TASKMANAGER_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True, frozen=True
+    )
+
+    environment: Literal["development", "testing", "production"] = "development"
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    public_url: str = ""
+    data_dir: Path = Path(".data")
+    services: Annotated[tuple[str, ...], NoDecode] = ("all",)
+    plugins_enabled: bool = True
+
+    mongodb_uri: str = "mongodb://127.0.0.1:27017/taskmanager?replicaSet=rs0"
+    mongodb_timeout_ms: int = Field(2000, ge=100, le=60_000)
+    mongodb_pool_size: int = Field(32, ge=1, le=1000)
+    queue_url: str = "redis://127.0.0.1:6379/0"
+    cache_url: str = "redis://127.0.0.1:6380/0"
+    redis_timeout_ms: int = Field(250, ge=10, le=10_000)
+
+    secret_key: SecretStr = SecretStr("")
+    keys_dir: Path | None = None
+    access_token_minutes: int = Field(15, ge=1, le=24 * 60)
+    refresh_token_days: int = Field(30, ge=1, le=365)
+    refresh_grace_seconds: int = Field(10, ge=0, le=60)
+    bcrypt_cost: int = Field(12, ge=4, le=16)
+    admin_email: str = "admin@example.com"
+    admin_password: SecretStr = SecretStr("")
+
+    ratelimit_enabled: bool = True
+    ratelimit_default: str = "600/minute"
+    ratelimit_login_address: str = "30/minute"
+    ratelimit_login_account: str = "10/minute"
+    ratelimit_register: str = "60/hour"
+    ratelimit_refresh: str = "60/minute"
+    proxy_count: int = Field(0, ge=0, le=10)
+    max_body_bytes: int = Field(1_000_000, ge=1_000, le=16_000_000)
+    idempotency_hours: int = Field(24, ge=1, le=24 * 30)
+
+    mail_url: str = "smtp://127.0.0.1:1025"
+    mail_from: str = "Task Manager <no-reply@localhost>"
+    mail_timeout_seconds: float = Field(10.0, gt=0, le=60)
+
+    web_processes: int = Field(2, ge=1, le=64)
+    web_threads: int = Field(8, ge=1, le=128)
+    worker_processes: int = Field(1, ge=1, le=64)
+    reload: bool = False
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("services", mode="before")
+    @classmethod
+    def _split_services(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("data_dir", "keys_dir")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _production_needs_secrets(self) -> "Settings":
+        secret = self.secret_key.get_secret_value()
+        if secret and (len(secret) < 32 or secret.lower() in _UNSAFE_SECRETS):
+            raise ValueError("TASKMANAGER_SECRET_KEY must be at least 32 characters of random text")
+        if self.environment == "production" and not (secret and self.keys_dir):
+            raise ValueError("production needs TASKMANAGER_SECRET_KEY and TASKMANAGER_KEYS_DIR")
+        if self.queue_url == self.cache_url:
+            raise ValueError("TASKMANAGER_QUEUE_URL and TASKMANAGER_CACHE_URL must be two stores: a cache evicts")
+        return self
+
+    @property
+    def keys_path(self) -> Path:
+        """Folder of the signing keys."""
+        return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def base_url(self) -> str:
+        """Address that people reach the service at, without a trailing slash."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    def secret(self) -> bytes:
+        """The secret that signs cursors. Outside production it is made once and kept in the data folder."""
+        configured = self.secret_key.get_secret_value()
+        return configured.encode() if configured else _kept_secret(self.data_dir / "secret")
+
+
+def _kept_secret(path: Path) -> bytes:
+    """Read the secret at `path`, making it (mode 0600) when it is not there; safe under racing processes."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass  # another process was first: its secret is the one in force
+        finally:
+            draft.unlink()
+    return path.read_bytes()
+
+
+_current: Settings | None = None
+
+
+def use(settings: Settings) -> None:
+    """Make `settings` the ones in force in this process."""
+    global _current
+    _current = settings
+
+
+def current() -> Settings:
+    """The settings in force. Raises Misconfigured when no composition root has set them."""
+    if _current is None:
+        raise Misconfigured("no settings are in force: call create_app(settings) or connect(settings) first")
+    return _current
+
+
+def build(kind: type[Settings], **overrides: object) -> Settings:
+    """Read `kind` from the environment. Raises Misconfigured with one line per wrong variable, no values."""
+    try:
+        return kind(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [_explain(item) for item in error.errors(include_url=False, include_input=False)]
+        raise Misconfigured("; ".join(lines)) from None
+
+
+def _explain(item: object) -> str:
+    location = "_".join(str(part) for part in item["loc"])  # type: ignore[index]
+    message = str(item["msg"]).removeprefix("Value error, ")  # type: ignore[index]
+    return f"TASKMANAGER_{location.upper()}: {message}" if location else message
