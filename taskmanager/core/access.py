@@ -1,0 +1,134 @@
+"""Who is acting, and how a process knows at once that it changed.
+
+Each account has an `access_version`, raised in the same transaction as anything that changes what the
+account may do: a session ended, a role changed, a membership given or taken. A process keeps what it
+loaded of an account and asks the cache store for the version on each request (in the same trip as the
+rate limit). A version it does not know makes it load again from MongoDB.
+
+The cache store is never trusted to remember: an entry lives ten seconds, is only ever replaced by a higher
+version, and where it is missing or the store is away MongoDB is asked. So nothing that was revoked comes
+back, and nobody is thrown out, when the store is emptied.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from bson import ObjectId
+
+from taskmanager.core.stores import RedisError, cache_rest, cache_store
+from taskmanager.core.unit_of_work import on_commit
+
+_TTL_SECONDS = 10
+_KEPT_ACCOUNTS = 10_000
+
+# KEYS[1] the version's key, ARGV[1] the version, ARGV[2] seconds: an older version never replaces a newer one.
+_RAISE = """
+local known = tonumber(redis.call('GET', KEYS[1]))
+if not known or known <= tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
+"""
+
+
+@dataclass(frozen=True)
+class Access:
+    """What one account may do, as of `version`: empty sessions for one that may not log in."""
+
+    user_id: ObjectId
+    version: int
+    role: str = "user"
+    sessions: frozenset[ObjectId] = frozenset()
+    project_roles: Mapping[ObjectId, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something: the keyword argument `actor` of every use case."""
+
+    user_id: ObjectId
+    role: str = "user"
+    session_id: ObjectId | None = None
+    project_roles: Mapping[ObjectId, str] = field(default_factory=dict)
+
+    def role_in(self, project_id: ObjectId) -> str | None:
+        """This actor's role in a project; None for a stranger."""
+        return self.project_roles.get(project_id)
+
+
+class _Sources:
+    """Where accounts and roles come from; set by the composition root, so that this module knows no feature."""
+
+    load: Callable[[ObjectId], Access | None]
+    versions: Callable[[Iterable[ObjectId]], dict[ObjectId, int]]
+
+
+sources = _Sources()
+_kept: OrderedDict[ObjectId, Access] = OrderedDict()
+
+
+def key(user_id: ObjectId) -> str:
+    """Key of an account's version in the cache store."""
+    return f"tm:access:{user_id}"
+
+
+def find(user_id: ObjectId, session_id: ObjectId, version: int | None) -> Actor | None:
+    """The actor of a session; None when the session has ended or the account may not act.
+
+    `version` is what the cache store said; None when it was not there or not reached.
+    """
+    if version is None:
+        version = sources.versions([user_id]).get(user_id)
+        if version is None:
+            return None
+        _publish({user_id: version})
+    access = _kept.get(user_id)
+    if access is None or access.version < version:
+        access = _reload(user_id)
+    if access is None or session_id not in access.sessions:
+        return None
+    return Actor(user_id, access.role, session_id, access.project_roles)
+
+
+def changed(user_ids: Iterable[ObjectId]) -> None:
+    """Tell every process that these accounts' rights changed; call it in the transaction that raised their versions."""
+    ids = list(user_ids)
+    on_commit(lambda: _announce(ids))
+
+
+def republish(user_ids: Iterable[ObjectId]) -> None:
+    """Write the current versions to the cache store. Raises RedisError: a job that repeats calls this."""
+    for user_id, version in sources.versions(user_ids).items():
+        _raise(user_id, version)
+
+
+def forget() -> None:
+    """Drop what this process has loaded."""
+    _kept.clear()
+
+
+def _announce(user_ids: list[ObjectId]) -> None:
+    for user_id in user_ids:
+        _kept.pop(user_id, None)
+    _publish(sources.versions(user_ids))
+
+
+def _publish(versions: dict[ObjectId, int]) -> None:
+    if cache_rest.resting:
+        return
+    try:
+        for user_id, version in versions.items():
+            _raise(user_id, version)
+    except RedisError:
+        cache_rest.failed()  # the entry expires in seconds, and MongoDB is asked while the store is away
+
+
+def _raise(user_id: ObjectId, version: int) -> None:
+    cache_store().eval(_RAISE, 1, key(user_id), version, _TTL_SECONDS)
+
+
+def _reload(user_id: ObjectId) -> Access | None:
+    access = sources.load(user_id)
+    if access is not None:
+        _kept[user_id] = access
+        if len(_kept) > _KEPT_ACCOUNTS:
+            _kept.popitem(last=False)
+    return access

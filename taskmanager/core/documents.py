@@ -1,0 +1,54 @@
+"""The base of every document that clients can read and change."""
+
+from typing import Any, Self
+
+from mongoengine import DateTimeField, Document, IntField
+
+from taskmanager.core.clock import now
+from taskmanager.core.errors import PreconditionFailed
+from taskmanager.core.querysets import Row, Words
+
+# The revisions an If-Match header names; None stands for `*`.
+Expected = frozenset[int] | None
+
+
+class Versioned(Document):
+    """A document with a revision: each change raises it, and is refused when it was made on an older one."""
+
+    # strict=False: an instance of the previous release must be able to read what the next one wrote.
+    meta = {"abstract": True, "strict": False, "auto_create_index": False, "queryset_class": Words}
+
+    revision = IntField(required=True, default=1)
+    created_at = DateTimeField(required=True, default=now)
+    updated_at = DateTimeField(required=True, default=now)
+
+    def expect(self, expected: Expected) -> None:
+        """Raise PreconditionFailed unless this is one of the `expected` revisions."""
+        if expected is not None and self.revision not in expected:
+            raise PreconditionFailed
+
+    def write(self, **changes: Any) -> Self:
+        """Store `changes` on exactly the revision that was read; answers the document as stored.
+
+        MongoEngine's `save()` would overwrite a newer document and bring back a deleted one.
+        Raises PreconditionFailed when somebody else was faster.
+        """
+        updates = {f"set__{field}": value for field, value in changes.items()}
+        stored = (
+            type(self)
+            .objects(id=self.id, revision=self.revision)
+            .modify(new=True, inc__revision=1, set__updated_at=now(), **updates)
+        )
+        if stored is None:
+            raise PreconditionFailed
+        return stored
+
+    def differences(self, changes: dict[str, Any]) -> dict[str, list[Any]]:
+        """Which of `changes` change anything: {field: [before, after]}."""
+        return {
+            field: [getattr(self, field), value] for field, value in changes.items() if getattr(self, field) != value
+        }
+
+    def as_row(self) -> Row:
+        """The stored form, as `Words.row` reads it: what the serialisers take."""
+        return self.to_mongo().to_dict()

@@ -1,0 +1,149 @@
+"""The event log: what happened, written in the transaction that made it happen.
+
+The one collection is history, outbox, sync feed and audit trail. Order: events have a number within their
+stream (a project, an account), taken from a counter document in the same transaction. Two transactions on
+one stream cannot both hold the counter, so numbers follow the order of commit: a reader that has seen
+number N never misses a smaller one. `at` never runs backwards within a stream, whatever the clocks of the
+machines say, so (`at`, `seq`) is an order over all streams that keeps the order of each.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from bson import ObjectId
+from mongoengine import DateTimeField, DictField, Document, IntField, ListField, ObjectIdField, StringField
+from pymongo import ReturnDocument
+
+from taskmanager.core.clock import now
+from taskmanager.core.errors import Misconfigured
+from taskmanager.core.querysets import Words
+
+# Where the log remembers which request caused an event; the web sets it per request, a job per event.
+correlation: ContextVar[dict[str, str]] = ContextVar("correlation", default={})  # noqa: B039 never mutated
+
+
+class Counter(Document):
+    """The last number given in a stream, and the time of that event."""
+
+    meta = {"collection": "counters", "strict": False, "auto_create_index": False}
+
+    stream = StringField(primary_key=True)
+    seq = IntField(required=True)
+    at = DateTimeField(required=True)
+
+
+class Event(Document):
+    """One thing that happened. Never changed, but for what the relay keeps in it (`pending` to `died_at`)."""
+
+    meta = {"collection": "events", "strict": False, "auto_create_index": False, "queryset_class": Words}
+
+    kind = StringField(required=True)
+    stream = StringField(required=True)
+    seq = IntField(required=True)
+    at = DateTimeField(required=True)
+    actor_id = ObjectIdField()
+    subject_id = ObjectIdField()
+    data = DictField()
+    correlation = DictField()
+
+    pending = ListField(StringField())  # listeners that have not finished with it
+    due_at = DateTimeField()  # when the relay hands it out (again); absent once all have finished
+    attempts = IntField()
+    died_at = DateTimeField()  # given up: an operator decides
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Base of a feature's events: says its kind, its stream, and what to remember."""
+
+    kind: ClassVar[str]
+
+    def stream(self) -> str:
+        """The stream it belongs to, such as `project:<id>`."""
+        raise NotImplementedError
+
+    def subject(self) -> ObjectId:
+        """Id of the thing it happened to."""
+        raise NotImplementedError
+
+    def actor_id(self) -> ObjectId | None:
+        """Who did it; None for the system."""
+        raise NotImplementedError
+
+    def data(self) -> dict[str, Any]:
+        """What readers of the log need to know; ids and values, no secrets."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A function that is called, by a job, with each event of some kinds. It must be safe to repeat."""
+
+    name: str
+    kinds: frozenset[str]
+    queue: str
+    handle: Callable[[Event], None]
+
+
+_listeners: dict[str, Listener] = {}
+
+
+def listen(*kinds: str, name: str, queue: str = "default") -> Callable[..., Callable[[Event], None]]:
+    """Register the decorated function under the unique `name` for events of `kinds` on an urgency `queue`."""
+
+    def register(function: Callable[[Event], None]) -> Callable[[Event], None]:
+        known = _listeners.get(name)
+        if known and known.handle.__qualname__ != function.__qualname__:
+            raise Misconfigured(f"two listeners are called {name!r}")
+        _listeners[name] = Listener(name, frozenset(kinds), queue, function)
+        return function
+
+    return register
+
+
+def listener(name: str) -> Listener | None:
+    """The listener of this name; None when no installed feature or plugin has it."""
+    return _listeners.get(name)
+
+
+def listeners_of(kind: str) -> list[str]:
+    """Names of the listeners of a kind, in a fixed order."""
+    return sorted(name for name, known in _listeners.items() if kind in known.kinds)
+
+
+def record(fact: Fact) -> None:
+    """Append `fact` to the log; call it last in a unit of work.
+
+    The counter is the one document that all writers of a stream share, so it is held as shortly as possible.
+    """
+    seq, at = _next_place(fact.stream())
+    event: dict[str, Any] = {
+        "_id": ObjectId(),
+        "kind": fact.kind,
+        "stream": fact.stream(),
+        "seq": seq,
+        "at": at,
+        "actor_id": fact.actor_id(),
+        "subject_id": fact.subject(),
+        "data": fact.data(),
+        "correlation": correlation.get(),
+    }
+    waiting = listeners_of(fact.kind)
+    if waiting:
+        event |= {"pending": waiting, "due_at": at, "attempts": 0}
+    Event._get_collection().insert_one(event)
+
+
+def _next_place(stream: str) -> tuple[int, datetime]:
+    counter = Counter._get_collection().find_one_and_update(
+        {"_id": stream},
+        {"$inc": {"seq": 1}, "$max": {"at": now()}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    return counter["seq"], counter["at"]
+
+

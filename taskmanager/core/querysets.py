@@ -1,0 +1,96 @@
+"""Words that every QuerySet knows. Lists and hot reads return rows (plain dictionaries), not documents:
+hydrating documents is what makes a list of fifty slow."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+from bson import ObjectId
+from mongoengine.queryset import QuerySet
+
+from taskmanager.core.errors import NotFound
+
+Row = dict[str, Any]
+Filter = dict[str, Any]
+
+
+class Order(NamedTuple):
+    """One total order of a list: by `field`, ties broken by `_id` in the same direction."""
+
+    field: str
+    descending: bool = False
+
+    def spec(self) -> list[tuple[str, int]]:
+        direction = -1 if self.descending else 1
+        return [(self.field, direction)] if self.field == "_id" else [(self.field, direction), ("_id", direction)]
+
+    def key_of(self, row: Row) -> list[Any]:
+        """What a cursor remembers of the last row."""
+        return [row["_id"]] if self.field == "_id" else [row.get(self.field), row["_id"]]
+
+    def after(self, key: Sequence[Any]) -> Filter:
+        """The filter for the rows that follow `key`. MongoDB sorts null before everything else."""
+        beyond = "$lt" if self.descending else "$gt"
+        if self.field == "_id":
+            return {"_id": {beyond: key[0]}}
+        value, last_id = key
+        branches: list[Filter] = [{self.field: value, "_id": {beyond: last_id}}]
+        if value is None and not self.descending:
+            branches.append({self.field: {"$ne": None}})
+        elif value is not None:
+            branches.append({self.field: {beyond: value}})
+            if self.descending:
+                branches.append({self.field: None})
+        return {"$or": branches}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A slice of a list: at most `limit` rows, and the key to go on after when there are more."""
+
+    rows: list[Row]
+    next_key: list[Any] | None = None
+    total: int | Mapping[str, Any] | None = None
+
+
+class Words(QuerySet):
+    """Base of all QuerySets."""
+
+    def one(self, item_id: ObjectId) -> Any:
+        """The document with this id within the query. Raises NotFound."""
+        document = self.filter(id=item_id).first()
+        if document is None:
+            raise NotFound
+        return document
+
+    def row(self, item_id: ObjectId, fields: Iterable[str] | None = None) -> Row:
+        """The stored form of one document within the query, without hydrating it. Raises NotFound."""
+        row = self._raw.find_one({**self._query, "_id": item_id}, fields and list(fields))
+        if row is None:
+            raise NotFound
+        return row
+
+    def page(
+        self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
+    ) -> Page:
+        """The rows after the key `after`, in one round trip; its cost does not grow with the depth."""
+        query = {"$and": [self._query, order.after(after)]} if after else self._query
+        projection = fields and [*fields, order.field]
+        cursor = self._raw.find(query, projection, sort=order.spec(), limit=limit + 1, batch_size=limit + 1)
+        rows = list(cursor)
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return Page(rows, order.key_of(rows[-1]) if more else None)
+
+    def total(self, exact_up_to: int = 10_000) -> int | Row:
+        """How many there are: a number, or {"value": n, "relation": "gte"} beyond the bound."""
+        count = self._raw.count_documents(self._query, limit=exact_up_to + 1)
+        return count if count <= exact_up_to else {"value": exact_up_to, "relation": "gte"}
+
+    def alive(self) -> Self:
+        """Without what is in the trash."""
+        return self.filter(deleted_at=None)
+
+    @property
+    def _raw(self) -> Any:
+        return self._collection

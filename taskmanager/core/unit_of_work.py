@@ -1,0 +1,73 @@
+"""One use case, one MongoDB transaction.
+
+`@unit_of_work` is a decorator, not a `with` block, because MongoDB asks that a transaction that met a
+transient error is run again from its start, and the body of a `with` cannot be run twice. A use case that
+calls another joins the transaction that is open. Every MongoEngine call inside uses it (`ClientSession.bind`).
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import pymongo
+from pymongo.client_session import ClientSession
+from pymongo.read_concern import ReadConcern
+
+from taskmanager.core.database import client
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Longest time for all attempts together: a request answers 503 rather than wait longer for the database.
+_BUDGET_SECONDS = 2.2
+
+_after_commit: ContextVar[list[Callable[[], None]] | None] = ContextVar("after_commit", default=None)
+
+
+def unit_of_work(function: Callable[P, T]) -> Callable[P, T]:
+    """Run `function` in one transaction, again from its start when MongoDB asks for it.
+
+    Raises what `function` raises, after rolling back; PyMongoError when the database cannot do it in time.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        if _after_commit.get() is not None:
+            return function(*args, **kwargs)
+        return _transact(lambda: function(*args, **kwargs))
+
+    return run
+
+
+def on_commit(callback: Callable[[], None]) -> None:
+    """Call `callback` once the open transaction is committed; at once when none is open.
+
+    For refreshing caches only: a process may die in between, so what must happen is recorded as an event.
+    """
+    callbacks = _after_commit.get()
+    if callbacks is None:
+        callback()
+    else:
+        callbacks.append(callback)
+
+
+def _transact(function: Callable[[], T]) -> T:
+    callbacks: list[Callable[[], None]] = []
+    token = _after_commit.set(callbacks)
+    try:
+        with pymongo.timeout(_BUDGET_SECONDS), client().start_session() as session:
+            result = session.with_transaction(
+                lambda session: _attempt(session, function, callbacks), read_concern=ReadConcern("snapshot")
+            )
+    finally:
+        _after_commit.reset(token)
+    for callback in callbacks:
+        callback()
+    return result
+
+
+def _attempt(session: ClientSession, function: Callable[[], T], callbacks: list[Callable[[], None]]) -> T:
+    callbacks.clear()
+    with session.bind():
+        return function()

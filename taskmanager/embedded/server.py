@@ -1,0 +1,120 @@
+"""What the embedded servers share: a folder, a port, a command line, and how to start and stop it."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from taskmanager.core.errors import Misconfigured
+from taskmanager.embedded import ports, processes
+from taskmanager.embedded.child import wrap
+
+
+class Server:
+    """A server program on 127.0.0.1 that keeps everything in one folder.
+
+    Start it from the main thread: on Linux it ends with the thread that started it.
+    """
+
+    title = "server"
+    pid_file = "server.pid"
+
+    def __init__(self, data_dir: str | Path, port: int | None = None) -> None:
+        self.data_dir = Path(data_dir).absolute()
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.port = port or ports.remembered(self.data_dir / "port")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def command(self) -> list[str]:
+        """The command line, for a supervisor or for `start`."""
+        raise NotImplementedError
+
+    @property
+    def guarded(self) -> list[str]:
+        """The same, ending at once with whoever runs it: a hung server does not hear a polite signal."""
+        return wrap(self.command, on_orphaned=signal.SIGKILL)
+
+    @property
+    def log(self) -> Path:
+        """Where the output goes when `start` runs the server."""
+        return self.data_dir / "server.log"
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process that `start` made."""
+        return self._process and self._process.pid
+
+    def answers(self) -> bool:
+        """Whether the server is up and serves requests."""
+        raise NotImplementedError
+
+    def start(self, *, timeout: float = 30.0) -> None:
+        """Start the server and wait until it serves. Raises Misconfigured when it does not."""
+        self._refuse_second()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+                self.guarded, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
+            )
+        try:
+            self.wait_ready(timeout)
+        except Misconfigured:
+            self.stop()
+            raise
+
+    def stop(self, *, patience: float = 10.0) -> None:
+        """Stop what `start` made: ask first, insist after `patience` seconds. Safe to repeat."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def wait_ready(self, timeout: float = 30.0) -> None:
+        """Return once the server serves. Raises Misconfigured with the end of its log when it does not."""
+        self._wait_for(self.answers, timeout)
+
+    def orphan(self) -> int | None:
+        """The id of a process of an earlier run that still holds this folder."""
+        return processes.recorded(self.data_dir / self.pid_file, folder=self.data_dir)
+
+    def end_orphan(self) -> None:
+        """Stop what a killed run left behind. Only for a caller who owns the data folder."""
+        pid = self.orphan()
+        if pid:
+            processes.end(pid)
+
+    def _refuse_second(self) -> None:
+        pid = self.orphan()
+        if pid:
+            raise Misconfigured(f"{self.title} already serves {self.data_dir} as process {pid}: stop it with 'kill {pid}'.")
+
+    def _wait_for(self, condition: Callable[[], bool], timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if self._ended() or time.monotonic() > deadline:
+                raise Misconfigured(f"{self.title} did not start on port {self.port}. {tail(self.log)}".strip())
+            time.sleep(0.03)
+
+    def _ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+
+def environment() -> dict[str, str]:
+    """The environment for a server: mongod refuses to start under a locale that is not installed."""
+    return {**os.environ, "LC_ALL": "C"}
+
+
+def tail(log: Path, lines: int = 8) -> str:
+    """The last lines of a log, or nothing."""
+    with suppress(OSError):
+        end = log.read_bytes()[-8000:].decode(errors="replace").splitlines()[-lines:]
+        return "\n".join([f"The end of {log}:", *end]) if end else ""
+    return ""

@@ -1,0 +1,121 @@
+"""Use cases of memberships."""
+
+from typing import Any
+
+from bson import ObjectId
+from mongoengine.errors import NotUniqueError
+
+from taskmanager.core.access import Actor
+from taskmanager.core.documents import Expected
+from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound
+from taskmanager.core.events import record
+from taskmanager.core.permissions import authorize
+from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.projects.events import MemberAdded, MemberChanged, MemberRemoved
+from taskmanager.features.projects.models import Membership, Project
+from taskmanager.features.projects.permissions import ProjectAction, at_least
+from taskmanager.features.users import service as users
+
+
+@unit_of_work
+def add(project_id: ObjectId, *, role: str, actor: Actor, **whom: Any) -> Row:
+    """Add the person with this `user_id` or `email`.
+
+    Raises NotFound, Forbidden, Invalid when nobody has that id or address, Conflict (`member.exists`).
+    """
+    project = Project.objects.visible_to(actor).one(project_id)
+    authorize(actor, ProjectAction.MANAGE_MEMBERS, project)
+    _may_give(actor, project_id, role)
+    user_id = users.find_id(**whom)
+    if user_id is None:
+        raise Invalid(f"body.{next(iter(whom))}", "Nobody has an account with this.", code="user.unknown")
+    membership = Membership(project_id=project_id, user_id=user_id, role=role)
+    try:
+        membership.save(force_insert=True)
+    except NotUniqueError:
+        raise Conflict("This person is a member already.", code="member.exists") from None
+    users.rights_changed([user_id])
+    record(MemberAdded(membership, actor))
+    return _with_cards([membership.as_row()])[0]
+
+
+def get(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
+    """One membership with the person's name and address. Raises NotFound."""
+    return _with_cards([_visible(project_id, user_id, actor).as_row()])[0]
+
+
+def find(project_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+    """A page of the project's members, with names and addresses. Raises NotFound."""
+    if actor.role_in(project_id) is None:
+        raise NotFound
+    found = Membership.objects(project_id=project_id).page(order, limit, **page)
+    return Page(_with_cards(found.rows), found.next_key)
+
+
+@unit_of_work
+def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected: Expected, actor: Actor) -> Row:
+    """Give a member another role. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
+    membership = _visible(project_id, user_id, actor)
+    authorize(actor, ProjectAction.MANAGE_MEMBERS, membership)
+    _may_give(actor, project_id, membership.role)
+    _may_give(actor, project_id, role)
+    membership.expect(expected)
+    if membership.role == "owner" != role:
+        _keep_an_owner(project_id, user_id)
+    changes = membership.differences({"role": role})
+    if changes:
+        membership = membership.write(role=role)
+        users.rights_changed([user_id])
+        record(MemberChanged(membership, actor, changes))
+    return _with_cards([membership.as_row()])[0]
+
+
+@unit_of_work
+def remove(project_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Take a member out, or leave. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
+    membership = _visible(project_id, user_id, actor)
+    leaving = user_id == actor.user_id
+    authorize(actor, ProjectAction.LEAVE if leaving else ProjectAction.MANAGE_MEMBERS, membership)
+    _may_give(actor, project_id, membership.role)
+    membership.expect(expected)
+    if membership.role == "owner":
+        _keep_an_owner(project_id, user_id)
+    Membership.objects(id=membership.id, revision=membership.revision).delete()
+    users.rights_changed([user_id])
+    record(MemberRemoved(membership, actor))
+
+
+def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
+    """Whether all of these people belong to the project."""
+    known = Membership.objects(project_id=project_id, user_id__in=user_ids).scalar("user_id")
+    return set(known) >= set(user_ids)
+
+
+def _visible(project_id: ObjectId, user_id: ObjectId, actor: Actor) -> Membership:
+    membership = Membership.objects.visible_to(actor).filter(project_id=project_id, user_id=user_id).first()
+    if membership is None:
+        raise NotFound
+    return membership
+
+
+def _may_give(actor: Actor, project_id: ObjectId, role: str) -> None:
+    """Nobody gives, takes or changes a role above his own."""
+    if not at_least(role, actor.role_in(project_id)):
+        raise Forbidden("You cannot give or take a role above your own.", code="member.role_too_high")
+
+
+def _keep_an_owner(project_id: ObjectId, user_id: ObjectId) -> None:
+    """Raise Conflict unless another owner stays.
+
+    The other owner's membership is written, not only read: of two owners who leave at the same moment, one
+    meets the other's write and is refused.
+    """
+    others = Membership.objects(project_id=project_id, role="owner", user_id__ne=user_id)
+    if others.modify(inc__owner_checks=1) is None:
+        raise Conflict("A project needs an owner: make somebody else an owner first.", code="project.last_owner")
+
+
+def _with_cards(rows: list[Row]) -> list[Row]:
+    cards = users.cards(row["user_id"] for row in rows)
+    return [{**row, "user": cards.get(row["user_id"])} for row in rows]

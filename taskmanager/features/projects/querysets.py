@@ -1,0 +1,22 @@
+"""Words for queries of projects and memberships."""
+
+from typing import Self
+
+from taskmanager.core.access import Actor
+from taskmanager.core.querysets import Words
+
+
+class ProjectWords(Words):
+    """Queries of projects."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Those that the actor is a member of."""
+        return self.alive().filter(id__in=list(actor.project_roles))
+
+
+class MembershipWords(Words):
+    """Queries of memberships."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Those of projects that the actor is a member of."""
+        return self.filter(project_id__in=list(actor.project_roles))

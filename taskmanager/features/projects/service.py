@@ -1,0 +1,88 @@
+"""Use cases of projects."""
+
+from typing import Any
+
+from bson import ObjectId
+from mongoengine.errors import NotUniqueError
+
+from taskmanager.core.access import Actor
+from taskmanager.core.clock import now
+from taskmanager.core.documents import Expected
+from taskmanager.core.errors import Conflict, NotFound
+from taskmanager.core.events import record
+from taskmanager.core.permissions import authorize
+from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
+from taskmanager.features.projects.models import Membership, Project
+from taskmanager.features.projects.permissions import ProjectAction
+from taskmanager.features.users import service as users
+
+
+@unit_of_work
+def create(data: dict[str, Any], *, actor: Actor) -> Project:
+    """Make a project that the actor owns. Raises Conflict (`project.key_taken`)."""
+    project = Project(**data)
+    try:
+        project.save(force_insert=True)
+    except NotUniqueError:
+        raise Conflict(f"The key {project.key} is taken.", code="project.key_taken") from None
+    Membership(project_id=project.id, user_id=actor.user_id, role="owner").save(force_insert=True)
+    users.rights_changed([actor.user_id])
+    record(ProjectCreated(project, actor))
+    return project
+
+
+def get(project_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
+    """One project. Raises NotFound."""
+    return Project.objects.visible_to(actor).row(project_id, fields)
+
+
+def find(order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+    """A page of the projects that the actor is a member of."""
+    return Project.objects.visible_to(actor).page(order, limit, **page)
+
+
+def total(*, actor: Actor) -> Any:
+    """How many projects the actor is a member of."""
+    return Project.objects.visible_to(actor).total()
+
+
+@unit_of_work
+def update(project_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Project:
+    """Change a project. Raises NotFound, Forbidden, PreconditionFailed."""
+    project = Project.objects.visible_to(actor).one(project_id)
+    authorize(actor, ProjectAction.EDIT, project)
+    project.expect(expected)
+    differences = project.differences(changes)
+    if not differences:
+        return project
+    project = project.write(**changes)
+    record(ProjectUpdated(project, actor, differences))
+    return project
+
+
+@unit_of_work
+def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Put a project into the trash: nobody sees it or its tasks any more. Raises NotFound, Forbidden, PreconditionFailed."""
+    project = Project.objects.visible_to(actor).one(project_id)
+    authorize(actor, ProjectAction.DELETE, project)
+    project.expect(expected)
+    project.write(deleted_at=now())
+    users.rights_changed(Membership.objects(project_id=project.id).scalar("user_id"))
+    record(ProjectDeleted(project, actor))
+
+
+def next_number(project_id: ObjectId) -> Project:
+    """The project with its counter of tasks raised by one, in the open transaction. Raises NotFound."""
+    project = Project.objects(id=project_id).alive().modify(new=True, inc__last_number=1)
+    if project is None:
+        raise NotFound
+    return project
+
+
+def roles_of(user_id: ObjectId) -> dict[ObjectId, str]:
+    """The account's role in each project that is not in the trash."""
+    roles = dict(Membership.objects(user_id=user_id).scalar("project_id", "role"))
+    alive = set(Project.objects(id__in=list(roles)).alive().scalar("id"))
+    return {project_id: role for project_id, role in roles.items() if project_id in alive}

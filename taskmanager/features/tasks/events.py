@@ -1,0 +1,55 @@
+"""What happens to tasks."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.events import Fact
+
+
+@dataclass(frozen=True)
+class TaskFact(Fact):
+    """Something that happened to a task. `changes` says of each changed field what it was and what it is."""
+
+    task: Any
+    actor: Actor
+    changes: Any = None
+
+    def stream(self) -> str:
+        return f"project:{self.task.project_id}"
+
+    def subject(self) -> ObjectId:
+        return self.task.id
+
+    def actor_id(self) -> ObjectId:
+        return self.actor.user_id
+
+    def data(self) -> dict[str, Any]:
+        return {"revision": self.task.revision, "changes": self.changes or {}}
+
+
+@dataclass(frozen=True)
+class TaskCreated(TaskFact):
+    kind: ClassVar[str] = "task.created"
+
+
+@dataclass(frozen=True)
+class TaskUpdated(TaskFact):
+    kind: ClassVar[str] = "task.updated"
+
+
+@dataclass(frozen=True)
+class TaskCompleted(TaskFact):
+    kind: ClassVar[str] = "task.completed"
+
+
+@dataclass(frozen=True)
+class TaskReopened(TaskFact):
+    kind: ClassVar[str] = "task.reopened"
+
+
+@dataclass(frozen=True)
+class TaskDeleted(TaskFact):
+    kind: ClassVar[str] = "task.deleted"

@@ -1,0 +1,20 @@
+"""Words for queries of tasks."""
+
+from typing import Self
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.querysets import Words
+
+
+class TaskWords(Words):
+    """Queries of tasks."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Those in projects that the actor is a member of, without the trash."""
+        return self.alive().filter(project_id__in=list(actor.project_roles))
+
+    def in_project(self, project_id: ObjectId) -> Self:
+        """Those of one project, without the trash."""
+        return self.alive().filter(project_id=project_id)

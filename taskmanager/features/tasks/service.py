@@ -1,0 +1,115 @@
+"""Use cases of tasks. Each does the same things in the same order: load what the actor may see, authorize,
+check the state, change, record."""
+
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.clock import now
+from taskmanager.core.documents import Expected
+from taskmanager.core.errors import Invalid, NotFound
+from taskmanager.core.events import record
+from taskmanager.core.permissions import authorize
+from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.projects import members
+from taskmanager.features.projects import service as projects
+from taskmanager.features.tasks.events import TaskCompleted, TaskCreated, TaskDeleted, TaskReopened, TaskUpdated
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.permissions import TaskAction
+
+
+@unit_of_work
+def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
+    """Make a task in a project. Raises NotFound, Forbidden, Invalid when an assignee is no member."""
+    if actor.role_in(project_id) is None:
+        raise NotFound
+    task = Task(id=ObjectId(), project_id=project_id, reporter_id=actor.user_id)
+    authorize(actor, TaskAction.CREATE, task)
+    for field, value in task.consequences(data).items():
+        setattr(task, field, value)
+    _check_assignees(project_id, task.assignee_ids)
+    project = projects.next_number(project_id)
+    task.key = f"{project.key}-{project.last_number}"
+    task.save(force_insert=True)
+    record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids]}))
+    return task
+
+
+def get(task_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
+    """One task. Raises NotFound."""
+    return Task.objects.visible_to(actor).row(task_id, fields)
+
+
+def find(order: Order, limit: int, *, actor: Actor, project_id: ObjectId | None = None, **page: Any) -> Page:
+    """A page of a project's tasks, or of all that the actor may see. Raises NotFound."""
+    return _seen(actor, project_id).page(order, limit, **page)
+
+
+def total(*, actor: Actor, project_id: ObjectId | None = None) -> Any:
+    """How many tasks `find` would go through. Raises NotFound."""
+    return _seen(actor, project_id).total()
+
+
+@unit_of_work
+def update(task_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Task:
+    """Change a task; a change of nothing records nothing.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Invalid when an assignee is no member.
+    """
+    task = Task.objects.visible_to(actor).one(task_id)
+    authorize(actor, TaskAction.EDIT, task)
+    task.expect(expected)
+    if "assignee_ids" in changes:
+        _check_assignees(task.project_id, changes["assignee_ids"])
+    return _change(task, changes, TaskUpdated, actor)
+
+
+@unit_of_work
+def complete(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
+    """Mark a task as done; one that is done stays as it is. Raises NotFound, Forbidden, PreconditionFailed."""
+    task = Task.objects.visible_to(actor).one(task_id)
+    authorize(actor, TaskAction.COMPLETE, task)
+    task.expect(expected)
+    return _change(task, {"status": "done"}, TaskCompleted, actor)
+
+
+@unit_of_work
+def reopen(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
+    """Open a task that is done; another stays as it is. Raises NotFound, Forbidden, PreconditionFailed."""
+    task = Task.objects.visible_to(actor).one(task_id)
+    authorize(actor, TaskAction.COMPLETE, task)
+    task.expect(expected)
+    return _change(task, {"status": "open"}, TaskReopened, actor) if task.status == "done" else task
+
+
+@unit_of_work
+def delete(task_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Put a task into the trash. Raises NotFound, Forbidden, PreconditionFailed."""
+    task = Task.objects.visible_to(actor).one(task_id)
+    authorize(actor, TaskAction.DELETE, task)
+    task.expect(expected)
+    record(TaskDeleted(task.write(deleted_at=now()), actor))
+
+
+def _change(task: Task, changes: dict[str, Any], fact: type[TaskUpdated], actor: Actor) -> Task:
+    differences = task.differences(task.consequences(changes))
+    if not differences:
+        return task
+    task = task.write(**{field: after for field, (_, after) in differences.items()})
+    record(fact(task, actor, differences))
+    return task
+
+
+def _seen(actor: Actor, project_id: ObjectId | None) -> Any:
+    if project_id is None:
+        return Task.objects.visible_to(actor)
+    if actor.role_in(project_id) is None:
+        raise NotFound
+    return Task.objects.in_project(project_id)
+
+
+def _check_assignees(project_id: ObjectId, assignee_ids: list[ObjectId]) -> None:
+    if assignee_ids and not members.are_members(project_id, assignee_ids):
+        raise Invalid("body.assignee_ids", "Only members of the project can be assigned.", code="task.not_a_member")

@@ -1,0 +1,115 @@
+"""The command `taskmanager`: starts processes and one-off steps. Rules live in the services it calls."""
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from config.settings import load
+from taskmanager.core.errors import Misconfigured
+from taskmanager.core.settings import Settings, use
+
+
+def explained(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Tell what is misconfigured in one sentence, without a traceback."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except Misconfigured as problem:
+            raise click.ClickException(problem.detail) from None
+
+    return run
+
+
+@click.group()
+def main() -> None:
+    """Task Manager: run the service or a part of it."""
+
+
+@main.command()
+@click.option("--reload", is_flag=True, help="Restart processes when their source changes.")
+@explained
+def up(reload: bool) -> None:
+    """Run everything on this machine until Ctrl-C."""
+    from workers.up import up as run
+
+    run(load(reload=True) if reload else load())
+
+
+@main.command()
+@explained
+def stop() -> None:
+    """End the service that runs on this data folder."""
+    from workers.up import stop as end
+
+    click.echo("Stopped." if end(load()) else "Nothing is running on this data folder.")
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Only name the migrations that would run.")
+@explained
+def migrate(dry_run: bool) -> None:
+    """Bring the database to the form this release needs."""
+    from migrations import runner
+    from taskmanager.core import database
+
+    database.connect(_in_force())
+    runner.run(database.database(), dry_run=dry_run)
+
+
+@main.command()
+@explained
+def relay() -> None:
+    """Hand committed events to the workers."""
+    importlib.import_module("workers.relay").main()
+
+
+@main.command()
+@explained
+def worker() -> None:
+    """Run jobs."""
+    importlib.import_module("workers.worker").main()
+
+
+@main.command()
+@explained
+def scheduler() -> None:
+    """Start periodic jobs at their time."""
+    importlib.import_module("workers.schedule").main()
+
+
+@main.command()
+@explained
+def demo() -> None:
+    """Show the main job against the service that runs: a task is assigned, a mail arrives."""
+    from workers.demo import demo as show
+
+    show(load())
+
+
+@main.command("bootstrap-admin", hidden=True)
+@explained
+def bootstrap_admin() -> None:
+    """Make the administrator of the settings, unless the account is there; says which."""
+    from taskmanager.core import database
+    from taskmanager.features.users.service import ensure_admin
+    from workers.up import CREATED
+
+    settings = _in_force()
+    database.connect(settings)
+    created = ensure_admin(settings.admin_email, settings.admin_password.get_secret_value())
+    click.echo(CREATED if created else "kept")
+
+
+def _in_force() -> Settings:
+    settings = load()
+    use(settings)
+    return settings
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""`taskmanager up`: the whole service on one machine, kept alive by one supervisor until it is told to stop."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+import taskmanager
+from taskmanager.core.errors import Misconfigured
+from taskmanager.core.settings import Settings
+from taskmanager.embedded import mail_sink, mongod, ports, valkey
+from taskmanager.embedded.child import wrap
+from taskmanager.embedded.folder import PRIVATE, DataFolder
+from taskmanager.embedded.server import Server, tail
+from taskmanager.embedded.supervision import Program, Supervisor
+from workers.source_watch import SourceWatch
+
+ROOT = Path(taskmanager.__file__).resolve().parents[1]
+READY_SECONDS = 60
+WATCH_EVERY_SECONDS = 1.0
+CREATED = "created"
+
+# Without the environment's proxies: they cannot reach our own address.
+_http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Stopped(BaseException):
+    """Somebody pressed Ctrl-C, ran `make stop` or closed the terminal."""
+
+
+def up(settings: Settings) -> None:
+    """Run everything until stopped. Raises Misconfigured, in one sentence, when it cannot start."""
+    _occupy_standard_streams()
+    _stop_on_signals()
+    with suppress(Stopped), DataFolder(settings.data_dir) as folder:
+        _Service(settings, folder).run()
+
+
+def stop(settings: Settings) -> bool:
+    """End the service that runs on this data folder and wait for that; False when none runs."""
+    folder = DataFolder(settings.data_dir)
+    owner = folder.owner()
+    if owner is None:
+        return False
+    os.kill(owner, signal.SIGTERM)
+    if not _wait(lambda: folder.owner() != owner, 20):
+        raise Misconfigured(f"Process {owner} has not ended within 20 s: 'kill -9 {owner}' ends it and all it started.")
+    return True
+
+
+class _Service:
+    """One run of everything."""
+
+    def __init__(self, settings: Settings, folder: DataFolder) -> None:
+        self.settings, self.folder = settings, folder
+        self.servers: dict[str, Server] = {}
+        self.environment = dict(os.environ)
+        self.supervisor = Supervisor([], run=folder.run, logs=folder.logs, root=ROOT)
+
+    def run(self) -> None:
+        """Start in order, watch, and leave nothing behind."""
+        try:
+            self.supervisor.end_orphan()
+            _require_free_port(self.settings)
+            self._prepare()
+            self._start()
+            self._watch()
+        finally:
+            _ignore_signals()
+            self.supervisor.stop()
+
+    def _prepare(self) -> None:
+        """Choose servers and ports, and tell every process about them."""
+        self.servers = _servers(self.settings, self.folder)
+        for server in self.servers.values():
+            server.end_orphan()
+        self.environment |= _addresses(self.servers) | {
+            "TASKMANAGER_DATA_DIR": str(self.folder.path),
+            "TASKMANAGER_RELOAD": str(self.settings.reload).lower(),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.supervisor.programs = _programs(self.settings, self.servers)
+
+    def _start(self) -> None:
+        print("Starting …", flush=True)
+        self.supervisor.start(self.environment)
+        for name, server in self.servers.items():
+            self._wait_for(name, server.answers)
+        self._command("migrations", "-m", "migrations")
+        first_password = self._bootstrap_admin()
+        self.supervisor.start_app()
+        self._wait_for("web", self._is_ready)
+        print(_banner(self.settings, self.folder, self.servers, first_password), flush=True)
+
+    def _wait_for(self, name: str, condition: Callable[[], bool]) -> None:
+        """Wait until `condition` holds; raise Misconfigured as soon as a process cannot start."""
+
+        def settled() -> bool:
+            return condition() or bool(self.supervisor.failed())
+
+        in_time = _wait(settled, READY_SECONDS)
+        for culprit in self.supervisor.failed() or ([] if in_time else [name]):
+            log = self.supervisor.log_of(culprit)
+            raise Misconfigured(f"The process '{culprit}' did not start. {tail(log, 15) or f'Its log is {log}.'}")
+
+    def _is_ready(self) -> bool:
+        states = self.supervisor.states()
+        return bool(states) and set(states.values()) == {"RUNNING"} and _answers_ready(self.settings)
+
+    def _command(self, name: str, *arguments: str, **variables: str) -> str:
+        """Run one step to its end, with its words in a log; returns what it printed."""
+        log = self.supervisor.log_of(name)
+        step = subprocess.run(  # noqa: S603 - our own command line
+            wrap([sys.executable, *arguments]),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env=self.environment | variables,
+            check=False,
+        )
+        log.write_bytes(step.stdout)
+        if step.returncode:
+            raise Misconfigured(f"The step '{name}' failed. {tail(log, 15)}")
+        return step.stdout.decode(errors="replace")
+
+    def _bootstrap_admin(self) -> str | None:
+        """Make the first administrator. Returns the password only where we made it up just now.
+
+        The note is written before the account, so that a password in force is never lost.
+        """
+        if self.settings.admin_password.get_secret_value():
+            self._command("admin", "-m", "workers.cli", "bootstrap-admin")
+            return None
+        note = self.folder.admin_note
+        password = _noted_password(note) or _note_password(note, self.settings.admin_email)
+        words = self._command(
+            "admin", "-m", "workers.cli", "bootstrap-admin", TASKMANAGER_ADMIN_PASSWORD=password
+        )
+        return password if CREATED in words.split() else None
+
+    def _watch(self) -> None:
+        """Stay until stopped; revive what supervisord has given up on, and reload when the source changes."""
+        source = SourceWatch(ROOT) if self.settings.reload else None
+        complained: set[str] = set()
+        while True:
+            time.sleep(WATCH_EVERY_SECONDS)
+            failing = set(self.supervisor.revive())
+            for name in failing - complained:
+                print(f"The process '{name}' keeps failing: see {self.supervisor.log_of(name)}.", flush=True)
+            complained |= failing
+            if source and source.changed():
+                self.supervisor.restart_app(*(p.name for p in self.supervisor.programs if p.reload))
+
+
+def _servers(settings: Settings, folder: DataFolder) -> dict[str, Server]:
+    """The embedded servers, except where a setting names one that runs elsewhere."""
+    given, path = settings.model_fields_set, folder.path
+    makers: dict[str, tuple[str, Callable[[], Server]]] = {
+        "mongodb": ("mongodb_uri", lambda: mongod.Server(path / "mongodb")),
+        "queue": ("queue_url", lambda: valkey.Server(path / "queue", role="queue")),
+        "cache": ("cache_url", lambda: valkey.Server(path / "cache", role="cache")),
+        "mail": ("mail_url", lambda: mail_sink.Server(folder.run / "mail", mails=folder.mails)),
+    }
+    return {name: make() for name, (setting, make) in makers.items() if setting not in given}
+
+
+_ADDRESS = {
+    "mongodb": "TASKMANAGER_MONGODB_URI",
+    "queue": "TASKMANAGER_QUEUE_URL",
+    "cache": "TASKMANAGER_CACHE_URL",
+    "mail": "TASKMANAGER_MAIL_URL",
+}
+
+
+def _addresses(servers: dict[str, Server]) -> dict[str, str]:
+    return {_ADDRESS[name]: server.uri for name, server in servers.items()}
+
+
+def _programs(settings: Settings, servers: dict[str, Server]) -> list[Program]:
+    python, count = sys.executable, settings.worker_processes
+    web = [python, "-m", "gunicorn", "-c", "python:config.gunicorn", "--graceful-timeout", "4", "wsgi:app"]
+    workers = ["worker"] if count == 1 else [f"worker-{number}" for number in range(1, count + 1)]
+    return [
+        *(Program(name, server.guarded, "servers", 4) for name, server in servers.items()),
+        Program("web", wrap(web)),
+        Program("relay", wrap([python, "-m", "workers.relay"]), reload=True),
+        *(Program(name, wrap([python, "-m", "workers.worker"]), reload=True) for name in workers),
+        Program("scheduler", wrap([python, "-m", "workers.schedule"]), reload=True),
+    ]
+
+
+def _require_free_port(settings: Settings) -> None:
+    host, port = settings.host, settings.port
+    try:
+        ports.bind(host, port)
+    except OSError as error:
+        raise Misconfigured(
+            f"Cannot listen on {host} port {port} ({error.strerror}): "
+            f"free it, or choose another with TASKMANAGER_PORT (the address is TASKMANAGER_HOST)."
+        ) from None
+
+
+def _answers_ready(settings: Settings) -> bool:
+    try:
+        with _http.open(f"{_local_url(settings)}/health/ready", timeout=3) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _local_url(settings: Settings) -> str:
+    """The address to reach ourselves at: 'all addresses' is none."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared only
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def _noted_password(note: Path) -> str | None:
+    if not note.exists():
+        return None
+    fields = dict(line.split(": ", 1) for line in note.read_text().splitlines() if ": " in line)
+    return fields.get("password")
+
+
+def _note_password(note: Path, email: str) -> str:
+    password = secrets.token_urlsafe(15)
+    note.touch(PRIVATE)
+    note.write_text(f"email: {email}\npassword: {password}\n")
+    return password
+
+
+def _banner(settings: Settings, folder: DataFolder, servers: dict[str, Server], first_password: str | None) -> str:
+    url = settings.public_url.rstrip("/") or _local_url(settings)
+    password = f", password {first_password} (kept in {folder.admin_note})" if first_password else ""
+    lines = {
+        "API": f"{url}/docs (Swagger UI)",
+        "Admin": f"{settings.admin_email}{password}",
+        "Mail": f"{folder.mails}/*.eml" if "mail" in servers else "sent by the server of TASKMANAGER_MAIL_URL",
+        "Logs": f"{folder.logs}/*.log",
+        "Stop": "Ctrl-C here, or 'make stop'",
+    }
+    return "\nThe service is ready.\n\n" + "\n".join(f"  {name:6} {text}" for name, text in lines.items())
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _occupy_standard_streams() -> None:
+    """Started with a standard stream closed, the next file opened would take its number, and its output."""
+    while os.open(os.devnull, os.O_RDWR) <= 2:
+        pass
+
+
+def _stop_on_signals() -> None:
+    """Also where the shell has made us ignore Ctrl-C, as for a job in the background; `nohup` is respected."""
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, _raise_stopped)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _raise_stopped)
+
+
+def _raise_stopped(number: int, frame: FrameType | None) -> None:
+    print("\nStopping …", flush=True)
+    raise Stopped
+
+
+def _ignore_signals() -> None:
+    """While everything is being stopped: a second Ctrl-C must not leave a half of it behind."""
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, signal.SIG_IGN)
