@@ -10,6 +10,7 @@ import click
 from config.settings import load
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.settings import Settings, use
+from taskmanager.embedded.folder import DataFolder
 
 
 def explained(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,6 +22,8 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*arguments, **options)
         except Misconfigured as problem:
             raise click.ClickException(problem.detail) from None
+        except PermissionError as problem:
+            raise click.ClickException(f"{problem.strerror}: {problem.filename}") from None
 
     return run
 
@@ -106,7 +109,14 @@ def bootstrap_admin() -> None:
 
 
 def _in_force() -> Settings:
+    """The settings, with the embedded servers of a running `taskmanager up` where none are named."""
     settings = load()
+    found = DataFolder(settings.data_dir).addresses()
+    if "mongodb_uri" not in settings.model_fields_set | set(found):
+        raise Misconfigured(
+            f"No service runs on {settings.data_dir}: use 'make run' first, or set TASKMANAGER_MONGODB_URI."
+        )
+    settings = load(**{name: uri for name, uri in found.items() if name not in settings.model_fields_set})
     use(settings)
     return settings
 

@@ -1,4 +1,4 @@
-"""`taskmanager up`: the whole service on one machine, kept alive by one supervisor until it is told to stop."""
+"""`taskmanager up`: the whole service on one machine, kept alive by a supervisor until told to stop."""
 
 import os
 import secrets
@@ -21,12 +21,15 @@ from taskmanager.embedded.child import wrap
 from taskmanager.embedded.folder import PRIVATE, DataFolder
 from taskmanager.embedded.server import Server, tail
 from taskmanager.embedded.supervision import Program, Supervisor
+from workers.local_url import local_url
 from workers.source_watch import SourceWatch
 
 ROOT = Path(taskmanager.__file__).resolve().parents[1]
 READY_SECONDS = 60
 WATCH_EVERY_SECONDS = 1.0
 CREATED = "created"
+# The setting that takes the place of each embedded server.
+SETTINGS = {"mongodb": "mongodb_uri", "queue": "queue_url", "cache": "cache_url", "mail": "mail_url"}
 
 # Without the environment's proxies: they cannot reach our own address.
 _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -52,7 +55,9 @@ def stop(settings: Settings) -> bool:
         return False
     os.kill(owner, signal.SIGTERM)
     if not _wait(lambda: folder.owner() != owner, 20):
-        raise Misconfigured(f"Process {owner} has not ended within 20 s: 'kill -9 {owner}' ends it and all it started.")
+        raise Misconfigured(
+            f"Process {owner} has not ended within 20 s: 'kill -9 {owner}' ends it and all it started."
+        )
     return True
 
 
@@ -82,7 +87,9 @@ class _Service:
         self.servers = _servers(self.settings, self.folder)
         for server in self.servers.values():
             server.end_orphan()
-        self.environment |= _addresses(self.servers) | {
+        addresses = {SETTINGS[name]: server.uri for name, server in self.servers.items()}
+        self.folder.note_addresses(addresses)
+        self.environment |= {f"TASKMANAGER_{name.upper()}": uri for name, uri in addresses.items()} | {
             "TASKMANAGER_DATA_DIR": str(self.folder.path),
             "TASKMANAGER_RELOAD": str(self.settings.reload).lower(),
             "PYTHONUNBUFFERED": "1",
@@ -109,7 +116,9 @@ class _Service:
         in_time = _wait(settled, READY_SECONDS)
         for culprit in self.supervisor.failed() or ([] if in_time else [name]):
             log = self.supervisor.log_of(culprit)
-            raise Misconfigured(f"The process '{culprit}' did not start. {tail(log, 15) or f'Its log is {log}.'}")
+            raise Misconfigured(
+                f"The process '{culprit}' did not start. {tail(log, 15) or f'Its log is {log}.'}"
+            )
 
     def _is_ready(self) -> bool:
         states = self.supervisor.states()
@@ -163,26 +172,14 @@ class _Service:
 
 def _servers(settings: Settings, folder: DataFolder) -> dict[str, Server]:
     """The embedded servers, except where a setting names one that runs elsewhere."""
-    given, path = settings.model_fields_set, folder.path
-    makers: dict[str, tuple[str, Callable[[], Server]]] = {
-        "mongodb": ("mongodb_uri", lambda: mongod.Server(path / "mongodb")),
-        "queue": ("queue_url", lambda: valkey.Server(path / "queue", role="queue")),
-        "cache": ("cache_url", lambda: valkey.Server(path / "cache", role="cache")),
-        "mail": ("mail_url", lambda: mail_sink.Server(folder.run / "mail", mails=folder.mails)),
+    path = folder.path
+    makers: dict[str, Callable[[], Server]] = {
+        "mongodb": lambda: mongod.Server(path / "mongodb"),
+        "queue": lambda: valkey.Server(path / "queue", role="queue"),
+        "cache": lambda: valkey.Server(path / "cache", role="cache"),
+        "mail": lambda: mail_sink.Server(folder.run / "mail", mails=folder.mails),
     }
-    return {name: make() for name, (setting, make) in makers.items() if setting not in given}
-
-
-_ADDRESS = {
-    "mongodb": "TASKMANAGER_MONGODB_URI",
-    "queue": "TASKMANAGER_QUEUE_URL",
-    "cache": "TASKMANAGER_CACHE_URL",
-    "mail": "TASKMANAGER_MAIL_URL",
-}
-
-
-def _addresses(servers: dict[str, Server]) -> dict[str, str]:
-    return {_ADDRESS[name]: server.uri for name, server in servers.items()}
+    return {name: make() for name, make in makers.items() if SETTINGS[name] not in settings.model_fields_set}
 
 
 def _programs(settings: Settings, servers: dict[str, Server]) -> list[Program]:
@@ -211,16 +208,10 @@ def _require_free_port(settings: Settings) -> None:
 
 def _answers_ready(settings: Settings) -> bool:
     try:
-        with _http.open(f"{_local_url(settings)}/health/ready", timeout=3) as answer:
+        with _http.open(f"{local_url(settings)}/health/ready", timeout=3) as answer:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False
-
-
-def _local_url(settings: Settings) -> str:
-    """The address to reach ourselves at: 'all addresses' is none."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared only
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def _noted_password(note: Path) -> str | None:
@@ -237,13 +228,17 @@ def _note_password(note: Path, email: str) -> str:
     return password
 
 
-def _banner(settings: Settings, folder: DataFolder, servers: dict[str, Server], first_password: str | None) -> str:
-    url = settings.public_url.rstrip("/") or _local_url(settings)
+def _banner(
+    settings: Settings, folder: DataFolder, servers: dict[str, Server], first_password: str | None
+) -> str:
+    url = settings.public_url.rstrip("/") or local_url(settings)
     password = f", password {first_password} (kept in {folder.admin_note})" if first_password else ""
     lines = {
         "API": f"{url}/docs (Swagger UI)",
         "Admin": f"{settings.admin_email}{password}",
-        "Mail": f"{folder.mails}/*.eml" if "mail" in servers else "sent by the server of TASKMANAGER_MAIL_URL",
+        "Mail": f"{folder.mails}/*.eml"
+        if "mail" in servers
+        else "sent by the server of TASKMANAGER_MAIL_URL",
         "Logs": f"{folder.logs}/*.log",
         "Stop": "Ctrl-C here, or 'make stop'",
     }
@@ -266,7 +261,7 @@ def _occupy_standard_streams() -> None:
 
 
 def _stop_on_signals() -> None:
-    """Also where the shell has made us ignore Ctrl-C, as for a job in the background; `nohup` is respected."""
+    """Also where a shell has made us ignore Ctrl-C, as for a background job; `nohup` is respected."""
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, _raise_stopped)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:

@@ -32,10 +32,11 @@ INDEXES = {
         _list("stream", "seq", unique=True),
         _list("subject_id", "_id"),
         IndexModel(
-            [("at", ASCENDING), ("seq", ASCENDING), ("due_at", ASCENDING)],
+            [("due_at", ASCENDING), ("seq", ASCENDING)],
             name="relay",
             partialFilterExpression={"due_at": {"$exists": True}},
         ),
+        _list("died_at", partialFilterExpression={"died_at": {"$exists": True}}),
     ],
     "deliveries": [_list("event_id", "channel", "recipient_id", unique=True)],
     "idempotency_keys": [_list("expires_at", expireAfterSeconds=0)],

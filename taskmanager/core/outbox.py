@@ -6,40 +6,64 @@ event when it is done. What was lost on the way, with the queue, a worker or the
 the event and is handed out again: the queue may be emptied without losing anything.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from rq import Queue
 from rq.exceptions import DuplicateJobError, NoSuchJobError
-from rq.job import Job, JobStatus
+from rq.job import Job
+from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
+from taskmanager.core import settings
 from taskmanager.core.clock import now
+from taskmanager.core.errors import Forbidden
 from taskmanager.core.events import Event, listener
+from taskmanager.core.schedule import every
 from taskmanager.core.stores import queue_store
+
+log = structlog.get_logger("taskmanager.outbox")
 
 QUEUES = ("high", "default", "low")
 JOB = "taskmanager.core.jobs.perform"
 JOB_SECONDS = 60
+MOST_ATTEMPTS = 40  # with the delays below: more than a day
 _KEEP_FINISHED_SECONDS = 600
 _KEEP_FAILED_SECONDS = 7 * 24 * 3600
 _BATCH = 200
-_MOST_QUEUED = 2_000
-_FIRST_REPEAT_SECONDS = 15
+_MOST_IN_FLIGHT = 2_000
 _LONGEST_REPEAT_SECONDS = 3600
-_MOST_ATTEMPTS = 40  # with the delays above: more than a day
-_ENDED = {JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED}
+_LONG_WAIT_SECONDS = 300
+
+
+class CallSerializer(JSONSerializer):
+    """JSON, because what a pickle holds can run code, and a call of one function only.
+
+    RQ runs whatever importable function a job names, so that whoever can write to the queue could run
+    anything. The refusal sits here because it then holds for every kind of RQ worker.
+    """
+
+    @staticmethod
+    def loads(s: bytes, *args: Any, **kwargs: Any) -> Any:
+        """What `dumps` made. Raises Forbidden for a call (a list) of another function; RQ fails the job."""
+        value = JSONSerializer.loads(s, *args, **kwargs)
+        if isinstance(value, list) and value[:1] != [JOB]:
+            raise Forbidden(f"Jobs call {JOB} and nothing else.", code="job.refused")
+        return value
 
 
 def relay_batch() -> int:
     """Hand out the next due events in the order of their commit; answers how many. Raises RedisError, PyMongoError."""
-    room = _MOST_QUEUED - sum(queue(name).count for name in QUEUES)
+    in_flight = _in_flight()
+    room = _MOST_IN_FLIGHT - len(in_flight)
     if room <= 0:
         return 0
-    due = Event.objects(due_at__lte=now()).order_by("at", "seq").limit(min(room, _BATCH))
+    due = Event.objects(due_at__lte=now()).order_by("due_at", "seq").limit(min(room, _BATCH))
     events = list(due.hint("relay"))
     for event in events:
-        _hand_out(event)
+        _hand_out(event, in_flight)
     return len(events)
 
 
@@ -51,8 +75,8 @@ def acknowledge(event_id: Any, name: str) -> None:
 
 
 def queue(name: str) -> Queue:
-    """The queue of this urgency. JSON, because what a pickle holds can run code."""
-    return Queue(name, connection=queue_store(), serializer=JSONSerializer, default_timeout=JOB_SECONDS)
+    """The queue of this urgency."""
+    return Queue(name, connection=queue_store(), serializer=CallSerializer, default_timeout=JOB_SECONDS)
 
 
 def waiting() -> int:
@@ -60,43 +84,79 @@ def waiting() -> int:
     return Event._get_collection().count_documents({"due_at": {"$exists": True}}, limit=100_000)
 
 
-def _hand_out(event: Event) -> None:
-    started = [_enqueue(event, name) for name in event.pending]
-    if not any(started):  # all still queued or running: look again soon, and count no attempt
-        return _look_again(event, _FIRST_REPEAT_SECONDS, attempts=event.attempts)
-    delay = min(_FIRST_REPEAT_SECONDS * 2**event.attempts, _LONGEST_REPEAT_SECONDS)
-    return _look_again(event, delay, attempts=event.attempts + 1)
+def dead() -> int:
+    """How many events were given up: an operator decides about them."""
+    return Event._get_collection().count_documents({"died_at": {"$exists": True}}, limit=100_000)
 
 
-def _look_again(event: Event, delay: float, *, attempts: int) -> None:
-    update: dict[str, Any] = {"$set": {"due_at": now() + timedelta(seconds=delay), "attempts": attempts}}
-    if attempts >= _MOST_ATTEMPTS:
-        update = {"$set": {"died_at": now(), "attempts": attempts}, "$unset": {"due_at": 1}}
+@every(60, name="outbox.watch")
+def watch() -> None:
+    """Report the backlog, as a warning when an event has waited for long or was given up."""
+    pending = {"due_at": {"$exists": True}}
+    oldest = Event._get_collection().find_one(pending, {"at": 1}, sort=[("at", 1)], hint="relay")
+    waited = (now() - oldest["at"]).total_seconds() if oldest else 0.0
+    given_up = dead()
+    report = log.warning if given_up or waited > _LONG_WAIT_SECONDS else log.info
+    report("outbox", waiting=waiting(), waited_s=round(waited, 1), given_up=given_up)
+
+
+def _in_flight() -> set[str]:
+    """Ids of the jobs that are queued, or run by a worker that gives signs of life.
+
+    A job's own status proves nothing: a worker that is killed between taking a job from the queue and
+    starting it leaves one that says "queued" for ever.
+    """
+    with queue_store().pipeline() as pipeline:
+        for name in QUEUES:
+            pipeline.zrangebyscore(queue(name).started_job_registry.key, now().timestamp(), "+inf")
+            pipeline.lrange(queue(name).key, 0, -1)
+        entries = [entry for found in pipeline.execute() for entry in found]
+    return {StartedJobRegistry.parse_job_id(entry) if b":" in entry else entry.decode() for entry in entries}
+
+
+def _hand_out(event: Event, in_flight: set[str]) -> None:
+    left = [name for name in event.pending if _job_id(event, name) not in in_flight]
+    repeat = settings.current().job_silence_seconds
+    if not left:  # look again in case its worker dies, and count no attempt
+        return _plan(event, {"due_at": now() + timedelta(seconds=repeat)})
+    if event.attempts >= MOST_ATTEMPTS:
+        return _plan(event, {"died_at": now()}, {"due_at": 1})
+    for name in left:
+        _enqueue(event, name)
+    delay = min(repeat * 2**event.attempts, _LONGEST_REPEAT_SECONDS)
+    return _plan(event, {"due_at": now() + timedelta(seconds=delay), "attempts": event.attempts + 1})
+
+
+def _plan(event: Event, values: dict[str, Any], remove: dict[str, Any] | None = None) -> None:
+    update = {"$set": values, **({"$unset": remove} if remove else {})}
     # due_at is part of the filter: a job that finished meanwhile has removed it, and it must stay removed
     Event._get_collection().update_one({"_id": event.id, "due_at": event.due_at}, update)
 
 
-def _enqueue(event: Event, name: str) -> bool:
-    """Make the job of one listener; False when it is already queued or running."""
+def _job_id(event: Event, name: str) -> str:
+    return f"{name}-{event.id}"
+
+
+def _enqueue(event: Event, name: str) -> None:
+    """Make the job of one listener; what an earlier attempt left in its place is removed."""
     known = listener(name)
     if known is None:  # a plugin that is no longer installed: nobody will ever finish this
-        acknowledge(event.id, name)
-        return True
-    job_id = f"{name}-{event.id}"
+        return acknowledge(event.id, name)
     try:
-        _make_job(known.queue, job_id, name, event)
+        _make_job(known.queue, name, event)
     except DuplicateJobError:
-        if not _remove_ended(job_id):
-            return False
-        _make_job(known.queue, job_id, name, event)
-    return True
+        if _job_id(event, name) in _in_flight():  # another relay was faster
+            return None
+        _remove_job(_job_id(event, name))
+        _make_job(known.queue, name, event)
+    return None
 
 
-def _make_job(queue_name: str, job_id: str, name: str, event: Event) -> None:
+def _make_job(queue_name: str, name: str, event: Event) -> None:
     queue(queue_name).enqueue_call(
         JOB,
         args=(name, str(event.id)),
-        job_id=job_id,
+        job_id=_job_id(event, name),
         unique=True,
         timeout=JOB_SECONDS,
         result_ttl=_KEEP_FINISHED_SECONDS,
@@ -106,14 +166,6 @@ def _make_job(queue_name: str, job_id: str, name: str, event: Event) -> None:
     )
 
 
-def _remove_ended(job_id: str) -> bool:
-    try:
-        job = Job.fetch(job_id, connection=queue_store(), serializer=JSONSerializer)
-        if job.get_status(refresh=False) not in _ENDED:
-            return False
-        job.delete()
-    except NoSuchJobError:
-        pass
-    return True
-
-
+def _remove_job(job_id: str) -> None:
+    with suppress(NoSuchJobError):
+        Job.fetch(job_id, connection=queue_store(), serializer=CallSerializer).delete()

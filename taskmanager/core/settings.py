@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     web_processes: int = Field(2, ge=1, le=64)
     web_threads: int = Field(8, ge=1, le=128)
     worker_processes: int = Field(1, ge=1, le=64)
+    job_silence_seconds: int = Field(15, ge=2, le=600)
     reload: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -11,7 +11,9 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import pymongo
+from mongoengine.errors import NotUniqueError, OperationError
 from pymongo.client_session import ClientSession
+from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from taskmanager.core.database import client
@@ -69,5 +71,10 @@ def _transact(function: Callable[[], T]) -> T:
 
 def _attempt(session: ClientSession, function: Callable[[], T], callbacks: list[Callable[[], None]]) -> T:
     callbacks.clear()
-    with session.bind():
-        return function()
+    try:
+        with session.bind():
+            return function()
+    except OperationError as error:  # MongoEngine's wrapping hides the driver's "run this transaction again"
+        if isinstance(error.__context__, OperationFailure) and not isinstance(error, NotUniqueError):
+            raise error.__context__ from error
+        raise

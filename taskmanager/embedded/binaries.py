@@ -53,7 +53,12 @@ def why_not(binary: Path) -> str | None:
     try:
         _make_executable(binary)
         answer = subprocess.run(  # noqa: S603 - a program found by name, no foreign input
-            [binary, "--version"], capture_output=True, text=True, timeout=20, env={"LC_ALL": "C"}, check=False
+            [binary, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            env={"LC_ALL": "C"},
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{binary.name} is not made for this system ({error.__class__.__name__})"
@@ -75,7 +80,12 @@ def _explain(name: str, answer: "subprocess.CompletedProcess[str]") -> str:
     return f"{name} --version ended with {answer.returncode}"
 
 
-_PACKAGES = {"libssl.so.3": "libssl3", "libcrypto.so.3": "libssl3", "libcurl.so.4": "libcurl4", "liblzma.so.5": "liblzma5"}
+_PACKAGES = {
+    "libssl.so.3": "libssl3",
+    "libcrypto.so.3": "libssl3",
+    "libcurl.so.4": "libcurl4",
+    "liblzma.so.5": "liblzma5",
+}
 
 
 def _package_of(library: str) -> str:

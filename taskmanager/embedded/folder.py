@@ -1,6 +1,7 @@
 """The data folder: one running service owns it at a time."""
 
 import fcntl
+import json
 import os
 import re
 from contextlib import suppress
@@ -26,6 +27,7 @@ class DataFolder:
         self.mails = path / "mail"
         self.admin_note = path / "admin.txt"
         self._lock_file = self.run / "up.lock"
+        self._addresses = self.run / "addresses.json"
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
@@ -57,6 +59,17 @@ class DataFolder:
             finally:
                 os.close(lock)
         return None
+
+    def note_addresses(self, addresses: dict[str, str]) -> None:
+        """Let other commands find the embedded servers of this run."""
+        self._addresses.touch(PRIVATE)
+        self._addresses.write_text(json.dumps(addresses))
+
+    def addresses(self) -> dict[str, str]:
+        """Where the embedded servers of the running service listen; nothing when none runs."""
+        with suppress(OSError, ValueError):
+            return dict(json.loads(self._addresses.read_text())) if self.owner() else {}
+        return {}
 
     def _own(self, lock: int) -> None:
         if not _try(lock):

@@ -27,7 +27,7 @@ class Folder:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Store the message before it is acknowledged."""
         content = envelope.original_content or b""
         name = file_name(envelope.rcpt_tos, content, datetime.now(UTC))
@@ -38,10 +38,10 @@ class Folder:
 
 
 def file_name(recipients: list[str], content: bytes, at: datetime) -> str:
-    """A name that sorts by time and tells the first recipient: `20260131-081500-123456_ann@example.com_1a2b3c4d.eml`."""
+    """Sorts by time and tells the first recipient: `20260131-081500-123456_ann@example.com_1a2b.eml`."""
     recipient = re.sub(r"[^A-Za-z0-9@._+-]", "_", recipients[0] if recipients else "nobody")[:80]
     digest = hashlib.sha256(b"\0".join([content, *(to.encode("utf-8", "replace") for to in recipients)]))
-    return f"{at:%Y%m%d-%H%M%S-%f}_{recipient}_{digest.hexdigest()[:8]}.eml"
+    return f"{at:%Y%m%d-%H%M%S-%f}_{recipient}_{digest.hexdigest()[:4]}.eml"
 
 
 class Server(BaseServer):

@@ -73,7 +73,9 @@ class Server(BaseServer):
             return False
 
     def _connect(self) -> "MongoClient[dict[str, object]]":
-        return MongoClient(LOCALHOST, self.port, directConnection=True, timeoutMS=3000, serverSelectionTimeoutMS=500)
+        return MongoClient(
+            LOCALHOST, self.port, directConnection=True, timeoutMS=3000, serverSelectionTimeoutMS=500
+        )
 
     def _is_primary(self, client: "MongoClient[dict[str, object]]") -> bool:
         hello = client.admin.command("hello")

@@ -14,15 +14,17 @@ def recorded(pid_file: Path, *, folder: Path) -> int | None:
     """
     with suppress(OSError, ValueError):
         pid = int(pid_file.read_text())
-        if is_running(pid) and _concerns(pid, folder):
-            return pid
+        return pid if is_running(pid) and concerns(pid, folder) else None
     return None
 
 
-def _concerns(pid: int, folder: Path) -> bool:
-    """MongoDB and supervisord name the folder in their command line; Valkey rewrites it, but works in the folder."""
+def concerns(pid: int, folder: Path) -> bool:
+    """Most name the folder in their command line; Valkey rewrites that, but works in the folder."""
     process = Path(f"/proc/{pid}")
-    return str(folder).encode() in (process / "cmdline").read_bytes() or (process / "cwd").readlink() == folder
+    with suppress(OSError):
+        place = (process / "cwd").readlink()
+        return str(folder).encode() in (process / "cmdline").read_bytes() or place.is_relative_to(folder)
+    return False
 
 
 def end(pid: int, *, patience: float = 8.0) -> None:

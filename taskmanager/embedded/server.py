@@ -29,6 +29,11 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def uri(self) -> str:
+        """The address for clients."""
+        raise NotImplementedError
+
+    @property
     def command(self) -> list[str]:
         """The command line, for a supervisor or for `start`."""
         raise NotImplementedError
@@ -46,7 +51,7 @@ class Server:
     @property
     def pid(self) -> int | None:
         """The id of the process that `start` made."""
-        return self._process and self._process.pid
+        return self._process.pid if self._process else None
 
     def answers(self) -> bool:
         """Whether the server is up and serves requests."""
@@ -92,15 +97,20 @@ class Server:
             processes.end(pid)
 
     def _refuse_second(self) -> None:
+        """Another server on our port would answer in our place, and ours would end unnoticed."""
         pid = self.orphan()
         if pid:
-            raise Misconfigured(f"{self.title} already serves {self.data_dir} as process {pid}: stop it with 'kill {pid}'.")
+            raise Misconfigured(f"{self.title} already serves {self.data_dir}: stop it with 'kill {pid}'.")
+        if not ports.is_free(self.port):
+            raise Misconfigured(f"{self.title} cannot use port {self.port}: another program listens there.")
 
     def _wait_for(self, condition: Callable[[], bool], timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while not condition():
             if self._ended() or time.monotonic() > deadline:
-                raise Misconfigured(f"{self.title} did not start on port {self.port}. {tail(self.log)}".strip())
+                raise Misconfigured(
+                    f"{self.title} did not start on port {self.port}. {tail(self.log)}".strip()
+                )
             time.sleep(0.03)
 
     def _ended(self) -> bool:

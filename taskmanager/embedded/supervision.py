@@ -82,7 +82,7 @@ class Supervisor:
             processes.end(pid, patience=12)
 
     def start(self, environment: dict[str, str]) -> None:
-        """Start supervisord and the servers. Every process inherits `environment`: no secret is written down."""
+        """Start supervisord and the servers. All inherit `environment`: no secret is written down."""
         self._config.write_text(self._render())
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
         with (self.logs / "supervisord.log").open("ab") as log:
@@ -117,7 +117,7 @@ class Supervisor:
                 self._call("startProcess", f"app:{name}", False)
 
     def states(self) -> dict[str, str]:
-        """supervisord's word for each process, RUNNING for instance. Raises Misconfigured when it has ended."""
+        """supervisord's word for each process, such as RUNNING. Raises Misconfigured when it has ended."""
         if self._process is None or self._process.poll() is not None:
             raise Misconfigured(f"The supervisor has ended: see {self.logs / 'supervisord.log'}.")
         try:
@@ -158,7 +158,9 @@ class Supervisor:
         return "\n".join(self._sections())
 
     def _sections(self) -> Iterator[str]:
-        yield _SUPERVISORD.format(logs=_literal(self.logs), run=_literal(self.run), socket=_literal(self._socket()))
+        yield _SUPERVISORD.format(
+            logs=_literal(self.logs), run=_literal(self.run), socket=_literal(self._socket())
+        )
         for group, priority in _PRIORITY.items():
             names = ",".join(program.name for program in self.programs if program.group == group)
             if names:
@@ -172,7 +174,7 @@ class Supervisor:
             command=_literal(shlex.join(program.command)),
             autostart=str(server).lower(),
             stop_seconds=program.stop_seconds,
-            logs=_literal(self.logs),
+            logs=_literal(_literal(self.logs)),  # this one option is expanded twice
             environment='LC_ALL="C"' if server else "",
         )
 
@@ -180,4 +182,3 @@ class Supervisor:
 def _literal(text: object) -> str:
     """supervisord replaces %(names)s in values: a percent sign is written twice."""
     return str(text).replace("%", "%%")
-

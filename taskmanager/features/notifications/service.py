@@ -6,6 +6,7 @@ import structlog
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
+from taskmanager.core import settings
 from taskmanager.core.clock import now
 from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.events import Event
@@ -17,8 +18,8 @@ from taskmanager.features.users import service as users
 
 log = structlog.get_logger("taskmanager.notifications")
 
-# How long a worker may take to send before another thinks it dead; longer than the mailer's own timeouts.
-CLAIM_SECONDS = 30
+# A worker that takes so many timeouts of the mailer to send is thought dead, and another may send.
+_CLAIM_TIMEOUTS = 3
 
 
 class NotYetDelivered(TaskManagerError):
@@ -64,14 +65,15 @@ def _tell(event: Event, task: Row, recipient_id: ObjectId, card: dict[str, str],
 
 
 def _claim(event_id: ObjectId, recipient_id: ObjectId) -> Delivery | None:
-    """The right to send, for CLAIM_SECONDS; None when it was sent or another worker has the right."""
+    """The right to send, for a while; None when it was sent or another worker has the right."""
+    seconds = _CLAIM_TIMEOUTS * settings.current().mail_timeout_seconds
     place = {"event_id": event_id, "channel": "email", "recipient_id": recipient_id}
     try:
         Delivery(**place).save(force_insert=True)
     except NotUniqueError:
         pass  # an earlier attempt made it
     return Delivery.objects(**place, state="pending", claimed_until__lte=now()).modify(
-        new=True, inc__attempts=1, set__claimed_until=now() + timedelta(seconds=CLAIM_SECONDS)
+        new=True, inc__attempts=1, set__claimed_until=now() + timedelta(seconds=seconds)
     )
 
 

@@ -53,6 +53,13 @@ def find(project_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page
     return Page(_with_cards(found.rows), found.next_key)
 
 
+def total(project_id: ObjectId, *, actor: Actor) -> Any:
+    """How many members the project has. Raises NotFound."""
+    if actor.role_in(project_id) is None:
+        raise NotFound
+    return Membership.objects(project_id=project_id).total()
+
+
 @unit_of_work
 def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected: Expected, actor: Actor) -> Row:
     """Give a member another role. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""

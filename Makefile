@@ -1,0 +1,51 @@
+# Everything a developer does here is one word: `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3.11 \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev stop test check migrate demo lock clean
+
+help: ## list the words
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+run: $(VENV)/.run ## start the whole service; Ctrl-C ends it
+	@$(BIN)/taskmanager up
+
+dev: $(VENV)/.run ## the same, restarting processes when their source changes
+	@$(BIN)/taskmanager up --reload
+
+stop: ## end the service that runs on this data folder
+	@if [ -x $(BIN)/taskmanager ]; then $(BIN)/taskmanager stop; else echo "Nothing is running."; fi
+
+demo: $(VENV)/.run ## against a running service: assign a task, show the mail that arrives
+	@$(BIN)/taskmanager demo
+
+migrate: $(VENV)/.run ## bring the database to the form this release needs
+	@$(BIN)/taskmanager migrate $(ARGS)
+
+test: $(VENV)/.test ## run the tests; ARGS="-k login" hands words on to pytest
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: $(VENV)/.test ## format, lint, types, import contracts, packaging metadata
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/mypy && $(BIN)/lint-imports --config setup.cfg
+	@$(BIN)/python requirements/sanity.py
+
+lock: $(VENV)/.test ## pin the newest versions that setup.cfg allows
+	@$(BIN)/python -m pip install --quiet uv
+	@$(COMPILE) --upgrade -o requirements/base.txt
+	@$(COMPILE) --upgrade --extra embedded -c requirements/base.txt -o requirements/run.txt
+	@$(COMPILE) --upgrade --extra embedded --extra test -c requirements/run.txt -o requirements/test.txt
+
+clean: ## remove what can be made again; the data folder stays
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache htmlcov .coverage*
+
+$(VENV)/.run: requirements/run.txt setup.cfg pyproject.toml
+	@$(INSTALL) requirements/run.txt $@
+
+$(VENV)/.test: requirements/test.txt setup.cfg pyproject.toml
+	@$(INSTALL) requirements/test.txt $@

@@ -1,0 +1,53 @@
+"""Structured logs: one JSON object per line on standard output, also for what libraries log."""
+
+import logging
+import sys
+from typing import Any
+
+import orjson
+import structlog
+
+from taskmanager.core.settings import Settings
+
+# Never written, under whatever key they come.
+_SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie")
+
+
+def configure(settings: Settings) -> None:
+    """Set up structlog and the standard library's logging alike."""
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _hide_secrets,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,  # no local variables: they hold secrets
+                structlog.processors.JSONRenderer(serializer=_dumps),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+
+
+def _hide_secrets(_logger: Any, _method: str, event: Any) -> Any:
+    for key in event:
+        if any(word in key.lower() for word in _SECRET_WORDS):
+            event[key] = "[hidden]"
+    return event
+
+
+def _dumps(event: Any, **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()

@@ -1,0 +1,51 @@
+"""Swagger UI at `/docs`, from assets served here: it works offline and under a strict Content-Security-Policy.
+
+flask-swagger-ui is used as the folder of Swagger UI 5's files; its own page has an inline script, which the
+policy forbids, so the page and its start script are ours.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+import flask_swagger_ui
+from flask import Blueprint, Flask, Response, send_from_directory
+
+_PAGE = files("taskmanager.api") / "docs_page"
+_ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+blp = Blueprint("docs", __name__, url_prefix="/docs")
+
+
+def init_app(app: Flask) -> None:
+    """Register the page."""
+    app.register_blueprint(blp)
+
+
+@blp.get("")
+def page() -> Response:
+    """The page."""
+    return _secured(Response((_PAGE / "index.html").read_bytes(), content_type="text/html; charset=utf-8"))
+
+
+@blp.get("/start.js")
+def start() -> Response:
+    """The script that starts Swagger UI."""
+    return Response((_PAGE / "start.js").read_bytes(), content_type="text/javascript; charset=utf-8")
+
+
+@blp.get("/assets/<version>/<path:name>")
+def asset(version: str, name: str) -> Response:
+    """One file of Swagger UI; the version in the address makes it cacheable for ever."""
+    response = send_from_directory(_ASSETS, name)
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+def _secured(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

@@ -1,0 +1,10 @@
+// A file of its own, because the page's policy allows no inline scripts.
+window.ui = SwaggerUIBundle({
+  url: "/api/v1/openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  persistAuthorization: false,
+  tryItOutEnabled: true,
+  requestSnippetsEnabled: true,
+  validatorUrl: null,
+});

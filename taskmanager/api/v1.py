@@ -1,0 +1,18 @@
+"""Version 1 of the API: its whole public surface in one list."""
+
+from flask import Flask
+
+from taskmanager.api.version import Version
+from taskmanager.features.projects.routes import blp as projects
+from taskmanager.features.tasks.routes import blp as tasks
+from taskmanager.features.users.routes import auth
+from taskmanager.features.users.routes import blp as users
+
+BLUEPRINTS = (auth, users, projects, tasks)
+
+V1 = Version("v1", BLUEPRINTS, description="Task management: projects, tasks, members, notifications.")
+
+
+def init_app(app: Flask) -> None:
+    """Register version 1."""
+    V1.init_app(app)

@@ -1,0 +1,101 @@
+"""The application factory: the one place where the parts are put together."""
+
+import importlib
+
+from cachelib.serializers import JSONSerializer
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from taskmanager import plugins
+from taskmanager.api import docs, health, v1
+from taskmanager.core import access, database, keyring
+from taskmanager.core import settings as core_settings
+from taskmanager.core.access import Access
+from taskmanager.core.settings import Settings
+from taskmanager.extensions import cache, compress
+from taskmanager.features.projects import service as projects
+from taskmanager.features.users import service as users
+from taskmanager.web import auth, errors, limits, requests
+
+# Features whose listeners hear events; a feature adds itself here when it gets a `listeners.py`.
+LISTENING = ("users", "notifications")
+
+
+def create_app(settings: Settings) -> Flask:
+    """The application with these settings. Web processes, workers and tests all start with it.
+
+    Raises Misconfigured. Connects lazily, so it may be called before a fork.
+    """
+    core_settings.use(settings)
+    app = _flask(settings)
+    _connect(settings)
+    _register_listeners()
+    requests.init_app(app)
+    auth.init_app(app, settings, _keys(settings))
+    limits.init_app(app, settings)
+    _bind_extensions(app, settings)
+    errors.init_app(app)
+    for part in (health, v1, docs):
+        part.init_app(app)
+    plugins.init_app(app, settings)
+    return app
+
+
+def _flask(settings: Settings) -> Flask:
+    app = Flask("taskmanager", static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        TESTING=settings.environment == "testing",
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    if settings.proxy_count:
+        app.wsgi_app = ProxyFix(app.wsgi_app, *[settings.proxy_count] * 3)  # type: ignore[method-assign]
+    return app
+
+
+def _connect(settings: Settings) -> None:
+    database.disconnect()
+    database.connect(settings)
+    access.forget()
+    access.sources.load = _load_access
+    access.sources.versions = users.access_versions
+
+
+def _load_access(user_id: access.ObjectId) -> Access | None:
+    found = users.load_access(user_id)
+    return found and Access(user_id, found.version, found.role, found.sessions, projects.roles_of(user_id))
+
+
+def _register_listeners() -> None:
+    for feature in LISTENING:
+        importlib.import_module(f"taskmanager.features.{feature}.listeners")
+
+
+def _keys(settings: Settings) -> keyring.KeyRing:
+    """Production must be given its keys; elsewhere the first one is made."""
+    find = keyring.load if settings.environment == "production" else keyring.ensure
+    return find(settings.keys_path)
+
+
+def _bind_extensions(app: Flask, settings: Settings) -> None:
+    app.config.update(
+        COMPRESS_ALGORITHM=["zstd", "br", "gzip"],
+        COMPRESS_BR_LEVEL=4,
+        COMPRESS_MIN_SIZE=500,
+        COMPRESS_MIMETYPES=[
+            "application/json",
+            "application/problem+json",
+            "text/html",
+            "text/css",
+            "text/javascript",
+            "application/javascript",
+        ],
+        CACHE_TYPE="RedisCache",
+        CACHE_REDIS_URL=settings.cache_url,
+        CACHE_KEY_PREFIX="tm:cache:",
+        CACHE_SERIALIZER=JSONSerializer(),
+    )
+    compress.init_app(app)
+    cache.init_app(app)

@@ -1,0 +1,98 @@
+"""Periodic jobs: small functions that the scheduler runs at their time, each once however many schedulers there are.
+
+When a job is due stands in MongoDB and is claimed in one atomic step. A run that was missed while nothing
+was running is caught up once, and one whose process died is repeated.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from mongoengine import DateTimeField, Document, StringField
+from pymongo import ReturnDocument
+
+from taskmanager.core.clock import now
+from taskmanager.core.errors import Misconfigured
+
+log = structlog.get_logger("taskmanager.schedule")
+
+# A claimed run that has not ended by then is thought dead, and is repeated.
+_REPEAT_SECONDS = 60
+
+
+class Due(Document):
+    """When a periodic job is due next, and when it last ended well."""
+
+    meta = {"collection": "schedules", "strict": False, "auto_create_index": False}
+
+    name = StringField(primary_key=True)
+    due_at = DateTimeField(required=True)
+    ran_at = DateTimeField()
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """A function that is called every so many seconds. It must be safe to repeat, and short."""
+
+    name: str
+    seconds: float
+    run: Callable[[], None]
+
+
+_periodic: dict[str, Periodic] = {}
+
+
+def every(seconds: float, *, name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Register the decorated function under the unique `name`."""
+
+    def register(function: Callable[[], None]) -> Callable[[], None]:
+        known = _periodic.get(name)
+        if known and known.run.__qualname__ != function.__qualname__:
+            raise Misconfigured(f"two periodic jobs are called {name!r}")
+        _periodic[name] = Periodic(name, seconds, function)
+        return function
+
+    return register
+
+
+def run_due() -> int:
+    """Run what is due; answers how many were. A job that fails is logged and repeated. Raises PyMongoError."""
+    return sum(_run(job) for job in list(_periodic.values()))
+
+
+def _run(job: Periodic) -> bool:
+    claimed = _claim(job)
+    if claimed is None:
+        return False
+    try:
+        job.run()
+    except Exception:  # one job that fails must not keep the others from running
+        log.exception("periodic job failed", job=job.name)
+    else:
+        _ended(job, claimed)
+    return True
+
+
+def _claim(job: Periodic) -> datetime | None:
+    """The right to run the job now, until the moment answered; None when it is not due or another took it.
+
+    A job that is new is due at once.
+    """
+    until = now() + timedelta(seconds=_REPEAT_SECONDS)
+    schedules = Due._get_collection()
+    schedules.update_one({"_id": job.name}, {"$setOnInsert": {"due_at": now()}}, upsert=True)
+    due = schedules.find_one_and_update(
+        {"_id": job.name, "due_at": {"$lte": now()}},
+        {"$set": {"due_at": until}},
+        return_document=ReturnDocument.AFTER,
+    )
+    return due and until
+
+
+def _ended(job: Periodic, claimed: datetime) -> None:
+    moment = now()
+    Due._get_collection().update_one(
+        {"_id": job.name, "due_at": claimed},
+        {"$set": {"due_at": moment + timedelta(seconds=job.seconds), "ran_at": moment}},
+    )

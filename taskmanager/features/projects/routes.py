@@ -1,0 +1,137 @@
+"""Routes of projects and their members."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+
+from taskmanager.features.projects import members
+from taskmanager.features.projects import service as projects
+from taskmanager.features.projects.schemas import (
+    MEMBER,
+    PROJECT,
+    MemberIn,
+    MemberOut,
+    MemberPatch,
+    ProjectIn,
+    ProjectOut,
+    ProjectPatch,
+)
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+
+blp = Blueprint("projects", __name__, url_prefix="/projects", description="Projects and their members")
+
+_ORDERS = {"created_at": "_id"}
+
+
+@blp.route("", methods=["POST"])
+@blp.arguments(ProjectIn)
+@blp.response(201, ProjectOut)
+def create_project(data: dict[str, Any]) -> Response:
+    """Make a project
+
+    You become its owner. 409 `project.key_taken` when another project has the key.
+    """
+    project = projects.create(data, actor=current_actor())
+    return answers.created(project, PROJECT, f"/api/v1/projects/{project.id}")
+
+
+@blp.route("")
+@blp.arguments(list_query(PROJECT, _ORDERS), location="query")
+@blp.response(200, page_of(ProjectOut))
+def list_projects(query: dict[str, Any]) -> Response:
+    """The projects you are a member of"""
+    part, actor = Slice.of(query), current_actor()
+    page = projects.find(**part.page_of(PROJECT), actor=actor)
+    return answers.collection(page, PROJECT, part, total=part.with_total and projects.total(actor=actor))
+
+
+@blp.route("/<objectid:project_id>")
+@blp.arguments(item_query(PROJECT), location="query")
+@blp.response(200, ProjectOut)
+def get_project(query: dict[str, Any], project_id: ObjectId) -> Response:
+    """One project"""
+    fields = PROJECT.stored(query.get("fields"))
+    return answers.resource(projects.get(project_id, actor=current_actor(), fields=fields), PROJECT, query)
+
+
+@blp.route("/<objectid:project_id>", methods=["PATCH"])
+@blp.arguments(ProjectPatch, content_type="application/merge-patch+json")
+@blp.response(200, ProjectOut)
+def update_project(changes: dict[str, Any], project_id: ObjectId) -> Response:
+    """Change a project
+
+    JSON Merge Patch: what is absent stays, null clears. Needs the role manager.
+    """
+    return answers.resource(
+        projects.update(project_id, changes, expected=expected(), actor=current_actor()), PROJECT
+    )
+
+
+@blp.route("/<objectid:project_id>", methods=["DELETE"])
+@blp.response(204)
+def delete_project(project_id: ObjectId) -> Response:
+    """Delete a project with its tasks
+
+    Needs the role owner.
+    """
+    projects.delete(project_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route("/<objectid:project_id>/members", methods=["POST"])
+@blp.arguments(MemberIn)
+@blp.response(201, MemberOut)
+def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
+    """Add a member
+
+    By `user_id` or by the address of an account. Needs the role manager; nobody gives a role above his own.
+    """
+    member = members.add(project_id, **data, actor=current_actor())
+    return answers.created(member, MEMBER, f"/api/v1/projects/{project_id}/members/{member['user_id']}")
+
+
+@blp.route("/<objectid:project_id>/members")
+@blp.arguments(list_query(MEMBER, _ORDERS), location="query")
+@blp.response(200, page_of(MemberOut))
+def list_members(query: dict[str, Any], project_id: ObjectId) -> Response:
+    """The members of a project"""
+    part, actor = Slice.of(query), current_actor()
+    page = members.find(project_id, **part.page_of(MEMBER), actor=actor)
+    total = part.with_total and members.total(project_id, actor=actor)
+    return answers.collection(page, MEMBER, part, total=total)
+
+
+@blp.route("/<objectid:project_id>/members/<objectid:user_id>")
+@blp.arguments(item_query(MEMBER), location="query")
+@blp.response(200, MemberOut)
+def get_member(query: dict[str, Any], project_id: ObjectId, user_id: ObjectId) -> Response:
+    """One member"""
+    return answers.resource(members.get(project_id, user_id, actor=current_actor()), MEMBER, query)
+
+
+@blp.route("/<objectid:project_id>/members/<objectid:user_id>", methods=["PATCH"])
+@blp.arguments(MemberPatch, content_type="application/merge-patch+json")
+@blp.response(200, MemberOut)
+def change_member(data: dict[str, Any], project_id: ObjectId, user_id: ObjectId) -> Response:
+    """Give a member another role
+
+    409 `project.last_owner` when no owner would be left.
+    """
+    member = members.change_role(project_id, user_id, data["role"], expected=expected(), actor=current_actor())
+    return answers.resource(member, MEMBER)
+
+
+@blp.route("/<objectid:project_id>/members/<objectid:user_id>", methods=["DELETE"])
+@blp.response(204)
+def remove_member(project_id: ObjectId, user_id: ObjectId) -> Response:
+    """Take a member out, or leave yourself
+
+    409 `project.last_owner` when no owner would be left.
+    """
+    members.remove(project_id, user_id, expected=expected(), actor=current_actor())
+    return answers.nothing()

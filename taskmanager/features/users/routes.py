@@ -1,0 +1,95 @@
+"""Routes of accounts and sessions."""
+
+from typing import Any
+
+from flask import Response, request
+
+from taskmanager.core import settings
+from taskmanager.extensions import limiter
+from taskmanager.features.users import service as users
+from taskmanager.features.users.schemas import USER, Credentials, RefreshRequest, Registration, Tokens, UserOut, UserPatch
+from taskmanager.web import answers, limits
+from taskmanager.web.auth import current_actor, issue
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import item_query
+
+auth = Blueprint("auth", __name__, url_prefix="/auth", description="Registration, login and sessions")
+blp = Blueprint("users", __name__, url_prefix="/users", description="Accounts")
+
+
+@auth.route("/register", methods=["POST"], public=True)
+@auth.arguments(Registration)
+@auth.response(201, UserOut)
+@limiter.limit(lambda: settings.current().ratelimit_register, key_func=limits.address)
+def register(data: dict[str, Any]) -> Response:
+    """Make an account
+
+    409 `user.email_taken` when the address has one already.
+    """
+    return answers.created(users.register(**data), USER, "/api/v1/users/me")
+
+
+@auth.route("/login", methods=["POST"], public=True, idempotent=False)
+@auth.arguments(Credentials)
+@auth.response(200, Tokens)
+@limiter.limit(lambda: settings.current().ratelimit_login_address, key_func=limits.address)
+@limiter.limit(lambda: settings.current().ratelimit_login_account, key_func=limits.account)
+def login(data: dict[str, Any]) -> Response:
+    """Log in
+
+    Starts a session. An unknown address and a wrong password get the same 401 `auth.invalid_credentials`.
+    """
+    started = users.login(**data, user_agent=request.user_agent.string, address=request.remote_addr or "")
+    return _tokens(started)
+
+
+@auth.route("/refresh", methods=["POST"], public=True, idempotent=False)
+@auth.arguments(RefreshRequest)
+@auth.response(200, Tokens)
+@limiter.limit(lambda: settings.current().ratelimit_refresh, key_func=limits.address)
+def refresh(data: dict[str, Any]) -> Response:
+    """Spend a refresh token for new tokens
+
+    Each refresh token is good once. One that comes a second time ends its whole session, except within ten
+    seconds from the same client, which gets the answer again.
+    """
+    return _tokens(users.refresh(data["refresh_token"], user_agent=request.user_agent.string))
+
+
+@auth.route("/logout", methods=["POST"], idempotent=False)
+@auth.response(204)
+def logout() -> Response:
+    """End this session
+
+    Its access token is refused from the next request on, and its refresh token is spent.
+    """
+    users.logout(actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route("/me")
+@blp.arguments(item_query(USER), location="query")
+@blp.response(200, UserOut)
+def get_me(query: dict[str, Any]) -> Response:
+    """Your own account"""
+    return answers.resource(users.me(actor=current_actor()), USER, query)
+
+
+@blp.route("/me", methods=["PATCH"])
+@blp.arguments(UserPatch, content_type="application/merge-patch+json")
+@blp.response(200, UserOut)
+def update_me(changes: dict[str, Any]) -> Response:
+    """Change your own account"""
+    return answers.resource(users.update_me(changes, expected=expected(), actor=current_actor()), USER)
+
+
+def _tokens(login: users.Login) -> Response:
+    return answers.data(
+        {
+            "access_token": issue(login.user.id, login.session.id),
+            "refresh_token": login.refresh_token,
+            "token_type": "Bearer",
+            "expires_in": settings.current().access_token_minutes * 60,
+        }
+    )

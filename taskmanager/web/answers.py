@@ -1,0 +1,84 @@
+"""The answers routes give: one resource, a list, or nothing; with ETag, 304, Link and Location."""
+
+import hashlib
+from typing import Any
+
+import orjson
+from flask import Response, request
+
+from taskmanager.core.documents import Versioned
+from taskmanager.core.querysets import Page, Row
+from taskmanager.web.conditional import etag_of, unchanged
+from taskmanager.web.pagination import Slice, make_cursor, next_link
+from taskmanager.web.serialisers import Serialiser
+
+
+def resource(
+    item: Row | Versioned, serialiser: Serialiser, query: dict[str, Any] | None = None, *, status: int = 200
+) -> Response:
+    """One resource under its strong ETag; 304 without a body when the client has it."""
+    row = item.as_row() if isinstance(item, Versioned) else item
+    etag = etag_of(row["revision"])
+    if unchanged(etag):
+        return _not_modified(etag)
+    dump = serialiser.only(query and query.get("fields"))
+    return _bytes(orjson.dumps(dump(row)), status, etag)
+
+
+def created(item: Row | Versioned, serialiser: Serialiser, path: str) -> Response:
+    """201 with the new resource and where it is."""
+    response = resource(item, serialiser, status=201)
+    response.headers["Location"] = f"{request.root_path}{path}"
+    return response
+
+
+def collection(page: Page, serialiser: Serialiser, part: Slice, *, total: Any = False) -> Response:
+    """A list, with `total` unless that is False; its ETag is of what the caller gets, so it honours what the caller may see."""
+    dump = serialiser.only(part.names)
+    cursor = make_cursor(page.next_key) if page.next_key else None
+    body: dict[str, Any] = {"items": [dump(row) for row in page.rows], "next_cursor": cursor}
+    if total is not False:
+        body["total"] = total
+    encoded = orjson.dumps(body)
+    etag = hashlib.blake2b(encoded, digest_size=16).hexdigest()
+    if unchanged(etag):
+        return _not_modified(etag)
+    response = _bytes(encoded, 200, etag)
+    if cursor:
+        response.headers["Link"] = next_link(cursor)
+    return response
+
+
+def data(body: Any, status: int = 200) -> Response:
+    """Something that is no resource with a revision, such as tokens: never stored by anybody."""
+    response = _bytes(orjson.dumps(body), status)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def cached(body: bytes, content_type: str, seconds: int = 300) -> Response:
+    """Something public that seldom changes: anybody may keep it for some time and ask again with its ETag."""
+    etag = hashlib.blake2b(body, digest_size=16).hexdigest()
+    response = _not_modified(etag) if unchanged(etag) else _bytes(body, 200, etag)
+    response.headers["Cache-Control"] = f"public, max-age={seconds}"
+    response.content_type = content_type
+    return response
+
+
+def nothing() -> Response:
+    """204."""
+    return Response(status=204)
+
+
+
+def _bytes(body: bytes, status: int, etag: str | None = None) -> Response:
+    response = Response(body, status, content_type="application/json")
+    if etag is not None:
+        response.set_etag(etag)
+    return response
+
+
+def _not_modified(etag: str) -> Response:
+    response = Response(status=304)
+    response.set_etag(etag)
+    return response

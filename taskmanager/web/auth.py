@@ -1,0 +1,143 @@
+"""Who is asking: the access token of the request, checked by Flask-JWT-Extended with what it leaves open closed.
+
+Two steps. `identify` runs before the rate limiter and touches nothing but the token, so that the limiter
+counts accounts and fetches the account's access version in its own trip. `current_actor` then finds the
+session's rights (`core.access`) and refuses a session that has ended.
+"""
+
+import time
+from collections import OrderedDict
+from datetime import timedelta
+from typing import Any
+
+import flask_jwt_extended as jwt_extended
+from bson import ObjectId
+from bson.errors import InvalidId
+from flask import Flask, current_app, g, request
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt import InvalidTokenError, PyJWTError
+from redis.exceptions import RedisError
+
+from taskmanager.core import access
+from taskmanager.core.access import Actor
+from taskmanager.core.errors import Unauthenticated
+from taskmanager.core.keyring import ALGORITHM, KeyRing
+from taskmanager.core.settings import Settings
+from taskmanager.core.stores import cache_rest, cache_store
+from taskmanager.extensions import limiter
+
+_TYPE = "at+jwt"  # RFC 9068: an access token cannot be mistaken for another kind
+_ISSUER, _AUDIENCE = "taskmanager", "taskmanager-api"
+_REQUIRED = {"exp", "iat", "nbf", "jti", "sub", "sid", "iss", "aud", "type"}
+_KEPT_TOKENS = 10_000
+_LONGEST_TOKEN = 4_096
+# Whatever is wrong with a token is a 401 where one is needed, never another error.
+_REFUSED = (JWTExtendedException, PyJWTError, InvalidId, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+class TokenManager(jwt_extended.JWTManager):
+    """Keeps verified tokens, because a signature costs more than the rest of a read. Expiry is checked each time."""
+
+    def __init__(self, app: Flask) -> None:
+        self._verified: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        super().__init__(app, add_context_processor=False)
+
+    def _decode_jwt_from_config(
+        self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False
+    ) -> dict[str, Any]:
+        claims = self._verified.get(encoded_token)
+        if claims is not None and claims["exp"] > time.time():
+            return claims
+        if len(encoded_token) > _LONGEST_TOKEN:
+            raise InvalidTokenError("too long")
+        claims = super()._decode_jwt_from_config(encoded_token, csrf_value, allow_expired)
+        self._verified[encoded_token] = claims
+        if len(self._verified) > _KEPT_TOKENS:
+            self._verified.popitem(last=False)
+        return claims
+
+
+def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
+    """Bind the token library and register `identify`."""
+    app.config.update(
+        JWT_ALGORITHM=ALGORITHM,
+        JWT_DECODE_ALGORITHMS=[ALGORITHM],
+        JWT_PRIVATE_KEY=keys.active,
+        JWT_PUBLIC_KEY=keys.active.public_key(),
+        JWT_TOKEN_LOCATION=["headers"],
+        JWT_ACCESS_TOKEN_EXPIRES=timedelta(minutes=settings.access_token_minutes),
+        JWT_ENCODE_ISSUER=_ISSUER,
+        JWT_DECODE_ISSUER=_ISSUER,
+        JWT_ENCODE_AUDIENCE=_AUDIENCE,
+        JWT_DECODE_AUDIENCE=_AUDIENCE,
+        JWT_ERROR_MESSAGE_KEY="detail",
+    )
+    app.extensions["taskmanager-keys"] = keys
+    public = {kid: key.public_key() for kid, key in keys.keys.items()}
+    manager = TokenManager(app)
+
+    @manager.decode_key_loader
+    def find_key(header: dict[str, Any], claims: dict[str, Any]) -> Any:
+        """The public key of the token's `kid`. Raises InvalidTokenError for all that is not our own access token."""
+        if header.get("typ") != _TYPE or header.get("alg") != ALGORITHM or not claims.keys() >= _REQUIRED:
+            raise InvalidTokenError("not an access token")
+        key = public.get(str(header.get("kid")))
+        if key is None or claims["type"] != "access":
+            raise InvalidTokenError("unknown key")
+        return key
+
+    app.before_request(identify)
+
+
+def issue(user_id: ObjectId, session_id: ObjectId) -> str:
+    """An access token for a session."""
+    kid = current_app.extensions["taskmanager-keys"].active_kid
+    return jwt_extended.create_access_token(
+        str(user_id), additional_claims={"sid": str(session_id)}, additional_headers={"kid": kid, "typ": _TYPE}
+    )
+
+
+def identify() -> None:
+    """Read the token, if there is a good one, into `g`; whether one is needed is decided by the route."""
+    g.claimed_user_id = None
+    if "Authorization" not in request.headers:
+        return
+    try:
+        jwt_extended.verify_jwt_in_request(optional=True, skip_revocation_check=True)
+        claims = jwt_extended.get_jwt()
+        if claims:
+            g.claimed_user_id, g.session_id = ObjectId(claims["sub"]), ObjectId(claims["sid"])
+            g.access_key = access.key(g.claimed_user_id)
+    except _REFUSED:
+        g.claimed_user_id, g.token_refused = None, True
+
+
+def current_actor() -> Actor:
+    """The actor of this request. Raises Unauthenticated."""
+    if "actor" not in g:
+        g.actor = _actor()
+        g.user_id = str(g.actor.user_id)
+    return g.actor
+
+
+def _actor() -> Actor:
+    if g.get("claimed_user_id") is None:
+        if g.get("token_refused"):
+            raise Unauthenticated("The access token is not valid or has expired.", code="auth.invalid_token")
+        raise Unauthenticated
+    actor = access.find(g.claimed_user_id, g.session_id, _version())
+    if actor is None:
+        raise Unauthenticated("This session has ended: log in again.", code="auth.session_ended")
+    return actor
+
+
+def _version() -> int | None:
+    """The account's access version by the cache store; fetched with the rate limit where that is on."""
+    if limiter.enabled or cache_rest.resting:
+        return g.get("access_version")
+    try:
+        found = cache_store().get(g.access_key)
+    except RedisError:
+        cache_rest.failed()
+        return None
+    return int(found) if found else None

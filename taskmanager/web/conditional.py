@@ -1,0 +1,39 @@
+"""ETags from revisions, and the preconditions that clients send with them (RFC 9110, 13)."""
+
+import re
+
+from flask import request
+
+from taskmanager.core.documents import Expected
+from taskmanager.core.errors import PreconditionRequired
+
+# Flask-Compress appends the encoding to a strong ETag, as it must: two encodings are two representations.
+# A revision is of the resource, whatever the encoding, so the suffix is taken off before comparing.
+_TAG = re.compile(r'(W/)?"([^"]*?)(?::(?:gzip|br|zstd|deflate))?"')
+
+
+def etag_of(revision: int) -> str:
+    """The opaque part of a resource's strong ETag."""
+    return str(revision)
+
+
+def expected() -> Expected:
+    """The revisions that If-Match names; None for `*`. Raises PreconditionRequired when there is no If-Match.
+
+    A weak tag never matches here (RFC 9110, 13.1.1), and neither does one that is no revision of ours.
+    """
+    header = request.headers.get("If-Match")
+    if header is None:
+        raise PreconditionRequired
+    if header.strip() == "*":
+        return None
+    strong = [tag for weak, tag in _TAG.findall(header) if not weak]
+    return frozenset(int(tag) for tag in strong if tag.isascii() and tag.isdigit() and len(tag) < 19)
+
+
+def unchanged(etag: str) -> bool:
+    """Whether If-None-Match says that the client has this representation already."""
+    header = request.headers.get("If-None-Match")
+    if header is None or request.method not in ("GET", "HEAD"):
+        return False
+    return header.strip() == "*" or any(tag == etag for _, tag in _TAG.findall(header))

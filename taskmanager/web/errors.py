@@ -1,0 +1,156 @@
+"""The one place that turns exceptions into answers: RFC 9457 problem+json for every error there is."""
+
+import math
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, request
+from flask_limiter.errors import RateLimitExceeded
+from mongoengine.errors import OperationError
+from pymongo.errors import DuplicateKeyError, PyMongoError
+from werkzeug.exceptions import HTTPException
+
+from taskmanager.core import errors
+from taskmanager.core.database import breaker
+from taskmanager.web.limits import seconds_to_wait
+from taskmanager.web.requests import request_id
+
+log = structlog.get_logger("taskmanager.errors")
+
+STATUS: dict[type[errors.TaskManagerError], int] = {
+    errors.Malformed: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.PreconditionFailed: 412,
+    errors.Invalid: 422,
+    errors.PreconditionRequired: 428,
+    errors.Unavailable: 503,
+}
+
+# What marshmallow's own sentences mean to a program.
+_CODES = {
+    "Missing data for required field.": "required",
+    "Unknown field.": "unknown_field",
+    "Field may not be null.": "null",
+}
+
+
+class InvalidRequest(errors.TaskManagerError):
+    """The schema refused a body or a query; `messages` are marshmallow's."""
+
+    def __init__(self, messages: Any) -> None:
+        super().__init__(errors.Invalid.detail, code=errors.Invalid.code, errors=list(_flatten(messages)))
+
+
+STATUS[InvalidRequest] = 422
+
+
+class UnsupportedMediaType(errors.TaskManagerError):
+    """The body is in a form that is not read here."""
+
+    code = "request.unsupported_media_type"
+
+
+STATUS[UnsupportedMediaType] = 415
+
+
+class NotAcceptable(errors.TaskManagerError):
+    """The client accepts none of the forms there are."""
+
+    code = "request.not_acceptable"
+    detail = "Answers are application/json; errors are application/problem+json."
+
+
+STATUS[NotAcceptable] = 406
+
+
+def init_app(app: Flask) -> None:
+    """Register the handlers."""
+    app.register_error_handler(errors.TaskManagerError, _domain_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(RateLimitExceeded, _limited)
+    app.register_error_handler(DuplicateKeyError, lambda error: problem(409, code="conflict"))
+    app.register_error_handler(PyMongoError, _database_error)
+    app.register_error_handler(OperationError, _mongoengine_error)
+    app.register_error_handler(Exception, _crash)
+
+
+def problem(status: int, *, code: str | None = None, detail: str | None = None, **extra: Any) -> Response:
+    """An answer in the shape that every error has."""
+    title = HTTPStatus(status).phrase
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "code": code or f"http.{title.lower().replace(' ', '_').replace('-', '_')}",
+        "detail": detail or HTTPStatus(status).description or title,
+        "instance": request.path.encode("utf-8", "replace").decode(),
+        "request_id": request_id(),
+        **extra,
+    }
+    response = Response(orjson.dumps(body, default=str), status, content_type="application/problem+json")
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="taskmanager"'
+    return response
+
+
+def _domain_error(error: errors.TaskManagerError) -> Response:
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    if status == 500:
+        return _crash(error)
+    response = problem(status, code=error.code, detail=error.detail, **error.extra)
+    if isinstance(error, errors.Unavailable):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if error.response is not None and status < 400:  # a redirect, for instance
+        return error.response  # type: ignore[return-value]
+    response = problem(status, detail=error.description if status < 500 else None)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def _limited(error: RateLimitExceeded) -> Response:
+    response = problem(429, code="rate_limit.exceeded", detail="Too many requests: wait before the next one.")
+    response.headers["Retry-After"] = str(math.ceil(seconds_to_wait()))
+    return response
+
+
+def _database_error(error: PyMongoError) -> Response:
+    breaker.trip(error)
+    log.error("database", error=type(error).__name__, request_id=request_id())
+    return _domain_error(
+        errors.Unavailable("The database is not available. Try again shortly.", code="database.unavailable")
+    )
+
+
+def _mongoengine_error(error: OperationError) -> Response:
+    """MongoEngine wraps some of the driver's errors: answer to what is inside."""
+    cause = error.__cause__ or error.__context__
+    return _database_error(cause) if isinstance(cause, PyMongoError) else _crash(error)
+
+
+def _crash(error: Exception) -> Response:
+    log.exception("crash", exc_info=error, request_id=request_id())
+    return problem(500, code="internal", detail="Something went wrong here. The request id helps to find it.")
+
+
+def _flatten(messages: Any, path: str = "") -> Iterator[dict[str, str]]:
+    """Marshmallow's nested messages as a list of {location, message, code}."""
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            step = {"json": "body", "_schema": ""}.get(name, str(name))
+            yield from _flatten(inner, ".".join(filter(None, (path, step))))
+        return
+    for message in messages if isinstance(messages, list) else [messages]:
+        yield {"location": path, "message": str(message), "code": _CODES.get(str(message), "invalid")}

@@ -1,0 +1,123 @@
+"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a POST that is sent twice has its effect once.
+
+The key is kept in the same transaction as the effect, so there is no moment in which one is there without
+the other. Only what had an effect is kept: a refused request changed nothing, and is answered anew.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from flask import Response, g, request
+from mongoengine import BinaryField, DateTimeField, DictField, Document, IntField, StringField
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from taskmanager.core import settings
+from taskmanager.core.clock import now
+from taskmanager.core.errors import Conflict, Malformed, TaskManagerError
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.web.errors import STATUS
+
+_KEY = re.compile(r'"([\x20\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
+_KEPT_HEADERS = ("Location", "ETag", "Cache-Control", "Content-Type")
+_WRITE_CONFLICT = 112
+
+
+class IdempotencyKey(Document):
+    """The first answer to a key; the id is made of caller, route and key, and is unique."""
+
+    meta = {"collection": "idempotency_keys", "strict": False, "auto_create_index": False}
+
+    id = StringField(primary_key=True)
+    fingerprint = StringField(required=True)
+    expires_at = DateTimeField(required=True)
+    status = IntField()
+    headers = DictField()
+    body = BinaryField()
+
+
+class KeyReused(TaskManagerError):
+    """The same key came with another request."""
+
+    code = "idempotency.key_reused"
+    detail = "This Idempotency-Key was used with another request: make a new key for a new request."
+
+
+STATUS[KeyReused] = 422
+
+
+def once(view: Callable[[], Response]) -> Response:
+    """Run `view` unless the request's key was answered before. Raises Malformed, KeyReused, Conflict while it runs."""
+    header = request.headers.get("Idempotency-Key")
+    if header is None:
+        return view()
+    found = _KEY.fullmatch(header.strip())
+    if not found:
+        raise Malformed("Idempotency-Key must be 1 to 255 printable ASCII characters.", code="idempotency.key_invalid")
+    key_id, fingerprint = _digest(_caller(), request.path, found[1] or found[2]), _fingerprint()
+    kept = IdempotencyKey.objects(id=key_id, expires_at__gt=now()).first()
+    return _replay(kept, fingerprint) if kept else _first(view, key_id, fingerprint)
+
+
+def _first(view: Callable[[], Response], key_id: str, fingerprint: str) -> Response:
+    try:
+        return _run(view, key_id, fingerprint)
+    except _InUse:
+        kept = IdempotencyKey.objects(id=key_id).first()
+        if kept is None:
+            detail = "A request with this Idempotency-Key is running: try again shortly."
+            raise Conflict(detail, code="idempotency.in_progress") from None
+        return _replay(kept, fingerprint)
+
+
+class _InUse(Exception):
+    """Another request holds the key."""
+
+
+@unit_of_work
+def _run(view: Callable[[], Response], key_id: str, fingerprint: str) -> Response:
+    keys = IdempotencyKey._get_collection()
+    expires_at = now() + timedelta(hours=settings.current().idempotency_hours)
+    try:
+        keys.delete_one({"_id": key_id, "expires_at": {"$lte": now()}})
+        keys.insert_one({"_id": key_id, "fingerprint": fingerprint, "expires_at": expires_at})
+    except DuplicateKeyError:
+        raise _InUse from None
+    except OperationFailure as error:
+        if error.code == _WRITE_CONFLICT:  # not yet committed by the other, so not to be waited for
+            raise _InUse from None
+        raise
+    response = view()
+    keys.update_one({"_id": key_id}, {"$set": _kept(response)})
+    return response
+
+
+def _kept(response: Response) -> dict[str, Any]:
+    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    return {"status": response.status_code, "headers": headers, "body": response.get_data()}
+
+
+def _replay(kept: IdempotencyKey, fingerprint: str) -> Response:
+    if kept.fingerprint != fingerprint:
+        raise KeyReused
+    response = Response(kept.body, kept.status, headers=dict(kept.headers))
+    response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _caller() -> str:
+    return str(g.actor.user_id) if "actor" in g else f"address:{request.remote_addr}"
+
+
+def _fingerprint() -> str:
+    return _digest(request.method, request.full_path, request.mimetype, request.get_data(cache=True))
+
+
+def _digest(*parts: str | bytes) -> str:
+    whole = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode() if isinstance(part, str) else part
+        whole.update(len(encoded).to_bytes(8, "big") + encoded)
+    return whole.hexdigest()

@@ -1,0 +1,166 @@
+"""Lists: the query parameters they all take, signed cursors, and the answer.
+
+A cursor says after which row to go on. It is signed and bound to the list, sort and filter that made it; its
+contents are nobody's contract.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+import marshmallow as ma
+from bson import ObjectId
+from flask import request
+from itsdangerous import BadSignature, URLSafeSerializer
+from marshmallow import fields, validate
+
+from taskmanager.core import settings
+from taskmanager.core.errors import Malformed
+from taskmanager.core.querysets import Order
+from taskmanager.web.schemas import Schema
+from taskmanager.web.serialisers import Serialiser
+
+
+class ListQuery(Schema):
+    """Query parameters of every list."""
+
+    limit = fields.Integer(
+        load_default=50, validate=validate.Range(1, 200), metadata={"description": "Rows per page", "example": 50}
+    )
+    cursor = fields.String(
+        validate=validate.Length(1, 2000), metadata={"description": "`next_cursor` of the page before"}
+    )
+    with_total = fields.Boolean(
+        load_default=False,
+        truthy={"true"},
+        falsy={"false"},
+        metadata={"description": "Add `total`: exact up to 10,000, then `{value, relation: gte}`"},
+    )
+
+
+class Fields(fields.String):
+    """`?fields=id,title`: which fields to answer."""
+
+    def __init__(self, serialiser: Serialiser) -> None:
+        self.serialiser = serialiser
+        known = ", ".join(serialiser.names)
+        super().__init__(metadata={"description": f"Answer only these, separated by commas: {known}", "example": "id"})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        names = tuple(super()._deserialize(value, attr, data, **kwargs).split(","))
+        if unknown := [name for name in names if name not in self.serialiser.names]:
+            raise ma.ValidationError(f"Unknown field: {unknown[0][:50]!r}.")
+        return names
+
+
+class Sort(fields.String):
+    """`?sort=-due_at`: one of a documented list of orders, each with an index of its own."""
+
+    def __init__(self, orders: Mapping[str, str]) -> None:
+        self.orders = {
+            sign + name: Order(stored, descending=bool(sign)) for name, stored in orders.items() for sign in ("", "-")
+        }
+        words = ", ".join(self.orders)
+        default, order = next(iter(self.orders.items()))
+        super().__init__(
+            load_default=lambda: order,  # a callable, because it is an object and no word of the document
+            metadata={"description": f"One of {words}", "enum": list(self.orders), "default": default},
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        order = self.orders.get(super()._deserialize(value, attr, data, **kwargs))
+        if order is None:
+            raise ma.ValidationError(f"Must be one of: {', '.join(self.orders)}.")
+        return order
+
+
+def list_query(serialiser: Serialiser, orders: Mapping[str, str]) -> type[ListQuery]:
+    """The query schema of one list; `orders` maps sortable names to stored fields, the default first."""
+    name = serialiser.schema.__name__ + "ListQuery"
+    return type(name, (ListQuery,), {"fields": Fields(serialiser), "sort": Sort(orders)})
+
+
+def item_query(serialiser: Serialiser) -> type[Schema]:
+    """The query schema of one item."""
+    return type(serialiser.schema.__name__ + "Query", (Schema,), {"fields": Fields(serialiser)})
+
+
+@cache
+def page_of(schema: type[Schema]) -> type[Schema]:
+    """The schema of a page of `schema`, for the OpenAPI document."""
+    total = {"description": "Only with `with_total=true`: a number, or `{value, relation}` beyond 10,000"}
+    return Schema.from_dict(
+        {
+            "items": fields.List(fields.Nested(schema), required=True),
+            "next_cursor": fields.String(required=True, allow_none=True),
+            "total": fields.Raw(metadata=total),
+        },
+        name=schema.__name__.removesuffix("Out") + "Page",
+    )
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What a list is asked for."""
+
+    order: Order
+    limit: int
+    after: list[Any] | None
+    names: tuple[str, ...] | None
+    with_total: bool
+
+    @classmethod
+    def of(cls, query: Mapping[str, Any]) -> "Slice":
+        """From the parsed query. Raises Malformed for a cursor that is not of this very list."""
+        cursor = query.get("cursor")
+        after = read_cursor(cursor) if cursor else None
+        return cls(query["sort"], query["limit"], after, query.get("fields"), query["with_total"])
+
+    def page_of(self, serialiser: Serialiser) -> dict[str, Any]:
+        """The keyword arguments of a service's `find`."""
+        return {"order": self.order, "limit": self.limit, "after": self.after, "fields": serialiser.stored(self.names)}
+
+
+def make_cursor(key: list[Any]) -> str:
+    """A cursor that goes on after `key`."""
+    return _signer().dumps([_pack(part) for part in key])
+
+
+def read_cursor(cursor: str) -> list[Any]:
+    """The key in a cursor. Raises Malformed when it was not made for this list, sort and filter."""
+    try:
+        return [_unpack(part) for part in _signer().loads(cursor)]
+    except (BadSignature, UnicodeError, ValueError):
+        raise Malformed("The cursor is not one of this list, sort and filter.", code="cursor.invalid") from None
+
+
+def next_link(cursor: str) -> str:
+    """The Link header's value (RFC 8288) for the next page of this request."""
+    parameters = {**request.args.to_dict(), "cursor": cursor}
+    return f'<{request.path}?{urlencode(parameters)}>; rel="next"'
+
+
+def _signer() -> URLSafeSerializer:
+    """Signs for this path and these parameters but those that do not change which rows there are."""
+    bound = sorted((name, value) for name, value in request.args.items() if name not in _FREE)
+    return URLSafeSerializer(settings.current().secret(), salt=repr((request.path, bound)))
+
+
+_FREE = {"cursor", "limit", "fields", "with_total"}
+_PACKED: dict[type, tuple[str, Callable[[Any], Any]]] = {
+    ObjectId: ("o", str),
+    datetime: ("d", datetime.isoformat),
+}
+_UNPACKED: dict[str, Callable[[str], Any]] = {"o": ObjectId, "d": datetime.fromisoformat}
+
+
+def _pack(value: Any) -> Any:
+    tag, function = _PACKED.get(type(value), ("", None))
+    return [tag, function(value)] if function else value
+
+
+def _unpack(value: Any) -> Any:
+    return _UNPACKED[value[0]](value[1]) if isinstance(value, list) else value

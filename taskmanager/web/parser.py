@@ -1,0 +1,86 @@
+"""Reading requests strictly: what is not exactly right is refused at the edge, before anything is stored.
+
+flask-smorest reads JSON with the standard library and without a look at the content type; deep nesting, huge
+integers and lone surrogates crash it. This parser is the one mend.
+"""
+
+import json
+from typing import Any, NoReturn
+from urllib.parse import unquote_to_bytes
+
+import marshmallow
+import orjson
+from flask import Request, g
+from webargs.flaskparser import FlaskParser
+
+from taskmanager.core.errors import Malformed
+from taskmanager.web.errors import InvalidRequest, UnsupportedMediaType
+
+_JSON = ("application/json", "application/merge-patch+json")
+
+
+class StrictParser(FlaskParser):
+    """JSON bodies and query strings, or an exception of ours."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": marshmallow.RAISE, "query": marshmallow.RAISE}
+
+    def load_json(self, req: Request, schema: marshmallow.Schema) -> Any:
+        """The body. Raises UnsupportedMediaType, Malformed; flask raises 413."""
+        if req.mimetype not in _JSON:
+            raise UnsupportedMediaType(f"Send the body as {_JSON[0]}.")
+        if req.headers.get("Content-Encoding", "identity") != "identity":
+            raise UnsupportedMediaType("Send the body without compression.", code="request.unsupported_encoding")
+        body = parse(req.get_data(cache=True))
+        g.body = body if isinstance(body, dict) else {}
+        return body
+
+    def load_querystring(self, req: Request, schema: marshmallow.Schema) -> dict[str, str]:
+        """The query parameters, each at most once. Raises InvalidRequest."""
+        return query_parameters(req)
+
+    def handle_error(
+        self,
+        error: marshmallow.ValidationError,
+        req: Request,
+        schema: marshmallow.Schema,
+        *,
+        error_status_code: int | None,
+        error_headers: Any,
+    ) -> NoReturn:
+        raise InvalidRequest(error.messages) from None
+
+
+def parse(body: bytes) -> Any:
+    """Parse JSON (RFC 8259) without repeated names (RFC 8259, 4, leaves their meaning open). Raises Malformed."""
+    try:
+        orjson.loads(body)  # refuses bad UTF-8, lone surrogates, NaN and nesting beyond 1,024
+        return json.loads(body, object_pairs_hook=_no_repeats, parse_int=_bounded)
+    except RecursionError:
+        raise Malformed("The body is nested too deeply.", code="request.too_deep") from None
+    except ValueError as error:
+        raise Malformed(f"The body is not valid JSON: {error}"[:200]) from None
+
+
+def query_parameters(req: Request) -> dict[str, str]:
+    """The query parameters, each at most once. Raises InvalidRequest for what is repeated or not UTF-8."""
+    try:
+        unquote_to_bytes(req.query_string).decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest({"query": ["The query is not UTF-8."]}) from None
+    repeated = {name: ["Give this parameter once."] for name, values in req.args.lists() if len(values) > 1}
+    if repeated:
+        raise InvalidRequest({"query": repeated})
+    return req.args.to_dict()
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return result
+
+
+def _bounded(digits: str) -> int:
+    if len(digits) > 20 or not -(2**63) <= (number := int(digits)) < 2**63:
+        raise ValueError("an integer does not fit into 64 bits")
+    return number

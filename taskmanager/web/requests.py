@@ -1,0 +1,59 @@
+"""What every request gets: an id, a log line, and safe default headers on its answer."""
+
+import re
+import secrets
+import time
+
+import structlog
+from flask import Flask, Response, g, request
+
+from taskmanager.core.events import correlation
+
+log = structlog.get_logger("taskmanager.requests")
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def init_app(app: Flask) -> None:
+    """Register the first `before_request` and the last `after_request`."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+
+
+def request_id() -> str:
+    """The id of the request in hand; made on first use, so that even a routing error has one."""
+    if "request_id" not in g:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(16)
+    return g.request_id
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+    trace = request.headers.get("traceparent", "")
+    known = {"request_id": request_id()}
+    correlation.set(known | {"traceparent": trace} if _TRACEPARENT.fullmatch(trace) else known)
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-ID"] = request_id()
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    cacheable = response.status_code < 400
+    response.headers.setdefault("Cache-Control", "private, no-cache" if cacheable else "no-store")
+    response.vary.update(("Accept", "Accept-Encoding", "Authorization"))
+    _log(response)
+    return response
+
+
+def _log(response: Response) -> None:
+    log.info(
+        "request",
+        method=request.method,
+        route=request.url_rule.rule if request.url_rule else None,
+        status=response.status_code,
+        duration_ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 2),
+        user_id=g.get("user_id"),
+        address=request.remote_addr,
+        **correlation.get(),
+    )

@@ -1,0 +1,156 @@
+"""`taskmanager up` from the outside: one command, real processes, nothing left behind."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from taskmanager.embedded import ports, processes
+
+ROOT = Path(__file__).resolve().parents[2]
+READY = "The service is ready"
+_http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Up:
+    """One `taskmanager up` on its own data folder and port."""
+
+    def __init__(self, folder):
+        self.folder, self.port = folder, ports.bind(ports.LOCALHOST, 0)
+        self.output = folder.parent / f"{folder.name}.out"
+        self.process = None
+
+    @property
+    def environment(self):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKMANAGER_")}
+        own = {"TASKMANAGER_DATA_DIR": str(self.folder), "TASKMANAGER_PORT": str(self.port)}
+        return kept | own | {"TASKMANAGER_WEB_PROCESSES": "1", "TASKMANAGER_BCRYPT_COST": "4"}
+
+    def start(self, *, stdin=subprocess.DEVNULL):
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "workers.cli", "up"],
+                stdin=stdin,
+                stdout=output,
+                stderr=output,
+                cwd=ROOT,
+                env=self.environment,
+            )
+        wait(lambda: READY in self.text or self.process.poll() is not None, 60)
+        assert READY in self.text, self.text
+        return self
+
+    @property
+    def text(self):
+        return self.output.read_text()
+
+    def run(self, *words):
+        command = [sys.executable, "-m", "workers.cli", *words]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def ready(self):
+        try:
+            with _http.open(f"http://127.0.0.1:{self.port}/health/ready", timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def end(self, sign=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(sign)
+            self.process.wait(20)
+
+
+def wait(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+def family(folder):
+    """Processes that name the folder, in their command line or as the place where they work."""
+    return [
+        int(pid.name) for pid in Path("/proc").glob("[0-9]*") if processes.concerns(int(pid.name), folder)
+    ]
+
+
+@pytest.fixture
+def up(tmp_path):
+    service = Up(tmp_path / "data")
+    yield service
+    service.end()
+
+
+def test_one_command_runs_everything_and_leaves_nothing_behind(up):
+    up.start()
+    assert up.ready()
+    note = up.folder / "admin.txt"
+    password = re.search(r"password: (\S+)", note.read_text())[1]
+    assert password in up.text
+    assert note.stat().st_mode & 0o777 == 0o600
+    started = time.monotonic()
+    up.end(signal.SIGINT)
+    assert time.monotonic() - started < 10
+    assert up.process.returncode == 0
+    assert family(up.folder) == []
+
+    up.start()  # the same folder again: same data, so no new password
+    assert "password" not in up.text
+    stopped = up.run("stop")
+    assert stopped.stdout == "Stopped.\n"
+    assert up.process.wait(5) == 0
+    assert up.run("stop").stdout.startswith("Nothing is running")
+
+
+def test_killed_servers_come_back_and_a_killed_run_is_no_obstacle(up):
+    up.start()
+    for pid_file in ("mongodb/mongod.lock", "queue/valkey.pid"):
+        os.kill(int((up.folder / pid_file).read_text()), signal.SIGKILL)
+    servers_and_supervisor = 5
+    assert wait(lambda: len(family(up.folder)) == servers_and_supervisor and up.ready(), 20)
+    up.end(signal.SIGKILL)
+    up.start()
+    assert up.ready()
+
+
+def test_a_second_run_on_the_same_folder_is_refused_and_another_folder_is_not(up, tmp_path):
+    up.start(stdin=None)
+    assert "already runs on" in up.run("up").stderr
+    other = Up(tmp_path / "other")
+    try:
+        assert other.start().ready()
+    finally:
+        other.end()
+    assert up.ready()
+
+
+def test_a_taken_port_is_one_sentence(up):
+    with socket.create_server((ports.LOCALHOST, up.port)):
+        refused = up.run("up")
+    assert refused.returncode == 1
+    assert f"port {up.port}" in refused.stderr
+    assert "TASKMANAGER_PORT" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_an_operators_password_is_never_printed(up, monkeypatch):
+    monkeypatch.setattr(
+        Up, "environment", Up.environment.fget(up) | {"TASKMANAGER_ADMIN_PASSWORD": "Our-own-secret-1"}
+    )
+    up.start()
+    written = [path for path in up.folder.rglob("*") if path.is_file() and path.parts[-2] in ("logs", "run")]
+    assert not (up.folder / "admin.txt").exists()
+    assert "Our-own-secret-1" not in up.text
+    assert not any(b"Our-own-secret-1" in path.read_bytes() for path in written)
+    assert "mongodb_uri" in json.loads((up.folder / "run" / "addresses.json").read_text())

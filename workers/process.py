@@ -1,0 +1,89 @@
+"""What the relay and the scheduler share: a loop that works while it holds a lease, until a signal ends it."""
+
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from taskmanager.core.lease import Lease
+from taskmanager.core.stores import RedisError
+
+log = structlog.get_logger("taskmanager.process")
+
+_STANDBY_SECONDS = 0.5
+_SHORTEST_OUTAGE_PAUSE, _LONGEST_OUTAGE_PAUSE = 0.2, 2.0
+_SLICE_SECONDS = 0.1
+
+
+class LeasedLoop:
+    """Calls `step` again and again while this process holds the lease `name`.
+
+    `step` answers how much it did: after nothing the loop rests for `idle_seconds`. A database or a store
+    that is away is waited for, and reported once, not at each try.
+    """
+
+    def __init__(self, name: str, step: Callable[[], int], *, idle_seconds: float) -> None:
+        self._step, self._idle_seconds = step, idle_seconds
+        self._lease = Lease(name)
+        self._log = log.bind(process=name)
+        self._stopping = False
+        self._outage_pause = 0.0
+        self._held = False
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        self._log.info("started")
+        while not self._stopping:
+            self._sleep(self._turn())
+        self._release()
+        self._log.info("stopped")
+
+    def _turn(self) -> float:
+        """One look at the work; answers for how many seconds to rest."""
+        try:
+            if not self._hold():
+                return _STANDBY_SECONDS
+            pause = 0.0 if self._step() else self._idle_seconds
+        except (PyMongoError, RedisError) as error:
+            return self._away(error)
+        self._back()
+        return pause
+
+    def _hold(self) -> bool:
+        held = self._lease.hold()
+        if held != self._held:
+            self._log.info("working" if held else "standing by")
+        self._held = held
+        return held
+
+    def _away(self, error: Exception) -> float:
+        if not self._outage_pause:
+            self._log.warning("a server is away", error=type(error).__name__)
+        doubled = max(_SHORTEST_OUTAGE_PAUSE, 2 * self._outage_pause)
+        self._outage_pause = min(doubled, _LONGEST_OUTAGE_PAUSE)
+        return self._outage_pause
+
+    def _back(self) -> None:
+        if self._outage_pause:
+            self._log.info("all servers answer again")
+        self._outage_pause = 0.0
+
+    def _release(self) -> None:
+        try:
+            self._lease.release()
+        except PyMongoError:
+            self._log.warning("the lease ends by itself")
+
+    def _sleep(self, seconds: float) -> None:
+        """Rest in slices, because `time.sleep` goes on after a signal."""
+        until = time.monotonic() + seconds
+        while not self._stopping and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _SLICE_SECONDS))
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True

@@ -1,0 +1,22 @@
+"""For operators who like the plain tool: `rq worker -c workers.settings`.
+
+RQ reads the address and the queues from this module, but the serializer only from its command line, and by
+default that is pickle: which cannot read our jobs, and would run whatever code a planted job holds. RQ looks its
+default up after it has read this module, so the default is replaced here.
+
+That is enough to work. To have a killed worker noticed in seconds instead of minutes as well, add
+`-w workers.worker.Worker`, as `python -m workers.worker` does by itself.
+"""
+
+import rq.serializers
+
+from config.settings import load
+from taskmanager.app import create_app
+from taskmanager.core import outbox
+from taskmanager.core import settings as service
+
+create_app(load())
+rq.serializers.DefaultSerializer = outbox.CallSerializer
+
+REDIS_URL = service.current().queue_url
+QUEUES = outbox.QUEUES

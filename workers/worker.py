@@ -1,0 +1,75 @@
+"""`python -m workers.worker`: runs jobs. Each runs in a process of its own, forked for it."""
+
+import contextlib
+import time
+from types import FrameType
+from typing import Any
+
+import rq
+import structlog
+from rq.exceptions import StopRequested
+from rq.job import Job
+
+from config.settings import load
+from taskmanager.app import create_app
+from taskmanager.core import settings
+from taskmanager.core.outbox import QUEUES, CallSerializer
+from taskmanager.core.stores import RedisError, queue_store
+
+log = structlog.get_logger("taskmanager.worker")
+
+_MAINTENANCE_SECONDS = 5
+_TTL_SECONDS = 20
+_WAIT_SECONDS = 15.0  # what RQ sets itself for this worker_ttl: longer than it blocks for a job
+_RETRY_SECONDS = 1.0
+
+
+class Worker(rq.Worker):
+    """An RQ worker whose death is noticed within seconds: RQ's defaults take a quarter of an hour."""
+
+    max_connection_wait_time = 2.0
+    log_result_lifespan = False
+    stopped = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Take what RQ's command line passes; our own intervals and serializer win over its defaults."""
+        options.pop("default_worker_ttl", None)
+        ours = {
+            "serializer": CallSerializer,
+            "worker_ttl": _TTL_SECONDS,
+            "maintenance_interval": _MAINTENANCE_SECONDS,
+            "job_monitoring_interval": max(1, settings.current().job_silence_seconds // 3),
+        }
+        super().__init__(*args, **{**options, **ours})
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """After so many seconds without a sign of life the job is handed out again."""
+        return settings.current().job_silence_seconds
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Finish the running job, then end."""
+        self.stopped = True
+        super().request_stop(signum, frame)
+
+
+def main() -> None:
+    """Work until SIGTERM or SIGINT; a queue that is away is waited for."""
+    create_app(load())
+    with contextlib.suppress(StopRequested):
+        while not _work():
+            time.sleep(_RETRY_SECONDS)
+
+
+def _work() -> bool:
+    """Work as long as the queue answers; True when a signal has asked for the end."""
+    worker = None
+    try:
+        worker = Worker(QUEUES, connection=queue_store(_WAIT_SECONDS))
+        worker.work()
+    except RedisError as error:
+        log.warning("the queue is away", error=type(error).__name__)
+    return worker is not None and worker.stopped
+
+
+if __name__ == "__main__":
+    main()
