@@ -1,4 +1,4 @@
-"""What the relay and the scheduler share: a loop that works while it holds a lease, until a signal ends it."""
+"""What processes other than the web share: how they begin, and a loop under a lease that a signal ends."""
 
 import signal
 import time
@@ -8,7 +8,11 @@ from types import FrameType
 import structlog
 from pymongo.errors import PyMongoError
 
+from config import logging
+from config.settings import load
+from taskmanager.app import create_app
 from taskmanager.core.lease import Lease
+from taskmanager.core.settings import Settings
 from taskmanager.core.stores import RedisError
 
 log = structlog.get_logger("taskmanager.process")
@@ -16,6 +20,14 @@ log = structlog.get_logger("taskmanager.process")
 _STANDBY_SECONDS = 0.5
 _SHORTEST_OUTAGE_PAUSE, _LONGEST_OUTAGE_PAUSE = 0.2, 2.0
 _SLICE_SECONDS = 0.1
+
+
+def begin() -> Settings:
+    """Put the application together as the web does, so that settings, listeners and plugins are the same."""
+    settings = load()
+    logging.configure(settings)
+    create_app(settings)
+    return settings
 
 
 class LeasedLoop:

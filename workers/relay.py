@@ -1,16 +1,14 @@
 """`python -m workers.relay`: hands committed events to the workers. A second one stands by."""
 
-from config.settings import load
-from taskmanager.app import create_app
 from taskmanager.core.outbox import relay_batch
-from workers.process import LeasedLoop
+from workers.process import LeasedLoop, begin
 
 _IDLE_SECONDS = 0.1
 
 
 def main() -> None:
     """Relay until SIGTERM or SIGINT."""
-    create_app(load())
+    begin()
     LeasedLoop("relay", relay_batch, idle_seconds=_IDLE_SECONDS).run()
 
 

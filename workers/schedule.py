@@ -1,16 +1,14 @@
 """`python -m workers.schedule`: runs periodic jobs at their time. A second one stands by."""
 
-from config.settings import load
-from taskmanager.app import create_app
 from taskmanager.core.schedule import run_due
-from workers.process import LeasedLoop
+from workers.process import LeasedLoop, begin
 
 _IDLE_SECONDS = 1.0
 
 
 def main() -> None:
     """Run what is due until SIGTERM or SIGINT."""
-    create_app(load())
+    begin()
     LeasedLoop("schedule", run_due, idle_seconds=_IDLE_SECONDS).run()
 
 

@@ -10,13 +10,11 @@ That is enough to work. To have a killed worker noticed in seconds instead of mi
 
 import rq.serializers
 
-from config.settings import load
-from taskmanager.app import create_app
 from taskmanager.core import outbox
-from taskmanager.core import settings as service
+from workers.process import begin
 
-create_app(load())
+_settings = begin()
 rq.serializers.DefaultSerializer = outbox.CallSerializer
 
-REDIS_URL = service.current().queue_url
+REDIS_URL = _settings.queue_url
 QUEUES = outbox.QUEUES

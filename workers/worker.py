@@ -10,11 +10,10 @@ import structlog
 from rq.exceptions import StopRequested
 from rq.job import Job
 
-from config.settings import load
-from taskmanager.app import create_app
 from taskmanager.core import settings
 from taskmanager.core.outbox import QUEUES, CallSerializer
 from taskmanager.core.stores import RedisError, queue_store
+from workers.process import begin
 
 log = structlog.get_logger("taskmanager.worker")
 
@@ -54,7 +53,7 @@ class Worker(rq.Worker):
 
 def main() -> None:
     """Work until SIGTERM or SIGINT; a queue that is away is waited for."""
-    create_app(load())
+    begin()
     with contextlib.suppress(StopRequested):
         while not _work():
             time.sleep(_RETRY_SECONDS)

@@ -18,8 +18,9 @@ from pymongo.errors import (
     PyMongoError,
     WaitQueueTimeoutError,
 )
+from pymongo.uri_parser import parse_uri
 
-from taskmanager.core.errors import Unavailable
+from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.settings import Settings
 
 # One alias per group of features that can be deployed as a service of its own. All live in one MongoDB
@@ -31,7 +32,8 @@ _LOST = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutErr
 
 
 def connect(settings: Settings) -> None:
-    """Open the connection under every alias. Call it after a fork, never before."""
+    """Register the connection under every alias. Raises Misconfigured. Opens at first use, so it may be called before a fork."""
+    _check_uri(settings.mongodb_uri)
     for alias in ALIASES:
         mongoengine.connect(host=settings.mongodb_uri, alias=alias, **_options(settings))
 
@@ -52,6 +54,21 @@ def database() -> Any:
     return get_db("default")
 
 
+def _check_uri(uri: str) -> None:
+    """Raise Misconfigured for a URI that would break transactions.
+
+    MongoEngine hands the client's write concern on with each write, which MongoDB refuses inside a
+    transaction. None is needed: a replica set acknowledges writes by its majority by default (MongoDB 5.0),
+    and a transaction commits with "majority" (`unit_of_work`).
+    """
+    try:
+        options = parse_uri(uri, validate=True)["options"]
+    except (PyMongoError, ValueError) as error:
+        raise Misconfigured(f"TASKMANAGER_MONGODB_URI cannot be read: {type(error).__name__}") from None
+    if "w" in options:
+        raise Misconfigured("TASKMANAGER_MONGODB_URI must not set 'w': writes are acknowledged by the majority anyway")
+
+
 def _options(settings: Settings) -> dict[str, Any]:
     return {
         "tz_aware": True,
@@ -62,8 +79,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "heartbeatFrequencyMS": 5000,
         "maxPoolSize": settings.mongodb_pool_size,
         "retryWrites": True,
-        "w": "majority",
-        "appname": "taskmanager",
+        "connect": False,
+        "appname": parse_uri(settings.mongodb_uri)["options"].get("appname", "taskmanager"),
     }
 
 

@@ -7,6 +7,7 @@ number N never misses a smaller one. `at` never runs backwards within a stream, 
 machines say, so (`at`, `seq`) is an order over all streams that keeps the order of each.
 """
 
+import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -88,11 +89,16 @@ class Listener:
     handle: Callable[[Event], None]
 
 
+QUEUES = ("high", "default", "low")  # from most to least urgent
+
+_NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 _listeners: dict[str, Listener] = {}
 
 
 def listen(*kinds: str, name: str, queue: str = "default") -> Callable[..., Callable[[Event], None]]:
-    """Register the decorated function under the unique `name` for events of `kinds` on an urgency `queue`."""
+    """Register the decorated function under the unique `name` for events of `kinds` on one of the QUEUES."""
+    if queue not in QUEUES or not _NAME.fullmatch(name):
+        raise Misconfigured(f"a listener cannot be called {name!r} or use the queue {queue!r}")
 
     def register(function: Callable[[Event], None]) -> Callable[[Event], None]:
         known = _listeners.get(name)

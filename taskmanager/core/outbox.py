@@ -20,13 +20,12 @@ from rq.serializers import JSONSerializer
 from taskmanager.core import settings
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
-from taskmanager.core.events import Event, listener
+from taskmanager.core.events import QUEUES, Event, listener
 from taskmanager.core.schedule import every
 from taskmanager.core.stores import queue_store
 
 log = structlog.get_logger("taskmanager.outbox")
 
-QUEUES = ("high", "default", "low")
 JOB = "taskmanager.core.jobs.perform"
 JOB_SECONDS = 60
 MOST_ATTEMPTS = 40  # with the delays below: more than a day
@@ -134,7 +133,7 @@ def _plan(event: Event, values: dict[str, Any], remove: dict[str, Any] | None = 
 
 
 def _job_id(event: Event, name: str) -> str:
-    return f"{name}-{event.id}"
+    return f"{name.replace('.', '-')}-{event.id}"  # RQ takes no dots
 
 
 def _enqueue(event: Event, name: str) -> None:

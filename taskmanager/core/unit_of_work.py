@@ -15,6 +15,7 @@ from mongoengine.errors import NotUniqueError, OperationError
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
 
 from taskmanager.core.database import client
 
@@ -60,7 +61,9 @@ def _transact(function: Callable[[], T]) -> T:
     try:
         with pymongo.timeout(_BUDGET_SECONDS), client().start_session() as session:
             result = session.with_transaction(
-                lambda session: _attempt(session, function, callbacks), read_concern=ReadConcern("snapshot")
+                lambda session: _attempt(session, function, callbacks),
+                read_concern=ReadConcern("snapshot"),
+                write_concern=WriteConcern("majority"),
             )
     finally:
         _after_commit.reset(token)
@@ -72,7 +75,7 @@ def _transact(function: Callable[[], T]) -> T:
 def _attempt(session: ClientSession, function: Callable[[], T], callbacks: list[Callable[[], None]]) -> T:
     callbacks.clear()
     try:
-        with session.bind():
+        with session.bind(end_session=False):  # ending it here would roll the transaction back, without a word
             return function()
     except OperationError as error:  # MongoEngine's wrapping hides the driver's "run this transaction again"
         if isinstance(error.__context__, OperationFailure) and not isinstance(error, NotUniqueError):

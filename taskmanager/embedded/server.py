@@ -122,9 +122,13 @@ def environment() -> dict[str, str]:
     return {**os.environ, "LC_ALL": "C"}
 
 
+_CHATTER = '"s":"I"'  # MongoDB's mark of a line that informs: the reason of a failure is none
+
+
 def tail(log: Path, lines: int = 8) -> str:
-    """The last lines of a log, or nothing."""
+    """The last telling lines of a log, or nothing."""
     with suppress(OSError):
-        end = log.read_bytes()[-8000:].decode(errors="replace").splitlines()[-lines:]
+        text = log.read_bytes()[-64_000:].decode(errors="replace")
+        end = [line for line in text.splitlines() if _CHATTER not in line][-lines:]
         return "\n".join([f"The end of {log}:", *end]) if end else ""
     return ""

@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Any
 
 import flask_smorest
+from bson import ObjectId
 from flask import Response, request
 from werkzeug.routing import BaseConverter
 
@@ -49,6 +50,9 @@ class ObjectIdConverter(BaseConverter):
     """An id in a path; what is no id is a 404."""
 
     regex = r"[0-9a-f]{24}"
+
+    def to_python(self, value: str) -> ObjectId:
+        return ObjectId(value)
 
 
 class Blueprint(flask_smorest.Blueprint):

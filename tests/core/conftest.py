@@ -1,0 +1,88 @@
+"""What the kernel is tested with: facts and listeners of its own, and a database that fails on demand."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+from bson import ObjectId
+from flask import Flask
+from pymongo.uri_parser import parse_uri
+
+from taskmanager.core import database, events
+from taskmanager.core.events import Event, Fact
+from taskmanager.core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Happened(Fact):
+    """Something happened in a stream."""
+
+    kind: ClassVar[str] = "test.happened"
+    name: str = "a"
+    value: int = 0
+
+    def stream(self) -> str:
+        return f"test:{self.name}"
+
+    def subject(self) -> ObjectId:
+        return ObjectId()
+
+    def actor_id(self) -> None:
+        return None
+
+    def data(self) -> dict[str, Any]:
+        return {"value": self.value}
+
+
+@pytest.fixture
+def happened() -> type[Happened]:
+    return Happened
+
+
+class Hearing:
+    """A listener that remembers what it heard, and raises `trouble` when there is some."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+        self.trouble: Exception | None = None
+
+    def __call__(self, event: Event) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.heard.append(event.data["value"])
+
+
+@pytest.fixture
+def listening(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hearing]:
+    """Registers a listener of `Happened` for the length of a test."""
+    monkeypatch.setattr(events, "_listeners", dict(events._listeners))
+
+    def register(name: str = "test.hearing", queue: str = "default") -> Hearing:
+        hearing = Hearing()
+        events._listeners[name] = events.Listener(name, frozenset({Happened.kind}), queue, hearing)
+        return hearing
+
+    return register
+
+
+@pytest.fixture
+def failing(app: Flask, settings: Settings) -> Iterator[Callable[..., Any]]:
+    """`with failing("insert", errorCode=112, times=1):` MongoDB refuses these commands of this test process."""
+    appname = parse_uri(settings.mongodb_uri)["options"]["appname"]
+
+    def set_failpoint(mode: Any, **data: Any) -> None:
+        command = {"configureFailPoint": "failCommand", "mode": mode, "data": data}
+        database.client().admin.command(command)
+
+    @contextmanager
+    def fail(*commands: str, times: int = 1, labels: tuple[str, ...] = (), **error: Any) -> Iterator[None]:
+        mode = {"times": times}
+        set_failpoint(mode, failCommands=list(commands), appName=appname, errorLabels=list(labels), **error)
+        try:
+            yield
+        finally:
+            set_failpoint("off")
+
+    yield fail

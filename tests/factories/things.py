@@ -1,0 +1,82 @@
+"""Accounts, projects, memberships and tasks."""
+
+from typing import Any
+
+import factory
+
+from taskmanager.features.projects import members
+from taskmanager.features.projects import service as projects
+from taskmanager.features.projects.models import Membership, Project
+from taskmanager.features.tasks import service as tasks
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.users import service as users
+from taskmanager.features.users.models import User
+from tests.factories.actors import actor_of, owner_of
+
+PASSWORD = "correct horse battery staple"
+
+
+class UserFactory(factory.Factory):
+    """An account with the password PASSWORD."""
+
+    class Meta:
+        model = User
+
+    email = factory.Sequence(lambda number: f"person{number}@example.com")
+    name = factory.Sequence(lambda number: f"Person {number}")
+    password = PASSWORD
+
+    @classmethod
+    def _create(cls, model_class: type[User], *args: Any, **fields: Any) -> User:
+        return users.register(**fields)
+
+
+class ProjectFactory(factory.Factory):
+    """A project of `owner`."""
+
+    class Meta:
+        model = Project
+
+    owner = factory.SubFactory(UserFactory)
+    key = factory.Sequence(lambda number: f"P{number}")
+    name = factory.Sequence(lambda number: f"Project {number}")
+
+    @classmethod
+    def _create(cls, model_class: type[Project], *args: Any, owner: User, **fields: Any) -> Project:
+        return projects.create(fields, actor=actor_of(owner))
+
+
+class MembershipFactory(factory.Factory):
+    """`user` as a member of `project`, added by its owner."""
+
+    class Meta:
+        model = Membership
+
+    project = factory.SubFactory(ProjectFactory)
+    user = factory.SubFactory(UserFactory)
+    role = "member"
+
+    @classmethod
+    def _create(
+        cls, model_class: type[Membership], *args: Any, project: Project, user: User, role: str
+    ) -> Membership:
+        row = members.add(project.id, role=role, actor=owner_of(project.id), user_id=user.id)
+        return Membership.objects.one(row["_id"])
+
+
+class TaskFactory(factory.Factory):
+    """A task in `project`, made by its owner; `assignees` must be members."""
+
+    class Meta:
+        model = Task
+
+    project = factory.SubFactory(ProjectFactory)
+    title = factory.Sequence(lambda number: f"Task {number}")
+    assignees: tuple[User, ...] = ()
+
+    @classmethod
+    def _create(
+        cls, model_class: type[Task], *args: Any, project: Project, assignees: tuple[User, ...], **fields: Any
+    ) -> Task:
+        data = {**fields, "assignee_ids": [user.id for user in assignees]}
+        return tasks.create(project.id, data, actor=owner_of(project.id))

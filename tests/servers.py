@@ -1,0 +1,49 @@
+"""The real servers behind the tests: one MongoDB and two Valkeys for a whole run, whoever uses them."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from taskmanager.embedded import mongod, valkey
+
+# Valkey has sixteen numbered databases.
+_MOST_WORKERS = 16
+
+
+class Servers:
+    """Starts and stops the servers; `addresses` can be sent to another process."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="taskmanager-tests-")
+        path = Path(self._folder.name)
+        self._mongod = mongod.Server(path / "mongodb", test_commands=True)
+        self._queue = valkey.Server(path / "queue", role="queue")
+        self._cache = valkey.Server(path / "cache", role="cache")
+
+    def start(self) -> dict[str, Any]:
+        """Start all; answers what `of_worker` needs."""
+        for server in (self._mongod, self._queue, self._cache):
+            server.start()
+        return {"mongodb": self._mongod.host, "queue": self._queue.port, "cache": self._cache.port}
+
+    def stop(self) -> None:
+        """Stop all and remove what they stored."""
+        for server in (self._mongod, self._queue, self._cache):
+            server.stop()
+        self._folder.cleanup()
+
+
+def of_worker(addresses: dict[str, Any], worker: str) -> dict[str, str]:
+    """The settings that give one test process databases of its own.
+
+    The application name differs too: a failpoint can be aimed at it, and does not hit the neighbours.
+    """
+    number = int("".join(filter(str.isdigit, worker)) or 0)
+    if number >= _MOST_WORKERS:
+        raise ValueError(f"at most {_MOST_WORKERS} test processes")
+    name = f"taskmanager_{worker}"
+    return {
+        "mongodb_uri": f"mongodb://{addresses['mongodb']}/{name}?replicaSet={mongod.REPLICA_SET}&appName={name}",
+        "queue_url": f"redis://127.0.0.1:{addresses['queue']}/{number}",
+        "cache_url": f"redis://127.0.0.1:{addresses['cache']}/{number}",
+    }
