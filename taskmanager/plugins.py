@@ -26,7 +26,9 @@ def init_app(app: Flask, settings: Settings) -> None:
         try:
             point.load().init_app(app)
         except Exception as error:
-            raise Misconfigured(f"the plugin {point.name!r} cannot be loaded: {type(error).__name__}: {error}") from error
+            raise Misconfigured(
+                f"the plugin {point.name!r} cannot be loaded: {type(error).__name__}: {error}"
+            ) from error
         log.info("plugin", name=point.name)
 
 

@@ -30,9 +30,7 @@ class Client:
         answer, _ = self.send("POST", "/auth/login", {"email": address, "password": password})
         self._token = answer["access_token"]
 
-    def send(
-        self, method: str, path: str, body: dict[str, Any], **headers: str
-    ) -> tuple[dict[str, Any], str]:
+    def send(self, method: str, path: str, body: dict[str, Any], **headers: str) -> tuple[dict[str, Any], str]:
         """The JSON of the answer and its ETag. Raises Misconfigured with the service's own words."""
         request = urllib.request.Request(  # noqa: S310 - our own address
             self._api + path, json.dumps(body).encode(), self._headers(method) | headers, method=method
@@ -43,9 +41,7 @@ class Client:
         except urllib.error.HTTPError as error:
             raise Misconfigured(f"{method} {path} answered {error.code}: {error.read().decode()}") from None
         except OSError as error:
-            raise Misconfigured(
-                f"No service answers at {self._api} ({error}): start it with 'make run'."
-            ) from None
+            raise Misconfigured(f"No service answers at {self._api} ({error}): start it with 'make run'.") from None
 
     def _headers(self, method: str) -> dict[str, str]:
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
@@ -72,9 +68,7 @@ def demo(settings: Settings) -> None:
 def _assignable_task(client: Client, colleague: str) -> tuple[dict[str, Any], str]:
     """A task in a new project that `colleague` is a member of."""
     key = "D" + "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(5))
-    project = _step(
-        "Ann creates a project", client.send("POST", "/projects", {"key": key, "name": "Demonstration"})
-    )
+    project = _step("Ann creates a project", client.send("POST", "/projects", {"key": key, "name": "Demonstration"}))
     path = f"/projects/{project['id']}"
     _step("Ann adds Ben", client.send("POST", f"{path}/members", {"email": colleague, "role": "member"}))
     answer = client.send("POST", f"{path}/tasks", {"title": "Write the invitation"})

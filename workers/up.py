@@ -55,9 +55,7 @@ def stop(settings: Settings) -> bool:
         return False
     os.kill(owner, signal.SIGTERM)
     if not _wait(lambda: folder.owner() != owner, 20):
-        raise Misconfigured(
-            f"Process {owner} has not ended within 20 s: 'kill -9 {owner}' ends it and all it started."
-        )
+        raise Misconfigured(f"Process {owner} has not ended within 20 s: 'kill -9 {owner}' ends it and all it started.")
     return True
 
 
@@ -116,9 +114,7 @@ class _Service:
         in_time = _wait(settled, READY_SECONDS)
         for culprit in self.supervisor.failed() or ([] if in_time else [name]):
             log = self.supervisor.log_of(culprit)
-            raise Misconfigured(
-                f"The process '{culprit}' did not start. {tail(log, 15) or f'Its log is {log}.'}"
-            )
+            raise Misconfigured(f"The process '{culprit}' did not start. {tail(log, 15) or f'Its log is {log}.'}")
 
     def _is_ready(self) -> bool:
         states = self.supervisor.states()
@@ -151,9 +147,7 @@ class _Service:
             return None
         note = self.folder.admin_note
         password = _noted_password(note) or _note_password(note, self.settings.admin_email)
-        words = self._command(
-            "admin", "-m", "workers.cli", "bootstrap-admin", TASKMANAGER_ADMIN_PASSWORD=password
-        )
+        words = self._command("admin", "-m", "workers.cli", "bootstrap-admin", TASKMANAGER_ADMIN_PASSWORD=password)
         return password if CREATED in words.split() else None
 
     def _watch(self) -> None:
@@ -228,17 +222,13 @@ def _note_password(note: Path, email: str) -> str:
     return password
 
 
-def _banner(
-    settings: Settings, folder: DataFolder, servers: dict[str, Server], first_password: str | None
-) -> str:
+def _banner(settings: Settings, folder: DataFolder, servers: dict[str, Server], first_password: str | None) -> str:
     url = settings.public_url.rstrip("/") or local_url(settings)
     password = f", password {first_password} (kept in {folder.admin_note})" if first_password else ""
     lines = {
         "API": f"{url}/docs (Swagger UI)",
         "Admin": f"{settings.admin_email}{password}",
-        "Mail": f"{folder.mails}/*.eml"
-        if "mail" in servers
-        else "sent by the server of TASKMANAGER_MAIL_URL",
+        "Mail": f"{folder.mails}/*.eml" if "mail" in servers else "sent by the server of TASKMANAGER_MAIL_URL",
         "Logs": f"{folder.logs}/*.log",
         "Stop": "Ctrl-C here, or 'make stop'",
     }

@@ -32,7 +32,10 @@ _LOST = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutErr
 
 
 def connect(settings: Settings) -> None:
-    """Register the connection under every alias. Raises Misconfigured. Opens at first use, so it may be called before a fork."""
+    """Register the connection under every alias. Raises Misconfigured.
+
+    The client opens at its first use, so this may be called before a fork.
+    """
     _check_uri(settings.mongodb_uri)
     for alias in ALIASES:
         mongoengine.connect(host=settings.mongodb_uri, alias=alias, **_options(settings))

@@ -151,5 +151,3 @@ def _next_place(stream: str) -> tuple[int, datetime]:
         return_document=ReturnDocument.AFTER,
     )
     return counter["seq"], counter["at"]
-
-

@@ -6,10 +6,10 @@ command) calls `use(settings)` once; code that needs a value asks `current()`.
 
 import secrets
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taskmanager.core.errors import Misconfigured
 
@@ -28,7 +28,6 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535)
     public_url: str = ""
     data_dir: Path = Path(".data")
-    services: Annotated[tuple[str, ...], NoDecode] = ("all",)
     plugins_enabled: bool = True
 
     mongodb_uri: str = "mongodb://127.0.0.1:27017/taskmanager?replicaSet=rs0"
@@ -67,11 +66,6 @@ class Settings(BaseSettings):
     job_silence_seconds: int = Field(15, ge=2, le=600)
     reload: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-
-    @field_validator("services", mode="before")
-    @classmethod
-    def _split_services(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
     @field_validator("data_dir", "keys_dir")
     @classmethod

@@ -29,17 +29,17 @@ def options(seconds: float) -> dict[str, Any]:
 
 
 @cache
-def _client(url: str, seconds: float) -> "redis.Redis[Any]":
+def _client(url: str, seconds: float) -> redis.Redis:
     return redis.Redis.from_url(url, **options(seconds))
 
 
-def cache_store() -> "redis.Redis[Any]":
+def cache_store() -> redis.Redis:
     """The cache, with the short waits of a request."""
     chosen = settings.current()
     return _client(chosen.cache_url, chosen.redis_timeout_ms / 1000)
 
 
-def queue_store(seconds: float = 5.0) -> "redis.Redis[Any]":
+def queue_store(seconds: float = 5.0) -> redis.Redis:
     """The queue, with the longer waits of a worker or of the relay."""
     return _client(settings.current().queue_url, seconds)
 

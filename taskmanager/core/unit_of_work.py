@@ -6,14 +6,14 @@ calls another joins the transaction that is open. Every MongoEngine call inside 
 """
 
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import pymongo
 from mongoengine.errors import NotUniqueError, OperationError
 from pymongo.client_session import ClientSession
-from pymongo.errors import OperationFailure
+from pymongo.errors import ConnectionFailure, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 # Longest time for all attempts together: a request answers 503 rather than wait longer for the database.
 _BUDGET_SECONDS = 2.2
+_ABORT_SECONDS = 0.2
 
 _after_commit: ContextVar[list[Callable[[], None]] | None] = ContextVar("after_commit", default=None)
 
@@ -61,7 +62,7 @@ def _transact(function: Callable[[], T]) -> T:
     try:
         with pymongo.timeout(_BUDGET_SECONDS), client().start_session() as session:
             result = session.with_transaction(
-                lambda session: _attempt(session, function, callbacks),
+                lambda session: _aborting(session, lambda: _attempt(session, function, callbacks)),
                 read_concern=ReadConcern("snapshot"),
                 write_concern=WriteConcern("majority"),
             )
@@ -70,6 +71,26 @@ def _transact(function: Callable[[], T]) -> T:
     for callback in callbacks:
         callback()
     return result
+
+
+def _aborting(session: ClientSession, attempt: Callable[[], T]) -> T:
+    """Call `attempt`; when it fails, end the transaction on the server too, even if all its time is spent.
+
+    The driver would not send the command then, and what the transaction had written would stay locked for
+    everybody until the server gives it up, by default after a minute. An empty context has no deadline yet.
+    """
+    try:
+        return attempt()
+    except ConnectionFailure:
+        raise  # there is nobody to tell
+    except BaseException:
+        Context().run(_abort, session)
+        raise
+
+
+def _abort(session: ClientSession) -> None:
+    with pymongo.timeout(_ABORT_SECONDS):
+        session.abort_transaction()  # raises nothing: an error is ignored by the driver
 
 
 def _attempt(session: ClientSession, function: Callable[[], T], callbacks: list[Callable[[], None]]) -> T:

@@ -29,6 +29,8 @@ _PARAMETERS = {
     "diagnosticDataCollectionEnabled": "false",
     # A signalled server would otherwise wait 15 s for readers to move to another member; there is none.
     "shutdownTimeoutMillisForSignaledShutdown": "100",
+    # What a killed process had written in an open transaction stays locked for so long (default: a minute).
+    "transactionLifetimeLimitSeconds": "5",
 }
 
 
@@ -73,9 +75,7 @@ class Server(BaseServer):
             return False
 
     def _connect(self) -> "MongoClient[dict[str, object]]":
-        return MongoClient(
-            LOCALHOST, self.port, directConnection=True, timeoutMS=3000, serverSelectionTimeoutMS=500
-        )
+        return MongoClient(LOCALHOST, self.port, directConnection=True, timeoutMS=3000, serverSelectionTimeoutMS=500)
 
     def _is_primary(self, client: "MongoClient[dict[str, object]]") -> bool:
         hello = client.admin.command("hello")

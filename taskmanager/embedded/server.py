@@ -108,9 +108,7 @@ class Server:
         deadline = time.monotonic() + timeout
         while not condition():
             if self._ended() or time.monotonic() > deadline:
-                raise Misconfigured(
-                    f"{self.title} did not start on port {self.port}. {tail(self.log)}".strip()
-                )
+                raise Misconfigured(f"{self.title} did not start on port {self.port}. {tail(self.log)}".strip())
             time.sleep(0.03)
 
     def _ended(self) -> bool:

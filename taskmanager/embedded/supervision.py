@@ -158,9 +158,7 @@ class Supervisor:
         return "\n".join(self._sections())
 
     def _sections(self) -> Iterator[str]:
-        yield _SUPERVISORD.format(
-            logs=_literal(self.logs), run=_literal(self.run), socket=_literal(self._socket())
-        )
+        yield _SUPERVISORD.format(logs=_literal(self.logs), run=_literal(self.run), socket=_literal(self._socket()))
         for group, priority in _PRIORITY.items():
             names = ",".join(program.name for program in self.programs if program.group == group)
             if names:

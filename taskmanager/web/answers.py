@@ -33,7 +33,10 @@ def created(item: Row | Versioned, serialiser: Serialiser, path: str) -> Respons
 
 
 def collection(page: Page, serialiser: Serialiser, part: Slice, *, total: Any = False) -> Response:
-    """A list, with `total` unless that is False; its ETag is of what the caller gets, so it honours what the caller may see."""
+    """A list, with `total` unless that is False.
+
+    Its ETag is of what this caller gets, so a 304 never hides that he lost something.
+    """
     dump = serialiser.only(part.names)
     cursor = make_cursor(page.next_key) if page.next_key else None
     body: dict[str, Any] = {"items": [dump(row) for row in page.rows], "next_cursor": cursor}
@@ -68,7 +71,6 @@ def cached(body: bytes, content_type: str, seconds: int = 300) -> Response:
 def nothing() -> Response:
     """204."""
     return Response(status=204)
-
 
 
 def _bytes(body: bytes, status: int, etag: str | None = None) -> Response:

@@ -32,7 +32,16 @@ _REQUIRED = {"exp", "iat", "nbf", "jti", "sub", "sid", "iss", "aud", "type"}
 _KEPT_TOKENS = 10_000
 _LONGEST_TOKEN = 4_096
 # Whatever is wrong with a token is a 401 where one is needed, never another error.
-_REFUSED = (JWTExtendedException, PyJWTError, InvalidId, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+_REFUSED = (
+    JWTExtendedException,
+    PyJWTError,
+    InvalidId,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+)
 
 
 class TokenManager(jwt_extended.JWTManager):

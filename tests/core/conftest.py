@@ -1,7 +1,8 @@
 """What the kernel is tested with: facts and listeners of its own, and a database that fails on demand."""
 
+import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -68,8 +69,14 @@ def listening(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hearing]:
 
 
 @pytest.fixture
-def failing(app: Flask, settings: Settings) -> Iterator[Callable[..., Any]]:
-    """`with failing("insert", errorCode=112, times=1):` MongoDB refuses these commands of this test process."""
+def failing(
+    app: Flask, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., AbstractContextManager[None]]:
+    """`with failing("insert", errorCode=112, times=1):` MongoDB refuses these commands of this test process.
+
+    A server has one such failpoint, so test processes wait for each other.
+    """
+    lock_file = tmp_path_factory.getbasetemp().parent / "failpoint.lock"
     appname = parse_uri(settings.mongodb_uri)["options"]["appname"]
 
     def set_failpoint(mode: Any, **data: Any) -> None:
@@ -78,11 +85,13 @@ def failing(app: Flask, settings: Settings) -> Iterator[Callable[..., Any]]:
 
     @contextmanager
     def fail(*commands: str, times: int = 1, labels: tuple[str, ...] = (), **error: Any) -> Iterator[None]:
-        mode = {"times": times}
-        set_failpoint(mode, failCommands=list(commands), appName=appname, errorLabels=list(labels), **error)
-        try:
-            yield
-        finally:
-            set_failpoint("off")
+        refusal = {"failCommands": list(commands), "appName": appname, "errorLabels": list(labels), **error}
+        with lock_file.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            set_failpoint({"times": times}, **refusal)
+            try:
+                yield
+            finally:
+                set_failpoint("off")
 
-    yield fail
+    return fail

@@ -103,9 +103,12 @@ def test_the_time_of_a_stream_never_runs_back(happened, monkeypatch):
 
 
 def test_two_listeners_cannot_share_a_name(listening):
-    listening()
+    def hear(event):
+        """Nothing to do."""
+
+    listen("test.happened", name="test.hear")(hear)
     with pytest.raises(Misconfigured):
-        listen("test.happened", name="test.hearing")(lambda event: None)
+        listen("test.happened", name="test.hear")(lambda event: None)
 
 
 def test_registering_the_same_listener_again_changes_nothing(listening):

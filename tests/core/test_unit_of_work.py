@@ -1,5 +1,7 @@
 """One use case, one transaction."""
 
+import time
+
 import pytest
 from pymongo.errors import OperationFailure, PyMongoError
 
@@ -9,7 +11,7 @@ from taskmanager.core.unit_of_work import on_commit, unit_of_work
 pytestmark = pytest.mark.usefixtures("app")
 
 TRANSIENT = {"errorCode": 112, "labels": ("TransientTransactionError",)}  # WriteConflict
-UNKNOWN_COMMIT = {"errorCode": 91, "labels": ("UnknownTransactionCommitResult",)}  # ShutdownInProgress
+UNKNOWN_COMMIT = {"errorCode": 64, "labels": ("UnknownTransactionCommitResult",)}  # WriteConcernFailed
 
 
 class Trouble(Exception):
@@ -106,6 +108,19 @@ def test_gives_up_in_time_when_the_error_stays(failing):
     with failing("insert", times=1_000_000, **TRANSIENT), pytest.raises(PyMongoError):
         use_case()
     assert counters() == {}
+
+
+def test_leaves_nothing_locked_when_its_time_is_spent(failing):
+    @unit_of_work
+    def use_case():
+        save("a")
+        Counter.objects(stream="b").first()
+
+    with failing("find", times=1_000_000, **TRANSIENT), pytest.raises(PyMongoError):
+        use_case()
+    started = time.monotonic()
+    use_case()
+    assert time.monotonic() - started < 1
 
 
 def test_does_not_repeat_after_another_error(failing):

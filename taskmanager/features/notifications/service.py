@@ -1,5 +1,6 @@
 """Use cases of notifications."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -68,10 +69,8 @@ def _claim(event_id: ObjectId, recipient_id: ObjectId) -> Delivery | None:
     """The right to send, for a while; None when it was sent or another worker has the right."""
     seconds = _CLAIM_TIMEOUTS * settings.current().mail_timeout_seconds
     place = {"event_id": event_id, "channel": "email", "recipient_id": recipient_id}
-    try:
+    with suppress(NotUniqueError):  # an earlier attempt made it
         Delivery(**place).save(force_insert=True)
-    except NotUniqueError:
-        pass  # an earlier attempt made it
     return Delivery.objects(**place, state="pending", claimed_until__lte=now()).modify(
         new=True, inc__attempts=1, set__claimed_until=now() + timedelta(seconds=seconds)
     )
@@ -80,4 +79,3 @@ def _claim(event_id: ObjectId, recipient_id: ObjectId) -> Delivery | None:
 def _failed(delivery: Delivery, error: OSError) -> None:
     log.warning("mail not taken", delivery_id=str(delivery.id), error=type(error).__name__)
     delivery.modify(set__last_error=f"{type(error).__name__}: {error}"[:500], set__claimed_until=now())
-

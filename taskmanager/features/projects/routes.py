@@ -67,9 +67,7 @@ def update_project(changes: dict[str, Any], project_id: ObjectId) -> Response:
 
     JSON Merge Patch: what is absent stays, null clears. Needs the role manager.
     """
-    return answers.resource(
-        projects.update(project_id, changes, expected=expected(), actor=current_actor()), PROJECT
-    )
+    return answers.resource(projects.update(project_id, changes, expected=expected(), actor=current_actor()), PROJECT)
 
 
 @blp.route("/<objectid:project_id>", methods=["DELETE"])

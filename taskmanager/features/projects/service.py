@@ -64,7 +64,10 @@ def update(project_id: ObjectId, changes: dict[str, Any], *, expected: Expected,
 
 @unit_of_work
 def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
-    """Put a project into the trash: nobody sees it or its tasks any more. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Put a project into the trash: nobody sees it or its tasks any more.
+
+    Raises NotFound, Forbidden, PreconditionFailed.
+    """
     project = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.DELETE, project)
     project.expect(expected)

@@ -13,7 +13,10 @@ _EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinf
 
 
 def due_at(due: str) -> datetime:
-    """The moment by which `due` sorts, in UTC and whole milliseconds. Raises ValueError for what is none of the three."""
+    """The moment by which `due` sorts, in UTC and whole milliseconds.
+
+    Raises ValueError for what is none of the three.
+    """
     if not _FORM.fullmatch(due):
         raise ValueError("Not a date, a local time or a time with a zone.")
     if "T" not in due:

@@ -1,6 +1,5 @@
 """What clients send and get of tasks."""
 
-
 import marshmallow as ma
 from marshmallow import fields, validate
 
@@ -74,4 +73,3 @@ class TaskOut(Schema):
 
 
 TASK = Serialiser(TaskOut)
-

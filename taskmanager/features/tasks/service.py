@@ -15,7 +15,14 @@ from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects import members
 from taskmanager.features.projects import service as projects
-from taskmanager.features.tasks.events import TaskCompleted, TaskCreated, TaskDeleted, TaskReopened, TaskUpdated
+from taskmanager.features.tasks.events import (
+    TaskCompleted,
+    TaskCreated,
+    TaskDeleted,
+    TaskFact,
+    TaskReopened,
+    TaskUpdated,
+)
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
 
@@ -93,7 +100,7 @@ def delete(task_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
     record(TaskDeleted(task.write(deleted_at=now()), actor))
 
 
-def _change(task: Task, changes: dict[str, Any], fact: type[TaskUpdated], actor: Actor) -> Task:
+def _change(task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Actor) -> Task:
     differences = task.differences(task.consequences(changes))
     if not differences:
         return task

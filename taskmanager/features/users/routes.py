@@ -7,7 +7,15 @@ from flask import Response, request
 from taskmanager.core import settings
 from taskmanager.extensions import limiter
 from taskmanager.features.users import service as users
-from taskmanager.features.users.schemas import USER, Credentials, RefreshRequest, Registration, Tokens, UserOut, UserPatch
+from taskmanager.features.users.schemas import (
+    USER,
+    Credentials,
+    RefreshRequest,
+    Registration,
+    Tokens,
+    UserOut,
+    UserPatch,
+)
 from taskmanager.web import answers, limits
 from taskmanager.web.auth import current_actor, issue
 from taskmanager.web.blueprint import Blueprint

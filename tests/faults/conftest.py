@@ -1,0 +1,29 @@
+"""A service of its own for each module of fault tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest import TempPathFactory
+
+from migrations import runner
+from taskmanager.app import create_app
+from taskmanager.core import database
+from tests.faults.stack import Stack
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: TempPathFactory) -> Iterator[Stack]:
+    """Its servers run and its database is migrated; this process is connected to it, as the web would be.
+
+    Afterwards this process is left without an application: other tests make theirs anew.
+    """
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    try:
+        stack.start_servers()
+        create_app(stack.settings)
+        runner.run(database.database())
+        yield stack
+    finally:
+        stack.stop()

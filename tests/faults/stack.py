@@ -1,0 +1,186 @@
+"""The whole service as real processes that a test can kill, freeze, thaw and restart."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from config.settings import Testing
+from taskmanager.core.settings import Settings, build
+from taskmanager.embedded import mail_sink, mongod, ports, processes, valkey
+from taskmanager.embedded.child import wrap
+from taskmanager.embedded.server import Server
+
+ROOT = Path(__file__).parents[2]
+
+
+class Process:
+    """One process of the service, with its output in a file."""
+
+    def __init__(self, name: str, command: list[str], environment: dict[str, str], folder: Path) -> None:
+        self.name, self.log = name, folder / f"{name}.log"
+        self._command, self._environment = command, environment
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._popen = subprocess.Popen(
+                wrap(self._command), cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def kill(self) -> None:
+        """End it with -9, and what it has forked, as when its machine goes down."""
+        assert self._popen
+        for process in [psutil.Process(self._popen.pid), *_descendants(self._popen.pid)]:
+            _signal(process, signal.SIGKILL)
+        self._popen.wait()
+
+    def stop(self) -> float:
+        """Ask it to end; answers how many seconds that took."""
+        if self._popen is None or self._popen.poll() is not None:
+            return 0.0
+        asked = time.monotonic()
+        self._popen.terminate()
+        try:
+            self._popen.wait(15)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        return time.monotonic() - asked
+
+    @property
+    def running(self) -> bool:
+        return self._popen is not None and self._popen.poll() is None
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        pass
+
+
+class Stack:
+    """Servers and processes in one folder; nothing of the application runs until it is started."""
+
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        self.folder, self.mails = folder, folder / "mails"
+        self.mongodb = mongod.Server(folder / "mongodb")
+        self.queue = valkey.Server(folder / "queue", role="queue")
+        self.cache = valkey.Server(folder / "cache", role="cache")
+        self.sink = mail_sink.Server(folder / "sink", mails=self.mails)
+        self.servers: tuple[Server, ...] = (self.mongodb, self.queue, self.cache, self.sink)
+        self.processes: dict[str, Process] = {}
+        self.settings = self._settings(changes)
+
+    @property
+    def url(self) -> str:
+        return f"http://{ports.LOCALHOST}:{self.settings.port}"
+
+    def start_servers(self) -> None:
+        for server in self.servers:
+            server.start()
+
+    def start(self, *names: str) -> None:
+        """Start processes by their names: `web`, `relay`, `relay-2`, `worker`, `scheduler` …"""
+        for name in names:
+            if name not in self.processes:
+                self.processes[name] = Process(name, _command(name), self._environment(), self.folder)
+            self.processes[name].start()
+
+    def kill(self, name: str) -> None:
+        self.processes[name].kill()
+
+    def stop(self) -> None:
+        """End everything, thawing first what is frozen."""
+        for process in self.processes.values():
+            process.stop()
+        for server in reversed(self.servers):
+            thaw(server)
+            server.stop()
+
+    def mailed(self) -> Counter[tuple[str, str]]:
+        """How often each message (its Message-ID) was sent to each recipient."""
+        found: Counter[tuple[str, str]] = Counter()
+        for path in self.mails.glob("*.eml"):
+            message = message_from_bytes(path.read_bytes(), policy=policy.default)
+            found[str(message["Message-ID"]), str(message["To"])] += 1
+        return found
+
+    def recipients(self) -> set[str]:
+        return {to for _, to in self.mailed()}
+
+    def _settings(self, changes: dict[str, Any]) -> Settings:
+        return build(
+            Testing,
+            **{
+                "mongodb_uri": self.mongodb.uri,
+                "queue_url": self.queue.uri,
+                "cache_url": self.cache.uri,
+                "mail_url": self.sink.uri,
+                "mail_timeout_seconds": 1,
+                "data_dir": self.folder,
+                "port": ports.bind(ports.LOCALHOST, 0),
+                "job_silence_seconds": 3,
+                "web_processes": 1,
+                "web_threads": 8,
+                **changes,
+            },
+        )
+
+    def _environment(self) -> dict[str, str]:
+        given = self.settings.model_dump(mode="json", include=self.settings.model_fields_set - {"environment"})
+        ours = {f"TASKMANAGER_{name.upper()}": str(value) for name, value in given.items()}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKMANAGER_")}
+        return {**kept, **ours, "TASKMANAGER_ENVIRONMENT": "testing", "PYTHONUNBUFFERED": "1"}
+
+
+def _command(name: str) -> list[str]:
+    module = {"relay": "workers.relay", "worker": "workers.worker", "scheduler": "workers.schedule"}
+    kind = name.split("-")[0]
+    if kind == "web":
+        return [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"]
+    if kind == "rq":
+        return [sys.executable, "-m", "rq.cli", "worker", "-c", "workers.settings"]
+    return [sys.executable, "-m", module[kind]]
+
+
+def freeze(server: Server) -> None:
+    """Let a server hang: it accepts connections and says nothing."""
+    assert server.pid
+    os.kill(server.pid, signal.SIGSTOP)
+
+
+def thaw(server: Server) -> None:
+    if server.pid and processes.is_running(server.pid):
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def kill(server: Server) -> None:
+    """End a server with -9."""
+    assert server.pid
+    os.kill(server.pid, signal.SIGKILL)
+    server.stop()
+
+
+def eventually(condition: Callable[[], Any], seconds: float, what: str = "it") -> float:
+    """Wait until `condition` holds; answers how long that took. Fails the test when it takes longer."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, f"{what} did not happen within {seconds} s"
+        time.sleep(0.05)
+    return time.monotonic() - started
