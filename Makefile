@@ -28,7 +28,7 @@ migrate: $(VENV)/.run ## bring the database to the form this release needs
 	@$(BIN)/taskmanager migrate $(ARGS)
 
 test: $(VENV)/.test ## run the tests; ARGS="-k login" hands words on to pytest
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(or $(ARGS),--cov --cov-report=term)
 
 check: $(VENV)/.test ## format, lint, types, import contracts, packaging metadata
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskmanager import plugins
 from taskmanager.api import docs, health, v1
-from taskmanager.core import access, database, keyring
+from taskmanager.core import access, database, keyring, stores
 from taskmanager.core import settings as core_settings
 from taskmanager.core.access import Access
 from taskmanager.core.settings import Settings
@@ -87,13 +87,13 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
         COMPRESS_MIMETYPES=[
             "application/json",
             "application/problem+json",
-            "text/html",
             "text/css",
             "text/javascript",
             "application/javascript",
         ],
         CACHE_TYPE="RedisCache",
         CACHE_REDIS_URL=settings.cache_url,
+        CACHE_OPTIONS=stores.options(settings.redis_timeout_ms / 1000),
         CACHE_KEY_PREFIX="tm:cache:",
         CACHE_SERIALIZER=JSONSerializer(),
     )

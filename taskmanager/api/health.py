@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, current_app
 from taskmanager.core import database, outbox, settings
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.stores import RedisError, cache_store, queue_store
+from taskmanager.extensions import limiter
 from taskmanager.web.answers import cached, data
 from taskmanager.web.auth import current_actor
 
@@ -20,6 +21,8 @@ blp = Blueprint("health", __name__)
 
 def init_app(app: Flask) -> None:
     """Register the routes."""
+    for probe in (live, ready):  # asked often, by few addresses, and when a store is down
+        limiter.exempt(probe)
     app.register_blueprint(blp)
 
 

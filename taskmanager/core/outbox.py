@@ -6,13 +6,14 @@ event when it is done. What was lost on the way, with the queue, a worker or the
 the event and is handed out again: the queue may be emptied without losing anything.
 """
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import structlog
+from pymongo.errors import PyMongoError
 from rq import Queue
-from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.exceptions import DuplicateJobError
+from rq.executions import ExecutionRegistry
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
@@ -22,7 +23,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.events import QUEUES, Event, listener
 from taskmanager.core.schedule import every
-from taskmanager.core.stores import queue_store
+from taskmanager.core.stores import RedisError, queue_store
 
 log = structlog.get_logger("taskmanager.outbox")
 
@@ -62,7 +63,7 @@ def relay_batch() -> int:
     due = Event.objects(due_at__lte=now()).order_by("due_at", "seq").limit(min(room, _BATCH))
     events = list(due.hint("relay"))
     for event in events:
-        _hand_out(event, in_flight)
+        _hand_out_safely(event, in_flight)
     return len(events)
 
 
@@ -113,6 +114,17 @@ def _in_flight() -> set[str]:
     return {StartedJobRegistry.parse_job_id(entry) if b":" in entry else entry.decode() for entry in entries}
 
 
+def _hand_out_safely(event: Event, in_flight: set[str]) -> None:
+    """One event that cannot be handed out, for whatever reason, must not hold up those behind it."""
+    try:
+        _hand_out(event, in_flight)
+    except (PyMongoError, RedisError):
+        raise
+    except Exception:
+        log.exception("event not handed out", event_id=str(event.id))
+        _plan(event, {"due_at": now() + timedelta(seconds=_LONG_WAIT_SECONDS)})
+
+
 def _hand_out(event: Event, in_flight: set[str]) -> None:
     left = [name for name in event.pending if _job_id(event, name) not in in_flight]
     repeat = settings.current().job_silence_seconds
@@ -146,7 +158,7 @@ def _enqueue(event: Event, name: str) -> None:
     except DuplicateJobError:
         if _job_id(event, name) in _in_flight():  # another relay was faster
             return None
-        _remove_job(_job_id(event, name))
+        _remove_job(_job_id(event, name), known.queue)
         _make_job(known.queue, name, event)
     return None
 
@@ -165,6 +177,11 @@ def _make_job(queue_name: str, name: str, event: Event) -> None:
     )
 
 
-def _remove_job(job_id: str) -> None:
-    with suppress(NoSuchJobError):
-        Job.fetch(job_id, connection=queue_store(), serializer=CallSerializer).delete()
+def _remove_job(job_id: str, queue_name: str) -> None:
+    """Remove a job that is not in flight. RQ's own `delete` raises for a job whose worker has vanished (RQ 3.0)."""
+    known = queue(queue_name)
+    with queue_store().pipeline() as pipeline:
+        pipeline.delete(Job.key_for(job_id), ExecutionRegistry(job_id, connection=pipeline).key)
+        pipeline.zrem(known.failed_job_registry.key, job_id)
+        pipeline.zrem(known.finished_job_registry.key, job_id)
+        pipeline.execute()

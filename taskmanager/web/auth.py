@@ -109,7 +109,7 @@ def issue(user_id: ObjectId, session_id: ObjectId) -> str:
 def identify() -> None:
     """Read the token, if there is a good one, into `g`; whether one is needed is decided by the route."""
     g.claimed_user_id = None
-    if "Authorization" not in request.headers:
+    if "Authorization" not in request.headers or request.method == "OPTIONS":
         return
     try:
         jwt_extended.verify_jwt_in_request(optional=True, skip_revocation_check=True)

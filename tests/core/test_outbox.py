@@ -139,6 +139,18 @@ def test_a_running_job_is_handed_out_again_only_when_its_worker_is_silent(
     assert bool(queued()) is queued_again
 
 
+def test_one_event_that_cannot_be_handed_out_does_not_hold_up_the_others(happened, listening, monkeypatch):
+    listening()
+    for value in range(3):
+        record(happened(value=value))
+    poison = Event.objects(data__value=1).get().id
+    hand_out = outbox._hand_out
+    monkeypatch.setattr(outbox, "_hand_out", lambda event, seen: 1 / (event.id != poison) and hand_out(event, seen))
+    outbox.relay_batch()
+    assert len(queued()) == 2
+    assert Event.objects.get(id=poison).due_at > now()
+
+
 def test_a_failed_job_is_handed_out_again_later_and_later(happened, listening):
     listening()
     record(happened())

@@ -31,6 +31,9 @@ class Process:
         self._popen: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Start it unless it runs."""
+        if self.running:
+            return
         with self.log.open("ab") as log:
             self._popen = subprocess.Popen(
                 wrap(self._command), cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log

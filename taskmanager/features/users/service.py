@@ -8,7 +8,7 @@ from datetime import timedelta
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import access, settings
+from taskmanager.core import access, remembered, settings
 from taskmanager.core.access import Access, Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
@@ -160,13 +160,18 @@ def update_me(changes: dict[str, str], *, expected: Expected, actor: Actor) -> U
     if not differences:
         return user
     user = user.write(**changes)
+    remembered.forget("card", user.id)
     record(UserUpdated(user, changes=differences))
     return user
 
 
 def cards(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, str]]:
-    """What members of a project see of each other: {id: {name, email}}, in one query."""
-    rows = User.objects(id__in=list(user_ids)).only("name", "email").as_pymongo()
+    """What members of a project see of each other: {id: {name, email}}, in at most one query."""
+    return remembered.each("card", user_ids, _load_cards)
+
+
+def _load_cards(user_ids: list[ObjectId]) -> dict[ObjectId, dict[str, str]]:
+    rows = User.objects(id__in=user_ids).only("name", "email").as_pymongo()
     return {row["_id"]: {"name": row["name"], "email": row["email"]} for row in rows}
 
 

@@ -1,0 +1,86 @@
+"""A real gunicorn on the database and the stores of the tests: another process than the test's own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from flask import Flask
+
+from taskmanager.core.settings import Settings
+from taskmanager.embedded import ports
+
+_START_SECONDS = 20
+
+
+class WebServer:
+    """`gunicorn` with the settings of the tests and some of its own."""
+
+    def __init__(self, settings: Settings, log: Path, **changes: Any) -> None:
+        self.port = _free_port()
+        self.url = f"http://{ports.LOCALHOST}:{self.port}"
+        self.log = log
+        self._environment = _environment(settings, port=self.port, **changes)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start and wait until it is ready."""
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"],
+                env=self._environment,
+                cwd=Path(__file__).parents[1],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._ready():
+            assert self._process.poll() is None and time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop it and wait for its end."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(12)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def _ready(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/health/ready", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+
+def _free_port() -> int:
+    return ports.bind(ports.LOCALHOST, 0)
+
+
+def _environment(settings: Settings, **changes: Any) -> dict[str, str]:
+    """The variables that make another process use these settings."""
+    values = settings.model_dump() | {"web_processes": 2, "web_threads": 8} | changes
+    ours = {
+        f"TASKMANAGER_{name.upper()}": str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in values.items()
+        if value not in ("", None) and name not in ("secret_key", "admin_password", "services")
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TASKMANAGER_")}
+    return inherited | ours
+
+
+@pytest.fixture(scope="session")
+def server(app: Flask, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """One gunicorn of two processes for all tests of this process; its limits are off like those of `app`."""
+    server = WebServer(settings, tmp_path_factory.mktemp("gunicorn") / "log")
+    server.start()
+    yield server
+    server.stop()
