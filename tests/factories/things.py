@@ -57,9 +57,7 @@ class MembershipFactory(factory.Factory):
     role = "member"
 
     @classmethod
-    def _create(
-        cls, model_class: type[Membership], *args: Any, project: Project, user: User, role: str
-    ) -> Membership:
+    def _create(cls, model_class: type[Membership], *args: Any, project: Project, user: User, role: str) -> Membership:
         row = members.add(project.id, role=role, actor=owner_of(project.id), user_id=user.id)
         return Membership.objects.one(row["_id"])
 

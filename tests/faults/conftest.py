@@ -8,7 +8,8 @@ from pytest import TempPathFactory
 from migrations import runner
 from taskmanager.app import create_app
 from taskmanager.core import database
-from tests.faults.stack import Stack
+from tests.faults.stack import Stack, eventually
+from tests.faults.web_client import WebClient
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -27,3 +28,19 @@ def stack(tmp_path_factory: TempPathFactory) -> Iterator[Stack]:
         yield stack
     finally:
         stack.stop()
+
+
+@pytest.fixture(scope="module")
+def web(stack: Stack) -> WebClient:
+    """A person who is logged in to the running service."""
+    stack.start("web", "relay", "worker")
+    client = WebClient(stack.url)
+    eventually(lambda: _ready(client), 20, "readiness")
+    return client.register()
+
+
+def _ready(client: WebClient) -> bool:
+    try:
+        return client.get("/health/ready").status == 200
+    except OSError:
+        return False

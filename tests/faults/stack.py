@@ -48,9 +48,10 @@ class Process:
 
     def stop(self) -> float:
         """Ask it to end; answers how many seconds that took."""
-        if self._popen is None or self._popen.poll() is not None:
+        if self._popen is None or not self.running:
             return 0.0
         asked = time.monotonic()
+        self._popen.send_signal(signal.SIGCONT)
         self._popen.terminate()
         try:
             self._popen.wait(15)
@@ -58,8 +59,14 @@ class Process:
             self.kill()
         return time.monotonic() - asked
 
+    def signal(self, number: signal.Signals) -> None:
+        """Freeze it with SIGSTOP, thaw it with SIGCONT."""
+        assert self._popen
+        self._popen.send_signal(number)
+
     @property
     def running(self) -> bool:
+        """Whether it has been started and has not ended."""
         return self._popen is not None and self._popen.poll() is None
 
 

@@ -36,7 +36,9 @@ def test_every_assignee_has_the_mail_once_whatever_is_killed(stack: Stack, capsy
     mailed = stack.mailed()
     duplicates = sum(mailed.values()) - len(mailed)
     with capsys.disabled():
-        print(f"\n{assignments.made} assignments, {kills} kills, {len(mailed)} mails, {duplicates} twice, {seconds:.1f} s")
+        print(
+            f"\n{assignments.made} assignments, {kills} kills, {len(mailed)} mails, {duplicates} twice, {seconds:.1f} s"
+        )
     assert len(mailed) == assignments.made
     assert duplicates <= kills  # only what was killed between the server's "250" and our note of it is sent again
 

@@ -1,0 +1,74 @@
+"""House rules as checks: what was said twice is said here once."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CODE = ("taskmanager", "workers", "migrations", "config")
+
+
+@pytest.fixture
+def sources(root: Path) -> list[Path]:
+    return [path for folder in CODE for path in sorted((root / folder).rglob("*.py"))]
+
+
+def test_import_contracts_hold(root: Path):
+    """Who may import whom: the contracts are in setup.cfg."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    ran = subprocess.run([linter, "--config", "setup.cfg", "--no-cache"], cwd=root, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_no_file_is_longer_than_300_lines(sources: list[Path]):
+    assert {str(path): count for path in sources if (count := _lines(path)) > 300} == {}
+
+
+def test_few_functions_are_longer_than_25_lines(sources: list[Path]):
+    """Without docstrings; a table or a list of fields may be long, so a few may."""
+    long = {
+        f"{path.name}:{node.name}": size for path in sources for node in _functions(path) if (size := _size(node)) > 25
+    }
+    assert len(long) <= 3, long
+
+
+def test_nobody_reads_the_environment_but_the_settings(sources: list[Path]):
+    allowed = {"settings.py", "up.py", "server.py"}  # the last two hand the environment on to what they start
+    readers = {path.name for path in sources if "os.environ" in path.read_text() or "os.getenv" in path.read_text()}
+    assert readers <= allowed
+
+
+def test_no_file_is_a_drawer_for_everything(sources: list[Path]):
+    assert [path for path in sources if path.stem in ("utils", "helpers", "common", "misc")] == []
+
+
+def test_every_public_service_function_says_what_it_does(sources: list[Path]):
+    silent = [
+        f"{path.parent.name}.{node.name}"
+        for path in sources
+        if path.name in ("service.py", "members.py", "routes.py")
+        for node in _functions(path)
+        if not node.name.startswith("_") and not ast.get_docstring(node)
+    ]
+    assert silent == []
+
+
+def test_services_do_not_enqueue(sources: list[Path]):
+    """A side effect starts from a committed event, never from a use case."""
+    assert [path for path in sources if path.name == "service.py" and "enqueue" in path.read_text()] == []
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def _functions(path: Path) -> Iterator[ast.FunctionDef]:
+    return (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
+
+
+def _size(node: ast.FunctionDef) -> int:
+    documented = len((ast.get_docstring(node, clean=False) or "").splitlines())
+    return (node.end_lineno or node.lineno) - node.lineno + 1 - documented

@@ -1,0 +1,65 @@
+"""The shell lines of the README do what it says, and its links lead somewhere."""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from migrations import runner
+from taskmanager.app import create_app
+from taskmanager.core import database
+from tests.faults.stack import Stack, eventually
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Stack]:
+    stack = Stack(tmp_path)
+    try:
+        stack.start_servers()
+        create_app(stack.settings)
+        runner.run(database.database())
+        stack.start("web", "relay", "worker")
+        eventually(lambda: _ready(stack), 30, "readiness")
+        yield stack
+    finally:
+        stack.stop()
+
+
+def test_the_steps_by_hand_end_with_a_mail(service: Stack, root: Path):
+    """Bash runs the block as it stands, and stops at the first line that fails."""
+    (block,) = re.findall(r"```bash\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
+    environment = {**os.environ, "TASKMANAGER_PORT": str(service.settings.port), "TASKMANAGER_HOST": "127.0.0.1"}
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    eventually(service.recipients, 15, "the mail")
+    assert any(to.startswith("Grace <grace") for to in service.recipients())
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/operations.md"])
+def test_links_lead_somewhere(root: Path, document: str):
+    place = root / document
+    targets = re.findall(r"\]\(([^)#:]+)\)", place.read_text())
+    assert [target for target in targets if not (place.parent / target).exists()] == []
+
+
+def test_the_map_of_the_tree_is_true(root: Path):
+    paths = re.findall(r"^\| `([\w./]+)`", (root / "README.md").read_text(), re.MULTILINE)
+    assert len(paths) > 5
+    assert [path for path in paths if not (root / path).exists()] == []
+
+
+def _ready(stack: Stack) -> bool:
+    try:
+        return requests.get(f"{stack.url}/health/ready", timeout=1).ok
+    except requests.RequestException:
+        time.sleep(0.1)
+        return False

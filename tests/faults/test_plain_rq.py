@@ -1,0 +1,36 @@
+"""The plain tool `rq worker -c workers.settings` does our jobs, and neither worker does anybody else's."""
+
+import pytest
+from rq import Queue
+from rq.job import JobStatus
+from rq.serializers import DefaultSerializer, JSONSerializer
+
+from taskmanager.core import outbox
+from taskmanager.core.stores import queue_store
+from tests.faults.assignments import Assignments
+from tests.faults.stack import Stack, eventually
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.mark.parametrize("worker", ["rq", "worker"])
+def test_jobs_are_done(stack: Stack, worker):
+    stack.start("relay", worker)
+    before = sum(stack.mailed().values())
+    for _ in Assignments().make(5):
+        pass
+    eventually(lambda: outbox.waiting() == 0, 40, "the delivery of every event")
+    stack.processes[worker].stop()
+    assert sum(stack.mailed().values()) == before + 5
+
+
+@pytest.mark.parametrize("worker", ["rq", "worker"])
+@pytest.mark.parametrize("serializer", [JSONSerializer, DefaultSerializer])
+def test_a_planted_job_is_refused(stack: Stack, worker, serializer):
+    planted = stack.folder / f"planted-{worker}-{serializer.__name__}"
+    queue = Queue("high", connection=queue_store(), serializer=serializer)
+    job = queue.enqueue("pathlib.Path.touch", str(planted))
+    stack.start(worker)
+    eventually(lambda: job.get_status() == JobStatus.FAILED, 30, "the refusal")
+    stack.processes[worker].stop()
+    assert not planted.exists()
