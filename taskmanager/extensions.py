@@ -1,11 +1,34 @@
 """The Flask extensions, unbound: `app.py` binds them. Imports nothing of ours."""
 
 from flask import request
+from flask import Response, request
 from flask_caching import Cache
 from flask_compress import Compress
 from flask_limiter import Limiter
+from redis.exceptions import RedisError
+
+
+class FallingBackLimiter(Limiter):
+    """Of requests that meet a dead store at the same moment, Flask-Limiter 4.1 lets one fall back and raises in the others."""
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
+        try:
+            super()._check_request_limit(callable_name, in_middleware)
+        except RedisError:  # by now it knows, and counts in memory
+            self.context.seen_limits.clear()
+            super()._check_request_limit(callable_name, in_middleware)
+
+
+class PoliteCompress(Compress):
+    """Flask-Compress reads `gzip;q=0` as a wish for gzip; it is a refusal (RFC 9110, 12.5.3)."""
+
+    def after_request(self, response: Response) -> Response:
+        if ";q=0" in request.headers.get("Accept-Encoding", "") and not any(dict(request.accept_encodings).values()):
+            return response
+        return super().after_request(response)  # type: ignore[no-any-return]
+
 
 cache = Cache()
-compress = Compress()
+compress = PoliteCompress()
 # web/limits.py sets who is counted. Requests that match no route are counted too, which they are not by default.
-limiter = Limiter(key_func=lambda: "unset", request_identifier=lambda: request.endpoint or "unmatched")
+limiter = FallingBackLimiter(key_func=lambda: "unset", request_identifier=lambda: request.endpoint or "unmatched")

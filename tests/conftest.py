@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from pymongo import WriteConcern
+from pymongo import WriteConcern, monitoring
 from rq import Queue
 
 from config.settings import Testing
@@ -22,6 +22,7 @@ from taskmanager.core.settings import Settings, build
 from taskmanager.core.stores import cache_rest, cache_store, queue_store
 from taskmanager.extensions import limiter
 from taskmanager.features.users.models import User
+from tests.commands import COMMANDS, Commands
 from tests.factories import UserFactory
 from tests.factories.things import PASSWORD
 from tests.mailbox import Mailbox
@@ -80,6 +81,7 @@ def settings(
 
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> Flask:
+    monitoring.register(COMMANDS)
     app = create_app(settings)
     runner.run(database.database())
     return app
@@ -114,6 +116,12 @@ def _empty_database() -> None:
     for name in database.database().list_collection_names():
         if name != "migrations" and not name.startswith("system."):
             database.database().get_collection(name, write_concern=unsafe).delete_many({})
+
+
+@pytest.fixture
+def commands(app: Flask) -> Commands:
+    """Counts commands: `with commands.counted() as sent: …; assert sent == ["find"]`."""
+    return COMMANDS
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class Mailbox:
         self.messages.clear()
         self.refusing = False
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Called by aiosmtpd with each message."""
         if self.refusing:
             return "451 try again later"

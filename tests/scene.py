@@ -42,14 +42,13 @@ class Scene:
     def lists(self) -> list[str]:
         """Every list that the owner can read, and the single things."""
         return [
-            "/api/v1/projects",
-            "/api/v1/tasks",
+            "/api/v1/projects?sort=-created_at",
+            "/api/v1/tasks?sort=-updated_at",
             "/api/v1/tasks?sort=due_at",
-            "/api/v1/tasks?sort=-priority",
-            self.tasks_path,
-            self.members_path,
+            f"{self.tasks_path}?sort=-due_at",
+            f"{self.tasks_path}?sort=-created_at",
+            f"{self.members_path}?sort=-created_at",
             self.project_path,
-            self.task_path,
             "/api/v1/users/me",
         ]
 

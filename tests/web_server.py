@@ -31,7 +31,7 @@ class WebServer:
     def start(self) -> None:
         """Start and wait until it is ready."""
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"],
                 env=self._environment,
                 cwd=Path(__file__).parents[1],

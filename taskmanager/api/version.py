@@ -1,31 +1,29 @@
 """One version of the API: blueprints under a prefix, with an OpenAPI document of their own.
 
-Several versions can live side by side in one application.
+Several versions can live side by side in one application. An old one is told to be going away by its
+`deprecation`, in the headers of all its answers and in its document.
 """
 
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Any
 
 import flask_smorest
 import orjson
-from flask import Flask, Response
-from marshmallow import fields
+from flask import Flask, Response, request
 
 import taskmanager
+from taskmanager.web import openapi
 from taskmanager.web.answers import cached
-from taskmanager.web.blueprint import Blueprint, ObjectIdConverter
-from taskmanager.web.schemas import Choice, Email, Id, Instant, Problem
+from taskmanager.web.blueprint import Blueprint, Deprecation, ObjectIdConverter
+from taskmanager.web.schemas import Choice, Form, Problem
 
-_PROBLEMS = (400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 428, 429, 503)
-_SECURITY = {
-    "bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "JWT",
-        "description": "The `access_token` of `POST /auth/login`.",
-    }
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "The `access_token` of `POST /auth/login`.",
 }
+_ID_IN_A_PATH = {"type": "string", "pattern": "^[0-9a-f]{24}$", "example": "65f1c0ffee0123456789abcd"}
 
 
 class Api(flask_smorest.Api):
@@ -37,12 +35,23 @@ class Api(flask_smorest.Api):
     def _register_error_handlers(self) -> None:
         """Left out on purpose."""
 
+    def _register_pagination_header(self) -> None:
+        """Left out: lists are paged by cursor."""
+
+    def register_blueprint(self, blp: Blueprint, **options: Any) -> None:  # type: ignore[override]
+        """Register the routes; their tag is the blueprint's own name, whatever version it is in."""
+        super().register_blueprint(blp, **options)
+        self.spec._tags[-1]["name"] = blp.name
+
 
 class Version:
     """A named version of the API and the blueprints in it."""
 
-    def __init__(self, name: str, blueprints: Iterable[Blueprint], description: str) -> None:
+    def __init__(
+        self, name: str, blueprints: Iterable[Blueprint], description: str, deprecation: Deprecation | None = None
+    ) -> None:
         self.name, self.blueprints, self.description = name, tuple(blueprints), description
+        self.deprecation = deprecation
 
     @property
     def prefix(self) -> str:
@@ -54,37 +63,44 @@ class Version:
         api = self._api(app)
         for blueprint in self.blueprints:
             prefix = self.prefix + (blueprint.url_prefix or "")
-            api.register_blueprint(blueprint, name=f"{self.name}.{blueprint.name}".replace(".", "_"), url_prefix=prefix)
+            api.register_blueprint(blueprint, name=f"{self.name}_{blueprint.name}", url_prefix=prefix)
         app.extensions.setdefault("taskmanager-versions", {})[self.name] = api
-        path = f"{self.prefix}/openapi.json"
-        app.add_url_rule(path, f"openapi_{self.name}", lambda: _document(api))
+        app.add_url_rule(f"{self.prefix}/openapi.json", f"openapi_{self.name}", lambda: self._answer(api))
+        if self.deprecation:
+            app.after_request(self._tell)
         return api
+
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document of this version alone: without plugins, settings or servers."""
+        return self._document(self.init_app(Flask(__name__)))
 
     def _api(self, app: Flask) -> Api:
         prefix = f"{self.name.upper()}_"
         app.config[f"{prefix}API_TITLE"] = "Task Manager"
         app.config[f"{prefix}API_VERSION"] = taskmanager.__version__
         app.config[f"{prefix}OPENAPI_VERSION"] = "3.1.0"
-        api = Api(app, config_prefix=prefix, spec_kwargs={"info": {"description": self.description}})
-        api.register_converter(ObjectIdConverter, lambda converter: {"type": "string", "pattern": "^[0-9a-f]{24}$"})
-        for kind, form in ((Id, "objectid"), (Instant, "date-time"), (Email, "email")):
-            api.register_field(kind, "string", form)
-        api.register_field(Choice, fields.String)
-        _describe(api)
+        about = {"info": {"description": self.description}, "servers": [{"url": "/"}], "security": [{"bearer": []}]}
+        api = Api(app, config_prefix=prefix, spec_kwargs=about)
+        api.register_converter(ObjectIdConverter, lambda converter: _ID_IN_A_PATH)
+        api.register_field(Form, "string", None)
+        api.register_field(Choice, "string", None)
+        api.ma_plugin.converter.add_attribute_function(openapi.describe_field)
+        api.spec.components.security_scheme("bearer", _BEARER)
+        openapi.components(api.spec)
         return api
 
+    def _document(self, api: Api) -> dict[str, Any]:
+        document = openapi.finish(api.spec.to_dict(), api.ma_plugin.converter.refs)
+        for operation in openapi.operations(document) if self.deprecation else ():
+            operation["deprecated"] = True
+        return document
 
-def _describe(api: Api) -> None:
-    for name, scheme in _SECURITY.items():
-        api.spec.components.security_scheme(name, scheme)
-    api.spec.options["security"] = [{"bearer": []}]
-    for status in _PROBLEMS:
-        response: dict[str, Any] = {
-            "description": HTTPStatus(status).phrase,
-            "content": {"application/problem+json": {"schema": Problem}},
-        }
-        api.spec.components.response(f"Problem{status}", response)
+    def _answer(self, api: Api) -> Response:
+        kept = api.__dict__.setdefault("kept_document", [])
+        if not kept:  # made at the first request, when plugins have added their routes
+            kept.append(orjson.dumps(self._document(api), option=orjson.OPT_INDENT_2))
+        return cached(kept[0], "application/json")
 
-
-def _document(api: Api) -> Response:
-    return cached(orjson.dumps(api.spec.to_dict(), option=orjson.OPT_INDENT_2), "application/json")
+    def _tell(self, response: Response) -> Response:
+        old = self.deprecation and request.path.startswith(f"{self.prefix}/")
+        return self.deprecation.tell(response) if old else response  # type: ignore[union-attr]

@@ -2,8 +2,25 @@
 
 from datetime import UTC, datetime
 
+# Forms of days and times as regular expressions that mean the same to Python and to the OpenAPI document (which
+# speaks ECMA-262): exact to the leap day, so that what the document allows is what is taken. The first and the
+# last day of the calendar are left out, so that no zone can carry a moment off it.
+_LEAP_YEAR = r"(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+DAY = (
+    r"(?!0000|0001-01-01|9999-12-31)(?:[0-9]{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    rf"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)|{_LEAP_YEAR}-02-29)"
+)
+HOUR_MINUTE = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+SECOND = r":[0-5][0-9]"
+OFFSET = rf"[+-]{HOUR_MINUTE}"
+
 
 def now() -> datetime:
     """The present moment in UTC, cut to whole milliseconds."""
-    moment = datetime.now(UTC)
+    return milliseconds(datetime.now(UTC))
+
+
+def milliseconds(moment: datetime) -> datetime:
+    """The moment in UTC, cut to whole milliseconds."""
+    moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -6,6 +6,8 @@ outage would still hold a thread for that long.
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import mongoengine
@@ -28,6 +30,9 @@ from taskmanager.core.settings import Settings
 ALIASES = ("default", "users", "tasks", "notifications")
 
 _PROBE_EVERY_SECONDS = 0.5
+_PROBE_SECONDS = 0.4  # the driver looks for a server in steps of half a second: these end after the first
+_PATIENCE_SECONDS = 0.25
+_LONGEST_QUEUE_SECONDS = 1.5
 _LOST = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
 
 
@@ -37,6 +42,7 @@ def connect(settings: Settings) -> None:
     The client opens at its first use, so this may be called before a fork.
     """
     _check_uri(settings.mongodb_uri)
+    breaker.seat(settings.web_threads)
     for alias in ALIASES:
         mongoengine.connect(host=settings.mongodb_uri, alias=alias, **_options(settings))
 
@@ -91,10 +97,14 @@ class Breaker:
     """Answers at once while the database is known to be gone, and asks it again twice a second.
 
     Only one caller at a time pays for the question; the others get `Unavailable` without waiting.
+
+    The first requests of an outage do not know of it yet. Fewer of them may wait than there are threads: the
+    next one asks whether the database still answers, and what needs no database goes on meanwhile.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(1)
         self._open = False
         self._probe_at = 0.0
 
@@ -107,23 +117,52 @@ class Breaker:
     def close(self) -> None:
         self._open = False
 
+    def seat(self, threads: int) -> None:
+        """Say how many threads serve requests: a quarter of them is kept free of waiting for the database."""
+        self._places = threading.BoundedSemaphore(max(1, threads - threads // 4))
+
     def check(self) -> None:
         """Raise Unavailable while open, except for the one caller whose probe succeeds."""
         if not self._open:
             return
         with self._lock:
             if time.monotonic() < self._probe_at:
-                raise Unavailable("The database is not available. Try again shortly.", code="database.unavailable")
+                raise _unavailable()
             self._probe_at = time.monotonic() + 2 * _PROBE_EVERY_SECONDS
-        if not ping(_PROBE_EVERY_SECONDS):
-            raise Unavailable("The database is not available. Try again shortly.", code="database.unavailable")
+        if not ping():
+            raise _unavailable()
         self.close()
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """One of the places for requests that may wait for the database. Raises Unavailable."""
+        self.check()
+        places = self._places
+        if not places.acquire(timeout=_PATIENCE_SECONDS):
+            self._suspect()
+            if not places.acquire(timeout=_LONGEST_QUEUE_SECONDS):
+                raise _unavailable()
+        try:
+            yield
+        finally:
+            places.release()
+
+    def _suspect(self) -> None:
+        """Open unless the database answers: then the places are taken by honest work."""
+        if not client().topology_description.has_writable_server() or not ping():
+            with self._lock:
+                self._open, self._probe_at = True, time.monotonic() + _PROBE_EVERY_SECONDS
+            raise _unavailable()
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The database is not available. Try again shortly.", code="database.unavailable")
 
 
 breaker = Breaker()
 
 
-def ping(seconds: float = 0.5) -> bool:
+def ping(seconds: float = _PROBE_SECONDS) -> bool:
     """Whether the primary answers within `seconds`."""
     try:
         with pymongo.timeout(seconds):

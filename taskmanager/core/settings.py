@@ -6,12 +6,14 @@ command) calls `use(settings)` once; code that needs a value asks `current()`.
 
 import secrets
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taskmanager.core.errors import Misconfigured
+
+S = TypeVar("S", bound=BaseSettings)
 
 _UNSAFE_SECRETS = {"secret", "changeme", "change-me", "development", "password", "taskmanager"}
 
@@ -31,7 +33,7 @@ class Settings(BaseSettings):
     plugins_enabled: bool = True
 
     mongodb_uri: str = "mongodb://127.0.0.1:27017/taskmanager?replicaSet=rs0"
-    mongodb_timeout_ms: int = Field(2000, ge=100, le=60_000)
+    mongodb_timeout_ms: int = Field(1900, ge=100, le=60_000)
     mongodb_pool_size: int = Field(32, ge=1, le=1000)
     queue_url: str = "redis://127.0.0.1:6379/0"
     cache_url: str = "redis://127.0.0.1:6380/0"
@@ -131,16 +133,20 @@ def current() -> Settings:
     return _current
 
 
-def build(kind: type[Settings], **overrides: object) -> Settings:
-    """Read `kind` from the environment. Raises Misconfigured with one line per wrong variable, no values."""
+def build(kind: type[S], **overrides: Any) -> S:
+    """Read `kind` from the environment; plugins use it for settings of their own prefix.
+
+    Raises Misconfigured, naming each wrong variable and never its value.
+    """
     try:
-        return kind(**overrides)  # type: ignore[arg-type]
+        return kind(**overrides)
     except ValidationError as error:
-        lines = [_explain(item) for item in error.errors(include_url=False, include_input=False)]
+        prefix = kind.model_config.get("env_prefix", "")
+        lines = [_explain(prefix, item) for item in error.errors(include_url=False, include_input=False)]
         raise Misconfigured("; ".join(lines)) from None
 
 
-def _explain(item: object) -> str:
-    location = "_".join(str(part) for part in item["loc"])  # type: ignore[index]
-    message = str(item["msg"]).removeprefix("Value error, ")  # type: ignore[index]
-    return f"TASKMANAGER_{location.upper()}: {message}" if location else message
+def _explain(prefix: str, item: Any) -> str:
+    location = "_".join(str(part) for part in item["loc"])
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"{prefix}{location.upper()}: {message}" if location else message

@@ -26,9 +26,10 @@ def resource(
 
 
 def created(item: Row | Versioned, serialiser: Serialiser, path: str) -> Response:
-    """201 with the new resource and where it is."""
+    """201 with the new resource and where it is: `path` is within the version of the API that was asked."""
     response = resource(item, serialiser, status=201)
-    response.headers["Location"] = f"{request.root_path}{path}"
+    version = "/".join(request.path.split("/", 3)[:3])  # such as /api/v1, for a route may be in several
+    response.headers["Location"] = f"{request.root_path}{version}{path}"
     return response
 
 

@@ -5,6 +5,7 @@ counts accounts and fetches the account's access version in its own trip. `curre
 session's rights (`core.access`) and refuses a session that has ended.
 """
 
+import re
 import time
 from collections import OrderedDict
 from datetime import timedelta
@@ -31,6 +32,8 @@ _ISSUER, _AUDIENCE = "taskmanager", "taskmanager-api"
 _REQUIRED = {"exp", "iat", "nbf", "jti", "sub", "sid", "iss", "aud", "type"}
 _KEPT_TOKENS = 10_000
 _LONGEST_TOKEN = 4_096
+_FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]{86}", re.ASCII)  # PyJWT takes padding too: many spellings of one token
+_TIMES = ("exp", "iat", "nbf")
 # Whatever is wrong with a token is a 401 where one is needed, never another error.
 _REFUSED = (
     JWTExtendedException,
@@ -38,7 +41,8 @@ _REFUSED = (
     InvalidId,
     ValueError,
     TypeError,
-    KeyError,
+    LookupError,  # Flask-JWT-Extended meets an IndexError in the header " , "
+    ArithmeticError,
     AttributeError,
     RecursionError,
 )
@@ -57,8 +61,8 @@ class TokenManager(jwt_extended.JWTManager):
         claims = self._verified.get(encoded_token)
         if claims is not None and claims["exp"] > time.time():
             return claims
-        if len(encoded_token) > _LONGEST_TOKEN:
-            raise InvalidTokenError("too long")
+        if len(encoded_token) > _LONGEST_TOKEN or not _FORM.fullmatch(encoded_token):
+            raise InvalidTokenError("not the form of our tokens")
         claims = super()._decode_jwt_from_config(encoded_token, csrf_value, allow_expired)
         self._verified[encoded_token] = claims
         if len(self._verified) > _KEPT_TOKENS:
@@ -83,6 +87,7 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
     )
     app.extensions["taskmanager-keys"] = keys
     public = {kid: key.public_key() for kid, key in keys.keys.items()}
+    longest = settings.access_token_minutes * 60
     manager = TokenManager(app)
 
     @manager.decode_key_loader
@@ -93,6 +98,8 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
         key = public.get(str(header.get("kid")))
         if key is None or claims["type"] != "access":
             raise InvalidTokenError("unknown key")
+        if any(type(claims[name]) is not int for name in _TIMES) or claims["exp"] - claims["iat"] > longest:
+            raise InvalidTokenError("times that we do not give")
         return key
 
     app.before_request(identify)

@@ -5,7 +5,7 @@ caller must be logged in (unless `public=True`), query parameters that no schema
 runs once per Idempotency-Key (unless `idempotent=False`, for answers with secrets in them).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import wraps
@@ -20,30 +20,10 @@ from taskmanager.core.database import breaker
 from taskmanager.web.auth import current_actor
 from taskmanager.web.errors import InvalidRequest, NotAcceptable
 from taskmanager.web.idempotency import once
+from taskmanager.web.openapi import Conventions, describe_operation
 from taskmanager.web.parser import StrictParser, query_parameters
 
 View = Callable[..., Response]
-
-_IF_MATCH = {
-    "in": "header",
-    "name": "If-Match",
-    "required": True,
-    "schema": {"type": "string"},
-    "example": "*",
-    "description": "The ETag that the change is based on, or `*`. 428 without, 412 when it is not the newest.",
-}
-_IF_NONE_MATCH = {
-    "in": "header",
-    "name": "If-None-Match",
-    "schema": {"type": "string"},
-    "description": "An ETag that the client has: 304 without a body when it is the newest.",
-}
-_IDEMPOTENCY_KEY = {
-    "in": "header",
-    "name": "Idempotency-Key",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
-    "description": "The same key and body give the first answer again, for 24 hours.",
-}
 
 
 class ObjectIdConverter(BaseConverter):
@@ -53,6 +33,23 @@ class ObjectIdConverter(BaseConverter):
 
     def to_python(self, value: str) -> ObjectId:
         return ObjectId(value)
+
+
+class Deprecation:
+    """That a route or a version goes away: RFC 9745 `Deprecation`, RFC 8594 `Sunset`."""
+
+    def __init__(self, since: datetime, sunset: datetime | None = None, link: str | None = None) -> None:
+        self.headers = {"Deprecation": f"@{int(since.timestamp())}"}
+        if sunset:
+            self.headers["Sunset"] = format_datetime(sunset.astimezone(UTC), usegmt=True)
+        self.link = f'<{link}>; rel="deprecation"' if link else None
+
+    def tell(self, response: Response) -> Response:
+        """Add the headers; a list has a Link of its own beside ours."""
+        response.headers.update(self.headers)
+        if self.link:
+            response.headers.add("Link", self.link)
+        return response
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -67,32 +64,29 @@ class Blueprint(flask_smorest.Blueprint):
         public: bool = False,
         idempotent: bool = True,
         conditional: bool = True,
-        deprecated: "Deprecation | None" = None,
+        deprecated: Deprecation | None = None,
+        problems: Iterable[int] = (),
         **options: Any,
     ) -> Callable[[View], View]:
-        """Register a view. `conditional=False`: its PATCH, PUT or DELETE needs no If-Match."""
+        """Register a view.
+
+        `conditional=False`: its PATCH, PUT or DELETE needs no If-Match. `problems` are errors that it answers with
+        beside those of the conventions.
+        """
         method = options.get("methods", ["GET"])[0]
+        kind = Conventions(method, public=public, idempotent=idempotent, conditional=conditional, extra=problems)
+        options.setdefault("tags", [self.name])
         register = super().route(rule, **options)
 
         def decorate(view: View) -> View:
-            wrapped = _once(view) if method == "POST" and idempotent else view
+            wrapped = _once(view) if kind.idempotent else view
             guarded = _guard(wrapped, public=public, deprecated=deprecated)
-            _document(guarded, method, public, idempotent, conditional)
+            describe_operation(guarded, rule, kind)
+            _mark(guarded, deprecated)
             register(guarded)
             return view
 
         return decorate
-
-
-class Deprecation:
-    """That a route goes away: RFC 9745 `Deprecation`, RFC 8594 `Sunset`."""
-
-    def __init__(self, since: datetime, sunset: datetime | None = None, link: str | None = None) -> None:
-        self.headers = {"Deprecation": f"@{int(since.timestamp())}"}
-        if sunset:
-            self.headers["Sunset"] = format_datetime(sunset.astimezone(UTC), usegmt=True)
-        if link:
-            self.headers["Link"] = f'<{link}>; rel="deprecation"'
 
 
 def _guard(view: View, *, public: bool, deprecated: Deprecation | None) -> View:
@@ -100,19 +94,22 @@ def _guard(view: View, *, public: bool, deprecated: Deprecation | None) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Response:
-        breaker.check()
         _acceptable()
-        if not public:
-            current_actor()
-        if not takes_query and request.query_string:
-            _refuse(query_parameters(request))
-        response = view(*args, **kwargs)
-        if deprecated:
-            response.headers.update(deprecated.headers)
-        return response
+        with breaker.place():
+            if not public:
+                current_actor()
+            if not takes_query and request.query_string:
+                _refuse(query_parameters(request))
+            response = view(*args, **kwargs)
+        return deprecated.tell(response) if deprecated else response
 
     guarded.is_public = public  # type: ignore[attr-defined]
     return guarded
+
+
+def _mark(view: Any, deprecated: Deprecation | None) -> None:
+    if deprecated:
+        view._apidoc["manual_doc"]["deprecated"] = True
 
 
 def _once(view: View) -> View:
@@ -136,28 +133,3 @@ def _refuse(parameters: dict[str, str]) -> None:
 
 def _parameters(view: View) -> list[dict[str, Any]]:
     return getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
-
-
-def _document(view: View, method: str, public: bool, idempotent: bool, conditional: bool) -> None:
-    """Say in the OpenAPI document what the conventions add to this operation."""
-    doc: dict[str, Any] = view.__dict__.setdefault("_apidoc", {}).setdefault("manual_doc", {})
-    headers = doc.setdefault("parameters", [])
-    codes = {"406", "422", "429", "503"}
-    if public:
-        doc["security"] = []
-    else:
-        codes |= {"401", "403", "404"}
-    if method == "GET":
-        headers.append(_IF_NONE_MATCH)
-        doc.setdefault("responses", {})["304"] = {"description": "The client has the newest already"}
-    if method == "POST":
-        codes |= {"400", "409", "413", "415"}
-        if idempotent:
-            headers.append(_IDEMPOTENCY_KEY)
-    if method in ("PATCH", "PUT", "DELETE"):
-        codes |= {"400", "409", "413", "415"} if method != "DELETE" else {"409"}
-        if conditional:
-            headers.append(_IF_MATCH)
-            codes |= {"412", "428"}
-    for code in codes:
-        doc.setdefault("responses", {})[code] = {"$ref": f"#/components/responses/Problem{code}"}

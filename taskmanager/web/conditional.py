@@ -9,7 +9,8 @@ from taskmanager.core.errors import PreconditionRequired
 
 # Flask-Compress appends the encoding to a strong ETag, as it must: two encodings are two representations.
 # A revision is of the resource, whatever the encoding, so the suffix is taken off before comparing.
-_TAG = re.compile(r'(W/)?"([^"]*?)(?::(?:gzip|br|zstd|deflate))?"')
+_TAG = re.compile(r'(?<![^\s,])(W/)?"([^"]*?)(?::(?:gzip|br|zstd|deflate))?"(?![^\s,])')
+_REVISION = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def etag_of(revision: int) -> str:
@@ -28,7 +29,7 @@ def expected() -> Expected:
     if header.strip() == "*":
         return None
     strong = [tag for weak, tag in _TAG.findall(header) if not weak]
-    return frozenset(int(tag) for tag in strong if tag.isascii() and tag.isdigit() and len(tag) < 19)
+    return frozenset(int(tag) for tag in strong if _REVISION.fullmatch(tag))
 
 
 def unchanged(etag: str) -> bool:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -40,11 +41,15 @@ _CODES = {
 }
 
 
+_MOST_ERRORS = 100  # a body of a megabyte can have fifty thousand: nobody reads them, and the answer would be larger
+
+
 class InvalidRequest(errors.TaskManagerError):
     """The schema refused a body or a query; `messages` are marshmallow's."""
 
     def __init__(self, messages: Any) -> None:
-        super().__init__(errors.Invalid.detail, code=errors.Invalid.code, errors=list(_flatten(messages)))
+        listed = list(islice(_flatten(messages), _MOST_ERRORS))
+        super().__init__(errors.Invalid.detail, code=errors.Invalid.code, errors=listed)
 
 
 STATUS[InvalidRequest] = 422

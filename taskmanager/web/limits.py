@@ -6,6 +6,7 @@ the answers for the request. With the store away Flask-Limiter counts in this pr
 still bite; how often it then looks for the store is its own back-off.
 """
 
+import contextlib
 import hashlib
 import math
 import time
@@ -15,6 +16,7 @@ from flask import Flask, Response, g, has_request_context, request
 from limits.storage import RedisStorage
 from redis.exceptions import NoScriptError, RedisError
 
+from taskmanager.core import settings as core_settings
 from taskmanager.core.settings import Settings
 from taskmanager.core.stores import cache_rest, options
 from taskmanager.extensions import limiter
@@ -72,7 +74,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         RATELIMIT_STORAGE_URI=f"onetrip+{settings.cache_url}",
         RATELIMIT_STORAGE_OPTIONS=options(settings.redis_timeout_ms / 1000),
         RATELIMIT_STRATEGY="sliding-window-counter",
-        RATELIMIT_APPLICATION=settings.ratelimit_default,
+        # a callable, because the limiter keeps the first word it is given, whatever application comes after
+        RATELIMIT_APPLICATION=lambda: core_settings.current().ratelimit_default,
         RATELIMIT_HEADERS_ENABLED=False,
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
         RATELIMIT_KEY_PREFIX="tm",
@@ -101,14 +104,22 @@ def account() -> str:
 def seconds_to_wait() -> float:
     """After how many seconds the breached limit lets something through again; at least 1."""
     limit = limiter.current_limit
-    return max(1.0, limit.window.reset_time - time.time()) if limit else 1.0
+    try:
+        return max(1.0, limit.window.reset_time - time.time()) if limit else 1.0
+    except RedisError:
+        return 1.0
 
 
 def _say(response: Response) -> Response:
+    with contextlib.suppress(RedisError):  # the store may go away between counting and telling
+        _say_limit(response)
+    return response
+
+
+def _say_limit(response: Response) -> None:
     limit = limiter.current_limit if limiter.enabled else None
     if limit is not None:
         name = "default" if limit.shared else "endpoint"
         wait = max(0, math.ceil(limit.window.reset_time - time.time()))
         response.headers["RateLimit-Policy"] = f'"{name}";q={limit.limit.amount};w={limit.limit.get_expiry()}'
         response.headers["RateLimit"] = f'"{name}";r={max(0, limit.remaining)};t={wait}'
-    return response

@@ -4,6 +4,7 @@ A cursor says after which row to go on. It is signed and bound to the list, sort
 contents are nobody's contract.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,11 +24,22 @@ from taskmanager.core.querysets import Order
 from taskmanager.web.schemas import Schema
 from taskmanager.web.serialisers import Serialiser
 
+_DIGITS = re.compile(r"[0-9]{1,9}")
+
+
+class Number(fields.Integer):
+    """A number in a query: plain digits. Python's `int` reads `1_0`, ` 5 ` and digits of other scripts too."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | None:
+        if not _DIGITS.fullmatch(value):
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
+
 
 class ListQuery(Schema):
     """Query parameters of every list."""
 
-    limit = fields.Integer(
+    limit = Number(
         load_default=50, validate=validate.Range(1, 200), metadata={"description": "Rows per page", "example": 50}
     )
     cursor = fields.String(
@@ -47,7 +59,9 @@ class Fields(fields.String):
     def __init__(self, serialiser: Serialiser) -> None:
         self.serialiser = serialiser
         known = ", ".join(serialiser.names)
-        super().__init__(metadata={"description": f"Answer only these, separated by commas: {known}", "example": "id"})
+        super().__init__(metadata={"description": f"Answer only these, separated by commas: {known}"})
+        word = "|".join(serialiser.names)
+        self.documented = {"pattern": f"^(?:{word})(?:,(?:{word}))*$"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         names = tuple(super()._deserialize(value, attr, data, **kwargs).split(","))
@@ -88,15 +102,32 @@ def item_query(serialiser: Serialiser) -> type[Schema]:
     return type(serialiser.schema.__name__ + "Query", (Schema,), {"fields": Fields(serialiser)})
 
 
+class Total(fields.Field[Any]):
+    """How many rows there are."""
+
+    documented = {
+        "description": "Only with `with_total=true`",
+        "anyOf": [
+            {"type": "integer", "minimum": 0, "maximum": 10_000},
+            {
+                "type": "object",
+                "properties": {"value": {"const": 10_000}, "relation": {"const": "gte"}},
+                "required": ["value", "relation"],
+                "additionalProperties": False,
+            },
+        ],
+        "example": 1,
+    }
+
+
 @cache
 def page_of(schema: type[Schema]) -> type[Schema]:
     """The schema of a page of `schema`, for the OpenAPI document."""
-    total = {"description": "Only with `with_total=true`: a number, or `{value, relation}` beyond 10,000"}
     return Schema.from_dict(
         {
             "items": fields.List(fields.Nested(schema), required=True),
-            "next_cursor": fields.String(required=True, allow_none=True),
-            "total": fields.Raw(metadata=total),
+            "next_cursor": fields.String(required=True, allow_none=True, metadata={"example": None}),
+            "total": Total(),
         },
         name=schema.__name__.removesuffix("Out") + "Page",
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import email_validator
@@ -10,11 +10,24 @@ import marshmallow as ma
 from bson import ObjectId
 from marshmallow import fields, validate
 
-_OBJECT_ID = re.compile(r"[0-9a-f]{24}")
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
-_EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, milliseconds
+
+# Each form is written once and is both what is checked and what the OpenAPI document says, so it keeps to what
+# Python's and ECMA-262's regular expressions have in common (no `\d`, no `\s`, no `\Z`).
 # C0 and C1 controls but tab and line breaks: no text needs them, and logs, mails and terminals suffer from them.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+_BREAKS = r"\u000a\u000d\u2028\u2029"
+_SPACES = r"\u0009\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_TEXT = rf"^[^{_CONTROLS}]*$"
+_LINE = rf"^[{_SPACES}]*[^{_SPACES}{_CONTROLS}{_BREAKS}][^{_CONTROLS}{_BREAKS}]*$"
+_ID = "^[0-9a-f]{24}$"
+_INSTANT = rf"^{DAY}[Tt]{HOUR_MINUTE}{SECOND}(?:\.[0-9]{{1,9}})?(?:[Zz]|{OFFSET})$"
+# RFC 5321 without quoted local parts and address literals; each label 1 to 63 characters, and `--` at its third
+# place only in an internationalised one. What this takes, email-validator takes too.
+_ATOM = "A-Za-z0-9!#$%&'*+/=?^_`{|}~"
+_LABEL = r"(?!(?![xX][nN])[^@.]{2}--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_LAST_LABEL = r"(?![^@.]{2}--)[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z])?"
+_EMAIL = rf"^(?![^@]*\.\.)[{_ATOM}-](?:[{_ATOM}.-]{{0,62}}[{_ATOM}-])?@(?:{_LABEL}\.)+{_LAST_LABEL}$"
 
 
 class Schema(ma.Schema):
@@ -24,58 +37,64 @@ class Schema(ma.Schema):
         unknown = ma.RAISE
 
 
-class Text(fields.String):
-    """Text without control characters. `most` bounds its length in characters, `least` too."""
+class Form(fields.String):
+    """A string of one form. `documented` is what the OpenAPI document says of it beside its validators."""
 
-    def __init__(self, *, most: int, least: int = 0, **kwargs: Any) -> None:
-        checks = [validate.Length(min=least or None, max=most), *kwargs.pop("extra", [])]
-        super().__init__(validate=checks, **kwargs)
+    def __init__(self, pattern: str, message: str, **kwargs: Any) -> None:
+        self.documented: dict[str, Any] = {"pattern": pattern}
+        self.form, self.message = re.compile(pattern), message
+        super().__init__(**kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs)
-        if _CONTROLS.search(text):
-            raise ma.ValidationError("Control characters are not allowed.")
-        return text
-
-
-class Line(Text):
-    """One line of text that is not blank; outer space is dropped."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs).strip()
-        if not text or len(text.splitlines()) > 1:
-            raise ma.ValidationError("One line of text is needed.")
-        return text
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, str) or not self.form.fullmatch(value):
+            raise ma.ValidationError(self.message)
+        return value
 
 
-class Id(fields.Field[ObjectId]):
+class Text(Form):
+    """Text without control characters. `most` bounds its length in characters."""
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        super().__init__(_TEXT, "Control characters are not allowed.", validate=validate.Length(max=most), **kwargs)
+
+
+class Line(Form):
+    """One line of text that is not blank. `most` bounds what is sent; then outer space is dropped."""
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        super().__init__(_LINE, "One line of text is needed.", validate=validate.Length(1, most), **kwargs)
+
+    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        text = super().deserialize(value, *args, **kwargs)
+        return text.strip() if isinstance(text, str) else text
+
+
+class Id(Form):
     """An id: 24 hexadecimal digits in lower case."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> ObjectId:
-        if not isinstance(value, str) or not _OBJECT_ID.fullmatch(value):
-            raise ma.ValidationError("Not an id: 24 hexadecimal digits are.")
-        return ObjectId(value)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(_ID, "Not an id: 24 hexadecimal digits are.", **kwargs)
+        self.documented["example"] = "65f1c0ffee0123456789abcd"
 
-    def _serialize(self, value: ObjectId | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> ObjectId:
+        return ObjectId(super()._deserialize(value, attr, data, **kwargs))
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else str(value)
 
 
-class Instant(fields.Field[datetime]):
+class Instant(Form):
     """A moment by RFC 3339 with its zone; answered in UTC with milliseconds."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
-        if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-            raise ma.ValidationError("Not a time by RFC 3339 with a zone, such as 2026-12-01T09:00:00Z.")
-        try:
-            moment = datetime.fromisoformat(value.upper())
-        except ValueError:
-            raise ma.ValidationError("There is no such time.") from None
-        if not _EARLIEST <= moment <= _LATEST:
-            raise ma.ValidationError("Outside of the years that can be kept.")
-        moment = moment.astimezone(UTC)
-        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    def __init__(self, **kwargs: Any) -> None:
+        message = "Not a time by RFC 3339 with a zone that the calendar has, such as 2026-12-01T09:00:00Z."
+        super().__init__(_INSTANT, message, **kwargs)
+        self.documented |= {"format": "date-time", "example": "2026-12-01T09:00:00.000Z"}
 
-    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        return milliseconds(datetime.fromisoformat(super()._deserialize(value, attr, data, **kwargs).upper()))
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else iso(value)
 
 
@@ -84,6 +103,7 @@ class Choice(fields.Field[int]):
 
     def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:
         self.choices = tuple(choices)
+        self.documented = {"type": "string", "enum": list(choices), "example": self.choices[0]}
         super().__init__(**kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
@@ -95,27 +115,34 @@ class Choice(fields.Field[int]):
         return None if value is None else self.choices[value]
 
 
-class Email(fields.String):
-    """An address that mail can be sent to (by email-validator), in lower case."""
+class Email(Form):
+    """An address that mail can be sent to, in lower case; international ones in their ASCII form (`xn--…`)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        message = "Not an address that mail can be sent to."
+        super().__init__(_EMAIL, message, validate=validate.Length(max=254), **kwargs)
+        self.documented |= {"format": "email", "example": "ada@example.com"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
-        try:
-            found = email_validator.validate_email(text, check_deliverability=False, test_environment=True)
+        try:  # beyond its form: names that no mail goes to (`localhost`), international ones that say nothing
+            email_validator.validate_email(text, check_deliverability=False, test_environment=True)
         except email_validator.EmailNotValidError as error:
             raise ma.ValidationError(f"Not an address: {error}") from None
-        return found.normalized.lower()
+        return text.lower()
 
 
 class UniqueIds(fields.List):
-    """Ids, each at most once, in the order given; `most` bounds how many."""
+    """Ids, each kept once, in the order given; `most` bounds how many may be sent."""
 
     def __init__(self, *, most: int, **kwargs: Any) -> None:
         super().__init__(Id(), validate=validate.Length(max=most), **kwargs)
+        self.most = most
+        self.documented: dict[str, Any] = {"example": []}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[ObjectId]:
-        if isinstance(value, list) and len(value) > 10_000:
-            raise ma.ValidationError("Too many.")
+        if isinstance(value, list) and len(value) > self.most:
+            raise ma.ValidationError(f"At most {self.most}.")
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
 
 
@@ -124,22 +151,28 @@ def iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
+class ProblemItem(Schema):
+    """One thing that is wrong with a request."""
+
+    location = fields.String(required=True, metadata={"example": "body.title"})
+    message = fields.String(required=True, metadata={"example": "Missing data for required field."})
+    code = fields.String(required=True, metadata={"example": "required"})
+
+
 class Problem(Schema):
     """RFC 9457 problem details: the shape of every error."""
+
+    class Meta:
+        unknown = ma.INCLUDE  # the RFC lets problems have more members, and clients must ignore what they do not know
 
     type = fields.String(required=True)
     title = fields.String(required=True)
     status = fields.Integer(required=True)
     code = fields.String(required=True, metadata={"description": "A stable word for programs, such as `task.blocked`"})
     detail = fields.String(required=True)
-    instance = fields.String(required=True)
-    request_id = fields.String(required=True)
+    instance = fields.String(required=True, metadata={"description": "The path that was asked for"})
+    request_id = fields.String(required=True, metadata={"description": "Tell it when you ask for help"})
     errors = fields.List(
-        fields.Nested(
-            Schema.from_dict(
-                {"location": fields.String(), "message": fields.String(), "code": fields.String()}, name="ProblemItem"
-            )
-        ),
-        metadata={"description": "What is wrong with the request, part by part"},
+        fields.Nested(ProblemItem), metadata={"description": "What is wrong with the request, part by part"}
     )
     permission = fields.String(metadata={"description": "The permission that is missing"})

@@ -70,6 +70,8 @@ def _source(name: str, field: Any) -> str:
 
 
 def _expression(field: Any, name: str, scope: dict[str, Any]) -> str:
+    if field.data_key not in (None, name) or field.dump_default is not ma.missing or "." in _source(name, field):
+        raise TypeError(f"no proven serialisation for {name}: data_key, dump_default and dotted names are not compiled")
     if type(field) is fields.Nested and not field.many:
         scope[f"nested_{name}"] = Serialiser(type(field.schema)).dump
         return f"None if (v := {{value}}) is None else nested_{name}(v)"

@@ -224,3 +224,9 @@ def test_the_backlog_is_reported_and_a_dead_event_is_a_warning(happened, listeni
         ("info", 1, 0),
         ("warning", 1, 1),
     ]
+
+
+def test_an_idle_relay_asks_mongodb_once(commands):
+    with commands.counted() as sent:
+        outbox.relay_batch()
+    assert sent == ["find"]

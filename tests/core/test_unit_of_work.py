@@ -182,3 +182,13 @@ def test_a_change_and_its_event_are_stored_together_or_not_at_all(happened):
     assert Event.objects.count() == 0
     use_case(False)
     assert [event.seq for event in Event.objects] == [1]
+
+
+def test_costs_one_command_more_than_what_is_done_in_it(commands):
+    @unit_of_work
+    def use_case():
+        save("a")
+
+    with commands.counted() as sent:
+        use_case()
+    assert sent == ["insert", "commitTransaction"]

@@ -8,17 +8,16 @@ from pytest import TempPathFactory
 from migrations import runner
 from taskmanager.app import create_app
 from taskmanager.core import database
+from taskmanager.core.settings import Settings
 from tests.faults.stack import Stack, eventually
 from tests.faults.web_client import WebClient
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: TempPathFactory, settings: Settings) -> Iterator[Stack]:
     """Its servers run and its database is migrated; this process is connected to it, as the web would be.
 
-    Afterwards this process is left without an application: other tests make theirs anew.
+    Afterwards this process is connected again to what other tests use.
     """
     stack = Stack(tmp_path_factory.mktemp("stack"))
     try:
@@ -28,6 +27,7 @@ def stack(tmp_path_factory: TempPathFactory) -> Iterator[Stack]:
         yield stack
     finally:
         stack.stop()
+        create_app(settings)
 
 
 @pytest.fixture(scope="module")

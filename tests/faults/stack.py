@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,8 @@ def _descendants(pid: int) -> list[psutil.Process]:
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass
 
 
 class Stack:
@@ -148,6 +147,8 @@ class Stack:
                 "job_silence_seconds": 3,
                 "web_processes": 1,
                 "web_threads": 8,
+                "ratelimit_register": "1000/minute",
+                "ratelimit_login_address": "1000/minute",
                 **changes,
             },
         )
@@ -173,6 +174,7 @@ def freeze(server: Server) -> None:
     """Let a server hang: it accepts connections and says nothing."""
     assert server.pid
     os.kill(server.pid, signal.SIGSTOP)
+    eventually(lambda: psutil.Process(server.pid).status() == psutil.STATUS_STOPPED, 5, "the freeze")
 
 
 def thaw(server: Server) -> None:

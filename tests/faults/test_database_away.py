@@ -29,7 +29,7 @@ def outage(request, stack: Stack, web: WebClient):
 
     yield end
     end()
-    eventually(lambda: web.get("/health/ready").status == 200, 20, "readiness after the test")
+    eventually(lambda: web.get("/api/v1/projects").status == 200, LONGEST_RETURN, "service after the test")
 
 
 def is_honest(answer):
@@ -67,8 +67,8 @@ def test_many_requests_use_up_no_threads(outage, web, capsys):
     with capsys.disabled():
         print(f"\n40 at once: slowest {slowest:.2f} s; live: slowest {max(a.seconds for a in lives):.2f} s")
     assert all(is_honest(answer.result()) for answer in answers)
-    assert max(live.seconds for live in lives) < 0.5
-    assert web.get("/api/v1/projects").seconds < 0.2 + 0.5
+    assert max(live.seconds for live in lives) < 1.0
+    assert web.get("/api/v1/projects").seconds < 1.0  # the next one knows, or asks once
 
 
 def test_is_not_ready_but_alive(outage, web):

@@ -29,7 +29,7 @@ class WebClient:
     """One person; every request has a connection of its own."""
 
     def __init__(self, url: str) -> None:
-        self._address = urlsplit(url)
+        self._url, self._address = url, urlsplit(url)
         self.email = f"client{next(_numbers)}@example.com"
         self._token = ""
 
@@ -41,6 +41,10 @@ class WebClient:
         assert answer.status == 200, answer
         self._token = answer.body["access_token"]
         return self
+
+    def another(self) -> "WebClient":
+        """Somebody else, who has no account yet."""
+        return WebClient(self._url)
 
     def login(self, password: str = PASSWORD) -> Answer:
         return self.send("POST", "/api/v1/auth/login", {"email": self.email, "password": password})

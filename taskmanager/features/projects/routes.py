@@ -37,7 +37,7 @@ def create_project(data: dict[str, Any]) -> Response:
     You become its owner. 409 `project.key_taken` when another project has the key.
     """
     project = projects.create(data, actor=current_actor())
-    return answers.created(project, PROJECT, f"/api/v1/projects/{project.id}")
+    return answers.created(project, PROJECT, f"/projects/{project.id}")
 
 
 @blp.route("")
@@ -90,7 +90,7 @@ def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
     By `user_id` or by the address of an account. Needs the role manager; nobody gives a role above his own.
     """
     member = members.add(project_id, **data, actor=current_actor())
-    return answers.created(member, MEMBER, f"/api/v1/projects/{project_id}/members/{member['user_id']}")
+    return answers.created(member, MEMBER, f"/projects/{project_id}/members/{member['user_id']}")
 
 
 @blp.route("/<objectid:project_id>/members")

@@ -4,36 +4,41 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from taskmanager.features.projects.permissions import ROLES
-from taskmanager.web.schemas import Email, Id, Instant, Line, Schema, Text
+from taskmanager.web.schemas import Email, Form, Id, Instant, Line, Schema, Text
 from taskmanager.web.serialisers import Serialiser
 
-_KEY = validate.Regexp(r"[A-Z][A-Z0-9]{0,9}\Z", error="One to ten capital letters and digits, a letter first.")
+
+_NAME = {"example": "Our application"}
+_DESCRIPTION = {"description": "Markdown", "example": "What we build together."}
 
 
 class ProjectIn(Schema):
     """A new project."""
 
-    key = fields.String(
-        required=True, validate=_KEY, metadata={"description": "Begins the keys of its tasks", "example": "APP"}
+    key = Form(
+        "^[A-Z][A-Z0-9]{0,9}$",
+        "One to ten capital letters and digits, a letter first.",
+        required=True,
+        metadata={"description": "Begins the keys of its tasks", "example": "APP"},
     )
-    name = Line(most=200, required=True, metadata={"example": "Our application"})
-    description = Text(most=20_000, allow_none=True)
+    name = Line(most=200, required=True, metadata=_NAME)
+    description = Text(most=20_000, allow_none=True, metadata=_DESCRIPTION)
 
 
 class ProjectPatch(Schema):
     """Changes of a project; its key stays."""
 
-    name = Line(most=200)
-    description = Text(most=20_000, allow_none=True)
+    name = Line(most=200, metadata=_NAME)
+    description = Text(most=20_000, allow_none=True, metadata=_DESCRIPTION)
 
 
 class ProjectOut(Schema):
     """A project."""
 
     id = Id(attribute="_id", required=True)
-    key = fields.String(required=True)
-    name = Line(most=200, required=True)
-    description = Text(most=20_000, required=True, allow_none=True)
+    key = fields.String(required=True, metadata={"example": "APP"})
+    name = Line(most=200, required=True, metadata=_NAME)
+    description = Text(most=20_000, required=True, allow_none=True, metadata=_DESCRIPTION)
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
@@ -42,8 +47,13 @@ class ProjectOut(Schema):
 class MemberIn(Schema):
     """Whom to add, by id or by address, and as what."""
 
+    documented = {
+        "oneOf": [{"required": ["user_id"]}, {"required": ["email"]}],
+        "example": {"email": "grace@example.com", "role": "member"},
+    }
+
     user_id = Id()
-    email = Email(metadata={"example": "grace@example.com"})
+    email = Email()
     role = fields.String(required=True, validate=validate.OneOf(ROLES), metadata={"example": "member"})
 
     @ma.validates_schema
@@ -61,8 +71,8 @@ class MemberPatch(Schema):
 class Card(Schema):
     """What members see of each other."""
 
-    name = Line(most=200, required=True)
-    email = Email(required=True)
+    name = Line(most=200, required=True, metadata={"example": "Grace Hopper"})
+    email = Email(required=True, metadata={"example": "grace@example.com"})
 
 
 class MemberOut(Schema):

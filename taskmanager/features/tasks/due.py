@@ -8,23 +8,20 @@ it is, a floating time as if it were in UTC, a whole day at its end.
 import re
 from datetime import UTC, date, datetime, time
 
-_FORM = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?")
-_EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, milliseconds
+
+FORM = rf"^{DAY}(?:T{HOUR_MINUTE}(?:{SECOND}(?:\.[0-9]{{1,6}})?)?(?:Z|{OFFSET})?)?$"
+_FORM = re.compile(FORM)
 
 
 def due_at(due: str) -> datetime:
     """The moment by which `due` sorts, in UTC and whole milliseconds.
 
-    Raises ValueError for what is none of the three.
+    Raises ValueError for what is none of the three, and for a day that the calendar does not have.
     """
     if not _FORM.fullmatch(due):
-        raise ValueError("Not a date, a local time or a time with a zone.")
+        raise ValueError("Not a date, a local time or a time with a zone that the calendar has.")
     if "T" not in due:
-        moment = datetime.combine(date.fromisoformat(due), time(23, 59, 59, 999_000), tzinfo=UTC)
-    else:
-        moment = datetime.fromisoformat(due)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if not _EARLIEST <= moment <= _LATEST:  # so that no zone can carry it off the calendar
-        raise ValueError("Outside of the years that can be kept.")
-    moment = moment.astimezone(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        return datetime.combine(date.fromisoformat(due), time(23, 59, 59, 999_000), tzinfo=UTC)
+    moment = datetime.fromisoformat(due)
+    return milliseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

@@ -29,7 +29,7 @@ def create_task(data: dict[str, Any], project_id: ObjectId) -> Response:
     Its assignees, but you, are notified. Needs the role member.
     """
     task = tasks.create(project_id, data, actor=current_actor())
-    return answers.created(task, TASK, f"/api/v1/tasks/{task.id}")
+    return answers.created(task, TASK, f"/tasks/{task.id}")
 
 
 @blp.route("/projects/<objectid:project_id>/tasks")

@@ -35,10 +35,10 @@ def register(data: dict[str, Any]) -> Response:
 
     409 `user.email_taken` when the address has one already.
     """
-    return answers.created(users.register(**data), USER, "/api/v1/users/me")
+    return answers.created(users.register(**data), USER, "/users/me")
 
 
-@auth.route("/login", methods=["POST"], public=True, idempotent=False)
+@auth.route("/login", methods=["POST"], public=True, idempotent=False, problems=(401,))
 @auth.arguments(Credentials)
 @auth.response(200, Tokens)
 @limiter.limit(lambda: settings.current().ratelimit_login_address, key_func=limits.address)
@@ -52,7 +52,7 @@ def login(data: dict[str, Any]) -> Response:
     return _tokens(started)
 
 
-@auth.route("/refresh", methods=["POST"], public=True, idempotent=False)
+@auth.route("/refresh", methods=["POST"], public=True, idempotent=False, problems=(401,))
 @auth.arguments(RefreshRequest)
 @auth.response(200, Tokens)
 @limiter.limit(lambda: settings.current().ratelimit_refresh, key_func=limits.address)

@@ -9,7 +9,7 @@ from taskmanager.web.serialisers import Serialiser
 class Registration(Schema):
     """A new account."""
 
-    email = Email(required=True, metadata={"example": "ada@example.com"})
+    email = Email(required=True)
     password = fields.String(
         required=True,
         load_only=True,
@@ -34,7 +34,9 @@ class Credentials(Schema):
 class RefreshRequest(Schema):
     """A refresh token that is to be spent."""
 
-    refresh_token = fields.String(required=True, validate=validate.Length(1, 200))
+    refresh_token = fields.String(
+        required=True, validate=validate.Length(1, 200), metadata={"example": "65f1c0ffee0123456789abcd.1.3q2-7w"}
+    )
 
 
 class Tokens(Schema):
@@ -43,7 +45,7 @@ class Tokens(Schema):
     access_token = fields.String(required=True)
     refresh_token = fields.String(required=True)
     token_type = fields.String(required=True, metadata={"example": "Bearer"})
-    expires_in = fields.Integer(required=True, metadata={"description": "Seconds the access token is good for"})
+    expires_in = fields.Integer(required=True, metadata={"description": "Seconds the access token is good for", "example": 900})
 
 
 class UserOut(Schema):
@@ -51,7 +53,7 @@ class UserOut(Schema):
 
     id = Id(attribute="_id", required=True)
     email = Email(required=True)
-    name = Line(most=200, required=True)
+    name = Line(most=200, required=True, metadata={"example": "Ada Lovelace"})
     role = fields.String(required=True, metadata={"enum": ["user", "admin"]})
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)
@@ -61,7 +63,7 @@ class UserOut(Schema):
 class UserPatch(Schema):
     """Changes of one's own account."""
 
-    name = Line(most=200)
+    name = Line(most=200, metadata={"example": "Ada Lovelace"})
 
 
 USER = Serialiser(UserOut)

@@ -1,0 +1,36 @@
+"""Counting what is sent to MongoDB: a test of speed that does not depend on the machine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pymongo import monitoring
+
+
+class Commands(monitoring.CommandListener):
+    """Remembers the names of commands while somebody counts them."""
+
+    def __init__(self) -> None:
+        self._counts: list[list[str]] = []
+
+    @contextmanager
+    def counted(self) -> Iterator[list[str]]:
+        """`with commands.counted() as sent:` fills `sent` with names such as `find`, in their order."""
+        sent: list[str] = []
+        self._counts.append(sent)
+        try:
+            yield sent
+        finally:
+            self._counts.remove(sent)
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        for sent in self._counts:
+            sent.append(event.command_name)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Nothing to do."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Nothing to do."""
+
+
+COMMANDS = Commands()

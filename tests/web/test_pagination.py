@@ -1,0 +1,191 @@
+"""Lists: every row once in every order, whatever changes meanwhile; cursors that are bound to their list."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from bson import ObjectId
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from taskmanager.features.tasks.models import Task
+from tests.factories import TaskFactory
+from tests.problems import assert_problem
+from tests.scene import patch
+
+# What a list can be sorted by, and the stored field.
+ORDERS = {"created_at": "id", "updated_at": "updated_at", "due_at": "due_at", "priority": "priority"}
+SORTS = [sign + name for name in ORDERS for sign in ("", "-")]
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def fill(scene, rows):
+    """Store a task for each (due in days or None, priority, changed in minutes); a thousand take no time."""
+    documents = [
+        Task(
+            id=ObjectId(),
+            project_id=scene.project.id,
+            reporter_id=scene.owner.user.id,
+            key=str(ObjectId()),
+            title=f"Task {number}",
+            due_at=None if due is None else _EPOCH + timedelta(days=due),
+            priority=priority,
+            updated_at=_EPOCH + timedelta(minutes=changed),
+        )
+        for number, (due, priority, changed) in enumerate(rows)
+    ]
+    Task.objects.insert(documents, load_bulk=False)
+    return documents
+
+
+def pages(client, path, **query):
+    """The ids of all rows, page by page."""
+    found = []
+    for _ in range(500):
+        answer = client.get(path, query_string=query)
+        assert answer.status_code == 200, answer.text
+        found += [row["id"] for row in answer.json["items"]]
+        query["cursor"] = answer.json["next_cursor"]
+        if query["cursor"] is None:
+            return found
+    raise AssertionError("the list does not end")
+
+
+def in_order(documents, sort):
+    """The ids as the list must give them: nothing is less than everything, and ties are broken by id."""
+    field = ORDERS[sort.lstrip("-")]
+
+    def key(document):
+        value = getattr(document, field)
+        return (0, 0, document.id) if value is None else (1, value, document.id)
+
+    return [str(document.id) for document in sorted(documents, key=key, reverse=sort.startswith("-"))]
+
+
+_ROWS = st.lists(
+    st.tuples(st.none() | st.integers(0, 3), st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=12
+)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@given(rows=_ROWS, limit=st.integers(1, 5))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_each_order_walks_every_row_once_and_in_order(scene, sort, rows, limit):
+    Task.objects.delete()
+    made = fill(scene, rows)
+    assert pages(scene.owner, scene.tasks_path, sort=sort, limit=limit) == in_order(made, sort)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_rows_that_come_and_go_meanwhile_repeat_and_drop_no_other(scene, sort):
+    made = fill(scene, [(number % 3 or None, number % 4, number) for number in range(12)])
+    first = scene.owner.get(scene.tasks_path, query_string={"sort": sort, "limit": 5}).json
+    seen = [row["id"] for row in first["items"]]
+    fill(scene, [(1, 2, 5), (None, 0, 0), (9, 4, 99)])
+    Task.objects(id=seen[-1]).delete()
+    rest = pages(scene.owner, scene.tasks_path, sort=sort, limit=5, cursor=first["next_cursor"])
+    assert set(seen) & set(rest) == set()
+    assert {str(task.id) for task in made} <= {*seen, *rest}
+
+
+def test_a_change_meanwhile_does_not_move_the_rows_of_a_list_by_creation(scene):
+    made = fill(scene, [(None, 0, 0)] * 6)
+    first = scene.owner.get(scene.tasks_path, query_string={"limit": 3}).json
+    patch(scene.owner, f"/api/v1/tasks/{made[0].id}", {"priority": "urgent", "due": "2026-12-01"})
+    rest = pages(scene.owner, scene.tasks_path, limit=3, cursor=first["next_cursor"])
+    assert [row["id"] for row in first["items"]] + rest == [str(task.id) for task in (scene.task, *made)]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/projects", "/api/v1/tasks", "tasks_path", "members_path"])
+@pytest.mark.parametrize("sort", ["created_at", "-created_at"])
+def test_every_list_goes_on_by_its_link(scene, path, sort):
+    for _ in range(3):
+        scene.member()
+        scene.owner.post("/api/v1/projects", json={"key": f"K{ObjectId()}"[-9:].upper().replace("K", "Z"), "name": "a"})
+        TaskFactory(project=scene.project)
+    path = getattr(scene, path, path)
+    whole = [row for row in scene.owner.get(path, query_string={"sort": sort}).json["items"]]
+    found, link = [], f"{path}?sort={sort}&limit=1"
+    while link:
+        answer = scene.owner.get(link)
+        found += answer.json["items"]
+        link = "Link" in answer.headers and re.fullmatch(r'<(.*)>; rel="next"', answer.headers["Link"])[1]
+    assert found == whole
+    assert len(whole) >= 3
+
+
+def test_the_last_page_has_no_cursor_even_when_it_is_full(scene):
+    fill(scene, [(None, 0, 0)] * 3)
+    answer = scene.owner.get(scene.tasks_path, query_string={"limit": 4})
+    assert (answer.json["next_cursor"], "Link" in answer.headers) == (None, False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sort": "-created_at"},
+        {"sort": "due_at"},
+        {"sort": None},
+        {"nonsense": "1"},
+        {"cursor": lambda cursor: cursor[:-1]},
+        {"cursor": lambda cursor: cursor + "A"},
+        {"cursor": lambda cursor: cursor.swapcase()},
+        {"cursor": lambda cursor: "A" + cursor},
+        {"cursor": lambda cursor: cursor.partition(".")[0]},
+        {"cursor": lambda cursor: "." + cursor},
+    ],
+)
+def test_a_cursor_is_good_for_the_query_that_made_it_only(scene, change):
+    fill(scene, [(1, 1, 1)] * 3)
+    query = {"sort": "priority", "limit": "1"}
+    cursor = scene.owner.get(scene.tasks_path, query_string=query).json["next_cursor"]
+    changed = {name: value(cursor) if callable(value) else value for name, value in change.items()}
+    query = {name: value for name, value in (query | {"cursor": cursor} | changed).items() if value is not None}
+    assert_problem(scene.owner.get(scene.tasks_path, query_string=query), 422 if "nonsense" in change else 400)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/tasks", "/api/v1/projects", "members_path"])
+def test_a_cursor_is_good_for_the_list_that_made_it_only(scene, path):
+    fill(scene, [(1, 1, 1)] * 3)
+    cursor = scene.owner.get(scene.tasks_path, query_string={"limit": 1}).json["next_cursor"]
+    answer = scene.owner.get(getattr(scene, path, path), query_string={"limit": 1, "cursor": cursor})
+    assert_problem(answer, 400, code="cursor.invalid")
+
+
+@pytest.mark.parametrize("change", [{"limit": 7}, {"fields": "id"}, {"with_total": "true"}])
+def test_what_does_not_choose_rows_may_change_from_page_to_page(scene, change):
+    fill(scene, [(1, 1, 1)] * 3)
+    cursor = scene.owner.get(scene.tasks_path, query_string={"limit": 1}).json["next_cursor"]
+    answer = scene.owner.get(scene.tasks_path, query_string={"limit": 1, "cursor": cursor} | change)
+    assert answer.status_code == 200
+
+
+def test_a_cursor_opens_nothing_to_a_stranger(scene):
+    fill(scene, [(1, 1, 1)] * 3)
+    cursor = scene.owner.get("/api/v1/tasks", query_string={"limit": 1}).json["next_cursor"]
+    answer = scene.who("stranger").get("/api/v1/tasks", query_string={"limit": 1, "cursor": cursor})
+    assert answer.json["items"] == []
+
+
+def test_a_total_only_when_asked_for(scene):
+    fill(scene, [(1, 1, 1)] * 3)
+    assert "total" not in scene.owner.get(scene.tasks_path).json
+    answer = scene.owner.get(scene.tasks_path, query_string={"with_total": "true", "limit": 1})
+    assert answer.json["total"] == 4
+
+
+def test_a_total_is_exact_to_ten_thousand_and_then_bounded(scene):
+    rows = [{"_id": ObjectId(), "project_id": scene.project.id, "key": str(n), "revision": 1} for n in range(9_999)]
+    Task._get_collection().insert_many(rows)
+    query = {"with_total": "true", "limit": 1, "fields": "id"}
+    assert scene.owner.get(scene.tasks_path, query_string=query).json["total"] == 10_000
+    Task._get_collection().insert_one({"_id": ObjectId(), "project_id": scene.project.id, "key": "x", "revision": 1})
+    bounded = scene.owner.get(scene.tasks_path, query_string=query).json["total"]
+    assert bounded == {"value": 10_000, "relation": "gte"}
+
+
+@pytest.mark.parametrize("path", ["task_path", "project_path", "tasks_path"])
+def test_sparse_answers_hold_exactly_the_fields_asked_for(scene, path):
+    answer = scene.owner.get(getattr(scene, path), query_string={"fields": "key,id"}).json
+    for item in answer.get("items", [answer]):
+        assert item.keys() == {"id", "key"}

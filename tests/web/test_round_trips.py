@@ -1,0 +1,191 @@
+"""What requests cost, counted and not timed: round trips, and index keys that are looked at."""
+
+import pytest
+from bson import ObjectId
+
+from taskmanager.core import database
+from taskmanager.core.querysets import Order
+from taskmanager.features.projects.models import Membership, Project
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.users.models import User
+from tests.conftest import sign_in
+from tests.scene import Scene, patch
+from tests.web.counting import commands, store_trips
+from tests.web.test_pagination import SORTS, fill, pages
+
+
+@pytest.fixture
+def warm(other_app):
+    """A scene with everything switched on, whose caller has been here before."""
+    app = other_app(ratelimit_enabled=True)
+    scene = Scene(app)
+    for path in (scene.task_path, scene.tasks_path, "/api/v1/tasks", scene.project_path):
+        for _ in range(2):
+            assert scene.owner.get(path).status_code == 200
+    return scene
+
+
+def cost(client, method, path, **options):
+    """The status, the MongoDB commands and the store round trips of one request."""
+    with commands.counting() as seen, store_trips() as trips:
+        answer = client.open(path, method=method, **options)
+    return answer.status_code, [event.command_name for event in seen], len(trips)
+
+
+READS = ["task_path", "tasks_path", "project_path", "/api/v1/tasks", "/api/v1/projects", "/api/v1/users/me"]
+
+
+@pytest.mark.parametrize("path", READS)
+def test_a_warm_read_is_one_command_and_one_store_trip(warm, path):
+    path = getattr(warm, path, path)
+    assert cost(warm.owner, "GET", path) == (200, ["find"], 1)
+
+
+@pytest.mark.parametrize("path", READS)
+def test_a_304_is_one_command_and_one_store_trip(warm, path):
+    path = getattr(warm, path, path)
+    etag = warm.owner.get(path).headers["ETag"]
+    assert cost(warm.owner, "GET", path, headers={"If-None-Match": etag}) == (304, ["find"], 1)
+
+
+def test_a_deep_page_costs_what_the_first_costs(warm):
+    fill(warm, [(None, 0, 0)] * 30)
+    cursor = None
+    for _ in range(4):
+        query = {"limit": 5} | ({"cursor": cursor} if cursor else {})
+        cursor = warm.owner.get(warm.tasks_path, query_string=query).json["next_cursor"]
+    query = {"limit": 5, "cursor": cursor}
+    assert cost(warm.owner, "GET", warm.tasks_path, query_string=query) == (200, ["find"], 1)
+
+
+def test_a_list_of_members_takes_one_more_for_their_names(warm):
+    status, names, trips = cost(warm.owner, "GET", warm.members_path)
+    assert (status, set(names)) == (200, {"find"})
+    assert len(names) <= 2
+    assert trips <= 2
+
+
+def test_without_a_login_the_database_is_not_asked(warm):
+    assert cost(warm.app.test_client(), "GET", warm.task_path) == (401, [], 1)
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1/tasks/x"])
+def test_an_unknown_address_does_not_ask_the_database(warm, path):
+    assert cost(warm.owner, "GET", path)[:2] == (404, [])
+
+
+# A change is its own transaction and nothing else: the guarded write, the number of its event, the event.
+PATCH_COMMANDS = ["find", "findAndModify", "findAndModify", "insert", "commitTransaction"]
+POST_COMMANDS = ["findAndModify", "insert", "findAndModify", "insert", "commitTransaction"]
+
+
+def test_a_patch_is_its_transaction_and_no_more(warm):
+    options = {"json": {"title": "b"}, "headers": {"If-Match": '"1"'}}
+    assert cost(warm.owner, "PATCH", warm.task_path, **options) == (200, PATCH_COMMANDS, 1)
+
+
+def test_a_post_is_its_transaction_and_no_more(warm):
+    assert cost(warm.owner, "POST", warm.tasks_path, json={"title": "b"}) == (201, POST_COMMANDS, 1)
+
+
+def test_an_idempotency_key_costs_its_own_three_commands(warm):
+    options = {"json": {"title": "b"}, "headers": {"Idempotency-Key": "k"}}
+    status, names, trips = cost(warm.owner, "POST", warm.tasks_path, **options)
+    assert (status, trips) == (201, 1)
+    assert sorted(names) == sorted([*POST_COMMANDS, "find", "delete", "insert", "update"])
+
+
+def test_a_refused_change_writes_nothing(warm):
+    status, names, _ = cost(warm.owner, "PATCH", warm.task_path, json={"title": "b"}, headers={"If-Match": '"9"'})
+    assert (status, names) == (412, ["find", "abortTransaction"])
+
+
+# --- keys examined --------------------------------------------------------------------------------------------
+
+LIMIT = 20
+
+
+def explained(run):
+    """What MongoDB says of the one `find` that `run` sends."""
+    with commands.counting() as seen:
+        run()
+    [event] = seen
+    names = ("find", "filter", "sort", "projection", "limit")
+    command = {name: event.command[name] for name in names if name in event.command}
+    return database.database().command("explain", command, verbosity="executionStats")
+
+
+def stages(plan):
+    """The names of all stages of a plan."""
+    inner = [plan.get("inputStage"), *plan.get("inputStages", [])]
+    return {plan["stage"]}.union(*(stages(stage) for stage in inner if stage))
+
+
+@pytest.fixture
+def many(scene):
+    """Four hundred tasks, a third of them without a due, some in the trash, beside those of another project."""
+    fill(scene, [(number % 7 if number % 3 else None, number % 5, number) for number in range(400)])
+    Task.objects(project_id=scene.project.id).limit(10).update(set__deleted_at=scene.task.created_at)
+    other = Project(key="OTHER", name="Another").save()
+    Task.objects.insert([Task(project_id=other.id, reporter_id=ObjectId(), key=f"O-{n}", title="x") for n in range(50)])
+    return scene
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("depth", [0, 3, 12])
+def test_a_page_looks_at_no_more_keys_than_it_answers(many, sort, depth):
+    query = {"sort": sort, "limit": LIMIT}
+    for _ in range(depth):
+        query["cursor"] = many.owner.get(many.tasks_path, query_string=query).json["next_cursor"]
+    found = explained(lambda: many.owner.get(many.tasks_path, query_string=query))
+    statistics = found["executionStats"]
+    assert statistics["nReturned"] == LIMIT + 1
+    assert statistics["totalKeysExamined"] <= LIMIT + 2
+    assert statistics["totalDocsExamined"] <= LIMIT + 2
+    assert stages(found["queryPlanner"]["winningPlan"]) & {"SORT", "COLLSCAN", "SKIP"} == set()
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_all_that_a_caller_may_see_looks_at_a_few_more_keys_for_each_project(many, sort):
+    for number in range(3):
+        project = Project(key=f"M{number}", name="Mine").save()
+        Membership(project_id=project.id, user_id=many.owner.user.id, role="owner").save()
+    User.objects(id=many.owner.user.id).update(inc__access_version=1)
+    query = {"sort": sort, "limit": LIMIT}
+    client = sign_in(many.app, many.owner.user)
+    client.get("/api/v1/tasks")
+    for _ in range(3):
+        query["cursor"] = client.get("/api/v1/tasks", query_string=query).json["next_cursor"]
+    found = explained(lambda: client.get("/api/v1/tasks", query_string=query))
+    # two branches (the rest of a tie, and what follows) in each of the four projects
+    assert found["executionStats"]["totalKeysExamined"] <= LIMIT + 2 + 2 * 4
+    assert stages(found["queryPlanner"]["winningPlan"]) & {"SORT", "COLLSCAN", "SKIP"} == set()
+
+
+def test_the_members_of_a_project_are_read_by_an_index(many):
+    for _ in range(3):
+        many.member()
+    with commands.counting() as seen:
+        many.owner.get(many.members_path, query_string={"limit": 2})
+    first = seen[0]
+    command = {name: first.command[name] for name in ("find", "filter", "sort", "limit") if name in first.command}
+    found = database.database().command("explain", command, verbosity="executionStats")
+    assert found["executionStats"]["totalKeysExamined"] <= 3
+
+
+# --- what is stored -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Task, Project, Membership, User], ids=lambda kind: kind.__name__)
+def test_what_a_service_writes_is_what_mongoengine_would_write(scene, kind):
+    patch(scene.owner, scene.task_path, {"title": "b", "due": "2026-12-01", "assignee_ids": []})
+    patch(scene.owner, scene.project_path, {"description": "b"})
+    for document in kind.objects:
+        stored = kind._get_collection().find_one({"_id": document.id})
+        document.validate()
+        assert {name: value for name, value in stored.items() if value is not None} == document.to_mongo().to_dict()
+        assert all(name in stored for name, field in kind._fields.items() if field.required and name != "id")
+
+
+def test_every_row_of_a_list_can_be_walked_in_the_end(many):
+    assert len(pages(many.owner, many.tasks_path, limit=LIMIT)) == 391
