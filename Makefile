@@ -7,7 +7,7 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test check migrate demo lock clean
+.PHONY: help run dev stop test check migrate demo openapi lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -34,6 +34,9 @@ check: $(VENV)/.test ## format, lint, types, import contracts, packaging metadat
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy && $(BIN)/lint-imports --config setup.cfg
 	@$(BIN)/python requirements/sanity.py
+
+openapi: $(VENV)/.run ## renew docs/openapi.json
+	@$(BIN)/taskmanager openapi > docs/openapi.json
 
 lock: $(VENV)/.test ## pin the newest versions that setup.cfg allows
 	@$(BIN)/python -m pip install --quiet uv

@@ -1,6 +1,5 @@
 """The Flask extensions, unbound: `app.py` binds them. Imports nothing of ours."""
 
-from flask import request
 from flask import Response, request
 from flask_caching import Cache
 from flask_compress import Compress
@@ -9,7 +8,7 @@ from redis.exceptions import RedisError
 
 
 class FallingBackLimiter(Limiter):
-    """Of requests that meet a dead store at the same moment, Flask-Limiter 4.1 lets one fall back and raises in the others."""
+    """Of requests that meet a dead store at once, Flask-Limiter 4.1 lets one fall back and raises in the others."""
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
         try:

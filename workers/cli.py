@@ -1,41 +1,38 @@
 """The command `taskmanager`: starts processes and one-off steps. Rules live in the services it calls."""
 
-import functools
 import importlib
-from collections.abc import Callable
 from typing import Any
 
 import click
 
 from config.settings import load
+from taskmanager.cli import group
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.settings import Settings, use
 from taskmanager.embedded.folder import DataFolder
 
 
-def explained(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Tell what is misconfigured in one sentence, without a traceback."""
+class Explaining(click.Group):
+    """Tells what is misconfigured in one sentence, without a traceback."""
 
-    @functools.wraps(command)
-    def run(*arguments: Any, **options: Any) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return command(*arguments, **options)
+            return super().invoke(ctx)
         except Misconfigured as problem:
             raise click.ClickException(problem.detail) from None
         except PermissionError as problem:
             raise click.ClickException(f"{problem.strerror}: {problem.filename}") from None
 
-    return run
 
-
-@click.group()
-def main() -> None:
+@click.group(cls=Explaining)
+@click.pass_context
+def main(context: click.Context) -> None:
     """Task Manager: run the service or a part of it."""
+    context.obj = load  # the package's own commands may not import `config`
 
 
 @main.command()
 @click.option("--reload", is_flag=True, help="Restart processes when their source changes.")
-@explained
 def up(reload: bool) -> None:
     """Run everything on this machine until Ctrl-C."""
     from workers.up import up as run
@@ -44,7 +41,6 @@ def up(reload: bool) -> None:
 
 
 @main.command()
-@explained
 def stop() -> None:
     """End the service that runs on this data folder."""
     from workers.up import stop as end
@@ -54,7 +50,6 @@ def stop() -> None:
 
 @main.command()
 @click.option("--dry-run", is_flag=True, help="Only name the migrations that would run.")
-@explained
 def migrate(dry_run: bool) -> None:
     """Bring the database to the form this release needs."""
     from migrations import runner
@@ -65,28 +60,24 @@ def migrate(dry_run: bool) -> None:
 
 
 @main.command()
-@explained
 def relay() -> None:
     """Hand committed events to the workers."""
     importlib.import_module("workers.relay").main()
 
 
 @main.command()
-@explained
 def worker() -> None:
     """Run jobs."""
     importlib.import_module("workers.worker").main()
 
 
 @main.command()
-@explained
 def scheduler() -> None:
     """Start periodic jobs at their time."""
     importlib.import_module("workers.schedule").main()
 
 
 @main.command()
-@explained
 def demo() -> None:
     """Show the main job against the service that runs: a task is assigned, a mail arrives."""
     from workers.demo import demo as show
@@ -95,7 +86,6 @@ def demo() -> None:
 
 
 @main.command("bootstrap-admin", hidden=True)
-@explained
 def bootstrap_admin() -> None:
     """Make the administrator of the settings, unless the account is there; says which."""
     from taskmanager.core import database
@@ -106,6 +96,10 @@ def bootstrap_admin() -> None:
     database.connect(settings)
     created = ensure_admin(settings.admin_email, settings.admin_password.get_secret_value())
     click.echo(CREATED if created else "kept")
+
+
+for _command in group.commands.values():
+    main.add_command(_command)
 
 
 def _in_force() -> Settings:

@@ -28,6 +28,13 @@ class Order(NamedTuple):
         """What a cursor remembers of the last row."""
         return [row["_id"]] if self.field == "_id" else [row.get(self.field), row["_id"]]
 
+    def within(self, query: Filter, key: Sequence[Any]) -> Filter:
+        """`query` for the rows that follow `key`. It is repeated in each branch, because only then MongoDB gives
+        each branch bounds in the index, also when `query` has an `$in`: else a page would cost what lies before it.
+        """
+        after = self.after(key)
+        return {"$or": [{"$and": [query, branch]} for branch in after.get("$or", [after])]}
+
     def after(self, key: Sequence[Any]) -> Filter:
         """The filter for the rows that follow `key`. MongoDB sorts null before everything else."""
         beyond = "$lt" if self.descending else "$gt"
@@ -74,7 +81,7 @@ class Words(QuerySet):
         self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
     ) -> Page:
         """The rows after the key `after`, in one round trip; its cost does not grow with the depth."""
-        query = {"$and": [self._query, order.after(after)]} if after else self._query
+        query = order.within(self._query, after) if after else self._query
         projection = fields and [*fields, order.field]
         cursor = self._raw.find(query, projection, sort=order.spec(), limit=limit + 1, batch_size=limit + 1)
         rows = list(cursor)

@@ -1,4 +1,4 @@
-"""Values that are asked for often and change seldom, in Flask-Caching's store: small, public to those who ask, never rights.
+"""Values that are asked for often and change seldom, in Flask-Caching's store: small, and never rights.
 
 The mend over Flask-Caching: it raises when its store is away, and here a cache that is away is a cache that
 forgot. `core` may import extensions; nothing here needs a request.

@@ -98,6 +98,16 @@ class Instant(Form):
         return None if value is None else iso(value)
 
 
+class Whole(fields.Integer):
+    """A whole number; `5.0` is one, as JSON Schema says, and `"5"` is not."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | None:
+        whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+        if not whole:
+            raise self.make_error("invalid")
+        return int(value)
+
+
 class Choice(fields.Field[int]):
     """One of a few words, stored as its position, so that it sorts by rank."""
 

@@ -15,10 +15,11 @@ from typing import Any
 import psutil
 
 from config.settings import Testing
+from taskmanager.core import outbox
 from taskmanager.core.settings import Settings, build
 from taskmanager.embedded import mail_sink, mongod, ports, processes, valkey
 from taskmanager.embedded.child import wrap
-from taskmanager.embedded.server import Server
+from taskmanager.embedded.server import Server, tail
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,6 +47,7 @@ class Process:
         for process in [psutil.Process(self._popen.pid), *_descendants(self._popen.pid)]:
             _signal(process, signal.SIGKILL)
         self._popen.wait()
+        self._popen = None
 
     def stop(self) -> float:
         """Ask it to end; answers how many seconds that took."""
@@ -56,6 +58,7 @@ class Process:
         self._popen.terminate()
         try:
             self._popen.wait(15)
+            self._popen = None
         except subprocess.TimeoutExpired:
             self.kill()
         return time.monotonic() - asked
@@ -69,6 +72,11 @@ class Process:
     def running(self) -> bool:
         """Whether it has been started and has not ended."""
         return self._popen is not None and self._popen.poll() is None
+
+    @property
+    def crashed(self) -> bool:
+        """Whether it has ended though nobody stopped it."""
+        return self._popen is not None and self._popen.poll() is not None
 
 
 def _descendants(pid: int) -> list[psutil.Process]:
@@ -121,6 +129,20 @@ class Stack:
         for server in reversed(self.servers):
             thaw(server)
             server.stop()
+
+    def wait(self, condition: Callable[[], Any], seconds: float, what: str) -> float:
+        """As `eventually`, but a process that ended by itself fails the test at once, with the end of its log."""
+
+        def settled() -> bool:
+            for process in self.processes.values():
+                assert not process.crashed, f"{process.name} ended by itself: {tail(process.log)}"
+            return bool(condition())
+
+        return eventually(settled, seconds, what)
+
+    def delivered(self, seconds: float) -> float:
+        """Wait until every event is finished by all its listeners; answers how long that took."""
+        return self.wait(lambda: outbox.waiting() == 0, seconds, "the delivery of every event")
 
     def mailed(self) -> Counter[tuple[str, str]]:
         """How often each message (its Message-ID) was sent to each recipient."""

@@ -9,9 +9,8 @@ import time
 
 import pytest
 
-from taskmanager.core import outbox
 from tests.faults.assignments import Assignments
-from tests.faults.stack import Stack, eventually
+from tests.faults.stack import Stack
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -21,7 +20,7 @@ ROUNDS = max(3, ASSIGNMENTS // 20)
 
 def test_every_assignee_has_the_mail_once_whatever_is_killed(stack: Stack, capsys):
     stack.start("relay", "worker")
-    assignments, kills = Assignments(), 0
+    assignments, kills, before = Assignments(), 0, stack.mailed()
     started = time.monotonic()
     for _ in range(ROUNDS):
         for _ in assignments.make(ASSIGNMENTS // ROUNDS):
@@ -31,9 +30,9 @@ def test_every_assignee_has_the_mail_once_whatever_is_killed(stack: Stack, capsy
                 time.sleep(random.random() * 0.3)
                 stack.start(name)
                 kills += 1
-    eventually(lambda: outbox.waiting() == 0, 120, "the delivery of every event")
+    stack.delivered(300)
     seconds = time.monotonic() - started
-    mailed = stack.mailed()
+    mailed = stack.mailed() - before
     duplicates = sum(mailed.values()) - len(mailed)
     with capsys.disabled():
         print(
@@ -48,9 +47,9 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_job(stack: Stack):
     before = len(stack.mailed())
     for _ in Assignments().make(5):
         pass
-    eventually(lambda: len(stack.mailed()) > before, 20, "the first mail")
+    stack.wait(lambda: len(stack.mailed()) > before, 20, "the first mail")
     assert stack.processes["worker"].stop() < 5
     assert stack.processes["relay"].stop() < 3
     stack.start("relay", "worker")
-    eventually(lambda: outbox.waiting() == 0, 30, "the rest")
+    stack.delivered(30)
     assert (len(stack.mailed()), sum(stack.mailed().values())) == (before + 5, before + 5)

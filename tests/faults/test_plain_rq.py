@@ -5,10 +5,9 @@ from rq import Queue
 from rq.job import JobStatus
 from rq.serializers import DefaultSerializer, JSONSerializer
 
-from taskmanager.core import outbox
 from taskmanager.core.stores import queue_store
 from tests.faults.assignments import Assignments
-from tests.faults.stack import Stack, eventually
+from tests.faults.stack import Stack
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -19,7 +18,7 @@ def test_jobs_are_done(stack: Stack, worker):
     before = sum(stack.mailed().values())
     for _ in Assignments().make(5):
         pass
-    eventually(lambda: outbox.waiting() == 0, 40, "the delivery of every event")
+    stack.delivered(40)
     stack.processes[worker].stop()
     assert sum(stack.mailed().values()) == before + 5
 
@@ -31,6 +30,6 @@ def test_a_planted_job_is_refused(stack: Stack, worker, serializer):
     queue = Queue("high", connection=queue_store(), serializer=serializer)
     job = queue.enqueue("pathlib.Path.touch", str(planted))
     stack.start(worker)
-    eventually(lambda: job.get_status() == JobStatus.FAILED, 30, "the refusal")
+    stack.wait(lambda: job.get_status() == JobStatus.FAILED, 30, "the refusal")
     stack.processes[worker].stop()
     assert not planted.exists()

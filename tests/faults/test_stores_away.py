@@ -2,8 +2,7 @@
 
 import pytest
 
-from taskmanager.core import outbox
-from tests.faults.stack import Stack, eventually, freeze, kill, thaw
+from tests.faults.stack import Stack, freeze, kill, thaw
 from tests.faults.web_client import WebClient
 
 pytestmark = pytest.mark.timeout(300)
@@ -99,7 +98,7 @@ def test_mail_for_what_was_recorded_meanwhile_arrives_afterwards(outage, stack: 
     for _ in range(3):
         assert web.send("POST", f"/api/v1/projects/{project}/tasks", assignees).status == 201
     outage()
-    seconds = eventually(lambda: outbox.waiting() == 0, 60, "the delivery")
+    seconds = stack.delivered(60)
     mails = [count for (_, to), count in stack.mailed().items() if colleague.email in to]
     with capsys.disabled():
         print(f"\n{len(mails)} mails {seconds:.1f} s after the return")

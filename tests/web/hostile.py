@@ -179,7 +179,7 @@ _TASK_FIELDS: dict[str, set[str]] = {
     "assignee_ids": {"empty array"},
     "start_at": {"null"},
     "due": {"null"},
-    "estimate_minutes": {"null", "zero", "number"},
+    "estimate_minutes": {"null", "zero", "number", "whole float"},
 }
 
 # --- times ----------------------------------------------------------------------------------------------------

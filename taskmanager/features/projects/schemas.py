@@ -7,7 +7,6 @@ from taskmanager.features.projects.permissions import ROLES
 from taskmanager.web.schemas import Email, Form, Id, Instant, Line, Schema, Text
 from taskmanager.web.serialisers import Serialiser
 
-
 _NAME = {"example": "Our application"}
 _DESCRIPTION = {"description": "Markdown", "example": "What we build together."}
 

@@ -4,7 +4,7 @@ from marshmallow import fields, validate
 
 from taskmanager.features.tasks.due import FORM
 from taskmanager.features.tasks.models import PRIORITIES, STATUSES
-from taskmanager.web.schemas import Choice, Form, Id, Instant, Line, Schema, Text, UniqueIds
+from taskmanager.web.schemas import Choice, Form, Id, Instant, Line, Schema, Text, UniqueIds, Whole
 from taskmanager.web.serialisers import Serialiser
 
 _TITLE = {"example": "Write the release notes"}
@@ -25,9 +25,7 @@ class TaskChanges(Schema):
     assignee_ids = UniqueIds(most=50, metadata={"description": "Members of the project; each new one is notified"})
     start_at = Instant(allow_none=True)
     due = Form(FORM, "Not a date, a local time or a time with a zone.", allow_none=True, metadata=_DUE)
-    estimate_minutes = fields.Integer(
-        allow_none=True, strict=True, validate=validate.Range(0, 1_000_000), metadata=_MINUTES
-    )
+    estimate_minutes = Whole(allow_none=True, validate=validate.Range(0, 1_000_000), metadata=_MINUTES)
 
 
 class TaskIn(TaskChanges):

@@ -45,7 +45,9 @@ class Tokens(Schema):
     access_token = fields.String(required=True)
     refresh_token = fields.String(required=True)
     token_type = fields.String(required=True, metadata={"example": "Bearer"})
-    expires_in = fields.Integer(required=True, metadata={"description": "Seconds the access token is good for", "example": 900})
+    expires_in = fields.Integer(
+        required=True, metadata={"description": "Seconds the access token is good for", "example": 900}
+    )
 
 
 class UserOut(Schema):
