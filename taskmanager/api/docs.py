@@ -4,6 +4,7 @@ flask-swagger-ui is used as the folder of Swagger UI 5's files; its own page has
 policy forbids, so the page and its start script are ours.
 """
 
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import flask_swagger_ui
 from flask import Blueprint, Flask, Response, send_from_directory
 
 _PAGE = files("taskmanager.api") / "docs_page"
+_VERSION = version("flask-swagger-ui")
 _ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
@@ -28,7 +30,8 @@ def init_app(app: Flask) -> None:
 @blp.get("")
 def page() -> Response:
     """The page."""
-    return _secured(Response((_PAGE / "index.html").read_bytes(), content_type="text/html; charset=utf-8"))
+    html = (_PAGE / "index.html").read_text().replace("VERSION", _VERSION)
+    return _secured(Response(html, content_type="text/html; charset=utf-8"))
 
 
 @blp.get("/start.js")
@@ -37,8 +40,8 @@ def start() -> Response:
     return Response((_PAGE / "start.js").read_bytes(), content_type="text/javascript; charset=utf-8")
 
 
-@blp.get("/assets/<version>/<path:name>")
-def asset(version: str, name: str) -> Response:
+@blp.get(f"/assets/{_VERSION}/<path:name>")
+def asset(name: str) -> Response:
     """One file of Swagger UI; the version in the address makes it cacheable for ever."""
     response = send_from_directory(_ASSETS, name)
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"

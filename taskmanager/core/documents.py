@@ -30,10 +30,11 @@ class Versioned(Document):
     def write(self, **changes: Any) -> Self:
         """Store `changes` on exactly the revision that was read; answers the document as stored.
 
-        MongoEngine's `save()` would overwrite a newer document and bring back a deleted one.
+        MongoEngine's `save()` would overwrite a newer document and bring back a deleted one. What has no value is
+        not stored, as MongoEngine does it when it inserts.
         Raises PreconditionFailed when somebody else was faster.
         """
-        updates = {f"set__{field}": value for field, value in changes.items()}
+        updates = {f"unset__{field}" if value is None else f"set__{field}": value for field, value in changes.items()}
         stored = (
             type(self)
             .objects(id=self.id, revision=self.revision)

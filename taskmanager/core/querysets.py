@@ -3,6 +3,7 @@ hydrating documents is what makes a list of fifty slow."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 from bson import ObjectId
@@ -29,26 +30,38 @@ class Order(NamedTuple):
         return [row["_id"]] if self.field == "_id" else [row.get(self.field), row["_id"]]
 
     def within(self, query: Filter, key: Sequence[Any]) -> Filter:
-        """`query` for the rows that follow `key`. It is repeated in each branch, because only then MongoDB gives
-        each branch bounds in the index, also when `query` has an `$in`: else a page would cost what lies before it.
-        """
-        after = self.after(key)
-        return {"$or": [{"$and": [query, branch]} for branch in after.get("$or", [after])]}
+        """`query` for the rows that follow `key`: one branch for each stretch of the index that they can lie in.
 
-    def after(self, key: Sequence[Any]) -> Filter:
-        """The filter for the rows that follow `key`. MongoDB sorts null before everything else."""
+        MongoDB merges such branches in order and reads no more of each than it needs. It does not find them by
+        itself where a query has an `$in`: it would read all that lies before, and sort.
+        """
+        return {"$or": [{"$and": [part, stretch]} for part in _spread(query) for stretch in self._stretches(key)]}
+
+    def _stretches(self, key: Sequence[Any]) -> list[Filter]:
+        """What follows `key` for one value of the index's prefix. MongoDB sorts null before everything else."""
         beyond = "$lt" if self.descending else "$gt"
         if self.field == "_id":
-            return {"_id": {beyond: key[0]}}
+            return [{"_id": {beyond: key[0]}}]
         value, last_id = key
-        branches: list[Filter] = [{self.field: value, "_id": {beyond: last_id}}]
-        if value is None and not self.descending:
-            branches.append({self.field: {"$ne": None}})
-        elif value is not None:
-            branches.append({self.field: {beyond: value}})
-            if self.descending:
-                branches.append({self.field: None})
-        return {"$or": branches}
+        tie: Filter = {self.field: _ABSENT if value is None else value, "_id": {beyond: last_id}}
+        if value is None:
+            return [tie] if self.descending else [tie, {self.field: {"$gte": _EARLIEST}}]
+        rest: Filter = {self.field: {beyond: value}}
+        return [tie, rest, {self.field: _ABSENT}] if self.descending else [tie, rest]
+
+
+# Only dates may be missing from what a list is sorted by, so "not null" is "a date": one stretch, not two.
+_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+# Nothing is stored as null (see `Versioned.write`), and to ask for null would be to ask for "undefined" as well.
+_ABSENT = {"$exists": False}
+
+
+def _spread(query: Filter) -> list[Filter]:
+    """A query for several values of a field as one query for each."""
+    for field, condition in query.items():
+        if field != "_id" and isinstance(condition, dict) and condition.keys() == {"$in"}:
+            return [{**query, field: value} for value in condition["$in"]] or [query]
+    return [query]
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def parse(body: bytes) -> Any:
     """Parse JSON (RFC 8259) without repeated names (RFC 8259, 4, leaves their meaning open). Raises Malformed."""
     try:
         orjson.loads(body)  # refuses bad UTF-8, lone surrogates, NaN and nesting beyond 1,024
-        return json.loads(body, object_pairs_hook=_no_repeats, parse_int=_bounded)
+        return json.loads(body, object_pairs_hook=_no_repeats, parse_int=_bounded, parse_float=_representable)
     except RecursionError:
         raise Malformed("The body is nested too deeply.", code="request.too_deep") from None
     except ValueError as error:
@@ -84,3 +84,11 @@ def _bounded(digits: str) -> int:
     if len(digits) > 20 or not -(2**63) <= (number := int(digits)) < 2**63:
         raise ValueError("an integer does not fit into 64 bits")
     return number
+
+
+def _representable(number: str) -> float:
+    """Refuse what a float would silently make another number of: too many digits, or rounded down to nothing."""
+    value = float(number)
+    if len(number) > 30 or (value == 0 and number.lower().partition("e")[0].strip("-0.")):
+        raise ValueError("a number has more digits than can be kept")
+    return value

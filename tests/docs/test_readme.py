@@ -10,9 +10,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from migrations import runner
-from taskmanager.app import create_app
-from taskmanager.core import database
 from tests.faults.stack import Stack, eventually
 
 pytestmark = pytest.mark.timeout(120)
@@ -23,8 +20,7 @@ def service(tmp_path: Path) -> Iterator[Stack]:
     stack = Stack(tmp_path)
     try:
         stack.start_servers()
-        create_app(stack.settings)
-        runner.run(database.database())
+        stack.migrate()
         stack.start("web", "relay", "worker")
         eventually(lambda: _ready(stack), 30, "readiness")
         yield stack

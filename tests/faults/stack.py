@@ -112,6 +112,11 @@ class Stack:
         for server in self.servers:
             server.start()
 
+    def migrate(self) -> None:
+        """Bring the database up to date in a process of its own: this one may be connected to another."""
+        command = [sys.executable, "-m", "migrations"]
+        subprocess.run(command, cwd=ROOT, env=self._environment(), check=True, capture_output=True)
+
     def start(self, *names: str) -> None:
         """Start processes by their names: `web`, `relay`, `relay-2`, `worker`, `scheduler` …"""
         for name in names:
