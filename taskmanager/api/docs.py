@@ -15,7 +15,7 @@ _PAGE = files("taskmanager.api") / "docs_page"
 _VERSION = version("flask-swagger-ui")
 _ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 

@@ -85,7 +85,8 @@ class Words(QuerySet):
 
     def row(self, item_id: ObjectId, fields: Iterable[str] | None = None) -> Row:
         """The stored form of one document within the query, without hydrating it. Raises NotFound."""
-        row = self._raw.find_one({**self._query, "_id": item_id}, fields and list(fields))
+        # both conditions, side by side: the query may say of `_id` what the caller may see
+        row = self._raw.find_one({"$and": [{"_id": item_id}, self._query]}, fields and list(fields))
         if row is None:
             raise NotFound
         return row

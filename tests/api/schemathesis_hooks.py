@@ -1,12 +1,14 @@
 """What requests need that no schema can say. schemathesis loads this by `schemathesis.toml`.
 
 Requests that are meant to be valid get what is true only for the moment: a new Idempotency-Key, the newest
-revision, ids of accounts that are there. Requests that are meant to be refused stay as they are.
+revision, an account that is there. Requests that are meant to be refused stay as they are.
 """
 
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
+import requests
 import schemathesis
 
 # `taskmanager up` makes this account by default.
@@ -16,9 +18,11 @@ SOMEBODY = "admin@example.com"
 @schemathesis.hook
 def before_call(context: Any, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
     """Called with each request."""
+    headers: Any = case.headers or {}
+    if case.operation.path == "/api/v1/auth/logout" and "Authorization" in headers:
+        headers["Authorization"] = f"Bearer {_session(case.operation.base_url)}"  # else all that follows is a 401
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
-    headers: Any = case.headers or {}
     if "Idempotency-Key" in headers:  # the same key with another body is a 422
         headers["Idempotency-Key"] = uuid4().hex
     if "If-Match" in headers:  # an ETag of another revision is a 412
@@ -35,3 +39,16 @@ def _of_people_who_are_there(body: dict[str, Any]) -> dict[str, Any]:
     if {"user_id", "email"} & body.keys() and "role" in body:
         return {"email": SOMEBODY, "role": body["role"]}
     return body
+
+
+def _session(base_url: str) -> str:
+    """The access token of a session that nobody else uses."""
+    answer = requests.post(f"{base_url.rstrip('/')}/api/v1/auth/login", json=_account(base_url), timeout=10)
+    return answer.json()["access_token"]
+
+
+@cache
+def _account(base_url: str) -> dict[str, str]:
+    account = {"email": f"{uuid4().hex}@example.com", "password": uuid4().hex}
+    requests.post(f"{base_url.rstrip('/')}/api/v1/auth/register", json=account | {"name": "Leaver"}, timeout=10)
+    return account

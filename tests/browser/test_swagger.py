@@ -1,97 +1,83 @@
-"""The Swagger page in a real browser: offline, under its policy, from registering to a created project."""
+"""The Swagger page at /docs, used as a newcomer uses it: register, log in, authorize, make a project."""
 
-import shutil
-from collections.abc import Iterator
+import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.web_server import WebServer, server  # noqa: F401 a fixture
-
-playwright = pytest.importorskip("playwright.sync_api", reason="the browser test needs playwright")
-
-pytestmark = pytest.mark.timeout(120)
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-class Page:
-    """The page, with what it asked for and what it complained of."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        self.requested: list[str] = []
-        self.complaints: list[str] = []
-        page.on("request", lambda request: self.requested.append(request.url))
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def _console(self, message: Any) -> None:
-        if message.type == "error":
-            self.complaints.append(message.text)
-
-    def operation(self, operation_id: str) -> Any:
-        """The block of an operation, opened, ready to be tried."""
-        block = self.page.locator(f"[id$='-{operation_id}'].opblock")
-        block.locator(".opblock-summary-control").click()
-        block.locator("button.execute").wait_for()
-        return block
-
-    def execute(self, operation_id: str, body: str) -> tuple[str, str]:
-        """Try an operation with a body; answers status and body of what came back."""
-        block = self.operation(operation_id)
-        block.locator("textarea.body-param__text").fill(body)
-        block.locator("button.execute").click()
-        live = block.locator(".live-responses-table .response")
-        live.wait_for()
-        return live.locator(".response-col_status").inner_text(), live.locator(".response-col_description").inner_text()
+ACCOUNT = {"email": "ada@example.com", "password": "correct horse battery"}
 
 
 @pytest.fixture
-def page(server: WebServer) -> Iterator[Page]:  # noqa: F811 the fixture
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium on this machine")
-    with playwright.sync_playwright() as starter:
-        browser = starter.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        page = Page(browser.new_page(viewport={"width": 1280, "height": 1600}))
-        page.page.goto(f"{server.url}/docs")
-        page.page.locator(".opblock").first.wait_for()
-        yield page
-        browser.close()
+def docs(watched: Any) -> Any:
+    """The page, when it has shown its operations."""
+    watched.page.goto("/docs")
+    watched.page.wait_for_selector(".opblock")
+    return watched
 
 
-def test_it_needs_nobody_else_and_nothing_is_refused(page: Page, server: WebServer):  # noqa: F811
-    assert [url for url in page.requested if not url.startswith((server.url, "data:", "blob:"))] == []
-    assert page.complaints == []
+def _try_it_out(page: Any, tag: str, operation: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+    """Open an operation and execute it, with the body that the page proposes unless one is given."""
+    block = page.locator(f"#operations-{tag}-{operation}")
+    block.locator(".opblock-summary-control").click()
+    if body is not None:
+        block.locator("textarea.body-param__text").fill(json.dumps(body))
+    with page.expect_response(lambda response: response.request.method == "POST") as answered:
+        block.locator("button.execute").click()
+    block.locator(".live-responses-table .response").wait_for()
+    shown = block.locator(".live-responses-table .response .response-col_status").inner_text()
+    assert shown.startswith(str(answered.value.status))
+    return answered.value.status, answered.value.json()
 
 
-def test_log_in_authorize_and_try_it_out(page: Page, tmp_path):
-    account = '{"email": "swagger@example.com", "password": "correct horse"'
-    status, _ = page.execute("register", account + ', "name": "Swagger"}')
-    assert status.startswith("201")
-    status, answer = page.execute("login", account + "}")
-    assert status.startswith("200")
-    _authorize(page, answer)
-    status, answer = page.execute("create_project", '{"key": "SWAG", "name": "From the page"}')
-    page.page.screenshot(path=tmp_path / "swagger.png", full_page=False)
-    assert status.startswith("201"), answer
-    assert '"key": "SWAG"' in answer
-    assert page.complaints == []
+def _authorize(page: Any, token: str) -> None:
+    page.locator(".auth-wrapper .btn.authorize").click()
+    page.locator(".auth-container input").fill(token)
+    page.locator(".auth-btn-wrapper button[type=submit]").click()
+    page.locator(".auth-btn-wrapper .btn-done").click()
 
 
-def _authorize(page: Page, answer: str) -> None:
-    token = answer.split('"access_token": "')[1].split('"')[0]
-    page.page.locator("button.authorize").first.click()
-    dialog = page.page.locator(".modal-ux")
-    dialog.locator("input[type=text], input[type=password]").first.fill(token)
-    dialog.locator("button.authorize").click()
-    dialog.locator("button.btn-done").click()
+def test_a_newcomer_gets_from_the_page_to_a_project(docs, server, tmp_path):
+    page = docs.page
+    assert _try_it_out(page, "auth", "register", ACCOUNT | {"name": "Ada"})[0] == 201
+    status, tokens = _try_it_out(page, "auth", "login", ACCOUNT)
+    assert status == 200
+    _authorize(page, tokens["access_token"])
+    status, project = _try_it_out(page, "projects", "create_project")
+    assert (status, project["key"]) == (201, "APP")
+    page.screenshot(path=tmp_path / "swagger.png", full_page=True)
+    assert docs.problems == []
+    assert docs.hosts == {urlsplit(server.url).netloc}
+
+
+def test_the_policy_allows_nothing_inline_and_nobody_else(docs, client):
+    policy = client.get("/docs").headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    docs.page.evaluate(
+        "() => { const s = document.createElement('script'); s.text = 'window.evil = 1'; document.body.append(s) }"
+    )
+    assert docs.page.evaluate("() => window.evil") is None
+    assert any("script-src" in problem for problem in docs.problems)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_operation_opens_without_a_complaint(docs, scheme):
+    docs.page.emulate_media(color_scheme=scheme)
+    for control in docs.page.locator(".opblock-summary-control").all():
+        control.click()
+    assert docs.page.locator(".opblock.is-open").count() == docs.page.locator(".opblock").count() > 20
+    assert docs.page.locator("text=Could not resolve").count() == 0
+    assert docs.problems == []
+
+
+def test_its_files_are_kept_for_ever_and_named_by_their_version(client):
+    page = client.get("/docs").text
+    addresses = [part.split('"')[0] for part in page.split('src="')[1:] + page.split('href="')[1:]]
+    assets = [address for address in addresses if "/assets/" in address]
+    assert len(assets) >= 3
+    for address in assets:
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["Cache-Control"]

@@ -1,0 +1,36 @@
+"""The main job, over real HTTP through a real gunicorn: two people, a project, a task, a mail."""
+
+import requests
+
+
+class Person:
+    """Somebody with a client."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.url, self.session = f"{url}/api/v1", requests.Session()
+        account = {"email": f"{name}.journey@example.com", "password": "correct horse", "name": name.title()}
+        self.id = self.send("POST", "/auth/register", account).json()["id"]
+        tokens = self.send("POST", "/auth/login", {name: account[name] for name in ("email", "password")}).json()
+        self.session.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+
+    def send(self, method: str, path: str, body: object = None, **headers: str) -> requests.Response:
+        answer = self.session.request(method, self.url + path, json=body, headers=headers, timeout=10)
+        assert answer.ok, answer.text
+        return answer
+
+
+def test_from_registering_to_the_mail(server, mail, deliver):
+    ada, grace = Person(server.url, "ada"), Person(server.url, "grace")
+    project = ada.send("POST", "/projects", {"key": "JRN", "name": "Journey"}).json()
+    ada.send("POST", f"/projects/{project['id']}/members", {"email": "grace.journey@example.com", "role": "member"})
+    task = ada.send("POST", f"/projects/{project['id']}/tasks", {"title": "Pack"})
+    path = f"/tasks/{task.json()['id']}"
+    ada.send("PATCH", path, {"assignee_ids": [grace.id]}, **{"If-Match": task.headers["ETag"]})
+    deliver()
+    (message,) = mail.messages
+    assert message["To"].addresses[0].addr_spec == "grace.journey@example.com"
+    seen = grace.send("GET", path)
+    done = grace.send("PUT", f"{path}/completion", **{"If-Match": seen.headers["ETag"]}).json()
+    assert (done["key"], done["status"]) == ("JRN-1", "done")
+    grace.send("POST", "/auth/logout")
+    assert grace.session.get(f"{grace.url}{path}", timeout=5).status_code == 401
