@@ -78,6 +78,6 @@ def test_its_files_are_kept_for_ever_and_named_by_their_version(client):
     assets = [address for address in addresses if "/assets/" in address]
     assert len(assets) >= 3
     for address in assets:
-        answer = client.get(address)
+        answer = client.get(address, buffered=True)
         assert answer.status_code == 200
         assert "immutable" in answer.headers["Cache-Control"]

@@ -45,11 +45,14 @@ def get(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     return _with_cards([_visible(project_id, user_id, actor).as_row()])[0]
 
 
-def find(project_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+def find(
+    project_id: ObjectId, order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any
+) -> Page:
     """A page of the project's members, with names and addresses. Raises NotFound."""
     if actor.role_in(project_id) is None:
         raise NotFound
-    found = Membership.objects(project_id=project_id).page(order, limit, **page)
+    wanted = fields and [*fields, "user_id"]  # names and addresses are found by it
+    found = Membership.objects(project_id=project_id).page(order, limit, fields=wanted, **page)
     return Page(_with_cards(found.rows), found.next_key)
 
 

@@ -92,3 +92,8 @@ def test_a_deleted_project_takes_its_tasks_along(scene):
         assert person.get(scene.project_path).status_code == 404
         assert person.get(scene.task_path).status_code == 404
         assert person.get("/api/v1/tasks").json["items"] == []
+
+
+def test_a_part_of_each_member_can_be_asked_for(scene):
+    (member,) = scene.owner.get(f"{scene.members_path}?fields=user,role").json["items"]
+    assert member == {"role": "owner", "user": {"name": scene.owner.user.name, "email": scene.owner.user.email}}
