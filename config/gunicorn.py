@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from gunicorn import util
+
 from config.settings import load
+from config.server_errors import write_problem
 
 _settings = load()
 _memory = Path("/dev/shm")  # noqa: S108 - a folder in memory, for heartbeats; on a disk they can stall a worker
@@ -24,4 +27,5 @@ limit_request_fields = 100
 limit_request_field_size = 8190
 
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
+util.write_error = write_problem
 control_socket_disable = True  # it would lie in the home directory, where two services meet

@@ -54,7 +54,7 @@ _EVERYWHERE = ("X-Request-ID", "RateLimit-Policy", "RateLimit")
 _ALWAYS_THERE = {"X-Request-ID", "ETag", "Location", "Retry-After", "WWW-Authenticate"}
 _PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _PROBLEMS: dict[int, tuple[str, str]] = {  # status → an example of `code`, what it means
-    400: ("request.malformed", "The request cannot be parsed: the JSON, the cursor or the Idempotency-Key."),
+    400: ("request.malformed", "The request cannot be parsed: its framing, JSON, cursor or Idempotency-Key."),
     401: ("auth.required", "Nobody is logged in, or the proof of it is not good."),
     403: ("permission.denied", "Your role does not allow this."),
     404: ("not_found", "There is no such item, or you may not see it."),
@@ -62,10 +62,12 @@ _PROBLEMS: dict[int, tuple[str, str]] = {  # status → an example of `code`, wh
     409: ("conflict", "The state of the system does not allow this now."),
     412: ("precondition.failed", "The item has changed since you read it."),
     413: ("http.request_entity_too_large", "The body is too large."),
+    414: ("http.uri_too_long", "The address is longer than 8,190 bytes."),
     415: ("request.unsupported_media_type", "The body is in a form that is not read here."),
     422: ("validation.failed", "Well-formed, but not valid: see `errors`."),
     428: ("precondition.required", "If-Match is missing."),
     429: ("rate_limit.exceeded", "Too many requests: wait before the next one."),
+    431: ("http.request_header_fields_too_large", "A header is longer than 8,190 bytes, or there are over 100."),
     503: ("service.unavailable", "Something this needs is down: try again shortly."),
 }
 _MISSING = {"location": "body.title", "message": "Missing data for required field.", "code": "required"}
@@ -94,6 +96,7 @@ def describe_operation(view: Any, rule: str, kind: Conventions) -> None:
     doc["responses"] = {status: f"Problem{status}" for status in _problems(rule, info, kind)}
     if kind.method == "GET":
         doc["responses"][304] = "NotModified"
+        doc["responses"][414] = "UriTooLong"
     if kind.public:
         doc["security"] = []
     info.setdefault("arguments", {}).setdefault("parameters", []).extend(_sent(kind))
@@ -123,6 +126,8 @@ def components(spec: Any) -> None:
         spec.components.response(f"Problem{status}", _problem(status))
     unchanged = {"description": "You have the newest already.", "headers": _references(("ETag", *_EVERYWHERE))}
     spec.components.response("NotModified", unchanged)
+    too_long = "The address is longer than 8,190 bytes; told by the web server, before any convention of the API."
+    spec.components.response("UriTooLong", {"description": too_long})
 
 
 def describe_field(converter: Any, field: ma.fields.Field, *, ret: Json, **_: Any) -> Json:
@@ -175,9 +180,9 @@ def _problems(rule: str, info: Json, kind: Conventions) -> list[int]:
     """The errors that an operation can answer with."""
     locations = {part["in"] for part in info.get("arguments", {}).get("parameters", [])}
     writes = kind.method != "GET"
-    found = {406, 422, 429, 503, *kind.extra}
-    found |= {400, 413, 415} if "json" in locations else set()
-    found |= {400} if kind.idempotent or locations else set()
+    found = {400, 406, 422, 429, 431, 503, *kind.extra}
+    found |= {413, 415} if "json" in locations else set()
+    found |= {414} if "query" in locations else set()
     found |= {409} if writes and (kind.idempotent or not kind.public) else set()
     found |= {412, 428} if kind.conditional else set()
     found |= {404} if "<" in rule else set()
