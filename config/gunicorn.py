@@ -4,8 +4,8 @@ from pathlib import Path
 
 from gunicorn import util
 
-from config.settings import load
 from config.server_errors import write_problem
+from config.settings import load
 
 _settings = load()
 _memory = Path("/dev/shm")  # noqa: S108 - a folder in memory, for heartbeats; on a disk they can stall a worker
