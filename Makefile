@@ -7,7 +7,7 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test check migrate demo openapi schemathesis lock clean
+.PHONY: help run dev stop test check migrate demo openapi schemathesis chaos lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -40,6 +40,9 @@ openapi: $(VENV)/.run ## renew docs/openapi.json
 
 schemathesis: $(VENV)/.test ## try the API by its document, against a service with TASKMANAGER_RATELIMIT_ENABLED=false
 	@$(BIN)/schemathesis run http://127.0.0.1:$${TASKMANAGER_PORT:-8000}/api/v1/openapi.json $(ARGS)
+
+chaos: $(VENV)/.test ## kill -9 relay and workers under a long stream of assignments
+	@CHAOS_ASSIGNMENTS=$(or $(N),1000) $(BIN)/python -m pytest tests/faults/test_kill.py -q
 
 lock: $(VENV)/.test ## pin the newest versions that setup.cfg allows
 	@$(BIN)/python -m pip install --quiet uv
