@@ -43,7 +43,7 @@ class ListQuery(Schema):
         load_default=50, validate=validate.Range(1, 200), metadata={"description": "Rows per page", "example": 50}
     )
     cursor = fields.String(
-        validate=validate.Length(1, 500), metadata={"description": "`next_cursor` of the page before"}
+        validate=validate.Length(1, 2000), metadata={"description": "`next_cursor` of the page before"}
     )
     with_total = fields.Boolean(
         load_default=False,
