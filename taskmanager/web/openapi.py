@@ -96,7 +96,6 @@ def describe_operation(view: Any, rule: str, kind: Conventions) -> None:
     doc["responses"] = {status: f"Problem{status}" for status in _problems(rule, info, kind)}
     if kind.method == "GET":
         doc["responses"][304] = "NotModified"
-        doc["responses"][414] = "UriTooLong"
     if kind.public:
         doc["security"] = []
     info.setdefault("arguments", {}).setdefault("parameters", []).extend(_sent(kind))
@@ -126,8 +125,6 @@ def components(spec: Any) -> None:
         spec.components.response(f"Problem{status}", _problem(status))
     unchanged = {"description": "You have the newest already.", "headers": _references(("ETag", *_EVERYWHERE))}
     spec.components.response("NotModified", unchanged)
-    too_long = "The address is longer than 8,190 bytes; told by the web server, before any convention of the API."
-    spec.components.response("UriTooLong", {"description": too_long})
 
 
 def describe_field(converter: Any, field: ma.fields.Field, *, ret: Json, **_: Any) -> Json:
