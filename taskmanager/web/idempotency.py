@@ -19,6 +19,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Malformed, TaskManagerError
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.web.errors import STATUS
+from taskmanager.web.parser import read_body
 
 _KEY = re.compile(r'"([\x20\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 _KEPT_HEADERS = ("Location", "ETag", "Cache-Control", "Content-Type")
@@ -112,7 +113,7 @@ def _caller() -> str:
 
 
 def _fingerprint() -> str:
-    return _digest(request.method, request.full_path, request.mimetype, request.get_data(cache=True))
+    return _digest(request.method, request.full_path, request.mimetype, read_body(request))
 
 
 def _digest(*parts: str | bytes) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 import marshmallow
 import orjson
 from flask import Request, g
+from gunicorn.http.errors import ParseException
 from webargs.flaskparser import FlaskParser
 
 from taskmanager.core.errors import Malformed
@@ -30,7 +31,7 @@ class StrictParser(FlaskParser):
             raise UnsupportedMediaType(f"Send the body as {_JSON[0]}.")
         if req.headers.get("Content-Encoding", "identity") != "identity":
             raise UnsupportedMediaType("Send the body without compression.", code="request.unsupported_encoding")
-        body = parse(req.get_data(cache=True))
+        body = parse(read_body(req))
         g.body = body if isinstance(body, dict) else {}
         return body
 
@@ -48,6 +49,14 @@ class StrictParser(FlaskParser):
         error_headers: Any,
     ) -> NoReturn:
         raise InvalidRequest(error.messages) from None
+
+
+def read_body(req: Request) -> bytes:
+    """The whole body. Raises Malformed when it cannot be read to its end (broken chunks, a client that goes away)."""
+    try:
+        return req.get_data(cache=True)
+    except (OSError, ParseException):
+        raise Malformed("The body cannot be read to its end.", code="request.incomplete") from None
 
 
 def parse(body: bytes) -> Any:
