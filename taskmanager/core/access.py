@@ -13,9 +13,12 @@ back, and nobody is thrown out, when the store is emptied.
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from hmac import compare_digest
 
 from bson import ObjectId
 
+from taskmanager.core.clock import now
 from taskmanager.core.stores import RedisError, cache_rest, cache_store
 from taskmanager.core.unit_of_work import on_commit
 
@@ -30,24 +33,63 @@ if not known or known <= tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[
 
 
 @dataclass(frozen=True)
+class Grant:
+    """What one API token of an account may be used for: a part of what the account may do."""
+
+    token_hash: str
+    scopes: frozenset[str]
+    expires_at: datetime
+    project_id: ObjectId | None = None
+
+
+@dataclass(frozen=True)
 class Access:
-    """What one account may do, as of `version`: empty sessions for one that may not log in."""
+    """What one account may do, as of `version`: empty sessions and tokens for one that may not log in."""
 
     user_id: ObjectId
     version: int
     role: str = "user"
     sessions: frozenset[ObjectId] = frozenset()
     project_roles: Mapping[ObjectId, str] = field(default_factory=dict)
+    tokens: Mapping[ObjectId, Grant] = field(default_factory=dict)
+
+    def by_session(self, session_id: ObjectId) -> "Actor | None":
+        """The account acting in one of its sessions; None when that has ended."""
+        if session_id not in self.sessions:
+            return None
+        return Actor(self.user_id, self.role, session_id, self.project_roles)
+
+    def by_token(self, token_id: ObjectId, token_hash: str) -> "Actor | None":
+        """The account acting through one of its API tokens; None when that was revoked or has expired.
+
+        A token never has the global role of its account, and one that is for one project sees no other.
+        """
+        grant = self.tokens.get(token_id)
+        if grant is None or grant.expires_at <= now() or not compare_digest(grant.token_hash, token_hash):
+            return None
+        roles = self.project_roles
+        if grant.project_id is not None:
+            roles = {key: role for key, role in roles.items() if key == grant.project_id}
+        return Actor(self.user_id, "user", None, roles, token_id, grant.scopes)
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who does something: the keyword argument `actor` of every use case."""
+    """Who does something: the keyword argument `actor` of every use case.
+
+    `scopes` is None for a session, which may do all that its account may; else what it is limited to.
+    """
 
     user_id: ObjectId
     role: str = "user"
     session_id: ObjectId | None = None
     project_roles: Mapping[ObjectId, str] = field(default_factory=dict)
+    token_id: ObjectId | None = None
+    scopes: frozenset[str] | None = None
+
+    def has_scope(self, scope: str | None) -> bool:
+        """Whether this way of acting is enough for `scope`; None stands for what only a session may do."""
+        return self.scopes is None or scope in self.scopes
 
     def role_in(self, project_id: ObjectId) -> str | None:
         """This actor's role in a project; None for a stranger."""
@@ -70,8 +112,8 @@ def key(user_id: ObjectId) -> str:
     return f"tm:access:{user_id}"
 
 
-def find(user_id: ObjectId, session_id: ObjectId, version: int | None) -> Actor | None:
-    """The actor of a session; None when the session has ended or the account may not act.
+def find(user_id: ObjectId, version: int | None) -> Access | None:
+    """What the account may do now; None when it may not act at all.
 
     `version` is what the cache store said; None when it was not there or not reached.
     """
@@ -83,9 +125,7 @@ def find(user_id: ObjectId, session_id: ObjectId, version: int | None) -> Actor 
     access = _kept.get(user_id)
     if access is None or access.version < version:
         access = _reload(user_id)
-    if access is None or session_id not in access.sessions:
-        return None
-    return Actor(user_id, access.role, session_id, access.project_roles)
+    return access
 
 
 def changed(user_ids: Iterable[ObjectId]) -> None:

@@ -42,6 +42,13 @@ class Forbidden(TaskManagerError):
     detail = "Your role does not allow this."
 
 
+class ScopeMissing(Forbidden):
+    """The API token was not given what this needs, or only a session may do it."""
+
+    code = "auth.scope_missing"
+    detail = "This token does not have the scope that this needs."
+
+
 class NotFound(TaskManagerError):
     """There is no such item, or the actor may not see it: the two are not told apart."""
 
@@ -53,6 +60,17 @@ class Conflict(TaskManagerError):
     """The state of the system does not allow this now."""
 
     code = "conflict"
+
+
+class TooMany(TaskManagerError):
+    """Too many tries: wait `retry_after` seconds."""
+
+    code = "rate_limit.exceeded"
+    detail = "Too many tries: wait before the next one."
+
+    def __init__(self, detail: str | None = None, *, retry_after: int, code: str | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.retry_after = retry_after
 
 
 class PreconditionFailed(TaskManagerError):

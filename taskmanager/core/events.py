@@ -15,7 +15,16 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from bson import ObjectId
-from mongoengine import DateTimeField, DictField, Document, IntField, ListField, ObjectIdField, StringField
+from mongoengine import (
+    BooleanField,
+    DateTimeField,
+    DictField,
+    Document,
+    IntField,
+    ListField,
+    ObjectIdField,
+    StringField,
+)
 from pymongo import ReturnDocument
 
 from taskmanager.core.clock import now
@@ -49,6 +58,7 @@ class Event(Document):
     subject_id = ObjectIdField()
     data = DictField()
     correlation = DictField()
+    audited = BooleanField()  # belongs to the audit log
 
     pending = ListField(StringField())  # listeners that have not finished with it
     due_at = DateTimeField()  # when the relay hands it out (again); absent once all have finished
@@ -61,6 +71,7 @@ class Fact:
     """Base of a feature's events: says its kind, its stream, and what to remember."""
 
     kind: ClassVar[str]
+    audited: ClassVar[bool] = False  # a security event: kept with the address it came from, for the audit log
 
     def stream(self) -> str:
         """The stream it belongs to, such as `project:<id>`."""
@@ -135,8 +146,12 @@ def record(fact: Fact) -> None:
         "actor_id": fact.actor_id(),
         "subject_id": fact.subject(),
         "data": fact.data(),
-        "correlation": correlation.get(),
+        "correlation": dict(correlation.get()),
     }
+    if fact.audited:
+        event["audited"] = True
+    else:
+        event["correlation"].pop("address", None)
     waiting = listeners_of(fact.kind)
     if waiting:
         event |= {"pending": waiting, "due_at": at, "attempts": 0}

@@ -1,8 +1,8 @@
 """Who is asking: the access token of the request, checked by Flask-JWT-Extended with what it leaves open closed.
 
-Two steps. `identify` runs before the rate limiter and touches nothing but the token, so that the limiter
-counts accounts and fetches the account's access version in its own trip. `current_actor` then finds the
-session's rights (`core.access`) and refuses a session that has ended.
+Two steps. `identify` runs before the rate limiter and touches nothing but the token, a JWT of a session or an
+API token (`tm_…`), so that the limiter counts accounts and fetches the account's access version in its own
+trip. `current_actor` then finds the account's rights (`core.access`) and refuses what has ended.
 """
 
 import re
@@ -19,7 +19,7 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import InvalidTokenError, PyJWTError
 from redis.exceptions import RedisError
 
-from taskmanager.core import access
+from taskmanager.core import access, sealed
 from taskmanager.core.access import Actor
 from taskmanager.core.errors import Unauthenticated
 from taskmanager.core.keyring import ALGORITHM, KeyRing
@@ -27,6 +27,8 @@ from taskmanager.core.settings import Settings
 from taskmanager.core.stores import cache_rest, cache_store
 from taskmanager.extensions import limiter
 
+API_TOKEN = "tm_"  # noqa: S105 begins every API token, so that scanners for leaked secrets find them
+_BEARER = re.compile(r"[Bb]earer +(\S+)")
 _TYPE = "at+jwt"  # RFC 9068: an access token cannot be mistaken for another kind
 _ISSUER, _AUDIENCE = "taskmanager", "taskmanager-api"
 _REQUIRED = {"exp", "iat", "nbf", "jti", "sub", "sid", "iss", "aud", "type"}
@@ -117,7 +119,10 @@ def identify() -> None:
     """Read the token, if there is a good one, into `g`; whether one is needed is decided by the route."""
     g.claimed_user_id = None
     if "Authorization" not in request.headers or request.method == "OPTIONS":
-        return
+        return None
+    found = _BEARER.fullmatch(request.headers["Authorization"])
+    if found and found[1].startswith(API_TOKEN):
+        return _identify_token(found[1])
     try:
         jwt_extended.verify_jwt_in_request(optional=True, skip_revocation_check=True)
         claims = jwt_extended.get_jwt()
@@ -126,6 +131,17 @@ def identify() -> None:
             g.access_key = access.key(g.claimed_user_id)
     except _REFUSED:
         g.claimed_user_id, g.token_refused = None, True
+    return None
+
+
+def _identify_token(token: str) -> None:
+    known = sealed.unseal(API_TOKEN, token)
+    if known is None or len(known.ids) != 2:
+        g.token_refused = True
+        return
+    g.claimed_user_id, g.token_id = known.ids
+    g.token_hash = sealed.fingerprint(token)
+    g.access_key = access.key(g.claimed_user_id)
 
 
 def current_actor() -> Actor:
@@ -141,7 +157,13 @@ def _actor() -> Actor:
         if g.get("token_refused"):
             raise Unauthenticated("The access token is not valid or has expired.", code="auth.invalid_token")
         raise Unauthenticated
-    actor = access.find(g.claimed_user_id, g.session_id, _version())
+    found = access.find(g.claimed_user_id, _version())
+    if "token_id" in g:
+        actor = found and found.by_token(g.token_id, g.token_hash)
+        if actor is None:
+            raise Unauthenticated("This API token is not valid or has expired.", code="auth.invalid_token")
+        return actor
+    actor = found and found.by_session(g.session_id)
     if actor is None:
         raise Unauthenticated("This session has ended: log in again.", code="auth.session_ended")
     return actor

@@ -1,8 +1,9 @@
 """The Blueprint of all routes: closed by default, strict, and documented without being asked.
 
 `route` adds around each view, in this order: the database must be there, the client must accept JSON, the
-caller must be logged in (unless `public=True`), query parameters that no schema names are refused, and a POST
-runs once per Idempotency-Key (unless `idempotent=False`, for answers with secrets in them).
+caller must be logged in (unless `public=True`) and may use this route (API tokens have scopes), query parameters
+that no schema names are refused, and a POST runs once per Idempotency-Key (unless `idempotent=False`, for answers
+with secrets in them).
 """
 
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from flask import Response, request
 from werkzeug.routing import BaseConverter
 
 from taskmanager.core.database import breaker
+from taskmanager.core.errors import ScopeMissing
 from taskmanager.web.auth import current_actor
 from taskmanager.web.errors import InvalidRequest, NotAcceptable
 from taskmanager.web.idempotency import once
@@ -57,11 +59,17 @@ class Blueprint(flask_smorest.Blueprint):
 
     ARGUMENTS_PARSER = StrictParser()
 
+    def __init__(self, name: str, import_name: str, *, scope: str | None = None, **options: Any) -> None:
+        """`scope`: what API tokens need for its routes, as `<scope>:read` or `<scope>:write`; None admits none."""
+        super().__init__(name, import_name, **options)
+        self.scope = scope
+
     def route(  # type: ignore[override]
         self,
         rule: str,
         *,
         public: bool = False,
+        scope: str | None = None,
         idempotent: bool = True,
         conditional: bool = True,
         deprecated: Deprecation | None = None,
@@ -70,17 +78,20 @@ class Blueprint(flask_smorest.Blueprint):
     ) -> Callable[[View], View]:
         """Register a view.
 
-        `conditional=False`: its PATCH, PUT or DELETE needs no If-Match. `problems` are errors that it answers with
-        beside those of the conventions.
+        `scope`: another than the blueprint's. `conditional=False`: its PATCH, PUT or DELETE needs no If-Match.
+        `problems` are errors that it answers with beside those of the conventions.
         """
         method = options.get("methods", ["GET"])[0]
-        kind = Conventions(method, public=public, idempotent=idempotent, conditional=conditional, extra=problems)
+        needed = None if public else self._scope_of(method, scope)
+        kind = Conventions(
+            method, public=public, idempotent=idempotent, conditional=conditional, extra=problems, scope=needed
+        )
         options.setdefault("tags", [self.name])
         register = super().route(rule, **options)
 
         def decorate(view: View) -> View:
             wrapped = _once(view) if kind.idempotent else view
-            guarded = _guard(wrapped, public=public, deprecated=deprecated)
+            guarded = _guard(wrapped, kind, deprecated)
             describe_operation(guarded, rule, kind)
             _mark(guarded, deprecated)
             register(guarded)
@@ -88,22 +99,26 @@ class Blueprint(flask_smorest.Blueprint):
 
         return decorate
 
+    def _scope_of(self, method: str, scope: str | None) -> str | None:
+        scope = scope or self.scope
+        return scope and f"{scope}:{'read' if method == 'GET' else 'write'}"
 
-def _guard(view: View, *, public: bool, deprecated: Deprecation | None) -> View:
+
+def _guard(view: View, kind: Conventions, deprecated: Deprecation | None) -> View:
     takes_query = any(part["in"] == "query" for part in _parameters(view))
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Response:
         _acceptable()
         with breaker.place():
-            if not public:
-                current_actor()
+            if not kind.public and not current_actor().has_scope(kind.scope):
+                raise ScopeMissing(scope=kind.scope)
             if not takes_query and request.query_string:
                 _refuse(query_parameters(request))
             response = view(*args, **kwargs)
         return deprecated.tell(response) if deprecated else response
 
-    guarded.is_public = public  # type: ignore[attr-defined]
+    guarded.is_public, guarded.scope = kind.public, kind.scope  # type: ignore[attr-defined]
     return guarded
 
 

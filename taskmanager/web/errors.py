@@ -30,6 +30,7 @@ STATUS: dict[type[errors.TaskManagerError], int] = {
     errors.PreconditionFailed: 412,
     errors.Invalid: 422,
     errors.PreconditionRequired: 428,
+    errors.TooMany: 429,
     errors.Unavailable: 503,
 }
 
@@ -109,7 +110,9 @@ def _domain_error(error: errors.TaskManagerError) -> Response:
     if status == 500:
         return _crash(error)
     response = problem(status, code=error.code, detail=error.detail, **error.extra)
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, errors.ScopeMissing):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="taskmanager", error="insufficient_scope"'
+    if isinstance(error, errors.Unavailable | errors.TooMany):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 

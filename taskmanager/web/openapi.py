@@ -76,11 +76,13 @@ _MISSING = {"location": "body.title", "message": "Missing data for required fiel
 class Conventions:
     """How a route uses the conventions; the arguments of `Blueprint.route`."""
 
-    def __init__(self, method: str, *, public: bool, idempotent: bool, conditional: bool, extra: Iterable[int]) -> None:
+    def __init__(
+        self, method: str, *, public: bool, idempotent: bool, conditional: bool, extra: Iterable[int], scope: str | None
+    ) -> None:
         self.public = public
         self.idempotent = idempotent and method == "POST"
         self.conditional = conditional and method in WRITES
-        self.method, self.extra = method, extra
+        self.method, self.extra, self.scope = method, extra, scope
 
 
 def describe_operation(view: Any, rule: str, kind: Conventions) -> None:
@@ -98,6 +100,8 @@ def describe_operation(view: Any, rule: str, kind: Conventions) -> None:
         doc["responses"][304] = "NotModified"
     if kind.public:
         doc["security"] = []
+    else:
+        doc["x-scope"] = kind.scope  # what an API token needs; null admits sessions only
     info.setdefault("arguments", {}).setdefault("parameters", []).extend(_sent(kind))
 
 

@@ -32,7 +32,7 @@ def request_id() -> str:
 def _begin() -> None:
     g.started = time.perf_counter()
     trace = request.headers.get("traceparent", "")
-    known = {"request_id": request_id()}
+    known = {"request_id": request_id(), "address": request.remote_addr or ""}
     correlation.set(known | {"traceparent": trace} if _TRACEPARENT.fullmatch(trace) else known)
 
 
@@ -54,6 +54,5 @@ def _log(response: Response) -> None:
         status=response.status_code,
         duration_ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 2),
         user_id=g.get("user_id"),
-        address=request.remote_addr,
         **correlation.get(),
     )

@@ -1,6 +1,7 @@
 """What notifications do when something happened."""
 
 from taskmanager.core.events import Event, listen
+from taskmanager.features.notifications import account_mails
 from taskmanager.features.notifications import service as notifications
 
 
@@ -8,3 +9,9 @@ from taskmanager.features.notifications import service as notifications
 def mail_assignees(event: Event) -> None:
     """Mail those whom the event assigned to its task."""
     notifications.tell_assignees(event)
+
+
+@listen(*account_mails.WRITERS, name="notifications.accounts", queue="high")
+def mail_about_accounts(event: Event) -> None:
+    """Write the mail of an event about an account or an invitation."""
+    account_mails.send(event)

@@ -1,7 +1,10 @@
 """Use cases of notifications."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from email.message import EmailMessage
+from functools import partial
 
 import structlog
 from bson import ObjectId
@@ -11,7 +14,6 @@ from taskmanager.core import settings
 from taskmanager.core.clock import now
 from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.events import Event
-from taskmanager.core.querysets import Row
 from taskmanager.features.notifications import mailer, messages
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.tasks.models import Task
@@ -40,8 +42,19 @@ def tell_assignees(event: Event) -> None:
         return
     cards = users.cards([*recipients, event.actor_id])
     by = cards.get(event.actor_id, {}).get("name", "Somebody")
-    told = [_tell(event, task, recipient, cards[recipient], by) for recipient in recipients if recipient in cards]
+    told = [
+        _tell(event, recipient, partial(messages.assigned, task, to=cards[recipient], by=by))
+        for recipient in recipients
+        if recipient in cards
+    ]
     if not all(told):
+        raise NotYetDelivered
+
+
+def mail(event: Event, recipient_id: ObjectId, to: dict[str, str], subject: str, text: str) -> None:
+    """Mail one person, once for the event. `to` has `name` and `email`. Raises NotYetDelivered; safe to repeat."""
+    write = partial(messages.compose, to, subject, text)
+    if not _tell(event, recipient_id, lambda event_id: write(message_id=event_id)):
         raise NotYetDelivered
 
 
@@ -51,13 +64,13 @@ def newly_assigned(event: Event) -> list[ObjectId]:
     return [user_id for user_id in after if user_id not in before and user_id != event.actor_id]
 
 
-def _tell(event: Event, task: Row, recipient_id: ObjectId, card: dict[str, str], by: str) -> bool:
+def _tell(event: Event, recipient_id: ObjectId, write: Callable[..., EmailMessage]) -> bool:
     """Send one mail unless it was sent; False when it has to be tried again."""
     delivery = _claim(event.id, recipient_id)
     if delivery is None:
         return Delivery.objects(event_id=event.id, recipient_id=recipient_id, state="sent").first() is not None
     try:
-        mailer.chosen().send(messages.assigned(task, event_id=delivery.id, to=card, by=by))
+        mailer.chosen().send(write(event_id=delivery.id))
     except OSError as error:
         _failed(delivery, error)
         return False

@@ -49,6 +49,8 @@ class ProjectDeleted(ProjectFact):
 class MembershipFact(ProjectFact):
     """Something that happened to a membership: the log says whose and which role."""
 
+    audited: ClassVar[bool] = True
+
     def data(self) -> dict[str, Any]:
         return {**super().data(), "user_id": self.item.user_id, "role": self.item.role}
 

@@ -1,6 +1,6 @@
 """What each project role may do, as a table. A role may do what stands at it and all that stands below it."""
 
-from typing import Any
+from typing import Any, Self
 
 from taskmanager.core.access import Actor
 from taskmanager.core.permissions import Action
@@ -8,28 +8,36 @@ from taskmanager.core.permissions import Action
 ROLES = ("viewer", "commenter", "member", "manager", "owner")  # from least to most
 
 
-class ProjectAction(Action):
-    """Named permissions on a project and its members."""
+class RoleAction(Action):
+    """Named permissions that project roles have: each member is its name and the least role that has it."""
 
-    READ = "project:read"
-    EDIT = "project:edit"
-    DELETE = "project:delete"
-    LEAVE = "project:leave"
-    MANAGE_MEMBERS = "members:manage"
+    least: str
+
+    def __new__(cls, name: str, least: str) -> Self:
+        action = str.__new__(cls, name)
+        action._value_, action.least = name, least
+        return action
 
     def permits(self, actor: Actor, item: Any) -> bool:
-        return at_least(_LEAST[self], actor.role_in(item.project_id))
+        return at_least(self.least, actor.role_in(item.project_id))
 
 
-_LEAST = {
-    ProjectAction.READ: "viewer",
-    ProjectAction.LEAVE: "viewer",
-    ProjectAction.EDIT: "manager",
-    ProjectAction.MANAGE_MEMBERS: "manager",
-    ProjectAction.DELETE: "owner",
-}
+class ProjectAction(RoleAction):
+    """On a project and its members."""
+
+    READ = "project:read", "viewer"
+    LEAVE = "project:leave", "viewer"
+    EDIT = "project:edit", "manager"
+    MANAGE_MEMBERS = "members:manage", "manager"
+    DELETE = "project:delete", "owner"
 
 
 def at_least(least: str, role: str | None) -> bool:
     """Whether `role` is `least` or more; a stranger (None) is less than everything."""
     return role is not None and ROLES.index(role) >= ROLES.index(least)
+
+
+def granted(role: str) -> list[str]:
+    """Names of all permissions of a role, in every feature that is installed."""
+    actions = (action for table in RoleAction.__subclasses__() for action in table)
+    return sorted(action.value for action in actions if at_least(action.least, role))

@@ -23,7 +23,9 @@ from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
 from taskmanager.web.pagination import Slice, item_query, list_query, page_of
 
-blp = Blueprint("projects", __name__, url_prefix="/projects", description="Projects and their members")
+blp = Blueprint(
+    "projects", __name__, scope="projects", url_prefix="/projects", description="Projects and their members"
+)
 
 _ORDERS = {"created_at": "_id"}
 
@@ -81,7 +83,7 @@ def delete_project(project_id: ObjectId) -> Response:
     return answers.nothing()
 
 
-@blp.route("/<objectid:project_id>/members", methods=["POST"])
+@blp.route("/<objectid:project_id>/members", scope="members", methods=["POST"])
 @blp.arguments(MemberIn)
 @blp.response(201, MemberOut)
 def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
@@ -93,7 +95,7 @@ def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
     return answers.created(member, MEMBER, f"/projects/{project_id}/members/{member['user_id']}")
 
 
-@blp.route("/<objectid:project_id>/members")
+@blp.route("/<objectid:project_id>/members", scope="members")
 @blp.arguments(list_query(MEMBER, _ORDERS), location="query")
 @blp.response(200, page_of(MemberOut))
 def list_members(query: dict[str, Any], project_id: ObjectId) -> Response:
@@ -104,7 +106,7 @@ def list_members(query: dict[str, Any], project_id: ObjectId) -> Response:
     return answers.collection(page, MEMBER, part, total=total)
 
 
-@blp.route("/<objectid:project_id>/members/<objectid:user_id>")
+@blp.route("/<objectid:project_id>/members/<objectid:user_id>", scope="members")
 @blp.arguments(item_query(MEMBER), location="query")
 @blp.response(200, MemberOut)
 def get_member(query: dict[str, Any], project_id: ObjectId, user_id: ObjectId) -> Response:
@@ -112,7 +114,7 @@ def get_member(query: dict[str, Any], project_id: ObjectId, user_id: ObjectId) -
     return answers.resource(members.get(project_id, user_id, actor=current_actor()), MEMBER, query)
 
 
-@blp.route("/<objectid:project_id>/members/<objectid:user_id>", methods=["PATCH"])
+@blp.route("/<objectid:project_id>/members/<objectid:user_id>", scope="members", methods=["PATCH"])
 @blp.arguments(MemberPatch, content_type="application/merge-patch+json")
 @blp.response(200, MemberOut)
 def change_member(data: dict[str, Any], project_id: ObjectId, user_id: ObjectId) -> Response:
@@ -124,7 +126,7 @@ def change_member(data: dict[str, Any], project_id: ObjectId, user_id: ObjectId)
     return answers.resource(member, MEMBER)
 
 
-@blp.route("/<objectid:project_id>/members/<objectid:user_id>", methods=["DELETE"])
+@blp.route("/<objectid:project_id>/members/<objectid:user_id>", scope="members", methods=["DELETE"])
 @blp.response(204)
 def remove_member(project_id: ObjectId, user_id: ObjectId) -> Response:
     """Take a member out, or leave yourself

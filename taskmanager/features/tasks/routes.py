@@ -13,7 +13,7 @@ from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
 from taskmanager.web.pagination import Slice, item_query, list_query, page_of
 
-blp = Blueprint("tasks", __name__, description="Tasks")
+blp = Blueprint("tasks", __name__, scope="tasks", description="Tasks")
 
 # What a list can be sorted by, each with an index of its own.
 _ORDERS = {"created_at": "_id", "updated_at": "updated_at", "due_at": "due_at", "priority": "priority"}

@@ -12,6 +12,8 @@ from taskmanager.core.events import Fact
 class UserFact(Fact):
     """Something that happened to an account; `by` is who did it."""
 
+    audited: ClassVar[bool] = True
+
     user: Any
     by: ObjectId | None = None
 

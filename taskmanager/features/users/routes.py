@@ -76,7 +76,7 @@ def logout() -> Response:
     return answers.nothing()
 
 
-@blp.route("/me")
+@blp.route("/me", scope="profile")
 @blp.arguments(item_query(USER), location="query")
 @blp.response(200, UserOut)
 def get_me(query: dict[str, Any]) -> Response:
@@ -84,7 +84,7 @@ def get_me(query: dict[str, Any]) -> Response:
     return answers.resource(users.me(actor=current_actor()), USER, query)
 
 
-@blp.route("/me", methods=["PATCH"])
+@blp.route("/me", methods=["PATCH"], scope="profile")
 @blp.arguments(UserPatch, content_type="application/merge-patch+json")
 @blp.response(200, UserOut)
 def update_me(changes: dict[str, Any]) -> Response:
