@@ -6,6 +6,9 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Versioned
 from taskmanager.features.users.querysets import SessionWords
 
+# Why a session ended before its time.
+ENDINGS = ("logout", "ended", "reuse", "password", "disabled", "forced", "deleted")
+
 
 class User(Versioned):
     """A person with an account. The address is kept in lower case: two spellings of one address are one person."""
@@ -32,6 +35,6 @@ class Session(Versioned):
     rotated_at = DateTimeField(required=True, default=now)
     expires_at = DateTimeField(required=True)
     ended_at = DateTimeField()
-    ended_because = StringField(choices=("logout", "reuse", "disabled"))
+    ended_because = StringField(choices=ENDINGS)
     user_agent = StringField(max_length=400)
     address = StringField(max_length=64)

@@ -7,6 +7,7 @@ from flask import Response, request
 from taskmanager.core import settings
 from taskmanager.extensions import limiter
 from taskmanager.features.users import service as users
+from taskmanager.features.users import sessions
 from taskmanager.features.users.schemas import (
     USER,
     Credentials,
@@ -48,7 +49,7 @@ def login(data: dict[str, Any]) -> Response:
 
     Starts a session. An unknown address and a wrong password get the same 401 `auth.invalid_credentials`.
     """
-    started = users.login(**data, user_agent=request.user_agent.string, address=request.remote_addr or "")
+    started = sessions.login(**data, user_agent=request.user_agent.string, address=request.remote_addr or "")
     return _tokens(started)
 
 
@@ -62,7 +63,7 @@ def refresh(data: dict[str, Any]) -> Response:
     Each refresh token is good once. One that comes a second time ends its whole session, except within ten
     seconds from the same client, which gets the answer again.
     """
-    return _tokens(users.refresh(data["refresh_token"], user_agent=request.user_agent.string))
+    return _tokens(sessions.refresh(data["refresh_token"], user_agent=request.user_agent.string))
 
 
 @auth.route("/logout", methods=["POST"], idempotent=False)
@@ -72,7 +73,7 @@ def logout() -> Response:
 
     Its access token is refused from the next request on, and its refresh token is spent.
     """
-    users.logout(actor=current_actor())
+    sessions.logout(actor=current_actor())
     return answers.nothing()
 
 
@@ -92,7 +93,7 @@ def update_me(changes: dict[str, Any]) -> Response:
     return answers.resource(users.update_me(changes, expected=expected(), actor=current_actor()), USER)
 
 
-def _tokens(login: users.Login) -> Response:
+def _tokens(login: sessions.Login) -> Response:
     return answers.data(
         {
             "access_token": issue(login.user.id, login.session.id),

@@ -1,0 +1,123 @@
+"""Use cases of sessions: log in, refresh, end."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bson import ObjectId
+
+from taskmanager.core import settings
+from taskmanager.core.access import Actor
+from taskmanager.core.clock import now
+from taskmanager.core.errors import Unauthenticated
+from taskmanager.core.events import record
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.users import passwords, refresh_tokens
+from taskmanager.features.users import service as users
+from taskmanager.features.users.events import SessionEnded, SessionStarted
+from taskmanager.features.users.models import Session, User
+
+
+@dataclass(frozen=True)
+class Login:
+    """A session that was started or refreshed, with the refresh token that the client gets."""
+
+    user: User
+    session: Session
+    refresh_token: str
+
+
+def login(*, email: str, password: str, user_agent: str, address: str) -> Login:
+    """Start a session. Raises Unauthenticated, alike for an unknown address, a wrong password, a disabled account."""
+    user = User.objects(email=email.lower()).first()
+    fits = passwords.matches(password, user and user.password_hash)
+    if not fits or user.disabled_at:
+        raise Unauthenticated("The address or the password is wrong.", code="auth.invalid_credentials")
+    return start(user, user_agent=user_agent, address=address)
+
+
+@unit_of_work
+def start(user: User, *, user_agent: str, address: str) -> Login:
+    """Start a session for somebody who has proved to be `user`."""
+    session = Session(
+        id=ObjectId(),
+        user_id=user.id,
+        seed=secrets.token_hex(16),
+        expires_at=now() + timedelta(days=settings.current().refresh_token_days),
+        user_agent=user_agent[:400],
+        address=address,
+    )
+    token = refresh_tokens.make(session.id, 1, session.seed)
+    session.token_hash = refresh_tokens.fingerprint(token)
+    session.save(force_insert=True)
+    users.rights_changed([user.id])
+    record(SessionStarted(user, session=session))
+    return Login(user, session, token)
+
+
+def refresh(token: str, *, user_agent: str) -> Login:
+    """Spend a refresh token for the next one. Raises Unauthenticated.
+
+    A token that was spent before ends the whole session (RFC 9700, 4.14.2), except within the grace of a few
+    seconds for the same client, which gets the same answer again: it may have lost the first one.
+    """
+    login = _rotate(token, user_agent[:400])
+    if login is None:  # raised here and not inside, so that what the transaction ended stays ended
+        raise Unauthenticated("This refresh token is not valid.", code="auth.invalid_refresh_token")
+    return login
+
+
+@unit_of_work
+def _rotate(token: str, user_agent: str) -> Login | None:
+    claim = refresh_tokens.read(token)
+    session = claim and Session.objects.live().filter(id=claim.session_id).first()
+    if not claim or not session:
+        return None
+    if not refresh_tokens.same(token, refresh_tokens.make(session.id, claim.generation, session.seed)):
+        return None
+    user = User.objects(id=session.user_id, disabled_at=None).first()
+    if user is None:
+        return None
+    if claim.generation == session.generation:
+        return _next_generation(user, session)
+    if claim.generation == session.generation - 1 and _in_grace(session, user_agent):
+        return Login(user, session, refresh_tokens.make(session.id, session.generation, session.seed))
+    _end(user, session, because="reuse")
+    return None
+
+
+def _next_generation(user: User, session: Session) -> Login:
+    token = refresh_tokens.make(session.id, session.generation + 1, session.seed)
+    session = session.write(
+        generation=session.generation + 1,
+        token_hash=refresh_tokens.fingerprint(token),
+        rotated_at=now(),
+        expires_at=now() + timedelta(days=settings.current().refresh_token_days),
+    )
+    return Login(user, session, token)
+
+
+def _in_grace(session: Session, user_agent: str) -> bool:
+    grace = timedelta(seconds=settings.current().refresh_grace_seconds)
+    return session.user_agent == user_agent and now() - session.rotated_at <= grace
+
+
+@unit_of_work
+def logout(*, actor: Actor) -> None:
+    """End the actor's session: its tokens are refused from the next request on, in every process."""
+    session = Session.objects(id=actor.session_id, user_id=actor.user_id, ended_at=None).first()
+    if session is not None:
+        _end(User.objects.one(actor.user_id), session, because="logout")
+
+
+@unit_of_work
+def end_all(user: User, *, because: str, keep: ObjectId | None = None) -> None:
+    """End the sessions of an account, but for `keep`: all their tokens are refused from the next request on."""
+    for session in Session.objects.live().filter(user_id=user.id, id__ne=keep):
+        _end(user, session, because=because)
+
+
+def _end(user: User, session: Session, *, because: str) -> None:
+    session.write(ended_at=now(), ended_because=because)
+    users.rights_changed([user.id])
+    record(SessionEnded(user, session=session, because=because))
