@@ -44,3 +44,8 @@ class Mailbox:
         assert isinstance(message, EmailMessage)
         self.messages.append(message)
         return "250 OK"
+
+    def token_to(self, address: str) -> str:
+        """The one-time token in the newest message to one person."""
+        words = self.to(address)[-1].get_content().split()
+        return next(word for word in words if word.startswith("tc_"))

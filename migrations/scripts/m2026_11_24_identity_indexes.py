@@ -1,4 +1,4 @@
-"""The indexes of one-time tokens and of the audit log."""
+"""The indexes of one-time tokens, failed logins and the audit log."""
 
 from typing import Any
 
@@ -18,6 +18,7 @@ def _audit(field: str) -> IndexModel:
 
 INDEXES = {
     "one_time_tokens": [_list("purpose", "subject_id"), _list("expires_at", expireAfterSeconds=7 * 24 * 3600)],
+    "login_failures": [_list("account"), _list("expires_at", expireAfterSeconds=0)],
     "events": [
         IndexModel([("_id", ASCENDING), ("audited", ASCENDING)], name="audit", partialFilterExpression=_AUDITED),
         *[

@@ -5,10 +5,12 @@ from flask import Flask
 from taskmanager.api.version import Version
 from taskmanager.features.projects.routes import blp as projects
 from taskmanager.features.tasks.routes import blp as tasks
+from taskmanager.features.users.recovery_routes import auth as recovery
+from taskmanager.features.users.recovery_routes import me
 from taskmanager.features.users.routes import auth
 from taskmanager.features.users.routes import blp as users
 
-BLUEPRINTS = (auth, users, projects, tasks)
+BLUEPRINTS = (auth, recovery, users, me, projects, tasks)
 
 V1 = Version("v1", BLUEPRINTS, description="Task management: projects, tasks, members, notifications.")
 

@@ -77,8 +77,8 @@ class Fact:
         """The stream it belongs to, such as `project:<id>`."""
         raise NotImplementedError
 
-    def subject(self) -> ObjectId:
-        """Id of the thing it happened to."""
+    def subject(self) -> ObjectId | None:
+        """Id of the thing it happened to; None when there is none."""
         raise NotImplementedError
 
     def actor_id(self) -> ObjectId | None:

@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     refresh_token_days: int = Field(30, ge=1, le=365)
     refresh_grace_seconds: int = Field(10, ge=0, le=60)
     bcrypt_cost: int = Field(12, ge=4, le=16)
+    require_verified_email: bool = False
+    email_token_hours: int = Field(24, ge=1, le=24 * 14)
+    password_reset_minutes: int = Field(30, ge=5, le=24 * 60)
+    lockout_failures: int = Field(10, ge=3, le=1000)
+    lockout_minutes: int = Field(15, ge=1, le=24 * 60)
     admin_email: str = "admin@example.com"
     admin_password: SecretStr = SecretStr("")
 
@@ -54,6 +59,9 @@ class Settings(BaseSettings):
     ratelimit_login_account: str = "10/minute"
     ratelimit_register: str = "60/hour"
     ratelimit_refresh: str = "60/minute"
+    ratelimit_mail_address: str = "30/hour"
+    ratelimit_mail_account: str = "5/hour"
+    ratelimit_secret: str = "20/minute"  # noqa: S105 a rate
     proxy_count: int = Field(0, ge=0, le=10)
     max_body_bytes: int = Field(1_000_000, ge=1_000, le=16_000_000)
     idempotency_hours: int = Field(24, ge=1, le=24 * 30)

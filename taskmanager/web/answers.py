@@ -69,6 +69,11 @@ def cached(body: bytes, content_type: str, seconds: int = 300) -> Response:
     return response
 
 
+def accepted() -> Response:
+    """202: what follows is told by mail, and this answer tells nothing."""
+    return Response(status=202)
+
+
 def nothing() -> Response:
     """204."""
     return Response(status=204)

@@ -96,9 +96,14 @@ def address() -> str:
 
 
 def account() -> str:
-    """The account that a login is tried for, known or not; the address is not stored in clear."""
+    """The account that something is asked for, known or not; the address is not stored in clear."""
     email = g.get("body", {}).get("email", "")
     return "account:" + hashlib.sha256(email.strip().lower().encode()).hexdigest()
+
+
+def account_here() -> str:
+    """The account that a login is tried for, from this network address: others must not use up its owner's budget."""
+    return f"{account()}:{request.remote_addr}"
 
 
 def seconds_to_wait() -> float:

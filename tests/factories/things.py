@@ -28,7 +28,7 @@ class UserFactory(factory.Factory):
 
     @classmethod
     def _create(cls, model_class: type[User], *args: Any, **fields: Any) -> User:
-        return users.register(**fields)
+        return users.register(**{"verified": True} | fields)
 
 
 class ProjectFactory(factory.Factory):

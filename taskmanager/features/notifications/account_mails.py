@@ -8,8 +8,12 @@ from typing import NamedTuple
 
 from bson import ObjectId
 
+from taskmanager.core import settings
 from taskmanager.core.events import Event
 from taskmanager.features.notifications import service as notifications
+from taskmanager.features.users import recovery
+from taskmanager.features.users import service as users
+from taskmanager.features.users.models import User
 
 
 class Letter(NamedTuple):
@@ -40,3 +44,130 @@ def send(event: Event) -> None:
     letter = WRITERS[event.kind](event)
     if letter is not None:
         notifications.mail(event, letter.recipient_id, letter.to, letter.subject, letter.text)
+
+
+@writes("user.registered")
+def _welcome(event: Event) -> Letter | None:
+    return _verification(event, users.address_of(event.subject_id))
+
+
+@writes("email_verification.requested")
+def _verification_again(event: Event) -> Letter | None:
+    return _verification(event, event.data["email"])
+
+
+@writes("registration.repeated")
+def _repeated(event: Event) -> Letter | None:
+    """Somebody registers an address a second time: its owner hears of it, and may confirm it if he has not yet."""
+    waiting = _verification(event, event.data["email"])
+    if waiting or event.subject_id is None:
+        return waiting
+    text = (
+        "somebody asked for an account with this address, which has one already. If that was you, log in, or ask\n"
+        "for a new password. If it was not, you need not do anything.\n"
+    )
+    return _to_owner(event.subject_id, "You have an account already", text)
+
+
+@writes("password_reset.requested")
+def _reset(event: Event) -> Letter | None:
+    prepared = recovery.prepare_reset(event.data["email"], event.id)
+    if prepared is None:
+        return None
+    user, token = prepared
+    minutes = settings.current().password_reset_minutes
+    text = (
+        f"to set a new password send this within {minutes} minutes to {_url('/auth/password-reset/confirm')}:\n\n"
+        f"    {token.text()}\n\n"
+        "It works once, and ends all your sessions. If you did not ask for it, you need not do anything.\n"
+    )
+    return Letter(user.id, _card(user), "A new password", text)
+
+
+@writes("user.password_changed")
+def _password_changed(event: Event) -> Letter | None:
+    text = (
+        "your password was changed, and your other sessions have ended. If that was not you, ask for a new password\n"
+        f"at {_url('/auth/password-reset')} at once.\n"
+    )
+    return _to_owner(event.subject_id, "Your password was changed", text)
+
+
+@writes("user.email_changed")
+def _moved(event: Event) -> Letter | None:
+    """Told to the address that the account had before."""
+    text = "your account has another address now, as it was confirmed here. No more mail will come to this one.\n"
+    return Letter(event.subject_id, {"name": "", "email": event.data["before"]}, "Your address was changed", text)
+
+
+@writes("login.failed_repeatedly")
+def _failures(event: Event) -> Letter | None:
+    text = (
+        f"logins to your account failed {settings.current().lockout_failures} times in a short while, the last\n"
+        f"one from {_origin(event)}. Further tries from there are refused for a while. If that was not you, your\n"
+        "password has not been guessed; see that it is long and used nowhere else.\n"
+    )
+    return _to_owner(event.subject_id, "Logins to your account failed", text)
+
+
+@writes("session.ended")
+def _reused(event: Event) -> Letter | None:
+    """A refresh token was used a second time: it may have been stolen, and the owner should know."""
+    if event.data["because"] != "reuse":
+        return None
+    text = (
+        "a refresh token of one of your sessions was used twice, the second time from\n"
+        f"{_origin(event)}. It may have been copied, so that session was ended. Log in again, and change your\n"
+        "password if you do not know why this happened.\n"
+    )
+    return _to_owner(event.subject_id, "A session was ended for safety", text)
+
+
+def _verification(event: Event, email: str | None) -> Letter | None:
+    prepared = email and recovery.prepare_verification(email, event.id)
+    if not prepared:
+        return None
+    user, token = prepared
+    hours = settings.current().email_token_hours
+    text = (
+        f"to confirm this address send this within {hours} hours to {_url('/auth/verify-email')}:\n\n"
+        f"    {token.text()}\n\n"
+        "If you did not ask for an account, you need not do anything.\n"
+    )
+    return Letter(user.id, _card(user), "Confirm your address", text)
+
+
+def change_of_address(event: Event, which: str) -> None:
+    """Ask the "old" or the "new" address to confirm a change. Raises NotYetDelivered; safe to repeat."""
+    token_id = event.id if which == "new" else ObjectId(event.id.binary[::-1])
+    prepared = recovery.prepare_email_change(event.subject_id, which, token_id)
+    if prepared is None:
+        return
+    user, token = prepared
+    text = (
+        f"to move your account to {user.new_email} send this to {_url('/users/me/email/confirm')}:\n\n"
+        f"    {token.text()}\n\n"
+        "The other address has got such a mail too, and both must confirm. If you did not ask for it, change your\n"
+        "password.\n"
+    )
+    recipient = user.id if which == "new" else token.id  # one mail for each of the two
+    to = {"name": user.name, "email": token.email}
+    notifications.mail(event, recipient, to, "Confirm your new address", text)
+
+
+def _to_owner(user_id: ObjectId | None, subject: str, text: str) -> Letter | None:
+    card = user_id and users.cards([user_id]).get(user_id)
+    return Letter(user_id, card, subject, text) if user_id and card else None
+
+
+def _origin(event: Event) -> str:
+    """The network address that an event came from."""
+    return str(event.correlation.get("address") or "an unknown address")
+
+
+def _card(user: User) -> dict[str, str]:
+    return {"name": user.name, "email": user.email}
+
+
+def _url(path: str) -> str:
+    return f"{settings.current().base_url}/api/v1{path}"

@@ -15,3 +15,15 @@ def mail_assignees(event: Event) -> None:
 def mail_about_accounts(event: Event) -> None:
     """Write the mail of an event about an account or an invitation."""
     account_mails.send(event)
+
+
+@listen("user.email_change_requested", name="notifications.old_address", queue="high")
+def mail_old_address(event: Event) -> None:
+    """Ask the present address of an account to confirm another."""
+    account_mails.change_of_address(event, "old")
+
+
+@listen("user.email_change_requested", name="notifications.new_address", queue="high")
+def mail_new_address(event: Event) -> None:
+    """Ask the new address of an account to confirm itself."""
+    account_mails.change_of_address(event, "new")

@@ -1,5 +1,6 @@
 """What happens to accounts and sessions."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -39,6 +40,90 @@ class UserUpdated(UserFact):
 
     def data(self) -> dict[str, Any]:
         return {"changes": self.changes}
+
+
+@dataclass(frozen=True)
+class AddressConfirmed(UserFact):
+    """The owner has shown that mail to the address reaches him."""
+
+    kind: ClassVar[str] = "user.email_verified"
+
+
+@dataclass(frozen=True)
+class PasswordChanged(UserFact):
+    kind: ClassVar[str] = "user.password_changed"
+    because: str = "change"
+
+    def data(self) -> dict[str, Any]:
+        return {"because": self.because}
+
+
+@dataclass(frozen=True)
+class EmailChangeRequested(UserFact):
+    kind: ClassVar[str] = "user.email_change_requested"
+
+
+@dataclass(frozen=True)
+class EmailChanged(UserFact):
+    """`before` is the address that is told, since mail to the account goes to the new one now."""
+
+    kind: ClassVar[str] = "user.email_changed"
+    before: str = ""
+
+    def data(self) -> dict[str, Any]:
+        return {"before": self.before}
+
+
+@dataclass(frozen=True)
+class AddressFact(Fact):
+    """Something that was asked for an address by somebody unknown, whether or not it has an account."""
+
+    audited: ClassVar[bool] = True
+
+    email: str
+    user: Any = None
+
+    def stream(self) -> str:
+        return f"address:{hashlib.sha256(self.email.encode()).hexdigest()[:24]}"
+
+    def subject(self) -> ObjectId | None:
+        return self.user.id if self.user else None
+
+    def actor_id(self) -> None:
+        return None
+
+    def data(self) -> dict[str, Any]:
+        return {"email": self.email}
+
+
+@dataclass(frozen=True)
+class PasswordResetRequested(AddressFact):
+    kind: ClassVar[str] = "password_reset.requested"
+
+
+@dataclass(frozen=True)
+class VerificationRequested(AddressFact):
+    kind: ClassVar[str] = "email_verification.requested"
+
+
+@dataclass(frozen=True)
+class RegistrationRepeated(AddressFact):
+    kind: ClassVar[str] = "registration.repeated"
+
+
+@dataclass(frozen=True)
+class LoginFailed(AddressFact):
+    """The account is named when there is one, and never what was typed: that may be a password."""
+
+    kind: ClassVar[str] = "login.failed"
+
+    def data(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True)
+class LoginFailedRepeatedly(LoginFailed):
+    kind: ClassVar[str] = "login.failed_repeatedly"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Accounts and their sessions."""
 
-from mongoengine import DateTimeField, IntField, ObjectIdField, StringField
+from mongoengine import DateTimeField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Versioned
@@ -21,6 +21,9 @@ class User(Versioned):
     role = StringField(required=True, default="user", choices=("user", "admin"))
     access_version = IntField(required=True, default=1)
     disabled_at = DateTimeField()
+    email_verified_at = DateTimeField()
+    new_email = StringField(max_length=254)  # asked for, and not yet confirmed by all who must
+    new_email_confirmed = ListField(StringField())  # by which: the "old" address, the "new" one
 
 
 class Session(Versioned):

@@ -33,11 +33,24 @@ class OneTimeToken(Document):
         return sealed.seal(_PREFIX, self.id, nonce=self.nonce)
 
 
-def issue(purpose: str, subject_id: ObjectId, *, lifetime: timedelta, email: str | None = None) -> OneTimeToken:
-    """A new token; earlier ones of the same purpose for the same subject are good no more."""
+def issue(
+    purpose: str,
+    subject_id: ObjectId,
+    *,
+    lifetime: timedelta,
+    email: str | None = None,
+    token_id: ObjectId | None = None,
+) -> OneTimeToken:
+    """A new token; earlier ones of the same purpose for the same subject are good no more.
+
+    With `token_id`, a job that runs twice makes one token: the second time the first one is answered.
+    """
+    known = token_id and OneTimeToken.objects(id=token_id).first()
+    if known:
+        return known
     withdraw(purpose, subject_id)
     token = OneTimeToken(
-        id=ObjectId(),
+        id=token_id or ObjectId(),
         purpose=purpose,
         subject_id=subject_id,
         email=email,

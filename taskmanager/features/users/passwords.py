@@ -6,10 +6,15 @@ bcrypt reads 72 bytes and bcrypt 5 refuses more, so what it hashes is the base64
 
 import base64
 import hashlib
+from functools import cache
 
 import bcrypt
 
 from taskmanager.core import settings
+from taskmanager.core.errors import Invalid
+
+SHORTEST, LONGEST = 8, 128  # characters
+UNUSABLE = "none"  # stored in place of a hash by accounts that nobody logs in to with a password
 
 
 def make_hash(password: str) -> str:
@@ -19,8 +24,9 @@ def make_hash(password: str) -> str:
 
 def matches(password: str, password_hash: str | None) -> bool:
     """Whether the password fits; without a hash (no such account) as much time is spent and the answer is no."""
-    fits = bcrypt.checkpw(_digest(password), (password_hash or _dummy(settings.current().bcrypt_cost)).encode())
-    return fits and password_hash is not None
+    real = password_hash if password_hash and usable(password_hash) else None
+    fits = bcrypt.checkpw(_digest(password), (real or _dummy(settings.current().bcrypt_cost)).encode())
+    return fits and real is not None
 
 
 def _digest(password: str) -> bytes:
@@ -30,3 +36,32 @@ def _digest(password: str) -> bytes:
 def _dummy(cost: int) -> str:
     """The form of a hash that no password has; checking it takes the time of a real one."""
     return f"$2b${cost:02d}${'.' * 53}"
+
+
+def needs_rehash(password_hash: str) -> bool:
+    """Whether the hash was made with another cost than that of the settings."""
+    return int(password_hash.split("$")[2]) != settings.current().bcrypt_cost
+
+
+def check(password: str, *, location: str, email: str) -> None:
+    """Raise Invalid (`password.too_common`) for a password that others try first.
+
+    No rules of composition: length is what helps, and a list of what is common (NIST SP 800-63B, 5.1.1.2).
+    """
+    word = password.lower()
+    if word in _common() or word in (email, email.split("@")[0]):
+        message = "This password is among those that are tried first: choose another."
+        raise Invalid(location, message, code="password.too_common")
+
+
+@cache
+def _common() -> frozenset[str]:
+    """Passwords that many people have, from the list that zxcvbn ships."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # half a megabyte: only where passwords are set
+
+    return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= SHORTEST)
+
+
+def usable(password_hash: str) -> bool:
+    """Whether the account has a password at all; service accounts and those of a login provider have none."""
+    return password_hash.startswith("$2")

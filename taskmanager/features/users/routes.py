@@ -30,12 +30,17 @@ blp = Blueprint("users", __name__, url_prefix="/users", description="Accounts")
 @auth.route("/register", methods=["POST"], public=True)
 @auth.arguments(Registration)
 @auth.response(201, UserOut)
+@auth.alt_response(202, description="Where addresses must be confirmed, whether or not this one has an account")
 @limiter.limit(lambda: settings.current().ratelimit_register, key_func=limits.address)
 def register(data: dict[str, Any]) -> Response:
     """Make an account
 
-    409 `user.email_taken` when the address has one already.
+    409 `user.email_taken` when the address has one already. A mail asks to confirm the address. Where the
+    operator demands that, the answer is 202 in any case, and the mail tells the rest.
     """
+    if settings.current().require_verified_email:
+        users.register_unseen(**data)
+        return answers.accepted()
     return answers.created(users.register(**data), USER, "/users/me")
 
 
@@ -43,7 +48,7 @@ def register(data: dict[str, Any]) -> Response:
 @auth.arguments(Credentials)
 @auth.response(200, Tokens)
 @limiter.limit(lambda: settings.current().ratelimit_login_address, key_func=limits.address)
-@limiter.limit(lambda: settings.current().ratelimit_login_account, key_func=limits.account)
+@limiter.limit(lambda: settings.current().ratelimit_login_account, key_func=limits.account_here)
 def login(data: dict[str, Any]) -> Response:
     """Log in
 

@@ -2,20 +2,49 @@
 
 from marshmallow import fields, validate
 
+from taskmanager.features.users.passwords import LONGEST, SHORTEST
 from taskmanager.web.schemas import Email, Id, Instant, Line, Schema
 from taskmanager.web.serialisers import Serialiser
+
+
+class NewPassword(fields.String):
+    """A password that is to be set: any characters, no rules of composition."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=True,
+            load_only=True,
+            validate=validate.Length(SHORTEST, LONGEST),
+            metadata={"example": "correct horse battery", "format": "password"},
+        )
+
+
+class Password(fields.String):
+    """A password that is to be proved."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=True,
+            load_only=True,
+            validate=validate.Length(1, LONGEST),
+            metadata={"example": "correct horse battery", "format": "password"},
+        )
+
+
+class Token(fields.String):
+    """A one-time token from a mail."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=True, load_only=True, validate=validate.Length(1, 300), metadata={"example": "tc_Zm9v"}
+        )
 
 
 class Registration(Schema):
     """A new account."""
 
     email = Email(required=True)
-    password = fields.String(
-        required=True,
-        load_only=True,
-        validate=validate.Length(8, 128),
-        metadata={"example": "correct horse battery", "format": "password"},
-    )
+    password = NewPassword()
     name = Line(most=200, required=True, metadata={"example": "Ada Lovelace"})
 
 
@@ -23,12 +52,7 @@ class Credentials(Schema):
     """Who logs in."""
 
     email = fields.String(required=True, validate=validate.Length(3, 254), metadata={"example": "ada@example.com"})
-    password = fields.String(
-        required=True,
-        load_only=True,
-        validate=validate.Length(1, 128),
-        metadata={"example": "correct horse battery", "format": "password"},
-    )
+    password = Password()
 
 
 class RefreshRequest(Schema):
@@ -57,6 +81,7 @@ class UserOut(Schema):
     email = Email(required=True)
     name = Line(most=200, required=True, metadata={"example": "Ada Lovelace"})
     role = fields.String(required=True, metadata={"enum": ["user", "admin"]})
+    email_verified_at = Instant(required=True, allow_none=True)
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
@@ -68,4 +93,70 @@ class UserPatch(Schema):
     name = Line(most=200, metadata={"example": "Ada Lovelace"})
 
 
+class AddressRequest(Schema):
+    """The address that something is asked for."""
+
+    email = Email(required=True)
+
+
+class TokenRequest(Schema):
+    """A one-time token from a mail."""
+
+    token = Token()
+
+
+class PasswordReset(Schema):
+    """A one-time token from a mail, and the new password."""
+
+    token = Token()
+    password = NewPassword()
+
+
+class PasswordChange(Schema):
+    """The present password and the new one."""
+
+    current_password = Password()
+    new_password = NewPassword()
+
+
+class EmailChange(Schema):
+    """The new address, and the password as proof."""
+
+    email = Email(required=True)
+    password = Password()
+
+
+class EmailChangeOut(Schema):
+    """How far a change of address is."""
+
+    changed = fields.Boolean(
+        required=True, metadata={"description": "False while the other address has not confirmed", "example": True}
+    )
+
+
+class SessionOut(Schema):
+    """One login on one device."""
+
+    id = Id(attribute="_id", required=True)
+    user_agent = fields.String(required=True, allow_none=True, metadata={"example": "Mozilla/5.0"})
+    address = fields.String(required=True, allow_none=True, metadata={"example": "192.0.2.7"})
+    current = fields.Boolean(required=True, metadata={"description": "Whether it is the one that asks"})
+    created_at = Instant(required=True)
+    last_used_at = Instant(attribute="rotated_at", required=True, metadata={"description": "Of its refresh token"})
+    expires_at = Instant(required=True)
+    revision = fields.Integer(required=True)
+
+
+class SessionsEnd(Schema):
+    """Which sessions are to end."""
+
+    except_current = fields.Boolean(
+        load_default=False,
+        truthy={"true"},
+        falsy={"false"},
+        metadata={"description": "Let the session that asks go on"},
+    )
+
+
+SESSION = Serialiser(SessionOut)
 USER = Serialiser(UserOut)

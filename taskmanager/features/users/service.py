@@ -7,27 +7,52 @@ from mongoengine.errors import NotUniqueError
 
 from taskmanager.core import access, remembered
 from taskmanager.core.access import Access, Actor
+from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords
-from taskmanager.features.users.events import UserRegistered, UserUpdated
+from taskmanager.features.users.events import (
+    AddressConfirmed,
+    RegistrationRepeated,
+    UserRegistered,
+    UserUpdated,
+)
 from taskmanager.features.users.models import Session, User
 
 # An account with more live sessions than this keeps the newest; the others have to log in again.
 MOST_SESSIONS = 500
 
 
-def register(*, email: str, password: str, name: str, role: str = "user") -> User:
-    """Make an account. Raises Conflict (`user.email_taken`)."""
+def register(*, email: str, password: str, name: str, role: str = "user", verified: bool = False) -> User:
+    """Make an account. Raises Conflict (`user.email_taken`), Invalid (`password.too_common`)."""
+    passwords.check(password, location="body.password", email=email.lower())
     # hashed outside of the transaction: it takes a quarter of a second, on purpose
-    return _create(email.lower(), passwords.make_hash(password), name, role)
+    return create(email.lower(), passwords.make_hash(password), name, role=role, verified=verified)
+
+
+def register_unseen(*, email: str, password: str, name: str) -> None:
+    """Make an account, or tell the owner of the one there is, by mail; the caller does not learn which.
+
+    Raises Invalid (`password.too_common`).
+    """
+    try:
+        register(email=email, password=password, name=name)
+    except Conflict:
+        _repeated(email.lower())
 
 
 @unit_of_work
-def _create(email: str, password_hash: str, name: str, role: str) -> User:
+def _repeated(email: str) -> None:
+    record(RegistrationRepeated(email, User.objects(email=email).first()))
+
+
+@unit_of_work
+def create(email: str, password_hash: str, name: str, *, role: str = "user", verified: bool = False) -> User:
+    """Make an account with the hash of a password. Raises Conflict (`user.email_taken`)."""
     user = User(email=email, name=name, password_hash=password_hash, role=role)
+    user.email_verified_at = now() if verified else None
     try:
         user.save(force_insert=True)
     except NotUniqueError:
@@ -39,10 +64,18 @@ def _create(email: str, password_hash: str, name: str, role: str) -> User:
 def ensure_admin(email: str, password: str) -> bool:
     """Make the administrator's account unless the address has one; answers whether it was made."""
     try:
-        register(email=email, password=password, name="Administrator", role="admin")
+        register(email=email, password=password, name="Administrator", role="admin", verified=True)
     except Conflict:
         return False
     return True
+
+
+@unit_of_work
+def address_proved(user_id: ObjectId, email: str) -> None:
+    """The owner of the account has got mail at this address; nothing happens when it is not the account's."""
+    user = User.objects(id=user_id, email=email, email_verified_at=None).first()
+    if user is not None:
+        record(AddressConfirmed(user.write(email_verified_at=now())))
 
 
 def me(*, actor: Actor) -> User:
@@ -79,6 +112,12 @@ def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> Obj
     query = User.objects(email=email.lower()) if email else User.objects(id=user_id)
     row = query.filter(disabled_at=None).only("id").as_pymongo().first()
     return row["_id"] if row else None
+
+
+def address_of(user_id: ObjectId) -> str | None:
+    """The address of an account; None when there is no such account."""
+    row = User.objects(id=user_id).only("email").as_pymongo().first()
+    return row and row["email"]
 
 
 def rights_changed(user_ids: Iterable[ObjectId]) -> None:

@@ -3,18 +3,20 @@
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from bson import ObjectId
 
 from taskmanager.core import settings
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
-from taskmanager.core.errors import Unauthenticated
+from taskmanager.core.errors import Forbidden, NotFound, Unauthenticated
 from taskmanager.core.events import record
+from taskmanager.core.querysets import Order, Page
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.users import passwords, refresh_tokens
+from taskmanager.features.users import lockout, passwords, refresh_tokens
 from taskmanager.features.users import service as users
-from taskmanager.features.users.events import SessionEnded, SessionStarted
+from taskmanager.features.users.events import LoginFailed, LoginFailedRepeatedly, SessionEnded, SessionStarted
 from taskmanager.features.users.models import Session, User
 
 
@@ -28,12 +30,42 @@ class Login:
 
 
 def login(*, email: str, password: str, user_agent: str, address: str) -> Login:
-    """Start a session. Raises Unauthenticated, alike for an unknown address, a wrong password, a disabled account."""
-    user = User.objects(email=email.lower()).first()
+    """Start a session.
+
+    Raises Unauthenticated, alike for an unknown address, a wrong password and a disabled account; TooMany
+    (`auth.locked`) after too many of these; Forbidden (`auth.email_unverified`) where the operator demands it.
+    """
+    email = email.lower()
+    user = User.objects(email=email).first()
+    lockout.check(email, address, user)
     fits = passwords.matches(password, user and user.password_hash)
     if not fits or user.disabled_at:
+        _count_failure(email, address, user)
         raise Unauthenticated("The address or the password is wrong.", code="auth.invalid_credentials")
+    lockout.succeeded(email, address)
+    if settings.current().require_verified_email and not user.email_verified_at:
+        raise Forbidden("Confirm your address first: the link is in your mail.", code="auth.email_unverified")
+    _rehash(user, password)
     return start(user, user_agent=user_agent, address=address)
+
+
+def _count_failure(email: str, address: str, user: User | None) -> None:
+    """Counted outside of the transaction: parallel tries must not wait for each other."""
+    _tell_failure(email, user, repeated=lockout.failed(email, address))
+
+
+@unit_of_work
+def _tell_failure(email: str, user: User | None, *, repeated: bool) -> None:
+    record(LoginFailed(email, user))
+    if repeated:
+        record(LoginFailedRepeatedly(email, user))
+
+
+def _rehash(user: User, password: str) -> None:
+    """Keep the password by today's cost: only now is it known in clear."""
+    if passwords.needs_rehash(user.password_hash):
+        known = User.objects(id=user.id, password_hash=user.password_hash)
+        known.update(set__password_hash=passwords.make_hash(password))
 
 
 @unit_of_work
@@ -108,6 +140,33 @@ def logout(*, actor: Actor) -> None:
     session = Session.objects(id=actor.session_id, user_id=actor.user_id, ended_at=None).first()
     if session is not None:
         _end(User.objects.one(actor.user_id), session, because="logout")
+
+
+def find(order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+    """A page of the actor's own live sessions; `current` says which one is asking."""
+    found = Session.objects.live().filter(user_id=actor.user_id).page(order, limit, **page)
+    return Page([{**row, "current": row["_id"] == actor.session_id} for row in found.rows], found.next_key)
+
+
+def total(*, actor: Actor) -> Any:
+    """How many live sessions the actor has."""
+    return Session.objects.live().filter(user_id=actor.user_id).total()
+
+
+@unit_of_work
+def end(session_id: ObjectId, *, actor: Actor) -> None:
+    """End one of the actor's own sessions. Raises NotFound."""
+    session = Session.objects.live().filter(id=session_id, user_id=actor.user_id).first()
+    if session is None:
+        raise NotFound
+    _end(User.objects.one(actor.user_id), session, because="ended")
+
+
+@unit_of_work
+def end_own(*, but_this: bool, actor: Actor) -> None:
+    """End all of the actor's sessions, or all others."""
+    keep = actor.session_id if but_this else None
+    end_all(User.objects.one(actor.user_id), because="ended", keep=keep)
 
 
 @unit_of_work

@@ -21,13 +21,33 @@ def log_in(client, email="ada@example.com", password="correct horse"):
 def test_registering_answers_the_account_without_its_password(client):
     answer = register(client)
     assert answer.status_code == 201
-    assert answer.json.keys() == {"id", "email", "name", "role", "revision", "created_at", "updated_at"}
+    assert answer.json.keys() == {
+        "id",
+        "email",
+        "name",
+        "role",
+        "email_verified_at",
+        "revision",
+        "created_at",
+        "updated_at",
+    }
     assert (answer.json["email"], answer.json["role"]) == ("ada@example.com", "user")
 
 
 def test_an_address_has_one_account_however_it_is_spelt(client):
     register(client)
     assert_problem(register(client, email="ADA@example.COM"), 409, code="user.email_taken")
+
+
+@pytest.mark.parametrize("common", ["password", "PASSWORD", "12345678", "qwertyuiop", "iloveyou1", "ada@example.com"])
+def test_a_password_that_is_tried_first_is_refused(client, common):
+    problem = assert_problem(register(client, password=common), 422)
+    assert problem["errors"][0]["code"] == "password.too_common"
+    assert problem["errors"][0]["location"] == "body.password"
+
+
+def test_a_long_password_needs_no_digits_or_signs(client):
+    assert register(client, password="ordinary words in a row").status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""Failed logins: counted per account and address, in MongoDB, so that a lock holds with every store away.
+
+Who fails too often for one account from one address is locked out there for a while. An account that many
+addresses fail for is locked too, but not for addresses that it has logged in from before, and a password reset
+lifts every lock: nobody can lock an owner out of his account for long. An unknown account is counted alike.
+"""
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+from mongoengine import DateTimeField, Document, IntField, StringField
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from taskmanager.core import settings
+from taskmanager.core.clock import now
+from taskmanager.core.errors import TooMany
+from taskmanager.features.users.models import Session, User
+
+_ANYWHERE = "anywhere"
+_ACCOUNT_FACTOR = 5  # so many times the failures of one address lock the account for new addresses
+
+
+class LoginFailures(Document):
+    """How often logins for one account failed, from one address or from anywhere, since the first of them."""
+
+    meta = {"collection": "login_failures", "db_alias": "users", "strict": False, "auto_create_index": False}
+
+    id = StringField(primary_key=True)
+    account = StringField(required=True)  # hashed: what was typed may be anything
+    failures = IntField(required=True)
+    expires_at = DateTimeField(required=True)  # the count begins anew
+
+
+def check(email: str, address: str, user: User | None) -> None:
+    """Raise TooMany (`auth.locked`) while logins for this account from this address are locked."""
+    most = settings.current().lockout_failures
+    found = {row["_id"]: row for row in _rows().find({"_id": {"$in": [_id(email, address), _id(email)]}})}
+    here, anywhere = found.get(_id(email, address)), found.get(_id(email))
+    if here and here["failures"] >= most:
+        _refuse(here)
+    if anywhere and anywhere["failures"] >= most * _ACCOUNT_FACTOR and not _known(user, address):
+        _refuse(anywhere)
+
+
+def failed(email: str, address: str) -> bool:
+    """Count a failure; answers whether it is the one after which the owner should hear of it."""
+    _count(email, _id(email, address))
+    return _count(email, _id(email)) == settings.current().lockout_failures
+
+
+def succeeded(email: str, address: str) -> None:
+    """Forget the failures from this address; those from others stay."""
+    _rows().delete_one({"_id": _id(email, address)})
+
+
+def lift(email: str) -> None:
+    """Forget all failures of an account: its owner has proved himself by mail."""
+    _rows().delete_many({"account": _digest(email)})
+
+
+def _refuse(row: dict[str, Any]) -> None:
+    seconds = int((row["expires_at"] - now()).total_seconds())
+    if seconds >= 0:
+        detail = "Too many logins failed: wait, or reset the password."
+        raise TooMany(detail, code="auth.locked", retry_after=max(1, seconds))
+
+
+def _known(user: User | None, address: str) -> bool:
+    return user is not None and Session.objects(user_id=user.id, address=address).limit(1).first() is not None
+
+
+def _count(email: str, row_id: str) -> int:
+    _rows().delete_one({"_id": row_id, "expires_at": {"$lte": now()}})
+    try:
+        return _raise(email, row_id)
+    except DuplicateKeyError:  # another request made the row at the same moment
+        return _raise(email, row_id)
+
+
+def _raise(email: str, row_id: str) -> int:
+    first = {"account": _digest(email), "expires_at": now() + timedelta(minutes=settings.current().lockout_minutes)}
+    update = {"$inc": {"failures": 1}, "$setOnInsert": first}
+    row = _rows().find_one_and_update({"_id": row_id}, update, upsert=True, return_document=ReturnDocument.AFTER)
+    return int(row["failures"])
+
+
+def _id(email: str, address: str = _ANYWHERE) -> str:
+    return f"{_digest(email)}:{address}"
+
+
+def _digest(email: str) -> str:
+    return hashlib.sha256(email.encode()).hexdigest()
+
+
+def _rows() -> Any:
+    return LoginFailures._get_collection()

@@ -1,0 +1,188 @@
+"""Use cases of addresses and passwords: confirm, reset, change.
+
+What is asked for an address by somebody who is not logged in only records that it was asked; a worker finds out
+whether there is an account. So the answer, and the time it takes, tell nothing about addresses.
+"""
+
+from datetime import timedelta
+
+from bson import ObjectId
+from mongoengine.errors import NotUniqueError
+
+from taskmanager.core import remembered, settings
+from taskmanager.core.access import Actor
+from taskmanager.core.clock import now
+from taskmanager.core.errors import Conflict, Forbidden, Invalid
+from taskmanager.core.events import record
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.users import lockout, one_time, passwords, sessions
+from taskmanager.features.users import service as users
+from taskmanager.features.users.events import (
+    EmailChanged,
+    EmailChangeRequested,
+    PasswordChanged,
+    PasswordResetRequested,
+    VerificationRequested,
+)
+from taskmanager.features.users.models import User
+from taskmanager.features.users.one_time import OneTimeToken
+
+VERIFY, RESET = "verify_email", "password_reset"
+CHANGE = {"old": "email_change.old", "new": "email_change.new"}
+
+
+@unit_of_work
+def request_verification(email: str) -> None:
+    """Have a new link sent that confirms the address, if an account waits for it."""
+    record(VerificationRequested(email))
+
+
+@unit_of_work
+def request_reset(email: str) -> None:
+    """Have a link sent that sets a new password, if the address has an account."""
+    record(PasswordResetRequested(email))
+
+
+@unit_of_work
+def prepare_verification(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
+    """The account and its token for a mail; None when there is nothing to confirm. Safe to repeat."""
+    user = User.objects(email=email, disabled_at=None, email_verified_at=None).first()
+    return user and (user, one_time.issue(VERIFY, user.id, lifetime=_hours(), email=email, token_id=token_id))
+
+
+@unit_of_work
+def prepare_reset(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
+    """The account and its token for a mail; None when nobody may reset a password. Safe to repeat."""
+    user = User.objects(email=email, disabled_at=None).first()
+    if user is None or not passwords.usable(user.password_hash):
+        return None
+    lifetime = timedelta(minutes=settings.current().password_reset_minutes)
+    return user, one_time.issue(RESET, user.id, lifetime=lifetime, email=email, token_id=token_id)
+
+
+@unit_of_work
+def verify_email(token: str) -> None:
+    """Confirm an address. Raises Invalid (`token.invalid`)."""
+    spent = one_time.spend(VERIFY, token)
+    users.address_proved(spent.subject_id, spent.email)
+
+
+def reset_password(token: str, password: str) -> None:
+    """Set a new password by a token from a mail; all sessions end, every lock is lifted.
+
+    Raises Invalid (`token.invalid`, `password.too_common`): then the token is still good.
+    """
+    _reset(token, password, passwords.make_hash(password))
+
+
+@unit_of_work
+def _reset(token: str, password: str, password_hash: str) -> None:
+    spent = one_time.spend(RESET, token)
+    user = User.objects(id=spent.subject_id, email=spent.email, disabled_at=None).first()
+    if user is None:
+        raise Invalid("body.token", "This token is not valid, was used, or has expired.", code="token.invalid")
+    passwords.check(password, location="body.password", email=user.email)
+    users.address_proved(user.id, spent.email)
+    lockout.lift(user.email)
+    set_password(User.objects.one(user.id), password_hash, because="reset")
+
+
+def change_password(current: str, new: str, *, actor: Actor) -> None:
+    """Set another password; all other sessions end. Raises Forbidden (`auth.wrong_password`), Invalid."""
+    user = User.objects.one(actor.user_id)
+    prove(user, current)
+    passwords.check(new, location="body.new_password", email=user.email)
+    _change(user, passwords.make_hash(new), actor)
+
+
+@unit_of_work
+def _change(user: User, password_hash: str, actor: Actor) -> None:
+    set_password(user, password_hash, because="change", keep=actor.session_id)
+
+
+@unit_of_work
+def set_password(user: User, password_hash: str, *, because: str, keep: ObjectId | None = None) -> None:
+    """Store a new password and end the account's sessions but `keep`; links that were mailed are good no more.
+
+    Raises PreconditionFailed when the account was changed meanwhile.
+    """
+    user = user.write(password_hash=password_hash)
+    one_time.withdraw(RESET, user.id)
+    sessions.end_all(user, because="password", keep=keep)
+    record(PasswordChanged(user, because=because))
+
+
+def prove(user: User, password: str) -> None:
+    """Raise Forbidden (`auth.wrong_password`) unless this is the account's password: a stolen token is not enough."""
+    if not passwords.matches(password, user.password_hash):
+        raise Forbidden("The password is wrong.", code="auth.wrong_password")
+
+
+def request_email_change(email: str, password: str, *, actor: Actor) -> None:
+    """Ask for another address: both, the old and the new one, get a mail and must confirm.
+
+    An old address that was never confirmed is not asked. Whether the new one has an account is not told.
+    Raises Forbidden (`auth.wrong_password`).
+    """
+    user = User.objects.one(actor.user_id)
+    prove(user, password)
+    _ask_both(user, email)
+
+
+@unit_of_work
+def _ask_both(user: User, email: str) -> None:
+    user = user.write(new_email=email, new_email_confirmed=[] if user.email_verified_at else ["old"])
+    for purpose in CHANGE.values():
+        one_time.withdraw(purpose, user.id)
+    record(EmailChangeRequested(user))
+
+
+@unit_of_work
+def prepare_email_change(user_id: ObjectId, which: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
+    """The account and the token for the mail to its "old" or "new" address; None when that need not confirm."""
+    user = User.objects(id=user_id, disabled_at=None, new_email__ne=None).first()
+    if user is None or which in user.new_email_confirmed:
+        return None
+    address = user.new_email if which == "new" else user.email
+    return user, one_time.issue(CHANGE[which], user.id, lifetime=_hours(), email=address, token_id=token_id)
+
+
+@unit_of_work
+def confirm_email_change(token: str) -> bool:
+    """Confirm a change of address; answers whether that was the last confirmation it needed.
+
+    Raises Invalid (`token.invalid`), Conflict (`user.email_taken`).
+    """
+    which, spent = _spend_change(token)
+    user = User.objects(id=spent.subject_id, disabled_at=None, new_email__ne=None).first()
+    if user is None or spent.email != (user.new_email if which == "new" else user.email):
+        raise Invalid("body.token", "This token is not valid, was used, or has expired.", code="token.invalid")
+    confirmed = sorted({*user.new_email_confirmed, which})
+    if confirmed != ["new", "old"]:
+        user.write(new_email_confirmed=confirmed)
+        return False
+    _move(user)
+    return True
+
+
+def _spend_change(token: str) -> tuple[str, OneTimeToken]:
+    try:
+        return "new", one_time.spend(CHANGE["new"], token)
+    except Invalid:
+        return "old", one_time.spend(CHANGE["old"], token)
+
+
+def _move(user: User) -> None:
+    before = user.email
+    try:
+        user = user.write(email=user.new_email, email_verified_at=now(), new_email=None, new_email_confirmed=None)
+    except NotUniqueError:
+        raise Conflict("The new address has an account already.", code="user.email_taken") from None
+    for purpose in (VERIFY, RESET, *CHANGE.values()):
+        one_time.withdraw(purpose, user.id)
+    remembered.forget("card", user.id)
+    record(EmailChanged(user, before=before))
+
+
+def _hours() -> timedelta:
+    return timedelta(hours=settings.current().email_token_hours)
