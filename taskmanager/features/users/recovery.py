@@ -12,7 +12,7 @@ from mongoengine.errors import NotUniqueError
 from taskmanager.core import remembered, settings
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
-from taskmanager.core.errors import Conflict, Forbidden, Invalid
+from taskmanager.core.errors import Conflict, Forbidden, TokenInvalid
 from taskmanager.core.events import record
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import lockout, one_time, passwords, sessions
@@ -62,7 +62,7 @@ def prepare_reset(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] |
 
 @unit_of_work
 def verify_email(token: str) -> None:
-    """Confirm an address. Raises Invalid (`token.invalid`)."""
+    """Confirm an address. Raises TokenInvalid."""
     spent = one_time.spend(VERIFY, token)
     users.address_proved(spent.subject_id, spent.email)
 
@@ -70,7 +70,7 @@ def verify_email(token: str) -> None:
 def reset_password(token: str, password: str) -> None:
     """Set a new password by a token from a mail; all sessions end, every lock is lifted.
 
-    Raises Invalid (`token.invalid`, `password.too_common`): then the token is still good.
+    Raises TokenInvalid, Invalid (`password.too_common`): then the token is still good.
     """
     _reset(token, password, passwords.make_hash(password))
 
@@ -80,7 +80,7 @@ def _reset(token: str, password: str, password_hash: str) -> None:
     spent = one_time.spend(RESET, token)
     user = User.objects(id=spent.subject_id, email=spent.email, disabled_at=None).first()
     if user is None:
-        raise Invalid("body.token", "This token is not valid, was used, or has expired.", code="token.invalid")
+        raise TokenInvalid
     passwords.check(password, location="body.password", email=user.email)
     users.address_proved(user.id, spent.email)
     lockout.lift(user.email)
@@ -151,12 +151,12 @@ def prepare_email_change(user_id: ObjectId, which: str, token_id: ObjectId) -> t
 def confirm_email_change(token: str) -> bool:
     """Confirm a change of address; answers whether that was the last confirmation it needed.
 
-    Raises Invalid (`token.invalid`), Conflict (`user.email_taken`).
+    Raises TokenInvalid, Conflict (`user.email_taken`).
     """
     which, spent = _spend_change(token)
     user = User.objects(id=spent.subject_id, disabled_at=None, new_email__ne=None).first()
     if user is None or spent.email != (user.new_email if which == "new" else user.email):
-        raise Invalid("body.token", "This token is not valid, was used, or has expired.", code="token.invalid")
+        raise TokenInvalid
     confirmed = sorted({*user.new_email_confirmed, which})
     if confirmed != ["new", "old"]:
         user.write(new_email_confirmed=confirmed)
@@ -168,7 +168,7 @@ def confirm_email_change(token: str) -> bool:
 def _spend_change(token: str) -> tuple[str, OneTimeToken]:
     try:
         return "new", one_time.spend(CHANGE["new"], token)
-    except Invalid:
+    except TokenInvalid:
         return "old", one_time.spend(CHANGE["old"], token)
 
 

@@ -22,7 +22,8 @@ from taskmanager.features.users.schemas import (
 from taskmanager.web import answers, limits
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.pagination import Slice, list_query, page_of
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Slice, item_query, list_query, page_of
 
 auth = Blueprint("recovery", __name__, url_prefix="/auth", description="Confirming addresses, resetting passwords")
 me = Blueprint("account", __name__, url_prefix="/users/me", description="Your password, address and sessions")
@@ -32,14 +33,14 @@ _by_account = limiter.limit(lambda: settings.current().ratelimit_mail_account, k
 _secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=limits.caller)
 
 
-@auth.route("/verify-email", methods=["POST"], public=True, idempotent=False)
+@auth.route("/verify-email", methods=["POST"], public=True, idempotent=False, problems=(404,))
 @auth.arguments(TokenRequest)
 @auth.response(204)
 @_secret
 def verify_email(data: dict[str, Any]) -> Response:
     """Confirm an address
 
-    With the token from the mail, which works once. 422 `token.invalid` for any other.
+    With the token from the mail, which works once. 404 `token.invalid` for any other.
     """
     recovery.verify_email(data["token"])
     return answers.nothing()
@@ -73,7 +74,7 @@ def request_password_reset(data: dict[str, Any]) -> Response:
     return answers.accepted()
 
 
-@auth.route("/password-reset/confirm", methods=["POST"], public=True, idempotent=False)
+@auth.route("/password-reset/confirm", methods=["POST"], public=True, idempotent=False, problems=(404,))
 @auth.arguments(PasswordReset)
 @auth.response(204)
 @_secret
@@ -112,7 +113,7 @@ def request_email_change(data: dict[str, Any]) -> Response:
     return answers.accepted()
 
 
-@me.route("/email/confirm", methods=["POST"], public=True, idempotent=False)
+@me.route("/email/confirm", methods=["POST"], public=True, idempotent=False, problems=(404,))
 @me.arguments(TokenRequest)
 @me.response(200, EmailChangeOut)
 @_secret
@@ -135,24 +136,32 @@ def list_sessions(query: dict[str, Any]) -> Response:
     return answers.collection(page, SESSION, part, total=part.with_total and sessions.total(actor=actor))
 
 
-@me.route("/sessions", methods=["DELETE"], conditional=False)
-@me.arguments(SessionsEnd, location="query")
+@me.route("/sessions/end", methods=["POST"], idempotent=False)
+@me.arguments(SessionsEnd)
 @me.response(204)
-def end_sessions(query: dict[str, Any]) -> Response:
+def end_sessions(data: dict[str, Any]) -> Response:
     """End all your sessions
 
     Their access tokens are refused from the next request on.
     """
-    sessions.end_own(but_this=query["except_current"], actor=current_actor())
+    sessions.end_own(but_this=data["except_current"], actor=current_actor())
     return answers.nothing()
 
 
-@me.route("/sessions/<objectid:session_id>", methods=["DELETE"], conditional=False)
+@me.route("/sessions/<objectid:session_id>")
+@me.arguments(item_query(SESSION), location="query")
+@me.response(200, SessionOut)
+def get_session(query: dict[str, Any], session_id: ObjectId) -> Response:
+    """One of your sessions"""
+    return answers.resource(sessions.get(session_id, actor=current_actor()), SESSION, query)
+
+
+@me.route("/sessions/<objectid:session_id>", methods=["DELETE"])
 @me.response(204)
 def end_session(session_id: ObjectId) -> Response:
     """End one of your sessions
 
     Its access token is refused from the next request on.
     """
-    sessions.end(session_id, actor=current_actor())
+    sessions.end(session_id, expected=expected(), actor=current_actor())
     return answers.nothing()

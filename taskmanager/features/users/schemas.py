@@ -152,8 +152,8 @@ class SessionsEnd(Schema):
 
     except_current = fields.Boolean(
         load_default=False,
-        truthy={"true"},
-        falsy={"false"},
+        truthy={True},
+        falsy={False},
         metadata={"description": "Let the session that asks go on"},
     )
 

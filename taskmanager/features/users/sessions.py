@@ -10,9 +10,10 @@ from bson import ObjectId
 from taskmanager.core import settings
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
+from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Forbidden, NotFound, Unauthenticated
 from taskmanager.core.events import record
-from taskmanager.core.querysets import Order, Page
+from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import lockout, passwords, refresh_tokens
 from taskmanager.features.users import service as users
@@ -145,7 +146,16 @@ def logout(*, actor: Actor) -> None:
 def find(order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
     """A page of the actor's own live sessions; `current` says which one is asking."""
     found = Session.objects.live().filter(user_id=actor.user_id).page(order, limit, **page)
-    return Page([{**row, "current": row["_id"] == actor.session_id} for row in found.rows], found.next_key)
+    return Page([_marked(row, actor) for row in found.rows], found.next_key)
+
+
+def get(session_id: ObjectId, *, actor: Actor) -> Row:
+    """One of the actor's own live sessions. Raises NotFound."""
+    return _marked(Session.objects.live().filter(user_id=actor.user_id).row(session_id), actor)
+
+
+def _marked(row: Row, actor: Actor) -> Row:
+    return {**row, "current": row["_id"] == actor.session_id}
 
 
 def total(*, actor: Actor) -> Any:
@@ -154,11 +164,12 @@ def total(*, actor: Actor) -> Any:
 
 
 @unit_of_work
-def end(session_id: ObjectId, *, actor: Actor) -> None:
-    """End one of the actor's own sessions. Raises NotFound."""
+def end(session_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """End one of the actor's own sessions. Raises NotFound, PreconditionFailed."""
     session = Session.objects.live().filter(id=session_id, user_id=actor.user_id).first()
     if session is None:
         raise NotFound
+    session.expect(expected)
     _end(User.objects.one(actor.user_id), session, because="ended")
 
 

@@ -55,7 +55,7 @@ def test_a_new_account_gets_one_mail_whose_token_confirms_the_address(client, de
     token = mail.token_to("grace@example.com")
     assert client.post(f"{AUTH}/verify-email", json={"token": token}).status_code == 204
     assert User.objects.get(email="grace@example.com").email_verified_at is not None
-    assert_problem(client.post(f"{AUTH}/verify-email", json={"token": token}), 422)
+    assert_problem(client.post(f"{AUTH}/verify-email", json={"token": token}), 404)
 
 
 def test_an_unconfirmed_address_may_log_in_unless_the_operator_says_no(client, other_app):
@@ -85,7 +85,7 @@ def test_the_mail_can_be_had_again_and_then_the_older_token_is_good_no_more(clie
         assert (answer.status_code, answer.data) == (202, b"")
     deliver()
     assert mail.to("nobody@example.com") == []
-    assert_problem(client.post(f"{AUTH}/verify-email", json={"token": first}), 422)
+    assert_problem(client.post(f"{AUTH}/verify-email", json={"token": first}), 404)
     token = mail.token_to("grace@example.com")
     assert client.post(f"{AUTH}/verify-email", json={"token": token}).status_code == 204
 
@@ -104,7 +104,7 @@ def test_a_reset_sets_the_password_and_ends_every_session(client, caller, user, 
 def test_a_token_resets_once_also_when_it_comes_many_times_at_once(app, user, token):
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: reset(app.test_client(), token, f"{NEW} {n}"), range(8)))
-    assert sorted(answer.status_code for answer in answers) == [204] + [422] * 7
+    assert sorted(answer.status_code for answer in answers) == [204] + [404] * 7
 
 
 def test_a_token_ends_after_thirty_minutes(client, user, deliver, mail, settings):
@@ -112,7 +112,7 @@ def test_a_token_ends_after_thirty_minutes(client, user, deliver, mail, settings
         ask_reset(client, user.email)
         deliver()
         clock.shift(settings.password_reset_minutes * 60 + 1)
-        assert_problem(reset(client, mail.token_to(user.email)), 422)
+        assert_problem(reset(client, mail.token_to(user.email)), 404)
 
 
 def test_an_unknown_address_gets_the_same_answer_and_no_mail(client, user, deliver, mail):
@@ -133,7 +133,7 @@ def test_asking_for_a_reset_costs_the_same_commands_whoever_it_is(client, user, 
 
 def test_a_disabled_account_gets_no_token_and_one_it_had_opens_nothing(client, user, token, deliver, mail):
     User.objects(id=user.id).update(set__disabled_at=user.created_at)
-    assert_problem(reset(client, token), 422)
+    assert_problem(reset(client, token), 404)
     mail.empty()
     ask_reset(client, user.email)
     deliver()
@@ -147,8 +147,8 @@ def test_a_password_that_is_refused_leaves_the_token_good(client, token):
 
 
 def test_a_token_for_one_purpose_is_none_for_another(client, token):
-    assert_problem(client.post(f"{AUTH}/verify-email", json={"token": token}), 422)
-    assert_problem(client.post(f"{ME}/email/confirm", json={"token": token}), 422)
+    assert_problem(client.post(f"{AUTH}/verify-email", json={"token": token}), 404)
+    assert_problem(client.post(f"{ME}/email/confirm", json={"token": token}), 404)
     assert reset(client, token).status_code == 204
 
 
@@ -166,7 +166,7 @@ def test_a_token_for_one_purpose_is_none_for_another(client, token):
     ],
 )
 def test_a_spoilt_token_is_refused(client, token, spoil):
-    assert_problem(reset(client, spoil(token)), 422)
+    assert_problem(reset(client, spoil(token)), 404)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_the_present_password_must_be_proved(caller, user):
 
 def test_a_new_password_makes_reset_tokens_good_no_more(caller, client, user, token):
     change(caller(user))
-    assert_problem(reset(client, token, "yet another password"), 422)
+    assert_problem(reset(client, token, "yet another password"), 404)
 
 
 # --- changing the address -------------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ def test_a_later_wish_makes_the_tokens_of_the_earlier_one_good_no_more(caller, c
     deliver()
     ask_move(person, "two@example.com")
     deliver()
-    assert_problem(confirm(client, mail.token_to("one@example.com")), 422)
+    assert_problem(confirm(client, mail.token_to("one@example.com")), 404)
 
 
 def test_reset_tokens_of_the_old_address_are_good_no_more(caller, client, user, token, deliver, mail):
@@ -286,7 +286,7 @@ def test_reset_tokens_of_the_old_address_are_good_no_more(caller, client, user, 
     deliver()
     for address in ("ada@new.example.com", "ada@example.com"):
         confirm(client, mail.token_to(address))
-    assert_problem(reset(client, token), 422)
+    assert_problem(reset(client, token), 404)
 
 
 @pytest.mark.parametrize("path", ["password", "email", "sessions"])

@@ -8,6 +8,7 @@ from tests.problems import assert_problem
 ME = "/api/v1/users/me"
 SESSIONS = f"{ME}/sessions"
 LOGIN = "/api/v1/auth/login"
+ANY = {"If-Match": "*"}
 
 
 def test_sessions_are_listed_with_device_address_and_which_one_asks(app):
@@ -26,16 +27,16 @@ def test_one_session_is_ended_and_the_others_go_on(app):
     user = UserFactory()
     here, there = sign_in(app, user), sign_in(app, user)
     other = next(row["id"] for row in here.get(SESSIONS).json["items"] if not row["current"])
-    assert here.delete(f"{SESSIONS}/{other}").status_code == 204
+    assert here.delete(f"{SESSIONS}/{other}", headers=ANY).status_code == 204
     assert_problem(there.get(ME), 401, code="auth.session_ended")
     assert len(here.get(SESSIONS).json["items"]) == 1
-    assert_problem(here.delete(f"{SESSIONS}/{other}"), 404)
+    assert_problem(here.delete(f"{SESSIONS}/{other}", headers=ANY), 404)
 
 
 def test_all_others_are_ended(app):
     user = UserFactory()
     here, *others = (sign_in(app, user) for _ in range(3))
-    assert here.delete(f"{SESSIONS}?except_current=true").status_code == 204
+    assert here.post(f"{SESSIONS}/end", json={"except_current": True}).status_code == 204
     assert [client.get(ME).status_code for client in others] == [401, 401]
     assert here.get(ME).status_code == 200
 
@@ -43,14 +44,14 @@ def test_all_others_are_ended(app):
 def test_all_are_ended(app):
     user = UserFactory()
     clients = [sign_in(app, user) for _ in range(2)]
-    assert clients[0].delete(SESSIONS).status_code == 204
+    assert clients[0].post(f"{SESSIONS}/end", json={}).status_code == 204
     assert [client.get(ME).status_code for client in clients] == [401, 401]
 
 
 def test_nobody_ends_or_sees_the_session_of_another(app):
     owner, stranger = sign_in(app, UserFactory()), sign_in(app, UserFactory())
     session_id = owner.get(SESSIONS).json["items"][0]["id"]
-    assert_problem(stranger.delete(f"{SESSIONS}/{session_id}"), 404)
+    assert_problem(stranger.delete(f"{SESSIONS}/{session_id}", headers=ANY), 404)
     assert session_id not in stranger.get(SESSIONS).text
     assert owner.get(ME).status_code == 200
 

@@ -1,0 +1,123 @@
+"""Who may do what: every route of the service with what each kind of caller gets. `make matrix` prints it.
+
+A route that is in nobody's table fails the test beside this; so does one whose answers differ from it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+ROLES = ("viewer", "commenter", "member", "manager", "owner")
+WHO = ("anonymous", "stranger", *ROLES, "admin", "disabled", "expired", "other_project", "no_scope")
+NOBODY = "65f1c0ffee0123456789abcd"  # an id that nothing has
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route: how to ask for it, and what each caller gets."""
+
+    expected: dict[str, int]
+    path: str | None = None  # with the names of the scene in braces; the rule itself when there is nothing to fill in
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=lambda: {"If-Match": "*"})
+
+
+def public(status: int, body: Any = None, **more: Any) -> Route:
+    """Everybody gets the same, whatever token he sends."""
+    return Route(dict.fromkeys(WHO, status), body=body, **more)
+
+
+def own(status: int, body: Any = None, *, sessions_only: bool = True, **more: Any) -> Route:
+    """Who is logged in gets the same. API tokens: 403, unless they may have the scope."""
+    got = dict.fromkeys(WHO, status) | {"anonymous": 401, "disabled": 401, "expired": 401, "no_scope": 403}
+    if sessions_only:
+        got["other_project"] = 403
+    return Route(got, body=body, **more)
+
+
+def project(least: str, status: int, path: str, body: Any = None, *, sessions_only: bool = False, **more: Any) -> Route:
+    """A role in the project decides: who does not see it gets 404, who may not do it 403. Administrators are strangers."""
+    at = ROLES.index(least)
+    got = {role: status if ROLES.index(role) >= at else 403 for role in ROLES}
+    got |= dict.fromkeys(("stranger", "admin", "other_project"), 404) | {"no_scope": 403}
+    got |= dict.fromkeys(("anonymous", "disabled", "expired"), 401)
+    if sessions_only:
+        got["other_project"] = 403
+    return Route(got, path, body, **more)
+
+
+def admin(status: int, body: Any = None, **more: Any) -> Route:
+    """Administrators only, and never through an API token."""
+    got = dict.fromkeys(WHO, 403) | {"admin": status} | dict.fromkeys(("anonymous", "disabled", "expired"), 401)
+    return Route(got, body=body, **more)
+
+
+AUTH, ME, V1 = "/api/v1/auth", "/api/v1/users/me", "/api/v1"
+PASSWORD = "correct horse battery staple"
+CREDENTIALS = {"email": "nobody@example.com", "password": "wrong words"}
+
+TABLE: dict[str, Route] = {
+    # --- outside of the version
+    "GET /health/live": public(200),
+    "GET /health/ready": public(200),
+    "GET /health": admin(200),
+    "GET /.well-known/jwks.json": public(200),
+    "GET /docs": public(200),
+    "GET /docs/start.js": public(200),
+    f"GET {V1}/openapi.json": public(200),
+    # --- registration, login, recovery
+    f"POST {AUTH}/register": public(201, {"email": "new@example.com", "password": "some ordinary words", "name": "N"}),
+    f"POST {AUTH}/login": public(401, CREDENTIALS),
+    f"POST {AUTH}/refresh": public(401, {"refresh_token": "x"}),
+    f"POST {AUTH}/logout": own(204),
+    f"POST {AUTH}/verify-email": public(404, {"token": "x"}),
+    f"POST {AUTH}/verify-email/request": public(202, {"email": "nobody@example.com"}),
+    f"POST {AUTH}/password-reset": public(202, {"email": "nobody@example.com"}),
+    f"POST {AUTH}/password-reset/confirm": public(404, {"token": "x", "password": "some ordinary words"}),
+    # --- one's own account
+    f"GET {ME}": own(200, sessions_only=False),
+    f"PATCH {ME}": own(200, {"name": "Renamed"}, sessions_only=False),
+    f"POST {ME}/password": own(204, {"current_password": PASSWORD, "new_password": "some ordinary words"}),
+    f"POST {ME}/email": own(202, {"email": "moved@example.com", "password": PASSWORD}),
+    f"POST {ME}/email/confirm": public(404, {"token": "x"}),
+    f"GET {ME}/sessions": own(200),
+    f"POST {ME}/sessions/end": own(204, {}),
+    f"GET {ME}/sessions/<session_id>": own(404, path=f"{ME}/sessions/{NOBODY}"),
+    f"DELETE {ME}/sessions/<session_id>": own(404, path=f"{ME}/sessions/{NOBODY}"),
+    # --- projects
+    f"GET {V1}/projects": own(200, sessions_only=False),
+    f"POST {V1}/projects": own(201, {"key": "NEW", "name": "New"}, sessions_only=False),
+    f"GET {V1}/projects/<project_id>": project("viewer", 200, "{project}"),
+    f"PATCH {V1}/projects/<project_id>": project("manager", 200, "{project}", {"name": "Renamed"}),
+    f"DELETE {V1}/projects/<project_id>": project("owner", 204, "{project}"),
+    f"GET {V1}/projects/<project_id>/members": project("viewer", 200, "{project}/members"),
+    f"POST {V1}/projects/<project_id>/members": project(
+        "manager", 201, "{project}/members", {"email": "other@example.com", "role": "viewer"}
+    ),
+    f"GET {V1}/projects/<project_id>/members/<user_id>": project("viewer", 200, "{project}/members/{bystander}"),
+    f"PATCH {V1}/projects/<project_id>/members/<user_id>": project(
+        "manager", 200, "{project}/members/{bystander}", {"role": "commenter"}
+    ),
+    f"DELETE {V1}/projects/<project_id>/members/<user_id>": project("manager", 204, "{project}/members/{bystander}"),
+    # --- tasks
+    f"GET {V1}/tasks": own(200, sessions_only=False),
+    f"GET {V1}/projects/<project_id>/tasks": project("viewer", 200, "{project}/tasks"),
+    f"POST {V1}/projects/<project_id>/tasks": project("member", 201, "{project}/tasks", {"title": "New"}),
+    f"GET {V1}/tasks/<task_id>": project("viewer", 200, "{task}"),
+    f"PATCH {V1}/tasks/<task_id>": project("member", 200, "{task}", {"title": "Changed"}),
+    f"DELETE {V1}/tasks/<task_id>": project("member", 204, "{task}"),
+    f"PUT {V1}/tasks/<task_id>/completion": project("member", 200, "{task}/completion"),
+    f"DELETE {V1}/tasks/<task_id>/completion": project("member", 200, "{task}/completion"),
+}
+
+
+def lines() -> Iterable[str]:
+    """The table as text."""
+    wide = max(map(len, TABLE))
+    yield " " * wide + "  " + " ".join(f"{who[:13]:>13}" for who in WHO)
+    for name, route in TABLE.items():
+        yield f"{name:<{wide}}  " + " ".join(f"{route.expected[who]:>13}" for who in WHO)
+
+
+if __name__ == "__main__":
+    print("\n".join(lines()))

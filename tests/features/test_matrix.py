@@ -1,0 +1,99 @@
+"""Every route by every kind of caller gets what `matrix.py` says."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from taskmanager.features.users import api_tokens
+from taskmanager.features.users import service as users
+from taskmanager.features.users.models import User
+from tests.conftest import sign_in
+from tests.factories import MembershipFactory, ProjectFactory, UserFactory
+from tests.factories.actors import actor_of
+from tests.features.matrix import ROLES, TABLE, WHO
+
+
+def token_client(scene, scopes, project_id=None):
+    """A client with an API token of the project's owner."""
+    data = {
+        "name": "T",
+        "scopes": scopes,
+        "expires_at": datetime.now(UTC) + timedelta(days=1),
+        "project_id": project_id,
+    }
+    _, token = api_tokens.create(data, actor=actor_of(scene.owner.user))
+    client = scene.app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return client
+
+
+def disabled(scene):
+    client = scene.member("owner")
+    User.objects(id=client.user.id).update(set__disabled_at=client.user.created_at)
+    users.rights_changed([client.user.id])
+    return client
+
+
+def expired(scene):
+    user = UserFactory()
+    MembershipFactory(project=scene.project, user=user, role="owner")
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=1)):
+        return sign_in(scene.app, user)
+
+
+def scope_of(app, name):
+    view = next(app.view_functions[rule.endpoint] for rule in app.url_map.iter_rules() if name in names_of(rule, app))
+    return getattr(view, "scope", None)
+
+
+def names_of(rule, app):
+    path = re.sub(r"<[a-z]+:", "<", rule.rule)
+    methods = rule.methods - {"HEAD", "OPTIONS"}
+    return {f"{method} {path}" for method in methods}
+
+
+def caller_of(scene, who, name):
+    if who in ("anonymous", "stranger", *ROLES):
+        return scene.who(who)
+    if who == "admin":
+        return sign_in(scene.app, UserFactory(role="admin"))
+    if who == "other_project":
+        other = ProjectFactory(owner=scene.owner.user)
+        return token_client(scene, list(api_tokens.SCOPES), other.id)
+    if who == "no_scope":
+        needed = views(scene.app)[name]
+        return token_client(scene, [scope for scope in api_tokens.SCOPES if scope != needed])
+    return {"disabled": disabled, "expired": expired}[who](scene)
+
+
+def views(app):
+    """{name of a route: the scope it needs}"""
+    found = {}
+    for rule in app.url_map.iter_rules():
+        for name in names_of(rule, app):
+            view = app.view_functions[rule.endpoint]
+            method = name.split(" ")[0].lower()
+            if hasattr(view, "view_class"):  # flask-smorest makes one class of a rule's methods
+                view = getattr(view.view_class, method)
+            found[name] = getattr(view, "scope", None)
+    return found
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("name", TABLE)
+def test_everybody_gets_what_the_table_says(scene, name, who):
+    route = TABLE[name]
+    UserFactory(email="other@example.com")
+    places = {"project": scene.project_path, "task": scene.task_path, "bystander": scene.member("viewer").user.id}
+    method, rule = name.split(" ")
+    path = (route.path or rule).format(**places)
+    headers = route.headers if method not in ("GET", "POST") else {}
+    answer = caller_of(scene, who, name).open(path, method=method, json=route.body, headers=headers)
+    assert answer.status_code == route.expected[who], answer.text
+
+
+def test_every_route_is_in_the_table(app):
+    known = {name for name in views(app) if "/assets/" not in name}
+    assert known == set(TABLE), known ^ set(TABLE)
