@@ -1,6 +1,7 @@
 """The application factory: the one place where the parts are put together."""
 
 import importlib
+from dataclasses import replace
 
 from cachelib.serializers import JSONSerializer
 from flask import Flask
@@ -14,6 +15,7 @@ from taskmanager.core.access import Access
 from taskmanager.core.settings import Settings
 from taskmanager.extensions import cache, compress
 from taskmanager.features.projects import service as projects
+from taskmanager.features.users import api_tokens
 from taskmanager.features.users import service as users
 from taskmanager.web import auth, errors, limits, requests
 
@@ -61,11 +63,12 @@ def _connect(settings: Settings) -> None:
     access.forget()
     access.sources.load = _load_access
     access.sources.versions = users.access_versions
+    access.sources.token_used = api_tokens.used
 
 
 def _load_access(user_id: access.ObjectId) -> Access | None:
     found = users.load_access(user_id)
-    return found and Access(user_id, found.version, found.role, found.sessions, projects.roles_of(user_id))
+    return found and replace(found, project_roles=projects.roles_of(user_id))
 
 
 def _register_listeners() -> None:

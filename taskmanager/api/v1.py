@@ -9,8 +9,10 @@ from taskmanager.features.users.recovery_routes import auth as recovery
 from taskmanager.features.users.recovery_routes import me
 from taskmanager.features.users.routes import auth
 from taskmanager.features.users.routes import blp as users
+from taskmanager.features.users.token_routes import own as tokens
+from taskmanager.features.users.token_routes import services
 
-BLUEPRINTS = (auth, recovery, users, me, projects, tasks)
+BLUEPRINTS = (auth, recovery, users, me, tokens, services, projects, tasks)
 
 V1 = Version("v1", BLUEPRINTS, description="Task management: projects, tasks, members, notifications.")
 

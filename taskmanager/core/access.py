@@ -70,7 +70,8 @@ class Access:
         roles = self.project_roles
         if grant.project_id is not None:
             roles = {key: role for key, role in roles.items() if key == grant.project_id}
-        return Actor(self.user_id, "user", None, roles, token_id, grant.scopes)
+        one_project = grant.project_id is not None
+        return Actor(self.user_id, "user", None, roles, token_id, grant.scopes, one_project)
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Actor:
     project_roles: Mapping[ObjectId, str] = field(default_factory=dict)
     token_id: ObjectId | None = None
     scopes: frozenset[str] | None = None
+    one_project: bool = False
 
     def has_scope(self, scope: str | None) -> bool:
         """Whether this way of acting is enough for `scope`; None stands for what only a session may do."""
@@ -101,6 +103,7 @@ class _Sources:
 
     load: Callable[[ObjectId], Access | None]
     versions: Callable[[Iterable[ObjectId]], dict[ObjectId, int]]
+    token_used: Callable[[ObjectId, str], None]
 
 
 sources = _Sources()

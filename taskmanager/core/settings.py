@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     require_verified_email: bool = False
     email_token_hours: int = Field(24, ge=1, le=24 * 14)
     password_reset_minutes: int = Field(30, ge=5, le=24 * 60)
+    token_days_most: int = Field(366, ge=1, le=3660)
     lockout_failures: int = Field(10, ge=3, le=1000)
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)
     admin_email: str = "admin@example.com"

@@ -162,6 +162,7 @@ def _actor() -> Actor:
         actor = found and found.by_token(g.token_id, g.token_hash)
         if actor is None:
             raise Unauthenticated("This API token is not valid or has expired.", code="auth.invalid_token")
+        access.sources.token_used(g.token_id, request.remote_addr or "")
         return actor
     actor = found and found.by_session(g.session_id)
     if actor is None:

@@ -108,6 +108,15 @@ class Whole(fields.Integer):
         return int(value)
 
 
+class Flag(fields.Boolean):
+    """True or false, and nothing that Python takes for them, such as 0."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if type(value) is not bool:
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class Choice(fields.Field[int]):
     """One of a few words, stored as its position, so that it sorts by rank."""
 
@@ -153,6 +162,17 @@ class UniqueIds(fields.List):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[ObjectId]:
         if isinstance(value, list) and len(value) > self.most:
             raise ma.ValidationError(f"At most {self.most}.")
+        return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
+
+
+class Words(fields.List):
+    """Some of a few words, at least one, each kept once."""
+
+    def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:
+        self.documented: dict[str, Any] = {"example": [choices[0]], "minItems": 1, "maxItems": 100}
+        super().__init__(fields.String(validate=validate.OneOf(choices)), validate=validate.Length(1, 100), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
 
 

@@ -5,6 +5,7 @@ A route that is in nobody's table fails the test beside this; so does one whose 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 ROLES = ("viewer", "commenter", "member", "manager", "owner")
@@ -27,16 +28,16 @@ def public(status: int, body: Any = None, **more: Any) -> Route:
     return Route(dict.fromkeys(WHO, status), body=body, **more)
 
 
-def own(status: int, body: Any = None, *, sessions_only: bool = True, **more: Any) -> Route:
-    """Who is logged in gets the same. API tokens: 403, unless they may have the scope."""
+def own(status: int, body: Any = None, *, sessions_only: bool = True, one_project: bool = True, **more: Any) -> Route:
+    """Who is logged in gets the same. API tokens: 403, unless they may have the scope, for one project too."""
     got = dict.fromkeys(WHO, status) | {"anonymous": 401, "disabled": 401, "expired": 401, "no_scope": 403}
-    if sessions_only:
+    if sessions_only or not one_project:
         got["other_project"] = 403
     return Route(got, body=body, **more)
 
 
 def project(least: str, status: int, path: str, body: Any = None, *, sessions_only: bool = False, **more: Any) -> Route:
-    """A role in the project decides: who does not see it gets 404, who may not do it 403. Administrators are strangers."""
+    """A role in the project decides: unseen is 404, forbidden 403. Administrators are strangers here."""
     at = ROLES.index(least)
     got = {role: status if ROLES.index(role) >= at else 403 for role in ROLES}
     got |= dict.fromkeys(("stranger", "admin", "other_project"), 404) | {"no_scope": 403}
@@ -55,6 +56,13 @@ def admin(status: int, body: Any = None, **more: Any) -> Route:
 AUTH, ME, V1 = "/api/v1/auth", "/api/v1/users/me", "/api/v1"
 PASSWORD = "correct horse battery staple"
 CREDENTIALS = {"email": "nobody@example.com", "password": "wrong words"}
+
+TOKEN = {
+    "name": "T",
+    "scopes": ["tasks:read"],
+    "expires_at": f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}",
+}
+SERVICE = f"{V1}/service-accounts/<account_id>"
 
 TABLE: dict[str, Route] = {
     # --- outside of the version
@@ -84,9 +92,22 @@ TABLE: dict[str, Route] = {
     f"POST {ME}/sessions/end": own(204, {}),
     f"GET {ME}/sessions/<session_id>": own(404, path=f"{ME}/sessions/{NOBODY}"),
     f"DELETE {ME}/sessions/<session_id>": own(404, path=f"{ME}/sessions/{NOBODY}"),
+    f"POST {ME}/tokens": own(201, TOKEN),
+    f"GET {ME}/tokens": own(200),
+    f"GET {ME}/tokens/<token_id>": own(404, path=f"{ME}/tokens/{NOBODY}"),
+    f"DELETE {ME}/tokens/<token_id>": own(404, path=f"{ME}/tokens/{NOBODY}"),
+    # --- administration
+    f"POST {V1}/service-accounts": admin(201, {"name": "Importer"}),
+    f"GET {V1}/service-accounts": admin(200),
+    f"GET {SERVICE}": admin(404, path=f"{V1}/service-accounts/{NOBODY}"),
+    f"PATCH {SERVICE}": admin(404, {"name": "Renamed"}, path=f"{V1}/service-accounts/{NOBODY}"),
+    f"POST {SERVICE}/tokens": admin(404, TOKEN, path=f"{V1}/service-accounts/{NOBODY}/tokens"),
+    f"GET {SERVICE}/tokens": admin(404, path=f"{V1}/service-accounts/{NOBODY}/tokens"),
+    f"GET {SERVICE}/tokens/<token_id>": admin(404, path=f"{V1}/service-accounts/{NOBODY}/tokens/{NOBODY}"),
+    f"DELETE {SERVICE}/tokens/<token_id>": admin(404, path=f"{V1}/service-accounts/{NOBODY}/tokens/{NOBODY}"),
     # --- projects
     f"GET {V1}/projects": own(200, sessions_only=False),
-    f"POST {V1}/projects": own(201, {"key": "NEW", "name": "New"}, sessions_only=False),
+    f"POST {V1}/projects": own(201, {"key": "NEW", "name": "New"}, sessions_only=False, one_project=False),
     f"GET {V1}/projects/<project_id>": project("viewer", 200, "{project}"),
     f"PATCH {V1}/projects/<project_id>": project("manager", 200, "{project}", {"name": "Renamed"}),
     f"DELETE {V1}/projects/<project_id>": project("owner", 204, "{project}"),

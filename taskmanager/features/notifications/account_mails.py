@@ -79,7 +79,7 @@ def _reset(event: Event) -> Letter | None:
     text = (
         f"to set a new password send this within {minutes} minutes to {_url('/auth/password-reset/confirm')}:\n\n"
         f"    {token.text()}\n\n"
-        "It works once, and ends all your sessions. If you did not ask for it, you need not do anything.\n"
+        "It works once, ends all your sessions and revokes your API tokens. If you did not ask for it, do nothing.\n"
     )
     return Letter(user.id, _card(user), "A new password", text)
 

@@ -8,7 +8,7 @@ from mongoengine.errors import NotUniqueError
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
-from taskmanager.core.errors import Conflict, NotFound
+from taskmanager.core.errors import Conflict, NotFound, ScopeMissing
 from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
@@ -21,7 +21,9 @@ from taskmanager.features.users import service as users
 
 @unit_of_work
 def create(data: dict[str, Any], *, actor: Actor) -> Project:
-    """Make a project that the actor owns. Raises Conflict (`project.key_taken`)."""
+    """Make a project that the actor owns. Raises Conflict (`project.key_taken`), ScopeMissing for a token of one."""
+    if actor.one_project:
+        raise ScopeMissing("A token for one project cannot make another.")
     project = Project(**data)
     try:
         project.save(force_insert=True)

@@ -127,6 +127,26 @@ class LoginFailedRepeatedly(LoginFailed):
 
 
 @dataclass(frozen=True)
+class TokenFact(UserFact):
+    """Something that happened to an API token; the token itself is told to nobody."""
+
+    token: Any = None
+
+    def data(self) -> dict[str, Any]:
+        return {"token_id": self.token.id, "name": self.token.name, "scopes": list(self.token.scopes)}
+
+
+@dataclass(frozen=True)
+class TokenCreated(TokenFact):
+    kind: ClassVar[str] = "token.created"
+
+
+@dataclass(frozen=True)
+class TokenRevoked(TokenFact):
+    kind: ClassVar[str] = "token.revoked"
+
+
+@dataclass(frozen=True)
 class SessionStarted(UserFact):
     kind: ClassVar[str] = "session.started"
     session: Any = None

@@ -4,7 +4,7 @@ from mongoengine import DateTimeField, IntField, ListField, ObjectIdField, Strin
 
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Versioned
-from taskmanager.features.users.querysets import SessionWords
+from taskmanager.features.users.querysets import ExpiringWords, SessionWords
 
 # Why a session ended before its time.
 ENDINGS = ("logout", "ended", "reuse", "password", "disabled", "forced", "deleted")
@@ -19,6 +19,7 @@ class User(Versioned):
     name = StringField(required=True, max_length=200)
     password_hash = StringField(required=True)
     role = StringField(required=True, default="user", choices=("user", "admin"))
+    kind = StringField(required=True, default="person", choices=("person", "service"))
     access_version = IntField(required=True, default=1)
     disabled_at = DateTimeField()
     email_verified_at = DateTimeField()
@@ -41,3 +42,18 @@ class Session(Versioned):
     ended_because = StringField(choices=ENDINGS)
     user_agent = StringField(max_length=400)
     address = StringField(max_length=64)
+
+
+class ApiToken(Versioned):
+    """A part of what an account may do, for a program."""
+
+    meta = {"collection": "api_tokens", "db_alias": "users", "queryset_class": ExpiringWords}
+
+    user_id = ObjectIdField(required=True)
+    name = StringField(required=True, max_length=200)
+    token_hash = StringField(required=True)
+    scopes = ListField(StringField(), required=True)
+    project_id = ObjectIdField()
+    expires_at = DateTimeField(required=True)
+    last_used_at = DateTimeField()
+    last_used_address = StringField(max_length=64)

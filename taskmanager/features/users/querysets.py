@@ -1,4 +1,4 @@
-"""Words for queries of accounts and sessions."""
+"""Words for queries of accounts, sessions and tokens."""
 
 from typing import Self
 
@@ -6,9 +6,17 @@ from taskmanager.core.clock import now
 from taskmanager.core.querysets import Words
 
 
-class SessionWords(Words):
+class ExpiringWords(Words):
+    """Queries of what ends at a time."""
+
+    def live(self) -> Self:
+        """Not expired."""
+        return self.filter(expires_at__gt=now())
+
+
+class SessionWords(ExpiringWords):
     """Queries of sessions."""
 
     def live(self) -> Self:
         """Neither ended nor expired."""
-        return self.filter(ended_at=None, expires_at__gt=now())
+        return super().live().filter(ended_at=None)

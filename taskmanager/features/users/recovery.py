@@ -15,7 +15,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Forbidden, TokenInvalid
 from taskmanager.core.events import record
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.users import lockout, one_time, passwords, sessions
+from taskmanager.features.users import api_tokens, lockout, one_time, passwords, sessions
 from taskmanager.features.users import service as users
 from taskmanager.features.users.events import (
     EmailChanged,
@@ -68,7 +68,7 @@ def verify_email(token: str) -> None:
 
 
 def reset_password(token: str, password: str) -> None:
-    """Set a new password by a token from a mail; all sessions end, every lock is lifted.
+    """Set a new password by a token from a mail; all sessions and API tokens end, every lock is lifted.
 
     Raises TokenInvalid, Invalid (`password.too_common`): then the token is still good.
     """
@@ -85,6 +85,7 @@ def _reset(token: str, password: str, password_hash: str) -> None:
     users.address_proved(user.id, spent.email)
     lockout.lift(user.email)
     set_password(User.objects.one(user.id), password_hash, because="reset")
+    api_tokens.revoke_all(user)
 
 
 def change_password(current: str, new: str, *, actor: Actor) -> None:

@@ -81,7 +81,7 @@ def request_password_reset(data: dict[str, Any]) -> Response:
 def reset_password(data: dict[str, Any]) -> Response:
     """Set a new password
 
-    With the token from the mail, which works once. All sessions of the account end.
+    With the token from the mail, which works once. All sessions and API tokens of the account end.
     """
     recovery.reset_password(data["token"], data["password"])
     return answers.nothing()

@@ -3,7 +3,7 @@
 from marshmallow import fields, validate
 
 from taskmanager.features.users.passwords import LONGEST, SHORTEST
-from taskmanager.web.schemas import Email, Id, Instant, Line, Schema
+from taskmanager.web.schemas import Email, Flag, Id, Instant, Line, Schema
 from taskmanager.web.serialisers import Serialiser
 
 
@@ -150,12 +150,7 @@ class SessionOut(Schema):
 class SessionsEnd(Schema):
     """Which sessions are to end."""
 
-    except_current = fields.Boolean(
-        load_default=False,
-        truthy={True},
-        falsy={False},
-        metadata={"description": "Let the session that asks go on"},
-    )
+    except_current = Flag(load_default=False, metadata={"description": "Let the session that asks go on"})
 
 
 SESSION = Serialiser(SessionOut)

@@ -6,7 +6,7 @@ from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
 from taskmanager.core import access, remembered
-from taskmanager.core.access import Access, Actor
+from taskmanager.core.access import Access, Actor, Grant
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict
@@ -19,7 +19,7 @@ from taskmanager.features.users.events import (
     UserRegistered,
     UserUpdated,
 )
-from taskmanager.features.users.models import Session, User
+from taskmanager.features.users.models import ApiToken, Session, User
 
 # An account with more live sessions than this keeps the newest; the others have to log in again.
 MOST_SESSIONS = 500
@@ -133,7 +133,17 @@ def load_access(user_id: ObjectId) -> Access | None:
     if user is None or user.get("disabled_at"):
         return None
     live = Session.objects.live().filter(user_id=user_id).order_by("-id").limit(MOST_SESSIONS)
-    return Access(user_id, user["access_version"], user["role"], frozenset(live.scalar("id")))
+    return Access(
+        user_id, user["access_version"], user["role"], frozenset(live.scalar("id")), tokens=_grants_of(user_id)
+    )
+
+
+def _grants_of(user_id: ObjectId) -> dict[ObjectId, Grant]:
+    rows = ApiToken.objects.live().filter(user_id=user_id).as_pymongo()
+    return {
+        row["_id"]: Grant(row["token_hash"], frozenset(row["scopes"]), row["expires_at"], row.get("project_id"))
+        for row in rows
+    }
 
 
 def access_versions(user_ids: Iterable[ObjectId]) -> dict[ObjectId, int]:

@@ -1,0 +1,18 @@
+"""What the global role admin may do, beside what everybody may do to his own account."""
+
+from typing import Any
+
+from taskmanager.core.access import Actor
+from taskmanager.core.permissions import Action
+
+
+class AdminAction(Action):
+    """Named permissions of administrators."""
+
+    MANAGE_USERS = "users:manage"
+    MANAGE_SERVICE_ACCOUNTS = "service_accounts:manage"
+    READ_AUDIT = "audit:read"
+
+    def permits(self, actor: Actor, item: Any) -> bool:
+        """Only administrators, in a session: an API token never has the global role."""
+        return actor.role == "admin"
