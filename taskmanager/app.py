@@ -14,6 +14,7 @@ from taskmanager.core.access import Access
 from taskmanager.core.settings import Settings
 from taskmanager.extensions import cache, compress
 from taskmanager.features.projects import service as projects
+from taskmanager.features.projects import share_links
 from taskmanager.features.users import service as users
 from taskmanager.web import auth, errors, limits, requests
 
@@ -61,6 +62,7 @@ def _connect(settings: Settings) -> None:
     access.forget()
     access.sources.load = _load_access
     access.sources.versions = users.access_versions
+    access.sources.visitor = share_links.visitor
 
 
 def _load_access(user_id: access.ObjectId) -> Access | None:

@@ -3,12 +3,15 @@
 from flask import Flask
 
 from taskmanager.api.version import Version
+from taskmanager.features.projects.link_routes import links as share_links
+from taskmanager.features.projects.link_routes import visits
+from taskmanager.features.projects.ownership_routes import blp as ownership
 from taskmanager.features.projects.routes import blp as projects
 from taskmanager.features.tasks.routes import blp as tasks
 from taskmanager.features.users.routes import auth
 from taskmanager.features.users.routes import blp as users
 
-BLUEPRINTS = (auth, users, projects, tasks)
+BLUEPRINTS = (auth, users, projects, ownership, share_links, visits, tasks)
 
 V1 = Version("v1", BLUEPRINTS, description="Task management: projects, tasks, members, notifications.")
 

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     refresh_token_days: int = Field(30, ge=1, le=365)
     refresh_grace_seconds: int = Field(10, ge=0, le=60)
     bcrypt_cost: int = Field(12, ge=4, le=16)
+    require_verified_email: bool = False
+    invitation_days: int = Field(7, ge=1, le=90)
+    share_visit_minutes: int = Field(60, ge=1, le=24 * 60)
     admin_email: str = "admin@example.com"
     admin_password: SecretStr = SecretStr("")
 
@@ -54,6 +57,10 @@ class Settings(BaseSettings):
     ratelimit_login_account: str = "10/minute"
     ratelimit_register: str = "60/hour"
     ratelimit_refresh: str = "60/minute"
+    ratelimit_invite: str = "60/hour"
+    ratelimit_invitation: str = "60/hour"
+    ratelimit_open_address: str = "60/minute"
+    ratelimit_open_link: str = "10/minute"
     proxy_count: int = Field(0, ge=0, le=10)
     max_body_bytes: int = Field(1_000_000, ge=1_000, le=16_000_000)
     idempotency_hours: int = Field(24, ge=1, le=24 * 30)

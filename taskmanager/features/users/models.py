@@ -21,6 +21,7 @@ class User(Versioned):
     role = StringField(required=True, default="user", choices=("user", "admin"))
     access_version = IntField(required=True, default=1)
     disabled_at = DateTimeField()
+    email_verified_at = DateTimeField()
 
 
 class Session(Versioned):

@@ -7,6 +7,7 @@ from mongoengine.errors import NotUniqueError
 
 from taskmanager.core import access, remembered
 from taskmanager.core.access import Access, Actor
+from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
@@ -79,6 +80,12 @@ def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> Obj
     query = User.objects(email=email.lower()) if email else User.objects(id=user_id)
     row = query.filter(disabled_at=None).only("id").as_pymongo().first()
     return row["_id"] if row else None
+
+
+def address_proved(user_id: ObjectId, email: str) -> None:
+    """Remember, in the open transaction, that this account's owner reads the mail of this address of his."""
+    unproved = User.objects(id=user_id, email=email.lower(), email_verified_at=None)
+    unproved.update(inc__revision=1, set__updated_at=now(), set__email_verified_at=now())
 
 
 def rights_changed(user_ids: Iterable[ObjectId]) -> None:
