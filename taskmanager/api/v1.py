@@ -3,6 +3,8 @@
 from flask import Flask
 
 from taskmanager.api.version import Version
+from taskmanager.features.projects.invitation_routes import received as my_invitations
+from taskmanager.features.projects.invitation_routes import sent as invitations
 from taskmanager.features.projects.link_routes import links as share_links
 from taskmanager.features.projects.link_routes import visits
 from taskmanager.features.projects.ownership_routes import blp as ownership
@@ -11,7 +13,7 @@ from taskmanager.features.tasks.routes import blp as tasks
 from taskmanager.features.users.routes import auth
 from taskmanager.features.users.routes import blp as users
 
-BLUEPRINTS = (auth, users, projects, ownership, share_links, visits, tasks)
+BLUEPRINTS = (auth, users, projects, ownership, invitations, my_invitations, share_links, visits, tasks)
 
 V1 = Version("v1", BLUEPRINTS, description="Task management: projects, tasks, members, notifications.")
 

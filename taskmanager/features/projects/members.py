@@ -40,12 +40,12 @@ def add(project_id: ObjectId, *, role: str, actor: Actor, **whom: Any) -> Row:
         raise Conflict("This person is a member already.", code="member.exists") from None
     users.rights_changed([user_id])
     record(MemberAdded(membership, actor))
-    return _with_cards([membership.as_row()])[0]
+    return with_cards([membership.as_row()])[0]
 
 
 def get(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     """One membership with the person's name and address. Raises NotFound."""
-    return _with_cards([_visible(project_id, user_id, actor).as_row()])[0]
+    return with_cards([_visible(project_id, user_id, actor).as_row()])[0]
 
 
 def find(
@@ -56,7 +56,7 @@ def find(
         raise NotFound
     wanted = fields and [*fields, "user_id"]  # names and addresses are found by it
     found = Membership.objects(project_id=project_id).page(order, limit, fields=wanted, **page)
-    return Page(_with_cards(found.rows), found.next_key)
+    return Page(with_cards(found.rows), found.next_key)
 
 
 def total(project_id: ObjectId, *, actor: Actor) -> Any:
@@ -81,7 +81,7 @@ def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected:
         membership = membership.write(role=role)
         users.rights_changed([user_id])
         record(MemberChanged(membership, actor, changes))
-    return _with_cards([membership.as_row()])[0]
+    return with_cards([membership.as_row()])[0]
 
 
 @unit_of_work
@@ -103,7 +103,7 @@ def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     users.rights_changed([actor.user_id, user_id])
     owners = {"owner_id": [actor.user_id, user_id]}
     record(ProjectTransferred(Project.objects.one(project_id), actor, owners))
-    return _with_cards([heir.as_row()])[0]
+    return with_cards([heir.as_row()])[0]
 
 
 @unit_of_work
@@ -165,6 +165,7 @@ def _written(membership: Membership, role: str, actor: Actor) -> Membership:
     return membership
 
 
-def _with_cards(rows: list[Row]) -> list[Row]:
+def with_cards(rows: list[Row]) -> list[Row]:
+    """Memberships with the names and addresses of their people."""
     cards = users.cards(row["user_id"] for row in rows)
     return [{**row, "user": cards.get(row["user_id"])} for row in rows]

@@ -108,7 +108,7 @@ def _update(
 
 @unit_of_work
 def delete(project_id: ObjectId, link_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
-    """End a link: its visitors are refused from their next request on. Raises NotFound, Forbidden, PreconditionFailed."""
+    """End a link: its visitors are refused at their next request. Raises NotFound, Forbidden, PreconditionFailed."""
     link = _found(project_id, link_id, actor)
     link.expect(expected)
     ShareLink.objects(id=link.id, revision=link.revision).delete()
@@ -116,7 +116,7 @@ def delete(project_id: ObjectId, link_id: ObjectId, *, expected: Expected, actor
 
 
 def open_link(token: str, password: str | None = None) -> Visit:
-    """Begin a visit. Raises Unauthenticated for a link that is not good, and for a password that is missing or wrong."""
+    """Begin a visit. Raises Unauthenticated for a link that is not good and for a password that is not."""
     link = _live(token)
     if link is None:
         raise Unauthenticated("This share link is not valid or has expired.", code="auth.invalid_token")
