@@ -93,7 +93,7 @@ def test_tokens_are_not_taken_for_each_other(app, scene, make):
     body = link["token"].removeprefix("tl_")
     for token in (f"tm_{body}", f"ts_{body}", f"tc_{body}", body, f"tl_{session}", f"ts_{session}", "tl_", "ts_"):
         assert_problem(bearing(app, token).get(scene.project_path), 401)
-    assert opened(app.test_client(), {"token": session}).status_code == 401
+    assert opened(app.test_client(), {"token": session}).status_code == 422
 
 
 def test_a_visit_is_no_link(app, scene, make):
