@@ -15,6 +15,7 @@ from taskmanager.core.access import Access
 from taskmanager.core.settings import Settings
 from taskmanager.extensions import cache, compress
 from taskmanager.features.projects import service as projects
+from taskmanager.features.projects import share_links
 from taskmanager.features.users import api_tokens
 from taskmanager.features.users import service as users
 from taskmanager.web import auth, errors, limits, requests
@@ -64,6 +65,7 @@ def _connect(settings: Settings) -> None:
     access.sources.load = _load_access
     access.sources.versions = users.access_versions
     access.sources.token_used = api_tokens.used
+    access.sources.visitor = share_links.visitor
 
 
 def _load_access(user_id: access.ObjectId) -> Access | None:

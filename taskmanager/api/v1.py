@@ -3,6 +3,11 @@
 from flask import Flask
 
 from taskmanager.api.version import Version
+from taskmanager.features.projects.invitation_routes import received as my_invitations
+from taskmanager.features.projects.invitation_routes import sent as invitations
+from taskmanager.features.projects.link_routes import links as share_links
+from taskmanager.features.projects.link_routes import visits
+from taskmanager.features.projects.ownership_routes import blp as ownership
 from taskmanager.features.projects.routes import blp as projects
 from taskmanager.features.tasks.routes import blp as tasks
 from taskmanager.features.users.recovery_routes import auth as recovery
@@ -12,7 +17,21 @@ from taskmanager.features.users.routes import blp as users
 from taskmanager.features.users.token_routes import own as tokens
 from taskmanager.features.users.token_routes import services
 
-BLUEPRINTS = (auth, recovery, users, me, tokens, services, projects, tasks)
+BLUEPRINTS = (
+    auth,
+    recovery,
+    users,
+    me,
+    tokens,
+    services,
+    projects,
+    ownership,
+    invitations,
+    my_invitations,
+    share_links,
+    visits,
+    tasks,
+)
 
 V1 = Version("v1", BLUEPRINTS, description="Task management: projects, tasks, members, notifications.")
 

@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hmac import compare_digest
+from typing import Any
 
 from bson import ObjectId
 
 from taskmanager.core.clock import now
+from taskmanager.core.errors import Forbidden
 from taskmanager.core.stores import RedisError, cache_rest, cache_store
 from taskmanager.core.unit_of_work import on_commit
 
@@ -93,9 +95,40 @@ class Actor:
         """Whether this way of acting is enough for `scope`; None stands for what only a session may do."""
         return self.scopes is None or scope in self.scopes
 
+    @property
+    def identity(self) -> str:
+        """Who this is in log lines and in keys: unlike for everybody else."""
+        return str(self.user_id)
+
     def role_in(self, project_id: ObjectId) -> str | None:
         """This actor's role in a project; None for a stranger."""
         return self.project_roles.get(project_id)
+
+
+# How the tokens of share links begin: the link itself, and a visit that was opened with its password.
+SHARE_LINK, SHARE_VISIT = "tl_", "ts_"
+
+
+@dataclass(frozen=True)
+class Visitor(Actor):
+    """Somebody who came by a share link: he has a role in one project and no account.
+
+    He has no `user_id`, not even an empty one, so that the id of a link is never taken for that of an account and
+    nothing is done or kept in the name of nobody: whatever asks for it refuses.
+    """
+
+    user_id: ObjectId = field(init=False, repr=False, compare=False)
+    scopes: frozenset[str] | None = frozenset()
+    link_id: ObjectId | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "user_id":
+            raise Forbidden("Only somebody with an account can do this.", code="auth.account_needed")
+        raise AttributeError(name)
+
+    @property
+    def identity(self) -> str:
+        return f"link:{self.link_id}"
 
 
 class _Sources:
@@ -104,6 +137,7 @@ class _Sources:
     load: Callable[[ObjectId], Access | None]
     versions: Callable[[Iterable[ObjectId]], dict[ObjectId, int]]
     token_used: Callable[[ObjectId, str], None]
+    visitor: Callable[[str], Visitor | None]
 
 
 sources = _Sources()

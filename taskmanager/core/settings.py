@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     token_days_most: int = Field(366, ge=1, le=3660)
     lockout_failures: int = Field(10, ge=3, le=1000)
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)
+    invitation_days: int = Field(7, ge=1, le=90)
+    share_visit_minutes: int = Field(60, ge=1, le=24 * 60)
     admin_email: str = "admin@example.com"
     admin_password: SecretStr = SecretStr("")
 
@@ -63,6 +65,10 @@ class Settings(BaseSettings):
     ratelimit_mail_address: str = "30/hour"
     ratelimit_mail_account: str = "5/hour"
     ratelimit_secret: str = "20/minute"  # noqa: S105 a rate
+    ratelimit_invite: str = "60/hour"
+    ratelimit_invitation: str = "60/hour"
+    ratelimit_open_address: str = "60/minute"
+    ratelimit_open_link: str = "10/minute"
     proxy_count: int = Field(0, ge=0, le=10)
     max_body_bytes: int = Field(1_000_000, ge=1_000, le=16_000_000)
     idempotency_hours: int = Field(24, ge=1, le=24 * 30)

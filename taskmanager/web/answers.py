@@ -60,6 +60,19 @@ def data(body: Any, status: int = 200) -> Response:
     return response
 
 
+def derived(body: Any) -> Response:
+    """What is worked out for this caller and has no revision: private, under an ETag of what it says."""
+    encoded = orjson.dumps(body)
+    etag = hashlib.blake2b(encoded, digest_size=16).hexdigest()
+    return _not_modified(etag) if unchanged(etag) else _bytes(encoded, 200, etag)
+
+
+def unstored(response: Response) -> Response:
+    """`response`, which has a secret in it, for nobody to keep."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def cached(body: bytes, content_type: str, seconds: int = 300) -> Response:
     """Something public that seldom changes: anybody may keep it for some time and ask again with its ETag."""
     etag = hashlib.blake2b(body, digest_size=16).hexdigest()

@@ -2,7 +2,8 @@
 
 Two steps. `identify` runs before the rate limiter and touches nothing but the token, a JWT of a session or an
 API token (`tm_…`), so that the limiter counts accounts and fetches the account's access version in its own
-trip. `current_actor` then finds the account's rights (`core.access`) and refuses what has ended.
+trip. `current_actor` then finds the account's rights (`core.access`) and refuses what has ended. The token of a
+share link stands for no account: its bearer is counted by his address, and the link is read on every request.
 """
 
 import re
@@ -28,6 +29,7 @@ from taskmanager.core.stores import cache_rest, cache_store
 from taskmanager.extensions import limiter
 
 API_TOKEN = "tm_"  # noqa: S105 begins every API token, so that scanners for leaked secrets find them
+_SHARED = (access.SHARE_LINK, access.SHARE_VISIT)
 _BEARER = re.compile(r"[Bb]earer +(\S+)")
 _TYPE = "at+jwt"  # RFC 9068: an access token cannot be mistaken for another kind
 _ISSUER, _AUDIENCE = "taskmanager", "taskmanager-api"
@@ -123,6 +125,9 @@ def identify() -> None:
     found = _BEARER.fullmatch(request.headers["Authorization"])
     if found and found[1].startswith(API_TOKEN):
         return _identify_token(found[1])
+    if found and found[1].startswith(_SHARED):
+        g.share_token = found[1]
+        return None
     try:
         jwt_extended.verify_jwt_in_request(optional=True, skip_revocation_check=True)
         claims = jwt_extended.get_jwt()
@@ -148,11 +153,13 @@ def current_actor() -> Actor:
     """The actor of this request. Raises Unauthenticated."""
     if "actor" not in g:
         g.actor = _actor()
-        g.user_id = str(g.actor.user_id)
+        g.user_id = g.actor.identity
     return g.actor
 
 
 def _actor() -> Actor:
+    if "share_token" in g:
+        return _visitor(g.share_token)
     if g.get("claimed_user_id") is None:
         if g.get("token_refused"):
             raise Unauthenticated("The access token is not valid or has expired.", code="auth.invalid_token")
@@ -168,6 +175,13 @@ def _actor() -> Actor:
     if actor is None:
         raise Unauthenticated("This session has ended: log in again.", code="auth.session_ended")
     return actor
+
+
+def _visitor(token: str) -> Actor:
+    visitor = access.sources.visitor(token)
+    if visitor is None:
+        raise Unauthenticated("This share link is not valid or has expired.", code="auth.invalid_token")
+    return visitor
 
 
 def _version() -> int | None:

@@ -15,6 +15,7 @@ from mongoengine import BinaryField, DateTimeField, DictField, Document, IntFiel
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from taskmanager.core import settings
+from taskmanager.core.access import Visitor
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Malformed, TaskManagerError
 from taskmanager.core.unit_of_work import unit_of_work
@@ -109,7 +110,11 @@ def _replay(kept: IdempotencyKey, fingerprint: str) -> Response:
 
 
 def _caller() -> str:
-    return str(g.actor.user_id) if "actor" in g else f"address:{request.remote_addr}"
+    """Who repeats: visitors of one share link are told apart by their addresses, which is all we know of them."""
+    address = f"address:{request.remote_addr}"
+    if "actor" not in g:
+        return address
+    return f"{g.actor.identity}:{address}" if isinstance(g.actor, Visitor) else g.actor.identity
 
 
 def _fingerprint() -> str:

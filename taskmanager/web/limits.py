@@ -106,6 +106,11 @@ def account_here() -> str:
     return f"{account()}:{request.remote_addr}"
 
 
+def shared_link() -> str:
+    """The share link that somebody tries to open, whoever he is; its token is not stored in clear."""
+    return "link:" + hashlib.sha256(g.get("body", {}).get("token", "").encode()).hexdigest()
+
+
 def seconds_to_wait() -> float:
     """After how many seconds the breached limit lets something through again; at least 1."""
     limit = limiter.current_limit

@@ -1,4 +1,4 @@
-"""What happens to projects and memberships."""
+"""What happens to projects, memberships, invitations and share links."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ class ProjectFact(Fact):
     def subject(self) -> ObjectId:
         return self.item.id
 
-    def actor_id(self) -> ObjectId:
+    def actor_id(self) -> ObjectId | None:
         return self.actor.user_id
 
     def data(self) -> dict[str, Any]:
@@ -43,6 +43,14 @@ class ProjectUpdated(ProjectFact):
 @dataclass(frozen=True)
 class ProjectDeleted(ProjectFact):
     kind: ClassVar[str] = "project.deleted"
+
+
+@dataclass(frozen=True)
+class ProjectTransferred(ProjectFact):
+    """The project has another owner; `changes` says who was and who is."""
+
+    kind: ClassVar[str] = "project.transferred"
+    audited: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -68,3 +76,67 @@ class MemberChanged(MembershipFact):
 @dataclass(frozen=True)
 class MemberRemoved(MembershipFact):
     kind: ClassVar[str] = "member.removed"
+
+
+@dataclass(frozen=True)
+class InvitationFact(ProjectFact):
+    """Something that happened to an invitation. The address stays out: more people read the log than may see it."""
+
+    audited: ClassVar[bool] = True
+
+    actor: Actor | None  # None for somebody who answered with the token of the mail and was not logged in
+
+    def actor_id(self) -> ObjectId | None:
+        return self.actor and self.actor.user_id
+
+    def data(self) -> dict[str, Any]:
+        return {**super().data(), "role": self.item.role}
+
+
+@dataclass(frozen=True)
+class InvitationCreated(InvitationFact):
+    kind: ClassVar[str] = "invitation.created"
+    token_id: Any = None  # the row from which a worker makes the token of the mail
+
+    def data(self) -> dict[str, Any]:
+        return {**super().data(), "token_id": self.token_id}
+
+
+@dataclass(frozen=True)
+class InvitationAccepted(InvitationFact):
+    kind: ClassVar[str] = "invitation.accepted"
+
+
+@dataclass(frozen=True)
+class InvitationRefused(InvitationFact):
+    kind: ClassVar[str] = "invitation.refused"
+
+
+@dataclass(frozen=True)
+class InvitationRevoked(InvitationFact):
+    kind: ClassVar[str] = "invitation.revoked"
+
+
+@dataclass(frozen=True)
+class ShareLinkFact(ProjectFact):
+    """Something that happened to a share link; never its token, nonce or password."""
+
+    audited: ClassVar[bool] = True
+
+    def data(self) -> dict[str, Any]:
+        return {**super().data(), "role": self.item.role, "name": self.item.name}
+
+
+@dataclass(frozen=True)
+class ShareLinkCreated(ShareLinkFact):
+    kind: ClassVar[str] = "share_link.created"
+
+
+@dataclass(frozen=True)
+class ShareLinkUpdated(ShareLinkFact):
+    kind: ClassVar[str] = "share_link.updated"
+
+
+@dataclass(frozen=True)
+class ShareLinkDeleted(ShareLinkFact):
+    kind: ClassVar[str] = "share_link.deleted"

@@ -5,6 +5,7 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
+from taskmanager.core import settings
 from taskmanager.core.access import Actor
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound
@@ -12,7 +13,7 @@ from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects.events import MemberAdded, MemberChanged, MemberRemoved
+from taskmanager.features.projects.events import MemberAdded, MemberChanged, MemberRemoved, ProjectTransferred
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.permissions import ProjectAction, at_least
 from taskmanager.features.users import service as users
@@ -22,11 +23,13 @@ from taskmanager.features.users import service as users
 def add(project_id: ObjectId, *, role: str, actor: Actor, **whom: Any) -> Row:
     """Add the person with this `user_id` or `email`.
 
-    Raises NotFound, Forbidden, Invalid when nobody has that id or address, Conflict (`member.exists`).
+    Raises NotFound, Forbidden, Conflict (`member.exists`), Invalid when nobody has that id or address, or when people
+    are not added by their address (`member.invite_instead`).
     """
     project = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.MANAGE_MEMBERS, project)
-    _may_give(actor, project_id, role)
+    may_give(actor, project_id, role)
+    _may_look_up(whom)
     user_id = users.find_id(**whom)
     if user_id is None:
         raise Invalid(f"body.{next(iter(whom))}", "Nobody has an account with this.", code="user.unknown")
@@ -37,12 +40,12 @@ def add(project_id: ObjectId, *, role: str, actor: Actor, **whom: Any) -> Row:
         raise Conflict("This person is a member already.", code="member.exists") from None
     users.rights_changed([user_id])
     record(MemberAdded(membership, actor))
-    return _with_cards([membership.as_row()])[0]
+    return with_cards([membership.as_row()])[0]
 
 
 def get(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     """One membership with the person's name and address. Raises NotFound."""
-    return _with_cards([_visible(project_id, user_id, actor).as_row()])[0]
+    return with_cards([_visible(project_id, user_id, actor).as_row()])[0]
 
 
 def find(
@@ -53,7 +56,7 @@ def find(
         raise NotFound
     wanted = fields and [*fields, "user_id"]  # names and addresses are found by it
     found = Membership.objects(project_id=project_id).page(order, limit, fields=wanted, **page)
-    return Page(_with_cards(found.rows), found.next_key)
+    return Page(with_cards(found.rows), found.next_key)
 
 
 def total(project_id: ObjectId, *, actor: Actor) -> Any:
@@ -68,8 +71,8 @@ def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected:
     """Give a member another role. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
     membership = _visible(project_id, user_id, actor)
     authorize(actor, ProjectAction.MANAGE_MEMBERS, membership)
-    _may_give(actor, project_id, membership.role)
-    _may_give(actor, project_id, role)
+    may_give(actor, project_id, membership.role)
+    may_give(actor, project_id, role)
     membership.expect(expected)
     if membership.role == "owner" != role:
         _keep_an_owner(project_id, user_id)
@@ -78,7 +81,29 @@ def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected:
         membership = membership.write(role=role)
         users.rights_changed([user_id])
         record(MemberChanged(membership, actor, changes))
-    return _with_cards([membership.as_row()])[0]
+    return with_cards([membership.as_row()])[0]
+
+
+@unit_of_work
+def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
+    """Make another member the owner and the actor a manager; answers the new owner's membership.
+
+    Raises NotFound, Forbidden, Invalid when the other is no member or may not act. Both memberships are written, so of
+    two transfers at the same moment, or of a transfer and a leaving, the later one meets what the earlier one made.
+    """
+    own = _visible(project_id, actor.user_id, actor)
+    authorize(actor, ProjectAction.TRANSFER, own)
+    if own.role != "owner":  # another transfer was faster than what the actor's rights were loaded from
+        raise Forbidden(permission=ProjectAction.TRANSFER.value)
+    heir = Membership.objects(project_id=project_id, user_id=user_id).first()
+    if heir is None or heir.id == own.id or users.find_id(user_id=user_id) is None:
+        raise Invalid("body.user_id", "Only another member can become the owner.", code="project.not_a_member")
+    heir = _written(heir, "owner", actor)
+    _written(own, "manager", actor)
+    users.rights_changed([actor.user_id, user_id])
+    owners = {"owner_id": [actor.user_id, user_id]}
+    record(ProjectTransferred(Project.objects.one(project_id), actor, owners))
+    return with_cards([heir.as_row()])[0]
 
 
 @unit_of_work
@@ -87,13 +112,19 @@ def remove(project_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor
     membership = _visible(project_id, user_id, actor)
     leaving = user_id == actor.user_id
     authorize(actor, ProjectAction.LEAVE if leaving else ProjectAction.MANAGE_MEMBERS, membership)
-    _may_give(actor, project_id, membership.role)
+    may_give(actor, project_id, membership.role)
     membership.expect(expected)
     if membership.role == "owner":
         _keep_an_owner(project_id, user_id)
     Membership.objects(id=membership.id, revision=membership.revision).delete()
     users.rights_changed([user_id])
     record(MemberRemoved(membership, actor))
+
+
+def may_give(actor: Actor, project_id: ObjectId, role: str) -> None:
+    """Nobody gives, takes or changes a role above his own. Raises Forbidden (`member.role_too_high`)."""
+    if not at_least(role, actor.role_in(project_id)):
+        raise Forbidden("You cannot give or take a role above your own.", code="member.role_too_high")
 
 
 def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
@@ -109,10 +140,10 @@ def _visible(project_id: ObjectId, user_id: ObjectId, actor: Actor) -> Membershi
     return membership
 
 
-def _may_give(actor: Actor, project_id: ObjectId, role: str) -> None:
-    """Nobody gives, takes or changes a role above his own."""
-    if not at_least(role, actor.role_in(project_id)):
-        raise Forbidden("You cannot give or take a role above your own.", code="member.role_too_high")
+def _may_look_up(whom: dict[str, Any]) -> None:
+    """Where addresses are confirmed nobody learns by adding somebody which addresses have accounts."""
+    if "email" in whom and settings.current().require_verified_email:
+        raise Invalid("body.email", "Invite people by their address.", code="member.invite_instead")
 
 
 def _keep_an_owner(project_id: ObjectId, user_id: ObjectId) -> None:
@@ -126,6 +157,15 @@ def _keep_an_owner(project_id: ObjectId, user_id: ObjectId) -> None:
         raise Conflict("A project needs an owner: make somebody else an owner first.", code="project.last_owner")
 
 
-def _with_cards(rows: list[Row]) -> list[Row]:
+def _written(membership: Membership, role: str, actor: Actor) -> Membership:
+    changes = membership.differences({"role": role})
+    membership = membership.write(role=role)
+    if changes:
+        record(MemberChanged(membership, actor, changes))
+    return membership
+
+
+def with_cards(rows: list[Row]) -> list[Row]:
+    """Memberships with the names and addresses of their people."""
     cards = users.cards(row["user_id"] for row in rows)
     return [{**row, "user": cards.get(row["user_id"])} for row in rows]

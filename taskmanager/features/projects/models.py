@@ -1,10 +1,13 @@
-"""Projects and who belongs to them."""
+"""Projects, who belongs to them, who is invited, and the links that let others read."""
 
 from bson import ObjectId
-from mongoengine import DateTimeField, IntField, ObjectIdField, StringField
+from mongoengine import BinaryField, DateTimeField, IntField, ObjectIdField, StringField
 
 from taskmanager.core.documents import Versioned
-from taskmanager.features.projects.querysets import MembershipWords, ProjectWords
+from taskmanager.features.projects.querysets import InvitationWords, MembershipWords, ProjectWords
+
+# What becomes of an invitation. One that has expired stays pending, and is deleted some time later.
+STATES = ("pending", "accepted", "refused", "revoked")
 
 
 class Project(Versioned):
@@ -33,3 +36,30 @@ class Membership(Versioned):
     user_id = ObjectIdField(required=True)
     role = StringField(required=True)
     owner_checks = IntField()  # written when another owner leaves: see members._keep_an_owner
+
+
+class Invitation(Versioned):
+    """That the owner of an address is asked to join a project; whether he has an account is not known."""
+
+    meta = {"collection": "invitations", "db_alias": "tasks", "queryset_class": InvitationWords}
+
+    project_id = ObjectIdField(required=True)
+    email = StringField(required=True, max_length=254)
+    role = StringField(required=True)
+    invited_by = ObjectIdField(required=True)
+    expires_at = DateTimeField(required=True)
+    state = StringField(required=True, default="pending", choices=STATES)
+
+
+class ShareLink(Versioned):
+    """That whoever has its token may read a project. The token is made from the nonce, and is not stored."""
+
+    meta = {"collection": "share_links", "db_alias": "tasks"}
+
+    project_id = ObjectIdField(required=True)
+    role = StringField(required=True)
+    name = StringField(max_length=200)
+    nonce = BinaryField(required=True)
+    password_hash = StringField()
+    expires_at = DateTimeField()
+    created_by = ObjectIdField(required=True)

@@ -7,6 +7,8 @@ from taskmanager.core.permissions import Action
 
 ROLES = ("viewer", "commenter", "member", "manager", "owner")  # from least to most
 
+LINK_ROLES = ("viewer", "commenter")  # what a share link may give: its visitors are nobody's account
+
 
 class RoleAction(Action):
     """Named permissions that project roles have: each member is its name and the least role that has it."""
@@ -29,7 +31,9 @@ class ProjectAction(RoleAction):
     LEAVE = "project:leave", "viewer"
     EDIT = "project:edit", "manager"
     MANAGE_MEMBERS = "members:manage", "manager"
+    MANAGE_LINKS = "links:manage", "manager"
     DELETE = "project:delete", "owner"
+    TRANSFER = "project:transfer", "owner"
 
 
 def at_least(least: str, role: str | None) -> bool:

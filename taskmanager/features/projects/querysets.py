@@ -1,8 +1,9 @@
-"""Words for queries of projects and memberships."""
+"""Words for queries of projects, memberships and invitations."""
 
 from typing import Self
 
 from taskmanager.core.access import Actor
+from taskmanager.core.clock import now
 from taskmanager.core.querysets import Words
 
 
@@ -20,3 +21,11 @@ class MembershipWords(Words):
     def visible_to(self, actor: Actor) -> Self:
         """Those of projects that the actor is a member of."""
         return self.filter(project_id__in=list(actor.project_roles))
+
+
+class InvitationWords(Words):
+    """Queries of invitations."""
+
+    def waiting(self) -> Self:
+        """Those that can still be answered."""
+        return self.filter(state="pending", expires_at__gt=now())

@@ -13,6 +13,7 @@ from taskmanager.features.projects.schemas import (
     MemberIn,
     MemberOut,
     MemberPatch,
+    PermissionsOut,
     ProjectIn,
     ProjectOut,
     ProjectPatch,
@@ -83,13 +84,25 @@ def delete_project(project_id: ObjectId) -> Response:
     return answers.nothing()
 
 
+@blp.route("/<objectid:project_id>/permissions")
+@blp.response(200, PermissionsOut)
+def get_permissions(project_id: ObjectId) -> Response:
+    """What you may do in a project
+
+    The names of all that your role permits, and the same for every role. The scopes of an API token or a share link
+    limit it further.
+    """
+    return answers.derived(projects.permissions(project_id, actor=current_actor()))
+
+
 @blp.route("/<objectid:project_id>/members", scope="members", methods=["POST"])
 @blp.arguments(MemberIn)
 @blp.response(201, MemberOut)
 def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Add a member
 
-    By `user_id` or by the address of an account. Needs the role manager; nobody gives a role above his own.
+    By `user_id` or by the address of an account. Needs the role manager; nobody gives a role above his own. Where
+    addresses have to be confirmed, people are invited by their address: 422 `member.invite_instead`.
     """
     member = members.add(project_id, **data, actor=current_actor())
     return answers.created(member, MEMBER, f"/projects/{project_id}/members/{member['user_id']}")

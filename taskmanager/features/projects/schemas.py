@@ -86,5 +86,19 @@ class MemberOut(Schema):
     updated_at = Instant(required=True)
 
 
+class Transfer(Schema):
+    """Who is to own the project."""
+
+    user_id = Id(required=True)
+
+
+class PermissionsOut(Schema):
+    """What you may do in a project, and what each role may."""
+
+    role = fields.String(required=True, metadata={"enum": list(ROLES)})
+    permissions = fields.List(fields.String(), required=True, metadata={"example": ["project:read", "task:read"]})
+    roles = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
+
+
 PROJECT = Serialiser(ProjectOut)
 MEMBER = Serialiser(MemberOut)

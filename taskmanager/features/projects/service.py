@@ -15,7 +15,7 @@ from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
 from taskmanager.features.projects.models import Membership, Project
-from taskmanager.features.projects.permissions import ProjectAction
+from taskmanager.features.projects.permissions import ROLES, ProjectAction, granted
 from taskmanager.features.users import service as users
 
 
@@ -38,6 +38,14 @@ def create(data: dict[str, Any], *, actor: Actor) -> Project:
 def get(project_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
     """One project. Raises NotFound."""
     return Project.objects.visible_to(actor).row(project_id, fields)
+
+
+def permissions(project_id: ObjectId, *, actor: Actor) -> dict[str, Any]:
+    """What the actor may do in a project, and what each role may. Raises NotFound."""
+    role = actor.role_in(project_id)
+    if role is None:
+        raise NotFound
+    return {"role": role, "permissions": granted(role), "roles": {name: granted(name) for name in ROLES}}
 
 
 def find(order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:

@@ -1,0 +1,154 @@
+"""Use cases of invitations, for those who are invited.
+
+An invitation is answered with the token of its mail, or by the account whose address was confirmed before. At the
+moment of acceptance everything is asked again: the project is there, and who invited may still give this role.
+"""
+
+from typing import Any
+
+from bson import ObjectId
+from mongoengine.errors import NotUniqueError
+
+from taskmanager.core.access import Actor
+from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound
+from taskmanager.core.events import record
+from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.projects import members
+from taskmanager.features.projects.events import InvitationAccepted, InvitationRefused, MemberAdded, MemberChanged
+from taskmanager.features.projects.invitations import PURPOSE
+from taskmanager.features.projects.models import Invitation, Membership, Project
+from taskmanager.features.projects.permissions import ProjectAction, at_least
+from taskmanager.features.users import one_time
+from taskmanager.features.users import service as users
+
+
+@unit_of_work
+def accept(token: str, *, actor: Actor) -> Row:
+    """Join a project with the token of the mail, which proves the actor's address; answers the membership.
+
+    Raises Invalid (`token.invalid`), and Forbidden (`invitation.other_address`), which leaves the token good.
+    """
+    invitation = _by_token(token)
+    if users.me(actor=actor).email != invitation.email:
+        raise Forbidden("This invitation is for another address than yours.", code="invitation.other_address")
+    if not _stands(invitation):
+        raise _no_longer()
+    users.address_proved(actor.user_id, invitation.email)
+    return _join(invitation, actor)
+
+
+@unit_of_work
+def refuse(token: str) -> None:
+    """Decline with the token of the mail, without an account. Raises Invalid (`token.invalid`)."""
+    _decline(_by_token(token), None)
+
+
+@unit_of_work
+def accept_mine(invitation_id: ObjectId, *, actor: Actor) -> Row:
+    """Join a project; answers the membership. Raises NotFound."""
+    invitation = _mine(invitation_id, actor)
+    one_time.withdraw(PURPOSE, invitation.id)
+    return _join(invitation, actor)
+
+
+@unit_of_work
+def refuse_mine(invitation_id: ObjectId, *, actor: Actor) -> None:
+    """Decline an invitation to the actor's address. Raises NotFound."""
+    invitation = _mine(invitation_id, actor)
+    one_time.withdraw(PURPOSE, invitation.id)
+    _decline(invitation, actor)
+
+
+def find(order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any) -> Page:
+    """A page of the invitations that wait for the actor's address: none before it was confirmed."""
+    wanted = fields and [*fields, "project_id", "invited_by"]  # names are found by these
+    found = _waiting(actor).page(order, limit, fields=wanted, **page)
+    return Page(_with_names(found.rows), found.next_key)
+
+
+def total(*, actor: Actor) -> Any:
+    """How many invitations wait for the actor's address."""
+    return _waiting(actor).total()
+
+
+def _by_token(token: str) -> Invitation:
+    """The invitation of a token, which is used up. Raises Invalid."""
+    spent = one_time.spend(PURPOSE, token)
+    invitation = Invitation.objects(id=spent.subject_id).waiting().first()
+    if invitation is None or not Project.objects(id=invitation.project_id).alive().first():
+        raise _no_longer()
+    return invitation
+
+
+def _mine(invitation_id: ObjectId, actor: Actor) -> Invitation:
+    invitation = _waiting(actor).one(invitation_id)
+    if not _stands(invitation):
+        raise NotFound
+    return invitation
+
+
+def _waiting(actor: Actor) -> Any:
+    """The invitations to the actor's address, unless it is unconfirmed: anybody can register with any address."""
+    me = users.me(actor=actor)
+    waiting = Invitation.objects(email=me.email).waiting()
+    asking = waiting.distinct("project_id") if me.email_verified_at else []
+    return waiting.filter(project_id__in=list(Project.objects(id__in=asking).alive().scalar("id")))
+
+
+def _stands(invitation: Invitation) -> bool:
+    """Whether who invited may still do so."""
+    by = Membership.objects(project_id=invitation.project_id, user_id=invitation.invited_by).first()
+    if by is None or users.find_id(user_id=by.user_id) is None:
+        return False
+    return at_least(ProjectAction.MANAGE_MEMBERS.least, by.role) and at_least(invitation.role, by.role)
+
+
+def _join(invitation: Invitation, actor: Actor) -> Row:
+    membership = _membership(invitation, actor)
+    users.rights_changed([actor.user_id])
+    record(InvitationAccepted(invitation.write(state="accepted"), actor))
+    return members.with_cards([membership.as_row()])[0]
+
+
+def _membership(invitation: Invitation, actor: Actor) -> Membership:
+    """The actor's membership: a new one, or the one there is with the higher of the two roles."""
+    place = {"project_id": invitation.project_id, "user_id": actor.user_id}
+    known = Membership.objects(**place).first()
+    if known is not None and at_least(invitation.role, known.role):
+        return known
+    if known is not None:
+        changes = known.differences({"role": invitation.role})
+        known = known.write(role=invitation.role)
+        record(MemberChanged(known, actor, changes))
+        return known
+    membership = Membership(**place, role=invitation.role)
+    try:
+        membership.save(force_insert=True)
+    except NotUniqueError:
+        raise Conflict("You have just become a member.", code="member.exists") from None
+    record(MemberAdded(membership, actor))
+    return membership
+
+
+def _decline(invitation: Invitation, actor: Actor | None) -> None:
+    record(InvitationRefused(invitation.write(state="refused"), actor))
+
+
+def _with_names(rows: list[Row]) -> list[Row]:
+    """Names, but no addresses: who invites has not shown his to somebody who is no member."""
+    cards = users.cards({row["invited_by"] for row in rows})
+    names = dict(Project.objects(id__in=[row["project_id"] for row in rows]).scalar("id", "name"))
+    return [
+        {
+            **row,
+            "project_name": names.get(row["project_id"]),
+            "inviter_name": cards.get(row["invited_by"], {}).get("name"),
+        }
+        for row in rows
+    ]
+
+
+def _no_longer() -> Invalid:
+    """As for a token that is not known: who bears an old one learns nothing of what became of it."""
+    return Invalid("body.token", "This token is not valid, was used, or has expired.", code="token.invalid")
