@@ -1,13 +1,27 @@
 """Commands that need none of the processes; `workers/cli.py` takes them into the command `taskmanager`."""
 
+import secrets
 from collections.abc import Callable
+from typing import NamedTuple
 
 import click
 import orjson
 
 from taskmanager.api.v1 import V1
 from taskmanager.core import keyring
+from taskmanager.core.clock import iso
 from taskmanager.core.settings import Settings
+from taskmanager.features.users import administration
+from taskmanager.features.users import service as accounts
+
+_KEEP_AFTER_TOKENS_SECONDS = 3600  # a margin for clocks that differ
+
+
+class Environment(NamedTuple):
+    """How a command gets its settings, and the connection to the service's database and stores."""
+
+    load: Callable[[], Settings]
+    connect: Callable[[], Settings]
 
 
 @click.group()
@@ -28,6 +42,97 @@ def keys() -> None:
 
 @keys.command()
 @click.pass_obj
-def create(load: Callable[[], Settings]) -> None:
-    """Make a key, which signs from the next start on; the older ones still verify."""
-    click.echo(keyring.create(load().keys_path))
+def create(environment: Environment) -> None:
+    """Make the first key, or another; the older ones still verify."""
+    click.echo(keyring.create(environment.load().keys_path))
+
+
+@keys.command()
+@click.pass_obj
+def rotate(environment: Environment) -> None:
+    """Make a new key, and remove those whose tokens have all ended.
+
+    Processes that run find the new key by themselves; it signs after some seconds.
+    """
+    settings = environment.load()
+    keep = settings.access_token_minutes * 60 + _KEEP_AFTER_TOKENS_SECONDS
+    new, removed = keyring.rotate(settings.keys_path, keep)
+    click.echo(f"{new} made")
+    for kid in removed:
+        click.echo(f"{kid} removed")
+
+
+@keys.command("list")
+@click.pass_obj
+def list_keys(environment: Environment) -> None:
+    """List the keys: id, when it was made, and what it does."""
+    for kid, made, state in keyring.described(environment.load().keys_path):
+        click.echo(f"{kid}  {iso(made)}  {state}")
+
+
+@group.group()
+def users() -> None:
+    """Accounts, for operators."""
+
+
+@users.command("create")
+@click.argument("email")
+@click.option("--name", help="Else the address before the @.")
+@click.option("--admin", is_flag=True, help="Make an administrator.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made.")
+@click.pass_obj
+def create_user(environment: Environment, email: str, name: str | None, admin: bool, password_stdin: bool) -> None:
+    """Make an account whose address counts as confirmed."""
+    environment.connect()
+    password = _password(password_stdin)
+    role = "admin" if admin else "user"
+    accounts.register(email=email, password=password, name=name or email.split("@")[0], role=role, verified=True)
+    click.echo(f"{email} has an account, with the role {role}.")
+    _show(password, password_stdin)
+
+
+@users.command()
+@click.argument("email")
+@click.pass_obj
+def promote(environment: Environment, email: str) -> None:
+    """Make somebody an administrator, at once."""
+    environment.connect()
+    administration.change_role(administration.by_email(email), "admin")
+    click.echo(f"{email} is an administrator.")
+
+
+@users.command()
+@click.argument("email")
+@click.pass_obj
+def disable(environment: Environment, email: str) -> None:
+    """Refuse everything to an account, at once."""
+    environment.connect()
+    administration.disable(administration.by_email(email))
+    click.echo(f"{email} is disabled.")
+
+
+@users.command("reset-password")
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made.")
+@click.pass_obj
+def reset_password(environment: Environment, email: str, password_stdin: bool) -> None:
+    """Set a new password and end all sessions of an account."""
+    environment.connect()
+    password = _password(password_stdin)
+    administration.reset_password(administration.by_email(email), password)
+    click.echo(f"{email} has a new password.")
+    _show(password, password_stdin)
+
+
+def _password(from_input: bool) -> str:
+    if not from_input:
+        return secrets.token_urlsafe(15)
+    password = click.get_text_stream("stdin").readline().rstrip("\n")
+    if not 8 <= len(password) <= 128:
+        raise click.ClickException("A password has 8 to 128 characters.")
+    return password
+
+
+def _show(password: str, known: bool) -> None:
+    if not known:
+        click.echo(f"Password: {password}")

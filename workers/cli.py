@@ -6,19 +6,21 @@ from typing import Any
 import click
 
 from config.settings import load
-from taskmanager.cli import group
-from taskmanager.core.errors import Misconfigured
+from taskmanager.cli import Environment, group
+from taskmanager.core.errors import Invalid, Misconfigured, TaskManagerError
 from taskmanager.core.settings import Settings, use
 from taskmanager.embedded.folder import DataFolder
 
 
 class Explaining(click.Group):
-    """Tells what is misconfigured in one sentence, without a traceback."""
+    """Tells what is wrong in one sentence, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Misconfigured as problem:
+        except Invalid as problem:
+            raise click.ClickException(problem.extra["errors"][0]["message"]) from None
+        except TaskManagerError as problem:
             raise click.ClickException(problem.detail) from None
         except PermissionError as problem:
             raise click.ClickException(f"{problem.strerror}: {problem.filename}") from None
@@ -28,7 +30,7 @@ class Explaining(click.Group):
 @click.pass_context
 def main(context: click.Context) -> None:
     """Task Manager: run the service or a part of it."""
-    context.obj = load  # the package's own commands may not import `config`
+    context.obj = Environment(load, _connected)  # the package's own commands may not import `config`
 
 
 @main.command()
@@ -100,6 +102,15 @@ def bootstrap_admin() -> None:
 
 for _command in group.commands.values():
     main.add_command(_command)
+
+
+def _connected() -> Settings:
+    """The settings, with all that the use cases need: database, stores, and listeners that hear what happens."""
+    from taskmanager.app import create_app
+
+    settings = _in_force()
+    create_app(settings)
+    return settings
 
 
 def _in_force() -> Settings:

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from taskmanager.api.version import Version
+from taskmanager.features.audit.routes import blp as audit
 from taskmanager.features.projects.invitation_routes import received as my_invitations
 from taskmanager.features.projects.invitation_routes import sent as invitations
 from taskmanager.features.projects.link_routes import links as share_links
@@ -10,6 +11,7 @@ from taskmanager.features.projects.link_routes import visits
 from taskmanager.features.projects.ownership_routes import blp as ownership
 from taskmanager.features.projects.routes import blp as projects
 from taskmanager.features.tasks.routes import blp as tasks
+from taskmanager.features.users.admin_routes import blp as administration
 from taskmanager.features.users.recovery_routes import auth as recovery
 from taskmanager.features.users.recovery_routes import me
 from taskmanager.features.users.routes import auth
@@ -24,6 +26,8 @@ BLUEPRINTS = (
     me,
     tokens,
     services,
+    administration,
+    audit,
     projects,
     ownership,
     invitations,

@@ -24,3 +24,8 @@ def milliseconds(moment: datetime) -> datetime:
     """The moment in UTC, cut to whole milliseconds."""
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def iso(moment: datetime) -> str:
+    """A UTC moment as `2026-12-01T09:00:00.000Z`."""
+    return moment.isoformat(timespec="milliseconds")[:23] + "Z"

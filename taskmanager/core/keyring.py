@@ -1,15 +1,19 @@
 """The keys that sign access tokens: Ed25519, one PEM file each, named by their id (`kid`).
 
-The newest signs; all verify, so a rotated key stays until the tokens it signed have ended.
+The newest signs; all verify, so a rotated key stays until the tokens it signed have ended. Processes that run
+look at the folder again and again: a new key signs only when every process has had the time to find it.
 """
 
 import base64
 import fcntl
 import secrets
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -17,6 +21,11 @@ from taskmanager.core.clock import now
 from taskmanager.core.errors import Misconfigured
 
 ALGORITHM = "EdDSA"
+
+log = structlog.get_logger("taskmanager.keys")
+
+_LOOK_SECONDS = 5.0
+_SETTLE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,79 @@ class KeyRing:
         return {"keys": [_public_jwk(kid, key) for kid, key in self.keys.items()]}
 
 
+class LiveRing:
+    """The ring as the folder has it now; it is asked for on each request, and looks at the folder now and then."""
+
+    def __init__(self, folder: Path, ring: KeyRing) -> None:
+        self._folder, self._ring, self._looked = folder, ring, time.monotonic()
+
+    @property
+    def keys(self) -> dict[str, Ed25519PrivateKey]:
+        """All keys that verify, by id."""
+        self._look(_LOOK_SECONDS)
+        return self._ring.keys
+
+    @property
+    def active_kid(self) -> str:
+        """Id of the key that signs: the newest that every process knows."""
+        settled = time.time() - _SETTLE_SECONDS
+        known = [kid for kid in self.keys if _made(self._folder, kid) <= settled]
+        return (known or list(self.keys)[:1])[-1]
+
+    @property
+    def active(self) -> Ed25519PrivateKey:
+        return self.keys[self.active_kid]
+
+    def find(self, kid: str) -> Ed25519PrivateKey | None:
+        """The key of this id; one that is not known may be new, so the folder is looked at, at most once a second."""
+        if kid not in self._ring.keys:
+            self._look(1.0)
+        return self.keys.get(kid)
+
+    def jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """The public keys as a JSON Web Key Set."""
+        return KeyRing(self.keys).jwks()
+
+    def _look(self, seconds: float) -> None:
+        if time.monotonic() - self._looked < seconds:
+            return
+        self._looked = time.monotonic()
+        if {path.stem for path in self._folder.glob("*.pem")} == self._ring.keys.keys():
+            return
+        try:
+            self._ring = load(self._folder)
+        except (Misconfigured, OSError):  # the ring that is known stays in force
+            log.exception("signing keys cannot be read")
+
+
+def rotate(folder: Path, keep_seconds: float) -> tuple[str, list[str]]:
+    """Add a key, and remove those that were replaced more than `keep_seconds` ago; answers its id and theirs."""
+    kids = [path.stem for path in sorted(folder.glob("*.pem"))]
+    replaced = zip(kids, kids[1:], strict=False)
+    over = [kid for kid, next_kid in replaced if time.time() - _made(folder, next_kid) > keep_seconds]
+    new = create(folder)
+    for kid in over:
+        (folder / f"{kid}.pem").unlink(missing_ok=True)
+    return new, over
+
+
+def described(folder: Path) -> list[tuple[str, datetime, str]]:
+    """Each key's id, when it was made, and whether it is signing, settling or only verifying; oldest first."""
+    ring = LiveRing(folder, load(folder))
+    states = dict.fromkeys(ring.keys, "verifying") | {ring.active_kid: "signing"}
+    newest = list(ring.keys)[-1]
+    if newest != ring.active_kid:
+        states[newest] = "settling"
+    return [(kid, datetime.fromtimestamp(_made(folder, kid), UTC), state) for kid, state in states.items()]
+
+
+def _made(folder: Path, kid: str) -> float:
+    try:
+        return (folder / f"{kid}.pem").stat().st_mtime
+    except FileNotFoundError:  # removed a moment ago
+        return 0.0
+
+
 def load(folder: Path) -> KeyRing:
     """Read the ring from `folder`. Raises Misconfigured when there is no key or a file is none."""
     paths = sorted(folder.glob("*.pem"))
@@ -48,7 +130,7 @@ def load(folder: Path) -> KeyRing:
 
 
 def create(folder: Path) -> str:
-    """Add a new key, which signs from the next start on; answers its id."""
+    """Add a new key, which signs as soon as every process knows it; answers its id."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     kid = f"{now():%Y%m%d%H%M%S}-{secrets.token_hex(4)}"
     draft = folder / f"{kid}.draft"

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     email_token_hours: int = Field(24, ge=1, le=24 * 14)
     password_reset_minutes: int = Field(30, ge=5, le=24 * 60)
     token_days_most: int = Field(366, ge=1, le=3660)
+    audit_days: int = Field(365, ge=1, le=36_500)
     lockout_failures: int = Field(10, ge=3, le=1000)
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)
     invitation_days: int = Field(7, ge=1, le=90)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import flask_jwt_extended as jwt_extended
+import jwt
 from bson import ObjectId
 from bson.errors import InvalidId
 from flask import Flask, current_app, g, request
@@ -23,7 +24,7 @@ from redis.exceptions import RedisError
 from taskmanager.core import access, sealed
 from taskmanager.core.access import Actor
 from taskmanager.core.errors import Unauthenticated
-from taskmanager.core.keyring import ALGORITHM, KeyRing
+from taskmanager.core.keyring import ALGORITHM, KeyRing, LiveRing
 from taskmanager.core.settings import Settings
 from taskmanager.core.stores import cache_rest, cache_store
 from taskmanager.extensions import limiter
@@ -55,20 +56,21 @@ _REFUSED = (
 class TokenManager(jwt_extended.JWTManager):
     """Keeps verified tokens, because a signature costs more than the rest of a read. Expiry is checked each time."""
 
-    def __init__(self, app: Flask) -> None:
-        self._verified: OrderedDict[str, dict[str, Any]] = OrderedDict()
+    def __init__(self, app: Flask, ring: LiveRing) -> None:
+        self._ring = ring
+        self._verified: OrderedDict[str, tuple[str, dict[str, Any]]] = OrderedDict()
         super().__init__(app, add_context_processor=False)
 
     def _decode_jwt_from_config(
         self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False
     ) -> dict[str, Any]:
-        claims = self._verified.get(encoded_token)
-        if claims is not None and claims["exp"] > time.time():
+        kid, claims = self._verified.get(encoded_token, ("", {}))
+        if kid in self._ring.keys and claims["exp"] > time.time():
             return claims
         if len(encoded_token) > _LONGEST_TOKEN or not _FORM.fullmatch(encoded_token):
             raise InvalidTokenError("not the form of our tokens")
         claims = super()._decode_jwt_from_config(encoded_token, csrf_value, allow_expired)
-        self._verified[encoded_token] = claims
+        self._verified[encoded_token] = jwt.get_unverified_header(encoded_token)["kid"], claims
         if len(self._verified) > _KEPT_TOKENS:
             self._verified.popitem(last=False)
         return claims
@@ -79,8 +81,6 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
         JWT_DECODE_ALGORITHMS=[ALGORITHM],
-        JWT_PRIVATE_KEY=keys.active,
-        JWT_PUBLIC_KEY=keys.active.public_key(),
         JWT_TOKEN_LOCATION=["headers"],
         JWT_ACCESS_TOKEN_EXPIRES=timedelta(minutes=settings.access_token_minutes),
         JWT_ENCODE_ISSUER=_ISSUER,
@@ -89,29 +89,33 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
         JWT_DECODE_AUDIENCE=_AUDIENCE,
         JWT_ERROR_MESSAGE_KEY="detail",
     )
-    app.extensions["taskmanager-keys"] = keys
-    public = {kid: key.public_key() for kid, key in keys.keys.items()}
+    ring = app.extensions["taskmanager-keys"] = LiveRing(settings.keys_path, keys)
     longest = settings.access_token_minutes * 60
-    manager = TokenManager(app)
+    manager = TokenManager(app, ring)
+
+    @manager.encode_key_loader
+    def signing_key(identity: str) -> Any:
+        """The key that `issue` has named in the token's header."""
+        return ring.keys[g.signing_kid]
 
     @manager.decode_key_loader
     def find_key(header: dict[str, Any], claims: dict[str, Any]) -> Any:
         """The public key of the token's `kid`. Raises InvalidTokenError for all that is not our own access token."""
         if header.get("typ") != _TYPE or header.get("alg") != ALGORITHM or not claims.keys() >= _REQUIRED:
             raise InvalidTokenError("not an access token")
-        key = public.get(str(header.get("kid")))
+        key = ring.find(str(header.get("kid")))
         if key is None or claims["type"] != "access":
             raise InvalidTokenError("unknown key")
         if any(type(claims[name]) is not int for name in _TIMES) or claims["exp"] - claims["iat"] > longest:
             raise InvalidTokenError("times that we do not give")
-        return key
+        return key.public_key()
 
     app.before_request(identify)
 
 
 def issue(user_id: ObjectId, session_id: ObjectId) -> str:
     """An access token for a session."""
-    kid = current_app.extensions["taskmanager-keys"].active_kid
+    kid = g.signing_kid = current_app.extensions["taskmanager-keys"].active_kid
     return jwt_extended.create_access_token(
         str(user_id), additional_claims={"sid": str(session_id)}, additional_headers={"kid": kid, "typ": _TYPE}
     )

@@ -10,7 +10,7 @@ import marshmallow as ma
 from bson import ObjectId
 from marshmallow import fields, validate
 
-from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, milliseconds
+from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, iso, milliseconds
 
 # Each form is written once and is both what is checked and what the OpenAPI document says, so it keeps to what
 # Python's and ECMA-262's regular expressions have in common (no `\d`, no `\s`, no `\Z`).
@@ -98,6 +98,12 @@ class Instant(Form):
         return None if value is None else iso(value)
 
 
+class Json(fields.Dict):
+    """An object whose members are nobody's contract."""
+
+    documented = {"type": "object", "additionalProperties": True, "example": {}}
+
+
 class Whole(fields.Integer):
     """A whole number; `5.0` is one, as JSON Schema says, and `"5"` is not."""
 
@@ -174,11 +180,6 @@ class Words(fields.List):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
-
-
-def iso(moment: datetime) -> str:
-    """A UTC moment as `2026-12-01T09:00:00.000Z`."""
-    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 class ProblemItem(Schema):

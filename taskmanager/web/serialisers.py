@@ -13,6 +13,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
+from taskmanager.core.clock import iso
 from taskmanager.core.querysets import Row
 from taskmanager.web import schemas
 
@@ -27,6 +28,7 @@ _EXPRESSIONS: dict[type[Any], str] = {
     schemas.Email: _AS_IT_IS,
     schemas.Id: "None if (v := {value}) is None else str(v)",
     schemas.Instant: "None if (v := {value}) is None else iso(v)",
+    schemas.Json: _AS_IT_IS,
     schemas.Words: "list({value} or ())",
     schemas.UniqueIds: "[str(i) for i in {value} or ()]",
 }
@@ -56,7 +58,7 @@ class Serialiser:
         return self._subset(tuple(name for name in self.names if name in names))
 
     def _compile(self, names: tuple[str, ...]) -> Callable[[Row], Row]:
-        scope: dict[str, Any] = {"iso": schemas.iso}
+        scope: dict[str, Any] = {"iso": iso}
         parts = [self._part(name, scope) for name in names]
         return eval(f"lambda row: {{{', '.join(parts)}}}", scope)  # noqa: S307 made of the schema's own names
 

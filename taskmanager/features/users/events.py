@@ -17,6 +17,7 @@ class UserFact(Fact):
 
     user: Any
     by: ObjectId | None = None
+    by_operator: bool = False  # at the command line, where nobody is logged in
 
     def stream(self) -> str:
         return f"user:{self.user.id}"
@@ -25,7 +26,7 @@ class UserFact(Fact):
         return self.user.id
 
     def actor_id(self) -> ObjectId | None:
-        return self.by or self.user.id
+        return None if self.by_operator else self.by or self.user.id
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,26 @@ class UserUpdated(UserFact):
 
     def data(self) -> dict[str, Any]:
         return {"changes": self.changes}
+
+
+@dataclass(frozen=True)
+class UserDisabled(UserFact):
+    kind: ClassVar[str] = "user.disabled"
+
+
+@dataclass(frozen=True)
+class UserEnabled(UserFact):
+    kind: ClassVar[str] = "user.enabled"
+
+
+@dataclass(frozen=True)
+class UserRoleChanged(UserUpdated):
+    kind: ClassVar[str] = "user.role_changed"
+
+
+@dataclass(frozen=True)
+class SessionsForcedOut(UserFact):
+    kind: ClassVar[str] = "user.sessions_ended"
 
 
 @dataclass(frozen=True)
@@ -82,6 +103,7 @@ class AddressFact(Fact):
 
     email: str
     user: Any = None
+    by: ObjectId | None = None
 
     def stream(self) -> str:
         return f"address:{hashlib.sha256(self.email.encode()).hexdigest()[:24]}"
@@ -89,8 +111,8 @@ class AddressFact(Fact):
     def subject(self) -> ObjectId | None:
         return self.user.id if self.user else None
 
-    def actor_id(self) -> None:
-        return None
+    def actor_id(self) -> ObjectId | None:
+        return self.by
 
     def data(self) -> dict[str, Any]:
         return {"email": self.email}

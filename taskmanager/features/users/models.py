@@ -1,10 +1,12 @@
 """Accounts and their sessions."""
 
+from typing import Any, Self
+
 from mongoengine import DateTimeField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Versioned
-from taskmanager.features.users.querysets import ExpiringWords, SessionWords
+from taskmanager.features.users.querysets import ExpiringWords, SessionWords, UserWords
 
 # Why a session ended before its time.
 ENDINGS = ("logout", "ended", "reuse", "password", "disabled", "forced", "deleted")
@@ -13,7 +15,7 @@ ENDINGS = ("logout", "ended", "reuse", "password", "disabled", "forced", "delete
 class User(Versioned):
     """A person with an account. The address is kept in lower case: two spellings of one address are one person."""
 
-    meta = {"collection": "users", "db_alias": "users"}
+    meta = {"collection": "users", "db_alias": "users", "queryset_class": UserWords}
 
     email = StringField(required=True, max_length=254)
     name = StringField(required=True, max_length=200)
@@ -23,8 +25,25 @@ class User(Versioned):
     access_version = IntField(required=True, default=1)
     disabled_at = DateTimeField()
     email_verified_at = DateTimeField()
+    search = ListField(StringField())  # what administrators find the account by, in lower case
+    admin_checks = IntField()  # written when another administrator steps down: see administration._keep_an_admin
     new_email = StringField(max_length=254)  # asked for, and not yet confirmed by all who must
     new_email_confirmed = ListField(StringField())  # by which: the "old" address, the "new" one
+
+    def clean(self) -> None:
+        """Called by MongoEngine before it inserts."""
+        self.search = search_words(self.email, self.name)
+
+    def write(self, **changes: Any) -> Self:
+        """See Versioned; keeps what the account is found by."""
+        if changes.keys() & {"email", "name"}:
+            changes["search"] = search_words(changes.get("email", self.email), changes.get("name", self.name))
+        return super().write(**changes)
+
+
+def search_words(email: str, name: str) -> list[str]:
+    """The address, the whole name and each of its words, in lower case."""
+    return list(dict.fromkeys([email, name.lower(), *name.lower().split()]))
 
 
 class Session(Versioned):

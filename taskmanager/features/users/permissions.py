@@ -11,7 +11,6 @@ class AdminAction(Action):
 
     MANAGE_USERS = "users:manage"
     MANAGE_SERVICE_ACCOUNTS = "service_accounts:manage"
-    READ_AUDIT = "audit:read"
 
     def permits(self, actor: Actor, item: Any) -> bool:
         """Only administrators, in a session: an API token never has the global role."""

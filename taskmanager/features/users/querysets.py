@@ -6,6 +6,18 @@ from taskmanager.core.clock import now
 from taskmanager.core.querysets import Words
 
 
+class UserWords(Words):
+    """Queries of accounts."""
+
+    def found_by(self, start: str) -> Self:
+        """Those whose address, name or a word of the name begins so."""
+        return self.filter(search__startswith=start.lower())
+
+    def administrators(self) -> Self:
+        """Those who are administrators and may act."""
+        return self.filter(role="admin", disabled_at=None)
+
+
 class ExpiringWords(Words):
     """Queries of what ends at a time."""
 

@@ -1,0 +1,16 @@
+"""Who reads the audit log."""
+
+from typing import Any
+
+from taskmanager.core.access import Actor
+from taskmanager.core.permissions import Action
+
+
+class AuditAction(Action):
+    """Named permissions on the audit log."""
+
+    READ = "audit:read"
+
+    def permits(self, actor: Actor, item: Any) -> bool:
+        """Only administrators, in a session."""
+        return actor.role == "admin"

@@ -1,0 +1,53 @@
+"""Routes of the audit log."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+
+from taskmanager.features.audit import service as audit
+from taskmanager.features.audit.schemas import CHOOSING, ENTRY, EntryListQuery, EntryOut, OwnListQuery
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.pagination import Slice, item_query, page_of
+
+blp = Blueprint("audit", __name__, description="The log of security events")
+
+
+@blp.route("/audit", problems=(403,))
+@blp.arguments(EntryListQuery, location="query")
+@blp.response(200, page_of(EntryOut))
+def list_audit(query: dict[str, Any]) -> Response:
+    """What happened to accounts and rights
+
+    For administrators. Entries are only ever added, and end after the days that the operator keeps them.
+    """
+    part, actor, where = Slice.of(query), current_actor(), _where(query)
+    page = audit.find(part.order, part.limit, actor=actor, where=where, after=part.after)
+    return answers.collection(page, ENTRY, part, total=part.with_total and audit.total(actor=actor, where=where))
+
+
+@blp.route("/audit/<objectid:event_id>")
+@blp.arguments(item_query(ENTRY), location="query")
+@blp.response(200, EntryOut)
+def get_audit(query: dict[str, Any], event_id: ObjectId) -> Response:
+    """One entry of the audit log
+
+    For administrators.
+    """
+    return answers.resource(audit.get(event_id, actor=current_actor()), ENTRY, query)
+
+
+@blp.route("/users/me/events")
+@blp.arguments(OwnListQuery, location="query")
+@blp.response(200, page_of(EntryOut))
+def list_own_events(query: dict[str, Any]) -> Response:
+    """What happened to your account: logins, failures, changes"""
+    part, actor, where = Slice.of(query), current_actor(), _where(query)
+    page = audit.find_own(part.order, part.limit, actor=actor, where=where, after=part.after)
+    return answers.collection(page, ENTRY, part, total=part.with_total and audit.total_own(actor=actor, where=where))
+
+
+def _where(query: dict[str, Any]) -> dict[str, Any]:
+    return {name: query[name] for name in CHOOSING if name in query}

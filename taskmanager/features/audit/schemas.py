@@ -1,0 +1,46 @@
+"""What clients get of the audit log."""
+
+from marshmallow import fields, validate
+
+from taskmanager.web.pagination import list_query
+from taskmanager.web.schemas import Id, Instant, Json, Schema
+from taskmanager.web.serialisers import Serialiser
+
+
+class EntryOut(Schema):
+    """One thing that happened to an account or to rights."""
+
+    id = Id(attribute="_id", required=True)
+    kind = fields.String(required=True, metadata={"example": "session.started"})
+    at = Instant(required=True)
+    actor_id = Id(required=True, allow_none=True, metadata={"description": "Who; null for nobody known or an operator"})
+    subject_id = Id(required=True, allow_none=True, metadata={"description": "To whom or what"})
+    address = fields.String(
+        required=True, allow_none=True, metadata={"description": "From where", "example": "192.0.2.7"}
+    )
+    request_id = fields.String(required=True, allow_none=True, metadata={"example": "9f2c4e6a8b0d4c1e"})
+    data = Json(required=True)
+
+
+ENTRY = Serialiser(EntryOut)
+
+
+class EntryListQuery(list_query(ENTRY, {"created_at": "_id"})):  # type: ignore[misc]
+    """Which entries."""
+
+    kind = fields.String(validate=validate.Length(1, 100), metadata={"example": "session.started"})
+    actor_id = Id()
+    subject_id = Id()
+    since = Instant(metadata={"description": "Not before"})
+    until = Instant(metadata={"description": "Before"})
+
+
+class OwnListQuery(list_query(ENTRY, {"created_at": "_id"})):  # type: ignore[misc]
+    """Which entries about oneself."""
+
+    kind = fields.String(validate=validate.Length(1, 100), metadata={"example": "session.started"})
+    since = Instant(metadata={"description": "Not before"})
+    until = Instant(metadata={"description": "Before"})
+
+
+CHOOSING = ("kind", "actor_id", "subject_id", "since", "until")  # the parameters that choose rows

@@ -1,0 +1,93 @@
+"""Use cases of the audit log. It is only ever added to, by `events.record`, and ends after a number of days."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core import settings
+from taskmanager.core.access import Actor
+from taskmanager.core.clock import iso, now
+from taskmanager.core.events import Event
+from taskmanager.core.permissions import authorize
+from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.features.audit.permissions import AuditAction
+
+_BATCH = 1_000
+_MOST_BATCHES = 50
+
+
+def find(order: Order, limit: int, *, actor: Actor, where: dict[str, Any], after: Any = None) -> Page:
+    """A page of the log; `where` may have kind, actor_id, subject_id, since and until. Raises Forbidden."""
+    authorize(actor, AuditAction.READ, None)
+    return _page(_chosen(**where), order, limit, after)
+
+
+def total(*, actor: Actor, where: dict[str, Any]) -> Any:
+    """How many entries `find` would go through. Raises Forbidden."""
+    authorize(actor, AuditAction.READ, None)
+    return _chosen(**where).total()
+
+
+def get(event_id: ObjectId, *, actor: Actor) -> Row:
+    """One entry. Raises Forbidden, NotFound."""
+    authorize(actor, AuditAction.READ, None)
+    return _entry(_chosen().row(event_id))
+
+
+def find_own(order: Order, limit: int, *, actor: Actor, where: dict[str, Any], after: Any = None) -> Page:
+    """A page of what happened to the actor's own account."""
+    return _page(_chosen(**where | {"subject_id": actor.user_id}), order, limit, after)
+
+
+def total_own(*, actor: Actor, where: dict[str, Any]) -> Any:
+    """How many entries `find_own` would go through."""
+    return _chosen(**where | {"subject_id": actor.user_id}).total()
+
+
+def remove_old() -> int:
+    """Delete entries older than the operator keeps them, but for those a listener waits for; answers how many."""
+    end = now() - timedelta(days=settings.current().audit_days)
+    removed = 0
+    for _ in range(_MOST_BATCHES):
+        ids = list(_chosen(until=end).filter(due_at=None).order_by("id").limit(_BATCH).scalar("id"))
+        removed += Event.objects(id__in=ids).delete() if ids else 0
+        if len(ids) < _BATCH:
+            break
+    return removed
+
+
+def _chosen(since: datetime | None = None, until: datetime | None = None, **same: Any) -> Any:
+    """Entries by what they are about and when. Ids begin with the second they were made in, and have the index."""
+    found = Event.objects(audited=True, **same)
+    if since:
+        found = found.filter(id__gte=ObjectId.from_datetime(since), at__gte=since)
+    if until:
+        found = found.filter(id__lt=ObjectId.from_datetime(until + timedelta(seconds=1)), at__lt=until)
+    return found
+
+
+def _page(found: Any, order: Order, limit: int, after: Any) -> Page:
+    page = found.page(order, limit, after=after)
+    return Page([_entry(row) for row in page.rows], page.next_key)
+
+
+def _entry(row: Row) -> Row:
+    origin = row.get("correlation", {})
+    return {
+        **row,
+        "revision": 1,  # an entry never changes
+        "address": origin.get("address"),
+        "request_id": origin.get("request_id"),
+        "data": _plain(row.get("data", {})),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    if isinstance(value, datetime):
+        return iso(value)
+    return str(value) if isinstance(value, ObjectId) else value

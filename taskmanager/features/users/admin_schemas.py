@@ -1,0 +1,43 @@
+"""What administrators send and get of accounts."""
+
+from marshmallow import fields, validate
+
+from taskmanager.features.users.schemas import UserOut
+from taskmanager.web.pagination import list_query
+from taskmanager.web.schemas import Flag, Instant, Line, Schema
+from taskmanager.web.serialisers import Serialiser
+
+_ROLES = ("user", "admin")
+
+
+class UserAdminPatch(Schema):
+    """Changes of somebody's account."""
+
+    name = Line(most=200, metadata={"example": "Ada Lovelace"})
+    role = fields.String(validate=validate.OneOf(_ROLES), metadata={"example": "user"})
+    disabled = Flag(metadata={"description": "A disabled account is refused everything, from the next request on"})
+
+
+class UserAdminOut(UserOut):
+    """An account, as administrators see it."""
+
+    kind = fields.String(required=True, metadata={"enum": ["person", "service"]})
+    disabled_at = Instant(required=True, allow_none=True)
+
+
+USER_ADMIN = Serialiser(UserAdminOut)
+
+
+class UserListQuery(list_query(USER_ADMIN, {"created_at": "_id"})):  # type: ignore[misc]
+    """Which accounts."""
+
+    q = fields.String(
+        validate=validate.Length(1, 100),
+        metadata={"description": "How the address, the name or a word of the name begins", "example": "ada"},
+    )
+    role = fields.String(validate=validate.OneOf(_ROLES))
+    kind = fields.String(validate=validate.OneOf(("person", "service")))
+    disabled = fields.Boolean(truthy={"true"}, falsy={"false"})
+
+
+CHOOSING = ("q", "role", "kind", "disabled")  # the parameters that choose rows
