@@ -7,7 +7,7 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test check migrate demo openapi schemathesis chaos lock clean
+.PHONY: help run dev stop test check migrate demo openapi schemathesis matrix chaos lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -40,6 +40,9 @@ openapi: $(VENV)/.run ## renew docs/openapi.json
 
 schemathesis: $(VENV)/.test ## try the API by its document, against a service with TASKMANAGER_RATELIMIT_ENABLED=false
 	@$(BIN)/schemathesis run http://127.0.0.1:$${TASKMANAGER_PORT:-8000}/api/v1/openapi.json $(ARGS)
+
+matrix: $(VENV)/.test ## try every route as every kind of caller, and print who gets what
+	@$(BIN)/python -m pytest -n 2 -q tests/features/test_matrix.py && $(BIN)/python -m tests.features.matrix
 
 chaos: $(VENV)/.test ## kill -9 relay and workers under a long stream of assignments
 	@CHAOS_ASSIGNMENTS=$(or $(N),1000) $(BIN)/python -m pytest tests/faults/test_kill.py -q

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import click
 import orjson
+from marshmallow import ValidationError
 
 from taskmanager.api.v1 import V1
 from taskmanager.core import keyring
@@ -13,6 +14,7 @@ from taskmanager.core.clock import iso
 from taskmanager.core.settings import Settings
 from taskmanager.features.users import administration
 from taskmanager.features.users import service as accounts
+from taskmanager.web.schemas import Email
 
 _KEEP_AFTER_TOKENS_SECONDS = 3600  # a margin for clocks that differ
 
@@ -84,6 +86,7 @@ def users() -> None:
 def create_user(environment: Environment, email: str, name: str | None, admin: bool, password_stdin: bool) -> None:
     """Make an account whose address counts as confirmed."""
     environment.connect()
+    _check_address(email)
     password = _password(password_stdin)
     role = "admin" if admin else "user"
     accounts.register(email=email, password=password, name=name or email.split("@")[0], role=role, verified=True)
@@ -122,6 +125,13 @@ def reset_password(environment: Environment, email: str, password_stdin: bool) -
     administration.reset_password(administration.by_email(email), password)
     click.echo(f"{email} has a new password.")
     _show(password, password_stdin)
+
+
+def _check_address(email: str) -> None:
+    try:
+        Email().deserialize(email)
+    except ValidationError as error:
+        raise click.ClickException(" ".join(error.messages)) from None
 
 
 def _password(from_input: bool) -> str:

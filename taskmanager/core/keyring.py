@@ -10,6 +10,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ class LiveRing:
 def rotate(folder: Path, keep_seconds: float) -> tuple[str, list[str]]:
     """Add a key, and remove those that were replaced more than `keep_seconds` ago; answers its id and theirs."""
     kids = [path.stem for path in sorted(folder.glob("*.pem"))]
-    replaced = zip(kids, kids[1:], strict=False)
+    replaced = pairwise(kids)
     over = [kid for kid, next_kid in replaced if time.time() - _made(folder, next_kid) > keep_seconds]
     new = create(folder)
     for kid in over:

@@ -62,6 +62,8 @@ TOKEN = {
     "scopes": ["tasks:read"],
     "expires_at": f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}",
 }
+INVITATION = {"email": "guest@example.com", "role": "viewer"}
+ONE = f"{V1}/projects/<project_id>"
 SERVICE = f"{V1}/service-accounts/<account_id>"
 
 TABLE: dict[str, Route] = {
@@ -105,6 +107,14 @@ TABLE: dict[str, Route] = {
     f"GET {SERVICE}/tokens": admin(404, path=f"{V1}/service-accounts/{NOBODY}/tokens"),
     f"GET {SERVICE}/tokens/<token_id>": admin(404, path=f"{V1}/service-accounts/{NOBODY}/tokens/{NOBODY}"),
     f"DELETE {SERVICE}/tokens/<token_id>": admin(404, path=f"{V1}/service-accounts/{NOBODY}/tokens/{NOBODY}"),
+    f"GET {V1}/users": admin(200),
+    f"GET {V1}/users/<user_id>": admin(404, path=f"{V1}/users/{NOBODY}"),
+    f"PATCH {V1}/users/<user_id>": admin(404, {"role": "user"}, path=f"{V1}/users/{NOBODY}"),
+    f"POST {V1}/users/<user_id>/sessions/end": admin(404, path=f"{V1}/users/{NOBODY}/sessions/end"),
+    f"POST {V1}/users/<user_id>/password-reset": admin(404, path=f"{V1}/users/{NOBODY}/password-reset"),
+    f"GET {V1}/audit": admin(200),
+    f"GET {V1}/audit/<event_id>": admin(404, path=f"{V1}/audit/{NOBODY}"),
+    f"GET {ME}/events": own(200),
     # --- projects
     f"GET {V1}/projects": own(200, sessions_only=False),
     f"POST {V1}/projects": own(201, {"key": "NEW", "name": "New"}, sessions_only=False, one_project=False),
@@ -120,6 +130,26 @@ TABLE: dict[str, Route] = {
         "manager", 200, "{project}/members/{bystander}", {"role": "commenter"}
     ),
     f"DELETE {V1}/projects/<project_id>/members/<user_id>": project("manager", 204, "{project}/members/{bystander}"),
+    f"GET {ONE}/permissions": project("viewer", 200, "{project}/permissions"),
+    f"POST {ONE}/transfer": project("owner", 200, "{project}/transfer", {"user_id": "{bystander}"}, sessions_only=True),
+    f"POST {ONE}/invitations": project("manager", 201, "{project}/invitations", INVITATION),
+    f"GET {ONE}/invitations": project("manager", 200, "{project}/invitations"),
+    f"GET {ONE}/invitations/<invitation_id>": project("manager", 200, "{project}/invitations/{invitation}"),
+    f"DELETE {ONE}/invitations/<invitation_id>": project("manager", 204, "{project}/invitations/{invitation}"),
+    f"POST {ONE}/share-links": project("manager", 201, "{project}/share-links", {"role": "viewer"}, sessions_only=True),
+    f"GET {ONE}/share-links": project("manager", 200, "{project}/share-links", sessions_only=True),
+    f"GET {ONE}/share-links/<link_id>": project("manager", 200, "{project}/share-links/{link}", sessions_only=True),
+    f"PATCH {ONE}/share-links/<link_id>": project(
+        "manager", 200, "{project}/share-links/{link}", {"role": "commenter"}
+    ),
+    f"DELETE {ONE}/share-links/<link_id>": project("manager", 204, "{project}/share-links/{link}", sessions_only=True),
+    # --- invitations received, links opened
+    f"GET {V1}/invitations": own(200),
+    f"POST {V1}/invitations/<invitation_id>/accept": own(404, path=f"{V1}/invitations/{NOBODY}/accept"),
+    f"POST {V1}/invitations/<invitation_id>/refuse": own(404, path=f"{V1}/invitations/{NOBODY}/refuse"),
+    f"POST {V1}/invitations/accept": own(404, {"token": "x"}),
+    f"POST {V1}/invitations/refuse": public(404, {"token": "x"}),
+    f"POST {V1}/share-links/open": public(401, {"token": "tl_x"}),
     # --- tasks
     f"GET {V1}/tasks": own(200, sessions_only=False),
     f"GET {V1}/projects/<project_id>/tasks": project("viewer", 200, "{project}/tasks"),

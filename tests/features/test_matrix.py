@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 import time_machine
 
@@ -12,7 +13,7 @@ from taskmanager.features.users.models import User
 from tests.conftest import sign_in
 from tests.factories import MembershipFactory, ProjectFactory, UserFactory
 from tests.factories.actors import actor_of
-from tests.features.matrix import ROLES, TABLE, WHO
+from tests.features.matrix import INVITATION, ROLES, TABLE, WHO
 
 
 def token_client(scene, scopes, project_id=None):
@@ -41,11 +42,6 @@ def expired(scene):
     MembershipFactory(project=scene.project, user=user, role="owner")
     with time_machine.travel(datetime.now(UTC) - timedelta(days=1)):
         return sign_in(scene.app, user)
-
-
-def scope_of(app, name):
-    view = next(app.view_functions[rule.endpoint] for rule in app.url_map.iter_rules() if name in names_of(rule, app))
-    return getattr(view, "scope", None)
 
 
 def names_of(rule, app):
@@ -81,16 +77,39 @@ def views(app):
     return found
 
 
+class Places(dict):
+    """Paths and ids of a scene by their names in the table; what is not always there is made when it is asked for."""
+
+    def __init__(self, scene):
+        self.scene = scene
+
+    def __missing__(self, name):
+        path, owner = self.scene.project_path, self.scene.owner
+        made = {
+            "project": lambda: path,
+            "task": lambda: self.scene.task_path,
+            "bystander": lambda: self.scene.member("viewer").user.id,
+            "invitation": lambda: owner.post(f"{path}/invitations", json=INVITATION).json["id"],
+            "link": lambda: owner.post(f"{path}/share-links", json={"role": "viewer"}).json["id"],
+        }
+        self[name] = made[name]()
+        return self[name]
+
+    def quoted(self, found):
+        return orjson.dumps(str(self[found[1].decode()]))
+
+
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("name", TABLE)
 def test_everybody_gets_what_the_table_says(scene, name, who):
     route = TABLE[name]
     UserFactory(email="other@example.com")
-    places = {"project": scene.project_path, "task": scene.task_path, "bystander": scene.member("viewer").user.id}
+    places = Places(scene)
     method, rule = name.split(" ")
-    path = (route.path or rule).format(**places)
+    path = (route.path or rule).format_map(places)
+    body = route.body and orjson.loads(re.sub(rb'"\{(\w+)\}"', places.quoted, orjson.dumps(route.body)))
     headers = route.headers if method not in ("GET", "POST") else {}
-    answer = caller_of(scene, who, name).open(path, method=method, json=route.body, headers=headers)
+    answer = caller_of(scene, who, name).open(path, method=method, json=body, headers=headers)
     assert answer.status_code == route.expected[who], answer.text
 
 

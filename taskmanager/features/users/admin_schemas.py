@@ -31,8 +31,8 @@ USER_ADMIN = Serialiser(UserAdminOut)
 class UserListQuery(list_query(USER_ADMIN, {"created_at": "_id"})):  # type: ignore[misc]
     """Which accounts."""
 
-    q = fields.String(
-        validate=validate.Length(1, 100),
+    q = Line(
+        most=100,
         metadata={"description": "How the address, the name or a word of the name begins", "example": "ada"},
     )
     role = fields.String(validate=validate.OneOf(_ROLES))

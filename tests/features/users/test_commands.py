@@ -1,0 +1,103 @@
+"""The commands for operators, run as they are run: `python -m workers.cli users …` in a process of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from taskmanager.features.users.models import User
+from tests.conftest import sign_in
+from tests.factories import UserFactory
+from tests.factories.things import PASSWORD
+
+
+@pytest.fixture
+def run(app, settings, root):
+    """Runs a command against the servers of the tests."""
+    named = {
+        "MONGODB_URI": settings.mongodb_uri,
+        "QUEUE_URL": settings.queue_url,
+        "CACHE_URL": settings.cache_url,
+        "DATA_DIR": settings.data_dir,
+        "BCRYPT_COST": settings.bcrypt_cost,
+    }
+    environment = os.environ | {f"TASKMANAGER_{name}": str(value) for name, value in named.items()}
+
+    def run(*words, given=""):
+        command = [sys.executable, "-m", "workers.cli", *words]
+        return subprocess.run(
+            command, cwd=root, env=environment, input=given, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run
+
+
+def log_in(client, email, password):
+    return client.post("/api/v1/auth/login", json={"email": email, "password": password}).status_code
+
+
+def test_an_account_is_made_with_a_password_that_is_shown_once(run, client):
+    ran = run("users", "create", "Ada@example.com", "--name", "Ada", "--admin")
+    assert ran.returncode == 0, ran.stderr
+    password = ran.stdout.split("Password: ")[1].strip()
+    assert log_in(client, "ada@example.com", password) == 200
+    user = User.objects.get(email="ada@example.com")
+    assert (user.role, user.name, user.email_verified_at is not None) == ("admin", "Ada", True)
+
+
+def test_a_password_is_read_from_standard_input_and_not_repeated(run, client):
+    ran = run("users", "create", "ada@example.com", "--password-stdin", given="some ordinary words\n")
+    assert (ran.returncode, "ordinary" in ran.stdout) == (0, False)
+    assert log_in(client, "ada@example.com", "some ordinary words") == 200
+
+
+def test_somebody_is_promoted_and_disabled_while_his_session_runs(run, app):
+    user = UserFactory()
+    UserFactory(role="admin")
+    person = sign_in(app, user)
+    assert run("users", "promote", user.email).returncode == 0
+    assert person.get("/api/v1/users").status_code == 200
+    assert run("users", "disable", user.email).returncode == 0
+    assert person.get("/api/v1/users/me").status_code == 401
+
+
+def test_a_new_password_ends_the_sessions(run, app, client):
+    user = UserFactory()
+    person = sign_in(app, user)
+    ran = run("users", "reset-password", user.email)
+    assert ran.returncode == 0, ran.stderr
+    assert person.get("/api/v1/users/me").status_code == 401
+    assert log_in(client, user.email, PASSWORD) == 401
+    assert log_in(client, user.email, ran.stdout.split("Password: ")[1].strip()) == 200
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("promote", "nobody@example.com"), "Nobody has an account"),
+        (("disable", "nobody@example.com"), "Nobody has an account"),
+        (("reset-password", "nobody@example.com"), "Nobody has an account"),
+        (("create", "ada@example.com"), "has an account already"),
+        (("create", "no address"), "Not an address"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(run, app, words, says):
+    UserFactory(email="ada@example.com")
+    ran = run("users", *words)
+    assert ran.returncode == 1
+    assert says in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_common_password_is_refused(run):
+    ran = run("users", "create", "ada@example.com", "--password-stdin", given="password\n")
+    assert (ran.returncode, "tried first" in ran.stderr) == (1, True)
+
+
+def test_keys_are_rotated_and_listed(run, settings):
+    made = run("keys", "rotate").stdout.split()[0]
+    listed = run("keys", "list").stdout
+    assert made in listed
+    assert "signing" in listed
+    (settings.keys_path / f"{made}.pem").unlink()
