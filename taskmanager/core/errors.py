@@ -56,6 +56,13 @@ class NotFound(TaskManagerError):
     detail = "There is no such item, or you may not see it."
 
 
+class TokenInvalid(NotFound):
+    """A one-time token that is unknown, spent, expired or for something else: the four are not told apart."""
+
+    code = "token.invalid"
+    detail = "This token is not valid, was used, or has expired."
+
+
 class Conflict(TaskManagerError):
     """The state of the system does not allow this now."""
 

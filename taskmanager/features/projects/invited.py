@@ -10,7 +10,7 @@ from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
 from taskmanager.core.access import Actor
-from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound
+from taskmanager.core.errors import Conflict, Forbidden, NotFound, TokenInvalid
 from taskmanager.core.events import record
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
@@ -27,20 +27,20 @@ from taskmanager.features.users import service as users
 def accept(token: str, *, actor: Actor) -> Row:
     """Join a project with the token of the mail, which proves the actor's address; answers the membership.
 
-    Raises Invalid (`token.invalid`), and Forbidden (`invitation.other_address`), which leaves the token good.
+    Raises TokenInvalid, and Forbidden (`invitation.other_address`), which leaves the token good.
     """
     invitation = _by_token(token)
     if users.me(actor=actor).email != invitation.email:
         raise Forbidden("This invitation is for another address than yours.", code="invitation.other_address")
     if not _stands(invitation):
-        raise _no_longer()
+        raise TokenInvalid
     users.address_proved(actor.user_id, invitation.email)
     return _join(invitation, actor)
 
 
 @unit_of_work
 def refuse(token: str) -> None:
-    """Decline with the token of the mail, without an account. Raises Invalid (`token.invalid`)."""
+    """Decline with the token of the mail, without an account. Raises TokenInvalid."""
     _decline(_by_token(token), None)
 
 
@@ -73,11 +73,11 @@ def total(*, actor: Actor) -> Any:
 
 
 def _by_token(token: str) -> Invitation:
-    """The invitation of a token, which is used up. Raises Invalid."""
+    """The invitation of a token, which is used up. Raises TokenInvalid."""
     spent = one_time.spend(PURPOSE, token)
     invitation = Invitation.objects(id=spent.subject_id).waiting().first()
     if invitation is None or not Project.objects(id=invitation.project_id).alive().first():
-        raise _no_longer()
+        raise TokenInvalid
     return invitation
 
 
@@ -147,8 +147,3 @@ def _with_names(rows: list[Row]) -> list[Row]:
         }
         for row in rows
     ]
-
-
-def _no_longer() -> Invalid:
-    """As for a token that is not known: who bears an old one learns nothing of what became of it."""
-    return Invalid("body.token", "This token is not valid, was used, or has expired.", code="token.invalid")

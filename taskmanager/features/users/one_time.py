@@ -11,7 +11,7 @@ from mongoengine import BinaryField, DateTimeField, Document, ObjectIdField, Str
 
 from taskmanager.core import sealed
 from taskmanager.core.clock import now
-from taskmanager.core.errors import Invalid
+from taskmanager.core.errors import TokenInvalid
 
 _PREFIX = "tc_"
 
@@ -33,11 +33,24 @@ class OneTimeToken(Document):
         return sealed.seal(_PREFIX, self.id, nonce=self.nonce)
 
 
-def issue(purpose: str, subject_id: ObjectId, *, lifetime: timedelta, email: str | None = None) -> OneTimeToken:
-    """A new token; earlier ones of the same purpose for the same subject are good no more."""
+def issue(
+    purpose: str,
+    subject_id: ObjectId,
+    *,
+    lifetime: timedelta,
+    email: str | None = None,
+    token_id: ObjectId | None = None,
+) -> OneTimeToken:
+    """A new token; earlier ones of the same purpose for the same subject are good no more.
+
+    With `token_id`, a job that runs twice makes one token: the second time the first one is answered.
+    """
+    known = token_id and OneTimeToken.objects(id=token_id).first()
+    if known:
+        return known
     withdraw(purpose, subject_id)
     token = OneTimeToken(
-        id=ObjectId(),
+        id=token_id or ObjectId(),
         purpose=purpose,
         subject_id=subject_id,
         email=email,
@@ -60,12 +73,12 @@ def look_up(token_id: ObjectId) -> OneTimeToken | None:
 def spend(purpose: str, text: str) -> OneTimeToken:
     """Use a token up; of several at the same moment one succeeds.
 
-    Raises Invalid (`token.invalid`), alike for one that is unknown, spent, expired or for another purpose.
+    Raises TokenInvalid, alike for one that is unknown, spent, expired or for another purpose.
     """
     known = sealed.unseal(_PREFIX, text)
     token = known and OneTimeToken.objects(
         id=known.ids[0], purpose=purpose, spent_at=None, expires_at__gt=now()
     ).modify(new=True, set__spent_at=now())
     if not token or token.nonce != known.nonce:
-        raise Invalid("body.token", "This token is not valid, was used, or has expired.", code="token.invalid")
+        raise TokenInvalid
     return token
