@@ -140,7 +140,7 @@ TABLE: dict[str, Route] = {
     f"GET {ONE}/share-links": project("manager", 200, "{project}/share-links", sessions_only=True),
     f"GET {ONE}/share-links/<link_id>": project("manager", 200, "{project}/share-links/{link}", sessions_only=True),
     f"PATCH {ONE}/share-links/<link_id>": project(
-        "manager", 200, "{project}/share-links/{link}", {"role": "commenter"}
+        "manager", 200, "{project}/share-links/{link}", {"role": "commenter"}, sessions_only=True
     ),
     f"DELETE {ONE}/share-links/<link_id>": project("manager", 204, "{project}/share-links/{link}", sessions_only=True),
     # --- invitations received, links opened

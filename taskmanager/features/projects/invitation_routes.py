@@ -112,7 +112,7 @@ def refuse_my_invitation(invitation_id: ObjectId) -> Response:
     return answers.nothing()
 
 
-@received.route("/accept", methods=["POST"])
+@received.route("/accept", methods=["POST"], problems=(404,))
 @received.arguments(InvitationToken)
 @received.response(200, MemberOut)
 @limiter.limit(lambda: settings.current().ratelimit_invitation, key_func=limits.caller)
@@ -120,19 +120,19 @@ def accept_invitation(data: dict[str, Any]) -> Response:
     """Accept an invitation with the token of the mail
 
     Your account has to have the address that was invited: 403 `invitation.other_address` otherwise, and the token
-    stays good. This confirms your address. 422 `token.invalid` when the token was used, has expired or was revoked.
+    stays good. This confirms your address. 404 `token.invalid` when the token was used, has expired or was revoked.
     """
     return answers.resource(invited.accept(data["token"], actor=current_actor()), MEMBER)
 
 
-@received.route("/refuse", methods=["POST"], public=True)
+@received.route("/refuse", methods=["POST"], public=True, problems=(404,))
 @received.arguments(InvitationToken)
 @received.response(204)
 @limiter.limit(lambda: settings.current().ratelimit_invitation, key_func=limits.address)
 def refuse_invitation(data: dict[str, Any]) -> Response:
     """Refuse an invitation with the token of the mail
 
-    No account is needed.
+    No account is needed. 404 `token.invalid` when the token was used, has expired or was revoked.
     """
     invited.refuse(data["token"])
     return answers.nothing()

@@ -33,7 +33,7 @@ def accept(token: str, *, actor: Actor) -> Row:
     if users.me(actor=actor).email != invitation.email:
         raise Forbidden("This invitation is for another address than yours.", code="invitation.other_address")
     if not _stands(invitation):
-        raise _no_longer()
+        raise TokenInvalid
     users.address_proved(actor.user_id, invitation.email)
     return _join(invitation, actor)
 
@@ -77,7 +77,7 @@ def _by_token(token: str) -> Invitation:
     spent = one_time.spend(PURPOSE, token)
     invitation = Invitation.objects(id=spent.subject_id).waiting().first()
     if invitation is None or not Project.objects(id=invitation.project_id).alive().first():
-        raise _no_longer()
+        raise TokenInvalid
     return invitation
 
 
@@ -147,8 +147,3 @@ def _with_names(rows: list[Row]) -> list[Row]:
         }
         for row in rows
     ]
-
-
-def _no_longer() -> TokenInvalid:
-    """As for a token that is not known: who bears an old one learns nothing of what became of it."""
-    return TokenInvalid()

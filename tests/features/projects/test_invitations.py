@@ -225,6 +225,7 @@ def test_accepting_twice_at_once_makes_one_membership(scene, invite, grace):
 
 
 def test_waiting_invitations_are_seen_once_the_address_is_confirmed(scene, invite, grace):
+    User.objects(id=grace.user.id).update(unset__email_verified_at=True)
     body, _ = invite()
     assert grace.get(MINE).json["items"] == []
     assert grace.post(f"{MINE}/{body['id']}/accept").status_code == 404
