@@ -12,7 +12,7 @@ from taskmanager.api.v1 import V1
 from taskmanager.core import keyring
 from taskmanager.core.clock import iso
 from taskmanager.core.settings import Settings
-from taskmanager.features.users import administration
+from taskmanager.features.users import administration, totp
 from taskmanager.features.users import service as accounts
 from taskmanager.web.schemas import Email
 
@@ -125,6 +125,16 @@ def reset_password(environment: Environment, email: str, password_stdin: bool) -
     administration.reset_password(administration.by_email(email), password)
     click.echo(f"{email} has a new password.")
     _show(password, password_stdin)
+
+
+@users.command("reset-totp")
+@click.argument("email")
+@click.pass_obj
+def reset_totp(environment: Environment, email: str) -> None:
+    """Turn the second factor of an account off, for somebody who lost the device and the recovery codes."""
+    environment.connect()
+    totp.reset(administration.by_email(email))
+    click.echo(f"{email} logs in without a second factor.")
 
 
 def _check_address(email: str) -> None:

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from taskmanager.api.version import Version
+from taskmanager.features.accounts.routes import blp as accounts
 from taskmanager.features.audit.routes import blp as audit
 from taskmanager.features.projects.invitation_routes import received as my_invitations
 from taskmanager.features.projects.invitation_routes import sent as invitations
@@ -18,12 +19,17 @@ from taskmanager.features.users.routes import auth
 from taskmanager.features.users.routes import blp as users
 from taskmanager.features.users.token_routes import own as tokens
 from taskmanager.features.users.token_routes import services
+from taskmanager.features.users.totp_routes import auth as second_step
+from taskmanager.features.users.totp_routes import me as totp
 
 BLUEPRINTS = (
     auth,
+    second_step,
     recovery,
     users,
     me,
+    accounts,
+    totp,
     tokens,
     services,
     administration,

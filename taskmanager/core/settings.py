@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     email_token_hours: int = Field(24, ge=1, le=24 * 14)
     password_reset_minutes: int = Field(30, ge=5, le=24 * 60)
     token_days_most: int = Field(366, ge=1, le=3660)
+    require_totp_for_admins: bool = False
     audit_days: int = Field(365, ge=1, le=36_500)
     lockout_failures: int = Field(10, ge=3, le=1000)
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     ratelimit_refresh: str = "60/minute"
     ratelimit_mail_address: str = "30/hour"
     ratelimit_mail_account: str = "5/hour"
+    ratelimit_export: str = "10/hour"
     ratelimit_secret: str = "20/minute"  # noqa: S105 a rate
     ratelimit_invite: str = "60/hour"
     ratelimit_invitation: str = "60/hour"

@@ -66,6 +66,9 @@ INVITATION = {"email": "guest@example.com", "role": "viewer"}
 ONE = f"{V1}/projects/<project_id>"
 SERVICE = f"{V1}/service-accounts/<account_id>"
 
+# The owner of the scene's project, and who owns it beside him, must hand it over first.
+DELETION = Route(own(204).expected | {"owner": 409})
+
 TABLE: dict[str, Route] = {
     # --- outside of the version
     "GET /health/live": public(200),
@@ -78,6 +81,7 @@ TABLE: dict[str, Route] = {
     # --- registration, login, recovery
     f"POST {AUTH}/register": public(201, {"email": "new@example.com", "password": "some ordinary words", "name": "N"}),
     f"POST {AUTH}/login": public(401, CREDENTIALS),
+    f"POST {AUTH}/totp": public(401, {"ticket": "x", "code": "000000"}),
     f"POST {AUTH}/refresh": public(401, {"refresh_token": "x"}),
     f"POST {AUTH}/logout": own(204),
     f"POST {AUTH}/verify-email": public(404, {"token": "x"}),
@@ -87,6 +91,8 @@ TABLE: dict[str, Route] = {
     # --- one's own account
     f"GET {ME}": own(200, sessions_only=False),
     f"PATCH {ME}": own(200, {"name": "Renamed"}, sessions_only=False),
+    f"DELETE {ME}": DELETION,
+    f"GET {ME}/export": own(200),
     f"POST {ME}/password": own(204, {"current_password": PASSWORD, "new_password": "some ordinary words"}),
     f"POST {ME}/email": own(202, {"email": "moved@example.com", "password": PASSWORD}),
     f"POST {ME}/email/confirm": public(404, {"token": "x"}),
@@ -94,6 +100,11 @@ TABLE: dict[str, Route] = {
     f"POST {ME}/sessions/end": own(204, {}),
     f"GET {ME}/sessions/<session_id>": own(404, path=f"{ME}/sessions/{NOBODY}"),
     f"DELETE {ME}/sessions/<session_id>": own(404, path=f"{ME}/sessions/{NOBODY}"),
+    f"GET {ME}/totp": own(200),
+    f"POST {ME}/totp": own(200, {"password": PASSWORD}),
+    f"POST {ME}/totp/confirm": own(409, {"code": "000000"}),
+    f"POST {ME}/totp/recovery-codes": own(409, {"code": "000000"}),
+    f"POST {ME}/totp/disable": own(409, {"password": PASSWORD, "code": "000000"}),
     f"POST {ME}/tokens": own(201, TOKEN),
     f"GET {ME}/tokens": own(200),
     f"GET {ME}/tokens/<token_id>": own(404, path=f"{ME}/tokens/{NOBODY}"),

@@ -110,6 +110,26 @@ def _failures(event: Event) -> Letter | None:
     return _to_owner(event.subject_id, "Logins to your account failed", text)
 
 
+@writes("totp.enabled")
+def _totp_on(event: Event) -> Letter | None:
+    text = "logging in to your account needs a code from your authenticator app from now on.\n"
+    return _to_owner(event.subject_id, "Your second factor is on", text)
+
+
+@writes("totp.disabled")
+def _totp_off(event: Event) -> Letter | None:
+    text = "your second factor was turned off. If that was not you, change your password and turn it on again.\n"
+    return _to_owner(event.subject_id, "Your second factor is off", text)
+
+
+@writes("totp.recovery_code_used")
+def _recovery_used(event: Event) -> Letter | None:
+    text = (
+        f"a recovery code of your account was used from {_origin(event)}. If that was not you, change your password.\n"
+    )
+    return _to_owner(event.subject_id, "A recovery code was used", text)
+
+
 @writes("session.ended")
 def _reused(event: Event) -> Letter | None:
     """A refresh token was used a second time: it may have been stolen, and the owner should know."""
@@ -157,7 +177,7 @@ def change_of_address(event: Event, which: str) -> None:
 
 def _to_owner(user_id: ObjectId | None, subject: str, text: str) -> Letter | None:
     card = user_id and users.cards([user_id]).get(user_id)
-    return Letter(user_id, card, subject, text) if user_id and card else None
+    return Letter(user_id, card, subject, text) if user_id and card and card["email"] else None
 
 
 def _origin(event: Event) -> str:

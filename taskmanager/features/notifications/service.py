@@ -45,7 +45,7 @@ def tell_assignees(event: Event) -> None:
     told = [
         _tell(event, recipient, partial(messages.assigned, task, to=cards[recipient], by=by))
         for recipient in recipients
-        if recipient in cards
+        if cards.get(recipient, {}).get("email")
     ]
     if not all(told):
         raise NotYetDelivered

@@ -71,7 +71,7 @@ class Card(Schema):
     """What members see of each other."""
 
     name = Line(most=200, required=True, metadata={"example": "Grace Hopper"})
-    email = Email(required=True, metadata={"example": "grace@example.com"})
+    email = Email(required=True, allow_none=True, metadata={"example": "grace@example.com"})
 
 
 class MemberOut(Schema):

@@ -89,7 +89,7 @@ def change_role(user: User, role: str, *, by: ObjectId | None = None) -> User:
     differences = user.differences({"role": role})
     if differences:
         if user.role == "admin":
-            _keep_an_admin(user)
+            keep_an_admin(user)
         user = user.write(role=role)
         users.rights_changed([user.id])
         record(UserRoleChanged(user, by=by, by_operator=by is None, changes=differences))
@@ -101,7 +101,7 @@ def disable(user: User, *, by: ObjectId | None = None) -> User:
     """Refuse everything to an account: its sessions end, its API tokens rest. Raises Conflict (`user.last_admin`)."""
     if user.disabled_at is None:
         if user.role == "admin":
-            _keep_an_admin(user)
+            keep_an_admin(user)
         user = user.write(disabled_at=now())
         sessions.end_all(user, because="disabled")
         users.rights_changed([user.id])
@@ -150,7 +150,7 @@ def by_email(email: str) -> User:
     return user
 
 
-def _keep_an_admin(user: User) -> None:
+def keep_an_admin(user: User) -> None:
     """Raise Conflict unless another administrator stays.
 
     The other's account is written, not only read: of two who demote each other at the same moment, one meets the

@@ -44,6 +44,17 @@ class UserUpdated(UserFact):
 
 
 @dataclass(frozen=True)
+class UserDeleted(UserFact):
+    """The account is anonymous from here on. `project_ids` are those that the person was in."""
+
+    kind: ClassVar[str] = "user.deleted"
+    project_ids: Any = ()
+
+    def data(self) -> dict[str, Any]:
+        return {"project_ids": list(self.project_ids)}
+
+
+@dataclass(frozen=True)
 class UserDisabled(UserFact):
     kind: ClassVar[str] = "user.disabled"
 
@@ -146,6 +157,33 @@ class LoginFailed(AddressFact):
 @dataclass(frozen=True)
 class LoginFailedRepeatedly(LoginFailed):
     kind: ClassVar[str] = "login.failed_repeatedly"
+
+
+@dataclass(frozen=True)
+class TotpEnabled(UserFact):
+    kind: ClassVar[str] = "totp.enabled"
+
+
+@dataclass(frozen=True)
+class TotpDisabled(UserFact):
+    kind: ClassVar[str] = "totp.disabled"
+
+
+@dataclass(frozen=True)
+class RecoveryCodeUsed(UserFact):
+    kind: ClassVar[str] = "totp.recovery_code_used"
+
+
+@dataclass(frozen=True)
+class RecoveryCodesRenewed(UserFact):
+    kind: ClassVar[str] = "totp.recovery_codes_renewed"
+
+
+@dataclass(frozen=True)
+class SecondFactorFailed(UserFact):
+    """A wrong code after the right password: somebody may know the password."""
+
+    kind: ClassVar[str] = "totp.failed"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from mongoengine import DateTimeField, IntField, ListField, ObjectIdField, StringField
+from mongoengine import BinaryField, DateTimeField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Versioned
@@ -24,9 +24,10 @@ class User(Versioned):
     kind = StringField(required=True, default="person", choices=("person", "service"))
     access_version = IntField(required=True, default=1)
     disabled_at = DateTimeField()
+    deleted_at = DateTimeField()  # anonymous since: the row stays, because others' things name it
     email_verified_at = DateTimeField()
     search = ListField(StringField())  # what administrators find the account by, in lower case
-    admin_checks = IntField()  # written when another administrator steps down: see administration._keep_an_admin
+    admin_checks = IntField()  # written when another administrator steps down: see administration.keep_an_admin
     new_email = StringField(max_length=254)  # asked for, and not yet confirmed by all who must
     new_email_confirmed = ListField(StringField())  # by which: the "old" address, the "new" one
 
@@ -76,3 +77,17 @@ class ApiToken(Versioned):
     expires_at = DateTimeField(required=True)
     last_used_at = DateTimeField()
     last_used_address = StringField(max_length=64)
+
+
+class SecondFactor(Versioned):
+    """The secret that an account's authenticator app shares with the service (RFC 6238), and the codes beside it."""
+
+    meta = {"collection": "second_factors", "db_alias": "users"}
+
+    user_id = ObjectIdField(required=True)
+    secret = BinaryField(required=True)  # encrypted
+    confirmed_at = DateTimeField()
+    last_step = IntField(required=True, default=0)  # of the newest code that was used: none is good twice
+    recovery_codes = ListField(StringField())  # hashed; one that is used is removed
+    failures = IntField(required=True, default=0)
+    failures_end_at = DateTimeField()  # when the count of failures begins anew

@@ -70,6 +70,15 @@ def look_up(token_id: ObjectId) -> OneTimeToken | None:
     return OneTimeToken.objects(id=token_id, spent_at=None, expires_at__gt=now()).first()
 
 
+def read(purpose: str, text: str) -> OneTimeToken | None:
+    """The token, without using it up; None when it is not good."""
+    known = sealed.unseal(_PREFIX, text)
+    token = (
+        known and OneTimeToken.objects(id=known.ids[0], purpose=purpose, spent_at=None, expires_at__gt=now()).first()
+    )
+    return token if known and token and token.nonce == known.nonce else None
+
+
 def spend(purpose: str, text: str) -> OneTimeToken:
     """Use a token up; of several at the same moment one succeeds.
 

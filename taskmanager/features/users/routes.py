@@ -14,6 +14,7 @@ from taskmanager.features.users.schemas import (
     RefreshRequest,
     Registration,
     Tokens,
+    TokensOrTicket,
     UserOut,
     UserPatch,
 )
@@ -46,16 +47,18 @@ def register(data: dict[str, Any]) -> Response:
 
 @auth.route("/login", methods=["POST"], public=True, idempotent=False, problems=(401,))
 @auth.arguments(Credentials)
-@auth.response(200, Tokens)
+@auth.response(200, TokensOrTicket)
 @limiter.limit(lambda: settings.current().ratelimit_login_address, key_func=limits.address)
 @limiter.limit(lambda: settings.current().ratelimit_login_account, key_func=limits.account_here)
 def login(data: dict[str, Any]) -> Response:
     """Log in
 
-    Starts a session. An unknown address and a wrong password get the same 401 `auth.invalid_credentials`.
+    Starts a session. Where the account has a second factor the answer is `second_factor` and a `ticket` instead,
+    which `POST /auth/totp` takes with a code within five minutes. An unknown address and a wrong password get the
+    same 401 `auth.invalid_credentials`.
     """
     started = sessions.login(**data, user_agent=request.user_agent.string, address=request.remote_addr or "")
-    return _tokens(started)
+    return tokens_of(started) if isinstance(started, sessions.Login) else ticket_of(started)
 
 
 @auth.route("/refresh", methods=["POST"], public=True, idempotent=False, problems=(401,))
@@ -68,7 +71,7 @@ def refresh(data: dict[str, Any]) -> Response:
     Each refresh token is good once. One that comes a second time ends its whole session, except within ten
     seconds from the same client, which gets the answer again.
     """
-    return _tokens(sessions.refresh(data["refresh_token"], user_agent=request.user_agent.string))
+    return tokens_of(sessions.refresh(data["refresh_token"], user_agent=request.user_agent.string))
 
 
 @auth.route("/logout", methods=["POST"], idempotent=False)
@@ -98,7 +101,14 @@ def update_me(changes: dict[str, Any]) -> Response:
     return answers.resource(users.update_me(changes, expected=expected(), actor=current_actor()), USER)
 
 
-def _tokens(login: sessions.Login) -> Response:
+def ticket_of(ticket: str) -> Response:
+    """What a login answers that needs a second step."""
+    seconds = int(sessions.TICKET_LIFETIME.total_seconds())
+    return answers.data({"second_factor": "totp", "ticket": ticket, "expires_in": seconds})
+
+
+def tokens_of(login: sessions.Login) -> Response:
+    """What a login answers."""
     return answers.data(
         {
             "access_token": issue(login.user.id, login.session.id),

@@ -74,6 +74,19 @@ class Tokens(Schema):
     )
 
 
+class TokensOrTicket(Schema):
+    """What a login gives: tokens, or where the account has a second factor the ticket for the second step."""
+
+    access_token = fields.String()
+    refresh_token = fields.String()
+    token_type = fields.String(metadata={"example": "Bearer"})
+    expires_in = fields.Integer(
+        required=True, metadata={"description": "Seconds the access token or the ticket is good for", "example": 900}
+    )
+    second_factor = fields.String(metadata={"enum": ["totp"]})
+    ticket = fields.String()
+
+
 class UserOut(Schema):
     """An account, as its owner sees it."""
 

@@ -1,11 +1,12 @@
 """Use cases of accounts."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import access, remembered
+from taskmanager.core import access, remembered, settings
 from taskmanager.core.access import Access, Actor, Grant
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
@@ -19,7 +20,7 @@ from taskmanager.features.users.events import (
     UserRegistered,
     UserUpdated,
 )
-from taskmanager.features.users.models import ApiToken, Session, User
+from taskmanager.features.users.models import ApiToken, SecondFactor, Session, User
 
 # An account with more live sessions than this keeps the newest; the others have to log in again.
 MOST_SESSIONS = 500
@@ -97,14 +98,17 @@ def update_me(changes: dict[str, str], *, expected: Expected, actor: Actor) -> U
     return user
 
 
-def cards(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, str]]:
-    """What members of a project see of each other: {id: {name, email}}, in at most one query."""
+def cards(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+    """What members of a project see of each other: {id: {name, email}}, in at most one query.
+
+    `email` is None for one who has deleted his account.
+    """
     return remembered.each("card", user_ids, _load_cards)
 
 
-def _load_cards(user_ids: list[ObjectId]) -> dict[ObjectId, dict[str, str]]:
-    rows = User.objects(id__in=user_ids).only("name", "email").as_pymongo()
-    return {row["_id"]: {"name": row["name"], "email": row["email"]} for row in rows}
+def _load_cards(user_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+    rows = User.objects(id__in=user_ids).only("name", "email", "deleted_at").as_pymongo()
+    return {row["_id"]: {"name": row["name"], "email": None if "deleted_at" in row else row["email"]} for row in rows}
 
 
 def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> ObjectId | None:
@@ -133,9 +137,15 @@ def load_access(user_id: ObjectId) -> Access | None:
     if user is None or user.get("disabled_at"):
         return None
     live = Session.objects.live().filter(user_id=user_id).order_by("-id").limit(MOST_SESSIONS)
-    return Access(
-        user_id, user["access_version"], user["role"], frozenset(live.scalar("id")), tokens=_grants_of(user_id)
-    )
+    role = _role_now(user_id, user["role"])
+    return Access(user_id, user["access_version"], role, frozenset(live.scalar("id")), tokens=_grants_of(user_id))
+
+
+def _role_now(user_id: ObjectId, role: str) -> str:
+    """Where the operator demands it, an administrator is one only with a second factor."""
+    if role != "admin" or not settings.current().require_totp_for_admins:
+        return role
+    return role if SecondFactor.objects(user_id=user_id, confirmed_at__ne=None).first() else "user"
 
 
 def _grants_of(user_id: ObjectId) -> dict[ObjectId, Grant]:

@@ -15,10 +15,13 @@ from taskmanager.core.errors import Forbidden, NotFound, Unauthenticated
 from taskmanager.core.events import record
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.users import lockout, passwords, refresh_tokens
+from taskmanager.features.users import lockout, one_time, passwords, refresh_tokens
 from taskmanager.features.users import service as users
 from taskmanager.features.users.events import LoginFailed, LoginFailedRepeatedly, SessionEnded, SessionStarted
-from taskmanager.features.users.models import Session, User
+from taskmanager.features.users.models import SecondFactor, Session, User
+
+TICKET = "second_factor"  # the purpose of the one-time tokens that stand for a first step that went well
+TICKET_LIFETIME = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Login:
     refresh_token: str
 
 
-def login(*, email: str, password: str, user_agent: str, address: str) -> Login:
-    """Start a session.
+def login(*, email: str, password: str, user_agent: str, address: str) -> Login | str:
+    """Start a session, or answer the ticket for the second step where the account has a second factor.
 
     Raises Unauthenticated, alike for an unknown address, a wrong password and a disabled account; TooMany
     (`auth.locked`) after too many of these; Forbidden (`auth.email_unverified`) where the operator demands it.
@@ -47,6 +50,14 @@ def login(*, email: str, password: str, user_agent: str, address: str) -> Login:
     if settings.current().require_verified_email and not user.email_verified_at:
         raise Forbidden("Confirm your address first: the link is in your mail.", code="auth.email_unverified")
     _rehash(user, password)
+    return begin(user, user_agent=user_agent, address=address)
+
+
+@unit_of_work
+def begin(user: User, *, user_agent: str, address: str) -> Login | str:
+    """Start a session for somebody who has proved to be `user`, or answer a ticket for the second step."""
+    if SecondFactor.objects(user_id=user.id, confirmed_at__ne=None).first():
+        return one_time.issue(TICKET, user.id, lifetime=TICKET_LIFETIME).text()
     return start(user, user_agent=user_agent, address=address)
 
 
@@ -71,7 +82,7 @@ def _rehash(user: User, password: str) -> None:
 
 @unit_of_work
 def start(user: User, *, user_agent: str, address: str) -> Login:
-    """Start a session for somebody who has proved to be `user`."""
+    """Start a session: nothing more is to be proved."""
     session = Session(
         id=ObjectId(),
         user_id=user.id,

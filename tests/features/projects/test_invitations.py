@@ -224,7 +224,8 @@ def test_accepting_twice_at_once_makes_one_membership(scene, invite, grace):
     assert Membership.objects(project_id=scene.project.id, user_id=grace.user.id).count() == 1
 
 
-def test_waiting_invitations_are_seen_once_the_address_is_confirmed(scene, invite, grace):
+def test_waiting_invitations_are_seen_once_the_address_is_confirmed(scene, invite, grace, deliver):
+    deliver()
     User.objects(id=grace.user.id).update(unset__email_verified_at=True)
     body, _ = invite()
     assert grace.get(MINE).json["items"] == []

@@ -1,0 +1,10 @@
+"""An account has one second factor."""
+
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+
+
+def upgrade(database: Any) -> None:
+    """Create the index; one that is there already is left alone."""
+    database["second_factors"].create_indexes([IndexModel([("user_id", ASCENDING)], name="user_id", unique=True)])

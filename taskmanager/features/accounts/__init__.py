@@ -1,0 +1,1 @@
+"""The end of an account, and all that it holds: what needs users, projects and tasks together."""

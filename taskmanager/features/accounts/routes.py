@@ -1,0 +1,77 @@
+"""Routes of an account as a whole."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import orjson
+from flask import Response
+
+from taskmanager.core import settings
+from taskmanager.core.access import Actor
+from taskmanager.core.querysets import Row
+from taskmanager.extensions import limiter
+from taskmanager.features.accounts import service as accounts
+from taskmanager.features.accounts.schemas import BELONGING, ExportOut
+from taskmanager.features.audit.schemas import ENTRY
+from taskmanager.features.tasks.schemas import TASK
+from taskmanager.features.users.schemas import SESSION, USER
+from taskmanager.features.users.token_schemas import API_TOKEN
+from taskmanager.web import answers, limits
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+
+blp = Blueprint("accounts", __name__, url_prefix="/users/me", description="Your account as a whole")
+
+
+@blp.route("", methods=["DELETE"], problems=(403, 409))
+@blp.response(204)
+def delete_account() -> Response:
+    """Delete your account
+
+    Nothing tells any more who it was: address, name, sessions, tokens and second factor are gone, projects that are
+    yours alone go to the trash, and what others still need names a deleted user. It needs a login of the last ten
+    minutes. 409 `user.last_owner`, with `projects`, while others would be left without an owner.
+    """
+    accounts.delete(expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route("/export")
+@blp.response(200, ExportOut)
+@limiter.limit(lambda: settings.current().ratelimit_export, key_func=limits.caller)
+def export_account() -> Response:
+    """Download all that the service holds of you
+
+    As one JSON file: account, sessions, API tokens, memberships, tasks that you made or are assigned to and may
+    see, and the log of your account. It holds no secrets.
+    """
+    response = Response(_export(current_actor()), content_type="application/json")
+    response.headers["Content-Disposition"] = 'attachment; filename="taskmanager-export.json"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _export(actor: Actor) -> Iterator[bytes]:
+    """The file piece by piece: it is never in memory as a whole."""
+    yield b'{"account": ' + orjson.dumps(USER.dump(accounts.exported_account(actor=actor)))
+    for name, rows, dump in _parts(actor):
+        yield b', "' + name.encode() + b'": ['
+        yield from _joined(rows, dump)
+        yield b"]"
+    yield b"}"
+
+
+def _parts(actor: Actor) -> Iterable[tuple[str, Iterator[Row], Callable[[Row], Any]]]:
+    yield "sessions", accounts.exported_sessions(actor=actor), SESSION.dump
+    yield "tokens", accounts.exported_tokens(actor=actor), API_TOKEN.dump
+    yield "memberships", accounts.exported_memberships(actor=actor), BELONGING.dump
+    yield "tasks", accounts.exported_tasks(actor=actor), TASK.dump
+    yield "events", accounts.exported_events(actor=actor), ENTRY.dump
+
+
+def _joined(rows: Iterator[Row], dump: Callable[[Row], Any]) -> Iterator[bytes]:
+    between = b""
+    for row in rows:
+        yield between + orjson.dumps(dump(row))
+        between = b", "

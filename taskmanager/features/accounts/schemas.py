@@ -1,0 +1,34 @@
+"""What an export holds."""
+
+from marshmallow import fields
+
+from taskmanager.features.audit.schemas import EntryOut
+from taskmanager.features.projects.permissions import ROLES
+from taskmanager.features.tasks.schemas import TaskOut
+from taskmanager.features.users.schemas import SessionOut, UserOut
+from taskmanager.features.users.token_schemas import ApiTokenOut
+from taskmanager.web.schemas import Id, Instant, Line, Schema
+from taskmanager.web.serialisers import Serialiser
+
+
+class BelongingOut(Schema):
+    """A project that the person belongs to."""
+
+    project_id = Id(required=True)
+    project_name = Line(most=200, required=True, metadata={"example": "Our application"})
+    role = fields.String(required=True, metadata={"enum": list(ROLES)})
+    created_at = Instant(required=True)
+
+
+class ExportOut(Schema):
+    """All that the service holds of a person."""
+
+    account = fields.Nested(UserOut, required=True)
+    sessions = fields.List(fields.Nested(SessionOut), required=True)
+    tokens = fields.List(fields.Nested(ApiTokenOut), required=True)
+    memberships = fields.List(fields.Nested(BelongingOut), required=True)
+    tasks = fields.List(fields.Nested(TaskOut), required=True)
+    events = fields.List(fields.Nested(EntryOut), required=True)
+
+
+BELONGING = Serialiser(BelongingOut)

@@ -1,0 +1,98 @@
+"""Use cases of an account as a whole: hand out what it holds, and delete it."""
+
+from collections.abc import Iterator
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.clock import now
+from taskmanager.core.documents import Expected
+from taskmanager.core.events import record
+from taskmanager.core.querysets import Order, Row
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.audit import service as audit
+from taskmanager.features.projects import leaving as projects_leaving
+from taskmanager.features.projects.models import Membership, Project
+from taskmanager.features.tasks.events import TaskUpdated
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.users import leaving
+from taskmanager.features.users.events import UserDeleted
+from taskmanager.features.users.models import ApiToken, Session, User
+
+_PAGE = 200
+
+
+@unit_of_work
+def delete(*, expected: Expected, actor: Actor) -> None:
+    """Delete the actor's account: nothing tells any more who it was, and what others need stays.
+
+    Raises PreconditionFailed, Forbidden (`auth.fresh_login_needed`), Conflict (`user.last_owner`, `user.last_admin`).
+    """
+    user = User.objects.one(actor.user_id)
+    user.expect(expected)
+    leaving.may_leave(user, actor=actor)
+    project_ids = projects_leaving.leave_all(user.email, actor=actor)
+    record(UserDeleted(leaving.anonymise(user), project_ids=project_ids))
+
+
+def take_from_tasks(user_id: ObjectId, project_ids: list[ObjectId]) -> None:
+    """Take somebody who is gone off the tasks he was assigned to, one by one. Safe to repeat."""
+    assigned = Task.objects(project_id__in=project_ids, assignee_ids=user_id)
+    for task_id in list(assigned.scalar("id")):
+        _unassign(task_id, user_id)
+
+
+@unit_of_work
+def _unassign(task_id: ObjectId, user_id: ObjectId) -> None:
+    task = Task.objects(id=task_id, assignee_ids=user_id).first()
+    if task is not None:
+        left = [other for other in task.assignee_ids if other != user_id]
+        changes = {"assignee_ids": [list(task.assignee_ids), left]}
+        record(TaskUpdated(task.write(assignee_ids=left), Actor(user_id), changes))
+
+
+def exported_account(*, actor: Actor) -> Row:
+    """The actor's own account."""
+    return User.objects.row(actor.user_id)
+
+
+def exported_sessions(*, actor: Actor) -> Iterator[Row]:
+    """His sessions, also those that have ended."""
+    for row in Session.objects(user_id=actor.user_id).as_pymongo():
+        yield row | {"current": row["_id"] == actor.session_id}
+
+
+def exported_tokens(*, actor: Actor) -> Iterator[Row]:
+    """His API tokens."""
+    yield from ApiToken.objects(user_id=actor.user_id).as_pymongo()
+
+
+def exported_memberships(*, actor: Actor) -> Iterator[Row]:
+    """What he belongs to, and as what, with the names of the projects."""
+    names = dict(Project.objects.visible_to(actor).scalar("id", "name"))
+    for row in Membership.objects(user_id=actor.user_id).as_pymongo():
+        if row["project_id"] in names:
+            yield row | {"project_name": names[row["project_id"]]}
+
+
+def exported_tasks(*, actor: Actor) -> Iterator[Row]:
+    """The tasks that he made or is assigned to and may see, a page in memory at a time."""
+    seen = Task.objects.visible_to(actor)
+    order, after = Order("_id"), None
+    while True:
+        page = seen.page(order, _PAGE, after=after)
+        yield from (row for row in page.rows if actor.user_id in (row["reporter_id"], *row.get("assignee_ids", ())))
+        if page.next_key is None:
+            return
+        after = page.next_key
+
+
+def exported_events(*, actor: Actor) -> Iterator[Row]:
+    """What the audit log has of his account, a page in memory at a time."""
+    order, after = Order("_id"), None
+    while True:
+        page = audit.find_own(order, _PAGE, actor=actor, where={"until": now()}, after=after)
+        yield from page.rows
+        if page.next_key is None:
+            return
+        after = page.next_key
