@@ -16,7 +16,7 @@ from taskmanager.core.settings import Settings
 from taskmanager.extensions import cache, compress
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects import share_links
-from taskmanager.features.users import api_tokens
+from taskmanager.features.users import api_tokens, oidc
 from taskmanager.features.users import service as users
 from taskmanager.web import auth, errors, limits, requests
 
@@ -37,6 +37,7 @@ def create_app(settings: Settings) -> Flask:
     auth.init_app(app, settings, _keys(settings))
     limits.init_app(app, settings)
     _bind_extensions(app, settings)
+    oidc.init_app(app, settings)
     errors.init_app(app)
     for part in (health, v1, docs):
         part.init_app(app)

@@ -13,6 +13,7 @@ from taskmanager.features.projects.ownership_routes import blp as ownership
 from taskmanager.features.projects.routes import blp as projects
 from taskmanager.features.tasks.routes import blp as tasks
 from taskmanager.features.users.admin_routes import blp as administration
+from taskmanager.features.users.oidc_routes import auth as oidc
 from taskmanager.features.users.recovery_routes import auth as recovery
 from taskmanager.features.users.recovery_routes import me
 from taskmanager.features.users.routes import auth
@@ -25,6 +26,7 @@ from taskmanager.features.users.totp_routes import me as totp
 BLUEPRINTS = (
     auth,
     second_step,
+    oidc,
     recovery,
     users,
     me,

@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)
     invitation_days: int = Field(7, ge=1, le=90)
     share_visit_minutes: int = Field(60, ge=1, le=24 * 60)
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_name: str = "Single sign-on"
+    oidc_timeout_seconds: float = Field(3.0, gt=0, le=30)
     admin_email: str = "admin@example.com"
     admin_password: SecretStr = SecretStr("")
 

@@ -81,6 +81,9 @@ TABLE: dict[str, Route] = {
     # --- registration, login, recovery
     f"POST {AUTH}/register": public(201, {"email": "new@example.com", "password": "some ordinary words", "name": "N"}),
     f"POST {AUTH}/login": public(401, CREDENTIALS),
+    f"GET {AUTH}/oidc": public(200),
+    f"GET {AUTH}/oidc/login": public(404),
+    f"GET {AUTH}/oidc/callback": public(404),
     f"POST {AUTH}/totp": public(401, {"ticket": "x", "code": "000000"}),
     f"POST {AUTH}/refresh": public(401, {"refresh_token": "x"}),
     f"POST {AUTH}/logout": own(204),

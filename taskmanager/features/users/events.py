@@ -160,6 +160,17 @@ class LoginFailedRepeatedly(LoginFailed):
 
 
 @dataclass(frozen=True)
+class IdentityLinked(UserFact):
+    """A login provider's account may log in to this one from now on."""
+
+    kind: ClassVar[str] = "identity.linked"
+    issuer: str = ""
+
+    def data(self) -> dict[str, Any]:
+        return {"issuer": self.issuer}
+
+
+@dataclass(frozen=True)
 class TotpEnabled(UserFact):
     kind: ClassVar[str] = "totp.enabled"
 

@@ -13,11 +13,11 @@ from taskmanager.core.events import Event
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import administration, lockout, passwords, sessions
 from taskmanager.features.users import service as users
-from taskmanager.features.users.models import ApiToken, SecondFactor, Session, User
+from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session, User
 from taskmanager.features.users.one_time import OneTimeToken
 
 FRESH = timedelta(minutes=10)
-_OWNED: tuple[type[Versioned], ...] = (Session, ApiToken, SecondFactor)
+_OWNED: tuple[type[Versioned], ...] = (Session, ApiToken, SecondFactor, Identity)
 # What the log remembers of a person: names, addresses of mail and network.
 _PERSONAL = dict.fromkeys(("data.changes", "data.before", "data.address", "data.email", "correlation.address"), 1)
 

@@ -91,3 +91,13 @@ class SecondFactor(Versioned):
     recovery_codes = ListField(StringField())  # hashed; one that is used is removed
     failures = IntField(required=True, default=0)
     failures_end_at = DateTimeField()  # when the count of failures begins anew
+
+
+class Identity(Versioned):
+    """Whom a login provider knows an account as; the provider's id stays when the address there changes."""
+
+    meta = {"collection": "identities", "db_alias": "users"}
+
+    user_id = ObjectIdField(required=True)
+    issuer = StringField(required=True, max_length=500)
+    subject = StringField(required=True, max_length=255)

@@ -58,7 +58,7 @@ def login(data: dict[str, Any]) -> Response:
     same 401 `auth.invalid_credentials`.
     """
     started = sessions.login(**data, user_agent=request.user_agent.string, address=request.remote_addr or "")
-    return tokens_of(started) if isinstance(started, sessions.Login) else ticket_of(started)
+    return answer_login(started)
 
 
 @auth.route("/refresh", methods=["POST"], public=True, idempotent=False, problems=(401,))
@@ -101,8 +101,12 @@ def update_me(changes: dict[str, Any]) -> Response:
     return answers.resource(users.update_me(changes, expected=expected(), actor=current_actor()), USER)
 
 
-def ticket_of(ticket: str) -> Response:
-    """What a login answers that needs a second step."""
+def answer_login(started: sessions.Login | str) -> Response:
+    """Tokens, or the ticket for the second step."""
+    return tokens_of(started) if isinstance(started, sessions.Login) else _ticket_of(started)
+
+
+def _ticket_of(ticket: str) -> Response:
     seconds = int(sessions.TICKET_LIFETIME.total_seconds())
     return answers.data({"second_factor": "totp", "ticket": ticket, "expires_in": seconds})
 

@@ -1,0 +1,82 @@
+"""Login by an OpenID Connect provider: the code flow with PKCE, by Authlib.
+
+Authlib makes state, nonce and code verifier, keeps them in a signed cookie of this browser, fetches the tokens
+and checks the ID token. What it leaves open is closed here: only asymmetric signatures, the issuer and the
+audience of the settings, bounded waits, and errors in the shape of all others.
+"""
+
+from typing import Any
+
+import requests
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.flask_client import OAuth
+from flask import Flask, Response, current_app
+from joserfc.errors import JoseError
+
+from taskmanager.core.errors import NotFound, Unauthenticated, Unavailable
+from taskmanager.core.settings import Settings
+
+_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
+_EXTENSION = "taskmanager-oidc"
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Register the provider of the settings, if there is one. It is first asked at the first login."""
+    app.secret_key = settings.secret()
+    app.config.update(
+        SESSION_COOKIE_NAME="taskmanager_login",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.base_url.startswith("https://"),
+    )
+    app.extensions[_EXTENSION] = _client(app, settings) if settings.oidc_issuer else None
+
+
+def _client(app: Flask, settings: Settings) -> Any:
+    return OAuth(app).register(
+        "oidc",
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret.get_secret_value(),
+        server_metadata_url=f"{settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration",
+        client_kwargs={
+            "scope": "openid email profile",
+            "code_challenge_method": "S256",
+            "default_timeout": settings.oidc_timeout_seconds,
+        },
+    )
+
+
+def redirect(callback: str) -> Response:
+    """The answer that sends the browser to the provider. Raises NotFound when there is none, Unavailable."""
+    return _asking(lambda client: client.authorize_redirect(callback))
+
+
+def claims(issuer: str, client_id: str) -> dict[str, Any]:
+    """The checked claims of the ID token that the code of this request gives.
+
+    Raises NotFound when there is no provider, Unauthenticated, Unavailable.
+    """
+    wanted = {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": client_id}}
+    token = _asking(lambda client: client.authorize_access_token(claims_options=wanted, leeway=60))
+    if not token.get("userinfo"):
+        raise _refused()
+    return dict(token["userinfo"])
+
+
+def _asking(step: Any) -> Any:
+    client = current_app.extensions[_EXTENSION]
+    if client is None:
+        raise NotFound("There is no login provider here.")
+    try:
+        metadata = client.load_server_metadata()
+        known = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
+        metadata["id_token_signing_alg_values_supported"] = [name for name in known if name in _ALGORITHMS]
+        return step(client)
+    except (AuthlibBaseError, JoseError):
+        raise _refused() from None
+    except (requests.RequestException, RuntimeError, ValueError, LookupError, TypeError, AttributeError):
+        raise Unavailable("The login provider does not answer as it should.", code="auth.oidc_unavailable") from None
+
+
+def _refused() -> Unauthenticated:
+    return Unauthenticated("The login provider did not vouch for you: begin again.", code="auth.oidc_refused")

@@ -1,0 +1,105 @@
+"""A small OpenID Connect provider on a real HTTP server: discovery, code flow with PKCE, signed ID tokens."""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import threading
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask, Response, jsonify, redirect, request
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from werkzeug.serving import make_server
+
+CLIENT_ID, CLIENT_SECRET = "taskmanager", "the secret of the client"
+
+
+class Provider:
+    """Vouches for `person`; what a test changes of it makes it a bad one."""
+
+    def __init__(self) -> None:
+        self.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
+        self.person: dict[str, Any] = {
+            "sub": "p-1",
+            "email": "ada@example.com",
+            "email_verified": True,
+            "name": "Ada Lovelace",
+        }
+        self.changes: dict[str, Any] = {}  # of the claims of the ID token
+        self.algorithm = "RS256"
+        self.refuses = False
+        self.delay = 0.0
+        self.garbage = False
+        self._codes: dict[str, dict[str, str]] = {}
+        self._server = make_server("127.0.0.1", 0, self._app(), threaded=True)
+        self.issuer = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _app(self) -> Flask:
+        app = Flask("provider")
+        app.add_url_rule("/.well-known/openid-configuration", view_func=self.discovery)
+        app.add_url_rule("/authorize", view_func=self.authorize)
+        app.add_url_rule("/token", view_func=self.token, methods=["POST"])
+        app.add_url_rule("/jwks", view_func=self.jwks)
+        return app
+
+    def discovery(self) -> Any:
+        time.sleep(self.delay)
+        if self.garbage:
+            return Response("<html>down</html>", 200)
+        places = {"authorization_endpoint": "/authorize", "token_endpoint": "/token", "jwks_uri": "/jwks"}
+        known = {name: self.issuer + path for name, path in places.items()}
+        return jsonify(
+            known | {"issuer": self.issuer, "id_token_signing_alg_values_supported": ["RS256", "HS256", "none"]}
+        )
+
+    def authorize(self) -> Any:
+        given = request.args
+        assert (given["client_id"], given["response_type"]) == (CLIENT_ID, "code")
+        assert given["code_challenge_method"] == "S256"
+        if self.refuses:
+            return redirect(f"{given['redirect_uri']}?{urlencode({'error': 'access_denied', 'state': given['state']})}")
+        code = secrets.token_urlsafe(8)
+        self._codes[code] = given.to_dict()
+        answer = {"code": code, "state": given["state"], "session_state": "more than the standard asks for"}
+        return redirect(f"{given['redirect_uri']}?{urlencode(answer)}")
+
+    def token(self) -> Any:
+        asked = self._codes.pop(request.form.get("code", ""), None)
+        challenge = hashlib.sha256(request.form.get("code_verifier", "").encode()).digest()
+        proved = asked and base64.urlsafe_b64encode(challenge).rstrip(b"=").decode() == asked["code_challenge"]
+        known = request.authorization and request.authorization.password == CLIENT_SECRET
+        if not asked or not proved or not known:
+            return jsonify({"error": "invalid_grant"}), 400
+        return jsonify({"access_token": "x", "token_type": "Bearer", "id_token": self._id_token(asked["nonce"])})
+
+    def jwks(self) -> Any:
+        return jsonify({"keys": [self.key.as_dict(private=False)]})
+
+    def _id_token(self, nonce: str) -> str:
+        now = int(time.time())
+        claims = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": nonce}
+        claims |= self.person | self.changes
+        if self.algorithm == "RS256":
+            return jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.key)
+        return self._forged(claims)
+
+    def _forged(self, claims: dict[str, Any]) -> str:
+        """What anybody can make: no signature, or one with the published key taken for a secret."""
+        signed = f"{_encoded({'alg': self.algorithm, 'kid': 'one'})}.{_encoded(claims)}"
+        if self.algorithm == "none":
+            return f"{signed}."
+        code = hmac.digest(self.key.as_pem(private=False), signed.encode(), "sha256")
+        return f"{signed}.{base64.urlsafe_b64encode(code).rstrip(b'=').decode()}"
+
+
+def _encoded(value: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()

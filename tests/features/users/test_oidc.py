@@ -1,0 +1,177 @@
+"""Logging in by a provider, against a small real one; and against one that lies, is slow or is down."""
+
+import time
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from joserfc.jwk import RSAKey
+from pydantic import SecretStr
+
+from taskmanager.features.users.models import Identity, User
+from tests.factories import UserFactory
+from tests.features.users.provider import CLIENT_ID, CLIENT_SECRET, Provider
+from tests.problems import assert_problem
+
+OIDC = "/api/v1/auth/oidc"
+ME = "/api/v1/users/me"
+
+
+@pytest.fixture
+def provider():
+    provider = Provider()
+    yield provider
+    provider.close()
+
+
+@pytest.fixture
+def sso(other_app, provider):
+    """The application with this provider."""
+    return other_app(
+        oidc_issuer=provider.issuer,
+        oidc_client_id=CLIENT_ID,
+        oidc_client_secret=SecretStr(CLIENT_SECRET),
+        oidc_timeout_seconds=1,
+    )
+
+
+def begin(client):
+    """Where the provider sends the browser back to."""
+    answer = client.get(f"{OIDC}/login")
+    assert answer.status_code == 302, answer.text
+    back = requests.get(answer.headers["Location"], allow_redirects=False, timeout=5).headers["Location"]
+    parts = urlsplit(back)
+    return f"{parts.path}?{parts.query}"
+
+
+def log_in(app):
+    client = app.test_client()
+    return client.get(begin(client))
+
+
+def test_the_first_login_makes_an_account_and_the_next_finds_it(sso):
+    first, second = log_in(sso), log_in(sso)
+    assert (first.status_code, second.status_code) == (200, 200)
+    bearer = {"Authorization": f"Bearer {second.json['access_token']}"}
+    me = sso.test_client().get(ME, headers=bearer).json
+    assert (me["email"], me["name"]) == ("ada@example.com", "Ada Lovelace")
+    assert me["email_verified_at"]
+    assert User.objects.count() == 1
+
+
+def test_an_account_stays_linked_when_the_provider_changes_the_address(sso, provider):
+    log_in(sso)
+    provider.person["email"] = "lovelace@example.com"
+    assert log_in(sso).status_code == 200
+    assert User.objects.scalar("email") and User.objects.count() == 1
+
+
+def test_an_account_with_the_same_confirmed_address_is_joined(sso):
+    user = UserFactory(email="ada@example.com")
+    assert log_in(sso).status_code == 200
+    assert Identity.objects.get().user_id == user.id
+
+
+@pytest.mark.parametrize(("here", "there"), [(False, True), (True, False), (True, "true")])
+def test_an_address_that_one_side_has_not_confirmed_joins_nothing(sso, provider, here, there):
+    UserFactory(email="ada@example.com", verified=here)
+    provider.person["email_verified"] = there
+    assert_problem(log_in(sso), 409, code="auth.oidc_email_taken")
+    assert Identity.objects.count() == 0
+
+
+def test_a_person_without_an_address_cannot_begin(sso, provider):
+    del provider.person["email"]
+    assert_problem(log_in(sso), 401, code="auth.oidc_no_email")
+
+
+def test_a_disabled_account_does_not_log_in(sso):
+    log_in(sso)
+    User.objects.update(set__disabled_at=User.objects.first().created_at)
+    assert_problem(log_in(sso), 401)
+
+
+def test_nobody_logs_in_with_a_password_to_an_account_that_has_none(sso):
+    log_in(sso)
+    body = {"email": "ada@example.com", "password": "none"}
+    assert sso.test_client().post("/api/v1/auth/login", json=body).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "another client"},
+        {"iss": "https://elsewhere.example"},
+        {"nonce": "another login"},
+        {"nonce": None},
+        {"exp": 1_700_000_000},
+        {"sub": None},
+    ],
+)
+def test_an_id_token_that_is_not_for_this_login_is_refused(sso, provider, changes):
+    provider.changes = changes
+    assert_problem(log_in(sso), 401, code="auth.oidc_refused")
+    assert User.objects.count() == 0
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS256"])
+def test_a_signature_that_anybody_can_make_is_refused(sso, provider, algorithm):
+    provider.algorithm = algorithm
+    assert_problem(log_in(sso), 401, code="auth.oidc_refused")
+
+
+def test_a_token_signed_by_another_key_is_refused(sso, provider):
+    log_in(sso)  # the provider's key is known now
+    provider.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
+    assert_problem(log_in(sso), 401, code="auth.oidc_refused")
+
+
+def test_a_callback_without_the_browser_that_began_is_refused(sso):
+    assert_problem(sso.test_client().get(begin(sso.test_client())), 401, code="auth.oidc_refused")
+
+
+def test_a_callback_is_good_once(sso):
+    client = sso.test_client()
+    back = begin(client)
+    assert client.get(back).status_code == 200
+    assert_problem(client.get(back), 401, code="auth.oidc_refused")
+
+
+@pytest.mark.parametrize("query", ["", "?code=x", "?state=x", "?code=x&state=y", "?error=access_denied&state=y"])
+def test_a_made_up_callback_is_refused(sso, query):
+    assert_problem(sso.test_client().get(f"{OIDC}/callback{query}"), 401, code="auth.oidc_refused")
+
+
+def test_a_person_who_says_no_is_told_so(sso, provider):
+    provider.refuses = True
+    assert_problem(log_in(sso), 401, code="auth.oidc_refused")
+
+
+def test_the_cookie_of_a_login_is_no_ones_but_the_browsers(sso):
+    cookie = sso.test_client().get(f"{OIDC}/login").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+def test_a_slow_provider_is_not_waited_for(sso, provider):
+    provider.delay = 3
+    started = time.monotonic()
+    assert_problem(sso.test_client().get(f"{OIDC}/login"), 503, code="auth.oidc_unavailable")
+    assert time.monotonic() - started < 2.5
+
+
+def test_a_provider_that_talks_nonsense_or_is_down_is_unavailable(sso, provider):
+    provider.garbage = True
+    assert_problem(sso.test_client().get(f"{OIDC}/login"), 503, code="auth.oidc_unavailable")
+    provider.close()
+    assert_problem(sso.test_client().get(f"{OIDC}/login"), 503, code="auth.oidc_unavailable")
+
+
+def test_clients_learn_whether_there_is_a_provider(sso, client):
+    assert sso.test_client().get(OIDC).json == {"enabled": True, "name": "Single sign-on"}
+
+
+def test_without_a_provider_there_is_nothing(client):
+    assert client.get(OIDC).json == {"enabled": False, "name": None}
+    assert_problem(client.get(f"{OIDC}/login"), 404)
+    assert_problem(client.get(f"{OIDC}/callback?code=x&state=y"), 404)
