@@ -21,7 +21,7 @@ _BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "The `access_token` of `POST /auth/login`.",
+    "description": "The `access_token` of `POST /auth/login`, an API token (`tm_…`), or a share link (`tl_…`, `ts_…`).",
 }
 _ID_IN_A_PATH = {"type": "string", "pattern": "^[0-9a-f]{24}$", "example": "65f1c0ffee0123456789abcd"}
 

@@ -133,7 +133,7 @@ def load(folder: Path) -> KeyRing:
 def create(folder: Path) -> str:
     """Add a new key, which signs as soon as every process knows it; answers its id."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    kid = f"{now():%Y%m%d%H%M%S}-{secrets.token_hex(4)}"
+    kid = f"{now():%Y%m%d%H%M%S%f}-{secrets.token_hex(4)}"  # sorts by age
     draft = folder / f"{kid}.draft"
     draft.touch(mode=0o600)
     draft.write_bytes(

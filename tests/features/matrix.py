@@ -66,8 +66,8 @@ INVITATION = {"email": "guest@example.com", "role": "viewer"}
 ONE = f"{V1}/projects/<project_id>"
 SERVICE = f"{V1}/service-accounts/<account_id>"
 
-# The owner of the scene's project, and who owns it beside him, must hand it over first.
-DELETION = Route(own(204).expected | {"owner": 409})
+# The last administrator stays.
+DELETION = Route(own(204).expected | {"admin": 409})
 
 TABLE: dict[str, Route] = {
     # --- outside of the version

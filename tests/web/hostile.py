@@ -386,7 +386,7 @@ _METHODS: dict[str, tuple[str, ...]] = {  # path → methods that it does not ha
     "/api/v1/tasks": ("POST", "PUT", "PATCH", "DELETE"),
     TASK: ("POST", "PUT"),
     TASKS: ("PUT", "PATCH", "DELETE"),
-    ME: ("POST", "PUT", "DELETE"),
+    ME: ("POST", "PUT"),
     LOGIN: ("GET", "PUT", "PATCH", "DELETE", "HEAD"),
     "/health/live": ("POST", "PUT", "DELETE"),
     "/api/v1/openapi.json": ("POST", "DELETE"),

@@ -26,6 +26,7 @@ class Letter(NamedTuple):
 
 
 Writer = Callable[[Event], Letter | None]
+_TOLD_FAILURES = 3  # wrong codes of the second factor
 WRITERS: dict[str, Writer] = {}
 
 
@@ -120,6 +121,18 @@ def _totp_on(event: Event) -> Letter | None:
 def _totp_off(event: Event) -> Letter | None:
     text = "your second factor was turned off. If that was not you, change your password and turn it on again.\n"
     return _to_owner(event.subject_id, "Your second factor is off", text)
+
+
+@writes("totp.failed")
+def _totp_failures(event: Event) -> Letter | None:
+    """Told once, at the third wrong code in a row: whoever gets so far has the password."""
+    if event.data["failures"] != _TOLD_FAILURES:
+        return None
+    text = (
+        f"somebody at {_origin(event)} knows your password and gave {_TOLD_FAILURES} wrong codes after it.\n"
+        "If that was not you, change your password.\n"
+    )
+    return _to_owner(event.subject_id, "Wrong codes for your account", text)
 
 
 @writes("totp.recovery_code_used")

@@ -195,6 +195,10 @@ class SecondFactorFailed(UserFact):
     """A wrong code after the right password: somebody may know the password."""
 
     kind: ClassVar[str] = "totp.failed"
+    failures: int = 0
+
+    def data(self) -> dict[str, Any]:
+        return {"failures": self.failures}
 
 
 @dataclass(frozen=True)

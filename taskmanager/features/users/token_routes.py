@@ -8,6 +8,7 @@ from flask import Response
 from taskmanager.features.users import api_tokens, service_accounts
 from taskmanager.features.users.token_schemas import (
     API_TOKEN,
+    NEW_API_TOKEN,
     SERVICE_ACCOUNT,
     ApiTokenIn,
     ApiTokenOut,
@@ -37,7 +38,8 @@ def create_token(data: dict[str, Any]) -> Response:
     The answer shows it this once. It is sent as `Authorization: Bearer tm_…`, does what its scopes name and never
     more than you may, and cannot make tokens or reach your sessions, password and second factor.
     """
-    return _shown(*api_tokens.create(data, actor=current_actor()))
+    token, text = api_tokens.create(data, actor=current_actor())
+    return _shown(token, text, f"/users/me/tokens/{token.id}")
 
 
 @own.route("")
@@ -125,7 +127,8 @@ def create_service_token(data: dict[str, Any], account_id: ObjectId) -> Response
 
     For administrators. The answer shows it this once.
     """
-    return _shown(*service_accounts.create_token(account_id, data, actor=current_actor()))
+    token, text = service_accounts.create_token(account_id, data, actor=current_actor())
+    return _shown(token, text, f"/service-accounts/{account_id}/tokens/{token.id}")
 
 
 @services.route("/<objectid:account_id>/tokens")
@@ -164,8 +167,8 @@ def revoke_service_token(account_id: ObjectId, token_id: ObjectId) -> Response:
     return answers.nothing()
 
 
-def _shown(token: api_tokens.ApiToken, text: str) -> Response:
-    return answers.data({**API_TOKEN.dump(token.as_row()), "token": text}, 201)
+def _shown(token: api_tokens.ApiToken, text: str, path: str) -> Response:
+    return answers.unstored(answers.created(token.as_row() | {"token": text}, NEW_API_TOKEN, path))
 
 
 def _list(query: dict[str, Any], user_id: ObjectId) -> Response:

@@ -63,4 +63,5 @@ class ServiceAccountOut(Schema):
 
 
 API_TOKEN = Serialiser(ApiTokenOut)
+NEW_API_TOKEN = Serialiser(NewApiToken)
 SERVICE_ACCOUNT = Serialiser(ServiceAccountOut)

@@ -122,11 +122,11 @@ def disable(password: str, code: str, *, actor: Actor) -> None:
 
 
 @unit_of_work
-def reset(user: User) -> None:
+def reset(user: User, *, by_operator: bool = False) -> None:
     """Remove the second factor of an account, as operators do for somebody who lost everything."""
     if SecondFactor.objects(user_id=user.id).delete():
         users.rights_changed([user.id])
-        record(TotpDisabled(user))
+        record(TotpDisabled(user, by_operator=by_operator))
 
 
 def finish_login(ticket: str, code: str, *, user_agent: str, address: str) -> Login:
@@ -191,25 +191,27 @@ def _tell_recovery(user_id: ObjectId) -> None:
 
 def _try(factor: SecondFactor, attempt: Callable[[], bool]) -> None:
     """Take a try from the account's budget first, so that many at once get no more; give it back if it succeeds."""
-    _count(factor)
+    failures = _count(factor)
     if not attempt():
-        _tell_failure(factor.user_id)
+        _tell_failure(factor.user_id, failures)
         raise Forbidden("The code is wrong.", code="totp.wrong_code")
     SecondFactor.objects(id=factor.id).update(set__failures=0, unset__failures_end_at=True)
 
 
-def _count(factor: SecondFactor) -> None:
+def _count(factor: SecondFactor) -> int:
     moment = now()
     SecondFactor.objects(id=factor.id, failures_end_at__lte=moment).update(set__failures=0, unset__failures_end_at=True)
     SecondFactor.objects(id=factor.id, failures_end_at=None).update(set__failures_end_at=moment + _FAILURES_KEPT)
-    if SecondFactor.objects(id=factor.id, failures__lt=_MOST_FAILURES).modify(inc__failures=1) is None:
+    counted = SecondFactor.objects(id=factor.id, failures__lt=_MOST_FAILURES).modify(new=True, inc__failures=1)
+    if counted is None:
         detail = "Too many wrong codes: wait before the next one."
         raise TooMany(detail, code="auth.locked", retry_after=int(_FAILURES_KEPT.total_seconds()))
+    return int(counted.failures)
 
 
 @unit_of_work
-def _tell_failure(user_id: ObjectId) -> None:
-    record(SecondFactorFailed(User.objects.one(user_id)))
+def _tell_failure(user_id: ObjectId, failures: int) -> None:
+    record(SecondFactorFailed(User.objects.one(user_id), failures=failures))
 
 
 def _step_of(factor: SecondFactor, code: str) -> int | None:

@@ -120,6 +120,15 @@ def test_wrong_codes_are_counted_per_account_whatever_the_ticket(client, person,
     assert finish(client, ticket(client, person), phone.code()).status_code == 200
 
 
+def test_the_owner_hears_once_of_wrong_codes_after_the_right_password(client, person, phone, deliver, mail):
+    deliver()
+    mail.empty()
+    for _ in range(5):
+        finish(client, ticket(client, person), "000000")
+    deliver()
+    assert ["Wrong codes" in message["Subject"] for message in mail.to(person.user.email)] == [True]
+
+
 def test_many_wrong_codes_at_once_get_no_more_tries(app, client, person, phone):
     known = ticket(client, person)
     with ThreadPoolExecutor(8) as pool:
