@@ -187,7 +187,7 @@ def _problems(rule: str, info: Json, kind: Conventions) -> list[int]:
     found |= {409} if writes and (kind.idempotent or not kind.public) else set()
     found |= {412, 428} if kind.conditional else set()
     found |= {404} if "<" in rule else set()
-    found |= set() if kind.public else {401, 403} if writes else {401}
+    found |= set() if kind.public else {401, 403}
     return sorted(found)
 
 

@@ -5,7 +5,6 @@ revision, an account that is there. Requests that are meant to be refused stay a
 """
 
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -58,13 +57,8 @@ def _acceptable(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _session(base_url: str) -> str:
-    """The access token of a session that nobody else uses."""
-    answer = requests.post(f"{base_url.rstrip('/')}/api/v1/auth/login", json=_account(base_url), timeout=10)
-    return answer.json()["access_token"]
-
-
-@cache
-def _account(base_url: str) -> dict[str, str]:
+    """The access token of a session, and of an account, that nobody else uses: it may be about to end."""
     account = {"email": f"{uuid4().hex}@example.com", "password": uuid4().hex}
-    requests.post(f"{base_url.rstrip('/')}/api/v1/auth/register", json=account | {"name": "Leaver"}, timeout=10)
-    return account
+    auth = f"{base_url.rstrip('/')}/api/v1/auth"
+    requests.post(f"{auth}/register", json=account | {"name": "Leaver"}, timeout=10)
+    return requests.post(f"{auth}/login", json=account, timeout=10).json()["access_token"]

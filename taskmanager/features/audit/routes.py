@@ -15,7 +15,7 @@ from taskmanager.web.pagination import Slice, item_query, page_of
 blp = Blueprint("audit", __name__, description="The log of security events")
 
 
-@blp.route("/audit", problems=(403,))
+@blp.route("/audit")
 @blp.arguments(EntryListQuery, location="query")
 @blp.response(200, page_of(EntryOut))
 def list_audit(query: dict[str, Any]) -> Response:

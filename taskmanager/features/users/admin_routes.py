@@ -16,7 +16,7 @@ from taskmanager.web.pagination import Slice, item_query, page_of
 blp = Blueprint("administration", __name__, url_prefix="/users", description="Accounts, for administrators")
 
 
-@blp.route("", problems=(403,))
+@blp.route("")
 @blp.arguments(UserListQuery, location="query")
 @blp.response(200, page_of(UserAdminOut))
 def list_users(query: dict[str, Any]) -> Response:

@@ -70,7 +70,7 @@ def revoke_token(token_id: ObjectId) -> Response:
     return answers.nothing()
 
 
-@services.route("", methods=["POST"], problems=(403,))
+@services.route("", methods=["POST"])
 @services.arguments(ServiceAccountIn)
 @services.response(201, ServiceAccountOut)
 def create_service_account(data: dict[str, Any]) -> Response:
@@ -82,7 +82,7 @@ def create_service_account(data: dict[str, Any]) -> Response:
     return answers.created(account, SERVICE_ACCOUNT, f"/service-accounts/{account.id}")
 
 
-@services.route("", problems=(403,))
+@services.route("")
 @services.arguments(list_query(SERVICE_ACCOUNT, _ORDERS), location="query")
 @services.response(200, page_of(ServiceAccountOut))
 def list_service_accounts(query: dict[str, Any]) -> Response:
