@@ -18,8 +18,10 @@ from taskmanager.features.users.sessions import Login
 def login(claims: dict[str, Any], *, user_agent: str, address: str) -> Login | str:
     """Start a session, or answer a ticket for the second step, for whom the checked claims of an ID token name.
 
-    The first login makes an account, or joins the one that has the address if both sides have confirmed it.
-    Raises Unauthenticated (`auth.oidc_no_email`, `auth.invalid_credentials`), Conflict (`auth.oidc_email_taken`).
+    The first login makes an account, or joins the one that has the address if both sides have confirmed it. An
+    address that the provider has not confirmed is nobody's: who could claim it would wait in its owner's account.
+    Raises Unauthenticated (`auth.oidc_no_email`, `auth.oidc_unverified`, `auth.invalid_credentials`), Conflict
+    (`auth.oidc_email_taken`).
     """
     known = Identity.objects(issuer=claims["iss"], subject=claims["sub"]).first()
     user = User.objects(id=known.user_id).first() if known else _first_login(claims)
@@ -29,15 +31,16 @@ def login(claims: dict[str, Any], *, user_agent: str, address: str) -> Login | s
 
 
 def _first_login(claims: dict[str, Any]) -> User:
-    email = str(claims.get("email") or "").lower()
+    email = claims.get("email")
     if not email:
         raise Unauthenticated("The login provider does not tell an address.", code="auth.oidc_no_email")
-    verified = claims.get("email_verified") is True
+    if claims.get("email_verified") is not True:
+        raise Unauthenticated("Confirm your address at the login provider first.", code="auth.oidc_unverified")
     user = User.objects(email=email).first()
-    if user is not None and not (verified and user.email_verified_at):
-        detail = "This address has an account: log in with its password, and confirm the address on both sides first."
+    if user is not None and not user.email_verified_at:
+        detail = "This address has an account: log in with its password, and confirm the address first."
         raise Conflict(detail, code="auth.oidc_email_taken")
-    return _link(user or _register(email, claims, verified=verified), claims)
+    return _link(user or _register(email, claims.get("name")), claims)
 
 
 def _link(user: User, claims: dict[str, Any]) -> User:
@@ -49,6 +52,8 @@ def _link(user: User, claims: dict[str, Any]) -> User:
     return user
 
 
-def _register(email: str, claims: dict[str, Any], *, verified: bool) -> User:
-    name = " ".join(str(claims.get("name") or email.split("@")[0]).split())[:200]
-    return users.create(email, passwords.UNUSABLE, name, verified=verified)
+def _register(email: str, name: Any) -> User:
+    """Names of providers may hold anything: what cannot be shown is left out."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in name) if isinstance(name, str) else ""
+    words = " ".join(shown.split())[:200].strip()
+    return users.create(email, passwords.UNUSABLE, words or email.split("@")[0], verified=True)

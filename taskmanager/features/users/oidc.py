@@ -2,22 +2,50 @@
 
 Authlib makes state, nonce and code verifier, keeps them in a signed cookie of this browser, fetches the tokens
 and checks the ID token. What it leaves open is closed here: only asymmetric signatures, the issuer and the
-audience of the settings, bounded waits, and errors in the shape of all others.
+audience of the settings, a state that ends, bounded waits, nothing remembered of a provider that was out of
+order, and errors in the shape of all others.
 """
 
+import time
+from collections.abc import MutableMapping
 from typing import Any
 
 import requests
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.flask_client import OAuth
+from authlib.integrations.flask_client import FlaskIntegration, OAuth
 from flask import Flask, Response, current_app
 from joserfc.errors import JoseError
 
 from taskmanager.core.errors import NotFound, Unauthenticated, Unavailable
 from taskmanager.core.settings import Settings
+from taskmanager.core.settings import current as settings_now
 
 _ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
 _EXTENSION = "taskmanager-oidc"
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_STATES_KEPT = 3  # logins that one browser may have begun at once; a cookie holds 4,093 bytes
+
+
+class _States(FlaskIntegration):
+    """What Authlib keeps in the cookie of a browser that is at the provider: ten minutes long, the newest few."""
+
+    expires_in = 600
+
+    def get_state_data(self, session: MutableMapping[str, Any], state: str) -> Any:
+        kept = session.get(f"_state_{self.name}_{state}") or {}
+        return kept.get("data") if kept.get("exp", 0) > time.time() else None
+
+    def set_state_data(self, session: MutableMapping[str, Any], state: str, data: Any) -> None:
+        begun = sorted(
+            (name for name in session if name.startswith(f"_state_{self.name}_")), key=lambda name: session[name]["exp"]
+        )
+        for name in begun[: max(0, len(begun) - _STATES_KEPT + 1)]:
+            del session[name]
+        super().set_state_data(session, state, data)
+
+
+class _OAuth(OAuth):
+    framework_integration_cls = _States
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -33,7 +61,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _client(app: Flask, settings: Settings) -> Any:
-    return OAuth(app).register(
+    return _OAuth(app).register(
         "oidc",
         client_id=settings.oidc_client_id,
         client_secret=settings.oidc_client_secret.get_secret_value(),
@@ -58,7 +86,7 @@ def claims(issuer: str, client_id: str) -> dict[str, Any]:
     """
     wanted = {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": client_id}}
     token = _asking(lambda client: client.authorize_access_token(claims_options=wanted, leeway=60))
-    if not token.get("userinfo"):
+    if "id_token" not in token or not token.get("userinfo"):  # only an ID token vouches for its claims
         raise _refused()
     return dict(token["userinfo"])
 
@@ -68,14 +96,30 @@ def _asking(step: Any) -> Any:
     if client is None:
         raise NotFound("There is no login provider here.")
     try:
-        metadata = client.load_server_metadata()
-        known = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
-        metadata["id_token_signing_alg_values_supported"] = [name for name in known if name in _ALGORITHMS]
+        _discover(client)
         return step(client)
-    except (AuthlibBaseError, JoseError):
+    except AuthlibBaseError:
+        raise _refused() from None
+    except JoseError:
+        client.server_metadata.clear()
         raise _refused() from None
     except (requests.RequestException, RuntimeError, ValueError, LookupError, TypeError, AttributeError):
+        client.server_metadata.clear()  # Authlib keeps what it got, good or bad: it is asked for again
         raise Unavailable("The login provider does not answer as it should.", code="auth.oidc_unavailable") from None
+
+
+def _discover(client: Any) -> None:
+    """Load what the provider says of itself. Raises ValueError unless it is whole, and of the issuer of the settings.
+
+    OpenID Connect Discovery 1.0, 4.3.
+    """
+    metadata = client.load_server_metadata()
+    if metadata.get("issuer") != settings_now().oidc_issuer or not all(
+        isinstance(metadata.get(name), str) for name in _ENDPOINTS
+    ):
+        raise ValueError("The login provider's description of itself is not whole.")
+    known = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
+    metadata["id_token_signing_alg_values_supported"] = [name for name in known if name in _ALGORITHMS]
 
 
 def _refused() -> Unauthenticated:

@@ -4,15 +4,16 @@ from typing import Any
 
 import marshmallow as ma
 from flask import Response, request
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from taskmanager.core import settings
+from taskmanager.core.errors import Unauthenticated
 from taskmanager.features.users import identities, oidc
 from taskmanager.features.users.routes import answer_login
 from taskmanager.features.users.schemas import TokensOrTicket
 from taskmanager.web import answers
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.schemas import Schema
+from taskmanager.web.schemas import Email, Schema
 
 auth = Blueprint("oidc", __name__, url_prefix="/auth/oidc", description="Login by an OpenID Connect provider")
 
@@ -30,6 +31,16 @@ class Callback(Schema):
     code = fields.String(metadata={"description": "What the provider gives for tokens"})
     state = fields.String(metadata={"description": "What the browser was sent with"})
     error = fields.String(metadata={"description": "Why the provider refuses", "example": "access_denied"})
+
+
+class Claims(ma.Schema):
+    """What is taken over of an ID token; it may hold more."""
+
+    iss = fields.String(required=True)
+    sub = fields.String(required=True, validate=validate.Length(1, 255))  # OpenID Connect Core 1.0, 2
+    email = Email()
+    email_verified = fields.Raw(allow_none=True)
+    name = fields.Raw(allow_none=True)
 
 
 @auth.route("", public=True)
@@ -53,16 +64,25 @@ def begin_provider_login() -> Response:
     return response
 
 
-@auth.route("/callback", public=True, problems=(401, 404, 409))
+@auth.route("/callback", public=True, problems=(401, 403, 404, 409))
 @auth.arguments(Callback, location="query", unknown=ma.EXCLUDE)  # providers send more than they need
 @auth.response(200, TokensOrTicket)
 def finish_provider_login(query: dict[str, Any]) -> Response:
     """Come back from the provider
 
-    The answer is that of `POST /auth/login`. The first time makes an account, or joins the one that has the address
-    if both sides have confirmed it; else 409 `auth.oidc_email_taken`.
+    The answer is that of `POST /auth/login`. The first time makes an account, or joins the one that has the
+    address. Both sides must have confirmed it: else 401 `auth.oidc_unverified`, or 409 `auth.oidc_email_taken`.
     """
     known = settings.current()
-    claims = oidc.claims(known.oidc_issuer, known.oidc_client_id)
+    claims = _checked(oidc.claims(known.oidc_issuer, known.oidc_client_id))
     started = identities.login(claims, user_agent=request.user_agent.string, address=request.remote_addr or "")
     return answer_login(started)
+
+
+def _checked(claims: dict[str, Any]) -> dict[str, Any]:
+    try:
+        checked: dict[str, Any] = Claims(unknown=ma.EXCLUDE).load(claims)
+    except ma.ValidationError:
+        detail = "The login provider tells things of you that cannot be."
+        raise Unauthenticated(detail, code="auth.oidc_refused") from None
+    return checked

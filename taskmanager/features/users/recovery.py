@@ -108,7 +108,8 @@ def set_password(user: User, password_hash: str, *, because: str, keep: ObjectId
     Raises PreconditionFailed when the account was changed meanwhile.
     """
     user = user.write(password_hash=password_hash)
-    one_time.withdraw(RESET, user.id)
+    for purpose in (RESET, sessions.TICKET):
+        one_time.withdraw(purpose, user.id)
     sessions.end_all(user, because="password", keep=keep)
     record(PasswordChanged(user, because=because))
 

@@ -47,15 +47,18 @@ def login(*, email: str, password: str, user_agent: str, address: str) -> Login 
         _count_failure(email, address, user)
         raise Unauthenticated("The address or the password is wrong.", code="auth.invalid_credentials")
     lockout.succeeded(email, address)
-    if settings.current().require_verified_email and not user.email_verified_at:
-        raise Forbidden("Confirm your address first: the link is in your mail.", code="auth.email_unverified")
     _rehash(user, password)
     return begin(user, user_agent=user_agent, address=address)
 
 
 @unit_of_work
 def begin(user: User, *, user_agent: str, address: str) -> Login | str:
-    """Start a session for somebody who has proved to be `user`, or answer a ticket for the second step."""
+    """Start a session for somebody who has proved to be `user`, or answer a ticket for the second step.
+
+    Raises Forbidden (`auth.email_unverified`) where the operator demands it.
+    """
+    if settings.current().require_verified_email and not user.email_verified_at:
+        raise Forbidden("Confirm your address first: the link is in your mail.", code="auth.email_unverified")
     if SecondFactor.objects(user_id=user.id, confirmed_at__ne=None).first():
         return one_time.issue(TICKET, user.id, lifetime=TICKET_LIFETIME).text()
     return start(user, user_agent=user_agent, address=address)
@@ -77,12 +80,18 @@ def _rehash(user: User, password: str) -> None:
     """Keep the password by today's cost: only now is it known in clear."""
     if passwords.needs_rehash(user.password_hash):
         known = User.objects(id=user.id, password_hash=user.password_hash)
-        known.update(set__password_hash=passwords.make_hash(password))
+        user.password_hash = passwords.make_hash(password)
+        known.update(set__password_hash=user.password_hash)
 
 
 @unit_of_work
 def start(user: User, *, user_agent: str, address: str) -> Login:
-    """Start a session: nothing more is to be proved."""
+    """Start a session: nothing more is to be proved.
+
+    Raises Unauthenticated when the account was disabled, or got another password, since `user` was read.
+    """
+    if not User.objects(id=user.id, password_hash=user.password_hash, disabled_at=None).first():
+        raise Unauthenticated("The account was changed meanwhile: log in again.", code="auth.invalid_credentials")
     session = Session(
         id=ObjectId(),
         user_id=user.id,

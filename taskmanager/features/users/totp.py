@@ -84,13 +84,13 @@ def confirm(code: str, *, actor: Actor) -> list[str]:
         word = "enabled" if factor else "not_begun"
         raise Conflict("There is no second factor to confirm.", code=f"totp.{word}")
     _use_code(factor, code)
-    return _turn_on(actor)
+    return _turn_on(factor, actor)
 
 
 @unit_of_work
-def _turn_on(actor: Actor) -> list[str]:
+def _turn_on(factor: SecondFactor, actor: Actor) -> list[str]:
     codes = _make_codes()
-    waiting = SecondFactor.objects(user_id=actor.user_id, confirmed_at=None)
+    waiting = SecondFactor.objects(id=factor.id, confirmed_at=None)  # another may have been begun meanwhile
     if waiting.modify(set__confirmed_at=now(), set__recovery_codes=_hashed(codes)) is None:
         raise Conflict("There is no second factor to confirm.", code="totp.enabled")
     user = User.objects.one(actor.user_id)

@@ -31,7 +31,7 @@ _secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=li
 @auth.route("/totp", methods=["POST"], public=True, idempotent=False, problems=(401,))
 @auth.arguments(SecondStep)
 @auth.response(200, Tokens)
-@_secret
+@limiter.limit(lambda: settings.current().ratelimit_secret, key_func=limits.address)
 def finish_login(data: dict[str, Any]) -> Response:
     """Finish a login with a code
 

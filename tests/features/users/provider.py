@@ -34,6 +34,8 @@ class Provider:
         self.refuses = False
         self.delay = 0.0
         self.garbage = False
+        self.tokens: dict[str, Any] | None = None  # what a code gives, instead of an honest answer
+        self.instead: dict[str, Any] = {}  # what "discovery" or "jwks" says instead
         self._codes: dict[str, dict[str, str]] = {}
         self._server = make_server("127.0.0.1", 0, self._app(), threaded=True)
         self.issuer = f"http://127.0.0.1:{self._server.server_port}"
@@ -55,6 +57,8 @@ class Provider:
         time.sleep(self.delay)
         if self.garbage:
             return Response("<html>down</html>", 200)
+        if "discovery" in self.instead:
+            return jsonify(self.instead["discovery"])
         places = {"authorization_endpoint": "/authorize", "token_endpoint": "/token", "jwks_uri": "/jwks"}
         known = {name: self.issuer + path for name, path in places.items()}
         return jsonify(
@@ -79,10 +83,12 @@ class Provider:
         known = request.authorization and request.authorization.password == CLIENT_SECRET
         if not asked or not proved or not known:
             return jsonify({"error": "invalid_grant"}), 400
+        if self.tokens is not None:
+            return jsonify(self.tokens)
         return jsonify({"access_token": "x", "token_type": "Bearer", "id_token": self._id_token(asked["nonce"])})
 
     def jwks(self) -> Any:
-        return jsonify({"keys": [self.key.as_dict(private=False)]})
+        return jsonify(self.instead.get("jwks", {"keys": [self.key.as_dict(private=False)]}))
 
     def _id_token(self, nonce: str) -> str:
         now = int(time.time())

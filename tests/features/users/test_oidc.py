@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+import time_machine
 from joserfc.jwk import RSAKey
 from pydantic import SecretStr
 
@@ -72,12 +73,88 @@ def test_an_account_with_the_same_confirmed_address_is_joined(sso):
     assert Identity.objects.get().user_id == user.id
 
 
-@pytest.mark.parametrize(("here", "there"), [(False, True), (True, False), (True, "true")])
-def test_an_address_that_one_side_has_not_confirmed_joins_nothing(sso, provider, here, there):
-    UserFactory(email="ada@example.com", verified=here)
-    provider.person["email_verified"] = there
+def test_an_account_that_has_not_confirmed_the_address_is_not_joined(sso):
+    UserFactory(email="ada@example.com", verified=False)
     assert_problem(log_in(sso), 409, code="auth.oidc_email_taken")
     assert Identity.objects.count() == 0
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("word", [False, "true", None])
+def test_an_address_that_the_provider_has_not_confirmed_is_nobodys(sso, provider, known, word):
+    if known:
+        UserFactory(email="ada@example.com")
+    provider.person["email_verified"] = word
+    assert_problem(log_in(sso), 401, code="auth.oidc_unverified")
+    assert (Identity.objects.count(), User.objects.count()) == (0, int(known))
+
+
+def test_what_comes_beside_the_id_token_vouches_for_nobody(sso, provider):
+    client = sso.test_client()
+    back = begin(client)
+    provider.tokens = {"access_token": "x", "token_type": "Bearer", "userinfo": provider.person | {"iss": "x"}}
+    assert_problem(client.get(back), 401, code="auth.oidc_refused")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sub": 7},
+        {"sub": "x" * 256},
+        {"email": "not an address"},
+        {"email": "a" * 300 + "@example.com"},
+        {"email": ["ada@example.com"]},
+        {"email": "ada@example.com\r\nBcc: eve@example.com"},
+    ],
+)
+def test_claims_that_cannot_be_are_refused(sso, provider, changes):
+    provider.person |= changes
+    assert_problem(log_in(sso), 401, code="auth.oidc_refused")
+    assert User.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("  Ada \x00\r\n Lovelace ", "Ada Lovelace"), ("   ", "ada"), (["x"], "ada"), (None, "ada")]
+)
+def test_a_name_is_kept_as_far_as_it_can_be_shown(sso, provider, name, kept):
+    provider.person["name"] = name
+    assert log_in(sso).status_code == 200
+    assert User.objects.get().name == kept
+
+
+def test_a_login_that_was_begun_long_ago_is_refused(sso):
+    client = sso.test_client()
+    back = begin(client)
+    with time_machine.travel(time.time() + 601):
+        assert_problem(client.get(back), 401, code="auth.oidc_refused")
+
+
+def test_of_many_logins_that_one_browser_begins_the_newest_can_be_finished(sso):
+    client = sso.test_client()
+    first = begin(client)
+    for _ in range(25):
+        last = begin(client)
+    assert_problem(client.get(first), 401, code="auth.oidc_refused")
+    assert client.get(last).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("place", "answer", "status"),
+    [
+        ("discovery", {}, 503),
+        ("discovery", {"error": "x"}, 503),
+        ("discovery", {"issuer": "https://elsewhere.example"}, 503),
+        ("jwks", {"error": "x"}, 503),
+        ("jwks", {"keys": []}, 401),
+    ],
+)
+def test_what_a_provider_said_while_it_was_out_of_order_is_forgotten(sso, provider, place, answer, status):
+    provider.instead[place] = answer
+    client = sso.test_client()
+    broken = client.get(f"{OIDC}/login") if place == "discovery" else log_in(sso)
+    assert broken.status_code == status
+    provider.instead.clear()
+    assert log_in(sso).status_code == 200
 
 
 def test_a_person_without_an_address_cannot_begin(sso, provider):

@@ -201,3 +201,29 @@ def test_where_it_is_demanded_an_administrator_without_it_is_none(clock, other_a
     assert client.get("/api/v1/users").status_code == 403
     Phone(client, clock)
     assert client.get("/api/v1/users").status_code == 200
+
+
+def test_a_ticket_is_worth_nothing_after_the_password_was_changed(client, person, phone):
+    known = ticket(client, person)
+    body = {"current_password": PASSWORD, "new_password": "an entirely new password"}
+    assert person.post(f"{ME}/password", json=body).status_code == 204
+    assert_problem(finish(client, known, phone.code()), 401, code="auth.invalid_code")
+
+
+def test_a_code_turns_on_no_other_secret_than_its_own(person, clock):
+    secret = person.post(TOTP, json={"password": PASSWORD}).json["secret"]
+    person.post(TOTP, json={"password": PASSWORD})
+    answer = person.post(f"{TOTP}/confirm", json={"code": pyotp.TOTP(secret).now()})
+    assert_problem(answer, 403, code="totp.wrong_code")
+
+
+def test_codes_are_limited_per_address_whoever_says_he_asks(other_app, clock):
+    app = other_app(ratelimit_enabled=True, ratelimit_secret="3/minute")
+    client = app.test_client()
+    UserFactory(email="ada@example.com")
+    login = client.post(f"{AUTH}/login", json={"email": "ada@example.com", "password": PASSWORD}).json
+    for _ in range(3):
+        assert finish(client, "tc_x", "000000").status_code == 401
+    assert finish(client, "tc_x", "000000").status_code == 429
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {login['access_token']}"
+    assert finish(client, "tc_x", "000000").status_code == 429
