@@ -20,6 +20,9 @@ from marshmallow import fields, validate
 
 from taskmanager.core import settings
 from taskmanager.core.errors import Malformed
+from taskmanager.core.filters.nodes import Field
+from taskmanager.core.filters.parser import parse
+from taskmanager.core.filters.tokens import LONGEST, FilterError
 from taskmanager.core.querysets import Order
 from taskmanager.web.schemas import Schema
 from taskmanager.web.serialisers import Serialiser
@@ -91,10 +94,30 @@ class Sort(fields.String):
         return order
 
 
-def list_query(serialiser: Serialiser, orders: Mapping[str, str]) -> type[ListQuery]:
+class FilterText(fields.String):
+    """`?filter=status = open and assignee = me`: loads as the tree of the filter."""
+
+    def __init__(self, known: Mapping[str, Field]) -> None:
+        self.known = known
+        description = f"Only rows for which this holds; fields: {', '.join(known)}"
+        super().__init__(
+            metadata={"description": description, "example": "status = open and due_at < now+7d", "maxLength": LONGEST},
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        try:
+            return parse(super()._deserialize(value, attr, data, **kwargs), self.known)
+        except FilterError as error:
+            raise ma.ValidationError(str(error)) from None
+
+
+def list_query(
+    serialiser: Serialiser, orders: Mapping[str, str], filters: Mapping[str, Field] | None = None
+) -> type[ListQuery]:
     """The query schema of one list; `orders` maps sortable names to stored fields, the default first."""
     name = serialiser.schema.__name__ + "ListQuery"
-    return type(name, (ListQuery,), {"fields": Fields(serialiser), "sort": Sort(orders)})
+    parts: dict[str, Any] = {"fields": Fields(serialiser), "sort": Sort(orders)}
+    return type(name, (ListQuery,), parts | ({"filter": FilterText(filters)} if filters else {}))
 
 
 def item_query(serialiser: Serialiser) -> type[Schema]:

@@ -5,6 +5,8 @@ from typing import Self
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
+from taskmanager.core.clock import now
+from taskmanager.core.filters.nodes import Context, Node
 from taskmanager.core.querysets import Words
 
 
@@ -14,6 +16,12 @@ class TaskWords(Words):
     def visible_to(self, actor: Actor) -> Self:
         """Those in projects that the actor is a member of, without the trash."""
         return self.alive().filter(project_id__in=list(actor.project_roles))
+
+    def matching(self, condition: Node | None, actor: Actor) -> Self:
+        """Those for which a filter holds, as the actor means it."""
+        if condition is None:
+            return self
+        return self.filter(__raw__={"$and": [condition.query(Context(actor.user_id, now()))]})
 
     def in_project(self, project_id: ObjectId) -> Self:
         """Those of one project, without the trash."""

@@ -6,6 +6,7 @@ from bson import ObjectId
 from flask import Response
 
 from taskmanager.features.tasks import service as tasks
+from taskmanager.features.tasks.filters import FIELDS
 from taskmanager.features.tasks.schemas import TASK, TaskIn, TaskOut, TaskPatch
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
@@ -17,7 +18,7 @@ blp = Blueprint("tasks", __name__, scope="tasks", description="Tasks")
 
 # What a list can be sorted by, each with an index of its own.
 _ORDERS = {"created_at": "_id", "updated_at": "updated_at", "due_at": "due_at", "priority": "priority"}
-_LIST = list_query(TASK, _ORDERS)
+_LIST = list_query(TASK, _ORDERS, FIELDS)
 
 
 @blp.route("/projects/<objectid:project_id>/tasks", methods=["POST"])
@@ -94,6 +95,7 @@ def reopen_task(task_id: ObjectId) -> Response:
 
 
 def _list(query: dict[str, Any], **where: Any) -> Response:
-    part, actor = Slice.of(query), current_actor()
-    page = tasks.find(**part.page_of(TASK), actor=actor, **where)
-    return answers.collection(page, TASK, part, total=part.with_total and tasks.total(actor=actor, **where))
+    part = Slice.of(query)
+    where |= {"actor": current_actor(), "condition": query.get("filter")}
+    page = tasks.find(**part.page_of(TASK), **where)
+    return answers.collection(page, TASK, part, total=part.with_total and tasks.total(**where))

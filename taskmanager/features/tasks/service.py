@@ -10,6 +10,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Invalid, NotFound
 from taskmanager.core.events import record
+from taskmanager.core.filters.nodes import Node
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
@@ -49,14 +50,22 @@ def get(task_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> 
     return Task.objects.visible_to(actor).row(task_id, fields)
 
 
-def find(order: Order, limit: int, *, actor: Actor, project_id: ObjectId | None = None, **page: Any) -> Page:
-    """A page of a project's tasks, or of all that the actor may see. Raises NotFound."""
-    return _seen(actor, project_id).page(order, limit, **page)
+def find(
+    order: Order,
+    limit: int,
+    *,
+    actor: Actor,
+    project_id: ObjectId | None = None,
+    condition: Node | None = None,
+    **page: Any,
+) -> Page:
+    """A page of a project's tasks, or of all that the actor may see, for which a filter holds. Raises NotFound."""
+    return _seen(actor, project_id).matching(condition, actor).page(order, limit, **page)
 
 
-def total(*, actor: Actor, project_id: ObjectId | None = None) -> Any:
+def total(*, actor: Actor, project_id: ObjectId | None = None, condition: Node | None = None) -> Any:
     """How many tasks `find` would go through. Raises NotFound."""
-    return _seen(actor, project_id).total()
+    return _seen(actor, project_id).matching(condition, actor).total()
 
 
 @unit_of_work

@@ -1,0 +1,186 @@
+"""The kinds of fields that can be filtered by."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, milliseconds
+from taskmanager.core.filters.nodes import Value
+from taskmanager.core.querysets import Filter
+
+_SAME = frozenset({"=", "!=", "in", "not in"})
+_ORDERED = _SAME | {"<", "<=", ">", ">="}
+_NULLABLE = frozenset({"is null", "is not null"})
+_MONGO = {"=": "$eq", "!=": "$ne", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte", "in": "$in", "not in": "$nin"}
+
+
+class _Plain:
+    """Compares stored values as they are. What is not there is unlike everything, and neither more nor less."""
+
+    operators = _SAME
+
+    def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
+        if operator in _NULLABLE:
+            return {stored: {"$exists": operator == "is not null"}}
+        return {stored: {_MONGO[operator]: values if operator in ("in", "not in") else values[0]}}
+
+
+class OneOf(_Plain):
+    """A word of a few."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = words
+
+    def read(self, text: str) -> Value:
+        if text not in self.words:
+            raise ValueError(f"must be one of {', '.join(self.words)}.")
+        return lambda context: text
+
+
+class Ranked(_Plain):
+    """A word of a few that have an order; its place in `words` is what is stored."""
+
+    operators = _ORDERED
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.ranks: Mapping[str, int] = {word: rank for rank, word in enumerate(words)}
+
+    def read(self, text: str) -> Value:
+        if text not in self.ranks:
+            raise ValueError(f"must be one of {', '.join(self.ranks)}.")
+        return lambda context: self.ranks[text]
+
+
+class Whole(_Plain):
+    """A whole number."""
+
+    operators = _ORDERED | _NULLABLE
+
+    def read(self, text: str) -> Value:
+        if not re.fullmatch(r"-?[0-9]{1,12}", text):
+            raise ValueError("must be a whole number.")
+        return lambda context: int(text)
+
+
+class Reference(_Plain):
+    """An id."""
+
+    def read(self, text: str) -> Value:
+        if not re.fullmatch(r"[0-9a-f]{24}", text):
+            raise ValueError("must be an id.")
+        return lambda context: ObjectId(text)
+
+
+class Person(Reference):
+    """The id of an account, or `me`."""
+
+    def read(self, text: str) -> Value:
+        return (lambda context: context.user_id) if text == "me" else super().read(text)
+
+
+class People(Person):
+    """Several accounts: `=` asks whether one is among them, `is null` whether there is none."""
+
+    operators = _SAME | _NULLABLE
+
+    def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
+        if operator in _NULLABLE:
+            return {f"{stored}.0": {"$exists": operator == "is not null"}}
+        return super().query(stored, operator, values)
+
+
+class Words(_Plain):
+    """Text: `~` asks whether it contains something, whatever the case."""
+
+    operators = _SAME | _NULLABLE | {"~"}
+
+    def read(self, text: str) -> Value:
+        return lambda context: text
+
+    def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
+        if operator == "~":
+            return {stored: {"$regex": re.escape(values[0]), "$options": "i"}}
+        return super().query(stored, operator, values)
+
+
+_MOMENT = re.compile(
+    rf"(?:(?P<now>now)|(?P<today>today)|(?P<day>{DAY})(?P<time>T{HOUR_MINUTE}(?:{SECOND})?(?:Z|{OFFSET})?)?)"
+    r"(?P<shifts>(?:[+-][0-9]{1,4}[mhdw])*)(?:/(?P<unit>[dwMy]))?"
+)
+_SHIFT = re.compile(r"([+-][0-9]{1,4})([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class Moment:
+    """An instant: `2026-12-01T09:00Z`, `now+2h`; or a stretch of time: `2026-12-01`, `today-1d`, `now/w`.
+
+    `=` asks whether the stored instant lies in a stretch; `<` is before it, `<=` not after it, and so on. A time
+    without a zone is in UTC; a week begins on Monday. Values are pairs of the first instant and the one that
+    follows the last; the second is None for an instant.
+    """
+
+    operators = _ORDERED | _NULLABLE
+
+    def read(self, text: str) -> Value:
+        match = _MOMENT.fullmatch(text)
+        if match is None:
+            raise ValueError("must be a day, a time, or like now, today, now+7d, today/w.")
+        try:  # so that what lies off the calendar is refused here
+            _stretch(match, datetime.now(UTC))
+        except (OverflowError, ValueError):
+            raise ValueError("is off the calendar.") from None
+        return lambda context: _stretch(match, context.now)
+
+    def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
+        if operator in _NULLABLE:
+            return {stored: {"$exists": operator == "is not null"}}
+        if operator in ("=", "in"):
+            return {"$or": [_within(stored, *value) for value in values]}
+        if operator in ("!=", "not in"):
+            return {"$nor": [_within(stored, *value) for value in values]}
+        first, following = values[0]
+        if following is None or operator in ("<", ">="):
+            return {stored: {_MONGO[operator]: first}}
+        return {stored: {"$lt" if operator == "<=" else "$gte": following}}
+
+
+def _within(stored: str, first: datetime, following: datetime | None) -> Filter:
+    return {stored: first if following is None else {"$gte": first, "$lt": following}}
+
+
+def _stretch(match: re.Match[str], now: datetime) -> tuple[datetime, datetime | None]:
+    start = _base(match, now)
+    for amount, unit in _SHIFT.findall(match["shifts"]):
+        start += timedelta(**{_UNITS[unit]: int(amount)})
+    whole_days = not (match["now"] or match["time"]) and not re.search("[mh]", match["shifts"])
+    unit = match["unit"] or ("d" if whole_days else None)
+    return (_begin(start, unit), _end(start, unit)) if unit else (milliseconds(start), None)
+
+
+def _base(match: re.Match[str], now: datetime) -> datetime:
+    if match["now"]:
+        return now
+    if match["today"]:
+        return _begin(now, "d")
+    if not match["time"]:
+        return datetime.combine(date.fromisoformat(match["day"]), time(), tzinfo=UTC)
+    moment = datetime.fromisoformat(match["day"] + match["time"])
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _begin(moment: datetime, unit: str) -> datetime:
+    """The first instant of the day, week, month or year that `moment` lies in."""
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if unit == "w":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1 if unit in "My" else day.day, month=1 if unit == "y" else day.month)
+
+
+def _end(moment: datetime, unit: str) -> datetime:
+    """The first instant after the day, week, month or year that `moment` lies in."""
+    longer = {"d": 1, "w": 7, "M": 31, "y": 366}[unit]
+    begin = _begin(moment, unit)
+    return begin + timedelta(days=longer) if unit in "dw" else _begin(begin + timedelta(days=longer), unit)

@@ -1,0 +1,128 @@
+"""From a filter's text to its tree.
+
+either    = both { "or" both }
+both      = negated { "and" negated }
+negated   = "not" negated | "(" either ")" | condition
+condition = field operator value | field ["not"] "in" list | field "is" ["not"] "null"
+list      = "[" value { "," value } "]" | "(" value { "," value } ")"
+"""
+
+from collections.abc import Callable, Mapping
+
+from taskmanager.core.filters.nodes import Condition, Every, Field, Negation, Node, Some, Value
+from taskmanager.core.filters.tokens import FilterError, Token, tokens
+
+_DEEPEST = 10
+_MOST_CONDITIONS = 50
+_MOST_VALUES = 100
+_CLOSING = {"(": ")", "[": "]"}
+
+
+def parse(text: str, fields: Mapping[str, Field]) -> Node:
+    """The tree of a filter over these fields. Raises FilterError."""
+    return _Parser(text, fields).whole()
+
+
+class _Parser:
+    def __init__(self, text: str, fields: Mapping[str, Field]) -> None:
+        self.left = tokens(text)[::-1]
+        self.fields = fields
+        self.conditions = 0
+
+    def whole(self) -> Node:
+        node = self.either(0)
+        if self.next.kind != "end":
+            raise FilterError(self.next.column, f"{self.next.text[:50]!r} cannot follow here.")
+        return node
+
+    @property
+    def next(self) -> Token:
+        return self.left[-1]
+
+    def take(self, *texts: str, kind: str) -> Token | None:
+        """The next token if it is one of these."""
+        known = self.next.kind == kind and self.next.text in texts
+        return self.left.pop() if known else None
+
+    def demand(self, *texts: str, kind: str) -> Token:
+        token = self.take(*texts, kind=kind)
+        if token is None:
+            raise FilterError(self.next.column, f"here must be {' or '.join(texts)}.")
+        return token
+
+    def either(self, depth: int) -> Node:
+        return self.chain("or", self.both, Some, depth)
+
+    def both(self, depth: int) -> Node:
+        return self.chain("and", self.negated, Every, depth)
+
+    def chain(
+        self, word: str, part: Callable[[int], Node], join: Callable[[tuple[Node, ...]], Node], depth: int
+    ) -> Node:
+        parts = [part(depth)]
+        while self.take(word, kind="keyword"):
+            parts.append(part(depth))
+        return join(tuple(parts)) if len(parts) > 1 else parts[0]
+
+    def negated(self, depth: int) -> Node:
+        if depth > _DEEPEST:
+            raise FilterError(self.next.column, f"a filter is at most {_DEEPEST} levels deep.")
+        if self.take("not", kind="keyword"):
+            return Negation(self.negated(depth + 1))
+        if self.take("(", kind="mark"):
+            node = self.either(depth + 1)
+            self.demand(")", kind="mark")
+            return node
+        return self.condition()
+
+    def condition(self) -> Node:
+        name = self.left.pop() if self.next.kind == "word" else None
+        field = name and self.fields.get(name.text)
+        if not name or not field:
+            known = ", ".join(self.fields)
+            raise FilterError((name or self.next).column, f"here must be a field, one of {known}.")
+        self.conditions += 1
+        if self.conditions > _MOST_CONDITIONS:
+            raise FilterError(name.column, f"a filter has at most {_MOST_CONDITIONS} conditions.")
+        column = self.next.column
+        operator = self.operator()
+        if operator not in field.kind.operators:
+            known = ", ".join(sorted(field.kind.operators))
+            raise FilterError(column, f"{name.text} can be asked with {known}.")
+        return Condition(field, operator, self.values(field, operator))
+
+    def operator(self) -> str:
+        if self.next.kind == "operator":
+            return self.left.pop().text
+        if self.take("is", kind="keyword"):
+            negated = self.take("not", kind="keyword")
+            self.demand("null", kind="keyword")
+            return "is not null" if negated else "is null"
+        negated = self.take("not", kind="keyword")
+        if not self.take("in", kind="keyword"):
+            raise FilterError(self.next.column, "here must be an operator, like =, in, is null.")
+        return "not in" if negated else "in"
+
+    def values(self, field: Field, operator: str) -> tuple[Value, ...]:
+        if operator in ("is null", "is not null"):
+            return ()
+        if operator not in ("in", "not in"):
+            return (self.value(field),)
+        opening = self.demand(*_CLOSING, kind="mark")
+        found = [self.value(field)]
+        while self.take(",", kind="mark"):
+            found.append(self.value(field))
+        self.demand(_CLOSING[opening.text], kind="mark")
+        if len(found) > _MOST_VALUES:
+            raise FilterError(opening.column, f"a list has at most {_MOST_VALUES} values.")
+        return tuple(found)
+
+    def value(self, field: Field) -> Value:
+        token = self.next
+        if token.kind not in ("word", "string"):
+            raise FilterError(token.column, "here must be a value; put words of the language into quotes.")
+        self.left.pop()
+        try:
+            return field.kind.read(token.text)
+        except ValueError as error:
+            raise FilterError(token.column, f"{token.text[:50]!r} {error}") from None

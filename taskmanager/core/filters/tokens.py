@@ -1,0 +1,56 @@
+"""From a filter's text to its tokens. Columns count from 1."""
+
+import re
+from dataclasses import dataclass
+
+LONGEST = 1024
+KEYWORDS = frozenset({"and", "or", "not", "in", "is", "null"})
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)
+      | (?P<string>"(?:[^"\\\x00-\x1f]|\\["\\])*")
+      | (?P<operator>!=|>=|<=|[=<>~])
+      | (?P<mark>[()\[\],])
+      | (?P<word>[^\s()\[\],"=!<>~\x00-\x1f]+)""",
+    re.VERBOSE,
+)
+_ESCAPED = re.compile(r"\\(.)")
+
+
+class FilterError(ValueError):
+    """The filter cannot be understood. The message names the column."""
+
+    def __init__(self, column: int, problem: str) -> None:
+        super().__init__(f"Column {column}: {problem}")
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of a filter. `kind` is string, operator, mark, word, keyword or end."""
+
+    kind: str
+    text: str
+    column: int
+
+
+def tokens(text: str) -> list[Token]:
+    """The tokens of a filter, and one that stands for its end. Raises FilterError."""
+    if len(text) > LONGEST:
+        raise FilterError(LONGEST + 1, f"a filter has at most {LONGEST:,} characters.")
+    found, position = [], 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            problem = "this string does not end." if text[position] == '"' else "this character cannot stand here."
+            raise FilterError(position + 1, problem)
+        if match.lastgroup != "space":
+            found.append(_token(str(match.lastgroup), match.group(), position + 1))
+        position = match.end()
+    return [*found, Token("end", "", len(text) + 1)]
+
+
+def _token(kind: str, text: str, column: int) -> Token:
+    if kind == "string":
+        return Token(kind, _ESCAPED.sub(r"\1", text[1:-1]), column)
+    if kind == "word" and text.lower() in KEYWORDS:
+        return Token("keyword", text.lower(), column)
+    return Token(kind, text, column)
