@@ -12,6 +12,7 @@ from taskmanager.features.projects.link_routes import visits
 from taskmanager.features.projects.ownership_routes import blp as ownership
 from taskmanager.features.projects.routes import blp as projects
 from taskmanager.features.tasks.routes import blp as tasks
+from taskmanager.features.tasks.trash_routes import blp as trash
 from taskmanager.features.users.admin_routes import blp as administration
 from taskmanager.features.users.oidc_routes import auth as oidc
 from taskmanager.features.users.recovery_routes import auth as recovery
@@ -43,6 +44,7 @@ BLUEPRINTS = (
     share_links,
     visits,
     tasks,
+    trash,
 )
 
 V1 = Version("v1", BLUEPRINTS, description="Task management: projects, tasks, members, notifications.")

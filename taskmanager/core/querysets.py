@@ -83,10 +83,13 @@ class Words(QuerySet):
             raise NotFound
         return document
 
-    def row(self, item_id: ObjectId, fields: Iterable[str] | None = None) -> Row:
-        """The stored form of one document within the query, without hydrating it. Raises NotFound."""
+    def row(self, value: Any, fields: Iterable[str] | None = None, *, by: str = "_id") -> Row:
+        """The stored form of the document within the query that has a unique `value`, without hydrating it.
+
+        Raises NotFound.
+        """
         # both conditions, side by side: the query may say of `_id` what the caller may see
-        row = self._raw.find_one({"$and": [{"_id": item_id}, self._query]}, fields and list(fields))
+        row = self._raw.find_one({"$and": [{by: value}, self._query]}, fields and list(fields))
         if row is None:
             raise NotFound
         return row

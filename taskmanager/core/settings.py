@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     token_days_most: int = Field(366, ge=1, le=3660)
     require_totp_for_admins: bool = False
     audit_days: int = Field(365, ge=1, le=36_500)
+    trash_days: int = Field(30, ge=1, le=3660)
     lockout_failures: int = Field(10, ge=3, le=1000)
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)
     invitation_days: int = Field(7, ge=1, le=90)

@@ -69,6 +69,10 @@ SERVICE = f"{V1}/service-accounts/<account_id>"
 # The last administrator stays.
 DELETION = Route(own(204).expected | {"admin": 409})
 
+# Who may not restore a task does not see it in the trash.
+_PURGE = project("manager", 204, f"{V1}/trash/{{trashed}}")
+UNSEEN_TO_VIEWERS = Route(_PURGE.expected | {"viewer": 404, "commenter": 404}, _PURGE.path)
+
 TABLE: dict[str, Route] = {
     # --- outside of the version
     "GET /health/live": public(200),
@@ -169,6 +173,10 @@ TABLE: dict[str, Route] = {
     f"GET {V1}/projects/<project_id>/tasks": project("viewer", 200, "{project}/tasks"),
     f"POST {V1}/projects/<project_id>/tasks": project("member", 201, "{project}/tasks", {"title": "New"}),
     f"GET {V1}/tasks/<task_id>": project("viewer", 200, "{task}"),
+    f"GET {V1}/tasks/by-key/<key>": project("viewer", 200, f"{V1}/tasks/by-key/{{key}}"),
+    f"POST {V1}/tasks/<task_id>/restore": project("member", 200, "{task}/restore"),
+    f"GET {V1}/trash": own(200, sessions_only=False),
+    f"DELETE {V1}/trash/<task_id>": UNSEEN_TO_VIEWERS,
     f"PATCH {V1}/tasks/<task_id>": project("member", 200, "{task}", {"title": "Changed"}),
     f"DELETE {V1}/tasks/<task_id>": project("member", 204, "{task}"),
     f"PUT {V1}/tasks/<task_id>/completion": project("member", 200, "{task}/completion"),

@@ -88,12 +88,18 @@ class Places(dict):
         made = {
             "project": lambda: path,
             "task": lambda: self.scene.task_path,
+            "key": lambda: self.scene.task.key,
+            "trashed": self._trashed,
             "bystander": lambda: self.scene.member("viewer").user.id,
             "invitation": lambda: owner.post(f"{path}/invitations", json=INVITATION).json["id"],
             "link": lambda: owner.post(f"{path}/share-links", json={"role": "viewer"}).json["id"],
         }
         self[name] = made[name]()
         return self[name]
+
+    def _trashed(self):
+        assert self.scene.owner.delete(self.scene.task_path, headers={"If-Match": "*"}).status_code == 204
+        return self.scene.task.id
 
     def quoted(self, found):
         return orjson.dumps(str(self[found[1].decode()]))

@@ -21,7 +21,11 @@ class RoleAction(Action):
         return action
 
     def permits(self, actor: Actor, item: Any) -> bool:
-        return at_least(self.least, actor.role_in(item.project_id))
+        return self.allows(actor.role_in(item.project_id))
+
+    def allows(self, role: str | None) -> bool:
+        """Whether a role has this permission; a stranger (None) has none."""
+        return at_least(self.least, role)
 
 
 class ProjectAction(RoleAction):

@@ -14,7 +14,7 @@ class TaskFact(Fact):
     """Something that happened to a task. `changes` says of each changed field what it was and what it is."""
 
     task: Any
-    actor: Actor
+    actor: Actor | None
     changes: Any = None
 
     def stream(self) -> str:
@@ -23,8 +23,8 @@ class TaskFact(Fact):
     def subject(self) -> ObjectId:
         return self.task.id
 
-    def actor_id(self) -> ObjectId:
-        return self.actor.user_id
+    def actor_id(self) -> ObjectId | None:
+        return self.actor and self.actor.user_id
 
     def data(self) -> dict[str, Any]:
         return {"revision": self.task.revision, "changes": self.changes or {}}
@@ -53,3 +53,15 @@ class TaskReopened(TaskFact):
 @dataclass(frozen=True)
 class TaskDeleted(TaskFact):
     kind: ClassVar[str] = "task.deleted"
+
+
+@dataclass(frozen=True)
+class TaskRestored(TaskFact):
+    kind: ClassVar[str] = "task.restored"
+
+
+@dataclass(frozen=True)
+class TaskPurged(TaskFact):
+    """Gone for good; without an actor when its days in the trash were over."""
+
+    kind: ClassVar[str] = "task.purged"

@@ -11,3 +11,5 @@ class TaskAction(RoleAction):
     EDIT = "task:edit", "member"
     COMPLETE = "task:complete", "member"
     DELETE = "task:delete", "member"
+    RESTORE = "task:restore", "member"  # who may not restore does not see the trash either
+    PURGE = "task:purge", "manager"

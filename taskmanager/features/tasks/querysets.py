@@ -23,6 +23,10 @@ class TaskWords(Words):
             return self
         return self.filter(__raw__={"$and": [condition.query(Context(actor.user_id, now()))]})
 
+    def in_trash(self) -> Self:
+        """What is in the trash."""
+        return self.filter(deleted_at__exists=True)
+
     def in_project(self, project_id: ObjectId) -> Self:
         """Those of one project, without the trash."""
         return self.alive().filter(project_id=project_id)

@@ -58,6 +58,15 @@ def get_task(query: dict[str, Any], task_id: ObjectId) -> Response:
     return answers.resource(tasks.get(task_id, actor=current_actor(), fields=fields), TASK, query)
 
 
+@blp.route("/tasks/by-key/<string:key>")
+@blp.arguments(item_query(TASK), location="query")
+@blp.response(200, TaskOut)
+def get_task_by_key(query: dict[str, Any], key: str) -> Response:
+    """One task by its key, such as APP-12"""
+    fields = TASK.stored(query.get("fields"))
+    return answers.resource(tasks.get_by_key(key, actor=current_actor(), fields=fields), TASK, query)
+
+
 @blp.route("/tasks/<objectid:task_id>", methods=["PATCH"])
 @blp.arguments(TaskPatch, content_type="application/merge-patch+json")
 @blp.response(200, TaskOut)
@@ -72,7 +81,10 @@ def update_task(changes: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.route("/tasks/<objectid:task_id>", methods=["DELETE"])
 @blp.response(204)
 def delete_task(task_id: ObjectId) -> Response:
-    """Delete a task"""
+    """Put a task into the trash
+
+    From there it can be restored, until it is purged.
+    """
     tasks.delete(task_id, expected=expected(), actor=current_actor())
     return answers.nothing()
 

@@ -60,6 +60,7 @@ class TaskOut(Schema):
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
+    deleted_at = Instant(required=True, allow_none=True, metadata={"description": "When it was put into the trash"})
 
 
 TASK = Serialiser(TaskOut)

@@ -50,6 +50,11 @@ def get(task_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> 
     return Task.objects.visible_to(actor).row(task_id, fields)
 
 
+def get_by_key(key: str, *, actor: Actor, fields: list[str] | None = None) -> Row:
+    """One task by its key, such as `APP-12`, whatever the case. Raises NotFound."""
+    return Task.objects.visible_to(actor).row(key.upper(), fields, by="key")
+
+
 def find(
     order: Order,
     limit: int,

@@ -1,0 +1,84 @@
+"""Use cases of the trash: what was deleted can be restored until it is purged, by hand or after some days.
+
+The key of a purged task is not given again: keys are counted, not searched for.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core import settings
+from taskmanager.core.access import Actor
+from taskmanager.core.clock import now
+from taskmanager.core.documents import Expected
+from taskmanager.core.errors import PreconditionFailed
+from taskmanager.core.events import record
+from taskmanager.core.permissions import authorize
+from taskmanager.core.querysets import Order, Page
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.tasks.events import TaskPurged, TaskRestored
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.permissions import TaskAction
+
+_BATCH = 500
+
+
+def find(order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+    """A page of what the actor may restore."""
+    return _restorable(actor).page(order, limit, **page)
+
+
+def total(*, actor: Actor) -> Any:
+    """How many tasks the actor may restore."""
+    return _restorable(actor).total()
+
+
+@unit_of_work
+def restore(task_id: ObjectId, *, actor: Actor) -> Task:
+    """Take a task out of the trash; one that is not in it stays as it is. Raises NotFound, Forbidden."""
+    task = _restorable(actor).filter(id=task_id).first() or Task.objects.visible_to(actor).one(task_id)
+    authorize(actor, TaskAction.RESTORE, task)
+    if task.deleted_at is None:
+        return task
+    task = task.write(deleted_at=None)
+    record(TaskRestored(task, actor))
+    return task
+
+
+@unit_of_work
+def purge(task_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Delete a task that is in the trash for good. Raises NotFound, Forbidden, PreconditionFailed."""
+    task = _restorable(actor).one(task_id)
+    authorize(actor, TaskAction.PURGE, task)
+    task.expect(expected)
+    _purge(task, actor)
+
+
+def _restorable(actor: Actor) -> Any:
+    """What is in the trash of projects where the actor may restore."""
+    may = [project_id for project_id, role in actor.project_roles.items() if TaskAction.RESTORE.allows(role)]
+    return Task.objects.in_trash().filter(project_id__in=may)
+
+
+def purge_old() -> int:
+    """Purge what has been in the trash for the operator's number of days; answers how many tasks."""
+    end, purged = now() - timedelta(days=settings.current().trash_days), 0
+    while tasks := list(Task.objects.in_trash().filter(deleted_at__lt=end).order_by("deleted_at", "id").limit(_BATCH)):
+        purged += sum(_purge_unless_changed(task) for task in tasks)
+    return purged
+
+
+def _purge_unless_changed(task: Task) -> bool:
+    try:
+        _purge(task, None)
+    except PreconditionFailed:  # restored at this very moment: the next round does not find it
+        return False
+    return True
+
+
+@unit_of_work
+def _purge(task: Task, actor: Actor | None) -> None:
+    if not Task.objects(id=task.id, revision=task.revision).delete():
+        raise PreconditionFailed
+    record(TaskPurged(task, actor))
