@@ -11,6 +11,7 @@ from taskmanager.features.projects.link_routes import links as share_links
 from taskmanager.features.projects.link_routes import visits
 from taskmanager.features.projects.ownership_routes import blp as ownership
 from taskmanager.features.projects.routes import blp as projects
+from taskmanager.features.tasks.activity_routes import blp as activity
 from taskmanager.features.tasks.routes import blp as tasks
 from taskmanager.features.tasks.trash_routes import blp as trash
 from taskmanager.features.users.admin_routes import blp as administration
@@ -45,6 +46,7 @@ BLUEPRINTS = (
     visits,
     tasks,
     trash,
+    activity,
 )
 
 V1 = Version("v1", BLUEPRINTS, description="Task management: projects, tasks, members, notifications.")

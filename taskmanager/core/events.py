@@ -27,7 +27,7 @@ from mongoengine import (
 )
 from pymongo import ReturnDocument
 
-from taskmanager.core.clock import now
+from taskmanager.core.clock import iso, now
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.querysets import Words
 
@@ -64,6 +64,17 @@ class Event(Document):
     due_at = DateTimeField()  # when the relay hands it out (again); absent once all have finished
     attempts = IntField()
     died_at = DateTimeField()  # given up: an operator decides
+
+
+def plain(value: Any) -> Any:
+    """What an event remembers, as JSON can say it."""
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [plain(part) for part in value]
+    if isinstance(value, datetime):
+        return iso(value)
+    return str(value) if isinstance(value, ObjectId) else value
 
 
 @dataclass(frozen=True)

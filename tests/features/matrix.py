@@ -175,6 +175,7 @@ TABLE: dict[str, Route] = {
     f"GET {V1}/tasks/<task_id>": project("viewer", 200, "{task}"),
     f"GET {V1}/tasks/by-key/<key>": project("viewer", 200, f"{V1}/tasks/by-key/{{key}}"),
     f"POST {V1}/tasks/<task_id>/restore": project("member", 200, "{task}/restore"),
+    f"GET {V1}/tasks/<task_id>/activity": project("viewer", 200, "{task}/activity"),
     f"GET {V1}/trash": own(200, sessions_only=False),
     f"DELETE {V1}/trash/<task_id>": UNSEEN_TO_VIEWERS,
     f"PATCH {V1}/tasks/<task_id>": project("member", 200, "{task}", {"title": "Changed"}),

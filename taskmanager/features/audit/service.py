@@ -7,8 +7,8 @@ from bson import ObjectId
 
 from taskmanager.core import settings
 from taskmanager.core.access import Actor
-from taskmanager.core.clock import iso, now
-from taskmanager.core.events import Event
+from taskmanager.core.clock import now
+from taskmanager.core.events import Event, plain
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.features.audit.permissions import AuditAction
@@ -79,15 +79,5 @@ def _entry(row: Row) -> Row:
         "revision": 1,  # an entry never changes
         "address": origin.get("address"),
         "request_id": origin.get("request_id"),
-        "data": _plain(row.get("data", {})),
+        "data": plain(row.get("data", {})),
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    if isinstance(value, datetime):
-        return iso(value)
-    return str(value) if isinstance(value, ObjectId) else value

@@ -1,0 +1,39 @@
+"""What happened to a task, read from the event log: who changed what, from what to what."""
+
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.events import Event, plain
+from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.features.tasks.models import PRIORITIES, Task
+
+_DERIVED = {"due_at", "completed_at"}  # follow from other fields, which are told
+
+
+def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, after: Any = None) -> Page:
+    """A page of what happened to a task; one entry holds all that one request changed. Raises NotFound."""
+    page = _of(task_id, actor).page(order, limit, after=after)
+    return Page([_entry(row) for row in page.rows], page.next_key)
+
+
+def total(task_id: ObjectId, *, actor: Actor) -> Any:
+    """How many entries `find` would go through. Raises NotFound."""
+    return _of(task_id, actor).total()
+
+
+def _of(task_id: ObjectId, actor: Actor) -> Any:
+    Task.objects.visible_to(actor).row(task_id, ["_id"])
+    return Event.objects(subject_id=task_id)
+
+
+def _entry(row: Row) -> Row:
+    changes = row.get("data", {}).get("changes", {})
+    shown = {field: _told(field, change) for field, change in changes.items() if field not in _DERIVED}
+    return {**row, "revision": 1, "changes": shown}  # an entry never changes
+
+
+def _told(field: str, change: list[Any]) -> dict[str, Any]:
+    before, after = (PRIORITIES[value] if field == "priority" else plain(value) for value in change)
+    return {"before": before, "after": after}
