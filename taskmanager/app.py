@@ -71,7 +71,10 @@ def _connect(settings: Settings) -> None:
 
 def _load_access(user_id: access.ObjectId) -> Access | None:
     found = users.load_access(user_id)
-    return found and replace(found, project_roles=projects.roles_of(user_id))
+    if found is None:
+        return None
+    roles, archived = projects.standing_of(user_id)
+    return replace(found, project_roles=roles, archived=archived)
 
 
 def _register_listeners() -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import zones
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.stores import RedisError, cache_rest, cache_store
@@ -54,12 +55,14 @@ class Access:
     sessions: frozenset[ObjectId] = frozenset()
     project_roles: Mapping[ObjectId, str] = field(default_factory=dict)
     tokens: Mapping[ObjectId, Grant] = field(default_factory=dict)
+    timezone: str = zones.DEFAULT
+    archived: frozenset[ObjectId] = frozenset()
 
     def by_session(self, session_id: ObjectId) -> "Actor | None":
         """The account acting in one of its sessions; None when that has ended."""
         if session_id not in self.sessions:
             return None
-        return Actor(self.user_id, self.role, session_id, self.project_roles)
+        return self._actor(role=self.role, session_id=session_id, project_roles=self.project_roles)
 
     def by_token(self, token_id: ObjectId, token_hash: str) -> "Actor | None":
         """The account acting through one of its API tokens; None when that was revoked or has expired.
@@ -73,14 +76,18 @@ class Access:
         if grant.project_id is not None:
             roles = {key: role for key, role in roles.items() if key == grant.project_id}
         one_project = grant.project_id is not None
-        return Actor(self.user_id, "user", None, roles, token_id, grant.scopes, one_project)
+        return self._actor(project_roles=roles, token_id=token_id, scopes=grant.scopes, one_project=one_project)
+
+    def _actor(self, **how: Any) -> "Actor":
+        return Actor(self.user_id, timezone=self.timezone, archived=self.archived, **how)
 
 
 @dataclass(frozen=True)
 class Actor:
     """Who does something: the keyword argument `actor` of every use case.
 
-    `scopes` is None for a session, which may do all that its account may; else what it is limited to.
+    `scopes` is None for a session, which may do all that its account may; else what it is limited to. `archived` are
+    those of the account's projects that can only be read. `timezone` is what a day is to this actor.
     """
 
     user_id: ObjectId
@@ -90,6 +97,8 @@ class Actor:
     token_id: ObjectId | None = None
     scopes: frozenset[str] | None = None
     one_project: bool = False
+    timezone: str = zones.DEFAULT
+    archived: frozenset[ObjectId] = frozenset()
 
     def has_scope(self, scope: str | None) -> bool:
         """Whether this way of acting is enough for `scope`; None stands for what only a session may do."""

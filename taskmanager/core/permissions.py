@@ -17,8 +17,15 @@ class Action(StrEnum):
     def permits(self, actor: Actor, item: Any) -> bool:
         raise NotImplementedError
 
+    def check(self, actor: Actor, item: Any) -> None:
+        """Raise Conflict when what the item belongs to is in a state that does not allow this to anybody."""
+
 
 def authorize(actor: Actor, action: Action, item: Any) -> None:
-    """Raise Forbidden, naming the permission that is missing, unless `actor` may do `action` to `item`."""
+    """Raise Forbidden, naming the permission that is missing, unless `actor` may do `action` to `item`.
+
+    Raises Conflict when he may, but not now.
+    """
     if not action.permits(actor, item):
         raise Forbidden(f"Your role does not allow {action.value}.", permission=action.value)
+    action.check(actor, item)

@@ -21,6 +21,7 @@ _SPACES = r"\u0009\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _TEXT = rf"^[^{_CONTROLS}]*$"
 _LINE = rf"^[{_SPACES}]*[^{_SPACES}{_CONTROLS}{_BREAKS}][^{_CONTROLS}{_BREAKS}]*$"
 _ID = "^[0-9a-f]{24}$"
+KEY = "^[a-z][a-z0-9_]{0,29}$"  # short names that people give to things of a project
 _INSTANT = rf"^{DAY}[Tt]{HOUR_MINUTE}{SECOND}(?:\.[0-9]{{1,9}})?(?:[Zz]|{OFFSET})$"
 # RFC 5321 without quoted local parts and address literals; each label 1 to 63 characters, and `--` at its third
 # place only in an internationalised one. What this takes, email-validator takes too.

@@ -28,7 +28,7 @@ _EXPRESSIONS: dict[type[Any], str] = {
     schemas.Email: _AS_IT_IS,
     schemas.Id: "None if (v := {value}) is None else str(v)",
     schemas.Instant: "None if (v := {value}) is None else iso(v)",
-    schemas.Json: _AS_IT_IS,
+    schemas.Json: "{value} or {{}}",
     schemas.Words: "list({value} or ())",
     schemas.UniqueIds: "[str(i) for i in {value} or ()]",
 }

@@ -12,7 +12,8 @@ from taskmanager.features.users.models import User
 
 def actor_of(user: User) -> Actor:
     """The actor that a request of this person has now: make it anew after a change of roles."""
-    return Actor(user.id, user.role, None, projects.roles_of(user.id))
+    roles, archived = projects.standing_of(user.id)
+    return Actor(user.id, user.role, None, roles, archived=archived)
 
 
 def owner_of(project_id: ObjectId) -> Actor:

@@ -1,12 +1,16 @@
 """Accounts, projects, memberships and tasks."""
 
+from itertools import count
 from typing import Any
 
 import factory
+from bson import ObjectId
 
+from taskmanager.core import fractional
 from taskmanager.features.projects import members
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.models import Membership, Project
+from taskmanager.features.projects.workflow import Workflow
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import service as users
@@ -14,6 +18,7 @@ from taskmanager.features.users.models import User
 from tests.factories.actors import actor_of, owner_of
 
 PASSWORD = "correct horse battery staple"
+_positions = count(1)
 
 
 class UserFactory(factory.Factory):
@@ -60,6 +65,24 @@ class MembershipFactory(factory.Factory):
     def _create(cls, model_class: type[Membership], *args: Any, project: Project, user: User, role: str) -> Membership:
         row = members.add(project.id, role=role, actor=owner_of(project.id), user_id=user.id)
         return Membership.objects.one(row["_id"])
+
+
+def task_row(project_id: ObjectId, **fields: Any) -> Task:
+    """A task that no service made, for tests that need many; to be inserted by the caller."""
+    status = fields.pop("status", "open")
+    return Task(
+        **{
+            "id": ObjectId(),
+            "project_id": project_id,
+            "reporter_id": ObjectId(),
+            "key": str(ObjectId()),
+            "title": "A task",
+            "status": status,
+            "status_group": Workflow().group_of(status),
+            "position": fractional.at(next(_positions)),
+            **fields,
+        }
+    )
 
 
 class TaskFactory(factory.Factory):

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskmanager.features.tasks.models import Task
-from tests.factories import TaskFactory
+from tests.factories import TaskFactory, task_row
 from tests.problems import assert_problem
 from tests.scene import patch
 
@@ -22,11 +22,9 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 def fill(scene, rows):
     """Store a task for each (due in days or None, priority, changed in minutes); a thousand take no time."""
     documents = [
-        Task(
-            id=ObjectId(),
-            project_id=scene.project.id,
+        task_row(
+            scene.project.id,
             reporter_id=scene.owner.user.id,
-            key=str(ObjectId()),
             title=f"Task {number}",
             due_at=None if due is None else _EPOCH + timedelta(days=due),
             priority=priority,

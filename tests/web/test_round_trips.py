@@ -8,6 +8,7 @@ from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users.models import User
 from tests.conftest import sign_in
+from tests.factories import task_row
 from tests.scene import Scene, patch
 from tests.web.counting import commands, store_trips
 from tests.web.test_pagination import SORTS, fill, pages
@@ -127,8 +128,7 @@ def many(scene):
     fill(scene, [(number % 7 if number % 3 else None, number % 5, number) for number in range(400)])
     some = list(Task.objects(project_id=scene.project.id).limit(10).scalar("id"))
     Task.objects(id__in=some).update(set__deleted_at=scene.task.created_at)
-    other = Project(key="OTHER", name="Another").save()
-    Task.objects.insert([Task(project_id=other.id, reporter_id=ObjectId(), key=f"O-{n}", title="x") for n in range(50)])
+    Task.objects.insert([task_row(ObjectId()) for _ in range(50)])
     return scene
 
 
@@ -149,7 +149,7 @@ def test_a_page_looks_at_no_more_keys_than_it_answers(many, sort, depth):
 @pytest.mark.parametrize("sort", SORTS)
 def test_all_that_a_caller_may_see_looks_at_a_few_more_keys_for_each_project(many, sort):
     for number in range(3):
-        project = Project(key=f"M{number}", name="Mine").save()
+        project = Project(key=f"M{number}", name="Mine", position="a0").save()
         Membership(project_id=project.id, user_id=many.owner.user.id, role="owner").save()
     User.objects(id=many.owner.user.id).update(inc__access_version=1)
     query = {"sort": sort, "limit": LIMIT}

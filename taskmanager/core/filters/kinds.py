@@ -40,6 +40,15 @@ class OneOf(_Plain):
         return lambda context: text
 
 
+class Key(_Plain):
+    """A short name of something, such as a status: small letters, digits and `_`."""
+
+    def read(self, text: str) -> Value:
+        if not re.fullmatch("[a-z][a-z0-9_]{0,29}", text):
+            raise ValueError("must be a short name in small letters.")
+        return lambda context: text
+
+
 class Ranked(_Plain):
     """A word of a few that have an order; its place in `words` is what is stored."""
 

@@ -1,10 +1,11 @@
 """Projects, who belongs to them, who is invited, and the links that let others read."""
 
 from bson import ObjectId
-from mongoengine import BinaryField, DateTimeField, IntField, ObjectIdField, StringField
+from mongoengine import BinaryField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.documents import Versioned
 from taskmanager.features.projects.querysets import InvitationWords, MembershipWords, ProjectWords
+from taskmanager.features.projects.workflow import Workflow
 
 # What becomes of an invitation. One that has expired stays pending, and is deleted some time later.
 STATES = ("pending", "accepted", "refused", "revoked")
@@ -18,8 +19,19 @@ class Project(Versioned):
     key = StringField(required=True, max_length=10)
     name = StringField(required=True, max_length=200)
     description = StringField(max_length=20_000)
+    color = StringField()
+    parent_id = ObjectIdField()
+    position = StringField(required=True)
+    statuses = ListField(DictField())  # the default workflow when empty
     last_number = IntField(required=True, default=0)
+    last_position = IntField(required=True, default=0)  # of its tasks
+    archived_at = DateTimeField()
     deleted_at = DateTimeField()
+
+    @property
+    def workflow(self) -> Workflow:
+        """The states that its tasks go through."""
+        return Workflow(self.statuses)
 
     @property
     def project_id(self) -> ObjectId:

@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from taskmanager.core.access import Actor
+from taskmanager.core.errors import Conflict
 from taskmanager.core.permissions import Action
 
 ROLES = ("viewer", "commenter", "member", "manager", "owner")  # from least to most
@@ -11,17 +12,25 @@ LINK_ROLES = ("viewer", "commenter")  # what a share link may give: its visitors
 
 
 class RoleAction(Action):
-    """Named permissions that project roles have: each member is its name and the least role that has it."""
+    """Named permissions that project roles have: each member is its name and the least role that has it.
+
+    An archived project is there to be read: only what says `in_archive` can be done in it.
+    """
 
     least: str
+    in_archive: bool
 
-    def __new__(cls, name: str, least: str) -> Self:
+    def __new__(cls, name: str, least: str, in_archive: bool = False) -> Self:
         action = str.__new__(cls, name)
-        action._value_, action.least = name, least
+        action._value_, action.least, action.in_archive = name, least, in_archive
         return action
 
     def permits(self, actor: Actor, item: Any) -> bool:
         return self.allows(actor.role_in(item.project_id))
+
+    def check(self, actor: Actor, item: Any) -> None:
+        if item.project_id in actor.archived and not self.in_archive:
+            raise Conflict("The project is archived: it can only be read.", code="project.archived")
 
     def allows(self, role: str | None) -> bool:
         """Whether a role has this permission; a stranger (None) has none."""
@@ -31,13 +40,15 @@ class RoleAction(Action):
 class ProjectAction(RoleAction):
     """On a project and its members."""
 
-    READ = "project:read", "viewer"
-    LEAVE = "project:leave", "viewer"
+    READ = "project:read", "viewer", True
+    COPY = "project:copy", "viewer", True
+    LEAVE = "project:leave", "viewer", True
     EDIT = "project:edit", "manager"
-    MANAGE_MEMBERS = "members:manage", "manager"
-    MANAGE_LINKS = "links:manage", "manager"
-    DELETE = "project:delete", "owner"
-    TRANSFER = "project:transfer", "owner"
+    ARCHIVE = "project:archive", "manager", True
+    MANAGE_MEMBERS = "members:manage", "manager", True
+    MANAGE_LINKS = "links:manage", "manager", True
+    DELETE = "project:delete", "owner", True
+    TRANSFER = "project:transfer", "owner", True
 
 
 def at_least(least: str, role: str | None) -> bool:

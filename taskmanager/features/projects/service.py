@@ -5,6 +5,7 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
+from taskmanager.core import fractional
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
@@ -16,6 +17,7 @@ from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.permissions import ROLES, ProjectAction, granted
+from taskmanager.features.projects.workflow import Workflow
 from taskmanager.features.users import service as users
 
 
@@ -24,7 +26,8 @@ def create(data: dict[str, Any], *, actor: Actor) -> Project:
     """Make a project that the actor owns. Raises Conflict (`project.key_taken`), ScopeMissing for a token of one."""
     if actor.one_project:
         raise ScopeMissing("A token for one project cannot make another.")
-    project = Project(**data)
+    project = Project(id=ObjectId(), **data)
+    project.position = fractional.at(int(project.created_at.timestamp() * 1000))
     try:
         project.save(force_insert=True)
     except NotUniqueError:
@@ -87,15 +90,29 @@ def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
 
 
 def next_number(project_id: ObjectId) -> Project:
-    """The project with its counter of tasks raised by one, in the open transaction. Raises NotFound."""
-    project = Project.objects(id=project_id).alive().modify(new=True, inc__last_number=1)
+    """The project with its counters of tasks and positions raised by one, in the open transaction. Raises NotFound."""
+    project = Project.objects(id=project_id).alive().modify(new=True, inc__last_number=1, inc__last_position=1)
     if project is None:
         raise NotFound
     return project
 
 
-def roles_of(user_id: ObjectId) -> dict[ObjectId, str]:
-    """The account's role in each project that is not in the trash."""
+def next_position(project_id: ObjectId) -> int:
+    """The number of the place behind the last task of a project, in the open transaction. Raises NotFound."""
+    project = Project.objects(id=project_id).alive().only("last_position").modify(new=True, inc__last_position=1)
+    if project is None:
+        raise NotFound
+    return project.last_position
+
+
+def workflow_of(project_id: ObjectId) -> Workflow:
+    """The states that the tasks of a project go through."""
+    return Project.objects.only("statuses").one(project_id).workflow
+
+
+def standing_of(user_id: ObjectId) -> tuple[dict[ObjectId, str], frozenset[ObjectId]]:
+    """The account's role in each project that is not in the trash, and which of these are archived."""
     roles = dict(Membership.objects(user_id=user_id).scalar("project_id", "role"))
-    alive = set(Project.objects(id__in=list(roles)).alive().scalar("id"))
-    return {project_id: role for project_id, role in roles.items() if project_id in alive}
+    alive = dict(Project.objects(id__in=list(roles)).alive().scalar("id", "archived_at"))
+    archived = frozenset(project_id for project_id, archived_at in alive.items() if archived_at)
+    return {project_id: role for project_id, role in roles.items() if project_id in alive}, archived

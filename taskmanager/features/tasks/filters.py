@@ -1,14 +1,16 @@
 """What tasks can be filtered by."""
 
-from taskmanager.core.filters.kinds import Moment, OneOf, People, Person, Ranked, Reference, Whole, Words
+from taskmanager.core.filters.kinds import Key, Moment, OneOf, People, Person, Ranked, Reference, Whole, Words
 from taskmanager.core.filters.nodes import Field
-from taskmanager.features.tasks.models import PRIORITIES, STATUSES
+from taskmanager.features.projects.workflow import GROUPS
+from taskmanager.features.tasks.models import PRIORITIES
 
 FIELDS = {
     "key": Field("key", Words()),
     "title": Field("title", Words()),
     "description": Field("description", Words()),
-    "status": Field("status", OneOf(STATUSES)),
+    "status": Field("status", Key()),
+    "status_group": Field("status_group", OneOf(GROUPS)),
     "priority": Field("priority", Ranked(PRIORITIES)),
     "project": Field("project_id", Reference()),
     "assignee": Field("assignee_ids", People()),

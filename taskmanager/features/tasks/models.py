@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from mongoengine import DateTimeField, IntField, ListField, ObjectIdField, StringField
+from mongoengine import DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Versioned
+from taskmanager.features.projects.workflow import GROUPS, OPEN_GROUPS
 from taskmanager.features.tasks.due import due_at
 from taskmanager.features.tasks.querysets import TaskWords
 
-STATUSES = ("open", "in_progress", "done", "cancelled")
 PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the position, so that it sorts
 
 
@@ -22,22 +22,37 @@ class Task(Versioned):
     key = StringField(required=True)
     title = StringField(required=True, max_length=500)
     description = StringField(max_length=50_000)
-    status = StringField(required=True, default="open", choices=STATUSES)
+    status = StringField(required=True)
+    status_group = StringField(required=True, choices=GROUPS)  # of the status, so that lists need no workflow
     priority = IntField(required=True, default=0)
+    label_ids = ListField(ObjectIdField())
     assignee_ids = ListField(ObjectIdField())
+    watcher_ids = ListField(ObjectIdField())
     reporter_id = ObjectIdField(required=True)
+    parent_id = ObjectIdField()
+    progress = DictField()  # of its subtasks: how many there are (`total`) and how many of them are `done`
     start_at = DateTimeField()
     due = StringField()
     due_at = DateTimeField()
     estimate_minutes = IntField()
+    recurrence = StringField(max_length=500)
+    recurs_from = StringField(choices=("due", "completion"))
+    position = StringField(required=True)
+    custom_fields = DictField()
     completed_at = DateTimeField()
     deleted_at = DateTimeField()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be done."""
+        return self.status_group in OPEN_GROUPS
+
     def consequences(self, changes: dict[str, Any]) -> dict[str, Any]:
-        """`changes` with what follows from them within this task."""
+        """`changes` with what follows from them within this task; one of `status` comes with its `status_group`."""
         follows: dict[str, Any] = {}
         if "due" in changes:
             follows["due_at"] = changes["due"] and due_at(changes["due"])
-        if "status" in changes and (changes["status"] == "done") != (self.status == "done"):
-            follows["completed_at"] = now() if changes["status"] == "done" else None
+        group = changes.get("status_group", self.status_group)
+        if (group == "done") != (self.status_group == "done"):
+            follows["completed_at"] = now() if group == "done" else None
         return {**changes, **follows}

@@ -6,7 +6,7 @@ from taskmanager.features.projects.permissions import RoleAction
 class TaskAction(RoleAction):
     """On tasks."""
 
-    READ = "task:read", "viewer"
+    READ = "task:read", "viewer", True
     CREATE = "task:create", "member"
     EDIT = "task:edit", "member"
     COMPLETE = "task:complete", "member"

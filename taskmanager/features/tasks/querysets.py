@@ -17,6 +17,10 @@ class TaskWords(Words):
         """Those in projects that the actor is a member of, without the trash."""
         return self.alive().filter(project_id__in=list(actor.project_roles))
 
+    def current_of(self, actor: Actor) -> Self:
+        """Those that are visible to the actor, without archived projects."""
+        return self.alive().filter(project_id__in=[key for key in actor.project_roles if key not in actor.archived])
+
     def matching(self, condition: Node | None, actor: Actor) -> Self:
         """Those for which a filter holds, as the actor means it."""
         if condition is None:

@@ -2,13 +2,15 @@
 
 from marshmallow import fields, validate
 
+from taskmanager.features.projects.workflow import GROUPS
 from taskmanager.features.tasks.due import FORM
-from taskmanager.features.tasks.models import PRIORITIES, STATUSES
-from taskmanager.web.schemas import Choice, Form, Id, Instant, Line, Schema, Text, UniqueIds, Whole
+from taskmanager.features.tasks.models import PRIORITIES
+from taskmanager.web.schemas import KEY, Choice, Form, Id, Instant, Json, Line, Schema, Text, UniqueIds, Whole
 from taskmanager.web.serialisers import Serialiser
 
 _TITLE = {"example": "Write the release notes"}
 _DESCRIPTION = {"description": "Markdown", "example": "Name every change that *users* see."}
+_STATUS = {"description": "The key of a status of the project's workflow", "example": "in_progress"}
 _DUE = {
     "description": "A whole day, a floating local time, or an instant with a zone",
     "example": "2026-12-01",
@@ -20,7 +22,7 @@ class TaskChanges(Schema):
     """What can be said of a task, now or later."""
 
     description = Text(most=50_000, allow_none=True, metadata=_DESCRIPTION)
-    status = fields.String(validate=validate.OneOf(STATUSES), metadata={"example": "in_progress"})
+    status = Form(KEY, "Not the key of a status.", metadata=_STATUS)
     priority = Choice(PRIORITIES, metadata={"example": "high"})
     assignee_ids = UniqueIds(most=50, metadata={"description": "Members of the project; each new one is notified"})
     start_at = Instant(allow_none=True)
@@ -48,14 +50,26 @@ class TaskOut(Schema):
     project_id = Id(required=True)
     title = Line(most=500, required=True, metadata=_TITLE)
     description = Text(most=50_000, required=True, allow_none=True, metadata=_DESCRIPTION)
-    status = fields.String(required=True, metadata={"enum": list(STATUSES)})
+    status = fields.String(required=True, metadata=_STATUS)
+    status_group = fields.String(required=True, metadata={"enum": list(GROUPS)})
     priority = Choice(PRIORITIES, required=True)
+    label_ids = UniqueIds(most=50, required=True)
     assignee_ids = UniqueIds(most=50, required=True)
+    watcher_ids = UniqueIds(most=500, required=True)
     reporter_id = Id(required=True)
+    parent_id = Id(required=True, allow_none=True, metadata={"description": "The task that it is a part of"})
+    progress = Json(
+        required=True,
+        metadata={"description": "How many subtasks it has, and how many are done", "example": {"total": 3, "done": 1}},
+    )
     start_at = Instant(required=True, allow_none=True)
     due = fields.String(required=True, allow_none=True, metadata=_DUE)
     due_at = Instant(required=True, allow_none=True, metadata={"description": "The moment that `due` sorts by"})
     estimate_minutes = fields.Integer(required=True, allow_none=True, metadata=_MINUTES)
+    recurrence = fields.String(required=True, allow_none=True, metadata={"example": "FREQ=MONTHLY;BYMONTHDAY=1"})
+    recurs_from = fields.String(required=True, allow_none=True, metadata={"enum": ["due", "completion", None]})
+    position = fields.String(required=True, metadata={"description": "Sorts by hand", "example": "a1"})
+    custom_fields = Json(required=True, metadata={"example": {"severity": "high"}})
     completed_at = Instant(required=True, allow_none=True)
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import fractional
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
@@ -16,6 +17,7 @@ from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects import members
 from taskmanager.features.projects import service as projects
+from taskmanager.features.projects.workflow import Workflow
 from taskmanager.features.tasks.events import (
     TaskCompleted,
     TaskCreated,
@@ -35,11 +37,12 @@ def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
         raise NotFound
     task = Task(id=ObjectId(), project_id=project_id, reporter_id=actor.user_id)
     authorize(actor, TaskAction.CREATE, task)
-    for field, value in task.consequences(data).items():
+    project = projects.next_number(project_id)
+    task.key, task.position = f"{project.key}-{project.last_number}", fractional.at(project.last_position)
+    data = {"status": project.workflow.first} | data
+    for field, value in task.consequences(data | _in_group(data["status"], project.workflow)).items():
         setattr(task, field, value)
     _check_assignees(project_id, task.assignee_ids)
-    project = projects.next_number(project_id)
-    task.key = f"{project.key}-{project.last_number}"
     task.save(force_insert=True)
     record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids]}))
     return task
@@ -84,6 +87,8 @@ def update(task_id: ObjectId, changes: dict[str, Any], *, expected: Expected, ac
     task.expect(expected)
     if "assignee_ids" in changes:
         _check_assignees(task.project_id, changes["assignee_ids"])
+    if "status" in changes:
+        changes = changes | _in_group(changes["status"], projects.workflow_of(task.project_id))
     return _change(task, changes, TaskUpdated, actor)
 
 
@@ -93,7 +98,10 @@ def complete(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.COMPLETE, task)
     task.expect(expected)
-    return _change(task, {"status": "done"}, TaskCompleted, actor)
+    if task.status_group == "done":
+        return task
+    status = projects.workflow_of(task.project_id).done
+    return _change(task, {"status": status, "status_group": "done"}, TaskCompleted, actor)
 
 
 @unit_of_work
@@ -102,7 +110,10 @@ def reopen(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.COMPLETE, task)
     task.expect(expected)
-    return _change(task, {"status": "open"}, TaskReopened, actor) if task.status == "done" else task
+    if task.status_group != "done":
+        return task
+    workflow = projects.workflow_of(task.project_id)
+    return _change(task, {"status": workflow.first} | _in_group(workflow.first, workflow), TaskReopened, actor)
 
 
 @unit_of_work
@@ -125,10 +136,17 @@ def _change(task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Ac
 
 def _seen(actor: Actor, project_id: ObjectId | None) -> Any:
     if project_id is None:
-        return Task.objects.visible_to(actor)
+        return Task.objects.current_of(actor)
     if actor.role_in(project_id) is None:
         raise NotFound
     return Task.objects.in_project(project_id)
+
+
+def _in_group(status: str, workflow: Workflow) -> dict[str, str]:
+    group = workflow.group_of(status)
+    if group is None:
+        raise Invalid("body.status", "The project has no such status.", code="task.status_unknown")
+    return {"status_group": group}
 
 
 def _check_assignees(project_id: ObjectId, assignee_ids: list[ObjectId]) -> None:

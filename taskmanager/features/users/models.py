@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from mongoengine import BinaryField, DateTimeField, IntField, ListField, ObjectIdField, StringField
 
+from taskmanager.core import zones
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Versioned
 from taskmanager.features.users.querysets import ExpiringWords, SessionWords, UserWords
@@ -19,6 +20,7 @@ class User(Versioned):
 
     email = StringField(required=True, max_length=254)
     name = StringField(required=True, max_length=200)
+    timezone = StringField(required=True, default=zones.DEFAULT)
     password_hash = StringField(required=True)
     role = StringField(required=True, default="user", choices=("user", "admin"))
     kind = StringField(required=True, default="person", choices=("person", "service"))

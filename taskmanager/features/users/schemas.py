@@ -2,9 +2,12 @@
 
 from marshmallow import fields, validate
 
+from taskmanager.core import zones
 from taskmanager.features.users.passwords import LONGEST, SHORTEST
 from taskmanager.web.schemas import Email, Flag, Id, Instant, Line, Schema
 from taskmanager.web.serialisers import Serialiser
+
+_TIMEZONE = {"description": "Where your days begin: in filters, reminders and repetitions", "example": "Europe/Berlin"}
 
 
 class NewPassword(fields.String):
@@ -94,6 +97,7 @@ class UserOut(Schema):
     email = Email(required=True)
     name = Line(most=200, required=True, metadata={"example": "Ada Lovelace"})
     role = fields.String(required=True, metadata={"enum": ["user", "admin"]})
+    timezone = fields.String(required=True, metadata=_TIMEZONE)
     email_verified_at = Instant(required=True, allow_none=True)
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)
@@ -104,6 +108,7 @@ class UserPatch(Schema):
     """Changes of one's own account."""
 
     name = Line(most=200, metadata={"example": "Ada Lovelace"})
+    timezone = fields.String(validate=validate.OneOf(zones.NAMES), metadata=_TIMEZONE)
 
 
 class AddressRequest(Schema):

@@ -6,7 +6,7 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import access, remembered, settings
+from taskmanager.core import access, remembered, settings, zones
 from taskmanager.core.access import Access, Actor, Grant
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
@@ -94,6 +94,8 @@ def update_me(changes: dict[str, str], *, expected: Expected, actor: Actor) -> U
         return user
     user = user.write(**changes)
     remembered.forget("card", user.id)
+    if "timezone" in differences:
+        rights_changed([user.id])
     record(UserUpdated(user, changes=differences))
     return user
 
@@ -133,12 +135,19 @@ def rights_changed(user_ids: Iterable[ObjectId]) -> None:
 
 def load_access(user_id: ObjectId) -> Access | None:
     """What the account may do, without its project roles. The version is read first: the rest is never older."""
-    user = User.objects(id=user_id).only("role", "access_version", "disabled_at").as_pymongo().first()
+    user = User.objects(id=user_id).only("role", "access_version", "disabled_at", "timezone").as_pymongo().first()
     if user is None or user.get("disabled_at"):
         return None
     live = Session.objects.live().filter(user_id=user_id).order_by("-id").limit(MOST_SESSIONS)
     role = _role_now(user_id, user["role"])
-    return Access(user_id, user["access_version"], role, frozenset(live.scalar("id")), tokens=_grants_of(user_id))
+    return Access(
+        user_id,
+        user["access_version"],
+        role,
+        sessions=frozenset(live.scalar("id")),
+        tokens=_grants_of(user_id),
+        timezone=user.get("timezone", zones.DEFAULT),
+    )
 
 
 def _role_now(user_id: ObjectId, role: str) -> str:
