@@ -5,6 +5,7 @@ from flask import Flask
 from taskmanager.api.version import Version
 from taskmanager.features.accounts.routes import blp as accounts
 from taskmanager.features.audit.routes import blp as audit
+from taskmanager.features.projects.belonging_routes import field_blp, label_blp
 from taskmanager.features.projects.invitation_routes import received as my_invitations
 from taskmanager.features.projects.invitation_routes import sent as invitations
 from taskmanager.features.projects.link_routes import links as share_links
@@ -12,8 +13,10 @@ from taskmanager.features.projects.link_routes import visits
 from taskmanager.features.projects.ownership_routes import blp as ownership
 from taskmanager.features.projects.routes import blp as projects
 from taskmanager.features.tasks.activity_routes import blp as activity
+from taskmanager.features.tasks.copy_routes import blp as copies
 from taskmanager.features.tasks.routes import blp as tasks
 from taskmanager.features.tasks.trash_routes import blp as trash
+from taskmanager.features.tasks.workflow_routes import blp as statuses
 from taskmanager.features.users.admin_routes import blp as administration
 from taskmanager.features.users.oidc_routes import auth as oidc
 from taskmanager.features.users.recovery_routes import auth as recovery
@@ -44,6 +47,10 @@ BLUEPRINTS = (
     my_invitations,
     share_links,
     visits,
+    label_blp,
+    field_blp,
+    statuses,
+    copies,
     tasks,
     trash,
     activity,

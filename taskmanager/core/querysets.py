@@ -16,18 +16,25 @@ Filter = dict[str, Any]
 
 
 class Order(NamedTuple):
-    """One total order of a list: by `field`, ties broken by `_id` in the same direction."""
+    """One total order of a list: by stored fields, each up or down; ties are broken by `_id` as the last one goes."""
 
-    field: str
-    descending: bool = False
+    fields: tuple[tuple[str, bool], ...]  # (stored field, whether it descends)
+
+    @classmethod
+    def by(cls, *words: str) -> "Order":
+        """From words such as `-due_at`: a minus says that it descends."""
+        return cls(tuple((word.removeprefix("-"), word.startswith("-")) for word in words))
 
     def spec(self) -> list[tuple[str, int]]:
-        direction = -1 if self.descending else 1
-        return [(self.field, direction)] if self.field == "_id" else [(self.field, direction), ("_id", direction)]
+        return [(field, -1 if descending else 1) for field, descending in self._whole()]
 
     def key_of(self, row: Row) -> list[Any]:
         """What a cursor remembers of the last row."""
-        return [row["_id"]] if self.field == "_id" else [row.get(self.field), row["_id"]]
+        return [_value(row, field) for field, _ in self._whole()]
+
+    def stored(self) -> list[str]:
+        """The fields that a row must have."""
+        return [field.partition(".")[0] for field, _ in self.fields]
 
     def within(self, query: Filter, key: Sequence[Any]) -> Filter:
         """`query` for the rows that follow `key`: one branch for each stretch of the index that they can lie in.
@@ -38,19 +45,40 @@ class Order(NamedTuple):
         return {"$or": [{"$and": [part, stretch]} for part in _spread(query) for stretch in self._stretches(key)]}
 
     def _stretches(self, key: Sequence[Any]) -> list[Filter]:
-        """What follows `key` for one value of the index's prefix. MongoDB sorts null before everything else."""
-        beyond = "$lt" if self.descending else "$gt"
-        if self.field == "_id":
-            return [{"_id": {beyond: key[0]}}]
-        value, last_id = key
-        tie: Filter = {self.field: _ABSENT if value is None else value, "_id": {beyond: last_id}}
-        if value is None:
-            return [tie] if self.descending else [tie, {self.field: {"$gte": _EARLIEST}}]
-        rest: Filter = {self.field: {beyond: value}}
-        return [tie, rest, {self.field: _ABSENT}] if self.descending else [tie, rest]
+        """What follows `key` for one value of the index's prefix: first what shares most of it with the key."""
+        whole = self._whole()
+        found = []
+        for place in reversed(range(len(whole))):
+            same = {
+                field: _ABSENT if value is None else value
+                for (field, _), value in zip(whole[:place], key, strict=False)
+            }
+            field, descending = whole[place]
+            found += [same | {field: beyond} for beyond in _beyond(field, descending, key[place])]
+        return found
+
+    def _whole(self) -> tuple[tuple[str, bool], ...]:
+        """With `_id`, which no two rows share: nothing that came after it could matter."""
+        ends = [field for field, _ in self.fields].count("_id")
+        return self.fields if ends else (*self.fields, ("_id", self.fields[-1][1]))
 
 
-# Only dates may be missing from what a list is sorted by, so "not null" is "a date": one stretch, not two.
+def _beyond(field: str, descending: bool, value: Any) -> list[Any]:
+    """The conditions on a field for what comes after a value. MongoDB sorts null before everything else."""
+    if value is not None:
+        return [{"$lt": value}, *([] if field == "_id" else [_ABSENT])] if descending else [{"$gt": value}]
+    if descending:
+        return []
+    return [{"$exists": True} if "." in field else {"$gte": _EARLIEST}]
+
+
+def _value(row: Row, field: str) -> Any:
+    """The value of a field, which may be one of a family, such as `custom_fields.points`."""
+    family, dot, name = field.partition(".")
+    return row.get(family, {}).get(name) if dot else row.get(field)
+
+
+# Only dates may be missing from what a list is sorted by by an index: "not null" is "a date", one stretch and not two.
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 # Nothing is stored as null (see `Versioned.write`), and to ask for null would be to ask for "undefined" as well.
 _ABSENT = {"$exists": False}
@@ -99,7 +127,7 @@ class Words(QuerySet):
     ) -> Page:
         """The rows after the key `after`, in one round trip; its cost does not grow with the depth."""
         query = order.within(self._query, after) if after else self._query
-        projection = fields and [*fields, order.field]
+        projection = fields and [*fields, *order.stored()]
         cursor = self._raw.find(query, projection, sort=order.spec(), limit=limit + 1, batch_size=limit + 1)
         rows = list(cursor)
         more = len(rows) > limit

@@ -20,11 +20,11 @@ from marshmallow import fields, validate
 
 from taskmanager.core import settings
 from taskmanager.core.errors import Malformed
-from taskmanager.core.filters.nodes import Field
+from taskmanager.core.filters import nodes as filter_nodes
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import LONGEST, FilterError
 from taskmanager.core.querysets import Order
-from taskmanager.web.schemas import Schema
+from taskmanager.web.schemas import KEY, Schema
 from taskmanager.web.serialisers import Serialiser
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
@@ -74,32 +74,43 @@ class Fields(fields.String):
 
 
 class Sort(fields.String):
-    """`?sort=-due_at`: one of a documented list of orders, each with an index of its own."""
+    """`?sort=-due_at,priority`: one of a documented list of orders.
 
-    def __init__(self, orders: Mapping[str, str]) -> None:
-        self.orders = {
-            sign + name: Order(stored, descending=bool(sign)) for name, stored in orders.items() for sign in ("", "-")
-        }
-        words = ", ".join(self.orders)
-        default, order = next(iter(self.orders.items()))
-        super().__init__(
-            load_default=lambda: order,  # a callable, because it is an object and no word of the document
-            metadata={"description": f"One of {words}", "enum": list(self.orders), "default": default},
-        )
+    `orders` maps the names that a list can be sorted by, and those that can stand together (`due_at,priority`), to
+    stored fields, the default first. A family (`custom_fields`) stands for all names that begin with it.
+    """
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        order = self.orders.get(super()._deserialize(value, attr, data, **kwargs))
-        if order is None:
-            raise ma.ValidationError(f"Must be one of: {', '.join(self.orders)}.")
-        return order
+    def __init__(self, orders: Mapping[str, str], family: str | None = None) -> None:
+        self.orders, self.family = orders, family
+        default = next(iter(orders))
+        forms = [",".join(f"-?{name}" for name in names.split(",")) for names in orders]
+        known = ", ".join([*orders, *([f"{family}.<key>"] if family else [])])
+        if family:
+            forms.append(rf"-?{family}\.{KEY[1:-1]}")
+        self.form = re.compile(pattern := f"^(?:{'|'.join(forms)})$")
+        self.documented = {"pattern": pattern, "default": default, "example": f"-{default}"}
+        description = f"One of {known}; a minus before a name turns its direction round"
+        super().__init__(load_default=lambda: self.order(default), metadata={"description": description})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Order:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if text is None or not self.form.fullmatch(text):
+            raise ma.ValidationError(f"Must be one of: {', '.join(self.orders)}, each name with or without a minus.")
+        return self.order(text)
+
+    def order(self, text: str) -> Order:
+        """The order that these words stand for."""
+        words = text.split(",")
+        stored = self.orders.get(text.replace("-", ""), text.replace("-", "")).split(",")
+        return Order(tuple((field, word.startswith("-")) for field, word in zip(stored, words, strict=True)))
 
 
 class FilterText(fields.String):
     """`?filter=status = open and assignee = me`: loads as the tree of the filter."""
 
-    def __init__(self, known: Mapping[str, Field]) -> None:
+    def __init__(self, known: filter_nodes.Fields) -> None:
         self.known = known
-        description = f"Only rows for which this holds; fields: {', '.join(known)}"
+        description = f"Only rows for which this holds; fields: {', '.join(known.names())}"
         super().__init__(
             metadata={"description": description, "example": "status = open and due_at < now+7d", "maxLength": LONGEST},
         )
@@ -112,11 +123,12 @@ class FilterText(fields.String):
 
 
 def list_query(
-    serialiser: Serialiser, orders: Mapping[str, str], filters: Mapping[str, Field] | None = None
+    serialiser: Serialiser, orders: Mapping[str, str], filters: filter_nodes.Fields | None = None
 ) -> type[ListQuery]:
     """The query schema of one list; `orders` maps sortable names to stored fields, the default first."""
     name = serialiser.schema.__name__ + "ListQuery"
-    parts: dict[str, Any] = {"fields": Fields(serialiser), "sort": Sort(orders)}
+    family = next(iter(filters.families), None) if filters else None
+    parts: dict[str, Any] = {"fields": Fields(serialiser), "sort": Sort(orders, family)}
     return type(name, (ListQuery,), parts | ({"filter": FilterText(filters)} if filters else {}))
 
 

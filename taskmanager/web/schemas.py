@@ -141,6 +141,14 @@ class Choice(fields.Field[int]):
         return None if value is None else self.choices[value]
 
 
+class Color(Form):
+    """A color as six hexadecimal digits."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("^#[0-9a-f]{6}$", "Not a color such as #33aa77.", **kwargs)
+        self.documented["example"] = "#33aa77"
+
+
 class Email(Form):
     """An address that mail can be sent to, in lower case; international ones in their ASCII form (`xn--…`)."""
 
@@ -170,6 +178,14 @@ class UniqueIds(fields.List):
         if isinstance(value, list) and len(value) > self.most:
             raise ma.ValidationError(f"At most {self.most}.")
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
+
+
+class Names(fields.List):
+    """Any words, as they are stored; for answers only."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.documented: dict[str, Any] = {"example": []}
+        super().__init__(fields.String(), **kwargs)
 
 
 class Words(fields.List):

@@ -23,13 +23,16 @@ _EXPRESSIONS: dict[type[Any], str] = {
     fields.String: _AS_IT_IS,
     fields.Integer: _AS_IT_IS,
     fields.Boolean: _AS_IT_IS,
+    schemas.Form: _AS_IT_IS,
     schemas.Text: _AS_IT_IS,
     schemas.Line: _AS_IT_IS,
     schemas.Email: _AS_IT_IS,
+    schemas.Color: _AS_IT_IS,
     schemas.Id: "None if (v := {value}) is None else str(v)",
     schemas.Instant: "None if (v := {value}) is None else iso(v)",
     schemas.Json: "{value} or {{}}",
     schemas.Words: "list({value} or ())",
+    schemas.Names: "list({value} or ())",
     schemas.UniqueIds: "[str(i) for i in {value} or ()]",
 }
 
@@ -78,6 +81,9 @@ def _expression(field: Any, name: str, scope: dict[str, Any]) -> str:
     if type(field) is fields.Nested and not field.many:
         scope[f"nested_{name}"] = Serialiser(type(field.schema)).dump
         return f"None if (v := {{value}}) is None else nested_{name}(v)"
+    if type(field) is fields.List and type(field.inner) is fields.Nested:
+        scope[f"nested_{name}"] = Serialiser(type(field.inner.schema)).dump
+        return f"[nested_{name}(v) for v in {{value}} or ()]"
     if type(field) is schemas.Choice:
         scope[f"choices_{name}"] = field.choices
         return f"None if (v := {{value}}) is None else choices_{name}[v]"

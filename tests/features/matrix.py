@@ -66,6 +66,15 @@ INVITATION = {"email": "guest@example.com", "role": "viewer"}
 ONE = f"{V1}/projects/<project_id>"
 SERVICE = f"{V1}/service-accounts/<account_id>"
 
+FIELD = {"key": "points", "name": "Points", "type": "number"}
+WORKFLOW = {
+    "statuses": [
+        {"key": "open", "name": "Open", "group": "backlog"},
+        {"key": "done", "name": "Done", "group": "done"},
+    ]
+}
+_COPY = project("viewer", 201, "{project}/copy", {"key": "COPY", "name": "A copy"})
+
 # The last administrator stays.
 DELETION = Route(own(204).expected | {"admin": 409})
 
@@ -161,6 +170,22 @@ TABLE: dict[str, Route] = {
         "manager", 200, "{project}/share-links/{link}", {"role": "commenter"}, sessions_only=True
     ),
     f"DELETE {ONE}/share-links/<link_id>": project("manager", 204, "{project}/share-links/{link}", sessions_only=True),
+    f"PUT {ONE}/archive": project("manager", 200, "{project}/archive"),
+    f"DELETE {ONE}/archive": project("manager", 200, "{project}/archive"),
+    f"PUT {ONE}/position": project("manager", 422, "{project}/position", {"after": NOBODY}),
+    f"POST {ONE}/copy": _COPY,
+    f"GET {ONE}/statuses": project("viewer", 200, "{project}/statuses"),
+    f"PUT {ONE}/statuses": project("manager", 200, "{project}/statuses", WORKFLOW),
+    f"GET {ONE}/labels": project("viewer", 200, "{project}/labels"),
+    f"POST {ONE}/labels": project("member", 201, "{project}/labels", {"name": "bug"}),
+    f"GET {ONE}/labels/<label_id>": project("viewer", 200, "{project}/labels/{label}"),
+    f"PATCH {ONE}/labels/<label_id>": project("member", 200, "{project}/labels/{label}", {"name": "x"}),
+    f"DELETE {ONE}/labels/<label_id>": project("member", 204, "{project}/labels/{label}"),
+    f"GET {ONE}/custom-fields": project("viewer", 200, "{project}/custom-fields"),
+    f"POST {ONE}/custom-fields": project("manager", 201, "{project}/custom-fields", FIELD),
+    f"GET {ONE}/custom-fields/<field_id>": project("viewer", 200, "{project}/custom-fields/{field}"),
+    f"PATCH {ONE}/custom-fields/<field_id>": project("manager", 200, "{project}/custom-fields/{field}", {"name": "x"}),
+    f"DELETE {ONE}/custom-fields/<field_id>": project("manager", 204, "{project}/custom-fields/{field}"),
     # --- invitations received, links opened
     f"GET {V1}/invitations": own(200),
     f"POST {V1}/invitations/<invitation_id>/accept": own(404, path=f"{V1}/invitations/{NOBODY}/accept"),

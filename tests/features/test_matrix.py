@@ -13,7 +13,7 @@ from taskmanager.features.users.models import User
 from tests.conftest import sign_in
 from tests.factories import MembershipFactory, ProjectFactory, UserFactory
 from tests.factories.actors import actor_of
-from tests.features.matrix import INVITATION, ROLES, TABLE, WHO
+from tests.features.matrix import FIELD, INVITATION, ROLES, TABLE, WHO
 
 
 def token_client(scene, scopes, project_id=None):
@@ -92,6 +92,8 @@ class Places(dict):
             "trashed": self._trashed,
             "bystander": lambda: self.scene.member("viewer").user.id,
             "invitation": lambda: owner.post(f"{path}/invitations", json=INVITATION).json["id"],
+            "label": lambda: owner.post(f"{path}/labels", json={"name": "later"}).json["id"],
+            "field": lambda: owner.post(f"{path}/custom-fields", json=FIELD | {"key": "size"}).json["id"],
             "link": lambda: owner.post(f"{path}/share-links", json={"role": "viewer"}).json["id"],
         }
         self[name] = made[name]()

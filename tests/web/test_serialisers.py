@@ -28,6 +28,7 @@ _VALUES = {
     schemas.UniqueIds: st.lists(_IDS, max_size=3),
     fields.Integer: st.integers(-(2**62), 2**62),
     fields.Nested: _CARDS,
+    schemas.Json: st.dictionaries(st.text(), st.integers() | st.text()),
 }
 
 

@@ -1,14 +1,14 @@
 """The kinds of fields that can be filtered by."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, milliseconds
-from taskmanager.core.filters.nodes import Value
+from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND
+from taskmanager.core.filters.nodes import Context, Named, Value
 from taskmanager.core.querysets import Filter
 
 _SAME = frozenset({"=", "!=", "in", "not in"})
@@ -74,13 +74,22 @@ class Whole(_Plain):
         return lambda context: int(text)
 
 
+_ID = re.compile("[0-9a-f]{24}")
+
+
 class Reference(_Plain):
     """An id."""
 
     def read(self, text: str) -> Value:
-        if not re.fullmatch(r"[0-9a-f]{24}", text):
+        if not _ID.fullmatch(text):
             raise ValueError("must be an id.")
         return lambda context: ObjectId(text)
+
+
+class MaybeReference(Reference):
+    """An id, or none."""
+
+    operators = _SAME | _NULLABLE
 
 
 class Person(Reference):
@@ -127,8 +136,8 @@ class Moment:
     """An instant: `2026-12-01T09:00Z`, `now+2h`; or a stretch of time: `2026-12-01`, `today-1d`, `now/w`.
 
     `=` asks whether the stored instant lies in a stretch; `<` is before it, `<=` not after it, and so on. A time
-    without a zone is in UTC; a week begins on Monday. Values are pairs of the first instant and the one that
-    follows the last; the second is None for an instant.
+    without a zone is in that of the one who asks; a week begins on Monday. Values are pairs of the first instant and
+    the one that follows the last; the second is None for an instant.
     """
 
     operators = _ORDERED | _NULLABLE
@@ -146,27 +155,100 @@ class Moment:
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
         if operator in _NULLABLE:
             return {stored: {"$exists": operator == "is not null"}}
-        if operator in ("=", "in"):
-            return {"$or": [_within(stored, *value) for value in values]}
         if operator in ("!=", "not in"):
-            return {"$nor": [_within(stored, *value) for value in values]}
+            return {"$nor": [self._within(stored, *value) for value in values]}
+        if operator in ("=", "in"):
+            return {"$or": [self._within(stored, *value) for value in values]}
         first, following = values[0]
         if following is None or operator in ("<", ">="):
-            return {stored: {_MONGO[operator]: first}}
-        return {stored: {"$lt" if operator == "<=" else "$gte": following}}
+            return self._compare(stored, {_MONGO[operator]: first})
+        return self._compare(stored, {"$lt" if operator == "<=" else "$gte": following})
+
+    def _within(self, stored: str, first: datetime, following: datetime | None) -> Filter:
+        return self._compare(stored, {"$eq": first} if following is None else {"$gte": first, "$lt": following})
+
+    def _compare(self, stored: str, bounds: dict[str, datetime]) -> Filter:
+        return {stored: bounds}
 
 
-def _within(stored: str, first: datetime, following: datetime | None) -> Filter:
-    return {stored: first if following is None else {"$gte": first, "$lt": following}}
+class WallMoment(Moment):
+    """An instant, or where the row has `floating` set, a time on the wall that is stored as if it were in UTC.
+
+    A time on the wall is compared with what the clock of the one who asks shows.
+    """
+
+    def __init__(self, floating: str) -> None:
+        self.floating = floating
+
+    def _compare(self, stored: str, bounds: dict[str, datetime]) -> Filter:
+        wall = {operator: moment.replace(tzinfo=UTC) for operator, moment in bounds.items()}
+        if wall == bounds:
+            return {stored: bounds}
+        return {"$or": [{stored: bounds, self.floating: {"$ne": True}}, {stored: wall, self.floating: True}]}
+
+
+class Label(_Plain):
+    """Names of things that a row has several of, or their ids: `=` asks whether one of them is among these."""
+
+    operators = _SAME | _NULLABLE
+
+    def __init__(self, key: Callable[[str], str]) -> None:
+        """`key` makes of a name what the one who asks looks it up by."""
+        self.key = key
+
+    def read(self, text: str) -> Value:
+        return (lambda context: [ObjectId(text)]) if _ID.fullmatch(text) else Named(self.key(text))
+
+    def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
+        if operator in _NULLABLE:
+            return {f"{stored}.0": {"$exists": operator == "is not null"}}
+        ids = [item_id for value in values for item_id in value]
+        return {stored: {"$in" if operator in ("=", "in") else "$nin": ids}}
+
+
+class Anything(_Plain):
+    """A value whose type is not known here: text, a number, a day, true or false, an id or `me`, whichever fits."""
+
+    operators = _ORDERED | _NULLABLE | {"~"}
+
+    def read(self, text: str) -> Value:
+        return lambda context: _readings(text, context)
+
+    def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
+        if operator in ("=", "in", "!=", "not in"):
+            every = [reading for readings in values for reading in readings]
+            return {stored: {"$in" if operator in ("=", "in") else "$nin": every}}
+        if operator == "~":
+            return {stored: {"$regex": re.escape(values[0][0]), "$options": "i"}}
+        if operator in _NULLABLE:
+            return super().query(stored, operator, values)
+        return {stored: {_MONGO[operator]: values[0][-1]}}
+
+
+def _readings(text: str, context: Context) -> list[Any]:
+    """What a text can mean, the most special reading last; MongoDB compares values of one type only."""
+    if text == "me" and context.user_id:
+        return [text, str(context.user_id)]
+    if text in ("true", "false"):
+        return [text, text == "true"]
+    if re.fullmatch(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?", text):
+        return [text, float(text)]
+    return [text]
 
 
 def _stretch(match: re.Match[str], now: datetime) -> tuple[datetime, datetime | None]:
     start = _base(match, now)
     for amount, unit in _SHIFT.findall(match["shifts"]):
-        start += timedelta(**{_UNITS[unit]: int(amount)})
+        step = timedelta(**{_UNITS[unit]: int(amount)})
+        # days are counted on the calendar, hours on the clock that knows no summer time
+        start = start + step if unit in "dw" else (start.astimezone(UTC) + step).astimezone(start.tzinfo)
     whole_days = not (match["now"] or match["time"]) and not re.search("[mh]", match["shifts"])
     unit = match["unit"] or ("d" if whole_days else None)
-    return (_begin(start, unit), _end(start, unit)) if unit else (milliseconds(start), None)
+    return (_begin(start, unit), _end(start, unit)) if unit else (_milliseconds(start), None)
+
+
+def _milliseconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _base(match: re.Match[str], now: datetime) -> datetime:
@@ -175,9 +257,9 @@ def _base(match: re.Match[str], now: datetime) -> datetime:
     if match["today"]:
         return _begin(now, "d")
     if not match["time"]:
-        return datetime.combine(date.fromisoformat(match["day"]), time(), tzinfo=UTC)
+        return datetime.combine(date.fromisoformat(match["day"]), time(), tzinfo=now.tzinfo)
     moment = datetime.fromisoformat(match["day"] + match["time"])
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(now.tzinfo) if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
 
 
 def _begin(moment: datetime, unit: str) -> datetime:

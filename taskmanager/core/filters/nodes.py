@@ -4,25 +4,46 @@ Nothing of the text gets into a query but as a value, or escaped in a pattern: o
 here and from the table of fields.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from bson import ObjectId
 
+from taskmanager.core.access import Actor, Visitor
+from taskmanager.core.clock import now
 from taskmanager.core.querysets import Filter
+from taskmanager.core.zones import zone
 
 
 @dataclass(frozen=True)
 class Context:
-    """Who asks, and when: what `me` and `now` mean."""
+    """Who asks, when and where: what `me`, `now` and `today` mean. `named` has the ids of what the filter names."""
 
-    user_id: ObjectId
-    now: datetime
+    user_id: ObjectId | None
+    now: datetime  # in the zone of the one who asks
+    named: Mapping[str, list[ObjectId]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, actor: Actor, named: Mapping[str, list[ObjectId]] | None = None) -> "Context":
+        """As this actor means it now. A visitor is nobody: `me` is no account."""
+        user_id = None if isinstance(actor, Visitor) else actor.user_id
+        return cls(user_id, now().astimezone(zone(actor.timezone)), named or {})
 
 
 Value = Callable[[Context], Any]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A value that stands for the ids of what has a name; who asks looks them up beforehand, all at once."""
+
+    key: str
+
+    def __call__(self, context: Context) -> list[ObjectId]:
+        return context.named.get(self.key, [])
 
 
 class Kind(Protocol):
@@ -45,8 +66,33 @@ class Field:
     kind: Kind
 
 
+class Fields(dict[str, Field]):
+    """What a list can be filtered by. A family is a beginning that stands for all fields whose names begin with it."""
+
+    def __init__(self, fields: Mapping[str, Field], families: Mapping[str, Kind] | None = None) -> None:
+        super().__init__(fields)
+        self.families = families or {}
+
+    def find(self, name: str) -> Field | None:
+        """The field of this name; None when there is none."""
+        family, dot, key = name.partition(".")
+        if dot and family in self.families and _MEMBER.fullmatch(key):
+            return Field(name, self.families[family])
+        return self.get(name)
+
+    def names(self) -> list[str]:
+        """What to tell people."""
+        return [*self, *(f"{family}.…" for family in self.families)]
+
+
+_MEMBER = re.compile("[a-z][a-z0-9_]{0,29}")
+
+
 class Node(Protocol):
     """A part of a filter."""
+
+    def values(self) -> Iterator[Value]:
+        """All values in it."""
 
     def query(self, context: Context) -> Filter:
         """The MongoDB query for what this part says."""
@@ -58,10 +104,13 @@ class Condition:
 
     field: Field
     operator: str
-    values: tuple[Value, ...] = ()
+    given: tuple[Value, ...] = ()
+
+    def values(self) -> Iterator[Value]:
+        return iter(self.given)
 
     def query(self, context: Context) -> Filter:
-        return self.field.kind.query(self.field.stored, self.operator, [value(context) for value in self.values])
+        return self.field.kind.query(self.field.stored, self.operator, [value(context) for value in self.given])
 
 
 @dataclass(frozen=True)
@@ -69,6 +118,9 @@ class Every:
     """All parts hold."""
 
     parts: tuple[Node, ...]
+
+    def values(self) -> Iterator[Value]:
+        return (value for part in self.parts for value in part.values())
 
     def query(self, context: Context) -> Filter:
         return {"$and": [part.query(context) for part in self.parts]}
@@ -80,6 +132,9 @@ class Some:
 
     parts: tuple[Node, ...]
 
+    def values(self) -> Iterator[Value]:
+        return (value for part in self.parts for value in part.values())
+
     def query(self, context: Context) -> Filter:
         return {"$or": [part.query(context) for part in self.parts]}
 
@@ -89,6 +144,9 @@ class Negation:
     """The part does not hold. There is no third truth: what a missing value is not, it is not."""
 
     part: Node
+
+    def values(self) -> Iterator[Value]:
+        return self.part.values()
 
     def query(self, context: Context) -> Filter:
         return {"$nor": [self.part.query(context)]}

@@ -7,9 +7,9 @@ condition = field operator value | field ["not"] "in" list | field "is" ["not"] 
 list      = "[" value { "," value } "]" | "(" value { "," value } ")"
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from taskmanager.core.filters.nodes import Condition, Every, Field, Negation, Node, Some, Value
+from taskmanager.core.filters.nodes import Condition, Every, Field, Fields, Negation, Node, Some, Value
 from taskmanager.core.filters.tokens import FilterError, Token, tokens
 
 _DEEPEST = 10
@@ -18,13 +18,13 @@ _MOST_VALUES = 100
 _CLOSING = {"(": ")", "[": "]"}
 
 
-def parse(text: str, fields: Mapping[str, Field]) -> Node:
+def parse(text: str, fields: Fields) -> Node:
     """The tree of a filter over these fields. Raises FilterError."""
     return _Parser(text, fields).whole()
 
 
 class _Parser:
-    def __init__(self, text: str, fields: Mapping[str, Field]) -> None:
+    def __init__(self, text: str, fields: Fields) -> None:
         self.left = tokens(text)[::-1]
         self.fields = fields
         self.conditions = 0
@@ -77,9 +77,9 @@ class _Parser:
 
     def condition(self) -> Node:
         name = self.left.pop() if self.next.kind == "word" else None
-        field = name and self.fields.get(name.text)
+        field = name and self.fields.find(name.text)
         if not name or not field:
-            known = ", ".join(self.fields)
+            known = ", ".join(self.fields.names())
             raise FilterError((name or self.next).column, f"here must be a field, one of {known}.")
         self.conditions += 1
         if self.conditions > _MOST_CONDITIONS:

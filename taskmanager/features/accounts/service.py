@@ -78,7 +78,7 @@ def exported_memberships(*, actor: Actor) -> Iterator[Row]:
 def exported_tasks(*, actor: Actor) -> Iterator[Row]:
     """The tasks that he made or is assigned to and may see, a page in memory at a time."""
     seen = Task.objects.visible_to(actor)
-    order, after = Order("_id"), None
+    order, after = Order.by("_id"), None
     while True:
         page = seen.page(order, _PAGE, after=after)
         yield from (row for row in page.rows if actor.user_id in (row["reporter_id"], *row.get("assignee_ids", ())))
@@ -89,7 +89,7 @@ def exported_tasks(*, actor: Actor) -> Iterator[Row]:
 
 def exported_events(*, actor: Actor) -> Iterator[Row]:
     """What the audit log has of his account, a page in memory at a time."""
-    order, after = Order("_id"), None
+    order, after = Order.by("_id"), None
     while True:
         page = audit.find_own(order, _PAGE, actor=actor, where={"until": now()}, after=after)
         yield from page.rows

@@ -46,6 +46,62 @@ class ProjectDeleted(ProjectFact):
 
 
 @dataclass(frozen=True)
+class ProjectArchived(ProjectFact):
+    kind: ClassVar[str] = "project.archived"
+
+
+@dataclass(frozen=True)
+class ProjectUnarchived(ProjectFact):
+    kind: ClassVar[str] = "project.unarchived"
+
+
+@dataclass(frozen=True)
+class LabelFact(ProjectFact):
+    """Something that happened to a label."""
+
+    def data(self) -> dict[str, Any]:
+        return {**super().data(), "name": self.item.name, "project_id": self.item.project_id}
+
+
+@dataclass(frozen=True)
+class LabelCreated(LabelFact):
+    kind: ClassVar[str] = "label.created"
+
+
+@dataclass(frozen=True)
+class LabelUpdated(LabelFact):
+    kind: ClassVar[str] = "label.updated"
+
+
+@dataclass(frozen=True)
+class LabelDeleted(LabelFact):
+    kind: ClassVar[str] = "label.deleted"
+
+
+@dataclass(frozen=True)
+class CustomFieldFact(ProjectFact):
+    """Something that happened to a custom field."""
+
+    def data(self) -> dict[str, Any]:
+        return {**super().data(), "key": self.item.key, "project_id": self.item.project_id}
+
+
+@dataclass(frozen=True)
+class CustomFieldCreated(CustomFieldFact):
+    kind: ClassVar[str] = "custom_field.created"
+
+
+@dataclass(frozen=True)
+class CustomFieldUpdated(CustomFieldFact):
+    kind: ClassVar[str] = "custom_field.updated"
+
+
+@dataclass(frozen=True)
+class CustomFieldDeleted(CustomFieldFact):
+    kind: ClassVar[str] = "custom_field.deleted"
+
+
+@dataclass(frozen=True)
 class ProjectTransferred(ProjectFact):
     """The project has another owner; `changes` says who was and who is."""
 

@@ -1,11 +1,16 @@
 """Projects, who belongs to them, who is invited, and the links that let others read."""
 
+import unicodedata
+from typing import Any, Self
+
 from bson import ObjectId
 from mongoengine import BinaryField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.documents import Versioned
 from taskmanager.features.projects.querysets import InvitationWords, MembershipWords, ProjectWords
 from taskmanager.features.projects.workflow import Workflow
+
+FIELD_TYPES = ("text", "number", "date", "select", "user", "checkbox")
 
 # What becomes of an invitation. One that has expired stays pending, and is deleted some time later.
 STATES = ("pending", "accepted", "refused", "revoked")
@@ -37,6 +42,44 @@ class Project(Versioned):
     def project_id(self) -> ObjectId:
         """Itself: permissions ask every item of a project for its project."""
         return self.id
+
+
+class Label(Versioned):
+    """A word that tasks of a project are marked with. Two spellings of one name, by case, are one label."""
+
+    meta = {"collection": "labels", "db_alias": "tasks"}
+
+    project_id = ObjectIdField(required=True)
+    name = StringField(required=True, max_length=100)
+    name_key = StringField(required=True)
+    color = StringField()
+
+    def clean(self) -> None:
+        """Called by MongoEngine before it inserts."""
+        self.name_key = name_key(self.name)
+
+    def write(self, **changes: Any) -> Self:
+        """See Versioned; keeps what makes the name unique."""
+        if "name" in changes:
+            changes["name_key"] = name_key(changes["name"])
+        return super().write(**changes)
+
+
+def name_key(name: str) -> str:
+    """What two spellings of one name have in common."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+class CustomField(Versioned):
+    """Something that the tasks of one project say beside what all tasks do. Its key and type stay as they are."""
+
+    meta = {"collection": "custom_fields", "db_alias": "tasks"}
+
+    project_id = ObjectIdField(required=True)
+    key = StringField(required=True)
+    name = StringField(required=True, max_length=100)
+    type = StringField(required=True, choices=FIELD_TYPES)
+    options = ListField(StringField())  # of a select
 
 
 class Membership(Versioned):

@@ -43,6 +43,7 @@ class ProjectAction(RoleAction):
     READ = "project:read", "viewer", True
     COPY = "project:copy", "viewer", True
     LEAVE = "project:leave", "viewer", True
+    MANAGE_LABELS = "labels:manage", "member"
     EDIT = "project:edit", "manager"
     ARCHIVE = "project:archive", "manager", True
     MANAGE_MEMBERS = "members:manage", "manager", True

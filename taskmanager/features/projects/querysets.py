@@ -4,6 +4,7 @@ from typing import Self
 
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
+from taskmanager.core.filters.nodes import Context, Node
 from taskmanager.core.querysets import Words
 
 
@@ -13,6 +14,10 @@ class ProjectWords(Words):
     def visible_to(self, actor: Actor) -> Self:
         """Those that the actor is a member of."""
         return self.alive().filter(id__in=list(actor.project_roles))
+
+    def matching(self, condition: Node | None, context: Context) -> Self:
+        """Those for which a filter holds."""
+        return self.filter(__raw__={"$and": [condition.query(context)]}) if condition else self
 
 
 class MembershipWords(Words):

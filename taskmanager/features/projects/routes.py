@@ -5,8 +5,9 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
-from taskmanager.features.projects import members
+from taskmanager.features.projects import arranging, members
 from taskmanager.features.projects import service as projects
+from taskmanager.features.projects.filters import FIELDS
 from taskmanager.features.projects.schemas import (
     MEMBER,
     PROJECT,
@@ -14,6 +15,7 @@ from taskmanager.features.projects.schemas import (
     MemberOut,
     MemberPatch,
     PermissionsOut,
+    Place,
     ProjectIn,
     ProjectOut,
     ProjectPatch,
@@ -29,6 +31,7 @@ blp = Blueprint(
 )
 
 _ORDERS = {"created_at": "_id"}
+_ALL_ORDERS = _ORDERS | {"position": "position", "name": "name"}
 
 
 @blp.route("", methods=["POST"])
@@ -44,13 +47,16 @@ def create_project(data: dict[str, Any]) -> Response:
 
 
 @blp.route("")
-@blp.arguments(list_query(PROJECT, _ORDERS), location="query")
+@blp.arguments(list_query(PROJECT, _ALL_ORDERS, FIELDS), location="query")
 @blp.response(200, page_of(ProjectOut))
 def list_projects(query: dict[str, Any]) -> Response:
-    """The projects you are a member of"""
-    part, actor = Slice.of(query), current_actor()
-    page = projects.find(**part.page_of(PROJECT), actor=actor)
-    return answers.collection(page, PROJECT, part, total=part.with_total and projects.total(actor=actor))
+    """The projects you are a member of
+
+    Also those that are archived: `?filter=archived_at is null` leaves them out.
+    """
+    part, where = Slice.of(query), {"actor": current_actor(), "condition": query.get("filter")}
+    page = projects.find(**part.page_of(PROJECT), **where)
+    return answers.collection(page, PROJECT, part, total=part.with_total and projects.total(**where))
 
 
 @blp.route("/<objectid:project_id>")
@@ -82,6 +88,39 @@ def delete_project(project_id: ObjectId) -> Response:
     """
     projects.delete(project_id, expected=expected(), actor=current_actor())
     return answers.nothing()
+
+
+@blp.route("/<objectid:project_id>/archive", methods=["PUT"])
+@blp.response(200, ProjectOut)
+def archive_project(project_id: ObjectId) -> Response:
+    """Archive a project
+
+    It can then only be read: changes in it are 409 `project.archived`. `GET /tasks` leaves its tasks out. Needs the
+    role manager.
+    """
+    return answers.resource(arranging.archive(project_id, expected=expected(), actor=current_actor()), PROJECT)
+
+
+@blp.route("/<objectid:project_id>/archive", methods=["DELETE"])
+@blp.response(200, ProjectOut)
+def unarchive_project(project_id: ObjectId) -> Response:
+    """Take a project out of the archive
+
+    Needs the role manager.
+    """
+    return answers.resource(arranging.unarchive(project_id, expected=expected(), actor=current_actor()), PROJECT)
+
+
+@blp.route("/<objectid:project_id>/position", methods=["PUT"])
+@blp.arguments(Place)
+@blp.response(200, ProjectOut)
+def place_project(where: dict[str, Any], project_id: ObjectId) -> Response:
+    """Put a project before or after another
+
+    The order by hand is `?sort=position`, the same for everybody. Needs the role manager.
+    """
+    project = arranging.place(project_id, **where, expected=expected(), actor=current_actor())
+    return answers.resource(project, PROJECT)
 
 
 @blp.route("/<objectid:project_id>/permissions")

@@ -4,11 +4,12 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from taskmanager.features.projects.permissions import ROLES
-from taskmanager.web.schemas import Email, Form, Id, Instant, Line, Schema, Text
+from taskmanager.web.schemas import Color, Email, Form, Id, Instant, Line, Schema, Text
 from taskmanager.web.serialisers import Serialiser
 
 _NAME = {"example": "Our application"}
 _DESCRIPTION = {"description": "Markdown", "example": "What we build together."}
+_PARENT = {"description": "The project that it stands under; at most three levels"}
 
 
 class ProjectIn(Schema):
@@ -22,6 +23,8 @@ class ProjectIn(Schema):
     )
     name = Line(most=200, required=True, metadata=_NAME)
     description = Text(most=20_000, allow_none=True, metadata=_DESCRIPTION)
+    color = Color(allow_none=True)
+    parent_id = Id(allow_none=True, metadata=_PARENT)
 
 
 class ProjectPatch(Schema):
@@ -29,6 +32,8 @@ class ProjectPatch(Schema):
 
     name = Line(most=200, metadata=_NAME)
     description = Text(most=20_000, allow_none=True, metadata=_DESCRIPTION)
+    color = Color(allow_none=True)
+    parent_id = Id(allow_none=True, metadata=_PARENT)
 
 
 class ProjectOut(Schema):
@@ -38,9 +43,30 @@ class ProjectOut(Schema):
     key = fields.String(required=True, metadata={"example": "APP"})
     name = Line(most=200, required=True, metadata=_NAME)
     description = Text(most=20_000, required=True, allow_none=True, metadata=_DESCRIPTION)
+    color = Color(required=True, allow_none=True)
+    parent_id = Id(required=True, allow_none=True, metadata=_PARENT)
+    position = fields.String(required=True, metadata={"description": "Sorts by hand", "example": "a1"})
+    archived_at = Instant(required=True, allow_none=True, metadata={"description": "Since when it can only be read"})
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
+
+
+class Place(Schema):
+    """Where something goes: before another, or after it."""
+
+    documented = {
+        "oneOf": [{"required": ["before"]}, {"required": ["after"]}],
+        "example": {"before": "65f1c0ffee0123456789abcd"},
+    }
+
+    before = Id()
+    after = Id()
+
+    @ma.validates_schema
+    def one_of_both(self, data: dict[str, object], **_: object) -> None:
+        if len(data) != 1:
+            raise ma.ValidationError("Give either before or after.")
 
 
 class MemberIn(Schema):

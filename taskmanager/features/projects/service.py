@@ -11,9 +11,11 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, NotFound, ScopeMissing
 from taskmanager.core.events import record
+from taskmanager.core.filters.nodes import Context, Node
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.projects import arranging
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.permissions import ROLES, ProjectAction, granted
@@ -27,6 +29,8 @@ def create(data: dict[str, Any], *, actor: Actor) -> Project:
     if actor.one_project:
         raise ScopeMissing("A token for one project cannot make another.")
     project = Project(id=ObjectId(), **data)
+    if project.parent_id:
+        arranging.check_parent(project, project.parent_id, actor)
     project.position = fractional.at(int(project.created_at.timestamp() * 1000))
     try:
         project.save(force_insert=True)
@@ -51,25 +55,27 @@ def permissions(project_id: ObjectId, *, actor: Actor) -> dict[str, Any]:
     return {"role": role, "permissions": granted(role), "roles": {name: granted(name) for name in ROLES}}
 
 
-def find(order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
-    """A page of the projects that the actor is a member of."""
-    return Project.objects.visible_to(actor).page(order, limit, **page)
+def find(order: Order, limit: int, *, actor: Actor, condition: Node | None = None, **page: Any) -> Page:
+    """A page of the projects that the actor is a member of and for which a filter holds."""
+    return Project.objects.visible_to(actor).matching(condition, Context.of(actor)).page(order, limit, **page)
 
 
-def total(*, actor: Actor) -> Any:
-    """How many projects the actor is a member of."""
-    return Project.objects.visible_to(actor).total()
+def total(*, actor: Actor, condition: Node | None = None) -> Any:
+    """How many projects `find` would go through."""
+    return Project.objects.visible_to(actor).matching(condition, Context.of(actor)).total()
 
 
 @unit_of_work
 def update(project_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Project:
-    """Change a project. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Change a project. Raises NotFound, Forbidden, PreconditionFailed, Invalid (see `arranging.check_parent`)."""
     project = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.EDIT, project)
     project.expect(expected)
     differences = project.differences(changes)
     if not differences:
         return project
+    if "parent_id" in differences:
+        arranging.check_parent(project, changes["parent_id"], actor)
     project = project.write(**changes)
     record(ProjectUpdated(project, actor, differences))
     return project
@@ -85,6 +91,7 @@ def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
     authorize(actor, ProjectAction.DELETE, project)
     project.expect(expected)
     project.write(deleted_at=now())
+    arranging.release_children(project, actor)
     users.rights_changed(Membership.objects(project_id=project.id).scalar("user_id"))
     record(ProjectDeleted(project, actor))
 

@@ -12,6 +12,12 @@ from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, millisecond
 
 FORM = rf"^{DAY}(?:T{HOUR_MINUTE}(?:{SECOND}(?:\.[0-9]{{1,6}})?)?(?:Z|{OFFSET})?)?$"
 _FORM = re.compile(FORM)
+_ZONED = re.compile(rf"T.*(?:Z|{OFFSET})$")
+
+
+def is_floating(due: str) -> bool:
+    """Whether it means the same words on the wall in every zone: a whole day or a local time."""
+    return not _ZONED.search(due)
 
 
 def due_at(due: str) -> datetime:

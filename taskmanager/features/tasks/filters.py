@@ -1,24 +1,45 @@
 """What tasks can be filtered by."""
 
-from taskmanager.core.filters.kinds import Key, Moment, OneOf, People, Person, Ranked, Reference, Whole, Words
-from taskmanager.core.filters.nodes import Field
+from taskmanager.core.filters.kinds import (
+    Anything,
+    Key,
+    Label,
+    MaybeReference,
+    Moment,
+    OneOf,
+    People,
+    Person,
+    Ranked,
+    Reference,
+    WallMoment,
+    Whole,
+    Words,
+)
+from taskmanager.core.filters.nodes import Field, Fields
+from taskmanager.features.projects.models import name_key
 from taskmanager.features.projects.workflow import GROUPS
 from taskmanager.features.tasks.models import PRIORITIES
 
-FIELDS = {
-    "key": Field("key", Words()),
-    "title": Field("title", Words()),
-    "description": Field("description", Words()),
-    "status": Field("status", Key()),
-    "status_group": Field("status_group", OneOf(GROUPS)),
-    "priority": Field("priority", Ranked(PRIORITIES)),
-    "project": Field("project_id", Reference()),
-    "assignee": Field("assignee_ids", People()),
-    "reporter": Field("reporter_id", Person()),
-    "start_at": Field("start_at", Moment()),
-    "due_at": Field("due_at", Moment()),
-    "estimate_minutes": Field("estimate_minutes", Whole()),
-    "completed_at": Field("completed_at", Moment()),
-    "created_at": Field("created_at", Moment()),
-    "updated_at": Field("updated_at", Moment()),
-}
+FIELDS = Fields(
+    {
+        "key": Field("key", Words()),
+        "title": Field("title", Words()),
+        "description": Field("description", Words()),
+        "status": Field("status", Key()),
+        "status_group": Field("status_group", OneOf(GROUPS)),
+        "priority": Field("priority", Ranked(PRIORITIES)),
+        "project": Field("project_id", Reference()),
+        "parent": Field("parent_id", MaybeReference()),
+        "label": Field("label_ids", Label(name_key)),
+        "assignee": Field("assignee_ids", People()),
+        "watcher": Field("watcher_ids", People()),
+        "reporter": Field("reporter_id", Person()),
+        "start_at": Field("start_at", Moment()),
+        "due_at": Field("due_at", WallMoment("due_floating")),
+        "estimate_minutes": Field("estimate_minutes", Whole()),
+        "completed_at": Field("completed_at", Moment()),
+        "created_at": Field("created_at", Moment()),
+        "updated_at": Field("updated_at", Moment()),
+    },
+    families={"custom_fields": Anything()},
+)

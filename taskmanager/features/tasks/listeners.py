@@ -2,10 +2,23 @@
 
 import structlog
 
+from taskmanager.core.events import Event, listen
 from taskmanager.core.schedule import every
-from taskmanager.features.tasks import trash
+from taskmanager.features.tasks import cleaning, trash
 
 log = structlog.get_logger("taskmanager.tasks")
+
+
+@listen("label.deleted", name="tasks.labels", queue="low")
+def take_label_off(event: Event) -> None:
+    """Take a deleted label off the tasks."""
+    cleaning.remove_label(event.data["project_id"], event.subject_id)
+
+
+@listen("custom_field.deleted", name="tasks.custom_fields", queue="low")
+def take_custom_field_off(event: Event) -> None:
+    """Take the values of a deleted custom field off the tasks."""
+    cleaning.remove_custom_field(event.data["project_id"], event.data["key"])
 
 
 @every(3600, name="tasks.trash")

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from mongoengine import DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
+from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Versioned
 from taskmanager.features.projects.workflow import GROUPS, OPEN_GROUPS
-from taskmanager.features.tasks.due import due_at
+from taskmanager.features.tasks.due import due_at, is_floating
 from taskmanager.features.tasks.querysets import TaskWords
 
 PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the position, so that it sorts
@@ -34,6 +34,7 @@ class Task(Versioned):
     start_at = DateTimeField()
     due = StringField()
     due_at = DateTimeField()
+    due_floating = BooleanField()  # `due` is a time on the wall, and `due_at` is that as if it were in UTC
     estimate_minutes = IntField()
     recurrence = StringField(max_length=500)
     recurs_from = StringField(choices=("due", "completion"))
@@ -52,6 +53,7 @@ class Task(Versioned):
         follows: dict[str, Any] = {}
         if "due" in changes:
             follows["due_at"] = changes["due"] and due_at(changes["due"])
+            follows["due_floating"] = True if changes["due"] and is_floating(changes["due"]) else None
         group = changes.get("status_group", self.status_group)
         if (group == "done") != (self.status_group == "done"):
             follows["completed_at"] = now() if group == "done" else None

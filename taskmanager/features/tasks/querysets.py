@@ -5,7 +5,6 @@ from typing import Self
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
-from taskmanager.core.clock import now
 from taskmanager.core.filters.nodes import Context, Node
 from taskmanager.core.querysets import Words
 
@@ -21,11 +20,11 @@ class TaskWords(Words):
         """Those that are visible to the actor, without archived projects."""
         return self.alive().filter(project_id__in=[key for key in actor.project_roles if key not in actor.archived])
 
-    def matching(self, condition: Node | None, actor: Actor) -> Self:
-        """Those for which a filter holds, as the actor means it."""
-        if condition is None:
+    def matching(self, condition: Node | None, context: Context | None) -> Self:
+        """Those for which a filter holds, as the one who asks means it."""
+        if condition is None or context is None:
             return self
-        return self.filter(__raw__={"$and": [condition.query(Context(actor.user_id, now()))]})
+        return self.filter(__raw__={"$and": [condition.query(context)]})
 
     def in_trash(self) -> Self:
         """What is in the trash."""

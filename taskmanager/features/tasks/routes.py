@@ -16,8 +16,16 @@ from taskmanager.web.pagination import Slice, item_query, list_query, page_of
 
 blp = Blueprint("tasks", __name__, scope="tasks", description="Tasks")
 
-# What a list can be sorted by, each with an index of its own.
-_ORDERS = {"created_at": "_id", "updated_at": "updated_at", "due_at": "due_at", "priority": "priority"}
+# What a list can be sorted by, each with an index of its own; an order by a custom field is worked out in memory.
+_ORDERS = {
+    "created_at": "_id",
+    "updated_at": "updated_at",
+    "due_at": "due_at",
+    "priority": "priority",
+    "position": "position",
+    "due_at,priority": "due_at,priority",
+    "priority,due_at": "priority,due_at",
+}
 _LIST = list_query(TASK, _ORDERS, FIELDS)
 
 

@@ -24,6 +24,11 @@ class TaskChanges(Schema):
     description = Text(most=50_000, allow_none=True, metadata=_DESCRIPTION)
     status = Form(KEY, "Not the key of a status.", metadata=_STATUS)
     priority = Choice(PRIORITIES, metadata={"example": "high"})
+    label_ids = UniqueIds(most=50, metadata={"description": "Labels of the project"})
+    custom_fields = Json(
+        allow_none=True,
+        metadata={"description": "By the keys of the project's custom fields; null clears one", "example": {}},
+    )
     assignee_ids = UniqueIds(most=50, metadata={"description": "Members of the project; each new one is notified"})
     start_at = Instant(allow_none=True)
     due = Form(FORM, "Not a date, a local time or a time with a zone.", allow_none=True, metadata=_DUE)

@@ -11,11 +11,11 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Invalid, NotFound
 from taskmanager.core.events import record
-from taskmanager.core.filters.nodes import Node
+from taskmanager.core.filters.nodes import Context, Named, Node
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects import members
+from taskmanager.features.projects import members, values
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.workflow import Workflow
 from taskmanager.features.tasks.events import (
@@ -40,9 +40,10 @@ def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
     project = projects.next_number(project_id)
     task.key, task.position = f"{project.key}-{project.last_number}", fractional.at(project.last_position)
     data = {"status": project.workflow.first} | data
+    data["custom_fields"] = _merged({}, data.get("custom_fields"))
     for field, value in task.consequences(data | _in_group(data["status"], project.workflow)).items():
         setattr(task, field, value)
-    _check_assignees(project_id, task.assignee_ids)
+    _check_references(project_id, data)
     task.save(force_insert=True)
     record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids]}))
     return task
@@ -68,12 +69,12 @@ def find(
     **page: Any,
 ) -> Page:
     """A page of a project's tasks, or of all that the actor may see, for which a filter holds. Raises NotFound."""
-    return _seen(actor, project_id).matching(condition, actor).page(order, limit, **page)
+    return _matching(condition, actor, project_id).page(order, limit, **page)
 
 
 def total(*, actor: Actor, project_id: ObjectId | None = None, condition: Node | None = None) -> Any:
     """How many tasks `find` would go through. Raises NotFound."""
-    return _seen(actor, project_id).matching(condition, actor).total()
+    return _matching(condition, actor, project_id).total()
 
 
 @unit_of_work
@@ -85,8 +86,9 @@ def update(task_id: ObjectId, changes: dict[str, Any], *, expected: Expected, ac
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.EDIT, task)
     task.expect(expected)
-    if "assignee_ids" in changes:
-        _check_assignees(task.project_id, changes["assignee_ids"])
+    _check_references(task.project_id, changes)
+    if "custom_fields" in changes:
+        changes = changes | {"custom_fields": _merged(task.custom_fields, changes["custom_fields"])}
     if "status" in changes:
         changes = changes | _in_group(changes["status"], projects.workflow_of(task.project_id))
     return _change(task, changes, TaskUpdated, actor)
@@ -134,6 +136,15 @@ def _change(task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Ac
     return task
 
 
+def _matching(condition: Node | None, actor: Actor, project_id: ObjectId | None) -> Any:
+    seen = _seen(actor, project_id)
+    if condition is None:
+        return seen
+    names = [value.key for value in condition.values() if isinstance(value, Named)]
+    named = values.labels_called(names, [project_id] if project_id else actor.project_roles)
+    return seen.matching(condition, Context.of(actor, named))
+
+
 def _seen(actor: Actor, project_id: ObjectId | None) -> Any:
     if project_id is None:
         return Task.objects.current_of(actor)
@@ -147,6 +158,20 @@ def _in_group(status: str, workflow: Workflow) -> dict[str, str]:
     if group is None:
         raise Invalid("body.status", "The project has no such status.", code="task.status_unknown")
     return {"status_group": group}
+
+
+def _merged(values: dict[str, Any], changes: dict[str, Any] | None) -> dict[str, Any]:
+    """JSON Merge Patch: what is absent stays, None clears."""
+    if changes is None:
+        return {}
+    return {key: value for key, value in (values | changes).items() if value is not None}
+
+
+def _check_references(project_id: ObjectId, data: dict[str, Any]) -> None:
+    """Raise Invalid when `data` names a person, label or custom field that the project does not have."""
+    _check_assignees(project_id, data.get("assignee_ids", []))
+    values.check_labels(project_id, data.get("label_ids", []))
+    values.check_values(project_id, data.get("custom_fields") or {})
 
 
 def _check_assignees(project_id: ObjectId, assignee_ids: list[ObjectId]) -> None:

@@ -26,6 +26,7 @@ def test_registering_answers_the_account_without_its_password(client):
         "email",
         "name",
         "role",
+        "timezone",
         "email_verified_at",
         "revision",
         "created_at",

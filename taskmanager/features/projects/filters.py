@@ -1,0 +1,15 @@
+"""What projects can be filtered by."""
+
+from taskmanager.core.filters.kinds import MaybeReference, Moment, Words
+from taskmanager.core.filters.nodes import Field, Fields
+
+FIELDS = Fields(
+    {
+        "key": Field("key", Words()),
+        "name": Field("name", Words()),
+        "parent": Field("parent_id", MaybeReference()),
+        "archived_at": Field("archived_at", Moment()),
+        "created_at": Field("created_at", Moment()),
+        "updated_at": Field("updated_at", Moment()),
+    }
+)

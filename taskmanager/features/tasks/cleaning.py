@@ -1,0 +1,42 @@
+"""Taking deleted labels and custom fields off the tasks of their project, a few tasks in each transaction."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.events import record
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.tasks.events import TaskUpdated
+from taskmanager.features.tasks.models import Task
+
+_BATCH = 50
+
+
+def remove_label(project_id: ObjectId, label_id: ObjectId) -> None:
+    """Take a label off every task, also in the trash. Safe to repeat."""
+    _all(
+        lambda: Task.objects(project_id=project_id, label_ids=label_id),
+        lambda task: {"label_ids": [other for other in task.label_ids if other != label_id]},
+    )
+
+
+def remove_custom_field(project_id: ObjectId, key: str) -> None:
+    """Take the values of a custom field off every task, also in the trash. Safe to repeat."""
+    _all(
+        lambda: Task.objects(project_id=project_id, **{f"custom_fields__{key}__exists": True}),
+        lambda task: {"custom_fields": {name: value for name, value in task.custom_fields.items() if name != key}},
+    )
+
+
+def _all(found: Callable[[], Any], change: Callable[[Task], dict[str, Any]]) -> None:
+    while tasks := list(found().limit(_BATCH)):
+        _change(tasks, change)
+
+
+@unit_of_work
+def _change(tasks: list[Task], change: Callable[[Task], dict[str, Any]]) -> None:
+    for task in tasks:
+        changes = task.differences(change(task))
+        stored = task.write(**{field: after for field, (_, after) in changes.items()})
+        record(TaskUpdated(stored, None, changes))

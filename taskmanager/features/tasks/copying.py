@@ -1,0 +1,85 @@
+"""Copying a project, with or without its tasks: any project can serve as a template."""
+
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core import fractional
+from taskmanager.core.access import Actor
+from taskmanager.core.errors import Conflict
+from taskmanager.core.events import record
+from taskmanager.core.permissions import authorize
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.projects import service as projects
+from taskmanager.features.projects.events import CustomFieldCreated, LabelCreated
+from taskmanager.features.projects.models import CustomField, Label, Project
+from taskmanager.features.projects.permissions import ProjectAction
+from taskmanager.features.tasks.events import TaskCreated
+from taskmanager.features.tasks.models import Task
+
+MOST_TASKS = 500
+_OF_TASK = (
+    "title",
+    "description",
+    "priority",
+    "estimate_minutes",
+    "start_at",
+    "due",
+    "recurrence",
+    "recurs_from",
+    "custom_fields",
+)
+_OF_PROJECT = ("description", "color", "statuses")
+
+
+@unit_of_work
+def copy(project_id: ObjectId, data: dict[str, Any], *, with_tasks: bool, actor: Actor) -> Project:
+    """Make a project like another, that the actor owns: its workflow, labels, custom fields and perhaps its tasks.
+
+    The tasks are open again and nobody's; those in the trash are left out. Raises NotFound, Forbidden, Conflict
+    (`project.key_taken`, `project.too_large` beyond 500 tasks), ScopeMissing.
+    """
+    source = Project.objects.visible_to(actor).one(project_id)
+    authorize(actor, ProjectAction.COPY, source)
+    copied = projects.create({name: getattr(source, name) for name in _OF_PROJECT} | data, actor=actor)
+    labels = {label.id: _copy(label, copied, LabelCreated, actor).id for label in Label.objects(project_id=source.id)}
+    for field in CustomField.objects(project_id=source.id):
+        _copy(field, copied, CustomFieldCreated, actor)
+    if with_tasks:
+        _copy_tasks(source, copied, labels, actor)
+    return copied
+
+
+def _copy(item: Any, project: Project, fact: Any, actor: Actor) -> Any:
+    kept = {name: getattr(item, name) for name in ("name", "key", "type", "options", "color") if hasattr(item, name)}
+    copied = type(item)(project_id=project.id, **kept)
+    copied.save(force_insert=True)
+    record(fact(copied, actor))
+    return copied
+
+
+def _copy_tasks(source: Project, project: Project, labels: dict[ObjectId, ObjectId], actor: Actor) -> None:
+    tasks = list(Task.objects.in_project(source.id).order_by("position", "id").limit(MOST_TASKS + 1))
+    if len(tasks) > MOST_TASKS:
+        raise Conflict(f"The project has more than {MOST_TASKS} tasks.", code="project.too_large")
+    ids = {task.id: ObjectId() for task in tasks}
+    children = {task.parent_id for task in tasks}
+    counts = {task.id: sum(other.parent_id == task.id for other in tasks) for task in tasks if task.id in children}
+    for number, task in enumerate(tasks, start=1):
+        made = Task(
+            id=ids[task.id],
+            project_id=project.id,
+            key=f"{project.key}-{number}",
+            position=fractional.at(number),
+            reporter_id=actor.user_id,
+            status=project.workflow.first,
+            status_group=project.workflow.group_of(project.workflow.first),
+            label_ids=[labels[label_id] for label_id in task.label_ids if label_id in labels],
+            parent_id=ids.get(task.parent_id),
+            progress={"total": counts[task.id], "done": 0} if task.id in counts else {},
+        )
+        for name, value in made.consequences({name: getattr(task, name) for name in _OF_TASK}).items():
+            setattr(made, name, value)
+        made.save(force_insert=True)
+        record(TaskCreated(made, actor))
+    Project.objects(id=project.id).update(set__last_number=len(tasks), set__last_position=len(tasks))
