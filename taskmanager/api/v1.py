@@ -14,8 +14,10 @@ from taskmanager.features.projects.ownership_routes import blp as ownership
 from taskmanager.features.projects.routes import blp as projects
 from taskmanager.features.tasks.activity_routes import blp as activity
 from taskmanager.features.tasks.copy_routes import blp as copies
+from taskmanager.features.tasks.insight_routes import blp as insights
 from taskmanager.features.tasks.routes import blp as tasks
 from taskmanager.features.tasks.trash_routes import blp as trash
+from taskmanager.features.tasks.view_routes import blp as views
 from taskmanager.features.tasks.workflow_routes import blp as statuses
 from taskmanager.features.users.admin_routes import blp as administration
 from taskmanager.features.users.oidc_routes import auth as oidc
@@ -52,6 +54,8 @@ BLUEPRINTS = (
     statuses,
     copies,
     tasks,
+    views,
+    insights,
     trash,
     activity,
 )

@@ -93,6 +93,21 @@ def _options(settings: Settings) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def bounded(seconds: float) -> Iterator[None]:
+    """Bound a question that may be dear for a reason of its own, such as a search for free text.
+
+    Raises Unavailable (`query.too_slow`) when it takes longer: that says nothing of the database's health.
+    """
+    try:
+        with pymongo.timeout(seconds):
+            yield
+    except PyMongoError as error:
+        if error.timeout:
+            raise Unavailable("This takes too long: ask for less.", code="query.too_slow") from error
+        raise
+
+
 class Breaker:
     """Answers at once while the database is known to be gone, and asks it again twice a second.
 

@@ -139,6 +139,14 @@ class Words(QuerySet):
         count = self._raw.count_documents(self._query, limit=exact_up_to + 1)
         return count if count <= exact_up_to else {"value": exact_up_to, "relation": "gte"}
 
+    def rows(self, limit: int, fields: Iterable[str], sort: Any = None) -> list[Row]:
+        """At most `limit` stored documents within the query, not hydrated."""
+        return list(self._raw.find(self._query, list(fields), sort=sort, limit=limit, batch_size=limit))
+
+    def piped(self, *stages: Row) -> list[Row]:
+        """What an aggregation makes of the documents within the query."""
+        return list(self._raw.aggregate([{"$match": self._query}, *stages]))
+
     def alive(self) -> Self:
         """Without what is in the trash."""
         return self.filter(deleted_at=None)

@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     ratelimit_mail_address: str = "30/hour"
     ratelimit_mail_account: str = "5/hour"
     ratelimit_export: str = "10/hour"
+    ratelimit_expensive: str = "60/minute"
     ratelimit_secret: str = "20/minute"  # noqa: S105 a rate
     ratelimit_invite: str = "60/hour"
     ratelimit_invitation: str = "60/hour"

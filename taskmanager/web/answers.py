@@ -14,15 +14,24 @@ from taskmanager.web.serialisers import Serialiser
 
 
 def resource(
-    item: Row | Versioned, serialiser: Serialiser, query: dict[str, Any] | None = None, *, status: int = 200
+    item: Row | Versioned,
+    serialiser: Serialiser,
+    query: dict[str, Any] | None = None,
+    *,
+    status: int = 200,
+    embedded: Row | None = None,
 ) -> Response:
-    """One resource under its strong ETag; 304 without a body when the client has it."""
+    """One resource under its strong ETag; 304 without a body when the client has it.
+
+    What is embedded changes by itself, so the ETag then says that too, after the revision.
+    """
     row = item.as_row() if isinstance(item, Versioned) else item
-    etag = etag_of(row["revision"])
+    more = orjson.dumps(embedded) if embedded else b""
+    etag = etag_of(row["revision"], more)
     if unchanged(etag):
         return _not_modified(etag)
     dump = serialiser.only(query and query.get("fields"))
-    return _bytes(orjson.dumps(dump(row)), status, etag)
+    return _bytes(orjson.dumps(dump(row) | (embedded or {})), status, etag)
 
 
 def created(item: Row | Versioned, serialiser: Serialiser, path: str) -> Response:
@@ -33,14 +42,19 @@ def created(item: Row | Versioned, serialiser: Serialiser, path: str) -> Respons
     return response
 
 
-def collection(page: Page, serialiser: Serialiser, part: Slice, *, total: Any = False) -> Response:
-    """A list, with `total` unless that is False.
+def collection(
+    page: Page, serialiser: Serialiser, part: Slice, *, total: Any = False, embedded: list[Row] | None = None
+) -> Response:
+    """A list, with `total` unless that is False; `embedded` has for each row what is put beside its fields.
 
     Its ETag is of what this caller gets, so a 304 never hides that he lost something.
     """
     dump = serialiser.only(part.names)
-    cursor = make_cursor(page.next_key) if page.next_key else None
-    body: dict[str, Any] = {"items": [dump(row) for row in page.rows], "next_cursor": cursor}
+    cursor = make_cursor(page.next_key, part.bound) if page.next_key else None
+    items = [dump(row) for row in page.rows]
+    if embedded:
+        items = [item | more for item, more in zip(items, embedded, strict=True)]
+    body: dict[str, Any] = {"items": items, "next_cursor": cursor}
     if total is not False:
         body["total"] = total
     encoded = orjson.dumps(body)

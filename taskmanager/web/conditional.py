@@ -1,5 +1,6 @@
 """ETags from revisions, and the preconditions that clients send with them (RFC 9110, 13)."""
 
+import hashlib
 import re
 
 from flask import request
@@ -10,12 +11,12 @@ from taskmanager.core.errors import PreconditionRequired
 # Flask-Compress appends the encoding to a strong ETag, as it must: two encodings are two representations.
 # A revision is of the resource, whatever the encoding, so the suffix is taken off before comparing.
 _TAG = re.compile(r'(?<![^\s,])(W/)?"([^"]*?)(?::(?:gzip|br|zstd|deflate))?"(?![^\s,])')
-_REVISION = re.compile(r"[1-9][0-9]{0,17}")
+_REVISION = re.compile(r"([1-9][0-9]{0,17})(?:\.[0-9a-f]{16})?")
 
 
-def etag_of(revision: int) -> str:
-    """The opaque part of a resource's strong ETag."""
-    return str(revision)
+def etag_of(revision: int, embedded: bytes = b"") -> str:
+    """The opaque part of a resource's strong ETag: its revision, and a digest of what is embedded."""
+    return f"{revision}.{hashlib.blake2b(embedded, digest_size=8).hexdigest()}" if embedded else str(revision)
 
 
 def expected() -> Expected:
@@ -29,7 +30,7 @@ def expected() -> Expected:
     if header.strip() == "*":
         return None
     strong = [tag for weak, tag in _TAG.findall(header) if not weak]
-    return frozenset(int(tag) for tag in strong if _REVISION.fullmatch(tag))
+    return frozenset(int(match[1]) for tag in strong if (match := _REVISION.fullmatch(tag)))
 
 
 def unchanged(etag: str) -> bool:

@@ -5,7 +5,7 @@ contents are nobody's contract.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -122,19 +122,52 @@ class FilterText(fields.String):
             raise ma.ValidationError(str(error)) from None
 
 
+class Expand(fields.String):
+    """`?expand=assignees,labels`: what to embed."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        word = "|".join(self.names)
+        super().__init__(
+            load_default=lambda: (),
+            metadata={"description": f"Embed these, separated by commas: {', '.join(self.names)}"},
+        )
+        self.documented = {"pattern": f"^(?:{word})(?:,(?:{word}))*$"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        names = tuple(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs).split(",")))
+        if unknown := [name for name in names if name not in self.names]:
+            raise ma.ValidationError(f"Cannot be embedded: {unknown[0][:50]!r}.")
+        return names
+
+
 def list_query(
-    serialiser: Serialiser, orders: Mapping[str, str], filters: filter_nodes.Fields | None = None
+    serialiser: Serialiser,
+    orders: Mapping[str, str],
+    filters: filter_nodes.Fields | None = None,
+    *,
+    expand: Iterable[str] = (),
+    **more: Any,
 ) -> type[ListQuery]:
-    """The query schema of one list; `orders` maps sortable names to stored fields, the default first."""
+    """The query schema of one list; `orders` maps sortable names to stored fields, the default first.
+
+    `expand` names what can be embedded; `more` are further fields.
+    """
     name = serialiser.schema.__name__ + "ListQuery"
     family = next(iter(filters.families), None) if filters else None
     parts: dict[str, Any] = {"fields": Fields(serialiser), "sort": Sort(orders, family)}
-    return type(name, (ListQuery,), parts | ({"filter": FilterText(filters)} if filters else {}))
+    parts |= ({"filter": FilterText(filters)} if filters else {}) | _embedding(expand) | more
+    return type(name, (ListQuery,), parts)
 
 
-def item_query(serialiser: Serialiser) -> type[Schema]:
+def item_query(serialiser: Serialiser, *, expand: Iterable[str] = ()) -> type[Schema]:
     """The query schema of one item."""
-    return type(serialiser.schema.__name__ + "Query", (Schema,), {"fields": Fields(serialiser)})
+    return type(serialiser.schema.__name__ + "Query", (Schema,), {"fields": Fields(serialiser)} | _embedding(expand))
+
+
+def _embedding(expand: Iterable[str]) -> dict[str, Any]:
+    names = tuple(expand)
+    return {"expand": Expand(names)} if names else {}
 
 
 class Total(fields.Field[Any]):
@@ -177,28 +210,34 @@ class Slice:
     after: list[Any] | None
     names: tuple[str, ...] | None
     with_total: bool
+    bound: str = ""
 
     @classmethod
-    def of(cls, query: Mapping[str, Any]) -> "Slice":
-        """From the parsed query. Raises Malformed for a cursor that is not of this very list."""
+    def of(cls, query: Mapping[str, Any], *, order: Order | None = None, bound: str = "") -> "Slice":
+        """From the parsed query, or in an order that the list has of itself.
+
+        `bound` is what the cursor is bound to besides the request, such as the revision of what gives filter and order.
+        Raises Malformed for a cursor that is not of this very list.
+        """
         cursor = query.get("cursor")
-        after = read_cursor(cursor) if cursor else None
-        return cls(query["sort"], query["limit"], after, query.get("fields"), query["with_total"])
+        after = read_cursor(cursor, bound) if cursor else None
+        return cls(order or query["sort"], query["limit"], after, query.get("fields"), query["with_total"], bound)
 
-    def page_of(self, serialiser: Serialiser) -> dict[str, Any]:
-        """The keyword arguments of a service's `find`."""
-        return {"order": self.order, "limit": self.limit, "after": self.after, "fields": serialiser.stored(self.names)}
+    def page_of(self, serialiser: Serialiser, *more: str) -> dict[str, Any]:
+        """The keyword arguments of a service's `find`; `more` are stored fields that are needed beside those asked."""
+        stored = [*serialiser.stored(self.names), *more]
+        return {"order": self.order, "limit": self.limit, "after": self.after, "fields": stored}
 
 
-def make_cursor(key: list[Any]) -> str:
+def make_cursor(key: list[Any], bound: str = "") -> str:
     """A cursor that goes on after `key`."""
-    return _signer().dumps([_pack(part) for part in key])
+    return _signer(bound).dumps([_pack(part) for part in key])
 
 
-def read_cursor(cursor: str) -> list[Any]:
+def read_cursor(cursor: str, bound: str = "") -> list[Any]:
     """The key in a cursor. Raises Malformed when it was not made for this list, sort and filter."""
     try:
-        return [_unpack(part) for part in _signer().loads(cursor)]
+        return [_unpack(part) for part in _signer(bound).loads(cursor)]
     except (BadSignature, UnicodeError, ValueError):
         raise Malformed("The cursor is not one of this list, sort and filter.", code="cursor.invalid") from None
 
@@ -209,13 +248,13 @@ def next_link(cursor: str) -> str:
     return f'<{request.path}?{urlencode(parameters)}>; rel="next"'
 
 
-def _signer() -> URLSafeSerializer:
+def _signer(bound: str) -> URLSafeSerializer:
     """Signs for this path and these parameters but those that do not change which rows there are."""
-    bound = sorted((name, value) for name, value in request.args.items() if name not in _FREE)
-    return URLSafeSerializer(settings.current().secret(), salt=repr((request.path, bound)))
+    asked = sorted((name, value) for name, value in request.args.items() if name not in _FREE)
+    return URLSafeSerializer(settings.current().secret(), salt=repr((request.path, asked, bound)))
 
 
-_FREE = {"cursor", "limit", "fields", "with_total"}
+_FREE = {"cursor", "limit", "fields", "expand", "with_total"}
 _PACKED: dict[type, tuple[str, Callable[[Any], Any]]] = {
     ObjectId: ("o", str),
     datetime: ("d", datetime.isoformat),

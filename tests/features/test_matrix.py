@@ -93,6 +93,7 @@ class Places(dict):
             "bystander": lambda: self.scene.member("viewer").user.id,
             "invitation": lambda: owner.post(f"{path}/invitations", json=INVITATION).json["id"],
             "label": lambda: owner.post(f"{path}/labels", json={"name": "later"}).json["id"],
+            "view": lambda: owner.post(f"{path}/views", json={"name": "Ours", "shared": True}).json["id"],
             "field": lambda: owner.post(f"{path}/custom-fields", json=FIELD | {"key": "size"}).json["id"],
             "link": lambda: owner.post(f"{path}/share-links", json={"role": "viewer"}).json["id"],
         }

@@ -9,7 +9,14 @@ from taskmanager.core.events import Event, plain
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.features.tasks.models import PRIORITIES, Task
 
-_DERIVED = {"due_at", "due_floating", "completed_at", "status_group"}  # follow from other fields, which are told
+_DERIVED = {
+    "due_at",
+    "due_floating",
+    "completed_at",
+    "closed_at",
+    "started_at",
+    "status_group",
+}  # follow from other fields, which are told
 
 
 def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, after: Any = None) -> Page:

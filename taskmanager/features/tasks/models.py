@@ -1,6 +1,8 @@
 """Tasks."""
 
-from typing import Any
+import re
+import unicodedata
+from typing import Any, Self
 
 from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
@@ -11,6 +13,8 @@ from taskmanager.features.tasks.due import due_at, is_floating
 from taskmanager.features.tasks.querysets import TaskWords
 
 PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the position, so that it sorts
+
+_MOST_WORDS, _LONGEST_WORD = 40, 40
 
 
 class Task(Versioned):
@@ -40,7 +44,10 @@ class Task(Versioned):
     recurs_from = StringField(choices=("due", "completion"))
     position = StringField(required=True)
     custom_fields = DictField()
+    started_at = DateTimeField()  # when it first became active
     completed_at = DateTimeField()
+    closed_at = DateTimeField()  # since when it is done or cancelled
+    words = ListField(StringField())  # of the title, in lower case: what searches find it by
     deleted_at = DateTimeField()
 
     @property
@@ -57,4 +64,24 @@ class Task(Versioned):
         group = changes.get("status_group", self.status_group)
         if (group == "done") != (self.status_group == "done"):
             follows["completed_at"] = now() if group == "done" else None
+        if (group in OPEN_GROUPS) == (self.closed_at is not None):
+            follows["closed_at"] = None if group in OPEN_GROUPS else now()
+        if group == "active" and self.started_at is None:
+            follows["started_at"] = now()
         return {**changes, **follows}
+
+    def clean(self) -> None:
+        """Called by MongoEngine before it inserts."""
+        self.words = words_of(self.title)
+
+    def write(self, **changes: Any) -> Self:
+        """See Versioned; keeps what the task is found by."""
+        if "title" in changes:
+            changes["words"] = words_of(changes["title"])
+        return super().write(**changes)
+
+
+def words_of(text: str) -> list[str]:
+    """The first words of a text, each once, in the form that searches compare."""
+    found = re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
+    return [word[:_LONGEST_WORD] for word in dict.fromkeys(found)][:_MOST_WORDS]

@@ -13,3 +13,10 @@ class TaskAction(RoleAction):
     DELETE = "task:delete", "member"
     RESTORE = "task:restore", "member"  # who may not restore does not see the trash either
     PURGE = "task:purge", "manager"
+
+
+class ViewAction(RoleAction):
+    """On views that are shared with a project; one's own need no permission."""
+
+    SHARE = "views:share", "member"
+    MANAGE = "views:manage", "manager"

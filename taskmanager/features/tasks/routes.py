@@ -5,9 +5,12 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
+from taskmanager.core.querysets import Row
+from taskmanager.features.tasks import expansions, finding
 from taskmanager.features.tasks import service as tasks
+from taskmanager.features.tasks.expansions import EXPANSIONS
 from taskmanager.features.tasks.filters import FIELDS
-from taskmanager.features.tasks.schemas import TASK, TaskIn, TaskOut, TaskPatch
+from taskmanager.features.tasks.schemas import TASK, TaskIn, TaskOut, TaskPatch, TaskRead
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
@@ -17,7 +20,7 @@ from taskmanager.web.pagination import Slice, item_query, list_query, page_of
 blp = Blueprint("tasks", __name__, scope="tasks", description="Tasks")
 
 # What a list can be sorted by, each with an index of its own; an order by a custom field is worked out in memory.
-_ORDERS = {
+ORDERS = {
     "created_at": "_id",
     "updated_at": "updated_at",
     "due_at": "due_at",
@@ -26,7 +29,8 @@ _ORDERS = {
     "due_at,priority": "due_at,priority",
     "priority,due_at": "priority,due_at",
 }
-_LIST = list_query(TASK, _ORDERS, FIELDS)
+_LIST = list_query(TASK, ORDERS, FIELDS, expand=EXPANSIONS)
+_ONE = item_query(TASK, expand=EXPANSIONS)
 
 
 @blp.route("/projects/<objectid:project_id>/tasks", methods=["POST"])
@@ -43,7 +47,7 @@ def create_task(data: dict[str, Any], project_id: ObjectId) -> Response:
 
 @blp.route("/projects/<objectid:project_id>/tasks")
 @blp.arguments(_LIST, location="query")
-@blp.response(200, page_of(TaskOut))
+@blp.response(200, page_of(TaskRead))
 def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
     """The tasks of a project"""
     return _list(query, project_id=project_id)
@@ -51,28 +55,26 @@ def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
 
 @blp.route("/tasks")
 @blp.arguments(_LIST, location="query")
-@blp.response(200, page_of(TaskOut))
+@blp.response(200, page_of(TaskRead))
 def list_tasks(query: dict[str, Any]) -> Response:
     """All tasks that you may see"""
     return _list(query)
 
 
 @blp.route("/tasks/<objectid:task_id>")
-@blp.arguments(item_query(TASK), location="query")
-@blp.response(200, TaskOut)
+@blp.arguments(_ONE, location="query")
+@blp.response(200, TaskRead)
 def get_task(query: dict[str, Any], task_id: ObjectId) -> Response:
     """One task"""
-    fields = TASK.stored(query.get("fields"))
-    return answers.resource(tasks.get(task_id, actor=current_actor(), fields=fields), TASK, query)
+    return _one(tasks.get(task_id, actor=current_actor(), fields=_stored(query)), query)
 
 
 @blp.route("/tasks/by-key/<string:key>")
-@blp.arguments(item_query(TASK), location="query")
-@blp.response(200, TaskOut)
+@blp.arguments(_ONE, location="query")
+@blp.response(200, TaskRead)
 def get_task_by_key(query: dict[str, Any], key: str) -> Response:
     """One task by its key, such as APP-12"""
-    fields = TASK.stored(query.get("fields"))
-    return answers.resource(tasks.get_by_key(key, actor=current_actor(), fields=fields), TASK, query)
+    return _one(tasks.get_by_key(key, actor=current_actor(), fields=_stored(query)), query)
 
 
 @blp.route("/tasks/<objectid:task_id>", methods=["PATCH"])
@@ -114,8 +116,24 @@ def reopen_task(task_id: ObjectId) -> Response:
     return answers.resource(tasks.reopen(task_id, expected=expected(), actor=current_actor()), TASK)
 
 
+def _stored(query: dict[str, Any]) -> list[str]:
+    return [*TASK.stored(query.get("fields")), *expansions.sources(query["expand"])]
+
+
+def _one(row: Row, query: dict[str, Any]) -> Response:
+    embedded = expansions.expand([row], query["expand"], current_actor())[0]
+    return answers.resource(row, TASK, query, embedded=embedded)
+
+
 def _list(query: dict[str, Any], **where: Any) -> Response:
-    part = Slice.of(query)
-    where |= {"actor": current_actor(), "condition": query.get("filter")}
-    page = tasks.find(**part.page_of(TASK), **where)
-    return answers.collection(page, TASK, part, total=part.with_total and tasks.total(**where))
+    where |= {"condition": query.get("filter")}
+    return page_of_tasks(Slice.of(query), query["expand"], **where)
+
+
+def page_of_tasks(part: Slice, names: tuple[str, ...], **where: Any) -> Response:
+    """A page of tasks with what `expand` named."""
+    where |= {"actor": current_actor()}
+    page = finding.find(**part.page_of(TASK, *expansions.sources(names)), **where)
+    embedded = expansions.expand(page.rows, names, current_actor()) if names else None
+    total = part.with_total and finding.total(**where)
+    return answers.collection(page, TASK, part, total=total, embedded=embedded)

@@ -5,7 +5,7 @@ from marshmallow import fields, validate
 from taskmanager.features.projects.workflow import GROUPS
 from taskmanager.features.tasks.due import FORM
 from taskmanager.features.tasks.models import PRIORITIES
-from taskmanager.web.schemas import KEY, Choice, Form, Id, Instant, Json, Line, Schema, Text, UniqueIds, Whole
+from taskmanager.web.schemas import KEY, Choice, Color, Form, Id, Instant, Json, Line, Schema, Text, UniqueIds, Whole
 from taskmanager.web.serialisers import Serialiser
 
 _TITLE = {"example": "Write the release notes"}
@@ -75,11 +75,57 @@ class TaskOut(Schema):
     recurs_from = fields.String(required=True, allow_none=True, metadata={"enum": ["due", "completion", None]})
     position = fields.String(required=True, metadata={"description": "Sorts by hand", "example": "a1"})
     custom_fields = Json(required=True, metadata={"example": {"severity": "high"}})
+    started_at = Instant(required=True, allow_none=True, metadata={"description": "When it first became active"})
     completed_at = Instant(required=True, allow_none=True)
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     deleted_at = Instant(required=True, allow_none=True, metadata={"description": "When it was put into the trash"})
+
+
+class PersonCard(Schema):
+    """Somebody, as members see each other."""
+
+    id = Id(required=True)
+    name = fields.String(required=True, metadata={"example": "Grace Hopper"})
+    email = fields.String(required=True, allow_none=True, metadata={"example": "grace@example.com"})
+
+
+class LabelCard(Schema):
+    """A label, in short."""
+
+    id = Id(required=True)
+    name = fields.String(required=True, metadata={"example": "bug"})
+    color = Color(required=True, allow_none=True)
+
+
+class ProjectCard(Schema):
+    """A project, in short."""
+
+    id = Id(required=True)
+    key = fields.String(required=True, metadata={"example": "APP"})
+    name = fields.String(required=True, metadata={"example": "Our application"})
+    color = Color(required=True, allow_none=True)
+
+
+class TaskCard(Schema):
+    """A task, in short."""
+
+    id = Id(required=True)
+    key = fields.String(required=True, metadata={"example": "APP-12"})
+    title = fields.String(required=True, metadata=_TITLE)
+    status = fields.String(required=True, metadata=_STATUS)
+
+
+class TaskRead(TaskOut):
+    """A task, and what `expand` asked for."""
+
+    assignees = fields.List(fields.Nested(PersonCard))
+    watchers = fields.List(fields.Nested(PersonCard))
+    reporter = fields.Nested(PersonCard, allow_none=True)
+    labels = fields.List(fields.Nested(LabelCard))
+    project = fields.Nested(ProjectCard, allow_none=True)
+    parent = fields.Nested(TaskCard, allow_none=True)
 
 
 TASK = Serialiser(TaskOut)

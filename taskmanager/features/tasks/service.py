@@ -11,9 +11,8 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Invalid, NotFound
 from taskmanager.core.events import record
-from taskmanager.core.filters.nodes import Context, Named, Node
 from taskmanager.core.permissions import authorize
-from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.querysets import Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects import members, values
 from taskmanager.features.projects import service as projects
@@ -57,24 +56,6 @@ def get(task_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> 
 def get_by_key(key: str, *, actor: Actor, fields: list[str] | None = None) -> Row:
     """One task by its key, such as `APP-12`, whatever the case. Raises NotFound."""
     return Task.objects.visible_to(actor).row(key.upper(), fields, by="key")
-
-
-def find(
-    order: Order,
-    limit: int,
-    *,
-    actor: Actor,
-    project_id: ObjectId | None = None,
-    condition: Node | None = None,
-    **page: Any,
-) -> Page:
-    """A page of a project's tasks, or of all that the actor may see, for which a filter holds. Raises NotFound."""
-    return _matching(condition, actor, project_id).page(order, limit, **page)
-
-
-def total(*, actor: Actor, project_id: ObjectId | None = None, condition: Node | None = None) -> Any:
-    """How many tasks `find` would go through. Raises NotFound."""
-    return _matching(condition, actor, project_id).total()
 
 
 @unit_of_work
@@ -134,23 +115,6 @@ def _change(task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Ac
     task = task.write(**{field: after for field, (_, after) in differences.items()})
     record(fact(task, actor, differences))
     return task
-
-
-def _matching(condition: Node | None, actor: Actor, project_id: ObjectId | None) -> Any:
-    seen = _seen(actor, project_id)
-    if condition is None:
-        return seen
-    names = [value.key for value in condition.values() if isinstance(value, Named)]
-    named = values.labels_called(names, [project_id] if project_id else actor.project_roles)
-    return seen.matching(condition, Context.of(actor, named))
-
-
-def _seen(actor: Actor, project_id: ObjectId | None) -> Any:
-    if project_id is None:
-        return Task.objects.current_of(actor)
-    if actor.role_in(project_id) is None:
-        raise NotFound
-    return Task.objects.in_project(project_id)
 
 
 def _in_group(status: str, workflow: Workflow) -> dict[str, str]:

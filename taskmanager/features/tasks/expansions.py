@@ -1,0 +1,95 @@
+"""What `?expand=` puts beside the ids of tasks: people, labels, projects, parents; one query for each sort of thing."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.errors import ScopeMissing
+from taskmanager.core.querysets import Row
+from taskmanager.features.projects.models import Label, Project
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.users import service as users
+
+Load = Callable[[list[ObjectId], Actor], dict[ObjectId, Row]]
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """What stands for the ids in the field `stored`, and the scope that API tokens and links need to see it."""
+
+    stored: str
+    many: bool
+    load: Load
+    scope: str
+
+
+def _people(ids: list[ObjectId], actor: Actor) -> dict[ObjectId, Row]:
+    return {user_id: {"id": str(user_id), **card} for user_id, card in users.cards(ids).items()}
+
+
+def _labels(ids: list[ObjectId], actor: Actor) -> dict[ObjectId, Row]:
+    rows = Label.objects(id__in=ids).only("name", "color").as_pymongo()
+    return {row["_id"]: {"id": str(row["_id"]), "name": row["name"], "color": row.get("color")} for row in rows}
+
+
+def _projects(ids: list[ObjectId], actor: Actor) -> dict[ObjectId, Row]:
+    rows = Project.objects.visible_to(actor).filter(id__in=ids).only("key", "name", "color").as_pymongo()
+    return {
+        row["_id"]: {"id": str(row["_id"]), "key": row["key"], "name": row["name"], "color": row.get("color")}
+        for row in rows
+    }
+
+
+def _tasks(ids: list[ObjectId], actor: Actor) -> dict[ObjectId, Row]:
+    rows = Task.objects.visible_to(actor).filter(id__in=ids).only("key", "title", "status").as_pymongo()
+    return {
+        row["_id"]: {"id": str(row["_id"]), "key": row["key"], "title": row["title"], "status": row["status"]}
+        for row in rows
+    }
+
+
+EXPANSIONS = {
+    "assignees": Expansion("assignee_ids", True, _people, "members:read"),
+    "watchers": Expansion("watcher_ids", True, _people, "members:read"),
+    "reporter": Expansion("reporter_id", False, _people, "members:read"),
+    "labels": Expansion("label_ids", True, _labels, "projects:read"),
+    "project": Expansion("project_id", False, _projects, "projects:read"),
+    "parent": Expansion("parent_id", False, _tasks, "tasks:read"),
+}
+
+
+def sources(names: Iterable[str]) -> list[str]:
+    """The stored fields that are needed for these."""
+    return [EXPANSIONS[name].stored for name in names]
+
+
+def expand(rows: Sequence[Row], names: Sequence[str], actor: Actor) -> list[Row]:
+    """For each row what it says more, by name. What the actor may not see, or is gone, is left out or null.
+
+    Raises ScopeMissing when the actor's token does not have the scope for it.
+    """
+    for name in names:
+        if not actor.has_scope(EXPANSIONS[name].scope):
+            raise ScopeMissing(scope=EXPANSIONS[name].scope)
+    known = _load(rows, [EXPANSIONS[name] for name in names], actor)
+    return [{name: _of(row, EXPANSIONS[name], known) for name in names} for row in rows]
+
+
+def _load(rows: Sequence[Row], wanted: list[Expansion], actor: Actor) -> dict[Load, dict[ObjectId, Row]]:
+    ids: dict[Load, set[ObjectId]] = {}
+    for part in wanted:
+        ids.setdefault(part.load, set()).update(item_id for row in rows for item_id in _ids(row, part))
+    return {load: load(list(found), actor) if found else {} for load, found in ids.items()}
+
+
+def _ids(row: Row, part: Expansion) -> list[ObjectId]:
+    value = row.get(part.stored)
+    return (value or []) if part.many else [value] if value else []
+
+
+def _of(row: Row, part: Expansion, known: dict[Load, dict[ObjectId, Row]]) -> Any:
+    found = [known[part.load][item_id] for item_id in _ids(row, part) if item_id in known[part.load]]
+    return found if part.many else next(iter(found), None)

@@ -1,0 +1,62 @@
+"""Use cases that look for tasks: lists, what is counted over them, and what they all share."""
+
+from contextlib import nullcontext
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.database import bounded
+from taskmanager.core.errors import NotFound
+from taskmanager.core.filters.nodes import Context, Named, Node
+from taskmanager.core.querysets import Order, Page
+from taskmanager.features.projects import values
+from taskmanager.features.tasks.models import Task
+
+# What a filter asks may have no index, or be free text: it must not hold a thread for as long as an outage would.
+LONGEST_SECONDS = 1.5
+
+
+def find(
+    order: Order,
+    limit: int,
+    *,
+    actor: Actor,
+    project_id: ObjectId | None = None,
+    condition: Node | None = None,
+    **page: Any,
+) -> Page:
+    """A page of a project's tasks, or of all that the actor may see, for which a filter holds.
+
+    Raises NotFound, Unavailable (`query.too_slow`).
+    """
+    dear = condition is not None or any("." in field for field, _ in order.fields)
+    with bounded(LONGEST_SECONDS) if dear else nullcontext():
+        return matching(condition, actor, project_id).page(order, limit, **page)
+
+
+def total(*, actor: Actor, project_id: ObjectId | None = None, condition: Node | None = None) -> Any:
+    """How many tasks `find` would go through. Raises NotFound, Unavailable (`query.too_slow`)."""
+    with bounded(LONGEST_SECONDS):
+        return matching(condition, actor, project_id).total()
+
+
+def matching(condition: Node | None, actor: Actor, project_id: ObjectId | None = None) -> Any:
+    """The tasks of a project, or all that the actor may see but those of archived projects, for which a filter holds.
+
+    Raises NotFound.
+    """
+    seen = _seen(actor, project_id)
+    if condition is None:
+        return seen
+    names = [value.key for value in condition.values() if isinstance(value, Named)]
+    named = values.labels_called(names, [project_id] if project_id else actor.project_roles) if names else {}
+    return seen.matching(condition, Context.of(actor, named))
+
+
+def _seen(actor: Actor, project_id: ObjectId | None) -> Any:
+    if project_id is None:
+        return Task.objects.current_of(actor)
+    if actor.role_in(project_id) is None:
+        raise NotFound
+    return Task.objects.in_project(project_id)

@@ -1,0 +1,147 @@
+"""Figures over tasks, worked out by the database in one pass: states, what is late, throughput, workload, burn-down.
+
+Throughput is the number of tasks completed in a week. Cycle time is counted from when a task first became active (or
+was made, when it never was) to its completion (D. Anderson, Kanban, 2010). Burn-down counts what was open at the end of
+each day. Weeks begin on Monday and days at midnight in the zone of the one who asks.
+"""
+
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.clock import now
+from taskmanager.core.database import bounded
+from taskmanager.core.filters.nodes import Node
+from taskmanager.core.querysets import Row
+from taskmanager.core.zones import zone
+from taskmanager.features.projects.workflow import OPEN_GROUPS
+from taskmanager.features.tasks.finding import LONGEST_SECONDS, matching
+
+MOST_PEOPLE = 200
+_OPEN = {"status_group": {"$in": list(OPEN_GROUPS)}}
+
+
+def of(
+    *,
+    actor: Actor,
+    project_id: ObjectId | None = None,
+    condition: Node | None = None,
+    weeks: int = 12,
+    days: int = 30,
+) -> Row:
+    """The figures of a project, or of all that the actor may see, for which a filter holds.
+
+    Raises NotFound, Unavailable (`query.too_slow`).
+    """
+    here = now().astimezone(zone(actor.timezone))
+    today = here.replace(hour=0, minute=0, second=0, microsecond=0)
+    monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
+    first_day = today - timedelta(days=days - 1)
+    parts = {
+        "by_status": [{"$group": {"_id": {"s": "$status", "g": "$status_group"}, "count": {"$sum": 1}}}],
+        "overdue": [{"$match": _OPEN | {"$expr": _late(here)}}, {"$count": "count"}],
+        "created": _by_week("created_at", monday, actor),
+        "completed": _by_week("completed_at", monday, actor),
+        "workload": _workload(here),
+        "left_before": [{"$match": {"created_at": {"$lt": first_day}, **_still_open(first_day)}}, {"$count": "count"}],
+        "made": _by_day("created_at", first_day, actor),
+        "closed": _by_day("closed_at", first_day, actor),
+    }
+    with bounded(LONGEST_SECONDS):
+        found = matching(condition, actor, project_id).piped({"$facet": parts})[0]
+    return {
+        "total": sum(row["count"] for row in found["by_status"]),
+        "by_status": [_status(row) for row in sorted(found["by_status"], key=lambda row: -row["count"])],
+        "overdue": _count(found["overdue"]),
+        "weeks": _weeks(found, monday, weeks),
+        "workload": [_person(row) for row in found["workload"]],
+        "burn_down": _burn_down(found, first_day, days),
+    }
+
+
+def _late(here: datetime) -> Row:
+    """Whether it is past due; a due on the wall is compared with the clock on the wall."""
+    wall = here.replace(tzinfo=UTC)
+    moment = {"$cond": [{"$eq": ["$due_floating", True]}, wall, here]}
+    return {"$and": [{"$gt": ["$due_at", None]}, {"$lt": ["$due_at", moment]}]}
+
+
+def _by_week(field: str, monday: datetime, actor: Actor) -> list[Row]:
+    week = {"$dateTrunc": {"date": f"${field}", "unit": "week", "startOfWeek": "monday", "timezone": actor.timezone}}
+    begun = {"$ifNull": ["$started_at", "$created_at"]}
+    hours = {"$divide": [{"$subtract": ["$completed_at", begun]}, 3_600_000]}
+    return [
+        {"$match": {field: {"$gte": monday}}},
+        {"$group": {"_id": week, "count": {"$sum": 1}, "hours": {"$push": hours}}},
+    ]
+
+
+def _by_day(field: str, first_day: datetime, actor: Actor) -> list[Row]:
+    day = {"$dateToString": {"date": f"${field}", "format": "%Y-%m-%d", "timezone": actor.timezone}}
+    return [{"$match": {field: {"$gte": first_day}}}, {"$group": {"_id": day, "count": {"$sum": 1}}}]
+
+
+def _still_open(moment: datetime) -> Row:
+    return {"$or": [{"closed_at": {"$exists": False}}, {"closed_at": {"$gte": moment}}]}
+
+
+def _workload(here: datetime) -> list[Row]:
+    return [
+        {"$match": _OPEN},
+        {"$unwind": {"path": "$assignee_ids", "preserveNullAndEmptyArrays": True}},
+        {
+            "$group": {
+                "_id": "$assignee_ids",
+                "open": {"$sum": 1},
+                "overdue": {"$sum": {"$cond": [_late(here), 1, 0]}},
+                "estimate_minutes": {"$sum": {"$ifNull": ["$estimate_minutes", 0]}},
+            }
+        },
+        {"$sort": {"open": -1, "_id": 1}},
+        {"$limit": MOST_PEOPLE},
+    ]
+
+
+def _status(row: Row) -> Row:
+    return {"status": row["_id"]["s"], "status_group": row["_id"]["g"], "count": row["count"]}
+
+
+def _person(row: Row) -> Row:
+    return {"user_id": row["_id"] and str(row["_id"]), **{name: row[name] for name in row if name != "_id"}}
+
+
+def _count(rows: list[Row]) -> int:
+    return rows[0]["count"] if rows else 0
+
+
+def _weeks(found: Row, monday: datetime, weeks: int) -> list[Row]:
+    def by_week(name: str) -> dict[Any, Row]:
+        return {row["_id"].astimezone(monday.tzinfo).date(): row for row in found[name]}
+
+    created, completed = by_week("created"), by_week("completed")
+    return [_week((monday + timedelta(weeks=number)).date(), created, completed) for number in range(weeks)]
+
+
+def _week(day: Any, created: dict[Any, Row], completed: dict[Any, Row]) -> Row:
+    hours = completed.get(day, {}).get("hours", [])
+    return {
+        "week": day.isoformat(),
+        "created": created.get(day, {}).get("count", 0),
+        "completed": completed.get(day, {}).get("count", 0),
+        "cycle_hours_median": round(median(hours), 2) if hours else None,
+        "cycle_hours_mean": round(sum(hours) / len(hours), 2) if hours else None,
+    }
+
+
+def _burn_down(found: Row, first_day: datetime, days: int) -> list[Row]:
+    made = {row["_id"]: row["count"] for row in found["made"]}
+    closed = {row["_id"]: row["count"] for row in found["closed"]}
+    left, told = _count(found["left_before"]), []
+    for number in range(days):
+        day = (first_day + timedelta(days=number)).date().isoformat()
+        left += made.get(day, 0) - closed.get(day, 0)
+        told.append({"day": day, "open": left, "created": made.get(day, 0), "closed": closed.get(day, 0)})
+    return told

@@ -1,0 +1,232 @@
+"""Routes of saved views, in a project and over all projects."""
+
+from typing import Any
+
+import marshmallow as ma
+from bson import ObjectId
+from flask import Response
+from marshmallow import fields
+
+from taskmanager.core.filters.parser import parse
+from taskmanager.core.filters.tokens import LONGEST, FilterError
+from taskmanager.features.tasks import views
+from taskmanager.features.tasks.expansions import EXPANSIONS
+from taskmanager.features.tasks.filters import FIELDS
+from taskmanager.features.tasks.routes import ORDERS, page_of_tasks
+from taskmanager.features.tasks.schemas import TASK, TaskRead
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Expand, Fields, ListQuery, Slice, Sort, item_query, list_query, page_of
+from taskmanager.web.schemas import Flag, Id, Instant, Line, Schema
+from taskmanager.web.serialisers import Serialiser
+
+blp = Blueprint("views", __name__, scope="tasks", description="Filters and orders of tasks under a name")
+
+_NAME = {"example": "Mine this week"}
+_FILTER = {"description": "As in lists of tasks", "example": "assignee = me and due_at = now/w", "maxLength": LONGEST}
+_SORT = Sort(ORDERS, "custom_fields")
+_SHARED = {"description": "Whether all members of the project see it"}
+
+
+class FilterWords(fields.String):
+    """A filter that is kept as its text, once it is known to be one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = str(super()._deserialize(value, attr, data, **kwargs))
+        try:
+            parse(text, FIELDS)
+        except FilterError as error:
+            raise ma.ValidationError(str(error)) from None
+        return text
+
+
+class SortWords(fields.String):
+    """An order that is kept as its text, once it is known to be one."""
+
+    documented = _SORT.documented
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        _SORT.deserialize(value)
+        return str(value)
+
+
+class ViewIn(Schema):
+    """A new view."""
+
+    name = Line(most=100, required=True, metadata=_NAME)
+    filter = FilterWords(allow_none=True, metadata=_FILTER)
+    sort = SortWords(load_default="created_at")
+    shared = Flag(load_default=False, metadata=_SHARED)
+
+
+class ViewPatch(Schema):
+    """Changes of a view."""
+
+    name = Line(most=100, metadata=_NAME)
+    filter = FilterWords(allow_none=True, metadata=_FILTER)
+    sort = SortWords()
+    shared = Flag(metadata=_SHARED)
+
+
+class ViewOut(Schema):
+    """A saved view."""
+
+    id = Id(attribute="_id", required=True)
+    project_id = Id(required=True, allow_none=True)
+    owner_id = Id(required=True)
+    name = Line(most=100, required=True, metadata=_NAME)
+    filter = fields.String(required=True, allow_none=True, metadata=_FILTER)
+    sort = fields.String(required=True, metadata={"example": "-due_at"})
+    shared = fields.Boolean(required=True, metadata=_SHARED)
+    revision = fields.Integer(required=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+
+
+class ViewedQuery(ListQuery):
+    """Query parameters of the tasks of a view, which has its filter and order itself."""
+
+    fields = Fields(TASK)
+    expand = Expand(EXPANSIONS)
+
+
+VIEW = Serialiser(ViewOut)
+_LIST, _ONE = list_query(VIEW, {"created_at": "_id"}), item_query(VIEW)
+_OWN, _IN_PROJECT = "/views", "/projects/<objectid:project_id>/views"
+
+
+@blp.route(_OWN, methods=["POST"])
+@blp.arguments(ViewIn)
+@blp.response(201, ViewOut)
+def create_view(data: dict[str, Any]) -> Response:
+    """Save a view over all your projects
+
+    Only you see it.
+    """
+    return _create(None, data)
+
+
+@blp.route(_IN_PROJECT, methods=["POST"])
+@blp.arguments(ViewIn)
+@blp.response(201, ViewOut)
+def create_project_view(data: dict[str, Any], project_id: ObjectId) -> Response:
+    """Save a view of a project
+
+    Only you see it, unless it is shared, which needs the role member.
+    """
+    return _create(project_id, data)
+
+
+@blp.route(_OWN)
+@blp.arguments(_LIST, location="query")
+@blp.response(200, page_of(ViewOut))
+def list_views(query: dict[str, Any]) -> Response:
+    """Your views over all projects"""
+    return _list(None, query)
+
+
+@blp.route(_IN_PROJECT)
+@blp.arguments(_LIST, location="query")
+@blp.response(200, page_of(ViewOut))
+def list_project_views(query: dict[str, Any], project_id: ObjectId) -> Response:
+    """The views of a project: yours, and those that are shared"""
+    return _list(project_id, query)
+
+
+@blp.route(f"{_OWN}/<objectid:view_id>")
+@blp.arguments(_ONE, location="query")
+@blp.response(200, ViewOut)
+def get_view(query: dict[str, Any], view_id: ObjectId) -> Response:
+    """One of your views"""
+    return answers.resource(views.get(None, view_id, actor=current_actor()), VIEW, query)
+
+
+@blp.route(f"{_IN_PROJECT}/<objectid:view_id>")
+@blp.arguments(_ONE, location="query")
+@blp.response(200, ViewOut)
+def get_project_view(query: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
+    """One view of a project"""
+    return answers.resource(views.get(project_id, view_id, actor=current_actor()), VIEW, query)
+
+
+@blp.route(f"{_OWN}/<objectid:view_id>", methods=["PATCH"])
+@blp.arguments(ViewPatch, content_type="application/merge-patch+json")
+@blp.response(200, ViewOut)
+def update_view(changes: dict[str, Any], view_id: ObjectId) -> Response:
+    """Change one of your views"""
+    return _update(None, view_id, changes)
+
+
+@blp.route(f"{_IN_PROJECT}/<objectid:view_id>", methods=["PATCH"])
+@blp.arguments(ViewPatch, content_type="application/merge-patch+json")
+@blp.response(200, ViewOut)
+def update_project_view(changes: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
+    """Change a view of a project
+
+    One that is shared can be changed by its owner and by managers.
+    """
+    return _update(project_id, view_id, changes)
+
+
+@blp.route(f"{_OWN}/<objectid:view_id>", methods=["DELETE"])
+@blp.response(204)
+def delete_view(view_id: ObjectId) -> Response:
+    """Delete one of your views"""
+    views.delete(None, view_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route(f"{_IN_PROJECT}/<objectid:view_id>", methods=["DELETE"])
+@blp.response(204)
+def delete_project_view(project_id: ObjectId, view_id: ObjectId) -> Response:
+    """Delete a view of a project
+
+    One that is shared can be deleted by its owner and by managers.
+    """
+    views.delete(project_id, view_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route(f"{_OWN}/<objectid:view_id>/tasks")
+@blp.arguments(ViewedQuery, location="query")
+@blp.response(200, page_of(TaskRead))
+def list_view_tasks(query: dict[str, Any], view_id: ObjectId) -> Response:
+    """The tasks of one of your views"""
+    return _tasks(None, view_id, query)
+
+
+@blp.route(f"{_IN_PROJECT}/<objectid:view_id>/tasks")
+@blp.arguments(ViewedQuery, location="query")
+@blp.response(200, page_of(TaskRead))
+def list_project_view_tasks(query: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
+    """The tasks of a view of a project
+
+    `me` and `today` are yours.
+    """
+    return _tasks(project_id, view_id, query)
+
+
+def _create(project_id: ObjectId | None, data: dict[str, Any]) -> Response:
+    view = views.create(project_id, data, actor=current_actor())
+    return answers.created(view, VIEW, f"/projects/{project_id}/views/{view.id}" if project_id else f"/views/{view.id}")
+
+
+def _list(project_id: ObjectId | None, query: dict[str, Any]) -> Response:
+    part, actor = Slice.of(query), current_actor()
+    page = views.find(project_id, **part.page_of(VIEW), actor=actor)
+    return answers.collection(page, VIEW, part, total=part.with_total and views.total(project_id, actor=actor))
+
+
+def _update(project_id: ObjectId | None, view_id: ObjectId, changes: dict[str, Any]) -> Response:
+    return answers.resource(
+        views.update(project_id, view_id, changes, expected=expected(), actor=current_actor()), VIEW
+    )
+
+
+def _tasks(project_id: ObjectId | None, view_id: ObjectId, query: dict[str, Any]) -> Response:
+    view = views.get(project_id, view_id, actor=current_actor())
+    part = Slice.of(query, order=_SORT.order(view["sort"]), bound=str(view["revision"]))
+    condition = parse(view["filter"], FIELDS) if view.get("filter") else None
+    return page_of_tasks(part, query["expand"], project_id=project_id, condition=condition)
