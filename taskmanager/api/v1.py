@@ -13,8 +13,10 @@ from taskmanager.features.projects.link_routes import visits
 from taskmanager.features.projects.ownership_routes import blp as ownership
 from taskmanager.features.projects.routes import blp as projects
 from taskmanager.features.tasks.activity_routes import blp as activity
+from taskmanager.features.tasks.arranging_routes import blp as arranging
 from taskmanager.features.tasks.copy_routes import blp as copies
 from taskmanager.features.tasks.insight_routes import blp as insights
+from taskmanager.features.tasks.relation_routes import blp as relations
 from taskmanager.features.tasks.routes import blp as tasks
 from taskmanager.features.tasks.trash_routes import blp as trash
 from taskmanager.features.tasks.view_routes import blp as views
@@ -54,6 +56,8 @@ BLUEPRINTS = (
     statuses,
     copies,
     tasks,
+    relations,
+    arranging,
     views,
     insights,
     trash,

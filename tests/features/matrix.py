@@ -201,6 +201,18 @@ TABLE: dict[str, Route] = {
     f"GET {V1}/tasks/by-key/<key>": project("viewer", 200, f"{V1}/tasks/by-key/{{key}}"),
     f"POST {V1}/tasks/<task_id>/restore": project("member", 200, "{task}/restore"),
     f"GET {V1}/tasks/<task_id>/activity": project("viewer", 200, "{task}/activity"),
+    f"GET {V1}/tasks/<task_id>/subtasks": project("viewer", 200, "{task}/subtasks"),
+    f"GET {V1}/tasks/<task_id>/relations": project("viewer", 200, "{task}/relations"),
+    f"POST {V1}/tasks/<task_id>/relations": project(
+        "member", 201, "{task}/relations", {"kind": "blocks", "task_id": "{second}"}
+    ),
+    f"GET {V1}/tasks/<task_id>/relations/<relation_id>": project("viewer", 200, "{task}/relations/{relation}"),
+    f"DELETE {V1}/tasks/<task_id>/relations/<relation_id>": project("member", 204, "{task}/relations/{relation}"),
+    f"PUT {V1}/tasks/<task_id>/position": project("member", 200, "{task}/position", {"at": "last"}),
+    f"POST {V1}/tasks/<task_id>/move": project("member", 422, "{task}/move", {"project_id": NOBODY}),
+    f"GET {V1}/tasks/<task_id>/watchers": project("viewer", 200, "{task}/watchers"),
+    f"PUT {V1}/tasks/<task_id>/watchers/<user_id>": project("member", 204, "{task}/watchers/{bystander}"),
+    f"DELETE {V1}/tasks/<task_id>/watchers/<user_id>": project("member", 204, "{task}/watchers/{bystander}"),
     f"GET {V1}/views": own(200, sessions_only=False),
     f"POST {V1}/views": own(201, {"name": "Mine"}, sessions_only=False),
     f"GET {V1}/views/<view_id>": own(404, sessions_only=False, path=f"{V1}/views/{NOBODY}"),

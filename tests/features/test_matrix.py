@@ -11,7 +11,7 @@ from taskmanager.features.users import api_tokens
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
 from tests.conftest import sign_in
-from tests.factories import MembershipFactory, ProjectFactory, UserFactory
+from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
 from tests.factories.actors import actor_of
 from tests.features.matrix import FIELD, INVITATION, ROLES, TABLE, WHO
 
@@ -93,12 +93,18 @@ class Places(dict):
             "bystander": lambda: self.scene.member("viewer").user.id,
             "invitation": lambda: owner.post(f"{path}/invitations", json=INVITATION).json["id"],
             "label": lambda: owner.post(f"{path}/labels", json={"name": "later"}).json["id"],
+            "second": lambda: TaskFactory(project=self.scene.project).id,
+            "relation": self._related,
             "view": lambda: owner.post(f"{path}/views", json={"name": "Ours", "shared": True}).json["id"],
             "field": lambda: owner.post(f"{path}/custom-fields", json=FIELD | {"key": "size"}).json["id"],
             "link": lambda: owner.post(f"{path}/share-links", json={"role": "viewer"}).json["id"],
         }
         self[name] = made[name]()
         return self[name]
+
+    def _related(self):
+        body = {"kind": "relates", "task_id": str(self["second"])}
+        return self.scene.owner.post(f"{self.scene.task_path}/relations", json=body).json["id"]
 
     def _trashed(self):
         assert self.scene.owner.delete(self.scene.task_path, headers={"If-Match": "*"}).status_code == 204

@@ -133,6 +133,12 @@ def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
     return set(known) >= set(user_ids)
 
 
+def who_are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> list[ObjectId]:
+    """Those of these people who belong to the project, in their order."""
+    known = set(Membership.objects(project_id=project_id, user_id__in=user_ids).scalar("user_id")) if user_ids else ()
+    return [user_id for user_id in user_ids if user_id in known]
+
+
 def _visible(project_id: ObjectId, user_id: ObjectId, actor: Actor) -> Membership:
     membership = Membership.objects.visible_to(actor).filter(project_id=project_id, user_id=user_id).first()
     if membership is None:

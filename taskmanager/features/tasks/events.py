@@ -51,6 +51,48 @@ class TaskReopened(TaskFact):
 
 
 @dataclass(frozen=True)
+class TaskProgressed(TaskFact):
+    """More or fewer of its subtasks are done."""
+
+    kind: ClassVar[str] = "task.progressed"
+
+
+@dataclass(frozen=True)
+class TaskPlaced(TaskFact):
+    """Stands elsewhere in the order by hand."""
+
+    kind: ClassVar[str] = "task.placed"
+
+
+@dataclass(frozen=True)
+class TaskMovedOut(TaskFact):
+    """Left for another project; told to the project that it left."""
+
+    kind: ClassVar[str] = "task.moved_out"
+
+
+@dataclass(frozen=True)
+class TaskMovedIn(TaskFact):
+    """Came from another project; told to the project that it is in now."""
+
+    kind: ClassVar[str] = "task.moved_in"
+
+
+@dataclass(frozen=True)
+class TaskRelated(TaskFact):
+    """Has a new relation; `changes` says its kind and the other task."""
+
+    kind: ClassVar[str] = "task.related"
+
+
+@dataclass(frozen=True)
+class TaskUnrelated(TaskFact):
+    """Has a relation no more; `changes` says its kind and the other task."""
+
+    kind: ClassVar[str] = "task.unrelated"
+
+
+@dataclass(frozen=True)
 class TaskDeleted(TaskFact):
     kind: ClassVar[str] = "task.deleted"
 

@@ -48,7 +48,9 @@ class Task(Versioned):
     completed_at = DateTimeField()
     closed_at = DateTimeField()  # since when it is done or cancelled
     words = ListField(StringField())  # of the title, in lower case: what searches find it by
+    former_keys = ListField(StringField())  # from before it moved to another project
     deleted_at = DateTimeField()
+    trashed_with = ObjectIdField()  # the task above it that was put into the trash, and this one with it
 
     @property
     def is_open(self) -> bool:

@@ -10,6 +10,9 @@ class TaskAction(RoleAction):
     CREATE = "task:create", "member"
     EDIT = "task:edit", "member"
     COMPLETE = "task:complete", "member"
+    FORCE = "task:force", "owner"  # completing what is blocked
+    WATCH = "task:watch", "viewer"
+    SET_WATCHERS = "task:set_watchers", "member"  # of others
     DELETE = "task:delete", "member"
     RESTORE = "task:restore", "member"  # who may not restore does not see the trash either
     PURGE = "task:purge", "manager"

@@ -10,7 +10,7 @@ from taskmanager.features.tasks import expansions, finding
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.expansions import EXPANSIONS
 from taskmanager.features.tasks.filters import FIELDS
-from taskmanager.features.tasks.schemas import TASK, TaskIn, TaskOut, TaskPatch, TaskRead
+from taskmanager.features.tasks.schemas import TASK, CompletionQuery, TaskIn, TaskOut, TaskPatch, TaskRead
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
@@ -91,22 +91,24 @@ def update_task(changes: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.route("/tasks/<objectid:task_id>", methods=["DELETE"])
 @blp.response(204)
 def delete_task(task_id: ObjectId) -> Response:
-    """Put a task into the trash
+    """Put a task and its subtasks into the trash
 
-    From there it can be restored, until it is purged.
+    From there they can be restored, until they are purged.
     """
     tasks.delete(task_id, expected=expected(), actor=current_actor())
     return answers.nothing()
 
 
 @blp.route("/tasks/<objectid:task_id>/completion", methods=["PUT"])
+@blp.arguments(CompletionQuery, location="query")
 @blp.response(200, TaskOut)
-def complete_task(task_id: ObjectId) -> Response:
+def complete_task(query: dict[str, Any], task_id: ObjectId) -> Response:
     """Mark a task as done
 
-    One that is done stays as it is.
+    One that is done stays as it is. 409 `task.blocked` with `blockers` while others have to be done first; an owner may
+    force it.
     """
-    return answers.resource(tasks.complete(task_id, expected=expected(), actor=current_actor()), TASK)
+    return answers.resource(tasks.complete(task_id, **query, expected=expected(), actor=current_actor()), TASK)
 
 
 @blp.route("/tasks/<objectid:task_id>/completion", methods=["DELETE"])

@@ -30,6 +30,7 @@ class TaskChanges(Schema):
         metadata={"description": "By the keys of the project's custom fields; null clears one", "example": {}},
     )
     assignee_ids = UniqueIds(most=50, metadata={"description": "Members of the project; each new one is notified"})
+    parent_id = Id(allow_none=True, metadata={"description": "The task of the project that it is a part of"})
     start_at = Instant(allow_none=True)
     due = Form(FORM, "Not a date, a local time or a time with a zone.", allow_none=True, metadata=_DUE)
     estimate_minutes = Whole(allow_none=True, validate=validate.Range(0, 1_000_000), metadata=_MINUTES)
@@ -45,6 +46,17 @@ class TaskPatch(TaskChanges):
     """Changes of a task."""
 
     title = Line(most=500, metadata=_TITLE)
+
+
+class CompletionQuery(Schema):
+    """How to complete a task."""
+
+    force = fields.Boolean(
+        load_default=False,
+        truthy={"true"},
+        falsy={"false"},
+        metadata={"description": "Although others block it; for owners"},
+    )
 
 
 class TaskOut(Schema):

@@ -17,6 +17,7 @@ from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects import members, values
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.workflow import Workflow
+from taskmanager.features.tasks import relations, subtasks
 from taskmanager.features.tasks.events import (
     TaskCompleted,
     TaskCreated,
@@ -43,7 +44,9 @@ def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
     for field, value in task.consequences(data | _in_group(data["status"], project.workflow)).items():
         setattr(task, field, value)
     _check_references(project_id, data)
+    subtasks.check_parent(task, task.parent_id)
     task.save(force_insert=True)
+    subtasks.tell_parents(None, task, actor)
     record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids]}))
     return task
 
@@ -54,8 +57,12 @@ def get(task_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> 
 
 
 def get_by_key(key: str, *, actor: Actor, fields: list[str] | None = None) -> Row:
-    """One task by its key, such as `APP-12`, whatever the case. Raises NotFound."""
-    return Task.objects.visible_to(actor).row(key.upper(), fields, by="key")
+    """One task by its key, such as `APP-12`, whatever the case, or by one it had elsewhere. Raises NotFound."""
+    seen = Task.objects.visible_to(actor)
+    try:
+        return seen.row(key.upper(), fields, by="key")
+    except NotFound:
+        return seen.row(key.upper(), fields, by="former_keys")
 
 
 @unit_of_work
@@ -72,17 +79,26 @@ def update(task_id: ObjectId, changes: dict[str, Any], *, expected: Expected, ac
         changes = changes | {"custom_fields": _merged(task.custom_fields, changes["custom_fields"])}
     if "status" in changes:
         changes = changes | _in_group(changes["status"], projects.workflow_of(task.project_id))
+        if changes["status_group"] == "done":
+            relations.check_blockers(task, actor)
+    if changes.get("parent_id", task.parent_id) != task.parent_id:
+        subtasks.check_parent(task, changes["parent_id"])
     return _change(task, changes, TaskUpdated, actor)
 
 
 @unit_of_work
-def complete(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
-    """Mark a task as done; one that is done stays as it is. Raises NotFound, Forbidden, PreconditionFailed."""
+def complete(task_id: ObjectId, *, expected: Expected, actor: Actor, force: bool = False) -> Task:
+    """Mark a task as done; one that is done stays as it is. `force` completes it although others block it.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Conflict (`task.blocked`).
+    """
     task = Task.objects.visible_to(actor).one(task_id)
-    authorize(actor, TaskAction.COMPLETE, task)
+    authorize(actor, TaskAction.FORCE if force else TaskAction.COMPLETE, task)
     task.expect(expected)
     if task.status_group == "done":
         return task
+    if not force:
+        relations.check_blockers(task, actor)
     status = projects.workflow_of(task.project_id).done
     return _change(task, {"status": status, "status_group": "done"}, TaskCompleted, actor)
 
@@ -101,18 +117,27 @@ def reopen(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
 
 @unit_of_work
 def delete(task_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
-    """Put a task into the trash. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Put a task and its subtasks into the trash.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Conflict (`task.too_many_subtasks`).
+    """
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.DELETE, task)
     task.expect(expected)
-    record(TaskDeleted(task.write(deleted_at=now()), actor))
+    moment = now()
+    for part in subtasks.below(task):
+        record(TaskDeleted(part.write(deleted_at=moment, trashed_with=task.id), actor))
+    trashed = task.write(deleted_at=moment)
+    subtasks.tell_parents(task, trashed, actor)
+    record(TaskDeleted(trashed, actor))
 
 
 def _change(task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Actor) -> Task:
     differences = task.differences(task.consequences(changes))
     if not differences:
         return task
-    task = task.write(**{field: after for field, (_, after) in differences.items()})
+    before, task = task, task.write(**{field: after for field, (_, after) in differences.items()})
+    subtasks.tell_parents(before, task, actor)
     record(fact(task, actor, differences))
     return task
 

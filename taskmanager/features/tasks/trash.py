@@ -12,11 +12,12 @@ from taskmanager.core import settings
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
-from taskmanager.core.errors import PreconditionFailed
+from taskmanager.core.errors import Conflict, Invalid, PreconditionFailed
 from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page
 from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.tasks import relations, subtasks
 from taskmanager.features.tasks.events import TaskPurged, TaskRestored
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
@@ -36,14 +37,34 @@ def total(*, actor: Actor) -> Any:
 
 @unit_of_work
 def restore(task_id: ObjectId, *, actor: Actor) -> Task:
-    """Take a task out of the trash; one that is not in it stays as it is. Raises NotFound, Forbidden."""
+    """Take a task, and the subtasks that went with it, out of the trash; one that is not in it stays as it is.
+
+    A subtask whose parent is gone for good stands by itself then. Raises NotFound, Forbidden, Conflict
+    (`task.parent_in_trash`, `task.too_deep`).
+    """
     task = _restorable(actor).filter(id=task_id).first() or Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.RESTORE, task)
     if task.deleted_at is None:
         return task
-    task = task.write(deleted_at=None)
+    before, task = task, task.write(deleted_at=None, trashed_with=None, parent_id=_parent_to_be(task))
+    subtasks.tell_parents(before, task, actor)
     record(TaskRestored(task, actor))
+    for part in Task.objects.in_trash().filter(trashed_with=task.id):
+        record(TaskRestored(part.write(deleted_at=None, trashed_with=None), actor))
     return task
+
+
+def _parent_to_be(task: Task) -> ObjectId | None:
+    parent = task.parent_id and Task.objects(id=task.parent_id).first()
+    if not parent:
+        return None
+    if parent.deleted_at is not None:
+        raise Conflict("The task that it is a part of is in the trash: restore that.", code="task.parent_in_trash")
+    try:
+        subtasks.check_parent(task, parent.id)
+    except Invalid:  # what was above it has moved meanwhile
+        raise Conflict("It would stand too deep below other tasks.", code="task.too_deep") from None
+    return parent.id
 
 
 @unit_of_work
@@ -81,4 +102,8 @@ def _purge_unless_changed(task: Task) -> bool:
 def _purge(task: Task, actor: Actor | None) -> None:
     if not Task.objects(id=task.id, revision=task.revision).delete():
         raise PreconditionFailed
+    subtasks.tell_parents(task, None, actor)
+    relations.forget(task.id)
     record(TaskPurged(task, actor))
+    for part in Task.objects.in_trash().filter(trashed_with=task.id):
+        _purge(part, actor)

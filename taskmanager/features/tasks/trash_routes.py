@@ -45,8 +45,9 @@ def purge_task(task_id: ObjectId) -> Response:
 @blp.route("/tasks/<objectid:task_id>/restore", methods=["POST"])
 @blp.response(200, TaskOut)
 def restore_task(task_id: ObjectId) -> Response:
-    """Take a task out of the trash
+    """Take a task, and the subtasks that went with it, out of the trash
 
-    One that is not in the trash stays as it is. Needs the role member.
+    One that is not in the trash stays as it is. 409 `task.parent_in_trash` when it is a part of one that is there too.
+    Needs the role member.
     """
     return answers.resource(trash.restore(task_id, actor=current_actor()), TASK)
