@@ -30,9 +30,8 @@ def progress(scene, task_id):
 
 
 def code(answer, status=422):
-    return (
-        assert_problem(answer, status)["errors"][0]["code"] if status == 422 else assert_problem(answer, status)["code"]
-    )
+    problem = assert_problem(answer, status)
+    return problem["errors"][0]["code"] if status == 422 else problem["code"]
 
 
 def test_a_parent_tells_how_many_of_its_subtasks_are_done(scene):
@@ -126,7 +125,9 @@ def test_random_edits_make_no_circle_and_keep_every_count_right(scene, edits):
     made = [TaskFactory(project=scene.project).id for _ in range(8)]
     for child, parent in edits:
         with suppress(Invalid):
-            tasks.update(made[child], {"parent_id": parent and made[parent]}, expected=None, actor=actor)
+            tasks.update(
+                made[child], {"parent_id": None if parent is None else made[parent]}, expected=None, actor=actor
+            )
     check_tree(scene)
 
 
