@@ -16,6 +16,7 @@ from taskmanager.features.tasks.activity_routes import blp as activity
 from taskmanager.features.tasks.arranging_routes import blp as arranging
 from taskmanager.features.tasks.copy_routes import blp as copies
 from taskmanager.features.tasks.insight_routes import blp as insights
+from taskmanager.features.tasks.recurring_routes import blp as reminders
 from taskmanager.features.tasks.relation_routes import blp as relations
 from taskmanager.features.tasks.routes import blp as tasks
 from taskmanager.features.tasks.trash_routes import blp as trash
@@ -57,6 +58,7 @@ BLUEPRINTS = (
     copies,
     tasks,
     relations,
+    reminders,
     arranging,
     views,
     insights,

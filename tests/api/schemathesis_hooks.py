@@ -48,7 +48,7 @@ def _acceptable(body: dict[str, Any]) -> dict[str, Any]:
             body = body | {name: uuid4().hex}
     if "status" in body:  # of the project's workflow
         body = body | {"status": "open"}
-    unknown = {"parent_id": None, "label_ids": [], "custom_fields": {}}  # only what the project has
+    unknown = {"parent_id": None, "label_ids": [], "custom_fields": {}, "recurrence": None}  # only what the project has
     body = body | {name: value for name, value in unknown.items() if name in body}
     if "assignee_ids" in body:
         return body | {"assignee_ids": []}

@@ -4,7 +4,7 @@ A route that is in nobody's table fails the test beside this; so does one whose 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -74,6 +74,12 @@ WORKFLOW = {
     ]
 }
 _COPY = project("viewer", 201, "{project}/copy", {"key": "COPY", "name": "A copy"})
+
+REMINDER = {"relative_to": "due", "minutes_before": 5}
+# Nobody sees the reminders of others: this one is the owner's.
+_REMINDER = project("owner", 200, "{task}/reminders/{reminder}")
+_REMINDER = replace(_REMINDER, expected=_REMINDER.expected | dict.fromkeys(ROLES[:-1], 404))
+_GONE = _REMINDER.expected | {"owner": 204}
 
 # The last administrator stays.
 DELETION = Route(own(204).expected | {"admin": 409})
@@ -201,6 +207,12 @@ TABLE: dict[str, Route] = {
     f"GET {V1}/tasks/by-key/<key>": project("viewer", 200, f"{V1}/tasks/by-key/{{key}}"),
     f"POST {V1}/tasks/<task_id>/restore": project("member", 200, "{task}/restore"),
     f"GET {V1}/tasks/<task_id>/activity": project("viewer", 200, "{task}/activity"),
+    f"GET {V1}/tasks/<task_id>/occurrences": project("viewer", 200, "{task}/occurrences"),
+    f"GET {V1}/tasks/<task_id>/reminders": project("viewer", 200, "{task}/reminders"),
+    f"POST {V1}/tasks/<task_id>/reminders": project("viewer", 201, "{task}/reminders", REMINDER),
+    f"GET {V1}/tasks/<task_id>/reminders/<reminder_id>": _REMINDER,
+    f"PUT {V1}/tasks/<task_id>/reminders/<reminder_id>": replace(_REMINDER, body=REMINDER),
+    f"DELETE {V1}/tasks/<task_id>/reminders/<reminder_id>": replace(_REMINDER, expected=_GONE),
     f"GET {V1}/tasks/<task_id>/subtasks": project("viewer", 200, "{task}/subtasks"),
     f"GET {V1}/tasks/<task_id>/relations": project("viewer", 200, "{task}/relations"),
     f"POST {V1}/tasks/<task_id>/relations": project(

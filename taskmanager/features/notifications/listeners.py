@@ -1,7 +1,11 @@
 """What notifications do when something happened."""
 
 from taskmanager.core.events import Event, listen
-from taskmanager.features.notifications import account_mails, invitation_mails  # noqa: F401 registers its mail
+from taskmanager.features.notifications import (
+    account_mails,
+    invitation_mails,  # noqa: F401 registers its mail
+    reminder_mails,  # noqa: F401 registers its mail
+)
 from taskmanager.features.notifications import service as notifications
 
 

@@ -15,6 +15,7 @@ _DERIVED = {
     "completed_at",
     "closed_at",
     "started_at",
+    "recurs_at",
     "status_group",
 }  # follow from other fields, which are told
 

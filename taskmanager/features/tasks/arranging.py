@@ -76,12 +76,12 @@ def watchers(task_id: ObjectId, *, actor: Actor) -> list[Row]:
 
 
 @unit_of_work
-def watch(task_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> None:
+def watch(task_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
     """Let a member of the project watch a task; everybody may himself, members may others.
 
-    Raises NotFound, Forbidden, Invalid (`task.not_a_member`, `task.too_many_watchers`).
+    Raises NotFound, Forbidden, PreconditionFailed, Invalid (`task.not_a_member`, `task.too_many_watchers`).
     """
-    task = _to_watch(task_id, user_id, actor)
+    task = _to_watch(task_id, user_id, expected, actor)
     if user_id in task.watcher_ids:
         return
     if not members.are_members(task.project_id, [user_id]):
@@ -92,16 +92,17 @@ def watch(task_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> None:
 
 
 @unit_of_work
-def unwatch(task_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> None:
-    """Let somebody watch a task no more. Raises NotFound, Forbidden."""
-    task = _to_watch(task_id, user_id, actor)
+def unwatch(task_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Let somebody watch a task no more. Raises NotFound, Forbidden, PreconditionFailed."""
+    task = _to_watch(task_id, user_id, expected, actor)
     if user_id in task.watcher_ids:
         _set_watchers(task, [other for other in task.watcher_ids if other != user_id], actor)
 
 
-def _to_watch(task_id: ObjectId, user_id: ObjectId, actor: Actor) -> Task:
+def _to_watch(task_id: ObjectId, user_id: ObjectId, expected: Expected, actor: Actor) -> Task:
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.WATCH if user_id == actor.user_id else TaskAction.SET_WATCHERS, task)
+    task.expect(expected)
     return task
 
 

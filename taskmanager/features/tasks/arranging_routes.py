@@ -88,23 +88,23 @@ def list_watchers(task_id: ObjectId) -> Response:
     return answers.derived({"items": [row | {"user_id": str(row["user_id"])} for row in rows]})
 
 
-@blp.route("/tasks/<objectid:task_id>/watchers/<objectid:user_id>", methods=["PUT"], conditional=False)
+@blp.route("/tasks/<objectid:task_id>/watchers/<objectid:user_id>", methods=["PUT"])
 @blp.response(204)
 def watch_task(task_id: ObjectId, user_id: ObjectId) -> Response:
     """Watch a task, or let another member watch it
 
-    Everybody may himself; for others it needs the role member.
+    Under the ETag of the task. Everybody may himself; for others it needs the role member.
     """
-    arranging.watch(task_id, user_id, actor=current_actor())
+    arranging.watch(task_id, user_id, expected=expected(), actor=current_actor())
     return answers.nothing()
 
 
-@blp.route("/tasks/<objectid:task_id>/watchers/<objectid:user_id>", methods=["DELETE"], conditional=False)
+@blp.route("/tasks/<objectid:task_id>/watchers/<objectid:user_id>", methods=["DELETE"])
 @blp.response(204)
 def unwatch_task(task_id: ObjectId, user_id: ObjectId) -> Response:
     """Watch a task no more
 
-    Everybody may himself; for others it needs the role member.
+    Under the ETag of the task. Everybody may himself; for others it needs the role member.
     """
-    arranging.unwatch(task_id, user_id, actor=current_actor())
+    arranging.unwatch(task_id, user_id, expected=expected(), actor=current_actor())
     return answers.nothing()

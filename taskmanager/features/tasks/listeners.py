@@ -4,7 +4,7 @@ import structlog
 
 from taskmanager.core.events import Event, listen
 from taskmanager.core.schedule import every
-from taskmanager.features.tasks import cleaning, trash
+from taskmanager.features.tasks import cleaning, reminders, trash
 
 log = structlog.get_logger("taskmanager.tasks")
 
@@ -21,7 +21,21 @@ def take_custom_field_off(event: Event) -> None:
     cleaning.remove_custom_field(event.data["project_id"], event.data["key"])
 
 
-@every(3600, name="tasks.trash")
+@listen("user.updated", name="tasks.reminders", queue="low")
+def follow_time_zone(event: Event) -> None:
+    """Let the reminders of a person follow his zone."""
+    if "timezone" in event.data.get("changes", {}):
+        reminders.zone_changed(event.subject_id)
+
+
+@every(2, name="tasks.reminders")
+def fire_reminders() -> None:
+    """Fire the reminders whose time has come."""
+    if fired := reminders.fire_due():
+        log.info("reminders", fired=fired)
+
+
+@every(600, name="tasks.trash")
 def empty_trash() -> None:
     """Purge what has been in the trash longer than the operator keeps it."""
     log.info("trash", purged=trash.purge_old())

@@ -13,7 +13,7 @@ from taskmanager.features.tasks.due import due_at, is_floating
 from taskmanager.features.tasks.querysets import TaskWords
 
 PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the position, so that it sorts
-
+RECURS_FROM = ("due", "completion")
 _MOST_WORDS, _LONGEST_WORD = 40, 40
 
 
@@ -40,8 +40,12 @@ class Task(Versioned):
     due_at = DateTimeField()
     due_floating = BooleanField()  # `due` is a time on the wall, and `due_at` is that as if it were in UTC
     estimate_minutes = IntField()
-    recurrence = StringField(max_length=500)
-    recurs_from = StringField(choices=("due", "completion"))
+    due_timezone = StringField()  # of a zoned due: whose clock it is on
+    recurrence = StringField(max_length=600)
+    recurs_from = StringField(choices=RECURS_FROM)
+    recurs_at = StringField()  # the time of day that a series keeps
+    series_id = ObjectIdField()  # the first of its series, for those that follow it
+    next_task_id = ObjectIdField()  # what followed when it was completed
     position = StringField(required=True)
     custom_fields = DictField()
     started_at = DateTimeField()  # when it first became active

@@ -2,9 +2,11 @@
 
 from marshmallow import fields, validate
 
+from taskmanager.core import zones
 from taskmanager.features.projects.workflow import GROUPS
 from taskmanager.features.tasks.due import FORM
-from taskmanager.features.tasks.models import PRIORITIES
+from taskmanager.features.tasks.models import PRIORITIES, RECURS_FROM
+from taskmanager.features.tasks.recurrence import LONGEST
 from taskmanager.web.schemas import KEY, Choice, Color, Form, Id, Instant, Json, Line, Schema, Text, UniqueIds, Whole
 from taskmanager.web.serialisers import Serialiser
 
@@ -15,6 +17,9 @@ _DUE = {
     "description": "A whole day, a floating local time, or an instant with a zone",
     "example": "2026-12-01",
 }
+_DUE_ZONE = {"description": "Of a due with a zone: whose clock it is on, for repetitions", "example": "Europe/Berlin"}
+_RECURRENCE = {"description": "A rule by RFC 5545 (RRULE)", "example": "FREQ=MONTHLY;BYMONTHDAY=1"}
+_RECURS_FROM = {"description": "What the next due is counted from", "example": "due"}
 _MINUTES = {"example": 90}
 
 
@@ -33,6 +38,9 @@ class TaskChanges(Schema):
     parent_id = Id(allow_none=True, metadata={"description": "The task of the project that it is a part of"})
     start_at = Instant(allow_none=True)
     due = Form(FORM, "Not a date, a local time or a time with a zone.", allow_none=True, metadata=_DUE)
+    due_timezone = fields.String(allow_none=True, validate=validate.OneOf([*zones.NAMES, None]), metadata=_DUE_ZONE)
+    recurrence = Line(most=LONGEST, allow_none=True, metadata=_RECURRENCE)
+    recurs_from = fields.String(validate=validate.OneOf(RECURS_FROM), metadata=_RECURS_FROM)
     estimate_minutes = Whole(allow_none=True, validate=validate.Range(0, 1_000_000), metadata=_MINUTES)
 
 
@@ -83,8 +91,11 @@ class TaskOut(Schema):
     due = fields.String(required=True, allow_none=True, metadata=_DUE)
     due_at = Instant(required=True, allow_none=True, metadata={"description": "The moment that `due` sorts by"})
     estimate_minutes = fields.Integer(required=True, allow_none=True, metadata=_MINUTES)
-    recurrence = fields.String(required=True, allow_none=True, metadata={"example": "FREQ=MONTHLY;BYMONTHDAY=1"})
-    recurs_from = fields.String(required=True, allow_none=True, metadata={"enum": ["due", "completion", None]})
+    due_timezone = fields.String(required=True, allow_none=True, metadata=_DUE_ZONE)
+    recurrence = fields.String(required=True, allow_none=True, metadata=_RECURRENCE)
+    recurs_from = fields.String(required=True, allow_none=True, metadata=_RECURS_FROM)
+    series_id = Id(required=True, allow_none=True, metadata={"description": "The first task of its series"})
+    next_task_id = Id(required=True, allow_none=True, metadata={"description": "What followed when it was completed"})
     position = fields.String(required=True, metadata={"description": "Sorts by hand", "example": "a1"})
     custom_fields = Json(required=True, metadata={"example": {"severity": "high"}})
     started_at = Instant(required=True, allow_none=True, metadata={"description": "When it first became active"})

@@ -17,7 +17,7 @@ from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects import members, values
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.workflow import Workflow
-from taskmanager.features.tasks import relations, subtasks
+from taskmanager.features.tasks import recurring, relations, reminders, subtasks
 from taskmanager.features.tasks.events import (
     TaskCompleted,
     TaskCreated,
@@ -41,6 +41,7 @@ def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
     task.key, task.position = f"{project.key}-{project.last_number}", fractional.at(project.last_position)
     data = {"status": project.workflow.first} | data
     data["custom_fields"] = _merged({}, data.get("custom_fields"))
+    data = recurring.settle(None, data, actor)
     for field, value in task.consequences(data | _in_group(data["status"], project.workflow)).items():
         setattr(task, field, value)
     _check_references(project_id, data)
@@ -81,6 +82,7 @@ def update(task_id: ObjectId, changes: dict[str, Any], *, expected: Expected, ac
         changes = changes | _in_group(changes["status"], projects.workflow_of(task.project_id))
         if changes["status_group"] == "done":
             relations.check_blockers(task, actor)
+    changes = recurring.settle(task, changes, actor)
     if changes.get("parent_id", task.parent_id) != task.parent_id:
         subtasks.check_parent(task, changes["parent_id"])
     return _change(task, changes, TaskUpdated, actor)
@@ -133,11 +135,15 @@ def delete(task_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
 
 
 def _change(task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Actor) -> Task:
-    differences = task.differences(task.consequences(changes))
+    changes = task.consequences(changes)
+    if changes.get("status_group") == "done" != task.status_group:
+        changes["next_task_id"] = recurring.follow(task, actor)
+    differences = task.differences(changes)
     if not differences:
         return task
     before, task = task, task.write(**{field: after for field, (_, after) in differences.items()})
     subtasks.tell_parents(before, task, actor)
+    reminders.reschedule(task, differences)
     record(fact(task, actor, differences))
     return task
 

@@ -3,6 +3,7 @@
 The key of a purged task is not given again: keys are counted, not searched for.
 """
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -17,12 +18,13 @@ from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.tasks import relations, subtasks
+from taskmanager.features.tasks import relations, reminders, subtasks
 from taskmanager.features.tasks.events import TaskPurged, TaskRestored
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
 
-_BATCH = 500
+_BATCH = 100
+_MOST_SECONDS = 4
 
 
 def find(order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
@@ -83,9 +85,14 @@ def _restorable(actor: Actor) -> Any:
 
 
 def purge_old() -> int:
-    """Purge what has been in the trash for the operator's number of days; answers how many tasks."""
-    end, purged = now() - timedelta(days=settings.current().trash_days), 0
-    while tasks := list(Task.objects.in_trash().filter(deleted_at__lt=end).order_by("deleted_at", "id").limit(_BATCH)):
+    """Purge what has been in the trash for the operator's number of days; answers how many tasks.
+
+    Ends after some seconds, so that the scheduler's other jobs get their turn; the next round goes on.
+    """
+    end, purged, last = now() - timedelta(days=settings.current().trash_days), 0, time.monotonic() + _MOST_SECONDS
+    while time.monotonic() < last and (
+        tasks := list(Task.objects.in_trash().filter(deleted_at__lt=end).order_by("deleted_at", "id").limit(_BATCH))
+    ):
         purged += sum(_purge_unless_changed(task) for task in tasks)
     return purged
 
@@ -104,6 +111,7 @@ def _purge(task: Task, actor: Actor | None) -> None:
         raise PreconditionFailed
     subtasks.tell_parents(task, None, actor)
     relations.forget(task.id)
+    reminders.forget(task.id)
     record(TaskPurged(task, actor))
     for part in Task.objects.in_trash().filter(trashed_with=task.id):
         _purge(part, actor)

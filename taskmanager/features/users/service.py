@@ -113,6 +113,13 @@ def _load_cards(user_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     return {row["_id"]: {"name": row["name"], "email": None if "deleted_at" in row else row["email"]} for row in rows}
 
 
+def timezones(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
+    """The time zones of accounts, in at most one query."""
+    ids = list(user_ids)
+    rows = User.objects(id__in=ids).only("timezone").as_pymongo() if ids else ()
+    return {row["_id"]: row.get("timezone", zones.DEFAULT) for row in rows}
+
+
 def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> ObjectId | None:
     """Id of the account that may act with this address or id; None when there is none."""
     query = User.objects(email=email.lower()) if email else User.objects(id=user_id)

@@ -1,0 +1,184 @@
+"""Use cases of reminders. Each belongs to one person, who alone sees it.
+
+A whole day counts from nine in the morning, and a due on the wall is one of the clock of the person's zone.
+"""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.clock import milliseconds, now
+from taskmanager.core.documents import Expected
+from taskmanager.core.errors import Conflict, PreconditionFailed
+from taskmanager.core.events import record
+from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.core.zones import zone
+from taskmanager.features.projects import members
+from taskmanager.features.projects.models import Project
+from taskmanager.features.tasks.due import is_floating
+from taskmanager.features.tasks.events import ReminderChanged, ReminderDeleted, ReminderFired, ReminderSet
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.reminder_models import Reminder
+from taskmanager.features.users import service as users
+
+MOST = 20  # of one person for one task
+_BATCH = 100
+_MOST_SECONDS = 4  # of one round, so that the scheduler's other jobs get their turn
+_DAY_BEGINS = timedelta(hours=9)
+
+
+def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+    """A page of the actor's reminders of a task. Raises NotFound."""
+    return _mine(task_id, actor).page(order, limit, **page)
+
+
+def total(task_id: ObjectId, *, actor: Actor) -> Any:
+    """How many reminders of a task the actor has. Raises NotFound."""
+    return _mine(task_id, actor).total()
+
+
+def get(task_id: ObjectId, reminder_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
+    """One of the actor's reminders. Raises NotFound."""
+    return _mine(task_id, actor).row(reminder_id, fields)
+
+
+@unit_of_work
+def create(task_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Reminder:
+    """Set a reminder: `at`, or `relative_to` and `minutes_before`. Raises NotFound, Conflict (`reminder.too_many`)."""
+    if _mine(task_id, actor).count() >= MOST:
+        raise Conflict(f"One person has at most {MOST} reminders of a task.", code="reminder.too_many")
+    reminder = Reminder(task_id=task_id, user_id=actor.user_id, **data)
+    reminder.fire_at = _moment(reminder, Task.objects.one(task_id), actor.timezone)
+    reminder.save(force_insert=True)
+    record(ReminderSet(reminder, actor))
+    return reminder
+
+
+@unit_of_work
+def update(
+    task_id: ObjectId, reminder_id: ObjectId, data: dict[str, Any], *, expected: Expected, actor: Actor
+) -> Reminder:
+    """Set a reminder anew, whether or not it has fired. Raises NotFound, PreconditionFailed."""
+    reminder = _mine(task_id, actor).one(reminder_id)
+    reminder.expect(expected)
+    changes = dict.fromkeys(("at", "relative_to", "minutes_before")) | data
+    for field, value in changes.items():
+        setattr(reminder, field, value)
+    moment = _moment(reminder, Task.objects.one(task_id), actor.timezone)
+    reminder = reminder.write(**changes, fire_at=moment, fired_at=None)
+    record(ReminderChanged(reminder, actor))
+    return reminder
+
+
+@unit_of_work
+def delete(task_id: ObjectId, reminder_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Delete a reminder. Raises NotFound, PreconditionFailed."""
+    reminder = _mine(task_id, actor).one(reminder_id)
+    reminder.expect(expected)
+    reminder.delete()
+    record(ReminderDeleted(reminder, actor))
+
+
+def _mine(task_id: ObjectId, actor: Actor) -> Any:
+    Task.objects.visible_to(actor).row(task_id, ["_id"])
+    return Reminder.objects(task_id=task_id, user_id=actor.user_id)
+
+
+def _moment(reminder: Reminder, task: Task, timezone: str) -> datetime | None:
+    """When it fires; None while the task has no such time."""
+    if reminder.at:
+        return reminder.at
+    moment = task.start_at if reminder.relative_to == "start" else _due(task, timezone)
+    return moment and milliseconds(moment - timedelta(minutes=reminder.minutes_before))
+
+
+def _due(task: Task, timezone: str) -> datetime | None:
+    if not task.due or not is_floating(task.due):
+        return task.due_at
+    wall = datetime.fromisoformat(task.due) + (timedelta() if "T" in task.due else _DAY_BEGINS)
+    return wall.replace(tzinfo=zone(timezone)).astimezone(UTC)
+
+
+def reschedule(task: Task, changed: Iterable[str]) -> None:
+    """Let reminders follow the start and due of a task that have changed, in the open transaction.
+
+    One that has fired fires again at a new time that is to come.
+    """
+    concerned = [name for name, field in (("start", "start_at"), ("due", "due")) if field in changed]
+    if not concerned:
+        return
+    found = list(Reminder.objects(task_id=task.id, relative_to__in=concerned))
+    timezones = users.timezones(reminder.user_id for reminder in found)
+    for reminder in found:
+        _set(reminder, _moment(reminder, task, timezones.get(reminder.user_id, "UTC")))
+
+
+def _set(reminder: Reminder, moment: datetime | None) -> None:
+    if reminder.fired_at is None or (moment is not None and moment > now()):
+        reminder.write(fire_at=moment, fired_at=None)
+
+
+@unit_of_work
+def zone_changed(user_id: ObjectId) -> None:
+    """Let the reminders of a person follow his zone. Safe to repeat."""
+    timezone = users.timezones([user_id]).get(user_id, "UTC")
+    for reminder in Reminder.objects(user_id=user_id, relative_to="due", fired_at=None):
+        task = Task.objects(id=reminder.task_id).first()
+        if task is not None:
+            _set(reminder, _moment(reminder, task, timezone))
+
+
+def carry_over(task: Task, successor: Task) -> None:
+    """Give what follows a recurring task the same relative reminders, in the open transaction."""
+    found = list(Reminder.objects(task_id=task.id, relative_to__ne=None))
+    timezones = users.timezones(reminder.user_id for reminder in found)
+    for reminder in found:
+        copied = Reminder(task_id=successor.id, user_id=reminder.user_id)
+        copied.relative_to, copied.minutes_before = reminder.relative_to, reminder.minutes_before
+        copied.fire_at = _moment(copied, successor, timezones.get(reminder.user_id, "UTC"))
+        copied.save(force_insert=True)
+
+
+def forget(task_id: ObjectId) -> None:
+    """Drop the reminders of a task that is gone for good."""
+    Reminder.objects(task_id=task_id).delete()
+
+
+def fire_due() -> int:
+    """Fire what is due, also what was due while nothing was running; answers how many."""
+    end, fired = time.monotonic() + _MOST_SECONDS, 0
+    while time.monotonic() < end:
+        due = list(Reminder.objects(fire_at__lte=now()).order_by("fire_at").limit(_BATCH))
+        fired += sum(_fire_unless_changed(reminder) for reminder in due)
+        if len(due) < _BATCH:
+            break
+    return fired
+
+
+def _fire_unless_changed(reminder: Reminder) -> bool:
+    try:
+        return _fire(reminder)
+    except PreconditionFailed:  # changed, or fired by another, at this very moment
+        return False
+
+
+@unit_of_work
+def _fire(reminder: Reminder) -> bool:
+    moment = reminder.fire_at
+    reminder = reminder.write(fire_at=None, fired_at=now())
+    task = Task.objects.alive().filter(id=reminder.task_id).first()
+    if task is None or not task.is_open or not _wanted(reminder, task):
+        return False
+    record(ReminderFired(reminder, None, task, moment))
+    return True
+
+
+def _wanted(reminder: Reminder, task: Task) -> bool:
+    """Whether the person may still see the task, in a project that people work in."""
+    project = Project.objects(id=task.project_id, archived_at=None).alive().only("id").first()
+    return project is not None and members.are_members(task.project_id, [reminder.user_id])
