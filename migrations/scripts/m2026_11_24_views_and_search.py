@@ -8,6 +8,20 @@ from pymongo import ASCENDING, TEXT, IndexModel, UpdateOne
 
 _ALIVE = {"deleted_at": None}
 _BATCH = 1000
+INDEXES = [
+    # no language: stemming and stop words of one would hide what people write in another
+    IndexModel(
+        [("title", TEXT), ("description", TEXT)],
+        name="text",
+        weights={"title": 10, "description": 2},
+        default_language="none",
+        language_override="no_such_field",
+        partialFilterExpression=_ALIVE,
+    ),
+    IndexModel(
+        [("project_id", ASCENDING), ("words", ASCENDING)], name="project_id_words", partialFilterExpression=_ALIVE
+    ),
+]
 
 
 def upgrade(database: Any) -> None:
@@ -17,24 +31,7 @@ def upgrade(database: Any) -> None:
         [{"$set": {"closed_at": {"$ifNull": ["$completed_at", "$updated_at"]}}}],
     )
     _fill_words(database["tasks"])
-    database["tasks"].create_indexes(
-        [
-            # no language: stemming and stop words of one would hide what people write in another
-            IndexModel(
-                [("title", TEXT), ("description", TEXT)],
-                name="text",
-                weights={"title": 10, "description": 2},
-                default_language="none",
-                language_override="no_such_field",
-                partialFilterExpression=_ALIVE,
-            ),
-            IndexModel(
-                [("project_id", ASCENDING), ("words", ASCENDING)],
-                name="project_id_words",
-                partialFilterExpression=_ALIVE,
-            ),
-        ]
-    )
+    database["tasks"].create_indexes(INDEXES)
     database["views"].create_indexes(
         [IndexModel([(name, ASCENDING) for name in ("project_id", "owner_id", "_id")], name="project_id_owner_id__id")]
     )

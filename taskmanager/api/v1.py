@@ -14,6 +14,8 @@ from taskmanager.features.projects.ownership_routes import blp as ownership
 from taskmanager.features.projects.routes import blp as projects
 from taskmanager.features.tasks.activity_routes import blp as activity
 from taskmanager.features.tasks.arranging_routes import blp as arranging
+from taskmanager.features.tasks.attachment_routes import blp as attachments
+from taskmanager.features.tasks.comment_routes import blp as comments
 from taskmanager.features.tasks.copy_routes import blp as copies
 from taskmanager.features.tasks.insight_routes import blp as insights
 from taskmanager.features.tasks.recurring_routes import blp as reminders
@@ -57,6 +59,8 @@ BLUEPRINTS = (
     statuses,
     copies,
     tasks,
+    comments,
+    attachments,
     relations,
     reminders,
     arranging,

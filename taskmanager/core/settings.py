@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     ratelimit_open_link: str = "10/minute"
     proxy_count: int = Field(0, ge=0, le=10)
     max_body_bytes: int = Field(1_000_000, ge=1_000, le=16_000_000)
+    attachment_store: Literal["gridfs", "folder", "null"] = "gridfs"
+    attachment_folder: Path | None = None
+    attachment_max_bytes: int = Field(25_000_000, ge=1, le=2_000_000_000)
+    attachment_types: str = "*/*"
     idempotency_hours: int = Field(24, ge=1, le=24 * 30)
 
     mail_url: str = "smtp://127.0.0.1:1025"
@@ -94,7 +98,7 @@ class Settings(BaseSettings):
     reload: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("data_dir", "keys_dir")
+    @field_validator("data_dir", "keys_dir", "attachment_folder")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().absolute()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import wraps
-from typing import Any
+from typing import Any, Literal
 
 import flask_smorest
 from bson import ObjectId
@@ -70,8 +70,9 @@ class Blueprint(flask_smorest.Blueprint):
         *,
         public: bool = False,
         scope: str | None = None,
-        idempotent: bool = True,
+        idempotent: bool | Literal["itself"] = True,
         conditional: bool = True,
+        binary: bool = False,
         deprecated: Deprecation | None = None,
         problems: Iterable[int] = (),
         **options: Any,
@@ -79,19 +80,20 @@ class Blueprint(flask_smorest.Blueprint):
         """Register a view.
 
         `scope`: another than the blueprint's. `conditional=False`: its PATCH, PUT or DELETE needs no If-Match.
+        `idempotent="itself"`: the view calls `once`. `binary`: it answers with something else than JSON.
         `problems` are errors that it answers with beside those of the conventions.
         """
         method = options.get("methods", ["GET"])[0]
         needed = None if public else self._scope_of(method, scope)
         kind = Conventions(
-            method, public=public, idempotent=idempotent, conditional=conditional, extra=problems, scope=needed
+            method, public=public, idempotent=bool(idempotent), conditional=conditional, extra=problems, scope=needed
         )
         options.setdefault("tags", [self.name])
         register = super().route(rule, **options)
 
         def decorate(view: View) -> View:
-            wrapped = _once(view) if kind.idempotent else view
-            guarded = _guard(wrapped, kind, deprecated)
+            wrapped = _once(view) if kind.idempotent and idempotent is True else view
+            guarded = _guard(wrapped, kind, deprecated, binary)
             describe_operation(guarded, rule, kind)
             _mark(guarded, deprecated)
             register(guarded)
@@ -104,12 +106,13 @@ class Blueprint(flask_smorest.Blueprint):
         return scope and f"{scope}:{'read' if method == 'GET' else 'write'}"
 
 
-def _guard(view: View, kind: Conventions, deprecated: Deprecation | None) -> View:
+def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary: bool) -> View:
     takes_query = any(part["in"] == "query" for part in _parameters(view))
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Response:
-        _acceptable()
+        if not binary:
+            _acceptable()
         with breaker.place():
             if not kind.public and not current_actor().has_scope(kind.scope):
                 raise ScopeMissing(scope=kind.scope)

@@ -50,15 +50,18 @@ class KeyReused(TaskManagerError):
 STATUS[KeyReused] = 422
 
 
-def once(view: Callable[[], Response]) -> Response:
-    """Run `view` unless the request's key was answered before. Raises Malformed, KeyReused, Conflict while it runs."""
+def once(view: Callable[[], Response], body: bytes | None = None) -> Response:
+    """Run `view` unless the request's key was answered before. Raises Malformed, KeyReused, Conflict while it runs.
+
+    `body` stands for the request's body where that was read as a stream.
+    """
     header = request.headers.get("Idempotency-Key")
     if header is None:
         return view()
     found = _KEY.fullmatch(header.strip())
     if not found:
         raise Malformed("Idempotency-Key must be 1 to 255 printable ASCII characters.", code="idempotency.key_invalid")
-    key_id, fingerprint = _digest(_caller(), request.path, found[1] or found[2]), _fingerprint()
+    key_id, fingerprint = _digest(_caller(), request.path, found[1] or found[2]), _fingerprint(body)
     kept = IdempotencyKey.objects(id=key_id, expires_at__gt=now()).first()
     return _replay(kept, fingerprint) if kept else _first(view, key_id, fingerprint)
 
@@ -117,8 +120,9 @@ def _caller() -> str:
     return f"{g.actor.identity}:{address}" if isinstance(g.actor, Visitor) else g.actor.identity
 
 
-def _fingerprint() -> str:
-    return _digest(request.method, request.full_path, request.mimetype, read_body(request))
+def _fingerprint(body: bytes | None) -> str:
+    body = read_body(request) if body is None else body
+    return _digest(request.method, request.full_path, request.mimetype, body)
 
 
 def _digest(*parts: str | bytes) -> str:

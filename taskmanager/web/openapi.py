@@ -64,6 +64,7 @@ _PROBLEMS: dict[int, tuple[str, str]] = {  # status → an example of `code`, wh
     413: ("http.request_entity_too_large", "The body is too large."),
     414: ("http.uri_too_long", "The address is longer than 8,190 bytes."),
     415: ("request.unsupported_media_type", "The body is in a form that is not read here."),
+    416: ("http.requested_range_not_satisfiable", "The content has no such bytes: see Content-Range."),
     422: ("validation.failed", "Well-formed, but not valid: see `errors`."),
     428: ("precondition.required", "If-Match is missing."),
     429: ("rate_limit.exceeded", "Too many requests: wait before the next one."),

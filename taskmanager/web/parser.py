@@ -14,16 +14,18 @@ from flask import Request, g
 from gunicorn.http.errors import ParseException
 from webargs.flaskparser import FlaskParser
 
+from taskmanager.core import settings
 from taskmanager.core.errors import Malformed
 from taskmanager.web.errors import InvalidRequest, UnsupportedMediaType
 
+_FORM_BYTES = 10_000  # what a form has beside its files
 _JSON = ("application/json", "application/merge-patch+json")
 
 
 class StrictParser(FlaskParser):
     """JSON bodies and query strings, or an exception of ours."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION = {"json": marshmallow.RAISE, "query": marshmallow.RAISE}
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": marshmallow.RAISE, "query": marshmallow.RAISE, "files": marshmallow.RAISE}
 
     def load_json(self, req: Request, schema: marshmallow.Schema) -> Any:
         """The body. Raises UnsupportedMediaType, Malformed; flask raises 413."""
@@ -34,6 +36,20 @@ class StrictParser(FlaskParser):
         body = parse(read_body(req))
         g.body = body if isinstance(body, dict) else {}
         return body
+
+    def load_files(self, req: Request, schema: marshmallow.Schema) -> dict[str, Any]:
+        """The files of a form, each once; large ones wait on disk. Raises as `load_json`, and InvalidRequest."""
+        if req.mimetype != "multipart/form-data":
+            raise UnsupportedMediaType("Send the body as multipart/form-data.")
+        req.max_content_length = settings.current().attachment_max_bytes + _FORM_BYTES
+        try:
+            files, fields = req.files, req.form
+        except (OSError, ParseException, ValueError):
+            raise Malformed("The form cannot be read to its end.", code="request.incomplete") from None
+        known = [*files.keys(), *fields.keys()]
+        if fields or any(len(values) > 1 for _, values in files.lists()):
+            raise InvalidRequest({"json": {name: ["Send one part for each file, and nothing else."] for name in known}})
+        return files.to_dict()
 
     def load_querystring(self, req: Request, schema: marshmallow.Schema) -> dict[str, str]:
         """The query parameters, each at most once. Raises InvalidRequest."""

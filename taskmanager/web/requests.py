@@ -19,6 +19,7 @@ def init_app(app: Flask) -> None:
     """Register the first `before_request` and the last `after_request`."""
     app.before_request(_begin)
     app.after_request(_finish)
+    app.teardown_request(lambda error: request.close())  # files of forms
 
 
 def request_id() -> str:

@@ -53,10 +53,10 @@ class Form(fields.String):
 
 
 class Text(Form):
-    """Text without control characters. `most` bounds its length in characters."""
+    """Text without control characters. `least` and `most` bound its length in characters."""
 
-    def __init__(self, *, most: int, **kwargs: Any) -> None:
-        super().__init__(_TEXT, "Control characters are not allowed.", validate=validate.Length(max=most), **kwargs)
+    def __init__(self, *, most: int, least: int | None = None, **kwargs: Any) -> None:
+        super().__init__(_TEXT, "Control characters are not allowed.", validate=validate.Length(least, most), **kwargs)
 
 
 class Line(Form):

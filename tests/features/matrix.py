@@ -81,6 +81,15 @@ _REMINDER = project("owner", 200, "{task}/reminders/{reminder}")
 _REMINDER = replace(_REMINDER, expected=_REMINDER.expected | dict.fromkeys(ROLES[:-1], 404))
 _GONE = _REMINDER.expected | {"owner": 204}
 
+COMMENT = f"{V1}/tasks/<task_id>/comments/<comment_id>"
+ATTACHMENT = f"{V1}/tasks/<task_id>/attachments/<attachment_id>"
+
+
+def only_owner(route: Route) -> Route:
+    """The other roles may not: it is of the project's owner."""
+    return replace(route, expected=route.expected | dict.fromkeys(ROLES[:-1], 403))
+
+
 # The last administrator stays.
 DELETION = Route(own(204).expected | {"admin": 409})
 
@@ -207,6 +216,20 @@ TABLE: dict[str, Route] = {
     f"GET {V1}/tasks/by-key/<key>": project("viewer", 200, f"{V1}/tasks/by-key/{{key}}"),
     f"POST {V1}/tasks/<task_id>/restore": project("member", 200, "{task}/restore"),
     f"GET {V1}/tasks/<task_id>/activity": project("viewer", 200, "{task}/activity"),
+    f"GET {V1}/tasks/<task_id>/comments": project("viewer", 200, "{task}/comments"),
+    f"POST {V1}/tasks/<task_id>/comments": project("commenter", 201, "{task}/comments", {"text": "Fine"}),
+    f"GET {COMMENT}": project("viewer", 200, "{task}/comments/{comment}"),
+    f"PATCH {COMMENT}": only_owner(project("viewer", 200, "{task}/comments/{comment}", {"text": "x"})),
+    f"DELETE {COMMENT}": project("manager", 204, "{task}/comments/{comment}"),
+    f"GET {COMMENT}/history": project("viewer", 200, "{task}/comments/{comment}/history"),
+    f"PUT {COMMENT}/reactions/<emoji>": project("commenter", 200, "{task}/comments/{comment}/reactions/+1"),
+    f"DELETE {COMMENT}/reactions/<emoji>": project("commenter", 200, "{task}/comments/{comment}/reactions/+1"),
+    f"GET {V1}/tasks/<task_id>/attachments": project("viewer", 200, "{task}/attachments"),
+    # a body that is no form: who may not attach files is told so as late as what is wrong with it
+    f"POST {V1}/tasks/<task_id>/attachments": own(415, {}, sessions_only=False, path="{task}/attachments"),
+    f"GET {ATTACHMENT}": project("viewer", 200, "{task}/attachments/{attachment}"),
+    f"DELETE {ATTACHMENT}": project("manager", 204, "{task}/attachments/{attachment}"),
+    f"GET {ATTACHMENT}/content": project("viewer", 200, "{task}/attachments/{attachment}/content"),
     f"GET {V1}/tasks/<task_id>/occurrences": project("viewer", 200, "{task}/occurrences"),
     f"GET {V1}/tasks/<task_id>/reminders": project("viewer", 200, "{task}/reminders"),
     f"POST {V1}/tasks/<task_id>/reminders": project("viewer", 201, "{task}/reminders", REMINDER),

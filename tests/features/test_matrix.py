@@ -13,6 +13,7 @@ from taskmanager.features.users.models import User
 from tests.conftest import sign_in
 from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
 from tests.factories.actors import actor_of
+from tests.features.files import attach
 from tests.features.matrix import FIELD, INVITATION, REMINDER, ROLES, TABLE, WHO
 
 
@@ -96,6 +97,8 @@ class Places(dict):
             "second": lambda: TaskFactory(project=self.scene.project).id,
             "relation": self._related,
             "reminder": lambda: owner.post(f"{self.scene.task_path}/reminders", json=REMINDER).json["id"],
+            "comment": lambda: owner.post(f"{self.scene.task_path}/comments", json={"text": "x"}).json["id"],
+            "attachment": lambda: attach(owner, self.scene.task_path).json["id"],
             "view": lambda: owner.post(f"{path}/views", json={"name": "Ours", "shared": True}).json["id"],
             "field": lambda: owner.post(f"{path}/custom-fields", json=FIELD | {"key": "size"}).json["id"],
             "link": lambda: owner.post(f"{path}/share-links", json={"role": "viewer"}).json["id"],

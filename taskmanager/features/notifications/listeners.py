@@ -4,6 +4,7 @@ from taskmanager.core.events import Event, listen
 from taskmanager.features.notifications import (
     account_mails,
     invitation_mails,  # noqa: F401 registers its mail
+    mention_mails,
     reminder_mails,  # noqa: F401 registers its mail
 )
 from taskmanager.features.notifications import service as notifications
@@ -19,6 +20,12 @@ def mail_assignees(event: Event) -> None:
 def mail_about_accounts(event: Event) -> None:
     """Write the mail of an event about an account or an invitation."""
     account_mails.send(event)
+
+
+@listen("comment.created", "comment.updated", name="notifications.mentions", queue="high")
+def mail_mentioned(event: Event) -> None:
+    """Mail those whom a comment newly mentions."""
+    mention_mails.tell_mentioned(event)
 
 
 @listen("user.email_change_requested", name="notifications.old_address", queue="high")

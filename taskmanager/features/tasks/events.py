@@ -104,9 +104,67 @@ class TaskRestored(TaskFact):
 
 @dataclass(frozen=True)
 class TaskPurged(TaskFact):
-    """Gone for good; without an actor when its days in the trash were over."""
+    """Gone for good; without an actor when its days in the trash were over. Its attachments' contents are to go too."""
 
     kind: ClassVar[str] = "task.purged"
+    content_ids: Any = ()
+
+    def data(self) -> dict[str, Any]:
+        return {**super().data(), "content_ids": list(self.content_ids)}
+
+
+@dataclass(frozen=True)
+class CommentFact(TaskFact):
+    """Something that happened to a comment of the task; `mentioned` are those who are newly named in it."""
+
+    comment: Any = None
+    mentioned: Any = ()
+
+    def data(self) -> dict[str, Any]:
+        return {**super().data(), "comment_id": self.comment.id, "mentioned": list(self.mentioned)}
+
+
+@dataclass(frozen=True)
+class CommentCreated(CommentFact):
+    kind: ClassVar[str] = "comment.created"
+
+
+@dataclass(frozen=True)
+class CommentUpdated(CommentFact):
+    kind: ClassVar[str] = "comment.updated"
+
+
+@dataclass(frozen=True)
+class CommentDeleted(CommentFact):
+    kind: ClassVar[str] = "comment.deleted"
+
+
+@dataclass(frozen=True)
+class CommentReacted(CommentFact):
+    """Somebody added a reaction, or took one back; `changes` says which."""
+
+    kind: ClassVar[str] = "comment.reacted"
+
+
+@dataclass(frozen=True)
+class AttachmentFact(TaskFact):
+    """Something that happened to an attachment of the task."""
+
+    attachment: Any = None
+
+    def data(self) -> dict[str, Any]:
+        named = {"attachment_id": self.attachment.id, "name": self.attachment.name}
+        return {**super().data(), **named, "content_ids": [self.attachment.content_id]}
+
+
+@dataclass(frozen=True)
+class AttachmentAdded(AttachmentFact):
+    kind: ClassVar[str] = "attachment.added"
+
+
+@dataclass(frozen=True)
+class AttachmentDeleted(AttachmentFact):
+    kind: ClassVar[str] = "attachment.deleted"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import structlog
 
 from taskmanager.core.events import Event, listen
 from taskmanager.core.schedule import every
-from taskmanager.features.tasks import cleaning, reminders, trash
+from taskmanager.features.tasks import attachments, cleaning, reminders, trash
 
 log = structlog.get_logger("taskmanager.tasks")
 
@@ -26,6 +26,18 @@ def follow_time_zone(event: Event) -> None:
     """Let the reminders of a person follow his zone."""
     if "timezone" in event.data.get("changes", {}):
         reminders.zone_changed(event.subject_id)
+
+
+@listen("attachment.deleted", "task.purged", name="tasks.contents", queue="low")
+def drop_contents(event: Event) -> None:
+    """Drop the contents of attachments that are gone."""
+    attachments.drop(event.data.get("content_ids", []))
+
+
+@every(900, name="tasks.contents")
+def drop_loose_contents() -> None:
+    """Drop contents that were stored and that no attachment came to."""
+    log.info("loose contents", dropped=attachments.drop_loose())
 
 
 @every(2, name="tasks.reminders")

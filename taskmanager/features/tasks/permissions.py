@@ -18,6 +18,20 @@ class TaskAction(RoleAction):
     PURGE = "task:purge", "manager"
 
 
+class CommentAction(RoleAction):
+    """On comments. What somebody wrote himself he may change while he may still write."""
+
+    WRITE = "comment:write", "commenter"
+    DELETE_ANY = "comment:delete_any", "manager"
+
+
+class AttachmentAction(RoleAction):
+    """On attachments."""
+
+    ADD = "attachment:add", "member"
+    DELETE_ANY = "attachment:delete_any", "manager"
+
+
 class ViewAction(RoleAction):
     """On views that are shared with a project; one's own need no permission."""
 

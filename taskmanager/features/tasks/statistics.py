@@ -40,18 +40,9 @@ def of(
     today = here.replace(hour=0, minute=0, second=0, microsecond=0)
     monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
     first_day = today - timedelta(days=days - 1)
-    parts = {
-        "by_status": [{"$group": {"_id": {"s": "$status", "g": "$status_group"}, "count": {"$sum": 1}}}],
-        "overdue": [{"$match": _OPEN | {"$expr": _late(here)}}, {"$count": "count"}],
-        "created": _by_week("created_at", monday, actor),
-        "completed": _by_week("completed_at", monday, actor),
-        "workload": _workload(here),
-        "left_before": [{"$match": {"created_at": {"$lt": first_day}, **_still_open(first_day)}}, {"$count": "count"}],
-        "made": _by_day("created_at", first_day, actor),
-        "closed": _by_day("closed_at", first_day, actor),
-    }
     with bounded(LONGEST_SECONDS):
-        found = matching(condition, actor, project_id).piped({"$facet": parts})[0]
+        asked = {"$facet": _parts(here, monday, first_day, actor.timezone)}
+        found = matching(condition, actor, project_id).piped(asked)[0]
     return {
         "total": sum(row["count"] for row in found["by_status"]),
         "by_status": [_status(row) for row in sorted(found["by_status"], key=lambda row: -row["count"])],
@@ -62,6 +53,19 @@ def of(
     }
 
 
+def _parts(here: datetime, monday: datetime, first_day: datetime, timezone: str) -> Row:
+    return {
+        "by_status": [{"$group": {"_id": {"s": "$status", "g": "$status_group"}, "count": {"$sum": 1}}}],
+        "overdue": [{"$match": _OPEN | {"$expr": _late(here)}}, {"$count": "count"}],
+        "created": _by_week("created_at", monday, timezone),
+        "completed": _by_week("completed_at", monday, timezone),
+        "workload": _workload(here),
+        "left_before": [{"$match": {"created_at": {"$lt": first_day}, **_still_open(first_day)}}, {"$count": "count"}],
+        "made": _by_day("created_at", first_day, timezone),
+        "closed": _by_day("closed_at", first_day, timezone),
+    }
+
+
 def _late(here: datetime) -> Row:
     """Whether it is past due; a due on the wall is compared with the clock on the wall."""
     wall = here.replace(tzinfo=UTC)
@@ -69,8 +73,8 @@ def _late(here: datetime) -> Row:
     return {"$and": [{"$gt": ["$due_at", None]}, {"$lt": ["$due_at", moment]}]}
 
 
-def _by_week(field: str, monday: datetime, actor: Actor) -> list[Row]:
-    week = {"$dateTrunc": {"date": f"${field}", "unit": "week", "startOfWeek": "monday", "timezone": actor.timezone}}
+def _by_week(field: str, monday: datetime, timezone: str) -> list[Row]:
+    week = {"$dateTrunc": {"date": f"${field}", "unit": "week", "startOfWeek": "monday", "timezone": timezone}}
     begun = {"$ifNull": ["$started_at", "$created_at"]}
     hours = {"$divide": [{"$subtract": ["$completed_at", begun]}, 3_600_000]}
     return [
@@ -79,8 +83,8 @@ def _by_week(field: str, monday: datetime, actor: Actor) -> list[Row]:
     ]
 
 
-def _by_day(field: str, first_day: datetime, actor: Actor) -> list[Row]:
-    day = {"$dateToString": {"date": f"${field}", "format": "%Y-%m-%d", "timezone": actor.timezone}}
+def _by_day(field: str, first_day: datetime, timezone: str) -> list[Row]:
+    day = {"$dateToString": {"date": f"${field}", "format": "%Y-%m-%d", "timezone": timezone}}
     return [{"$match": {field: {"$gte": first_day}}}, {"$group": {"_id": day, "count": {"$sum": 1}}}]
 
 

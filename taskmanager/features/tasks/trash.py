@@ -18,7 +18,7 @@ from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.tasks import relations, reminders, subtasks
+from taskmanager.features.tasks import attachments, comments, relations, reminders, subtasks
 from taskmanager.features.tasks.events import TaskPurged, TaskRestored
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
@@ -112,6 +112,7 @@ def _purge(task: Task, actor: Actor | None) -> None:
     subtasks.tell_parents(task, None, actor)
     relations.forget(task.id)
     reminders.forget(task.id)
-    record(TaskPurged(task, actor))
+    comments.forget(task.id)
+    record(TaskPurged(task, actor, content_ids=attachments.forget(task.id)))
     for part in Task.objects.in_trash().filter(trashed_with=task.id):
         _purge(part, actor)

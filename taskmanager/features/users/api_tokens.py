@@ -32,6 +32,8 @@ SCOPES = (
     "members:write",
     "tasks:read",
     "tasks:write",
+    "comments:read",
+    "comments:write",
 )
 MOST_TOKENS = 50
 _USE_RECORDED_EVERY = timedelta(minutes=1)

@@ -1,0 +1,21 @@
+"""Comments."""
+
+from mongoengine import DateTimeField, DictField, ListField, ObjectIdField, StringField
+
+from taskmanager.core.documents import Versioned
+
+MOST_VERSIONS = 50  # of one comment: the oldest go
+
+
+class Comment(Versioned):
+    """What somebody wrote about a task, in Markdown."""
+
+    meta = {"collection": "comments", "db_alias": "tasks"}
+
+    task_id = ObjectIdField(required=True)
+    author_id = ObjectIdField(required=True)
+    text = StringField(required=True, max_length=20_000)
+    mentioned_ids = ListField(ObjectIdField())
+    edited_at = DateTimeField()
+    history = ListField(DictField())  # earlier texts, the oldest first: {text, until}
+    reactions = ListField(DictField())  # {emoji, user_ids}, in the order they were first given

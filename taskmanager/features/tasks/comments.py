@@ -1,0 +1,133 @@
+"""Use cases of comments: written in Markdown, with mentions of members, earlier versions and reactions."""
+
+import re
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.clock import now
+from taskmanager.core.documents import Expected
+from taskmanager.core.errors import Conflict, Forbidden
+from taskmanager.core.events import record
+from taskmanager.core.permissions import authorize
+from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.projects import members
+from taskmanager.features.tasks.comment_models import MOST_VERSIONS, Comment
+from taskmanager.features.tasks.events import CommentCreated, CommentDeleted, CommentReacted, CommentUpdated
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.permissions import CommentAction
+from taskmanager.features.users import service as users
+
+MOST_MENTIONS = 20
+MOST_REACTIONS = 20  # different ones, of one comment
+# A mention is @ and an address or an id, at the beginning of a word.
+_MENTION = re.compile(r"(?<![\w@.+-])@(?:([0-9a-f]{24})\b|([A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+))")
+
+
+def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+    """A page of the comments of a task. Raises NotFound."""
+    return _of(task_id, actor).page(order, limit, **page)
+
+
+def total(task_id: ObjectId, *, actor: Actor) -> Any:
+    """How many comments a task has. Raises NotFound."""
+    return _of(task_id, actor).total()
+
+
+def get(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
+    """One comment. Raises NotFound."""
+    return _of(task_id, actor).row(comment_id, fields)
+
+
+@unit_of_work
+def create(task_id: ObjectId, text: str, *, actor: Actor) -> Comment:
+    """Write a comment. Raises NotFound, Forbidden."""
+    task = Task.objects.visible_to(actor).one(task_id)
+    authorize(actor, CommentAction.WRITE, task)
+    comment = Comment(task_id=task.id, author_id=actor.user_id, text=text, mentioned_ids=_mentioned(text, task))
+    comment.save(force_insert=True)
+    record(CommentCreated(task, actor, comment=comment, mentioned=comment.mentioned_ids))
+    return comment
+
+
+@unit_of_work
+def update(task_id: ObjectId, comment_id: ObjectId, text: str, *, expected: Expected, actor: Actor) -> Comment:
+    """Change one's own comment; what it said before is kept. Raises NotFound, Forbidden, PreconditionFailed."""
+    task, comment = _load(task_id, comment_id, actor)
+    authorize(actor, CommentAction.WRITE, task)
+    if comment.author_id != actor.user_id:
+        raise Forbidden("Only its author can change a comment.", code="comment.not_yours")
+    comment.expect(expected)
+    if comment.text == text:
+        return comment
+    moment, before = now(), comment
+    history = [*comment.history, {"text": comment.text, "until": moment}][-MOST_VERSIONS:]
+    mentioned = _mentioned(text, task)
+    comment = comment.write(text=text, mentioned_ids=mentioned, history=history, edited_at=moment)
+    new = [user_id for user_id in mentioned if user_id not in before.mentioned_ids]
+    record(CommentUpdated(task, actor, comment=comment, mentioned=new))
+    return comment
+
+
+@unit_of_work
+def delete(task_id: ObjectId, comment_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Delete a comment: one's own, or as a manager any. Raises NotFound, Forbidden, PreconditionFailed."""
+    task, comment = _load(task_id, comment_id, actor)
+    own = comment.author_id == actor.user_id
+    authorize(actor, CommentAction.WRITE if own else CommentAction.DELETE_ANY, task)
+    comment.expect(expected)
+    comment.delete()
+    record(CommentDeleted(task, actor, comment=comment))
+
+
+def history(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor) -> list[Row]:
+    """What a comment said before, the oldest first: [{text, until}]. Raises NotFound."""
+    return _of(task_id, actor).row(comment_id, ["history"]).get("history", [])
+
+
+@unit_of_work
+def react(
+    task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool, *, expected: Expected, actor: Actor
+) -> Comment:
+    """Give the actor's reaction to a comment, or take it back.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Conflict (`comment.too_many_reactions`).
+    """
+    task, comment = _load(task_id, comment_id, actor)
+    authorize(actor, CommentAction.WRITE, task)
+    comment.expect(expected)
+    people = {reaction["emoji"]: reaction["user_ids"] for reaction in comment.reactions}
+    others = [user_id for user_id in people.get(emoji, []) if user_id != actor.user_id]
+    if given == (len(others) < len(people.get(emoji, []))):
+        return comment
+    people[emoji] = [*others, actor.user_id] if given else others
+    reactions = [{"emoji": word, "user_ids": user_ids} for word, user_ids in people.items() if user_ids]
+    if len(reactions) > MOST_REACTIONS:
+        raise Conflict(f"A comment has at most {MOST_REACTIONS} reactions.", code="comment.too_many_reactions")
+    comment = comment.write(reactions=reactions)
+    record(CommentReacted(task, actor, {emoji: [not given, given]}, comment=comment))
+    return comment
+
+
+def forget(task_id: ObjectId) -> None:
+    """Drop the comments of a task that is gone for good."""
+    Comment.objects(task_id=task_id).delete()
+
+
+def _of(task_id: ObjectId, actor: Actor) -> Any:
+    Task.objects.visible_to(actor).row(task_id, ["_id"])
+    return Comment.objects(task_id=task_id)
+
+
+def _load(task_id: ObjectId, comment_id: ObjectId, actor: Actor) -> tuple[Task, Comment]:
+    task = Task.objects.visible_to(actor).one(task_id)
+    return task, Comment.objects(task_id=task_id).one(comment_id)
+
+
+def _mentioned(text: str, task: Task) -> list[ObjectId]:
+    """Members who are named in a text, each once; what names nobody is text like any other."""
+    found = list(dict.fromkeys(_MENTION.findall(text)))[:MOST_MENTIONS]
+    ids = [ObjectId(user_id) if user_id else users.find_id(email=email) for user_id, email in found]
+    return members.who_are_members(task.project_id, list(dict.fromkeys(filter(None, ids))))
