@@ -15,9 +15,11 @@ from taskmanager.features.projects.routes import blp as projects
 from taskmanager.features.tasks.activity_routes import blp as activity
 from taskmanager.features.tasks.arranging_routes import blp as arranging
 from taskmanager.features.tasks.attachment_routes import blp as attachments
+from taskmanager.features.tasks.bulk_routes import blp as bulk
 from taskmanager.features.tasks.comment_routes import blp as comments
 from taskmanager.features.tasks.copy_routes import blp as copies
 from taskmanager.features.tasks.insight_routes import blp as insights
+from taskmanager.features.tasks.quick_routes import blp as quick
 from taskmanager.features.tasks.recurring_routes import blp as reminders
 from taskmanager.features.tasks.relation_routes import blp as relations
 from taskmanager.features.tasks.routes import blp as tasks
@@ -59,6 +61,8 @@ BLUEPRINTS = (
     statuses,
     copies,
     tasks,
+    bulk,
+    quick,
     comments,
     attachments,
     relations,

@@ -37,9 +37,20 @@ def resource(
 def created(item: Row | Versioned, serialiser: Serialiser, path: str) -> Response:
     """201 with the new resource and where it is: `path` is within the version of the API that was asked."""
     response = resource(item, serialiser, status=201)
-    version = "/".join(request.path.split("/", 3)[:3])  # such as /api/v1, for a route may be in several
-    response.headers["Location"] = f"{request.root_path}{version}{path}"
+    response.headers["Location"] = _within_version(path)
     return response
+
+
+def created_with(body: Row, revision: int, path: str) -> Response:
+    """201 with more than the new resource: its ETag and where it is are those of the resource."""
+    response = _bytes(orjson.dumps(body), 201, etag_of(revision))
+    response.headers["Location"] = _within_version(path)
+    return response
+
+
+def _within_version(path: str) -> str:
+    version = "/".join(request.path.split("/", 3)[:3])  # such as /api/v1, for a route may be in several
+    return f"{request.root_path}{version}{path}"
 
 
 def collection(

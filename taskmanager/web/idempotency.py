@@ -50,10 +50,11 @@ class KeyReused(TaskManagerError):
 STATUS[KeyReused] = 422
 
 
-def once(view: Callable[[], Response], body: bytes | None = None) -> Response:
+def once(view: Callable[[], Response], body: bytes | None = None, *, suffix: str = "") -> Response:
     """Run `view` unless the request's key was answered before. Raises Malformed, KeyReused, Conflict while it runs.
 
-    `body` stands for the request's body where that was read as a stream.
+    `body` stands for the request's body where that was read as a stream. `suffix` names a part of the request that has
+    its effect, and is kept, for itself.
     """
     header = request.headers.get("Idempotency-Key")
     if header is None:
@@ -61,7 +62,7 @@ def once(view: Callable[[], Response], body: bytes | None = None) -> Response:
     found = _KEY.fullmatch(header.strip())
     if not found:
         raise Malformed("Idempotency-Key must be 1 to 255 printable ASCII characters.", code="idempotency.key_invalid")
-    key_id, fingerprint = _digest(_caller(), request.path, found[1] or found[2]), _fingerprint(body)
+    key_id, fingerprint = _digest(_caller(), request.path, found[1] or found[2], suffix), _fingerprint(body)
     kept = IdempotencyKey.objects(id=key_id, expires_at__gt=now()).first()
     return _replay(kept, fingerprint) if kept else _first(view, key_id, fingerprint)
 

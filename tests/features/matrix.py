@@ -216,6 +216,13 @@ TABLE: dict[str, Route] = {
     f"GET {V1}/tasks/by-key/<key>": project("viewer", 200, f"{V1}/tasks/by-key/{{key}}"),
     f"POST {V1}/tasks/<task_id>/restore": project("member", 200, "{task}/restore"),
     f"GET {V1}/tasks/<task_id>/activity": project("viewer", 200, "{task}/activity"),
+    # the caller's role decides for each operation: what he may not see is a 404
+    f"POST {V1}/tasks/bulk": project(
+        "member", 200, f"{V1}/tasks/bulk", {"operations": [{"op": "complete", "task_id": "{task_id}"}]}
+    ),
+    f"POST {V1}/tasks/quick": own(
+        422, {"text": "Pay rent", "project_id": NOBODY}, sessions_only=False, path=f"{V1}/tasks/quick"
+    ),
     f"GET {V1}/tasks/<task_id>/comments": project("viewer", 200, "{task}/comments"),
     f"POST {V1}/tasks/<task_id>/comments": project("commenter", 201, "{task}/comments", {"text": "Fine"}),
     f"GET {COMMENT}": project("viewer", 200, "{task}/comments/{comment}"),

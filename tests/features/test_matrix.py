@@ -89,6 +89,7 @@ class Places(dict):
         made = {
             "project": lambda: path,
             "task": lambda: self.scene.task_path,
+            "task_id": lambda: self.scene.task.id,
             "key": lambda: self.scene.task.key,
             "trashed": self._trashed,
             "bystander": lambda: self.scene.member("viewer").user.id,

@@ -133,6 +133,11 @@ def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
     return set(known) >= set(user_ids)
 
 
+def ids_of(project_id: ObjectId) -> list[ObjectId]:
+    """Who belongs to the project."""
+    return list(Membership.objects(project_id=project_id).scalar("user_id"))
+
+
 def who_are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> list[ObjectId]:
     """Those of these people who belong to the project, in their order."""
     known = set(Membership.objects(project_id=project_id, user_id__in=user_ids).scalar("user_id")) if user_ids else ()

@@ -5,9 +5,8 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
-from taskmanager.core import settings
-from taskmanager.extensions import limiter
 from taskmanager.features.tasks import facets, search, statistics
+from taskmanager.features.tasks.budgets import expensive
 from taskmanager.features.tasks.insight_schemas import (
     FacetsOut,
     InsightQuery,
@@ -17,22 +16,17 @@ from taskmanager.features.tasks.insight_schemas import (
     StatisticsQuery,
 )
 from taskmanager.features.tasks.schemas import TASK
-from taskmanager.web import answers, limits
+from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 
 blp = Blueprint("insights", __name__, scope="tasks", description="Search, facets and statistics")
 
-# One budget for all of these: each reads many tasks.
-_expensive = limiter.shared_limit(
-    lambda: settings.current().ratelimit_expensive, scope="expensive", key_func=limits.caller
-)
-
 
 @blp.route("/search")
 @blp.arguments(SearchQuery, location="query")
 @blp.response(200, SearchOut)
-@_expensive
+@expensive
 def search_tasks(query: dict[str, Any]) -> Response:
     """Search for tasks
 
@@ -49,7 +43,7 @@ def search_tasks(query: dict[str, Any]) -> Response:
 @blp.route("/tasks/facets")
 @blp.arguments(InsightQuery, location="query")
 @blp.response(200, FacetsOut)
-@_expensive
+@expensive
 def get_facets(query: dict[str, Any]) -> Response:
     """How many tasks have which status, priority, assignee, label, project
 
@@ -61,7 +55,7 @@ def get_facets(query: dict[str, Any]) -> Response:
 @blp.route("/projects/<objectid:project_id>/facets")
 @blp.arguments(InsightQuery, location="query")
 @blp.response(200, FacetsOut)
-@_expensive
+@expensive
 def get_project_facets(query: dict[str, Any], project_id: ObjectId) -> Response:
     """How many tasks of a project have which status, priority, assignee, label"""
     found = facets.count(actor=current_actor(), project_id=project_id, condition=query.get("filter"))
@@ -71,7 +65,7 @@ def get_project_facets(query: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.route("/tasks/stats")
 @blp.arguments(StatisticsQuery, location="query")
 @blp.response(200, StatisticsOut)
-@_expensive
+@expensive
 def get_statistics(query: dict[str, Any]) -> Response:
     """Figures over all tasks that you may see
 
@@ -83,7 +77,7 @@ def get_statistics(query: dict[str, Any]) -> Response:
 @blp.route("/projects/<objectid:project_id>/stats")
 @blp.arguments(StatisticsQuery, location="query")
 @blp.response(200, StatisticsOut)
-@_expensive
+@expensive
 def get_project_statistics(query: dict[str, Any], project_id: ObjectId) -> Response:
     """Figures over the tasks of a project
 

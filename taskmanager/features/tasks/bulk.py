@@ -1,0 +1,103 @@
+"""Many operations on tasks in one request: all or nothing, or each for itself.
+
+An operation may name a task that an earlier one makes: until it is made, a placeholder stands for its id.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.documents import Expected
+from taskmanager.core.errors import Conflict, TaskManagerError
+from taskmanager.core.filters.nodes import Node
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.tasks import finding
+from taskmanager.features.tasks import service as tasks
+from taskmanager.features.tasks.models import Task
+
+MOST = 100
+
+Ids = dict[ObjectId, ObjectId]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What to do: `kind` is create, update, complete, reopen or delete."""
+
+    index: int
+    kind: str
+    project_id: ObjectId | None = None
+    task_id: ObjectId | None = None
+    placeholder: ObjectId | None = None  # of the task that it makes
+    data: dict[str, Any] | None = None
+    expected: Expected = None
+    condition: Node | None = None  # instead of `task_id`: all tasks for which this holds
+
+    def resolved(self, ids: Ids) -> "Operation":
+        """With the ids of the tasks that were made meanwhile in the place of placeholders."""
+        data = self.data and {
+            name: ids.get(value, value) if isinstance(value, ObjectId) else value for name, value in self.data.items()
+        }
+        return replace(self, task_id=self.task_id and ids.get(self.task_id, self.task_id), data=data)
+
+    def run(self, actor: Actor) -> Task | None:
+        """Do it; None for a task that was deleted. Raises what the single use case raises."""
+        return _RUN[self.kind](self, actor)
+
+
+_RUN: dict[str, Callable[[Operation, Actor], Task | None]] = {
+    "create": lambda it, actor: tasks.create(it.project_id, it.data or {}, actor=actor),
+    "update": lambda it, actor: tasks.update(it.task_id, it.data or {}, expected=it.expected, actor=actor),
+    "complete": lambda it, actor: tasks.complete(it.task_id, expected=it.expected, actor=actor),
+    "reopen": lambda it, actor: tasks.reopen(it.task_id, expected=it.expected, actor=actor),
+    "delete": lambda it, actor: tasks.delete(it.task_id, expected=it.expected, actor=actor),
+}
+
+
+@unit_of_work
+def run_all(operations: list[Operation], *, actor: Actor) -> list[tuple[Operation, Task | None]]:
+    """Do all of them, or nothing.
+
+    Raises what the first one that fails raises, with its `index`; Conflict (`bulk.too_many`) beyond 100 tasks.
+    """
+    ids: Ids = {}
+    done = []
+    for operation in spread(operations, actor):
+        try:
+            task = operation.resolved(ids).run(actor)
+        except TaskManagerError as error:
+            located(error, operation.index)
+            raise
+        if operation.placeholder and task:
+            ids[operation.placeholder] = task.id
+        done.append((operation, task))
+    return done
+
+
+def spread(operations: list[Operation], actor: Actor) -> Iterator[Operation]:
+    """The operations with one for each task that a filter finds, as late as possible.
+
+    Raises NotFound, Conflict (`bulk.too_many`), Unavailable.
+    """
+    left = MOST
+    for operation in operations:
+        parts = [operation] if operation.condition is None else _parts(operation, actor)
+        left -= len(parts)
+        if left < 0:
+            raise Conflict(f"One request changes at most {MOST} tasks.", code="bulk.too_many", index=operation.index)
+        yield from parts
+
+
+def _parts(operation: Operation, actor: Actor) -> list[Operation]:
+    found = finding.matching(operation.condition, actor, operation.project_id).rows(MOST + 1, ["_id"], [("_id", 1)])
+    return [replace(operation, task_id=row["_id"], condition=None) for row in found]
+
+
+def located(error: TaskManagerError, index: int) -> None:
+    """Let an error say which operation it is of."""
+    error.extra["index"] = index
+    for item in error.extra.get("errors", ()):
+        item["location"] = item["location"].replace("body.", f"body.operations.{index}.task.", 1)
