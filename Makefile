@@ -7,7 +7,7 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test check migrate demo openapi schemathesis matrix chaos lock clean
+.PHONY: help run dev stop test check migrate demo openapi schemathesis matrix chaos indexes lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -46,6 +46,9 @@ matrix: $(VENV)/.test ## try every route as every kind of caller, and print who 
 
 chaos: $(VENV)/.test ## kill -9 relay and workers under a long stream of assignments
 	@CHAOS_ASSIGNMENTS=$(or $(N),1000) $(BIN)/python -m pytest tests/faults/test_kill.py -q
+
+indexes: $(VENV)/.test ## explain every filter of lists of tasks in every order, over 50,000 tasks
+	@TASKMANAGER_TEST_EVERY_ORDER=1 $(BIN)/python -m pytest -q --no-cov tests/features/tasks/test_indexes.py
 
 lock: $(VENV)/.test ## pin the newest versions that setup.cfg allows
 	@$(BIN)/python -m pip install --quiet uv

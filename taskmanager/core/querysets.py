@@ -36,6 +36,16 @@ class Order(NamedTuple):
         """The fields that a row must have."""
         return [field.partition(".")[0] for field, _ in self.fields]
 
+    def name(self) -> str:
+        """What the index is called that gives this order, forwards or backwards."""
+        opposed = len({descending for _, descending in self.fields}) > 1
+        return "list_" + "_".join(field for field, _ in self.fields) + ("_opposed" if opposed else "")
+
+    def begin(self, query: Filter) -> Filter:
+        """`query` in branches that each lie in one stretch of the index."""
+        parts = _spread(query)
+        return {"$or": parts} if len(parts) > 1 else parts[0]
+
     def within(self, query: Filter, key: Sequence[Any]) -> Filter:
         """`query` for the rows that follow `key`: one branch for each stretch of the index that they can lie in.
 
@@ -85,11 +95,19 @@ _ABSENT = {"$exists": False}
 
 
 def _spread(query: Filter) -> list[Filter]:
-    """A query for several values of a field as one query for each."""
+    """A query for several values of a field, or with an "or", as one query for each."""
+    parts = (
+        [
+            {name: part for name, part in query.items() if name != "$or"} | {"$and": [*query.get("$and", []), branch]}
+            for branch in query["$or"]
+        ]
+        if "$or" in query
+        else [query]
+    )
     for field, condition in query.items():
-        if field != "_id" and isinstance(condition, dict) and condition.keys() == {"$in"}:
-            return [{**query, field: value} for value in condition["$in"]] or [query]
-    return [query]
+        if field not in ("_id", "$or") and isinstance(condition, dict) and condition.keys() == {"$in"}:
+            return [{**part, field: value} for part in parts for value in condition["$in"]] or [query]
+    return parts
 
 
 @dataclass(frozen=True)
@@ -123,13 +141,22 @@ class Words(QuerySet):
         return row
 
     def page(
-        self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
+        self,
+        order: Order,
+        limit: int,
+        *,
+        after: Sequence[Any] | None = None,
+        fields: Iterable[str] | None = None,
+        hinted: bool = False,
     ) -> Page:
-        """The rows after the key `after`, in one round trip; its cost does not grow with the depth."""
-        query = order.within(self._query, after) if after else self._query
+        """The rows after the key `after`, in one round trip; its cost does not grow with the depth.
+
+        `hinted`: the collection has an index called `order.name()`, that is to be used whatever else is asked.
+        """
+        query = order.within(self._query, after) if after else order.begin(self._query)
         projection = fields and [*fields, *order.stored()]
         cursor = self._raw.find(query, projection, sort=order.spec(), limit=limit + 1, batch_size=limit + 1)
-        rows = list(cursor)
+        rows = list(cursor.hint(order.name()) if hinted else cursor)
         more = len(rows) > limit
         rows = rows[:limit]
         return Page(rows, order.key_of(rows[-1]) if more else None)

@@ -70,7 +70,7 @@ class MembershipFactory(factory.Factory):
 def task_row(project_id: ObjectId, **fields: Any) -> Task:
     """A task that no service made, for tests that need many; to be inserted by the caller."""
     status = fields.pop("status", "open")
-    return Task(
+    task = Task(
         **{
             "id": ObjectId(),
             "project_id": project_id,
@@ -83,6 +83,8 @@ def task_row(project_id: ObjectId, **fields: Any) -> Task:
             **fields,
         }
     )
+    task.clean()
+    return task
 
 
 class TaskFactory(factory.Factory):

@@ -132,6 +132,10 @@ def many(scene):
     return scene
 
 
+# Entries that each of these tasks has in an index of lists: one for having no assignee, one for having no label.
+MARKS = 2
+
+
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("depth", [0, 3, 12])
 def test_a_page_looks_at_no_more_keys_than_it_answers(many, sort, depth):
@@ -141,7 +145,7 @@ def test_a_page_looks_at_no_more_keys_than_it_answers(many, sort, depth):
     found = explained(lambda: many.owner.get(many.tasks_path, query_string=query))
     statistics = found["executionStats"]
     assert statistics["nReturned"] == LIMIT + 1
-    assert statistics["totalKeysExamined"] <= LIMIT + 2
+    assert statistics["totalKeysExamined"] <= MARKS * (LIMIT + 2)
     assert statistics["totalDocsExamined"] <= LIMIT + 2
     assert stages(found["queryPlanner"]["winningPlan"]) & {"SORT", "COLLSCAN", "SKIP"} == set()
 
@@ -159,7 +163,7 @@ def test_all_that_a_caller_may_see_looks_at_a_few_more_keys_for_each_project(man
         query["cursor"] = client.get("/api/v1/tasks", query_string=query).json["next_cursor"]
     found = explained(lambda: client.get("/api/v1/tasks", query_string=query))
     # two branches (the rest of a tie, and what follows) in each of the four projects
-    assert found["executionStats"]["totalKeysExamined"] <= LIMIT + 2 + 2 * 4
+    assert found["executionStats"]["totalKeysExamined"] <= MARKS * (LIMIT + 2 + 2 * 4)
     assert stages(found["queryPlanner"]["winningPlan"]) & {"SORT", "COLLSCAN", "SKIP"} == set()
 
 

@@ -21,11 +21,18 @@ class _Plain:
     """Compares stored values as they are. What is not there is unlike everything, and neither more nor less."""
 
     operators = _SAME
+    lowest: Any = None  # what no value is less than: "not null" is then one stretch of an index
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
         if operator in _NULLABLE:
-            return {stored: {"$exists": operator == "is not null"}}
+            return _presence(stored, operator, self.lowest)
         return {stored: {_MONGO[operator]: values if operator in ("in", "not in") else values[0]}}
+
+
+def _presence(stored: str, operator: str, lowest: Any) -> Filter:
+    if operator == "is null":
+        return {stored: {"$exists": False}}
+    return {stored: {"$exists": True} if lowest is None else {"$gte": lowest}}
 
 
 class OneOf(_Plain):
@@ -67,6 +74,7 @@ class Whole(_Plain):
     """A whole number."""
 
     operators = _ORDERED | _NULLABLE
+    lowest = -(10**15)
 
     def read(self, text: str) -> Value:
         if not re.fullmatch(r"-?[0-9]{1,12}", text):
@@ -90,6 +98,7 @@ class MaybeReference(Reference):
     """An id, or none."""
 
     operators = _SAME | _NULLABLE
+    lowest = ObjectId(b"\0" * 12)
 
 
 class Person(Reference):
@@ -99,15 +108,31 @@ class Person(Reference):
         return (lambda context: context.user_id) if text == "me" else super().read(text)
 
 
-class People(Person):
-    """Several accounts: `=` asks whether one is among them, `is null` whether there is none."""
+class _Marks(_Plain):
+    """Several ids, each as a mark: a letter, a colon and the id. Rows without any have the letter alone if `flagged`.
+
+    All sorts of marks of a row stand in one list, because an index takes in one list only.
+    """
 
     operators = _SAME | _NULLABLE
 
+    def __init__(self, letter: str, *, flagged: bool = True) -> None:
+        self.letter, self.flagged = letter, flagged
+
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
-        if operator in _NULLABLE:
-            return {f"{stored}.0": {"$exists": operator == "is not null"}}
-        return super().query(stored, operator, values)
+        if operator not in _NULLABLE:
+            return super().query(stored, operator, [f"{self.letter}:{value}" for value in values])
+        some = {"$elemMatch": {"$gte": f"{self.letter}:", "$lt": f"{self.letter};"}}
+        if operator == "is not null":
+            return {stored: some}
+        return {stored: self.letter if self.flagged else {"$not": some}}
+
+
+class People(_Marks):
+    """Several accounts: `=` asks whether one is among them, `is null` whether there is none."""
+
+    def read(self, text: str) -> Value:
+        return Person().read(text)
 
 
 class Words(_Plain):
@@ -132,6 +157,9 @@ _SHIFT = re.compile(r"([+-][0-9]{1,4})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
+_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+
+
 class Moment:
     """An instant: `2026-12-01T09:00Z`, `now+2h`; or a stretch of time: `2026-12-01`, `today-1d`, `now/w`.
 
@@ -154,7 +182,7 @@ class Moment:
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
         if operator in _NULLABLE:
-            return {stored: {"$exists": operator == "is not null"}}
+            return _presence(stored, operator, _EARLIEST)
         if operator in ("!=", "not in"):
             return {"$nor": [self._within(stored, *value) for value in values]}
         if operator in ("=", "in"):
@@ -187,23 +215,20 @@ class WallMoment(Moment):
         return {"$or": [{stored: bounds, self.floating: {"$ne": True}}, {stored: wall, self.floating: True}]}
 
 
-class Label(_Plain):
+class Label(_Marks):
     """Names of things that a row has several of, or their ids: `=` asks whether one of them is among these."""
 
-    operators = _SAME | _NULLABLE
-
-    def __init__(self, key: Callable[[str], str]) -> None:
+    def __init__(self, letter: str, key: Callable[[str], str]) -> None:
         """`key` makes of a name what the one who asks looks it up by."""
+        super().__init__(letter)
         self.key = key
 
     def read(self, text: str) -> Value:
         return (lambda context: [ObjectId(text)]) if _ID.fullmatch(text) else Named(self.key(text))
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
-        if operator in _NULLABLE:
-            return {f"{stored}.0": {"$exists": operator == "is not null"}}
-        ids = [item_id for value in values for item_id in value]
-        return {stored: {"$in" if operator in ("=", "in") else "$nin": ids}}
+        several = {"=": "in", "!=": "not in"}.get(operator, operator)  # one name may be that of several labels
+        return super().query(stored, several, [item_id for value in values for item_id in value])
 
 
 class Anything(_Plain):

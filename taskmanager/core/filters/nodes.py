@@ -141,12 +141,60 @@ class Some:
 
 @dataclass(frozen=True)
 class Negation:
-    """The part does not hold. There is no third truth: what a missing value is not, it is not."""
+    """A condition does not hold. There is no third truth: what a missing value is not, it is not."""
 
-    part: Node
+    part: Condition
 
     def values(self) -> Iterator[Value]:
         return self.part.values()
 
     def query(self, context: Context) -> Filter:
-        return {"$nor": [self.part.query(context)]}
+        query = self.part.query(context)
+        stored, condition = next(iter(query.items()))
+        if len(query) == 1 and isinstance(condition, dict) and not stored.startswith("$"):
+            return {stored: {"$not": condition}}  # which an index can answer
+        return {"$nor": [query]}
+
+
+def negated(node: Node) -> Node:
+    """What holds where the node does not, with negations at the conditions only (De Morgan)."""
+    if isinstance(node, Every):
+        return Some(tuple(negated(part) for part in node.parts))
+    if isinstance(node, Some):
+        return Every(tuple(negated(part) for part in node.parts))
+    if isinstance(node, Negation):
+        return node.part
+    if not isinstance(node, Condition):
+        raise TypeError(node)
+    return Negation(node)
+
+
+_MOST_BRANCHES = 16
+
+
+def branches(node: Node, context: Context) -> list[Filter]:
+    """Queries one of which holds where the node does, each without an "or" of its own as far as that stays few.
+
+    MongoDB answers each from an index, in the order that is wanted, and merges them; it does not split an "or" that
+    stands inside of an "and".
+    """
+    split = _split(node, context)
+    return split if len(split) <= _MOST_BRANCHES else [node.query(context)]
+
+
+def _split(node: Node, context: Context) -> list[Filter]:
+    if isinstance(node, Some):
+        return [query for part in node.parts for query in _split(part, context)]
+    if isinstance(node, Every):
+        found: list[list[Filter]] = [[]]
+        for part in node.parts:
+            found = [[*before, query] for before in found for query in _split(part, context)]
+            if len(found) > _MOST_BRANCHES:
+                return [node.query(context)]
+        return [{"$and": queries} for queries in found]
+    return _flat(node.query(context))
+
+
+def _flat(query: Filter) -> list[Filter]:
+    """The branches of a condition that is itself an "or", such as one on times on the wall."""
+    return [flat for part in query["$or"] for flat in _flat(part)] if query.keys() == {"$or"} else [query]

@@ -9,7 +9,7 @@ list      = "[" value { "," value } "]" | "(" value { "," value } ")"
 
 from collections.abc import Callable
 
-from taskmanager.core.filters.nodes import Condition, Every, Field, Fields, Negation, Node, Some, Value
+from taskmanager.core.filters.nodes import Condition, Every, Field, Fields, Node, Some, Value, negated
 from taskmanager.core.filters.tokens import FilterError, Token, tokens
 
 _DEEPEST = 10
@@ -68,7 +68,7 @@ class _Parser:
         if depth > _DEEPEST:
             raise FilterError(self.next.column, f"a filter is at most {_DEEPEST} levels deep.")
         if self.take("not", kind="keyword"):
-            return Negation(self.negated(depth + 1))
+            return negated(self.negated(depth + 1))
         if self.take("(", kind="mark"):
             node = self.either(depth + 1)
             self.demand(")", kind="mark")

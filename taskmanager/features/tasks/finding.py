@@ -30,9 +30,9 @@ def find(
 
     Raises NotFound, Unavailable (`query.too_slow`).
     """
-    dear = condition is not None or any("." in field for field, _ in order.fields)
-    with bounded(LONGEST_SECONDS) if dear else nullcontext():
-        return matching(condition, actor, project_id).page(order, limit, **page)
+    by_custom_field = any("." in field for field, _ in order.fields)
+    with bounded(LONGEST_SECONDS) if condition is not None or by_custom_field else nullcontext():
+        return matching(condition, actor, project_id).page(order, limit, **page, hinted=not by_custom_field)
 
 
 def total(*, actor: Actor, project_id: ObjectId | None = None, condition: Node | None = None) -> Any:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from typing import Any, Self
 
+from bson import ObjectId
 from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.clock import now
@@ -14,6 +15,7 @@ from taskmanager.features.tasks.querysets import TaskWords
 
 PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the position, so that it sorts
 RECURS_FROM = ("due", "completion")
+_MARKED = ("assignee_ids", "label_ids", "watcher_ids")
 _MOST_WORDS, _LONGEST_WORD = 40, 40
 
 
@@ -51,6 +53,7 @@ class Task(Versioned):
     started_at = DateTimeField()  # when it first became active
     completed_at = DateTimeField()
     closed_at = DateTimeField()  # since when it is done or cancelled
+    marks = ListField(StringField())  # see marks_of
     words = ListField(StringField())  # of the title, in lower case: what searches find it by
     former_keys = ListField(StringField())  # from before it moved to another project
     deleted_at = DateTimeField()
@@ -79,12 +82,22 @@ class Task(Versioned):
     def clean(self) -> None:
         """Called by MongoEngine before it inserts."""
         self.words = words_of(self.title)
+        self.marks = marks_of(self.assignee_ids, self.label_ids, self.watcher_ids)
 
     def write(self, **changes: Any) -> Self:
         """See Versioned; keeps what the task is found by."""
         if "title" in changes:
             changes["words"] = words_of(changes["title"])
+        if changes.keys() & set(_MARKED):
+            changes["marks"] = marks_of(*[changes.get(field, getattr(self, field)) for field in _MARKED])
         return super().write(**changes)
+
+
+def marks_of(assignees: list[ObjectId], labels: list[ObjectId], watchers: list[ObjectId]) -> list[str]:
+    """Whom and what a task has, in the one list that indexes of lists take in; `a` and `l` stand for having none."""
+    marks = [f"a:{user_id}" for user_id in assignees] or ["a"]
+    marks += [f"l:{label_id}" for label_id in labels] or ["l"]
+    return marks + [f"w:{user_id}" for user_id in watchers]
 
 
 def words_of(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Self
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
-from taskmanager.core.filters.nodes import Context, Node
+from taskmanager.core.filters.nodes import Context, Node, branches
 from taskmanager.core.querysets import Words
 
 
@@ -24,7 +24,8 @@ class TaskWords(Words):
         """Those for which a filter holds, as the one who asks means it."""
         if condition is None or context is None:
             return self
-        return self.filter(__raw__={"$and": [condition.query(context)]})
+        found = branches(condition, context)
+        return self.filter(__raw__={"$or": found} if len(found) > 1 else {"$and": found})
 
     def in_trash(self) -> Self:
         """What is in the trash."""

@@ -19,7 +19,8 @@ from taskmanager.web.pagination import Slice, item_query, list_query, page_of
 
 blp = Blueprint("tasks", __name__, scope="tasks", description="Tasks")
 
-# What a list can be sorted by, each with an index of its own; an order by a custom field is worked out in memory.
+# What a list can be sorted by, each with an index (see the migration of the indexes of lists); an order by a custom
+# field is worked out in memory.
 ORDERS = {
     "created_at": "_id",
     "updated_at": "updated_at",

@@ -52,7 +52,10 @@ def _by_key(seen: Any, key: str, fields: list[str], limit: int) -> list[Row]:
 
 
 def _by_title(seen: Any, words: list[str], fields: list[str], limit: int) -> list[Row]:
-    begun = [{"words": {"$regex": f"^{re.escape(word)}"}} for word in words]
+    longest = max(words, key=len)  # an index of lists takes in one condition on them: the one that should find least
+    begun = [{"words": {"$regex": f"^{re.escape(longest)}"}}]
+    others = [word for word in words if word != longest]
+    begun += [{"title": {"$regex": rf"(*UCP)(?<!\w){re.escape(word)}", "$options": "i"}} for word in others]
     rows = seen.filter(__raw__={"$and": begun}).rows(limit, fields)
     return sorted(rows, key=lambda row: (-len(set(words) & set(words_of(row["title"]))), row["title"]))
 

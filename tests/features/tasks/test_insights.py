@@ -199,3 +199,10 @@ def test_insights_have_a_budget_of_their_own(other_app):
     answers = [scene.owner.get(path).status_code for path in (f"{SEARCH}?q=x", FACETS, STATS, STATS)]
     assert answers == [200, 200, 200, 429]
     assert scene.owner.get(scene.tasks_path).status_code == 200
+
+
+def test_every_word_must_begin_a_word_of_the_title(library):
+    assert found(library.owner, "pa the ren") == [("Pay the rent", "title")]
+    assert [title for title, matched in found(library.owner, "ay rent") if matched == "title"] == []
+    TaskFactory(project=library.project, title="Żółw i łoś")
+    assert found(library.owner, "żółw ŁO") == [("Żółw i łoś", "title")]
