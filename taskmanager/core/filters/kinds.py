@@ -110,9 +110,7 @@ class Person(Reference):
 
 class _Marks(_Plain):
     """Several ids, each as a mark: a letter, a colon and the id. Rows without any have the letter alone if `flagged`.
-
-    All sorts of marks of a row stand in one list, because an index takes in one list only.
-    """
+    All sorts of marks of a row stand in one list, because an index takes in one list only."""
 
     operators = _SAME | _NULLABLE
 
@@ -201,9 +199,7 @@ class Moment:
 
 class WallMoment(Moment):
     """An instant, or where the row has `floating` set, a time on the wall that is stored as if it were in UTC.
-
-    A time on the wall is compared with what the clock of the one who asks shows.
-    """
+    That is compared with what the clock of the one who asks shows."""
 
     def __init__(self, floating: str) -> None:
         self.floating = floating
