@@ -10,7 +10,7 @@ def _index(*fields: str, **options: Any) -> IndexModel:
 
 
 INDEXES = {
-    "comments": [_index("task_id", "_id")],
+    "comments": [_index("task_id", "_id"), _index("author_id", "_id")],
     "attachments": [_index("task_id", "_id")],
     "attachments.chunks": [_index("files_id", "n", unique=True)],
     "loose_contents": [_index("created_at")],

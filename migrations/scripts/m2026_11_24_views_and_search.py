@@ -33,7 +33,12 @@ def upgrade(database: Any) -> None:
     _fill_words(database["tasks"])
     database["tasks"].create_indexes(INDEXES)
     database["views"].create_indexes(
-        [IndexModel([(name, ASCENDING) for name in ("project_id", "owner_id", "_id")], name="project_id_owner_id__id")]
+        [
+            IndexModel(
+                [(name, ASCENDING) for name in ("project_id", "owner_id", "_id")], name="project_id_owner_id__id"
+            ),
+            IndexModel([("owner_id", ASCENDING)], name="owner_id"),
+        ]
     )
 
 

@@ -86,6 +86,42 @@ def test_rows_that_come_and_go_meanwhile_repeat_and_drop_no_other(scene, sort):
     assert {str(task.id) for task in made} <= {*seen, *rest}
 
 
+_EDITS = st.lists(
+    st.one_of(
+        st.tuples(st.just("insert"), st.none() | st.integers(0, 3), st.integers(0, 4)),
+        st.tuples(st.just("delete"), st.integers(0, 30), st.just(0)),
+    ),
+    max_size=4,
+)
+
+
+@given(
+    sort=st.sampled_from([*SORTS, "-due_at,priority", "priority,-due_at", "position"]),
+    rows=_ROWS,
+    edits=st.lists(_EDITS, max_size=6),
+    limit=st.integers(1, 4),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_comes_and_goes_between_pages_what_stands_still_is_there_once(scene, sort, rows, edits, limit):
+    Task.objects.delete()
+    standing = {str(task.id) for task in fill(scene, rows)}
+    found, query, edits = [], {"sort": sort, "limit": limit}, iter(edits)
+    while True:
+        page = scene.owner.get(scene.tasks_path, query_string=query).json
+        found += [row["id"] for row in page["items"]]
+        query["cursor"] = page["next_cursor"]
+        if query["cursor"] is None:
+            break
+        for kind, value, priority in next(edits, ()):
+            if kind == "insert":
+                fill(scene, [(value, priority, 1)])
+            elif gone := Task.objects.order_by("id").skip(value).first():
+                standing.discard(str(gone.id))
+                gone.delete()
+    assert len(found) == len(set(found))
+    assert standing <= set(found)
+
+
 def test_a_change_meanwhile_does_not_move_the_rows_of_a_list_by_creation(scene):
     made = fill(scene, [(None, 0, 0)] * 6)
     first = scene.owner.get(scene.tasks_path, query_string={"limit": 3}).json

@@ -13,7 +13,10 @@ from taskmanager.extensions import limiter
 from taskmanager.features.accounts import service as accounts
 from taskmanager.features.accounts.schemas import BELONGING, ExportOut
 from taskmanager.features.audit.schemas import ENTRY
+from taskmanager.features.tasks.comment_routes import COMMENT
+from taskmanager.features.tasks.recurring_routes import REMINDER
 from taskmanager.features.tasks.schemas import TASK
+from taskmanager.features.tasks.view_routes import VIEW
 from taskmanager.features.users.schemas import SESSION, USER
 from taskmanager.features.users.token_schemas import API_TOKEN
 from taskmanager.web import answers, limits
@@ -44,7 +47,7 @@ def export_account() -> Response:
     """Download all that the service holds of you
 
     As one JSON file: account, sessions, API tokens, memberships, tasks that you made or are assigned to and may
-    see, and the log of your account. It holds no secrets.
+    see, your comments on such that you may see, reminders, views, and the log of your account. It holds no secrets.
     """
     response = Response(_export(current_actor()), content_type="application/json")
     response.headers["Content-Disposition"] = 'attachment; filename="taskmanager-export.json"'
@@ -67,6 +70,9 @@ def _parts(actor: Actor) -> Iterable[tuple[str, Iterator[Row], Callable[[Row], A
     yield "tokens", accounts.exported_tokens(actor=actor), API_TOKEN.dump
     yield "memberships", accounts.exported_memberships(actor=actor), BELONGING.dump
     yield "tasks", accounts.exported_tasks(actor=actor), TASK.dump
+    yield "comments", accounts.exported_comments(actor=actor), COMMENT.dump
+    yield "reminders", accounts.exported_reminders(actor=actor), REMINDER.dump
+    yield "views", accounts.exported_views(actor=actor), VIEW.dump
     yield "events", accounts.exported_events(actor=actor), ENTRY.dump
 
 

@@ -4,7 +4,10 @@ from marshmallow import fields
 
 from taskmanager.features.audit.schemas import EntryOut
 from taskmanager.features.projects.permissions import ROLES
+from taskmanager.features.tasks.comment_routes import CommentOut
+from taskmanager.features.tasks.recurring_routes import ReminderOut
 from taskmanager.features.tasks.schemas import TaskOut
+from taskmanager.features.tasks.view_routes import ViewOut
 from taskmanager.features.users.schemas import SessionOut, UserOut
 from taskmanager.features.users.token_schemas import ApiTokenOut
 from taskmanager.web.schemas import Id, Instant, Line, Schema
@@ -28,6 +31,9 @@ class ExportOut(Schema):
     tokens = fields.List(fields.Nested(ApiTokenOut), required=True)
     memberships = fields.List(fields.Nested(BelongingOut), required=True)
     tasks = fields.List(fields.Nested(TaskOut), required=True)
+    comments = fields.List(fields.Nested(CommentOut), required=True)
+    reminders = fields.List(fields.Nested(ReminderOut), required=True)
+    views = fields.List(fields.Nested(ViewOut), required=True)
     events = fields.List(fields.Nested(EntryOut), required=True)
 
 

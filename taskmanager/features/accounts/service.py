@@ -13,13 +13,17 @@ from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.audit import service as audit
 from taskmanager.features.projects import leaving as projects_leaving
 from taskmanager.features.projects.models import Membership, Project
+from taskmanager.features.tasks.comment_models import Comment
 from taskmanager.features.tasks.events import TaskUpdated
 from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.reminder_models import Reminder
+from taskmanager.features.tasks.view_models import View
 from taskmanager.features.users import leaving
 from taskmanager.features.users.events import UserDeleted
 from taskmanager.features.users.models import ApiToken, Session, User
 
 _PAGE = 200
+_PEOPLE = ("assignee_ids", "watcher_ids")
 
 
 @unit_of_work
@@ -36,19 +40,25 @@ def delete(*, expected: Expected, actor: Actor) -> None:
 
 
 def take_from_tasks(user_id: ObjectId, project_ids: list[ObjectId]) -> None:
-    """Take somebody who is gone off the tasks he was assigned to, one by one. Safe to repeat."""
-    assigned = Task.objects(project_id__in=project_ids, assignee_ids=user_id)
-    for task_id in list(assigned.scalar("id")):
-        _unassign(task_id, user_id)
+    """Take somebody who is gone off the tasks he was assigned to or watched, one by one, and drop what was his alone.
+
+    Safe to repeat.
+    """
+    for marks in (f"a:{user_id}", f"w:{user_id}"):
+        for task_id in list(Task.objects(project_id__in=project_ids, marks=marks).scalar("id")):
+            _take_off(task_id, user_id)
+    Reminder.objects(user_id=user_id).delete()
+    View.objects(owner_id=user_id, shared=False).delete()
 
 
 @unit_of_work
-def _unassign(task_id: ObjectId, user_id: ObjectId) -> None:
-    task = Task.objects(id=task_id, assignee_ids=user_id).first()
+def _take_off(task_id: ObjectId, user_id: ObjectId) -> None:
+    task = Task.objects(id=task_id).first()
     if task is not None:
-        left = [other for other in task.assignee_ids if other != user_id]
-        changes = {"assignee_ids": [list(task.assignee_ids), left]}
-        record(TaskUpdated(task.write(assignee_ids=left), Actor(user_id), changes))
+        named = {field: [other for other in getattr(task, field) if other != user_id] for field in _PEOPLE}
+        changes = task.differences(named)
+        if changes:
+            record(TaskUpdated(task.write(**{field: named[field] for field in changes}), Actor(user_id), changes))
 
 
 def exported_account(*, actor: Actor) -> Row:
@@ -85,6 +95,23 @@ def exported_tasks(*, actor: Actor) -> Iterator[Row]:
         if page.next_key is None:
             return
         after = page.next_key
+
+
+def exported_comments(*, actor: Actor) -> Iterator[Row]:
+    """What he wrote about tasks that he may see."""
+    for row in Comment.objects(author_id=actor.user_id).order_by("id").as_pymongo():
+        if Task.objects.visible_to(actor).filter(id=row["task_id"]).only("id").first():
+            yield row
+
+
+def exported_reminders(*, actor: Actor) -> Iterator[Row]:
+    """What he wants to be reminded of."""
+    yield from Reminder.objects(user_id=actor.user_id).as_pymongo()
+
+
+def exported_views(*, actor: Actor) -> Iterator[Row]:
+    """The views that he saved."""
+    yield from View.objects(owner_id=actor.user_id).as_pymongo()
 
 
 def exported_events(*, actor: Actor) -> Iterator[Row]:

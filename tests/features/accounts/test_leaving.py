@@ -7,6 +7,7 @@ import time_machine
 
 from taskmanager.core.events import Event
 from taskmanager.features.projects.models import Membership, Project
+from taskmanager.features.tasks.reminder_models import Reminder
 from taskmanager.features.users.models import ApiToken, Session, User
 from tests.conftest import sign_in
 from tests.factories import ProjectFactory, TaskFactory, UserFactory
@@ -49,6 +50,19 @@ def test_what_he_made_stays_and_names_a_deleted_user(scene, deliver):
     task = scene.owner.get(f"/api/v1/tasks/{made['id']}").json
     assert (task["title"], task["reporter_id"], task["assignee_ids"]) == ("Stays", str(member.user.id), [])
     assert str(member.user.id) not in scene.owner.get(scene.members_path).text
+
+
+def test_what_was_his_alone_goes_with_him(scene, deliver):
+    member = scene.member()
+    member.put(f"{scene.task_path}/watchers/{member.user.id}", headers=ANY)
+    member.post(f"{scene.task_path}/reminders", json={"at": "2030-01-01T00:00:00Z"})
+    for shared in (False, True):
+        member.post(f"{scene.project_path}/views", json={"name": "V", "shared": shared})
+    leave(member)
+    deliver()
+    assert scene.owner.get(scene.task_path).json["watcher_ids"] == []
+    assert Reminder.objects.count() == 0
+    assert [view["shared"] for view in scene.owner.get(f"{scene.project_path}/views").json["items"]] == [True]
 
 
 def test_a_project_of_his_alone_goes_to_the_trash(caller):
@@ -110,6 +124,10 @@ def test_an_export_holds_what_is_the_persons_and_nothing_of_others(scene):
     member = scene.member()
     mine = member.post(scene.tasks_path, json={"title": "Mine"}).json["id"]
     assigned = TaskFactory(project=scene.project, assignees=(member.user,))
+    for client in (member, scene.owner):
+        client.post(f"{scene.task_path}/comments", json={"text": f"By {client.user.id}"})
+    member.post(f"{scene.task_path}/reminders", json={"at": "2030-01-01T00:00:00Z"})
+    member.post("/api/v1/views", json={"name": "My view"})
     answer = member.get(f"{ME}/export")
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert answer.headers["Cache-Control"] == "no-store"
@@ -117,6 +135,8 @@ def test_an_export_holds_what_is_the_persons_and_nothing_of_others(scene):
     assert body["account"]["email"] == member.user.email
     assert {task["id"] for task in body["tasks"]} == {mine, str(assigned.id)}
     assert body["memberships"][0]["project_name"] == scene.project.name
+    assert [comment["text"] for comment in body["comments"]] == [f"By {member.user.id}"]
+    assert (len(body["reminders"]), body["views"][0]["name"]) == (1, "My view")
     assert [row["current"] for row in body["sessions"]] == [True]
     assert "session.started" in [row["kind"] for row in body["events"]]
     assert scene.owner.user.email not in answer.text
