@@ -25,8 +25,10 @@ _OF_TASK = (
     "estimate_minutes",
     "start_at",
     "due",
+    "due_timezone",
     "recurrence",
     "recurs_from",
+    "recurs_at",
     "custom_fields",
 )
 _OF_PROJECT = ("description", "color", "statuses")

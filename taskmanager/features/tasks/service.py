@@ -80,7 +80,7 @@ def update(task_id: ObjectId, changes: dict[str, Any], *, expected: Expected, ac
         changes = changes | {"custom_fields": _merged(task.custom_fields, changes["custom_fields"])}
     if "status" in changes:
         changes = changes | _in_group(changes["status"], projects.workflow_of(task.project_id))
-        if changes["status_group"] == "done":
+        if changes["status_group"] == "done" != task.status_group:
             relations.check_blockers(task, actor)
     changes = recurring.settle(task, changes, actor)
     if changes.get("parent_id", task.parent_id) != task.parent_id:

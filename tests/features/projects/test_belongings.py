@@ -3,7 +3,7 @@
 import pytest
 
 from taskmanager.features.tasks.models import Task
-from tests.factories import ProjectFactory, TaskFactory
+from tests.factories import ProjectFactory
 from tests.problems import assert_problem
 from tests.scene import patch
 
@@ -197,7 +197,8 @@ def test_a_project_is_copied_as_a_template(scene, label):
     }
     patch(scene.owner, scene.task_path, body)
     scene.owner.put(f"{scene.task_path}/completion", headers=ANY)
-    TaskFactory(project=scene.project, title="Second")
+    recurring = {"due": "2026-12-01T09:00:00Z", "recurrence": "FREQ=DAILY", "title": "Second"}
+    assert scene.owner.post(scene.tasks_path, json=recurring).status_code == 201
     viewer = scene.member("viewer")
     answer = viewer.post(f"{scene.project_path}/copy", json={"key": "COPY", "name": "Copy", "with_tasks": True})
     assert answer.status_code == 201, answer.text
@@ -210,6 +211,7 @@ def test_a_project_is_copied_as_a_template(scene, label):
     labels = viewer.get(f"{path}/labels").json["items"]
     assert tasks[0]["label_ids"] == [labels[0]["id"]] != [label["id"]]
     assert (tasks[0]["custom_fields"], tasks[0]["assignee_ids"]) == ({"severity": "low"}, [])
+    assert (tasks[1]["recurrence"], tasks[1]["due_timezone"]) == ("FREQ=DAILY", "UTC")
     assert viewer.post(f"{path}/tasks", json={"title": "next"}).json["key"] == "COPY-3"
     bare = viewer.post(f"{scene.project_path}/copy", json={"key": "BARE", "name": "Bare"})
     assert viewer.get(f"{bare.headers['Location']}/tasks").json["items"] == []
