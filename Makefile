@@ -7,7 +7,7 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test check migrate demo openapi schemathesis matrix chaos indexes lock clean
+.PHONY: help run dev stop test coverage check migrate demo openapi schemathesis matrix chaos indexes lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -28,7 +28,10 @@ migrate: $(VENV)/.run ## bring the database to the form this release needs
 	@$(BIN)/taskmanager migrate $(ARGS)
 
 test: $(VENV)/.test ## run the tests; ARGS="-k login" hands words on to pytest
-	@$(BIN)/python -m pytest -n 2 $(or $(ARGS),--cov --cov-report=term)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+coverage: $(VENV)/.test ## run the tests, and tell which lines they pass through
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
 check: $(VENV)/.test ## format, lint, types, import contracts, packaging metadata
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -2,6 +2,7 @@
 window.ui = SwaggerUIBundle({
   url: "/api/v1/openapi.json",
   dom_id: "#swagger-ui",
+  docExpansion: "none", // a list of tags: there are more operations than anybody would scroll through
   deepLinking: true,
   persistAuthorization: false,
   tryItOutEnabled: true,

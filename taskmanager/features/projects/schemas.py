@@ -15,6 +15,8 @@ _PARENT = {"description": "The project that it stands under; at most three level
 class ProjectIn(Schema):
     """A new project."""
 
+    documented = {"example": {"key": "APP", "name": "Our application", "color": "#33aa77"}}
+
     key = Form(
         "^[A-Z][A-Z0-9]{0,9}$",
         "One to ten capital letters and digits, a letter first.",
@@ -29,6 +31,8 @@ class ProjectIn(Schema):
 
 class ProjectPatch(Schema):
     """Changes of a project; its key stays."""
+
+    documented = {"example": {"name": "Our application", "description": "What we build together."}}
 
     name = Line(most=200, metadata=_NAME)
     description = Text(most=20_000, allow_none=True, metadata=_DESCRIPTION)

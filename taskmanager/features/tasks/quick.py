@@ -12,6 +12,7 @@ from taskmanager.features.tasks.recurrence import parse
 from taskmanager.features.tasks.understood import Understood
 
 LONGEST = 1000
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000  # of days that are taken for such
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _MONTHS = (
@@ -133,7 +134,10 @@ def _on(make: Callable[[re.Match[str], date], date]) -> Take:
     def take(match: re.Match[str], said: Understood, now: datetime) -> bool | None:
         if said.day is not None:
             return False
-        said.day = make(match, now.date())
+        day = make(match, now.date())
+        if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            return False
+        said.day = day
         return None
 
     return take

@@ -20,7 +20,7 @@ from taskmanager.features.tasks.quick import understand
 from taskmanager.features.tasks.understood import Understood
 from taskmanager.features.users import service as users
 
-_LONGEST_LABEL = 100
+_LONGEST_LABEL, _LONGEST_TITLE, _MOST_NAMES = 100, 500, 50
 
 
 @unit_of_work
@@ -32,11 +32,20 @@ def add(text: str, *, actor: Actor, project_id: ObjectId | None = None) -> tuple
     """
     here = now().astimezone(zone(actor.timezone))
     said = understand(text, here)
-    if not said.title:
-        raise _wrong("quick.no_title", "Nothing is left for the title.")
+    _check(said)
     project = _project(said.project, project_id, actor)
     data = _data(said, said.due(here), project, actor)
     return tasks.create(project.id, data, actor=actor), _told(said, project, data)
+
+
+def _check(said: Understood) -> None:
+    """Raise Invalid for what the body of the single request could not say either."""
+    if not said.title:
+        raise _wrong("quick.no_title", "Nothing is left for the title.")
+    if len(said.title) > _LONGEST_TITLE:
+        raise _wrong("quick.title_too_long", f"A title has at most {_LONGEST_TITLE} characters.")
+    if max(len(said.labels), len(said.people)) > _MOST_NAMES:
+        raise _wrong("quick.too_many", f"At most {_MOST_NAMES} labels and people.")
 
 
 def _data(said: Understood, due: str | None, project: Project, actor: Actor) -> dict[str, Any]:
@@ -74,6 +83,8 @@ def _label(name: str, project: Project, actor: Actor) -> ObjectId:
     known = values.labels_called([name], [project.id])
     if known:
         return known[name_key(name)][0]
+    if not actor.has_scope("projects:write"):
+        raise _wrong("quick.label_unknown", f"There is no label {name[:50]!r}, and this token cannot make one.")
     return labels.create(project.id, {"name": name[:_LONGEST_LABEL]}, actor=actor).id
 
 

@@ -47,11 +47,15 @@ class TaskChanges(Schema):
 class TaskIn(TaskChanges):
     """A new task."""
 
+    documented = {"example": {"title": "Write the release notes", "due": "2026-12-01", "priority": "high"}}
+
     title = Line(most=500, required=True, metadata=_TITLE)
 
 
 class TaskPatch(TaskChanges):
     """Changes of a task."""
+
+    documented = {"example": {"description": "Name every change that *users* see.", "status": "in_progress"}}
 
     title = Line(most=500, metadata=_TITLE)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from taskmanager.core.zones import zone
 from taskmanager.features.tasks.quick import understand
 from tests.factories import ProjectFactory
+from tests.features.test_matrix import token_client
 from tests.problems import assert_problem
 from tests.scene import patch
 
@@ -54,6 +55,8 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=zone("Europe/Berlin"))  # a Tuesday
         # what is none of these stays in the title
         ("Call feb 30", "Call feb 30", None, None),
         ("Call 2026-13-01", "Call 2026-13-01", None, None),
+        ("Call 9999-12-31", "Call 9999-12-31", None, None),
+        ("Call 0001-01-01", "Call 0001-01-01", None, None),
         ("Call at 25:00", "Call at 25:00", None, None),
         ("Call 13pm", "Call 13pm", None, None),
         ("Buy sun cream", "Buy sun cream", None, None),
@@ -146,7 +149,19 @@ def test_a_line_goes_where_one_may_make_tasks(scene):
         assert problem["errors"][0]["code"] == "quick.project_unknown"
 
 
-@pytest.mark.parametrize("text", ["", " ", "today", "#home @x", "a\nb", "x" * 1001])
-def test_a_line_without_a_title_is_refused(scene, text):
+def test_a_token_makes_labels_only_with_the_scope_for_it(scene):
+    client = token_client(scene, ["tasks:write"])
+    problem = assert_problem(client.post(QUICK, json={"text": "x @new"}), 422)
+    assert problem["errors"][0]["code"] == "quick.label_unknown"
+    assert client.post(QUICK, json={"text": "x"}).status_code == 201
+
+
+MANY = "x " + " ".join(f"@{number}" for number in range(51))
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "today", "#home @x", "a\nb", "x" * 1001, "x" * 501, MANY, "x every february 30", "x +nobody"]
+)
+def test_a_line_that_makes_no_task_is_refused(scene, text):
     ProjectFactory(owner=scene.owner.user, name="Home")
     assert_problem(scene.owner.post(QUICK, json={"text": text}), 422)
