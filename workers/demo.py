@@ -86,11 +86,12 @@ def _step(what: str, answer: tuple[dict[str, Any], str]) -> dict[str, Any]:
 
 
 def _mail_to(address: str, folder: Path) -> str:
-    """The newest message to `address`, awaited for a moment."""
+    """The newest message to `address` about an assignment, awaited for a moment."""
     deadline = time.monotonic() + MAIL_SECONDS
     while time.monotonic() < deadline:
         for path in sorted(folder.glob(f"*_{address}_*.eml"), reverse=True):
-            return _readable(path)
+            if "assigned" in (text := _readable(path)):
+                return text
         time.sleep(0.1)
     raise Misconfigured(
         f"No mail to {address} came to {folder} within {MAIL_SECONDS} s: see the logs of relay and worker."

@@ -109,6 +109,7 @@ class Listener:
     kinds: frozenset[str]
     queue: str
     handle: Callable[[Event], None]
+    wanted: Callable[[Event], bool] = lambda event: True
 
 
 QUEUES = ("high", "default", "low")  # from most to least urgent
@@ -117,8 +118,13 @@ _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 _listeners: dict[str, Listener] = {}
 
 
-def listen(*kinds: str, name: str, queue: str = "default") -> Callable[..., Callable[[Event], None]]:
-    """Register the decorated function under the unique `name` for events of `kinds` on one of the QUEUES."""
+def listen(
+    *kinds: str, name: str, queue: str = "default", wanted: Callable[[Event], bool] = lambda event: True
+) -> Callable[..., Callable[[Event], None]]:
+    """Register the decorated function under the unique `name` for events of `kinds` on one of the QUEUES.
+
+    `wanted` is asked by the relay, so that events that are nobody's business cost no job: it must be quick and sure.
+    """
     if queue not in QUEUES or not _NAME.fullmatch(name):
         raise Misconfigured(f"a listener cannot be called {name!r} or use the queue {queue!r}")
 
@@ -126,7 +132,7 @@ def listen(*kinds: str, name: str, queue: str = "default") -> Callable[..., Call
         known = _listeners.get(name)
         if known and known.handle.__qualname__ != function.__qualname__:
             raise Misconfigured(f"two listeners are called {name!r}")
-        _listeners[name] = Listener(name, frozenset(kinds), queue, function)
+        _listeners[name] = Listener(name, frozenset(kinds), queue, function, wanted)
         return function
 
     return register

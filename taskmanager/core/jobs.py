@@ -1,18 +1,44 @@
-"""What a worker runs: exactly one function, which calls a registered listener with a stored event."""
+"""What a worker runs: exactly one function, which calls a registered listener with a stored event, or another job."""
 
 import time
+from collections.abc import Callable
 
 import structlog
 from bson import ObjectId
 
+from taskmanager.core.errors import Misconfigured
 from taskmanager.core.events import Event, correlation, listener
 from taskmanager.core.outbox import acknowledge
 
 log = structlog.get_logger("taskmanager.jobs")
 
 
-def perform(name: str, event_id: str) -> None:
-    """Call listener `name` with the event and take it off the event's list; may run twice.
+Run = Callable[[ObjectId], None]
+_jobs: dict[str, Run] = {}
+
+
+def job(name: str) -> Callable[[Run], Run]:
+    """Register the decorated function as the job `name`: it takes the id of what it is about, and is safe to repeat."""
+
+    def register(function: Run) -> Run:
+        known = _jobs.get(name)
+        if known and known.__qualname__ != function.__qualname__:
+            raise Misconfigured(f"two jobs are called {name!r}")
+        _jobs[name] = function
+        return function
+
+    return register
+
+
+def perform(name: str, item_id: str) -> None:
+    """Run the job `name` for this id, or call the listener `name` with the event that has it; may run twice."""
+    if name in _jobs:
+        return _jobs[name](ObjectId(item_id))
+    return _tell(name, item_id)
+
+
+def _tell(name: str, event_id: str) -> None:
+    """Call listener `name` with the event and take it off the event's list.
 
     Raises what the listener raises: the job fails, the event stays pending and the relay hands it out again.
     """

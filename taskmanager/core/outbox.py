@@ -6,6 +6,7 @@ event when it is done. What was lost on the way, with the queue, a worker or the
 the event and is handed out again: the queue may be emptied without losing anything.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -54,12 +55,31 @@ class CallSerializer(JSONSerializer):
         return value
 
 
+# What else the relay hands out: called with the ids of the jobs in flight and with how many more there may be.
+Source = Callable[[set[str], int], int]
+_sources: list[Source] = []
+
+
+def source(function: Source) -> Source:
+    """Register the decorated function; it answers how many jobs it made (see `enqueue`)."""
+    if function.__qualname__ not in {known.__qualname__ for known in _sources}:
+        _sources.append(function)
+    return function
+
+
 def relay_batch() -> int:
-    """Hand out the next due events in the order of their commit; answers how many. Raises RedisError, PyMongoError."""
+    """Hand out the next due events in the order of their commit, then what other sources have; answers how many.
+
+    Raises RedisError, PyMongoError.
+    """
     in_flight = _in_flight()
     room = _MOST_IN_FLIGHT - len(in_flight)
     if room <= 0:
         return 0
+    return _relay_events(in_flight, room) + sum(more(in_flight, room) for more in _sources)
+
+
+def _relay_events(in_flight: set[str], room: int) -> int:
     due = Event.objects(due_at__lte=now()).order_by("due_at", "seq").limit(min(room, _BATCH))
     events = list(due.hint("relay"))
     for event in events:
@@ -126,14 +146,14 @@ def _hand_out_safely(event: Event, in_flight: set[str]) -> None:
 
 
 def _hand_out(event: Event, in_flight: set[str]) -> None:
-    left = [name for name in event.pending if _job_id(event, name) not in in_flight]
+    left = [name for name in event.pending if job_id(name, event.id) not in in_flight]
     repeat = settings.current().job_silence_seconds
     if not left:  # look again in case its worker dies, and count no attempt
         return _plan(event, {"due_at": now() + timedelta(seconds=repeat)})
     if event.attempts >= MOST_ATTEMPTS:
         return _plan(event, {"died_at": now()}, {"due_at": 1})
     for name in left:
-        _enqueue(event, name)
+        _hand_to(event, name)
     delay = min(repeat * 2**event.attempts, _LONGEST_REPEAT_SECONDS)
     return _plan(event, {"due_at": now() + timedelta(seconds=delay), "attempts": event.attempts + 1})
 
@@ -144,44 +164,45 @@ def _plan(event: Event, values: dict[str, Any], remove: dict[str, Any] | None = 
     Event._get_collection().update_one({"_id": event.id, "due_at": event.due_at}, update)
 
 
-def _job_id(event: Event, name: str) -> str:
-    return f"{name.replace('.', '-')}-{event.id}"  # RQ takes no dots
-
-
-def _enqueue(event: Event, name: str) -> None:
-    """Make the job of one listener; what an earlier attempt left in its place is removed."""
+def _hand_to(event: Event, name: str) -> None:
     known = listener(name)
-    if known is None:  # a plugin that is no longer installed: nobody will ever finish this
+    # a plugin that is no longer installed will never finish this, and some listeners know at once that it is not theirs
+    if known is None or not known.wanted(event):
         return acknowledge(event.id, name)
+    return enqueue(known.queue, name, event.id, f"{name} of {event.kind} {event.id}", dict(event.correlation))
+
+
+def job_id(name: str, item_id: Any) -> str:
+    """The id of the one job that there is of this name for this item."""
+    return f"{name.replace('.', '-')}-{item_id}"  # RQ takes no dots
+
+
+def enqueue(queue_name: str, name: str, item_id: Any, description: str, meta: dict[str, Any]) -> None:
+    """Make a job, unless it is in flight; what an earlier attempt left in its place is removed. Raises RedisError."""
+    known, place = queue(queue_name), job_id(name, item_id)
+    options: dict[str, Any] = {
+        "args": (name, str(item_id)),
+        "job_id": place,
+        "unique": True,
+        "timeout": JOB_SECONDS,
+        "result_ttl": _KEEP_FINISHED_SECONDS,
+        "failure_ttl": _KEEP_FAILED_SECONDS,
+        "description": description,
+        "meta": meta,
+    }
     try:
-        _make_job(known.queue, name, event)
+        known.enqueue_call(JOB, **options)
     except DuplicateJobError:
-        if _job_id(event, name) in _in_flight():  # another relay was faster
-            return None
-        _remove_job(_job_id(event, name), known.queue)
-        _make_job(known.queue, name, event)
-    return None
+        if place not in _in_flight():  # else another relay was faster
+            _remove_job(place, queue_name)
+            known.enqueue_call(JOB, **options)
 
 
-def _make_job(queue_name: str, name: str, event: Event) -> None:
-    queue(queue_name).enqueue_call(
-        JOB,
-        args=(name, str(event.id)),
-        job_id=_job_id(event, name),
-        unique=True,
-        timeout=JOB_SECONDS,
-        result_ttl=_KEEP_FINISHED_SECONDS,
-        failure_ttl=_KEEP_FAILED_SECONDS,
-        description=f"{name} of {event.kind} {event.id}",
-        meta=dict(event.correlation),
-    )
-
-
-def _remove_job(job_id: str, queue_name: str) -> None:
+def _remove_job(place: str, queue_name: str) -> None:
     """Remove a job that is not in flight. RQ's own `delete` raises for a job whose worker has vanished (RQ 3.0)."""
     known = queue(queue_name)
     with queue_store().pipeline() as pipeline:
-        pipeline.delete(Job.key_for(job_id), ExecutionRegistry(job_id, connection=pipeline).key)
-        pipeline.zrem(known.failed_job_registry.key, job_id)
-        pipeline.zrem(known.finished_job_registry.key, job_id)
+        pipeline.delete(Job.key_for(place), ExecutionRegistry(place, connection=pipeline).key)
+        pipeline.zrem(known.failed_job_registry.key, place)
+        pipeline.zrem(known.finished_job_registry.key, place)
         pipeline.execute()

@@ -89,12 +89,17 @@ class Settings(BaseSettings):
 
     mail_url: str = "smtp://127.0.0.1:1025"
     mail_from: str = "Task Manager <no-reply@localhost>"
-    mail_timeout_seconds: float = Field(10.0, gt=0, le=60)
+    mail_timeout_seconds: float = Field(10.0, gt=0, le=30)
+    notification_window_seconds: int = Field(20, ge=0, le=3600)
+    notification_days: int = Field(90, ge=1, le=3660)
+    delivery_hours: int = Field(26, ge=24, le=24 * 14)
+    delivery_days: int = Field(30, ge=1, le=3660)
+    dead_delivery_days: int = Field(90, ge=1, le=3660)
 
     web_processes: int = Field(2, ge=1, le=64)
     web_threads: int = Field(8, ge=1, le=128)
     worker_processes: int = Field(1, ge=1, le=64)
-    job_silence_seconds: int = Field(15, ge=2, le=600)
+    job_silence_seconds: int = Field(10, ge=2, le=600)
     reload: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -11,7 +11,7 @@ from taskmanager.core.errors import PreconditionRequired
 # Flask-Compress appends the encoding to a strong ETag, as it must: two encodings are two representations.
 # A revision is of the resource, whatever the encoding, so the suffix is taken off before comparing.
 _TAG = re.compile(r'(?<![^\s,])(W/)?"([^"]*?)(?::(?:gzip|br|zstd|deflate))?"(?![^\s,])')
-_REVISION = re.compile(r"([1-9][0-9]{0,17})(?:\.[0-9a-f]{16})?")
+_REVISION = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.[0-9a-f]{16})?")
 
 
 def etag_of(revision: int, embedded: bytes = b"") -> str:

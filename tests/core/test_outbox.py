@@ -226,7 +226,7 @@ def test_the_backlog_is_reported_and_a_dead_event_is_a_warning(happened, listeni
     ]
 
 
-def test_an_idle_relay_asks_mongodb_once(commands):
+def test_an_idle_relay_asks_mongodb_for_events_and_deliveries_once_each(commands):
     with commands.counted() as sent:
         outbox.relay_batch()
-    assert sent == ["find"]
+    assert sent == ["find", "find"]

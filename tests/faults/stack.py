@@ -20,6 +20,7 @@ from taskmanager.core.settings import Settings, build
 from taskmanager.embedded import mail_sink, mongod, ports, processes, valkey
 from taskmanager.embedded.child import wrap
 from taskmanager.embedded.server import Server, tail
+from taskmanager.features.notifications import deliveries
 
 ROOT = Path(__file__).parents[2]
 
@@ -146,8 +147,8 @@ class Stack:
         return eventually(settled, seconds, what)
 
     def delivered(self, seconds: float) -> float:
-        """Wait until every event is finished by all its listeners; answers how long that took."""
-        return self.wait(lambda: outbox.waiting() == 0, seconds, "the delivery of every event")
+        """Wait until every event is finished by all its listeners and every delivery is settled; answers how long."""
+        return self.wait(lambda: outbox.waiting() + deliveries.waiting() == 0, seconds, "the delivery of every event")
 
     def mailed(self) -> Counter[tuple[str, str]]:
         """How often each message (its Message-ID) was sent to each recipient."""
@@ -172,6 +173,7 @@ class Stack:
                 "data_dir": self.folder,
                 "port": ports.bind(ports.LOCALHOST, 0),
                 "job_silence_seconds": 3,
+                "notification_window_seconds": 1,
                 "web_processes": 1,
                 "web_threads": 8,
                 "ratelimit_register": "1000/minute",

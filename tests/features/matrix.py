@@ -157,6 +157,25 @@ TABLE: dict[str, Route] = {
     f"GET {V1}/audit": admin(200),
     f"GET {V1}/audit/<event_id>": admin(404, path=f"{V1}/audit/{NOBODY}"),
     f"GET {ME}/events": own(200),
+    # --- notifications
+    f"GET {V1}/notifications": own(200, sessions_only=False, one_project=False),
+    f"GET {V1}/notifications/<notification_id>": own(
+        404, sessions_only=False, one_project=False, path=f"{V1}/notifications/{NOBODY}"
+    ),
+    f"PUT {V1}/notifications/<notification_id>/read": own(
+        404, sessions_only=False, one_project=False, path=f"{V1}/notifications/{NOBODY}/read"
+    ),
+    f"DELETE {V1}/notifications/<notification_id>/read": own(
+        404, sessions_only=False, one_project=False, path=f"{V1}/notifications/{NOBODY}/read"
+    ),
+    f"GET {V1}/notifications/read": own(200, sessions_only=False, one_project=False),
+    f"PUT {V1}/notifications/read": own(200, {}, sessions_only=False, one_project=False),
+    f"GET {V1}/notifications/preferences": own(200, sessions_only=False),
+    f"PATCH {V1}/notifications/preferences": own(200, {"level": "all"}, sessions_only=False),
+    f"GET {V1}/notifications/unsubscribe": public(404, path=f"{V1}/notifications/unsubscribe?token=x"),
+    f"POST {V1}/notifications/unsubscribe": public(404, path=f"{V1}/notifications/unsubscribe?token=x"),
+    f"GET {ONE}/notifications": project("viewer", 200, "{project}/notifications"),
+    f"PATCH {ONE}/notifications": project("viewer", 200, "{project}/notifications", {"muted": True}),
     # --- projects
     f"GET {V1}/projects": own(200, sessions_only=False),
     f"POST {V1}/projects": own(201, {"key": "NEW", "name": "New"}, sessions_only=False, one_project=False),

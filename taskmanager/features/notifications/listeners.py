@@ -1,40 +1,39 @@
-"""What notifications do when something happened."""
+"""What notifications do when something happened, and at their time."""
+
+import structlog
 
 from taskmanager.core.events import Event, listen
+from taskmanager.core.jobs import job
+from taskmanager.core.schedule import every
 from taskmanager.features.notifications import (
-    account_mails,
-    invitation_mails,  # noqa: F401 registers its mail
-    mention_mails,
-    reminder_mails,  # noqa: F401 registers its mail
+    account_notices,  # noqa: F401 registers its notices
+    deliveries,
+    installed,  # noqa: F401 registers the channels
+    invitation_notices,  # noqa: F401 registers its notices
+    notices,
+    task_notices,  # noqa: F401 registers its notices
 )
 from taskmanager.features.notifications import service as notifications
 
+log = structlog.get_logger("taskmanager.notifications")
 
-@listen("task.created", "task.updated", name="notifications.assignees", queue="high")
-def mail_assignees(event: Event) -> None:
-    """Mail those whom the event assigned to its task."""
-    notifications.tell_assignees(event)
+job(deliveries.SEND)(deliveries.send)
 
 
-@listen(*account_mails.WRITERS, name="notifications.accounts", queue="high")
-def mail_about_accounts(event: Event) -> None:
-    """Write the mail of an event about an account or an invitation."""
-    account_mails.send(event)
+@listen(*notices.told(), name="notifications.tell", queue="high")
+def tell(event: Event) -> None:
+    """Tell people of it."""
+    notifications.tell(event)
 
 
-@listen("comment.created", "comment.updated", name="notifications.mentions", queue="high")
-def mail_mentioned(event: Event) -> None:
-    """Mail those whom a comment newly mentions."""
-    mention_mails.tell_mentioned(event)
+@listen("user.deleted", name="notifications.leaving", queue="low")
+def forget(event: Event) -> None:
+    """Drop what somebody who is gone was told, and what he wanted to be told."""
+    notifications.forget(event.subject_id)
 
 
-@listen("user.email_change_requested", name="notifications.old_address", queue="high")
-def mail_old_address(event: Event) -> None:
-    """Ask the present address of an account to confirm another."""
-    account_mails.change_of_address(event, "old")
-
-
-@listen("user.email_change_requested", name="notifications.new_address", queue="high")
-def mail_new_address(event: Event) -> None:
-    """Ask the new address of an account to confirm itself."""
-    account_mails.change_of_address(event, "new")
+@every(60, name="notifications.sweep")
+def sweep() -> None:
+    """Settle deliveries that were left between two steps."""
+    if settled := deliveries.sweep():
+        log.info("deliveries swept", settled=settled)

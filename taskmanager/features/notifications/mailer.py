@@ -1,15 +1,23 @@
 """Sending mail: a real mailer and a Null one, chosen by `TASKMANAGER_MAIL_URL`."""
 
 import smtplib
+import socket
 import ssl
+import threading
+import time
 from email.message import EmailMessage
+from functools import cache
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from taskmanager.core import settings
+from taskmanager.core.deadline import deadline
 from taskmanager.core.errors import Misconfigured
+from taskmanager.features.notifications.channels import Rejected
 
 _PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+_FINE, _FOR_GOOD = 250, 500  # answers of a server (RFC 5321): done, and those from 500 on are final
+_KEPT_SECONDS = 20.0
 
 
 class Mailer(Protocol):
@@ -27,25 +35,71 @@ class NullMailer:
 
 
 class SmtpMailer:
-    """Sends over SMTP: `smtp://` in clear, `smtp+tls://` with STARTTLS, `smtps://` with TLS from the start."""
+    """Sends over SMTP: `smtp://` in clear, `smtp+tls://` with STARTTLS, `smtps://` with TLS from the start.
+
+    A connection is kept for some seconds, so that many mails need not greet the server each.
+    """
 
     def __init__(self, url: str, timeout: float) -> None:
         self._url, self._timeout = urlsplit(url), timeout
+        self._server: smtplib.SMTP | None = None
+        self._used_at = 0.0
 
     def send(self, message: EmailMessage) -> None:
-        """Hand the message to the server, waiting at most the timeout for each of its answers."""
-        with self._connect() as server:
-            if self._url.scheme == "smtp+tls":
-                server.starttls(context=ssl.create_default_context())
-            if self._url.username:
-                server.login(unquote(self._url.username), unquote(self._url.password or ""))
-            server.send_message(message)
+        """Hand the message to the server, within the timeout as a whole.
+
+        Raises Rejected when the server refuses the address for good, OSError when it may work another time.
+        """
+        with deadline(self._timeout, self._cut):
+            try:
+                self._greeted().send_message(message)
+            except smtplib.SMTPRecipientsRefused as error:
+                self._quit()
+                codes = {code for code, _ in error.recipients.values()}
+                if min(codes) >= _FOR_GOOD:
+                    raise Rejected(f"The address is refused: {error}"[:500]) from None
+                raise
+            except BaseException:
+                self._quit()
+                raise
+        self._used_at = time.monotonic()
+
+    def _greeted(self) -> smtplib.SMTP:
+        """A connection that answers; the kept one, if it does."""
+        if self._server is not None:
+            fresh = time.monotonic() - self._used_at < _KEPT_SECONDS
+            try:
+                if fresh and self._server.noop()[0] == _FINE:
+                    return self._server
+            except OSError:
+                pass
+            self._quit()
+        self._server = self._connect()
+        if self._url.scheme == "smtp+tls":
+            self._server.starttls(context=ssl.create_default_context())
+        if self._url.username:
+            self._server.login(unquote(self._url.username), unquote(self._url.password or ""))
+        return self._server
 
     def _connect(self) -> smtplib.SMTP:
         host, port = self._url.hostname or "localhost", self._url.port or _PORTS[self._url.scheme]
         if self._url.scheme == "smtps":
             return smtplib.SMTP_SSL(host, port, timeout=self._timeout, context=ssl.create_default_context())
         return smtplib.SMTP(host, port, timeout=self._timeout)
+
+    def _cut(self) -> None:
+        if self._server is not None and self._server.sock is not None:
+            self._server.sock.shutdown(socket.SHUT_RDWR)
+
+    def _quit(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+
+def send(message: EmailMessage) -> None:
+    """Send it by the mailer of the settings. Raises Rejected, OSError, Misconfigured."""
+    chosen().send(message)
 
 
 def chosen() -> Mailer:
@@ -56,4 +110,10 @@ def chosen() -> Mailer:
         return NullMailer()
     if scheme not in _PORTS:
         raise Misconfigured(f"TASKMANAGER_MAIL_URL must begin with null://, {'://, '.join(_PORTS)}://")
+    return _smtp(url, timeout, threading.get_ident())
+
+
+@cache
+def _smtp(url: str, timeout: float, thread: int) -> SmtpMailer:
+    """One of its own for each thread: a connection is one conversation."""
     return SmtpMailer(url, timeout)

@@ -1,21 +1,107 @@
-"""What was sent to whom."""
+"""What was sent to whom, what waits to be read, and what people want to hear of."""
 
-from mongoengine import DateTimeField, Document, IntField, ObjectIdField, StringField
+from mongoengine import (
+    BooleanField,
+    DateTimeField,
+    DictField,
+    Document,
+    IntField,
+    ListField,
+    ObjectIdField,
+    StringField,
+)
 
 from taskmanager.core.clock import now
+from taskmanager.core.documents import Versioned
+from taskmanager.core.querysets import Words
+
+STATES = ("pending", "sent", "dead", "cancelled")
+LEVELS = ("involved", "all", "none")
+DIGESTS = ("off", "daily", "weekly")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Delivery(Document):
-    """One event told to one person on one channel: the unique index is why nobody is told twice."""
+    """One event told to one recipient on one channel: the unique index is why nobody is told twice.
 
-    meta = {"collection": "deliveries", "db_alias": "notifications", "strict": False, "auto_create_index": False}
+    Several of one bundle go out as one message: the first becomes their leader and alone has a `due_at`.
+    """
+
+    meta = {
+        "collection": "deliveries",
+        "db_alias": "notifications",
+        "strict": False,
+        "auto_create_index": False,
+        "queryset_class": Words,
+    }
 
     event_id = ObjectIdField(required=True)
-    channel = StringField(required=True, choices=("email",))
+    channel = StringField(required=True)
     recipient_id = ObjectIdField(required=True)
-    state = StringField(required=True, default="pending", choices=("pending", "sent"))
+    kind = StringField()  # what it tells: see `kinds`; of a webhook, the kind of the event
+    project_id = ObjectIdField()
+    bundle = StringField()  # what may go out together
+    led_by = ObjectIdField()  # the delivery whose message tells this too
+    state = StringField(required=True, default="pending", choices=STATES)
+    due_at = DateTimeField()  # when the relay hands it out (again)
     claimed_until = DateTimeField(required=True, default=now)
     attempts = IntField(required=True, default=0)
+    first_at = DateTimeField()  # of the first attempt
     last_error = StringField()
+    body = StringField()  # of a webhook: what is sent, the same each time
+    log = ListField(DictField())  # of a webhook: its latest attempts
     created_at = DateTimeField(required=True, default=now)
-    sent_at = DateTimeField()
+    ended_at = DateTimeField()  # since when it is not pending any more
+    expires_at = DateTimeField()  # when it is forgotten
+
+
+class Notification(Versioned):
+    """What one person is told within the service."""
+
+    meta = {"collection": "notifications", "db_alias": "notifications"}
+
+    user_id = ObjectIdField(required=True)
+    event_id = ObjectIdField(required=True)
+    kind = StringField(required=True)
+    title = StringField(required=True)
+    text = StringField(required=True)
+    project_id = ObjectIdField()
+    task_id = ObjectIdField()
+    actor_id = ObjectIdField()
+    read_at = DateTimeField()
+    expires_at = DateTimeField(required=True)
+
+
+class Inbox(Versioned):
+    """Up to where a person has read everything at once."""
+
+    meta = {"collection": "inboxes", "db_alias": "notifications"}
+
+    user_id = ObjectIdField(required=True)
+    read_until = ObjectIdField()
+
+
+class Preferences(Versioned):
+    """What a person wants to hear of; who has none is told by the defaults."""
+
+    meta = {"collection": "preferences", "db_alias": "notifications"}
+
+    user_id = ObjectIdField(required=True)
+    level = StringField(required=True, default="involved", choices=LEVELS)
+    chosen = ListField(StringField())  # what differs from the defaults: "+email task.changed", "-in_app task.assigned"
+    quiet_from = StringField()
+    quiet_to = StringField()
+    digest = StringField(required=True, default="off", choices=DIGESTS)
+    digest_at = StringField(required=True, default="08:00")
+    digest_on = StringField(required=True, default="monday", choices=WEEKDAYS)
+
+
+class ProjectPreferences(Versioned):
+    """What a person wants to hear of in one project, where that differs."""
+
+    meta = {"collection": "project_preferences", "db_alias": "notifications"}
+
+    user_id = ObjectIdField(required=True)
+    project_id = ObjectIdField(required=True)
+    muted = BooleanField(required=True, default=False)
+    level = StringField(choices=LEVELS)

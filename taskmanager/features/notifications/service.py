@@ -1,94 +1,167 @@
-"""Use cases of notifications."""
+"""Use cases of notifications: tell people what happened, and let them read it."""
 
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import timedelta
-from email.message import EmailMessage
-from functools import partial
+from datetime import datetime, timedelta
+from typing import Any
 
-import structlog
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import settings
+from taskmanager.core import settings, zones
+from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
-from taskmanager.core.errors import TaskManagerError
+from taskmanager.core.documents import Expected
+from taskmanager.core.errors import NotFound, PreconditionFailed, ScopeMissing
 from taskmanager.core.events import Event
-from taskmanager.features.notifications import mailer, messages
-from taskmanager.features.notifications.models import Delivery
-from taskmanager.features.tasks.models import Task
+from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.notifications import channels, deliveries, notices, preferences, timing
+from taskmanager.features.notifications.kinds import ALWAYS, KINDS
+from taskmanager.features.notifications.models import Inbox, Notification
+from taskmanager.features.notifications.notices import Notice
+from taskmanager.features.notifications.preferences import Wishes
 from taskmanager.features.users import service as users
 
-log = structlog.get_logger("taskmanager.notifications")
-
-# A worker that takes so many timeouts of the mailer to send is thought dead, and another may send.
-_CLAIM_TIMEOUTS = 3
+_READ_COUNTED = 1000
 
 
-class NotYetDelivered(TaskManagerError):
-    """Somebody has not been told yet; the event is handed out again later."""
+def tell(event: Event) -> None:
+    """Make a delivery for each person and channel that the event is to be told on, and send those that need not wait.
 
-    code = "notification.not_delivered"
-
-
-def tell_assignees(event: Event) -> None:
-    """Mail those whom the event assigned to its task, but not the one who did it.
-
-    Raises NotYetDelivered when a mail was not taken or another worker is sending it. Safe to repeat.
+    Safe to repeat.
     """
-    recipients = newly_assigned(event)
-    task = recipients and Task.objects(id=event.subject_id).as_pymongo().first()
-    if not task:
+    found = notices.of(event)
+    if not found:
         return
-    cards = users.cards([*recipients, event.actor_id])
-    by = cards.get(event.actor_id, {}).get("name", "Somebody")
-    told = [
-        _tell(event, recipient, partial(messages.assigned, task, to=cards[recipient], by=by))
-        for recipient in recipients
-        if cards.get(recipient, {}).get("email")
+    wishes = preferences.of([notice.recipient_id for notice in found], found[0].project_id)
+    wanted = [(notice, name) for notice in found for name in wishes[notice.recipient_id].channels(notice)]
+    zones_of = _zones(wishes)
+    reached = {
+        channel.name: channel.reaches([notice.recipient_id for notice, name in wanted if name == channel.name])
+        for channel in channels.personal()
+    }
+    rows = [
+        _row(event, notice, name, wishes[notice.recipient_id], zones_of.get(notice.recipient_id, zones.DEFAULT))
+        for notice, name in wanted
+        if notice.recipient_id in reached[name] or notice.kind == ALWAYS
     ]
-    if not all(told):
-        raise NotYetDelivered
+    deliveries.send_all(deliveries.plan(rows), [event])
 
 
-def mail(event: Event, recipient_id: ObjectId, to: dict[str, str], subject: str, text: str) -> None:
-    """Mail one person, once for the event. `to` has `name` and `email`. Raises NotYetDelivered; safe to repeat."""
-    write = partial(messages.compose, to, subject, text)
-    if not _tell(event, recipient_id, lambda event_id: write(message_id=event_id)):
-        raise NotYetDelivered
+def _row(event: Event, notice: Notice, name: str, wishes: Wishes, timezone: str) -> Row:
+    row = {
+        "event_id": event.id,
+        "channel": name,
+        "recipient_id": notice.recipient_id,
+        "kind": notice.kind,
+        **({"project_id": notice.project_id} if notice.project_id else {}),
+    }
+    channel = channels.find(name)
+    if notice.kind == ALWAYS or channel is None or not channel.bundled:
+        return row
+    about = notice.task_id or notice.project_id or event.id
+    row["bundle"] = f"{name}:{notice.recipient_id}:{about}"
+    due = _due(notice, wishes, timezone)
+    if due is None:
+        return row
+    if not KINDS[notice.kind].urgent and wishes.general.digest != "off":
+        row["bundle"] = f"{name}:{notice.recipient_id}:digest"
+    return row | {"due_at": due}
 
 
-def newly_assigned(event: Event) -> list[ObjectId]:
-    """Whom this event added to the assignees, without its actor."""
-    before, after = event.data.get("changes", {}).get("assignee_ids", [[], []])
-    return [user_id for user_id in after if user_id not in before and user_id != event.actor_id]
+def _due(notice: Notice, wishes: Wishes, timezone: str) -> datetime | None:
+    """When it is to be told; None for at once. What a person asked to be reminded of knows no quiet hours."""
+    moment, general = now(), wishes.general
+    if notice.kind == "task.reminder":
+        return None
+    if not KINDS[notice.kind].urgent:
+        if general.digest != "off":
+            return timing.next_digest(moment, general.digest, general.digest_at, general.digest_on, timezone)
+        waits = moment + timedelta(seconds=settings.current().notification_window_seconds)
+        return timing.after_quiet(waits, general.quiet_from, general.quiet_to, timezone)
+    due = timing.after_quiet(moment, general.quiet_from, general.quiet_to, timezone)
+    return due if due > moment else None
 
 
-def _tell(event: Event, recipient_id: ObjectId, write: Callable[..., EmailMessage]) -> bool:
-    """Send one mail unless it was sent; False when it has to be tried again."""
-    delivery = _claim(event.id, recipient_id)
-    if delivery is None:
-        return Delivery.objects(event_id=event.id, recipient_id=recipient_id, state="sent").first() is not None
-    try:
-        mailer.chosen().send(write(event_id=delivery.id))
-    except OSError as error:
-        _failed(delivery, error)
-        return False
-    delivery.modify(set__state="sent", set__sent_at=now(), unset__last_error=True)
-    return True
+def _zones(wishes: dict[ObjectId, Wishes]) -> dict[ObjectId, str]:
+    """The zones of those whose clock matters."""
+    asked = [user_id for user_id, wish in wishes.items() if wish.general.quiet_from or wish.general.digest != "off"]
+    return users.timezones(asked) if asked else {}
 
 
-def _claim(event_id: ObjectId, recipient_id: ObjectId) -> Delivery | None:
-    """The right to send, for a while; None when it was sent or another worker has the right."""
-    seconds = _CLAIM_TIMEOUTS * settings.current().mail_timeout_seconds
-    place = {"event_id": event_id, "channel": "email", "recipient_id": recipient_id}
-    with suppress(NotUniqueError):  # an earlier attempt made it
-        Delivery(**place).save(force_insert=True)
-    return Delivery.objects(**place, state="pending", claimed_until__lte=now()).modify(
-        new=True, inc__attempts=1, set__claimed_until=now() + timedelta(seconds=seconds)
+def find(order: Order, limit: int, *, unread: bool, actor: Actor, **page: Any) -> Page:
+    """A page of what the actor was told, in projects that he may see. Raises ScopeMissing."""
+    return _mine(actor, unread=unread).page(order, limit, **page)
+
+
+def total(*, unread: bool, actor: Actor) -> Any:
+    """How much `find` would go through. Raises ScopeMissing."""
+    return _mine(actor, unread=unread).total()
+
+
+def get(notification_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
+    """One notification. Raises NotFound, ScopeMissing."""
+    return _mine(actor).row(notification_id, fields)
+
+
+@unit_of_work
+def mark(notification_id: ObjectId, read: bool, *, expected: Expected, actor: Actor) -> Notification:
+    """Mark one as read, or as unread. Raises NotFound, PreconditionFailed, ScopeMissing."""
+    notification = _mine(actor).one(notification_id)
+    notification.expect(expected)
+    if bool(notification.read_at) == read:
+        return notification
+    return notification.write(read_at=now() if read else None)
+
+
+def inbox(*, actor: Actor) -> tuple[Row, Any]:
+    """Up to where the actor has read everything at once, and how much he has not read. Raises ScopeMissing."""
+    return _inbox(actor).as_row(), _mine(actor, unread=True).total(_READ_COUNTED)
+
+
+@unit_of_work
+def mark_all(until: ObjectId | None, *, expected: Expected, actor: Actor) -> Row:
+    """Mark as read all that there is, or all up to one. Raises NotFound, PreconditionFailed, ScopeMissing."""
+    stored = _inbox(actor)
+    stored.expect(expected)
+    if until is not None:
+        _mine(actor).row(until, ["_id"])
+    found = _mine(actor, unread=True)
+    found = found.filter(id__lte=until) if until else found
+    newest = until or next((row["_id"] for row in found.rows(1, ["_id"], [("_id", -1)])), stored.read_until)
+    Notification._get_collection().update_many(
+        found._query, {"$set": {"read_at": now(), "updated_at": now()}, "$inc": {"revision": 1}}
     )
+    return _kept(stored, newest).as_row()
 
 
-def _failed(delivery: Delivery, error: OSError) -> None:
-    log.warning("mail not taken", delivery_id=str(delivery.id), error=type(error).__name__)
-    delivery.modify(set__last_error=f"{type(error).__name__}: {error}"[:500], set__claimed_until=now())
+def forget(user_id: ObjectId) -> None:
+    """Drop what somebody who is gone was told."""
+    Notification.objects(user_id=user_id).delete()
+    Inbox.objects(user_id=user_id).delete()
+    preferences.forget(user_id)
+
+
+def _mine(actor: Actor, *, unread: bool = False) -> Any:
+    if actor.one_project:
+        raise ScopeMissing("A token for one project does not read what is about all of them.")
+    places = {"$or": [{"project_id": {"$exists": False}}, {"project_id": {"$in": list(actor.project_roles)}}]}
+    found = Notification.objects(user_id=actor.user_id, __raw__=places)
+    return found.filter(read_at=None) if unread else found
+
+
+def _inbox(actor: Actor) -> Inbox:
+    _mine(actor)
+    return Inbox.objects(user_id=actor.user_id).first() or Inbox(user_id=actor.user_id, revision=0)
+
+
+def _kept(stored: Inbox, read_until: ObjectId | None) -> Inbox:
+    if stored.revision:
+        return stored.write(read_until=read_until)
+    stored.read_until, stored.revision = read_until, 1
+    try:
+        return stored.save(force_insert=True)
+    except NotUniqueError:
+        raise PreconditionFailed from None
+
+
+__all__ = ["NotFound", "find", "forget", "get", "inbox", "mark", "mark_all", "tell", "total"]

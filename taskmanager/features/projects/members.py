@@ -1,5 +1,6 @@
 """Use cases of memberships."""
 
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -133,9 +134,10 @@ def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
     return set(known) >= set(user_ids)
 
 
-def ids_of(project_id: ObjectId) -> list[ObjectId]:
-    """Who belongs to the project."""
-    return list(Membership.objects(project_id=project_id).scalar("user_id"))
+def ids_of(project_id: ObjectId, *, since: datetime | None = None) -> list[ObjectId]:
+    """Who belongs to the project; with `since`, who did already then."""
+    found = Membership.objects(project_id=project_id)
+    return list((found.filter(created_at__lte=since) if since else found).scalar("user_id"))
 
 
 def who_are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> list[ObjectId]:

@@ -34,6 +34,10 @@ SCOPES = (
     "tasks:write",
     "comments:read",
     "comments:write",
+    "notifications:read",
+    "notifications:write",
+    "webhooks:read",
+    "webhooks:write",
 )
 MOST_TOKENS = 50
 _USE_RECORDED_EVERY = timedelta(minutes=1)

@@ -13,6 +13,7 @@ from taskmanager.features.projects.models import Invitation, Membership
 from taskmanager.features.users.models import User
 from taskmanager.features.users.one_time import OneTimeToken
 from tests.conftest import sign_in
+from tests.mailbox import text_of
 from tests.problems import assert_problem
 from tests.scene import patch
 
@@ -36,7 +37,7 @@ def invite(scene, path, deliver, mail):
         assert answer.status_code == 201, answer.text
         deliver()
         (message,) = mail.to(email)
-        return answer.json, re.search(r'"(tc_[\w-]+)"', message.get_content())[1]
+        return answer.json, re.search(r'"(tc_[\w-]+)"', text_of(message))[1]
 
     return invite
 
@@ -73,7 +74,7 @@ def test_the_mail_tells_what_and_who_and_how(scene, invite, mail):
     invite(role="commenter")
     (message,) = mail.to(EMAIL)
     assert message["Subject"] == f"Ada Lovelace invites you to {scene.project.name}"
-    text = message.get_content()
+    text = text_of(message)
     assert all(word in text for word in (scene.project.name, "Ada Lovelace", "commenter", EMAIL, "register", ACCEPT))
 
 
@@ -85,7 +86,7 @@ def test_people_with_and_without_an_account_and_members_get_the_same_answer_and_
         body, token = invite(email)
         assert (body["email"], body["state"], body["role"]) == (email, "pending", "member")
         shapes.add(tuple(body))
-        text = mail.to(email)[0].get_content().replace(token, "…").replace(email, "…")
+        text = text_of(mail.to(email)[0]).replace(token, "…").replace(email, "…")
         mails.add(re.sub(r"\d\d:\d\d UTC", "…", text))
     assert len(shapes) == len(mails) == 1
 

@@ -6,6 +6,7 @@ import pytest
 
 from taskmanager.features.tasks.comment_models import Comment
 from tests.factories import UserFactory
+from tests.mailbox import text_of
 from tests.problems import assert_problem
 from tests.scene import patch
 
@@ -128,9 +129,7 @@ class Tags(HTMLParser):
 
 def mailed(mail, deliver):
     deliver()
-    return sorted(
-        message["To"].addresses[0].addr_spec for message in mail.messages if "mentioned" in message.get_content()
-    )
+    return sorted(message["To"].addresses[0].addr_spec for message in mail.messages if "mentioned" in text_of(message))
 
 
 def test_members_who_are_mentioned_are_told_once(scene, path, mail, deliver):

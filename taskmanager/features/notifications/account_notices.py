@@ -1,64 +1,32 @@
-"""Mails about accounts and invitations: one function for each kind of event, which says who gets what text.
+"""Notices about accounts: always by mail.
 
-A function answers None when there is nothing to tell any more, for instance because the token was used.
+A function answers nothing when there is nothing to tell any more, for instance because the token was used.
 """
-
-from collections.abc import Callable
-from typing import NamedTuple
 
 from bson import ObjectId
 
 from taskmanager.core import settings
 from taskmanager.core.events import Event
-from taskmanager.features.notifications import service as notifications
+from taskmanager.features.notifications.notices import Notice, url, writes
 from taskmanager.features.users import recovery
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
 
-
-class Letter(NamedTuple):
-    """A mail to be written. `to` has `name` (may be empty) and `email`."""
-
-    recipient_id: ObjectId
-    to: dict[str, str]
-    subject: str
-    text: str
-
-
-Writer = Callable[[Event], Letter | None]
 _TOLD_FAILURES = 3  # wrong codes of the second factor
-WRITERS: dict[str, Writer] = {}
-
-
-def writes(kind: str) -> Callable[[Writer], Writer]:
-    """Register the decorated function as the one that writes the mail of events of this kind."""
-
-    def register(function: Writer) -> Writer:
-        WRITERS[kind] = function
-        return function
-
-    return register
-
-
-def send(event: Event) -> None:
-    """Mail what the event is about. Raises NotYetDelivered; safe to repeat."""
-    letter = WRITERS[event.kind](event)
-    if letter is not None:
-        notifications.mail(event, letter.recipient_id, letter.to, letter.subject, letter.text)
 
 
 @writes("user.registered")
-def _welcome(event: Event) -> Letter | None:
+def _welcome(event: Event) -> list[Notice]:
     return _verification(event, users.address_of(event.subject_id))
 
 
 @writes("email_verification.requested")
-def _verification_again(event: Event) -> Letter | None:
+def _verification_again(event: Event) -> list[Notice]:
     return _verification(event, event.data["email"])
 
 
 @writes("registration.repeated")
-def _repeated(event: Event) -> Letter | None:
+def _repeated(event: Event) -> list[Notice]:
     """Somebody registers an address a second time: its owner hears of it, and may confirm it if he has not yet."""
     waiting = _verification(event, event.data["email"])
     if waiting or event.subject_id is None:
@@ -71,38 +39,38 @@ def _repeated(event: Event) -> Letter | None:
 
 
 @writes("password_reset.requested")
-def _reset(event: Event) -> Letter | None:
+def _reset(event: Event) -> list[Notice]:
     prepared = recovery.prepare_reset(event.data["email"], event.id)
     if prepared is None:
-        return None
+        return []
     user, token = prepared
     minutes = settings.current().password_reset_minutes
     text = (
-        f"to set a new password send this within {minutes} minutes to {_url('/auth/password-reset/confirm')}:\n\n"
+        f"to set a new password send this within {minutes} minutes to {url('/auth/password-reset/confirm')}:\n\n"
         f"    {token.text()}\n\n"
         "It works once, ends all your sessions and revokes your API tokens. If you did not ask for it, do nothing.\n"
     )
-    return Letter(user.id, _card(user), "A new password", text)
+    return [Notice(user.id, _card(user), "A new password", text)]
 
 
 @writes("user.password_changed")
-def _password_changed(event: Event) -> Letter | None:
+def _password_changed(event: Event) -> list[Notice]:
     text = (
         "your password was changed, and your other sessions have ended. If that was not you, ask for a new password\n"
-        f"at {_url('/auth/password-reset')} at once.\n"
+        f"at {url('/auth/password-reset')} at once.\n"
     )
     return _to_owner(event.subject_id, "Your password was changed", text)
 
 
 @writes("user.email_changed")
-def _moved(event: Event) -> Letter | None:
+def _moved(event: Event) -> list[Notice]:
     """Told to the address that the account had before."""
     text = "your account has another address now, as it was confirmed here. No more mail will come to this one.\n"
-    return Letter(event.subject_id, {"name": "", "email": event.data["before"]}, "Your address was changed", text)
+    return [Notice(event.subject_id, {"name": "", "email": event.data["before"]}, "Your address was changed", text)]
 
 
 @writes("login.failed_repeatedly")
-def _failures(event: Event) -> Letter | None:
+def _failures(event: Event) -> list[Notice]:
     text = (
         f"logins to your account failed {settings.current().lockout_failures} times in a short while, the last\n"
         f"one from {_origin(event)}. Further tries from there are refused for a while. If that was not you, your\n"
@@ -112,22 +80,22 @@ def _failures(event: Event) -> Letter | None:
 
 
 @writes("totp.enabled")
-def _totp_on(event: Event) -> Letter | None:
+def _totp_on(event: Event) -> list[Notice]:
     text = "logging in to your account needs a code from your authenticator app from now on.\n"
     return _to_owner(event.subject_id, "Your second factor is on", text)
 
 
 @writes("totp.disabled")
-def _totp_off(event: Event) -> Letter | None:
+def _totp_off(event: Event) -> list[Notice]:
     text = "your second factor was turned off. If that was not you, change your password and turn it on again.\n"
     return _to_owner(event.subject_id, "Your second factor is off", text)
 
 
 @writes("totp.failed")
-def _totp_failures(event: Event) -> Letter | None:
+def _totp_failures(event: Event) -> list[Notice]:
     """Told once, at the third wrong code in a row: whoever gets so far has the password."""
     if event.data["failures"] != _TOLD_FAILURES:
-        return None
+        return []
     text = (
         f"somebody at {_origin(event)} knows your password and gave {_TOLD_FAILURES} wrong codes after it.\n"
         "If that was not you, change your password.\n"
@@ -136,7 +104,7 @@ def _totp_failures(event: Event) -> Letter | None:
 
 
 @writes("totp.recovery_code_used")
-def _recovery_used(event: Event) -> Letter | None:
+def _recovery_used(event: Event) -> list[Notice]:
     text = (
         f"a recovery code of your account was used from {_origin(event)}. If that was not you, change your password.\n"
     )
@@ -144,10 +112,10 @@ def _recovery_used(event: Event) -> Letter | None:
 
 
 @writes("session.ended")
-def _reused(event: Event) -> Letter | None:
+def _reused(event: Event) -> list[Notice]:
     """A refresh token was used a second time: it may have been stolen, and the owner should know."""
     if event.data["because"] != "reuse":
-        return None
+        return []
     text = (
         "a refresh token of one of your sessions was used twice, the second time from\n"
         f"{_origin(event)}. It may have been copied, so that session was ended. Log in again, and change your\n"
@@ -156,41 +124,45 @@ def _reused(event: Event) -> Letter | None:
     return _to_owner(event.subject_id, "A session was ended for safety", text)
 
 
-def _verification(event: Event, email: str | None) -> Letter | None:
+def _verification(event: Event, email: str | None) -> list[Notice]:
     prepared = email and recovery.prepare_verification(email, event.id)
     if not prepared:
-        return None
+        return []
     user, token = prepared
     hours = settings.current().email_token_hours
     text = (
-        f"to confirm this address send this within {hours} hours to {_url('/auth/verify-email')}:\n\n"
+        f"to confirm this address send this within {hours} hours to {url('/auth/verify-email')}:\n\n"
         f"    {token.text()}\n\n"
         "If you did not ask for an account, you need not do anything.\n"
     )
-    return Letter(user.id, _card(user), "Confirm your address", text)
+    return [Notice(user.id, _card(user), "Confirm your address", text)]
 
 
-def change_of_address(event: Event, which: str) -> None:
-    """Ask the "old" or the "new" address to confirm a change. Raises NotYetDelivered; safe to repeat."""
+@writes("user.email_change_requested")
+def _change_of_address(event: Event) -> list[Notice]:
+    """The "old" and the "new" address are each asked to confirm a change."""
+    return [*_asked(event, "old"), *_asked(event, "new")]
+
+
+def _asked(event: Event, which: str) -> list[Notice]:
     token_id = event.id if which == "new" else ObjectId(event.id.binary[::-1])
     prepared = recovery.prepare_email_change(event.subject_id, which, token_id)
     if prepared is None:
-        return
+        return []
     user, token = prepared
     text = (
-        f"to move your account to {user.new_email} send this to {_url('/users/me/email/confirm')}:\n\n"
+        f"to move your account to {user.new_email} send this to {url('/users/me/email/confirm')}:\n\n"
         f"    {token.text()}\n\n"
         "The other address has got such a mail too, and both must confirm. If you did not ask for it, change your\n"
         "password.\n"
     )
     recipient = user.id if which == "new" else token.id  # one mail for each of the two
-    to = {"name": user.name, "email": token.email}
-    notifications.mail(event, recipient, to, "Confirm your new address", text)
+    return [Notice(recipient, {"name": user.name, "email": token.email}, "Confirm your new address", text)]
 
 
-def _to_owner(user_id: ObjectId | None, subject: str, text: str) -> Letter | None:
+def _to_owner(user_id: ObjectId | None, subject: str, text: str) -> list[Notice]:
     card = user_id and users.cards([user_id]).get(user_id)
-    return Letter(user_id, card, subject, text) if user_id and card and card["email"] else None
+    return [Notice(user_id, card, subject, text)] if user_id and card and card["email"] else []
 
 
 def _origin(event: Event) -> str:
@@ -200,7 +172,3 @@ def _origin(event: Event) -> str:
 
 def _card(user: User) -> dict[str, str]:
     return {"name": user.name, "email": user.email}
-
-
-def _url(path: str) -> str:
-    return f"{settings.current().base_url}/api/v1{path}"

@@ -2,25 +2,24 @@
 
 from taskmanager.core import settings
 from taskmanager.core.events import Event
-from taskmanager.features.notifications.account_mails import Letter, writes
-from taskmanager.features.notifications.messages import one_line
+from taskmanager.features.notifications.notices import Notice, one_line, writes
 from taskmanager.features.projects.models import Invitation, Project
 from taskmanager.features.users import one_time
 from taskmanager.features.users import service as users
 
 
 @writes("invitation.created")
-def invited(event: Event) -> Letter | None:
+def invited(event: Event) -> list[Notice]:
     """To the invited address: the same for people with and without an account."""
     token = one_time.look_up(event.data["token_id"])
     invitation = token and Invitation.objects(id=event.subject_id).waiting().first()
     project = invitation and Project.objects(id=invitation.project_id).alive().first()
     if not (token and invitation and project):
-        return None
+        return []
     by = one_line(users.cards([invitation.invited_by]).get(invitation.invited_by, {}).get("name", "Somebody"))
     name = one_line(project.name)
     text = _text(by, name, invitation, token.text())
-    return Letter(invitation.id, {"name": "", "email": invitation.email}, f"{by} invites you to {name}", text)
+    return [Notice(invitation.id, {"name": "", "email": invitation.email}, f"{by} invites you to {name}", text)]
 
 
 def _text(by: str, name: str, invitation: Invitation, token: str) -> str:

@@ -1,0 +1,88 @@
+"""The one small interface of everything that tells people, and the register of what is installed.
+
+A channel is an object with the members of `Channel`; a plugin makes one and calls `register`. The service says when
+and to whom; the channel sends, and says by what it raises how it went.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bson import ObjectId
+
+from taskmanager.core.errors import Misconfigured, TaskManagerError
+from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.notifications.notices import Notice
+
+
+class Rejected(TaskManagerError):
+    """The receiver will never take this: it is not tried again."""
+
+    code = "delivery.rejected"
+
+
+class Cancelled(TaskManagerError):
+    """There is nothing to be told any more, or nobody to be told."""
+
+    code = "delivery.cancelled"
+
+
+class Postponed(TaskManagerError):
+    """Not now, through no fault of this delivery: no attempt is counted."""
+
+    code = "delivery.postponed"
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__()
+        self.until = until
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a channel sends to one recipient: the delivery that stands for it, and all notices it tells, oldest first.
+
+    `delivery.id` stays the same however often it is tried: what the receiver can tell repetitions by.
+    """
+
+    delivery: Delivery
+    notices: list[Notice]
+
+
+class Channel(Protocol):
+    """What can tell people."""
+
+    name: str  # in preferences and delivery records: small letters, digits and _
+    queue: str  # on which of the queues it is tried again
+    seconds: float  # the longest that `send` takes: it must end by itself
+    bundled: bool  # whether quiet hours, digests and the wait for more of the same task hold for it
+
+    def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+        """Which of these people it can tell: an address is known."""
+
+    def send(self, message: Message) -> None:
+        """Tell it. Raises Rejected, Cancelled, Postponed; anything else is a failure that is tried again."""
+
+
+_channels: dict[str, Channel] = {}
+
+
+def register(channel: Channel) -> None:
+    """Install a channel. Raises Misconfigured when another kind of channel has its name."""
+    known = _channels.get(channel.name)
+    if known is not None and type(known).__qualname__ != type(channel).__qualname__:
+        raise Misconfigured(f"two channels are called {channel.name!r}")
+    _channels[channel.name] = channel
+
+
+def find(name: str) -> Channel | None:
+    """The channel of this name; None when it is not installed."""
+    return _channels.get(name)
+
+
+def personal() -> list[Channel]:
+    """The channels that people choose from, in a fixed order."""
+    return [_channels[name] for name in sorted(_channels) if name not in _UNCHOSEN]
+
+
+_UNCHOSEN = {"webhook"}  # who has one has said what it is to be told

@@ -1,0 +1,230 @@
+"""Deliveries: each is one event for one recipient on one channel, made once and tried until it is settled.
+
+The job that plans a delivery claims it and sends it at once. Whatever comes between, it stays `pending` with a
+`due_at`, at which the relay hands it out again: after a failure, after the death of a worker, after the queue was
+emptied. What a channel raises decides what becomes of it.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from bson import ObjectId
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import PyMongoError
+
+from taskmanager.core import settings
+from taskmanager.core.clock import now
+from taskmanager.core.events import Event
+from taskmanager.core.outbox import enqueue, job_id, source
+from taskmanager.features.notifications import channels, notices
+from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
+from taskmanager.features.notifications.models import Delivery
+
+log = structlog.get_logger("taskmanager.deliveries")
+
+SEND = "notifications.send"
+_FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 5.0, 4 * 3600.0
+_GROWTH, _JITTER = 3.0, 0.2
+_LEAST_ATTEMPTS = 8
+_SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
+_BATCH = 200
+_LONGEST_ERROR = 500
+
+
+def plan(rows: Sequence[dict[str, Any]]) -> list[Delivery]:
+    """Make the deliveries that are not there yet; answers those that are to be sent at once, claimed for the caller.
+
+    Each row has event_id, channel, recipient_id and what else is known; one that is to wait has `due_at`.
+    """
+    if not rows:
+        return []
+    made = [_prepared(row) for row in rows]
+    places = [{name: row[name] for name in ("event_id", "channel", "recipient_id")} for row in made]
+    writes = [
+        UpdateOne(place, {"$setOnInsert": {name: value for name, value in row.items() if name not in place}}, True)
+        for place, row in zip(places, made, strict=True)
+    ]
+    result = Delivery._get_collection().bulk_write(writes, ordered=False)
+    inserted = {index: made[index]["_id"] for index in result.upserted_ids or {}}
+    ids = [found for index, found in inserted.items() if "due_at" not in rows[index]]
+    return [Delivery._from_son({**made[index]}) for index, found in inserted.items() if found in ids]
+
+
+def send_all(claimed: Iterable[Delivery], events: Iterable[Event] = ()) -> None:
+    """Send what the caller has claimed, as far as its claims last; the rest is handed out again."""
+    known = {event.id: event for event in events}
+    for delivery in claimed:
+        channel = channels.find(delivery.channel)
+        if channel is not None and now() + timedelta(seconds=channel.seconds) < delivery.claimed_until:
+            _attempt(delivery, known)
+
+
+def send(delivery_id: ObjectId) -> None:
+    """Try a delivery, unless it is settled or being tried. Safe to repeat."""
+    delivery = _claim(delivery_id)
+    if delivery is not None:
+        _attempt(delivery, {})
+
+
+@source
+def hand_out(in_flight: set[str], room: int) -> int:
+    """Make jobs of the deliveries that are due; answers how many. Called by the relay."""
+    due = Delivery.objects(due_at__lte=now()).order_by("due_at").limit(min(room, _BATCH)).hint("due_at")
+    found = list(due.only("id", "channel", "due_at", "kind", "attempts"))
+    for delivery in found:
+        again = now() + timedelta(seconds=settings.current().job_silence_seconds)
+        place = {"_id": delivery.id, "due_at": delivery.due_at}
+        if job_id(SEND, delivery.id) not in in_flight:
+            channel = channels.find(delivery.channel)
+            words = f"{delivery.kind} by {delivery.channel}"
+            enqueue(channel.queue if channel else "low", SEND, delivery.id, words, {})
+        Delivery._get_collection().update_one(place, {"$set": {"due_at": again}})
+    return len(found)
+
+
+def sweep() -> int:
+    """Settle what was left between two steps: those led by a delivery that is settled share its fate."""
+    collection, count = Delivery._get_collection(), 0
+    left = {"state": "pending", "led_by": {"$exists": True}}
+    for leader_id in collection.distinct("led_by", left):
+        leader = collection.find_one({"_id": leader_id}, {"state": 1, "ended_at": 1, "expires_at": 1}) or {}
+        if leader.get("state") == "pending":
+            continue
+        fate = {"$set": {name: value for name, value in leader.items() if name != "_id"}}
+        alone = {"$unset": {"led_by": 1}, "$set": {"due_at": now()}}
+        count += collection.update_many(left | {"led_by": leader_id}, fate if leader else alone).modified_count
+    return count
+
+
+def waiting() -> int:
+    """How many are not settled."""
+    return Delivery._get_collection().count_documents({"state": "pending"}, limit=100_000)
+
+
+def delay(attempts: int) -> timedelta:
+    """How long to wait after so many attempts: exponential, with jitter so that many do not come back at once."""
+    seconds = min(_FIRST_DELAY_SECONDS * _GROWTH ** min(attempts - 1, 20), _LONGEST_DELAY_SECONDS)
+    return timedelta(seconds=seconds * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 no secret
+
+
+def _prepared(row: dict[str, Any]) -> dict[str, Any]:
+    """As it is stored: one that is to be sent at once is claimed, and due again when the claim ends."""
+    moment = now()
+    channel = channels.find(row["channel"])
+    ends = moment + timedelta(seconds=(channel.seconds if channel else 0) + _SPARE_SECONDS)
+    waits = "due_at" in row
+    return {
+        "_id": ObjectId(),
+        "state": "pending",
+        "claimed_until": moment if waits else ends,
+        "due_at": ends,
+        "attempts": 0 if waits else 1,
+        "created_at": moment,
+        **({} if waits else {"first_at": moment}),
+        **row,
+    }
+
+
+def _claim(delivery_id: ObjectId) -> Delivery | None:
+    """The right to try, for a while; None when it is settled, led by another, or somebody has the right."""
+    moment = now()
+    known = Delivery.objects(id=delivery_id).only("channel", "first_at").first()
+    channel = known and channels.find(known.channel)
+    seconds = (channel.seconds if channel else 0) + _SPARE_SECONDS
+    ends = moment + timedelta(seconds=seconds)
+    free = {"_id": delivery_id, "state": "pending", "led_by": {"$exists": False}, "claimed_until": {"$lte": moment}}
+    claim = {"claimed_until": ends, "due_at": ends}
+    first = {} if known is None or known.first_at else {"first_at": moment}
+    row = Delivery._get_collection().find_one_and_update(
+        free, {"$set": claim | first, "$inc": {"attempts": 1}}, return_document=ReturnDocument.AFTER
+    )
+    return row and Delivery._from_son(row)
+
+
+def _attempt(delivery: Delivery, known: dict[ObjectId, Event]) -> None:
+    """Send it with what is bundled with it, and write down what became of it. Raises PyMongoError."""
+    try:
+        channel = channels.find(delivery.channel)
+        if channel is None:
+            raise Cancelled("This channel is not installed.")
+        channel.send(Message(delivery, [] if delivery.body is not None else _notices(delivery, known)))
+    except PyMongoError:
+        raise  # the claim ends by itself
+    except Postponed as later:
+        _postpone(delivery, later.until)
+    except Cancelled as reason:
+        _settle(delivery, "cancelled", reason.detail)
+    except Rejected as reason:
+        log.warning("delivery refused", delivery_id=str(delivery.id), channel=delivery.channel)
+        _settle(delivery, "dead", reason.detail)
+    except Exception as error:  # whatever a channel does, the others must go on
+        _failed(delivery, error)
+    else:
+        _settle(delivery, "sent", None)
+
+
+def _notices(delivery: Delivery, known: dict[ObjectId, Event]) -> list[notices.Notice]:
+    """What it tells, with what waits to be told together with it. Raises Cancelled when that is nothing any more."""
+    event_ids = [delivery.event_id, *_follow(delivery)]
+    missing = [event_id for event_id in event_ids if event_id not in known]
+    known = known | ({event.id: event for event in Event.objects(id__in=missing)} if missing else {})
+    events = [known[event_id] for event_id in event_ids if event_id in known]
+    events.sort(key=lambda event: (event.at, event.id))
+    found = [notice for event in events for notice in notices.of(event) if notice.recipient_id == delivery.recipient_id]
+    if not found:
+        raise Cancelled("There is nothing to be told any more.")
+    return found
+
+
+def _follow(delivery: Delivery) -> list[ObjectId]:
+    """Let what is bundled with it follow it; answers the ids of the events."""
+    if not delivery.bundle:
+        return []
+    collection = Delivery._get_collection()
+    others = {
+        "bundle": delivery.bundle,
+        "state": "pending",
+        "led_by": {"$exists": False},
+        "claimed_until": {"$lte": now()},
+        "_id": {"$ne": delivery.id},
+        "attempts": 0,
+    }
+    if delivery.attempts == 1:  # what is sent again is the same as before
+        collection.update_many(others, {"$set": {"led_by": delivery.id}, "$unset": {"due_at": 1}})
+    return [row["event_id"] for row in collection.find({"led_by": delivery.id}, {"event_id": 1})]
+
+
+def _failed(delivery: Delivery, error: Exception) -> None:
+    words = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
+    log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
+    tried_for = now() - (delivery.first_at or now())
+    if delivery.attempts >= _LEAST_ATTEMPTS and tried_for >= timedelta(hours=settings.current().delivery_hours):
+        return _settle(delivery, "dead", words)
+    moment = now()
+    changes = {"last_error": words, "claimed_until": moment, "due_at": moment + delay(delivery.attempts)}
+    Delivery._get_collection().update_one(_tried(delivery), {"$set": changes})
+    return None
+
+
+def _postpone(delivery: Delivery, until: datetime) -> None:
+    changes = {"claimed_until": now(), "due_at": until}
+    Delivery._get_collection().update_one(_tried(delivery), {"$set": changes, "$inc": {"attempts": -1}})
+
+
+def _settle(delivery: Delivery, state: str, words: str | None) -> None:
+    days = settings.current().delivery_days if state != "dead" else settings.current().dead_delivery_days
+    fate: dict[str, Any] = {"state": state, "ended_at": now(), "expires_at": now() + timedelta(days=days)}
+    gone = {"due_at": 1} | ({} if words else {"last_error": 1})
+    fate |= {"last_error": words} if words else {}
+    collection = Delivery._get_collection()
+    collection.update_one(_tried(delivery), {"$set": fate, "$unset": gone})
+    if delivery.bundle:
+        collection.update_many({"led_by": delivery.id, "state": "pending"}, {"$set": fate})
+
+
+def _tried(delivery: Delivery) -> dict[str, Any]:
+    """The delivery as long as it is ours: another may have claimed it when we took too long."""
+    return {"_id": delivery.id, "state": "pending", "claimed_until": delivery.claimed_until}

@@ -1,0 +1,110 @@
+"""Mail: text and HTML from templates, threads by task, one click to be told no more."""
+
+from collections.abc import Iterable
+from email.headerregistry import Address
+from email.message import EmailMessage
+from functools import cache
+from hashlib import blake2b
+
+import jinja2
+from bson import ObjectId
+
+from taskmanager.core import sealed, settings
+from taskmanager.features.notifications import mailer
+from taskmanager.features.notifications.channels import Cancelled, Message
+from taskmanager.features.notifications.kinds import ALWAYS, KINDS
+from taskmanager.features.notifications.notices import Notice, one_line, url
+
+UNSUBSCRIBE = "tu_"
+_LONGEST_SUBJECT = 150
+_NO_NONCE = bytes(16)
+
+
+class EmailChannel:
+    """See `Channel`."""
+
+    name, queue, bundled = "email", "default", True
+
+    @property
+    def seconds(self) -> float:
+        return settings.current().mail_timeout_seconds
+
+    def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+        """Everybody: who has no address any more is left out when his mail is written."""
+        return set(user_ids)
+
+    def send(self, message: Message) -> None:
+        """Send it. Raises Rejected for an address that the server refuses for good, OSError for other trouble."""
+        mailer.send(compose(message))
+
+
+def compose(message: Message) -> EmailMessage:
+    """The mail. Its Message-ID is the same each time it is made. Raises Cancelled when there is no address."""
+    newest, host = message.notices[-1], _host()
+    if not newest.to.get("email"):
+        raise Cancelled("There is no address.")
+    name = one_line(newest.to["name"])
+    mail = EmailMessage()
+    mail["From"] = settings.current().mail_from
+    mail["To"] = Address(name, addr_spec=newest.to["email"])
+    mail["Subject"] = _subject(message.notices)[:_LONGEST_SUBJECT]
+    mail["Message-ID"] = f"<{message.delivery.id}.email@{host}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    _thread(mail, message.notices, host)
+    link = _unsubscribable(mail, newest)
+    words = {"name": name, "notices": message.notices, "unsubscribe": link, "kind": KINDS.get(newest.kind)}
+    mail.set_content(_template("mail.txt").render(words))
+    mail.add_alternative(_template("mail.html").render(words), subtype="html")
+    return mail
+
+
+def unsubscribe_token(user_id: ObjectId, kind: str) -> str:
+    """The token that turns off mails of one kind for one person, and does nothing else."""
+    return sealed.seal(UNSUBSCRIBE, user_id, _digest(kind), nonce=_NO_NONCE)
+
+
+def read_unsubscribe(token: str) -> tuple[ObjectId, str] | None:
+    """Whom and what a token is about; None when it is not one of ours."""
+    seal = sealed.unseal(UNSUBSCRIBE, token)
+    if seal is None or len(seal.ids) != 2:
+        return None
+    return next(((seal.ids[0], kind) for kind in KINDS if _digest(kind) == seal.ids[1]), None)
+
+
+def _subject(notices: list[Notice]) -> str:
+    subjects = list(dict.fromkeys(one_line(notice.subject) for notice in notices))
+    return subjects[0] if len(subjects) == 1 else f"{len(notices)} notices about {len(subjects)} things"
+
+
+def _thread(mail: EmailMessage, notices: list[Notice], host: str) -> None:
+    """Mail programs show together what refers to one message: each task has one, which was never sent."""
+    tasks = {notice.task_id for notice in notices}
+    if len(tasks) == 1 and (task_id := tasks.pop()):
+        mail["In-Reply-To"] = mail["References"] = f"<task.{task_id}@{host}>"
+
+
+def _unsubscribable(mail: EmailMessage, notice: Notice) -> str | None:
+    """RFC 2369 and RFC 8058, for what may be turned off; answers the link."""
+    if notice.kind == ALWAYS:
+        return None
+    link = url(f"/notifications/unsubscribe?token={unsubscribe_token(notice.recipient_id, notice.kind)}")
+    mail["List-Unsubscribe"] = f"<{link}>"
+    mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return link
+
+
+def _digest(kind: str) -> ObjectId:
+    return ObjectId(blake2b(kind.encode(), digest_size=12).digest())
+
+
+def _host() -> str:
+    return settings.current().base_url.split("://", 1)[-1].split("/")[0].split(":")[0]
+
+
+@cache
+def _template(name: str) -> jinja2.Template:
+    loader = jinja2.PackageLoader("taskmanager.features.notifications")
+    environment = jinja2.Environment(
+        loader=loader, autoescape=jinja2.select_autoescape(), trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template(name)

@@ -1,0 +1,32 @@
+"""What people are told of: the words of preferences, and what holds for who has chosen nothing."""
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """One sort of notice. `on` are the channels that tell it unless a person chooses otherwise.
+
+    `urgent` ones are sent at once; others wait a little for more of the same task, and for the digest of who has one.
+    """
+
+    on: frozenset[str]
+    urgent: bool = False
+    title: str = ""
+
+
+_BOTH, _INSIDE = frozenset({"in_app", "email"}), frozenset({"in_app"})
+
+KINDS = {
+    "task.assigned": Kind(_BOTH, urgent=True, title="A task was assigned to you"),
+    "task.mentioned": Kind(_BOTH, urgent=True, title="You were mentioned"),
+    "task.reminder": Kind(_BOTH, urgent=True, title="A reminder that you set"),
+    "task.commented": Kind(_BOTH, title="A comment on a task of yours"),
+    "task.completed": Kind(_INSIDE, title="A task of yours was completed"),
+    "task.changed": Kind(_INSIDE, title="A task of yours was changed"),
+    "task.created": Kind(_INSIDE, title="A new task in a project you follow"),
+    "project.added": Kind(_INSIDE, urgent=True, title="You were added to a project"),
+    "webhook.disabled": Kind(_BOTH, urgent=True, title="A webhook of yours was disabled"),
+}
+
+# About the account itself, and invitations: always by mail and at once, and nobody can turn it off.
+ALWAYS = "account"

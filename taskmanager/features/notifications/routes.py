@@ -1,0 +1,182 @@
+"""Routes of notifications: what one was told, and what one wants to be told."""
+
+from typing import Any
+
+import jinja2
+from bson import ObjectId
+from flask import Response
+from marshmallow import fields
+
+from taskmanager.core.errors import TokenInvalid
+from taskmanager.features.notifications import preferences
+from taskmanager.features.notifications import service as notifications
+from taskmanager.features.notifications.email_channel import read_unsubscribe
+from taskmanager.features.notifications.kinds import KINDS
+from taskmanager.features.notifications.schemas import (
+    INBOX,
+    NOTIFICATION,
+    PREFERENCES,
+    PROJECT_PREFERENCES,
+    InboxOut,
+    NotificationOut,
+    PreferencesOut,
+    PreferencesPatch,
+    ProjectPreferencesOut,
+    ProjectPreferencesPatch,
+    UpTo,
+)
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.schemas import Schema
+
+blp = Blueprint("notifications", __name__, scope="notifications", description="What you are told, and want to be told")
+
+_UNREAD = fields.Boolean(load_default=False, metadata={"description": "Only what you have not read"})
+_ONE = "/notifications/<objectid:notification_id>"
+_IN_PROJECT = "/projects/<objectid:project_id>/notifications"
+
+
+class UnsubscribeQuery(Schema):
+    """Where a mail says how to get no more of its kind."""
+
+    token = fields.String(required=True, metadata={"description": "From the mail", "example": "tu_x"})
+
+
+@blp.route("/notifications")
+@blp.arguments(list_query(NOTIFICATION, {"created_at": "_id"}, unread=_UNREAD), location="query")
+@blp.response(200, page_of(NotificationOut))
+def list_notifications(query: dict[str, Any]) -> Response:
+    """What you were told
+
+    In projects that you may still see. `sort=-created_at` begins with the newest.
+    """
+    part, asked = Slice.of(query), {"unread": query["unread"], "actor": current_actor()}
+    page = notifications.find(**part.page_of(NOTIFICATION), **asked)
+    return answers.collection(page, NOTIFICATION, part, total=part.with_total and notifications.total(**asked))
+
+
+@blp.route(_ONE)
+@blp.arguments(item_query(NOTIFICATION), location="query")
+@blp.response(200, NotificationOut)
+def get_notification(query: dict[str, Any], notification_id: ObjectId) -> Response:
+    """One notification"""
+    return answers.resource(notifications.get(notification_id, actor=current_actor()), NOTIFICATION, query)
+
+
+@blp.route(f"{_ONE}/read", methods=["PUT"])
+@blp.response(200, NotificationOut)
+def mark_notification_read(notification_id: ObjectId) -> Response:
+    """Mark a notification as read"""
+    marked = notifications.mark(notification_id, True, expected=expected(), actor=current_actor())
+    return answers.resource(marked, NOTIFICATION)
+
+
+@blp.route(f"{_ONE}/read", methods=["DELETE"])
+@blp.response(200, NotificationOut)
+def mark_notification_unread(notification_id: ObjectId) -> Response:
+    """Mark a notification as not read"""
+    marked = notifications.mark(notification_id, False, expected=expected(), actor=current_actor())
+    return answers.resource(marked, NOTIFICATION)
+
+
+@blp.route("/notifications/read")
+@blp.response(200, InboxOut)
+def get_unread() -> Response:
+    """How much you have not read
+
+    Ask again with the ETag: 304 as long as nothing has changed.
+    """
+    row, unread = notifications.inbox(actor=current_actor())
+    return answers.resource(row, INBOX, embedded={"unread": unread})
+
+
+@blp.route("/notifications/read", methods=["PUT"])
+@blp.arguments(UpTo)
+@blp.response(200, InboxOut)
+def mark_all_read(data: dict[str, Any]) -> Response:
+    """Mark all as read
+
+    Or all up to the one you have seen last, so that what came meanwhile stays unread.
+    """
+    notifications.mark_all(data["until"], expected=expected(), actor=current_actor())
+    row, unread = notifications.inbox(actor=current_actor())
+    return answers.resource(row, INBOX, embedded={"unread": unread})
+
+
+@blp.route("/notifications/preferences")
+@blp.response(200, PreferencesOut)
+def get_preferences() -> Response:
+    """What you want to hear of"""
+    return answers.resource(preferences.mine(actor=current_actor()), PREFERENCES)
+
+
+@blp.route("/notifications/preferences", methods=["PATCH"])
+@blp.arguments(PreferencesPatch, content_type="application/merge-patch+json")
+@blp.response(200, PreferencesOut)
+def update_preferences(changes: dict[str, Any]) -> Response:
+    """Change what you want to hear of
+
+    What concerns your account itself, and what you did yourself, is not chosen: of the one you are always told by
+    mail, of the other never. Quiet hours and digests go by the clock of your time zone. Quiet hours do not hold back
+    reminders, nor what you read in the service; digests collect what is not urgent.
+    """
+    return answers.resource(preferences.update(changes, expected=expected(), actor=current_actor()), PREFERENCES)
+
+
+@blp.route(_IN_PROJECT)
+@blp.response(200, ProjectPreferencesOut)
+def get_project_preferences(project_id: ObjectId) -> Response:
+    """What you want to hear of in a project"""
+    return answers.resource(preferences.of_project(project_id, actor=current_actor()), PROJECT_PREFERENCES)
+
+
+@blp.route(_IN_PROJECT, methods=["PATCH"])
+@blp.arguments(ProjectPreferencesPatch, content_type="application/merge-patch+json")
+@blp.response(200, ProjectPreferencesOut)
+def update_project_preferences(changes: dict[str, Any], project_id: ObjectId) -> Response:
+    """Change what you want to hear of in a project"""
+    row = preferences.update_project(project_id, changes, expected=expected(), actor=current_actor())
+    return answers.resource(row, PROJECT_PREFERENCES)
+
+
+@blp.route("/notifications/unsubscribe", public=True, binary=True, problems=(404,))
+@blp.arguments(UnsubscribeQuery, location="query")
+@blp.response(200, content_type="text/html")
+def show_unsubscribe(query: dict[str, Any]) -> Response:
+    """A page that asks whether you want no more mails of a kind
+
+    Following the link of a mail changes nothing: mail programs follow links by themselves.
+    """
+    _, kind = _read(query["token"])
+    page = _page.render(action=f"?token={query['token']}", title=KINDS[kind].title)
+    response = answers.unstored(Response(page, content_type="text/html; charset=utf-8"))
+    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
+    return response
+
+
+@blp.route("/notifications/unsubscribe", methods=["POST"], public=True, idempotent=False, problems=(404,))
+@blp.arguments(UnsubscribeQuery, location="query")
+@blp.response(204)
+def unsubscribe(query: dict[str, Any]) -> Response:
+    """Get no more mails of a kind
+
+    RFC 8058: what mail programs call for one click on "unsubscribe". Works without logging in, with the token of the
+    mail, any number of times.
+    """
+    preferences.unsubscribe(*_read(query["token"]))
+    return answers.nothing()
+
+
+def _read(token: str) -> tuple[ObjectId, str]:
+    found = read_unsubscribe(token)
+    if found is None:
+        raise TokenInvalid
+    return found
+
+
+_page = jinja2.Environment(
+    loader=jinja2.PackageLoader("taskmanager.features.notifications"), autoescape=True
+).get_template("unsubscribe.html")

@@ -1,0 +1,165 @@
+"""What clients send and get of notifications."""
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from taskmanager.features.notifications import channels, installed  # noqa: F401 registers the channels
+from taskmanager.features.notifications.kinds import KINDS
+from taskmanager.features.notifications.models import DIGESTS, LEVELS, WEEKDAYS
+from taskmanager.web.schemas import Flag, Form, Id, Instant, Json, Schema
+from taskmanager.web.serialisers import Serialiser
+
+_LEVEL = {
+    "description": "Of which tasks: those one is involved in, all of the projects, or none but what is about oneself",
+    "example": "involved",
+    "enum": list(LEVELS),
+}
+_DIGEST = {"description": "Collect mails that are not urgent, and send one a day or a week", "enum": list(DIGESTS)}
+
+
+class TimeOfDay(Form):
+    """A time by the clock of the person: `08:00`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("^(?:[01][0-9]|2[0-3]):[0-5][0-9]$", "Not a time such as 08:00.", **kwargs)
+        self.documented["example"] = "08:00"
+
+
+class Choices(Json):
+    """Which channels tell which kinds of notices: {channel: {kind: bool}}."""
+
+    @property
+    def documented(self) -> dict[str, Any]:
+        kinds = {
+            "type": "object",
+            "properties": {kind: {"type": "boolean", "description": about.title} for kind, about in KINDS.items()},
+            "additionalProperties": False,
+        }
+        names = [channel.name for channel in channels.personal()]
+        example = {"email": {"task.commented": False}}
+        return {
+            "type": "object",
+            "properties": dict.fromkeys(names, kinds),
+            "additionalProperties": False,
+            "example": example,
+        }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ma.ValidationError("An object of channels is needed.")
+        for channel, kinds in value.items():
+            if not isinstance(kinds, dict) or any(type(on) is not bool for on in kinds.values()):
+                raise ma.ValidationError(f"{str(channel)[:50]}: an object of kinds, each true or false, is needed.")
+        return value
+
+
+class QuietHours(Schema):
+    """Between these times nothing is sent but what cannot wait; they may go over midnight."""
+
+    start = TimeOfDay(required=True)
+    end = TimeOfDay(required=True)
+
+
+class NotificationOut(Schema):
+    """Something that you are told."""
+
+    id = Id(attribute="_id", required=True)
+    kind = fields.String(required=True, metadata={"enum": list(KINDS), "example": "task.assigned"})
+    title = fields.String(required=True, metadata={"example": "[APP-1] Write the notes"})
+    text = fields.String(required=True)
+    project_id = Id(required=True, allow_none=True)
+    task_id = Id(required=True, allow_none=True)
+    actor_id = Id(required=True, allow_none=True, metadata={"description": "Who did it; null when nobody did"})
+    read_at = Instant(required=True, allow_none=True)
+    revision = fields.Integer(required=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+
+
+class UpTo(Schema):
+    """What to mark as read: all, or all up to one."""
+
+    documented = {"example": {}}
+
+    until = Id(allow_none=True, load_default=None)
+
+
+class InboxStored(Schema):
+    """Up to where you have read everything at once."""
+
+    read_until = Id(required=True, allow_none=True)
+    revision = fields.Integer(required=True)
+
+
+class InboxOut(InboxStored):
+    """How much you have not read."""
+
+    unread = fields.Raw(
+        required=True,
+        metadata={
+            "description": "A number, or `{value, relation: gte}` beyond a thousand",
+            "anyOf": [{"type": "integer"}, {"type": "object"}],
+            "example": 3,
+        },
+    )
+
+
+class PreferencesPatch(Schema):
+    """Changes of what you want to hear of; kinds that are not named stay as they are."""
+
+    documented = {"example": {"channels": {"email": {"task.commented": False}}, "digest": "daily"}}
+
+    channels = Choices()
+    level = fields.String(validate=validate.OneOf(LEVELS), metadata=_LEVEL)
+    quiet_hours = fields.Nested(QuietHours, allow_none=True)
+    digest = fields.String(validate=validate.OneOf(DIGESTS), metadata=_DIGEST)
+    digest_at = TimeOfDay()
+    digest_on = fields.String(validate=validate.OneOf(WEEKDAYS))
+
+
+class PreferencesOut(Schema):
+    """What you want to hear of, by which channels, and when."""
+
+    channels = Choices(required=True)
+    level = fields.String(required=True, metadata=_LEVEL)
+    quiet_hours = fields.Nested(QuietHours, required=True, allow_none=True)
+    digest = fields.String(required=True, metadata=_DIGEST)
+    digest_at = TimeOfDay(required=True)
+    digest_on = fields.String(required=True, metadata={"enum": list(WEEKDAYS)})
+    revision = fields.Integer(required=True)
+    updated_at = Instant(required=True)
+
+
+class ProjectPreferencesPatch(Schema):
+    """Changes of what you want to hear of in a project."""
+
+    muted = Flag(metadata={"description": "Tell nothing of this project"})
+    level = fields.String(validate=validate.OneOf(LEVELS), allow_none=True, metadata=_LEVEL)
+
+
+class ProjectPreferencesOut(Schema):
+    """What you want to hear of in a project; a level of null is the one you have for all."""
+
+    project_id = Id(required=True)
+    muted = fields.Boolean(required=True)
+    level = fields.String(required=True, allow_none=True, metadata=_LEVEL)
+    revision = fields.Integer(required=True)
+    updated_at = Instant(required=True)
+
+
+NOTIFICATION = Serialiser(NotificationOut)
+INBOX = Serialiser(InboxStored)
+
+
+class _Stored(PreferencesOut):
+    """As it is compiled: the parts are stored as they are answered."""
+
+    channels = Json(required=True)
+    digest_at = Form("^.*$", "", required=True)
+    quiet_hours = fields.Nested(type("Quiet", (Schema,), {"start": fields.String(), "end": fields.String()}))
+
+
+PREFERENCES = Serialiser(_Stored)
+PROJECT_PREFERENCES = Serialiser(ProjectPreferencesOut)

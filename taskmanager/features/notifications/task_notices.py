@@ -1,0 +1,155 @@
+"""Notices about tasks: to those who have to do with them, and to those who follow whole projects."""
+
+from typing import NamedTuple
+
+from bson import ObjectId
+
+from taskmanager.core.events import Event
+from taskmanager.features.notifications.notices import Notice, one_line, url, writes
+from taskmanager.features.projects import members
+from taskmanager.features.projects.models import Project
+from taskmanager.features.tasks.comment_models import Comment
+from taskmanager.features.tasks.models import PRIORITIES, Task
+from taskmanager.features.users import service as users
+
+_LONGEST_COMMENT = 1000
+# What is told of a change, by the names that people know; the order of hand and the like are nobody's news.
+_TOLD = {
+    "title": "title",
+    "description": "description",
+    "status": "status",
+    "priority": "priority",
+    "due": "due",
+    "start_at": "start",
+    "label_ids": "labels",
+    "assignee_ids": "assignees",
+    "parent_id": "parent",
+    "estimate_minutes": "estimate",
+    "recurrence": "recurrence",
+    "custom_fields": "custom fields",
+}
+_WITH_VALUES = {"status", "priority", "due"}
+
+
+class _Story(NamedTuple):
+    """What happened to a task, as each sort of reader is told."""
+
+    kind: str
+    headline: str
+    text: str = ""
+
+
+@writes("task.created", "task.updated")
+def _task(event: Event) -> list[Notice]:
+    """Who is newly assigned hears that; the others that it is new, or what changed."""
+    changes = event.data.get("changes", {})
+    before, after = changes.get("assignee_ids", [[], []])
+    story = _Story("task.created", "made") if event.kind == "task.created" else _changed(changes)
+    direct = {user_id: _Story("task.assigned", "assigned") for user_id in after if user_id not in before}
+    return _notices(event, direct, story)
+
+
+@writes("task.completed", "task.reopened", "task.deleted")
+def _ended(event: Event) -> list[Notice]:
+    word = event.kind.removeprefix("task.")
+    return _notices(event, {}, _Story("task.completed" if word == "completed" else "task.changed", word))
+
+
+@writes("comment.created", "comment.updated")
+def _comment(event: Event) -> list[Notice]:
+    """Who is newly mentioned hears that; of a new comment the others hear too."""
+    comment = Comment.objects(id=event.data["comment_id"]).first()
+    if comment is None:
+        return []
+    text = f"{comment.text[:_LONGEST_COMMENT]}\n\n"
+    direct = {
+        user_id: _Story("task.mentioned", "mentioned you in a comment on", text) for user_id in event.data["mentioned"]
+    }
+    story = _Story("task.commented", "commented on", text) if event.kind == "comment.created" else None
+    return _notices(event, direct, story)
+
+
+@writes("reminder.fired")
+def _reminder(event: Event) -> list[Notice]:
+    """To the one who set it."""
+    user_id = event.data["user_id"]
+    task = Task.objects.alive().filter(id=event.data["task_id"]).first()
+    card = users.cards([user_id]).get(user_id)
+    if task is None or card is None or not members.are_members(task.project_id, [user_id]):
+        return []
+    title, due = one_line(task.title), f"Due: {task.due}\n\n" if task.due else ""
+    text = f"You wanted to be reminded of {task.key}:\n\n    {title}\n\n{due}{url(f'/tasks/{task.id}')}\n"
+    subject = f"Reminder: [{task.key}] {title}"
+    return [Notice(user_id, card, subject, text, "task.reminder", task.project_id, task.id)]
+
+
+@writes("member.added")
+def _added(event: Event) -> list[Notice]:
+    """To the one who is a member now."""
+    project_id, user_id = ObjectId(event.stream.partition(":")[2]), event.data["user_id"]
+    project = Project.objects(id=project_id).alive().first()
+    if project is None or not members.are_members(project_id, [user_id]):
+        return []
+    cards = users.cards([user_id, *filter(None, [event.actor_id])])
+    if user_id not in cards:
+        return []
+    by, name = _name(cards, event.actor_id), one_line(project.name)
+    text = f"{by} added you to {name}, as {event.data['role']}.\n\n{url(f'/projects/{project_id}')}\n"
+    subject = f"You are in {name} now"
+    return [Notice(user_id, cards[user_id], subject, text, "project.added", project_id, None, event.actor_id)]
+
+
+def _changed(changes: dict[str, list[object]]) -> _Story | None:
+    """What changed, in words; None when there is nothing that anybody would want to hear."""
+    lines = [_line(field, *changes[field]) for field in _TOLD if field in changes]
+    return _Story("task.changed", "changed", "".join(f"{line}\n" for line in lines) + "\n") if lines else None
+
+
+def _line(field: str, before: object, after: object) -> str:
+    if field not in _WITH_VALUES:
+        return f"- {_TOLD[field]}"
+    if field == "priority":
+        before, after = (PRIORITIES[value] if isinstance(value, int) else value for value in (before, after))
+    return f"- {_TOLD[field]}: {before or 'none'} → {after or 'none'}"
+
+
+def _notices(event: Event, direct: dict[ObjectId, _Story], story: _Story | None) -> list[Notice]:
+    """`direct` says whom the event is about and how; `story` is for all others who are members."""
+    task = Task.objects(id=event.subject_id).first()
+    if task is None or (task.deleted_at and event.kind != "task.deleted") or not (direct or story):
+        return []
+    people = [user_id for user_id in members.ids_of(task.project_id, since=event.at) if user_id != event.actor_id]
+    told = {user_id: what for user_id in people if (what := direct.get(user_id, story))}
+    cards = users.cards([*people, *filter(None, [event.actor_id])])
+    by = _name(cards, event.actor_id)
+    return [
+        _notice(event, task, cards[user_id], what, by, user_id, user_id in direct)
+        for user_id, what in told.items()
+        if user_id in cards
+    ]
+
+
+def _notice(
+    event: Event, task: Task, card: dict[str, str], what: _Story, by: str, user_id: ObjectId, direct: bool
+) -> Notice:
+    return Notice(
+        user_id,
+        card,
+        f"[{task.key}] {one_line(task.title)}",
+        _text(task, what, by),
+        what.kind,
+        task.project_id,
+        task.id,
+        event.actor_id,
+        direct=direct,
+        involved=user_id in {*task.assignee_ids, *task.watcher_ids, task.reporter_id},
+    )
+
+
+def _text(task: Task, story: _Story, by: str) -> str:
+    first = f"{by} {story.headline} {task.key}{' to you' if story.kind == 'task.assigned' else ''}:"
+    return f"{first}\n\n    {one_line(task.title)}\n\n{story.text}{url(f'/tasks/{task.id}')}\n"
+
+
+def _name(cards: dict[ObjectId, dict[str, str]], user_id: ObjectId | None) -> str:
+    return one_line(cards.get(user_id, {}).get("name", "Somebody")) if user_id else "Somebody"

@@ -1,0 +1,95 @@
+"""What one reads within the service: a list, what is unread, and marking it as read."""
+
+import pytest
+
+from tests.features.notifications.conftest import told
+from tests.scene import patch
+
+READ = "/api/v1/notifications/read"
+ANY = {"If-Match": "*"}
+
+
+@pytest.fixture
+def member(scene, deliver):
+    """Somebody who was told five things."""
+    member = scene.member()
+    ids = [str(member.user.id)]
+    for number in range(4):
+        body = {"title": f"Task {number}", "assignee_ids": ids}
+        assert scene.owner.post(scene.tasks_path, json=body).status_code == 201
+    deliver()
+    return member
+
+
+def ids(client, query=""):
+    return [item["id"] for item in client.get(f"/api/v1/notifications?limit=100{query}").json["items"]]
+
+
+def test_the_list_goes_by_cursor_and_tells_the_newest_first_if_asked(member):
+    first = member.get("/api/v1/notifications?sort=-created_at&limit=3").json
+    assert len(first["items"]) == 3
+    rest = member.get(f"/api/v1/notifications?sort=-created_at&limit=3&cursor={first['next_cursor']}").json
+    assert [item["id"] for item in first["items"] + rest["items"]] == ids(member)[::-1]
+
+
+def test_one_is_marked_as_read_and_as_unread(member):
+    path = f"/api/v1/notifications/{ids(member)[1]}"
+    etag = member.get(path).headers["ETag"]
+    marked = member.put(f"{path}/read", headers={"If-Match": etag})
+    assert marked.status_code == 200 and marked.json["read_at"]
+    assert member.put(f"{path}/read", headers={"If-Match": etag}).status_code == 412
+    assert member.get(READ).json["unread"] == 4
+    assert len(ids(member, "&unread=true")) == 4
+    assert member.delete(f"{path}/read", headers=ANY).json["read_at"] is None
+    assert member.get(READ).json["unread"] == 5
+
+
+def test_all_are_marked_up_to_the_one_that_was_seen(member, scene, deliver):
+    seen = ids(member)[2]
+    answer = member.put(READ, json={"until": seen}, headers=ANY)
+    assert (answer.status_code, answer.json["unread"], answer.json["read_until"]) == (200, 2, seen)
+    assert member.put(READ, json={}, headers=ANY).json["unread"] == 0
+    assert member.put(READ, json={}, headers={"If-Match": '"1"'}).status_code == 412
+
+
+def test_the_count_is_answered_under_an_etag(member, scene, assign, deliver):
+    answer = member.get(READ)
+    assert member.get(READ, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+    assign(member)
+    deliver()
+    again = member.get(READ, headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.json["unread"]) == (200, 6)
+
+
+def test_nobody_reads_or_marks_what_others_were_told(member, scene):
+    path = f"/api/v1/notifications/{ids(member)[0]}"
+    assert scene.owner.get(path).status_code == 404
+    assert scene.owner.put(f"{path}/read", headers=ANY).status_code == 404
+    assert scene.owner.put(READ, json={"until": ids(member)[0]}, headers=ANY).status_code == 404
+    assert member.get(READ).json["unread"] == 5
+
+
+def test_what_was_told_of_a_project_that_one_left_is_not_shown(member, scene):
+    scene.owner.delete(f"{scene.members_path}/{member.user.id}", headers=ANY)
+    assert told(member) == []
+    assert member.get(READ).json["unread"] == 0
+
+
+def test_an_event_that_is_told_twice_is_there_once(scene, assign, deliver):
+    from taskmanager.core.events import Event
+    from taskmanager.features.notifications import service
+
+    member = scene.member()
+    assign(member)
+    deliver()
+    service.tell(Event.objects(kind="task.updated").get())
+    assert [kind for kind, _ in told(member)] == ["project.added", "task.assigned"]
+
+
+def test_a_change_of_the_order_by_hand_is_no_news(scene, assign, deliver):
+    member = scene.member()
+    assign(member)
+    patch(scene.owner, scene.task_path, {"title": scene.task.title})
+    scene.owner.put(f"{scene.task_path}/position", json={"at": "last"}, headers=ANY)
+    deliver()
+    assert [kind for kind, _ in told(member)] == ["project.added", "task.assigned"]

@@ -1,0 +1,223 @@
+"""Who is told what, by which channel and when: what people choose holds, and nobody is told of his own action."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskmanager.core.clock import now
+from taskmanager.core.zones import zone
+from taskmanager.features.notifications import timing
+from taskmanager.features.notifications.models import Delivery
+from tests.features.notifications.conftest import prefer, told
+from tests.mailbox import text_of
+from tests.scene import patch
+
+PREFERENCES = "/api/v1/notifications/preferences"
+
+
+def test_defaults_are_answered_and_can_be_changed_one_by_one(scene):
+    answer = scene.owner.get(PREFERENCES)
+    assert answer.json["channels"]["email"]["task.assigned"] is True
+    assert answer.json["channels"]["email"]["task.changed"] is False
+    assert answer.headers["ETag"] == '"0"'
+    changed = patch(scene.owner, PREFERENCES, {"channels": {"email": {"task.changed": True}}}, **{"If-Match": '"0"'})
+    assert changed.status_code == 200
+    assert changed.json["channels"]["email"]["task.changed"] is True
+    assert changed.json["channels"]["email"]["task.assigned"] is True
+    assert patch(scene.owner, PREFERENCES, {"level": "all"}, **{"If-Match": '"0"'}).status_code == 412
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"channels": {"pigeon": {"task.changed": True}}},
+        {"channels": {"email": {"account": False}}},
+        {"channels": {"email": {"task.changed": "yes"}}},
+        {"channels": []},
+        {"level": "some"},
+        {"quiet_hours": {"start": "22:00"}},
+        {"quiet_hours": {"start": "22:00", "end": "24:00"}},
+        {"digest": "hourly"},
+        {"digest_on": "someday"},
+        {"user_id": "65f1c0ffee0123456789abcd"},
+    ],
+)
+def test_what_there_is_not_cannot_be_chosen(scene, wrong):
+    assert patch(scene.owner, PREFERENCES, wrong).status_code == 422
+    assert scene.owner.get(PREFERENCES).json["revision"] == 0
+
+
+def test_a_channel_can_be_turned_off_for_a_kind(scene, assign, mail, deliver):
+    member = scene.member()
+    prefer(member, channels={"email": {"task.assigned": False}})
+    assign(member)
+    deliver()
+    assert mail.to(member.user.email) == []
+    assert ("task.assigned", f"[{scene.task.key}] {scene.task.title}") in told(member)
+
+
+def test_nobody_is_told_of_what_he_did_himself(scene, assign, deliver):
+    assign(scene.owner)
+    patch(scene.owner, scene.task_path, {"title": "Other"})
+    deliver()
+    assert told(scene.owner) == []
+
+
+def test_those_involved_are_told_of_changes_and_others_are_not(scene, assign, deliver):
+    member, bystander = scene.member(), scene.member()
+    assign(member)
+    patch(scene.owner, scene.task_path, {"priority": "high"})
+    deliver()
+    assert [kind for kind, _ in told(member)] == ["project.added", "task.assigned", "task.changed"]
+    assert [kind for kind, _ in told(bystander)] == ["project.added"]
+
+
+def test_who_follows_all_is_told_of_every_task_and_who_follows_none_of_his_own_only(scene, assign, deliver):
+    follower, quiet = scene.member(), scene.member()
+    prefer(follower, level="all")
+    prefer(quiet, level="none")
+    assign(quiet)
+    scene.owner.post(scene.tasks_path, json={"title": "New"})
+    patch(scene.owner, scene.task_path, {"priority": "high"})
+    deliver()
+    assert sorted(kind for kind, _ in told(follower))[1:] == ["task.changed", "task.changed", "task.created"]
+    assert [kind for kind, _ in told(quiet)] == ["project.added", "task.assigned"]
+
+
+def test_a_project_has_a_level_of_its_own_and_can_be_muted(scene, assign, deliver):
+    member, muted = scene.member(), scene.member()
+    path = f"{scene.project_path}/notifications"
+    assert patch(member, path, {"level": "all"}).json["level"] == "all"
+    assert patch(muted, path, {"muted": True}).json["muted"] is True
+    deliver()
+    assign(muted)
+    deliver()
+    assert [kind for kind, _ in told(member)][-1] == "task.changed"
+    assert told(muted) == []
+
+
+def test_a_burst_of_changes_to_a_task_is_one_mail(scene, assign, mail, deliver, later):
+    member = scene.member()
+    prefer(member, channels={"email": {"task.changed": True}})
+    assign(member)
+    deliver()
+    mail.empty()
+    for priority in ("low", "medium", "high"):
+        patch(scene.owner, scene.task_path, {"priority": priority})
+    scene.owner.post(f"{scene.task_path}/comments", json={"text": "Please look"})
+    later()
+    (message,) = mail.to(member.user.email)
+    text = text_of(message)
+    assert text.count("priority:") == 3
+    assert "Please look" in text
+    assert {delivery.state for delivery in Delivery.objects(channel="email")} == {"sent"}
+
+
+def test_mails_of_a_task_are_one_thread_and_say_how_to_get_no_more(scene, assign, mail, deliver, client):
+    member = scene.member()
+    assign(member)
+    scene.owner.post(f"{scene.task_path}/comments", json={"text": f"@{member.user.email} see"})
+    deliver()
+    first, second = mail.to(member.user.email)
+    assert first["References"] == second["References"] == f"<task.{scene.task.id}@127.0.0.1>"
+    assert first["Message-ID"] != second["Message-ID"]
+    assert first["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    link = first["List-Unsubscribe"].strip("<>").partition("/api/")[2]
+    page = client.get(f"/api/{link}")
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    member_client = member.get(PREFERENCES).json
+    assert member_client["channels"]["email"]["task.assigned"] is True
+    form = client.post(f"/api/{link}", data={"List-Unsubscribe": "One-Click"})
+    assert form.status_code == 204, form.text
+    assert member.get(PREFERENCES).json["channels"]["email"]["task.assigned"] is False
+    assert client.post(f"/api/{link}x").status_code == 404
+
+
+def test_html_of_a_mail_shows_what_people_typed_as_text(scene, assign, mail, deliver):
+    member = scene.member()
+    patch(scene.owner, scene.task_path, {"title": "<img src=x onerror=alert(1)> & more"})
+    assign(member)
+    deliver()
+    html = mail.to(member.user.email)[0].get_body(("html",)).get_content()
+    assert "<img" not in html
+    assert "&lt;img src=x onerror=alert(1)&gt; &amp; more" in html
+
+
+def test_quiet_hours_hold_back_mail_but_not_what_is_read_in_the_service(scene, assign, mail, deliver, later):
+    member = scene.member()
+    patch(member, "/api/v1/users/me", {"timezone": "Pacific/Auckland"})
+    hour = now().astimezone(zone("Pacific/Auckland")).hour
+    prefer(member, quiet_hours={"start": f"{hour:02}:00", "end": f"{(hour + 2) % 24:02}:00"})
+    assign(member)
+    deliver()
+    assert mail.to(member.user.email) == []
+    assert [kind for kind, _ in told(member)][-1] == "task.assigned"
+    waiting = Delivery.objects(channel="email", state="pending").get()
+    assert waiting.due_at.astimezone(zone("Pacific/Auckland")).strftime("%H:%M") == f"{(hour + 2) % 24:02}:00"
+    later()
+    assert len(mail.to(member.user.email)) == 1
+
+
+def test_a_digest_tells_of_several_tasks_in_one_mail(scene, mail, deliver, later):
+    member = scene.member()
+    prefer(member, digest="daily", level="all")
+    for title in ("One", "Two"):
+        task = scene.owner.post(scene.tasks_path, json={"title": title}).json
+        scene.owner.post(f"/api/v1/tasks/{task['id']}/comments", json={"text": f"About {title}"})
+    deliver()
+    assert mail.to(member.user.email) == []
+    later()
+    (message,) = mail.to(member.user.email)
+    assert "About One" in text_of(message) and "About Two" in text_of(message)
+    assert message["Subject"] == "2 notices about 2 things"
+
+
+def test_who_left_is_not_told_what_was_still_to_be_sent(scene, mail, deliver, later):
+    member = scene.member()
+    prefer(member, level="all")
+    scene.owner.post(f"{scene.task_path}/comments", json={"text": "Secret"})
+    deliver()
+    headers = {"If-Match": "*"}
+    assert scene.owner.delete(f"{scene.members_path}/{member.user.id}", headers=headers).status_code == 204
+    later()
+    assert mail.to(member.user.email) == []
+    assert told(member) == []
+    assert Delivery.objects(channel="email").get().state == "cancelled"
+
+
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland", "Asia/Kathmandu")
+
+
+@given(
+    st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)),
+    st.times(),
+    st.times(),
+    st.sampled_from(ZONES),
+)
+def test_the_end_of_quiet_hours_is_outside_of_them_and_not_far(moment, begins, ends, name):
+    quiet = [f"{begins:%H:%M}", f"{ends:%H:%M}"]
+    due = timing.after_quiet(moment, *quiet, name)
+    assert 0 <= (due - moment).total_seconds() <= 25 * 3600
+    assert due == moment or f"{due.astimezone(zone(name)):%H:%M}" == quiet[1] or _skipped(due, name)
+
+
+def _skipped(due, name):
+    """The clock left that time out."""
+    return due.astimezone(zone(name)).utcoffset() != (due.replace(hour=0)).astimezone(zone(name)).utcoffset()
+
+
+@pytest.mark.parametrize(
+    ("moment", "how", "due"),
+    [
+        ("2026-11-24T06:59:00", ("daily", "08:00", "monday", "Europe/Berlin"), "2026-11-24T07:00:00"),
+        ("2026-11-24T07:00:00", ("daily", "08:00", "monday", "Europe/Berlin"), "2026-11-25T07:00:00"),
+        ("2026-11-24T07:00:00", ("weekly", "08:00", "monday", "Europe/Berlin"), "2026-11-30T07:00:00"),
+        ("2026-11-23T06:00:00", ("weekly", "08:00", "monday", "Europe/Berlin"), "2026-11-23T07:00:00"),
+        ("2026-03-28T23:00:00", ("daily", "08:00", "monday", "Europe/Berlin"), "2026-03-29T06:00:00"),
+    ],
+)
+def test_digests_go_out_by_the_clock_of_the_person(moment, how, due):
+    at = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    assert timing.next_digest(at, *how) == datetime.fromisoformat(due).replace(tzinfo=UTC)
