@@ -21,9 +21,10 @@ class Testing(Settings):
 
 
 class Production(Settings):
-    """Refuses to start without a secret and a folder of signing keys."""
+    """Refuses to start without a secret and a folder of signing keys; sends webhooks by https only."""
 
     environment: Literal["development", "testing", "production"] = "production"
+    webhook_http: bool = False
 
 
 _KINDS: dict[str, type[Settings]] = {"development": Development, "testing": Testing, "production": Production}

@@ -1,7 +1,14 @@
-"""`python -m workers.worker`: runs jobs. Each runs in a process of its own, forked for it."""
+"""`python -m workers.worker`: runs jobs, one after the other, in this process.
+
+RQ's own worker forks for each job, which then has to connect to everything anew: that takes longer than most of our
+jobs. This one keeps its connections. A job that takes the process down with it is taken up again by another worker.
+"""
 
 import contextlib
+import threading
 import time
+from collections.abc import Iterator
+from datetime import datetime
 from types import FrameType
 from typing import Any
 
@@ -9,6 +16,7 @@ import rq
 import structlog
 from rq.exceptions import StopRequested
 from rq.job import Job
+from rq.worker import SimpleWorker
 
 from taskmanager.core import settings
 from taskmanager.core.outbox import QUEUES, CallSerializer
@@ -23,7 +31,7 @@ _WAIT_SECONDS = 15.0  # what RQ sets itself for this worker_ttl: longer than it 
 _RETRY_SECONDS = 1.0
 
 
-class Worker(rq.Worker):
+class Worker(SimpleWorker):
     """An RQ worker whose death is noticed within seconds: RQ's defaults take a quarter of an hour."""
 
     max_connection_wait_time = 2.0
@@ -37,13 +45,37 @@ class Worker(rq.Worker):
             "serializer": CallSerializer,
             "worker_ttl": _TTL_SECONDS,
             "maintenance_interval": _MAINTENANCE_SECONDS,
-            "job_monitoring_interval": max(1, settings.current().job_silence_seconds // 3),
         }
         super().__init__(*args, **{**options, **ours})
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """After so many seconds without a sign of life the job is handed out again."""
         return settings.current().job_silence_seconds
+
+    def perform_job(self, job: Job, queue: rq.Queue, execution: Any) -> bool:
+        """Run the job, with signs of life from another thread while it lasts."""
+        with self._alive(job, execution):
+            return super().perform_job(job, queue, execution)
+
+    @contextlib.contextmanager
+    def _alive(self, job: Job, execution: Any) -> Iterator[None]:
+        seconds = settings.current().job_silence_seconds
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(seconds / 3):
+                with contextlib.suppress(RedisError), self.connection.pipeline() as pipeline:
+                    execution.heartbeat(job.started_job_registry, seconds, pipeline=pipeline)
+                    job.heartbeat(datetime.now().astimezone(), seconds, pipeline=pipeline, xx=True)
+                    self.heartbeat(_TTL_SECONDS, pipeline=pipeline)
+                    pipeline.execute()
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Finish the running job, then end."""

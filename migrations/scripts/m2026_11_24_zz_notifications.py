@@ -32,6 +32,7 @@ INDEXES = {
         _index("user_id", "read_at", "_id"),
         _index("expires_at", expireAfterSeconds=0),
     ],
+    "webhooks": [_index("project_id", "_id"), _index("owner_id", "_id")],
     "inboxes": [_index("user_id", unique=True)],
     "preferences": [_index("user_id", unique=True)],
     "project_preferences": [_index("user_id", "project_id", unique=True), _index("project_id")],

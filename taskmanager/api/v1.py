@@ -37,6 +37,7 @@ from taskmanager.features.users.token_routes import own as tokens
 from taskmanager.features.users.token_routes import services
 from taskmanager.features.users.totp_routes import auth as second_step
 from taskmanager.features.users.totp_routes import me as totp
+from taskmanager.features.webhooks.routes import blp as webhooks
 
 BLUEPRINTS = (
     auth,
@@ -74,6 +75,7 @@ BLUEPRINTS = (
     trash,
     activity,
     notifications,
+    webhooks,
 )
 
 V1 = Version("v1", BLUEPRINTS, description="Task management: projects, tasks, members, notifications.")

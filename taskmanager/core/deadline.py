@@ -6,10 +6,15 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def deadline(seconds: float, cut: Callable[[], None]) -> Iterator[None]:
-    """Call `cut`, which ends the conversation, from another thread unless the body is done in time."""
+def deadline(seconds: float, cut: Callable[[], None]) -> Iterator[threading.Event]:
+    """Call `cut`, which ends the conversation, from another thread unless the body is done in time.
+
+    What is yielded is set when that has happened: some libraries take the end for a regular one.
+    """
+    over = threading.Event()
 
     def end() -> None:
+        over.set()
         with suppress(OSError, AttributeError):  # it has ended by itself, or has not begun
             cut()
 
@@ -17,6 +22,6 @@ def deadline(seconds: float, cut: Callable[[], None]) -> Iterator[None]:
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield over
     finally:
         timer.cancel()

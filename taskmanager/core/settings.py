@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taskmanager.core.errors import Misconfigured
+from taskmanager.core.guarded_http import Rules
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -96,6 +97,12 @@ class Settings(BaseSettings):
     delivery_days: int = Field(30, ge=1, le=3660)
     dead_delivery_days: int = Field(90, ge=1, le=3660)
 
+    webhook_allow: str = ""
+    webhook_http: bool = True
+    webhook_timeout_seconds: float = Field(10.0, gt=0, le=20)
+    webhook_concurrency: int = Field(4, ge=1, le=100)
+    webhook_disable_days: float = Field(5, gt=0, le=90)
+
     web_processes: int = Field(2, ge=1, le=64)
     web_threads: int = Field(8, ge=1, le=128)
     worker_processes: int = Field(1, ge=1, le=64)
@@ -118,6 +125,12 @@ class Settings(BaseSettings):
         if self.queue_url == self.cache_url:
             raise ValueError("TASKMANAGER_QUEUE_URL and TASKMANAGER_CACHE_URL must be two stores: a cache evicts")
         return self
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        Rules.parse(value, plain=False)
+        return value
 
     @property
     def keys_path(self) -> Path:

@@ -66,6 +66,7 @@ INVITATION = {"email": "guest@example.com", "role": "viewer"}
 ONE = f"{V1}/projects/<project_id>"
 SERVICE = f"{V1}/service-accounts/<account_id>"
 
+HOOK = {"url": "https://8.8.8.8/hook", "events": ["*"]}
 FIELD = {"key": "points", "name": "Points", "type": "number"}
 WORKFLOW = {
     "statuses": [
@@ -176,6 +177,23 @@ TABLE: dict[str, Route] = {
     f"POST {V1}/notifications/unsubscribe": public(404, path=f"{V1}/notifications/unsubscribe?token=x"),
     f"GET {ONE}/notifications": project("viewer", 200, "{project}/notifications"),
     f"PATCH {ONE}/notifications": project("viewer", 200, "{project}/notifications", {"muted": True}),
+    # --- webhooks: of one's own, then those of projects
+    f"POST {V1}/webhooks": own(201, HOOK, sessions_only=False, one_project=False),
+    f"GET {V1}/webhooks": own(200, sessions_only=False, one_project=False),
+    f"POST {ONE}/webhooks": project("manager", 201, "{project}/webhooks", HOOK),
+    f"GET {ONE}/webhooks": project("manager", 200, "{project}/webhooks"),
+    f"GET {V1}/webhooks/<webhook_id>": project("manager", 200, f"{V1}/webhooks/{{webhook}}"),
+    f"PATCH {V1}/webhooks/<webhook_id>": project("manager", 200, f"{V1}/webhooks/{{webhook}}", {"active": False}),
+    f"DELETE {V1}/webhooks/<webhook_id>": project("manager", 204, f"{V1}/webhooks/{{webhook}}"),
+    f"PUT {V1}/webhooks/<webhook_id>/secret": project("manager", 200, f"{V1}/webhooks/{{webhook}}/secret", {}),
+    f"POST {V1}/webhooks/<webhook_id>/test": project("manager", 202, f"{V1}/webhooks/{{webhook}}/test"),
+    f"GET {V1}/webhooks/<webhook_id>/deliveries": project("manager", 200, f"{V1}/webhooks/{{webhook}}/deliveries"),
+    f"GET {V1}/webhooks/<webhook_id>/deliveries/<delivery_id>": project(
+        "manager", 200, f"{V1}/webhooks/{{webhook}}/deliveries/{{delivery}}"
+    ),
+    f"POST {V1}/webhooks/<webhook_id>/deliveries/<delivery_id>/replay": project(
+        "manager", 409, f"{V1}/webhooks/{{webhook}}/deliveries/{{delivery}}/replay"
+    ),
     # --- projects
     f"GET {V1}/projects": own(200, sessions_only=False),
     f"POST {V1}/projects": own(201, {"key": "NEW", "name": "New"}, sessions_only=False, one_project=False),

@@ -14,7 +14,7 @@ from tests.conftest import sign_in
 from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
 from tests.factories.actors import actor_of
 from tests.features.files import attach
-from tests.features.matrix import FIELD, INVITATION, REMINDER, ROLES, TABLE, WHO
+from tests.features.matrix import FIELD, HOOK, INVITATION, REMINDER, ROLES, TABLE, WHO
 
 
 def token_client(scene, scopes, project_id=None):
@@ -101,6 +101,8 @@ class Places(dict):
             "comment": lambda: owner.post(f"{self.scene.task_path}/comments", json={"text": "x"}).json["id"],
             "attachment": lambda: attach(owner, self.scene.task_path).json["id"],
             "view": lambda: owner.post(f"{path}/views", json={"name": "Ours", "shared": True}).json["id"],
+            "webhook": lambda: owner.post(f"{path}/webhooks", json=HOOK).json["id"],
+            "delivery": lambda: owner.post(f"/api/v1/webhooks/{self['webhook']}/test").json["id"],
             "field": lambda: owner.post(f"{path}/custom-fields", json=FIELD | {"key": "size"}).json["id"],
             "link": lambda: owner.post(f"{path}/share-links", json={"role": "viewer"}).json["id"],
         }

@@ -85,6 +85,15 @@ def hand_out(in_flight: set[str], room: int) -> int:
     return len(found)
 
 
+def replay(delivery_id: ObjectId) -> bool:
+    """Have a settled delivery sent once more, under the same id; False when it is not settled."""
+    fresh = {"state": "pending", "due_at": now(), "claimed_until": now(), "attempts": 0}
+    gone = {"ended_at": 1, "expires_at": 1, "last_error": 1, "first_at": 1}
+    settled = {"_id": delivery_id, "state": {"$ne": "pending"}}
+    update = {"$set": fresh, "$unset": gone}
+    return bool(Delivery._get_collection().update_one(settled, update).modified_count)
+
+
 def sweep() -> int:
     """Settle what was left between two steps: those led by a delivery that is settled share its fate."""
     collection, count = Delivery._get_collection(), 0

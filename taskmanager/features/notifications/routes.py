@@ -93,7 +93,7 @@ def get_unread() -> Response:
     return answers.resource(row, INBOX, embedded={"unread": unread})
 
 
-@blp.route("/notifications/read", methods=["PUT"])
+@blp.route("/notifications/read", methods=["PUT"], problems=(404,))
 @blp.arguments(UpTo)
 @blp.response(200, InboxOut)
 def mark_all_read(data: dict[str, Any]) -> Response:

@@ -4,7 +4,6 @@ The secret is encrypted at rest with a key made of the service's secret. A code 
 and those beside it. Wrong codes are counted per account, whatever ticket they come with.
 """
 
-import base64
 import hmac
 import re
 import secrets
@@ -15,12 +14,11 @@ from typing import Any
 import pyotp
 from bson import ObjectId
 from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from mongoengine.errors import NotUniqueError
 
 from taskmanager.core import settings
 from taskmanager.core.access import Actor
+from taskmanager.core.ciphers import cipher
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated
 from taskmanager.core.events import record
@@ -244,5 +242,4 @@ def _hash(code: str) -> str:
 
 
 def _cipher() -> Fernet:
-    derived = HKDF(SHA256(), 32, salt=None, info=b"taskmanager second factor").derive(settings.current().secret())
-    return Fernet(base64.urlsafe_b64encode(derived))
+    return cipher("second factor")

@@ -1,0 +1,206 @@
+"""HTTP to addresses that users name: never to our own network, never longer or larger than allowed.
+
+A name is resolved once; every address that it has is checked, and the connection goes to one that was, so that a
+second answer of the name server changes nothing (DNS rebinding). No proxy of the environment is used and no redirect
+followed. `ipaddress.is_global` alone is not enough: IPv6 can carry an IPv4 address in several ways.
+"""
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from contextlib import suppress
+from functools import cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from taskmanager.core.deadline import deadline
+from taskmanager.core.errors import TaskManagerError
+
+LARGEST_ANSWER = 64 * 1024
+_PORTS = {"http": 80, "https": 443}
+_LEAST_FREE_PORT = 1024
+_LOOKUP_SECONDS = 2.0
+
+# Networks that carry an IPv4 address, and the bit at which it ends: RFC 4291 (compatible and mapped), RFC 6052 and
+# RFC 8215 (NAT64), RFC 3056 (6to4). Teredo (RFC 4380) carries two, and nothing public answers there.
+_CARRIERS = [
+    (IPv6Network("::/96"), 0),
+    (IPv6Network("::ffff:0:0/96"), 0),
+    (IPv6Network("::ffff:0:0:0/96"), 0),
+    (IPv6Network("64:ff9b::/96"), 0),
+    (IPv6Network("2002::/16"), 80),
+]
+_NEVER = [ip_network(word) for word in ("64:ff9b:1::/48", "2001::/32", "fec0::/10", "192.0.0.0/24", "192.88.99.0/24")]
+_NOT_PUBLIC = "This address is not a public one."
+
+
+class Refused(TaskManagerError):
+    """The address is none that the service sends anything to."""
+
+    code = "webhook.address_refused"
+
+
+class Answer(NamedTuple):
+    """What a receiver answered: the beginning of its body only."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Rules(NamedTuple):
+    """What an operator allows beside public addresses: networks, and names whatever they resolve to."""
+
+    networks: tuple[Any, ...] = ()
+    names: frozenset[str] = frozenset()
+    plain: bool = False  # whether http:// may be used to any address, and not only to those allowed above
+
+    @classmethod
+    def parse(cls, text: str, *, plain: bool) -> "Rules":
+        """From words separated by commas, each a network, an address or a name. Raises ValueError for a bad network."""
+        words = [word.strip().lower() for word in text.split(",") if word.strip()]
+        nets = [word for word in words if "/" in word or _literal(word) is not None]
+        return cls(tuple(ip_network(word) for word in nets), frozenset(set(words) - set(nets)), plain)
+
+
+def check(url: str, rules: Rules) -> None:
+    """Raise Refused, saying why, unless something may be sent to this URL as far as can be known now.
+
+    A name that does not answer within two seconds is not held against it: it is looked up again when it is used.
+    """
+    parts = _split(url, rules)
+    found: list[Any] = []
+
+    def look_up() -> None:
+        with suppress(OSError):
+            found.extend(_addresses(parts))
+
+    thread = threading.Thread(target=look_up, daemon=True)  # a name server may take as long as it likes
+    thread.start()
+    thread.join(_LOOKUP_SECONDS)
+    _check_addresses(parts, list(found), rules)
+
+
+def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, rules: Rules) -> Answer:
+    """Send `body`, and read what is answered, within so many seconds as a whole.
+
+    Raises Refused, OSError (also for what is no HTTP, for an answer that does not end, and when the time is over).
+    """
+    parts = _split(url, rules)
+    began = time.monotonic()
+    addresses = _addresses(parts)
+    _check_addresses(parts, addresses, rules)
+    connection = _Pinned(parts, addresses[0], seconds)
+    try:
+        with deadline(max(0.1, seconds - (time.monotonic() - began)), connection.cut) as over:
+            connection.request("POST", _target(parts), body, {"Host": parts.netloc, **headers})
+            answer = connection.getresponse()
+            if over.is_set():
+                raise TimeoutError("no answer in time")
+            return Answer(answer.status, dict(answer.getheaders()), _beginning(answer))
+    except http.client.HTTPException as error:
+        raise OSError(f"no proper answer: {type(error).__name__}") from None
+    finally:
+        connection.close()
+
+
+def _beginning(answer: http.client.HTTPResponse) -> bytes:
+    """The beginning of the body; the answer stands already, whatever comes of it."""
+    try:
+        return answer.read(LARGEST_ANSWER)
+    except (OSError, http.client.HTTPException):
+        return b""
+
+
+class _Pinned(http.client.HTTPConnection):
+    """A connection to one address, which shows the name that it stands for."""
+
+    def __init__(self, parts: SplitResult, address: Any, seconds: float) -> None:
+        super().__init__(parts.hostname or "", _port(parts), timeout=seconds)
+        self._secure, self._address = parts.scheme == "https", address
+
+    def connect(self) -> None:
+        """Called by `request`."""
+        self.sock = socket.create_connection((str(self._address), self.port), self.timeout)
+        if self._secure:
+            self.sock = _context().wrap_socket(self.sock, server_hostname=self.host)
+
+    def cut(self) -> None:
+        """End the conversation from another thread."""
+        if self.sock is not None:
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
+@cache
+def _context() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _split(url: str, rules: Rules) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port = _port(parts)
+    except ValueError:
+        raise Refused("This is no URL.") from None
+    if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None or parts.fragment:
+        raise Refused("A URL of http or https without user and fragment is needed.")
+    if port not in _PORTS.values() and port < _LEAST_FREE_PORT:
+        raise Refused("The port must be 80, 443 or one from 1024 on.")
+    if any(character <= " " or character > "~" for character in url):
+        raise Refused("A URL has no spaces, and no letters but those of ASCII.")
+    name = _name(parts)
+    if name not in rules.names and (name == "localhost" or name.endswith((".localhost", ".local", ".internal"))):
+        raise Refused(_NOT_PUBLIC)
+    return parts
+
+
+def _name(parts: SplitResult) -> str:
+    return (parts.hostname or "").rstrip(".")
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or _PORTS.get(parts.scheme, 0)
+
+
+def _target(parts: SplitResult) -> str:
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _addresses(parts: SplitResult) -> list[Any]:
+    """All that a name resolves to, or what a spelling of an address stands for. Raises OSError."""
+    found = socket.getaddrinfo(parts.hostname, _port(parts), type=socket.SOCK_STREAM)
+    return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+
+
+def _check_addresses(parts: SplitResult, addresses: list[Any], rules: Rules) -> None:
+    allowed = _name(parts) in rules.names or (
+        bool(addresses) and all(any(a in net for net in rules.networks) for a in addresses)
+    )
+    if allowed:
+        return
+    if parts.scheme == "http" and not rules.plain:
+        raise Refused("Only https is allowed.")
+    if not all(map(_public, addresses)):
+        raise Refused(_NOT_PUBLIC)
+
+
+def _public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address is one of the public internet, also in what it carries."""
+    if isinstance(address, IPv6Address):
+        for network, shift in _CARRIERS:
+            if address in network:
+                return _public(IPv4Address((int(address) >> shift) & 0xFFFFFFFF))
+    if any(address in network for network in _NEVER):
+        return False
+    special = address.is_multicast or address.is_reserved or address.is_private or address.is_unspecified
+    return address.is_global and not special and not address.is_loopback and not address.is_link_local
+
+
+def _literal(word: str) -> Any:
+    try:
+        return ip_address(word)
+    except ValueError:
+        return None

@@ -1,0 +1,172 @@
+"""The channel that tells programs: one request for each delivery, signed, logged, and never to our own network."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from random import uniform
+from time import monotonic
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager import __version__
+from taskmanager.core import settings
+from taskmanager.core.clock import now
+from taskmanager.core.events import record
+from taskmanager.core.guarded_http import Answer, Refused, Rules, post
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
+from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.projects import members
+from taskmanager.features.projects.models import Project
+from taskmanager.features.webhooks import signing
+from taskmanager.features.webhooks.events import WebhookDisabled
+from taskmanager.features.webhooks.kinds import TEST
+from taskmanager.features.webhooks.models import Webhook
+
+GONE = 410
+_GOOD = range(200, 300)
+_KEPT_ATTEMPTS, _KEPT_BYTES = 10, 2_000
+_FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 2.0, 300.0
+
+
+class Unanswered(Exception):
+    """The receiver did not say that it has it: the attempt is repeated later."""
+
+
+class WebhookChannel:
+    """See `Channel`."""
+
+    name, queue, bundled = "webhook", "low", False
+
+    @property
+    def seconds(self) -> float:
+        return settings.current().webhook_timeout_seconds
+
+    def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+        """Nobody: who has a webhook has said what it is to be told."""
+        return set()
+
+    def send(self, message: Message) -> None:
+        """Send the body that was made for it. Raises Rejected, Cancelled, Postponed, Unanswered."""
+        delivery = message.delivery
+        webhook = Webhook.objects(id=delivery.recipient_id).first()
+        _may_be_told(webhook, delivery)
+        ends = _take_place(webhook)
+        try:
+            answer = _posted(webhook, delivery)
+        finally:
+            Webhook._get_collection().update_one({"_id": webhook.id}, {"$pull": {"busy": ends}})
+        _judge(webhook, answer)
+
+
+def rules() -> Rules:
+    """Where webhooks may be sent to, by the settings."""
+    chosen = settings.current()
+    return Rules.parse(chosen.webhook_allow, plain=chosen.webhook_http)
+
+
+def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
+    """Raise Cancelled when there is no such webhook, or its owner may not know; Postponed while it rests."""
+    if webhook is None or webhook.disabled_at or (webhook.active == "no" and delivery.kind != TEST):
+        raise Cancelled("The webhook is deleted or turned off.")
+    if delivery.project_id and webhook.project_id is None:
+        if not members.are_members(delivery.project_id, [webhook.owner_id]):
+            raise Cancelled("The owner of the webhook is not in the project any more.")
+    elif webhook.project_id and not Project.objects(id=webhook.project_id).alive().first() and delivery.kind != _LAST:
+        raise Cancelled("The project is deleted.")
+    if webhook.rests_until and webhook.rests_until > now() and delivery.kind != TEST:
+        raise Postponed(webhook.rests_until + timedelta(seconds=uniform(0, 1)))  # noqa: S311 no secret
+
+
+_LAST = "project.deleted"
+
+
+def _take_place(webhook: Webhook) -> datetime:
+    """One of the few requests that may be under way to it, so that one which hangs does not hold all workers.
+
+    Raises Postponed when all are taken. A place ends by itself when its worker dies.
+    """
+    moment = now()
+    ends = moment + timedelta(seconds=settings.current().webhook_timeout_seconds, microseconds=0)
+    under_way = {"$filter": {"input": {"$ifNull": ["$busy", []]}, "cond": {"$gt": ["$$this", moment]}}}
+    most = 1 if webhook.failures else settings.current().webhook_concurrency
+    taken = Webhook._get_collection().find_one_and_update(
+        {"_id": webhook.id, "$expr": {"$lt": [{"$size": under_way}, most]}},
+        [{"$set": {"busy": {"$concatArrays": [under_way, [ends]]}}}],
+    )
+    if taken is None:
+        raise Postponed(moment + timedelta(seconds=uniform(0.5, 1.5)))  # noqa: S311 no secret
+    return ends
+
+
+def _posted(webhook: Webhook, delivery: Delivery) -> Answer:
+    """One attempt, written down whatever comes of it. Raises Rejected, Unanswered."""
+    body = delivery.body.encode()
+    headers = {"Content-Type": "application/json", "User-Agent": f"TaskManager/{__version__}"}
+    headers |= signing.headers(delivery.id, body, webhook.secrets)
+    began, note = monotonic(), {"at": now(), "url": webhook.url, "request_headers": headers}
+    try:
+        answer = post(webhook.url, body, headers, seconds=settings.current().webhook_timeout_seconds, rules=rules())
+    except Refused as error:
+        _log(delivery, note, began, error=error.detail)
+        _failed(webhook, error.detail)
+        raise Rejected(error.detail) from None
+    except OSError as error:
+        words = f"{type(error).__name__}: {error}"[:300]
+        _log(delivery, note, began, error=words)
+        _failed(webhook, words)
+        raise Unanswered(words) from None
+    shown = {str(name)[:100]: str(value)[:500] for name, value in list(answer.headers.items())[:30]}
+    text = answer.body[:_KEPT_BYTES].decode("utf-8", "replace").replace("\0", "")
+    _log(delivery, note, began, status=answer.status, response_headers=shown, response_body=text)
+    return answer
+
+
+def _judge(webhook: Webhook, answer: Answer) -> None:
+    """Only 2xx is a yes; 410 says that nothing is wanted any more."""
+    if answer.status in _GOOD:
+        _worked(webhook)
+        return
+    if answer.status == GONE:
+        _disable(webhook.id, "It answered 410: gone.")
+        raise Rejected("The receiver answered 410: gone.")
+    words = f"The receiver answered {answer.status}."
+    _failed(webhook, words)
+    raise Unanswered(words)
+
+
+def _log(delivery: Delivery, note: dict[str, Any], began: float, **more: Any) -> None:
+    note = note | {"duration_ms": round((monotonic() - began) * 1000)} | more
+    # header names have no dots that MongoDB would mind, but receivers may answer with any: kept as pairs
+    for name in ("request_headers", "response_headers"):
+        if name in note:
+            note[name] = [[key, value] for key, value in note[name].items()]
+    kept = {"log": {"$each": [note], "$slice": -_KEPT_ATTEMPTS}}
+    Delivery._get_collection().update_one({"_id": delivery.id}, {"$push": kept})
+
+
+def _worked(webhook: Webhook) -> None:
+    if webhook.failures:
+        gone = {"failing_since": 1, "rests_until": 1}
+        Webhook._get_collection().update_one({"_id": webhook.id}, {"$set": {"failures": 0}, "$unset": gone})
+
+
+def _failed(webhook: Webhook, words: str) -> None:
+    """Let it rest, the longer the more often it has failed; after days of it, disable it."""
+    moment = now()
+    seconds = min(_FIRST_REST_SECONDS * 2.0 ** min(webhook.failures, 20), _LONGEST_REST_SECONDS)
+    changes = {"rests_until": moment + timedelta(seconds=seconds)}
+    if webhook.failing_since is None:
+        changes["failing_since"] = moment
+    Webhook._get_collection().update_one({"_id": webhook.id}, {"$set": changes, "$inc": {"failures": 1}})
+    days = timedelta(days=settings.current().webhook_disable_days)
+    if webhook.failing_since and moment - webhook.failing_since >= days:
+        _disable(webhook.id, f"It has failed since {webhook.failing_since:%Y-%m-%d}, the last time so: {words}")
+
+
+@unit_of_work
+def _disable(webhook_id: ObjectId, because: str) -> None:
+    webhook = Webhook.objects(id=webhook_id, disabled_at=None).first()
+    if webhook is not None:
+        webhook = webhook.write(disabled_at=now(), disabled_because=because)
+        record(WebhookDisabled(webhook, None))

@@ -1,0 +1,57 @@
+"""What happens to webhooks."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.events import Fact
+
+
+@dataclass(frozen=True)
+class WebhookFact(Fact):
+    """Something that happened to a webhook: its owner's affair, or the project's."""
+
+    webhook: Any
+    actor: Actor | None
+    changes: Any = None
+
+    def stream(self) -> str:
+        return f"project:{self.webhook.project_id}" if self.webhook.project_id else f"user:{self.webhook.owner_id}"
+
+    def subject(self) -> ObjectId:
+        return self.webhook.id
+
+    def actor_id(self) -> ObjectId | None:
+        return self.actor and self.actor.user_id
+
+    def data(self) -> dict[str, Any]:
+        return {"changes": list(self.changes or ()), "owner_id": self.webhook.owner_id}
+
+
+@dataclass(frozen=True)
+class WebhookCreated(WebhookFact):
+    kind: ClassVar[str] = "webhook.created"
+    audited: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class WebhookUpdated(WebhookFact):
+    """`changes` names the fields."""
+
+    kind: ClassVar[str] = "webhook.updated"
+    audited: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class WebhookDeleted(WebhookFact):
+    kind: ClassVar[str] = "webhook.deleted"
+    audited: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class WebhookDisabled(WebhookFact):
+    """It failed for so long that nothing is sent to it any more."""
+
+    kind: ClassVar[str] = "webhook.disabled"

@@ -1,0 +1,29 @@
+"""What webhooks do when something happened."""
+
+from taskmanager.core.events import Event, listen
+from taskmanager.features.notifications import channels
+from taskmanager.features.notifications import service as notifications
+from taskmanager.features.webhooks import notices  # noqa: F401 registers its notice
+from taskmanager.features.webhooks import service as webhooks
+from taskmanager.features.webhooks.channel import WebhookChannel
+from taskmanager.features.webhooks.kinds import KINDS
+
+channels.register(WebhookChannel())
+
+
+@listen(*KINDS, name="webhooks.tell", queue="default", wanted=webhooks.wanted)
+def tell(event: Event) -> None:
+    """Tell the programs that want to know."""
+    webhooks.tell(event)
+
+
+@listen("webhook.disabled", name="webhooks.disabled", queue="high")
+def tell_owner(event: Event) -> None:
+    """Tell its owner that it was disabled."""
+    notifications.tell(event)
+
+
+@listen("user.deleted", name="webhooks.leaving", queue="low")
+def forget(event: Event) -> None:
+    """Drop the webhooks of somebody who is gone."""
+    webhooks.forget(event.subject_id)

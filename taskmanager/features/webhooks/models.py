@@ -1,0 +1,26 @@
+"""Webhooks."""
+
+from mongoengine import DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
+
+from taskmanager.core.documents import Versioned
+
+
+class Webhook(Versioned):
+    """Where a program wants to be told of events: of one project, or of all that its owner is a member of."""
+
+    meta = {"collection": "webhooks", "db_alias": "notifications"}
+
+    owner_id = ObjectIdField(required=True)
+    project_id = ObjectIdField()
+    url = StringField(required=True, max_length=2000)
+    description = StringField(max_length=200)
+    events = ListField(StringField(), required=True)
+    filter = StringField()
+    secrets = ListField(DictField(), required=True)  # {secret (encrypted), until}; the newest first
+    active = StringField(required=True, default="yes", choices=("yes", "no"))  # "no": its owner turned it off
+    disabled_at = DateTimeField()  # by the service, because it failed for days
+    disabled_because = StringField()
+    failing_since = DateTimeField()
+    rests_until = DateTimeField()  # after failures nothing is sent for a while
+    failures = IntField(required=True, default=0)  # without a success between them
+    busy = ListField(DateTimeField())  # when the requests that are under way end at the latest

@@ -1,0 +1,31 @@
+"""The notice that a webhook was disabled: to its owner, or to the project's when he has left."""
+
+from taskmanager.core.events import Event
+from taskmanager.features.notifications.notices import Notice, url, writes
+from taskmanager.features.projects import members
+from taskmanager.features.projects.models import Membership
+from taskmanager.features.users import service as users
+from taskmanager.features.webhooks.models import Webhook
+
+
+@writes("webhook.disabled")
+def disabled(event: Event) -> list[Notice]:
+    """Says why, and how to turn it on again."""
+    webhook = Webhook.objects(id=event.subject_id).first()
+    if webhook is None or webhook.disabled_at is None:
+        return []
+    owners = [webhook.owner_id]
+    if webhook.project_id and not members.are_members(webhook.project_id, owners):
+        owners = list(Membership.objects(project_id=webhook.project_id, role="owner").scalar("user_id"))
+    text = (
+        f"nothing is sent to this webhook any more:\n\n    {webhook.url}\n\n{webhook.disabled_because}\n\n"
+        "What was not delivered is kept for some time and can be replayed. To turn the webhook on again, send\n"
+        f'{{"active": true}} to\n\n{url(f"/webhooks/{webhook.id}")}\n'
+    )
+    cards = users.cards(owners)
+    subject = "A webhook was disabled"
+    return [
+        Notice(user_id, cards[user_id], subject, text, "webhook.disabled", webhook.project_id)
+        for user_id in owners
+        if user_id in cards
+    ]

@@ -1,0 +1,46 @@
+"""What a webhook is sent: `{type, timestamp, data}`, as Standard Webhooks has it; the same at each attempt."""
+
+from typing import Any
+
+import orjson
+from bson import ObjectId
+
+from taskmanager.core.clock import iso, now
+from taskmanager.core.events import Event, plain
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.schemas import TASK
+from taskmanager.features.webhooks.kinds import OF_TASKS, TEST, TOLD
+
+LARGEST = 256 * 1024
+
+
+def of(event: Event) -> str:
+    """The event and, when it is about a task, the task as it is now; without the task when that is too much."""
+    data: dict[str, Any] = {
+        "event_id": str(event.id),
+        "seq": event.seq,
+        "actor_id": event.actor_id and str(event.actor_id),
+        "project_id": event.stream.partition(":")[2],
+        "subject_id": event.subject_id and str(event.subject_id),
+        **{name: plain(event.data[name]) for name in TOLD if name in event.data},
+    }
+    text = _text(event.kind, iso(event.at), data | _task(event))
+    if len(text) <= LARGEST:
+        return text
+    return _text(event.kind, iso(event.at), {name: data[name] for name in data if name != "changes"} | {"cut": True})
+
+
+def of_test(webhook_id: ObjectId) -> str:
+    """What a test sends."""
+    return _text(TEST, iso(now()), {"webhook_id": str(webhook_id)})
+
+
+def _task(event: Event) -> dict[str, Any]:
+    if not event.kind.startswith(OF_TASKS):
+        return {}
+    row = Task.objects(id=event.subject_id).as_pymongo().first()
+    return {"task": TASK.dump(row)} if row else {}
+
+
+def _text(kind: str, timestamp: str, data: dict[str, Any]) -> str:
+    return orjson.dumps({"type": kind, "timestamp": timestamp, "data": data}).decode()

@@ -1,0 +1,171 @@
+"""Routes of webhooks: of projects, and of people for all their projects."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+
+from taskmanager.features.webhooks import service as webhooks
+from taskmanager.features.webhooks.schemas import (
+    DELIVERY,
+    WEBHOOK,
+    DeliveryOut,
+    DeliveryWhole,
+    Rotation,
+    StateField,
+    WebhookIn,
+    WebhookMade,
+    WebhookOut,
+    WebhookPatch,
+    whole,
+)
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+
+blp = Blueprint("webhooks", __name__, scope="webhooks", description="Programs that are told of events")
+
+_LIST = list_query(WEBHOOK, {"created_at": "_id"})
+_DELIVERIES = list_query(DELIVERY, {"created_at": "_id"}, state=StateField())
+_IN_PROJECT = "/projects/<objectid:project_id>/webhooks"
+_ONE = "/webhooks/<objectid:webhook_id>"
+_DELIVERY = f"{_ONE}/deliveries/<objectid:delivery_id>"
+
+
+@blp.route("/webhooks", methods=["POST"], idempotent=False)
+@blp.arguments(WebhookIn)
+@blp.response(201, WebhookMade)
+def create_webhook(data: dict[str, Any]) -> Response:
+    """Make a webhook for all your projects
+
+    Requests are signed by the Standard Webhooks specification with the `secret`, which is shown in this answer only.
+    """
+    return _created(None, data)
+
+
+@blp.route(_IN_PROJECT, methods=["POST"], idempotent=False)
+@blp.arguments(WebhookIn)
+@blp.response(201, WebhookMade)
+def create_project_webhook(data: dict[str, Any], project_id: ObjectId) -> Response:
+    """Make a webhook of a project
+
+    Needs the role manager. It stays when its owner leaves the project.
+    """
+    return _created(project_id, data)
+
+
+@blp.route("/webhooks")
+@blp.arguments(_LIST, location="query")
+@blp.response(200, page_of(WebhookOut))
+def list_webhooks(query: dict[str, Any]) -> Response:
+    """Your webhooks for all your projects"""
+    return _listed(None, query)
+
+
+@blp.route(_IN_PROJECT)
+@blp.arguments(_LIST, location="query")
+@blp.response(200, page_of(WebhookOut))
+def list_project_webhooks(query: dict[str, Any], project_id: ObjectId) -> Response:
+    """The webhooks of a project
+
+    Needs the role manager.
+    """
+    return _listed(project_id, query)
+
+
+@blp.route(_ONE)
+@blp.arguments(item_query(WEBHOOK), location="query")
+@blp.response(200, WebhookOut)
+def get_webhook(query: dict[str, Any], webhook_id: ObjectId) -> Response:
+    """One webhook"""
+    return answers.resource(webhooks.get(webhook_id, actor=current_actor()), WEBHOOK, query)
+
+
+@blp.route(_ONE, methods=["PATCH"])
+@blp.arguments(WebhookPatch, content_type="application/merge-patch+json")
+@blp.response(200, WebhookOut)
+def update_webhook(changes: dict[str, Any], webhook_id: ObjectId) -> Response:
+    """Change a webhook
+
+    `active: true` turns one on again that was disabled because it failed for days.
+    """
+    return answers.resource(webhooks.update(webhook_id, changes, expected=expected(), actor=current_actor()), WEBHOOK)
+
+
+@blp.route(_ONE, methods=["DELETE"])
+@blp.response(204)
+def delete_webhook(webhook_id: ObjectId) -> Response:
+    """Delete a webhook
+
+    What waits to be sent to it is not sent.
+    """
+    webhooks.delete(webhook_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route(f"{_ONE}/secret", methods=["PUT"])
+@blp.arguments(Rotation)
+@blp.response(200, WebhookMade)
+def rotate_webhook_secret(data: dict[str, Any], webhook_id: ObjectId) -> Response:
+    """Give a webhook a new secret
+
+    Requests carry a signature by each of both for `keep_hours`, so that the receiver can change over when it likes.
+    """
+    row, secret = webhooks.rotate(webhook_id, data["keep_hours"], expected=expected(), actor=current_actor())
+    return answers.unstored(answers.resource(row, WEBHOOK, embedded={"secret": secret}))
+
+
+@blp.route(f"{_ONE}/test", methods=["POST"])
+@blp.response(202, DeliveryOut)
+def test_webhook(webhook_id: ObjectId) -> Response:
+    """Have a test sent
+
+    An event of the kind `webhook.test`. What came of it stands in the deliveries.
+    """
+    return answers.data(DELIVERY.dump(webhooks.test(webhook_id, actor=current_actor())), 202)
+
+
+@blp.route(f"{_ONE}/deliveries")
+@blp.arguments(_DELIVERIES, location="query")
+@blp.response(200, page_of(DeliveryOut))
+def list_deliveries(query: dict[str, Any], webhook_id: ObjectId) -> Response:
+    """What was sent to a webhook, and what waits
+
+    `state=dead` are those that were given up.
+    """
+    part, asked = Slice.of(query), {"state": query["state"], "actor": current_actor()}
+    page = webhooks.find_deliveries(webhook_id, **part.page_of(DELIVERY), **asked)
+    total = part.with_total and webhooks.total_deliveries(webhook_id, **asked)
+    return answers.collection(page, DELIVERY, part, total=total)
+
+
+@blp.route(_DELIVERY)
+@blp.response(200, DeliveryWhole)
+def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId) -> Response:
+    """One delivery, with what was sent and what was answered"""
+    return answers.derived(whole(webhooks.get_delivery(webhook_id, delivery_id, actor=current_actor())))
+
+
+@blp.route(f"{_DELIVERY}/replay", methods=["POST"])
+@blp.response(202, DeliveryOut)
+def replay_delivery(webhook_id: ObjectId, delivery_id: ObjectId) -> Response:
+    """Send a delivery again
+
+    With the same `webhook-id` and body. 409 `delivery.pending` while it is being tried anyway.
+    """
+    return answers.data(DELIVERY.dump(webhooks.replay(webhook_id, delivery_id, actor=current_actor())), 202)
+
+
+def _created(project_id: ObjectId | None, data: dict[str, Any]) -> Response:
+    row, secret = webhooks.create(project_id, data, actor=current_actor())
+    body = WEBHOOK.dump(row) | {"secret": secret}
+    return answers.unstored(answers.created_with(body, row["revision"], f"/webhooks/{row['_id']}"))
+
+
+def _listed(project_id: ObjectId | None, query: dict[str, Any]) -> Response:
+    part, actor = Slice.of(query), current_actor()
+    page = webhooks.find(project_id, **part.page_of(WEBHOOK, "active", "disabled_at"), actor=actor)
+    total = part.with_total and webhooks.total(project_id, actor=actor)
+    return answers.collection(page, WEBHOOK, part, total=total)

@@ -1,0 +1,244 @@
+"""Use cases of webhooks: a URL of a program that is told of events."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.access import Access, Actor
+from taskmanager.core.access import sources as access_sources
+from taskmanager.core.clock import now
+from taskmanager.core.documents import Expected
+from taskmanager.core.errors import Conflict, Invalid, NotFound, ScopeMissing
+from taskmanager.core.events import Event, record
+from taskmanager.core.filters.parser import parse
+from taskmanager.core.guarded_http import Refused, check
+from taskmanager.core.permissions import authorize
+from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.notifications import deliveries
+from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.projects import members
+from taskmanager.features.projects.models import Project
+from taskmanager.features.tasks import finding
+from taskmanager.features.tasks.filters import FIELDS
+from taskmanager.features.webhooks import payloads, signing
+from taskmanager.features.webhooks.channel import rules
+from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookUpdated
+from taskmanager.features.webhooks.kinds import OF_TASKS, TEST, matches
+from taskmanager.features.webhooks.models import Webhook
+from taskmanager.features.webhooks.permissions import WebhookAction
+
+MOST = 20  # of one project, and of one person beside them
+
+
+def find(project_id: ObjectId | None, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+    """A page of the webhooks of a project, or of the actor's own. Raises NotFound, Forbidden, ScopeMissing."""
+    found = _of(project_id, actor).page(order, limit, **page)
+    return Page([described(row) for row in found.rows], found.next_key)
+
+
+def total(project_id: ObjectId | None, *, actor: Actor) -> Any:
+    """How many `find` would go through. Raises NotFound, Forbidden, ScopeMissing."""
+    return _of(project_id, actor).total()
+
+
+def get(webhook_id: ObjectId, *, actor: Actor) -> Row:
+    """One webhook. Raises NotFound, Forbidden."""
+    return described(_one(webhook_id, actor).as_row())
+
+
+def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -> tuple[Row, str]:
+    """Make a webhook; answers its secret too, which is shown once.
+
+    Raises NotFound, Forbidden, Invalid (`webhook.address_refused`), Conflict (`webhook.too_many`).
+    """
+    _of(project_id, actor)
+    _check_address(data["url"])
+    return _create(project_id, data, actor)
+
+
+@unit_of_work
+def _create(project_id: ObjectId | None, data: dict[str, Any], actor: Actor) -> tuple[Row, str]:
+    if _of(project_id, actor).count() >= MOST:
+        raise Conflict(f"There are at most {MOST} webhooks in one place.", code="webhook.too_many")
+    secret = signing.make_secret()
+    fields = {name: value for name, value in data.items() if name != "active"}
+    webhook = Webhook(owner_id=actor.user_id, project_id=project_id, secrets=[signing.stored(secret)], **fields)
+    webhook.active = "yes" if data.get("active", True) else "no"
+    webhook.save(force_insert=True)
+    record(WebhookCreated(webhook, actor))
+    return described(webhook.as_row()), secret
+
+
+def update(webhook_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
+    """Change a webhook; turning it on enables one that was disabled for its failures.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Invalid (`webhook.address_refused`).
+    """
+    if "url" in changes:
+        _one(webhook_id, actor)
+        _check_address(changes["url"])
+    return _update(webhook_id, changes, expected, actor)
+
+
+@unit_of_work
+def _update(webhook_id: ObjectId, changes: dict[str, Any], expected: Expected, actor: Actor) -> Row:
+    webhook = _one(webhook_id, actor)
+    webhook.expect(expected)
+    changes = dict(changes)
+    if "active" in changes:
+        changes["active"] = "yes" if changes["active"] else "no"
+        if changes["active"] == "yes" and webhook.disabled_at:
+            changes |= dict.fromkeys(("disabled_at", "disabled_because", "failing_since", "rests_until"))
+            changes["failures"] = 0
+    differences = webhook.differences(changes)
+    if differences:
+        webhook = webhook.write(**{field: after for field, (_, after) in differences.items()})
+        record(WebhookUpdated(webhook, actor, differences))
+    return described(webhook.as_row())
+
+
+@unit_of_work
+def rotate(webhook_id: ObjectId, keep_hours: int, *, expected: Expected, actor: Actor) -> tuple[Row, str]:
+    """Give a webhook a new secret; the one before is used beside it for some hours.
+
+    Raises NotFound, Forbidden, PreconditionFailed.
+    """
+    webhook = _one(webhook_id, actor)
+    webhook.expect(expected)
+    secret = signing.make_secret()
+    webhook = webhook.write(secrets=signing.replaced(webhook.secrets, secret, timedelta(hours=keep_hours)))
+    record(WebhookUpdated(webhook, actor, ["secret"]))
+    return described(webhook.as_row()), secret
+
+
+@unit_of_work
+def delete(webhook_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Delete a webhook; what waits to be sent to it is not sent. Raises NotFound, Forbidden, PreconditionFailed."""
+    webhook = _one(webhook_id, actor)
+    webhook.expect(expected)
+    webhook.delete()
+    record(WebhookDeleted(webhook, actor))
+
+
+def find_deliveries(
+    webhook_id: ObjectId, order: Order, limit: int, *, state: str | None, actor: Actor, **page: Any
+) -> Page:
+    """A page of what was sent to a webhook, and what waits. Raises NotFound, Forbidden."""
+    return _deliveries(webhook_id, state, actor).page(order, limit, **page)
+
+
+def total_deliveries(webhook_id: ObjectId, *, state: str | None, actor: Actor) -> Any:
+    """How many `find_deliveries` would go through. Raises NotFound, Forbidden."""
+    return _deliveries(webhook_id, state, actor).total()
+
+
+def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
+    """One delivery with what was sent and what was answered. Raises NotFound, Forbidden."""
+    return _deliveries(webhook_id, None, actor).row(delivery_id)
+
+
+def replay(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
+    """Send a delivery again, with the same id and body. Raises NotFound, Forbidden, Conflict (`delivery.pending`)."""
+    _deliveries(webhook_id, None, actor).row(delivery_id, ["_id"])
+    if not deliveries.replay(delivery_id):
+        raise Conflict("This delivery is still being tried.", code="delivery.pending")
+    return get_delivery(webhook_id, delivery_id, actor=actor)
+
+
+def test(webhook_id: ObjectId, *, actor: Actor) -> Row:
+    """Have a test sent. Raises NotFound, Forbidden, Conflict (`webhook.disabled`)."""
+    webhook = _one(webhook_id, actor)
+    if webhook.disabled_at:
+        raise Conflict("The webhook is disabled: turn it on first.", code="webhook.disabled")
+    row = _delivery(webhook, ObjectId(), TEST, payloads.of_test(webhook.id)) | {"due_at": now()}
+    deliveries.plan([row])
+    return Delivery.objects.row(row["event_id"], by="event_id")
+
+
+def wanted(event: Event) -> bool:
+    """Whether anybody may have a webhook for this event. Called by the relay for each: one question of an index."""
+    places = [_project_of(event), None]
+    return Webhook.objects(project_id__in=places, active="yes", disabled_at=None).only("id").first() is not None
+
+
+def tell(event: Event) -> None:
+    """Make a delivery for each webhook that wants the event, and send them. Safe to repeat."""
+    project_id = _project_of(event)
+    found = [hook for hook in _active(project_id, event.at) if matches(hook.events, event.kind) and _holds(hook, event)]
+    if found:
+        body = payloads.of(event)
+        rows = [_delivery(hook, event.id, event.kind, body) | {"project_id": project_id} for hook in found]
+        deliveries.send_all(deliveries.plan(rows), [event])
+
+
+def forget(user_id: ObjectId) -> None:
+    """Drop the webhooks of somebody who is gone; those of projects stay."""
+    Webhook.objects(owner_id=user_id, project_id=None).delete()
+
+
+def described(row: Row) -> Row:
+    """As clients see it."""
+    state = "disabled" if row.get("disabled_at") else "active" if row["active"] == "yes" else "off"
+    return row | {"state": state}
+
+
+def _active(project_id: ObjectId, at: datetime) -> list[Webhook]:
+    """The webhooks that a project had then, and those of its members for all their projects."""
+    people = members.ids_of(project_id)
+    places = {"$or": [{"project_id": project_id}, {"project_id": {"$exists": False}, "owner_id": {"$in": people}}]}
+    return list(Webhook.objects(__raw__={"$and": [places]}, active="yes", disabled_at=None, created_at__lte=at))
+
+
+def _holds(webhook: Webhook, event: Event) -> bool:
+    """Whether its filter holds for the task that the event is about; a filter lets nothing else through.
+
+    `me` is the owner of the webhook. What is deleted matches no filter.
+    """
+    if not webhook.filter:
+        return True
+    access: Access | None = access_sources.load(webhook.owner_id)
+    if access is None or not event.kind.startswith(OF_TASKS):
+        return False
+    project_id = _project_of(event)
+    roles = access.project_roles if project_id in access.project_roles else {project_id: "viewer"}
+    actor = Actor(webhook.owner_id, project_roles=roles, timezone=access.timezone)
+    condition = parse(webhook.filter, FIELDS)
+    return finding.matching(condition, actor, project_id).filter(id=event.subject_id).first() is not None
+
+
+def _delivery(webhook: Webhook, event_id: ObjectId, kind: str, body: str) -> Row:
+    return {"event_id": event_id, "channel": "webhook", "recipient_id": webhook.id, "kind": kind, "body": body}
+
+
+def _project_of(event: Event) -> ObjectId:
+    return ObjectId(event.stream.partition(":")[2])
+
+
+def _of(project_id: ObjectId | None, actor: Actor) -> Any:
+    if project_id is None:
+        if actor.one_project:
+            raise ScopeMissing("A token for one project cannot have webhooks for all of them.")
+        return Webhook.objects(owner_id=actor.user_id, project_id=None)
+    authorize(actor, WebhookAction.MANAGE, Project.objects.visible_to(actor).one(project_id))
+    return Webhook.objects(project_id=project_id)
+
+
+def _one(webhook_id: ObjectId, actor: Actor) -> Webhook:
+    webhook = Webhook.objects(id=webhook_id).first()
+    if webhook is None:
+        raise NotFound
+    return _of(webhook.project_id, actor).one(webhook_id)
+
+
+def _deliveries(webhook_id: ObjectId, state: str | None, actor: Actor) -> Any:
+    found = Delivery.objects(recipient_id=_one(webhook_id, actor).id, channel="webhook")
+    return found.filter(state=state) if state else found
+
+
+def _check_address(url: str) -> None:
+    try:
+        check(url, rules())
+    except Refused as error:
+        raise Invalid("body.url", error.detail, code=error.code) from None

@@ -1,0 +1,92 @@
+"""Receivers that answer badly: each is survived, none holds up the others, and only 2xx counts."""
+
+import threading
+import time
+
+import pytest
+from bson import ObjectId
+
+from taskmanager.features.notifications import deliveries
+from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.webhooks.models import Webhook
+from tests.features.webhooks.conftest import only
+from tests.features.webhooks.test_webhooks import new_task
+
+
+@pytest.mark.parametrize(
+    "how", ["slow", "drip", "garbage", "silent", "reset", "redirect", "endless", "status/500", "status/304"]
+)
+def test_what_is_no_clear_yes_is_tried_again(scene, hook, receiver, deliver, how):
+    hook(f"/{how}")
+    new_task(scene)
+    began = time.monotonic()
+    deliver()
+    assert time.monotonic() - began < 2.5
+    assert (only().state, only().attempts) == ("pending", 1)
+    assert only().last_error and only().due_at
+    assert len(receiver.received) == 1  # a redirect is not followed
+
+
+@pytest.mark.parametrize("how", ["large", "zero", "status/299", "status/202"])
+def test_a_yes_is_one_whatever_else_it_says(scene, hook, receiver, deliver, how):
+    made = hook(f"/{how}")
+    new_task(scene)
+    deliver()
+    assert only().state == "sent"
+    (attempt,) = scene.owner.get(f"/api/v1/webhooks/{made['id']}/deliveries/{only().id}").json["log"]
+    assert len(attempt["response_body"]) <= 2_000
+
+
+def test_nobody_listens(scene, hook, receiver, deliver):
+    hook()
+    Webhook.objects.update(set__url="http://127.0.0.1:1999")
+    new_task(scene)
+    deliver()
+    assert "Refused" in only().last_error
+
+
+def test_one_that_hangs_rests_and_does_not_hold_up_others(scene, hook, receiver, deliver):
+    hook("/slow")
+    for number in range(5):
+        new_task(scene, f"Task {number}")
+    hook("/ok")
+    new_task(scene, "Last")
+    began = time.monotonic()
+    deliver()
+    assert time.monotonic() - began < 3
+    assert [request.path for request in receiver.received].count("/slow") == 1
+    assert [request.path for request in receiver.received].count("/ok") == 1
+    slow = Webhook.objects(url__endswith="/slow").get()
+    assert slow.failures == 1 and slow.rests_until is not None
+    assert Delivery.objects(state="pending", recipient_id=slow.id).count() == 6
+
+
+def test_after_a_success_it_does_not_rest_any_more(scene, hook, receiver, deliver, again):
+    hook()
+    receiver.status = 500
+    new_task(scene)
+    deliver()
+    assert Webhook.objects.get().failures == 1
+    receiver.status = None
+    again()
+    assert (Webhook.objects.get().failures, Webhook.objects.get().failing_since) == (0, None)
+
+
+def test_few_requests_are_under_way_to_one_at_a_time(scene, hook, receiver, deliver):
+    made = hook()
+    rows = [
+        {"event_id": ObjectId(), "channel": "webhook", "recipient_id": Webhook.objects.get().id}
+        | {"kind": "webhook.test", "body": "{}"}
+        for _ in range(12)
+    ]
+    receiver.delay = 0.3
+    planned = deliveries.plan(rows)
+    threads = [threading.Thread(target=deliveries.send_all, args=([one],)) for one in planned]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made["state"] == "active"
+    assert 1 <= receiver.most_at_once <= 4
+    assert Delivery.objects(state="sent").count() == len(receiver.received)
+    assert Webhook.objects.get().busy == []

@@ -1,0 +1,240 @@
+"""Webhooks: who may have them, what they are sent, signatures, the log, tests and replays."""
+
+import base64
+from datetime import timedelta
+
+import orjson
+import pytest
+from standardwebhooks.webhooks import Webhook as Verifier
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from taskmanager.core.clock import now
+from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.webhooks.models import Webhook
+from tests.conftest import sign_in
+from tests.factories import ProjectFactory, TaskFactory, UserFactory
+from tests.features.webhooks.conftest import only
+from tests.scene import patch
+
+ANY = {"If-Match": "*"}
+
+
+def new_task(scene, title="New", **fields):
+    answer = scene.owner.post(scene.tasks_path, json={"title": title} | fields)
+    assert answer.status_code == 201, answer.text
+    return answer.json
+
+
+def types(receiver):
+    return [orjson.loads(request.body)["type"] for request in receiver.received]
+
+
+def test_an_event_is_sent_with_its_task_and_a_signature_that_the_public_library_verifies(
+    scene, hook, receiver, deliver
+):
+    made = hook()
+    task = new_task(scene)
+    deliver()
+    (request,) = receiver.received
+    payload = Verifier(made["secret"]).verify(request.body, request.headers)
+    assert payload["type"] == "task.created"
+    assert payload["data"]["task"]["id"] == task["id"] and payload["data"]["task"]["title"] == "New"
+    assert payload["data"]["actor_id"] == str(scene.owner.user.id)
+    assert payload["data"]["project_id"] == str(scene.project.id)
+    assert request.headers["content-type"] == "application/json"
+    with pytest.raises(WebhookVerificationError):
+        Verifier(made["secret"]).verify(request.body + b" ", request.headers)
+    with pytest.raises(WebhookVerificationError):
+        Verifier("whsec_" + base64.b64encode(b"x" * 32).decode()).verify(request.body, request.headers)
+
+
+def test_the_id_stays_the_same_and_the_time_does_not(scene, hook, receiver, deliver, again):
+    hook()
+    receiver.status = 503
+    new_task(scene)
+    deliver()
+    Delivery.objects.update(set__created_at=now())
+    receiver.status = 200
+    again()
+    first, second = receiver.received
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == f"msg_{only().id}"
+    assert first.body == second.body
+    assert (only().state, only().attempts) == ("sent", 2)
+
+
+def test_a_rotated_secret_is_used_beside_the_one_before(scene, hook, receiver, deliver):
+    made = hook()
+    answer = scene.owner.put(f"/api/v1/webhooks/{made['id']}/secret", json={"keep_hours": 1}, headers=ANY)
+    assert answer.status_code == 200 and answer.headers["Cache-Control"] == "no-store"
+    new_task(scene)
+    deliver()
+    (request,) = receiver.received
+    for secret in (made["secret"], answer.json["secret"]):
+        assert Verifier(secret).verify(request.body, request.headers)
+    scene.owner.put(f"/api/v1/webhooks/{made['id']}/secret", json={"keep_hours": 0}, headers=ANY)
+    new_task(scene)
+    deliver()
+    with pytest.raises(WebhookVerificationError):
+        Verifier(answer.json["secret"]).verify(receiver.received[1].body, receiver.received[1].headers)
+
+
+def test_the_secret_is_shown_once_and_stored_encrypted(scene, hook):
+    made = hook()
+    listed = scene.owner.get(f"{scene.project_path}/webhooks").text
+    one = scene.owner.get(f"/api/v1/webhooks/{made['id']}").text
+    assert made["secret"] not in listed + one and "secret" not in listed + one
+    assert made["secret"] not in str(Webhook._get_collection().find_one())
+
+
+@pytest.mark.parametrize(
+    ("events", "sent"),
+    [
+        (["*"], ["task.created", "task.updated", "comment.created"]),
+        (["task.*"], ["task.created", "task.updated"]),
+        (["comment.created"], ["comment.created"]),
+        (["label.*"], []),
+    ],
+)
+def test_only_the_events_that_were_chosen_are_sent(scene, hook, receiver, deliver, events, sent):
+    deliver()
+    hook(events=events)
+    task = new_task(scene)
+    patch(scene.owner, f"/api/v1/tasks/{task['id']}", {"title": "Other"})
+    scene.owner.post(f"/api/v1/tasks/{task['id']}/comments", json={"text": "Hm"})
+    deliver()
+    assert sorted(types(receiver)) == sorted(sent)
+
+
+def test_a_filter_lets_through_what_it_says(scene, hook, receiver, deliver):
+    hook(filter="priority = urgent and assignee = me")
+    new_task(scene, priority="urgent")
+    new_task(scene, priority="low", assignee_ids=[str(scene.owner.user.id)])
+    wanted = new_task(scene, priority="urgent", assignee_ids=[str(scene.owner.user.id)])
+    deliver()
+    assert [orjson.loads(request.body)["data"]["subject_id"] for request in receiver.received] == [wanted["id"]]
+
+
+def test_one_of_a_person_is_told_of_all_his_projects_and_of_no_other(scene, hook, receiver, deliver):
+    member = scene.member()
+    deliver()
+    hook(client=member, own=True)
+    new_task(scene, "Seen")
+    TaskFactory(project=ProjectFactory(), title="Hidden")
+    deliver()
+    assert [orjson.loads(request.body)["data"]["task"]["title"] for request in receiver.received] == ["Seen"]
+
+
+def test_who_left_the_project_is_told_nothing_any_more_not_even_what_waits(scene, hook, receiver, deliver, again):
+    member = scene.member()
+    deliver()
+    hook(client=member, own=True)
+    receiver.status = 500
+    new_task(scene)
+    deliver()
+    receiver.empty()
+    scene.owner.delete(f"{scene.members_path}/{member.user.id}", headers=ANY)
+    new_task(scene)
+    again()
+    assert receiver.received == []
+    assert {delivery.state for delivery in Delivery.objects(channel="webhook")} == {"cancelled"}
+
+
+def test_the_log_shows_what_was_sent_and_answered(scene, hook, receiver, deliver):
+    made = hook("/status/418")
+    new_task(scene)
+    deliver()
+    path = f"/api/v1/webhooks/{made['id']}/deliveries"
+    (item,) = scene.owner.get(path).json["items"]
+    assert (item["state"], item["attempts"], item["kind"]) == ("pending", 1, "task.created")
+    whole = scene.owner.get(f"{path}/{item['id']}").json
+    assert orjson.loads(whole["body"])["type"] == "task.created"
+    (attempt,) = whole["log"]
+    assert attempt["status"] == 418 and attempt["error"] is None
+    assert attempt["request_headers"]["webhook-id"] == f"msg_{item['id']}"
+    assert scene.owner.get(f"{path}?state=dead").json["items"] == []
+
+
+def test_a_test_is_sent_also_to_one_that_is_turned_off(scene, hook, receiver, deliver):
+    made = hook(active=False)
+    new_task(scene)
+    answer = scene.owner.post(f"/api/v1/webhooks/{made['id']}/test")
+    assert (answer.status_code, answer.json["kind"]) == (202, "webhook.test")
+    deliver()
+    assert types(receiver) == ["webhook.test"]
+
+
+def test_a_replay_sends_the_same_again(scene, hook, receiver, deliver):
+    made = hook()
+    new_task(scene)
+    deliver()
+    path = f"/api/v1/webhooks/{made['id']}/deliveries/{only().id}"
+    assert scene.owner.post(f"{path}/replay").status_code == 202
+    assert scene.owner.post(f"{path}/replay").json["code"] == "delivery.pending"
+    deliver()
+    first, second = receiver.received
+    assert (first.headers["webhook-id"], first.body) == (second.headers["webhook-id"], second.body)
+
+
+def test_nobody_reaches_the_deliveries_of_another_webhook(scene, hook, receiver, deliver):
+    hook()
+    new_task(scene)
+    deliver()
+    stranger = sign_in(scene.app, UserFactory())
+    own = stranger.post("/api/v1/webhooks", json={"url": receiver.url, "events": ["*"]}).json
+    path = f"/api/v1/webhooks/{own['id']}/deliveries/{only().id}"
+    assert stranger.get(path).status_code == 404
+    assert stranger.post(f"{path}/replay").status_code == 404
+
+
+def test_410_disables_at_once_and_the_owner_is_told(scene, hook, receiver, deliver, mail):
+    made = hook("/status/410")
+    new_task(scene)
+    deliver()
+    assert (only().state, only().attempts) == ("dead", 1)
+    shown = scene.owner.get(f"/api/v1/webhooks/{made['id']}").json
+    assert shown["state"] == "disabled" and "410" in shown["disabled_because"]
+    assert [message["Subject"] for message in mail.to(scene.owner.user.email)][-1] == "A webhook was disabled"
+    new_task(scene)
+    deliver()
+    assert len(receiver.received) == 1
+
+
+def test_days_of_failures_disable_it_and_turning_it_on_begins_anew(scene, hook, receiver, deliver, mail, again):
+    made = hook("/status/500")
+    new_task(scene)
+    deliver()
+    Webhook.objects.update(set__failing_since=now() - timedelta(days=5, minutes=1))
+    again()
+    path = f"/api/v1/webhooks/{made['id']}"
+    assert scene.owner.get(path).json["state"] == "disabled"
+    again()
+    assert only().state == "cancelled"
+    assert scene.owner.post(f"{path}/test").json["code"] == "webhook.disabled"
+    assert patch(scene.owner, path, {"active": True}).json["state"] == "active"
+    assert Webhook.objects.get().failures == 0
+
+
+def test_there_are_at_most_twenty_in_a_project(scene, hook):
+    for _ in range(20):
+        hook()
+    answer = scene.owner.post(f"{scene.project_path}/webhooks", json={"url": "https://8.8.8.8/", "events": ["*"]})
+    assert (answer.status_code, answer.json["code"]) == (409, "webhook.too_many")
+
+
+def test_events_that_nobody_wants_cost_no_job(scene, hook, receiver, deliver):
+    from taskmanager.core import outbox
+
+    deliver()
+    new_task(scene)
+    outbox.relay_batch()
+    names = [job.args[0] for name in outbox.QUEUES for job in outbox.queue(name).jobs]
+    assert "webhooks.tell" not in names
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"events": []}, {"events": ["task.exploded"]}, {"filter": "password = x"}, {"url": "ftp://example.com"}, {"x": 1}],
+)
+def test_what_makes_no_sense_is_refused(scene, wrong):
+    body = {"url": "https://8.8.8.8/hook", "events": ["*"]} | wrong
+    assert scene.owner.post(f"{scene.project_path}/webhooks", json=body).status_code == 422
