@@ -7,10 +7,10 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test coverage check migrate demo openapi schemathesis matrix chaos indexes lock clean
+.PHONY: help run dev stop test coverage check migrate demo openapi schemathesis matrix chaos bench-workers indexes lock clean
 
 help: ## list the words
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
 run: $(VENV)/.run ## start the whole service; Ctrl-C ends it
 	@$(BIN)/taskmanager up
@@ -47,8 +47,11 @@ schemathesis: $(VENV)/.test ## try the API by its document, against a service wi
 matrix: $(VENV)/.test ## try every route as every kind of caller, and print who gets what
 	@$(BIN)/python -m pytest -n 2 -q tests/features/test_matrix.py && $(BIN)/python -m tests.features.matrix
 
-chaos: $(VENV)/.test ## kill -9 relay and workers under a long stream of assignments
-	@CHAOS_ASSIGNMENTS=$(or $(N),1000) $(BIN)/python -m pytest tests/faults/test_kill.py -q
+chaos: $(VENV)/.test ## kill -9 workers, relay, scheduler, queue and receivers under a long stream of assignments
+	@CHAOS_ASSIGNMENTS=$(or $(N),2000) $(BIN)/python -m pytest tests/faults/test_kill.py -q -k whatever
+
+bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plain RQ; seconds from commit to mail
+	@$(BIN)/python -m tests.bench.workers $(ARGS)
 
 indexes: $(VENV)/.test ## explain every filter of lists of tasks in every order, over 50,000 tasks
 	@TASKMANAGER_TEST_EVERY_ORDER=1 $(BIN)/python -m pytest -q --no-cov tests/features/tasks/test_indexes.py

@@ -9,9 +9,10 @@ import orjson
 from marshmallow import ValidationError
 
 from taskmanager.api.v1 import V1
-from taskmanager.core import keyring
+from taskmanager.core import keyring, outbox, schedule
 from taskmanager.core.clock import iso
 from taskmanager.core.settings import Settings
+from taskmanager.features.notifications import commands as delivery_commands
 from taskmanager.features.users import administration, totp
 from taskmanager.features.users import service as accounts
 from taskmanager.web.schemas import Email
@@ -70,6 +71,32 @@ def list_keys(environment: Environment) -> None:
     """List the keys: id, when it was made, and what it does."""
     for kid, made, state in keyring.described(environment.load().keys_path):
         click.echo(f"{kid}  {iso(made)}  {state}")
+
+
+group.add_command(delivery_commands.deliveries)
+
+
+@group.group()
+def events() -> None:
+    """The event log, for operators."""
+
+
+@events.command()
+@click.pass_obj
+def revive(environment: Environment) -> None:
+    """Hand out again the events whose listeners failed until they were given up."""
+    environment.connect()
+    click.echo(f"{outbox.revive()} to be handed out again.")
+
+
+@group.command()
+@click.pass_obj
+def schedules(environment: Environment) -> None:
+    """List the periodic jobs: name, how often, when it last ran, when it is due."""
+    environment.connect()
+    for job, due in schedule.listed():
+        ran, next_ = (iso(moment) if moment else "never" for moment in (due and due.ran_at, due and due.due_at))
+        click.echo(f"{job.name:26} every {job.seconds:g} s  ran {ran}  due {next_}")
 
 
 @group.group()

@@ -21,6 +21,7 @@ from taskmanager.core import access, database, outbox
 from taskmanager.core.settings import Settings, build
 from taskmanager.core.stores import cache_rest, cache_store, queue_store
 from taskmanager.extensions import limiter
+from taskmanager.features.notifications import mailer
 from taskmanager.features.users.models import User
 from tests.commands import COMMANDS, Commands
 from tests.factories import UserFactory
@@ -58,6 +59,7 @@ def mail_server() -> Iterator[Mailbox]:
     mailbox = Mailbox()
     mailbox.open()
     yield mailbox
+    mailer.hang_up()
     mailbox.close()
 
 

@@ -74,6 +74,19 @@ def worker() -> None:
 
 
 @main.command()
+@click.option("--count", type=click.IntRange(1, 64), help="How many; else TASKMANAGER_WORKER_PROCESSES.")
+def workers(count: int | None) -> None:
+    """Run several workers; each is started again when it ends by itself."""
+    importlib.import_module("workers.pool").main(load(), count)
+
+
+@main.command()
+def dashboard() -> None:
+    """Show the queues in a browser (rq-dashboard), to administrators only."""
+    importlib.import_module("workers.dashboard").main(_in_force())
+
+
+@main.command()
 def scheduler() -> None:
     """Start periodic jobs at their time."""
     importlib.import_module("workers.schedule").main()

@@ -8,7 +8,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from types import FrameType
 from typing import Any
 
@@ -18,9 +17,10 @@ from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.worker import SimpleWorker
 
-from taskmanager.core import settings
+from taskmanager.core import queue_report, settings
 from taskmanager.core.outbox import QUEUES, CallSerializer
 from taskmanager.core.stores import RedisError, queue_store
+from taskmanager.features.notifications import mailer
 from workers.process import begin
 
 log = structlog.get_logger("taskmanager.worker")
@@ -55,7 +55,10 @@ class Worker(SimpleWorker):
     def perform_job(self, job: Job, queue: rq.Queue, execution: Any) -> bool:
         """Run the job, with signs of life from another thread while it lasts."""
         with self._alive(job, execution):
-            return super().perform_job(job, queue, execution)
+            fine = super().perform_job(job, queue, execution)
+        with contextlib.suppress(RedisError):
+            queue_report.count(queue.name, "done" if fine else "failed")
+        return fine
 
     @contextlib.contextmanager
     def _alive(self, job: Job, execution: Any) -> Iterator[None]:
@@ -64,11 +67,8 @@ class Worker(SimpleWorker):
 
         def beat() -> None:
             while not over.wait(seconds / 3):
-                with contextlib.suppress(RedisError), self.connection.pipeline() as pipeline:
-                    execution.heartbeat(job.started_job_registry, seconds, pipeline=pipeline)
-                    job.heartbeat(datetime.now().astimezone(), seconds, pipeline=pipeline, xx=True)
-                    self.heartbeat(_TTL_SECONDS, pipeline=pipeline)
-                    pipeline.execute()
+                with contextlib.suppress(RedisError):
+                    self.maintain_heartbeats(job, execution)
 
         thread = threading.Thread(target=beat, daemon=True)
         thread.start()
@@ -89,6 +89,7 @@ def main() -> None:
     with contextlib.suppress(StopRequested):
         while not _work():
             time.sleep(_RETRY_SECONDS)
+    mailer.hang_up()
 
 
 def _work() -> bool:

@@ -34,6 +34,7 @@ INDEXES = {
     ],
     "webhooks": [_index("project_id", "_id"), _index("owner_id", "_id")],
     "inboxes": [_index("user_id", unique=True)],
+    "phones": [_index("user_id", unique=True)],
     "preferences": [_index("user_id", unique=True)],
     "project_preferences": [_index("user_id", "project_id", unique=True), _index("project_id")],
 }

@@ -5,14 +5,18 @@ process out of the load balancer when it fails. The stores being away does not m
 requests go on without them; `/health` says so to operators.
 """
 
+from hmac import compare_digest
+
 import orjson
 import psutil
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, request
 
-from taskmanager.core import database, outbox, settings
+from taskmanager.api import metrics
+from taskmanager.core import database, outbox, queue_report, settings
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.stores import RedisError, cache_store, queue_store
 from taskmanager.extensions import limiter
+from taskmanager.features.notifications import deliveries
 from taskmanager.web.answers import cached, data
 from taskmanager.web.auth import current_actor
 
@@ -48,7 +52,23 @@ def details() -> Response:
     checks["cache"] = _word(_store_up(cache_store()))
     healthy = all(word == "ok" for word in checks.values())
     body = {"status": "ok" if healthy else "degraded", "checks": checks, "machine": _machine()}
-    return data(body | {"events_waiting": outbox.waiting()})
+    if checks["queue"] == "ok":
+        body |= {"queues": queue_report.report(), "jobs_last_minute": queue_report.last_minute()}
+    if checks["database"] == "ok":
+        body |= {"events_waiting": outbox.waiting(), "events_dead": outbox.dead(), "deliveries": deliveries.report()}
+    return data(body)
+
+
+@blp.get("/metrics")
+def show_metrics() -> Response:
+    """For Prometheus: with the bearer token of `TASKMANAGER_METRICS_TOKEN`, and for administrators."""
+    token = settings.current().metrics_token.get_secret_value()
+    sent = request.headers.get("Authorization", "")
+    if not (token and compare_digest(sent.encode(), f"Bearer {token}".encode())) and current_actor().role != "admin":
+        raise Forbidden("Only administrators and the metrics token see the metrics.")
+    response = Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @blp.get("/.well-known/jwks.json")

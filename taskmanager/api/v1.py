@@ -5,6 +5,7 @@ from flask import Flask
 from taskmanager.api.version import Version
 from taskmanager.features.accounts.routes import blp as accounts
 from taskmanager.features.audit.routes import blp as audit
+from taskmanager.features.notifications.phone_routes import blp as phone
 from taskmanager.features.notifications.routes import blp as notifications
 from taskmanager.features.projects.belonging_routes import field_blp, label_blp
 from taskmanager.features.projects.invitation_routes import received as my_invitations
@@ -75,6 +76,7 @@ BLUEPRINTS = (
     trash,
     activity,
     notifications,
+    phone,
     webhooks,
 )
 

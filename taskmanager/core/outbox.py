@@ -109,6 +109,13 @@ def dead() -> int:
     return Event._get_collection().count_documents({"died_at": {"$exists": True}}, limit=100_000)
 
 
+def revive() -> int:
+    """Hand out again what was given up; answers how many events."""
+    given_up = {"died_at": {"$exists": True}}
+    again = {"$set": {"due_at": now(), "attempts": 0}, "$unset": {"died_at": 1}}
+    return Event._get_collection().update_many(given_up, again).modified_count
+
+
 @every(60, name="outbox.watch")
 def watch() -> None:
     """Report the backlog, as a warning when an event has waited for long or was given up."""

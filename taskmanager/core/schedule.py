@@ -56,6 +56,12 @@ def every(seconds: float, *, name: str) -> Callable[[Callable[[], None]], Callab
     return register
 
 
+def listed() -> list[tuple[Periodic, Due | None]]:
+    """Every periodic job with when it last ran and is due, in order of name."""
+    known = {due.name: due for due in Due.objects}
+    return [(job, known.get(name)) for name, job in sorted(_periodic.items())]
+
+
 def run_due() -> int:
     """Run what is due; answers how many were. A job that fails is logged and repeated. Raises PyMongoError."""
     return sum(_run(job) for job in list(_periodic.values()))

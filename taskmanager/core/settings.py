@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     ratelimit_export: str = "10/hour"
     ratelimit_expensive: str = "60/minute"
     ratelimit_secret: str = "20/minute"  # noqa: S105 a rate
+    ratelimit_sms: str = "5/hour"
     ratelimit_invite: str = "60/hour"
     ratelimit_invitation: str = "60/hour"
     ratelimit_open_address: str = "60/minute"
@@ -97,11 +98,18 @@ class Settings(BaseSettings):
     delivery_days: int = Field(30, ge=1, le=3660)
     dead_delivery_days: int = Field(90, ge=1, le=3660)
 
+    sms_url: str = ""
+    sms_monthly_cap: int = Field(50, ge=1, le=100_000)
+    chat_url: str = ""
     webhook_allow: str = ""
     webhook_http: bool = True
     webhook_timeout_seconds: float = Field(10.0, gt=0, le=20)
     webhook_concurrency: int = Field(4, ge=1, le=100)
     webhook_disable_days: float = Field(5, gt=0, le=90)
+
+    metrics_token: SecretStr = SecretStr("")
+    dashboard_host: str = "127.0.0.1"
+    dashboard_port: int = Field(9181, ge=1, le=65535)
 
     web_processes: int = Field(2, ge=1, le=64)
     web_threads: int = Field(8, ge=1, le=128)

@@ -2,7 +2,10 @@
 
 import base64
 
-from taskmanager.core import database
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
+
+from taskmanager.core import database, outbox, queue_report
 
 AWAY = "redis://127.0.0.1:1/0"
 
@@ -28,6 +31,43 @@ def test_details_are_for_administrators(client, caller):
     assert body["checks"] == {"database": "ok", "queue": "ok", "cache": "ok"}
     assert {"memory_percent", "cpu_percent", "disk_percent"} <= body["machine"].keys()
     assert body["events_waiting"] >= 0
+    assert body["deliveries"] == {"pending": 0, "dead": 0, "oldest_s": 0.0}
+
+
+def test_the_queues_tell_what_waits_and_for_how_long(caller, scene):
+    administrator = caller(role="admin")
+    outbox.relay_batch()
+    body = administrator.get("/health").json
+    assert body["queues"]["high"]["waiting"] > 0 and body["queues"]["low"]["waiting"] == 0
+    assert body["queues"]["high"]["oldest_s"] >= 0
+    assert body["jobs_last_minute"] == {"done": 0, "failed": 0}
+
+
+def test_metrics_are_for_the_token_and_for_administrators(other_app, caller, scene):
+    administrator = caller(role="admin")
+    outbox.relay_batch()
+    queue_report.count("high", "done")
+    text = administrator.get("/metrics").text
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    found = [sample for family in families.values() for sample in family.samples]
+    samples = {(sample.name, *sorted(sample.labels.values())): sample.value for sample in found}
+    assert samples["taskmanager_queue_waiting", "high"] > 0
+    assert samples["taskmanager_jobs_total", "done", "high"] == 1
+    assert samples["taskmanager_up", "queue"] == samples["taskmanager_up", "database"] == 1
+    client = other_app(metrics_token=SecretStr("a secret of Prometheus")).test_client()
+    assert client.get("/metrics").status_code == 401
+    headers = {"Authorization": "Bearer a secret of Prometheus"}
+    assert client.get("/metrics", headers=headers).status_code == 200
+    headers = {"Authorization": "Bearer another"}
+    assert client.get("/metrics", headers=headers).status_code == 401
+
+
+def test_metrics_without_the_queue_say_so(other_app, caller):
+    administrator = caller(role="admin")
+    client = other_app(queue_url=AWAY).test_client()
+    text = client.get("/metrics", headers={"Authorization": administrator.environ_base["HTTP_AUTHORIZATION"]}).text
+    assert 'taskmanager_up{store="queue"} 0.0' in text
+    assert "taskmanager_deliveries_pending 0.0" in text
 
 
 def test_without_its_stores_it_is_degraded_but_ready(other_app, caller):

@@ -103,6 +103,7 @@ class Stack:
         self.sink = mail_sink.Server(folder / "sink", mails=self.mails)
         self.servers: tuple[Server, ...] = (self.mongodb, self.queue, self.cache, self.sink)
         self.processes: dict[str, Process] = {}
+        self.hook_port, self.hooks = ports.bind(ports.LOCALHOST, 0), folder / "hooks.txt"
         self.settings = self._settings(changes)
 
     @property
@@ -116,13 +117,13 @@ class Stack:
     def migrate(self) -> None:
         """Bring the database up to date in a process of its own: this one may be connected to another."""
         command = [sys.executable, "-m", "migrations"]
-        subprocess.run(command, cwd=ROOT, env=self._environment(), check=True, capture_output=True)
+        subprocess.run(command, cwd=ROOT, env=self.environment(), check=True, capture_output=True)
 
     def start(self, *names: str) -> None:
         """Start processes by their names: `web`, `relay`, `relay-2`, `worker`, `scheduler` …"""
         for name in names:
             if name not in self.processes:
-                self.processes[name] = Process(name, _command(name), self._environment(), self.folder)
+                self.processes[name] = Process(name, self._command(name), self.environment(), self.folder)
             self.processes[name].start()
 
     def kill(self, name: str) -> None:
@@ -161,6 +162,34 @@ class Stack:
     def recipients(self) -> set[str]:
         return {to for _, to in self.mailed()}
 
+    @property
+    def hook_url(self) -> str:
+        """Of the receiver of webhooks."""
+        return f"http://{ports.LOCALHOST}:{self.hook_port}/"
+
+    def hooked(self) -> Counter[str]:
+        """How often each webhook-id came to the receiver."""
+        return Counter(line.split()[0] for line in self.hooks.read_text().splitlines()) if self.hooks.exists() else Counter()
+
+    def revive(self) -> int:
+        """Start again what has ended by itself, as a supervisor does; answers how many that were."""
+        crashed = [process for process in self.processes.values() if process.crashed]
+        for process in crashed:
+            process.start()
+        return len(crashed)
+
+    def _command(self, name: str) -> list[str]:
+        commands = {
+            "web": ["-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"],
+            "rq": ["-m", "rq.cli", "worker", "-c", "workers.settings"],
+            "hooks": ["-m", "tests.faults.hook_sink", str(self.hook_port), str(self.hooks)],
+            "relay": ["-m", "workers.relay"],
+            "worker": ["-m", "workers.worker"],
+            "scheduler": ["-m", "workers.schedule"],
+            "pool": ["-m", "workers.cli", "workers", "--count", "2"],
+        }
+        return [sys.executable, *commands[name.split("-")[0]]]
+
     def _settings(self, changes: dict[str, Any]) -> Settings:
         return build(
             Testing,
@@ -174,6 +203,8 @@ class Stack:
                 "port": ports.bind(ports.LOCALHOST, 0),
                 "job_silence_seconds": 3,
                 "notification_window_seconds": 1,
+                "webhook_allow": ports.LOCALHOST,
+                "webhook_timeout_seconds": 1,
                 "web_processes": 1,
                 "web_threads": 8,
                 "ratelimit_register": "1000/minute",
@@ -182,21 +213,12 @@ class Stack:
             },
         )
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Of every process."""
         given = self.settings.model_dump(mode="json", include=self.settings.model_fields_set - {"environment"})
         ours = {f"TASKMANAGER_{name.upper()}": str(value) for name, value in given.items()}
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKMANAGER_")}
         return {**kept, **ours, "TASKMANAGER_ENVIRONMENT": "testing", "PYTHONUNBUFFERED": "1"}
-
-
-def _command(name: str) -> list[str]:
-    module = {"relay": "workers.relay", "worker": "workers.worker", "scheduler": "workers.schedule"}
-    kind = name.split("-")[0]
-    if kind == "web":
-        return [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"]
-    if kind == "rq":
-        return [sys.executable, "-m", "rq.cli", "worker", "-c", "workers.settings"]
-    return [sys.executable, "-m", module[kind]]
 
 
 def freeze(server: Server) -> None:

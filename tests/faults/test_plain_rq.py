@@ -1,5 +1,8 @@
 """The plain tool `rq worker -c workers.settings` does our jobs, and neither worker does anybody else's."""
 
+import subprocess
+import sys
+
 import pytest
 from rq import Queue
 from rq.job import JobStatus
@@ -7,7 +10,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 
 from taskmanager.core.stores import queue_store
 from tests.faults.assignments import Assignments
-from tests.faults.stack import Stack
+from tests.faults.stack import ROOT, Stack
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -33,3 +36,14 @@ def test_a_planted_job_is_refused(stack: Stack, worker, serializer):
     stack.wait(lambda: job.get_status() == JobStatus.FAILED, 30, "the refusal")
     stack.processes[worker].stop()
     assert not planted.exists()
+
+
+def test_rq_info_tells_of_our_queues(stack: Stack):
+    for _ in Assignments().make(1):
+        pass
+    stack.start("relay", "worker")
+    stack.delivered(30)
+    command = [sys.executable, "-m", "rq.cli", "info", "-c", "workers.settings", "--raw"]
+    done = subprocess.run(command, cwd=ROOT, env=stack.environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "queue high" in done.stdout and "worker" in done.stdout

@@ -103,6 +103,7 @@ TABLE: dict[str, Route] = {
     "GET /health/live": public(200),
     "GET /health/ready": public(200),
     "GET /health": admin(200),
+    "GET /metrics": admin(200),
     "GET /.well-known/jwks.json": public(200),
     "GET /docs": public(200),
     "GET /docs/start.js": public(200),
@@ -177,6 +178,10 @@ TABLE: dict[str, Route] = {
     f"POST {V1}/notifications/unsubscribe": public(404, path=f"{V1}/notifications/unsubscribe?token=x"),
     f"GET {ONE}/notifications": project("viewer", 200, "{project}/notifications"),
     f"PATCH {ONE}/notifications": project("viewer", 200, "{project}/notifications", {"muted": True}),
+    f"GET {V1}/notifications/phone": own(200),
+    f"PUT {V1}/notifications/phone": own(409, {"number": "+491701234567"}),
+    f"POST {V1}/notifications/phone/confirm": own(404, {"code": "000000"}),
+    f"DELETE {V1}/notifications/phone": own(404),
     # --- webhooks: of one's own, then those of projects
     f"POST {V1}/webhooks": own(201, HOOK, sessions_only=False, one_project=False),
     f"GET {V1}/webhooks": own(200, sessions_only=False, one_project=False),

@@ -113,6 +113,21 @@ def waiting() -> int:
     return Delivery._get_collection().count_documents({"state": "pending"}, limit=100_000)
 
 
+def report() -> dict[str, Any]:
+    """How many are `pending` and `dead`, and for how many seconds the oldest pending one has been there."""
+    collection = Delivery._get_collection()
+    oldest = collection.find_one({"state": "pending"}, {"created_at": 1}, sort=[("_id", 1)])
+    dead = collection.count_documents({"state": "dead"}, limit=100_000)
+    age = (now() - oldest["created_at"]).total_seconds() if oldest else 0.0
+    return {"pending": waiting(), "dead": dead, "oldest_s": round(age, 1)}
+
+
+def purge(before: datetime) -> int:
+    """Forget what was given up before then; answers how many."""
+    found = {"state": "dead", "ended_at": {"$lt": before}}
+    return Delivery._get_collection().delete_many(found).deleted_count
+
+
 def delay(attempts: int) -> timedelta:
     """How long to wait after so many attempts: exponential, with jitter so that many do not come back at once."""
     seconds = min(_FIRST_DELAY_SECONDS * _GROWTH ** min(attempts - 1, 20), _LONGEST_DELAY_SECONDS)

@@ -30,3 +30,6 @@ KINDS = {
 
 # About the account itself, and invitations: always by mail and at once, and nobody can turn it off.
 ALWAYS = "account"
+# The code that shows whose a phone number is: always to that number.
+CODE = "phone.code"
+UNCHOSEN = {ALWAYS: "email", CODE: "sms"}

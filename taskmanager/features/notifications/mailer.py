@@ -6,7 +6,6 @@ import ssl
 import threading
 import time
 from email.message import EmailMessage
-from functools import cache
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -54,13 +53,13 @@ class SmtpMailer:
             try:
                 self._greeted().send_message(message)
             except smtplib.SMTPRecipientsRefused as error:
-                self._quit()
+                self.quit()
                 codes = {code for code, _ in error.recipients.values()}
                 if min(codes) >= _FOR_GOOD:
                     raise Rejected(f"The address is refused: {error}"[:500]) from None
                 raise
             except BaseException:
-                self._quit()
+                self.quit()
                 raise
         self._used_at = time.monotonic()
 
@@ -73,7 +72,7 @@ class SmtpMailer:
                     return self._server
             except OSError:
                 pass
-            self._quit()
+            self.quit()
         self._server = self._connect()
         if self._url.scheme == "smtp+tls":
             self._server.starttls(context=ssl.create_default_context())
@@ -91,7 +90,8 @@ class SmtpMailer:
         if self._server is not None and self._server.sock is not None:
             self._server.sock.shutdown(socket.SHUT_RDWR)
 
-    def _quit(self) -> None:
+    def quit(self) -> None:
+        """Close the connection that is kept, if any."""
         server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -110,10 +110,15 @@ def chosen() -> Mailer:
         return NullMailer()
     if scheme not in _PORTS:
         raise Misconfigured(f"TASKMANAGER_MAIL_URL must begin with null://, {'://, '.join(_PORTS)}://")
-    return _smtp(url, timeout, threading.get_ident())
+    place = (url, timeout, threading.get_ident())  # one of its own for each thread: a connection is one conversation
+    return _kept.setdefault(place, SmtpMailer(url, timeout))
 
 
-@cache
-def _smtp(url: str, timeout: float, thread: int) -> SmtpMailer:
-    """One of its own for each thread: a connection is one conversation."""
-    return SmtpMailer(url, timeout)
+_kept: dict[tuple[str, float, int], SmtpMailer] = {}
+
+
+def hang_up() -> None:
+    """Close the connections that are kept."""
+    for known in _kept.values():
+        known.quit()
+    _kept.clear()

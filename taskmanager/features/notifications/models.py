@@ -96,6 +96,21 @@ class Preferences(Versioned):
     digest_on = StringField(required=True, default="monday", choices=WEEKDAYS)
 
 
+class Phone(Versioned):
+    """The number that a person gets text messages at, once he has shown that it is his."""
+
+    meta = {"collection": "phones", "db_alias": "notifications"}
+
+    user_id = ObjectIdField(required=True)
+    number = StringField(required=True)  # E.164: +491701234567
+    verified_at = DateTimeField()
+    nonce = StringField()  # what the code is made of, together with the service's secret
+    code_until = DateTimeField()
+    tries = IntField(required=True, default=0)
+    month = StringField()  # for which messages are counted: 2026-11
+    sent = IntField(required=True, default=0)
+
+
 class ProjectPreferences(Versioned):
     """What a person wants to hear of in one project, where that differs."""
 

@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from taskmanager.core import settings
 from taskmanager.core.events import Event
-from taskmanager.features.notifications.kinds import ALWAYS
+from taskmanager.features.notifications.kinds import ALWAYS, UNCHOSEN
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def told() -> list[str]:
 def of(event: Event) -> list[Notice]:
     """The notices of an event, one for a person; the one who did it is told of nothing but his account."""
     found = _writers[event.kind](event) if event.kind in _writers else ()
-    return [notice for notice in found if notice.kind == ALWAYS or notice.recipient_id != event.actor_id]
+    return [notice for notice in found if notice.kind in UNCHOSEN or notice.recipient_id != event.actor_id]
 
 
 def one_line(text: str) -> str:

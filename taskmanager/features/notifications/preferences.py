@@ -12,7 +12,7 @@ from taskmanager.core.errors import Invalid, NotFound, PreconditionFailed
 from taskmanager.core.querysets import Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.notifications import channels
-from taskmanager.features.notifications.kinds import ALWAYS, KINDS
+from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import Preferences, ProjectPreferences
 from taskmanager.features.notifications.notices import Notice
 
@@ -26,8 +26,8 @@ class Wishes:
 
     def channels(self, notice: Notice) -> list[str]:
         """By which channels he wants to be told this."""
-        if notice.kind == ALWAYS:
-            return ["email"]
+        if notice.kind in UNCHOSEN:
+            return [UNCHOSEN[notice.kind]]
         if not self._concerns(notice):
             return []
         return [channel.name for channel in channels.personal() if _wants(self.general, channel.name, notice.kind)]

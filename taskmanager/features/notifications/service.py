@@ -14,8 +14,8 @@ from taskmanager.core.errors import NotFound, PreconditionFailed, ScopeMissing
 from taskmanager.core.events import Event
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.notifications import channels, deliveries, notices, preferences, timing
-from taskmanager.features.notifications.kinds import ALWAYS, KINDS
+from taskmanager.features.notifications import channels, deliveries, notices, phones, preferences, timing
+from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import Inbox, Notification
 from taskmanager.features.notifications.notices import Notice
 from taskmanager.features.notifications.preferences import Wishes
@@ -42,7 +42,7 @@ def tell(event: Event) -> None:
     rows = [
         _row(event, notice, name, wishes[notice.recipient_id], zones_of.get(notice.recipient_id, zones.DEFAULT))
         for notice, name in wanted
-        if notice.recipient_id in reached[name] or notice.kind == ALWAYS
+        if notice.recipient_id in reached[name] or notice.kind in UNCHOSEN
     ]
     deliveries.send_all(deliveries.plan(rows), [event])
 
@@ -56,7 +56,7 @@ def _row(event: Event, notice: Notice, name: str, wishes: Wishes, timezone: str)
         **({"project_id": notice.project_id} if notice.project_id else {}),
     }
     channel = channels.find(name)
-    if notice.kind == ALWAYS or channel is None or not channel.bundled:
+    if notice.kind in UNCHOSEN or channel is None or not channel.bundled:
         return row
     about = notice.task_id or notice.project_id or event.id
     row["bundle"] = f"{name}:{notice.recipient_id}:{about}"
@@ -139,6 +139,7 @@ def forget(user_id: ObjectId) -> None:
     Notification.objects(user_id=user_id).delete()
     Inbox.objects(user_id=user_id).delete()
     preferences.forget(user_id)
+    phones.forget(user_id)
 
 
 def _mine(actor: Actor, *, unread: bool = False) -> Any:

@@ -1,0 +1,78 @@
+"""What Prometheus is told of queues, events and deliveries: asked of the stores at each scrape, so no process adds up
+its own numbers. What a store that is away would say is left out, and `taskmanager_up` says so.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from pymongo.errors import PyMongoError
+
+from taskmanager.core import outbox, queue_report
+from taskmanager.core.errors import Unavailable
+from taskmanager.core.stores import RedisError
+from taskmanager.features.notifications import deliveries
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_QUEUE = {
+    "waiting": "Jobs that wait",
+    "oldest_s": "Seconds for which the first job has waited",
+    "running": "Jobs that are run",
+    "failed": "Jobs whose last run failed",
+}
+
+
+def exposition() -> bytes:
+    """The text that Prometheus reads."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector())
+    return generate_latest(registry)
+
+
+class _Collector:
+    """Asks when it is scraped."""
+
+    def collect(self) -> Iterator[Any]:
+        """Called by the registry."""
+        up = GaugeMetricFamily("taskmanager_up", "Whether a store answers", labels=["store"])
+        for store, ask in (("queue", _queues), ("database", _database)):
+            found = _asked(ask)
+            up.add_metric([store], 0.0 if found is None else 1.0)
+            yield from found or []
+        yield up
+
+
+def _asked(ask: Callable[[], list[Any]]) -> list[Any] | None:
+    try:
+        return ask()
+    except (RedisError, PyMongoError, Unavailable):
+        return None
+
+
+def _queues() -> list[Any]:
+    families = {
+        name: GaugeMetricFamily(f"taskmanager_queue_{name.replace('_s', '_seconds')}", text, labels=["queue"])
+        for name, text in _QUEUE.items()
+    }
+    for queue, values in queue_report.report().items():
+        for name, family in families.items():
+            family.add_metric([queue], values[name])
+    done = CounterMetricFamily("taskmanager_jobs", "Jobs that were run", labels=["queue", "outcome"])
+    for place, number in queue_report.totals().items():
+        done.add_metric(list(place), number)
+    return [*families.values(), done]
+
+
+def _database() -> list[Any]:
+    found = deliveries.report()
+    return [
+        GaugeMetricFamily("taskmanager_events_waiting", "Events not heard by all", value=outbox.waiting()),
+        GaugeMetricFamily("taskmanager_events_dead", "Events that were given up", value=outbox.dead()),
+        GaugeMetricFamily("taskmanager_deliveries_pending", "Deliveries not settled", value=found["pending"]),
+        GaugeMetricFamily("taskmanager_deliveries_dead", "Deliveries that were given up", value=found["dead"]),
+        GaugeMetricFamily(
+            "taskmanager_deliveries_oldest_seconds", "Age of the oldest pending delivery", value=found["oldest_s"]
+        ),
+    ]

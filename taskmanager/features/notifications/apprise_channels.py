@@ -1,0 +1,81 @@
+"""Text messages and chat through Apprise, by a URL that the operator chose (https://github.com/caronc/apprise).
+
+People never give such URLs: many of them reach into the network that the service runs in. What they are known by is
+put into the operator's one, escaped.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from bson import ObjectId
+
+from taskmanager.core import settings
+from taskmanager.features.notifications import phones
+from taskmanager.features.notifications.channels import Cancelled, Message
+from taskmanager.features.notifications.kinds import CODE
+from taskmanager.features.notifications.notices import Notice, one_line, url
+from taskmanager.features.users import service as users
+
+_LONGEST_TEXT = 300
+
+
+class NotTaken(Exception):
+    """The provider did not take it; Apprise does not tell why."""
+
+
+class SmsChannel:
+    """Text messages, to numbers that were shown to be people's own, and so many a month."""
+
+    name, queue, bundled, seconds = "sms", "default", True, 15.0
+
+    def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+        """Who has such a number, where the operator has chosen a provider."""
+        return set(phones.verified(user_ids)) if settings.current().sms_url else set()
+
+    def send(self, message: Message) -> None:
+        """Send it. Raises Cancelled when there is no number or the month is used up, NotTaken."""
+        user_id = message.delivery.recipient_id
+        code = message.notices[-1].kind == CODE
+        number = phones.to_be_verified(user_id) if code else phones.verified([user_id]).get(user_id)
+        if not number or not settings.current().sms_url:
+            raise Cancelled("There is no number that it could be sent to.")
+        if message.delivery.attempts == 1 and not phones.count(user_id):
+            raise Cancelled("No more text messages are sent to this person this month.")
+        _notify(settings.current().sms_url, {"to": number}, _short(message.notices))
+
+
+class ChatChannel:
+    """Messages to a person in the operator's chat."""
+
+    name, queue, bundled, seconds = "chat", "default", True, 15.0
+
+    def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+        """Everybody, where the operator has a chat."""
+        return set(user_ids) if settings.current().chat_url else set()
+
+    def send(self, message: Message) -> None:
+        """Send it. Raises Cancelled, NotTaken."""
+        card = users.cards([message.delivery.recipient_id]).get(message.delivery.recipient_id)
+        if not settings.current().chat_url or not card or not card["email"]:
+            raise Cancelled("There is nobody that it could be sent to.")
+        names = {"email": card["email"], "user": card["email"].split("@")[0]}
+        _notify(settings.current().chat_url, names, "\n\n".join(notice.text.rstrip() for notice in message.notices))
+
+
+def _short(notices: list[Notice]) -> str:
+    newest = notices[-1]
+    more = f" (and {len(notices) - 1} more)" if len(notices) > 1 else ""
+    link = f"\n{url(f'/tasks/{newest.task_id}')}" if newest.task_id else ""
+    return one_line(newest.subject)[:_LONGEST_TEXT] + more + link
+
+
+def _notify(template: str, names: dict[str, str], text: str) -> None:
+    """Fill in whom it is for, and hand it to the provider. Raises NotTaken."""
+    import apprise  # slow to import, and of use to workers only
+
+    address = template
+    for name, value in names.items():
+        address = address.replace(f"{{{name}}}", quote(value, safe=""))
+    sender = apprise.Apprise()
+    if not sender.add(address) or not sender.notify(body=text, body_format=apprise.NotifyFormat.TEXT):
+        raise NotTaken("The provider did not take it.")

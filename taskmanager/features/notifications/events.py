@@ -1,0 +1,42 @@
+"""What happens to the ways in which people are told."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.events import Fact
+
+
+@dataclass(frozen=True)
+class PhoneFact(Fact):
+    """Something that happened to a person's phone number, which the log does not say."""
+
+    phone: Any
+    actor: Actor
+    audited: ClassVar[bool] = True
+
+    def stream(self) -> str:
+        return f"user:{self.phone.user_id}"
+
+    def subject(self) -> ObjectId:
+        return self.phone.user_id
+
+    def actor_id(self) -> ObjectId | None:
+        return self.actor.user_id
+
+
+@dataclass(frozen=True)
+class PhoneCodeRequested(PhoneFact):
+    kind: ClassVar[str] = "phone.code_requested"
+
+
+@dataclass(frozen=True)
+class PhoneVerified(PhoneFact):
+    kind: ClassVar[str] = "phone.verified"
+
+
+@dataclass(frozen=True)
+class PhoneRemoved(PhoneFact):
+    kind: ClassVar[str] = "phone.removed"

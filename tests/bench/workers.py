@@ -1,0 +1,160 @@
+"""`make bench-workers`: how fast events become mails and webhooks with two workers, beside plain RQ jobs.
+
+Prints events a second from a backlog to acceptance by the receiver, for our workers, for plain jobs of RQ's own worker
+(which forks) and of its SimpleWorker, and the ratios; then the time from commit to accepted mail at 50 events a second.
+Everything runs on this machine: what counts are the ratios.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email import message_from_bytes
+from pathlib import Path
+
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from migrations import runner
+from taskmanager.app import create_app
+from taskmanager.core import database, outbox
+from taskmanager.core.events import Event
+from taskmanager.core.stores import queue_store
+from taskmanager.features.notifications import deliveries
+from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.webhooks import service as webhooks
+from tests.factories import ProjectFactory, TaskFactory, owner_of
+from tests.faults.assignments import Assignments
+from tests.faults.stack import ROOT, Stack, eventually
+
+WORKERS = ("worker-1", "worker-2")
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description="Throughput and delay of the workers")
+    parser.add_argument("--events", type=int, default=1000, help="backlog of each run")
+    parser.add_argument("--rate", type=int, default=50, help="events a second for the delay")
+    parser.add_argument("--seconds", type=int, default=20, help="how long at that rate")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        stack = Stack(Path(folder))
+        try:
+            stack.start_servers()
+            create_app(stack.settings)
+            runner.run(database.database())
+            stack.start("hooks")
+            Bench(stack, options.events).run()
+            delays(stack, options.rate, options.seconds)
+        finally:
+            stack.stop()
+
+
+class Bench:
+    """The throughput of one sort of send after the other."""
+
+    def __init__(self, stack: Stack, events: int) -> None:
+        self.stack, self.events = stack, events
+
+    def run(self) -> None:
+        """Print a line for each."""
+        for what, ours, receive in (
+            ("mail", self._assignments, self._mails),
+            ("webhook", self._new_tasks, self._hooks),
+        ):
+            known = len(receive())
+            ours()
+            rate = self._drained(lambda: self.stack.start("relay", *WORKERS), receive, known)
+            self._stop("relay", *WORKERS)
+            plain = {kind: self._plain(what, kind, receive) for kind in ("rq.Worker", "rq.SimpleWorker")}
+            others = ", ".join(f"plain {kind} {r:.0f}/s (ratio {rate / r:.2f})" for kind, r in plain.items())
+            print(f"{what:8} ours {rate:.0f}/s; {others}", flush=True)
+
+    def _assignments(self) -> None:
+        for _ in Assignments().make(self.events):
+            pass
+
+    def _new_tasks(self) -> None:
+        project = ProjectFactory()
+        hook = {"url": self.stack.hook_url, "events": ["task.created"]}
+        webhooks.create(project.id, hook, actor=owner_of(project.id))
+        for _ in range(self.events):
+            TaskFactory(project=project)
+
+    def _plain(self, what: str, kind: str, receive: Callable[[], list[float]]) -> float:
+        queue = Queue("plain", connection=queue_store(), serializer=JSONSerializer)
+        url = self.stack.settings.mail_url if what == "mail" else self.stack.hook_url
+        for number in range(self.events):
+            queue.enqueue(f"tests.bench.plain.{what if what == 'mail' else 'hook'}", url, number, result_ttl=600)
+        known, started = len(receive()), []
+
+        def start() -> None:
+            command = [sys.executable, "-m", "rq.cli", "worker", "plain", "--url", self.stack.settings.queue_url]
+            command += ["--serializer", "rq.serializers.JSONSerializer", "--quiet", "-w", kind]
+            for _ in WORKERS:
+                started.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL))
+
+        try:
+            return self._drained(start, receive, known)
+        finally:
+            for process in started:
+                process.terminate()
+                process.wait()
+
+    def _drained(self, start: Callable[[], None], receive: Callable[[], list[float]], known: int) -> float:
+        """Events a second between the first and the last that was accepted."""
+        start()
+        eventually(lambda: len(receive()) >= known + self.events, 900, "the end of the backlog")
+        times = sorted(receive())[known:]
+        return (len(times) - 1) / (times[-1] - times[0])
+
+    def _mails(self) -> list[float]:
+        return [accepted_at(path) for path in self.stack.mails.glob("*.eml")]
+
+    def _hooks(self) -> list[float]:
+        text = self.stack.hooks.read_text() if self.stack.hooks.exists() else ""
+        return [float(line.split()[1]) for line in text.splitlines()]
+
+    def _stop(self, *names: str) -> None:
+        eventually(lambda: outbox.waiting() + deliveries.waiting() == 0, 60, "the end of the work")
+        for name in names:
+            self.stack.processes[name].stop()
+
+
+def accepted_at(path: Path) -> float:
+    """When the mail server accepted a mail: its name begins with that."""
+    return datetime.strptime("-".join(path.name.split("_")[0].split("-")), "%Y%m%d-%H%M%S-%f").replace(tzinfo=UTC).timestamp()
+
+
+def delays(stack: Stack, rate: int, seconds: int) -> None:
+    """Print how long mails take from the commit of their event at a steady rate."""
+    stack.start("relay", *WORKERS)
+    time.sleep(3)  # until they are all there
+    known = set(stack.mails.glob("*.eml"))
+    made, begin = Assignments(), time.monotonic()
+    for number, _ in enumerate(made.make(rate * seconds), 1):
+        time.sleep(max(0.0, begin + number / rate - time.monotonic()))
+    took = time.monotonic() - begin
+    eventually(lambda: outbox.waiting() + deliveries.waiting() == 0, 120, "the end of the work")
+    events = dict(Event.objects(kind="task.updated").scalar("id", "at"))
+    sent = dict(Delivery.objects(channel="email").scalar("id", "event_id"))
+    found = []
+    for path in set(stack.mails.glob("*.eml")) - known:
+        name = str(message_from_bytes(path.read_bytes())["Message-ID"]).strip("<>").split(".")[0]
+        event_id = next((event for delivery, event in sent.items() if str(delivery) == name), None)
+        if event_id in events:
+            found.append(accepted_at(path) - events[event_id].timestamp())
+    cuts = statistics.quantiles(found, n=100)
+    print(
+        f"delay    {len(found)} mails at {len(found) / took:.0f} events/s: median {statistics.median(found):.2f} s, "
+        f"p95 {cuts[94]:.2f} s, p99 {cuts[98]:.2f} s",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Text messages and chat, through a real Apprise and a provider of our own."""
+
+import re
+from datetime import timedelta
+
+import orjson
+import pytest
+
+from taskmanager.core import settings as settings_module
+from taskmanager.core.clock import now
+from taskmanager.features.notifications.models import Delivery, Phone
+from tests.features.notifications.conftest import prefer
+from tests.receiver import Receiver
+
+PHONE = "/api/v1/notifications/phone"
+NUMBER = "+491701234567"
+ANY = {"If-Match": "*"}
+
+
+@pytest.fixture(scope="module")
+def _provider():
+    receiver = Receiver()
+    receiver.open()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def provider(_provider, settings, app):
+    """What text messages and chat are sent to, by URLs of the operator."""
+    _provider.empty()
+    place = _provider.url.replace("http", "json")
+    changes = {"sms_url": f"{place}/status/200?+to={{to}}", "chat_url": f"{place}/status/200?+user={{user}}"}
+    settings_module.use(settings.model_copy(update=changes | {"sms_monthly_cap": 3}))
+    yield _provider
+    settings_module.use(settings)
+
+
+def texts(provider):
+    return [(request.headers.get("to"), orjson.loads(request.body)["message"]) for request in provider.received]
+
+
+@pytest.fixture
+def member(scene, provider, deliver):
+    """Somebody whose number is verified, and who wants to be told of assignments."""
+    member = scene.member()
+    assert member.put(PHONE, json={"number": "+49 170 123 45 67"}, headers=ANY).status_code == 200
+    deliver()
+    code = re.search(r"\d{6}", texts(provider)[-1][1])[0]
+    answer = member.post(f"{PHONE}/confirm", json={"code": code})
+    assert answer.status_code == 200 and answer.json["verified_at"]
+    prefer(member, channels={"sms": {"task.assigned": True}})
+    provider.empty()
+    return member
+
+
+def test_a_number_is_kept_in_one_form_and_shown_to_be_ones_own(member):
+    assert member.get(PHONE).json["number"] == NUMBER
+    stored = Phone.objects.get().to_mongo().to_dict()
+    assert "nonce" not in stored
+
+
+def test_an_assignment_is_told_by_text_message(member, scene, assign, provider, deliver):
+    assign(member)
+    deliver()
+    ((to, text),) = texts(provider)
+    assert to == NUMBER
+    assert scene.task.key in text and scene.task_path in text
+
+
+def test_text_messages_are_opt_in(scene, provider, assign, deliver, member):
+    other = scene.member()
+    prefer(other, channels={"sms": {"task.assigned": True}})  # without a number
+    assign(other)
+    deliver()
+    assert texts(provider) == []
+    prefer(member, channels={"sms": {"task.assigned": False}})
+    assign(other, member)
+    deliver()
+    assert texts(provider) == []
+
+
+def test_there_are_so_many_a_month(member, scene, provider, assign, deliver):
+    for _ in range(3):  # the code was the first of three
+        assign(member)
+        deliver()
+        assign()
+        deliver()
+    assert len(texts(provider)) == 2
+    assert Delivery.objects(channel="sms", state="cancelled").count() == 1
+    Phone.objects.update(set__month="2020-01")
+    assign(member)
+    deliver()
+    assert len(texts(provider)) == 3
+
+
+def test_a_wrong_code_is_counted_and_five_are_the_end(scene, provider, deliver):
+    member = scene.member()
+    member.put(PHONE, json={"number": NUMBER}, headers=ANY)
+    deliver()
+    code = re.search(r"\d{6}", texts(provider)[0][1])[0]
+    wrong = f"{(int(code) + 1) % 10**6:06}"
+    codes = [member.post(f"{PHONE}/confirm", json={"code": wrong}).json["code"] for _ in range(5)]
+    assert codes == ["validation.failed"] * 5
+    assert member.post(f"{PHONE}/confirm", json={"code": code}).json["code"] == "phone.expired"
+    assert member.get(PHONE).json["verified_at"] is None
+
+
+def test_a_code_ends_after_ten_minutes(scene, provider, deliver):
+    member = scene.member()
+    member.put(PHONE, json={"number": NUMBER}, headers=ANY)
+    deliver()
+    Phone.objects.update(set__code_until=now() - timedelta(seconds=1))
+    code = re.search(r"\d{6}", texts(provider)[0][1])[0]
+    assert member.post(f"{PHONE}/confirm", json={"code": code}).status_code == 409
+
+
+@pytest.mark.parametrize("number", ["0170 1234567", "+49", "+4930123456", "+1 555", "json://x", "+49170123456789012"])
+def test_what_is_no_mobile_number_with_its_country_is_refused(scene, provider, number):
+    answer = scene.owner.put(PHONE, json={"number": number}, headers=ANY)
+    assert answer.status_code == 422, answer.text
+
+
+def test_another_number_has_to_be_verified_anew(member, provider, assign, deliver):
+    member.put(PHONE, json={"number": "+491709999999"}, headers=ANY)
+    assign(member)
+    deliver()
+    assert [to for to, _ in texts(provider)] == ["+491709999999"]  # the code
+
+
+def test_a_removed_number_is_told_nothing_and_the_month_goes_on(member, provider, assign, deliver):
+    assert member.delete(PHONE, headers=ANY).status_code == 204
+    assign(member)
+    deliver()
+    assert texts(provider) == []
+    assert Phone.objects.get().sent == 1
+
+
+def test_a_provider_that_says_no_is_tried_again(member, scene, provider, assign, deliver):
+    provider.status = 500
+    assign(member)
+    deliver()
+    delivery = Delivery.objects(channel="sms", kind="task.assigned").get()
+    assert (delivery.state, delivery.attempts) == ("pending", 1)
+
+
+def test_where_there_is_no_provider_no_number_is_taken(scene):
+    answer = scene.owner.put(PHONE, json={"number": NUMBER}, headers=ANY)
+    assert (answer.status_code, answer.json["code"]) == (409, "sms.not_configured")
+
+
+def test_chat_names_the_person_in_the_operators_url(scene, provider, assign, deliver):
+    member = scene.member()
+    prefer(member, channels={"chat": {"task.assigned": True}})
+    assign(member)
+    deliver()
+    (request,) = provider.received
+    assert request.headers["user"] == member.user.email.split("@")[0]
+    assert scene.task.key in orjson.loads(request.body)["message"]

@@ -1,0 +1,5 @@
+"""A project with people."""
+
+from tests.scene import scene
+
+__all__ = ["scene"]

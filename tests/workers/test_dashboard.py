@@ -1,0 +1,59 @@
+"""The dashboard of the queues is for administrators only."""
+
+import pytest
+from rq import Queue
+
+from taskmanager.app import create_app
+from taskmanager.core import outbox
+from taskmanager.core.stores import queue_store
+from tests.conftest import sign_in
+from tests.factories import UserFactory
+from workers.dashboard import make_app
+
+
+@pytest.fixture
+def dashboard(app, settings):
+    yield make_app(settings).test_client()
+    create_app(settings)
+
+
+def token_of(app, **fields):
+    return sign_in(app, UserFactory(**fields)).environ_base["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
+
+
+def test_a_stranger_is_asked_for_a_token(dashboard):
+    answer = dashboard.get("/queues/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+    assert b"access token" in dashboard.get("/login").data
+
+
+@pytest.mark.parametrize("token", ["", "x", "a;b"])
+def test_what_is_no_token_opens_nothing(dashboard, token):
+    dashboard.post("/login", data={"token": token})
+    assert dashboard.get("/queues/0/data/queues.json").status_code == 303
+
+
+def test_an_ordinary_account_opens_nothing(app, dashboard):
+    dashboard.post("/login", data={"token": token_of(app)})
+    assert dashboard.get("/queues/").status_code == 403
+    assert dashboard.post("/queues/job/x/delete").status_code == 403
+
+
+def test_an_administrator_sees_queues_and_jobs(app, dashboard, scene):
+    outbox.relay_batch()
+    answer = dashboard.post("/login", data={"token": token_of(app, role="admin")})
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
+    assert dashboard.get("/queues/").status_code == 200
+    queues = dashboard.get("/queues/0/data/queues.json").json["queues"]
+    assert {queue["name"] for queue in queues} >= {"high"}
+    jobs = dashboard.get("/queues/0/data/jobs/high/queued/8/asc/1.json").json["jobs"]
+    assert jobs and "notifications.tell of" in str(jobs)
+
+
+def test_a_planted_pickle_is_not_loaded(app, dashboard, tmp_path):
+    planted = tmp_path / "planted"
+    Queue("high", connection=queue_store()).enqueue("pathlib.Path.touch", str(planted))
+    dashboard.post("/login", data={"token": token_of(app, role="admin")})
+    dashboard.get("/queues/0/data/jobs/high/queued/8/asc/1.json")
+    assert not planted.exists()

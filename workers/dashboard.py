@@ -1,0 +1,105 @@
+"""`taskmanager dashboard`: rq-dashboard, for administrators only.
+
+A process of its own beside the service. Who opens it is asked for an administrator's access token, as
+`POST /api/v1/auth/login` gives it, second factor and all; it is kept in a cookie and checked at each request, so that
+what ends a session ends this too.
+"""
+
+from collections.abc import Callable, Iterable
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import click
+import rq.serializers
+from flask import Blueprint, Flask, Response, redirect, request
+
+from taskmanager.app import create_app
+from taskmanager.core.errors import TaskManagerError, Unauthenticated
+from taskmanager.core.outbox import CallSerializer
+from taskmanager.core.settings import Settings
+from taskmanager.core.stores import queue_store
+from taskmanager.web.auth import current_actor
+
+COOKIE = "taskmanager_dashboard"
+_FORM = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Queues</title>
+<form method="post" action="/login"><p><label>An administrator's access token:
+<input name="token" type="password" autocomplete="off"></label> <button>Open</button></p></form></html>"""
+
+
+def make_app(settings: Settings) -> Flask:
+    """The application with the dashboard at `/queues`."""
+    rq.serializers.DefaultSerializer = CallSerializer  # what rq-dashboard reads jobs with: never a pickle
+    from rq_dashboard.web import blueprint, config
+
+    config.serializer = CallSerializer
+    app = create_app(settings)
+    app.config.from_object("rq_dashboard.default_settings")
+    app.config["RQ_DASHBOARD_REDIS_URL"] = (settings.queue_url,)
+    app.redis_conn = queue_store()  # type: ignore[attr-defined]
+    app.register_blueprint(_login)
+    # its pages name a picture of the application that they are part of, and this one has none
+    app.add_url_rule("/static/<path:filename>", "static", lambda filename: Response(status=404))
+    app.register_blueprint(blueprint, url_prefix="/queues")
+    app.before_request_funcs.setdefault("rq_dashboard", []).insert(0, _only_administrators)
+    app.wsgi_app = _FromCookie(app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+def main(settings: Settings) -> None:
+    """Serve it until Ctrl-C."""
+    app, place = make_app(settings), (settings.dashboard_host, settings.dashboard_port)
+    with make_server(*place, app, handler_class=_Quiet) as server:
+        click.echo(f"The queues: http://{place[0]}:{place[1]}/login (Ctrl-C ends it)")
+        server.serve_forever()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        """The application logs its requests itself."""
+
+
+_login = Blueprint("dashboard_login", __name__)
+
+
+@_login.get("/login")
+def ask() -> Response:
+    """The form."""
+    return Response(_FORM, content_type="text/html; charset=utf-8", headers={"Cache-Control": "no-store"})
+
+
+@_login.post("/login")
+def log_in() -> Any:
+    """Keep the token in a cookie that no other site can make a browser send."""
+    response = redirect("/queues/", 303)
+    token = request.form.get("token", "").strip()
+    response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure, path="/queues")
+    return response
+
+
+def _only_administrators() -> Any:
+    try:
+        if current_actor().role != "admin":
+            return Response("Only administrators see the queues.", 403, content_type="text/plain")
+    except Unauthenticated:
+        return redirect("/login", 303)
+    except TaskManagerError as problem:
+        return Response(problem.detail, 503, content_type="text/plain")
+    return None
+
+
+class _FromCookie:
+    """Turns the cookie into the header that the service knows."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        cookie: SimpleCookie = SimpleCookie()
+        try:
+            cookie.load(environ.get("HTTP_COOKIE", ""))
+        except CookieError:
+            cookie.clear()
+        if COOKIE in cookie and environ.get("PATH_INFO", "").startswith("/queues"):
+            environ["HTTP_AUTHORIZATION"] = f"Bearer {cookie[COOKIE].value}"
+        return self._app(environ, start)

@@ -1,0 +1,78 @@
+"""`taskmanager workers`: so many workers on this machine, each started again when it ends by itself."""
+
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+
+import structlog
+
+from config import logging
+from taskmanager.core.settings import Settings
+
+log = structlog.get_logger("taskmanager.pool")
+
+_LOOK_SECONDS = 0.2
+_SHORTEST_PAUSE, _LONGEST_PAUSE, _STEADY_SECONDS = 0.5, 30.0, 60.0
+_STOP_SECONDS = 75  # a job takes at most a minute
+
+
+class _Place:
+    """One worker, again and again: the pause before it is started grows while it ends soon."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command, self._pause, self._start_at = command, 0.0, 0.0
+        self._began = 0.0
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def look(self) -> None:
+        """Start it when it is time; note when it has ended."""
+        moment = time.monotonic()
+        if self.process is None and moment >= self._start_at:
+            self.process, self._began = subprocess.Popen(self._command), moment  # noqa: S603 our own command line
+        elif self.process is not None and self.process.poll() is not None:
+            steady = moment - self._began > _STEADY_SECONDS
+            self._pause = 0.0 if steady else min(max(_SHORTEST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
+            log.warning("a worker ended", code=self.process.returncode, again_s=self._pause)
+            self.process, self._start_at = None, moment + self._pause
+
+
+class Pool:
+    """The places, until a signal ends them."""
+
+    def __init__(self, number: int) -> None:
+        self._places = [_Place([sys.executable, "-m", "workers.worker"]) for _ in range(number)]
+        self._stopping = False
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT; then each worker finishes its job."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        log.info("started", workers=len(self._places))
+        while not self._stopping:
+            for place in self._places:
+                place.look()
+            time.sleep(_LOOK_SECONDS)
+        self._end()
+
+    def _end(self) -> None:
+        running = [place.process for place in self._places if place.process and place.process.poll() is None]
+        for process in running:
+            process.terminate()
+        deadline = time.monotonic() + _STOP_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+        log.info("stopped")
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+
+
+def main(settings: Settings, number: int | None) -> None:
+    """Run so many workers, by default as many as the settings say."""
+    logging.configure(settings)
+    Pool(number or settings.worker_processes).run()
