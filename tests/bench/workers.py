@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email import message_from_bytes
 from pathlib import Path
@@ -75,7 +75,7 @@ class Bench:
             print(f"{what:8} ours {rate:.0f}/s; {others}", flush=True)
 
     def _assignments(self) -> None:
-        for _ in Assignments().make(self.events):
+        for _ in _assigned(self.events):
             pass
 
     def _new_tasks(self) -> None:
@@ -113,7 +113,7 @@ class Bench:
         return (len(times) - 1) / (times[-1] - times[0])
 
     def _mails(self) -> list[float]:
-        return [accepted_at(path) for path in self.stack.mails.glob("*.eml")]
+        return [accepted_at(path) for path in self.stack.mails.glob("[0-9]*.eml")]
 
     def _hooks(self) -> list[float]:
         text = self.stack.hooks.read_text() if self.stack.hooks.exists() else ""
@@ -125,25 +125,34 @@ class Bench:
             self.stack.processes[name].stop()
 
 
+def _assigned(number: int) -> Iterator[None]:
+    """So many new tasks, each assigned to one of five members: one event and one mail each."""
+    people = Assignments()
+    for count in range(number):
+        TaskFactory(project=people.project, assignees=(people.people[count % len(people.people)],))
+        yield
+
+
 def accepted_at(path: Path) -> float:
     """When the mail server accepted a mail: its name begins with that."""
-    return datetime.strptime("-".join(path.name.split("_")[0].split("-")), "%Y%m%d-%H%M%S-%f").replace(tzinfo=UTC).timestamp()
+    moment = datetime.strptime(path.name.split("_")[0], "%Y%m%d-%H%M%S-%f")
+    return moment.replace(tzinfo=UTC).timestamp()
 
 
 def delays(stack: Stack, rate: int, seconds: int) -> None:
     """Print how long mails take from the commit of their event at a steady rate."""
     stack.start("relay", *WORKERS)
     time.sleep(3)  # until they are all there
-    known = set(stack.mails.glob("*.eml"))
-    made, begin = Assignments(), time.monotonic()
-    for number, _ in enumerate(made.make(rate * seconds), 1):
+    known = set(stack.mails.glob("[0-9]*.eml"))
+    begin = time.monotonic()
+    for number, _ in enumerate(_assigned(rate * seconds), 1):
         time.sleep(max(0.0, begin + number / rate - time.monotonic()))
     took = time.monotonic() - begin
     eventually(lambda: outbox.waiting() + deliveries.waiting() == 0, 120, "the end of the work")
-    events = dict(Event.objects(kind="task.updated").scalar("id", "at"))
+    events = dict(Event.objects(kind="task.created").scalar("id", "at"))
     sent = dict(Delivery.objects(channel="email").scalar("id", "event_id"))
     found = []
-    for path in set(stack.mails.glob("*.eml")) - known:
+    for path in set(stack.mails.glob("[0-9]*.eml")) - known:
         name = str(message_from_bytes(path.read_bytes())["Message-ID"]).strip("<>").split(".")[0]
         event_id = next((event for delivery, event in sent.items() if str(delivery) == name), None)
         if event_id in events:

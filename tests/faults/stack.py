@@ -154,7 +154,7 @@ class Stack:
     def mailed(self) -> Counter[tuple[str, str]]:
         """How often each message (its Message-ID) was sent to each recipient."""
         found: Counter[tuple[str, str]] = Counter()
-        for path in self.mails.glob("*.eml"):
+        for path in self.mails.glob("[0-9]*.eml"):
             message = message_from_bytes(path.read_bytes(), policy=policy.default)
             found[str(message["Message-ID"]), str(message["To"])] += 1
         return found
@@ -169,7 +169,11 @@ class Stack:
 
     def hooked(self) -> Counter[str]:
         """How often each webhook-id came to the receiver."""
-        return Counter(line.split()[0] for line in self.hooks.read_text().splitlines()) if self.hooks.exists() else Counter()
+        return (
+            Counter(line.split()[0] for line in self.hooks.read_text().splitlines())
+            if self.hooks.exists()
+            else Counter()
+        )
 
     def revive(self) -> int:
         """Start again what has ended by itself, as a supervisor does; answers how many that were."""

@@ -79,8 +79,7 @@ def test_everybody_is_told_once_on_each_channel_whatever_is_killed(stack: Stack,
     _settle(stack, chaos)
     mailed, hooked = stack.mailed() - before, stack.hooked()
     _tell(capsys, assignments.made, chaos, mailed, hooked, time.monotonic() - started)
-    told = {channel: Delivery.objects(channel=channel, state="sent").count() for channel in ("email", "webhook", "in_app")}
-    assert {delivery.state for delivery in Delivery.objects} == {"sent"}, told
+    assert {delivery.state for delivery in Delivery.objects} == {"sent"}
     assert len(mailed) == len(hooked) == assignments.made
     assert Notification.objects(kind="task.assigned").count() == assignments.made
     # only what was cut off between the receiver's yes and our note of it is sent again

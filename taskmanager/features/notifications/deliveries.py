@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from bson import ObjectId
-from pymongo import ReturnDocument, UpdateOne
+from pymongo import ReturnDocument, UpdateMany, UpdateOne
 from pymongo.errors import PyMongoError
 
 from taskmanager.core import settings
@@ -22,6 +22,7 @@ from taskmanager.core.outbox import enqueue, job_id, source
 from taskmanager.features.notifications import channels, notices
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
 from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.notifications.notices import Notice
 
 log = structlog.get_logger("taskmanager.deliveries")
 
@@ -53,20 +54,23 @@ def plan(rows: Sequence[dict[str, Any]]) -> list[Delivery]:
     return [Delivery._from_son({**made[index]}) for index, found in inserted.items() if found in ids]
 
 
-def send_all(claimed: Iterable[Delivery], events: Iterable[Event] = ()) -> None:
-    """Send what the caller has claimed, as far as its claims last; the rest is handed out again."""
-    known = {event.id: event for event in events}
+def send_all(claimed: Iterable[Delivery], known: Iterable[Notice] = ()) -> None:
+    """Send what the caller has claimed, as far as its claims last; the rest is handed out again.
+
+    `known` are notices that were just written, so that they need not be written anew.
+    """
+    ready = {(notice.recipient_id, notice.kind): [notice] for notice in known}
     for delivery in claimed:
         channel = channels.find(delivery.channel)
         if channel is not None and now() + timedelta(seconds=channel.seconds) < delivery.claimed_until:
-            _attempt(delivery, known)
+            _attempt(delivery, ready.get((delivery.recipient_id, delivery.kind)))
 
 
 def send(delivery_id: ObjectId) -> None:
     """Try a delivery, unless it is settled or being tried. Safe to repeat."""
     delivery = _claim(delivery_id)
     if delivery is not None:
-        _attempt(delivery, {})
+        _attempt(delivery, None)
 
 
 @source
@@ -168,13 +172,13 @@ def _claim(delivery_id: ObjectId) -> Delivery | None:
     return row and Delivery._from_son(row)
 
 
-def _attempt(delivery: Delivery, known: dict[ObjectId, Event]) -> None:
+def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     """Send it with what is bundled with it, and write down what became of it. Raises PyMongoError."""
     try:
         channel = channels.find(delivery.channel)
         if channel is None:
             raise Cancelled("This channel is not installed.")
-        channel.send(Message(delivery, [] if delivery.body is not None else _notices(delivery, known)))
+        channel.send(Message(delivery, [] if delivery.body is not None else _notices(delivery, ready)))
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
@@ -190,13 +194,12 @@ def _attempt(delivery: Delivery, known: dict[ObjectId, Event]) -> None:
         _settle(delivery, "sent", None)
 
 
-def _notices(delivery: Delivery, known: dict[ObjectId, Event]) -> list[notices.Notice]:
+def _notices(delivery: Delivery, ready: list[Notice] | None) -> list[Notice]:
     """What it tells, with what waits to be told together with it. Raises Cancelled when that is nothing any more."""
-    event_ids = [delivery.event_id, *_follow(delivery)]
-    missing = [event_id for event_id in event_ids if event_id not in known]
-    known = known | ({event.id: event for event in Event.objects(id__in=missing)} if missing else {})
-    events = [known[event_id] for event_id in event_ids if event_id in known]
-    events.sort(key=lambda event: (event.at, event.id))
+    event_ids = _follow(delivery)
+    if ready and not event_ids:
+        return ready
+    events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.id))
     found = [notice for event in events for notice in notices.of(event) if notice.recipient_id == delivery.recipient_id]
     if not found:
         raise Cancelled("There is nothing to be told any more.")
@@ -208,7 +211,17 @@ def _follow(delivery: Delivery) -> list[ObjectId]:
     if not delivery.bundle:
         return []
     collection = Delivery._get_collection()
-    others = {
+    if delivery.attempts == 1:  # what is sent again is the same as before
+        others = _bundled_with(delivery)
+        if collection.find_one(others, {"_id": 1}) is None:
+            return []
+        collection.update_many(others, {"$set": {"led_by": delivery.id}, "$unset": {"due_at": 1}})
+    return [row["event_id"] for row in collection.find({"led_by": delivery.id}, {"event_id": 1})]
+
+
+def _bundled_with(delivery: Delivery) -> dict[str, Any]:
+    """Those of its bundle that nobody has tried yet."""
+    return {
         "bundle": delivery.bundle,
         "state": "pending",
         "led_by": {"$exists": False},
@@ -216,9 +229,6 @@ def _follow(delivery: Delivery) -> list[ObjectId]:
         "_id": {"$ne": delivery.id},
         "attempts": 0,
     }
-    if delivery.attempts == 1:  # what is sent again is the same as before
-        collection.update_many(others, {"$set": {"led_by": delivery.id}, "$unset": {"due_at": 1}})
-    return [row["event_id"] for row in collection.find({"led_by": delivery.id}, {"event_id": 1})]
 
 
 def _failed(delivery: Delivery, error: Exception) -> None:
@@ -243,10 +253,10 @@ def _settle(delivery: Delivery, state: str, words: str | None) -> None:
     fate: dict[str, Any] = {"state": state, "ended_at": now(), "expires_at": now() + timedelta(days=days)}
     gone = {"due_at": 1} | ({} if words else {"last_error": 1})
     fate |= {"last_error": words} if words else {}
-    collection = Delivery._get_collection()
-    collection.update_one(_tried(delivery), {"$set": fate, "$unset": gone})
+    writes: list[Any] = [UpdateOne(_tried(delivery), {"$set": fate, "$unset": gone})]
     if delivery.bundle:
-        collection.update_many({"led_by": delivery.id, "state": "pending"}, {"$set": fate})
+        writes.append(UpdateMany({"led_by": delivery.id, "state": "pending"}, {"$set": fate}))
+    Delivery._get_collection().bulk_write(writes)
 
 
 def _tried(delivery: Delivery) -> dict[str, Any]:

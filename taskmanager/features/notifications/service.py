@@ -44,7 +44,7 @@ def tell(event: Event) -> None:
         for notice, name in wanted
         if notice.recipient_id in reached[name] or notice.kind in UNCHOSEN
     ]
-    deliveries.send_all(deliveries.plan(rows), [event])
+    deliveries.send_all(deliveries.plan(rows), found)
 
 
 def _row(event: Event, notice: Notice, name: str, wishes: Wishes, timezone: str) -> Row:

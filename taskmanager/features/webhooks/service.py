@@ -170,7 +170,7 @@ def tell(event: Event) -> None:
     if found:
         body = payloads.of(event)
         rows = [_delivery(hook, event.id, event.kind, body) | {"project_id": project_id} for hook in found]
-        deliveries.send_all(deliveries.plan(rows), [event])
+        deliveries.send_all(deliveries.plan(rows))
 
 
 def forget(user_id: ObjectId) -> None:
