@@ -10,6 +10,7 @@ import structlog
 
 from config import logging
 from taskmanager.core.settings import Settings
+from taskmanager.embedded.child import wrap
 
 log = structlog.get_logger("taskmanager.pool")
 
@@ -30,7 +31,7 @@ class _Place:
         """Start it when it is time; note when it has ended."""
         moment = time.monotonic()
         if self.process is None and moment >= self._start_at:
-            self.process, self._began = subprocess.Popen(self._command), moment  # noqa: S603 our own command line
+            self.process, self._began = subprocess.Popen(wrap(self._command)), moment  # noqa: S603 our own command line
         elif self.process is not None and self.process.poll() is not None:
             steady = moment - self._began > _STEADY_SECONDS
             self._pause = 0.0 if steady else min(max(_SHORTEST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)

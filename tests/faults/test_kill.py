@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+import psutil
 import pytest
 
 from taskmanager.core import outbox
@@ -124,9 +125,17 @@ def test_a_killed_worker_is_made_up_for_within_thirty_seconds(stack: Stack, caps
     assert len(stack.mailed()) == before + 20
 
 
-def test_a_pool_starts_again_what_ends_and_stops_as_a_whole(stack: Stack):
-    import psutil
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return process.cmdline()[-1] == "workers.worker" and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, IndexError):
+        return False
 
+
+def test_a_pool_starts_again_what_ends_and_stops_as_a_whole(stack: Stack):
+    for name in ("worker", "worker-2"):
+        if name in stack.processes:
+            stack.processes[name].stop()
     stack.start("relay", "pool")
 
     def workers():
@@ -144,15 +153,6 @@ def test_a_pool_starts_again_what_ends_and_stops_as_a_whole(stack: Stack):
     assert len(stack.mailed()) == before + 5
     assert stack.processes["pool"].stop() < 10
     assert workers() == []
-
-
-def _is_worker(process) -> bool:
-    import psutil
-
-    try:
-        return process.cmdline()[-1] == "workers.worker" and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.NoSuchProcess, IndexError):
-        return False
 
 
 def test_a_queue_that_is_away_for_a_while_ends_no_worker(stack: Stack):

@@ -8,11 +8,14 @@ from types import ModuleType
 import pytest
 from flask import Flask
 
-from taskmanager.core import events
+from taskmanager.core import events, schedule
+from taskmanager.core.clock import now
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.settings import Settings
+from taskmanager.features.notifications import channels
+from taskmanager.features.notifications.models import Delivery
 from tests.conftest import sign_in
-from tests.factories import TaskFactory, UserFactory
+from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
 
 PLUGIN = Path(__file__).parent / "sample_plugin"
 PATH = "/api/v1/x/sample/greetings"
@@ -21,7 +24,8 @@ PATH = "/api/v1/x/sample/greetings"
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The plugin as it is after `pip install`: importable, with its entry point."""
-    monkeypatch.setattr(events, "_listeners", dict(events._listeners))
+    for module, register in ((events, "_listeners"), (channels, "_channels"), (schedule, "_periodic")):
+        monkeypatch.setattr(module, register, dict(getattr(module, register)))
     monkeypatch.syspath_prepend(str(PLUGIN))
     yield
     sys.modules.pop("taskmanager_sample", None)
@@ -68,6 +72,51 @@ def test_its_listener_hears_of_events(plugin, deliver):
     task = TaskFactory()
     deliver()
     assert plugin.made == [str(task.id)]
+
+
+@pytest.fixture
+def reader(extended, plugin):
+    """Somebody who wants to be told of assignments on the plugin's channel, and nobody else's."""
+    client = sign_in(extended, UserFactory())
+    wanted = {"channels": {"blackboard": {"task.assigned": True}, "email": {"task.assigned": False}}}
+    answer = client.patch("/api/v1/notifications/preferences", json=wanted, headers={"If-Match": "*"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json["channels"]["blackboard"] == {
+        kind: kind == "task.assigned" for kind in answer.json["channels"]["email"]
+    }
+    return client
+
+
+def assigned(client):
+    """A task that somebody else assigns to this person."""
+    project = ProjectFactory()
+    MembershipFactory(project=project, user=client.user)
+    return TaskFactory(project=project, assignees=(client.user,))
+
+
+def test_its_channel_tells_who_has_chosen_it(plugin, reader, deliver):
+    task = assigned(reader)
+    deliver()
+    ((delivery_id, line),) = plugin.board.lines.items()
+    assert line == f"[{task.key}] {task.title}"
+    assert Delivery.objects(channel="blackboard").get().id == delivery_id
+
+
+def test_what_its_channel_raises_is_tried_again_or_given_up(plugin, reader, deliver):
+    plugin.board.trouble = OSError("no chalk")
+    assigned(reader)
+    deliver()
+    delivery = Delivery.objects(channel="blackboard").get()
+    assert (delivery.state, delivery.attempts) == ("pending", 1)
+    plugin.board.trouble = channels.Rejected("the board is gone")
+    delivery.modify(set__due_at=now(), set__claimed_until=now())
+    deliver()
+    assert delivery.reload().state == "dead"
+
+
+def test_its_periodic_job_runs(plugin, deliver):
+    schedule.run_due()
+    assert plugin.wiped == [0]
 
 
 def test_a_wrong_setting_is_one_sentence_at_start(monkeypatch, installed, other_app):

@@ -5,6 +5,7 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
+from taskmanager.features.tasks.budgets import expensive
 from taskmanager.features.webhooks import service as webhooks
 from taskmanager.features.webhooks.schemas import (
     DELIVERY,
@@ -37,6 +38,7 @@ _DELIVERY = f"{_ONE}/deliveries/<objectid:delivery_id>"
 @blp.route("/webhooks", methods=["POST"], idempotent=False)
 @blp.arguments(WebhookIn)
 @blp.response(201, WebhookMade)
+@expensive
 def create_webhook(data: dict[str, Any]) -> Response:
     """Make a webhook for all your projects
 
@@ -48,6 +50,7 @@ def create_webhook(data: dict[str, Any]) -> Response:
 @blp.route(_IN_PROJECT, methods=["POST"], idempotent=False)
 @blp.arguments(WebhookIn)
 @blp.response(201, WebhookMade)
+@expensive
 def create_project_webhook(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Make a webhook of a project
 
@@ -86,6 +89,7 @@ def get_webhook(query: dict[str, Any], webhook_id: ObjectId) -> Response:
 @blp.route(_ONE, methods=["PATCH"])
 @blp.arguments(WebhookPatch, content_type="application/merge-patch+json")
 @blp.response(200, WebhookOut)
+@expensive
 def update_webhook(changes: dict[str, Any], webhook_id: ObjectId) -> Response:
     """Change a webhook
 
@@ -119,6 +123,7 @@ def rotate_webhook_secret(data: dict[str, Any], webhook_id: ObjectId) -> Respons
 
 @blp.route(f"{_ONE}/test", methods=["POST"])
 @blp.response(202, DeliveryOut)
+@expensive
 def test_webhook(webhook_id: ObjectId) -> Response:
     """Have a test sent
 
@@ -150,6 +155,7 @@ def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId) -> Response:
 
 @blp.route(f"{_DELIVERY}/replay", methods=["POST"])
 @blp.response(202, DeliveryOut)
+@expensive
 def replay_delivery(webhook_id: ObjectId, delivery_id: ObjectId) -> Response:
     """Send a delivery again
 
