@@ -90,12 +90,20 @@ def hand_out(in_flight: set[str], room: int) -> int:
 
 
 def replay(delivery_id: ObjectId) -> bool:
-    """Have a settled delivery sent once more, under the same id; False when it is not settled."""
+    """Have a settled delivery sent once more, by itself and under the same id; False when it is not settled."""
     fresh = {"state": "pending", "due_at": now(), "claimed_until": now(), "attempts": 0}
-    gone = {"ended_at": 1, "expires_at": 1, "last_error": 1, "first_at": 1}
+    gone = {"ended_at": 1, "expires_at": 1, "last_error": 1, "first_at": 1, "bundle": 1, "led_by": 1}
     settled = {"_id": delivery_id, "state": {"$ne": "pending"}}
     update = {"$set": fresh, "$unset": gone}
     return bool(Delivery._get_collection().update_one(settled, update).modified_count)
+
+
+def cancel(user_id: ObjectId, channel: str, kind: str) -> None:
+    """Do not send what waits to be told to a person on a channel."""
+    waits = {"recipient_id": user_id, "channel": channel, "kind": kind, "state": "pending"}
+    expires_at = now() + timedelta(days=settings.current().delivery_days)
+    fate = {"state": "cancelled", "ended_at": now(), "expires_at": expires_at, "last_error": "Not wanted any more."}
+    Delivery._get_collection().update_many(waits, {"$set": fate, "$unset": {"due_at": 1}})
 
 
 def sweep() -> int:
@@ -196,7 +204,7 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
 
 def _notices(delivery: Delivery, ready: list[Notice] | None) -> list[Notice]:
     """What it tells, with what waits to be told together with it. Raises Cancelled when that is nothing any more."""
-    event_ids = _follow(delivery)
+    event_ids = _follow(delivery, alone=ready is not None)
     if ready and not event_ids:
         return ready
     events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.id))
@@ -206,14 +214,14 @@ def _notices(delivery: Delivery, ready: list[Notice] | None) -> list[Notice]:
     return found
 
 
-def _follow(delivery: Delivery) -> list[ObjectId]:
-    """Let what is bundled with it follow it; answers the ids of the events."""
+def _follow(delivery: Delivery, *, alone: bool) -> list[ObjectId]:
+    """Let what is bundled with it follow it; answers the ids of the events. `alone`: nothing follows it yet."""
     if not delivery.bundle:
         return []
     collection = Delivery._get_collection()
     if delivery.attempts == 1:  # what is sent again is the same as before
         others = _bundled_with(delivery)
-        if collection.find_one(others, {"_id": 1}) is None:
+        if alone and collection.find_one(others, {"_id": 1}) is None:
             return []
         collection.update_many(others, {"$set": {"led_by": delivery.id}, "$unset": {"due_at": 1}})
     return [row["event_id"] for row in collection.find({"led_by": delivery.id}, {"event_id": 1})]

@@ -11,7 +11,7 @@ from taskmanager.core.documents import Expected, Versioned
 from taskmanager.core.errors import Invalid, NotFound, PreconditionFailed
 from taskmanager.core.querysets import Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.notifications import channels
+from taskmanager.features.notifications import channels, deliveries
 from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import Preferences, ProjectPreferences
 from taskmanager.features.notifications.notices import Notice
@@ -84,9 +84,10 @@ def update_project(project_id: ObjectId, changes: dict[str, Any], *, expected: E
 
 @unit_of_work
 def unsubscribe(user_id: ObjectId, kind: str) -> None:
-    """Turn mails of one kind off. Safe to repeat."""
+    """Turn mails of one kind off, also those that wait to be sent. Safe to repeat."""
     stored = _stored(Preferences, {"user_id": user_id})
     _written(stored, {"chosen": _chosen(stored, {"email": {kind: False}})}, None)
+    deliveries.cancel(user_id, "email", kind)
 
 
 def forget(user_id: ObjectId) -> None:

@@ -10,7 +10,7 @@ from taskmanager.core import settings, zones
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
-from taskmanager.core.errors import NotFound, PreconditionFailed, ScopeMissing
+from taskmanager.core.errors import PreconditionFailed, ScopeMissing
 from taskmanager.core.events import Event
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
@@ -29,7 +29,7 @@ def tell(event: Event) -> None:
 
     Safe to repeat.
     """
-    found = notices.of(event)
+    found = _to_those_who_may_know(notices.of(event))
     if not found:
         return
     wishes = preferences.of([notice.recipient_id for notice in found], found[0].project_id)
@@ -45,6 +45,13 @@ def tell(event: Event) -> None:
         if notice.recipient_id in reached[name] or notice.kind in UNCHOSEN
     ]
     deliveries.send_all(deliveries.plan(rows), found)
+
+
+def _to_those_who_may_know(found: list[Notice]) -> list[Notice]:
+    """Without those for disabled accounts, but for what is about the account itself."""
+    chosen = [notice.recipient_id for notice in found if notice.kind not in UNCHOSEN]
+    able = users.who_may_act(chosen) if chosen else set()
+    return [notice for notice in found if notice.kind in UNCHOSEN or notice.recipient_id in able]
 
 
 def _row(event: Event, notice: Notice, name: str, wishes: Wishes, timezone: str) -> Row:
@@ -163,6 +170,3 @@ def _kept(stored: Inbox, read_until: ObjectId | None) -> Inbox:
         return stored.save(force_insert=True)
     except NotUniqueError:
         raise PreconditionFailed from None
-
-
-__all__ = ["NotFound", "find", "forget", "get", "inbox", "mark", "mark_all", "tell", "total"]

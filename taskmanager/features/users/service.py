@@ -127,6 +127,11 @@ def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> Obj
     return row["_id"] if row else None
 
 
+def who_may_act(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+    """Those of these accounts that are there and not disabled."""
+    return set(User.objects(id__in=list(user_ids), disabled_at=None).scalar("id"))
+
+
 def address_of(user_id: ObjectId) -> str | None:
     """The address of an account; None when there is no such account."""
     row = User.objects(id=user_id).only("email").as_pymongo().first()

@@ -18,6 +18,7 @@ from taskmanager.features.notifications.channels import Cancelled, Message, Post
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
+from taskmanager.features.users import service as users
 from taskmanager.features.webhooks import signing
 from taskmanager.features.webhooks.events import WebhookDisabled
 from taskmanager.features.webhooks.kinds import TEST
@@ -66,19 +67,28 @@ def rules() -> Rules:
 
 
 def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
-    """Raise Cancelled when there is no such webhook, or its owner may not know; Postponed while it rests."""
-    if webhook is None or webhook.disabled_at or (webhook.active == "no" and delivery.kind != TEST):
+    """Raise Cancelled when nobody is to be told, Rejected for one that is disabled, Postponed while it rests."""
+    if webhook is None or (webhook.active == "no" and delivery.kind != TEST):
         raise Cancelled("The webhook is deleted or turned off.")
-    if delivery.project_id and webhook.project_id is None:
-        if not members.are_members(delivery.project_id, [webhook.owner_id]):
-            raise Cancelled("The owner of the webhook is not in the project any more.")
-    elif webhook.project_id and not Project.objects(id=webhook.project_id).alive().first() and delivery.kind != _LAST:
+    if webhook.disabled_at:
+        raise Rejected("The webhook is disabled.")
+    if webhook.project_id is None:
+        _owner_may_know(webhook, delivery)
+    elif not Project.objects(id=webhook.project_id).alive().first() and delivery.kind != _LAST:
         raise Cancelled("The project is deleted.")
     if webhook.rests_until and webhook.rests_until > now() and delivery.kind != TEST:
         raise Postponed(webhook.rests_until + timedelta(seconds=uniform(0, 1)))  # noqa: S311 no secret
 
 
 _LAST = "project.deleted"
+
+
+def _owner_may_know(webhook: Webhook, delivery: Delivery) -> None:
+    """Raise Cancelled when the owner of a webhook for all his projects has left this one, or may not act at all."""
+    if not users.who_may_act([webhook.owner_id]):
+        raise Cancelled("The owner of the webhook may not act.")
+    if delivery.project_id and not members.are_members(delivery.project_id, [webhook.owner_id]):
+        raise Cancelled("The owner of the webhook is not in the project any more.")
 
 
 def _take_place(webhook: Webhook) -> datetime:

@@ -179,6 +179,21 @@ def test_a_bundle_that_is_sent_again_is_the_same(scene, mail, deliver, later):
     assert ["One" in text and "Two" not in text for text in texts] in ([True, False], [False, True])
 
 
+def test_a_bundle_that_was_given_up_is_replayed_one_by_one(scene, mail, deliver, later):
+    member = scene.member()
+    prefer(member, level="all")
+    mail.unknown = {member.user.email}
+    for text in ("One", "Two"):
+        scene.owner.post(f"{scene.task_path}/comments", json={"text": text})
+    later()
+    mail.unknown = set()
+    dead = list(Delivery.objects(channel="email", state="dead"))
+    assert [deliveries.replay(delivery.id) for delivery in dead] == [True, True]
+    deliver()
+    texts = [message.get_body(("plain",)).get_content() for message in mail.messages]
+    assert len(texts) == 2 and sum("One" in text for text in texts) == sum("Two" in text for text in texts) == 1
+
+
 class Odd:
     """A channel that raises something that nobody expected."""
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from taskmanager.core.clock import now
 from taskmanager.core.zones import zone
 from taskmanager.features.notifications import timing
+from taskmanager.features.notifications.email_channel import unsubscribe_token
 from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.users.models import User
 from tests.features.notifications.conftest import prefer, told
 from tests.mailbox import text_of
 from tests.scene import patch
@@ -133,6 +135,25 @@ def test_mails_of_a_task_are_one_thread_and_say_how_to_get_no_more(scene, assign
     assert form.status_code == 204, form.text
     assert member.get(PREFERENCES).json["channels"]["email"]["task.assigned"] is False
     assert client.post(f"/api/{link}x").status_code == 404
+
+
+def test_who_unsubscribes_does_not_get_what_was_waiting(scene, mail, deliver, later, client):
+    member = scene.member()
+    prefer(member, level="all")
+    scene.owner.post(f"{scene.task_path}/comments", json={"text": "Hm"})
+    deliver()
+    token = unsubscribe_token(member.user.id, "task.commented")
+    assert client.post(f"/api/v1/notifications/unsubscribe?token={token}").status_code == 204
+    later()
+    assert mail.to(member.user.email) == []
+
+
+def test_a_disabled_account_is_told_nothing(scene, assign, mail, deliver):
+    member = scene.member()
+    assign(member)
+    User.objects(id=member.user.id).update(set__disabled_at=now())
+    deliver()
+    assert mail.to(member.user.email) == []
 
 
 def test_html_of_a_mail_shows_what_people_typed_as_text(scene, assign, mail, deliver):

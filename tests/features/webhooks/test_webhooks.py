@@ -10,6 +10,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.users.models import User
 from taskmanager.features.webhooks.models import Webhook
 from tests.conftest import sign_in
 from tests.factories import ProjectFactory, TaskFactory, UserFactory
@@ -139,6 +140,16 @@ def test_who_left_the_project_is_told_nothing_any_more_not_even_what_waits(scene
     assert {delivery.state for delivery in Delivery.objects(channel="webhook")} == {"cancelled"}
 
 
+def test_a_disabled_account_is_told_nothing(scene, hook, receiver, deliver):
+    member = scene.member()
+    deliver()
+    hook(client=member, own=True)
+    User.objects(id=member.user.id).update(set__disabled_at=now())
+    new_task(scene)
+    deliver()
+    assert receiver.received == []
+
+
 def test_the_log_shows_what_was_sent_and_answered(scene, hook, receiver, deliver):
     made = hook("/status/418")
     new_task(scene)
@@ -208,7 +219,7 @@ def test_days_of_failures_disable_it_and_turning_it_on_begins_anew(scene, hook, 
     path = f"/api/v1/webhooks/{made['id']}"
     assert scene.owner.get(path).json["state"] == "disabled"
     again()
-    assert only().state == "cancelled"
+    assert only().state == "dead"
     assert scene.owner.post(f"{path}/test").json["code"] == "webhook.disabled"
     assert patch(scene.owner, path, {"active": True}).json["state"] == "active"
     assert Webhook.objects.get().failures == 0
