@@ -31,6 +31,7 @@ _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 5.0, 4 * 3600.0
 _GROWTH, _JITTER = 3.0, 0.2
 _LEAST_ATTEMPTS = 8
 _SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
+_LEADER_SECONDS = 2
 _BATCH = 200
 _LONGEST_ERROR = 500
 
@@ -67,10 +68,18 @@ def send_all(claimed: Iterable[Delivery], known: Iterable[Notice] = ()) -> None:
 
 
 def send(delivery_id: ObjectId) -> None:
-    """Try a delivery, unless it is settled or being tried. Safe to repeat."""
-    delivery = _claim(delivery_id)
+    """Try a delivery, unless it is settled or being tried. Safe to repeat.
+
+    Of a bundle the oldest goes first and takes the others along, whichever of them was handed out.
+    """
+    leader_id = _leader_of(delivery_id)
+    delivery = _claim(leader_id)
     if delivery is not None:
         _attempt(delivery, None)
+    elif leader_id != delivery_id:  # somebody is about to take this one along, or will have failed
+        alone = {"_id": delivery_id, "state": "pending", "led_by": {"$exists": False}}
+        again = {"$set": {"due_at": now() + timedelta(seconds=_LEADER_SECONDS)}}
+        Delivery._get_collection().update_one(alone, again)
 
 
 @source
@@ -162,6 +171,18 @@ def _prepared(row: dict[str, Any]) -> dict[str, Any]:
         **({} if waits else {"first_at": moment}),
         **row,
     }
+
+
+def _leader_of(delivery_id: ObjectId) -> ObjectId:
+    """The oldest of its bundle that nobody has tried, or that somebody tries just now."""
+    collection = Delivery._get_collection()
+    row = collection.find_one({"_id": delivery_id, "state": "pending", "attempts": 0}, {"bundle": 1}) or {}
+    if "bundle" not in row:
+        return delivery_id
+    bundled = {"bundle": row["bundle"], "state": "pending", "led_by": {"$exists": False}}
+    free = {"$or": [{"attempts": 0}, {"claimed_until": {"$gt": now()}}]}
+    oldest = collection.find_one(bundled | free, {"_id": 1}, sort=[("_id", 1)])
+    return oldest["_id"] if oldest else delivery_id
 
 
 def _claim(delivery_id: ObjectId) -> Delivery | None:

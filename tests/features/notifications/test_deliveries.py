@@ -1,5 +1,6 @@
 """Deliveries: made once, tried again at growing intervals for a day, given up then, never lost between two steps."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -164,6 +165,31 @@ def test_the_sweep_settles_those_led_by_one_that_is_settled(scene, mail, deliver
     led.modify(set__state="pending")
     deliveries.sweep()
     assert led.reload().due_at is not None and led.led_by is None
+
+
+@pytest.mark.parametrize("comments", [2, 5])
+def test_several_workers_at_a_bundle_send_one_message(scene, mail, deliver, comments):
+    member = scene.member()
+    prefer(member, level="all")
+    for number in range(comments):
+        scene.owner.post(f"{scene.task_path}/comments", json={"text": f"Text {number}"})
+    deliver()
+    waiting = list(Delivery.objects(channel="email", state="pending").order_by("-id").scalar("id"))
+    together = threading.Barrier(comments)
+
+    def work(delivery_id):
+        together.wait()
+        deliveries.send(delivery_id)
+
+    threads = [threading.Thread(target=work, args=(delivery_id,)) for delivery_id in waiting]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (message,) = mail.messages
+    text = message.get_body(("plain",)).get_content()
+    assert [f"Text {number}" in text for number in range(comments)] == [True] * comments
+    assert Delivery.objects(channel="email", state="sent").count() == comments
 
 
 def test_a_bundle_that_is_sent_again_is_the_same(scene, mail, deliver, later):
