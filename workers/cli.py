@@ -7,9 +7,9 @@ import click
 
 from config.settings import load
 from taskmanager.cli import Environment, group
-from taskmanager.core.errors import Invalid, Misconfigured, TaskManagerError
-from taskmanager.core.settings import Settings, use
-from taskmanager.embedded.folder import DataFolder
+from taskmanager.core.errors import Invalid, TaskManagerError
+from taskmanager.core.settings import Settings
+from workers.in_force import in_force
 
 
 class Explaining(click.Group):
@@ -57,7 +57,7 @@ def migrate(dry_run: bool) -> None:
     from migrations import runner
     from taskmanager.core import database
 
-    database.connect(_in_force())
+    database.connect(in_force())
     runner.run(database.database(), dry_run=dry_run)
 
 
@@ -83,7 +83,7 @@ def workers(count: int | None) -> None:
 @main.command()
 def dashboard() -> None:
     """Show the queues in a browser (rq-dashboard), to administrators only."""
-    importlib.import_module("workers.dashboard").main(_in_force())
+    importlib.import_module("workers.dashboard").main(in_force())
 
 
 @main.command()
@@ -107,7 +107,7 @@ def bootstrap_admin() -> None:
     from taskmanager.features.users.service import ensure_admin
     from workers.up import CREATED
 
-    settings = _in_force()
+    settings = in_force()
     database.connect(settings)
     created = ensure_admin(settings.admin_email, settings.admin_password.get_secret_value())
     click.echo(CREATED if created else "kept")
@@ -121,21 +121,8 @@ def _connected() -> Settings:
     """The settings, with all that the use cases need: database, stores, and listeners that hear what happens."""
     from taskmanager.app import create_app
 
-    settings = _in_force()
+    settings = in_force()
     create_app(settings)
-    return settings
-
-
-def _in_force() -> Settings:
-    """The settings, with the embedded servers of a running `taskmanager up` where none are named."""
-    settings = load()
-    found = DataFolder(settings.data_dir).addresses()
-    if "mongodb_uri" not in settings.model_fields_set | set(found):
-        raise Misconfigured(
-            f"No service runs on {settings.data_dir}: use 'make run' first, or set TASKMANAGER_MONGODB_URI."
-        )
-    settings = load(**{name: uri for name, uri in found.items() if name not in settings.model_fields_set})
-    use(settings)
     return settings
 
 

@@ -9,11 +9,11 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from config import logging
-from config.settings import load
 from taskmanager.app import create_app
 from taskmanager.core.lease import Lease
 from taskmanager.core.settings import Settings
 from taskmanager.core.stores import RedisError
+from workers.in_force import in_force
 
 log = structlog.get_logger("taskmanager.process")
 
@@ -24,7 +24,7 @@ _SLICE_SECONDS = 0.1
 
 def begin() -> Settings:
     """Put the application together as the web does, so that settings, listeners and plugins are the same."""
-    settings = load()
+    settings = in_force()
     logging.configure(settings)
     create_app(settings)
     return settings

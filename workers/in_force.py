@@ -1,0 +1,19 @@
+"""The settings of a process that works beside a service, which may be one that `taskmanager up` runs."""
+
+from config.settings import load
+from taskmanager.core.errors import Misconfigured
+from taskmanager.core.settings import Settings, use
+from taskmanager.embedded.folder import DataFolder
+
+
+def in_force() -> Settings:
+    """The settings, with the embedded servers of a running `taskmanager up` where none are named."""
+    settings = load()
+    found = DataFolder(settings.data_dir).addresses()
+    if "mongodb_uri" not in settings.model_fields_set | set(found):
+        raise Misconfigured(
+            f"No service runs on {settings.data_dir}: use 'make run' first, or set TASKMANAGER_MONGODB_URI."
+        )
+    settings = load(**{name: uri for name, uri in found.items() if name not in settings.model_fields_set})
+    use(settings)
+    return settings
