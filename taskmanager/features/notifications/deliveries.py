@@ -116,8 +116,13 @@ def cancel(user_id: ObjectId, channel: str, kind: str) -> None:
 
 
 def sweep() -> int:
-    """Settle what was left between two steps: those led by a delivery that is settled share its fate."""
-    collection, count = Delivery._get_collection(), 0
+    """Settle what was left between two steps: those led by a delivery that is settled share its fate.
+
+    What nobody would ever look at again is handed out.
+    """
+    collection = Delivery._get_collection()
+    lost = {"state": "pending", "due_at": {"$exists": False}, "led_by": {"$exists": False}}
+    count = collection.update_many(lost, {"$set": {"due_at": now()}}).modified_count
     left = {"state": "pending", "led_by": {"$exists": True}}
     for leader_id in collection.distinct("led_by", left):
         leader = collection.find_one({"_id": leader_id}, {"state": 1, "ended_at": 1, "expires_at": 1}) or {}

@@ -7,6 +7,7 @@ from bson import ObjectId
 
 from taskmanager.core.clock import iso, now
 from taskmanager.core.events import Event, plain
+from taskmanager.features.tasks.comment_models import Comment
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.schemas import TASK
 from taskmanager.features.webhooks.kinds import OF_TASKS, TEST, TOLD
@@ -15,7 +16,7 @@ LARGEST = 256 * 1024
 
 
 def of(event: Event) -> str:
-    """The event and, when it is about a task, the task as it is now; without the task when that is too much."""
+    """The event and, when it is about a task or a comment, both as they are now; without them when that is too much."""
     data: dict[str, Any] = {
         "event_id": str(event.id),
         "seq": event.seq,
@@ -24,7 +25,7 @@ def of(event: Event) -> str:
         "subject_id": event.subject_id and str(event.subject_id),
         **{name: plain(event.data[name]) for name in TOLD if name in event.data},
     }
-    text = _text(event.kind, iso(event.at), data | _task(event))
+    text = _text(event.kind, iso(event.at), data | _task(event) | _comment(event))
     if len(text) <= LARGEST:
         return text
     return _text(event.kind, iso(event.at), {name: data[name] for name in data if name != "changes"} | {"cut": True})
@@ -40,6 +41,16 @@ def _task(event: Event) -> dict[str, Any]:
         return {}
     row = Task.objects(id=event.subject_id).as_pymongo().first()
     return {"task": TASK.dump(row)} if row else {}
+
+
+def _comment(event: Event) -> dict[str, Any]:
+    comment = Comment.objects(id=event.data["comment_id"]).first() if "comment_id" in event.data else None
+    if comment is None:
+        return {}
+    author = str(comment.author_id)
+    return {
+        "comment": {"id": str(comment.id), "author_id": author, "text": comment.text, "at": iso(comment.created_at)}
+    }
 
 
 def _text(kind: str, timestamp: str, data: dict[str, Any]) -> str:

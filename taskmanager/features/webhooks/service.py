@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from bson import ObjectId
 
 from taskmanager.core.access import Access, Actor
@@ -12,6 +13,7 @@ from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Invalid, NotFound, ScopeMissing
 from taskmanager.core.events import Event, record
 from taskmanager.core.filters.parser import parse
+from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.guarded_http import Refused, check
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
@@ -28,6 +30,8 @@ from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted,
 from taskmanager.features.webhooks.kinds import OF_TASKS, TEST, matches
 from taskmanager.features.webhooks.models import Webhook
 from taskmanager.features.webhooks.permissions import WebhookAction
+
+log = structlog.get_logger("taskmanager.webhooks")
 
 MOST = 20  # of one project, and of one person beside them
 
@@ -204,7 +208,11 @@ def _holds(webhook: Webhook, event: Event) -> bool:
     project_id = _project_of(event)
     roles = access.project_roles if project_id in access.project_roles else {project_id: "viewer"}
     actor = Actor(webhook.owner_id, project_roles=roles, timezone=access.timezone)
-    condition = parse(webhook.filter, FIELDS)
+    try:
+        condition = parse(webhook.filter, FIELDS)
+    except FilterError:  # it was good when it was given; others must not suffer from it
+        log.warning("a webhook's filter is not understood any more", webhook_id=str(webhook.id))
+        return False
     return finding.matching(condition, actor, project_id).filter(id=event.subject_id).first() is not None
 
 

@@ -161,6 +161,8 @@ def test_the_sweep_settles_those_led_by_one_that_is_settled(scene, mail, deliver
     led.modify(set__state="pending")
     assert deliveries.sweep() == 1
     assert led.reload().state == "sent"
+    led.modify(set__state="pending")
+    led.modify(unset__due_at=True)
     Delivery.objects(id=led.led_by).delete()
     led.modify(set__state="pending")
     deliveries.sweep()
@@ -203,6 +205,12 @@ def test_a_bundle_that_is_sent_again_is_the_same(scene, mail, deliver, later):
     later()
     texts = [message.get_body(("plain",)).get_content() for message in mail.messages]
     assert ["One" in text and "Two" not in text for text in texts] in ([True, False], [False, True])
+
+
+def test_the_sweep_hands_out_what_nobody_looks_at(failing):
+    failing.modify(unset__due_at=True)
+    assert deliveries.sweep() == 1
+    assert email().due_at is not None
 
 
 def test_a_bundle_that_was_given_up_is_replayed_one_by_one(scene, mail, deliver, later):

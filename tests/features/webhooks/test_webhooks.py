@@ -11,6 +11,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.users.models import User
+from taskmanager.features.webhooks import payloads
 from taskmanager.features.webhooks.models import Webhook
 from tests.conftest import sign_in
 from tests.factories import ProjectFactory, TaskFactory, UserFactory
@@ -104,6 +105,33 @@ def test_only_the_events_that_were_chosen_are_sent(scene, hook, receiver, delive
     scene.owner.post(f"/api/v1/tasks/{task['id']}/comments", json={"text": "Hm"})
     deliver()
     assert sorted(types(receiver)) == sorted(sent)
+
+
+def test_a_comment_is_sent_with_its_text(scene, hook, receiver, deliver):
+    hook(events=["comment.*"])
+    scene.owner.post(f"{scene.task_path}/comments", json={"text": "Hm"})
+    deliver()
+    data = orjson.loads(receiver.received[0].body)["data"]
+    assert (data["comment"]["text"], data["comment"]["author_id"]) == ("Hm", str(scene.owner.user.id))
+    assert data["task"]["id"] == str(scene.task.id)
+
+
+def test_a_body_that_is_too_large_is_cut(scene, hook, receiver, deliver, monkeypatch):
+    monkeypatch.setattr(payloads, "LARGEST", 500)
+    hook()
+    new_task(scene, description="x" * 1000)
+    deliver()
+    data = orjson.loads(receiver.received[0].body)["data"]
+    assert data["cut"] is True and "task" not in data
+
+
+def test_a_filter_that_is_not_understood_any_more_holds_up_no_other(scene, hook, receiver, deliver):
+    hook(filter="priority = urgent")
+    Webhook.objects.update(set__filter="no such thing")
+    hook()
+    new_task(scene)
+    deliver()
+    assert len(receiver.received) == 1
 
 
 def test_a_filter_lets_through_what_it_says(scene, hook, receiver, deliver):
