@@ -72,16 +72,10 @@ def check(url: str, rules: Rules) -> None:
     A name that does not answer within two seconds is not held against it: it is looked up again when it is used.
     """
     parts = _split(url, rules)
-    found: list[Any] = []
-
-    def look_up() -> None:
-        with suppress(OSError):
-            found.extend(_addresses(parts))
-
-    thread = threading.Thread(target=look_up, daemon=True)  # a name server may take as long as it likes
-    thread.start()
-    thread.join(_LOOKUP_SECONDS)
-    _check_addresses(parts, list(found), rules)
+    addresses: list[Any] = []
+    with suppress(OSError):
+        addresses = _addresses(parts)
+    _check_addresses(parts, addresses, rules)
 
 
 def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, rules: Rules) -> Answer:
@@ -170,9 +164,22 @@ def _target(parts: SplitResult) -> str:
 
 
 def _addresses(parts: SplitResult) -> list[Any]:
-    """All that a name resolves to, or what a spelling of an address stands for. Raises OSError."""
-    found = socket.getaddrinfo(parts.hostname, _port(parts), type=socket.SOCK_STREAM)
-    return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    """All that a name resolves to, or what a spelling of an address stands for. Raises OSError, also after two seconds.
+
+    The system's resolver knows no bound: it is asked by a thread that nobody waits for longer.
+    """
+    found: list[Any] = []
+
+    def look_up() -> None:
+        with suppress(OSError):
+            found.extend(socket.getaddrinfo(parts.hostname, _port(parts), type=socket.SOCK_STREAM))
+
+    thread = threading.Thread(target=look_up, daemon=True)
+    thread.start()
+    thread.join(_LOOKUP_SECONDS)
+    if not found:
+        raise OSError("the name was not found in time" if thread.is_alive() else "there is no such name")
+    return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in list(found)]
 
 
 def _check_addresses(parts: SplitResult, addresses: list[Any], rules: Rules) -> None:

@@ -1,6 +1,8 @@
 """Nothing is sent into our own network, however its address is spelled, carried or swapped on the way."""
 
 import socket
+import threading
+import time
 from ipaddress import ip_address
 
 import pytest
@@ -89,6 +91,8 @@ def test_plain_http_needs_leave():
     with pytest.raises(Refused, match="https"):
         check("http://8.8.8.8/", Rules())
     check("http://8.8.8.8/", OPEN)
+    with pytest.raises(Refused, match="https"):
+        check("http://nowhere.invalid/", Rules())
 
 
 def test_an_operator_allows_networks_and_names():
@@ -138,6 +142,17 @@ def test_the_name_is_looked_up_again_at_each_use(monkeypatch):
     check("https://example.com/", OPEN)
     with pytest.raises(Refused):
         post("https://example.com/", b"", {}, seconds=1, rules=OPEN)
+
+
+def test_a_name_server_that_hangs_is_waited_for_two_seconds(monkeypatch):
+    hangs = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if hangs.wait(20) else [])
+    began = time.monotonic()
+    check("https://example.com/", OPEN)  # not held against it: it is looked up again when it is used
+    with pytest.raises(OSError, match="not found in time"):
+        post("https://example.com/", b"", {}, seconds=10, rules=OPEN)
+    assert time.monotonic() - began < 8
+    hangs.set()
 
 
 def test_proxies_of_the_environment_are_not_asked(monkeypatch):
