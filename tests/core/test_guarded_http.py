@@ -146,7 +146,12 @@ def test_the_name_is_looked_up_again_at_each_use(monkeypatch):
 
 def test_a_name_server_that_hangs_is_waited_for_two_seconds(monkeypatch):
     hangs = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if hangs.wait(20) else [])
+
+    def hang(*_, **__):
+        hangs.wait(20)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
     began = time.monotonic()
     check("https://example.com/", OPEN)  # not held against it: it is looked up again when it is used
     with pytest.raises(OSError, match="not found in time"):

@@ -16,6 +16,9 @@ from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import Preferences, ProjectPreferences
 from taskmanager.features.notifications.notices import Notice
 
+# What a person has set up himself is told also of a muted project.
+_ASKED_FOR = {"task.reminder", "webhook.disabled"}
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -33,6 +36,8 @@ class Wishes:
         return [channel.name for channel in channels.personal() if _wants(self.general, channel.name, notice.kind)]
 
     def _concerns(self, notice: Notice) -> bool:
+        if notice.kind in _ASKED_FOR:
+            return True
         if self.project and self.project.muted:
             return False
         level = (self.project and self.project.level) or self.general.level

@@ -135,7 +135,7 @@ class PreferencesOut(Schema):
 class ProjectPreferencesPatch(Schema):
     """Changes of what you want to hear of in a project."""
 
-    muted = Flag(metadata={"description": "Tell nothing of this project"})
+    muted = Flag(metadata={"description": "Tell nothing of this project but reminders and webhooks of your own"})
     level = fields.String(validate=validate.OneOf(LEVELS), allow_none=True, metadata=_LEVEL)
 
 

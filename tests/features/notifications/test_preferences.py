@@ -1,6 +1,6 @@
 """Who is told what, by which channel and when: what people choose holds, and nobody is told of his own action."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from taskmanager.core.zones import zone
 from taskmanager.features.notifications import timing
 from taskmanager.features.notifications.email_channel import unsubscribe_token
 from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.tasks import reminders
 from taskmanager.features.users.models import User
 from tests.features.notifications.conftest import prefer, told
 from tests.mailbox import text_of
@@ -98,6 +99,15 @@ def test_a_project_has_a_level_of_its_own_and_can_be_muted(scene, assign, delive
     deliver()
     assert [kind for kind, _ in told(member)][-1] == "task.changed"
     assert told(muted) == []
+
+
+def test_a_muted_project_still_reminds(scene, mail, deliver):
+    patch(scene.owner, f"{scene.project_path}/notifications", {"muted": True})
+    body = {"at": f"{now() - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"}
+    assert scene.owner.post(f"{scene.task_path}/reminders", json=body).status_code == 201
+    reminders.fire_due()
+    deliver()
+    assert ["Reminder" in message["Subject"] for message in mail.to(scene.owner.user.email)][-1:] == [True]
 
 
 def test_a_burst_of_changes_to_a_task_is_one_mail(scene, assign, mail, deliver, later):

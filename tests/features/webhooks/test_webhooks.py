@@ -253,6 +253,24 @@ def test_days_of_failures_disable_it_and_turning_it_on_begins_anew(scene, hook, 
     assert Webhook.objects.get().failures == 0
 
 
+def test_an_address_inside_is_refused_when_it_is_made_changed_and_used(scene, hook, receiver, deliver):
+    inside = "http://10.0.0.1/hook"
+    made = hook()
+    place = f"{scene.project_path}/webhooks"
+    answers = [
+        scene.owner.post(place, json={"url": inside, "events": ["*"]}),
+        patch(scene.owner, f"/api/v1/webhooks/{made['id']}", {"url": inside}),
+    ]
+    for answer in answers:
+        assert answer.status_code == 422
+        assert answer.json["errors"][0]["code"] == "webhook.address_refused"
+    Webhook.objects.update(set__url=inside)
+    new_task(scene)
+    deliver()
+    assert (only().state, only().attempts) == ("dead", 1)
+    assert "public" in only().last_error
+
+
 def test_there_are_at_most_twenty_in_a_project(scene, hook):
     for _ in range(20):
         hook()
