@@ -234,7 +234,7 @@ def _notices(delivery: Delivery, ready: list[Notice] | None) -> list[Notice]:
     if ready and not event_ids:
         return ready
     events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.id))
-    found = [notice for event in events for notice in notices.of(event) if notice.recipient_id == delivery.recipient_id]
+    found = notices.of_all(events, delivery.recipient_id)
     if not found:
         raise Cancelled("There is nothing to be told any more.")
     return found

@@ -13,6 +13,7 @@ from bson import ObjectId
 from taskmanager.core import settings
 from taskmanager.core.events import Event
 from taskmanager.features.notifications.kinds import ALWAYS, UNCHOSEN
+from taskmanager.features.users import service as users
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,14 @@ def of(event: Event) -> list[Notice]:
     """The notices of an event, one for a person; the one who did it is told of nothing but his account."""
     found = _writers[event.kind](event) if event.kind in _writers else ()
     return [notice for notice in found if notice.kind in UNCHOSEN or notice.recipient_id != event.actor_id]
+
+
+def of_all(events: Iterable[Event], recipient_id: ObjectId) -> list[Notice]:
+    """What these events tell one recipient now; a disabled account only what is about the account itself."""
+    found = [notice for event in events for notice in of(event) if notice.recipient_id == recipient_id]
+    if any(notice.kind not in UNCHOSEN for notice in found) and not users.who_may_act([recipient_id]):
+        return [notice for notice in found if notice.kind in UNCHOSEN]
+    return found
 
 
 def one_line(text: str) -> str:

@@ -166,6 +166,16 @@ def test_a_disabled_account_is_told_nothing(scene, assign, mail, deliver):
     assert mail.to(member.user.email) == []
 
 
+def test_what_waits_for_an_account_that_is_disabled_meanwhile_is_not_sent(scene, mail, deliver, later):
+    member = scene.member()
+    prefer(member, level="all")
+    scene.owner.post(f"{scene.task_path}/comments", json={"text": "Hm"})
+    deliver()
+    User.objects(id=member.user.id).update(set__disabled_at=now())
+    later()
+    assert mail.to(member.user.email) == []
+
+
 def test_html_of_a_mail_shows_what_people_typed_as_text(scene, assign, mail, deliver):
     member = scene.member()
     patch(scene.owner, scene.task_path, {"title": "<img src=x onerror=alert(1)> & more"})
