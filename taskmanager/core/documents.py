@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from mongoengine import DateTimeField, Document, IntField
+from mongoengine.errors import NotUniqueError
 
 from taskmanager.core.clock import now
 from taskmanager.core.errors import PreconditionFailed
@@ -43,6 +44,26 @@ class Versioned(Document):
         if stored is None:
             raise PreconditionFailed
         return stored
+
+    @classmethod
+    def at(cls, **place: Any) -> Self:
+        """The one document in a unique place; a new one that is not stored, of revision 0, when there is none."""
+        return cls.objects(**place).first() or cls(**place, revision=0)
+
+    def keep(self, **changes: Any) -> Self:
+        """Store `changes` of a document that `at` answered, whether or not there was one.
+
+        Raises PreconditionFailed when somebody else was faster.
+        """
+        if self.revision:
+            return self.write(**changes)
+        for field, value in changes.items():
+            setattr(self, field, value)
+        self.revision = 1
+        try:
+            return self.save(force_insert=True)
+        except NotUniqueError:
+            raise PreconditionFailed from None
 
     def differences(self, changes: dict[str, Any]) -> dict[str, list[Any]]:
         """Which of `changes` change anything: {field: [before, after]}."""

@@ -165,7 +165,7 @@ def test_a_queue_that_is_away_for_a_while_ends_no_worker(stack: Stack):
     for _ in Assignments().make(3):
         pass
     before = len(stack.mailed())
-    time.sleep(4)
+    time.sleep(4)  # long enough for the worker to meet the outage, several times
     assert stack.processes["worker"].running
     stack.queue.start()
     stack.delivered(30)

@@ -50,9 +50,7 @@ def plan(rows: Sequence[dict[str, Any]]) -> list[Delivery]:
         for place, row in zip(places, made, strict=True)
     ]
     result = Delivery._get_collection().bulk_write(writes, ordered=False)
-    inserted = {index: made[index]["_id"] for index in result.upserted_ids or {}}
-    ids = [found for index, found in inserted.items() if "due_at" not in rows[index]]
-    return [Delivery._from_son({**made[index]}) for index, found in inserted.items() if found in ids]
+    return [Delivery._from_son(made[index]) for index in result.upserted_ids or {} if "due_at" not in rows[index]]
 
 
 def send_all(claimed: Iterable[Delivery], known: Iterable[Notice] = ()) -> None:

@@ -53,8 +53,8 @@ def compose(message: Message) -> EmailMessage:
     _thread(mail, message.notices, host)
     link = _unsubscribable(mail, newest)
     words = {"name": name, "notices": message.notices, "unsubscribe": link, "kind": KINDS.get(newest.kind)}
-    mail.set_content(_template("mail.txt").render(words))
-    mail.add_alternative(_template("mail.html").render(words), subtype="html")
+    mail.set_content(template("mail.txt").render(words))
+    mail.add_alternative(template("mail.html").render(words), subtype="html")
     return mail
 
 
@@ -102,7 +102,8 @@ def _host() -> str:
 
 
 @cache
-def _template(name: str) -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """One of the templates beside this, which escape what is put into HTML."""
     loader = jinja2.PackageLoader("taskmanager.features.notifications")
     environment = jinja2.Environment(
         loader=loader, autoescape=jinja2.select_autoescape(), trim_blocks=True, lstrip_blocks=True

@@ -1,7 +1,6 @@
 """Routes of one's phone number."""
 
 import hashlib
-from typing import Any
 
 from flask import Response, g
 from marshmallow import fields, validate
@@ -96,6 +95,3 @@ def remove_phone() -> Response:
     """Remove your phone number"""
     phones.remove(expected=expected(), actor=current_actor())
     return answers.nothing()
-
-
-__all__: list[Any] = ["blp"]

@@ -4,17 +4,15 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 import phonenumbers
 from bson import ObjectId
-from mongoengine.errors import NotUniqueError
 
 from taskmanager.core import settings
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
-from taskmanager.core.errors import Conflict, Invalid, NotFound, PreconditionFailed
+from taskmanager.core.errors import Conflict, Invalid, NotFound
 from taskmanager.core.events import Event, record
 from taskmanager.core.querysets import Row
 from taskmanager.core.unit_of_work import unit_of_work
@@ -29,8 +27,7 @@ _DIGITS = 6
 
 def mine(*, actor: Actor) -> Row:
     """The actor's number; revision 0 while he has none."""
-    phone = Phone.objects(user_id=actor.user_id).first() or Phone(user_id=actor.user_id, revision=0)
-    return phone.as_row()
+    return Phone.at(user_id=actor.user_id).as_row()
 
 
 @unit_of_work
@@ -41,7 +38,7 @@ def give(number: str, *, expected: Expected, actor: Actor) -> Row:
     """
     if not settings.current().sms_url:
         raise Conflict("This service sends no text messages.", code="sms.not_configured")
-    known = Phone.objects(user_id=actor.user_id).first() or Phone(user_id=actor.user_id, revision=0)
+    known = Phone.at(user_id=actor.user_id)
     known.expect(expected)
     changes = {
         "number": _normal(number),
@@ -50,7 +47,7 @@ def give(number: str, *, expected: Expected, actor: Actor) -> Row:
         "code_until": now() + timedelta(minutes=CODE_MINUTES),
         "tries": 0,
     }
-    phone = _kept(known, changes)
+    phone = known.keep(**changes)
     if phone.month == _month() and phone.sent >= settings.current().sms_monthly_cap:
         raise Conflict("No more text messages are sent to you this month.", code="sms.cap_reached")
     record(PhoneCodeRequested(phone, actor))
@@ -126,15 +123,6 @@ def _told(event: Event) -> list[Notice]:
         return []
     to = {"name": "", "email": ""}
     return [Notice(phone.user_id, to, f"Your code for Task Manager: {_code(phone)}", "", CODE)]
-
-
-def _kept(known: Phone, changes: dict[str, Any]) -> Phone:
-    if known.revision:
-        return known.write(**changes)
-    try:
-        return Phone(user_id=known.user_id, **changes).save(force_insert=True)
-    except NotUniqueError:
-        raise PreconditionFailed from None
 
 
 def _normal(number: str) -> str:

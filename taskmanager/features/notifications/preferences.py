@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
-from mongoengine.errors import NotUniqueError
 
 from taskmanager.core.access import Actor
-from taskmanager.core.documents import Expected, Versioned
-from taskmanager.core.errors import Invalid, NotFound, PreconditionFailed
+from taskmanager.core.documents import Expected
+from taskmanager.core.errors import Invalid, NotFound
 from taskmanager.core.querysets import Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.notifications import channels, deliveries
@@ -57,13 +56,13 @@ def of(user_ids: list[ObjectId], project_id: ObjectId | None) -> dict[ObjectId, 
 
 def mine(*, actor: Actor) -> Row:
     """The actor's preferences; revision 0 while he has chosen nothing."""
-    return _row(_stored(Preferences, {"user_id": actor.user_id}))
+    return _row(Preferences.at(user_id=actor.user_id))
 
 
 @unit_of_work
 def update(changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
     """Change the actor's preferences. Raises PreconditionFailed, Invalid for a channel or kind that there is not."""
-    stored = _stored(Preferences, {"user_id": actor.user_id})
+    stored = Preferences.at(user_id=actor.user_id)
     changes = dict(changes)
     if "channels" in changes:
         changes["chosen"] = _chosen(stored, changes.pop("channels"))
@@ -76,21 +75,21 @@ def update(changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
 def of_project(project_id: ObjectId, *, actor: Actor) -> Row:
     """What the actor wants to hear of in a project. Raises NotFound."""
     _member(project_id, actor)
-    return _stored(ProjectPreferences, {"user_id": actor.user_id, "project_id": project_id}).as_row()
+    return ProjectPreferences.at(user_id=actor.user_id, project_id=project_id).as_row()
 
 
 @unit_of_work
 def update_project(project_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
     """Change what the actor wants to hear of in a project. Raises NotFound, PreconditionFailed."""
     _member(project_id, actor)
-    stored = _stored(ProjectPreferences, {"user_id": actor.user_id, "project_id": project_id})
+    stored = ProjectPreferences.at(user_id=actor.user_id, project_id=project_id)
     return _written(stored, changes, expected).as_row()
 
 
 @unit_of_work
 def unsubscribe(user_id: ObjectId, kind: str) -> None:
     """Turn mails of one kind off, also those that wait to be sent. Safe to repeat."""
-    stored = _stored(Preferences, {"user_id": user_id})
+    stored = Preferences.at(user_id=user_id)
     _written(stored, {"chosen": _chosen(stored, {"email": {kind: False}})}, None)
     deliveries.cancel(user_id, "email", kind)
 
@@ -107,21 +106,9 @@ def _member(project_id: ObjectId, actor: Actor) -> None:
     _ = actor.user_id  # visitors have none, and are refused
 
 
-def _stored(kind: type[Versioned], place: dict[str, Any]) -> Any:
-    return kind.objects(**place).first() or kind(**place, revision=0)
-
-
 def _written(stored: Any, changes: dict[str, Any], expected: Expected) -> Any:
     stored.expect(expected)
-    if stored.revision:
-        return stored.write(**changes) if stored.differences(changes) else stored
-    for field, value in changes.items():
-        setattr(stored, field, value)
-    stored.revision = 1
-    try:
-        return stored.save(force_insert=True)
-    except NotUniqueError:
-        raise PreconditionFailed from None
+    return stored.keep(**changes) if stored.differences(changes) or not stored.revision else stored
 
 
 def _wants(stored: Preferences, channel: str, kind: str) -> bool:

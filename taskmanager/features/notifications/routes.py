@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jinja2
 from bson import ObjectId
 from flask import Response
 from marshmallow import fields
@@ -10,7 +9,7 @@ from marshmallow import fields
 from taskmanager.core.errors import TokenInvalid
 from taskmanager.features.notifications import preferences
 from taskmanager.features.notifications import service as notifications
-from taskmanager.features.notifications.email_channel import read_unsubscribe
+from taskmanager.features.notifications.email_channel import read_unsubscribe, template
 from taskmanager.features.notifications.kinds import KINDS
 from taskmanager.features.notifications.schemas import (
     INBOX,
@@ -151,7 +150,7 @@ def show_unsubscribe(query: dict[str, Any]) -> Response:
     Following the link of a mail changes nothing: mail programs follow links by themselves.
     """
     _, kind = _read(query["token"])
-    page = _page.render(action=f"?token={query['token']}", title=KINDS[kind].title)
+    page = template("unsubscribe.html").render(action=f"?token={query['token']}", title=KINDS[kind].title)
     response = answers.unstored(Response(page, content_type="text/html; charset=utf-8"))
     response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
     return response
@@ -175,8 +174,3 @@ def _read(token: str) -> tuple[ObjectId, str]:
     if found is None:
         raise TokenInvalid
     return found
-
-
-_page = jinja2.Environment(
-    loader=jinja2.PackageLoader("taskmanager.features.notifications"), autoescape=True
-).get_template("unsubscribe.html")

@@ -4,13 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from mongoengine.errors import NotUniqueError
 
 from taskmanager.core import settings, zones
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
-from taskmanager.core.errors import PreconditionFailed, ScopeMissing
+from taskmanager.core.errors import ScopeMissing
 from taskmanager.core.events import Event
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
@@ -126,7 +125,7 @@ def inbox(*, actor: Actor) -> tuple[Row, Any]:
 
 
 @unit_of_work
-def mark_all(until: ObjectId | None, *, expected: Expected, actor: Actor) -> Row:
+def mark_all(until: ObjectId | None, *, expected: Expected, actor: Actor) -> None:
     """Mark as read all that there is, or all up to one. Raises NotFound, PreconditionFailed, ScopeMissing."""
     stored = _inbox(actor)
     stored.expect(expected)
@@ -138,7 +137,7 @@ def mark_all(until: ObjectId | None, *, expected: Expected, actor: Actor) -> Row
     Notification._get_collection().update_many(
         found._query, {"$set": {"read_at": now(), "updated_at": now()}, "$inc": {"revision": 1}}
     )
-    return _kept(stored, newest).as_row()
+    stored.keep(read_until=newest)
 
 
 def forget(user_id: ObjectId) -> None:
@@ -159,14 +158,4 @@ def _mine(actor: Actor, *, unread: bool = False) -> Any:
 
 def _inbox(actor: Actor) -> Inbox:
     _mine(actor)
-    return Inbox.objects(user_id=actor.user_id).first() or Inbox(user_id=actor.user_id, revision=0)
-
-
-def _kept(stored: Inbox, read_until: ObjectId | None) -> Inbox:
-    if stored.revision:
-        return stored.write(read_until=read_until)
-    stored.read_until, stored.revision = read_until, 1
-    try:
-        return stored.save(force_insert=True)
-    except NotUniqueError:
-        raise PreconditionFailed from None
+    return Inbox.at(user_id=actor.user_id)

@@ -68,7 +68,7 @@ def rules() -> Rules:
 
 def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
     """Raise Cancelled when nobody is to be told, Rejected for one that is disabled, Postponed while it rests."""
-    if webhook is None or (webhook.active == "no" and delivery.kind != TEST):
+    if webhook is None or (not webhook.active and delivery.kind != TEST):
         raise Cancelled("The webhook is deleted or turned off.")
     if webhook.disabled_at:
         raise Rejected("The webhook is disabled.")
@@ -97,7 +97,7 @@ def _take_place(webhook: Webhook) -> datetime:
     Raises Postponed when all are taken. A place ends by itself when its worker dies.
     """
     moment = now()
-    ends = moment + timedelta(seconds=settings.current().webhook_timeout_seconds, microseconds=0)
+    ends = moment + timedelta(seconds=settings.current().webhook_timeout_seconds)
     under_way = {"$filter": {"input": {"$ifNull": ["$busy", []]}, "cond": {"$gt": ["$$this", moment]}}}
     most = 1 if webhook.failures else settings.current().webhook_concurrency
     taken = Webhook._get_collection().find_one_and_update(

@@ -1,6 +1,6 @@
 """Webhooks."""
 
-from mongoengine import DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
+from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.documents import Versioned
 
@@ -17,7 +17,7 @@ class Webhook(Versioned):
     events = ListField(StringField(), required=True)
     filter = StringField()
     secrets = ListField(DictField(), required=True)  # {secret (encrypted), until}; the newest first
-    active = StringField(required=True, default="yes", choices=("yes", "no"))  # "no": its owner turned it off
+    active = BooleanField(required=True, default=True)  # false: its owner turned it off
     disabled_at = DateTimeField()  # by the service, because it failed for days
     disabled_because = StringField()
     failing_since = DateTimeField()

@@ -67,9 +67,7 @@ def _create(project_id: ObjectId | None, data: dict[str, Any], actor: Actor) -> 
     if _of(project_id, actor).count() >= MOST:
         raise Conflict(f"There are at most {MOST} webhooks in one place.", code="webhook.too_many")
     secret = signing.make_secret()
-    fields = {name: value for name, value in data.items() if name != "active"}
-    webhook = Webhook(owner_id=actor.user_id, project_id=project_id, secrets=[signing.stored(secret)], **fields)
-    webhook.active = "yes" if data.get("active", True) else "no"
+    webhook = Webhook(owner_id=actor.user_id, project_id=project_id, secrets=[signing.stored(secret)], **data)
     webhook.save(force_insert=True)
     record(WebhookCreated(webhook, actor))
     return described(webhook.as_row()), secret
@@ -90,12 +88,9 @@ def update(webhook_id: ObjectId, changes: dict[str, Any], *, expected: Expected,
 def _update(webhook_id: ObjectId, changes: dict[str, Any], expected: Expected, actor: Actor) -> Row:
     webhook = _one(webhook_id, actor)
     webhook.expect(expected)
-    changes = dict(changes)
-    if "active" in changes:
-        changes["active"] = "yes" if changes["active"] else "no"
-        if changes["active"] == "yes" and webhook.disabled_at:
-            changes |= dict.fromkeys(("disabled_at", "disabled_because", "failing_since", "rests_until"))
-            changes["failures"] = 0
+    if changes.get("active") and webhook.disabled_at:
+        healed = dict.fromkeys(("disabled_at", "disabled_because", "failing_since", "rests_until"))
+        changes = changes | healed | {"failures": 0}
     differences = webhook.differences(changes)
     if differences:
         webhook = webhook.write(**{field: after for field, (_, after) in differences.items()})
@@ -164,7 +159,7 @@ def test(webhook_id: ObjectId, *, actor: Actor) -> Row:
 def wanted(event: Event) -> bool:
     """Whether anybody may have a webhook for this event. Called by the relay for each: one question of an index."""
     places = [_project_of(event), None]
-    return Webhook.objects(project_id__in=places, active="yes", disabled_at=None).only("id").first() is not None
+    return Webhook.objects(project_id__in=places, active=True, disabled_at=None).only("id").first() is not None
 
 
 def tell(event: Event) -> None:
@@ -184,7 +179,7 @@ def forget(user_id: ObjectId) -> None:
 
 def described(row: Row) -> Row:
     """As clients see it."""
-    state = "disabled" if row.get("disabled_at") else "active" if row["active"] == "yes" else "off"
+    state = "disabled" if row.get("disabled_at") else "active" if row["active"] else "off"
     return row | {"state": state}
 
 
@@ -192,7 +187,7 @@ def _active(project_id: ObjectId, at: datetime) -> list[Webhook]:
     """The webhooks that a project had then, and those of its members for all their projects."""
     people = members.ids_of(project_id)
     places = {"$or": [{"project_id": project_id}, {"project_id": {"$exists": False}, "owner_id": {"$in": people}}]}
-    return list(Webhook.objects(__raw__={"$and": [places]}, active="yes", disabled_at=None, created_at__lte=at))
+    return list(Webhook.objects(__raw__={"$and": [places]}, active=True, disabled_at=None, created_at__lte=at))
 
 
 def _holds(webhook: Webhook, event: Event) -> bool:

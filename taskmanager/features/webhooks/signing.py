@@ -31,7 +31,8 @@ def stored(secret: str, until: datetime | None = None) -> dict[str, object]:
 
 def replaced(known: list[dict[str, object]], new: str, keep: timedelta) -> list[dict[str, object]]:
     """The secrets after a rotation: the new one, and the one before for as long as it is kept."""
-    return [stored(new), *({**known[0], "until": now() + keep} for _ in range(1) if keep)]
+    before = [{**known[0], "until": now() + keep}] if keep else []
+    return [stored(new), *before]
 
 
 def message_id(delivery_id: ObjectId) -> str:
