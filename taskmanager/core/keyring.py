@@ -18,7 +18,6 @@ import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from taskmanager.core.clock import now
 from taskmanager.core.errors import Misconfigured
 
 ALGORITHM = "EdDSA"
@@ -133,7 +132,8 @@ def load(folder: Path) -> KeyRing:
 def create(folder: Path) -> str:
     """Add a new key, which signs as soon as every process knows it; answers its id."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    kid = f"{now():%Y%m%d%H%M%S%f}-{secrets.token_hex(4)}"  # sorts by age
+    # sorts by age: to the microsecond, because two keys can be made within one millisecond
+    kid = f"{datetime.now(UTC):%Y%m%d%H%M%S%f}-{secrets.token_hex(4)}"
     draft = folder / f"{kid}.draft"
     draft.touch(mode=0o600)
     draft.write_bytes(

@@ -56,6 +56,11 @@ def test_the_list_says_what_each_key_does(folder):
     assert [state for _, _, state in keyring.described(folder)] == ["signing", "settling"]
 
 
+def test_keys_made_right_after_one_another_sort_by_age(tmp_path):
+    made = [keyring.create(tmp_path) for _ in range(20)]
+    assert list(keyring.load(tmp_path).keys) == made
+
+
 def test_a_folder_that_cannot_be_read_leaves_the_ring_in_force(folder):
     ring = ring_of(folder)
     (kid,) = ring.keys
