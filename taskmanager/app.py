@@ -3,7 +3,6 @@
 import importlib
 from dataclasses import replace
 
-from cachelib.serializers import JSONSerializer
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -13,7 +12,7 @@ from taskmanager.core import access, database, keyring, stores
 from taskmanager.core import settings as core_settings
 from taskmanager.core.access import Access
 from taskmanager.core.settings import Settings
-from taskmanager.extensions import cache, compress
+from taskmanager.extensions import CacheSerializer, cache, compress
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects import share_links
 from taskmanager.features.users import api_tokens, oidc
@@ -104,7 +103,7 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
         CACHE_REDIS_URL=settings.cache_url,
         CACHE_OPTIONS=stores.options(settings.redis_timeout_ms / 1000),
         CACHE_KEY_PREFIX="tm:cache:",
-        CACHE_SERIALIZER=JSONSerializer(),
+        CACHE_SERIALIZER=CacheSerializer(),
     )
     compress.init_app(app)
     cache.init_app(app)

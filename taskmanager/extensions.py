@@ -1,5 +1,8 @@
 """The Flask extensions, unbound: `app.py` binds them. Imports nothing of ours."""
 
+from typing import Any
+
+from cachelib.serializers import JSONSerializer
 from flask import Response, request
 from flask_caching import Cache
 from flask_compress import Compress
@@ -25,6 +28,13 @@ class PoliteCompress(Compress):
         if ";q=0" in request.headers.get("Accept-Encoding", "") and not any(dict(request.accept_encodings).values()):
             return response
         return super().after_request(response)  # type: ignore[no-any-return]
+
+
+class CacheSerializer(JSONSerializer):
+    """JSON, because what a pickle holds can run code. cachelib 0.17 warns of each key that is not there."""
+
+    def loads(self, bvalue: Any, *args: Any, **options: Any) -> Any:
+        return None if bvalue is None else super().loads(bvalue, *args, **options)
 
 
 cache = Cache()

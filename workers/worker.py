@@ -20,7 +20,7 @@ from rq.worker import SimpleWorker
 from taskmanager.core import queue_report, settings
 from taskmanager.core.outbox import QUEUES, CallSerializer
 from taskmanager.core.stores import RedisError, queue_store
-from taskmanager.features.notifications import mailer
+from taskmanager.features.notifications import lanes, mailer
 from workers.process import begin
 
 log = structlog.get_logger("taskmanager.worker")
@@ -51,6 +51,11 @@ class Worker(SimpleWorker):
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """After so many seconds without a sign of life the job is handed out again."""
         return settings.current().job_silence_seconds
+
+    def work(self, *args: Any, **options: Any) -> bool:
+        """Work until told to end, and finish what is being sent beside the jobs."""
+        with lanes.opened():
+            return super().work(*args, **options)
 
     def perform_job(self, job: Job, queue: rq.Queue, execution: Any) -> bool:
         """Run the job, with signs of life from another thread while it lasts."""

@@ -1,6 +1,7 @@
 """Encryption at rest, with keys made of the service's secret: one for each purpose."""
 
 import base64
+from functools import cache
 
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -11,5 +12,10 @@ from taskmanager.core import settings
 
 def cipher(purpose: str) -> Fernet:
     """What encrypts and decrypts secrets of one purpose, such as `second factor`."""
-    derived = HKDF(SHA256(), 32, salt=None, info=f"taskmanager {purpose}".encode()).derive(settings.current().secret())
+    return _made(purpose, settings.current().secret())
+
+
+@cache
+def _made(purpose: str, secret: bytes) -> Fernet:
+    derived = HKDF(SHA256(), 32, salt=None, info=f"taskmanager {purpose}".encode()).derive(secret)
     return Fernet(base64.urlsafe_b64encode(derived))

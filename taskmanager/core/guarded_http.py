@@ -87,9 +87,10 @@ def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, rule
     began = time.monotonic()
     addresses = _addresses(parts)
     _check_addresses(parts, addresses, rules)
-    connection = _Pinned(parts, addresses[0], seconds)
+    connection = _Pinned(parts, addresses, began + seconds)
     try:
-        with deadline(max(0.1, seconds - (time.monotonic() - began)), connection.cut) as over:
+        connection.connect()
+        with deadline(max(0.1, began + seconds - time.monotonic()), connection.cut) as over:
             connection.request("POST", _target(parts), body, {"Host": parts.netloc, **headers})
             answer = connection.getresponse()
             if over.is_set():
@@ -110,17 +111,31 @@ def _beginning(answer: http.client.HTTPResponse) -> bytes:
 
 
 class _Pinned(http.client.HTTPConnection):
-    """A connection to one address, which shows the name that it stands for."""
+    """A connection to one of some addresses, which shows the name that they stand for."""
 
-    def __init__(self, parts: SplitResult, address: Any, seconds: float) -> None:
-        super().__init__(parts.hostname or "", _port(parts), timeout=seconds)
-        self._secure, self._address = parts.scheme == "https", address
+    def __init__(self, parts: SplitResult, addresses: list[Any], ends: float) -> None:
+        super().__init__(parts.hostname or "", _port(parts))
+        self._secure, self._addresses, self._ends = parts.scheme == "https", addresses, ends
 
     def connect(self) -> None:
-        """Called by `request`."""
-        self.sock = socket.create_connection((str(self._address), self.port), self.timeout)
+        """Open it to the first address that answers; each has its share of the time. Raises OSError."""
+        self.sock = self._first()
+        self.sock.settimeout(self._left())
         if self._secure:
-            self.sock = _context().wrap_socket(self.sock, server_hostname=self.host)
+            with deadline(self._left(), self.cut):
+                self.sock = _context().wrap_socket(self.sock, server_hostname=self.host)
+
+    def _first(self) -> socket.socket:
+        last: OSError = OSError("it has no address")
+        for left, address in zip(range(len(self._addresses), 0, -1), self._addresses, strict=True):
+            try:
+                return socket.create_connection((str(address), self.port), self._left() / left)
+            except OSError as error:
+                last = error
+        raise last
+
+    def _left(self) -> float:
+        return max(0.1, self._ends - time.monotonic())
 
     def cut(self) -> None:
         """End the conversation from another thread."""

@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     mail_url: str = "smtp://127.0.0.1:1025"
     mail_from: str = "Task Manager <no-reply@localhost>"
     mail_timeout_seconds: float = Field(10.0, gt=0, le=30)
+    mail_connections: int = Field(4, ge=1, le=64)
     notification_window_seconds: int = Field(20, ge=0, le=3600)
     notification_days: int = Field(90, ge=1, le=3660)
     delivery_hours: int = Field(26, ge=24, le=24 * 14)

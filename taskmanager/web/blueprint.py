@@ -2,8 +2,8 @@
 
 `route` adds around each view, in this order: the database must be there, the client must accept JSON, the
 caller must be logged in (unless `public=True`) and may use this route (API tokens have scopes), query parameters
-that no schema names are refused, and a POST runs once per Idempotency-Key (unless `idempotent=False`, for answers
-with secrets in them).
+that no schema names are refused, and a POST runs once per Idempotency-Key (unless `idempotent=False`, for logins and
+the like, whose repetition makes nothing that would be there twice).
 """
 
 from collections.abc import Callable, Iterable

@@ -1,7 +1,8 @@
 """Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a POST that is sent twice has its effect once.
 
 The key is kept in the same transaction as the effect, so there is no moment in which one is there without
-the other. Only what had an effect is kept: a refused request changed nothing, and is answered anew.
+the other. Only what had an effect is kept: a refused request changed nothing, and is answered anew. Answers are kept
+encrypted, because some hold a secret that is stored nowhere else.
 """
 
 import hashlib
@@ -10,12 +11,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from flask import Response, g, request
 from mongoengine import BinaryField, DateTimeField, DictField, Document, IntField, StringField
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from taskmanager.core import settings
 from taskmanager.core.access import Visitor
+from taskmanager.core.ciphers import cipher
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Malformed, TaskManagerError
 from taskmanager.core.unit_of_work import unit_of_work
@@ -24,6 +27,7 @@ from taskmanager.web.parser import read_body
 
 _KEY = re.compile(r'"([\x20\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 _KEPT_HEADERS = ("Location", "ETag", "Cache-Control", "Content-Type")
+_PURPOSE = "idempotency"
 _WRITE_CONFLICT = 112
 
 
@@ -37,7 +41,7 @@ class IdempotencyKey(Document):
     expires_at = DateTimeField(required=True)
     status = IntField()
     headers = DictField()
-    body = BinaryField()
+    body = BinaryField()  # encrypted
 
 
 class KeyReused(TaskManagerError):
@@ -102,13 +106,19 @@ def _run(view: Callable[[], Response], key_id: str, fingerprint: str) -> Respons
 
 def _kept(response: Response) -> dict[str, Any]:
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-    return {"status": response.status_code, "headers": headers, "body": response.get_data()}
+    body = cipher(_PURPOSE).encrypt(response.get_data())
+    return {"status": response.status_code, "headers": headers, "body": body}
 
 
 def _replay(kept: IdempotencyKey, fingerprint: str) -> Response:
     if kept.fingerprint != fingerprint:
         raise KeyReused
-    response = Response(kept.body, kept.status, headers=dict(kept.headers))
+    try:
+        body = cipher(_PURPOSE).decrypt(bytes(kept.body))
+    except InvalidToken:  # the service has another secret since
+        detail = "This was answered already, and the answer cannot be repeated."
+        raise Conflict(detail, code="idempotency.answer_lost") from None
+    response = Response(body, kept.status, headers=dict(kept.headers))
     response.headers["Idempotency-Replayed"] = "true"
     return response
 

@@ -137,6 +137,15 @@ def test_a_name_that_is_swapped_after_the_check_is_not_followed(monkeypatch):
     assert connected == [("8.8.8.8", 80)]
 
 
+def test_where_the_first_address_does_not_answer_the_next_is_used(monkeypatch):
+    answering(monkeypatch, ["8.8.8.8", "9.9.9.9"])
+    connected = []
+    monkeypatch.setattr(socket, "create_connection", lambda address, timeout: connected.append(address) or _fail())
+    with pytest.raises(OSError):
+        post("http://example.com/", b"", {}, seconds=1, rules=OPEN)
+    assert connected == [("8.8.8.8", 80), ("9.9.9.9", 80)]
+
+
 def test_the_name_is_looked_up_again_at_each_use(monkeypatch):
     answering(monkeypatch, ["8.8.8.8"], ["169.254.169.254"])
     check("https://example.com/", OPEN)

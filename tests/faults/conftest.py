@@ -1,6 +1,9 @@
 """A service of its own for each module of fault tests."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest import TempPathFactory
@@ -13,13 +16,13 @@ from tests.faults.stack import Stack, eventually
 from tests.faults.web_client import WebClient
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: TempPathFactory, settings: Settings) -> Iterator[Stack]:
+@contextmanager
+def running(folder: Path, settings: Settings, **changes: Any) -> Iterator[Stack]:
     """Its servers run and its database is migrated; this process is connected to it, as the web would be.
 
     Afterwards this process is connected again to what other tests use.
     """
-    stack = Stack(tmp_path_factory.mktemp("stack"))
+    stack = Stack(folder, **changes)
     try:
         stack.start_servers()
         create_app(stack.settings)
@@ -28,6 +31,13 @@ def stack(tmp_path_factory: TempPathFactory, settings: Settings) -> Iterator[Sta
     finally:
         stack.stop()
         create_app(settings)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: TempPathFactory, settings: Settings) -> Iterator[Stack]:
+    """See `running`."""
+    with running(tmp_path_factory.mktemp("stack"), settings) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="module")

@@ -11,16 +11,20 @@ from pathlib import Path
 
 from taskmanager.embedded.ports import LOCALHOST
 
+_HANG_SECONDS = 60
+
 
 class Handler(BaseHTTPRequestHandler):
-    """Says yes to everything."""
+    """Says yes to everything, and nothing at all at `/hang`."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        line = f"{self.headers.get('webhook-id', '-')} {time.time()}\n".encode()
+        line = f"{self.headers.get('webhook-id', '-')} {time.time()} {self.path}\n".encode()
         os.write(self.server.file, line)  # type: ignore[attr-defined]
+        if self.path == "/hang":
+            time.sleep(_HANG_SECONDS)
         self.send_response(204)
         self.end_headers()
 

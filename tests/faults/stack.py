@@ -167,13 +167,10 @@ class Stack:
         """Of the receiver of webhooks."""
         return f"http://{ports.LOCALHOST}:{self.hook_port}/"
 
-    def hooked(self) -> Counter[str]:
-        """How often each webhook-id came to the receiver."""
-        return (
-            Counter(line.split()[0] for line in self.hooks.read_text().splitlines())
-            if self.hooks.exists()
-            else Counter()
-        )
+    def hooked(self, path: str = "/") -> Counter[str]:
+        """How often each webhook-id came to the receiver, at paths that begin so."""
+        lines = [line.split() for line in self.hooks.read_text().splitlines()] if self.hooks.exists() else []
+        return Counter(name for name, _, came_to in lines if came_to.startswith(path))
 
     def revive(self) -> int:
         """Start again what has ended by itself, as a supervisor does; answers how many that were."""

@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 import requests
+from pydantic import SecretStr
 
+from taskmanager.core import settings as settings_module
 from taskmanager.core.clock import now
 from taskmanager.core.events import Event
 from taskmanager.features.tasks.models import Task
@@ -147,3 +149,22 @@ def test_many_at_once_with_one_key_make_one_task(scene, server, attempt):
     assert len({answer.json()["id"] for answer in answers if answer.ok}) == 1
     assert titles(scene) == ["a"]
     assert {a.json()["code"] for a in answers if a.status_code == 409} <= {"idempotency.in_progress"}
+
+
+def test_a_secret_that_is_shown_once_is_shown_again_to_who_repeats_and_kept_encrypted(scene):
+    body, path = {"url": "https://203.0.113.7.example/", "events": ["*"]}, "/api/v1/webhooks"
+    first, second = (post(scene.owner, path, body, "key-1") for _ in range(2))
+    assert (first.status_code, second.json) == (201, first.json)
+    assert len(scene.owner.get(path).json["items"]) == 1
+    assert first.json["secret"].encode() not in bytes(IdempotencyKey.objects.get().body)
+
+
+def test_an_answer_that_cannot_be_read_any_more_is_not_made_twice(scene, settings):
+    post(scene.owner, scene.tasks_path, {"title": "a"}, "key-1")
+    settings_module.use(settings.model_copy(update={"secret_key": SecretStr("x" * 40)}))
+    try:
+        again = post(scene.owner, scene.tasks_path, {"title": "a"}, "key-1")
+    finally:
+        settings_module.use(settings)
+    assert_problem(again, 409, code="idempotency.answer_lost")
+    assert titles(scene) == ["a"]

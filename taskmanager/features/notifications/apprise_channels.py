@@ -17,6 +17,7 @@ from taskmanager.features.notifications.notices import Notice, one_line, url
 from taskmanager.features.users import service as users
 
 _LONGEST_TEXT = 300
+_LANES = 4
 
 
 class NotTaken(Exception):
@@ -26,7 +27,7 @@ class NotTaken(Exception):
 class SmsChannel:
     """Text messages, to numbers that were shown to be people's own, and so many a month."""
 
-    name, queue, bundled, seconds = "sms", "default", True, 15.0
+    name, queue, bundled, seconds, lanes = "sms", "default", True, 15.0, _LANES
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Who has such a number, where the operator has chosen a provider."""
@@ -47,7 +48,7 @@ class SmsChannel:
 class ChatChannel:
     """Messages to a person in the operator's chat."""
 
-    name, queue, bundled, seconds = "chat", "default", True, 15.0
+    name, queue, bundled, seconds, lanes = "chat", "default", True, 15.0, _LANES
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Everybody, where the operator has a chat."""

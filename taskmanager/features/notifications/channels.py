@@ -29,11 +29,11 @@ class Cancelled(TaskManagerError):
 
 
 class Postponed(TaskManagerError):
-    """Not now, through no fault of this delivery: no attempt is counted."""
+    """Not now, through no fault of this delivery: no attempt is counted. `until` None: for a while that grows."""
 
     code = "delivery.postponed"
 
-    def __init__(self, until: datetime) -> None:
+    def __init__(self, until: datetime | None = None) -> None:
         super().__init__()
         self.until = until
 
@@ -55,6 +55,7 @@ class Channel(Protocol):
     name: str  # in preferences and delivery records: small letters, digits and _
     queue: str  # on which of the queues it is tried again
     seconds: float  # the longest that `send` takes: it must end by itself
+    lanes: int  # how many messages a worker sends at a time beside its jobs, in threads; 0: within the job
     bundled: bool  # whether quiet hours, digests and the wait for more of the same task hold for it
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:

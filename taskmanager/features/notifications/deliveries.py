@@ -8,6 +8,7 @@ emptied. What a channel raises decides what becomes of it.
 import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,9 +18,8 @@ from pymongo.errors import PyMongoError
 
 from taskmanager.core import settings
 from taskmanager.core.clock import now
-from taskmanager.core.events import Event
 from taskmanager.core.outbox import enqueue, job_id, source
-from taskmanager.features.notifications import channels, notices
+from taskmanager.features.notifications import bundles, channels, lanes
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.notices import Notice
@@ -32,6 +32,7 @@ _GROWTH, _JITTER = 3.0, 0.2
 _LEAST_ATTEMPTS = 8
 _SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
 _LEADER_SECONDS = 2
+_MOST_DOUBLINGS = 5
 _BATCH = 200
 _LONGEST_ERROR = 500
 
@@ -60,9 +61,7 @@ def send_all(claimed: Iterable[Delivery], known: Iterable[Notice] = ()) -> None:
     """
     ready = {(notice.recipient_id, notice.kind): [notice] for notice in known}
     for delivery in claimed:
-        channel = channels.find(delivery.channel)
-        if channel is not None and now() + timedelta(seconds=channel.seconds) < delivery.claimed_until:
-            _attempt(delivery, ready.get((delivery.recipient_id, delivery.kind)))
+        _begin(delivery, ready.get((delivery.recipient_id, delivery.kind)))
 
 
 def send(delivery_id: ObjectId) -> None:
@@ -70,10 +69,10 @@ def send(delivery_id: ObjectId) -> None:
 
     Of a bundle the oldest goes first and takes the others along, whichever of them was handed out.
     """
-    leader_id = _leader_of(delivery_id)
+    leader_id = bundles.leader_of(delivery_id)
     delivery = _claim(leader_id)
     if delivery is not None:
-        _attempt(delivery, None)
+        _begin(delivery, None)
     elif leader_id != delivery_id:  # somebody is about to take this one along, or will have failed
         alone = {"_id": delivery_id, "state": "pending", "led_by": {"$exists": False}}
         again = {"$set": {"due_at": now() + timedelta(seconds=_LEADER_SECONDS)}}
@@ -114,22 +113,10 @@ def cancel(user_id: ObjectId, channel: str, kind: str) -> None:
 
 
 def sweep() -> int:
-    """Settle what was left between two steps: those led by a delivery that is settled share its fate.
-
-    What nobody would ever look at again is handed out.
-    """
-    collection = Delivery._get_collection()
+    """Settle what was left between two steps, and hand out what nobody would ever look at again; answers how many."""
     lost = {"state": "pending", "due_at": {"$exists": False}, "led_by": {"$exists": False}}
-    count = collection.update_many(lost, {"$set": {"due_at": now()}}).modified_count
-    left = {"state": "pending", "led_by": {"$exists": True}}
-    for leader_id in collection.distinct("led_by", left):
-        leader = collection.find_one({"_id": leader_id}, {"state": 1, "ended_at": 1, "expires_at": 1}) or {}
-        if leader.get("state") == "pending":
-            continue
-        fate = {"$set": {name: value for name, value in leader.items() if name != "_id"}}
-        alone = {"$unset": {"led_by": 1}, "$set": {"due_at": now()}}
-        count += collection.update_many(left | {"led_by": leader_id}, fate if leader else alone).modified_count
-    return count
+    found = Delivery._get_collection().update_many(lost, {"$set": {"due_at": now()}}).modified_count
+    return found + bundles.settle_led()
 
 
 def waiting() -> int:
@@ -176,18 +163,6 @@ def _prepared(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _leader_of(delivery_id: ObjectId) -> ObjectId:
-    """The oldest of its bundle that nobody has tried, or that somebody tries just now."""
-    collection = Delivery._get_collection()
-    row = collection.find_one({"_id": delivery_id, "state": "pending", "attempts": 0}, {"bundle": 1}) or {}
-    if "bundle" not in row:
-        return delivery_id
-    bundled = {"bundle": row["bundle"], "state": "pending", "led_by": {"$exists": False}}
-    free = {"$or": [{"attempts": 0}, {"claimed_until": {"$gt": now()}}]}
-    oldest = collection.find_one(bundled | free, {"_id": 1}, sort=[("_id", 1)])
-    return oldest["_id"] if oldest else delivery_id
-
-
 def _claim(delivery_id: ObjectId) -> Delivery | None:
     """The right to try, for a while; None when it is settled, led by another, or somebody has the right."""
     moment = now()
@@ -204,13 +179,22 @@ def _claim(delivery_id: ObjectId) -> Delivery | None:
     return row and Delivery._from_son(row)
 
 
+def _begin(delivery: Delivery, ready: list[Notice] | None) -> None:
+    """Have it sent, beside the job where the worker can; put it off when all that could send it is taken."""
+    channel = channels.find(delivery.channel)
+    if not lanes.run(delivery.channel, channel.lanes if channel else 0, partial(_attempt, delivery, ready)):
+        _postpone(delivery, None)
+
+
 def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     """Send it with what is bundled with it, and write down what became of it. Raises PyMongoError."""
+    channel = channels.find(delivery.channel)
+    if channel is not None and now() + timedelta(seconds=channel.seconds) >= delivery.claimed_until:
+        return  # too late for this claim: it is handed out again
     try:
-        channel = channels.find(delivery.channel)
         if channel is None:
             raise Cancelled("This channel is not installed.")
-        channel.send(Message(delivery, [] if delivery.body is not None else _notices(delivery, ready)))
+        channel.send(Message(delivery, [] if delivery.body is not None else bundles.told_by(delivery, ready)))
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
@@ -226,43 +210,6 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
         _settle(delivery, "sent", None)
 
 
-def _notices(delivery: Delivery, ready: list[Notice] | None) -> list[Notice]:
-    """What it tells, with what waits to be told together with it. Raises Cancelled when that is nothing any more."""
-    event_ids = _follow(delivery, alone=ready is not None)
-    if ready and not event_ids:
-        return ready
-    events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.id))
-    found = notices.of_all(events, delivery.recipient_id)
-    if not found:
-        raise Cancelled("There is nothing to be told any more.")
-    return found
-
-
-def _follow(delivery: Delivery, *, alone: bool) -> list[ObjectId]:
-    """Let what is bundled with it follow it; answers the ids of the events. `alone`: nothing follows it yet."""
-    if not delivery.bundle:
-        return []
-    collection = Delivery._get_collection()
-    if delivery.attempts == 1:  # what is sent again is the same as before
-        others = _bundled_with(delivery)
-        if alone and collection.find_one(others, {"_id": 1}) is None:
-            return []
-        collection.update_many(others, {"$set": {"led_by": delivery.id}, "$unset": {"due_at": 1}})
-    return [row["event_id"] for row in collection.find({"led_by": delivery.id}, {"event_id": 1})]
-
-
-def _bundled_with(delivery: Delivery) -> dict[str, Any]:
-    """Those of its bundle that nobody has tried yet."""
-    return {
-        "bundle": delivery.bundle,
-        "state": "pending",
-        "led_by": {"$exists": False},
-        "claimed_until": {"$lte": now()},
-        "_id": {"$ne": delivery.id},
-        "attempts": 0,
-    }
-
-
 def _failed(delivery: Delivery, error: Exception) -> None:
     words = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
@@ -275,9 +222,13 @@ def _failed(delivery: Delivery, error: Exception) -> None:
     return None
 
 
-def _postpone(delivery: Delivery, until: datetime) -> None:
-    changes = {"claimed_until": now(), "due_at": until}
-    Delivery._get_collection().update_one(_tried(delivery), {"$set": changes, "$inc": {"attempts": -1}})
+def _postpone(delivery: Delivery, until: datetime | None) -> None:
+    """Until then, or for a while that grows with the times it had to wait."""
+    if until is None:
+        seconds = random.uniform(1 - _JITTER, 1 + _JITTER) * 2 ** min(delivery.waits, _MOST_DOUBLINGS)  # noqa: S311
+        until = now() + timedelta(seconds=seconds)
+    changes = {"$set": {"claimed_until": now(), "due_at": until}, "$inc": {"attempts": -1, "waits": 1}}
+    Delivery._get_collection().update_one(_tried(delivery), changes)
 
 
 def _settle(delivery: Delivery, state: str, words: str | None) -> None:

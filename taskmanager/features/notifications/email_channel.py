@@ -29,6 +29,10 @@ class EmailChannel:
     def seconds(self) -> float:
         return settings.current().mail_timeout_seconds
 
+    @property
+    def lanes(self) -> int:
+        return settings.current().mail_connections
+
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Everybody: who has no address any more is left out when his mail is written."""
         return set(user_ids)

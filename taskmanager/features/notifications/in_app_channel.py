@@ -16,7 +16,7 @@ from taskmanager.features.notifications.models import Notification
 class InAppChannel:
     """See `Channel`."""
 
-    name, queue, bundled, seconds = "in_app", "high", False, 5.0
+    name, queue, bundled, seconds, lanes = "in_app", "high", False, 5.0, 0
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Everybody."""

@@ -46,6 +46,7 @@ class Delivery(Document):
     due_at = DateTimeField()  # when the relay hands it out (again)
     claimed_until = DateTimeField(required=True, default=now)
     attempts = IntField(required=True, default=0)
+    waits = IntField(required=True, default=0)  # how often it was put off without an attempt
     first_at = DateTimeField()  # of the first attempt
     last_error = StringField()
     body = StringField()  # of a webhook: what is sent, the same each time

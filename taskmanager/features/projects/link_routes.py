@@ -30,7 +30,7 @@ visits = Blueprint("visits", __name__, url_prefix="/share-links", description="O
 _ORDERS = {"created_at": "_id"}
 
 
-@links.route("/<objectid:project_id>/share-links", methods=["POST"], idempotent=False)
+@links.route("/<objectid:project_id>/share-links", methods=["POST"])
 @links.arguments(ShareLinkIn)
 @links.response(201, ShareLinkOut)
 def create_share_link(data: dict[str, Any], project_id: ObjectId) -> Response:

@@ -29,7 +29,7 @@ services = Blueprint("service_accounts", __name__, url_prefix="/service-accounts
 _ORDERS = {"created_at": "_id"}
 
 
-@own.route("", methods=["POST"], idempotent=False, problems=(409,))
+@own.route("", methods=["POST"], problems=(409,))
 @own.arguments(ApiTokenIn)
 @own.response(201, NewApiToken)
 def create_token(data: dict[str, Any]) -> Response:
@@ -119,7 +119,7 @@ def update_service_account(changes: dict[str, Any], account_id: ObjectId) -> Res
     return answers.resource(account, SERVICE_ACCOUNT)
 
 
-@services.route("/<objectid:account_id>/tokens", methods=["POST"], idempotent=False)
+@services.route("/<objectid:account_id>/tokens", methods=["POST"])
 @services.arguments(ApiTokenIn)
 @services.response(201, NewApiToken)
 def create_service_token(data: dict[str, Any], account_id: ObjectId) -> Response:

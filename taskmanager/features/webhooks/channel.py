@@ -37,7 +37,7 @@ class Unanswered(Exception):
 class WebhookChannel:
     """See `Channel`."""
 
-    name, queue, bundled = "webhook", "low", False
+    name, queue, bundled, lanes = "webhook", "low", False, 16
 
     @property
     def seconds(self) -> float:
@@ -77,7 +77,7 @@ def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
     elif not Project.objects(id=webhook.project_id).alive().first() and delivery.kind != _LAST:
         raise Cancelled("The project is deleted.")
     if webhook.rests_until and webhook.rests_until > now() and delivery.kind != TEST:
-        raise Postponed(webhook.rests_until + timedelta(seconds=uniform(0, 1)))  # noqa: S311 no secret
+        raise Postponed(_spread(webhook.rests_until))
 
 
 _LAST = "project.deleted"
@@ -91,10 +91,16 @@ def _owner_may_know(webhook: Webhook, delivery: Delivery) -> None:
         raise Cancelled("The owner of the webhook is not in the project any more.")
 
 
-def _take_place(webhook: Webhook) -> datetime:
-    """One of the few requests that may be under way to it, so that one which hangs does not hold all workers.
+def _spread(moment: datetime) -> datetime:
+    """Some time after `moment`, the later the further off it is, so that all that waits does not come at once."""
+    return moment + timedelta(seconds=uniform(0, 1 + (moment - now()).total_seconds() / 5))  # noqa: S311 no secret
 
-    Raises Postponed when all are taken. A place ends by itself when its worker dies.
+
+def _take_place(webhook: Webhook) -> datetime:
+    """One of the few requests that may be under way to it, so that one which hangs does not hold all lanes.
+
+    Raises Postponed when all are taken; of one that has failed, until the request that tries it has ended. A place
+    ends by itself when its worker dies.
     """
     moment = now()
     ends = moment + timedelta(seconds=settings.current().webhook_timeout_seconds)
@@ -105,7 +111,7 @@ def _take_place(webhook: Webhook) -> datetime:
         [{"$set": {"busy": {"$concatArrays": [under_way, [ends]]}}}],
     )
     if taken is None:
-        raise Postponed(moment + timedelta(seconds=uniform(0.5, 1.5)))  # noqa: S311 no secret
+        raise Postponed(_spread(ends) if webhook.failures else None)
     return ends
 
 

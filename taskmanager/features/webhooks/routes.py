@@ -35,7 +35,7 @@ _ONE = "/webhooks/<objectid:webhook_id>"
 _DELIVERY = f"{_ONE}/deliveries/<objectid:delivery_id>"
 
 
-@blp.route("/webhooks", methods=["POST"], idempotent=False)
+@blp.route("/webhooks", methods=["POST"])
 @blp.arguments(WebhookIn)
 @blp.response(201, WebhookMade)
 @expensive
@@ -47,7 +47,7 @@ def create_webhook(data: dict[str, Any]) -> Response:
     return _created(None, data)
 
 
-@blp.route(_IN_PROJECT, methods=["POST"], idempotent=False)
+@blp.route(_IN_PROJECT, methods=["POST"])
 @blp.arguments(WebhookIn)
 @blp.response(201, WebhookMade)
 @expensive

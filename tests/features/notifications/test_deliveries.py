@@ -231,7 +231,7 @@ def test_a_bundle_that_was_given_up_is_replayed_one_by_one(scene, mail, deliver,
 class Odd:
     """A channel that raises something that nobody expected."""
 
-    name, queue, seconds, bundled = "odd", "low", 1.0, False
+    name, queue, seconds, bundled, lanes = "odd", "low", 1.0, False, 0
 
     def reaches(self, user_ids):
         return set(user_ids)
