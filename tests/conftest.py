@@ -23,6 +23,7 @@ from taskmanager.core.stores import cache_rest, cache_store, queue_store
 from taskmanager.extensions import limiter
 from taskmanager.features.notifications import mailer
 from taskmanager.features.users.models import User
+from tests import certificates
 from tests.commands import COMMANDS, Commands
 from tests.factories import UserFactory
 from tests.factories.things import PASSWORD
@@ -118,6 +119,12 @@ def _empty_database() -> None:
     for name in database.database().list_collection_names():
         if name != "migrations" and not name.startswith("system."):
             database.database().get_collection(name, write_concern=unsafe).delete_many({})
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See `certificates.make`."""
+    return certificates.make(tmp_path_factory.mktemp("tls") / "server.pem")
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
+        self.raw: list[bytes] = []  # as they came over the wire
         self.refusing = False
         self.unknown: set[str] = set()
         self.busy: set[str] = set()
@@ -47,6 +48,7 @@ class Mailbox:
 
     def empty(self) -> None:
         self.messages.clear()
+        self.raw.clear()
         self.refusing = False
         self.unknown, self.busy = set(), set()
 
@@ -81,6 +83,9 @@ class Mailbox:
         """Called by aiosmtpd with each message."""
         if self.refusing:
             return "451 try again later"
+        if b"unwanted words" in (envelope.original_content or b""):
+            return "554 not this message"
+        self.raw.append(envelope.original_content or b"")
         message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
         assert isinstance(message, EmailMessage)
         self.messages.append(message)

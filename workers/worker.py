@@ -17,7 +17,7 @@ from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.worker import SimpleWorker
 
-from taskmanager.core import queue_report, settings
+from taskmanager.core import settings
 from taskmanager.core.outbox import QUEUES, CallSerializer
 from taskmanager.core.stores import RedisError, queue_store
 from taskmanager.features.notifications import lanes, mailer
@@ -60,10 +60,7 @@ class Worker(SimpleWorker):
     def perform_job(self, job: Job, queue: rq.Queue, execution: Any) -> bool:
         """Run the job, with signs of life from another thread while it lasts."""
         with self._alive(job, execution):
-            fine = super().perform_job(job, queue, execution)
-        with contextlib.suppress(RedisError):
-            queue_report.count(queue.name, "done" if fine else "failed")
-        return fine
+            return super().perform_job(job, queue, execution)
 
     @contextlib.contextmanager
     def _alive(self, job: Job, execution: Any) -> Iterator[None]:

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+_AGAIN_SECONDS = 0.5
+
 
 @contextmanager
 def deadline(seconds: float, cut: Callable[[], None]) -> Iterator[threading.Event]:
@@ -11,17 +13,20 @@ def deadline(seconds: float, cut: Callable[[], None]) -> Iterator[threading.Even
 
     What is yielded is set when that has happened: some libraries take the end for a regular one.
     """
-    over = threading.Event()
+    over, done = threading.Event(), threading.Event()
 
-    def end() -> None:
+    def watch() -> None:
+        if done.wait(seconds):
+            return
         over.set()
-        with suppress(OSError, AttributeError):  # it has ended by itself, or has not begun
-            cut()
+        while True:  # again and again, because it may only be about to connect
+            with suppress(OSError, AttributeError):  # it has ended by itself, or has not begun
+                cut()
+            if done.wait(_AGAIN_SECONDS):
+                return
 
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield over
     finally:
-        timer.cancel()
+        done.set()

@@ -6,6 +6,7 @@ followed. `ipaddress.is_global` alone is not enough: IPv6 can carry an IPv4 addr
 """
 
 import http.client
+import re
 import socket
 import ssl
 import threading
@@ -23,6 +24,7 @@ LARGEST_ANSWER = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
 _LEAST_FREE_PORT = 1024
 _LOOKUP_SECONDS = 2.0
+_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
 # Networks that carry an IPv4 address, and the bit at which it ends: RFC 4291 (compatible and mapped), RFC 6052 and
 # RFC 8215 (NAT64), RFC 3056 (6to4). Teredo (RFC 4380) carries two, and nothing public answers there.
@@ -33,7 +35,11 @@ _CARRIERS = [
     (IPv6Network("64:ff9b::/96"), 0),
     (IPv6Network("2002::/16"), 80),
 ]
-_NEVER = [ip_network(word) for word in ("64:ff9b:1::/48", "2001::/32", "fec0::/10", "192.0.0.0/24", "192.88.99.0/24")]
+_ISATAP = 0x00005EFE  # RFC 5214: interface identifiers ::0:5efe:a.b.c.d and ::200:5efe:a.b.c.d
+_NEVER = [
+    ip_network(word)
+    for word in ("64:ff9b:1::/48", "2001::/32", "fec0::/10", "3fff::/20", "192.0.0.0/24", "192.88.99.0/24")
+]
 _NOT_PUBLIC = "This address is not a public one."
 
 
@@ -60,10 +66,13 @@ class Rules(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, *, plain: bool) -> "Rules":
-        """From words separated by commas, each a network, an address or a name. Raises ValueError for a bad network."""
+        """From words separated by commas, each a network, an address or a name. Raises ValueError for other words."""
         words = [word.strip().lower() for word in text.split(",") if word.strip()]
         nets = [word for word in words if "/" in word or _literal(word) is not None]
-        return cls(tuple(ip_network(word) for word in nets), frozenset(set(words) - set(nets)), plain)
+        names = {word.rstrip(".") for word in words if word not in nets}
+        if wrong := [name for name in names if not _NAME.fullmatch(name)]:
+            raise ValueError(f"{wrong[0]!r} is neither a network nor an address nor the name of a host")
+        return cls(tuple(ip_network(word) for word in nets), frozenset(names), plain)
 
 
 def check(url: str, rules: Rules) -> None:
@@ -115,15 +124,18 @@ class _Pinned(http.client.HTTPConnection):
 
     def __init__(self, parts: SplitResult, addresses: list[Any], ends: float) -> None:
         super().__init__(parts.hostname or "", _port(parts))
-        self._secure, self._addresses, self._ends = parts.scheme == "https", addresses, ends
+        self._secure, self._name = parts.scheme == "https", _name(parts)
+        self._addresses, self._ends = addresses, ends
 
     def connect(self) -> None:
         """Open it to the first address that answers; each has its share of the time. Raises OSError."""
         self.sock = self._first()
         self.sock.settimeout(self._left())
         if self._secure:
+            # wrapped before the handshake: what is kept in `sock` is what `cut` can end
+            self.sock = _context().wrap_socket(self.sock, server_hostname=self._name, do_handshake_on_connect=False)
             with deadline(self._left(), self.cut):
-                self.sock = _context().wrap_socket(self.sock, server_hostname=self.host)
+                self.sock.do_handshake()
 
     def _first(self) -> socket.socket:
         last: OSError = OSError("it has no address")
@@ -161,6 +173,8 @@ def _split(url: str, rules: Rules) -> SplitResult:
     if any(character <= " " or character > "~" for character in url):
         raise Refused("A URL has no spaces, and no letters but those of ASCII.")
     name = _name(parts)
+    if ":" not in name and not _NAME.fullmatch(name):
+        raise Refused("The host is neither a name nor an address.")
     if name not in rules.names and (name == "localhost" or name.endswith((".localhost", ".local", ".internal"))):
         raise Refused(_NOT_PUBLIC)
     return parts
@@ -186,7 +200,7 @@ def _addresses(parts: SplitResult) -> list[Any]:
     found: list[Any] = []
 
     def look_up() -> None:
-        with suppress(OSError):
+        with suppress(OSError, UnicodeError):
             found.extend(socket.getaddrinfo(parts.hostname, _port(parts), type=socket.SOCK_STREAM))
 
     thread = threading.Thread(target=look_up, daemon=True)
@@ -215,6 +229,8 @@ def _public(address: IPv4Address | IPv6Address) -> bool:
         for network, shift in _CARRIERS:
             if address in network:
                 return _public(IPv4Address((int(address) >> shift) & 0xFFFFFFFF))
+        if (int(address) >> 32) & 0xFDFFFFFF == _ISATAP and not _public(IPv4Address(int(address) & 0xFFFFFFFF)):
+            return False
     if any(address in network for network in _NEVER):
         return False
     special = address.is_multicast or address.is_reserved or address.is_private or address.is_unspecified

@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 from bson import ObjectId
+from rq import get_current_job
 
+from taskmanager.core import queue_report
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.events import Event, correlation, listener
 from taskmanager.core.outbox import acknowledge
+from taskmanager.core.stores import RedisError
 
 log = structlog.get_logger("taskmanager.jobs")
 
@@ -32,9 +36,21 @@ def job(name: str) -> Callable[[Run], Run]:
 
 def perform(name: str, item_id: str) -> None:
     """Run the job `name` for this id, or call the listener `name` with the event that has it; may run twice."""
-    if name in _jobs:
-        return _jobs[name](ObjectId(item_id))
-    return _tell(name, item_id)
+    try:
+        if name in _jobs:
+            _jobs[name](ObjectId(item_id))
+        else:
+            _tell(name, item_id)
+    except BaseException:
+        _count("failed")
+        raise
+    _count("done")
+
+
+def _count(outcome: str) -> None:
+    running = get_current_job()
+    with suppress(RedisError):
+        queue_report.count(running.origin if running else "none", outcome)
 
 
 def _tell(name: str, event_id: str) -> None:

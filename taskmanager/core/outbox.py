@@ -7,6 +7,7 @@ the event and is handed out again: the queue may be emptied without losing anyth
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,6 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.executions import ExecutionRegistry
 from rq.job import Job
-from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 from taskmanager.core import settings
@@ -55,16 +55,24 @@ class CallSerializer(JSONSerializer):
         return value
 
 
+# A job may also name functions to be called at its end, whatever they are: none is.
+for _end in ("success_callback", "failure_callback", "stopped_callback"):
+    setattr(Job, _end, None)
+
+
 # What else the relay hands out: called with the ids of the jobs in flight and with how many more there may be.
 Source = Callable[[set[str], int], int]
-_sources: list[Source] = []
+_sources: dict[str, Source] = {}
 
 
-def source(function: Source) -> Source:
-    """Register the decorated function; it answers how many jobs it made (see `enqueue`)."""
-    if function.__qualname__ not in {known.__qualname__ for known in _sources}:
-        _sources.append(function)
-    return function
+def source(name: str) -> Callable[[Source], Source]:
+    """Register the decorated function, which makes jobs of this name (see `enqueue`) and answers how many."""
+
+    def register(function: Source) -> Source:
+        _sources[name] = function
+        return function
+
+    return register
 
 
 def relay_batch() -> int:
@@ -73,13 +81,21 @@ def relay_batch() -> int:
     Raises RedisError, PyMongoError.
     """
     in_flight = _in_flight()
-    room = _MOST_IN_FLIGHT - len(in_flight)
-    if room <= 0:
-        return 0
-    return _relay_events(in_flight, room) + sum(more(in_flight, room) for more in _sources)
+    of_sources = {name: _number(in_flight, name) for name in _sources}
+    made = _relay_events(in_flight, _MOST_IN_FLIGHT - len(in_flight) + sum(of_sources.values()))
+    for name, more in _sources.items():  # each has room of its own: what fails by the thousand holds up nothing else
+        room = _MOST_IN_FLIGHT - of_sources[name]
+        made += more(in_flight, room) if room > 0 else 0
+    return made
+
+
+def _number(in_flight: set[str], name: str) -> int:
+    return sum(place.startswith(job_id(name, "")) for place in in_flight)
 
 
 def _relay_events(in_flight: set[str], room: int) -> int:
+    if room <= 0:
+        return 0
     due = Event.objects(due_at__lte=now()).order_by("due_at", "seq").limit(min(room, _BATCH))
     events = list(due.hint("relay"))
     for event in events:
@@ -138,7 +154,8 @@ def _in_flight() -> set[str]:
             pipeline.zrangebyscore(queue(name).started_job_registry.key, now().timestamp(), "+inf")
             pipeline.lrange(queue(name).key, 0, -1)
         entries = [entry for found in pipeline.execute() for entry in found]
-    return {StartedJobRegistry.parse_job_id(entry) if b":" in entry else entry.decode() for entry in entries}
+    # in the registry of those that run an entry is "job:execution"; what is not ours may be any bytes
+    return {entry.decode("utf-8", "replace").partition(":")[0] for entry in entries}
 
 
 def _hand_out_safely(event: Event, in_flight: set[str]) -> None:
@@ -202,7 +219,8 @@ def enqueue(queue_name: str, name: str, item_id: Any, description: str, meta: di
     except DuplicateJobError:
         if place not in _in_flight():  # else another relay was faster
             _remove_job(place, queue_name)
-            known.enqueue_call(JOB, **options)
+            with suppress(DuplicateJobError):
+                known.enqueue_call(JOB, **options)
 
 
 def _remove_job(place: str, queue_name: str) -> None:

@@ -12,6 +12,9 @@ _TOTALS = "tm:jobs:total"
 _MINUTE_KEPT_SECONDS = 600
 
 
+_WAIT_SECONDS = 0.5  # of who asks: a scrape, or an operator
+
+
 def count(queue_name: str, outcome: str) -> None:
     """Note that a job of a queue is "done" or has "failed". Raises RedisError."""
     minute = _minute(now())
@@ -40,18 +43,18 @@ def last_minute() -> dict[str, int]:
 
 
 def _hash(key: str) -> dict[bytes, bytes]:
-    store: Any = queue_store()
+    store: Any = queue_store(_WAIT_SECONDS)
     found: dict[bytes, bytes] = store.hgetall(key)
     return found
 
 
 def _of(name: str) -> dict[str, Any]:
     known = queue(name)
-    store: Any = queue_store()  # its types say that each answer may be awaited
+    store: Any = queue_store(_WAIT_SECONDS)  # its types say that each answer may be awaited
     first = store.lindex(known.key, 0)
     since = first and store.hget(f"rq:job:{first.decode()}", "enqueued_at")
     return {
-        "waiting": known.count,
+        "waiting": store.llen(known.key),
         "oldest_s": _age(since),
         "running": store.zcount(known.started_job_registry.key, now().timestamp(), "+inf"),
         "failed": store.zcard(known.failed_job_registry.key),

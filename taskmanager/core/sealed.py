@@ -19,7 +19,7 @@ from taskmanager.core import settings
 
 _NONCE_BYTES = 16
 _CODE_BYTES = 32
-_FORM = re.compile(r"[A-Za-z0-9_-]{64,200}")
+_FORM = re.compile(r"[A-Za-z0-9_-]{64,400}")
 
 
 class Seal(NamedTuple):

@@ -6,6 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from taskmanager.core import database, outbox, queue_report
+from taskmanager.core.stores import queue_store
 
 AWAY = "redis://127.0.0.1:1/0"
 
@@ -82,6 +83,24 @@ def test_without_its_stores_it_is_degraded_but_ready(other_app, caller):
         "unavailable",
     )
     assert client.get("/health/ready").status_code == 200
+
+
+def test_the_details_are_told_with_the_token_of_metrics_too_also_without_a_database(other_app):
+    secret = {"Authorization": "Bearer a secret of Prometheus"}
+    changes = {"metrics_token": SecretStr("a secret of Prometheus")}
+    client = other_app(mongodb_uri="mongodb://127.0.0.1:1/none?replicaSet=rs0", **changes).test_client()
+    answer = client.get("/health", headers=secret)
+    assert (answer.status_code, answer.json["checks"]["database"]) == (200, "unavailable")
+    assert answer.json["queues"].keys() == {"high", "default", "low"}
+    database.disconnect()
+
+
+def test_a_queue_that_answers_half_is_reported_as_away(caller, monkeypatch):
+    administrator = caller(role="admin")
+    for name in outbox.QUEUES:  # what stands there is no list: the store refuses to count it
+        queue_store().set(outbox.queue(name).key, "x")
+    answer = administrator.get("/health")
+    assert (answer.status_code, answer.json["checks"]["queue"]) == (200, "unavailable")
 
 
 def test_the_public_keys_can_be_kept_and_have_no_private_part(client):

@@ -1,8 +1,10 @@
 """Nothing is sent into our own network, however its address is spelled, carried or swapped on the way."""
 
 import socket
+import ssl
 import threading
 import time
+from contextlib import suppress
 from ipaddress import ip_address
 
 import pytest
@@ -53,6 +55,9 @@ INSIDE = [
     "http://[fec0::1]/",
     "http://[ff02::1]/",
     "http://[2001:db8::1]/",
+    "http://[3fff::1]/",
+    "http://[2606:4700::5efe:10.0.0.1]/",
+    "http://[2606:4700::200:5efe:10.0.0.1]/",
 ]
 SENSELESS = [
     "http:///x",
@@ -70,6 +75,9 @@ SENSELESS = [
     "https://8.8.8.8/a\r\nHost: x",
     "https://[::1",
     "//8.8.8.8/",
+    "http://a..b/",
+    "http://.example.com/",
+    f"http://{'a' * 70}.example.com/",
     "",
 ]
 
@@ -114,6 +122,18 @@ def answering(monkeypatch, *answers):
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in next(asked)]
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+
+@pytest.mark.parametrize("word", ["*.corp", "hooks.corp:8443", "a..b", "https:hooks.corp"])
+def test_what_would_never_match_cannot_be_allowed(word):
+    with pytest.raises(ValueError, match="neither a network"):
+        Rules.parse(word, plain=False)
+
+
+def test_a_dot_at_the_end_of_a_name_makes_no_difference(monkeypatch):
+    answering(monkeypatch, ["10.0.0.1"], ["10.0.0.1"])
+    for allowed, asked in (("hooks.corp.", "hooks.corp"), ("hooks.corp", "hooks.corp.")):
+        check(f"https://{asked}/", Rules.parse(allowed, plain=False))
 
 
 def test_one_bad_address_among_good_ones_is_enough(monkeypatch):
@@ -186,3 +206,28 @@ def _fail():
 def test_addresses_carried_in_others_are_judged_by_what_they_carry():
     assert not guarded_http._public(ip_address("64:ff9b::a00:1"))
     assert guarded_http._public(ip_address("64:ff9b::808:808"))
+
+
+@pytest.mark.parametrize("begins_after", [0.0, 0.9])
+def test_a_receiver_that_drips_from_the_handshake_on_is_cut_off_in_time(certificate, monkeypatch, begins_after):
+    """Also when its TLS handshake takes nearly all of the time."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setattr(guarded_http, "_context", lambda: ssl.create_default_context())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        plain, _ = server.accept()
+        with suppress(OSError):
+            time.sleep(begins_after)
+            with context.wrap_socket(plain, server_side=True) as secure:
+                for byte in b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 100:
+                    secure.send(bytes([byte]))
+                    time.sleep(0.3)
+
+    threading.Thread(target=serve, daemon=True).start()
+    rules, began = Rules.parse("127.0.0.1", plain=False), time.monotonic()
+    with server, pytest.raises(OSError):
+        post(f"https://127.0.0.1:{server.getsockname()[1]}/", b"", {}, seconds=1, rules=rules)
+    assert time.monotonic() - began < 3

@@ -230,3 +230,30 @@ def test_an_idle_relay_asks_mongodb_for_events_and_deliveries_once_each(commands
     with commands.counted() as sent:
         outbox.relay_batch()
     assert sent == ["find", "find"]
+
+
+@pytest.mark.parametrize("end", ["success_callback_name", "failure_callback_name", "stopped_callback_name"])
+def test_what_a_job_names_for_its_end_is_not_called(happened, listening, end):
+    listening()
+    record(happened())
+    outbox.relay_batch()
+    (job,) = [job for name in outbox.QUEUES for job in outbox.queue(name).jobs]
+    queue_store().hset(job.key, end, "builtins.print")
+    fresh = Job.fetch(job.id, connection=queue_store(), serializer=outbox.CallSerializer)
+    assert getattr(fresh, end.removesuffix("_name")) is None
+
+
+def test_bytes_that_are_no_text_do_not_end_the_relay(happened, listening):
+    listening()
+    record(happened())
+    queue_store().rpush(outbox.queue("low").key, b"\xff\xfe")
+    queue_store().zadd("rq:wip:high", {b"\xff:x": 9e12})
+    assert outbox.relay_batch() == 1
+
+
+def test_deliveries_by_the_thousand_leave_room_for_events(happened, listening, monkeypatch):
+    listening()
+    record(happened())
+    monkeypatch.setattr(outbox, "_MOST_IN_FLIGHT", 5)
+    monkeypatch.setattr(outbox, "_in_flight", lambda: {f"notifications-send-{number}" for number in range(100)})
+    assert outbox.relay_batch() == 1

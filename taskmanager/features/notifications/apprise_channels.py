@@ -13,10 +13,12 @@ from taskmanager.core import settings
 from taskmanager.features.notifications import phones
 from taskmanager.features.notifications.channels import Cancelled, Message
 from taskmanager.features.notifications.kinds import CODE
-from taskmanager.features.notifications.notices import Notice, one_line, url
+from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.notifications.notices import one_line, url
 from taskmanager.features.users import service as users
 
 _LONGEST_TEXT = 300
+_LONGEST_CHAT = 3000
 _LANES = 4
 
 
@@ -40,9 +42,17 @@ class SmsChannel:
         number = phones.to_be_verified(user_id) if code else phones.verified([user_id]).get(user_id)
         if not number or not settings.current().sms_url:
             raise Cancelled("There is no number that it could be sent to.")
-        if message.delivery.attempts == 1 and not phones.count(user_id):
-            raise Cancelled("No more text messages are sent to this person this month.")
-        _notify(settings.current().sms_url, {"to": number}, _short(message.notices))
+        _count(message.delivery)
+        _notify(settings.current().sms_url, {"to": number}, _short(message))
+
+
+def _count(delivery: Delivery) -> None:
+    """Count it, once however often it is tried. Raises Cancelled when the month is used up."""
+    if delivery.counted:
+        return
+    if not phones.count(delivery.recipient_id):
+        raise Cancelled("No more text messages are sent to this person this month.")
+    Delivery.objects(id=delivery.id).update_one(set__counted=True)
 
 
 class ChatChannel:
@@ -60,12 +70,14 @@ class ChatChannel:
         if not settings.current().chat_url or not card or not card["email"]:
             raise Cancelled("There is nobody that it could be sent to.")
         names = {"email": card["email"], "user": card["email"].split("@")[0]}
-        _notify(settings.current().chat_url, names, "\n\n".join(notice.text.rstrip() for notice in message.notices))
+        text = "\n\n".join(notice.text.rstrip() for notice in message.notices)
+        _notify(settings.current().chat_url, names, text[:_LONGEST_CHAT])
 
 
-def _short(notices: list[Notice]) -> str:
-    newest = notices[-1]
-    more = f" (and {len(notices) - 1} more)" if len(notices) > 1 else ""
+def _short(message: Message) -> str:
+    newest = message.notices[-1]
+    others = len(message.notices) - 1 + message.earlier
+    more = f" (and {others} more)" if others else ""
     link = f"\n{url(f'/tasks/{newest.task_id}')}" if newest.task_id else ""
     return one_line(newest.subject)[:_LONGEST_TEXT] + more + link
 

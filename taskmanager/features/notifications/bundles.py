@@ -1,15 +1,21 @@
 """Bundles: deliveries to one person that go out as one message. The oldest leads, and the others follow it."""
 
+from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import settings
 from taskmanager.core.clock import now
 from taskmanager.core.events import Event
-from taskmanager.features.notifications import notices
-from taskmanager.features.notifications.channels import Cancelled
+from taskmanager.features.notifications import notices, wishes
+from taskmanager.features.notifications.channels import Cancelled, Message
+from taskmanager.features.notifications.kinds import UNCHOSEN
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.notices import Notice
+from taskmanager.features.users import service as users
+
+MOST_TOLD = 100  # in one message
 
 
 def leader_of(delivery_id: ObjectId) -> ObjectId:
@@ -24,19 +30,53 @@ def leader_of(delivery_id: ObjectId) -> ObjectId:
     return oldest["_id"] if oldest else delivery_id
 
 
-def told_by(delivery: Delivery, ready: list[Notice] | None) -> list[Notice]:
+def message(delivery: Delivery, ready: list[Notice] | None) -> Message:
     """What it tells, with what waits to be told together with it; `ready` is its own notice if that was just written.
 
+    What the recipient does not want to be told any more is left out; of very many the latest are told.
     Raises Cancelled when there is nothing to be told any more.
     """
     event_ids = _follow(delivery, alone=ready is not None)
     if ready and not event_ids:
-        return ready
+        return Message(delivery, ready)
     events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.id))
-    found = notices.of_all(events, delivery.recipient_id)
+    told = [(event.id, notices.of(event, delivery.recipient_id)) for event in events[-MOST_TOLD:]]
+    found = _still_wanted(delivery, told)
     if not found:
         raise Cancelled("There is nothing to be told any more.")
-    return found
+    return Message(delivery, found, len(events) - len(told))
+
+
+def _still_wanted(delivery: Delivery, found: list[tuple[ObjectId, list[Notice]]]) -> list[Notice]:
+    """Without what a person has turned off meanwhile; a disabled account is told only of itself."""
+    flat = [notice for _, each in found for notice in each]
+    chosen = any(notice.kind not in UNCHOSEN for notice in flat)
+    able = not chosen or bool(users.who_may_act([delivery.recipient_id]))
+    wanted = wishes.of(flat)
+
+    def holds(notice: Notice) -> bool:
+        if notice.kind in UNCHOSEN:
+            return True
+        return able and delivery.channel in wanted[notice.recipient_id].channels(notice)
+
+    _cancel(delivery, [event_id for event_id, each in found if not any(map(holds, each))])
+    return list(filter(holds, flat))
+
+
+def _cancel(leader: Delivery, event_ids: list[ObjectId]) -> None:
+    """Settle those that follow it and have nothing to tell any more."""
+    if not leader.bundle or not event_ids:
+        return
+    moment = now()
+    expires_at = moment + timedelta(days=settings.current().delivery_days)
+    fate = {
+        "state": "cancelled",
+        "ended_at": moment,
+        "expires_at": expires_at,
+        "last_error": "Not to be told any more.",
+    }
+    followers = {"led_by": leader.id, "state": "pending", "event_id": {"$in": event_ids}}
+    Delivery._get_collection().update_many(followers, {"$set": fate})
 
 
 def settle_led() -> int:
@@ -66,7 +106,8 @@ def _follow(delivery: Delivery, *, alone: bool) -> list[ObjectId]:
         if alone and collection.find_one(others, {"_id": 1}) is None:
             return []
         collection.update_many(others, {"$set": {"led_by": delivery.id}, "$unset": {"due_at": 1}})
-    return [row["event_id"] for row in collection.find({"led_by": delivery.id}, {"event_id": 1})]
+    led = {"led_by": delivery.id, "state": "pending"}
+    return [row["event_id"] for row in collection.find(led, {"event_id": 1})]
 
 
 def _bundled_with(delivery: Delivery) -> dict[str, Any]:

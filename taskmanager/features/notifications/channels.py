@@ -43,10 +43,12 @@ class Message:
     """What a channel sends to one recipient: the delivery that stands for it, and all notices it tells, oldest first.
 
     `delivery.id` stays the same however often it is tried: what the receiver can tell repetitions by.
+    `earlier` is how many older notices were left out because there are too many.
     """
 
     delivery: Delivery
     notices: list[Notice]
+    earlier: int = 0
 
 
 class Channel(Protocol):

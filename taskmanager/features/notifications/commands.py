@@ -62,7 +62,9 @@ def replay(environment: Any, delivery_id: str | None, every: bool) -> None:
 
 
 @deliveries.command()
-@click.option("--days", type=click.IntRange(0), default=30, help="Only what was given up so many days ago or earlier.")
+@click.option(
+    "--days", type=click.IntRange(0, 36_500), default=30, help="Only what was given up so many days ago or earlier."
+)
 @click.confirmation_option(prompt="Forget them for good?")
 @click.pass_obj
 def purge(environment: Any, days: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from bson import ObjectId
-from pymongo import ReturnDocument, UpdateMany, UpdateOne
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
 
 from taskmanager.core import settings
@@ -33,6 +33,7 @@ _LEAST_ATTEMPTS = 8
 _SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
 _LEADER_SECONDS = 2
 _MOST_DOUBLINGS = 5
+_COMING_A_SECOND, _MOST_COUNTED = 20, 20_000
 _BATCH = 200
 _LONGEST_ERROR = 500
 
@@ -79,7 +80,7 @@ def send(delivery_id: ObjectId) -> None:
         Delivery._get_collection().update_one(alone, again)
 
 
-@source
+@source(SEND)
 def hand_out(in_flight: set[str], room: int) -> int:
     """Make jobs of the deliveries that are due; answers how many. Called by the relay."""
     due = Delivery.objects(due_at__lte=now()).order_by("due_at").limit(min(room, _BATCH)).hint("due_at")
@@ -97,19 +98,30 @@ def hand_out(in_flight: set[str], room: int) -> int:
 
 def replay(delivery_id: ObjectId) -> bool:
     """Have a settled delivery sent once more, by itself and under the same id; False when it is not settled."""
-    fresh = {"state": "pending", "due_at": now(), "claimed_until": now(), "attempts": 0}
-    gone = {"ended_at": 1, "expires_at": 1, "last_error": 1, "first_at": 1, "bundle": 1, "led_by": 1}
+    fresh = {"state": "pending", "due_at": now(), "wanted_at": now(), "claimed_until": now(), "attempts": 0}
+    gone = {"ended_at": 1, "expires_at": 1, "last_error": 1, "first_at": 1, "bundle": 1, "led_by": 1, "counted": 1}
     settled = {"_id": delivery_id, "state": {"$ne": "pending"}}
     update = {"$set": fresh, "$unset": gone}
     return bool(Delivery._get_collection().update_one(settled, update).modified_count)
 
 
-def cancel(user_id: ObjectId, channel: str, kind: str) -> None:
-    """Do not send what waits to be told to a person on a channel."""
-    waits = {"recipient_id": user_id, "channel": channel, "kind": kind, "state": "pending"}
-    expires_at = now() + timedelta(days=settings.current().delivery_days)
-    fate = {"state": "cancelled", "ended_at": now(), "expires_at": expires_at, "last_error": "Not wanted any more."}
-    Delivery._get_collection().update_many(waits, {"$set": fate, "$unset": {"due_at": 1}})
+def reschedule(bundle: str, due_at: datetime) -> None:
+    """Let what waits in a bundle, and was not tried yet, be due then."""
+    waits = {"bundle": bundle, "state": "pending", "attempts": 0, "led_by": {"$exists": False}}
+    Delivery._get_collection().update_many(waits, {"$set": {"due_at": due_at, "wanted_at": due_at}})
+
+
+def put_off(recipient_id: ObjectId, until: datetime) -> float:
+    """Let nothing that waits for a recipient be due before then; much of it comes little by little.
+
+    Answers over how many seconds.
+    """
+    collection = Delivery._get_collection()
+    waits = {"recipient_id": recipient_id, "due_at": {"$exists": True}}
+    seconds = collection.count_documents(waits, limit=_MOST_COUNTED) / _COMING_A_SECOND
+    later = {"$add": [until, {"$toLong": {"$multiply": [{"$rand": {}}, seconds * 1000]}}]}
+    collection.update_many(waits | {"due_at": {"$lt": until}}, [{"$set": {"due_at": later}}])
+    return seconds
 
 
 def sweep() -> int:
@@ -125,11 +137,12 @@ def waiting() -> int:
 
 
 def report() -> dict[str, Any]:
-    """How many are `pending` and `dead`, and for how many seconds the oldest pending one has been there."""
+    """How many are `pending` and `dead`, and how many seconds ago the first of those pending was to be told."""
     collection = Delivery._get_collection()
-    oldest = collection.find_one({"state": "pending"}, {"created_at": 1}, sort=[("_id", 1)])
+    late = {"state": "pending", "wanted_at": {"$lte": now()}}
+    first = collection.find_one(late, {"wanted_at": 1}, sort=[("wanted_at", 1)])
     dead = collection.count_documents({"state": "dead"}, limit=100_000)
-    age = (now() - oldest["created_at"]).total_seconds() if oldest else 0.0
+    age = (now() - first["wanted_at"]).total_seconds() if first else 0.0
     return {"pending": waiting(), "dead": dead, "oldest_s": round(age, 1)}
 
 
@@ -158,6 +171,7 @@ def _prepared(row: dict[str, Any]) -> dict[str, Any]:
         "due_at": ends,
         "attempts": 0 if waits else 1,
         "created_at": moment,
+        "wanted_at": row.get("due_at", moment),
         **({} if waits else {"first_at": moment}),
         **row,
     }
@@ -194,7 +208,10 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     try:
         if channel is None:
             raise Cancelled("This channel is not installed.")
-        channel.send(Message(delivery, [] if delivery.body is not None else bundles.told_by(delivery, ready)))
+        message = Message(delivery, []) if delivery.body is not None else bundles.message(delivery, ready)
+        if not _renewed(delivery, channel.seconds):
+            return
+        channel.send(message)
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
@@ -208,6 +225,18 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
         _failed(delivery, error)
     else:
         _settle(delivery, "sent", None)
+
+
+def _renewed(delivery: Delivery, seconds: float) -> bool:
+    """Whether the claim is ours for as long as sending may take; making many notices takes its time."""
+    moment = now()
+    if moment + timedelta(seconds=seconds) < delivery.claimed_until:
+        return True
+    ends = moment + timedelta(seconds=seconds + _SPARE_SECONDS)
+    claim = {"$set": {"claimed_until": ends, "due_at": ends}}
+    renewed = Delivery._get_collection().update_one(_tried(delivery), claim).modified_count
+    delivery.claimed_until = ends
+    return bool(renewed)
 
 
 def _failed(delivery: Delivery, error: Exception) -> None:
@@ -236,10 +265,10 @@ def _settle(delivery: Delivery, state: str, words: str | None) -> None:
     fate: dict[str, Any] = {"state": state, "ended_at": now(), "expires_at": now() + timedelta(days=days)}
     gone = {"due_at": 1} | ({} if words else {"last_error": 1})
     fate |= {"last_error": words} if words else {}
-    writes: list[Any] = [UpdateOne(_tried(delivery), {"$set": fate, "$unset": gone})]
-    if delivery.bundle:
-        writes.append(UpdateMany({"led_by": delivery.id, "state": "pending"}, {"$set": fate}))
-    Delivery._get_collection().bulk_write(writes)
+    collection = Delivery._get_collection()
+    settled = collection.update_one(_tried(delivery), {"$set": fate, "$unset": gone}).modified_count
+    if settled and delivery.bundle:
+        collection.update_many({"led_by": delivery.id, "state": "pending"}, {"$set": fate})
 
 
 def _tried(delivery: Delivery) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """Mail: text and HTML from templates, threads by task, one click to be told no more."""
 
+import re
 from collections.abc import Iterable
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from functools import cache
 from hashlib import blake2b
+from typing import Any
 
 import jinja2
 from bson import ObjectId
@@ -12,12 +15,27 @@ from bson import ObjectId
 from taskmanager.core import sealed, settings
 from taskmanager.features.notifications import mailer
 from taskmanager.features.notifications.channels import Cancelled, Message
-from taskmanager.features.notifications.kinds import ALWAYS, KINDS
+from taskmanager.features.notifications.kinds import KINDS
 from taskmanager.features.notifications.notices import Notice, one_line, url
 
 UNSUBSCRIBE = "tu_"
 _LONGEST_SUBJECT = 150
+_SPECIAL = r'[()<>\[\]:;@\\,."]+'  # in names: what Python's folding of long headers would leave without its quotes
 _NO_NONCE = bytes(16)
+
+
+class _Policy(EmailPolicy):
+    """Python's, but for the links of RFC 2369, which it would encode and fold so that mail programs find none."""
+
+    def fold(self, name: str, value: Any) -> str:
+        return f"{name}: {value}{self.linesep}" if name in _LINKS else super().fold(name, value)
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        return self.fold(name, value).encode("ascii") if name in _LINKS else super().fold_binary(name, value)
+
+
+_LINKS = {"List-Unsubscribe"}
+_POLICY = _Policy()
 
 
 class EmailChannel:
@@ -48,31 +66,41 @@ def compose(message: Message) -> EmailMessage:
     if not newest.to.get("email"):
         raise Cancelled("There is no address.")
     name = one_line(newest.to["name"])
-    mail = EmailMessage()
+    mail = EmailMessage(_POLICY)
     mail["From"] = settings.current().mail_from
-    mail["To"] = Address(name, addr_spec=newest.to["email"])
+    mail["To"] = Address(re.sub(_SPECIAL, " ", name), addr_spec=newest.to["email"])
     mail["Subject"] = _subject(message.notices)[:_LONGEST_SUBJECT]
     mail["Message-ID"] = f"<{message.delivery.id}.email@{host}>"
     mail["Auto-Submitted"] = "auto-generated"
     _thread(mail, message.notices, host)
-    link = _unsubscribable(mail, newest)
-    words = {"name": name, "notices": message.notices, "unsubscribe": link, "kind": KINDS.get(newest.kind)}
+    kinds = [kind for kind in KINDS if kind in {notice.kind for notice in message.notices}]
+    words = {
+        "name": name,
+        "notices": message.notices,
+        "earlier": message.earlier,
+        "unsubscribe": _unsubscribable(mail, newest.recipient_id, kinds),
+        "titles": titles(kinds),
+    }
     mail.set_content(template("mail.txt").render(words))
     mail.add_alternative(template("mail.html").render(words), subtype="html")
     return mail
 
 
-def unsubscribe_token(user_id: ObjectId, kind: str) -> str:
-    """The token that turns off mails of one kind for one person, and does nothing else."""
-    return sealed.seal(UNSUBSCRIBE, user_id, _digest(kind), nonce=_NO_NONCE)
+def unsubscribe_token(user_id: ObjectId, *kinds: str) -> str:
+    """The token that turns off mails of some kinds for one person, and does nothing else."""
+    return sealed.seal(UNSUBSCRIBE, user_id, *map(_digest, kinds), nonce=_NO_NONCE)
 
 
-def read_unsubscribe(token: str) -> tuple[ObjectId, str] | None:
-    """Whom and what a token is about; None when it is not one of ours."""
+def read_unsubscribe(token: str) -> tuple[ObjectId, list[str]] | None:
+    """Whom and which kinds a token is about; None when it is not one of ours."""
     seal = sealed.unseal(UNSUBSCRIBE, token)
-    if seal is None or len(seal.ids) != 2:
-        return None
-    return next(((seal.ids[0], kind) for kind in KINDS if _digest(kind) == seal.ids[1]), None)
+    kinds = [kind for kind in KINDS if seal and _digest(kind) in seal.ids[1:]]
+    return (seal.ids[0], kinds) if seal and kinds else None
+
+
+def titles(kinds: Iterable[str]) -> str:
+    """What people call these kinds."""
+    return "; ".join(KINDS[kind].title for kind in kinds)
 
 
 def _subject(notices: list[Notice]) -> str:
@@ -87,11 +115,11 @@ def _thread(mail: EmailMessage, notices: list[Notice], host: str) -> None:
         mail["In-Reply-To"] = mail["References"] = f"<task.{task_id}@{host}>"
 
 
-def _unsubscribable(mail: EmailMessage, notice: Notice) -> str | None:
-    """RFC 2369 and RFC 8058, for what may be turned off; answers the link."""
-    if notice.kind == ALWAYS:
+def _unsubscribable(mail: EmailMessage, user_id: ObjectId, kinds: list[str]) -> str | None:
+    """RFC 2369 and RFC 8058, for what may be turned off: all that the mail tells of; answers the link."""
+    if not kinds:
         return None
-    link = url(f"/notifications/unsubscribe?token={unsubscribe_token(notice.recipient_id, notice.kind)}")
+    link = url(f"/notifications/unsubscribe?token={unsubscribe_token(user_id, *kinds)}")
     mail["List-Unsubscribe"] = f"<{link}>"
     mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return link

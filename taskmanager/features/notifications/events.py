@@ -7,6 +7,7 @@ from bson import ObjectId
 
 from taskmanager.core.access import Actor
 from taskmanager.core.events import Fact
+from taskmanager.core.sealed import fingerprint
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,12 @@ class PhoneFact(Fact):
 
 @dataclass(frozen=True)
 class PhoneCodeRequested(PhoneFact):
+    """`code` tells which one was asked for, and nothing of what it is."""
+
     kind: ClassVar[str] = "phone.code_requested"
+
+    def data(self) -> dict[str, Any]:
+        return {"code": fingerprint(self.phone.nonce)}
 
 
 @dataclass(frozen=True)

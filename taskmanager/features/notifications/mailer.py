@@ -15,7 +15,7 @@ from taskmanager.core.errors import Misconfigured
 from taskmanager.features.notifications.channels import Rejected
 
 _PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
-_FINE, _FOR_GOOD = 250, 500  # answers of a server (RFC 5321): done, and those from 500 on are final
+_GREETED, _FINE, _FOR_GOOD = 220, 250, 500  # answers of a server (RFC 5321): those from 500 on are final
 _KEPT_SECONDS = 20.0
 
 
@@ -47,7 +47,7 @@ class SmtpMailer:
     def send(self, message: EmailMessage) -> None:
         """Hand the message to the server, within the timeout as a whole.
 
-        Raises Rejected when the server refuses the address for good, OSError when it may work another time.
+        Raises Rejected when the server refuses address or message for good, OSError when it may work another time.
         """
         with deadline(self._timeout, self._cut):
             try:
@@ -57,6 +57,11 @@ class SmtpMailer:
                 codes = {code for code, _ in error.recipients.values()}
                 if min(codes) >= _FOR_GOOD:
                     raise Rejected(f"The address is refused: {error}"[:500]) from None
+                raise
+            except smtplib.SMTPDataError as error:
+                self.quit()
+                if error.smtp_code >= _FOR_GOOD:
+                    raise Rejected(f"The message is refused: {error}"[:500]) from None
                 raise
             except BaseException:
                 self.quit()
@@ -73,18 +78,24 @@ class SmtpMailer:
             except OSError:
                 pass
             self.quit()
-        self._server = self._connect()
+        self._connect()
         if self._url.scheme == "smtp+tls":
             self._server.starttls(context=ssl.create_default_context())
         if self._url.username:
             self._server.login(unquote(self._url.username), unquote(self._url.password or ""))
         return self._server
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self) -> None:
+        """Keep the server before it has greeted, so that one which drips its greeting can be cut off."""
         host, port = self._url.hostname or "localhost", self._url.port or _PORTS[self._url.scheme]
         if self._url.scheme == "smtps":
-            return smtplib.SMTP_SSL(host, port, timeout=self._timeout, context=ssl.create_default_context())
-        return smtplib.SMTP(host, port, timeout=self._timeout)
+            self._server = smtplib.SMTP_SSL(timeout=self._timeout, context=ssl.create_default_context())
+        else:
+            self._server = smtplib.SMTP(timeout=self._timeout)
+        self._server._host = host  # the name that its certificate is checked for
+        code, words = self._server.connect(host, port)
+        if code != _GREETED:
+            raise smtplib.SMTPConnectError(code, words)
 
     def _cut(self) -> None:
         if self._server is not None and self._server.sock is not None:

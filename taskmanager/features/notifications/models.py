@@ -17,6 +17,7 @@ from taskmanager.core.querysets import Words
 
 STATES = ("pending", "sent", "dead", "cancelled")
 LEVELS = ("involved", "all", "none")
+DIGEST = "digest"  # what bundles are about that go out at their time
 DIGESTS = ("off", "daily", "weekly")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -46,6 +47,8 @@ class Delivery(Document):
     due_at = DateTimeField()  # when the relay hands it out (again)
     claimed_until = DateTimeField(required=True, default=now)
     attempts = IntField(required=True, default=0)
+    wanted_at = DateTimeField()  # when it was to be told first
+    counted = BooleanField()  # of a text message: it is in the month's number
     waits = IntField(required=True, default=0)  # how often it was put off without an attempt
     first_at = DateTimeField()  # of the first attempt
     last_error = StringField()

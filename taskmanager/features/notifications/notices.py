@@ -13,7 +13,6 @@ from bson import ObjectId
 from taskmanager.core import settings
 from taskmanager.core.events import Event
 from taskmanager.features.notifications.kinds import ALWAYS, UNCHOSEN
-from taskmanager.features.users import service as users
 
 
 @dataclass(frozen=True)
@@ -32,16 +31,20 @@ class Notice:
     involved: bool = True  # he has to do with the task
 
 
-Writer = Callable[[Event], Iterable[Notice]]
-_writers: dict[str, Writer] = {}
+Writer = Callable[..., Iterable[Notice]]
+_writers: dict[str, tuple[Writer, bool]] = {}
 
 
-def writes(*kinds: str) -> Callable[[Writer], Writer]:
-    """Register the decorated function as the one that writes the notices of events of these kinds."""
+def writes(*kinds: str, to_many: bool = False) -> Callable[[Writer], Writer]:
+    """Register the decorated function as the one that writes the notices of events of these kinds.
+
+    It takes the event; one that writes `to_many` takes also `only`, the id of the one recipient that is asked for, or
+    None for all.
+    """
 
     def register(function: Writer) -> Writer:
         for kind in kinds:
-            _writers[kind] = function
+            _writers[kind] = function, to_many
         return function
 
     return register
@@ -52,23 +55,28 @@ def told() -> list[str]:
     return sorted(_writers)
 
 
-def of(event: Event) -> list[Notice]:
-    """The notices of an event, one for a person; the one who did it is told of nothing but his account."""
-    found = _writers[event.kind](event) if event.kind in _writers else ()
-    return [notice for notice in found if notice.kind in UNCHOSEN or notice.recipient_id != event.actor_id]
+def of(event: Event, only: ObjectId | None = None) -> list[Notice]:
+    """The notices of an event, one for a person; the one who did it is told of nothing but his account.
 
-
-def of_all(events: Iterable[Event], recipient_id: ObjectId) -> list[Notice]:
-    """What these events tell one recipient now; a disabled account only what is about the account itself."""
-    found = [notice for event in events for notice in of(event) if notice.recipient_id == recipient_id]
-    if any(notice.kind not in UNCHOSEN for notice in found) and not users.who_may_act([recipient_id]):
-        return [notice for notice in found if notice.kind in UNCHOSEN]
-    return found
+    `only` is the one recipient that is asked for.
+    """
+    if event.kind not in _writers:
+        return []
+    writer, to_many = _writers[event.kind]
+    found = writer(event, only=only) if to_many else writer(event)
+    return [
+        notice
+        for notice in found
+        if (notice.kind in UNCHOSEN or notice.recipient_id != event.actor_id) and only in (None, notice.recipient_id)
+    ]
 
 
 def one_line(text: str) -> str:
-    """`text` without line breaks and control characters: what people type must not become a header or a paragraph."""
-    return re.sub(r"[\s\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip()
+    """`text` without line breaks and control characters: what people type must not become a header or a paragraph.
+
+    Nor an encoded word (RFC 2047), which Python's `email` would decode, line breaks and all (CVE-2024-6923).
+    """
+    return re.sub(r"[\s\x00-\x1f\x7f\u2028\u2029]+", " ", text).replace("=?", "= ?").strip()
 
 
 def url(path: str) -> str:

@@ -1,11 +1,13 @@
 """Routes of one's phone number."""
 
 import hashlib
+from contextlib import suppress
 
 from flask import Response, g
 from marshmallow import fields, validate
 
 from taskmanager.core import settings
+from taskmanager.core.errors import Invalid
 from taskmanager.extensions import limiter
 from taskmanager.features.notifications import phones
 from taskmanager.web import answers
@@ -47,8 +49,11 @@ PHONE = Serialiser(PhoneOut)
 
 
 def _number() -> str:
-    """The number that a message is asked for, whoever asks; it is not stored in clear."""
-    return "phone:" + hashlib.sha256(str(g.get("body", {}).get("number", "")).encode()).hexdigest()
+    """The number that a message is asked for, whoever asks and however it is written; it is not stored in clear."""
+    number = str(g.get("body", {}).get("number", ""))
+    with suppress(Invalid):
+        number = phones.normal(number)
+    return "phone:" + hashlib.sha256(number.encode()).hexdigest()
 
 
 _by_caller = limiter.limit(lambda: settings.current().ratelimit_sms, key_func=caller)

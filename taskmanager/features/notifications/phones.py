@@ -15,6 +15,7 @@ from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Invalid, NotFound
 from taskmanager.core.events import Event, record
 from taskmanager.core.querysets import Row
+from taskmanager.core.sealed import fingerprint
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.notifications.events import PhoneCodeRequested, PhoneRemoved, PhoneVerified
 from taskmanager.features.notifications.kinds import CODE
@@ -27,7 +28,8 @@ _DIGITS = 6
 
 def mine(*, actor: Actor) -> Row:
     """The actor's number; revision 0 while he has none."""
-    return Phone.at(user_id=actor.user_id).as_row()
+    row = Phone.at(user_id=actor.user_id).as_row()
+    return row | {"number": row.get("number") or None}
 
 
 @unit_of_work
@@ -41,7 +43,7 @@ def give(number: str, *, expected: Expected, actor: Actor) -> Row:
     known = Phone.at(user_id=actor.user_id)
     known.expect(expected)
     changes = {
-        "number": _normal(number),
+        "number": normal(number),
         "verified_at": None,
         "nonce": secrets.token_hex(16),
         "code_until": now() + timedelta(minutes=CODE_MINUTES),
@@ -59,7 +61,7 @@ def confirm(code: str, *, actor: Actor) -> Row:
 
     Raises NotFound, Invalid (`phone.wrong_code`), Conflict (`phone.expired`).
     """
-    phone = Phone.objects(user_id=actor.user_id).first()
+    phone = Phone.objects(user_id=actor.user_id, number__ne="").first()
     if phone is None:
         raise NotFound
     if phone.verified_at:
@@ -83,7 +85,7 @@ def _verified(phone: Phone, actor: Actor) -> Row:
 @unit_of_work
 def remove(*, expected: Expected, actor: Actor) -> None:
     """Forget the actor's number. Raises NotFound, PreconditionFailed."""
-    phone = Phone.objects(user_id=actor.user_id).first()
+    phone = Phone.objects(user_id=actor.user_id, number__ne="").first()
     if phone is None:
         raise NotFound
     phone.expect(expected)
@@ -119,13 +121,13 @@ def forget(user_id: ObjectId) -> None:
 @writes("phone.code_requested")
 def _told(event: Event) -> list[Notice]:
     phone = Phone.objects(user_id=event.subject_id, verified_at=None, code_until__gt=now()).first()
-    if phone is None:
+    if phone is None or fingerprint(phone.nonce) != event.data["code"]:  # another code was asked for since
         return []
     to = {"name": "", "email": ""}
     return [Notice(phone.user_id, to, f"Your code for Task Manager: {_code(phone)}", "", CODE)]
 
 
-def _normal(number: str) -> str:
+def normal(number: str) -> str:
     """In the form E.164. Raises Invalid unless it is a number that text messages can reach."""
     try:
         parsed = phonenumbers.parse(number, None)

@@ -1,75 +1,45 @@
 """Use cases of what people want to hear of."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import zones
 from taskmanager.core.access import Actor
+from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
-from taskmanager.core.errors import Invalid, NotFound
+from taskmanager.core.errors import Invalid, NotFound, ScopeMissing
 from taskmanager.core.querysets import Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.notifications import channels, deliveries
-from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
-from taskmanager.features.notifications.models import Preferences, ProjectPreferences
-from taskmanager.features.notifications.notices import Notice
-
-# What a person has set up himself is told also of a muted project.
-_ASKED_FOR = {"task.reminder", "webhook.disabled"}
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What one person wants to hear of in one place."""
-
-    general: Preferences
-    project: ProjectPreferences | None = None
-
-    def channels(self, notice: Notice) -> list[str]:
-        """By which channels he wants to be told this."""
-        if notice.kind in UNCHOSEN:
-            return [UNCHOSEN[notice.kind]]
-        if not self._concerns(notice):
-            return []
-        return [channel.name for channel in channels.personal() if _wants(self.general, channel.name, notice.kind)]
-
-    def _concerns(self, notice: Notice) -> bool:
-        if notice.kind in _ASKED_FOR:
-            return True
-        if self.project and self.project.muted:
-            return False
-        level = (self.project and self.project.level) or self.general.level
-        return notice.direct or level == "all" or (level == "involved" and notice.involved)
-
-
-def of(user_ids: list[ObjectId], project_id: ObjectId | None) -> dict[ObjectId, Wishes]:
-    """What each of these people wants, in a project or outside of all."""
-    general = {row.user_id: row for row in Preferences.objects(user_id__in=user_ids)}
-    here = ProjectPreferences.objects(project_id=project_id, user_id__in=user_ids) if project_id else ()
-    special = {row.user_id: row for row in here}
-    return {
-        user_id: Wishes(general.get(user_id) or Preferences(user_id=user_id), special.get(user_id))
-        for user_id in user_ids
-    }
+from taskmanager.features.notifications import channels, deliveries, timing, wishes
+from taskmanager.features.notifications.kinds import KINDS
+from taskmanager.features.notifications.models import DIGEST, Preferences, ProjectPreferences
+from taskmanager.features.users import service as users
 
 
 def mine(*, actor: Actor) -> Row:
-    """The actor's preferences; revision 0 while he has chosen nothing."""
-    return _row(Preferences.at(user_id=actor.user_id))
+    """The actor's preferences; revision 0 while he has chosen nothing. Raises ScopeMissing."""
+    return _row(_of(actor))
 
 
 @unit_of_work
 def update(changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
-    """Change the actor's preferences. Raises PreconditionFailed, Invalid for a channel or kind that there is not."""
-    stored = Preferences.at(user_id=actor.user_id)
+    """Change the actor's preferences; they hold for what waits, too.
+
+    Raises ScopeMissing, PreconditionFailed, Invalid for a channel or kind that there is not, and for half of the quiet
+    hours.
+    """
+    stored = _of(actor)
     changes = dict(changes)
     if "channels" in changes:
         changes["chosen"] = _chosen(stored, changes.pop("channels"))
     if "quiet_hours" in changes:
-        quiet = changes.pop("quiet_hours") or {}
-        changes |= {"quiet_from": quiet.get("start"), "quiet_to": quiet.get("end")}
-    return _row(_written(stored, changes, expected))
+        changes |= _quiet(stored, changes.pop("quiet_hours"))
+    digests = any(name.startswith("digest") for name in stored.differences(changes))
+    stored = _written(stored, changes, expected)
+    if digests:
+        _released(stored)
+    return _row(stored)
 
 
 def of_project(project_id: ObjectId, *, actor: Actor) -> Row:
@@ -87,17 +57,24 @@ def update_project(project_id: ObjectId, changes: dict[str, Any], *, expected: E
 
 
 @unit_of_work
-def unsubscribe(user_id: ObjectId, kind: str) -> None:
-    """Turn mails of one kind off, also those that wait to be sent. Safe to repeat."""
+def unsubscribe(user_id: ObjectId, kinds: list[str]) -> None:
+    """Turn mails of some kinds off, also those that wait to be sent. Safe to repeat."""
+    if not users.cards([user_id]).get(user_id, {}).get("email"):
+        return  # the account is deleted: there are no mails
     stored = Preferences.at(user_id=user_id)
-    _written(stored, {"chosen": _chosen(stored, {"email": {kind: False}})}, None)
-    deliveries.cancel(user_id, "email", kind)
+    _written(stored, {"chosen": _chosen(stored, {"email": dict.fromkeys(kinds, False)})}, None)
 
 
 def forget(user_id: ObjectId) -> None:
     """Drop what somebody who is gone had chosen."""
     Preferences.objects(user_id=user_id).delete()
     ProjectPreferences.objects(user_id=user_id).delete()
+
+
+def _of(actor: Actor) -> Preferences:
+    if actor.one_project:
+        raise ScopeMissing("A token for one project does not change what is told of all of them.")
+    return Preferences.at(user_id=actor.user_id)
 
 
 def _member(project_id: ObjectId, actor: Actor) -> None:
@@ -111,35 +88,61 @@ def _written(stored: Any, changes: dict[str, Any], expected: Expected) -> Any:
     return stored.keep(**changes) if stored.differences(changes) or not stored.revision else stored
 
 
-def _wants(stored: Preferences, channel: str, kind: str) -> bool:
-    words = f"{channel} {kind}"
-    if f"+{words}" in stored.chosen or f"-{words}" in stored.chosen:
-        return f"+{words}" in stored.chosen
-    return channel in KINDS[kind].on
+def _released(stored: Preferences) -> None:
+    """What was collected for a digest goes out at the next one by the new wishes, or at once."""
+    due = now()
+    if stored.digest != "off":
+        zone = users.timezones([stored.user_id]).get(stored.user_id, zones.DEFAULT)
+        due = timing.next_digest(due, stored.digest, stored.digest_at, stored.digest_on, zone)
+    for channel in channels.personal():
+        deliveries.reschedule(f"{channel.name}:{stored.user_id}:{DIGEST}", due)
 
 
-def _chosen(stored: Preferences, wanted: dict[str, dict[str, bool]]) -> list[str]:
-    """What differs from the defaults once `wanted` holds too."""
+def _quiet(stored: Preferences, quiet: dict[str, str | None] | None) -> dict[str, str | None]:
+    """Merged with what there is, as RFC 7396 says. Raises Invalid when one of two times is missing then."""
+    before = {"start": stored.quiet_from, "end": stored.quiet_to}
+    after = before | quiet if quiet is not None else dict.fromkeys(before)
+    if bool(after["start"]) != bool(after["end"]):
+        raise Invalid("body.quiet_hours", "Quiet hours have a start and an end.", code="quiet_hours.incomplete")
+    return {"quiet_from": after["start"], "quiet_to": after["end"]}
+
+
+Choices = dict[str, dict[str, bool | None] | None]
+
+
+def _chosen(stored: Preferences, wanted: Choices | None) -> list[str]:
+    """What differs from the defaults once `wanted` holds too, merged as RFC 7396 says; null stands for the default.
+
+    What was chosen of channels and kinds that there are not at the moment, such as a plugin's, is kept.
+    """
     names = [channel.name for channel in channels.personal()]
-    for channel, kinds in wanted.items():
-        if channel not in names:
-            raise Invalid(f"body.channels.{channel}", f"The channels are: {', '.join(names)}.", code="channel.unknown")
-        for kind in kinds:
-            if kind not in KINDS:
-                place = f"body.channels.{channel}.{kind}"
-                raise Invalid(place, f"The kinds are: {', '.join(KINDS)}.", code="kind.unknown")
-    chosen = []
+    _check(wanted or {}, names)
+    known = {f"{channel} {kind}" for channel in names for kind in KINDS}
+    chosen = [words for words in stored.chosen if words[1:] not in known]
     for channel in names:
+        kinds = None if wanted is None else wanted.get(channel, {})
         for kind, about in KINDS.items():
-            on = wanted.get(channel, {}).get(kind, _wants(stored, channel, kind))
-            if on != (channel in about.on):
+            default = channel in about.on
+            on = default if kinds is None else kinds.get(kind, wishes.wants(stored, channel, kind))
+            if on is not None and on != default:
                 chosen.append(f"{'+' if on else '-'}{channel} {kind}")
     return chosen
 
 
+def _check(wanted: Choices, names: list[str]) -> None:
+    for channel, kinds in wanted.items():
+        if channel not in names:
+            raise Invalid(f"body.channels.{channel}", f"The channels are: {', '.join(names)}.", code="channel.unknown")
+        for kind in kinds or {}:
+            if kind not in KINDS:
+                place = f"body.channels.{channel}.{kind}"
+                raise Invalid(place, f"The kinds are: {', '.join(KINDS)}.", code="kind.unknown")
+
+
 def _row(stored: Preferences) -> Row:
     matrix = {
-        channel.name: {kind: _wants(stored, channel.name, kind) for kind in KINDS} for channel in channels.personal()
+        channel.name: {kind: wishes.wants(stored, channel.name, kind) for kind in KINDS}
+        for channel in channels.personal()
     }
     quiet = stored.quiet_from and {"start": stored.quiet_from, "end": stored.quiet_to}
     return stored.as_row() | {"channels": matrix, "quiet_hours": quiet or None}

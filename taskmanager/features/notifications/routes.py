@@ -9,8 +9,7 @@ from marshmallow import fields
 from taskmanager.core.errors import TokenInvalid
 from taskmanager.features.notifications import preferences
 from taskmanager.features.notifications import service as notifications
-from taskmanager.features.notifications.email_channel import read_unsubscribe, template
-from taskmanager.features.notifications.kinds import KINDS
+from taskmanager.features.notifications.email_channel import read_unsubscribe, template, titles
 from taskmanager.features.notifications.schemas import (
     INBOX,
     NOTIFICATION,
@@ -145,31 +144,36 @@ def update_project_preferences(changes: dict[str, Any], project_id: ObjectId) ->
 @blp.arguments(UnsubscribeQuery, location="query")
 @blp.response(200, content_type="text/html")
 def show_unsubscribe(query: dict[str, Any]) -> Response:
-    """A page that asks whether you want no more mails of a kind
+    """A page that asks whether you want no more mails of a sort
 
     Following the link of a mail changes nothing: mail programs follow links by themselves.
     """
-    _, kind = _read(query["token"])
-    page = template("unsubscribe.html").render(action=f"?token={query['token']}", title=KINDS[kind].title)
+    _, kinds = _read(query["token"])
+    return _page(titles=titles(kinds), action=f"?token={query['token']}")
+
+
+@blp.route("/notifications/unsubscribe", methods=["POST"], public=True, idempotent=False, binary=True, problems=(404,))
+@blp.arguments(UnsubscribeQuery, location="query")
+@blp.response(200, content_type="text/html")
+def unsubscribe(query: dict[str, Any]) -> Response:
+    """Get no more mails of a sort
+
+    RFC 8058: what mail programs call for one click on "unsubscribe". Works without logging in, with the token of the
+    mail, any number of times.
+    """
+    user_id, kinds = _read(query["token"])
+    preferences.unsubscribe(user_id, kinds)
+    return _page(titles=titles(kinds), done=True)
+
+
+def _page(**words: Any) -> Response:
+    page = template("unsubscribe.html").render(words)
     response = answers.unstored(Response(page, content_type="text/html; charset=utf-8"))
     response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
     return response
 
 
-@blp.route("/notifications/unsubscribe", methods=["POST"], public=True, idempotent=False, problems=(404,))
-@blp.arguments(UnsubscribeQuery, location="query")
-@blp.response(204)
-def unsubscribe(query: dict[str, Any]) -> Response:
-    """Get no more mails of a kind
-
-    RFC 8058: what mail programs call for one click on "unsubscribe". Works without logging in, with the token of the
-    mail, any number of times.
-    """
-    preferences.unsubscribe(*_read(query["token"]))
-    return answers.nothing()
-
-
-def _read(token: str) -> tuple[ObjectId, str]:
+def _read(token: str) -> tuple[ObjectId, list[str]]:
     found = read_unsubscribe(token)
     if found is None:
         raise TokenInvalid

@@ -28,31 +28,32 @@ class TimeOfDay(Form):
 
 
 class Choices(Json):
-    """Which channels tell which kinds of notices: {channel: {kind: bool}}."""
+    """Which channels tell which kinds of notices: {channel: {kind: bool}}; in a patch null stands for the default."""
 
     @property
     def documented(self) -> dict[str, Any]:
-        kinds = {
-            "type": "object",
-            "properties": {kind: {"type": "boolean", "description": about.title} for kind, about in KINDS.items()},
-            "additionalProperties": False,
-        }
+        kinds = {kind: {"type": self._type("boolean"), "description": about.title} for kind, about in KINDS.items()}
         names = [channel.name for channel in channels.personal()]
         example = {"email": {"task.commented": False}}
-        return {
-            "type": "object",
-            "properties": dict.fromkeys(names, kinds),
-            "additionalProperties": False,
-            "example": example,
-        }
+        return self._closed(dict.fromkeys(names, self._closed(kinds))) | {"example": example}
+
+    def _closed(self, properties: dict[str, Any]) -> dict[str, Any]:
+        return {"type": self._type("object"), "properties": properties, "additionalProperties": False}
+
+    def _type(self, word: str) -> Any:
+        return [word, "null"] if self.allow_none else word
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, dict):
             raise ma.ValidationError("An object of channels is needed.")
         for channel, kinds in value.items():
-            if not isinstance(kinds, dict) or any(type(on) is not bool for on in kinds.values()):
+            if kinds is not None and not (isinstance(kinds, dict) and all(map(_is_choice, kinds.values()))):
                 raise ma.ValidationError(f"{str(channel)[:50]}: an object of kinds, each true or false, is needed.")
         return value
+
+
+def _is_choice(value: Any) -> bool:
+    return value is None or type(value) is bool
 
 
 class QuietHours(Schema):
@@ -60,6 +61,15 @@ class QuietHours(Schema):
 
     start = TimeOfDay(required=True)
     end = TimeOfDay(required=True)
+
+
+class QuietHoursPatch(Schema):
+    """What is not named stays as it is; in the end there are both times, or none."""
+
+    documented = {"example": {"start": "22:00", "end": "07:00"}}
+
+    start = TimeOfDay(allow_none=True)
+    end = TimeOfDay(allow_none=True)
 
 
 class NotificationOut(Schema):
@@ -111,9 +121,9 @@ class PreferencesPatch(Schema):
 
     documented = {"example": {"channels": {"email": {"task.commented": False}}, "digest": "daily"}}
 
-    channels = Choices()
+    channels = Choices(allow_none=True)
     level = fields.String(validate=validate.OneOf(LEVELS), metadata=_LEVEL)
-    quiet_hours = fields.Nested(QuietHours, allow_none=True)
+    quiet_hours = fields.Nested(QuietHoursPatch, allow_none=True)
     digest = fields.String(validate=validate.OneOf(DIGESTS), metadata=_DIGEST)
     digest_at = TimeOfDay()
     digest_on = fields.String(validate=validate.OneOf(WEEKDAYS))

@@ -13,11 +13,11 @@ from taskmanager.core.errors import ScopeMissing
 from taskmanager.core.events import Event
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.notifications import channels, deliveries, notices, phones, preferences, timing
+from taskmanager.features.notifications import channels, deliveries, notices, phones, preferences, timing, wishes
 from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
-from taskmanager.features.notifications.models import Inbox, Notification
+from taskmanager.features.notifications.models import DIGEST, Inbox, Notification
 from taskmanager.features.notifications.notices import Notice
-from taskmanager.features.notifications.preferences import Wishes
+from taskmanager.features.notifications.wishes import Wishes
 from taskmanager.features.users import service as users
 
 _READ_COUNTED = 1000
@@ -31,15 +31,15 @@ def tell(event: Event) -> None:
     found = _to_those_who_may_know(notices.of(event))
     if not found:
         return
-    wishes = preferences.of([notice.recipient_id for notice in found], found[0].project_id)
-    wanted = [(notice, name) for notice in found for name in wishes[notice.recipient_id].channels(notice)]
-    zones_of = _zones(wishes)
+    wanted_by = wishes.of(found)
+    wanted = [(notice, name) for notice in found for name in wanted_by[notice.recipient_id].channels(notice)]
+    zones_of = _zones(wanted_by)
     reached = {
         channel.name: channel.reaches([notice.recipient_id for notice, name in wanted if name == channel.name])
         for channel in channels.personal()
     }
     rows = [
-        _row(event, notice, name, wishes[notice.recipient_id], zones_of.get(notice.recipient_id, zones.DEFAULT))
+        _row(event, notice, name, wanted_by[notice.recipient_id], zones_of.get(notice.recipient_id, zones.DEFAULT))
         for notice, name in wanted
         if notice.recipient_id in reached[name] or notice.kind in UNCHOSEN
     ]
@@ -53,7 +53,7 @@ def _to_those_who_may_know(found: list[Notice]) -> list[Notice]:
     return [notice for notice in found if notice.kind in UNCHOSEN or notice.recipient_id in able]
 
 
-def _row(event: Event, notice: Notice, name: str, wishes: Wishes, timezone: str) -> Row:
+def _row(event: Event, notice: Notice, name: str, wanted: Wishes, timezone: str) -> Row:
     row = {
         "event_id": event.id,
         "channel": name,
@@ -66,17 +66,17 @@ def _row(event: Event, notice: Notice, name: str, wishes: Wishes, timezone: str)
         return row
     about = notice.task_id or notice.project_id or event.id
     row["bundle"] = f"{name}:{notice.recipient_id}:{about}"
-    due = _due(notice, wishes, timezone)
+    due = _due(notice, wanted, timezone)
     if due is None:
         return row
-    if not KINDS[notice.kind].urgent and wishes.general.digest != "off":
-        row["bundle"] = f"{name}:{notice.recipient_id}:digest"
+    if not KINDS[notice.kind].urgent and wanted.general.digest != "off":
+        row["bundle"] = f"{name}:{notice.recipient_id}:{DIGEST}"
     return row | {"due_at": due}
 
 
-def _due(notice: Notice, wishes: Wishes, timezone: str) -> datetime | None:
+def _due(notice: Notice, wanted: Wishes, timezone: str) -> datetime | None:
     """When it is to be told; None for at once. What a person asked to be reminded of knows no quiet hours."""
-    moment, general = now(), wishes.general
+    moment, general = now(), wanted.general
     if notice.kind == "task.reminder":
         return None
     if not KINDS[notice.kind].urgent:
@@ -88,9 +88,9 @@ def _due(notice: Notice, wishes: Wishes, timezone: str) -> datetime | None:
     return due if due > moment else None
 
 
-def _zones(wishes: dict[ObjectId, Wishes]) -> dict[ObjectId, str]:
+def _zones(wanted_by: dict[ObjectId, Wishes]) -> dict[ObjectId, str]:
     """The zones of those whose clock matters."""
-    asked = [user_id for user_id, wish in wishes.items() if wish.general.quiet_from or wish.general.digest != "off"]
+    asked = [user_id for user_id, wish in wanted_by.items() if wish.general.quiet_from or wish.general.digest != "off"]
     return users.timezones(asked) if asked else {}
 
 
@@ -129,15 +129,14 @@ def mark_all(until: ObjectId | None, *, expected: Expected, actor: Actor) -> Non
     """Mark as read all that there is, or all up to one. Raises NotFound, PreconditionFailed, ScopeMissing."""
     stored = _inbox(actor)
     stored.expect(expected)
-    if until is not None:
-        _mine(actor).row(until, ["_id"])
     found = _mine(actor, unread=True)
-    found = found.filter(id__lte=until) if until else found
+    if until is not None:  # by time: ids that two workers make within a second have no order
+        found = found.filter(created_at__lte=_mine(actor).one(until).created_at)
     newest = until or next((row["_id"] for row in found.rows(1, ["_id"], [("_id", -1)])), stored.read_until)
     Notification._get_collection().update_many(
         found._query, {"$set": {"read_at": now(), "updated_at": now()}, "$inc": {"revision": 1}}
     )
-    stored.keep(read_until=newest)
+    stored.keep(read_until=max(filter(None, (newest, stored.read_until)), default=None))
 
 
 def forget(user_id: ObjectId) -> None:

@@ -32,41 +32,77 @@ _WITH_VALUES = {"status", "priority", "due"}
 
 
 class _Story(NamedTuple):
-    """What happened to a task, as each sort of reader is told."""
+    """What happened to a task, as each sort of reader is told: `direct` if it is about the reader himself."""
 
     kind: str
     headline: str
     text: str = ""
+    direct: bool = False
 
 
-@writes("task.created", "task.updated")
-def _task(event: Event) -> list[Notice]:
-    """Who is newly assigned hears that; the others that it is new, or what changed."""
+_ASSIGNED = _Story("task.assigned", "assigned", direct=True)
+_UNASSIGNED = _Story("task.changed", "unassigned you from")
+
+
+@writes("task.created", "task.updated", to_many=True)
+def _task(event: Event, only: ObjectId | None) -> list[Notice]:
+    """Who is newly assigned hears that, and who is not any more; the others that it is new, or what changed.
+
+    What the service itself does to tasks, such as taking a deleted label off them all, is nobody's news.
+    """
+    task = _task_of(event)
+    if task is None or event.actor_id is None:
+        return []
     changes = event.data.get("changes", {})
     before, after = changes.get("assignee_ids", [[], []])
     story = _Story("task.created", "made") if event.kind == "task.created" else _changed(changes)
-    direct = {user_id: _Story("task.assigned", "assigned") for user_id in after if user_id not in before}
-    return _notices(event, direct, story)
+    special = {user_id: _UNASSIGNED for user_id in before if user_id not in after}
+    special |= {user_id: _ASSIGNED for user_id in after if user_id not in before and user_id in task.assignee_ids}
+    return _notices(event, task, special, story, only)
 
 
-@writes("task.completed", "task.reopened", "task.deleted")
-def _ended(event: Event) -> list[Notice]:
-    word = event.kind.removeprefix("task.")
-    return _notices(event, {}, _Story("task.completed" if word == "completed" else "task.changed", word))
+@writes("task.completed", "task.reopened", "task.deleted", "task.restored", "task.moved_in", to_many=True)
+def _happened(event: Event, only: ObjectId | None) -> list[Notice]:
+    word = event.kind.removeprefix("task.").replace("_in", "")
+    story = _Story("task.completed" if word == "completed" else "task.changed", word)
+    task = _task_of(event)
+    return _notices(event, task, {}, story, only) if task else []
 
 
-@writes("comment.created", "comment.updated")
-def _comment(event: Event) -> list[Notice]:
+@writes("task.moved_out")
+def _moved_out(event: Event) -> list[Notice]:
+    """To those who had to do it and are not in the project where it is now; nothing of what it is there."""
+    before, after = event.data["changes"].get("assignee_ids", [[], []])
+    project_id = ObjectId(event.stream.partition(":")[2])
+    project = Project.objects(id=project_id).alive().first()
+    task = Task.objects(id=event.subject_id).first()
+    if project is None or task is None:
+        return []
+    key = next((key for key in reversed(task.former_keys) if key.startswith(f"{project.key}-")), "a task")
+    people = members.ids_of(project_id, [user_id for user_id in before if user_id not in after], since=event.at)
+    cards = users.cards([*people, *filter(None, [event.actor_id])])
+    text = (
+        f"{_name(cards, event.actor_id)} moved {key}, which was assigned to you, to a project that you are not in.\n\n"
+        f"{url(f'/projects/{project_id}')}\n"
+    )
+    subject = f"[{key}] is in another project now"
+    return [
+        Notice(user_id, cards[user_id], subject, text, "task.changed", project_id, None, event.actor_id)
+        for user_id in people
+        if user_id in cards
+    ]
+
+
+@writes("comment.created", "comment.updated", to_many=True)
+def _comment(event: Event, only: ObjectId | None) -> list[Notice]:
     """Who is newly mentioned hears that; of a new comment the others hear too."""
-    comment = Comment.objects(id=event.data["comment_id"]).first()
-    if comment is None:
+    comment, task = Comment.objects(id=event.data["comment_id"]).first(), _task_of(event)
+    if comment is None or task is None:
         return []
     text = f"{comment.text[:_LONGEST_COMMENT]}\n\n"
-    direct = {
-        user_id: _Story("task.mentioned", "mentioned you in a comment on", text) for user_id in event.data["mentioned"]
-    }
+    mention = _Story("task.mentioned", "mentioned you in a comment on", text, direct=True)
     story = _Story("task.commented", "commented on", text) if event.kind == "comment.created" else None
-    return _notices(event, direct, story)
+    return _notices(event, task, dict.fromkeys(event.data["mentioned"], mention), story, only)
 
 
 @writes("reminder.fired")
@@ -76,6 +112,8 @@ def _reminder(event: Event) -> list[Notice]:
     task = Task.objects.alive().filter(id=event.data["task_id"]).first()
     card = users.cards([user_id]).get(user_id)
     if task is None or card is None or not members.are_members(task.project_id, [user_id]):
+        return []
+    if not _is_alive(task.project_id):
         return []
     title, due = one_line(task.title), f"Due: {task.due}\n\n" if task.due else ""
     text = f"You wanted to be reminded of {task.key}:\n\n    {title}\n\n{due}{url(f'/tasks/{task.id}')}\n"
@@ -102,7 +140,11 @@ def _added(event: Event) -> list[Notice]:
 def _changed(changes: dict[str, list[object]]) -> _Story | None:
     """What changed, in words; None when there is nothing that anybody would want to hear."""
     lines = [_line(field, *changes[field]) for field in _TOLD if field in changes]
-    return _Story("task.changed", "changed", "".join(f"{line}\n" for line in lines) + "\n") if lines else None
+    if not lines:
+        return None
+    done = changes.get("status_group", [None])[-1] == "done"
+    kind, headline = ("task.completed", "completed") if done else ("task.changed", "changed")
+    return _Story(kind, headline, "".join(f"{line}\n" for line in lines) + "\n")
 
 
 def _line(field: str, before: object, after: object) -> str:
@@ -113,24 +155,43 @@ def _line(field: str, before: object, after: object) -> str:
     return f"- {_TOLD[field]}: {before or 'none'} → {after or 'none'}"
 
 
-def _notices(event: Event, direct: dict[ObjectId, _Story], story: _Story | None) -> list[Notice]:
-    """`direct` says whom the event is about and how; `story` is for all others who are members."""
+def _task_of(event: Event) -> Task | None:
+    """The task that an event is about, unless there is nothing to be told of it any more."""
     task = Task.objects(id=event.subject_id).first()
-    if task is None or (task.deleted_at and event.kind != "task.deleted") or not (direct or story):
+    if task is None or (task.deleted_at and event.kind != "task.deleted") or not _is_alive(task.project_id):
+        return None
+    return task
+
+
+def _is_alive(project_id: ObjectId) -> bool:
+    return Project.objects(id=project_id).alive().only("id").first() is not None
+
+
+def _notices(
+    event: Event, task: Task, special: dict[ObjectId, _Story], story: _Story | None, only: ObjectId | None
+) -> list[Notice]:
+    """`special` says of some what they are told, and shows that they have to do with it; `story` is for all others.
+
+    All who were members then, and are.
+    """
+    if not (special or story):
         return []
-    people = [user_id for user_id in members.ids_of(task.project_id, since=event.at) if user_id != event.actor_id]
-    told = {user_id: what for user_id in people if (what := direct.get(user_id, story))}
-    cards = users.cards([*people, *filter(None, [event.actor_id])])
+    asked = [only] if only else None
+    people = [
+        user_id for user_id in members.ids_of(task.project_id, asked, since=event.at) if user_id != event.actor_id
+    ]
+    told = {user_id: what for user_id in people if (what := special.get(user_id, story))}
+    cards = users.cards([*told, *filter(None, [event.actor_id])])
     by = _name(cards, event.actor_id)
     return [
-        _notice(event, task, cards[user_id], what, by, user_id, user_id in direct)
+        _notice(event, task, cards[user_id], what, by, user_id, user_id in special)
         for user_id, what in told.items()
         if user_id in cards
     ]
 
 
 def _notice(
-    event: Event, task: Task, card: dict[str, str], what: _Story, by: str, user_id: ObjectId, direct: bool
+    event: Event, task: Task, card: dict[str, str], what: _Story, by: str, user_id: ObjectId, involved: bool
 ) -> Notice:
     return Notice(
         user_id,
@@ -141,8 +202,8 @@ def _notice(
         task.project_id,
         task.id,
         event.actor_id,
-        direct=direct,
-        involved=user_id in {*task.assignee_ids, *task.watcher_ids, task.reporter_id},
+        direct=what.direct,
+        involved=involved or user_id in {*task.assignee_ids, *task.watcher_ids, task.reporter_id},
     )
 
 

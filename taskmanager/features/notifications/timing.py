@@ -19,7 +19,8 @@ def after_quiet(moment: datetime, quiet_from: str | None, quiet_to: str | None, 
     if not quiet:
         return moment
     day = wall.date() + (_DAY if over_midnight and now >= begins else timedelta())
-    return max(moment, datetime.combine(day, ends, zone(timezone)).astimezone(UTC))
+    # an hour that comes twice: the one that the moment is in
+    return max(moment, datetime.combine(day, ends, zone(timezone)).replace(fold=wall.fold).astimezone(UTC))
 
 
 def next_digest(moment: datetime, digest: str, at: str, on: str, timezone: str) -> datetime:

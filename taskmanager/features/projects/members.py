@@ -134,9 +134,11 @@ def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
     return set(known) >= set(user_ids)
 
 
-def ids_of(project_id: ObjectId, *, since: datetime | None = None) -> list[ObjectId]:
-    """Who belongs to the project; with `since`, who did already then."""
-    found = Membership.objects(project_id=project_id)
+def ids_of(
+    project_id: ObjectId, among: list[ObjectId] | None = None, *, since: datetime | None = None
+) -> list[ObjectId]:
+    """Who belongs to the project; of `among` only; with `since`, who did already then."""
+    found = Membership.objects(project_id=project_id, **({"user_id__in": among} if among is not None else {}))
     return list((found.filter(created_at__lte=since) if since else found).scalar("user_id"))
 
 

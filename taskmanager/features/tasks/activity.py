@@ -37,9 +37,13 @@ def _of(task_id: ObjectId, actor: Actor) -> Any:
 
 
 def _entry(row: Row) -> Row:
-    changes = row.get("data", {}).get("changes", {})
-    shown = {field: _told(field, change) for field, change in changes.items() if field not in _DERIVED}
+    shown = told_changes(row.get("data", {}).get("changes", {}))
     return {**row, "revision": 1, "changes": shown}  # an entry never changes
+
+
+def told_changes(changes: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
+    """The changes that an event of a task remembers, as clients know the fields: {field: {before, after}}."""
+    return {field: _told(field, change) for field, change in changes.items() if field not in _DERIVED}
 
 
 def _told(field: str, change: list[Any]) -> dict[str, Any]:

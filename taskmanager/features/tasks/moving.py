@@ -60,7 +60,10 @@ def _move(task: Task, project_id: ObjectId, actor: Actor, parent_id: ObjectId | 
     }
     differences = task.differences(task.consequences(changes))
     moved = task.write(**{field: after for field, (_, after) in differences.items()})
-    record(TaskMovedOut(task, actor, {"project_id": [task.project_id, project.id]}))
+    told = {"project_id": [task.project_id, project.id]}
+    if "assignee_ids" in differences:
+        told["assignee_ids"] = differences["assignee_ids"]
+    record(TaskMovedOut(task, actor, told))
     record(TaskMovedIn(moved, actor, differences))
     return moved
 

@@ -103,14 +103,18 @@ def update_me(changes: dict[str, str], *, expected: Expected, actor: Actor) -> U
 def cards(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     """What members of a project see of each other: {id: {name, email}}, in at most one query.
 
-    `email` is None for one who has deleted his account.
+    `email` is None for one who has deleted his account, and for programs.
     """
     return remembered.each("card", user_ids, _load_cards)
 
 
 def _load_cards(user_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
-    rows = User.objects(id__in=user_ids).only("name", "email", "deleted_at").as_pymongo()
-    return {row["_id"]: {"name": row["name"], "email": None if "deleted_at" in row else row["email"]} for row in rows}
+    rows = User.objects(id__in=user_ids).only("name", "email", "kind", "deleted_at").as_pymongo()
+    return {row["_id"]: {"name": row["name"], "email": _address(row)} for row in rows}
+
+
+def _address(row: dict[str, Any]) -> str | None:
+    return None if "deleted_at" in row or row.get("kind") == "service" else row["email"]
 
 
 def timezones(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:

@@ -14,6 +14,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.events import record
 from taskmanager.core.guarded_http import Answer, Refused, Rules, post
 from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.notifications import deliveries
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.projects import members
@@ -27,6 +28,7 @@ from taskmanager.features.webhooks.models import Webhook
 GONE = 410
 _GOOD = range(200, 300)
 _KEPT_ATTEMPTS, _KEPT_BYTES = 10, 2_000
+_MANY_FAILURES = 8  # as many as one delivery is tried
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 2.0, 300.0
 
 
@@ -52,11 +54,11 @@ class WebhookChannel:
         delivery = message.delivery
         webhook = Webhook.objects(id=delivery.recipient_id).first()
         _may_be_told(webhook, delivery)
-        ends = _take_place(webhook)
+        _take_place(webhook, delivery)
         try:
             answer = _posted(webhook, delivery)
         finally:
-            Webhook._get_collection().update_one({"_id": webhook.id}, {"$pull": {"busy": ends}})
+            Webhook._get_collection().update_one({"_id": webhook.id}, {"$pull": {"busy": {"by": delivery.id}}})
         _judge(webhook, answer)
 
 
@@ -74,10 +76,11 @@ def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
         raise Rejected("The webhook is disabled.")
     if webhook.project_id is None:
         _owner_may_know(webhook, delivery)
-    elif not Project.objects(id=webhook.project_id).alive().first() and delivery.kind != _LAST:
+    project_id = delivery.project_id or webhook.project_id
+    if project_id and delivery.kind != _LAST and not Project.objects(id=project_id).alive().first():
         raise Cancelled("The project is deleted.")
     if webhook.rests_until and webhook.rests_until > now() and delivery.kind != TEST:
-        raise Postponed(_spread(webhook.rests_until))
+        raise Postponed(_some_time_after(webhook.rests_until, webhook))
 
 
 _LAST = "project.deleted"
@@ -91,28 +94,27 @@ def _owner_may_know(webhook: Webhook, delivery: Delivery) -> None:
         raise Cancelled("The owner of the webhook is not in the project any more.")
 
 
-def _spread(moment: datetime) -> datetime:
-    """Some time after `moment`, the later the further off it is, so that all that waits does not come at once."""
-    return moment + timedelta(seconds=uniform(0, 1 + (moment - now()).total_seconds() / 5))  # noqa: S311 no secret
+def _some_time_after(moment: datetime, webhook: Webhook) -> datetime:
+    """Not all that waits comes back at once: see `deliveries.put_off`."""
+    return moment + timedelta(seconds=uniform(0, 1 + webhook.comes_back_seconds))  # noqa: S311 no secret
 
 
-def _take_place(webhook: Webhook) -> datetime:
+def _take_place(webhook: Webhook, delivery: Delivery) -> None:
     """One of the few requests that may be under way to it, so that one which hangs does not hold all lanes.
 
     Raises Postponed when all are taken; of one that has failed, until the request that tries it has ended. A place
     ends by itself when its worker dies.
     """
     moment = now()
-    ends = moment + timedelta(seconds=settings.current().webhook_timeout_seconds)
-    under_way = {"$filter": {"input": {"$ifNull": ["$busy", []]}, "cond": {"$gt": ["$$this", moment]}}}
+    place = {"by": delivery.id, "until": moment + timedelta(seconds=settings.current().webhook_timeout_seconds)}
+    under_way = {"$filter": {"input": {"$ifNull": ["$busy", []]}, "cond": {"$gt": ["$$this.until", moment]}}}
     most = 1 if webhook.failures else settings.current().webhook_concurrency
     taken = Webhook._get_collection().find_one_and_update(
         {"_id": webhook.id, "$expr": {"$lt": [{"$size": under_way}, most]}},
-        [{"$set": {"busy": {"$concatArrays": [under_way, [ends]]}}}],
+        [{"$set": {"busy": {"$concatArrays": [under_way, [place]]}}}],
     )
     if taken is None:
-        raise Postponed(_spread(ends) if webhook.failures else None)
-    return ends
+        raise Postponed(_some_time_after(place["until"], webhook) if webhook.failures else None)
 
 
 def _posted(webhook: Webhook, delivery: Delivery) -> Answer:
@@ -162,21 +164,25 @@ def _log(delivery: Delivery, note: dict[str, Any], began: float, **more: Any) ->
 
 
 def _worked(webhook: Webhook) -> None:
-    if webhook.failures:
-        gone = {"failing_since": 1, "rests_until": 1}
-        Webhook._get_collection().update_one({"_id": webhook.id}, {"$set": {"failures": 0}, "$unset": gone})
+    """Whatever failed before or meanwhile, it works."""
+    gone = {"failing_since": 1, "rests_until": 1}
+    failing = {"_id": webhook.id, "failures": {"$gt": 0}}
+    Webhook._get_collection().update_one(failing, {"$set": {"failures": 0}, "$unset": gone})
 
 
 def _failed(webhook: Webhook, words: str) -> None:
-    """Let it rest, the longer the more often it has failed; after days of it, disable it."""
+    """Let it rest, the longer the more often it has failed; after days of many failures, disable it."""
     moment = now()
     seconds = min(_FIRST_REST_SECONDS * 2.0 ** min(webhook.failures, 20), _LONGEST_REST_SECONDS)
-    changes = {"rests_until": moment + timedelta(seconds=seconds)}
+    rests_until = moment + timedelta(seconds=seconds)
+    coming = deliveries.put_off(webhook.id, rests_until)
+    changes = {"rests_until": rests_until, "comes_back_seconds": coming}
     if webhook.failing_since is None:
         changes["failing_since"] = moment
     Webhook._get_collection().update_one({"_id": webhook.id}, {"$set": changes, "$inc": {"failures": 1}})
     days = timedelta(days=settings.current().webhook_disable_days)
-    if webhook.failing_since and moment - webhook.failing_since >= days:
+    many = webhook.failures + 1 >= _MANY_FAILURES
+    if many and webhook.failing_since and moment - webhook.failing_since >= days:
         _disable(webhook.id, f"It has failed since {webhook.failing_since:%Y-%m-%d}, the last time so: {words}")
 
 

@@ -31,6 +31,15 @@ PATTERNS = ("*", *sorted({f"{kind.split('.')[0]}.*" for kind in KINDS}), *KINDS)
 TEST = "webhook.test"
 # Of what an event remembers, this is told.
 TOLD = ("changes", "comment_id", "mentioned", "attachment_id", "name", "user_id", "role", "revision")
+# What an API token needs to read what each sort of event tells.
+SCOPES = {
+    "task": "tasks:read",
+    "comment": "comments:read",
+    "attachment": "tasks:read",
+    "member": "members:read",
+    "label": "projects:read",
+    "project": "projects:read",
+}
 # Those whose subject is a task, which is told as it is now.
 OF_TASKS = ("task.", "comment.", "attachment.")
 

@@ -7,6 +7,7 @@ from bson import ObjectId
 
 from taskmanager.core.clock import iso, now
 from taskmanager.core.events import Event, plain
+from taskmanager.features.tasks.activity import told_changes
 from taskmanager.features.tasks.comment_models import Comment
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.schemas import TASK
@@ -25,8 +26,10 @@ def of(event: Event) -> str:
         "subject_id": event.subject_id and str(event.subject_id),
         **{name: plain(event.data[name]) for name in TOLD if name in event.data},
     }
-    text = _text(event.kind, iso(event.at), data | _task(event) | _comment(event))
-    if len(text) <= LARGEST:
+    if isinstance(event.data.get("changes"), dict) and event.kind.startswith(OF_TASKS):
+        data["changes"] = {field: list(pair.values()) for field, pair in told_changes(event.data["changes"]).items()}
+    text = _text(event.kind, iso(event.at), data | _of_task(event))
+    if len(text.encode()) <= LARGEST:
         return text
     return _text(event.kind, iso(event.at), {name: data[name] for name in data if name != "changes"} | {"cut": True})
 
@@ -36,11 +39,13 @@ def of_test(webhook_id: ObjectId) -> str:
     return _text(TEST, iso(now()), {"webhook_id": str(webhook_id)})
 
 
-def _task(event: Event) -> dict[str, Any]:
+def _of_task(event: Event) -> dict[str, Any]:
+    """The task, as long as it is in the project that the event is of: what is done to it elsewhere is not told here."""
     if not event.kind.startswith(OF_TASKS):
         return {}
-    row = Task.objects(id=event.subject_id).as_pymongo().first()
-    return {"task": TASK.dump(row)} if row else {}
+    project_id = ObjectId(event.stream.partition(":")[2])
+    row = Task.objects(id=event.subject_id, project_id=project_id).as_pymongo().first()
+    return {"task": TASK.dump(row)} | _comment(event) if row else {}
 
 
 def _comment(event: Event) -> dict[str, Any]:

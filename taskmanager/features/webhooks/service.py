@@ -27,7 +27,7 @@ from taskmanager.features.tasks.filters import FIELDS
 from taskmanager.features.webhooks import payloads, signing
 from taskmanager.features.webhooks.channel import rules
 from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookUpdated
-from taskmanager.features.webhooks.kinds import OF_TASKS, TEST, matches
+from taskmanager.features.webhooks.kinds import KINDS, OF_TASKS, SCOPES, TEST, matches
 from taskmanager.features.webhooks.models import Webhook
 from taskmanager.features.webhooks.permissions import WebhookAction
 
@@ -58,6 +58,7 @@ def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -
     Raises NotFound, Forbidden, Invalid (`webhook.address_refused`), Conflict (`webhook.too_many`).
     """
     _of(project_id, actor)
+    _may_hear(actor, data["events"])
     _check_address(data["url"])
     return _create(project_id, data, actor)
 
@@ -87,6 +88,7 @@ def update(webhook_id: ObjectId, changes: dict[str, Any], *, expected: Expected,
 @unit_of_work
 def _update(webhook_id: ObjectId, changes: dict[str, Any], expected: Expected, actor: Actor) -> Row:
     webhook = _one(webhook_id, actor)
+    _may_hear(actor, [*webhook.events, *changes.get("events", ())])
     webhook.expect(expected)
     if changes.get("active") and webhook.disabled_at:
         healed = dict.fromkeys(("disabled_at", "disabled_because", "failing_since", "rests_until"))
@@ -124,7 +126,7 @@ def delete(webhook_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
 def find_deliveries(
     webhook_id: ObjectId, order: Order, limit: int, *, state: str | None, actor: Actor, **page: Any
 ) -> Page:
-    """A page of what was sent to a webhook, and what waits. Raises NotFound, Forbidden."""
+    """A page of what was sent to a webhook, and what waits. Raises NotFound, Forbidden, ScopeMissing."""
     return _deliveries(webhook_id, state, actor).page(order, limit, **page)
 
 
@@ -197,10 +199,14 @@ def _holds(webhook: Webhook, event: Event) -> bool:
     """
     if not webhook.filter:
         return True
-    access: Access | None = access_sources.load(webhook.owner_id)
-    if access is None or not event.kind.startswith(OF_TASKS):
+    if not event.kind.startswith(OF_TASKS):
         return False
     project_id = _project_of(event)
+    access: Access | None = access_sources.load(webhook.owner_id)
+    if access is None:  # the account is disabled: its own webhooks are silent, those of a project are the project's
+        if webhook.project_id is None:
+            return False
+        access = Access(webhook.owner_id, 0)
     roles = access.project_roles if project_id in access.project_roles else {project_id: "viewer"}
     actor = Actor(webhook.owner_id, project_roles=roles, timezone=access.timezone)
     try:
@@ -236,8 +242,22 @@ def _one(webhook_id: ObjectId, actor: Actor) -> Webhook:
 
 
 def _deliveries(webhook_id: ObjectId, state: str | None, actor: Actor) -> Any:
-    found = Delivery.objects(recipient_id=_one(webhook_id, actor).id, channel="webhook")
+    """Those of a webhook; of one for all of the actor's projects without what is of projects that he has left."""
+    webhook = _one(webhook_id, actor)
+    _may_hear(actor, webhook.events)
+    found = Delivery.objects(recipient_id=webhook.id, channel="webhook")
+    if webhook.project_id is None:
+        seen = {"project_id": {"$in": [None, *actor.project_roles]}}
+        found = found.filter(__raw__=seen)
     return found.filter(state=state) if state else found
+
+
+def _may_hear(actor: Actor, patterns: list[str]) -> None:
+    """Raise ScopeMissing unless the actor may read all that these events tell: a webhook is no way around scopes."""
+    for kind in KINDS:
+        scope = SCOPES[kind.split(".")[0]]
+        if matches(patterns, kind) and not actor.has_scope(scope):
+            raise ScopeMissing(f"These events tell what needs the scope {scope}.", scope=scope)
 
 
 def _check_address(url: str) -> None:

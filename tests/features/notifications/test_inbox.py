@@ -1,7 +1,12 @@
 """What one reads within the service: a list, what is unread, and marking it as read."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from bson import ObjectId
+
+from taskmanager.core.clock import now
+from taskmanager.features.notifications.models import Notification
 from tests.features.notifications.conftest import told
 from tests.scene import patch
 
@@ -93,3 +98,33 @@ def test_a_change_of_the_order_by_hand_is_no_news(scene, assign, deliver):
     scene.owner.put(f"{scene.task_path}/position", json={"at": "last"}, headers=ANY)
     deliver()
     assert [kind for kind, _ in told(member)] == ["project.added", "task.assigned"]
+
+
+def test_what_came_later_stays_unread_although_its_id_is_smaller(scene):
+    """Two workers make ids within one second in any order."""
+    member = scene.member()
+    second = b"\x70\x00\x00\x00"
+    ids = [ObjectId(second + b"\xff" * 8), ObjectId(second + b"\x00" * 8)]
+    for number, item_id in enumerate(ids):
+        Notification(
+            id=item_id,
+            user_id=member.user.id,
+            event_id=ObjectId(),
+            kind="task.assigned",
+            title="x",
+            text="x",
+            created_at=now() + timedelta(milliseconds=100 * number),
+            expires_at=now() + timedelta(days=1),
+        ).save(force_insert=True)
+    answer = member.put("/api/v1/notifications/read", json={"until": str(ids[0])}, headers={"If-Match": "*"})
+    assert (answer.status_code, answer.json["unread"]) == (200, 1)
+
+
+def test_read_until_does_not_go_back(scene, assign, deliver):
+    member = scene.member()
+    assign(member)
+    deliver()
+    items = member.get("/api/v1/notifications").json["items"]
+    for item in (items[-1], items[0]):
+        answer = member.put("/api/v1/notifications/read", json={"until": item["id"]}, headers={"If-Match": "*"})
+    assert answer.json["read_until"] == items[-1]["id"]

@@ -2,16 +2,13 @@
 
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
+import threading
+import time
+from contextlib import suppress
 from email.message import EmailMessage
-from ipaddress import ip_address
 
 import pytest
 from aiosmtpd.controller import Controller
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from taskmanager.core.errors import Misconfigured
 from taskmanager.embedded import ports
@@ -28,27 +25,6 @@ class Handler:
     async def handle_DATA(self, server, session, envelope):
         self.secure.append(session.ssl is not None or server.transport.get_extra_info("ssl_object") is not None)
         return "250 OK"
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A certificate of 127.0.0.1 that it has signed itself, with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
-        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(ports.LOCALHOST))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "mail.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
 
 
 @pytest.fixture(params=["smtps", "smtp+tls"])
@@ -105,3 +81,21 @@ def test_the_setting_chooses(other_app):
     other_app(mail_url="pigeon://coop")
     with pytest.raises(Misconfigured):
         mailer.chosen()
+
+
+def test_a_server_that_drips_its_greeting_is_cut_off():
+    server = socket.create_server((ports.LOCALHOST, 0))
+
+    def drip():
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            for _ in range(40):
+                connection.sendall(b"220-hello\r\n")
+                time.sleep(0.2)
+
+    threading.Thread(target=drip, daemon=True).start()
+    began = time.monotonic()
+    with pytest.raises(OSError):
+        SmtpMailer(f"smtp://{ports.LOCALHOST}:{server.getsockname()[1]}", 0.5).send(message())
+    assert time.monotonic() - began < 4
+    server.close()

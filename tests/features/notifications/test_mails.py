@@ -1,9 +1,12 @@
 """Mails to assignees: who gets one, and that what people type stays text."""
 
+import re
+
 import pytest
 
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.users.models import User
 from tests.conftest import sign_in
 from tests.factories import MembershipFactory, UserFactory
 from tests.mailbox import text_of
@@ -69,6 +72,61 @@ def test_a_title_stays_in_its_place(scene, mail, deliver, title):
     for message in mail.messages:
         assert "Bcc" not in message
         assert "\n" not in message["Subject"] and len(message["Subject"]) <= 150
+
+
+INJECTED = "=?utf-8?q?A=0D=0ABcc:_eve=40example.com=0D=0A=0D=0A<h1>Pay</h1>?="
+
+
+def test_an_encoded_word_of_people_becomes_no_header(scene, mail, deliver):
+    """Python's `email` decodes what looks like RFC 2047, line breaks and all (CVE-2024-6923)."""
+    user = UserFactory(name=INJECTED)
+    MembershipFactory(project=scene.project, user=user)
+    patch(scene.owner, scene.task_path, {"title": INJECTED})
+    patch(scene.owner, scene.project_path, {"name": INJECTED})
+    scene.owner.post(f"{scene.project_path}/invitations", json={"email": "new@example.com", "role": "member"})
+    assign(scene, sign_in(scene.app, user))
+    deliver()
+    assert len(mail.raw) == 2
+    for raw in mail.raw:
+        head, _, body = raw.partition(b"\r\n\r\n")
+        assert b"\r\nBcc" not in head and b"eve@example.com" not in head.replace(b"_", b"")
+        assert not body.startswith(b"<h1>")
+
+
+def test_the_link_to_unsubscribe_is_one_line_that_programs_can_read(scene, mail, deliver):
+    assign(scene, scene.member())
+    deliver()
+    (line,) = [line for line in mail.raw[0].split(b"\r\n") if line.startswith(b"List-Unsubscribe:")]
+    assert re.fullmatch(rb"List-Unsubscribe: <http://\S+/notifications/unsubscribe\?token=tu_[A-Za-z0-9_-]+>", line)
+
+
+def test_a_long_name_with_commas_stays_one_recipient(scene, mail, deliver):
+    name = "Smith, John <evil@example.com>, Karl Theodor Maria Nikolaus Johann Jacob Philipp Sylvester"
+    user = UserFactory(name=name)
+    MembershipFactory(project=scene.project, user=user)
+    assign(scene, sign_in(scene.app, user))
+    deliver()
+    assert [address.addr_spec for address in mail.messages[0]["To"].addresses] == [user.email]
+
+
+def test_programs_get_no_mail(scene, mail, deliver):
+    service = UserFactory()
+    User.objects(id=service.id).update(set__kind="service", set__email="service-1@service.invalid")
+    MembershipFactory(project=scene.project, user=service)
+    body = {"assignee_ids": [str(service.id)]}
+    assert patch(scene.owner, scene.task_path, body).status_code == 200
+    deliver()
+    assert mail.messages == []
+    assert Delivery.objects(channel="email").get().state == "cancelled"
+
+
+def test_a_message_that_is_refused_for_good_is_not_tried_again(scene, mail, deliver):
+    patch(scene.owner, scene.task_path, {"title": "unwanted words"})
+    assign(scene, scene.member())
+    deliver()
+    refused = Delivery.objects(channel="email").get()
+    assert (refused.state, refused.attempts) == ("dead", 1)
+    assert "554" in refused.last_error
 
 
 def test_a_name_cannot_become_an_address(scene, mail, deliver):

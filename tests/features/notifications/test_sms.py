@@ -9,6 +9,8 @@ import pytest
 from taskmanager.core import settings as settings_module
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Delivery, Phone
+from tests.conftest import sign_in
+from tests.factories import UserFactory
 from tests.features.notifications.conftest import prefer
 from tests.receiver import Receiver
 
@@ -157,3 +159,45 @@ def test_chat_names_the_person_in_the_operators_url(scene, provider, assign, del
     (request,) = provider.received
     assert request.headers["user"] == member.user.email.split("@")[0]
     assert scene.task.key in orjson.loads(request.body)["message"]
+
+
+def test_a_message_counts_once_also_when_its_first_attempt_did_not_happen(
+    scene, member, provider, assign, deliver, later
+):
+    sent = Phone.objects.get().sent
+    assign(member)
+    deliver()
+    (delivery,) = Delivery.objects(channel="sms", kind="task.assigned")
+    assert Phone.objects.get().sent == sent + 1
+    # as it is left by a worker that dies between planning and sending
+    again = {"set__state": "pending", "set__attempts": 1, "set__due_at": now(), "set__claimed_until": now()}
+    delivery.update(**again, unset__counted=1)
+    deliver()
+    assert (len(provider.received), Phone.objects.get().sent) == (2, sent + 2)
+    delivery.update(**again)
+    deliver()
+    assert (len(provider.received), Phone.objects.get().sent) == (3, sent + 2)  # tried again, counted already
+
+
+def test_the_limit_of_a_number_holds_however_it_is_written(other_app, provider):
+    app = other_app(ratelimit_enabled=True, ratelimit_sms="2/hour", sms_url=settings_module.current().sms_url)
+    spellings = [NUMBER, "+49 170 1234567", "+49-170-1234567", "+49 (170) 1234567"]
+    answers = [sign_in(app, UserFactory()).put(PHONE, json={"number": text}, headers=ANY) for text in spellings]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+
+
+def test_of_two_codes_that_are_asked_for_at_once_the_latter_is_sent(scene, provider, deliver):
+    member = scene.member()
+    for _ in range(2):
+        assert member.put(PHONE, json={"number": NUMBER}, headers=ANY).status_code == 200
+    deliver()
+    assert len(provider.received) == 1
+    code = re.search(r"\d{6}", texts(provider)[0][1])[0]
+    assert member.post(f"{PHONE}/confirm", json={"code": code}).status_code == 200
+
+
+def test_a_number_that_was_removed_is_not_there(member):
+    assert member.delete(PHONE, headers=ANY).status_code == 204
+    assert member.get(PHONE).json["number"] is None
+    assert member.delete(PHONE, headers=ANY).status_code == 404
+    assert member.post(f"{PHONE}/confirm", json={"code": "123456"}).status_code == 404

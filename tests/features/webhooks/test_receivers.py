@@ -6,6 +6,7 @@ import time
 import pytest
 from bson import ObjectId
 
+from taskmanager.core.clock import now
 from taskmanager.features.notifications import deliveries
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.webhooks.models import Webhook
@@ -90,3 +91,32 @@ def test_few_requests_are_under_way_to_one_at_a_time(scene, hook, receiver, deli
     assert 1 <= receiver.most_at_once <= 4
     assert Delivery.objects(state="sent").count() == len(receiver.received)
     assert Webhook.objects.get().busy == []
+
+
+def test_one_that_fails_lets_its_backlog_rest_and_come_back_little_by_little(scene, hook, receiver, deliver):
+    hook("/status/500")
+    webhook = Webhook.objects.get()
+    rows = [
+        {"event_id": ObjectId(), "channel": "webhook", "recipient_id": webhook.id, "kind": "task.created", "body": "{}"}
+        | {"due_at": now()}
+        for _ in range(200)
+    ]
+    deliveries.plan(rows)
+    deliver()
+    webhook.reload()
+    assert (webhook.failures, len(receiver.received)) == (1, 1)
+    due = [row.due_at for row in Delivery.objects(state="pending", attempts=0)]
+    assert len(due) == 199 and min(due) >= webhook.rests_until
+    assert (max(due) - webhook.rests_until).total_seconds() > 5  # at most some twenty a second
+    assert {row.attempts for row in Delivery.objects(attempts__gt=0)} == {1}
+
+
+def test_a_success_ends_the_rest_also_when_another_request_failed_meanwhile(scene, hook, receiver, deliver):
+    hook()
+    receiver.delay = 0.3
+    new_task(scene)
+    failing = threading.Timer(0.15, lambda: Webhook.objects.update(set__failures=1, set__failing_since=now()))
+    failing.start()
+    deliver()
+    failing.join()
+    assert (Webhook.objects.get().failures, Webhook.objects.get().failing_since) == (0, None)

@@ -1,0 +1,209 @@
+"""What is told is true, and still wanted, when it is sent; and of what happens to a task, nothing is left out."""
+
+import re
+
+import pytest
+
+from taskmanager.core.clock import now
+from taskmanager.features.notifications import deliveries
+from taskmanager.features.notifications.email_channel import unsubscribe_token
+from taskmanager.features.notifications.models import Delivery
+from tests.factories import MembershipFactory, ProjectFactory
+from tests.features.notifications.conftest import prefer, told
+from tests.mailbox import text_of
+from tests.scene import patch
+
+ANY = {"If-Match": "*"}
+
+
+@pytest.fixture
+def follower(scene, deliver):
+    """Somebody who follows all tasks, and gets mails of changes too."""
+    member = scene.member()
+    prefer(member, level="all", channels={"email": {"task.changed": True}})
+    deliver()
+    return member
+
+
+def comment(scene, text="Hm"):
+    answer = scene.owner.post(f"{scene.task_path}/comments", json={"text": text})
+    assert answer.status_code == 201
+    return answer.json
+
+
+def texts(mail, person):
+    return "".join(text_of(message) for message in mail.to(person.user.email))
+
+
+def test_what_waits_of_a_deleted_project_is_not_told(scene, follower, mail, deliver, later):
+    comment(scene, "Secret")
+    deliver()
+    assert scene.owner.delete(scene.project_path, headers=ANY).status_code == 204
+    later()
+    assert mail.to(follower.user.email) == []
+    assert Delivery.objects(kind="task.commented", channel="email").get().state == "cancelled"
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"level": "none"}, {"channels": {"email": {"task.commented": False}}}, {"channels": {"email": None}}],
+)
+def test_what_is_turned_off_holds_for_what_waits(scene, follower, mail, deliver, later, wish):
+    prefer(follower, channels={"email": {"task.commented": True}})
+    comment(scene)
+    deliver()
+    prefer(follower, **(wish | ({"level": "none"} if wish == {"channels": {"email": None}} else {})))
+    later()
+    assert mail.to(follower.user.email) == []
+
+
+def test_a_project_that_is_muted_is_muted_for_what_waits(scene, follower, mail, deliver, later):
+    comment(scene)
+    deliver()
+    assert patch(follower, f"{scene.project_path}/notifications", {"muted": True}).status_code == 200
+    later()
+    assert mail.to(follower.user.email) == []
+
+
+@pytest.mark.parametrize("first", ["comment", "change"])
+def test_to_unsubscribe_from_one_kind_leaves_the_others_of_its_bundle(
+    scene, follower, mail, deliver, later, client, first
+):
+    """Whichever of the two leads, and although both were tried together before."""
+    steps = [lambda: comment(scene, "Unwanted"), lambda: patch(scene.owner, scene.task_path, {"priority": "high"})]
+    for step in steps if first == "comment" else reversed(steps):
+        step()
+    deliver()
+    mail.refusing = True
+    later()
+    mail.refusing = False
+    token = unsubscribe_token(follower.user.id, "task.commented")
+    assert client.post(f"/api/v1/notifications/unsubscribe?token={token}").status_code == 200
+    deliveries.sweep()
+    later()
+    assert "priority: none" in texts(mail, follower) and "Unwanted" not in texts(mail, follower)
+
+
+def test_a_mail_offers_to_turn_off_all_that_it_tells_of(scene, follower, mail, deliver, later, client):
+    comment(scene)
+    patch(scene.owner, scene.task_path, {"priority": "high"})
+    later()
+    (message,) = mail.to(follower.user.email)
+    link = re.search(r"/api/v1/notifications/unsubscribe\?token=\S+", text_of(message))[0]
+    page = client.get(link).text
+    assert "A comment on a task of yours" in page and "A task of yours was changed" in page
+    client.post(link)
+    wishes = follower.get("/api/v1/notifications/preferences").json["channels"]["email"]
+    assert (wishes["task.commented"], wishes["task.changed"], wishes["task.assigned"]) == (False, False, True)
+
+
+def test_who_ends_his_digest_gets_what_it_had_collected(scene, follower, mail, deliver):
+    prefer(follower, digest="weekly")
+    comment(scene, "Collected")
+    deliver()
+    assert mail.to(follower.user.email) == []
+    prefer(follower, digest="off")
+    deliver()
+    assert "Collected" in texts(mail, follower)
+
+
+def test_of_very_much_the_latest_is_told_and_how_much_is_left_out(scene, follower, mail, later, monkeypatch):
+    monkeypatch.setattr("taskmanager.features.notifications.bundles.MOST_TOLD", 3)
+    for number in range(5):
+        comment(scene, f"Number {number}")
+    later()
+    text = texts(mail, follower)
+    assert "2 earlier ones are left out" in text
+    assert "Number 1" not in text and all(f"Number {number}" in text for number in (2, 3, 4))
+
+
+def test_who_is_not_assigned_any_more_is_not_told_that_he_is(scene, mail, assign, deliver, later):
+    member = scene.member()
+    prefer(member, quiet_hours={"start": "00:00", "end": "23:59"})
+    assign(member)
+    deliver()
+    assign()
+    later()
+    assert "assigned" not in texts(mail, member)
+
+
+def test_who_is_unassigned_hears_it(scene, assign, deliver):
+    member = scene.member()
+    assign(member)
+    deliver()
+    assign()
+    deliver()
+    assert [kind for kind, _ in told(member)][-1] == "task.changed"
+    latest = member.get("/api/v1/notifications?sort=-created_at&limit=1").json["items"][0]
+    assert "unassigned you from" in latest["text"]
+
+
+def test_a_task_that_is_done_by_its_status_is_completed(scene, assign, deliver):
+    member = scene.member()
+    assign(member)
+    patch(scene.owner, scene.task_path, {"status": "done"})
+    deliver()
+    assert [kind for kind, _ in told(member)][-1] == "task.completed"
+
+
+def test_who_heard_that_a_task_was_deleted_hears_that_it_is_back(scene, assign, deliver):
+    member = scene.member()
+    assign(member)
+    scene.owner.delete(scene.task_path, headers=ANY)
+    deliver()
+    scene.owner.post(f"{scene.task_path}/restore")
+    deliver()
+    words = [item["text"].split()[-5:] for item in member.get("/api/v1/notifications").json["items"]][-2:]
+    headlines = [item["text"].splitlines()[0] for item in member.get("/api/v1/notifications").json["items"]][-2:]
+    assert words and "deleted" in headlines[0] and "restored" in headlines[1]
+
+
+def test_a_move_is_told_to_who_goes_along_and_to_who_does_not(scene, assign, deliver):
+    along, dropped = scene.member(), scene.member()
+    elsewhere = ProjectFactory(owner=scene.owner.user)
+    MembershipFactory(project=elsewhere, user=along.user)
+    assign(along, dropped)
+    deliver()
+    answer = scene.owner.post(f"{scene.task_path}/move", json={"project_id": str(elsewhere.id)})
+    assert answer.status_code == 200, answer.text
+    patch(scene.owner, f"/api/v1/tasks/{scene.task.id}", {"title": "Secret there"})
+    deliver()
+    for person, words in ((along, "moved"), (dropped, "to a project that you are not in")):
+        (moved,) = [i for i in person.get("/api/v1/notifications?limit=100").json["items"] if "moved" in i["text"]]
+        assert words in moved["text"] and moved["kind"] == "task.changed"
+    assert not any("Secret" in title for _, title in told(dropped))
+
+
+def test_what_the_service_does_by_itself_is_nobodys_news(scene, follower, deliver):
+    label = scene.owner.post(f"{scene.project_path}/labels", json={"name": "bug"}).json
+    for number in range(3):
+        scene.owner.post(scene.tasks_path, json={"title": f"T{number}", "label_ids": [label["id"]]})
+    deliver()
+    before = told(follower)
+    assert scene.owner.delete(f"{scene.project_path}/labels/{label['id']}", headers=ANY).status_code == 204
+    deliver()
+    assert told(follower) == before and told(scene.owner) == []
+
+
+def test_a_worker_whose_time_is_over_sends_nothing_and_settles_nothing(scene, follower, mail, deliver, monkeypatch):
+    """Making the notices took so long that another worker has sent them."""
+    comment(scene)
+    patch(scene.owner, scene.task_path, {"priority": "high"})
+    deliver()
+    Delivery.objects(state="pending").update(set__due_at=now(), set__claimed_until=now())
+    first = Delivery.objects(channel="email", state="pending").order_by("id").first()
+    make, calls = deliveries.bundles.message, []
+
+    def slow(delivery, ready):
+        calls.append(delivery)
+        message = make(delivery, ready)
+        if len(calls) == 1:
+            Delivery.objects(id=first.id).update(set__claimed_until=now())
+            deliveries.send(first.id)
+            delivery.claimed_until = now()
+        return message
+
+    monkeypatch.setattr(deliveries.bundles, "message", slow)
+    deliveries.send(first.id)
+    assert len(calls) == 2 and len(mail.to(follower.user.email)) == 1
+    assert {row.state for row in Delivery.objects(channel="email")} == {"sent"}
