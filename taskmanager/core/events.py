@@ -8,7 +8,7 @@ machines say, so (`at`, `seq`) is an order over all streams that keeps the order
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -101,6 +101,10 @@ class Fact:
         return {}
 
 
+def _all(events: Sequence[Event]) -> set[ObjectId]:
+    return {event.id for event in events}
+
+
 @dataclass(frozen=True)
 class Listener:
     """A function that is called, by a job, with each event of some kinds. It must be safe to repeat."""
@@ -109,7 +113,7 @@ class Listener:
     kinds: frozenset[str]
     queue: str
     handle: Callable[[Event], None]
-    wanted: Callable[[Event], bool] = lambda event: True
+    wanted: Callable[[Sequence[Event]], set[ObjectId]] = _all
 
 
 QUEUES = ("high", "default", "low")  # from most to least urgent
@@ -119,11 +123,12 @@ _listeners: dict[str, Listener] = {}
 
 
 def listen(
-    *kinds: str, name: str, queue: str = "default", wanted: Callable[[Event], bool] = lambda event: True
+    *kinds: str, name: str, queue: str = "default", wanted: Callable[[Sequence[Event]], set[ObjectId]] = _all
 ) -> Callable[..., Callable[[Event], None]]:
     """Register the decorated function under the unique `name` for events of `kinds` on one of the QUEUES.
 
-    `wanted` is asked by the relay, so that events that are nobody's business cost no job: it must be quick and sure.
+    `wanted` answers the ids of those of some events that are not nobody's business; the relay asks it, so that the
+    others cost no job: it must be quick and sure.
     """
     if queue not in QUEUES or not _NAME.fullmatch(name):
         raise Misconfigured(f"a listener cannot be called {name!r} or use the queue {queue!r}")
@@ -173,6 +178,11 @@ def record(fact: Fact) -> None:
     if waiting:
         event |= {"pending": waiting, "due_at": at, "attempts": 0}
     Event._get_collection().insert_one(event)
+
+
+def project_of(event: Event) -> ObjectId:
+    """The project whose event it is."""
+    return ObjectId(event.stream.partition(":")[2])
 
 
 def _next_place(stream: str) -> tuple[int, datetime]:

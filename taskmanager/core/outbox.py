@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
 from rq import Queue
 from rq.exceptions import DuplicateJobError
@@ -98,16 +99,34 @@ def _relay_events(in_flight: set[str], room: int) -> int:
         return 0
     due = Event.objects(due_at__lte=now()).order_by("due_at", "seq").limit(min(room, _BATCH))
     events = list(due.hint("relay"))
-    for event in events:
-        _hand_out_safely(event, in_flight)
+    wanted, updates = _wanted(events), list[UpdateOne]()
+    try:
+        for event in events:
+            updates += _hand_out_safely(event, in_flight, wanted)
+    finally:  # also of a batch that ends early: what was made is in flight, and would only be looked at again
+        if updates:
+            Event._get_collection().bulk_write(updates)
     return len(events)
+
+
+def _wanted(events: list[Event]) -> dict[str, set[Any]]:
+    """{listener: ids of the events that it wants}; of listeners that are not installed nothing."""
+    pending: dict[str, list[Event]] = {}
+    for event in events:
+        for name in event.pending:
+            pending.setdefault(name, []).append(event)
+    return {name: known.wanted(of_it) if (known := listener(name)) else set() for name, of_it in pending.items()}
 
 
 def acknowledge(event_id: Any, name: str) -> None:
     """Take listener `name` off the event; when it was the last, the relay is done with it. One atomic update."""
+    Event._get_collection().bulk_write([_acknowledgement(event_id, name)])
+
+
+def _acknowledgement(event_id: Any, name: str) -> UpdateOne:
     left = {"$setDifference": [{"$ifNull": ["$pending", []]}, [name]]}
     due_at = {"$cond": [{"$eq": [left, []]}, "$$REMOVE", "$due_at"]}
-    Event._get_collection().update_one({"_id": event_id}, [{"$set": {"due_at": due_at, "pending": left}}])
+    return UpdateOne({"_id": event_id}, [{"$set": {"due_at": due_at, "pending": left}}])
 
 
 def queue(name: str) -> Queue:
@@ -158,42 +177,44 @@ def _in_flight() -> set[str]:
     return {entry.decode("utf-8", "replace").partition(":")[0] for entry in entries}
 
 
-def _hand_out_safely(event: Event, in_flight: set[str]) -> None:
+def _hand_out_safely(event: Event, in_flight: set[str], wanted: dict[str, set[Any]]) -> list[UpdateOne]:
     """One event that cannot be handed out, for whatever reason, must not hold up those behind it."""
     try:
-        _hand_out(event, in_flight)
+        return _hand_out(event, in_flight, wanted)
     except (PyMongoError, RedisError):
         raise
     except Exception:
         log.exception("event not handed out", event_id=str(event.id))
-        _plan(event, {"due_at": now() + timedelta(seconds=_LONG_WAIT_SECONDS)})
+        return [_plan(event, {"due_at": now() + timedelta(seconds=_LONG_WAIT_SECONDS)})]
 
 
-def _hand_out(event: Event, in_flight: set[str]) -> None:
-    left = [name for name in event.pending if job_id(name, event.id) not in in_flight]
+def _hand_out(event: Event, in_flight: set[str], wanted: dict[str, set[Any]]) -> list[UpdateOne]:
+    """Make jobs of an event; answers what is to be written down of it."""
+    # a plugin that is no longer installed will never finish this, and some listeners know at once that it is not theirs
+    of_nobody = [name for name in event.pending if event.id not in wanted[name]]
+    left = [name for name in event.pending if name not in of_nobody and job_id(name, event.id) not in in_flight]
+    done = [_acknowledgement(event.id, name) for name in of_nobody]
     repeat = settings.current().job_silence_seconds
     if not left:  # look again in case its worker dies, and count no attempt
-        return _plan(event, {"due_at": now() + timedelta(seconds=repeat)})
+        return [*done, _plan(event, {"due_at": now() + timedelta(seconds=repeat)})]
     if event.attempts >= MOST_ATTEMPTS:
-        return _plan(event, {"died_at": now()}, {"due_at": 1})
+        return [*done, _plan(event, {"died_at": now()}, {"due_at": 1})]
     for name in left:
         _hand_to(event, name)
     delay = min(repeat * 2**event.attempts, _LONGEST_REPEAT_SECONDS)
-    return _plan(event, {"due_at": now() + timedelta(seconds=delay), "attempts": event.attempts + 1})
+    return [*done, _plan(event, {"due_at": now() + timedelta(seconds=delay), "attempts": event.attempts + 1})]
 
 
-def _plan(event: Event, values: dict[str, Any], remove: dict[str, Any] | None = None) -> None:
+def _plan(event: Event, values: dict[str, Any], remove: dict[str, Any] | None = None) -> UpdateOne:
     update = {"$set": values, **({"$unset": remove} if remove else {})}
     # due_at is part of the filter: a job that finished meanwhile has removed it, and it must stay removed
-    Event._get_collection().update_one({"_id": event.id, "due_at": event.due_at}, update)
+    return UpdateOne({"_id": event.id, "due_at": event.due_at}, update)
 
 
 def _hand_to(event: Event, name: str) -> None:
     known = listener(name)
-    # a plugin that is no longer installed will never finish this, and some listeners know at once that it is not theirs
-    if known is None or not known.wanted(event):
-        return acknowledge(event.id, name)
-    return enqueue(known.queue, name, event.id, f"{name} of {event.kind} {event.id}", dict(event.correlation))
+    assert known
+    enqueue(known.queue, name, event.id, f"{name} of {event.kind} {event.id}", dict(event.correlation))
 
 
 def job_id(name: str, item_id: Any) -> str:

@@ -38,6 +38,7 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description="Throughput and delay of the workers")
     parser.add_argument("--events", type=int, default=1000, help="backlog of each run")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured, in turns")
     parser.add_argument("--rate", type=int, default=50, help="events a second for the delay")
     parser.add_argument("--seconds", type=int, default=20, help="how long at that rate")
     options = parser.parse_args()
@@ -48,31 +49,40 @@ def main() -> None:
             create_app(stack.settings)
             runner.run(database.database())
             stack.start("hooks")
-            Bench(stack, options.events).run()
+            Bench(stack, options.events, options.rounds).run()
             delays(stack, options.rate, options.seconds)
         finally:
             stack.stop()
 
 
 class Bench:
-    """The throughput of one sort of send after the other."""
+    """The throughput of each sort of send, of ours and of plain RQ in turns, because the machine is never the same."""
 
-    def __init__(self, stack: Stack, events: int) -> None:
-        self.stack, self.events = stack, events
+    def __init__(self, stack: Stack, events: int, rounds: int) -> None:
+        self.stack, self.events, self.rounds = stack, events, rounds
 
     def run(self) -> None:
-        """Print a line for each."""
-        for what, ours, receive in (
+        """Print a line for each: medians, and the ratio of the medians."""
+        for what, make, receive in (
             ("mail", self._assignments, self._mails),
             ("webhook", self._new_tasks, self._hooks),
         ):
-            known = len(receive())
-            ours()
-            rate = self._drained(lambda: self.stack.start("relay", *WORKERS), receive, known)
-            self._stop("relay", *WORKERS)
-            plain = {kind: self._plain(what, kind, receive) for kind in ("rq.Worker", "rq.SimpleWorker")}
-            others = ", ".join(f"plain {kind} {r:.0f}/s (ratio {rate / r:.2f})" for kind, r in plain.items())
-            print(f"{what:8} ours {rate:.0f}/s; {others}", flush=True)
+            rates: dict[str, list[float]] = {"ours": [], "rq.Worker": [], "rq.SimpleWorker": []}
+            for _ in range(self.rounds):
+                rates["ours"].append(self._ours(make, receive))
+                for kind in ("rq.Worker", "rq.SimpleWorker"):
+                    rates[kind].append(self._plain(what, kind, receive))
+            middle = {name: statistics.median(found) for name, found in rates.items()}
+            words = [f"{name} {rate:.0f}/s (ratio {middle['ours'] / rate:.2f})" for name, rate in middle.items()]
+            spread = f"{min(rates['ours']):.0f} to {max(rates['ours']):.0f}"
+            print(f"{what:8} {'; plain '.join(words)}; ours was {spread} in {self.rounds} rounds", flush=True)
+
+    def _ours(self, make: Callable[[], None], receive: Callable[[], list[float]]) -> float:
+        known = len(receive())
+        make()
+        rate = self._drained(lambda: self.stack.start("relay", *WORKERS), receive, known)
+        self._stop("relay", *WORKERS)
+        return rate
 
     def _assignments(self) -> None:
         for _ in _assigned(self.events):

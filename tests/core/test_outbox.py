@@ -95,8 +95,9 @@ def test_two_relays_that_read_the_same_event_make_one_job(happened, listening, m
     seen = outbox._in_flight
     monkeypatch.setattr(outbox, "_in_flight", lambda: next(stale, None) or seen())
     event = Event.objects.get()
-    outbox._hand_out(event, set())
-    outbox._hand_out(event, set())  # the other relay: it looked before the first one wrote
+    wanted = outbox._wanted([event])
+    outbox._hand_out(event, set(), wanted)
+    outbox._hand_out(event, set(), wanted)  # the other relay: it looked before the first one wrote
     assert len(queued()) == 1
 
 
@@ -143,7 +144,7 @@ def test_one_event_that_cannot_be_handed_out_does_not_hold_up_the_others(happene
         record(happened(value=value))
     poison = Event.objects(data__value=1).get().id
     hand_out = outbox._hand_out
-    monkeypatch.setattr(outbox, "_hand_out", lambda event, seen: 1 / (event.id != poison) and hand_out(event, seen))
+    monkeypatch.setattr(outbox, "_hand_out", lambda event, *args: 1 / (event.id != poison) and hand_out(event, *args))
     outbox.relay_batch()
     assert len(queued()) == 2
     assert Event.objects.get(id=poison).due_at > now()
@@ -180,14 +181,22 @@ def test_a_listener_that_is_not_installed_any_more_is_taken_off(happened, listen
     assert (stored()["pending"], queued()) == ([], [])
 
 
-def test_a_finished_event_is_not_revived_by_the_relay(happened, listening):
-    """The job ends between the relay's reading of the event and its writing to it."""
+def test_a_finished_event_is_not_revived_by_the_relay(happened, listening, monkeypatch):
+    """A worker was done with its job before the relay wrote down that it had made it."""
     listening()
     record(happened())
-    event = Event.objects.get()
-    outbox.acknowledge(event.id, "test.hearing")
-    outbox._hand_out(event, set())
+    monkeypatch.setattr(outbox, "_hand_to", lambda event, name: outbox.acknowledge(event.id, name))
+    assert outbox.relay_batch() == 1
     assert "due_at" not in stored()
+
+
+def test_a_batch_costs_one_write_however_many_events_it_has(happened, listening, commands):
+    listening()
+    for _ in range(5):
+        record(happened())
+    with commands.counted() as sent:
+        assert outbox.relay_batch() == 5
+    assert sent == ["find", "update", "find"]
 
 
 def test_a_full_queue_is_not_filled_further(happened, listening, monkeypatch):

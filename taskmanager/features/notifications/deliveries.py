@@ -33,6 +33,7 @@ _LEAST_ATTEMPTS = 8
 _SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
 _LEADER_SECONDS = 2
 _MOST_DOUBLINGS = 5
+_KEPT_ATTEMPTS = 10
 _COMING_A_SECOND, _MOST_COUNTED = 20, 20_000
 _BATCH = 200
 _LONGEST_ERROR = 500
@@ -247,7 +248,7 @@ def _failed(delivery: Delivery, error: Exception) -> None:
         return _settle(delivery, "dead", words)
     moment = now()
     changes = {"last_error": words, "claimed_until": moment, "due_at": moment + delay(delivery.attempts)}
-    Delivery._get_collection().update_one(_tried(delivery), {"$set": changes})
+    Delivery._get_collection().update_one(_tried(delivery), {"$set": changes} | _logged(delivery))
     return None
 
 
@@ -266,9 +267,13 @@ def _settle(delivery: Delivery, state: str, words: str | None) -> None:
     gone = {"due_at": 1} | ({} if words else {"last_error": 1})
     fate |= {"last_error": words} if words else {}
     collection = Delivery._get_collection()
-    settled = collection.update_one(_tried(delivery), {"$set": fate, "$unset": gone}).modified_count
+    settled = collection.update_one(_tried(delivery), {"$set": fate, "$unset": gone} | _logged(delivery)).modified_count
     if settled and delivery.bundle:
         collection.update_many({"led_by": delivery.id, "state": "pending"}, {"$set": fate})
+
+
+def _logged(delivery: Delivery) -> dict[str, Any]:
+    return {"$push": {"log": {"$each": [delivery.note], "$slice": -_KEPT_ATTEMPTS}}} if delivery.note else {}
 
 
 def _tried(delivery: Delivery) -> dict[str, Any]:

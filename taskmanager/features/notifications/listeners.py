@@ -20,7 +20,7 @@ log = structlog.get_logger("taskmanager.notifications")
 job(deliveries.SEND)(deliveries.send)
 
 
-@listen(*notices.told(), name="notifications.tell", queue="high")
+@listen(*notices.told(), name="notifications.tell", queue="high", wanted=notifications.wanted)
 def tell(event: Event) -> None:
     """Tell people of it."""
     notifications.tell(event)

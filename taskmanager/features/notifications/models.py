@@ -1,5 +1,7 @@
 """What was sent to whom, what waits to be read, and what people want to hear of."""
 
+from typing import Any
+
 from mongoengine import (
     BooleanField,
     DateTimeField,
@@ -54,6 +56,9 @@ class Delivery(Document):
     last_error = StringField()
     body = StringField()  # of a webhook: what is sent, the same each time
     log = ListField(DictField())  # of a webhook: its latest attempts
+
+    note: dict[str, Any] | None = None  # what a channel has to say of an attempt: it is kept in the log
+
     created_at = DateTimeField(required=True, default=now)
     ended_at = DateTimeField()  # since when it is not pending any more
     expires_at = DateTimeField()  # when it is forgotten

@@ -1,5 +1,6 @@
 """Use cases of notifications: tell people what happened, and let them read it."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import ScopeMissing
-from taskmanager.core.events import Event
+from taskmanager.core.events import Event, project_of
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.notifications import channels, deliveries, notices, phones, preferences, timing, wishes
@@ -18,9 +19,23 @@ from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import DIGEST, Inbox, Notification
 from taskmanager.features.notifications.notices import Notice
 from taskmanager.features.notifications.wishes import Wishes
+from taskmanager.features.projects import members
 from taskmanager.features.users import service as users
 
 _READ_COUNTED = 1000
+_OF_TASKS = ("task.", "comment.")
+
+
+def wanted(events: Sequence[Event]) -> set[ObjectId]:
+    """Which of these events somebody may be told of: not those of tasks where nobody is but who did it.
+
+    Asked by the relay; one question of an index for each project and person among them.
+    """
+    of_tasks = [event for event in events if event.actor_id and event.kind.startswith(_OF_TASKS)]
+    places = {(project_of(event), event.actor_id) for event in of_tasks}
+    alone = {place for place in places if not members.has_others(*place)}
+    nobodys = {event.id for event in of_tasks if (project_of(event), event.actor_id) in alone}
+    return {event.id for event in events} - nobodys
 
 
 def tell(event: Event) -> None:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from bson import ObjectId
 
-from taskmanager.core.events import Event
+from taskmanager.core.events import Event, project_of
 from taskmanager.features.notifications.notices import Notice, one_line, url, writes
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
@@ -50,30 +50,27 @@ def _task(event: Event, only: ObjectId | None) -> list[Notice]:
 
     What the service itself does to tasks, such as taking a deleted label off them all, is nobody's news.
     """
-    task = _task_of(event)
-    if task is None or event.actor_id is None:
+    if event.actor_id is None:
         return []
     changes = event.data.get("changes", {})
     before, after = changes.get("assignee_ids", [[], []])
     story = _Story("task.created", "made") if event.kind == "task.created" else _changed(changes)
     special = {user_id: _UNASSIGNED for user_id in before if user_id not in after}
-    special |= {user_id: _ASSIGNED for user_id in after if user_id not in before and user_id in task.assignee_ids}
-    return _notices(event, task, special, story, only)
+    special |= {user_id: _ASSIGNED for user_id in after if user_id not in before}
+    return _notices(event, special, story, only)
 
 
 @writes("task.completed", "task.reopened", "task.deleted", "task.restored", "task.moved_in", to_many=True)
 def _happened(event: Event, only: ObjectId | None) -> list[Notice]:
     word = event.kind.removeprefix("task.").replace("_in", "")
-    story = _Story("task.completed" if word == "completed" else "task.changed", word)
-    task = _task_of(event)
-    return _notices(event, task, {}, story, only) if task else []
+    return _notices(event, {}, _Story("task.completed" if word == "completed" else "task.changed", word), only)
 
 
 @writes("task.moved_out")
 def _moved_out(event: Event) -> list[Notice]:
     """To those who had to do it and are not in the project where it is now; nothing of what it is there."""
     before, after = event.data["changes"].get("assignee_ids", [[], []])
-    project_id = ObjectId(event.stream.partition(":")[2])
+    project_id = project_of(event)
     project = Project.objects(id=project_id).alive().first()
     task = Task.objects(id=event.subject_id).first()
     if project is None or task is None:
@@ -96,13 +93,13 @@ def _moved_out(event: Event) -> list[Notice]:
 @writes("comment.created", "comment.updated", to_many=True)
 def _comment(event: Event, only: ObjectId | None) -> list[Notice]:
     """Who is newly mentioned hears that; of a new comment the others hear too."""
-    comment, task = Comment.objects(id=event.data["comment_id"]).first(), _task_of(event)
-    if comment is None or task is None:
+    comment = Comment.objects(id=event.data["comment_id"]).first()
+    if comment is None:
         return []
     text = f"{comment.text[:_LONGEST_COMMENT]}\n\n"
     mention = _Story("task.mentioned", "mentioned you in a comment on", text, direct=True)
     story = _Story("task.commented", "commented on", text) if event.kind == "comment.created" else None
-    return _notices(event, task, dict.fromkeys(event.data["mentioned"], mention), story, only)
+    return _notices(event, dict.fromkeys(event.data["mentioned"], mention), story, only)
 
 
 @writes("reminder.fired")
@@ -124,7 +121,7 @@ def _reminder(event: Event) -> list[Notice]:
 @writes("member.added")
 def _added(event: Event) -> list[Notice]:
     """To the one who is a member now."""
-    project_id, user_id = ObjectId(event.stream.partition(":")[2]), event.data["user_id"]
+    project_id, user_id = project_of(event), event.data["user_id"]
     project = Project.objects(id=project_id).alive().first()
     if project is None or not members.are_members(project_id, [user_id]):
         return []
@@ -155,39 +152,38 @@ def _line(field: str, before: object, after: object) -> str:
     return f"- {_TOLD[field]}: {before or 'none'} → {after or 'none'}"
 
 
-def _task_of(event: Event) -> Task | None:
-    """The task that an event is about, unless there is nothing to be told of it any more."""
-    task = Task.objects(id=event.subject_id).first()
-    if task is None or (task.deleted_at and event.kind != "task.deleted") or not _is_alive(task.project_id):
-        return None
-    return task
-
-
 def _is_alive(project_id: ObjectId) -> bool:
     return Project.objects(id=project_id).alive().only("id").first() is not None
 
 
 def _notices(
-    event: Event, task: Task, special: dict[ObjectId, _Story], story: _Story | None, only: ObjectId | None
+    event: Event, special: dict[ObjectId, _Story], story: _Story | None, only: ObjectId | None
 ) -> list[Notice]:
     """`special` says of some what they are told, and shows that they have to do with it; `story` is for all others.
 
-    All who were members then, and are.
+    Told are those who were members then, and are; nothing of a task that is deleted or in another project since, or
+    whose project is deleted.
     """
     if not (special or story):
         return []
-    asked = [only] if only else None
-    people = [
-        user_id for user_id in members.ids_of(task.project_id, asked, since=event.at) if user_id != event.actor_id
-    ]
+    project_id, asked = project_of(event), [only] if only else None
+    people = [user_id for user_id in members.ids_of(project_id, asked, since=event.at) if user_id != event.actor_id]
     told = {user_id: what for user_id in people if (what := special.get(user_id, story))}
+    task = told and Task.objects(id=event.subject_id, project_id=project_id).first()
+    if not task or (task.deleted_at and event.kind != "task.deleted") or not _is_alive(project_id):
+        return []
     cards = users.cards([*told, *filter(None, [event.actor_id])])
     by = _name(cards, event.actor_id)
     return [
         _notice(event, task, cards[user_id], what, by, user_id, user_id in special)
         for user_id, what in told.items()
-        if user_id in cards
+        if user_id in cards and _holds_still(what, user_id, task)
     ]
+
+
+def _holds_still(story: _Story, user_id: ObjectId, task: Task) -> bool:
+    """Who was assigned may not be any more."""
+    return story is not _ASSIGNED or user_id in task.assignee_ids
 
 
 def _notice(

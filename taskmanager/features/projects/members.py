@@ -134,6 +134,11 @@ def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
     return set(known) >= set(user_ids)
 
 
+def has_others(project_id: ObjectId, user_id: ObjectId) -> bool:
+    """Whether anybody but this person belongs to the project."""
+    return Membership.objects(project_id=project_id, user_id__ne=user_id).only("id").first() is not None
+
+
 def ids_of(
     project_id: ObjectId, among: list[ObjectId] | None = None, *, since: datetime | None = None
 ) -> list[ObjectId]:

@@ -27,7 +27,7 @@ from taskmanager.features.webhooks.models import Webhook
 
 GONE = 410
 _GOOD = range(200, 300)
-_KEPT_ATTEMPTS, _KEPT_BYTES = 10, 2_000
+_KEPT_BYTES = 2_000
 _MANY_FAILURES = 8  # as many as one delivery is tried
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 2.0, 300.0
 
@@ -57,8 +57,10 @@ class WebhookChannel:
         _take_place(webhook, delivery)
         try:
             answer = _posted(webhook, delivery)
-        finally:
-            Webhook._get_collection().update_one({"_id": webhook.id}, {"$pull": {"busy": {"by": delivery.id}}})
+        except BaseException:
+            _leave_place(webhook, delivery)
+            raise
+        _leave_place(webhook, delivery, worked=answer.status in _GOOD)
         _judge(webhook, answer)
 
 
@@ -117,6 +119,13 @@ def _take_place(webhook: Webhook, delivery: Delivery) -> None:
         raise Postponed(_some_time_after(place["until"], webhook) if webhook.failures else None)
 
 
+def _leave_place(webhook: Webhook, delivery: Delivery, *, worked: bool = False) -> None:
+    """The request has ended; when it worked, whatever failed before or meanwhile, the webhook works."""
+    good: dict[str, Any] = {"$set": {"failures": 0}, "$unset": {"failing_since": 1, "rests_until": 1}}
+    leave = {"$pull": {"busy": {"by": delivery.id}}} | (good if worked else {})
+    Webhook._get_collection().update_one({"_id": webhook.id}, leave)
+
+
 def _posted(webhook: Webhook, delivery: Delivery) -> Answer:
     """One attempt, written down whatever comes of it. Raises Rejected, Unanswered."""
     body = delivery.body.encode()
@@ -143,7 +152,6 @@ def _posted(webhook: Webhook, delivery: Delivery) -> Answer:
 def _judge(webhook: Webhook, answer: Answer) -> None:
     """Only 2xx is a yes; 410 says that nothing is wanted any more."""
     if answer.status in _GOOD:
-        _worked(webhook)
         return
     if answer.status == GONE:
         _disable(webhook.id, "It answered 410: gone.")
@@ -159,15 +167,7 @@ def _log(delivery: Delivery, note: dict[str, Any], began: float, **more: Any) ->
     for name in ("request_headers", "response_headers"):
         if name in note:
             note[name] = [[key, value] for key, value in note[name].items()]
-    kept = {"log": {"$each": [note], "$slice": -_KEPT_ATTEMPTS}}
-    Delivery._get_collection().update_one({"_id": delivery.id}, {"$push": kept})
-
-
-def _worked(webhook: Webhook) -> None:
-    """Whatever failed before or meanwhile, it works."""
-    gone = {"failing_since": 1, "rests_until": 1}
-    failing = {"_id": webhook.id, "failures": {"$gt": 0}}
-    Webhook._get_collection().update_one(failing, {"$set": {"failures": 0}, "$unset": gone})
+    delivery.note = note
 
 
 def _failed(webhook: Webhook, words: str) -> None:

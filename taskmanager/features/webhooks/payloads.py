@@ -6,7 +6,7 @@ import orjson
 from bson import ObjectId
 
 from taskmanager.core.clock import iso, now
-from taskmanager.core.events import Event, plain
+from taskmanager.core.events import Event, plain, project_of
 from taskmanager.features.tasks.activity import told_changes
 from taskmanager.features.tasks.comment_models import Comment
 from taskmanager.features.tasks.models import Task
@@ -22,7 +22,7 @@ def of(event: Event) -> str:
         "event_id": str(event.id),
         "seq": event.seq,
         "actor_id": event.actor_id and str(event.actor_id),
-        "project_id": event.stream.partition(":")[2],
+        "project_id": str(project_of(event)),
         "subject_id": event.subject_id and str(event.subject_id),
         **{name: plain(event.data[name]) for name in TOLD if name in event.data},
     }
@@ -43,8 +43,7 @@ def _of_task(event: Event) -> dict[str, Any]:
     """The task, as long as it is in the project that the event is of: what is done to it elsewhere is not told here."""
     if not event.kind.startswith(OF_TASKS):
         return {}
-    project_id = ObjectId(event.stream.partition(":")[2])
-    row = Task.objects(id=event.subject_id, project_id=project_id).as_pymongo().first()
+    row = Task.objects(id=event.subject_id, project_id=project_of(event)).as_pymongo().first()
     return {"task": TASK.dump(row)} | _comment(event) if row else {}
 
 

@@ -1,5 +1,6 @@
 """Use cases of webhooks: a URL of a program that is told of events."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from taskmanager.core.access import sources as access_sources
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Invalid, NotFound, ScopeMissing
-from taskmanager.core.events import Event, record
+from taskmanager.core.events import Event, project_of, record
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.guarded_http import Refused, check
@@ -158,15 +159,18 @@ def test(webhook_id: ObjectId, *, actor: Actor) -> Row:
     return Delivery.objects.row(row["event_id"], by="event_id")
 
 
-def wanted(event: Event) -> bool:
-    """Whether anybody may have a webhook for this event. Called by the relay for each: one question of an index."""
-    places = [_project_of(event), None]
-    return Webhook.objects(project_id__in=places, active=True, disabled_at=None).only("id").first() is not None
+def wanted(events: Sequence[Event]) -> set[ObjectId]:
+    """For which of these events somebody may have a webhook: two questions of an index, asked by the relay."""
+    able = Webhook.objects(active=True, disabled_at=None)
+    if able.filter(project_id=None).only("id").first() is not None:  # of somebody for all his projects
+        return {event.id for event in events}
+    places = set(able.filter(project_id__in={project_of(event) for event in events}).distinct("project_id"))
+    return {event.id for event in events if project_of(event) in places}
 
 
 def tell(event: Event) -> None:
     """Make a delivery for each webhook that wants the event, and send them. Safe to repeat."""
-    project_id = _project_of(event)
+    project_id = project_of(event)
     found = [hook for hook in _active(project_id, event.at) if matches(hook.events, event.kind) and _holds(hook, event)]
     if found:
         body = payloads.of(event)
@@ -201,7 +205,7 @@ def _holds(webhook: Webhook, event: Event) -> bool:
         return True
     if not event.kind.startswith(OF_TASKS):
         return False
-    project_id = _project_of(event)
+    project_id = project_of(event)
     access: Access | None = access_sources.load(webhook.owner_id)
     if access is None:  # the account is disabled: its own webhooks are silent, those of a project are the project's
         if webhook.project_id is None:
@@ -219,10 +223,6 @@ def _holds(webhook: Webhook, event: Event) -> bool:
 
 def _delivery(webhook: Webhook, event_id: ObjectId, kind: str, body: str) -> Row:
     return {"event_id": event_id, "channel": "webhook", "recipient_id": webhook.id, "kind": kind, "body": body}
-
-
-def _project_of(event: Event) -> ObjectId:
-    return ObjectId(event.stream.partition(":")[2])
 
 
 def _of(project_id: ObjectId | None, actor: Actor) -> Any:
