@@ -48,7 +48,8 @@ matrix: $(VENV)/.test ## try every route as every kind of caller, and print who 
 	@$(BIN)/python -m pytest -n 2 -q tests/features/test_matrix.py && $(BIN)/python -m tests.features.matrix
 
 chaos: $(VENV)/.test ## kill -9 workers, relay, scheduler, queue and receivers under a long stream of assignments
-	@CHAOS_ASSIGNMENTS=$(or $(N),2000) $(BIN)/python -m pytest tests/faults/test_kill.py -q -k whatever
+	@CHAOS_ASSIGNMENTS=$(or $(N),2000) CHAOS_OUTAGE_SECONDS=60 \
+		$(BIN)/python -m pytest tests/faults/test_kill.py -q -k "whatever or away_for_a_while"
 
 bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plain RQ; seconds from commit to mail
 	@$(BIN)/python -m tests.bench.workers $(ARGS)

@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from email import message_from_bytes
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.webhooks import service as webhooks
 from tests.factories import ProjectFactory, TaskFactory, owner_of
 from tests.faults.assignments import Assignments
-from tests.faults.stack import ROOT, Stack, eventually
+from tests.faults.stack import ROOT, Stack, accepted_at, eventually
 
 WORKERS = ("worker-1", "worker-2")
 
@@ -131,8 +130,7 @@ class Bench:
         return [accepted_at(path) for path in self.stack.mails.glob("[0-9]*.eml")]
 
     def _hooks(self) -> list[float]:
-        text = self.stack.hooks.read_text() if self.stack.hooks.exists() else ""
-        return [float(line.split()[1]) for line in text.splitlines()]
+        return [at for times in self.stack.hooked_at().values() for at in times]
 
     def _stop(self, *names: str) -> None:
         eventually(lambda: outbox.waiting() + deliveries.waiting() == 0, 60, "the end of the work")
@@ -146,12 +144,6 @@ def _assigned(number: int) -> Iterator[None]:
     for count in range(number):
         TaskFactory(project=people.project, assignees=(people.people[count % len(people.people)],))
         yield
-
-
-def accepted_at(path: Path) -> float:
-    """When the mail server accepted a mail: its name begins with that."""
-    moment = datetime.strptime(path.name.split("_")[0], "%Y%m%d-%H%M%S-%f")
-    return moment.replace(tzinfo=UTC).timestamp()
 
 
 def delays(stack: Stack, rate: int, seconds: int) -> None:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -153,10 +154,14 @@ class Stack:
 
     def mailed(self) -> Counter[tuple[str, str]]:
         """How often each message (its Message-ID) was sent to each recipient."""
-        found: Counter[tuple[str, str]] = Counter()
-        for path in self.mails.glob("[0-9]*.eml"):
+        return Counter({name: len(times) for name, times in self.mailed_at().items()})
+
+    def mailed_at(self) -> dict[tuple[str, str], list[float]]:
+        """When each message (its Message-ID) was accepted for each recipient."""
+        found: dict[tuple[str, str], list[float]] = {}
+        for path in sorted(self.mails.glob("[0-9]*.eml")):
             message = message_from_bytes(path.read_bytes(), policy=policy.default)
-            found[str(message["Message-ID"]), str(message["To"])] += 1
+            found.setdefault((str(message["Message-ID"]), str(message["To"])), []).append(accepted_at(path))
         return found
 
     def recipients(self) -> set[str]:
@@ -169,8 +174,16 @@ class Stack:
 
     def hooked(self, path: str = "/") -> Counter[str]:
         """How often each webhook-id came to the receiver, at paths that begin so."""
-        lines = [line.split() for line in self.hooks.read_text().splitlines()] if self.hooks.exists() else []
-        return Counter(name for name, _, came_to in lines if came_to.startswith(path))
+        return Counter({name: len(times) for name, times in self.hooked_at(path).items()})
+
+    def hooked_at(self, path: str = "/") -> dict[str, list[float]]:
+        """When each webhook-id came to the receiver, at paths that begin so."""
+        found: dict[str, list[float]] = {}
+        for line in self.hooks.read_text().splitlines() if self.hooks.exists() else ():
+            name, at, came_to = line.split()
+            if came_to.startswith(path):
+                found.setdefault(name, []).append(float(at))
+        return found
 
     def revive(self) -> int:
         """Start again what has ended by itself, as a supervisor does; answers how many that were."""
@@ -220,6 +233,12 @@ class Stack:
         ours = {f"TASKMANAGER_{name.upper()}": str(value) for name, value in given.items()}
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKMANAGER_")}
         return {**kept, **ours, "TASKMANAGER_ENVIRONMENT": "testing", "PYTHONUNBUFFERED": "1"}
+
+
+def accepted_at(path: Path) -> float:
+    """When the mail sink accepted a mail: its name begins with that."""
+    moment = datetime.strptime(path.name.split("_")[0], "%Y%m%d-%H%M%S-%f")
+    return moment.replace(tzinfo=UTC).timestamp()
 
 
 def freeze(server: Server) -> None:
