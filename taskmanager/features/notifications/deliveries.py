@@ -85,15 +85,20 @@ def send(delivery_id: ObjectId) -> None:
 def hand_out(in_flight: set[str], room: int) -> int:
     """Make jobs of the deliveries that are due; answers how many. Called by the relay."""
     due = Delivery.objects(due_at__lte=now()).order_by("due_at").limit(min(room, _BATCH)).hint("due_at")
-    found = list(due.only("id", "channel", "due_at", "kind", "attempts"))
-    for delivery in found:
-        again = now() + timedelta(seconds=settings.current().job_silence_seconds)
-        place = {"_id": delivery.id, "due_at": delivery.due_at}
-        if job_id(SEND, delivery.id) not in in_flight:
-            channel = channels.find(delivery.channel)
-            words = f"{delivery.kind} by {delivery.channel}"
-            enqueue(channel.queue if channel else "low", SEND, delivery.id, words, {})
-        Delivery._get_collection().update_one(place, {"$set": {"due_at": again}})
+    found = list(due.only("id", "channel", "due_at", "kind"))
+    updates: list[UpdateOne] = []
+    try:
+        for delivery in found:
+            if job_id(SEND, delivery.id) not in in_flight:
+                channel = channels.find(delivery.channel)
+                words = f"{delivery.kind} by {delivery.channel}"
+                enqueue(channel.queue if channel else "low", SEND, delivery.id, words, {})
+            again = now() + timedelta(seconds=settings.current().job_silence_seconds)
+            # due_at is part of the filter: a job that has begun meanwhile has set its own
+            updates.append(UpdateOne({"_id": delivery.id, "due_at": delivery.due_at}, {"$set": {"due_at": again}}))
+    finally:
+        if updates:
+            Delivery._get_collection().bulk_write(updates, ordered=False)
     return len(found)
 
 
