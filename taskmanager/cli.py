@@ -9,10 +9,11 @@ import orjson
 from marshmallow import ValidationError
 
 from taskmanager.api.v1 import V1
-from taskmanager.core import keyring, outbox, schedule
+from taskmanager.core import database, keyring, outbox, schedule
 from taskmanager.core.clock import iso
 from taskmanager.core.settings import Settings
 from taskmanager.features.notifications import commands as delivery_commands
+from taskmanager.features.notifications import deliveries
 from taskmanager.features.users import administration, totp
 from taskmanager.features.users import service as accounts
 from taskmanager.web.schemas import Email
@@ -92,11 +93,16 @@ def revive(environment: Environment) -> None:
 @group.command()
 @click.pass_obj
 def schedules(environment: Environment) -> None:
-    """List the periodic jobs: name, how often, when it last ran, when it is due."""
+    """List what happens at its time: the scheduler's jobs, what the relay hands out, and what MongoDB lets end."""
     environment.connect()
     for job, due in schedule.listed():
         ran, next_ = (iso(moment) if moment else "never" for moment in (due and due.ran_at, due and due.due_at))
         click.echo(f"{job.name:26} every {job.seconds:g} s  ran {ran}  due {next_}")
+    number, first = deliveries.planned()
+    next_ = f"due {iso(first)}" if first else "none is planned"
+    click.echo(f"{'digests, second attempts':26} by the relay  {number} planned  {next_}")
+    for name in database.ending():
+        click.echo(f"{name:26} by MongoDB  each at its time")
 
 
 @group.group()

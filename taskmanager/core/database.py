@@ -63,6 +63,17 @@ def database() -> Any:
     return get_db("default")
 
 
+def ending() -> list[str]:
+    """The collections whose documents MongoDB removes when their time is over, by what their indexes say."""
+    databases = {found.name: found for found in map(get_db, ALIASES)}.values()
+    collections = [found[name] for found in databases for name in found.list_collection_names()]
+    return sorted(
+        collection.name
+        for collection in collections
+        if any("expireAfterSeconds" in index for index in collection.index_information().values())
+    )
+
+
 def _check_uri(uri: str) -> None:
     """Raise Misconfigured for a URI that would break transactions.
 

@@ -40,7 +40,7 @@ _NEVER = [
     ip_network(word)
     for word in ("64:ff9b:1::/48", "2001::/32", "fec0::/10", "3fff::/20", "192.0.0.0/24", "192.88.99.0/24")
 ]
-_NOT_PUBLIC = "This address is not a public one."
+_NOT_PUBLIC = "This address is not a public one, and the operator has not allowed it (TASKMANAGER_WEBHOOK_ALLOW)."
 
 
 class Refused(TaskManagerError):

@@ -142,6 +142,13 @@ def waiting() -> int:
     return Delivery._get_collection().count_documents({"state": "pending"}, limit=100_000)
 
 
+def planned() -> tuple[int, datetime | None]:
+    """How many are to be tried later, such as digests and second attempts, and when the first of them is due."""
+    collection, later = Delivery._get_collection(), {"due_at": {"$gt": now()}}
+    first = collection.find_one(later, {"due_at": 1}, sort=[("due_at", 1)])
+    return collection.count_documents(later, limit=100_000), first and first["due_at"]
+
+
 def report() -> dict[str, Any]:
     """How many are `pending` and `dead`, and how many seconds ago the first of those pending was to be told."""
     collection = Delivery._get_collection()

@@ -1,5 +1,6 @@
 """`taskmanager deliveries …` lists, shows, replays and forgets what was given up."""
 
+import re
 from datetime import timedelta
 
 import orjson
@@ -11,6 +12,7 @@ from taskmanager.core import outbox
 from taskmanager.core.clock import now
 from taskmanager.core.events import Event
 from taskmanager.features.notifications.models import Delivery
+from tests.features.notifications.conftest import prefer
 
 
 @pytest.fixture
@@ -80,4 +82,16 @@ def test_events_that_were_given_up_are_handed_out_again(run, scene, assign, mail
 def test_the_schedules_are_one_list(run):
     text = run("schedules")
     for name in ("tasks.reminders", "notifications.sweep", "tasks.trash", "outbox.watch"):
-        assert name in text
+        assert f"{name} " in text
+    for name in ("sessions", "idempotency_keys", "one_time_tokens", "deliveries"):
+        assert re.search(rf"^{name} +by MongoDB", text, re.MULTILINE)
+
+
+def test_a_digest_that_is_to_come_is_among_the_schedules(run, scene, deliver):
+    assert "0 planned" in run("schedules")
+    member = scene.member()
+    prefer(member, level="all", digest="weekly")
+    scene.owner.post(f"{scene.task_path}/comments", json={"text": "Hm"})
+    deliver()
+    (due,) = Delivery.objects(channel="email").scalar("due_at")
+    assert f"1 planned  due {due:%Y-%m-%dT%H:%M}" in run("schedules")
