@@ -99,7 +99,8 @@ def _comment(event: Event, only: ObjectId | None) -> list[Notice]:
     text = f"{comment.text[:_LONGEST_COMMENT]}\n\n"
     mention = _Story("task.mentioned", "mentioned you in a comment on", text, direct=True)
     story = _Story("task.commented", "commented on", text) if event.kind == "comment.created" else None
-    return _notices(event, dict.fromkeys(event.data["mentioned"], mention), story, only)
+    mentioned = [user_id for user_id in event.data["mentioned"] if user_id in comment.mentioned_ids]
+    return _notices(event, dict.fromkeys(mentioned, mention), story, only)
 
 
 @writes("reminder.fired")

@@ -127,6 +127,16 @@ def test_who_is_not_assigned_any_more_is_not_told_that_he_is(scene, mail, assign
     assert "assigned" not in texts(mail, member)
 
 
+def test_who_is_not_mentioned_any_more_is_not_told_that_he_is(scene, mail, deliver, later):
+    member = scene.member()
+    prefer(member, quiet_hours={"start": "00:00", "end": "23:59"})
+    path = f"{scene.task_path}/comments/{comment(scene, f'@{member.user.email} see')['id']}"
+    deliver()
+    assert patch(scene.owner, path, {"text": "Nobody need see"}).status_code == 200
+    later()
+    assert mail.to(member.user.email) == []
+
+
 def test_who_is_unassigned_hears_it(scene, assign, deliver):
     member = scene.member()
     assign(member)
