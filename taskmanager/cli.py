@@ -101,7 +101,7 @@ def schedules(environment: Environment) -> None:
     number, first = deliveries.planned()
     next_ = f"due {iso(first)}" if first else "none is planned"
     click.echo(f"{'digests, second attempts':26} by the relay  {number} planned  {next_}")
-    for name in database.ending():
+    for name in database.expiring_collections():
         click.echo(f"{name:26} by MongoDB  each at its time")
 
 

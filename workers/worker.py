@@ -54,8 +54,11 @@ class Worker(SimpleWorker):
 
     def work(self, *args: Any, **options: Any) -> bool:
         """Work until told to end, and finish what is being sent beside the jobs."""
-        with lanes.opened():
-            return super().work(*args, **options)
+        try:
+            with lanes.opened():
+                return super().work(*args, **options)
+        finally:
+            mailer.hang_up()
 
     def perform_job(self, job: Job, queue: rq.Queue, execution: Any) -> bool:
         """Run the job, with signs of life from another thread while it lasts."""
@@ -91,7 +94,6 @@ def main() -> None:
     with contextlib.suppress(StopRequested):
         while not _work():
             time.sleep(_RETRY_SECONDS)
-    mailer.hang_up()
 
 
 def _work() -> bool:

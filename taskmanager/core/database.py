@@ -63,7 +63,7 @@ def database() -> Any:
     return get_db("default")
 
 
-def ending() -> list[str]:
+def expiring_collections() -> list[str]:
     """The collections whose documents MongoDB removes when their time is over, by what their indexes say."""
     databases = {found.name: found for found in map(get_db, ALIASES)}.values()
     collections = [found[name] for found in databases for name in found.list_collection_names()]

@@ -128,7 +128,7 @@ def listen(
     """Register the decorated function under the unique `name` for events of `kinds` on one of the QUEUES.
 
     `wanted` answers the ids of those of some events that are not nobody's business; the relay asks it, so that the
-    others cost no job: it must be quick and sure.
+    others cost no job: it must be quick and sure. Where it raises, the listener gets all of them.
     """
     if queue not in QUEUES or not _NAME.fullmatch(name):
         raise Misconfigured(f"a listener cannot be called {name!r} or use the queue {queue!r}")

@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from taskmanager.core.deadline import deadline
+from taskmanager.core.deadline import deadline, within
 from taskmanager.core.errors import TaskManagerError
 
 LARGEST_ANSWER = 64 * 1024
@@ -100,15 +100,25 @@ def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, rule
     try:
         connection.connect()
         with deadline(max(0.1, began + seconds - time.monotonic()), connection.cut) as over:
-            connection.request("POST", _target(parts), body, {"Host": parts.netloc, **headers})
-            answer = connection.getresponse()
-            if over.is_set():
-                raise TimeoutError("no answer in time")
-            return Answer(answer.status, dict(answer.getheaders()), _beginning(answer))
+            return _exchange(connection, parts, body, headers, over)
     except http.client.HTTPException as error:
         raise OSError(f"no proper answer: {type(error).__name__}") from None
     finally:
         connection.close()
+
+
+def _exchange(
+    connection: "_Pinned", parts: SplitResult, body: bytes, headers: dict[str, str], over: threading.Event
+) -> Answer:
+    try:
+        connection.request("POST", _target(parts), body, {"Host": parts.netloc, **headers})
+        answer = connection.getresponse()
+    except (ValueError, AttributeError):  # what a socket of TLS raises that was cut meanwhile
+        if not over.is_set():
+            raise
+    if over.is_set():
+        raise TimeoutError("no answer in time")
+    return Answer(answer.status, dict(answer.getheaders()), _beginning(answer))
 
 
 def _beginning(answer: http.client.HTTPResponse) -> bytes:
@@ -193,22 +203,18 @@ def _target(parts: SplitResult) -> str:
 
 
 def _addresses(parts: SplitResult) -> list[Any]:
-    """All that a name resolves to, or what a spelling of an address stands for. Raises OSError, also after two seconds.
+    """All that a name resolves to, or what a spelling of an address stands for.
 
-    The system's resolver knows no bound: it is asked by a thread that nobody waits for longer.
+    Raises OSError, also after two seconds: the system's resolver knows no bound.
     """
-    found: list[Any] = []
-
-    def look_up() -> None:
-        with suppress(OSError, UnicodeError):
-            found.extend(socket.getaddrinfo(parts.hostname, _port(parts), type=socket.SOCK_STREAM))
-
-    thread = threading.Thread(target=look_up, daemon=True)
-    thread.start()
-    thread.join(_LOOKUP_SECONDS)
-    if not found:
-        raise OSError("the name was not found in time" if thread.is_alive() else "there is no such name")
-    return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in list(found)]
+    host, port = parts.hostname, _port(parts)
+    try:
+        found = within(_LOOKUP_SECONDS, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except TimeoutError:
+        raise OSError("the name was not found in time") from None
+    except (OSError, UnicodeError):
+        raise OSError("there is no such name") from None
+    return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
 
 
 def _check_addresses(parts: SplitResult, addresses: list[Any], rules: Rules) -> None:

@@ -56,9 +56,13 @@ class CallSerializer(JSONSerializer):
         return value
 
 
-# A job may also name functions to be called at its end, whatever they are: none is.
-for _end in ("success_callback", "failure_callback", "stopped_callback"):
-    setattr(Job, _end, None)
+def _ignore_callbacks() -> None:
+    """A job may also name functions that RQ calls at its end, whatever they are: none is, in any kind of RQ worker."""
+    for end in ("success_callback", "failure_callback", "stopped_callback"):
+        setattr(Job, end, None)
+
+
+_ignore_callbacks()
 
 
 # What else the relay hands out: called with the ids of the jobs in flight and with how many more there may be.
@@ -115,7 +119,21 @@ def _wanted(events: list[Event]) -> dict[str, set[Any]]:
     for event in events:
         for name in event.pending:
             pending.setdefault(name, []).append(event)
-    return {name: known.wanted(of_it) if (known := listener(name)) else set() for name, of_it in pending.items()}
+    return {name: _wanted_by(name, of_it) for name, of_it in pending.items()}
+
+
+def _wanted_by(name: str, events: list[Event]) -> set[Any]:
+    """One listener that cannot say what it wants gets all, and holds up nobody."""
+    known = listener(name)
+    if known is None:
+        return set()
+    try:
+        return known.wanted(events)
+    except (PyMongoError, RedisError):
+        raise
+    except Exception:
+        log.exception("a listener cannot say what it wants", listener=name)
+        return {event.id for event in events}
 
 
 def acknowledge(event_id: Any, name: str) -> None:

@@ -52,7 +52,7 @@ def _of(name: str) -> dict[str, Any]:
     known = queue(name)
     store: Any = queue_store(_WAIT_SECONDS)  # its types say that each answer may be awaited
     first = store.lindex(known.key, 0)
-    since = first and store.hget(f"rq:job:{first.decode()}", "enqueued_at")
+    since = first and store.hget(b"rq:job:" + first, "enqueued_at")
     return {
         "waiting": store.llen(known.key),
         "oldest_s": _age(since),
@@ -62,7 +62,12 @@ def _of(name: str) -> dict[str, Any]:
 
 
 def _age(since: bytes | None) -> float:
-    return round(max(0.0, (now() - datetime.fromisoformat(since.decode())).total_seconds()), 1) if since else 0.0
+    """0 for what is no job of ours."""
+    try:
+        moment = datetime.fromisoformat(since.decode()) if since else now()
+        return round(max(0.0, (now() - moment).total_seconds()), 1)
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def _minute(moment: datetime) -> str:

@@ -7,6 +7,7 @@ command) calls `use(settings)` once; code that needs a value asks `current()`.
 import secrets
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -134,6 +135,14 @@ class Settings(BaseSettings):
         if self.queue_url == self.cache_url:
             raise ValueError("TASKMANAGER_QUEUE_URL and TASKMANAGER_CACHE_URL must be two stores: a cache evicts")
         return self
+
+    @field_validator("public_url")
+    @classmethod
+    def _address_of_the_service(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and not (value.isascii() and parts.scheme in ("http", "https") and parts.hostname):
+            raise ValueError("must begin with http:// or https:// and be ASCII: write an international name as xn--…")
+        return value
 
     @field_validator("webhook_allow")
     @classmethod

@@ -128,7 +128,10 @@ def _caller() -> str:
     address = f"address:{request.remote_addr}"
     if "actor" not in g:
         return address
-    return f"{g.actor.identity}:{address}" if isinstance(g.actor, Visitor) else g.actor.identity
+    if isinstance(g.actor, Visitor):
+        return f"{g.actor.identity}:{address}"
+    # one API token does not get what another, or a session, was answered: it may be allowed less
+    return f"{g.actor.identity}:{g.actor.token_id}" if g.actor.token_id else g.actor.identity
 
 
 def _fingerprint(body: bytes | None) -> str:

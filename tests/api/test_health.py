@@ -95,6 +95,14 @@ def test_the_details_are_told_with_the_token_of_metrics_too_also_without_a_datab
     database.disconnect()
 
 
+def test_what_is_no_job_of_ours_has_no_age(caller):
+    administrator = caller(role="admin")
+    queue_store().rpush(outbox.queue("low").key, b"\xff\xfe")
+    queue_store().hset(b"rq:job:\xff\xfe", "enqueued_at", b"\xff")
+    answer = administrator.get("/health")
+    assert (answer.status_code, answer.json["queues"]["low"]["oldest_s"]) == (200, 0.0)
+
+
 def test_a_queue_that_answers_half_is_reported_as_away(caller, monkeypatch):
     administrator = caller(role="admin")
     for name in outbox.QUEUES:  # what stands there is no list: the store refuses to count it

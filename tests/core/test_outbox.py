@@ -1,12 +1,13 @@
 """From events to jobs: nothing is lost, nothing is queued twice, nothing is tried for ever."""
 
+import dataclasses
 import json
 
 import pytest
 from rq.job import Job, JobStatus
 from structlog.testing import capture_logs
 
-from taskmanager.core import outbox
+from taskmanager.core import events, outbox
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.events import Event, record
@@ -88,12 +89,9 @@ def test_a_queued_job_is_not_queued_again(happened, listening):
     assert stored()["attempts"] == 1
 
 
-def test_two_relays_that_read_the_same_event_make_one_job(happened, listening, monkeypatch):
+def test_two_relays_that_read_the_same_event_make_one_job(happened, listening):
     listening()
     record(happened())
-    stale = iter([set()])
-    seen = outbox._in_flight
-    monkeypatch.setattr(outbox, "_in_flight", lambda: next(stale, None) or seen())
     event = Event.objects.get()
     wanted = outbox._wanted([event])
     outbox._hand_out(event, set(), wanted)
@@ -266,3 +264,14 @@ def test_deliveries_by_the_thousand_leave_room_for_events(happened, listening, m
     monkeypatch.setattr(outbox, "_MOST_IN_FLIGHT", 5)
     monkeypatch.setattr(outbox, "_in_flight", lambda: {f"notifications-send-{number}" for number in range(100)})
     assert outbox.relay_batch() == 1
+
+
+def test_a_listener_that_cannot_say_what_it_wants_gets_all_and_holds_up_nobody(happened, listening, monkeypatch):
+    listening("first")
+    listening("second")
+    record(happened())
+    name = sorted(events._listeners)[-1] if "second" not in events._listeners else "second"
+    known = events._listeners[name]
+    monkeypatch.setitem(events._listeners, name, dataclasses.replace(known, wanted=lambda found: 1 / 0))
+    assert outbox.relay_batch() == 1
+    assert len(queued()) == 2

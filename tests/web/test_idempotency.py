@@ -168,3 +168,12 @@ def test_an_answer_that_cannot_be_read_any_more_is_not_made_twice(scene, setting
         settings_module.use(settings)
     assert_problem(again, 409, code="idempotency.answer_lost")
     assert titles(scene) == ["a"]
+
+
+def test_a_token_does_not_get_what_a_session_was_answered(scene, client):
+    body = {"name": "t", "scopes": ["webhooks:write"], "expires_at": "2027-01-01T00:00:00Z"}
+    token = scene.owner.post("/api/v1/users/me/tokens", json=body).json["token"]
+    hook = {"url": "https://8.8.8.8/", "events": ["*"]}
+    assert post(scene.owner, "/api/v1/webhooks", hook, "key-1").status_code == 201
+    headers = {"Idempotency-Key": "key-1", "Authorization": f"Bearer {token}"}
+    assert_problem(client.post("/api/v1/webhooks", json=hook, headers=headers), 403, code="auth.scope_missing")

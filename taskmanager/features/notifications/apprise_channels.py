@@ -10,6 +10,7 @@ from urllib.parse import quote
 from bson import ObjectId
 
 from taskmanager.core import settings
+from taskmanager.core.deadline import within
 from taskmanager.features.notifications import phones
 from taskmanager.features.notifications.channels import Cancelled, Message
 from taskmanager.features.notifications.kinds import CODE
@@ -19,7 +20,7 @@ from taskmanager.features.users import service as users
 
 _LONGEST_TEXT = 300
 _LONGEST_CHAT = 3000
-_LANES = 4
+_SECONDS, _LANES = 15.0, 4
 
 
 class NotTaken(Exception):
@@ -29,7 +30,7 @@ class NotTaken(Exception):
 class SmsChannel:
     """Text messages, to numbers that were shown to be people's own, and so many a month."""
 
-    name, queue, bundled, seconds, lanes = "sms", "default", True, 15.0, _LANES
+    name, queue, bundled, seconds, lanes = "sms", "default", True, _SECONDS, _LANES
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Who has such a number, where the operator has chosen a provider."""
@@ -58,7 +59,7 @@ def _count(delivery: Delivery) -> None:
 class ChatChannel:
     """Messages to a person in the operator's chat."""
 
-    name, queue, bundled, seconds, lanes = "chat", "default", True, 15.0, _LANES
+    name, queue, bundled, seconds, lanes = "chat", "default", True, _SECONDS, _LANES
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Everybody, where the operator has a chat."""
@@ -83,12 +84,15 @@ def _short(message: Message) -> str:
 
 
 def _notify(template: str, names: dict[str, str], text: str) -> None:
-    """Fill in whom it is for, and hand it to the provider. Raises NotTaken."""
+    """Fill in whom it is for, and hand it to the provider. Raises NotTaken, TimeoutError."""
     import apprise  # slow to import, and of use to workers only
 
     address = template
     for name, value in names.items():
         address = address.replace(f"{{{name}}}", quote(value, safe=""))
     sender = apprise.Apprise()
-    if not sender.add(address) or not sender.notify(body=text, body_format=apprise.NotifyFormat.TEXT):
+    if not sender.add(address):
+        raise NotTaken("This is no URL that Apprise knows.")
+    # Apprise bounds each wait for a provider, not the whole
+    if not within(_SECONDS, lambda: sender.notify(body=text, body_format=apprise.NotifyFormat.TEXT)):
         raise NotTaken("The provider did not take it.")

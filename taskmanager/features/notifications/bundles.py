@@ -15,7 +15,7 @@ from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.notices import Notice
 from taskmanager.features.users import service as users
 
-MOST_TOLD = 100  # in one message
+MOST_TOLD, MOST_MADE = 100, 1000  # notices in one message, and of how many events they are chosen
 
 
 def leader_of(delivery_id: ObjectId) -> ObjectId:
@@ -40,11 +40,12 @@ def message(delivery: Delivery, ready: list[Notice] | None) -> Message:
     if ready and not event_ids:
         return Message(delivery, ready)
     events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.id))
-    told = [(event.id, notices.of(event, delivery.recipient_id)) for event in events[-MOST_TOLD:]]
+    told = [(event.id, notices.of(event, delivery.recipient_id)) for event in events[-MOST_MADE:]]
     found = _still_wanted(delivery, told)
     if not found:
         raise Cancelled("There is nothing to be told any more.")
-    return Message(delivery, found, len(events) - len(told))
+    latest = found[-MOST_TOLD:]
+    return Message(delivery, latest, len(found) - len(latest) + len(events) - len(told))
 
 
 def _still_wanted(delivery: Delivery, found: list[tuple[ObjectId, list[Notice]]]) -> list[Notice]:

@@ -29,7 +29,7 @@ class Cancelled(TaskManagerError):
 
 
 class Postponed(TaskManagerError):
-    """Not now, through no fault of this delivery: no attempt is counted. `until` None: for a while that grows."""
+    """Not now, through no fault of this delivery: no attempt is counted. `until` None: until there may be room."""
 
     code = "delivery.postponed"
 
@@ -67,11 +67,14 @@ class Channel(Protocol):
         """Tell it. Raises Rejected, Cancelled, Postponed; anything else is a failure that is tried again."""
 
 
+_MEMBERS = ("name", "queue", "seconds", "lanes", "bundled", "reaches", "send")
 _channels: dict[str, Channel] = {}
 
 
 def register(channel: Channel) -> None:
-    """Install a channel. Raises Misconfigured when another kind of channel has its name."""
+    """Install a channel. Raises Misconfigured when it lacks something, or another kind of channel has its name."""
+    if missing := [member for member in _MEMBERS if member not in dir(channel)]:
+        raise Misconfigured(f"the channel {type(channel).__qualname__} has no {', '.join(missing)}")
     known = _channels.get(channel.name)
     if known is not None and type(known).__qualname__ != type(channel).__qualname__:
         raise Misconfigured(f"two channels are called {channel.name!r}")

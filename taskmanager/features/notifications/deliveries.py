@@ -23,16 +23,17 @@ from taskmanager.features.notifications import bundles, channels, lanes
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.notices import Notice
+from taskmanager.features.notifications.pacing import Pacer
 
 log = structlog.get_logger("taskmanager.deliveries")
 
 SEND = "notifications.send"
 _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 5.0, 4 * 3600.0
 _GROWTH, _JITTER = 3.0, 0.2
-_LEAST_ATTEMPTS = 8
+LEAST_ATTEMPTS = 8
 _SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
 _LEADER_SECONDS = 2
-_MOST_DOUBLINGS = 5
+_NO_ROOM, _room = timedelta(seconds=0.5), Pacer(20)
 _KEPT_ATTEMPTS = 10
 _COMING_A_SECOND, _MOST_COUNTED = 20, 20_000
 _BATCH = 200
@@ -62,7 +63,7 @@ def send_all(claimed: Iterable[Delivery], known: Iterable[Notice] = ()) -> None:
     `known` are notices that were just written, so that they need not be written anew.
     """
     ready = {(notice.recipient_id, notice.kind): [notice] for notice in known}
-    for delivery in claimed:
+    for delivery in sorted(claimed, key=_lanes_of):  # first what is sent within the job: it waits for nobody
         _begin(delivery, ready.get((delivery.recipient_id, delivery.kind)))
 
 
@@ -117,17 +118,13 @@ def reschedule(bundle: str, due_at: datetime) -> None:
     Delivery._get_collection().update_many(waits, {"$set": {"due_at": due_at, "wanted_at": due_at}})
 
 
-def put_off(recipient_id: ObjectId, until: datetime) -> float:
-    """Let nothing that waits for a recipient be due before then; much of it comes little by little.
-
-    Answers over how many seconds.
-    """
+def put_off(recipient_id: ObjectId, until: datetime, *, but: str) -> None:
+    """Let nothing that waits for a recipient be due before then, `but` one kind; much of it comes little by little."""
     collection = Delivery._get_collection()
-    waits = {"recipient_id": recipient_id, "due_at": {"$exists": True}}
+    waits = {"recipient_id": recipient_id, "due_at": {"$exists": True}, "kind": {"$ne": but}}
     seconds = collection.count_documents(waits, limit=_MOST_COUNTED) / _COMING_A_SECOND
     later = {"$add": [until, {"$toLong": {"$multiply": [{"$rand": {}}, seconds * 1000]}}]}
     collection.update_many(waits | {"due_at": {"$lt": until}}, [{"$set": {"due_at": later}}])
-    return seconds
 
 
 def sweep() -> int:
@@ -144,7 +141,8 @@ def waiting() -> int:
 
 def planned() -> tuple[int, datetime | None]:
     """How many are to be tried later, such as digests and second attempts, and when the first of them is due."""
-    collection, later = Delivery._get_collection(), {"due_at": {"$gt": now()}}
+    collection, moment = Delivery._get_collection(), now()
+    later = {"due_at": {"$gt": moment}, "claimed_until": {"$lte": moment}}
     first = collection.find_one(later, {"due_at": 1}, sort=[("due_at", 1)])
     return collection.count_documents(later, limit=100_000), first and first["due_at"]
 
@@ -208,22 +206,26 @@ def _claim(delivery_id: ObjectId) -> Delivery | None:
 
 def _begin(delivery: Delivery, ready: list[Notice] | None) -> None:
     """Have it sent, beside the job where the worker can; put it off when all that could send it is taken."""
-    channel = channels.find(delivery.channel)
-    if not lanes.run(delivery.channel, channel.lanes if channel else 0, partial(_attempt, delivery, ready)):
+    if not lanes.run(delivery.channel, _lanes_of(delivery), partial(_attempt, delivery, ready)):
         _postpone(delivery, None)
+
+
+def _lanes_of(delivery: Delivery) -> int:
+    channel = channels.find(delivery.channel)
+    return channel.lanes if channel else 0
 
 
 def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     """Send it with what is bundled with it, and write down what became of it. Raises PyMongoError."""
     channel = channels.find(delivery.channel)
     if channel is not None and now() + timedelta(seconds=channel.seconds) >= delivery.claimed_until:
-        return  # too late for this claim: it is handed out again
+        return _postpone(delivery, now())  # too late for this claim
     try:
         if channel is None:
             raise Cancelled("This channel is not installed.")
         message = Message(delivery, []) if delivery.body is not None else bundles.message(delivery, ready)
         if not _renewed(delivery, channel.seconds):
-            return
+            return None
         channel.send(message)
     except PyMongoError:
         raise  # the claim ends by itself
@@ -238,6 +240,7 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
         _failed(delivery, error)
     else:
         _settle(delivery, "sent", None)
+    return None
 
 
 def _renewed(delivery: Delivery, seconds: float) -> bool:
@@ -256,7 +259,7 @@ def _failed(delivery: Delivery, error: Exception) -> None:
     words = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
     tried_for = now() - (delivery.first_at or now())
-    if delivery.attempts >= _LEAST_ATTEMPTS and tried_for >= timedelta(hours=settings.current().delivery_hours):
+    if delivery.attempts >= LEAST_ATTEMPTS and tried_for >= timedelta(hours=settings.current().delivery_hours):
         return _settle(delivery, "dead", words)
     moment = now()
     changes = {"last_error": words, "claimed_until": moment, "due_at": moment + delay(delivery.attempts)}
@@ -265,11 +268,9 @@ def _failed(delivery: Delivery, error: Exception) -> None:
 
 
 def _postpone(delivery: Delivery, until: datetime | None) -> None:
-    """Until then, or for a while that grows with the times it had to wait."""
-    if until is None:
-        seconds = random.uniform(1 - _JITTER, 1 + _JITTER) * 2 ** min(delivery.waits, _MOST_DOUBLINGS)  # noqa: S311
-        until = now() + timedelta(seconds=seconds)
-    changes = {"$set": {"claimed_until": now(), "due_at": until}, "$inc": {"attempts": -1, "waits": 1}}
+    """Until then, or until there may be room: as if it had not been tried."""
+    until = until or _room.next(delivery.channel, now() + _NO_ROOM)
+    changes = {"$set": {"claimed_until": now(), "due_at": until}, "$inc": {"attempts": -1}}
     Delivery._get_collection().update_one(_tried(delivery), changes)
 
 

@@ -1,9 +1,10 @@
-"""Sending beside a worker's jobs, so that receivers which hang hold up no others.
+"""Sending beside a worker's jobs, so that receivers which hang, or are slow, hold up no others.
 
 A worker that lives on opens lanes: for each channel so many threads, each of which sends one message at a time. Where
 none are open, as in RQ's own worker, whose processes end with their job, a message is sent within the job.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,27 +15,41 @@ import structlog
 
 log = structlog.get_logger("taskmanager.lanes")
 
-_PATIENCE_SECONDS = 0.5
+# A worker waits for free lanes of a channel half a second at once, and in the long run a tenth of its time.
+_MOST_PATIENCE_SECONDS, _PATIENCE_REGAINED = 0.5, 0.1
 
 
-class _Lanes:
-    """Those of one channel."""
+class _LanesOfChannel:
+    """The threads of one channel. `run` is called by the worker's main thread only."""
 
     def __init__(self, name: str, number: int) -> None:
-        self._free, self._stuck = Semaphore(number), False
+        self._free = Semaphore(number)
         self._pool = ThreadPoolExecutor(number, thread_name_prefix=name)
+        self._patience, self._asked = _MOST_PATIENCE_SECONDS, time.monotonic()
 
     def run(self, work: Callable[[], None]) -> bool:
-        """Begin `work` in one of them; False when none comes free. It is waited for once, until one has come free."""
-        if not self._free.acquire(timeout=0 if self._stuck else _PATIENCE_SECONDS):
-            self._stuck = True
+        """Begin `work` in one of them; False when none comes free while the worker's patience lasts."""
+        if not self._taken():
             return False
-        self._pool.submit(copy_context().run, self._in_lane, work)
+        try:
+            self._pool.submit(copy_context().run, self._in_lane, work)
+        except BaseException:
+            self._free.release()
+            raise
         return True
 
     def close(self) -> None:
         """Wait for what is under way."""
         self._pool.shutdown()
+
+    def _taken(self) -> bool:
+        moment = time.monotonic()
+        regained = (moment - self._asked) * _PATIENCE_REGAINED
+        self._patience = min(_MOST_PATIENCE_SECONDS, self._patience + regained)
+        taken = self._free.acquire(timeout=max(0.0, self._patience))
+        self._asked = time.monotonic()
+        self._patience -= self._asked - moment
+        return taken
 
     def _in_lane(self, work: Callable[[], None]) -> None:
         try:
@@ -42,11 +57,10 @@ class _Lanes:
         except Exception:  # nobody else would see it; what it was about is taken up again when its claim ends
             log.exception("sending failed")
         finally:
-            self._stuck = False
             self._free.release()
 
 
-_open: dict[str, _Lanes] | None = None
+_open: dict[str, _LanesOfChannel] | None = None
 
 
 @contextmanager
@@ -71,5 +85,5 @@ def run(name: str, number: int, work: Callable[[], None]) -> bool:
         work()
         return True
     if name not in _open:
-        _open[name] = _Lanes(name, number)
+        _open[name] = _LanesOfChannel(name, number)
     return _open[name].run(work)

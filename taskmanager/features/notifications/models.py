@@ -51,13 +51,12 @@ class Delivery(Document):
     attempts = IntField(required=True, default=0)
     wanted_at = DateTimeField()  # when it was to be told first
     counted = BooleanField()  # of a text message: it is in the month's number
-    waits = IntField(required=True, default=0)  # how often it was put off without an attempt
     first_at = DateTimeField()  # of the first attempt
     last_error = StringField()
     body = StringField()  # of a webhook: what is sent, the same each time
     log = ListField(DictField())  # of a webhook: its latest attempts
 
-    note: dict[str, Any] | None = None  # what a channel has to say of an attempt: it is kept in the log
+    note: dict[str, Any] | None = None  # what a channel has to say of an attempt, unless it is postponed: for the log
 
     created_at = DateTimeField(required=True, default=now)
     ended_at = DateTimeField()  # since when it is not pending any more

@@ -35,19 +35,24 @@ Writer = Callable[..., Iterable[Notice]]
 _writers: dict[str, tuple[Writer, bool]] = {}
 
 
-def writes(*kinds: str, to_many: bool = False) -> Callable[[Writer], Writer]:
+def writes(*kinds: str, to_members: bool = False) -> Callable[[Writer], Writer]:
     """Register the decorated function as the one that writes the notices of events of these kinds.
 
-    It takes the event; one that writes `to_many` takes also `only`, the id of the one recipient that is asked for, or
-    None for all.
+    It takes the event. One that writes `to_members` tells nobody but members of the event's project, and not the one
+    who did it; it takes also `only`, the id of the one recipient that is asked for, or None for all.
     """
 
     def register(function: Writer) -> Writer:
         for kind in kinds:
-            _writers[kind] = function, to_many
+            _writers[kind] = function, to_members
         return function
 
     return register
+
+
+def tells_members(kind: str) -> bool:
+    """Whether events of this kind are told to nobody but members of their project, without the one who did it."""
+    return kind in _writers and _writers[kind][1]
 
 
 def told() -> list[str]:
@@ -62,8 +67,8 @@ def of(event: Event, only: ObjectId | None = None) -> list[Notice]:
     """
     if event.kind not in _writers:
         return []
-    writer, to_many = _writers[event.kind]
-    found = writer(event, only=only) if to_many else writer(event)
+    writer, to_members = _writers[event.kind]
+    found = writer(event, only=only) if to_members else writer(event)
     return [
         notice
         for notice in found

@@ -23,18 +23,17 @@ from taskmanager.features.projects import members
 from taskmanager.features.users import service as users
 
 _READ_COUNTED = 1000
-_OF_TASKS = ("task.", "comment.")
 
 
 def wanted(events: Sequence[Event]) -> set[ObjectId]:
-    """Which of these events somebody may be told of: not those of tasks where nobody is but who did it.
+    """Which of these events somebody may be told of: not what is for members, where nobody is but who did it.
 
     Asked by the relay; one question of an index for each project and person among them.
     """
-    of_tasks = [event for event in events if event.actor_id and event.kind.startswith(_OF_TASKS)]
-    places = {(project_of(event), event.actor_id) for event in of_tasks}
+    for_members = [event for event in events if event.actor_id and notices.tells_members(event.kind)]
+    places = {(project_of(event), event.actor_id) for event in for_members}
     alone = {place for place in places if not members.has_others(*place)}
-    nobodys = {event.id for event in of_tasks if (project_of(event), event.actor_id) in alone}
+    nobodys = {event.id for event in for_members if (project_of(event), event.actor_id) in alone}
     return {event.id for event in events} - nobodys
 
 
@@ -46,16 +45,16 @@ def tell(event: Event) -> None:
     found = _to_those_who_may_know(notices.of(event))
     if not found:
         return
-    wanted_by = wishes.of(found)
-    wanted = [(notice, name) for notice in found for name in wanted_by[notice.recipient_id].channels(notice)]
-    zones_of = _zones(wanted_by)
+    wish_of = wishes.of(found)
+    chosen = [(notice, name) for notice in found for name in wish_of[notice.recipient_id].channels(notice)]
+    zones_of = _zones(wish_of)
     reached = {
-        channel.name: channel.reaches([notice.recipient_id for notice, name in wanted if name == channel.name])
+        channel.name: channel.reaches([notice.recipient_id for notice, name in chosen if name == channel.name])
         for channel in channels.personal()
     }
     rows = [
-        _row(event, notice, name, wanted_by[notice.recipient_id], zones_of.get(notice.recipient_id, zones.DEFAULT))
-        for notice, name in wanted
+        _row(event, notice, name, wish_of[notice.recipient_id], zones_of.get(notice.recipient_id, zones.DEFAULT))
+        for notice, name in chosen
         if notice.recipient_id in reached[name] or notice.kind in UNCHOSEN
     ]
     deliveries.send_all(deliveries.plan(rows), found)
@@ -68,7 +67,7 @@ def _to_those_who_may_know(found: list[Notice]) -> list[Notice]:
     return [notice for notice in found if notice.kind in UNCHOSEN or notice.recipient_id in able]
 
 
-def _row(event: Event, notice: Notice, name: str, wanted: Wishes, timezone: str) -> Row:
+def _row(event: Event, notice: Notice, name: str, wish: Wishes, timezone: str) -> Row:
     row = {
         "event_id": event.id,
         "channel": name,
@@ -81,17 +80,17 @@ def _row(event: Event, notice: Notice, name: str, wanted: Wishes, timezone: str)
         return row
     about = notice.task_id or notice.project_id or event.id
     row["bundle"] = f"{name}:{notice.recipient_id}:{about}"
-    due = _due(notice, wanted, timezone)
+    due = _due(notice, wish, timezone)
     if due is None:
         return row
-    if not KINDS[notice.kind].urgent and wanted.general.digest != "off":
+    if not KINDS[notice.kind].urgent and wish.general.digest != "off":
         row["bundle"] = f"{name}:{notice.recipient_id}:{DIGEST}"
     return row | {"due_at": due}
 
 
-def _due(notice: Notice, wanted: Wishes, timezone: str) -> datetime | None:
+def _due(notice: Notice, wish: Wishes, timezone: str) -> datetime | None:
     """When it is to be told; None for at once. What a person asked to be reminded of knows no quiet hours."""
-    moment, general = now(), wanted.general
+    moment, general = now(), wish.general
     if notice.kind == "task.reminder":
         return None
     if not KINDS[notice.kind].urgent:
@@ -103,9 +102,9 @@ def _due(notice: Notice, wanted: Wishes, timezone: str) -> datetime | None:
     return due if due > moment else None
 
 
-def _zones(wanted_by: dict[ObjectId, Wishes]) -> dict[ObjectId, str]:
+def _zones(wish_of: dict[ObjectId, Wishes]) -> dict[ObjectId, str]:
     """The zones of those whose clock matters."""
-    asked = [user_id for user_id, wish in wanted_by.items() if wish.general.quiet_from or wish.general.digest != "off"]
+    asked = [user_id for user_id, wish in wish_of.items() if wish.general.quiet_from or wish.general.digest != "off"]
     return users.timezones(asked) if asked else {}
 
 

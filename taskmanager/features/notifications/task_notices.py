@@ -44,7 +44,7 @@ _ASSIGNED = _Story("task.assigned", "assigned", direct=True)
 _UNASSIGNED = _Story("task.changed", "unassigned you from")
 
 
-@writes("task.created", "task.updated", to_many=True)
+@writes("task.created", "task.updated", to_members=True)
 def _task(event: Event, only: ObjectId | None) -> list[Notice]:
     """Who is newly assigned hears that, and who is not any more; the others that it is new, or what changed.
 
@@ -60,7 +60,7 @@ def _task(event: Event, only: ObjectId | None) -> list[Notice]:
     return _notices(event, special, story, only)
 
 
-@writes("task.completed", "task.reopened", "task.deleted", "task.restored", "task.moved_in", to_many=True)
+@writes("task.completed", "task.reopened", "task.deleted", "task.restored", "task.moved_in", to_members=True)
 def _happened(event: Event, only: ObjectId | None) -> list[Notice]:
     word = event.kind.removeprefix("task.").replace("_in", "")
     return _notices(event, {}, _Story("task.completed" if word == "completed" else "task.changed", word), only)
@@ -90,7 +90,7 @@ def _moved_out(event: Event) -> list[Notice]:
     ]
 
 
-@writes("comment.created", "comment.updated", to_many=True)
+@writes("comment.created", "comment.updated", to_members=True)
 def _comment(event: Event, only: ObjectId | None) -> list[Notice]:
     """Who is newly mentioned hears that; of a new comment the others hear too."""
     comment = Comment.objects(id=event.data["comment_id"]).first()

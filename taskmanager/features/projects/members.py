@@ -139,6 +139,12 @@ def has_others(project_id: ObjectId, user_id: ObjectId) -> bool:
     return Membership.objects(project_id=project_id, user_id__ne=user_id).only("id").first() is not None
 
 
+def projects_with(user_ids: list[ObjectId], project_ids: list[ObjectId]) -> list[ObjectId]:
+    """Those of these projects that any of these people belongs to."""
+    found = Membership.objects(project_id__in=project_ids, user_id__in=user_ids)
+    return list(found.distinct("project_id")) if user_ids else []
+
+
 def ids_of(
     project_id: ObjectId, among: list[ObjectId] | None = None, *, since: datetime | None = None
 ) -> list[ObjectId]:

@@ -1,8 +1,7 @@
 """The channel that tells programs: one request for each delivery, signed, logged, and never to our own network."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from random import uniform
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
@@ -17,6 +16,7 @@ from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.notifications import deliveries
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
 from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.notifications.pacing import Pacer
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
 from taskmanager.features.users import service as users
@@ -28,8 +28,9 @@ from taskmanager.features.webhooks.models import Webhook
 GONE = 410
 _GOOD = range(200, 300)
 _KEPT_BYTES = 2_000
-_MANY_FAILURES = 8  # as many as one delivery is tried
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 2.0, 300.0
+# What finds no place comes back in order: so many a second that few ask in vain, and places are seldom empty.
+_PLACE_TAKEN, _pace = timedelta(seconds=0.5), Pacer(30)
 
 
 class Unanswered(Exception):
@@ -56,12 +57,11 @@ class WebhookChannel:
         _may_be_told(webhook, delivery)
         _take_place(webhook, delivery)
         try:
-            answer = _posted(webhook, delivery)
-        except BaseException:
+            _judge(webhook, _posted(webhook, delivery))
+        except BaseException:  # what failed is written down before there is room for the next
             _leave_place(webhook, delivery)
             raise
-        _leave_place(webhook, delivery, worked=answer.status in _GOOD)
-        _judge(webhook, answer)
+        _leave_place(webhook, delivery, worked=True)
 
 
 def rules() -> Rules:
@@ -82,7 +82,7 @@ def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
     if project_id and delivery.kind != _LAST and not Project.objects(id=project_id).alive().first():
         raise Cancelled("The project is deleted.")
     if webhook.rests_until and webhook.rests_until > now() and delivery.kind != TEST:
-        raise Postponed(_some_time_after(webhook.rests_until, webhook))
+        raise Postponed(_pace.next(webhook.id, webhook.rests_until))
 
 
 _LAST = "project.deleted"
@@ -96,11 +96,6 @@ def _owner_may_know(webhook: Webhook, delivery: Delivery) -> None:
         raise Cancelled("The owner of the webhook is not in the project any more.")
 
 
-def _some_time_after(moment: datetime, webhook: Webhook) -> datetime:
-    """Not all that waits comes back at once: see `deliveries.put_off`."""
-    return moment + timedelta(seconds=uniform(0, 1 + webhook.comes_back_seconds))  # noqa: S311 no secret
-
-
 def _take_place(webhook: Webhook, delivery: Delivery) -> None:
     """One of the few requests that may be under way to it, so that one which hangs does not hold all lanes.
 
@@ -110,13 +105,14 @@ def _take_place(webhook: Webhook, delivery: Delivery) -> None:
     moment = now()
     place = {"by": delivery.id, "until": moment + timedelta(seconds=settings.current().webhook_timeout_seconds)}
     under_way = {"$filter": {"input": {"$ifNull": ["$busy", []]}, "cond": {"$gt": ["$$this.until", moment]}}}
-    most = 1 if webhook.failures else settings.current().webhook_concurrency
+    probing = webhook.failures and delivery.kind != TEST
+    most = 1 if probing else settings.current().webhook_concurrency
     taken = Webhook._get_collection().find_one_and_update(
         {"_id": webhook.id, "$expr": {"$lt": [{"$size": under_way}, most]}},
         [{"$set": {"busy": {"$concatArrays": [under_way, [place]]}}}],
     )
     if taken is None:
-        raise Postponed(_some_time_after(place["until"], webhook) if webhook.failures else None)
+        raise Postponed(_pace.next(webhook.id, place["until"] if probing else moment + _PLACE_TAKEN))
 
 
 def _leave_place(webhook: Webhook, delivery: Delivery, *, worked: bool = False) -> None:
@@ -175,13 +171,13 @@ def _failed(webhook: Webhook, words: str) -> None:
     moment = now()
     seconds = min(_FIRST_REST_SECONDS * 2.0 ** min(webhook.failures, 20), _LONGEST_REST_SECONDS)
     rests_until = moment + timedelta(seconds=seconds)
-    coming = deliveries.put_off(webhook.id, rests_until)
-    changes = {"rests_until": rests_until, "comes_back_seconds": coming}
+    changes = {"rests_until": rests_until}
     if webhook.failing_since is None:
         changes["failing_since"] = moment
     Webhook._get_collection().update_one({"_id": webhook.id}, {"$set": changes, "$inc": {"failures": 1}})
+    deliveries.put_off(webhook.id, rests_until, but=TEST)
     days = timedelta(days=settings.current().webhook_disable_days)
-    many = webhook.failures + 1 >= _MANY_FAILURES
+    many = webhook.failures + 1 >= deliveries.LEAST_ATTEMPTS
     if many and webhook.failing_since and moment - webhook.failing_since >= days:
         _disable(webhook.id, f"It has failed since {webhook.failing_since:%Y-%m-%d}, the last time so: {words}")
 

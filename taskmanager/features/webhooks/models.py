@@ -4,7 +4,6 @@ from mongoengine import (
     BooleanField,
     DateTimeField,
     DictField,
-    FloatField,
     IntField,
     ListField,
     ObjectIdField,
@@ -31,6 +30,5 @@ class Webhook(Versioned):
     disabled_because = StringField()
     failing_since = DateTimeField()
     rests_until = DateTimeField()  # after failures nothing is sent for a while
-    comes_back_seconds = FloatField(required=True, default=0.0)  # over so long what waits comes back after that
     failures = IntField(required=True, default=0)  # without a success between them
     busy = ListField(DictField())  # requests that are under way: {by: delivery, until: when it ends at the latest}

@@ -160,12 +160,11 @@ def test(webhook_id: ObjectId, *, actor: Actor) -> Row:
 
 
 def wanted(events: Sequence[Event]) -> set[ObjectId]:
-    """For which of these events somebody may have a webhook: two questions of an index, asked by the relay."""
-    able = Webhook.objects(active=True, disabled_at=None)
-    if able.filter(project_id=None).only("id").first() is not None:  # of somebody for all his projects
-        return {event.id for event in events}
-    places = set(able.filter(project_id__in={project_of(event) for event in events}).distinct("project_id"))
-    return {event.id for event in events if project_of(event) in places}
+    """For which of these events somebody may have a webhook: three questions of indexes, asked by the relay."""
+    able, asked = Webhook.objects(active=True, disabled_at=None), list({project_of(event) for event in events})
+    of_projects = able.filter(project_id__in=asked).distinct("project_id")
+    of_people = members.projects_with(able.filter(project_id=None).distinct("owner_id"), asked)
+    return {event.id for event in events if project_of(event) in {*of_projects, *of_people}}
 
 
 def tell(event: Event) -> None:

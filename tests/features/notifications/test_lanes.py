@@ -2,13 +2,16 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from bson import ObjectId
 
 from taskmanager.core.clock import now
+from taskmanager.core.errors import Misconfigured
 from taskmanager.features.notifications import channels, deliveries, lanes
 from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.notifications.pacing import Pacer
 
 
 class Gate:
@@ -18,7 +21,7 @@ class Gate:
 
     def __init__(self):
         self.open = threading.Event()
-        self.asked, self.told = [], []
+        self.asked, self.told, self.pause = [], [], 0.0
 
     def reaches(self, user_ids):
         return set(user_ids)
@@ -26,6 +29,7 @@ class Gate:
     def send(self, message):
         self.asked.append(message.delivery.id)
         assert self.open.wait(20)
+        time.sleep(self.pause)
         self.told.append(message.delivery.id)
 
 
@@ -57,24 +61,37 @@ def test_a_worker_goes_on_while_receivers_are_waited_for_and_finishes_what_it_be
     assert Delivery.objects(state="sent").count() == 2
 
 
-def test_what_finds_all_lanes_taken_is_put_off_without_an_attempt_for_longer_each_time(gate):
+def test_what_finds_all_lanes_taken_is_put_off_without_an_attempt_each_to_a_moment_of_its_own(gate):
     with lanes.opened():
         deliveries.send_all(claimed(2))
-        for _ in range(4):
-            (late,) = claimed(1)
-            began = time.monotonic()
-            deliveries.send_all([late])
-            assert time.monotonic() - began < 2  # the worker waits for a free lane once, and not for long
-        late = late.reload()
-        assert (late.state, late.attempts, late.waits) == ("pending", 0, 1)
-        assert now() < late.due_at
-        for waits in (2, 3):
-            late.modify(set__due_at=now(), set__claimed_until=now())
-            deliveries.send(late.id)
-            assert late.reload().waits == waits
-        assert (late.due_at - now()).total_seconds() > 2
+        began = time.monotonic()
+        late = claimed(40)
+        deliveries.send_all(late)
+        assert time.monotonic() - began < 2  # a worker has little patience, however many there are
+        waits = [delivery.reload() for delivery in late]
+        assert {(row.state, row.attempts) for row in waits} == {("pending", 0)}
+        due = sorted(row.due_at for row in waits)
+        assert now() < due[-1] and (due[-1] - due[0]).total_seconds() >= 1.5  # some twenty a second
         gate.open.set()
     assert len(gate.asked) == 2
+
+
+def test_a_slow_receiver_does_not_set_the_pace_of_the_worker(gate):
+    """What is sent within the job goes first, and the patience of the worker is small in the long run too."""
+    gate.pause = 0.1
+    gate.open.set()
+    told = []
+    channels.register(type("Quick", (Gate,), {"name": "quick", "lanes": 0, "send": lambda _, m: told.append(m)})())
+    rows = [
+        {"event_id": ObjectId(), "channel": name, "recipient_id": ObjectId(), "kind": "webhook.test", "body": "{}"}
+        for _ in range(60)
+        for name in ("gate", "quick")
+    ]
+    with lanes.opened():
+        began = time.monotonic()
+        deliveries.send_all(deliveries.plan(rows))
+        assert time.monotonic() - began < 2.5  # sixty messages of a tenth of a second, two at a time
+        assert len(told) == 60
 
 
 def test_lanes_are_free_again(gate):
@@ -91,10 +108,41 @@ def test_without_lanes_a_message_is_sent_within_the_job(gate):
     assert len(gate.told) == 3
 
 
-def test_one_whose_claim_is_nearly_over_is_left_to_be_handed_out_again(gate):
+def test_one_whose_claim_is_nearly_over_is_handed_out_again_at_once_and_as_if_new(gate):
     gate.open.set()
     (late,) = claimed(1)
-    late.claimed_until = now()
-    deliveries.send_all([late])
+    late.update(set__claimed_until=now())
+    deliveries.send_all([late.reload()])
     assert gate.asked == []
-    assert late.reload().state == "pending"
+    late.reload()
+    assert (late.state, late.attempts) == ("pending", 0) and late.due_at <= now()
+
+
+def test_what_ends_badly_in_a_lane_leaves_it_free(gate, monkeypatch):
+    gate.open.set()
+    monkeypatch.setattr(deliveries, "_settle", lambda *_: 1 / 0)
+    with lanes.opened():
+        deliveries.send_all(claimed(5))
+    assert len(gate.told) == 5
+
+
+def test_a_channel_that_lacks_something_is_named_when_it_is_installed(gate):
+    class Old:
+        name, queue, seconds, bundled = "old", "low", 1.0, False
+
+        def reaches(self, user_ids):
+            return set()
+
+        def send(self, message):
+            """Nothing."""
+
+    with pytest.raises(Misconfigured, match="Old has no lanes"):
+        channels.register(Old())
+
+
+def test_moments_are_given_out_in_order():
+    pacer, moment = Pacer(10), now()
+    moments = [pacer.next("a", moment) for _ in range(3)]
+    assert [(at - moment).total_seconds() for at in moments] == pytest.approx([0, 0.1, 0.2])
+    assert pacer.next("b", moment) == moment
+    assert pacer.next("a", moment + timedelta(seconds=9)) == moment + timedelta(seconds=9)

@@ -8,6 +8,7 @@ import pytest
 
 from taskmanager.core import settings as settings_module
 from taskmanager.core.clock import now
+from taskmanager.features.notifications import apprise_channels
 from taskmanager.features.notifications.models import Delivery, Phone
 from tests.conftest import sign_in
 from tests.factories import UserFactory
@@ -201,3 +202,17 @@ def test_a_number_that_was_removed_is_not_there(member):
     assert member.get(PHONE).json["number"] is None
     assert member.delete(PHONE, headers=ANY).status_code == 404
     assert member.post(f"{PHONE}/confirm", json={"code": "123456"}).status_code == 404
+
+
+def test_a_provider_that_drips_is_not_waited_for_longer_than_the_channel_says(
+    member, provider, assign, deliver, monkeypatch
+):
+    monkeypatch.setattr(apprise_channels, "_SECONDS", 0.3)
+    place = provider.url.replace("http", "json")
+    chosen = settings_module.current()
+    settings_module.use(chosen.model_copy(update={"sms_url": f"{place}/drip?+to={{to}}"}))
+    assign(member)
+    deliver()
+    settings_module.use(chosen)
+    (delivery,) = Delivery.objects(channel="sms", kind="task.assigned")
+    assert (delivery.state, delivery.last_error) == ("pending", "TimeoutError: no answer in time")

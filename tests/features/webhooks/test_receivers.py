@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from bson import ObjectId
@@ -120,3 +121,15 @@ def test_a_success_ends_the_rest_also_when_another_request_failed_meanwhile(scen
     deliver()
     failing.join()
     assert (Webhook.objects.get().failures, Webhook.objects.get().failing_since) == (0, None)
+
+
+def test_a_test_is_sent_to_one_that_fails_and_rests(scene, hook, receiver, deliver):
+    made = hook("/status/500")
+    new_task(scene)
+    deliver()
+    assert Webhook.objects.get().rests_until > now()
+    Webhook.objects.update(set__busy=[{"by": ObjectId(), "until": now() + timedelta(seconds=9)}])  # a probe
+    assert scene.owner.post(f"/api/v1/webhooks/{made['id']}/test").status_code == 202
+    deliveries.put_off(Webhook.objects.get().id, now() + timedelta(seconds=300), but="webhook.test")
+    deliver()
+    assert len(receiver.received) == 2
