@@ -16,7 +16,7 @@ log = structlog.get_logger("taskmanager.pool")
 
 _LOOK_SECONDS = 0.2
 _SHORTEST_PAUSE, _LONGEST_PAUSE, _STEADY_SECONDS = 0.5, 30.0, 60.0
-_STOP_SECONDS = 75  # a job takes at most a minute
+_STOP_SECONDS = 75  # a job, and what is sent beside it, takes at most a minute
 
 
 class _Place:

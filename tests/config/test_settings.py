@@ -27,6 +27,9 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BCRYPT_COST", "99"),
         ("RATELIMIT_ENABLED", "perhaps"),
         ("LOG_LEVEL", "loud"),
+        ("PUBLIC_URL", "https://aufgäben.example"),
+        ("PUBLIC_URL", "tasks.example.com"),
+        ("WEBHOOK_ALLOW", "*.corp"),
     ],
 )
 def test_a_wrong_value_is_named(monkeypatch, variable, value):
