@@ -72,7 +72,11 @@ def _database() -> dict[str, Any]:
 
 
 def _queue() -> dict[str, Any]:
-    return {"queues": queue_report.report(), "jobs_last_minute": queue_report.last_minute()}
+    return {
+        "queues": queue_report.report(),
+        "jobs_last_minute": queue_report.JOBS.last_minute(),
+        "attempts_last_minute": deliveries.ATTEMPTS.last_minute(),
+    }
 
 
 def _cache() -> dict[str, Any]:

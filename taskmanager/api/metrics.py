@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 from taskmanager.core import outbox, queue_report
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.stores import RedisError
+from taskmanager.core.tally import Tally
 from taskmanager.features.notifications import deliveries
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -59,10 +60,18 @@ def _queues() -> list[Any]:
     for queue, values in queue_report.report().items():
         for name, family in families.items():
             family.add_metric([queue], values[name])
-    done = CounterMetricFamily("taskmanager_jobs", "Jobs that were run", labels=["queue", "outcome"])
-    for place, number in queue_report.totals().items():
-        done.add_metric(list(place), number)
-    return [*families.values(), done]
+    return [
+        *families.values(),
+        _counter("taskmanager_jobs", "Jobs that were run", "queue", queue_report.JOBS),
+        _counter("taskmanager_attempts", "What came of attempts to tell somebody", "channel", deliveries.ATTEMPTS),
+    ]
+
+
+def _counter(name: str, text: str, place: str, tally: Tally) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=[place, "outcome"])
+    for words, number in tally.totals().items():
+        family.add_metric(list(words), number)
+    return family
 
 
 def _database() -> list[Any]:

@@ -2,17 +2,15 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 from bson import ObjectId
 from rq import get_current_job
 
-from taskmanager.core import queue_report
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.events import Event, correlation, listener
 from taskmanager.core.outbox import acknowledge
-from taskmanager.core.stores import RedisError
+from taskmanager.core.queue_report import JOBS
 
 log = structlog.get_logger("taskmanager.jobs")
 
@@ -42,15 +40,14 @@ def perform(name: str, item_id: str) -> None:
         else:
             _tell(name, item_id)
     except BaseException:
-        _count("failed")
+        JOBS.count(_queue(), "failed")
         raise
-    _count("done")
+    JOBS.count(_queue(), "done")
 
 
-def _count(outcome: str) -> None:
+def _queue() -> str:
     running = get_current_job()
-    with suppress(RedisError):
-        queue_report.count(running.origin if running else "none", outcome)
+    return running.origin if running else "none"
 
 
 def _tell(name: str, event_id: str) -> None:

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from taskmanager.core import database, outbox, queue_report
 from taskmanager.core.stores import queue_store
+from taskmanager.features.notifications import deliveries
 
 AWAY = "redis://127.0.0.1:1/0"
 
@@ -42,18 +43,21 @@ def test_the_queues_tell_what_waits_and_for_how_long(caller, scene):
     assert body["queues"]["high"]["waiting"] > 0 and body["queues"]["low"]["waiting"] == 0
     assert body["queues"]["high"]["oldest_s"] >= 0
     assert body["jobs_last_minute"] == {"done": 0, "failed": 0}
+    assert body["attempts_last_minute"] == {"sent": 0, "failed": 0, "dead": 0, "cancelled": 0}
 
 
 def test_metrics_are_for_the_token_and_for_administrators(other_app, caller, scene):
     administrator = caller(role="admin")
     outbox.relay_batch()
-    queue_report.count("high", "done")
+    queue_report.JOBS.count("high", "done")
+    deliveries.ATTEMPTS.count("email", "failed")
     text = administrator.get("/metrics").text
     families = {family.name: family for family in text_string_to_metric_families(text)}
     found = [sample for family in families.values() for sample in family.samples]
     samples = {(sample.name, *sorted(sample.labels.values())): sample.value for sample in found}
     assert samples["taskmanager_queue_waiting", "high"] > 0
     assert samples["taskmanager_jobs_total", "done", "high"] == 1
+    assert samples["taskmanager_attempts_total", "email", "failed"] == 1
     assert samples["taskmanager_up", "queue"] == samples["taskmanager_up", "database"] == 1
     client = other_app(metrics_token=SecretStr("a secret of Prometheus")).test_client()
     assert client.get("/metrics").status_code == 401

@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 from taskmanager.core import settings
 from taskmanager.core.clock import now
 from taskmanager.core.outbox import enqueue, job_id, source
+from taskmanager.core.tally import Tally
 from taskmanager.features.notifications import bundles, channels, lanes
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
 from taskmanager.features.notifications.models import Delivery
@@ -28,6 +29,7 @@ from taskmanager.features.notifications.pacing import Pacer
 log = structlog.get_logger("taskmanager.deliveries")
 
 SEND = "notifications.send"
+ATTEMPTS = Tally("attempts", "sent", "failed", "dead", "cancelled")  # by channel
 _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 5.0, 4 * 3600.0
 _GROWTH, _JITTER = 3.0, 0.2
 LEAST_ATTEMPTS = 8
@@ -258,6 +260,7 @@ def _renewed(delivery: Delivery, seconds: float) -> bool:
 def _failed(delivery: Delivery, error: Exception) -> None:
     words = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
+    ATTEMPTS.count(delivery.channel, "failed")
     tried_for = now() - (delivery.first_at or now())
     if delivery.attempts >= LEAST_ATTEMPTS and tried_for >= timedelta(hours=settings.current().delivery_hours):
         return _settle(delivery, "dead", words)
@@ -281,6 +284,8 @@ def _settle(delivery: Delivery, state: str, words: str | None) -> None:
     fate |= {"last_error": words} if words else {}
     collection = Delivery._get_collection()
     settled = collection.update_one(_tried(delivery), {"$set": fate, "$unset": gone} | _logged(delivery)).modified_count
+    if settled:
+        ATTEMPTS.count(delivery.channel, state)
     if settled and delivery.bundle:
         collection.update_many({"led_by": delivery.id, "state": "pending"}, {"$set": fate})
 

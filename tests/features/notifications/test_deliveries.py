@@ -271,3 +271,13 @@ def test_a_connection_that_the_mail_server_closed_is_made_anew(scene, assign, ma
     deliver()
     assert len(mail.to(second.user.email)) == 1
     patch(scene.owner, scene.task_path, {"title": "End"})
+
+
+def test_what_comes_of_attempts_is_counted_by_channel(scene, assign, mail, deliver):
+    known, busy = scene.member(), scene.member()
+    mail.unknown = {known.user.email}
+    mail.busy = {busy.user.email}
+    assign(known, busy, scene.member())
+    deliver()
+    counted = {words: number for words, number in deliveries.ATTEMPTS.totals().items() if words[0] == "email"}
+    assert counted == {("email", "dead"): 1, ("email", "failed"): 1, ("email", "sent"): 1}
