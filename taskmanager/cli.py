@@ -13,7 +13,7 @@ from taskmanager.core import database, keyring, outbox, schedule
 from taskmanager.core.clock import iso
 from taskmanager.core.settings import Settings
 from taskmanager.features.notifications import commands as delivery_commands
-from taskmanager.features.notifications import deliveries
+from taskmanager.features.notifications import delivery_report
 from taskmanager.features.users import administration, totp
 from taskmanager.features.users import service as accounts
 from taskmanager.web.schemas import Email
@@ -98,7 +98,7 @@ def schedules(environment: Environment) -> None:
     for job, due in schedule.listed():
         ran, next_ = (iso(moment) if moment else "never" for moment in (due and due.ran_at, due and due.due_at))
         click.echo(f"{job.name:26} every {job.seconds:g} s  ran {ran}  due {next_}")
-    number, first = deliveries.planned()
+    number, first = delivery_report.planned()
     next_ = f"due {iso(first)}" if first else "none is planned"
     click.echo(f"{'digests, second attempts':26} by the relay  {number} planned  {next_}")
     for name in database.expiring_collections():

@@ -5,21 +5,19 @@ process out of the load balancer when it fails. The stores being away does not m
 requests go on without them; `/health` says so to operators.
 """
 
-from collections.abc import Callable
 from hmac import compare_digest
 from typing import Any
 
 import orjson
 import psutil
 from flask import Blueprint, Flask, Response, current_app, request
-from pymongo.errors import PyMongoError
 
 from taskmanager.api import metrics
 from taskmanager.core import database, outbox, queue_report, settings
 from taskmanager.core.errors import Forbidden, Unavailable
-from taskmanager.core.stores import RedisError, cache_store
+from taskmanager.core.stores import cache_store
 from taskmanager.extensions import limiter
-from taskmanager.features.notifications import deliveries
+from taskmanager.features.notifications import deliveries, delivery_report
 from taskmanager.web.answers import cached, data
 from taskmanager.web.auth import current_actor
 
@@ -50,7 +48,8 @@ def ready() -> Response:
 def details() -> Response:
     """All there is to know, for who may see the metrics; what a server that is away would say is left out."""
     _operators_only()
-    answers = {"database": _asked(_database), "queue": _asked(_queue), "cache": _asked(_cache)}
+    asked = {"database": _database, "queue": _queue, "cache": _cache}
+    answers = {name: metrics.asked(ask) for name, ask in asked.items()}
     checks = {name: _word(answer is not None) for name, answer in answers.items()}
     body = {"status": "degraded" if None in answers.values() else "ok", "checks": checks, "machine": _machine()}
     for answer in answers.values():
@@ -58,17 +57,10 @@ def details() -> Response:
     return data(body)
 
 
-def _asked(ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
-    try:
-        return ask()
-    except (RedisError, PyMongoError, Unavailable):
-        return None
-
-
 def _database() -> dict[str, Any]:
     if not database.ping():
         raise Unavailable
-    return {"events_waiting": outbox.waiting(), "events_dead": outbox.dead(), "deliveries": deliveries.report()}
+    return {"events_waiting": outbox.waiting(), "events_dead": outbox.dead(), "deliveries": delivery_report.report()}
 
 
 def _queue() -> dict[str, Any]:

@@ -3,7 +3,7 @@ its own numbers. What a store that is away would say is left out, and `taskmanag
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -14,7 +14,9 @@ from taskmanager.core import outbox, queue_report
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.stores import RedisError
 from taskmanager.core.tally import Tally
-from taskmanager.features.notifications import deliveries
+from taskmanager.features.notifications import deliveries, delivery_report
+
+T = TypeVar("T")
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _QUEUE = {
@@ -39,13 +41,14 @@ class _Collector:
         """Called by the registry."""
         up = GaugeMetricFamily("taskmanager_up", "Whether a store answers", labels=["store"])
         for store, ask in (("queue", _queues), ("database", _database)):
-            found = _asked(ask)
+            found = asked(ask)
             up.add_metric([store], 0.0 if found is None else 1.0)
             yield from found or []
         yield up
 
 
-def _asked(ask: Callable[[], list[Any]]) -> list[Any] | None:
+def asked(ask: Callable[[], T]) -> T | None:
+    """What `ask` answers; None while the server that it asks is away."""
     try:
         return ask()
     except (RedisError, PyMongoError, Unavailable):
@@ -75,7 +78,7 @@ def _counter(name: str, text: str, place: str, tally: Tally) -> CounterMetricFam
 
 
 def _database() -> list[Any]:
-    found = deliveries.report()
+    found = delivery_report.report()
     return [
         GaugeMetricFamily("taskmanager_events_waiting", "Events not heard by all", value=outbox.waiting()),
         GaugeMetricFamily("taskmanager_events_dead", "Events that were given up", value=outbox.dead()),

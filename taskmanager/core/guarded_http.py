@@ -98,7 +98,6 @@ def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, rule
     _check_addresses(parts, addresses, rules)
     connection = _Pinned(parts, addresses, began + seconds)
     try:
-        connection.connect()
         with deadline(max(0.1, began + seconds - time.monotonic()), connection.cut) as over:
             return _exchange(connection, parts, body, headers, over)
     except http.client.HTTPException as error:
@@ -138,14 +137,13 @@ class _Pinned(http.client.HTTPConnection):
         self._addresses, self._ends = addresses, ends
 
     def connect(self) -> None:
-        """Open it to the first address that answers; each has its share of the time. Raises OSError."""
+        """Called by `request`: to the first address that answers; each has its share of the time. Raises OSError."""
         self.sock = self._first()
         self.sock.settimeout(self._left())
         if self._secure:
             # wrapped before the handshake: what is kept in `sock` is what `cut` can end
             self.sock = _context().wrap_socket(self.sock, server_hostname=self._name, do_handshake_on_connect=False)
-            with deadline(self._left(), self.cut):
-                self.sock.do_handshake()
+            self.sock.do_handshake()
 
     def _first(self) -> socket.socket:
         last: OSError = OSError("it has no address")

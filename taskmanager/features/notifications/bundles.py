@@ -10,10 +10,8 @@ from taskmanager.core.clock import now
 from taskmanager.core.events import Event
 from taskmanager.features.notifications import notices, wishes
 from taskmanager.features.notifications.channels import Cancelled, Message
-from taskmanager.features.notifications.kinds import UNCHOSEN
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.notices import Notice
-from taskmanager.features.users import service as users
 
 MOST_TOLD, MOST_MADE = 100, 1000  # notices in one message, and of how many events they are chosen
 
@@ -49,35 +47,29 @@ def message(delivery: Delivery, ready: list[Notice] | None) -> Message:
 
 
 def _still_wanted(delivery: Delivery, found: list[tuple[ObjectId, list[Notice]]]) -> list[Notice]:
-    """Without what a person has turned off meanwhile; a disabled account is told only of itself."""
-    flat = [notice for _, each in found for notice in each]
-    chosen = any(notice.kind not in UNCHOSEN for notice in flat)
-    able = not chosen or bool(users.who_may_act([delivery.recipient_id]))
-    wanted = wishes.of(flat)
-
-    def holds(notice: Notice) -> bool:
-        if notice.kind in UNCHOSEN:
-            return True
-        return able and delivery.channel in wanted[notice.recipient_id].channels(notice)
-
-    _cancel(delivery, [event_id for event_id, each in found if not any(map(holds, each))])
-    return list(filter(holds, flat))
+    """Without what the recipient is not to be told any more."""
+    wish_of = wishes.of(notice for _, each in found for notice in each)
+    kept = [
+        (event_id, [notice for notice in each if delivery.channel in wish_of[notice.recipient_id].channels(notice)])
+        for event_id, each in found
+    ]
+    _cancel(delivery, [event_id for event_id, each in kept if not each])
+    return [notice for _, each in kept for notice in each]
 
 
 def _cancel(leader: Delivery, event_ids: list[ObjectId]) -> None:
     """Settle those that follow it and have nothing to tell any more."""
-    if not leader.bundle or not event_ids:
-        return
-    moment = now()
-    expires_at = moment + timedelta(days=settings.current().delivery_days)
-    fate = {
-        "state": "cancelled",
-        "ended_at": moment,
-        "expires_at": expires_at,
-        "last_error": "Not to be told any more.",
-    }
-    followers = {"led_by": leader.id, "state": "pending", "event_id": {"$in": event_ids}}
-    Delivery._get_collection().update_many(followers, {"$set": fate})
+    if leader.bundle and event_ids:
+        followers = {"led_by": leader.id, "state": "pending", "event_id": {"$in": event_ids}}
+        Delivery._get_collection().update_many(followers, {"$set": fate("cancelled", "Not to be told any more.")})
+
+
+def fate(state: str, words: str | None) -> dict[str, Any]:
+    """What is written of a delivery that is settled; `words` say why it was not sent."""
+    moment, chosen = now(), settings.current()
+    days = chosen.dead_delivery_days if state == "dead" else chosen.delivery_days
+    written: dict[str, Any] = {"state": state, "ended_at": moment, "expires_at": moment + timedelta(days=days)}
+    return written | ({"last_error": words} if words else {})
 
 
 def settle_led() -> int:
@@ -91,9 +83,9 @@ def settle_led() -> int:
         leader = collection.find_one({"_id": leader_id}, {"state": 1, "ended_at": 1, "expires_at": 1}) or {}
         if leader.get("state") == "pending":
             continue
-        fate = {"$set": {name: value for name, value in leader.items() if name != "_id"}}
+        shared = {"$set": {name: value for name, value in leader.items() if name != "_id"}}
         alone = {"$unset": {"led_by": 1}, "$set": {"due_at": now()}}
-        count += collection.update_many(left | {"led_by": leader_id}, fate if leader else alone).modified_count
+        count += collection.update_many(left | {"led_by": leader_id}, shared if leader else alone).modified_count
     return count
 
 

@@ -141,24 +141,6 @@ def waiting() -> int:
     return Delivery._get_collection().count_documents({"state": "pending"}, limit=100_000)
 
 
-def planned() -> tuple[int, datetime | None]:
-    """How many are to be tried later, such as digests and second attempts, and when the first of them is due."""
-    collection, moment = Delivery._get_collection(), now()
-    later = {"due_at": {"$gt": moment}, "claimed_until": {"$lte": moment}}
-    first = collection.find_one(later, {"due_at": 1}, sort=[("due_at", 1)])
-    return collection.count_documents(later, limit=100_000), first and first["due_at"]
-
-
-def report() -> dict[str, Any]:
-    """How many are `pending` and `dead`, and how many seconds ago the first of those pending was to be told."""
-    collection = Delivery._get_collection()
-    late = {"state": "pending", "wanted_at": {"$lte": now()}}
-    first = collection.find_one(late, {"wanted_at": 1}, sort=[("wanted_at", 1)])
-    dead = collection.count_documents({"state": "dead"}, limit=100_000)
-    age = (now() - first["wanted_at"]).total_seconds() if first else 0.0
-    return {"pending": waiting(), "dead": dead, "oldest_s": round(age, 1)}
-
-
 def purge(before: datetime) -> int:
     """Forget what was given up before then; answers how many."""
     found = {"state": "dead", "ended_at": {"$lt": before}}
@@ -260,13 +242,12 @@ def _renewed(delivery: Delivery, seconds: float) -> bool:
 def _failed(delivery: Delivery, error: Exception) -> None:
     words = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
-    ATTEMPTS.count(delivery.channel, "failed")
     tried_for = now() - (delivery.first_at or now())
     if delivery.attempts >= LEAST_ATTEMPTS and tried_for >= timedelta(hours=settings.current().delivery_hours):
         return _settle(delivery, "dead", words)
     moment = now()
     changes = {"last_error": words, "claimed_until": moment, "due_at": moment + delay(delivery.attempts)}
-    Delivery._get_collection().update_one(_tried(delivery), {"$set": changes} | _logged(delivery))
+    _written(delivery, {"$set": changes}, "failed")
     return None
 
 
@@ -278,16 +259,21 @@ def _postpone(delivery: Delivery, until: datetime | None) -> None:
 
 
 def _settle(delivery: Delivery, state: str, words: str | None) -> None:
-    days = settings.current().delivery_days if state != "dead" else settings.current().dead_delivery_days
-    fate: dict[str, Any] = {"state": state, "ended_at": now(), "expires_at": now() + timedelta(days=days)}
+    fate = bundles.fate(state, words)
     gone = {"due_at": 1} | ({} if words else {"last_error": 1})
-    fate |= {"last_error": words} if words else {}
-    collection = Delivery._get_collection()
-    settled = collection.update_one(_tried(delivery), {"$set": fate, "$unset": gone} | _logged(delivery)).modified_count
-    if settled:
-        ATTEMPTS.count(delivery.channel, state)
-    if settled and delivery.bundle:
-        collection.update_many({"led_by": delivery.id, "state": "pending"}, {"$set": fate})
+    if not _written(delivery, {"$set": fate, "$unset": gone}, state):
+        return
+    if delivery.bundle:
+        followers = {"led_by": delivery.id, "state": "pending"}
+        Delivery._get_collection().update_many(followers, {"$set": fate})
+
+
+def _written(delivery: Delivery, update: dict[str, Any], outcome: str) -> bool:
+    """Write down and count what came of an attempt, unless it is not ours any more; answers whether it was."""
+    written = Delivery._get_collection().update_one(_tried(delivery), update | _logged(delivery)).modified_count
+    if written:
+        ATTEMPTS.count(delivery.channel, outcome)
+    return bool(written)
 
 
 def _logged(delivery: Delivery) -> dict[str, Any]:

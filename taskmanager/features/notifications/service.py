@@ -42,7 +42,7 @@ def tell(event: Event) -> None:
 
     Safe to repeat.
     """
-    found = _to_those_who_may_know(notices.of(event))
+    found = notices.of(event)
     if not found:
         return
     wish_of = wishes.of(found)
@@ -58,13 +58,6 @@ def tell(event: Event) -> None:
         if notice.recipient_id in reached[name] or notice.kind in UNCHOSEN
     ]
     deliveries.send_all(deliveries.plan(rows), found)
-
-
-def _to_those_who_may_know(found: list[Notice]) -> list[Notice]:
-    """Without those for disabled accounts, but for what is about the account itself."""
-    chosen = [notice.recipient_id for notice in found if notice.kind not in UNCHOSEN]
-    able = users.who_may_act(chosen) if chosen else set()
-    return [notice for notice in found if notice.kind in UNCHOSEN or notice.recipient_id in able]
 
 
 def _row(event: Event, notice: Notice, name: str, wish: Wishes, timezone: str) -> Row:

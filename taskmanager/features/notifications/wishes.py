@@ -9,6 +9,7 @@ from taskmanager.features.notifications import channels
 from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import Preferences, ProjectPreferences
 from taskmanager.features.notifications.notices import Notice
+from taskmanager.features.users import service as users
 
 # What a person has set up himself is told also of a muted project.
 _ASKED_FOR = {"task.reminder", "webhook.disabled"}
@@ -16,16 +17,17 @@ _ASKED_FOR = {"task.reminder", "webhook.disabled"}
 
 @dataclass(frozen=True)
 class Wishes:
-    """What one person wants to hear of, in general and in some projects."""
+    """What one person wants to hear of, in general and in some projects; `able`: his account is not disabled."""
 
     general: Preferences
+    able: bool = True
     projects: dict[ObjectId, ProjectPreferences] = field(default_factory=dict)
 
     def channels(self, notice: Notice) -> list[str]:
-        """By which channels he wants to be told this."""
+        """By which channels he is to be told this; of a disabled account nothing but what is about itself."""
         if notice.kind in UNCHOSEN:
             return [UNCHOSEN[notice.kind]]
-        if not self._concerns(notice):
+        if not self.able or not self._concerns(notice):
             return []
         return [channel.name for channel in channels.personal() if wants(self.general, channel.name, notice.kind)]
 
@@ -43,9 +45,13 @@ def of(notices: Iterable[Notice]) -> dict[ObjectId, Wishes]:
     """What the recipients of these notices want, in the projects that they are about."""
     found = list(notices)
     user_ids = list({notice.recipient_id for notice in found})
+    choosing = [notice.recipient_id for notice in found if notice.kind not in UNCHOSEN]
+    able = users.who_may_act(choosing) if choosing else set()
     project_ids = list({notice.project_id for notice in found if notice.project_id})
     general = {row.user_id: row for row in Preferences.objects(user_id__in=user_ids)}
-    wishes = {user_id: Wishes(general.get(user_id) or Preferences(user_id=user_id)) for user_id in user_ids}
+    wishes = {
+        user_id: Wishes(general.get(user_id) or Preferences(user_id=user_id), user_id in able) for user_id in user_ids
+    }
     if project_ids:
         for row in ProjectPreferences.objects(user_id__in=user_ids, project_id__in=project_ids):
             wishes[row.user_id].projects[row.project_id] = row
