@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo import WriteConcern, monitoring
 from rq import Queue
+from structlog.dev import ConsoleRenderer, plain_traceback
+from structlog.processors import add_log_level
 
 from config.settings import Testing
 from migrations import runner
@@ -32,6 +35,10 @@ from tests.servers import Servers, of_worker
 
 _servers: list[Servers] = []
 _addresses: dict[str, Any] = {}
+
+
+# Exceptions that are logged as a few lines: drawing boxes with local variables takes half a second each.
+structlog.configure(processors=[add_log_level, ConsoleRenderer(colors=False, exception_formatter=plain_traceback)])
 
 
 def _start_servers() -> dict[str, Any]:

@@ -17,14 +17,12 @@ from pymongo.errors import ConnectionFailure, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from taskmanager.core import settings
 from taskmanager.core.database import client
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Longest time for all attempts together: a request answers 503 rather than wait longer for the database.
-# The driver looks for a server in steps of half a second: 1.9 s end after 2.0, 2.0 only after 2.5.
-_BUDGET_SECONDS = 1.9
 _ABORT_SECONDS = 0.2
 
 _after_commit: ContextVar[list[Callable[[], None]] | None] = ContextVar("after_commit", default=None)
@@ -61,7 +59,7 @@ def _transact(function: Callable[[], T]) -> T:
     callbacks: list[Callable[[], None]] = []
     token = _after_commit.set(callbacks)
     try:
-        with pymongo.timeout(_BUDGET_SECONDS), client().start_session() as session:
+        with pymongo.timeout(_budget_seconds()), client().start_session() as session:
             result = session.with_transaction(
                 lambda session: _aborting(session, lambda: _attempt(session, function, callbacks)),
                 read_concern=ReadConcern("snapshot"),
@@ -72,6 +70,14 @@ def _transact(function: Callable[[], T]) -> T:
     for callback in callbacks:
         callback()
     return result
+
+
+def _budget_seconds() -> float:
+    """Longest time for all attempts together: a request answers 503 rather than wait longer for the database.
+
+    The driver looks for a server in steps of half a second: 1.9 s end after 2.0, 2.0 only after 2.5.
+    """
+    return settings.current().mongodb_timeout_ms / 1000
 
 
 def _aborting(session: ClientSession, attempt: Callable[[], T]) -> T:

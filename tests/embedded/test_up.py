@@ -44,7 +44,7 @@ class Up:
                 cwd=ROOT,
                 env=self.environment,
             )
-        wait(lambda: READY in self.text or self.process.poll() is not None, 60)
+        wait(lambda: READY in self.text or self.process.poll() is not None, 180)
         assert READY in self.text, self.text
         return self
 

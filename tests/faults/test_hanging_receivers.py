@@ -1,4 +1,4 @@
-"""Receivers that take connections and say nothing hold up no others: one worker, with the timeouts of production."""
+"""Receivers that take connections and say nothing hold up no others: one worker, with longer timeouts than in production."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.faults.assignments import Assignments
 from tests.faults.conftest import running
 from tests.faults.stack import Stack, eventually, freeze, thaw
 
-SECONDS = 10
+SECONDS = 20
 
 
 @pytest.fixture(scope="module")

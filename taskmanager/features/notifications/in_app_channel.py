@@ -11,6 +11,9 @@ from taskmanager.core import settings
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.channels import Message
 from taskmanager.features.notifications.models import Notification
+from taskmanager.features.notifications.notices import Notice
+
+_LONGEST_TITLE = 300
 
 
 class InAppChannel:
@@ -30,11 +33,22 @@ class InAppChannel:
                 Notification(
                     user_id=notice.recipient_id,
                     event_id=message.delivery.event_id,
-                    kind=notice.kind,
-                    title=notice.subject[:300],
-                    text=notice.text,
+                    **_words(notice),
                     project_id=notice.project_id,
                     task_id=notice.task_id,
                     actor_id=notice.actor_id,
                     expires_at=expires_at,
                 ).save(force_insert=True)
+
+
+def renew(stored: Notification, notice: Notice | None) -> None:
+    """Have it say what `notice` says, or drop it when there is none; whether it was read stays as it is."""
+    if notice is None:
+        stored.delete()
+    elif any(getattr(stored, field) != value for field, value in _words(notice).items()):
+        changes = {f"set__{field}": value for field, value in _words(notice).items()}
+        Notification.objects(id=stored.id).update_one(inc__revision=1, set__updated_at=now(), **changes)
+
+
+def _words(notice: Notice) -> dict[str, str]:
+    return {"kind": notice.kind, "title": notice.subject[:_LONGEST_TITLE], "text": notice.text}

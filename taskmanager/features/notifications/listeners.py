@@ -26,6 +26,12 @@ def tell(event: Event) -> None:
     notifications.tell(event)
 
 
+@listen("comment.updated", "comment.deleted", name="notifications.renew", queue="low")
+def renew(event: Event) -> None:
+    """Keep what people read of a comment as the comment is."""
+    notifications.renew(event.subject_id, event.data["comment_id"])
+
+
 @listen("user.deleted", name="notifications.leaving", queue="low")
 def forget(event: Event) -> None:
     """Drop what somebody who is gone was told, and what he wanted to be told."""

@@ -14,7 +14,16 @@ from taskmanager.core.errors import ScopeMissing
 from taskmanager.core.events import Event, project_of
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.notifications import channels, deliveries, notices, phones, preferences, timing, wishes
+from taskmanager.features.notifications import (
+    channels,
+    deliveries,
+    in_app_channel,
+    notices,
+    phones,
+    preferences,
+    timing,
+    wishes,
+)
 from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import DIGEST, Inbox, Notification
 from taskmanager.features.notifications.notices import Notice
@@ -144,6 +153,18 @@ def mark_all(until: ObjectId | None, *, expected: Expected, actor: Actor) -> Non
         found._query, {"$set": {"read_at": now(), "updated_at": now()}, "$inc": {"revision": 1}}
     )
     stored.keep(read_until=max(filter(None, (newest, stored.read_until)), default=None))
+
+
+def renew(task_id: ObjectId, comment_id: ObjectId) -> None:
+    """Have what people were told of a comment say what it says now, and drop what is not true any more.
+
+    Safe to repeat.
+    """
+    about = {"subject_id": task_id, "kind__in": ("comment.created", "comment.updated"), "data__comment_id": comment_id}
+    for event in Event.objects(**about):
+        now_told = {notice.recipient_id: notice for notice in notices.of(event)}
+        for stored in Notification.objects(event_id=event.id):
+            in_app_channel.renew(stored, now_told.get(stored.user_id))
 
 
 def forget(user_id: ObjectId) -> None:

@@ -228,3 +228,31 @@ def test_a_worker_whose_time_is_over_sends_nothing_and_settles_nothing(scene, fo
     deliveries.send(first.id)
     assert len(calls) == 2 and len(mail.to(follower.user.email)) == 1
     assert {row.state for row in Delivery.objects(channel="email")} == {"sent"}
+
+
+def test_what_people_read_of_a_comment_is_what_it_says_and_goes_with_it(scene, follower, deliver):
+    path = f"{scene.task_path}/comments/{comment(scene, 'The password is xyzzy')['id']}"
+    deliver()
+    (_, item) = follower.get("/api/v1/notifications").json["items"]
+    assert "xyzzy" in item["text"]
+    follower.put(f"/api/v1/notifications/{item['id']}/read", headers=ANY)
+
+    assert patch(scene.owner, path, {"text": "Never mind"}).status_code == 200
+    deliver()
+    (_, edited) = follower.get("/api/v1/notifications").json["items"]
+    assert "xyzzy" not in edited["text"] and "Never mind" in edited["text"]
+    assert (edited["id"], bool(edited["read_at"])) == (item["id"], True)
+    assert edited["revision"] > item["revision"]
+
+    assert scene.owner.delete(path, headers=ANY).status_code == 204
+    deliver()
+    assert [kind for kind, _ in told(follower)] == ["project.added"]
+
+
+def test_a_mention_that_is_taken_back_is_a_comment_like_others(scene, follower, deliver):
+    made = comment(scene, f"@{follower.user.email} look")
+    deliver()
+    assert [kind for kind, _ in told(follower)] == ["project.added", "task.mentioned"]
+    patch(scene.owner, f"{scene.task_path}/comments/{made['id']}", {"text": "Look"})
+    deliver()
+    assert [kind for kind, _ in told(follower)] == ["project.added", "task.commented"]
