@@ -17,7 +17,9 @@ from pymongo.errors import (
     AutoReconnect,
     ConnectionFailure,
     ExecutionTimeout,
+    OperationFailure,
     PyMongoError,
+    ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
 )
 from pymongo.uri_parser import parse_uri
@@ -135,10 +137,15 @@ class Breaker:
         self._probe_at = 0.0
 
     def trip(self, error: PyMongoError) -> None:
-        """Open, when `error` says that the server was not reached in time."""
-        if isinstance(error, _LOST) or error.timeout:
-            with self._lock:
-                self._open, self._probe_at = True, time.monotonic() + _PROBE_EVERY_SECONDS
+        """Open, when `error` says that the server was not reached in time.
+
+        What merely took too long may be one dear request on a server that is well: the next request asks it at once.
+        """
+        if not (isinstance(error, _LOST) or error.timeout) or _said_by_server(error):
+            return
+        slow = error.timeout and not isinstance(error, ServerSelectionTimeoutError)
+        with self._lock:
+            self._open, self._probe_at = True, time.monotonic() + (0 if slow else _PROBE_EVERY_SECONDS)
 
     def close(self) -> None:
         self._open = False
@@ -179,6 +186,11 @@ class Breaker:
             with self._lock:
                 self._open, self._probe_at = True, time.monotonic() + _PROBE_EVERY_SECONDS
             raise _unavailable()
+
+
+def _said_by_server(error: PyMongoError) -> bool:
+    """Whether the server itself answered that time is up; the driver's own errors have no name of a code."""
+    return isinstance(error, OperationFailure) and "codeName" in (error.details or {})
 
 
 def _unavailable() -> Unavailable:

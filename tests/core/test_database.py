@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from pymongo.errors import AutoReconnect, OperationFailure
+from pymongo.errors import AutoReconnect, ExecutionTimeout, NetworkTimeout, OperationFailure
 
 from taskmanager.core import database
 from taskmanager.core.database import Breaker
@@ -53,6 +53,28 @@ def test_answers_at_once_after_the_database_was_lost(breaker, pings):
         with pytest.raises(Unavailable):
             breaker.check()
     assert pings.asked == 0
+
+
+def test_one_request_that_took_too_long_is_not_held_against_a_server_that_answers(breaker, pings):
+    pings.answer = True
+    breaker.trip(NetworkTimeout("slow, or hung"))
+    breaker.check()
+    breaker.check()
+    assert pings.asked == 1
+
+
+def test_a_server_that_says_itself_that_time_is_up_is_there(app, breaker, pings):
+    with pytest.raises(ExecutionTimeout) as slow:
+        database.database().command("aggregate", 1, pipeline=_SLOW, cursor={}, maxTimeMS=50)
+    breaker.trip(slow.value)
+    breaker.check()
+    assert pings.asked == 0
+
+
+_SLOW = [{"$documents": [{"n": list(range(1000))}]}]
+_SLOW += [{"$set": {name: "$n"}} for name in "abc"]
+_SLOW += [{"$unwind": f"${name}"} for name in "abc"]
+_SLOW += [{"$count": "n"}]  # a milliard of documents
 
 
 def test_asks_again_after_a_while_and_closes_when_the_database_answers(breaker, pings, monkeypatch):

@@ -5,13 +5,16 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import settings
+from taskmanager.core import settings, zones
 from taskmanager.core.clock import now
 from taskmanager.core.events import Event
-from taskmanager.features.notifications import notices, wishes
-from taskmanager.features.notifications.channels import Cancelled, Message
-from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.notifications import channels, notices, timing, wishes
+from taskmanager.features.notifications.channels import Cancelled, Message, Postponed
+from taskmanager.features.notifications.kinds import UNCHOSEN
+from taskmanager.features.notifications.models import DIGEST, Delivery, Preferences
 from taskmanager.features.notifications.notices import Notice
+from taskmanager.features.notifications.wishes import Wishes
+from taskmanager.features.users import service as users
 
 MOST_TOLD, MOST_MADE = 100, 1000  # notices in one message, and of how many events they are chosen
 
@@ -32,29 +35,50 @@ def message(delivery: Delivery, ready: list[Notice] | None) -> Message:
     """What it tells, with what waits to be told together with it; `ready` is its own notice if that was just written.
 
     What the recipient does not want to be told any more is left out; of very many the latest are told.
-    Raises Cancelled when there is nothing to be told any more.
+    Raises Cancelled when there is nothing to be told any more, Postponed in his quiet hours.
     """
     event_ids = _follow(delivery, alone=ready is not None)
     if ready and not event_ids:
         return Message(delivery, ready)
     events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.id))
     told = [(event.id, notices.of(event, delivery.recipient_id)) for event in events[-MOST_MADE:]]
-    found = _still_wanted(delivery, told)
+    wish_of = wishes.of(notice for _, each in told for notice in each)
+    found = _still_wanted(delivery, told, wish_of)
     if not found:
         raise Cancelled("There is nothing to be told any more.")
+    _mind_quiet_hours(delivery, found, wish_of[delivery.recipient_id].general)
     latest = found[-MOST_TOLD:]
     return Message(delivery, latest, len(found) - len(latest) + len(events) - len(told))
 
 
-def _still_wanted(delivery: Delivery, found: list[tuple[ObjectId, list[Notice]]]) -> list[Notice]:
+def _still_wanted(
+    delivery: Delivery, found: list[tuple[ObjectId, list[Notice]]], wish_of: dict[ObjectId, Wishes]
+) -> list[Notice]:
     """Without what the recipient is not to be told any more."""
-    wish_of = wishes.of(notice for _, each in found for notice in each)
     kept = [
         (event_id, [notice for notice in each if delivery.channel in wish_of[notice.recipient_id].channels(notice)])
         for event_id, each in found
     ]
     _cancel(delivery, [event_id for event_id, each in kept if not each])
     return [notice for _, each in kept for notice in each]
+
+
+def _mind_quiet_hours(delivery: Delivery, found: list[Notice], wish: Preferences) -> None:
+    """Raise Postponed when quiet hours have begun since it was planned: they were turned on, or it did not go out.
+
+    Reminders and digests come at the time that was chosen for them; a digest that failed then waits as others do.
+    """
+    channel = channels.find(delivery.channel)
+    chosen = any(notice.kind == "task.reminder" or notice.kind in UNCHOSEN for notice in found) or (
+        delivery.attempts == 1 and str(delivery.bundle).endswith(f":{DIGEST}")
+    )
+    if chosen or not wish.quiet_from or channel is None or not channel.bundled:
+        return
+    zone = users.timezones([wish.user_id]).get(wish.user_id, zones.DEFAULT)
+    moment = now()
+    until = timing.after_quiet(moment, wish.quiet_from, wish.quiet_to, zone)
+    if until > moment:
+        raise Postponed(until)
 
 
 def _cancel(leader: Delivery, event_ids: list[ObjectId]) -> None:

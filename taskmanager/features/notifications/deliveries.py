@@ -16,13 +16,13 @@ from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
 
-from taskmanager.core import settings
+from taskmanager.core import batches, settings
 from taskmanager.core.clock import now
 from taskmanager.core.outbox import enqueue, job_id, source
 from taskmanager.core.tally import Tally
 from taskmanager.features.notifications import bundles, channels, lanes
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
-from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.notifications.models import DIGEST, Delivery
 from taskmanager.features.notifications.notices import Notice
 from taskmanager.features.notifications.pacing import Pacer
 
@@ -114,10 +114,16 @@ def replay(delivery_id: ObjectId) -> bool:
     return bool(Delivery._get_collection().update_one(settled, update).modified_count)
 
 
-def reschedule(bundle: str, due_at: datetime) -> None:
-    """Let what waits in a bundle, and was not tried yet, be due then."""
-    waits = {"bundle": bundle, "state": "pending", "attempts": 0, "led_by": {"$exists": False}}
-    Delivery._get_collection().update_many(waits, {"$set": {"due_at": due_at, "wanted_at": due_at}})
+def reschedule(recipient_id: ObjectId, *, digest: datetime, others: datetime) -> None:
+    """Let what waits for a person, and was not tried yet, be due then: his digest, and what else waits for longer."""
+    waits = {"recipient_id": recipient_id, "state": "pending", "attempts": 0, "led_by": {"$exists": False}}
+    collected = {"bundle": {"$regex": f":{DIGEST}$"}}
+    for bundled, due, known in (
+        (collected, digest, {"$ne": digest, "$exists": True}),
+        ({"bundle": {"$exists": True}, "$nor": [collected]}, others, {"$gt": others}),
+    ):
+        found = waits | bundled | {"due_at": known}
+        batches.update_all(Delivery._get_collection(), found, {"$set": {"due_at": due, "wanted_at": due}})
 
 
 def put_off(recipient_id: ObjectId, until: datetime, *, but: str) -> None:
@@ -126,7 +132,7 @@ def put_off(recipient_id: ObjectId, until: datetime, *, but: str) -> None:
     waits = {"recipient_id": recipient_id, "due_at": {"$exists": True}, "kind": {"$ne": but}}
     seconds = collection.count_documents(waits, limit=_MOST_COUNTED) / _COMING_A_SECOND
     later = {"$add": [until, {"$toLong": {"$multiply": [{"$rand": {}}, seconds * 1000]}}]}
-    collection.update_many(waits | {"due_at": {"$lt": until}}, [{"$set": {"due_at": later}}])
+    batches.update_all(collection, waits | {"due_at": {"$exists": True, "$lt": until}}, [{"$set": {"due_at": later}}])
 
 
 def sweep() -> int:

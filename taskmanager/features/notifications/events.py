@@ -11,6 +11,23 @@ from taskmanager.core.sealed import fingerprint
 
 
 @dataclass(frozen=True)
+class TimesChanged(Fact):
+    """Somebody wants to be told at other times: of quiet hours, or of digests."""
+
+    user_id: ObjectId
+    kind: ClassVar[str] = "preferences.times_changed"
+
+    def stream(self) -> str:
+        return f"user:{self.user_id}"
+
+    def subject(self) -> ObjectId:
+        return self.user_id
+
+    def actor_id(self) -> ObjectId:
+        return self.user_id
+
+
+@dataclass(frozen=True)
 class PhoneFact(Fact):
     """Something that happened to a person's phone number, which the log does not say."""
 

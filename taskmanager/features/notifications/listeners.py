@@ -11,6 +11,7 @@ from taskmanager.features.notifications import (
     installed,  # noqa: F401 registers the channels
     invitation_notices,  # noqa: F401 registers its notices
     notices,
+    preferences,
     task_notices,  # noqa: F401 registers its notices
 )
 from taskmanager.features.notifications import service as notifications
@@ -30,6 +31,13 @@ def tell(event: Event) -> None:
 def renew(event: Event) -> None:
     """Keep what people read of a comment as the comment is."""
     notifications.renew(event.subject_id, event.data["comment_id"])
+
+
+@listen("preferences.times_changed", "user.updated", name="notifications.rearrange", queue="high")
+def rearrange(event: Event) -> None:
+    """Let what waits for somebody come at the times that he wants now."""
+    if event.kind != "user.updated" or "timezone" in event.data.get("changes", {}):
+        preferences.rearrange(event.subject_id)
 
 
 @listen("user.deleted", name="notifications.leaving", queue="low")

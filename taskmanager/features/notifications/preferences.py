@@ -1,19 +1,22 @@
 """Use cases of what people want to hear of."""
 
+from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import zones
+from taskmanager.core import settings, zones
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Invalid, NotFound, ScopeMissing
+from taskmanager.core.events import record
 from taskmanager.core.querysets import Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.notifications import channels, deliveries, timing, wishes
+from taskmanager.features.notifications.events import TimesChanged
 from taskmanager.features.notifications.kinds import KINDS
-from taskmanager.features.notifications.models import DIGEST, Preferences, ProjectPreferences
+from taskmanager.features.notifications.models import Preferences, ProjectPreferences
 from taskmanager.features.users import service as users
 
 
@@ -35,10 +38,10 @@ def update(changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
         changes["chosen"] = _chosen(stored, changes.pop("channels"))
     if "quiet_hours" in changes:
         changes |= _quiet(stored, changes.pop("quiet_hours"))
-    digests = any(name.startswith("digest") for name in stored.differences(changes))
+    times = any(name.startswith(("digest", "quiet")) for name in stored.differences(changes))
     stored = _written(stored, changes, expected)
-    if digests:
-        _released(stored)
+    if times:
+        record(TimesChanged(actor.user_id))
     return _row(stored)
 
 
@@ -65,6 +68,22 @@ def unsubscribe(user_id: ObjectId, kinds: list[str]) -> None:
     _written(stored, {"chosen": _chosen(stored, {"email": dict.fromkeys(kinds, False)})}, None)
 
 
+def rearrange(user_id: ObjectId) -> None:
+    """Have what waits for a person come at the times that he wants now. Safe to repeat.
+
+    What was collected for a digest comes with the next one, or at once when he wants none any more; what quiet hours
+    held back as if it had just happened. Those that have begun meanwhile hold it back when it is to be sent.
+    """
+    stored = Preferences.at(user_id=user_id)
+    zone = users.timezones([user_id]).get(user_id, zones.DEFAULT)
+    digest = due = now()
+    if stored.digest != "off":
+        digest = timing.next_digest(digest, stored.digest, stored.digest_at, stored.digest_on, zone)
+    due += timedelta(seconds=settings.current().notification_window_seconds)
+    due = timing.after_quiet(due, stored.quiet_from, stored.quiet_to, zone)
+    deliveries.reschedule(user_id, digest=digest, others=due)
+
+
 def forget(user_id: ObjectId) -> None:
     """Drop what somebody who is gone had chosen."""
     Preferences.objects(user_id=user_id).delete()
@@ -86,16 +105,6 @@ def _member(project_id: ObjectId, actor: Actor) -> None:
 def _written(stored: Any, changes: dict[str, Any], expected: Expected) -> Any:
     stored.expect(expected)
     return stored.keep(**changes) if stored.differences(changes) or not stored.revision else stored
-
-
-def _released(stored: Preferences) -> None:
-    """What was collected for a digest goes out at the next one by the new wishes, or at once."""
-    due = now()
-    if stored.digest != "off":
-        zone = users.timezones([stored.user_id]).get(stored.user_id, zones.DEFAULT)
-        due = timing.next_digest(due, stored.digest, stored.digest_at, stored.digest_on, zone)
-    for channel in channels.personal():
-        deliveries.reschedule(f"{channel.name}:{stored.user_id}:{DIGEST}", due)
 
 
 def _quiet(stored: Preferences, quiet: dict[str, str | None] | None) -> dict[str, str | None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import settings, zones
+from taskmanager.core import batches, settings, zones
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
@@ -140,7 +140,6 @@ def inbox(*, actor: Actor) -> tuple[Row, Any]:
     return _inbox(actor).as_row(), _mine(actor, unread=True).total(_READ_COUNTED)
 
 
-@unit_of_work
 def mark_all(until: ObjectId | None, *, expected: Expected, actor: Actor) -> None:
     """Mark as read all that there is, or all up to one. Raises NotFound, PreconditionFailed, ScopeMissing."""
     stored = _inbox(actor)
@@ -149,10 +148,9 @@ def mark_all(until: ObjectId | None, *, expected: Expected, actor: Actor) -> Non
     if until is not None:  # by time: ids that two workers make within a second have no order
         found = found.filter(created_at__lte=_mine(actor).one(until).created_at)
     newest = until or next((row["_id"] for row in found.rows(1, ["_id"], [("_id", -1)])), stored.read_until)
-    Notification._get_collection().update_many(
-        found._query, {"$set": {"read_at": now(), "updated_at": now()}, "$inc": {"revision": 1}}
-    )
     stored.keep(read_until=max(filter(None, (newest, stored.read_until)), default=None))
+    marks = {"$set": {"read_at": now(), "updated_at": now()}, "$inc": {"revision": 1}}
+    batches.update_all(Notification._get_collection(), found._query, marks)
 
 
 def renew(task_id: ObjectId, comment_id: ObjectId) -> None:

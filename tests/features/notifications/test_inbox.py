@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 
+from taskmanager.core import batches
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Notification
 from tests.features.notifications.conftest import told
@@ -128,3 +129,8 @@ def test_read_until_does_not_go_back(scene, assign, deliver):
     for item in (items[-1], items[0]):
         answer = member.put("/api/v1/notifications/read", json={"until": item["id"]}, headers={"If-Match": "*"})
     assert answer.json["read_until"] == items[-1]["id"]
+
+
+def test_very_much_is_marked_as_read_little_by_little(member, monkeypatch):
+    monkeypatch.setattr(batches, "_SIZE", 2)
+    assert member.put(READ, json={}, headers=ANY).json["unread"] == 0

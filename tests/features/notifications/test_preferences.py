@@ -229,6 +229,7 @@ def test_quiet_hours_hold_back_mail_but_not_what_is_read_in_the_service(scene, a
     assert [kind for kind, _ in told(member)][-1] == "task.assigned"
     waiting = Delivery.objects(channel="email", state="pending").get()
     assert waiting.due_at.astimezone(zone("Pacific/Auckland")).strftime("%H:%M") == f"{(hour + 2) % 24:02}:00"
+    prefer(member, quiet_hours=None)
     later()
     assert len(mail.to(member.user.email)) == 1
 
