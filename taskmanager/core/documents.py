@@ -72,5 +72,6 @@ class Versioned(Document):
         }
 
     def as_row(self) -> Row:
-        """The stored form, as `Words.row` reads it: what the serialisers take."""
-        return self.to_mongo().to_dict()
+        """The stored form, as `Words.row` reads it: what the serialisers take. What is not stored has no times."""
+        row = self.to_mongo().to_dict()
+        return row if self.revision else {key: row[key] for key in row if key not in ("created_at", "updated_at")}

@@ -40,6 +40,7 @@ _NEVER = [
     ip_network(word)
     for word in ("64:ff9b:1::/48", "2001::/32", "fec0::/10", "3fff::/20", "192.0.0.0/24", "192.88.99.0/24")
 ]
+_NEVER.append(ip_network("168.63.129.16/32"))  # public, but for machines of Azure their host, which tells secrets
 _NOT_PUBLIC = "This address is not a public one, and the operator has not allowed it (TASKMANAGER_WEBHOOK_ALLOW)."
 
 
@@ -193,7 +194,7 @@ def _name(parts: SplitResult) -> str:
 
 
 def _port(parts: SplitResult) -> int:
-    return parts.port or _PORTS.get(parts.scheme, 0)
+    return _PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
 
 
 def _target(parts: SplitResult) -> str:

@@ -20,13 +20,16 @@ def resource(
     *,
     status: int = 200,
     embedded: Row | None = None,
+    apart: tuple[str, ...] = (),
 ) -> Response:
     """One resource under its strong ETag; 304 without a body when the client has it.
 
-    What is embedded changes by itself, so the ETag then says that too, after the revision.
+    What is embedded, and the fields that stand `apart`, change without a new revision, so the ETag then says them too,
+    after the revision.
     """
     row = item.as_row() if isinstance(item, Versioned) else item
-    more = orjson.dumps(embedded) if embedded else b""
+    loose = {name: value for name, value in serialiser.only(apart)(row).items() if value} if apart else {}
+    more = orjson.dumps(loose | (embedded or {})) if loose or embedded else b""
     etag = etag_of(row["revision"], more)
     if unchanged(etag):
         return _not_modified(etag)

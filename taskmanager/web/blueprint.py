@@ -101,6 +101,10 @@ class Blueprint(flask_smorest.Blueprint):
 
         return decorate
 
+    def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]:
+        """As flask-smorest's; the document tells which bodies may be left out."""
+        return super().arguments(schema, required=not getattr(schema, "may_be_left_out", False), **options)
+
     def _scope_of(self, method: str, scope: str | None) -> str | None:
         scope = scope or self.scope
         return scope and f"{scope}:{'read' if method == 'GET' else 'write'}"

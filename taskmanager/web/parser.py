@@ -28,7 +28,12 @@ class StrictParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": marshmallow.RAISE, "query": marshmallow.RAISE, "files": marshmallow.RAISE}
 
     def load_json(self, req: Request, schema: marshmallow.Schema) -> Any:
-        """The body. Raises UnsupportedMediaType, Malformed; flask raises 413."""
+        """The body; none is an empty object where the schema says so.
+
+        Raises UnsupportedMediaType, Malformed; flask raises 413.
+        """
+        if getattr(schema, "may_be_left_out", False) and not read_body(req):
+            return {}
         if req.mimetype not in _JSON:
             raise UnsupportedMediaType(f"Send the body as {_JSON[0]}.")
         if req.headers.get("Content-Encoding", "identity") != "identity":

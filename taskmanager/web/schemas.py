@@ -34,6 +34,8 @@ _EMAIL = rf"^(?![^@]*\.\.)[{_ATOM}-](?:[{_ATOM}.-]{{0,62}}[{_ATOM}-])?@(?:{_LABE
 class Schema(ma.Schema):
     """Base of all schemas: unknown fields are errors."""
 
+    may_be_left_out = False  # whether no body stands for an empty object
+
     class Meta:
         unknown = ma.RAISE
 

@@ -46,6 +46,7 @@ class PhoneOut(Schema):
 
 
 PHONE = Serialiser(PhoneOut)
+_APART = ("month", "sent")  # counted as messages go out
 
 
 def _number() -> str:
@@ -65,7 +66,7 @@ _secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=ca
 @blp.response(200, PhoneOut)
 def get_phone() -> Response:
     """Your phone number"""
-    return answers.resource(phones.mine(actor=current_actor()), PHONE)
+    return answers.resource(phones.mine(actor=current_actor()), PHONE, apart=_APART)
 
 
 @blp.route("/notifications/phone", methods=["PUT"])
@@ -79,7 +80,8 @@ def give_phone(data: dict[str, str]) -> Response:
     A code is sent to it, which is good for ten minutes. 409 `sms.not_configured` where the operator has no provider
     of text messages. What you want to be told by text message you choose in the preferences: nothing, at first.
     """
-    return answers.resource(phones.give(data["number"], expected=expected(), actor=current_actor()), PHONE)
+    phone = phones.give(data["number"], expected=expected(), actor=current_actor())
+    return answers.resource(phone, PHONE, apart=_APART)
 
 
 @blp.route("/notifications/phone/confirm", methods=["POST"], idempotent=False, problems=(404,))
@@ -91,7 +93,7 @@ def confirm_phone(data: dict[str, str]) -> Response:
 
     422 `phone.wrong_code`; after five of them 409 `phone.expired`: ask for another.
     """
-    return answers.resource(phones.confirm(data["code"], actor=current_actor()), PHONE)
+    return answers.resource(phones.confirm(data["code"], actor=current_actor()), PHONE, apart=_APART)
 
 
 @blp.route("/notifications/phone", methods=["DELETE"], problems=(404,))

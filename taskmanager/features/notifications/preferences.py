@@ -38,6 +38,7 @@ def update(changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
         changes["chosen"] = _chosen(stored, changes.pop("channels"))
     if "quiet_hours" in changes:
         changes |= _quiet(stored, changes.pop("quiet_hours"))
+    changes = _with_defaults(stored, changes)
     times = any(name.startswith(("digest", "quiet")) for name in stored.differences(changes))
     stored = _written(stored, changes, expected)
     if times:
@@ -56,7 +57,7 @@ def update_project(project_id: ObjectId, changes: dict[str, Any], *, expected: E
     """Change what the actor wants to hear of in a project. Raises NotFound, PreconditionFailed."""
     _member(project_id, actor)
     stored = ProjectPreferences.at(user_id=actor.user_id, project_id=project_id)
-    return _written(stored, changes, expected).as_row()
+    return _written(stored, _with_defaults(stored, changes), expected).as_row()
 
 
 @unit_of_work
@@ -102,6 +103,11 @@ def _member(project_id: ObjectId, actor: Actor) -> None:
     _ = actor.user_id  # visitors have none, and are refused
 
 
+def _with_defaults(stored: Preferences | ProjectPreferences, changes: dict[str, Any]) -> dict[str, Any]:
+    """In a merge patch null stands for the default, where there is one."""
+    return {name: stored._fields[name].default if value is None else value for name, value in changes.items()}
+
+
 def _written(stored: Any, changes: dict[str, Any], expected: Expected) -> Any:
     stored.expect(expected)
     return stored.keep(**changes) if stored.differences(changes) or not stored.revision else stored
@@ -141,10 +147,12 @@ def _chosen(stored: Preferences, wanted: Choices | None) -> list[str]:
 def _check(wanted: Choices, names: list[str]) -> None:
     for channel, kinds in wanted.items():
         if channel not in names:
-            raise Invalid(f"body.channels.{channel}", f"The channels are: {', '.join(names)}.", code="channel.unknown")
+            raise Invalid(
+                f"body.channels.{channel[:50]}", f"The channels are: {', '.join(names)}.", code="channel.unknown"
+            )
         for kind in kinds or {}:
             if kind not in KINDS:
-                place = f"body.channels.{channel}.{kind}"
+                place = f"body.channels.{channel}.{kind[:50]}"
                 raise Invalid(place, f"The kinds are: {', '.join(KINDS)}.", code="kind.unknown")
 
 

@@ -32,7 +32,9 @@ from taskmanager.web.schemas import Schema
 
 blp = Blueprint("notifications", __name__, scope="notifications", description="What you are told, and want to be told")
 
-_UNREAD = fields.Boolean(load_default=False, metadata={"description": "Only what you have not read"})
+_UNREAD = fields.Boolean(
+    load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Only what you have not read"}
+)
 _ONE = "/notifications/<objectid:notification_id>"
 _IN_PROJECT = "/projects/<objectid:project_id>/notifications"
 

@@ -14,9 +14,8 @@ from taskmanager.web.serialisers import Serialiser
 _LEVEL = {
     "description": "Of which tasks: those one is involved in, all of the projects, or none but what is about oneself",
     "example": "involved",
-    "enum": list(LEVELS),
 }
-_DIGEST = {"description": "Collect mails that are not urgent, and send one a day or a week", "enum": list(DIGESTS)}
+_DIGEST = {"description": "Collect mails that are not urgent, and send one a day or a week"}
 
 
 class TimeOfDay(Form):
@@ -92,6 +91,7 @@ class UpTo(Schema):
     """What to mark as read: all, or all up to one."""
 
     documented = {"example": {}}
+    may_be_left_out = True
 
     until = Id(allow_none=True, load_default=None)
 
@@ -117,35 +117,37 @@ class InboxOut(InboxStored):
 
 
 class PreferencesPatch(Schema):
-    """Changes of what you want to hear of; kinds that are not named stay as they are."""
+    """Changes of what you want to hear of; what is not named stays as it is, null stands for the default."""
 
     documented = {"example": {"channels": {"email": {"task.commented": False}}, "digest": "daily"}}
 
     channels = Choices(allow_none=True)
-    level = fields.String(validate=validate.OneOf(LEVELS), metadata=_LEVEL)
+    level = fields.String(validate=validate.OneOf(LEVELS), allow_none=True, metadata=_LEVEL)
     quiet_hours = fields.Nested(QuietHoursPatch, allow_none=True)
-    digest = fields.String(validate=validate.OneOf(DIGESTS), metadata=_DIGEST)
-    digest_at = TimeOfDay()
-    digest_on = fields.String(validate=validate.OneOf(WEEKDAYS))
+    digest = fields.String(validate=validate.OneOf(DIGESTS), allow_none=True, metadata=_DIGEST)
+    digest_at = TimeOfDay(allow_none=True)
+    digest_on = fields.String(validate=validate.OneOf(WEEKDAYS), allow_none=True)
 
 
 class PreferencesOut(Schema):
     """What you want to hear of, by which channels, and when."""
 
     channels = Choices(required=True)
-    level = fields.String(required=True, metadata=_LEVEL)
+    level = fields.String(required=True, metadata=_LEVEL | {"enum": list(LEVELS)})
     quiet_hours = fields.Nested(QuietHours, required=True, allow_none=True)
-    digest = fields.String(required=True, metadata=_DIGEST)
+    digest = fields.String(required=True, metadata=_DIGEST | {"enum": list(DIGESTS)})
     digest_at = TimeOfDay(required=True)
     digest_on = fields.String(required=True, metadata={"enum": list(WEEKDAYS)})
     revision = fields.Integer(required=True)
-    updated_at = Instant(required=True)
+    updated_at = Instant(required=True, allow_none=True)
 
 
 class ProjectPreferencesPatch(Schema):
     """Changes of what you want to hear of in a project."""
 
-    muted = Flag(metadata={"description": "Tell nothing of this project but reminders and webhooks of your own"})
+    muted = Flag(
+        allow_none=True, metadata={"description": "Tell nothing of this project but reminders and webhooks of your own"}
+    )
     level = fields.String(validate=validate.OneOf(LEVELS), allow_none=True, metadata=_LEVEL)
 
 
@@ -154,9 +156,9 @@ class ProjectPreferencesOut(Schema):
 
     project_id = Id(required=True)
     muted = fields.Boolean(required=True)
-    level = fields.String(required=True, allow_none=True, metadata=_LEVEL)
+    level = fields.String(required=True, allow_none=True, metadata=_LEVEL | {"enum": [*LEVELS, None]})
     revision = fields.Integer(required=True)
-    updated_at = Instant(required=True)
+    updated_at = Instant(required=True, allow_none=True)
 
 
 NOTIFICATION = Serialiser(NotificationOut)

@@ -32,6 +32,7 @@ _LIST = list_query(WEBHOOK, {"created_at": "_id"})
 _DELIVERIES = list_query(DELIVERY, {"created_at": "_id"}, state=StateField())
 _IN_PROJECT = "/projects/<objectid:project_id>/webhooks"
 _ONE = "/webhooks/<objectid:webhook_id>"
+_APART = ("failing_since",)  # changes while deliveries fail, and is no change of the webhook
 _DELIVERY = f"{_ONE}/deliveries/<objectid:delivery_id>"
 
 
@@ -83,7 +84,7 @@ def list_project_webhooks(query: dict[str, Any], project_id: ObjectId) -> Respon
 @blp.response(200, WebhookOut)
 def get_webhook(query: dict[str, Any], webhook_id: ObjectId) -> Response:
     """One webhook"""
-    return answers.resource(webhooks.get(webhook_id, actor=current_actor()), WEBHOOK, query)
+    return answers.resource(webhooks.get(webhook_id, actor=current_actor()), WEBHOOK, query, apart=_APART)
 
 
 @blp.route(_ONE, methods=["PATCH"])
@@ -95,7 +96,8 @@ def update_webhook(changes: dict[str, Any], webhook_id: ObjectId) -> Response:
 
     `active: true` turns one on again that was disabled because it failed for days.
     """
-    return answers.resource(webhooks.update(webhook_id, changes, expected=expected(), actor=current_actor()), WEBHOOK)
+    row = webhooks.update(webhook_id, changes, expected=expected(), actor=current_actor())
+    return answers.resource(row, WEBHOOK, apart=_APART)
 
 
 @blp.route(_ONE, methods=["DELETE"])
@@ -115,10 +117,11 @@ def delete_webhook(webhook_id: ObjectId) -> Response:
 def rotate_webhook_secret(data: dict[str, Any], webhook_id: ObjectId) -> Response:
     """Give a webhook a new secret
 
-    Requests carry a signature by each of both for `keep_hours`, so that the receiver can change over when it likes.
+    Requests carry signatures by the old and the new one for `keep_hours`, so that the receiver can change over when
+    it likes; 0 ends all that were before.
     """
     row, secret = webhooks.rotate(webhook_id, data["keep_hours"], expected=expected(), actor=current_actor())
-    return answers.unstored(answers.resource(row, WEBHOOK, embedded={"secret": secret}))
+    return answers.unstored(answers.resource(row, WEBHOOK, embedded={"secret": secret}, apart=_APART))
 
 
 @blp.route(f"{_ONE}/test", methods=["POST"])
@@ -159,7 +162,8 @@ def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId) -> Response:
 def replay_delivery(webhook_id: ObjectId, delivery_id: ObjectId) -> Response:
     """Send a delivery again
 
-    With the same `webhook-id` and body. 409 `delivery.pending` while it is being tried anyway.
+    With the same `webhook-id` and body. 409 `delivery.pending` while it is being tried anyway, `webhook.off` or
+    `webhook.disabled` while nothing is sent to the webhook.
     """
     return answers.data(DELIVERY.dump(webhooks.replay(webhook_id, delivery_id, actor=current_actor())), 202)
 

@@ -82,6 +82,8 @@ class WebhookMade(WebhookOut):
 class Rotation(Schema):
     """How long the secret so far is used beside the new one."""
 
+    may_be_left_out = True
+
     keep_hours = Whole(load_default=24, validate=validate.Range(0, 24 * 7), metadata={"example": 24})
 
 

@@ -142,8 +142,14 @@ def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -
 
 
 def replay(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
-    """Send a delivery again, with the same id and body. Raises NotFound, Forbidden, Conflict (`delivery.pending`)."""
+    """Send a delivery again, with the same id and body.
+
+    Raises NotFound, Forbidden, Conflict (`delivery.pending`; `webhook.disabled`, `webhook.off`).
+    """
     _deliveries(webhook_id, None, actor).row(delivery_id, ["_id"])
+    webhook = _enabled(webhook_id, actor)
+    if not webhook.active:
+        raise Conflict("The webhook is off: turn it on first.", code="webhook.off")
     if not deliveries.replay(delivery_id):
         raise Conflict("This delivery is still being tried.", code="delivery.pending")
     return get_delivery(webhook_id, delivery_id, actor=actor)
@@ -151,9 +157,7 @@ def replay(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
 
 def test(webhook_id: ObjectId, *, actor: Actor) -> Row:
     """Have a test sent. Raises NotFound, Forbidden, Conflict (`webhook.disabled`)."""
-    webhook = _one(webhook_id, actor)
-    if webhook.disabled_at:
-        raise Conflict("The webhook is disabled: turn it on first.", code="webhook.disabled")
+    webhook = _enabled(webhook_id, actor)
     row = _delivery(webhook, ObjectId(), TEST, payloads.of_test(webhook.id)) | {"due_at": now()}
     deliveries.plan([row])
     return Delivery.objects.row(row["event_id"], by="event_id")
@@ -235,9 +239,16 @@ def _of(project_id: ObjectId | None, actor: Actor) -> Any:
 
 def _one(webhook_id: ObjectId, actor: Actor) -> Webhook:
     webhook = Webhook.objects(id=webhook_id).first()
-    if webhook is None:
+    if webhook is None or (webhook.project_id is None and webhook.owner_id != actor.user_id):
         raise NotFound
     return _of(webhook.project_id, actor).one(webhook_id)
+
+
+def _enabled(webhook_id: ObjectId, actor: Actor) -> Webhook:
+    webhook = _one(webhook_id, actor)
+    if webhook.disabled_at:
+        raise Conflict("The webhook is disabled: turn it on first.", code="webhook.disabled")
+    return webhook
 
 
 def _deliveries(webhook_id: ObjectId, state: str | None, actor: Actor) -> Any:

@@ -15,7 +15,7 @@ from taskmanager.core.ciphers import cipher
 from taskmanager.core.clock import now
 
 PREFIX = "whsec_"
-_BYTES = 32
+_BYTES, _MOST_SECRETS = 32, 5
 _PURPOSE = "webhook"
 
 
@@ -30,9 +30,14 @@ def stored(secret: str, until: datetime | None = None) -> dict[str, object]:
 
 
 def replaced(known: list[dict[str, object]], new: str, keep: timedelta) -> list[dict[str, object]]:
-    """The secrets after a rotation: the new one, and the one before for as long as it is kept."""
-    before = [{**known[0], "until": now() + keep}] if keep else []
-    return [stored(new), *before]
+    """The secrets after a rotation: the new one, and those before for as long as they are kept, if any is.
+
+    Of several rotations, say of a client that did not get the answer, receivers may know any.
+    """
+    if not keep:
+        return [stored(new)]
+    earlier = [entry for entry in known[1:] if entry["until"] > now()]  # type: ignore[operator]
+    return [stored(new), {**known[0], "until": now() + keep}, *earlier][:_MOST_SECRETS]
 
 
 def message_id(delivery_id: ObjectId) -> str:

@@ -9,6 +9,7 @@ from taskmanager.core import batches
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Notification
 from tests.features.notifications.conftest import told
+from tests.problems import assert_problem
 from tests.scene import patch
 
 READ = "/api/v1/notifications/read"
@@ -56,6 +57,15 @@ def test_all_are_marked_up_to_the_one_that_was_seen(member, scene, deliver):
     assert (answer.status_code, answer.json["unread"], answer.json["read_until"]) == (200, 2, seen)
     assert member.put(READ, json={}, headers=ANY).json["unread"] == 0
     assert member.put(READ, json={}, headers={"If-Match": '"1"'}).status_code == 412
+
+
+def test_a_body_may_be_left_out(member):
+    assert member.put(READ, headers=ANY).json["unread"] == 0
+
+
+@pytest.mark.parametrize("word", ["1", "yes", "on", "TRUE", "0", ""])
+def test_unread_is_true_or_false(member, word):
+    assert_problem(member.get(f"/api/v1/notifications?unread={word}"), 422)
 
 
 def test_the_count_is_answered_under_an_etag(member, scene, assign, deliver):

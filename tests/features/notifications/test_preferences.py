@@ -218,6 +218,26 @@ def test_html_of_a_mail_shows_what_people_typed_as_text(scene, assign, mail, del
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; more" in html
 
 
+def test_null_stands_for_the_default(scene):
+    member = scene.member()
+    path = "/api/v1/notifications/preferences"
+    defaults = member.get(path).json
+    prefer(member, level="all", digest="weekly", digest_at="10:00", digest_on="friday")
+    nothing = dict.fromkeys(("level", "digest", "digest_at", "digest_on", "channels", "quiet_hours"))
+    cleared = patch(member, path, nothing).json
+    assert {name: cleared[name] for name in nothing} == {name: defaults[name] for name in nothing}
+    muted = patch(member, f"{scene.project_path}/notifications", {"muted": True})
+    assert patch(member, f"{scene.project_path}/notifications", {"muted": None}).json["muted"] is False
+    assert muted.json["muted"] is True
+
+
+def test_who_has_chosen_nothing_gets_the_same_answer_under_the_same_etag(scene):
+    for path in ("/api/v1/notifications/preferences", f"{scene.project_path}/notifications"):
+        first, second = scene.owner.get(path), scene.owner.get(path)
+        assert first.json == second.json and first.headers["ETag"] == second.headers["ETag"]
+        assert first.json["updated_at"] is None
+
+
 def test_quiet_hours_hold_back_mail_but_not_what_is_read_in_the_service(scene, assign, mail, deliver, later):
     member = scene.member()
     patch(member, "/api/v1/users/me", {"timezone": "Pacific/Auckland"})

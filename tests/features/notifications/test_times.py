@@ -1,4 +1,4 @@
-"""When people are told: quiet hours and digests hold whenever something would be sent, and wishes for what waits, too."""
+"""When people are told: quiet hours and digests hold whenever something is sent, and wishes for what waits, too."""
 
 from datetime import UTC, datetime
 
