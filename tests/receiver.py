@@ -95,14 +95,14 @@ def _redirect(handler: BaseHTTPRequestHandler) -> None:
 
 
 def _slow(handler: BaseHTTPRequestHandler) -> None:
-    time.sleep(3)
+    time.sleep(15)
     _plain(handler, 200)
 
 
 def _drip(handler: BaseHTTPRequestHandler) -> None:
     """A byte at a time: no single wait is long."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-    for _ in range(40):
+    for _ in range(150):
         handler.wfile.write(b"X: y\r\n")
         handler.wfile.flush()
         time.sleep(0.1)

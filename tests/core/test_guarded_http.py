@@ -232,4 +232,4 @@ def test_a_receiver_that_drips_from_the_handshake_on_is_cut_off_in_time(certific
     rules, began = Rules.parse("127.0.0.1", plain=False), time.monotonic()
     with server, pytest.raises(OSError):
         post(f"https://127.0.0.1:{server.getsockname()[1]}/", b"", {}, seconds=1, rules=rules)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8

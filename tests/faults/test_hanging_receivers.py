@@ -1,4 +1,4 @@
-"""Receivers that take connections and say nothing hold up no others: one worker, and timeouts twice those of production."""
+"""Receivers that take connections and say nothing hold up no others: one worker, timeouts twice those of production."""
 
 import time
 from collections.abc import Iterator

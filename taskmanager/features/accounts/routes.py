@@ -13,12 +13,15 @@ from taskmanager.extensions import limiter
 from taskmanager.features.accounts import service as accounts
 from taskmanager.features.accounts.schemas import BELONGING, ExportOut
 from taskmanager.features.audit.schemas import ENTRY
+from taskmanager.features.notifications.phone_routes import PHONE
+from taskmanager.features.notifications.schemas import NOTIFICATION, PREFERENCES, PROJECT_PREFERENCES
 from taskmanager.features.tasks.comment_routes import COMMENT
 from taskmanager.features.tasks.recurring_routes import REMINDER
 from taskmanager.features.tasks.schemas import TASK
 from taskmanager.features.tasks.view_routes import VIEW
 from taskmanager.features.users.schemas import SESSION, USER
 from taskmanager.features.users.token_schemas import API_TOKEN
+from taskmanager.features.webhooks.schemas import WEBHOOK
 from taskmanager.web import answers, limits
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
@@ -47,7 +50,8 @@ def export_account() -> Response:
     """Download all that the service holds of you
 
     As one JSON file: account, sessions, API tokens, memberships, tasks that you made or are assigned to and may
-    see, your comments on such that you may see, reminders, views, and the log of your account. It holds no secrets.
+    see, your comments on such that you may see, reminders, views, what you were told and want to be told, your phone
+    number, your webhooks, and the log of your account. It holds no secrets.
     """
     response = Response(_export(current_actor()), content_type="application/json")
     response.headers["Content-Disposition"] = 'attachment; filename="taskmanager-export.json"'
@@ -73,6 +77,11 @@ def _parts(actor: Actor) -> Iterable[tuple[str, Iterator[Row], Callable[[Row], A
     yield "comments", accounts.exported_comments(actor=actor), COMMENT.dump
     yield "reminders", accounts.exported_reminders(actor=actor), REMINDER.dump
     yield "views", accounts.exported_views(actor=actor), VIEW.dump
+    yield "notifications", accounts.exported_notifications(actor=actor), NOTIFICATION.dump
+    yield "preferences", accounts.exported_preferences(actor=actor), PREFERENCES.dump
+    yield "project_preferences", accounts.exported_project_preferences(actor=actor), PROJECT_PREFERENCES.dump
+    yield "phones", accounts.exported_phones(actor=actor), PHONE.dump
+    yield "webhooks", accounts.exported_webhooks(actor=actor), WEBHOOK.dump
     yield "events", accounts.exported_events(actor=actor), ENTRY.dump
 
 

@@ -3,6 +3,8 @@
 from marshmallow import fields
 
 from taskmanager.features.audit.schemas import EntryOut
+from taskmanager.features.notifications.phone_routes import PhoneOut
+from taskmanager.features.notifications.schemas import NotificationOut, PreferencesOut, ProjectPreferencesOut
 from taskmanager.features.projects.permissions import ROLES
 from taskmanager.features.tasks.comment_routes import CommentOut
 from taskmanager.features.tasks.recurring_routes import ReminderOut
@@ -10,6 +12,7 @@ from taskmanager.features.tasks.schemas import TaskOut
 from taskmanager.features.tasks.view_routes import ViewOut
 from taskmanager.features.users.schemas import SessionOut, UserOut
 from taskmanager.features.users.token_schemas import ApiTokenOut
+from taskmanager.features.webhooks.schemas import WebhookOut
 from taskmanager.web.schemas import Id, Instant, Line, Schema
 from taskmanager.web.serialisers import Serialiser
 
@@ -34,6 +37,11 @@ class ExportOut(Schema):
     comments = fields.List(fields.Nested(CommentOut), required=True)
     reminders = fields.List(fields.Nested(ReminderOut), required=True)
     views = fields.List(fields.Nested(ViewOut), required=True)
+    notifications = fields.List(fields.Nested(NotificationOut), required=True)
+    preferences = fields.List(fields.Nested(PreferencesOut), required=True)
+    project_preferences = fields.List(fields.Nested(ProjectPreferencesOut), required=True)
+    phones = fields.List(fields.Nested(PhoneOut), required=True)
+    webhooks = fields.List(fields.Nested(WebhookOut), required=True)
     events = fields.List(fields.Nested(EntryOut), required=True)
 
 

@@ -1,6 +1,6 @@
 """Use cases of an account as a whole: hand out what it holds, and delete it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bson import ObjectId
 
@@ -11,6 +11,8 @@ from taskmanager.core.events import record
 from taskmanager.core.querysets import Order, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.audit import service as audit
+from taskmanager.features.notifications import preferences
+from taskmanager.features.notifications.models import Notification, Phone, ProjectPreferences
 from taskmanager.features.projects import leaving as projects_leaving
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.tasks.comment_models import Comment
@@ -21,6 +23,8 @@ from taskmanager.features.tasks.view_models import View
 from taskmanager.features.users import leaving
 from taskmanager.features.users.events import UserDeleted
 from taskmanager.features.users.models import ApiToken, Session, User
+from taskmanager.features.webhooks import service as webhooks
+from taskmanager.features.webhooks.models import Webhook
 
 _PAGE = 200
 _PEOPLE = ("assignee_ids", "watcher_ids")
@@ -114,6 +118,31 @@ def exported_views(*, actor: Actor) -> Iterator[Row]:
     yield from View.objects(owner_id=actor.user_id).as_pymongo()
 
 
+def exported_notifications(*, actor: Actor) -> Iterator[Row]:
+    """What he was told within the service, of what he may see."""
+    yield from _seen(Notification.objects(user_id=actor.user_id).order_by("id").as_pymongo(), actor)
+
+
+def exported_preferences(*, actor: Actor) -> Iterator[Row]:
+    """What he wants to hear of."""
+    yield preferences.mine(actor=actor)
+
+
+def exported_project_preferences(*, actor: Actor) -> Iterator[Row]:
+    """What he wants to hear of in single projects."""
+    yield from _seen(ProjectPreferences.objects(user_id=actor.user_id).as_pymongo(), actor)
+
+
+def exported_phones(*, actor: Actor) -> Iterator[Row]:
+    """His number, or none."""
+    yield from Phone.objects(user_id=actor.user_id).as_pymongo()
+
+
+def exported_webhooks(*, actor: Actor) -> Iterator[Row]:
+    """His webhooks, and those that he made for projects that he may see."""
+    yield from map(webhooks.described, _seen(Webhook.objects(owner_id=actor.user_id).as_pymongo(), actor))
+
+
 def exported_events(*, actor: Actor) -> Iterator[Row]:
     """What the audit log has of his account, a page in memory at a time."""
     order, after = Order.by("_id"), None
@@ -123,3 +152,8 @@ def exported_events(*, actor: Actor) -> Iterator[Row]:
         if page.next_key is None:
             return
         after = page.next_key
+
+
+def _seen(rows: Iterable[Row], actor: Actor) -> Iterator[Row]:
+    """Those that are about no project, or about one that the actor may see."""
+    return (row for row in rows if row.get("project_id") is None or row["project_id"] in actor.project_roles)

@@ -1,6 +1,6 @@
 """Notices about tasks: to those who have to do with them, and to those who follow whole projects."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 
@@ -48,6 +48,7 @@ _UNASSIGNED = _Story("task.changed", "unassigned you from")
 def _task(event: Event, only: ObjectId | None) -> list[Notice]:
     """Who is newly assigned hears that, and who is not any more; the others that it is new, or what changed.
 
+    Who is assigned to a recurring task is so to the next one too, and hears that the last one is completed.
     What the service itself does to tasks, such as taking a deleted label off them all, is nobody's news.
     """
     if event.actor_id is None:
@@ -56,7 +57,8 @@ def _task(event: Event, only: ObjectId | None) -> list[Notice]:
     before, after = changes.get("assignee_ids", [[], []])
     story = _Story("task.created", "made") if event.kind == "task.created" else _changed(changes)
     special = {user_id: _UNASSIGNED for user_id in before if user_id not in after}
-    special |= {user_id: _ASSIGNED for user_id in after if user_id not in before}
+    if "follows" not in changes:
+        special |= {user_id: _ASSIGNED for user_id in after if user_id not in before}
     return _notices(event, special, story, only)
 
 
@@ -68,26 +70,34 @@ def _happened(event: Event, only: ObjectId | None) -> list[Notice]:
 
 @writes("task.moved_out")
 def _moved_out(event: Event) -> list[Notice]:
-    """To those who had to do it and are not in the project where it is now; nothing of what it is there."""
-    before, after = event.data["changes"].get("assignee_ids", [[], []])
+    """To those who had to do with it and are not in the project where it is now; nothing of what it is there."""
     project_id = project_of(event)
     project = Project.objects(id=project_id).alive().first()
     task = Task.objects(id=event.subject_id).first()
     if project is None or task is None:
         return []
+    lost = _lost(event.data["changes"], task)
+    people = members.ids_of(project_id, list(lost), since=event.at)
     key = next((key for key in reversed(task.former_keys) if key.startswith(f"{project.key}-")), "a task")
-    people = members.ids_of(project_id, [user_id for user_id in before if user_id not in after], since=event.at)
     cards = users.cards([*people, *filter(None, [event.actor_id])])
-    text = (
-        f"{_name(cards, event.actor_id)} moved {key}, which was assigned to you, to a project that you are not in.\n\n"
-        f"{url(f'/projects/{project_id}')}\n"
-    )
+    first, place = f"{_name(cards, event.actor_id)} moved {key}", url(f"/projects/{project_id}")
     subject = f"[{key}] is in another project now"
+    texts = {user_id: f"{first}, {lost[user_id]}, to a project that you are not in.\n\n{place}\n" for user_id in people}
     return [
-        Notice(user_id, cards[user_id], subject, text, "task.changed", project_id, None, event.actor_id)
+        Notice(user_id, cards[user_id], subject, texts[user_id], "task.changed", project_id, None, event.actor_id)
         for user_id in people
         if user_id in cards
     ]
+
+
+def _lost(changes: dict[str, list[Any]], task: Task) -> dict[ObjectId, str]:
+    """Who had to do with a task that was moved, and has not any more; and what it was to him."""
+    reporter = [] if members.are_members(changes["project_id"][1], [task.reporter_id]) else [task.reporter_id]
+    words = dict.fromkeys(reporter, "which you made")
+    for field, what in (("watcher_ids", "which you watched"), ("assignee_ids", "which was assigned to you")):
+        before, after = changes.get(field, [[], []])
+        words |= {user_id: what for user_id in before if user_id not in after}
+    return words
 
 
 @writes("comment.created", "comment.updated", to_members=True)
@@ -200,8 +210,12 @@ def _notice(
         task.id,
         event.actor_id,
         direct=what.direct,
-        involved=involved or user_id in {*task.assignee_ids, *task.watcher_ids, task.reporter_id},
+        involved=involved or (what.kind != "task.created" and user_id in _involved(task)),
     )
+
+
+def _involved(task: Task) -> set[ObjectId]:
+    return {*task.assignee_ids, *task.watcher_ids, task.reporter_id}
 
 
 def _text(task: Task, story: _Story, by: str) -> str:

@@ -60,10 +60,8 @@ def _move(task: Task, project_id: ObjectId, actor: Actor, parent_id: ObjectId | 
     }
     differences = task.differences(task.consequences(changes))
     moved = task.write(**{field: after for field, (_, after) in differences.items()})
-    told = {"project_id": [task.project_id, project.id]}
-    if "assignee_ids" in differences:
-        told["assignee_ids"] = differences["assignee_ids"]
-    record(TaskMovedOut(task, actor, told))
+    people = {field: differences[field] for field in ("assignee_ids", "watcher_ids") if field in differences}
+    record(TaskMovedOut(task, actor, {"project_id": [task.project_id, project.id], **people}))
     record(TaskMovedIn(moved, actor, differences))
     return moved
 

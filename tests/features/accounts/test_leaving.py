@@ -2,10 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import orjson
 import pytest
 import time_machine
 
 from taskmanager.core.events import Event
+from taskmanager.features.notifications.models import Phone
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.tasks.reminder_models import Reminder
 from taskmanager.features.users.models import ApiToken, Session, User
@@ -140,6 +142,23 @@ def test_an_export_holds_what_is_the_persons_and_nothing_of_others(scene):
     assert [row["current"] for row in body["sessions"]] == [True]
     assert "session.started" in [row["kind"] for row in body["events"]]
     assert scene.owner.user.email not in answer.text
+
+
+def test_an_export_holds_how_a_person_is_told_things(scene, deliver):
+    member = scene.member()
+    wishes = patch(member, "/api/v1/notifications/preferences", {"digest": "daily"}).json
+    patch(member, f"{scene.project_path}/notifications", {"muted": True})
+    Phone(user_id=member.user.id, number="+491701234567").save()
+    hook = member.post("/api/v1/webhooks", json={"url": "https://8.8.8.8/", "events": ["*"]}).json
+    deliver()
+    text = member.get(f"{ME}/export").text
+    body = orjson.loads(text)
+    assert [item["kind"] for item in body["notifications"]] == ["project.added"]
+    assert body["preferences"] == [wishes]
+    assert [(row["project_id"], row["muted"]) for row in body["project_preferences"]] == [(str(scene.project.id), True)]
+    assert [row["number"] for row in body["phones"]] == ["+491701234567"]
+    assert [row["id"] for row in body["webhooks"]] == [hook["id"]]
+    assert hook["secret"] not in text
 
 
 def test_an_export_holds_no_secret(caller):

@@ -195,6 +195,33 @@ def test_a_move_is_told_to_who_goes_along_and_to_who_does_not(scene, assign, del
     assert not any("Secret" in title for _, title in told(dropped))
 
 
+def test_who_watched_or_made_what_is_moved_away_is_told(scene, deliver):
+    mover, watcher = scene.member("manager"), scene.member()
+    elsewhere = ProjectFactory(owner=mover.user)
+    assert watcher.put(f"{scene.task_path}/watchers/{watcher.user.id}", headers=ANY).status_code == 204
+    deliver()
+    assert mover.post(f"{scene.task_path}/move", json={"project_id": str(elsewhere.id)}).status_code == 200
+    deliver()
+    for person, words in ((watcher, "which you watched, "), (scene.owner, "which you made, ")):
+        assert words in person.get("/api/v1/notifications?limit=100").json["items"][-1]["text"]
+
+
+def test_completing_a_recurring_task_is_told_once(scene, assign, follower, mail, deliver):
+    one, other, watcher = scene.member(), scene.member(), scene.member()
+    assign(one, other)
+    watcher.put(f"{scene.task_path}/watchers/{watcher.user.id}", headers=ANY)
+    patch(scene.owner, scene.task_path, {"due": "2026-12-01", "recurrence": "FREQ=DAILY"})
+    deliver()
+    before = {person: len(told(person)) for person in (one, other, watcher, follower)}
+    mail.empty()
+    assert one.put(f"{scene.task_path}/completion", headers=ANY).status_code == 200
+    deliver()
+    news = {person: [kind for kind, _ in told(person)][number:] for person, number in before.items()}
+    assert (news[one], news[other], news[watcher]) == ([], ["task.completed"], ["task.completed"])
+    assert sorted(news[follower]) == ["task.completed", "task.created"]
+    assert mail.to(other.user.email) == []
+
+
 def test_what_the_service_does_by_itself_is_nobodys_news(scene, follower, deliver):
     label = scene.owner.post(f"{scene.project_path}/labels", json={"name": "bug"}).json
     for number in range(3):

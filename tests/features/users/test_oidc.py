@@ -231,10 +231,10 @@ def test_the_cookie_of_a_login_is_no_ones_but_the_browsers(sso):
 
 
 def test_a_slow_provider_is_not_waited_for(sso, provider):
-    provider.delay = 3
+    provider.delay = 12
     started = time.monotonic()
     assert_problem(sso.test_client().get(f"{OIDC}/login"), 503, code="auth.oidc_unavailable")
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 8
 
 
 def test_a_provider_that_talks_nonsense_or_is_down_is_unavailable(sso, provider):
