@@ -146,11 +146,11 @@ def test_an_export_holds_what_is_the_persons_and_nothing_of_others(scene):
 
 def test_an_export_holds_how_a_person_is_told_things(scene, deliver):
     member = scene.member()
+    deliver()
     wishes = patch(member, "/api/v1/notifications/preferences", {"digest": "daily"}).json
     patch(member, f"{scene.project_path}/notifications", {"muted": True})
     Phone(user_id=member.user.id, number="+491701234567").save()
     hook = member.post("/api/v1/webhooks", json={"url": "https://8.8.8.8/", "events": ["*"]}).json
-    deliver()
     text = member.get(f"{ME}/export").text
     body = orjson.loads(text)
     assert [item["kind"] for item in body["notifications"]] == ["project.added"]
