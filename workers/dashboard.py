@@ -7,8 +7,9 @@ what ends a session ends this too.
 
 from collections.abc import Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
+from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import click
 import rq.serializers
@@ -49,12 +50,20 @@ def make_app(settings: Settings) -> Flask:
 def main(settings: Settings) -> None:
     """Serve it until Ctrl-C."""
     app, place = make_app(settings), (settings.dashboard_host, settings.dashboard_port)
-    with make_server(*place, app, handler_class=_Quiet) as server:
+    with make_server(*place, app, server_class=_Server, handler_class=_Quiet) as server:
         click.echo(f"The queues: http://{place[0]}:{place[1]}/login (Ctrl-C ends it)")
         server.serve_forever()
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    """Browsers open connections that they do not use: each is waited for beside the others."""
+
+    daemon_threads = True
+
+
 class _Quiet(WSGIRequestHandler):
+    timeout = 30  # seconds without a byte
+
     def log_message(self, *args: Any) -> None:
         """The application logs its requests itself."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import rq
 import structlog
+from rq import worker_registration
 from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.worker import SimpleWorker
@@ -81,6 +82,21 @@ class Worker(SimpleWorker):
             yield
         finally:
             over.set()
+
+    def run_maintenance_tasks(self) -> None:
+        """Called every few seconds: be listed again after the queue was emptied."""
+        if not self.connection.sismember(self.redis_workers_keys, self.key):
+            self.connection.hset(self.key, mapping=self.serialize())
+            worker_registration.register(self)
+        super().run_maintenance_tasks()
+
+    def teardown(self) -> None:
+        """Leave no thread behind that listens for commands, also when the queue is away and cannot be told."""
+        try:
+            super().teardown()
+        finally:
+            if self.pubsub_thread:
+                self.pubsub_thread.stop()  # it ends, and closes its connection, at its next look within a minute
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Finish the running job, then end."""

@@ -57,9 +57,10 @@ class CallSerializer(JSONSerializer):
 
 
 def _ignore_callbacks() -> None:
-    """A job may also name functions that RQ calls at its end, whatever they are: none is, in any kind of RQ worker."""
+    """A job may also name functions and addresses that RQ calls at its end: none is, in any kind of RQ worker."""
     for end in ("success_callback", "failure_callback", "stopped_callback"):
         setattr(Job, end, None)
+    Job.send_webhooks = lambda *_, **__: None  # type: ignore[method-assign]
 
 
 _ignore_callbacks()
@@ -143,8 +144,11 @@ def acknowledge(event_id: Any, name: str) -> None:
 
 def _acknowledgement(event_id: Any, name: str) -> UpdateOne:
     left = {"$setDifference": [{"$ifNull": ["$pending", []]}, [name]]}
-    due_at = {"$cond": [{"$eq": [left, []]}, "$$REMOVE", "$due_at"]}
-    return UpdateOne({"_id": event_id}, [{"$set": {"due_at": due_at, "pending": left}}])
+    ended = {
+        field: {"$cond": [{"$eq": [left, []]}, "$$REMOVE", f"${field}"]}
+        for field in ("due_at", "died_at")  # one that was given up may be done after all, by an operator's hand
+    }
+    return UpdateOne({"_id": event_id}, [{"$set": {**ended, "pending": left}}])
 
 
 def queue(name: str) -> Queue:
@@ -164,7 +168,7 @@ def dead() -> int:
 
 def revive() -> int:
     """Hand out again what was given up; answers how many events."""
-    given_up = {"died_at": {"$exists": True}}
+    given_up = {"died_at": {"$exists": True}, "pending": {"$ne": []}}
     again = {"$set": {"due_at": now(), "attempts": 0}, "$unset": {"died_at": 1}}
     return Event._get_collection().update_many(given_up, again).modified_count
 

@@ -171,6 +171,15 @@ def test_an_event_that_fails_too_often_is_given_up(happened, listening):
     assert (outbox.waiting(), outbox.dead()) == (0, 1)
 
 
+def test_an_event_that_was_given_up_and_is_done_after_all_is_given_up_no_more(happened, listening):
+    listening()
+    record(happened())
+    Event.objects.update(attempts=outbox.MOST_ATTEMPTS)
+    outbox.relay_batch()
+    outbox.acknowledge(stored()["_id"], stored()["pending"][0])
+    assert (outbox.waiting(), outbox.dead(), outbox.revive()) == (0, 0, 0)
+
+
 def test_a_listener_that_is_not_installed_any_more_is_taken_off(happened, listening, monkeypatch):
     listening("gone")
     record(happened())

@@ -1,5 +1,6 @@
 """Bundles: deliveries to one person that go out as one message. The oldest leads, and the others follow it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,11 @@ from taskmanager.features.notifications.notices import Notice
 from taskmanager.features.notifications.wishes import Wishes
 from taskmanager.features.users import service as users
 
+
+class Lost(Exception):
+    """Another worker has the claim by now."""
+
+
 MOST_TOLD, MOST_MADE = 100, 1000  # notices in one message, and of how many events they are chosen
 
 
@@ -31,17 +37,18 @@ def leader_of(delivery_id: ObjectId) -> ObjectId:
     return oldest["_id"] if oldest else delivery_id
 
 
-def message(delivery: Delivery, ready: list[Notice] | None) -> Message:
+def message(delivery: Delivery, ready: list[Notice] | None, hold: Callable[[], bool]) -> Message:
     """What it tells, with what waits to be told together with it; `ready` is its own notice if that was just written.
 
-    What the recipient does not want to be told any more is left out; of very many the latest are told.
-    Raises Cancelled when there is nothing to be told any more, Postponed in his quiet hours.
+    What the recipient does not want to be told any more is left out; of very many the latest are told. Making them may
+    take longer than a claim lasts, so `hold` is asked before each: it prolongs the claim, or says that it is lost.
+    Raises Lost then, Cancelled when there is nothing to be told any more, Postponed in his quiet hours.
     """
     event_ids = _follow(delivery, alone=ready is not None)
     if ready and not event_ids:
         return Message(delivery, ready)
     events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.id))
-    told = [(event.id, notices.of(event, delivery.recipient_id)) for event in events[-MOST_MADE:]]
+    told = [(event.id, _made(event, delivery.recipient_id, hold)) for event in events[-MOST_MADE:]]
     wish_of = wishes.of(notice for _, each in told for notice in each)
     found = _still_wanted(delivery, told, wish_of)
     if not found:
@@ -49,6 +56,12 @@ def message(delivery: Delivery, ready: list[Notice] | None) -> Message:
     _mind_quiet_hours(delivery, found, wish_of[delivery.recipient_id].general)
     latest = found[-MOST_TOLD:]
     return Message(delivery, latest, len(found) - len(latest) + len(events) - len(told))
+
+
+def _made(event: Event, recipient_id: ObjectId, hold: Callable[[], bool]) -> list[Notice]:
+    if not hold():
+        raise Lost
+    return notices.of(event, recipient_id)
 
 
 def _still_wanted(

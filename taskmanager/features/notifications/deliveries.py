@@ -213,10 +213,9 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     try:
         if channel is None:
             raise Cancelled("This channel is not installed.")
-        message = Message(delivery, []) if delivery.body is not None else bundles.message(delivery, ready)
-        if not _renewed(delivery, channel.seconds):
-            return None
-        channel.send(message)
+        channel.send(_message(delivery, ready, channel.seconds))
+    except bundles.Lost:
+        return None
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
@@ -231,6 +230,15 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     else:
         _settle(delivery, "sent", None)
     return None
+
+
+def _message(delivery: Delivery, ready: list[Notice] | None, seconds: float) -> Message:
+    """What it tells, while the claim is ours for as long as sending may take. Raises Lost, Cancelled, Postponed."""
+    hold = partial(_renewed, delivery, seconds)
+    message = Message(delivery, []) if delivery.body is not None else bundles.message(delivery, ready, hold)
+    if not hold():
+        raise bundles.Lost
+    return message
 
 
 def _renewed(delivery: Delivery, seconds: float) -> bool:

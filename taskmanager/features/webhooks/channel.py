@@ -1,7 +1,9 @@
 """The channel that tells programs: one request for each delivery, signed, logged, and never to our own network."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from threading import BoundedSemaphore
 from time import monotonic
 from typing import Any
 
@@ -31,6 +33,9 @@ _KEPT_BYTES = 2_000
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 2.0, 300.0
 # What finds no place comes back in order: so many a second that few ask in vain, and places are seldom empty.
 _PLACE_TAKEN, _pace = timedelta(seconds=0.5), Pacer(30)
+# Receivers whose last answer took longer share half of the lanes, so that however many they leave room for others.
+_SLOW_MS, _LANES = 1000, 16
+_slow_lanes = BoundedSemaphore(_LANES // 2)
 
 
 class Unanswered(Exception):
@@ -40,7 +45,7 @@ class Unanswered(Exception):
 class WebhookChannel:
     """See `Channel`."""
 
-    name, queue, bundled, lanes = "webhook", "low", False, 16
+    name, queue, bundled, lanes = "webhook", "low", False, _LANES
 
     @property
     def seconds(self) -> float:
@@ -55,13 +60,28 @@ class WebhookChannel:
         delivery = message.delivery
         webhook = Webhook.objects(id=delivery.recipient_id).first()
         _may_be_told(webhook, delivery)
-        _take_place(webhook, delivery)
-        try:
-            _judge(webhook, _posted(webhook, delivery))
-        except BaseException:  # what failed is written down before there is room for the next
-            _leave_place(webhook, delivery)
-            raise
-        _leave_place(webhook, delivery, worked=True)
+        with _lane_of_slow(webhook):
+            _take_place(webhook, delivery)
+            try:
+                _judge(webhook, _posted(webhook, delivery))
+            except BaseException:  # what failed is written down before there is room for the next
+                _leave_place(webhook, delivery)
+                raise
+            _leave_place(webhook, delivery, worked=True)
+
+
+@contextmanager
+def _lane_of_slow(webhook: Webhook) -> Iterator[None]:
+    """One of the lanes that slow receivers share; nothing for the others. Raises Postponed when none is free."""
+    if (webhook.took_ms or 0) < _SLOW_MS:
+        yield
+        return
+    if not _slow_lanes.acquire(blocking=False):
+        raise Postponed(_pace.next("slow", now() + _PLACE_TAKEN))
+    try:
+        yield
+    finally:
+        _slow_lanes.release()
 
 
 def rules() -> Rules:
@@ -82,7 +102,7 @@ def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
     if project_id and delivery.kind != _LAST and not Project.objects(id=project_id).alive().first():
         raise Cancelled("The project is deleted.")
     if webhook.rests_until and webhook.rests_until > now() and delivery.kind != TEST:
-        raise Postponed(_pace.next(webhook.id, webhook.rests_until))
+        raise Postponed(_pace.next((webhook.id, webhook.rests_until), webhook.rests_until))
 
 
 _LAST = "project.deleted"
@@ -112,13 +132,18 @@ def _take_place(webhook: Webhook, delivery: Delivery) -> None:
         [{"$set": {"busy": {"$concatArrays": [under_way, [place]]}}}],
     )
     if taken is None:
-        raise Postponed(_pace.next(webhook.id, place["until"] if probing else moment + _PLACE_TAKEN))
+        earliest = place["until"] if probing else moment + _PLACE_TAKEN
+        raise Postponed(_pace.next((webhook.id, probing and place["until"]), earliest))
 
 
 def _leave_place(webhook: Webhook, delivery: Delivery, *, worked: bool = False) -> None:
     """The request has ended; when it worked, whatever failed before or meanwhile, the webhook works."""
-    good: dict[str, Any] = {"$set": {"failures": 0}, "$unset": {"failing_since": 1, "rests_until": 1}}
-    leave = {"$pull": {"busy": {"by": delivery.id}}} | (good if worked else {})
+    leave: dict[str, Any] = {"$pull": {"busy": {"by": delivery.id}}}
+    changes = {"took_ms": delivery.note["duration_ms"]} if delivery.note else {}
+    if worked:
+        changes, leave = changes | {"failures": 0}, leave | {"$unset": {"failing_since": 1, "rests_until": 1}}
+    if changes:
+        leave["$set"] = changes
     Webhook._get_collection().update_one({"_id": webhook.id}, leave)
 
 

@@ -31,4 +31,5 @@ class Webhook(Versioned):
     failing_since = DateTimeField()
     rests_until = DateTimeField()  # after failures nothing is sent for a while
     failures = IntField(required=True, default=0)  # without a success between them
+    took_ms = IntField()  # how long it took for its latest answer, or to give none
     busy = ListField(DictField())  # requests that are under way: {by: delivery, until: when it ends at the latest}

@@ -1,4 +1,4 @@
-"""The notice that a webhook was disabled: to its owner, or to the project's when he has left."""
+"""The notice that a webhook was disabled: to its owner, or to the project's when he has left, or may not act."""
 
 from taskmanager.core.events import Event
 from taskmanager.features.notifications.notices import Notice, url, writes
@@ -15,7 +15,7 @@ def disabled(event: Event) -> list[Notice]:
     if webhook is None or webhook.disabled_at is None:
         return []
     owners = [webhook.owner_id]
-    if webhook.project_id and not members.are_members(webhook.project_id, owners):
+    if webhook.project_id and not (members.are_members(webhook.project_id, owners) and users.who_may_act(owners)):
         owners = list(Membership.objects(project_id=webhook.project_id, role="owner").scalar("user_id"))
     text = (
         f"nothing is sent to this webhook any more:\n\n    {webhook.url}\n\n{webhook.disabled_because}\n\n"

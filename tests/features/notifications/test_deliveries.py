@@ -4,6 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+import time_machine
 from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,9 +13,10 @@ from taskmanager.core import outbox
 from taskmanager.core.clock import now
 from taskmanager.core.events import Event
 from taskmanager.core.stores import queue_store
-from taskmanager.features.notifications import channels, deliveries, service
+from taskmanager.features.notifications import bundles, channels, deliveries, service
 from taskmanager.features.notifications.models import Delivery
 from tests.features.notifications.conftest import prefer
+from tests.mailbox import text_of
 from tests.scene import patch
 
 
@@ -167,6 +169,29 @@ def test_the_sweep_settles_those_led_by_one_that_is_settled(scene, mail, deliver
     led.modify(set__state="pending")
     deliveries.sweep()
     assert led.reload().due_at is not None and led.led_by is None
+
+
+def test_a_claim_is_prolonged_while_a_large_bundle_is_made(scene, mail, deliver, monkeypatch):
+    member = scene.member()
+    prefer(member, level="all")
+    for number in range(3):
+        scene.owner.post(f"{scene.task_path}/comments", json={"text": f"Text {number}"})
+    deliver()
+    Delivery.objects(state="pending").update(set__due_at=now(), set__claimed_until=now())
+    first = Delivery.objects(channel="email", state="pending").order_by("id").first()
+    make, ends = bundles.notices.of, []
+
+    def slow(*what):
+        ends.append(first.reload().claimed_until)
+        travel.shift(6)  # three of them take longer than a claim lasts
+        return make(*what)
+
+    monkeypatch.setattr(bundles.notices, "of", slow)
+    with time_machine.travel(now(), tick=True) as travel:
+        deliveries.send(first.id)
+    assert ends == sorted(set(ends)) and len(ends) == 3
+    (message,) = mail.to(member.user.email)
+    assert "Text 2" in text_of(message)
 
 
 @pytest.mark.parametrize("comments", [2, 5])

@@ -242,9 +242,9 @@ def test_a_worker_whose_time_is_over_sends_nothing_and_settles_nothing(scene, fo
     first = Delivery.objects(channel="email", state="pending").order_by("id").first()
     make, calls = deliveries.bundles.message, []
 
-    def slow(delivery, ready):
+    def slow(delivery, *how):
         calls.append(delivery)
-        message = make(delivery, ready)
+        message = make(delivery, *how)
         if len(calls) == 1:
             Delivery.objects(id=first.id).update(set__claimed_until=now())
             deliveries.send(first.id)

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from taskmanager.core.clock import now
+from taskmanager.features.users.models import User
 from taskmanager.features.webhooks.models import Webhook
 from tests.conftest import sign_in
 from tests.factories import UserFactory
@@ -98,6 +99,15 @@ def test_410_disables_at_once_and_the_owner_is_told(scene, hook, receiver, deliv
     new_task(scene)
     deliver()
     assert len(receiver.received) == 1
+
+
+def test_of_an_owner_who_may_not_act_the_projects_owner_is_told(scene, hook, deliver, mail):
+    manager = scene.member("manager")
+    hook("/status/410", client=manager)
+    User.objects(id=manager.user.id).update(set__disabled_at=now())
+    new_task(scene)
+    deliver()
+    assert [message["Subject"] for message in mail.to(scene.owner.user.email)][-1] == "A webhook was disabled"
 
 
 def test_days_of_failures_disable_it_and_turning_it_on_begins_anew(scene, hook, receiver, deliver, mail, again):
