@@ -95,7 +95,7 @@ def _redirect(handler: BaseHTTPRequestHandler) -> None:
 
 
 def _slow(handler: BaseHTTPRequestHandler) -> None:
-    time.sleep(15)
+    time.sleep(15)  # beyond every bound that a test of slowness sets, on a slow machine too; nobody waits for it
     _plain(handler, 200)
 
 

@@ -36,11 +36,14 @@ _CARRIERS = [
     (IPv6Network("2002::/16"), 80),
 ]
 _ISATAP = 0x00005EFE  # RFC 5214: interface identifiers ::0:5efe:a.b.c.d and ::200:5efe:a.b.c.d
+_HOST_OF_AZURE = "168.63.129.16/32"  # a public address, but for its machines their host, which tells secrets
 _NEVER = [
     ip_network(word)
-    for word in ("64:ff9b:1::/48", "2001::/32", "fec0::/10", "3fff::/20", "192.0.0.0/24", "192.88.99.0/24")
+    for word in (
+        *("64:ff9b:1::/48", "2001::/32", "fec0::/10", "3fff::/20"),
+        *("192.0.0.0/24", "192.88.99.0/24", _HOST_OF_AZURE),
+    )
 ]
-_NEVER.append(ip_network("168.63.129.16/32"))  # public, but for machines of Azure their host, which tells secrets
 _NOT_PUBLIC = "This address is not a public one, and the operator has not allowed it (TASKMANAGER_WEBHOOK_ALLOW)."
 
 

@@ -24,7 +24,7 @@ from taskmanager.core.filters import nodes as filter_nodes
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import LONGEST, FilterError
 from taskmanager.core.querysets import Order
-from taskmanager.web.schemas import KEY, Schema
+from taskmanager.web.schemas import KEY, QueryFlag, Schema
 from taskmanager.web.serialisers import Serialiser
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
@@ -48,10 +48,8 @@ class ListQuery(Schema):
     cursor = fields.String(
         validate=validate.Length(1, 2000), metadata={"description": "`next_cursor` of the page before"}
     )
-    with_total = fields.Boolean(
+    with_total = QueryFlag(
         load_default=False,
-        truthy={"true"},
-        falsy={"false"},
         metadata={"description": "Add `total`: exact up to 10,000, then `{value, relation: gte}`"},
     )
 

@@ -126,6 +126,12 @@ class Flag(fields.Boolean):
         return value
 
 
+class QueryFlag(fields.Boolean):
+    """`true` or `false` in a query, and none of the other words that marshmallow takes for them."""
+
+    truthy, falsy = {"true"}, {"false"}  # type: ignore[assignment]
+
+
 class Choice(fields.Field[int]):
     """One of a few words, stored as its position, so that it sorts by rank."""
 

@@ -118,12 +118,12 @@ def reschedule(recipient_id: ObjectId, *, digest: datetime, others: datetime) ->
     """Let what waits for a person, and was not tried yet, be due then: his digest, and what else waits for longer."""
     waits = {"recipient_id": recipient_id, "state": "pending", "attempts": 0, "led_by": {"$exists": False}}
     collected = {"bundle": {"$regex": f":{DIGEST}$"}}
-    for bundled, due, known in (
-        (collected, digest, {"$ne": digest, "$exists": True}),
-        ({"bundle": {"$exists": True}, "$nor": [collected]}, others, {"$gt": others}),
-    ):
-        found = waits | bundled | {"due_at": known}
-        batches.update_all(Delivery._get_collection(), found, {"$set": {"due_at": due, "wanted_at": due}})
+    _due_again(waits | collected | {"due_at": {"$exists": True, "$ne": digest}}, digest)
+    _due_again(waits | {"bundle": {"$exists": True}, "$nor": [collected], "due_at": {"$gt": others}}, others)
+
+
+def _due_again(found: dict[str, Any], due: datetime) -> None:
+    batches.update_all(Delivery._get_collection(), found, {"$set": {"due_at": due, "wanted_at": due}})
 
 
 def put_off(recipient_id: ObjectId, until: datetime, *, but: str) -> None:

@@ -45,8 +45,8 @@ def renew(stored: Notification, notice: Notice | None) -> None:
     """Have it say what `notice` says, or drop it when there is none; whether it was read stays as it is."""
     if notice is None:
         stored.delete()
-    elif any(getattr(stored, field) != value for field, value in _words(notice).items()):
-        changes = {f"set__{field}": value for field, value in _words(notice).items()}
+    elif stored.differences(words := _words(notice)):
+        changes = {f"set__{field}": value for field, value in words.items()}
         Notification.objects(id=stored.id).update_one(inc__revision=1, set__updated_at=now(), **changes)
 
 

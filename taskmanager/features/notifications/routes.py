@@ -28,13 +28,11 @@ from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
 from taskmanager.web.pagination import Slice, item_query, list_query, page_of
-from taskmanager.web.schemas import Schema
+from taskmanager.web.schemas import QueryFlag, Schema
 
 blp = Blueprint("notifications", __name__, scope="notifications", description="What you are told, and want to be told")
 
-_UNREAD = fields.Boolean(
-    load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Only what you have not read"}
-)
+_UNREAD = QueryFlag(load_default=False, metadata={"description": "Only what you have not read"})
 _ONE = "/notifications/<objectid:notification_id>"
 _IN_PROJECT = "/projects/<objectid:project_id>/notifications"
 

@@ -17,7 +17,7 @@ from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
 from taskmanager.web.pagination import Slice, item_query, list_query, page_of
-from taskmanager.web.schemas import Id, Instant, Schema, Text, UniqueIds
+from taskmanager.web.schemas import Id, Instant, QueryFlag, Schema, Text, UniqueIds
 from taskmanager.web.serialisers import Serialiser
 
 blp = Blueprint("comments", __name__, scope="comments", description="What people write about tasks")
@@ -82,15 +82,10 @@ class VersionsOut(Schema):
     items = fields.List(fields.Nested(Version), required=True)
 
 
-class _Html(fields.Boolean):
-    def __init__(self) -> None:
-        metadata = {"description": "Add `html`, the text as HTML that is safe to show"}
-        super().__init__(load_default=False, truthy={"true"}, falsy={"false"}, metadata=metadata)
-
-
 COMMENT = Serialiser(CommentOut)
-_LIST = list_query(COMMENT, {"created_at": "_id"}, html=_Html())
-_ITEM = type("CommentQuery", (item_query(COMMENT),), {"html": _Html()})
+_HTML = QueryFlag(load_default=False, metadata={"description": "Add `html`, the text as HTML that is safe to show"})
+_LIST = list_query(COMMENT, {"created_at": "_id"}, html=_HTML)
+_ITEM = type("CommentQuery", (item_query(COMMENT),), {"html": _HTML})
 
 
 @blp.route(_PLACE, methods=["POST"])

@@ -7,7 +7,21 @@ from taskmanager.features.projects.workflow import GROUPS
 from taskmanager.features.tasks.due import FORM
 from taskmanager.features.tasks.models import PRIORITIES, RECURS_FROM
 from taskmanager.features.tasks.recurrence import LONGEST
-from taskmanager.web.schemas import KEY, Choice, Color, Form, Id, Instant, Json, Line, Schema, Text, UniqueIds, Whole
+from taskmanager.web.schemas import (
+    KEY,
+    Choice,
+    Color,
+    Form,
+    Id,
+    Instant,
+    Json,
+    Line,
+    QueryFlag,
+    Schema,
+    Text,
+    UniqueIds,
+    Whole,
+)
 from taskmanager.web.serialisers import Serialiser
 
 _TITLE = {"example": "Write the release notes"}
@@ -63,10 +77,8 @@ class TaskPatch(TaskChanges):
 class CompletionQuery(Schema):
     """How to complete a task."""
 
-    force = fields.Boolean(
+    force = QueryFlag(
         load_default=False,
-        truthy={"true"},
-        falsy={"false"},
         metadata={"description": "Although others block it; for owners"},
     )
 

@@ -4,7 +4,7 @@ from marshmallow import fields, validate
 
 from taskmanager.features.users.schemas import UserOut
 from taskmanager.web.pagination import list_query
-from taskmanager.web.schemas import Flag, Instant, Line, Schema
+from taskmanager.web.schemas import Flag, Instant, Line, QueryFlag, Schema
 from taskmanager.web.serialisers import Serialiser
 
 _ROLES = ("user", "admin")
@@ -37,7 +37,7 @@ class UserListQuery(list_query(USER_ADMIN, {"created_at": "_id"})):  # type: ign
     )
     role = fields.String(validate=validate.OneOf(_ROLES))
     kind = fields.String(validate=validate.OneOf(("person", "service")))
-    disabled = fields.Boolean(truthy={"true"}, falsy={"false"})
+    disabled = QueryFlag()
 
 
 CHOOSING = ("q", "role", "kind", "disabled")  # the parameters that choose rows

@@ -4,14 +4,20 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
+from hypothesis import given
+from hypothesis import strategies as st
 
+from taskmanager.core.clock import now
+from taskmanager.core.zones import zone
+from taskmanager.features.notifications import timing
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.tasks import reminders
 from tests.conftest import sign_in
-from tests.features.notifications.conftest import prefer
+from tests.features.notifications.conftest import prefer, told
 from tests.mailbox import text_of
 from tests.scene import patch
 
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland", "Asia/Kathmandu")
 NIGHT = {"start": "22:00", "end": "07:00"}
 
 
@@ -118,3 +124,72 @@ def test_reminders_know_no_quiet_hours_when_they_are_tried_again(scene, at, mail
     with at("26 23:00"):
         deliver()
         assert "Reminder" in mail.to(member.user.email)[-1]["Subject"]
+
+
+def test_quiet_hours_hold_back_mail_but_not_what_is_read_in_the_service(scene, assign, mail, deliver, later):
+    member = scene.member()
+    patch(member, "/api/v1/users/me", {"timezone": "Pacific/Auckland"})
+    hour = now().astimezone(zone("Pacific/Auckland")).hour
+    prefer(member, quiet_hours={"start": f"{hour:02}:00", "end": f"{(hour + 2) % 24:02}:00"})
+    assign(member)
+    deliver()
+    assert mail.to(member.user.email) == []
+    assert [kind for kind, _ in told(member)][-1] == "task.assigned"
+    waiting = Delivery.objects(channel="email", state="pending").get()
+    assert waiting.due_at.astimezone(zone("Pacific/Auckland")).strftime("%H:%M") == f"{(hour + 2) % 24:02}:00"
+    prefer(member, quiet_hours=None)
+    later()
+    assert len(mail.to(member.user.email)) == 1
+
+
+def test_a_digest_tells_of_several_tasks_in_one_mail(scene, mail, deliver, later):
+    member = scene.member()
+    prefer(member, digest="daily", level="all")
+    for title in ("One", "Two"):
+        task = scene.owner.post(scene.tasks_path, json={"title": title}).json
+        scene.owner.post(f"/api/v1/tasks/{task['id']}/comments", json={"text": f"About {title}"})
+    deliver()
+    assert mail.to(member.user.email) == []
+    later()
+    (message,) = mail.to(member.user.email)
+    assert "About One" in text_of(message) and "About Two" in text_of(message)
+    assert message["Subject"] == "2 notices about 2 things"
+
+
+@given(
+    st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)),
+    st.times(),
+    st.times(),
+    st.sampled_from(ZONES),
+)
+def test_the_end_of_quiet_hours_is_outside_of_them_and_not_far(moment, begins, ends, name):
+    quiet = [f"{begins:%H:%M}", f"{ends:%H:%M}"]
+    due = timing.after_quiet(moment, *quiet, name)
+    assert 0 <= (due - moment).total_seconds() <= 25 * 3600
+    assert due == moment or f"{due.astimezone(zone(name)):%H:%M}" == quiet[1] or _skipped(due, name)
+
+
+def _skipped(due, name):
+    """The clock left that time out."""
+    return due.astimezone(zone(name)).utcoffset() != (due.replace(hour=0)).astimezone(zone(name)).utcoffset()
+
+
+def test_quiet_hours_end_once_where_the_clock_is_put_back():
+    second_half_past_two = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)  # in Berlin 02:30 comes twice
+    due = timing.after_quiet(second_half_past_two, "01:00", "02:45", "Europe/Berlin")
+    assert due == datetime(2026, 10, 25, 1, 45, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("moment", "how", "due"),
+    [
+        ("2026-11-24T06:59:00", ("daily", "08:00", "monday", "Europe/Berlin"), "2026-11-24T07:00:00"),
+        ("2026-11-24T07:00:00", ("daily", "08:00", "monday", "Europe/Berlin"), "2026-11-25T07:00:00"),
+        ("2026-11-24T07:00:00", ("weekly", "08:00", "monday", "Europe/Berlin"), "2026-11-30T07:00:00"),
+        ("2026-11-23T06:00:00", ("weekly", "08:00", "monday", "Europe/Berlin"), "2026-11-23T07:00:00"),
+        ("2026-03-28T23:00:00", ("daily", "08:00", "monday", "Europe/Berlin"), "2026-03-29T06:00:00"),
+    ],
+)
+def test_digests_go_out_by_the_clock_of_the_person(moment, how, due):
+    at = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    assert timing.next_digest(at, *how) == datetime.fromisoformat(due).replace(tzinfo=UTC)
