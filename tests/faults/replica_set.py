@@ -37,7 +37,7 @@ class Member(mongod.Server):
 
 
 class ReplicaSet:
-    """Three members, in the place of one server. `primary` and `secondaries` are asked anew each time: an election changes them."""
+    """Three members, in the place of one server. Which one is the primary is asked anew each time."""
 
     def __init__(self, folder: Path, **parameters: str) -> None:
         self.members = [Member(folder / f"member-{number}", **parameters) for number in range(3)]

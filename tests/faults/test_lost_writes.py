@@ -78,6 +78,14 @@ class Writes:
     def read(self) -> Answer:
         return self._note("GET", self.web.get(f"/api/v1/tasks/{self.task}"))
 
+    def read_titles(self) -> set[str]:
+        """What was read of the other task."""
+        return {answer.body["title"] for what, answer in self.answers if (what, answer.status) == ("GET", 200)}
+
+    def titles(self) -> list[str]:
+        """Of the tasks that there are now."""
+        return [task["title"] for task in self.web.get(f"/api/v1/projects/{self.project}/tasks").body["items"]]
+
     def _note(self, what: str, answer: Answer) -> Answer:
         self.answers.append((what, answer))
         return answer
@@ -107,28 +115,34 @@ def lose(members: ReplicaSet, during: Any) -> None:
     eventually(lambda: members.primary in others, _RETURN_SECONDS, "another primary")
 
 
+def send_and_fail_over(members: ReplicaSet, web: WebClient) -> Writes:
+    """Answers what was sent in the worst moment."""
+    writes = begin(web)
+    lose(members, lambda: [(writes.post(), writes.patch(), writes.read()) for _ in range(_TRIES)])
+    eventually(lambda: web.get("/api/v1/projects").status == 200, _RETURN_SECONDS, "the service")
+    return writes
+
+
+def is_lost(writes: Writes) -> bool:
+    """Whether a task was acknowledged that is not there."""
+    acknowledged = any(what == "POST" and answer.status < 300 for what, answer in writes.answers)
+    return acknowledged and writes.key not in writes.titles()
+
+
 def test_what_was_acknowledged_is_there_after_a_failover(members: ReplicaSet, web: WebClient, capsys):
     lost = 0
     for number in range(ROUNDS):
-        writes = begin(web)
-        lose(members, lambda: [(writes.post(), writes.patch(), writes.read()) for _ in range(_TRIES)])
-        eventually(lambda: web.get("/api/v1/projects").status == 200, _RETURN_SECONDS, "the service")
-        early = writes.said()
-        acknowledged = any(what == "POST" and answer.status < 300 for what, answer in writes.answers)
-        refused = [answer for what, answer in writes.answers if what == "PATCH" and answer.status == 412]
-        seen = [answer.body["title"] for what, answer in writes.answers if what == "GET" and answer.status == 200]
-        titles = [task["title"] for task in web.get(f"/api/v1/projects/{writes.project}/tasks").body["items"]]
-        lost += acknowledged and writes.key not in titles
-        # refused because of a change, or shown a change, that nobody has made
-        assert not refused, early
-        assert set(seen) <= {"before"}, early
+        writes = send_and_fail_over(members, web)
         with capsys.disabled():
-            print(f"\nround {number + 1}: {early}; then {titles}")
+            print(f"\nround {number + 1}: {writes.said()}; then {writes.titles()}")
+        lost += is_lost(writes)
+        # refused because of a change, or shown a change, that was never made
+        assert "PATCH 412" not in writes.said()
+        assert writes.read_titles() <= {"before"}
         again = writes.post(), writes.patch()
         assert [answer.status for answer in again] == [201, 200], again
         assert "Idempotency-Replayed" not in again[0].headers
-        made = web.get(f"/api/v1/projects/{writes.project}/tasks").body["items"]
-        assert [task["title"] for task in made].count(writes.key) == 2  # the one made, and the one changed
+        assert writes.titles().count(writes.key) == 2  # the one made, and the one changed
         members.start()  # the old primary rolls back what only it has
     with capsys.disabled():
         print(f"{ROUNDS} rounds: {lost} acknowledged writes lost")
