@@ -1,6 +1,7 @@
 """gunicorn: `gunicorn -c python:config.gunicorn wsgi:app`. Values come from the settings of the service."""
 
 from pathlib import Path
+from typing import Any
 
 from gunicorn import util
 
@@ -29,3 +30,10 @@ limit_request_field_size = 8190
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
 util.write_error = write_problem
 control_socket_disable = True  # it would lie in the home directory, where two services meet
+
+
+def post_worker_init(worker: Any) -> None:
+    """Called in each process once it has the application: hear the database's clock, and say what is wrong with it."""
+    from taskmanager.core import server_report
+
+    server_report.tell()

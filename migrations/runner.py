@@ -2,13 +2,14 @@
 
 import importlib
 import pkgutil
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
 from migrations import scripts
+from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict
 
 _LOCK_MINUTES = 30
@@ -26,7 +27,7 @@ def run(database: Any, dry_run: bool = False) -> list[str]:
         names = pending(database)
         for name in names:
             _load(name).upgrade(database)
-            database.migrations.insert_one({"_id": name, "run_at": datetime.now(UTC)})
+            database.migrations.insert_one({"_id": name, "run_at": now()})
     finally:
         database.migration_lock.delete_one({"_id": "lock"})
     return names
@@ -49,7 +50,7 @@ def _load(name: str) -> ModuleType:
 
 def _lock(database: Any) -> None:
     """Take the lock; one that a killed runner left ends by itself."""
-    moment = datetime.now(UTC)
+    moment = now()
     try:
         database.migration_lock.update_one(
             {"_id": "lock", "until": {"$lt": moment}},

@@ -55,10 +55,13 @@ def stop() -> None:
 def migrate(dry_run: bool) -> None:
     """Bring the database to the form this release needs."""
     from migrations import runner
-    from taskmanager.core import database
+    from taskmanager.core import database, server_report
 
     database.connect(in_force())
     runner.run(database.database(), dry_run=dry_run)
+    if not dry_run:
+        for line in server_report.shorten_lifetimes():
+            click.echo(line)
 
 
 @main.command()

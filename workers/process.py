@@ -10,6 +10,7 @@ from pymongo.errors import PyMongoError
 
 from config import logging
 from taskmanager.app import create_app
+from taskmanager.core import server_report
 from taskmanager.core.lease import Lease
 from taskmanager.core.settings import Settings
 from taskmanager.core.stores import RedisError
@@ -27,6 +28,7 @@ def begin() -> Settings:
     settings = in_force()
     logging.configure(settings)
     create_app(settings)
+    server_report.tell()  # the first word of the database also sets the clock
     return settings
 
 

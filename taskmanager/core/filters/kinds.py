@@ -7,7 +7,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND
+from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, now
 from taskmanager.core.filters.nodes import Context, Named, Value
 from taskmanager.core.querysets import Filter
 
@@ -173,7 +173,7 @@ class Moment:
         if match is None:
             raise ValueError("must be a day, a time, or like now, today, now+7d, today/w.")
         try:  # so that what lies off the calendar is refused here
-            _stretch(match, datetime.now(UTC))
+            _stretch(match, now())
         except (OverflowError, ValueError):
             raise ValueError("is off the calendar.") from None
         return lambda context: _stretch(match, context.now)

@@ -12,20 +12,23 @@ import bcrypt
 
 from taskmanager.core import settings
 from taskmanager.core.errors import Invalid
+from taskmanager.core.unit_of_work import outside
 
 SHORTEST, LONGEST = 8, 128  # characters
 UNUSABLE = "none"  # stored in place of a hash by accounts that nobody logs in to with a password
 
 
 def make_hash(password: str) -> str:
-    """A hash with the cost of the settings."""
-    return bcrypt.hashpw(_digest(password), bcrypt.gensalt(settings.current().bcrypt_cost)).decode()
+    """A hash with the cost of the settings. It takes a quarter of a second on purpose: never inside a transaction."""
+    digest, cost = _digest(password), settings.current().bcrypt_cost
+    return outside(("hash", digest, cost), lambda: bcrypt.hashpw(digest, bcrypt.gensalt(cost)).decode())
 
 
 def matches(password: str, password_hash: str | None) -> bool:
     """Whether the password fits; without a hash (no such account) as much time is spent and the answer is no."""
     real = password_hash if password_hash and usable(password_hash) else None
-    fits = bcrypt.checkpw(_digest(password), (real or _dummy(settings.current().bcrypt_cost)).encode())
+    digest, known = _digest(password), real or _dummy(settings.current().bcrypt_cost)
+    fits = outside(("fits", digest, known), lambda: bcrypt.checkpw(digest, known.encode()))
     return fits and real is not None
 
 
