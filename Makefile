@@ -58,7 +58,7 @@ bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plai
 	@$(BIN)/python -m tests.bench.workers $(ARGS)
 
 indexes: $(VENV)/.test ## explain every filter of lists of tasks in every order, over 50,000 tasks
-	@TASKMANAGER_TEST_EVERY_ORDER=1 $(BIN)/python -m pytest -q --no-cov tests/features/tasks/test_indexes.py
+	@TEST_EVERY_ORDER=1 $(BIN)/python -m pytest -q --no-cov tests/features/tasks/test_indexes.py
 
 lock: $(VENV)/.test ## pin the newest versions that setup.cfg allows
 	@$(BIN)/python -m pip install --quiet uv

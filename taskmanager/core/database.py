@@ -24,6 +24,7 @@ from pymongo.errors import (
 )
 from pymongo.uri_parser import parse_uri
 
+from taskmanager.core import connection_urls
 from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.settings import Settings
 
@@ -77,18 +78,10 @@ def expiring_collections() -> list[str]:
 
 
 def _check_uri(uri: str) -> None:
-    """Raise Misconfigured for a URI that would break transactions.
-
-    MongoEngine hands the client's write concern on with each write, which MongoDB refuses inside a
-    transaction. None is needed: a replica set acknowledges writes by its majority by default (MongoDB 5.0),
-    and a transaction commits with "majority" (`unit_of_work`).
-    """
     try:
-        options = parse_uri(uri, validate=True)["options"]
-    except (PyMongoError, ValueError) as error:
-        raise Misconfigured(f"TASKMANAGER_MONGODB_URI cannot be read: {type(error).__name__}") from None
-    if "w" in options:
-        raise Misconfigured("TASKMANAGER_MONGODB_URI must not set 'w': writes are acknowledged by the majority anyway")
+        connection_urls.check_mongodb(uri)
+    except ValueError as error:
+        raise Misconfigured(f"TASKMANAGER_MONGODB_URI {error}") from None
 
 
 def _options(settings: Settings) -> dict[str, Any]:
