@@ -13,6 +13,7 @@ from taskmanager.core.access import Actor
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, TaskManagerError
 from taskmanager.core.filters.nodes import Node
+from taskmanager.core.querysets import CREATED
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.tasks import finding
 from taskmanager.features.tasks import service as tasks
@@ -92,7 +93,7 @@ def spread(operations: list[Operation], actor: Actor) -> Iterator[Operation]:
 
 
 def _parts(operation: Operation, actor: Actor) -> list[Operation]:
-    found = finding.matching(operation.condition, actor, operation.project_id).rows(MOST + 1, ["_id"], [("_id", 1)])
+    found = finding.matching(operation.condition, actor, operation.project_id).rows(MOST + 1, ["_id"], CREATED.spec())
     return [replace(operation, task_id=row["_id"], condition=None) for row in found]
 
 
