@@ -15,8 +15,9 @@ from taskmanager.core.filters.parser import parse
 from taskmanager.core.querysets import Order
 from taskmanager.features.tasks import finding, search
 from taskmanager.features.tasks.filters import FIELDS
-from taskmanager.features.tasks.models import Task, marks_of, words_of
+from taskmanager.features.tasks.models import Task, marks_of
 from taskmanager.features.tasks.routes import ORDERS
+from taskmanager.features.tasks.search_tokens import tokens_of
 from tests.web.counting import commands
 
 NUMBER, LIMIT = 50_000, 50
@@ -65,7 +66,7 @@ def row():
         "parent_id": RANDOM.choice([PARENT, ObjectId()]) if RANDOM.random() < 0.1 else None,
         "revision": 1,
     }
-    found["words"] = words_of(found["title"])
+    found["words"] = tokens_of(found["title"])
     return {name: value for name, value in found.items() if value is not None}
 
 
