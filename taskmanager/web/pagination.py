@@ -106,7 +106,7 @@ class Sort(fields.String):
 
 
 class FilterText(fields.String):
-    """`?filter=status = open and assignee = me`: loads as the tree of the filter."""
+    """`?filter=status = open and assignee = me`: loads as a GivenFilter."""
 
     def __init__(self, known: filter_nodes.Fields) -> None:
         self.known = known
@@ -117,9 +117,10 @@ class FilterText(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         try:
-            return parse(super()._deserialize(value, attr, data, **kwargs), self.known)
+            node = parse(super()._deserialize(value, attr, data, **kwargs), self.known)
         except FilterError as error:
             raise ma.ValidationError(str(error)) from None
+        return filter_nodes.GivenFilter(node)
 
 
 class Expand(fields.String):
@@ -173,19 +174,16 @@ def _embedding(expand: Iterable[str]) -> dict[str, Any]:
 class Total(fields.Field[Any]):
     """How many rows there are."""
 
-    documented = {
-        "description": "Only with `with_total=true`",
-        "anyOf": [
-            {"type": "integer", "minimum": 0, "maximum": 10_000},
-            {
-                "type": "object",
-                "properties": {"value": {"const": 10_000}, "relation": {"const": "gte"}},
-                "required": ["value", "relation"],
-                "additionalProperties": False,
-            },
-        ],
-        "example": 1,
-    }
+    def __init__(self, description: str = "Only with `with_total=true`") -> None:
+        super().__init__()
+        beyond = {
+            "type": "object",
+            "properties": {"value": {"const": 10_000}, "relation": {"const": "gte"}},
+            "required": ["value", "relation"],
+            "additionalProperties": False,
+        }
+        counts = [{"type": "integer", "minimum": 0, "maximum": 10_000}, beyond]
+        self.documented = {"description": description, "anyOf": counts, "example": 1}
 
 
 @cache
