@@ -99,9 +99,10 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
 class Stack:
     """Servers and processes in one folder; nothing of the application runs until it is started."""
 
-    def __init__(self, folder: Path, **changes: Any) -> None:
+    def __init__(self, folder: Path, mongodb: Any = None, **changes: Any) -> None:
+        """`mongodb` stands in for the one server that is started otherwise."""
         self.folder, self.mails = folder, folder / "mails"
-        self.mongodb = mongod.Server(folder / "mongodb")
+        self.mongodb = mongodb or mongod.Server(folder / "mongodb")
         self.queue = valkey.Server(folder / "queue", role="queue")
         self.cache = valkey.Server(folder / "cache", role="cache")
         self.sink = mail_sink.Server(folder / "sink", mails=self.mails)

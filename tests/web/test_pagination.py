@@ -14,7 +14,7 @@ from tests.problems import assert_problem
 from tests.scene import patch
 
 # What a list can be sorted by, and the stored field.
-ORDERS = {"created_at": "id", "updated_at": "updated_at", "due_at": "due_at", "priority": "priority"}
+ORDERS = {"created_at": "created_at", "updated_at": "updated_at", "due_at": "due_at", "priority": "priority"}
 SORTS = [sign + name for name in ORDERS for sign in ("", "-")]
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
