@@ -126,6 +126,7 @@ def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary
         return deprecated.tell(response) if deprecated else response
 
     guarded.is_public, guarded.scope = kind.public, kind.scope  # type: ignore[attr-defined]
+    guarded.conditional = kind.conditional  # type: ignore[attr-defined]
     return guarded
 
 
