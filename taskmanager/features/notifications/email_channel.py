@@ -8,6 +8,7 @@ from email.policy import EmailPolicy
 from functools import cache
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 from bson import ObjectId
@@ -130,7 +131,9 @@ def _digest(kind: str) -> ObjectId:
 
 
 def _host() -> str:
-    return settings.current().base_url.split("://", 1)[-1].split("/")[0].split(":")[0]
+    """Return the right side of our Message-IDs; an IPv6 address is a literal (RFC 5322, 3.6.4)."""
+    host = urlsplit(settings.current().base_url).hostname or "localhost"
+    return f"[IPv6:{host}]" if ":" in host else host
 
 
 @cache

@@ -151,9 +151,10 @@ def _with_headers(response: Response, row: Row) -> Response:
 def _range(row: Row) -> tuple[int, int, int]:
     """(first byte, the one after the last, status). Raises RequestedRangeNotSatisfiable.
 
-    What is no single range of bytes, or is of another content by If-Range, is the whole (RFC 9110, 14.2, 13.1.5).
+    What is no single range of bytes, or is of another content by If-Range, is the whole (RFC 9110, 14.2, 13.1.5);
+    ranges are of GET only.
     """
-    size, asked = row["size"], request.range
+    size, asked = row["size"], request.range if request.method == "GET" else None
     condition = request.headers.get("If-Range")
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
         return 0, size, 200
