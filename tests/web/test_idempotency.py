@@ -13,6 +13,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.events import Event
 from taskmanager.features.tasks.models import Task
 from taskmanager.web.idempotency import IdempotencyKey
+from tests.moments import from_now
 from tests.problems import assert_problem
 
 
@@ -171,7 +172,7 @@ def test_an_answer_that_cannot_be_read_any_more_is_not_made_twice(scene, setting
 
 
 def test_a_token_does_not_get_what_a_session_was_answered(scene, client):
-    body = {"name": "t", "scopes": ["webhooks:write"], "expires_at": "2027-01-01T00:00:00Z"}
+    body = {"name": "t", "scopes": ["webhooks:write"], "expires_at": from_now(days=30)}
     token = scene.owner.post("/api/v1/users/me/tokens", json=body).json["token"]
     hook = {"url": "https://8.8.8.8/", "events": ["*"]}
     assert post(scene.owner, "/api/v1/webhooks", hook, "key-1").status_code == 201
