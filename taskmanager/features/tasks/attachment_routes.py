@@ -13,6 +13,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from taskmanager.core.querysets import Row
+from taskmanager.core.text import trimmed
 from taskmanager.features.tasks import attachments, contents
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
@@ -168,7 +169,7 @@ def _range(row: Row) -> tuple[int, int, int]:
 
 def _name(file: FileStorage) -> str:
     """The last part of the name that the client gave, without what could mislead people or file systems."""
-    name = re.split(r"[/\\\\]", _UNSAFE.sub("", file.filename or ""))[-1].strip()
+    name = trimmed(re.split(r"[/\\\\]", _UNSAFE.sub("", file.filename or ""))[-1])
     return "" if name in (".", "..") else name[-_LONGEST_NAME:]
 
 

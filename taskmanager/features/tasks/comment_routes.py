@@ -1,6 +1,5 @@
 """Routes of comments and their reactions."""
 
-import re
 from typing import Any
 
 from bson import ObjectId
@@ -10,7 +9,7 @@ from marshmallow import fields
 from taskmanager.core.clock import iso
 from taskmanager.core.errors import NotFound
 from taskmanager.core.querysets import Row
-from taskmanager.features.tasks import comments
+from taskmanager.features.tasks import comments, reactions
 from taskmanager.features.tasks.markdown import to_html
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
@@ -28,11 +27,6 @@ _TEXT = {
     "description": "Markdown. `@` and an address or id mentions a member.",
     "example": "See *here*, @ada@example.com",
 }
-# One emoji, perhaps of several joined characters; or one of the ASCII words that chats use.
-_EMOJI = re.compile(
-    r"[\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff][\u200d\ufe0f\u20e3\u2640-\u27bf\U0001f1e6-\U0001faff\U000e0020-\U000e007f]{0,14}"
-    r"|[+-]1"
-)
 
 
 class CommentIn(Schema):
@@ -173,10 +167,11 @@ def take_reaction_back(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> R
 
 
 def _reacted(task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool) -> Response:
-    if not _EMOJI.fullmatch(emoji):
+    reaction = reactions.canonical(emoji)
+    if reaction is None:
         raise NotFound("This is not one emoji.")
     how = {"expected": expected(required=False), "actor": current_actor()}
-    return answers.resource(comments.react(task_id, comment_id, emoji, given, **how), COMMENT)
+    return answers.resource(comments.react(task_id, comment_id, reaction, given, **how), COMMENT)
 
 
 def _html(row: Row) -> Row:
