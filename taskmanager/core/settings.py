@@ -156,7 +156,8 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Address that people reach the service at, without a trailing slash."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     def secret(self) -> bytes:
         """The secret that signs cursors. Outside production it is made once and kept in the data folder."""
