@@ -255,13 +255,13 @@ def _renewed(delivery: Delivery, seconds: float) -> bool:
 
 
 def _failed(delivery: Delivery, error: Exception) -> None:
-    words = f"{type(error).__name__}: {error}"
+    words = redact(f"{type(error).__name__}: {error}")[:_LONGEST_ERROR]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
     tried_for = now() - (delivery.first_at or now())
     if delivery.attempts >= LEAST_ATTEMPTS and tried_for >= timedelta(hours=settings.current().delivery_hours):
         return _settle(delivery, "dead", words)
     moment = now()
-    changes = {"last_error": _storable(words), "claimed_until": moment, "due_at": moment + delay(delivery.attempts)}
+    changes = {"last_error": words, "claimed_until": moment, "due_at": moment + delay(delivery.attempts)}
     _written(delivery, {"$set": changes}, "failed")
     return None
 
@@ -274,18 +274,13 @@ def _postpone(delivery: Delivery, until: datetime | None) -> None:
 
 
 def _settle(delivery: Delivery, state: str, words: str | None) -> None:
-    fate = bundles.fate(state, words and _storable(words))
+    fate = bundles.fate(state, words and redact(words)[:_LONGEST_ERROR])
     gone = {"due_at": 1} | ({} if words else {"last_error": 1})
     if not _written(delivery, {"$set": fate, "$unset": gone}, state):
         return
     if delivery.bundle:
         followers = {"led_by": delivery.id, "state": "pending"}
         Delivery._get_collection().update_many(followers, {"$set": fate})
-
-
-def _storable(words: str) -> str:
-    """What is kept of an error: people and operators read it, so nothing of the settings is in it."""
-    return redact(words)[:_LONGEST_ERROR]
 
 
 def _written(delivery: Delivery, update: dict[str, Any], outcome: str) -> bool:
