@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
 from pymongo import WriteConcern, monitoring
 from rq import Queue
 from structlog.dev import ConsoleRenderer, plain_traceback
@@ -26,7 +28,7 @@ from taskmanager.core.stores import cache_rest, cache_store, queue_store
 from taskmanager.extensions import limiter
 from taskmanager.features.notifications import mailer
 from taskmanager.features.users.models import User
-from tests import certificates
+from tests import certificates, documented
 from tests.commands import COMMANDS, Commands
 from tests.factories import UserFactory
 from tests.factories.things import PASSWORD
@@ -36,6 +38,15 @@ from tests.servers import Servers, of_worker
 _servers: list[Servers] = []
 _addresses: dict[str, Any] = {}
 
+
+# An example may take as long as the machine likes, and the fixtures of a test serve all its examples.
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    print_blob=True,
+)
+hypothesis.settings.load_profile("house")
 
 # Exceptions that are logged as a few lines: drawing boxes with local variables takes half a second each.
 structlog.configure(processors=[add_log_level, ConsoleRenderer(colors=False, exception_formatter=plain_traceback)])
@@ -93,7 +104,7 @@ def settings(
 def app(settings: Settings) -> Flask:
     clock.follows_database = False  # tests travel by moving the clock of this process; real processes follow
     monitoring.register(COMMANDS)
-    app = create_app(settings)
+    app = documented.watch(create_app(settings))
     runner.run(database.database())
     return app
 
@@ -101,7 +112,7 @@ def app(settings: Settings) -> Flask:
 @pytest.fixture
 def other_app(app: Flask, settings: Settings) -> Iterator[Callable[..., Flask]]:
     """Makes an application whose settings differ: `other_app(ratelimit_enabled=True)`; afterwards all is as before."""
-    yield lambda **changes: create_app(settings.model_copy(update=changes))
+    yield lambda **changes: documented.watch(create_app(settings.model_copy(update=changes)))
     create_app(settings)
     limiter.enabled = settings.ratelimit_enabled
 
@@ -119,6 +130,14 @@ def _empty(request: pytest.FixtureRequest) -> None:
     cache_rest.recovered()
     database.breaker.close()
     request.getfixturevalue("mail_server").empty()
+
+
+@pytest.fixture(autouse=True)
+def _documented() -> Iterator[None]:
+    """Fail a test in which the API answers with a status that its document does not tell of."""
+    yield
+    found, documented.undocumented = documented.undocumented, set()
+    assert not found
 
 
 def _empty_database() -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC
 from typing import Any
 
@@ -32,7 +33,7 @@ from pymongo.monitoring import (
 )
 from pymongo.uri_parser import parse_uri
 
-from taskmanager.core import clock
+from taskmanager.core import clock, connection_urls
 from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.settings import Settings
 
@@ -137,8 +138,11 @@ def _check_uri(uri: str) -> None:
     says when its administrator has changed that), and a transaction commits with "majority" (`unit_of_work`).
     """
     try:
+        connection_urls.check_mongodb(uri)
         options = {name.lower(): value for name, value in parse_uri(uri, validate=True)["options"].items()}
-    except (PyMongoError, ValueError) as error:
+    except ValueError as error:
+        raise Misconfigured(f"TASKMANAGER_MONGODB_URI {error}") from None
+    except PyMongoError as error:
         raise Misconfigured(f"TASKMANAGER_MONGODB_URI cannot be read: {type(error).__name__}") from None
     for name, (rule, harmless) in _OURS.items():
         if name in options and (harmless is None or options[name] != harmless):
@@ -176,6 +180,25 @@ def bounded(seconds: float) -> Iterator[None]:
         if error.timeout:
             raise Unavailable("This takes too long: ask for less.", code="query.too_slow") from error
         raise
+
+
+class _Place:
+    """One of a number of places, held or not."""
+
+    def __init__(self, places: threading.BoundedSemaphore) -> None:
+        self._places, self._held = places, False
+
+    def take(self, seconds: float) -> bool:
+        self._held = self._places.acquire(timeout=seconds)
+        return self._held
+
+    def give_back(self) -> None:
+        if self._held:
+            self._held = False
+            self._places.release()
+
+
+_placed: ContextVar[_Place | None] = ContextVar("placed", default=None)  # that of this request
 
 
 class Breaker:
@@ -227,15 +250,36 @@ class Breaker:
     def place(self) -> Iterator[None]:
         """One of the places for requests that may wait for the database. Raises Unavailable."""
         self.check()
-        places = self._places
-        if not places.acquire(timeout=_PATIENCE_SECONDS):
-            self._suspect()
-            if not places.acquire(timeout=_LONGEST_QUEUE_SECONDS):
-                raise _unavailable()
+        place = _Place(self._places)
+        self._take(place)
+        token = _placed.set(place)
         try:
             yield
         finally:
-            places.release()
+            _placed.reset(token)
+            place.give_back()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Give the caller's place to others while it waits for something else than the database, or computes.
+
+        Raises Unavailable when there is none to come back to.
+        """
+        place = _placed.get()
+        if place is None:
+            yield
+            return
+        place.give_back()
+        try:
+            yield
+        finally:
+            self._take(place)
+
+    def _take(self, place: "_Place") -> None:
+        if not place.take(_PATIENCE_SECONDS):
+            self._suspect()
+            if not place.take(_LONGEST_QUEUE_SECONDS):
+                raise _unavailable()
 
     def _suspect(self) -> None:
         """Open unless the database answers: then the places are taken by honest work."""

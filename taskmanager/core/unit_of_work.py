@@ -19,7 +19,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from taskmanager.core import settings
-from taskmanager.core.database import client, database
+from taskmanager.core.database import breaker, client, database
 from taskmanager.core.errors import TaskManagerError
 
 P = ParamSpec("P")
@@ -55,7 +55,8 @@ def outside(key: Hashable, work: Callable[[], T]) -> T:
     """
     made = _made.get()
     if made is None:
-        return work()
+        with breaker.away():
+            return work()
     if key not in made:
         raise _Outside(key, work)
     return cast(T, made[key])
@@ -91,7 +92,8 @@ def _transact(function: Callable[[], T]) -> T:
             found = wanted
         finally:
             _made.reset(token)
-        made[found.key] = found.work()
+        with breaker.away():
+            made[found.key] = found.work()
 
 
 def _in_transaction(function: Callable[[], T]) -> T:

@@ -11,6 +11,7 @@ from taskmanager.core.querysets import Page, Row
 from taskmanager.web.conditional import etag_of, unchanged
 from taskmanager.web.pagination import Slice, make_cursor, next_link
 from taskmanager.web.serialisers import Serialiser
+from taskmanager.web.urls import mounted
 
 
 def resource(
@@ -37,9 +38,9 @@ def resource(
     return _bytes(orjson.dumps(dump(row) | (embedded or {})), status, etag)
 
 
-def created(item: Row | Versioned, serialiser: Serialiser, path: str) -> Response:
+def created(item: Row | Versioned, serialiser: Serialiser, path: str, *, status: int = 201) -> Response:
     """201 with the new resource and where it is: `path` is within the version of the API that was asked."""
-    response = resource(item, serialiser, status=201)
+    response = resource(item, serialiser, status=status)
     response.headers["Location"] = _within_version(path)
     return response
 
@@ -53,7 +54,7 @@ def created_with(body: Row, revision: int, path: str) -> Response:
 
 def _within_version(path: str) -> str:
     version = "/".join(request.path.split("/", 3)[:3])  # such as /api/v1, for a route may be in several
-    return f"{request.root_path}{version}{path}"
+    return mounted(version + path)
 
 
 def collection(

@@ -26,6 +26,7 @@ from taskmanager.core.filters.tokens import LONGEST, FilterError
 from taskmanager.core.querysets import Order
 from taskmanager.web.schemas import KEY, QueryFlag, Schema
 from taskmanager.web.serialisers import Serialiser
+from taskmanager.web.urls import absolute
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 
@@ -106,7 +107,7 @@ class Sort(fields.String):
 
 
 class FilterText(fields.String):
-    """`?filter=status = open and assignee = me`: loads as the tree of the filter."""
+    """`?filter=status = open and assignee = me`: loads as a GivenFilter."""
 
     def __init__(self, known: filter_nodes.Fields) -> None:
         self.known = known
@@ -117,9 +118,10 @@ class FilterText(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         try:
-            return parse(super()._deserialize(value, attr, data, **kwargs), self.known)
+            node = parse(super()._deserialize(value, attr, data, **kwargs), self.known)
         except FilterError as error:
             raise ma.ValidationError(str(error)) from None
+        return filter_nodes.GivenFilter(node)
 
 
 class Expand(fields.String):
@@ -173,19 +175,16 @@ def _embedding(expand: Iterable[str]) -> dict[str, Any]:
 class Total(fields.Field[Any]):
     """How many rows there are."""
 
-    documented = {
-        "description": "Only with `with_total=true`",
-        "anyOf": [
-            {"type": "integer", "minimum": 0, "maximum": 10_000},
-            {
-                "type": "object",
-                "properties": {"value": {"const": 10_000}, "relation": {"const": "gte"}},
-                "required": ["value", "relation"],
-                "additionalProperties": False,
-            },
-        ],
-        "example": 1,
-    }
+    def __init__(self, description: str = "Only with `with_total=true`") -> None:
+        super().__init__()
+        beyond = {
+            "type": "object",
+            "properties": {"value": {"const": 10_000}, "relation": {"const": "gte"}},
+            "required": ["value", "relation"],
+            "additionalProperties": False,
+        }
+        counts = [{"type": "integer", "minimum": 0, "maximum": 10_000}, beyond]
+        self.documented = {"description": description, "anyOf": counts, "example": 1}
 
 
 @cache
@@ -247,7 +246,7 @@ def read_cursor(cursor: str, bound: str = "") -> list[Any]:
 def next_link(cursor: str) -> str:
     """The Link header's value (RFC 8288) for the next page of this request."""
     parameters = {**request.args.to_dict(), "cursor": cursor}
-    return f'<{request.path}?{urlencode(parameters)}>; rel="next"'
+    return f'<{absolute(request.path)}?{urlencode(parameters)}>; rel="next"'
 
 
 def _signer(bound: str) -> URLSafeSerializer:

@@ -11,6 +11,7 @@ from taskmanager.core import database
 from taskmanager.core.database import Breaker
 from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.events import Event
+from tests.faults.stack import eventually
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -92,13 +93,13 @@ def test_one_thread_in_four_is_kept_from_waiting_for_a_database_that_hangs(break
 
     def wait_for_the_database():
         with breaker.place():
-            waiting.wait(5)
-            release.wait(5)
+            waiting.wait(60)
+            release.wait(60)
 
     threads = [threading.Thread(target=wait_for_the_database) for _ in range(3)]
     for thread in threads:
         thread.start()
-    waiting.wait(5)
+    waiting.wait(60)
     try:
         for _ in range(2):
             with pytest.raises(Unavailable), breaker.place():
@@ -118,11 +119,11 @@ def test_waits_for_a_place_while_the_database_answers(breaker, pings):
     def work():
         with breaker.place():
             taken.set()
-            time.sleep(0.5)
+            eventually(lambda: pings.asked, "the question whether the database answers")
 
     thread = threading.Thread(target=work)
     thread.start()
-    taken.wait(5)
+    taken.wait(60)
     with breaker.place():
         assert pings.asked == 1
     thread.join()

@@ -45,7 +45,7 @@ def web(stack: Stack) -> WebClient:
     """A person who is logged in to the running service."""
     stack.start("web", "relay", "worker")
     client = WebClient(stack.url)
-    eventually(lambda: _ready(client), 20, "readiness")
+    eventually(lambda: _ready(client), "readiness")
     return client.register()
 
 

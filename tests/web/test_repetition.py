@@ -10,6 +10,7 @@ from taskmanager.core import database, unit_of_work
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import passwords
 from taskmanager.web.idempotency import IdempotencyKey
+from tests.factories import UserFactory
 from tests.factories.things import PASSWORD
 from tests.problems import assert_problem
 
@@ -31,7 +32,8 @@ def _takes_key(operation):
     return any("Idempotency-Key" in str(part) for part in operation.get("parameters", []))
 
 
-def test_one_key_makes_one_mail(client, user, deliver, mail):
+def test_one_key_makes_one_mail(app, client, deliver, mail):
+    user = UserFactory()
     for _ in range(2):
         answer = client.post("/api/v1/auth/password-reset", json={"email": user.email}, headers=KEY)
         assert answer.status_code == 202
@@ -78,7 +80,7 @@ def test_no_password_is_hashed_while_a_transaction_is_open(client, caller, scene
     body = {"email": "new@example.com", "password": PASSWORD, "name": "New"}
     assert client.post("/api/v1/auth/register", json=body, headers=headers).status_code == 201
     assert hashing == ["hashpw"]
-    link = {"name": "Guests", "password": OTHER_PASSWORD}
+    link = {"role": "viewer", "password": OTHER_PASSWORD}
     made = scene.owner.post(f"{scene.project_path}/share-links", json=link, headers=headers)
     assert made.status_code == 201, made.text
     changed = {"current_password": PASSWORD, "new_password": OTHER_PASSWORD}

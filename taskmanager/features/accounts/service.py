@@ -39,7 +39,7 @@ def delete(*, expected: Expected, actor: Actor) -> None:
     user = User.objects.one(actor.user_id)
     user.expect(expected)
     leaving.may_leave(user, actor=actor)
-    project_ids = projects_leaving.leave_all(user.email, actor=actor)
+    project_ids = projects_leaving.leave_all(actor=actor)
     record(UserDeleted(leaving.anonymise(user), project_ids=project_ids))
 
 

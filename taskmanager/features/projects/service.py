@@ -12,11 +12,11 @@ from taskmanager.core.clock import advanced, now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, NotFound, ScopeMissing
 from taskmanager.core.events import record
-from taskmanager.core.filters.nodes import Context, Node
+from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects import arranging
+from taskmanager.features.projects import arranging, filter_names
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.permissions import ROLES, ProjectAction, granted
@@ -56,14 +56,19 @@ def permissions(project_id: ObjectId, *, actor: Actor) -> dict[str, Any]:
     return {"role": role, "permissions": granted(role), "roles": {name: granted(name) for name in ROLES}}
 
 
-def find(order: Order, limit: int, *, actor: Actor, condition: Node | None = None, **page: Any) -> Page:
+def find(order: Order, limit: int, *, actor: Actor, condition: GivenFilter | None = None, **page: Any) -> Page:
     """A page of the projects that the actor is a member of and for which a filter holds."""
-    return Project.objects.visible_to(actor).matching(condition, Context.of(actor)).page(order, limit, **page)
+    return _matching(condition, actor).page(order, limit, **page)
 
 
-def total(*, actor: Actor, condition: Node | None = None) -> Any:
+def total(*, actor: Actor, condition: GivenFilter | None = None) -> Any:
     """How many projects `find` would go through."""
-    return Project.objects.visible_to(actor).matching(condition, Context.of(actor)).total()
+    return _matching(condition, actor).total()
+
+
+def _matching(condition: GivenFilter | None, actor: Actor) -> Any:
+    seen = Project.objects.visible_to(actor)
+    return seen.matching(filter_names.bound(condition, actor)) if condition else seen
 
 
 @unit_of_work

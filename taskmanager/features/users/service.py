@@ -1,7 +1,7 @@
 """Use cases of accounts."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
@@ -12,6 +12,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
+from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords
 from taskmanager.features.users.events import (
@@ -21,6 +22,16 @@ from taskmanager.features.users.events import (
     UserUpdated,
 )
 from taskmanager.features.users.models import ApiToken, SecondFactor, Session, User
+
+
+class Addressee(NamedTuple):
+    """The account that an address or an id stands for; `proved`: it is named by its id, or its address was proved."""
+
+    user_id: ObjectId | None
+    active: bool
+    service: bool
+    proved: bool
+
 
 # An account with more live sessions than this keeps the newest; the others have to log in again.
 MOST_SESSIONS = 500
@@ -126,9 +137,21 @@ def timezones(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
 
 def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> ObjectId | None:
     """Id of the account that may act with this address or id; None when there is none."""
-    query = User.objects(email=email.lower()) if email else User.objects(id=user_id)
+    query = User.objects(email=plain_address(email)) if email else User.objects(id=user_id)
     row = query.filter(disabled_at=None).only("id").as_pymongo().first()
     return row["_id"] if row else None
+
+
+def find_addressee(*, email: str | None = None, user_id: ObjectId | None = None) -> Addressee:
+    """Find whom an address or an id stands for: one query, whether or not there is such an account."""
+    query = User.objects(email=email.lower()) if email else User.objects(id=user_id)
+    row = query.only("kind", "email_verified_at", "disabled_at").as_pymongo().first() or {}
+    return Addressee(
+        user_id=row.get("_id"),
+        active="_id" in row and row.get("disabled_at") is None,
+        service=row.get("kind") == "service",
+        proved=email is None or row.get("email_verified_at") is not None,
+    )
 
 
 def who_may_act(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
