@@ -17,7 +17,6 @@ from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords
 from taskmanager.features.users.events import (
     AddressConfirmed,
-    RegistrationRepeated,
     UserRegistered,
     UserUpdated,
 )
@@ -42,22 +41,6 @@ def register(*, email: str, password: str, name: str, role: str = "user", verifi
     passwords.check(password, location="body.password", email=email.lower())
     # hashed outside of the transaction: it takes a quarter of a second, on purpose
     return create(email.lower(), passwords.make_hash(password), name, role=role, verified=verified)
-
-
-def register_unseen(*, email: str, password: str, name: str) -> None:
-    """Make an account, or tell the owner of the one there is, by mail; the caller does not learn which.
-
-    Raises Invalid (`password.too_common`).
-    """
-    try:
-        register(email=email, password=password, name=name)
-    except Conflict:
-        _repeated(email.lower())
-
-
-@unit_of_work
-def _repeated(email: str) -> None:
-    record(RegistrationRepeated(email, User.objects(email=email).first()))
 
 
 @unit_of_work
