@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from taskmanager.core import settings
 from taskmanager.core.events import Event
-from taskmanager.features.notifications.kinds import ALWAYS, UNCHOSEN
+from taskmanager.features.notifications.kinds import ALWAYS, CONSEQUENCES, UNCHOSEN
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def told() -> list[str]:
 
 
 def of(event: Event, only: ObjectId | None = None) -> list[Notice]:
-    """The notices of an event, one for a person; the one who did it is told of nothing but his account.
+    """The notices of an event, one for a person; who did it is told of nothing but their account and what the
+    service did because of it.
 
     `only` is the one recipient that is asked for.
     """
@@ -70,11 +71,11 @@ def of(event: Event, only: ObjectId | None = None) -> list[Notice]:
         return []
     writer, to_members = _writers[event.kind]
     found = writer(event, only=only) if to_members else writer(event)
-    return [
-        notice
-        for notice in found
-        if (notice.kind in UNCHOSEN or notice.recipient_id != event.actor_id) and only in (None, notice.recipient_id)
-    ]
+    return [notice for notice in found if _is_news(notice, event) and only in (None, notice.recipient_id)]
+
+
+def _is_news(notice: Notice, event: Event) -> bool:
+    return notice.recipient_id != event.actor_id or notice.kind in UNCHOSEN or notice.kind in CONSEQUENCES
 
 
 def one_line(text: str) -> str:
