@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.faults.stack import Stack, eventually
+from tests.faults.stack import PATIENCE, Stack, eventually
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def service(tmp_path: Path) -> Iterator[Stack]:
         stack.start_servers()
         stack.migrate()
         stack.start("web", "relay", "worker")
-        eventually(lambda: _ready(stack), 30, "readiness")
+        eventually(lambda: _ready(stack), "readiness")
         yield stack
     finally:
         stack.stop()
@@ -35,10 +35,10 @@ def test_the_steps_by_hand_end_with_a_mail(service: Stack, root: Path):
     place = {"TASKMANAGER_PORT": str(service.settings.port), "TASKMANAGER_HOST": "127.0.0.1"}
     environment = {**os.environ, **place, "MAILS": str(service.mails)}
     ran = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block], env=environment, capture_output=True, text=True, timeout=60
+        ["bash", "-euo", "pipefail", "-c", block], env=environment, capture_output=True, text=True, timeout=PATIENCE
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    eventually(lambda: _subjects(service, "Grace <grace") & {"[P"}, 15, "the mail about the task")
+    eventually(lambda: _subjects(service, "Grace <grace") & {"[P"}, "the mail about the task")
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/operations.md"])
@@ -62,7 +62,7 @@ def _subjects(stack: Stack, start: str) -> set[str]:
 
 def _ready(stack: Stack) -> bool:
     try:
-        return requests.get(f"{stack.url}/health/ready", timeout=1).ok
+        return requests.get(f"{stack.url}/health/ready", timeout=5).ok
     except requests.RequestException:
         time.sleep(0.1)
         return False

@@ -14,7 +14,7 @@ from taskmanager.features.users.models import User
 from tests.factories.things import PASSWORD
 
 _numbers = count(1)
-_PATIENCE_SECONDS = 30
+_PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True)
