@@ -8,6 +8,7 @@ from bson import ObjectId
 from taskmanager.core import settings
 from taskmanager.core.events import Event
 from taskmanager.features.notifications.notices import Notice, url, writes
+from taskmanager.features.notifications.quoting import words
 from taskmanager.features.users import recovery
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
@@ -135,7 +136,8 @@ def _verification(event: Event, email: str | None) -> list[Notice]:
         f"    {token.text()}\n\n"
         "If you did not ask for an account, you need not do anything.\n"
     )
-    return [Notice(user.id, _card(user), "Confirm your address", text)]
+    # the name is left out: whoever registers an address that is not theirs chooses it
+    return [Notice(user.id, _card(user) | {"name": ""}, "Confirm your address", text, budget="claim")]
 
 
 @writes("user.email_change_requested")
@@ -151,13 +153,15 @@ def _asked(event: Event, which: str) -> list[Notice]:
         return []
     user, token = prepared
     text = (
-        f"to move your account to {user.new_email} send this to {url('/users/me/email/confirm')}:\n\n"
+        f"to move your account to {words(user.new_email)} send this to {url('/users/me/email/confirm')}:\n\n"
         f"    {token.text()}\n\n"
         "The other address has got such a mail too, and both must confirm. If you did not ask for it, change your\n"
         "password.\n"
     )
     recipient = user.id if which == "new" else token.id  # one mail for each of the two
-    return [Notice(recipient, {"name": user.name, "email": token.email}, "Confirm your new address", text)]
+    name, budget = ("", "claim") if which == "new" else (user.name, "account")
+    to = {"name": name, "email": token.email}
+    return [Notice(recipient, to, "Confirm your new address", text, budget=budget)]
 
 
 def _to_owner(user_id: ObjectId | None, subject: str, text: str) -> list[Notice]:

@@ -227,6 +227,8 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
+        if later.bundle:
+            bundles.join(delivery, later.bundle, later.until or now())
         _postpone(delivery, later.until)
     except Cancelled as reason:
         _settle(delivery, "cancelled", reason.detail)

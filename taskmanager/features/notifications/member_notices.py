@@ -1,7 +1,8 @@
 """Notices of memberships that have ended."""
 
 from taskmanager.core.events import Event, project_of
-from taskmanager.features.notifications.notices import Notice, one_line, url, writes
+from taskmanager.features.notifications.notices import Notice, url, writes
+from taskmanager.features.notifications.quoting import words
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.users import service as users
 
@@ -15,9 +16,9 @@ def links_ended(event: Event) -> list[Notice]:
         return []
     owners = list(Membership.objects(project_id=project_id, role="owner").scalar("user_id"))
     cards = users.cards([*owners, event.data["user_id"]])
-    name = one_line(cards.get(event.data["user_id"], {}).get("name", "Somebody"))
+    name = words(cards.get(event.data["user_id"], {}).get("name", "Somebody"))
     text = (
-        f"{name} is no member of this project any more:\n\n    {one_line(project.name)}\n\n"
+        f"{name} is no member of this project any more:\n\n    {words(project.name)}\n\n"
         f"Share links that they had made are closed: {number}. To open others:\n\n"
         f"{url(f'/projects/{project_id}/share-links')}\n"
     )
