@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     mail_ca_file: Path | None = None
     mail_oauth_token_file: Path | None = None
     mail_connections: int = Field(4, ge=1, le=64)
+    mail_notices_hourly: int = Field(10, ge=1, le=1_000)
+    mail_account_hourly: int = Field(10, ge=5, le=1_000)
+    mail_unasked_hourly: int = Field(5, ge=1, le=1_000)
     notification_window_seconds: int = Field(20, ge=0, le=3600)
     notification_days: int = Field(90, ge=1, le=3660)
     delivery_hours: int = Field(26, ge=24, le=24 * 14)

@@ -142,6 +142,11 @@ def who_may_act(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
     return set(User.objects(id__in=list(user_ids), disabled_at=None).scalar("id"))
 
 
+def proved_ids(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+    """Those of these accounts that have proved their address."""
+    return set(User.objects(id__in=list(user_ids), email_verified_at__ne=None).scalar("id"))
+
+
 def address_of(user_id: ObjectId) -> str | None:
     """The address of an account; None when there is no such account."""
     row = User.objects(id=user_id).only("email").as_pymongo().first()
