@@ -5,7 +5,7 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import fractional
+from taskmanager.core import fractional, quotas
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
@@ -25,7 +25,10 @@ from taskmanager.features.users import service as users
 
 @unit_of_work
 def create(data: dict[str, Any], *, actor: Actor) -> Project:
-    """Make a project that the actor owns. Raises Conflict (`project.key_taken`), ScopeMissing for a token of one."""
+    """Make a project that the actor owns.
+
+    Raises Conflict (`project.key_taken`, `quota.projects`, `quota.memberships`), ScopeMissing for a token of one.
+    """
     if actor.one_project:
         raise ScopeMissing("A token for one project cannot make another.")
     project = Project(id=ObjectId(), **data)
@@ -97,11 +100,27 @@ def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
 
 
 def next_number(project_id: ObjectId) -> Project:
-    """The project with its counters of tasks and positions raised by one, in the open transaction. Raises NotFound."""
-    project = Project.objects(id=project_id).alive().modify(new=True, inc__last_number=1, inc__last_position=1)
+    """The project with its counters raised by one for a new task, in the open transaction.
+
+    Raises NotFound, Conflict (`quota.tasks`).
+    """
+    more = {"inc__last_number": 1, "inc__last_position": 1, "inc__task_count": 1}
+    project = Project.objects(id=project_id).alive().modify(new=True, **more)
     if project is None:
         raise NotFound
+    quotas.check("tasks", project.task_count)
     return project
+
+
+def add_use(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0) -> None:
+    """Count what comes to a project, or leaves it where negative, in the open transaction.
+
+    Raises Conflict (`quota.project_attachment_bytes`).
+    """
+    more = {"inc__task_count": tasks, "inc__attachment_bytes": attachment_bytes}
+    project = Project.objects(id=project_id).only("task_count", "attachment_bytes").modify(new=True, **more)
+    if project is not None and attachment_bytes > 0:
+        quotas.check("project_attachment_bytes", project.attachment_bytes)
 
 
 def next_position(project_id: ObjectId) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from bson import ObjectId
 
+from taskmanager.core import quotas
 from taskmanager.core.access import Access, Actor
 from taskmanager.core.access import sources as access_sources
 from taskmanager.core.clock import now
@@ -34,8 +35,6 @@ from taskmanager.features.webhooks.permissions import WebhookAction
 
 log = structlog.get_logger("taskmanager.webhooks")
 
-MOST = 20  # of one project, and of one person beside them
-
 
 def find(project_id: ObjectId | None, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
     """A page of the webhooks of a project, or of the actor's own. Raises NotFound, Forbidden, ScopeMissing."""
@@ -56,7 +55,7 @@ def get(webhook_id: ObjectId, *, actor: Actor) -> Row:
 def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -> tuple[Row, str]:
     """Make a webhook; answers its secret too, which is shown once.
 
-    Raises NotFound, Forbidden, Invalid (`webhook.address_refused`), Conflict (`webhook.too_many`).
+    Raises NotFound, Forbidden, Invalid (`webhook.address_refused`), Conflict (`quota.webhooks`).
     """
     _of(project_id, actor)
     _may_hear(actor, data["events"])
@@ -66,8 +65,7 @@ def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -
 
 @unit_of_work
 def _create(project_id: ObjectId | None, data: dict[str, Any], actor: Actor) -> tuple[Row, str]:
-    if _of(project_id, actor).count() >= MOST:
-        raise Conflict(f"There are at most {MOST} webhooks in one place.", code="webhook.too_many")
+    quotas.check_room("webhooks", _of(project_id, actor))
     secret = signing.make_secret()
     webhook = Webhook(owner_id=actor.user_id, project_id=project_id, secrets=[signing.stored(secret)], **data)
     webhook.save(force_insert=True)
