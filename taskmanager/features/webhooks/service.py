@@ -26,7 +26,7 @@ from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks import finding
 from taskmanager.features.tasks.filters import FIELDS
-from taskmanager.features.webhooks import payloads, signing
+from taskmanager.features.webhooks import bodies, payloads, signing
 from taskmanager.features.webhooks.channel import rules
 from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookUpdated
 from taskmanager.features.webhooks.kinds import KINDS, OF_TASKS, SCOPES, TEST, matches
@@ -136,7 +136,8 @@ def total_deliveries(webhook_id: ObjectId, *, state: str | None, actor: Actor) -
 
 def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
     """One delivery with what was sent and what was answered. Raises NotFound, Forbidden."""
-    return _deliveries(webhook_id, None, actor).row(delivery_id)
+    row = _deliveries(webhook_id, None, actor).row(delivery_id)
+    return row if "body" in row else row | {"body": bodies.find(row["event_id"]) or ""}
 
 
 def replay(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
@@ -144,19 +145,21 @@ def replay(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
 
     Raises NotFound, Forbidden, Conflict (`delivery.pending`; `webhook.disabled`, `webhook.off`).
     """
-    _deliveries(webhook_id, None, actor).row(delivery_id, ["_id"])
+    event_id = _deliveries(webhook_id, None, actor).row(delivery_id, ["event_id"])["event_id"]
     webhook = _enabled(webhook_id, actor)
     if not webhook.active:
         raise Conflict("The webhook is off: turn it on first.", code="webhook.off")
     if not deliveries.replay(delivery_id):
         raise Conflict("This delivery is still being tried.", code="delivery.pending")
+    bodies.prolong(event_id)
     return get_delivery(webhook_id, delivery_id, actor=actor)
 
 
 def test(webhook_id: ObjectId, *, actor: Actor) -> Row:
     """Have a test sent. Raises NotFound, Forbidden, Conflict (`webhook.disabled`)."""
     webhook = _enabled(webhook_id, actor)
-    row = _delivery(webhook, ObjectId(), TEST, payloads.of_test(webhook.id)) | {"due_at": now()}
+    row = _delivery(webhook, ObjectId(), TEST) | {"due_at": now()}
+    bodies.keep(row["event_id"], payloads.of_test(webhook.id))
     deliveries.plan([row])
     return Delivery.objects.row(row["event_id"], by="event_id")
 
@@ -174,8 +177,8 @@ def tell(event: Event) -> None:
     project_id = project_of(event)
     found = [hook for hook in _active(project_id, event.at) if matches(hook.events, event.kind) and _holds(hook, event)]
     if found:
-        body = payloads.of(event)
-        rows = [_delivery(hook, event.id, event.kind, body) | {"project_id": project_id} for hook in found]
+        bodies.keep(event.id, payloads.of(event))
+        rows = [_delivery(hook, event.id, event.kind) | {"project_id": project_id} for hook in found]
         deliveries.send_all(deliveries.plan(rows))
 
 
@@ -222,8 +225,8 @@ def _holds(webhook: Webhook, event: Event) -> bool:
     return finding.matching(condition, actor, project_id).filter(id=event.subject_id).first() is not None
 
 
-def _delivery(webhook: Webhook, event_id: ObjectId, kind: str, body: str) -> Row:
-    return {"event_id": event_id, "channel": "webhook", "recipient_id": webhook.id, "kind": kind, "body": body}
+def _delivery(webhook: Webhook, event_id: ObjectId, kind: str) -> Row:
+    return {"event_id": event_id, "channel": "webhook", "recipient_id": webhook.id, "kind": kind, "has_body": True}
 
 
 def _of(project_id: ObjectId | None, actor: Actor) -> Any:
