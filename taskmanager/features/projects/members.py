@@ -6,6 +6,7 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
+from taskmanager.core import quotas
 from taskmanager.core.access import Actor
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound, ScopeMissing
@@ -70,6 +71,8 @@ def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected:
         keep_an_owner(project_id, user_id)
     changes = membership.differences({"role": role})
     if changes:
+        if role == "owner":
+            quotas.check_room("projects", Membership.objects(user_id=user_id, role="owner"))
         membership = membership.write(role=role)
         users.rights_changed([user_id])
         record(MemberChanged(membership, actor, changes))

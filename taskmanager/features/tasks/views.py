@@ -8,6 +8,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import quotas
 from taskmanager.core.access import Actor, Visitor
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Forbidden, NotFound
@@ -18,8 +19,6 @@ from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.tasks.events import ViewCreated, ViewDeleted, ViewFact, ViewUpdated
 from taskmanager.features.tasks.permissions import ViewAction
 from taskmanager.features.tasks.view_models import View
-
-MOST = 200  # of one person in one place
 
 
 def find(project_id: ObjectId | None, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
@@ -39,13 +38,12 @@ def get(project_id: ObjectId | None, view_id: ObjectId, *, actor: Actor, fields:
 
 @unit_of_work
 def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -> View:
-    """Save a view. Raises NotFound, Forbidden, Conflict (`view.too_many`)."""
+    """Save a view. Raises NotFound, Forbidden, Conflict (`quota.views`)."""
     _seen(project_id, actor)
     view = View(project_id=project_id, owner_id=actor.user_id, **data)
     if view.shared:
         _may_share(view, actor)
-    if View.objects(project_id=project_id, owner_id=actor.user_id).count() >= MOST:
-        raise Conflict(f"One person has at most {MOST} views in one place.", code="view.too_many")
+    quotas.check_room("views", View.objects(project_id=project_id, owner_id=actor.user_id))
     view.save(force_insert=True)
     _record(ViewCreated, view, actor)
     return view

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import access, remembered, settings, zones
+from taskmanager.core import access, quotas, remembered, settings, zones
 from taskmanager.core.access import Access, Actor, Grant
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
@@ -76,6 +76,13 @@ def address_proved(user_id: ObjectId, email: str) -> None:
 def me(*, actor: Actor) -> User:
     """The actor's own account."""
     return User.objects.one(actor.user_id)
+
+
+def use_of_quotas(user: User, *, actor: Actor) -> dict[str, int]:
+    """Return how much the actor's account has of what is counted for the whole account, by the names of the quotas."""
+    roles = list(actor.project_roles.values())
+    uploaded = user.attachment_bytes
+    return {"projects": roles.count("owner"), "memberships": len(roles), "account_attachment_bytes": uploaded}
 
 
 @unit_of_work
@@ -151,6 +158,16 @@ def address_of(user_id: ObjectId) -> str | None:
     """The address of an account; None when there is no such account."""
     row = User.objects(id=user_id).only("email").as_pymongo().first()
     return row and row["email"]
+
+
+def add_attachment_bytes(user_id: ObjectId, number: int) -> None:
+    """Count what an account uploaded, or what is gone of it where negative, in the open transaction.
+
+    Raises Conflict (`quota.account_attachment_bytes`).
+    """
+    user = User.objects(id=user_id).only("attachment_bytes").modify(new=True, inc__attachment_bytes=number)
+    if user is not None and number > 0:
+        quotas.check("account_attachment_bytes", user.attachment_bytes)
 
 
 def rights_changed(user_ids: Iterable[ObjectId]) -> None:
