@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.faults.stack import Stack, eventually
+from tests.faults.stack import PATIENCE, Stack, eventually
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def service(tmp_path: Path) -> Iterator[Stack]:
         stack.start_servers()
         stack.migrate()
         stack.start("web", "relay", "worker")
-        eventually(lambda: _ready(stack), 30, "readiness")
+        eventually(lambda: _ready(stack), "readiness")
         yield stack
     finally:
         stack.stop()
@@ -33,10 +33,10 @@ def test_the_steps_by_hand_end_with_a_mail(service: Stack, root: Path):
     (block,) = re.findall(r"```bash\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
     environment = {**os.environ, "TASKMANAGER_PORT": str(service.settings.port), "TASKMANAGER_HOST": "127.0.0.1"}
     ran = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block], env=environment, capture_output=True, text=True, timeout=60
+        ["bash", "-euo", "pipefail", "-c", block], env=environment, capture_output=True, text=True, timeout=PATIENCE
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    eventually(service.recipients, 15, "the mail")
+    eventually(service.recipients, "the mail")
     assert any(to.startswith("Grace <grace") for to in service.recipients())
 
 
@@ -55,7 +55,7 @@ def test_the_map_of_the_tree_is_true(root: Path):
 
 def _ready(stack: Stack) -> bool:
     try:
-        return requests.get(f"{stack.url}/health/ready", timeout=1).ok
+        return requests.get(f"{stack.url}/health/ready", timeout=5).ok
     except requests.RequestException:
         time.sleep(0.1)
         return False

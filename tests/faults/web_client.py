@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from tests.factories.things import PASSWORD
 
 _numbers = count(1)
-_PATIENCE_SECONDS = 30
+_PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ class Person:
         self.session.headers["Authorization"] = f"Bearer {tokens['access_token']}"
 
     def send(self, method: str, path: str, body: object = None, **headers: str) -> requests.Response:
-        answer = self.session.request(method, self.url + path, json=body, headers=headers, timeout=10)
+        answer = self.session.request(method, self.url + path, json=body, headers=headers, timeout=60)
         assert answer.ok, answer.text
         return answer
 
@@ -33,4 +33,4 @@ def test_from_registering_to_the_mail(server, mail, deliver):
     done = grace.send("PUT", f"{path}/completion", **{"If-Match": seen.headers["ETag"]}).json()
     assert (done["key"], done["status"]) == ("JRN-1", "done")
     grace.send("POST", "/auth/logout")
-    assert grace.session.get(f"{grace.url}{path}", timeout=5).status_code == 401
+    assert grace.session.get(f"{grace.url}{path}", timeout=60).status_code == 401

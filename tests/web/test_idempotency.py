@@ -141,7 +141,7 @@ def test_many_at_once_with_one_key_make_one_task(scene, server, attempt):
     headers = {"Authorization": scene.owner.environ_base["HTTP_AUTHORIZATION"], "Idempotency-Key": str(uuid.uuid4())}
 
     def send(_):
-        return requests.post(server.url + scene.tasks_path, json={"title": "a"}, headers=headers, timeout=20)
+        return requests.post(server.url + scene.tasks_path, json={"title": "a"}, headers=headers, timeout=60)
 
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(send, range(10)))

@@ -28,7 +28,7 @@ sent = Blueprint(
 )
 received = Blueprint("my_invitations", __name__, url_prefix="/invitations", description="Invitations that you got")
 
-_ORDERS = {"created_at": "_id"}
+_ORDERS = {"created_at": "created_at"}
 
 
 @sent.route("/<objectid:project_id>/invitations", methods=["POST"])

@@ -30,7 +30,7 @@ blp = Blueprint(
     "projects", __name__, scope="projects", url_prefix="/projects", description="Projects and their members"
 )
 
-_ORDERS = {"created_at": "_id"}
+_ORDERS = {"created_at": "created_at"}
 _ALL_ORDERS = _ORDERS | {"position": "position", "name": "name"}
 
 

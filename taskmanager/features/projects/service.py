@@ -4,10 +4,11 @@ from typing import Any
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
+from pymongo import ReturnDocument
 
 from taskmanager.core import fractional
 from taskmanager.core.access import Actor
-from taskmanager.core.clock import now
+from taskmanager.core.clock import advanced, now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, NotFound, ScopeMissing
 from taskmanager.core.events import record
@@ -102,11 +103,19 @@ def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
 
 
 def next_number(project_id: ObjectId) -> Project:
-    """The project with its counters of tasks and positions raised by one, in the open transaction. Raises NotFound."""
-    project = Project.objects(id=project_id).alive().modify(new=True, inc__last_number=1, inc__last_position=1)
-    if project is None:
+    """The project with its counters of tasks and positions raised by one, in the open transaction. Raises NotFound.
+
+    `last_created_at` is the time of the task's creation: later than that of every task before it, whatever the clocks
+    of the processes say. Transactions that raise one counter commit one after the other.
+    """
+    raised = {field: {"$add": [f"${field}", 1]} for field in ("last_number", "last_position")}
+    place = raised | {"last_created_at": advanced("last_created_at", now(), by_ms=1)}
+    row = Project._get_collection().find_one_and_update(
+        {"_id": project_id, "deleted_at": None}, [{"$set": place}], return_document=ReturnDocument.AFTER
+    )
+    if row is None:
         raise NotFound
-    return project
+    return Project._from_son(row)
 
 
 def next_position(project_id: ObjectId) -> int:

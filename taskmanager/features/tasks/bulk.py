@@ -14,7 +14,7 @@ from taskmanager.core.database import bounded
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Invalid, NotFound, TaskManagerError
 from taskmanager.core.filters.nodes import GivenFilter
-from taskmanager.core.querysets import Row
+from taskmanager.core.querysets import CREATED, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.tasks import finding
 from taskmanager.features.tasks import service as tasks
@@ -110,7 +110,7 @@ def _parts(operation: Operation, actor: Actor) -> list[Operation]:
 def _found(operation: Operation, actor: Actor) -> list[Row]:
     tasks = finding.matching(operation.condition, actor, operation.project_id)
     with bounded(finding.LONGEST_SECONDS):
-        found = tasks.rows(MAX_TASKS + 1, ["_id"], [("_id", 1)])
+        found = tasks.rows(MAX_TASKS + 1, ["_id"], CREATED.spec())
         if operation.count not in (None, len(found)):
             count = tasks.total()
             detail = f"The filter finds {_number(count)} tasks, not {operation.count}: nothing was changed."

@@ -154,7 +154,7 @@ def load_access(user_id: ObjectId) -> Access | None:
     user = User.objects(id=user_id).only("role", "access_version", "disabled_at", "timezone").as_pymongo().first()
     if user is None or user.get("disabled_at"):
         return None
-    live = Session.objects.live().filter(user_id=user_id).order_by("-id").limit(MOST_SESSIONS)
+    live = Session.objects.live().filter(user_id=user_id).order_by("-created_at", "-id").limit(MOST_SESSIONS)
     role = _role_now(user_id, user["role"])
     return Access(
         user_id,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taskmanager.features.projects import workflow
@@ -108,7 +108,7 @@ _filters = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(rows=st.lists(_rows, max_size=12), question=_filters)
 def test_a_filter_finds_what_plain_python_finds(scene, rows, question):
     text, holds = question

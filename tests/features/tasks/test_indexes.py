@@ -168,7 +168,7 @@ DEAR = [
     "custom_fields.points > 3",
     f"assignee = {PEOPLE[1]} and label = {LABELS[0]}",
 ]
-EVERYTHING = bool(os.environ.get("TASKMANAGER_TEST_EVERY_ORDER"))
+EVERYTHING = bool(os.environ.get("TEST_EVERY_ORDER"))
 
 
 def order_of(sort):
