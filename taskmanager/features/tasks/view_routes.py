@@ -101,7 +101,7 @@ class ViewedQuery(ListQuery):
 
 
 VIEW = Serialiser(ViewOut)
-_LIST, _ONE = list_query(VIEW, {"created_at": "created_at"}), item_query(VIEW)
+_LIST, _ONE = list_query(VIEW, {"created_at": "created_at", "name": "name"}), item_query(VIEW)
 _OWN, _IN_PROJECT = "/views", "/projects/<objectid:project_id>/views"
 
 
