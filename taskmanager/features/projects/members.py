@@ -47,9 +47,19 @@ def find(
     """A page of the project's members, with names and addresses. Raises NotFound."""
     if actor.role_in(project_id) is None:
         raise NotFound
+    if order.fields[0][0] == "name":
+        return _by_name(project_id, order, limit, page.get("after"))
     wanted = fields and [*fields, "user_id"]  # names and addresses are found by it
     found = Membership.objects(project_id=project_id).page(order, limit, fields=wanted, **page)
     return Page(with_cards(found.rows), found.next_key)
+
+
+def _by_name(project_id: ObjectId, order: Order, limit: int, after: list[Any] | None) -> Page:
+    """A page in the order of names, which accounts have: those come first, and then their memberships."""
+    people = users.find_by_name(ids_of(project_id), order, limit, after)
+    user_ids = [row["_id"] for row in people.rows]
+    rows = {row["user_id"]: row for row in Membership.objects(project_id=project_id, user_id__in=user_ids).as_pymongo()}
+    return Page(with_cards([rows[user_id] for user_id in user_ids if user_id in rows]), people.next_key)
 
 
 def total(project_id: ObjectId, *, actor: Actor) -> Any:

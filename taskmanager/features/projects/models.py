@@ -7,6 +7,7 @@ from bson import ObjectId
 from mongoengine import BinaryField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core import quotas
+from taskmanager.core.collation import natural_key
 from taskmanager.core.documents import Versioned
 from taskmanager.features.projects.querysets import InvitationWords, MembershipWords, ProjectWords
 from taskmanager.features.projects.workflow import Workflow
@@ -23,6 +24,7 @@ class Project(Versioned):
     meta = {"collection": "projects", "db_alias": "tasks", "queryset_class": ProjectWords}
 
     key = StringField(required=True, max_length=10)
+    key_order = StringField()  # of the key: see natural_key
     name = StringField(required=True, max_length=200)
     description = StringField(max_length=20_000)
     color = StringField()
@@ -36,6 +38,10 @@ class Project(Versioned):
     attachment_bytes = IntField(required=True, default=0)  # of its tasks
     archived_at = DateTimeField()
     deleted_at = DateTimeField()
+
+    def clean(self) -> None:
+        """Called by MongoEngine before it inserts."""
+        self.key_order = natural_key(self.key)
 
     @property
     def workflow(self) -> Workflow:

@@ -10,6 +10,7 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
+from taskmanager.core.collation import natural_key
 from taskmanager.core.database import bounded
 from taskmanager.core.querysets import Filter, Row
 from taskmanager.features.tasks.finding import LONGEST_SECONDS, matching
@@ -63,7 +64,8 @@ def _ways(text: str, terms: list[Term], seen: Any, fields: list[str]) -> list[tu
 
 
 def _by_key(seen: Any, key: str, fields: list[str], limit: int) -> list[Row]:
-    return seen.filter(__raw__={"key": {"$regex": f"^{re.escape(key)}"}}).rows(limit, fields, [("key", 1)])
+    rows = seen.filter(__raw__={"key": {"$regex": f"^{re.escape(key)}"}}).rows(limit, fields, [("key", 1)])
+    return sorted(rows, key=lambda row: natural_key(row["key"]))
 
 
 def _by_title(seen: Any, terms: list[Term], fields: list[str], limit: int) -> list[Row]:

@@ -12,6 +12,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
+from taskmanager.core.querysets import Order, Page
 from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords
@@ -107,6 +108,11 @@ def cards(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     `email` is None for one who has deleted his account, and for programs.
     """
     return remembered.each("card", user_ids, _load_cards)
+
+
+def find_by_name(user_ids: list[ObjectId], order: Order, limit: int, after: list[Any] | None) -> Page:
+    """A page of these accounts in the order of their names: {_id, name}."""
+    return User.objects(id__in=user_ids).page(order, limit, after=after, fields=["name"])
 
 
 def _load_cards(user_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
