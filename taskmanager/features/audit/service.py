@@ -61,10 +61,16 @@ def _chosen(since: datetime | None = None, until: datetime | None = None, **same
     """Entries by what they are about and when. Ids begin with the second they were made in, and have the index."""
     found = Event.objects(audited=True, **same)
     if since:
-        found = found.filter(id__gte=ObjectId.from_datetime(since), at__gte=since)
+        found = found.filter(id__gte=_first_id(since), at__gte=since)
     if until:
-        found = found.filter(id__lt=ObjectId.from_datetime(until + timedelta(seconds=1)), at__lt=until)
+        found = found.filter(id__lt=_first_id(until + timedelta(seconds=1)), at__lt=until)
     return found
+
+
+def _first_id(moment: datetime) -> ObjectId:
+    """Return the lowest id of a second, or the nearest: ids count the seconds from 1970 in 32 bits."""
+    seconds = min(max(int(moment.timestamp()), 0), 2**32 - 1)
+    return ObjectId(seconds.to_bytes(4) + bytes(8))
 
 
 def _page(found: Any, order: Order, limit: int, after: Any) -> Page:

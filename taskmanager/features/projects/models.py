@@ -6,6 +6,7 @@ from typing import Any, Self
 from bson import ObjectId
 from mongoengine import BinaryField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
+from taskmanager.core import zones
 from taskmanager.core.documents import Versioned
 from taskmanager.features.projects.querysets import InvitationWords, MembershipWords, ProjectWords
 from taskmanager.features.projects.workflow import Workflow
@@ -27,6 +28,7 @@ class Project(Versioned):
     color = StringField()
     parent_id = ObjectIdField()
     position = StringField(required=True)
+    timezone = StringField(required=True, default=zones.DEFAULT)  # in which whole days and floating times are due
     statuses = ListField(DictField())  # the default workflow when empty
     last_number = IntField(required=True, default=0)
     last_position = IntField(required=True, default=0)  # of its tasks

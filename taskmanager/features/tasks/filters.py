@@ -11,7 +11,6 @@ from taskmanager.core.filters.kinds import (
     Person,
     Ranked,
     Reference,
-    WallMoment,
     Whole,
     Words,
 )
@@ -35,7 +34,7 @@ FIELDS = Fields(
         "watcher": Field("marks", People("w", flagged=False)),
         "reporter": Field("reporter_id", Person()),
         "start_at": Field("start_at", Moment()),
-        "due_at": Field("due_at", WallMoment("due_floating")),
+        "due_at": Field("due_at", Moment()),
         "estimate_minutes": Field("estimate_minutes", Whole()),
         "completed_at": Field("completed_at", Moment()),
         "created_at": Field("created_at", Moment()),

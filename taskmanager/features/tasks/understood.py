@@ -26,14 +26,14 @@ class Understood:
         """The due that this gives at a moment of a zone: a whole day, or a time with the zone's offset."""
         day = self.day
         if self.recurrence:
-            day = self._first(now)
+            day = self.first(now)
         elif day is None and self.clock is not None:
             day = now.date() if self.clock > now.time() else now.date() + timedelta(days=1)
         if day is None:
             return None
         return datetime.combine(day, self.clock, now.tzinfo).isoformat() if self.clock else day.isoformat()
 
-    def _first(self, now: datetime) -> date | None:
+    def first(self, now: datetime) -> date | None:
         """The first day of the rule: that which is given if it fits, and none that is over."""
         begin = self.day or now.date()
         start = datetime.combine(begin, self.clock or time())
