@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Day = TypeVar("Day", date, datetime)
 
@@ -23,9 +23,23 @@ SECOND = r":[0-5][0-9]"
 OFFSET = rf"[+-]{HOUR_MINUTE}"
 
 
+_CLOCKS_DIFFER = timedelta(minutes=1)
+
+
 def now() -> datetime:
     """The present moment in UTC, cut to whole milliseconds."""
     return milliseconds(datetime.now(UTC))
+
+
+def advanced(field: str, moment: datetime, *, by_ms: int = 0) -> dict[str, Any]:
+    """The expression of an update: `moment`, or `by_ms` after what `field` holds where that is not earlier.
+
+    So a stored time never runs backwards. One that is further ahead than clocks may differ came from a clock that was
+    wrong: it ends here, and is not kept for ever.
+    """
+    stored = f"${field}"
+    plausible = {"$lte": [stored, moment + _CLOCKS_DIFFER]}
+    return {"$cond": [{"$and": [{"$gte": [stored, moment]}, plausible]}, {"$add": [stored, by_ms]}, moment]}
 
 
 def milliseconds(moment: datetime) -> datetime:

@@ -1,6 +1,7 @@
 """Use cases of tasks that come again: what follows one that is completed, and what is to be expected."""
 
 from datetime import UTC, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
@@ -121,6 +122,8 @@ def _successor(task: Task, rule: Rule, due: str, actor: Actor) -> Task:
         id=task_id,
         key=key,
         position=fractional.at(project.last_position),
+        created_at=project.last_created_at,
+        updated_at=project.last_created_at,
         status=project.workflow.first,
         status_group=project.workflow.group_of(project.workflow.first),
         series_id=task.series_id or task.id,
@@ -182,16 +185,12 @@ def occurrences(task_id: ObjectId, until: str | None, limit: int, *, actor: Acto
     place = projects.timezone_of(task.project_id)
     end = due_at(until, place) if until else shifted(task.due_at, timedelta(days=366)) or LAST
     wall, rule = _wall(task.due, task.due_timezone), parse(task.recurrence)
-    start = moment = _at(wall.moment, task.recurs_at)
+    start = _at(wall.moment, task.recurs_at)
     left, found = (rule.count or MOST_OCCURRENCES + 1) - 1, []
-    while len(found) < min(limit, left):
-        following = rule.next(start, moment, zone(task.due_timezone or place))
-        if following is None:
+    for moment in islice(rule.upcoming(start, start, zone(task.due_timezone or place)), min(limit, left)):
+        due = wall.like(moment)
+        instant = due_at(due, place)
+        if instant > end:
             break
-        due = wall.like(following)
-        moment_due = due_at(due, place)
-        if moment_due > end:
-            break
-        found.append({"due": due, "due_at": moment_due})
-        moment = following
+        found.append({"due": due, "due_at": instant})
     return found

@@ -1,5 +1,6 @@
 """What one line of text says of a task, before anything is looked up."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
@@ -34,11 +35,15 @@ class Understood:
         return datetime.combine(day, self.clock, now.tzinfo).isoformat() if self.clock else day.isoformat()
 
     def first(self, now: datetime) -> date | None:
-        """The first day of the rule: that which is given if it fits, and none that is over."""
+        """The first day of the rule: that which is given if it fits, and none that is over.
+
+        An interval counts from there: "every other Monday" begins on the coming one.
+        """
         begin = self.day or now.date()
         start = datetime.combine(begin, self.clock or time())
         before = start - timedelta(days=1)
         if self.clock and self.day is None and start <= now.replace(tzinfo=None):
             before = start
-        found = parse(self.recurrence or "").next(start, before, zone(None))
+        rule = re.sub(";INTERVAL=[0-9]+", "", self.recurrence or "")
+        found = parse(rule).next(start, before, zone(None))
         return found and found.date()
