@@ -12,9 +12,10 @@ from taskmanager.core import settings as core_settings
 from taskmanager.core.access import Access
 from taskmanager.core.settings import Settings
 from taskmanager.extensions import CacheSerializer, cache, compress
+from taskmanager.features.accounts.holdings import HOLDINGS
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects import share_links
-from taskmanager.features.users import api_tokens, oidc
+from taskmanager.features.users import api_tokens, holdings, oidc
 from taskmanager.features.users import service as users
 from taskmanager.web import auth, errors, limits, requests, urls
 
@@ -64,6 +65,7 @@ def _connect(settings: Settings) -> None:
     access.sources.versions = users.access_versions
     access.sources.token_used = api_tokens.used
     access.sources.visitor = share_links.visitor
+    holdings.use(HOLDINGS)
 
 
 def _load_access(user_id: access.ObjectId) -> Access | None:

@@ -18,12 +18,14 @@ from bson.errors import InvalidId
 from flask import Flask, current_app, g, request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import InvalidTokenError, PyJWTError
+from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
 from taskmanager.core import access, sealed
-from taskmanager.core.access import Actor
+from taskmanager.core.access import Access, Actor
 from taskmanager.core.clock import now
-from taskmanager.core.errors import Unauthenticated
+from taskmanager.core.database import breaker
+from taskmanager.core.errors import Unauthenticated, Unavailable
 from taskmanager.core.keyring import ALGORITHM, KeyRing, LiveRing
 from taskmanager.core.settings import Settings
 from taskmanager.core.stores import cache_rest, cache_store
@@ -178,6 +180,35 @@ def current_actor() -> Actor:
     return g.actor
 
 
+def live_user_id() -> ObjectId | None:
+    """Return the account whose token this request has; None without a token, and for one that is good no more.
+
+    A token that this process knows to be good costs nothing. Any other is looked up, before it is counted.
+    """
+    if g.get("claimed_user_id") is None:
+        return None
+    if "live_user_id" not in g:
+        g.live_user_id = g.claimed_user_id if _is_live() else None
+    return g.live_user_id
+
+
+def _is_live() -> bool:
+    if _acting(access.kept(g.claimed_user_id)):
+        return True
+    try:
+        breaker.check()
+        return _acting(access.find(g.claimed_user_id, _stored_version())) is not None
+    except (Unavailable, PyMongoError):
+        return True  # nobody is let in by this: the view needs the database too
+
+
+def _acting(found: Access | None) -> Actor | None:
+    """The account acting by the token of this request."""
+    if found is None:
+        return None
+    return found.by_token(g.token_id, g.token_hash) if "token_id" in g else found.by_session(g.session_id)
+
+
 def _actor() -> Actor:
     if "share_token" in g:
         return _visitor(g.share_token)
@@ -185,14 +216,12 @@ def _actor() -> Actor:
         if g.get("token_refused"):
             raise Unauthenticated("The access token is not valid or has expired.", code="auth.invalid_token")
         raise Unauthenticated
-    found = access.find(g.claimed_user_id, _version())
+    actor = _acting(access.find(g.claimed_user_id, _version()))
     if "token_id" in g:
-        actor = found and found.by_token(g.token_id, g.token_hash)
         if actor is None:
             raise Unauthenticated("This API token is not valid or has expired.", code="auth.invalid_token")
         access.sources.token_used(g.token_id, request.remote_addr or "")
         return actor
-    actor = found and found.by_session(g.session_id)
     if actor is None:
         raise Unauthenticated("This session has ended: log in again.", code="auth.session_ended")
     return actor
@@ -207,8 +236,13 @@ def _visitor(token: str) -> Actor:
 
 def _version() -> int | None:
     """The account's access version by the cache store; fetched with the rate limit where that is on."""
-    if limiter.enabled or cache_rest.resting:
-        return g.get("access_version")
+    return g.get("access_version") if limiter.enabled else _stored_version()
+
+
+def _stored_version() -> int | None:
+    """The account's access version as the cache store has it; None when it has none, or is away."""
+    if cache_rest.resting:
+        return None
     try:
         found = cache_store().get(g.access_key)
     except RedisError:
