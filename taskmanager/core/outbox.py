@@ -6,13 +6,11 @@ event when it is done. What was lost on the way, with the queue, a worker or the
 the event and is handed out again: the queue may be emptied without losing anything.
 """
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-import rq.utils
 import structlog
 from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
@@ -22,7 +20,7 @@ from rq.executions import ExecutionRegistry
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from taskmanager.core import settings
+from taskmanager.core import rq_clock, settings
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.events import QUEUES, Event, listener
@@ -67,20 +65,7 @@ def _ignore_callbacks() -> None:
 
 
 _ignore_callbacks()
-
-
-def _share_clock() -> None:
-    """RQ notes until when a job is thought alive; workers and the relay must mean the same time by it."""
-    rq.utils.now = now
-    rq.utils.current_timestamp = lambda: int(now().timestamp())
-    for name, module in list(sys.modules.items()):
-        if name.startswith("rq."):  # they have taken the two functions over by name
-            for function in ("now", "current_timestamp"):
-                if hasattr(module, function):
-                    setattr(module, function, getattr(rq.utils, function))
-
-
-_share_clock()
+rq_clock.share()
 
 
 class _Failure:
