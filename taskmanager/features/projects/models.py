@@ -91,7 +91,7 @@ class Membership(Versioned):
     project_id = ObjectIdField(required=True)
     user_id = ObjectIdField(required=True)
     role = StringField(required=True)
-    owner_checks = IntField()  # written when another owner leaves: see members._keep_an_owner
+    owner_checks = IntField()  # written when another owner leaves: see members.keep_an_owner
 
 
 class Invitation(Versioned):

@@ -2,9 +2,9 @@
 
 import structlog
 
-from taskmanager.core.events import Event, listen
+from taskmanager.core.events import Event, listen, project_of
 from taskmanager.core.schedule import every
-from taskmanager.features.tasks import attachments, cleaning, reminders, trash
+from taskmanager.features.tasks import attachments, cleaning, departure, reminders, trash
 
 log = structlog.get_logger("taskmanager.tasks")
 
@@ -19,6 +19,12 @@ def take_label_off(event: Event) -> None:
 def take_custom_field_off(event: Event) -> None:
     """Take the values of a deleted custom field off the tasks."""
     cleaning.remove_custom_field(event.data["project_id"], event.data["key"])
+
+
+@listen("member.removed", name="tasks.members", queue="low")
+def take_member_off(event: Event) -> None:
+    """Take who is no member any more off the tasks."""
+    departure.take_off(project_of(event), event.data["user_id"])
 
 
 @listen("user.updated", name="tasks.reminders", queue="low")

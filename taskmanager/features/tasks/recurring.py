@@ -13,6 +13,7 @@ from taskmanager.core.errors import Invalid
 from taskmanager.core.events import record
 from taskmanager.core.querysets import Row
 from taskmanager.core.zones import zone
+from taskmanager.features.projects import members
 from taskmanager.features.projects import service as projects
 from taskmanager.features.tasks import reminders, subtasks
 from taskmanager.features.tasks.due import due_at, is_floating
@@ -121,6 +122,8 @@ def _successor(task: Task, rule: Rule, due: str, actor: Actor) -> Task:
         recurrence=rule.text(),
         **{name: getattr(task, name) for name in _CARRIED},
     )
+    for field in ("assignee_ids", "watcher_ids"):  # who has left may not be taken off the task before it yet
+        setattr(made, field, members.who_are_members(task.project_id, getattr(task, field)))
     for field, value in made.consequences({"due": due}).items():
         setattr(made, field, value)
     if task.start_at:

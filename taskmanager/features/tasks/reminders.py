@@ -136,6 +136,8 @@ def zone_changed(user_id: ObjectId) -> None:
 def carry_over(task: Task, successor: Task) -> None:
     """Give what follows a recurring task the same relative reminders, in the open transaction."""
     found = list(Reminder.objects(task_id=task.id, relative_to__ne=None))
+    stay = members.who_are_members(task.project_id, [reminder.user_id for reminder in found])
+    found = [reminder for reminder in found if reminder.user_id in stay]
     timezones = users.timezones(reminder.user_id for reminder in found)
     for reminder in found:
         copied = Reminder(task_id=successor.id, user_id=reminder.user_id)

@@ -76,7 +76,7 @@ def update(task_id: ObjectId, changes: dict[str, Any], *, expected: Expected, ac
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.EDIT, task)
     task.expect(expected)
-    _check_references(task.project_id, changes)
+    _check_references(task.project_id, _new_references(task, changes))
     if "custom_fields" in changes:
         changes = changes | {"custom_fields": _merged(task.custom_fields, changes["custom_fields"])}
     if "status" in changes:
@@ -161,6 +161,17 @@ def _merged(values: dict[str, Any], changes: dict[str, Any] | None) -> dict[str,
     if changes is None:
         return {}
     return {key: value for key, value in (values | changes).items() if value is not None}
+
+
+def _new_references(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
+    """What `changes` name that the task did not: who has just left, or a deleted label, does not block other edits."""
+    found: dict[str, Any] = {}
+    for field in {"assignee_ids", "label_ids"} & changes.keys():
+        known = set(getattr(task, field))
+        found[field] = [one for one in changes[field] if one not in known]
+    fields = changes.get("custom_fields") or {}
+    kept = task.custom_fields
+    return found | {"custom_fields": {key: value for key, value in fields.items() if kept.get(key) != value}}
 
 
 def _check_references(project_id: ObjectId, data: dict[str, Any]) -> None:

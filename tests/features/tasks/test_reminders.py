@@ -141,7 +141,8 @@ def test_what_is_no_longer_wanted_does_not_fire(scene, path, clock, mail, delive
         scene.owner.put(f"{scene.project_path}/archive", headers=ANY)
     clock.shift(timedelta(minutes=11))
     assert fired(mail, deliver) == []
-    assert Reminder.objects.first().fired_at is not None
+    left = Reminder.objects.first()
+    assert left.fired_at is not None if how != "gone" else left is None  # it ends with the membership
 
 
 def test_a_new_due_fires_it_again(scene, path, clock, mail, deliver):
