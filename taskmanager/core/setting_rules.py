@@ -34,6 +34,12 @@ def rate(text: str) -> None:
         raise ValueError('must be such as "600/minute": a count of at least 1 for each second, minute, hour or day')
 
 
+def rate_or_none(text: str) -> None:
+    """Accept a rate, or 0 for none."""
+    if text != "0":
+        rate(text)
+
+
 def host(text: str) -> None:
     """Accept an address of the network or the name of a host."""
     try:
@@ -121,6 +127,7 @@ def folder(path: Path) -> None:
 
 
 RULES: dict[str, Rule] = {
+    "ratelimit_network": rate_or_none,
     "host": host,
     "dashboard_host": host,
     "public_url": http_url,

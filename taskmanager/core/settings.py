@@ -139,6 +139,7 @@ class Settings(BaseSettings):
     web_threads: int = Field(8, ge=1, le=128)
     worker_processes: int = Field(1, ge=1, le=64)
     job_silence_seconds: int = Field(10, ge=2, le=600)
+    start_seconds: int = Field(600, ge=1, le=86_400)
     reload: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
