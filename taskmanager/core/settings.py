@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     lockout_failures: int = Field(10, ge=3, le=1000)
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)
     invitation_days: int = Field(7, ge=1, le=90)
+    direct_membership: bool = False
     share_visit_minutes: int = Field(60, ge=1, le=24 * 60)
     oidc_issuer: str = ""
     oidc_client_id: str = ""
