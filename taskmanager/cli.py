@@ -146,11 +146,11 @@ def create_user(environment: Environment, email: str, name: str | None, admin: b
 @click.argument("email")
 @click.pass_obj
 def promote(environment: Environment, email: str) -> None:
-    """Make somebody an administrator, at once."""
+    """Make an account an administrator, at once. Its address must be confirmed: else a mail asks for that."""
     from taskmanager.features.users import administration
 
     environment.connect()
-    administration.change_role(administration.by_email(email), "admin")
+    administration.promote(administration.by_email(email))
     click.echo(f"{email} is an administrator.")
 
 

@@ -64,11 +64,14 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr = SecretStr("")
     oidc_name: str = "Single sign-on"
     oidc_timeout_seconds: float = Field(3.0, gt=0, le=30)
+    oidc_client_auth: Literal["auto", "basic", "post"] = "auto"
+    oidc_trust_email: bool = False
     admin_email: str = "admin@example.com"
     admin_password: SecretStr = SecretStr("")
 
     ratelimit_enabled: bool = True
     ratelimit_default: str = "600/minute"
+    ratelimit_network: str = "0"
     ratelimit_login_address: str = "30/minute"
     ratelimit_login_account: str = "10/minute"
     ratelimit_register: str = "60/hour"
@@ -94,6 +97,9 @@ class Settings(BaseSettings):
     mail_url: str = "smtp://127.0.0.1:1025"
     mail_from: str = "Task Manager <no-reply@localhost>"
     mail_timeout_seconds: float = Field(10.0, gt=0, le=30)
+    mail_helo: str = Field("", max_length=253, pattern=r"^[A-Za-z0-9.:\[\]-]*$")
+    mail_ca_file: Path | None = None
+    mail_oauth_token_file: Path | None = None
     mail_connections: int = Field(4, ge=1, le=64)
     notification_window_seconds: int = Field(20, ge=0, le=3600)
     notification_days: int = Field(90, ge=1, le=3660)
@@ -121,7 +127,7 @@ class Settings(BaseSettings):
     reload: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("data_dir", "keys_dir", "attachment_folder")
+    @field_validator("data_dir", "keys_dir", "attachment_folder", "mail_ca_file", "mail_oauth_token_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().absolute()
@@ -156,7 +162,8 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Address that people reach the service at, without a trailing slash."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     def secret(self) -> bytes:
         """The secret that signs cursors. Outside production it is made once and kept in the data folder."""

@@ -6,8 +6,8 @@ from flask import Response, request
 
 from taskmanager.core import settings
 from taskmanager.extensions import limiter
+from taskmanager.features.users import registrations, sessions
 from taskmanager.features.users import service as users
-from taskmanager.features.users import sessions
 from taskmanager.features.users.schemas import (
     USER,
     Credentials,
@@ -40,7 +40,7 @@ def register(data: dict[str, Any]) -> Response:
     operator demands that, the answer is 202 in any case, and the mail tells the rest.
     """
     if settings.current().require_verified_email:
-        users.register_unseen(**data)
+        registrations.request(**data)
         return answers.accepted()
     return answers.created(users.register(**data), USER, "/users/me")
 

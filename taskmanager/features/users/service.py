@@ -12,11 +12,11 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
+from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords
 from taskmanager.features.users.events import (
     AddressConfirmed,
-    RegistrationRepeated,
     UserRegistered,
     UserUpdated,
 )
@@ -41,22 +41,6 @@ def register(*, email: str, password: str, name: str, role: str = "user", verifi
     passwords.check(password, location="body.password", email=email.lower())
     # hashed outside of the transaction: it takes a quarter of a second, on purpose
     return create(email.lower(), passwords.make_hash(password), name, role=role, verified=verified)
-
-
-def register_unseen(*, email: str, password: str, name: str) -> None:
-    """Make an account, or tell the owner of the one there is, by mail; the caller does not learn which.
-
-    Raises Invalid (`password.too_common`).
-    """
-    try:
-        register(email=email, password=password, name=name)
-    except Conflict:
-        _repeated(email.lower())
-
-
-@unit_of_work
-def _repeated(email: str) -> None:
-    record(RegistrationRepeated(email, User.objects(email=email).first()))
 
 
 @unit_of_work
@@ -136,7 +120,7 @@ def timezones(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
 
 def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> ObjectId | None:
     """Id of the account that may act with this address or id; None when there is none."""
-    query = User.objects(email=email.lower()) if email else User.objects(id=user_id)
+    query = User.objects(email=plain_address(email)) if email else User.objects(id=user_id)
     row = query.filter(disabled_at=None).only("id").as_pymongo().first()
     return row["_id"] if row else None
 

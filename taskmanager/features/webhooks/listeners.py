@@ -17,9 +17,9 @@ def tell(event: Event) -> None:
     webhooks.tell(event)
 
 
-@listen("webhook.disabled", name="webhooks.disabled", queue="high")
+@listen("webhook.created", "webhook.disabled", name="webhooks.disabled", queue="high")
 def tell_owner(event: Event) -> None:
-    """Tell its owner that it was disabled."""
+    """Tell its owner that it was made, or disabled."""
     notifications.tell(event)
 
 
