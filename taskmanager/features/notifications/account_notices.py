@@ -7,7 +7,8 @@ from bson import ObjectId
 
 from taskmanager.core import settings
 from taskmanager.core.events import Event
-from taskmanager.features.notifications.notices import Notice, one_line, url, writes
+from taskmanager.features.notifications.notices import Notice, url, writes
+from taskmanager.features.notifications.quoting import one_line, words
 from taskmanager.features.users import recovery
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
@@ -199,7 +200,8 @@ def _verification(event: Event, email: str | None) -> list[Notice]:
         f"    {token.text()}\n\n"
         "If you did not ask for an account, do nothing: whoever did has its password.\n"
     )
-    return [Notice(user.id, _card(user), "Confirm your address", text)]
+    # the name is left out: whoever registers an address that is not theirs chooses it
+    return [Notice(user.id, _card(user) | {"name": ""}, "Confirm your address", text, budget="claim")]
 
 
 @writes("user.email_change_requested")
@@ -215,13 +217,15 @@ def _asked(event: Event, which: str) -> list[Notice]:
         return []
     user, token = prepared
     text = (
-        f"to move your account to {user.new_email} send this to {url('/users/me/email/confirm')}:\n\n"
+        f"to move your account to {words(user.new_email)} send this to {url('/users/me/email/confirm')}:\n\n"
         f"    {token.text()}\n\n"
         "The other address may get such a mail too; then both must confirm. If you did not ask for it, reset your\n"
         "password: that ends the change.\n"
     )
     recipient = user.id if which == "new" else token.id  # one mail for each of the two
-    return [Notice(recipient, {"name": user.name, "email": token.email}, "Confirm your new address", text)]
+    name, budget = ("", "claim") if which == "new" else (user.name, "account")
+    to = {"name": name, "email": token.email}
+    return [Notice(recipient, to, "Confirm your new address", text, budget=budget)]
 
 
 def _to_owner(user_id: ObjectId | None, subject: str, text: str) -> list[Notice]:

@@ -136,6 +136,14 @@ def put_off(recipient_id: ObjectId, until: datetime, *, but: str) -> None:
     batches.update_all(collection, waits | {"due_at": {"$exists": True, "$lt": until}}, [{"$set": {"due_at": later}}])
 
 
+def cancel(recipient_id: ObjectId, project_id: ObjectId) -> None:
+    """Settle what waits for a recipient of a project, and was not tried yet. What is under way cancels itself."""
+    waits = {"recipient_id": recipient_id, "project_id": project_id, "state": "pending", "attempts": 0}
+    waits |= {"led_by": {"$exists": False}, "claimed_until": {"$lte": now()}}
+    fate = {"$set": bundles.fate("cancelled", "Not a member any more."), "$unset": {"due_at": 1}}
+    batches.update_all(Delivery._get_collection(), waits, fate)
+
+
 def sweep() -> int:
     """Settle what was left between two steps, and hand out what nobody would ever look at again; answers how many."""
     lost = {"state": "pending", "due_at": {"$exists": False}, "led_by": {"$exists": False}}
@@ -220,6 +228,8 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
+        if later.bundle:
+            bundles.join(delivery, later.bundle, later.until or now())
         _postpone(delivery, later.until)
     except Cancelled as reason:
         _settle(delivery, "cancelled", reason.detail)
@@ -236,7 +246,11 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
 def _message(delivery: Delivery, ready: list[Notice] | None, seconds: float) -> Message:
     """What it tells, while the claim is ours for as long as sending may take. Raises Lost, Cancelled, Postponed."""
     hold = partial(_renewed, delivery, seconds)
-    message = Message(delivery, []) if delivery.body is not None else bundles.message(delivery, ready, hold)
+    message = (
+        Message(delivery, [])
+        if delivery.has_body or delivery.body is not None
+        else bundles.message(delivery, ready, hold)
+    )
     if not hold():
         raise bundles.Lost
     return message

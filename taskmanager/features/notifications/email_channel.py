@@ -15,10 +15,13 @@ from bson import ObjectId
 
 from taskmanager.core import sealed, settings
 from taskmanager.core.clock import now
-from taskmanager.features.notifications import mailer
-from taskmanager.features.notifications.channels import Cancelled, Message
-from taskmanager.features.notifications.kinds import KINDS
-from taskmanager.features.notifications.notices import Notice, one_line, url
+from taskmanager.features.notifications import mail_budget, mailer
+from taskmanager.features.notifications.channels import Cancelled, Message, Postponed
+from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
+from taskmanager.features.notifications.models import DIGEST
+from taskmanager.features.notifications.notices import Notice, url
+from taskmanager.features.notifications.quoting import one_line, words
+from taskmanager.features.users import service as users
 
 UNSUBSCRIBE = "tu_"
 _LONGEST_SUBJECT = 150
@@ -54,12 +57,33 @@ class EmailChannel:
         return settings.current().mail_connections
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Everybody: who has no address any more is left out when his mail is written."""
-        return set(user_ids)
+        """Who has proved their address: nobody else gets mails about anything but the account."""
+        return users.proved_ids(user_ids)
 
     def send(self, message: Message) -> None:
-        """Send it. Raises Rejected for an address that the server refuses for good, OSError for other trouble."""
-        mailer.send(compose(message))
+        """Send it. Raises Rejected for an address that the server refuses for good, OSError for other trouble.
+
+        Raises Cancelled for a notice to an address that is not proved, and when the budget of the address is spent for
+        something that is not to wait; Postponed for what is.
+        """
+        mail = compose(message)
+        _within_budget(message)
+        mailer.send(mail)
+
+
+def _within_budget(message: Message) -> None:
+    newest = message.notices[-1]
+    account = newest.kind in UNCHOSEN
+    if not account and not users.proved_ids([newest.recipient_id]):
+        raise Cancelled("The address is not proved.")
+    budget = newest.budget if account else mail_budget.NOTICE
+    until = mail_budget.spend(newest.to["email"], budget, message.delivery.id)
+    if until is None:
+        return
+    if budget in mail_budget.DROPPED:
+        raise Cancelled("This address has got as many such mails as it gets in an hour.")
+    digest = str(message.delivery.bundle).endswith(f":{DIGEST}")
+    raise Postponed(until, bundle=None if account or digest else f"email:{newest.recipient_id}:later")
 
 
 def compose(message: Message) -> EmailMessage:
@@ -77,15 +101,17 @@ def compose(message: Message) -> EmailMessage:
     mail["Auto-Submitted"] = "auto-generated"
     _thread(mail, message.notices, host)
     kinds = [kind for kind in KINDS if kind in {notice.kind for notice in message.notices}]
-    words = {
-        "name": name,
+    shown = {
+        "name": words(name),
+        "title": words(newest.subject),
+        "base": settings.current().base_url,
         "notices": message.notices,
         "earlier": message.earlier,
         "unsubscribe": _unsubscribable(mail, newest.recipient_id, kinds),
         "titles": titles(kinds),
     }
-    mail.set_content(template("mail.txt").render(words))
-    mail.add_alternative(template("mail.html").render(words), subtype="html")
+    mail.set_content(template("mail.txt").render(shown))
+    mail.add_alternative(template("mail.html").render(shown), subtype="html")
     return mail
 
 
