@@ -9,14 +9,13 @@ import time
 from email.message import EmailMessage
 from pathlib import Path
 from typing import NamedTuple, Protocol
-from urllib.parse import unquote, urlsplit
 
 from taskmanager.core import settings
+from taskmanager.core.connection_urls import mail_server
 from taskmanager.core.deadline import deadline
 from taskmanager.core.errors import Misconfigured
 from taskmanager.features.notifications.channels import Rejected
 
-_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 _GREETED, _FINE, _FOR_GOOD = 220, 250, 500  # answers of a server (RFC 5321): those from 500 on are final
 _KEPT_SECONDS = 20.0
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")  # RFC 6750, 2.1
@@ -56,7 +55,7 @@ class SmtpMailer:
         self, url: str, timeout: float, helo: str = "", ca_file: Path | None = None, token_file: Path | None = None
     ) -> None:
         """`helo` is the name to greet with; `token_file` has an OAuth 2 access token, for XOAUTH2; see `Connection`."""
-        self._url, self._timeout = urlsplit(url), timeout
+        self._place, self._timeout = mail_server(url), timeout
         self._helo, self._ca_file, self._token_file = helo or None, ca_file, token_file
         self._server: smtplib.SMTP | None = None
         self._used_at = 0.0
@@ -96,18 +95,18 @@ class SmtpMailer:
                 pass
             self.quit()
         self._connect()
-        if self._url.scheme == "smtp+tls":
+        if self._place.scheme == "smtp+tls":
             self._server.starttls(context=self._trusted())
         self._log_in(self._server)
         return self._server
 
     def _log_in(self, server: smtplib.SMTP) -> None:
         """Log in as the user of the URL, if there is one: by XOAUTH2 with a token, else by password."""
-        if not self._url.username:
+        user = self._place.user
+        if not user:
             return
-        user = unquote(self._url.username)
         if self._token_file is None:
-            server.login(user, unquote(self._url.password or ""))
+            server.login(user, self._place.password)
             return
         server.ehlo_or_helo_if_needed()
         words = f"user={user}\x01auth=Bearer {_token(self._token_file)}\x01\x01"
@@ -119,8 +118,8 @@ class SmtpMailer:
 
     def _connect(self) -> None:
         """Keep the server before it has greeted, so that one which drips its greeting can be cut off."""
-        host, port = self._url.hostname or "localhost", self._url.port or _PORTS[self._url.scheme]
-        if self._url.scheme == "smtps":
+        host, port = self._place.host, self._place.port
+        if self._place.scheme == "smtps":
             self._server = smtplib.SMTP_SSL(timeout=self._timeout, context=self._trusted(), local_hostname=self._helo)
         else:
             self._server = smtplib.SMTP(timeout=self._timeout, local_hostname=self._helo)
@@ -146,13 +145,14 @@ def send(message: EmailMessage) -> None:
 
 
 def chosen() -> Mailer:
-    """The mailer of the settings. Raises Misconfigured for a scheme it does not know."""
+    """The mailer of the settings. Raises Misconfigured for a URL that cannot be read."""
     known = settings.current()
-    scheme = urlsplit(known.mail_url).scheme
+    try:
+        scheme = mail_server(known.mail_url).scheme
+    except ValueError as error:
+        raise Misconfigured(f"TASKMANAGER_MAIL_URL {error}") from None
     if scheme == "null":
         return NullMailer()
-    if scheme not in _PORTS:
-        raise Misconfigured(f"TASKMANAGER_MAIL_URL must begin with null://, {'://, '.join(_PORTS)}://")
     how = Connection(
         known.mail_url, known.mail_timeout_seconds, known.mail_helo, known.mail_ca_file, known.mail_oauth_token_file
     )

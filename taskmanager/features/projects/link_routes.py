@@ -27,7 +27,7 @@ links = Blueprint(
 )
 visits = Blueprint("visits", __name__, url_prefix="/share-links", description="Opening share links")
 
-_ORDERS = {"created_at": "_id"}
+_ORDERS = {"created_at": "created_at"}
 _hashing = limiter.limit(
     lambda: settings.current().ratelimit_secret, key_func=limits.caller, exempt_when=limits.sets_no_password
 )

@@ -5,6 +5,7 @@ time begins. Which parts a rule may have is limited here, so that no rule costs 
 """
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -26,7 +27,7 @@ _NUMBERS = {"BYMONTHDAY": 31, "BYMONTH": 12, "BYSETPOS": 5}
 _UNTIL = re.compile(r"[0-9]{8}(?:T[0-9]{6}Z?)?")
 _BYDAY = re.compile(r"([+-]?[1-5])?([A-Z]{2})")
 # The calendar repeats every 400 years (146,097 days, whole weeks): rules are evaluated in the last years there are, so
-# that a search that would find nothing, such as for the 30th of February, is soon over.
+# that a search that would find nothing, such as for the 30th of February, ends after at most 400 years.
 _CYCLE = 400
 
 
@@ -59,20 +60,64 @@ class Rule:
 
         None when there is none.
         """
-        shift = (9999 - max(start.year, after.year)) // _CYCLE * _CYCLE
-        begin = start.replace(year=start.year + shift)
-        rule = rrulestr(";".join(f"{name}={value}" for name, value in self.parts), dtstart=begin)
-        found = rule.after(after.replace(year=after.year + shift))
-        if found is None:
-            return None
-        found = found.replace(year=found.year - shift)
-        return None if self._is_over(found, zone) else found
+        return next(self.upcoming(start, after, zone), None)
+
+    def upcoming(self, start: datetime, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+        """Yield the occurrences after `after`, in order, from one walk that begins near `after`, not at `start`.
+
+        The walk ends at the end of the calendar, at most 400 years (146,097 days) later.
+        """
+        begin = self._jumped(start, after)
+        shift = (9999 - max(begin.year, after.year)) // _CYCLE * _CYCLE
+        walk = rrulestr(self._explicit(start), dtstart=begin.replace(year=begin.year + shift))
+        for found in walk.xafter(after.replace(year=after.year + shift)):
+            moment = found.replace(year=found.year - shift)
+            if self._is_over(moment, zone):
+                return
+            yield moment
+
+    def _jumped(self, start: datetime, after: datetime) -> datetime:
+        """The beginning of the latest period of the rule that begins at `start` and is not after `after`."""
+        parts = dict(self.parts)
+        interval = int(parts.get("INTERVAL", 1))
+        return _JUMPS[parts["FREQ"]](start, after, interval) if after > start else start
+
+    def _explicit(self, start: datetime) -> str:
+        """The rule with the day that it takes from its start (RFC 5545, 3.3.10), as the walk begins elsewhere."""
+        parts = dict(self.parts)
+        if parts["FREQ"] in ("MONTHLY", "YEARLY") and not parts.keys() & {"BYDAY", "BYMONTHDAY"}:
+            parts["BYMONTHDAY"] = str(start.day)
+            if parts["FREQ"] == "YEARLY":
+                parts.setdefault("BYMONTH", str(start.month))
+        return ";".join(f"{name}={value}" for name, value in parts.items())
 
     def _is_over(self, moment: datetime, zone: ZoneInfo) -> bool:
         if self.until is None:
             return False
         here = moment.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None) if self.until_utc else moment
         return here > self.until
+
+
+def _jump_days(days: int) -> Callable[[datetime, datetime, int], datetime]:
+    def jump(start: datetime, after: datetime, interval: int) -> datetime:
+        period = days * interval
+        return start + timedelta(days=(after - start).days // period * period)
+
+    return jump
+
+
+def _jump_months(start: datetime, after: datetime, interval: int) -> datetime:
+    months = (after.year - start.year) * 12 + after.month - start.month
+    month = start.year * 12 + start.month - 1 + months // interval * interval
+    return start.replace(year=month // 12, month=month % 12 + 1, day=1) if months >= interval else start
+
+
+def _jump_years(start: datetime, after: datetime, interval: int) -> datetime:
+    years = (after.year - start.year) // interval * interval
+    return start.replace(year=start.year + years, month=1, day=1) if years else start
+
+
+_JUMPS = {"DAILY": _jump_days(1), "WEEKLY": _jump_days(7), "MONTHLY": _jump_months, "YEARLY": _jump_years}
 
 
 def parse(text: str) -> Rule:

@@ -1,6 +1,7 @@
 """Use cases of tasks that come again: what follows one that is completed, and what is to be expected."""
 
 from datetime import UTC, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
@@ -112,6 +113,8 @@ def _successor(task: Task, rule: Rule, due: str, actor: Actor) -> Task:
         id=ObjectId(),
         key=f"{project.key}-{project.last_number}",
         position=fractional.at(project.last_position),
+        created_at=project.last_created_at,
+        updated_at=project.last_created_at,
         status=project.workflow.first,
         status_group=project.workflow.group_of(project.workflow.first),
         series_id=task.series_id or task.id,
@@ -157,15 +160,11 @@ def occurrences(task_id: ObjectId, until: datetime | None, limit: int, *, actor:
         return []
     until = until or task.due_at + timedelta(days=366)
     wall, rule = _wall(task.due, task.due_timezone), parse(task.recurrence)
-    start = moment = _at(wall.moment, task.recurs_at)
+    start = _at(wall.moment, task.recurs_at)
     left, found = (rule.count or MOST_OCCURRENCES + 1) - 1, []
-    while len(found) < min(limit, left):
-        following = rule.next(start, moment, wall.zone or zone(actor.timezone))
-        if following is None:
-            break
-        due = wall.like(following)
+    for moment in islice(rule.upcoming(start, start, wall.zone or zone(actor.timezone)), min(limit, left)):
+        due = wall.like(moment)
         if due_at(due) > until.astimezone(UTC):
             break
         found.append({"due": due, "due_at": due_at(due)})
-        moment = following
     return found

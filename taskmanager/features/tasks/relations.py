@@ -35,7 +35,7 @@ def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, after: Se
     backwards = order.fields[0][1]
     rows = rows[::-1] if backwards else rows
     if after:
-        rows = [row for row in rows if (row["_id"] < after[0] if backwards else row["_id"] > after[0])]
+        rows = [row for row in rows if (_place(row) < tuple(after) if backwards else _place(row) > tuple(after))]
     return Page(rows[:limit], order.key_of(rows[limit - 1]) if len(rows) > limit else None)
 
 
@@ -161,7 +161,11 @@ def _shown(task_id: ObjectId, actor: Actor) -> list[Row]:
     ids = [_other(relation, task_id) for relation in relations]
     others = {task.id: task for task in seen.filter(id__in=ids).only("project_id", *_CARD)} if ids else {}
     rows = [_row(relation, task_id, others[end]) for relation, end in zip(relations, ids, strict=True) if end in others]
-    return sorted(rows, key=lambda row: row["_id"])
+    return sorted(rows, key=_place)
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    return row["created_at"], row["_id"]
 
 
 def _other(relation: Relation, task_id: ObjectId) -> ObjectId:

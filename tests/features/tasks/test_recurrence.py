@@ -1,14 +1,17 @@
 """When a task comes again: the calendar, the clock, and rules that must cost nothing."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 
 import pytest
+from dateutil import rrule
 from hypothesis import given
 from hypothesis import strategies as st
 
 from taskmanager.core.zones import zone
 from taskmanager.features.tasks.recurrence import Wall, parse
 
+MAX_PERIODS = 146_097  # of a walk: the days of 400 years
 BERLIN, NEW_YORK = zone("Europe/Berlin"), zone("America/New_York")
 
 
@@ -132,3 +135,55 @@ def test_whatever_rule_is_taken_goes_forward_and_ends_soon(parts, start):
         assert following > moment
         moment = following
     assert parse(rule.text()) == rule
+
+
+@given(_parts, st.datetimes(datetime(1990, 1, 1), datetime(2100, 12, 31)), st.integers(0, 40_000))
+def test_a_walk_that_begins_late_finds_what_the_whole_walk_finds(parts, start, days):
+    try:
+        rule = parse(";".join(f"{name}={value}" for name, value in parts.items()))
+    except ValueError:
+        return
+    start = start.replace(microsecond=0)
+    after = start + timedelta(days=days)
+    whole = rrule.rrulestr(rule.text(), dtstart=start).replace(until=datetime(2400, 1, 1))
+    found = list(islice(rule.upcoming(start, after, BERLIN), 5))
+    wanted = list(whole.xafter(after, count=5))
+    assert [moment for moment in found if moment.year < 2400] == wanted
+
+
+@pytest.fixture
+def periods(monkeypatch):
+    """How many periods (days, weeks, months or years) the rules of a test walk through."""
+    walked, rebuild = [], rrule._iterinfo.rebuild
+    monkeypatch.setattr(
+        rrule._iterinfo, "rebuild", lambda self, *period: walked.append(period) or rebuild(self, *period)
+    )
+    return walked
+
+
+def test_all_that_is_to_be_expected_is_found_in_one_walk(periods):
+    start = datetime(2026, 11, 24)
+    assert len(list(islice(parse("FREQ=DAILY").upcoming(start, start, BERLIN), 366))) == 366
+    assert len(periods) < 400
+
+
+@pytest.mark.parametrize("freq", ["DAILY", "WEEKLY", "MONTHLY", "YEARLY"])
+def test_what_began_long_ago_is_not_walked_through(periods, freq):
+    following = parse(f"FREQ={freq}").next(datetime(26, 1, 1), datetime(2026, 11, 24), BERLIN)
+    assert following > datetime(2026, 11, 24)
+    assert len(periods) < 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30,31",
+        "FREQ=MONTHLY;BYMONTHDAY=1;BYSETPOS=2",
+        "FREQ=DAILY;INTERVAL=7;BYDAY=MO",
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;BYDAY=1MO,2TU,-1FR;BYSETPOS=5,-5",
+    ],
+)
+def test_a_search_that_finds_nothing_ends(periods, text):
+    assert parse(text).next(datetime(2026, 11, 24), datetime(2026, 11, 24), BERLIN) is None
+    assert len(periods) < MAX_PERIODS

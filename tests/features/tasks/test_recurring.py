@@ -170,6 +170,16 @@ def test_the_future_is_projected(scene):
         assert_problem(scene.owner.get(f"{TASKS}/{task['id']}/occurrences", query_string=query), 422)
 
 
+def test_a_task_that_was_due_long_ago_can_be_completed(scene):
+    task = make(scene, title="Wind the clock", due="1950-01-01", recurrence="FREQ=DAILY")
+    assert followed(scene, complete(scene.owner, task))["due"] > "2026"
+
+
+def test_a_year_of_days_is_expected_in_one_answer(scene):
+    task = make(scene, title="Wind the clock", due="2026-11-24", recurrence="FREQ=DAILY")
+    assert len(expected(scene.owner, task, until="2028-12-31", limit=366)) == 366
+
+
 def test_a_task_that_does_not_recur_is_followed_by_nothing(scene):
     task = TaskFactory(project=scene.project, due="2026-12-01")
     assert complete(scene.owner, {"id": task.id})["next_task_id"] is None

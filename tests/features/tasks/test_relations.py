@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taskmanager.core.errors import Conflict
@@ -155,7 +155,7 @@ def cyclic(kind="blocks"):
 
 
 @given(edits=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.booleans()), max_size=30))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 def test_random_edits_make_no_circle(scene, edits):
     Relation.objects.delete()
     Task.objects.delete()
