@@ -164,12 +164,28 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Address that people reach the service at, without a trailing slash."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     def secret(self) -> bytes:
         """The secret that signs cursors. Outside production it is made once and kept in the data folder."""
         configured = self.secret_key.get_secret_value()
         return configured.encode() if configured else _kept_secret(self.data_dir / "secret")
+
+
+class KeySettings(BaseSettings):
+    """What concerns the signing keys alone: who makes the first key has no other setting yet."""
+
+    model_config = Settings.model_config
+
+    data_dir: Path = Path(".data")
+    keys_dir: Path | None = None
+    access_token_minutes: int = Field(15, ge=1, le=24 * 60)
+
+    @property
+    def keys_path(self) -> Path:
+        """Folder of the signing keys."""
+        return (self.keys_dir or self.data_dir / "keys").expanduser().absolute()
 
 
 def _kept_secret(path: Path) -> bytes:
@@ -197,6 +213,11 @@ def use(settings: Settings) -> None:
     _current = settings
 
 
+def in_force() -> Settings | None:
+    """The settings in force, if any are yet."""
+    return _current
+
+
 def current() -> Settings:
     """The settings in force. Raises Misconfigured when no composition root has set them."""
     if _current is None:
@@ -210,8 +231,9 @@ def build(kind: type[S], **overrides: Any) -> S:
     Raises Misconfigured, naming each wrong variable and never its value, and each variable that is no setting.
     """
     prefix = kind.model_config.get("env_prefix", "")
-    setting_names.register(prefix, kind.model_fields)
-    lines = setting_names.unknown(prefix, os.environ) if prefix == Settings.model_config["env_prefix"] else []
+    ours = prefix == Settings.model_config["env_prefix"]
+    setting_names.register(prefix, Settings.model_fields if ours else kind.model_fields)
+    lines = setting_names.unknown(prefix, os.environ) if ours else []
     try:
         found = kind(**overrides)
     except ValidationError as error:

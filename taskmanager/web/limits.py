@@ -21,6 +21,7 @@ from taskmanager.core import settings as core_settings
 from taskmanager.core.networks import network_of
 from taskmanager.core.settings import Settings
 from taskmanager.core.stores import cache_rest, options
+from taskmanager.core.text import plain_address
 from taskmanager.extensions import limiter
 from taskmanager.web.auth import live_user_id
 
@@ -116,7 +117,7 @@ def address() -> str:
 def account() -> str:
     """The account that something is asked for, known or not; the address is not stored in clear."""
     email = g.get("body", {}).get("email", "")
-    return "account:" + hashlib.sha256(email.strip().lower().encode()).hexdigest()
+    return "account:" + hashlib.sha256(plain_address(email).encode()).hexdigest()
 
 
 def account_here() -> str:

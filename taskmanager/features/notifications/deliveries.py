@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 from taskmanager.core import batches, settings
 from taskmanager.core.clock import now
 from taskmanager.core.outbox import enqueue, job_id, source
+from taskmanager.core.redaction import redact
 from taskmanager.core.tally import Tally
 from taskmanager.features.notifications import bundles, channels, lanes
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
@@ -254,7 +255,7 @@ def _renewed(delivery: Delivery, seconds: float) -> bool:
 
 
 def _failed(delivery: Delivery, error: Exception) -> None:
-    words = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
+    words = redact(f"{type(error).__name__}: {error}")[:_LONGEST_ERROR]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
     tried_for = now() - (delivery.first_at or now())
     if delivery.attempts >= LEAST_ATTEMPTS and tried_for >= timedelta(hours=settings.current().delivery_hours):
@@ -273,7 +274,7 @@ def _postpone(delivery: Delivery, until: datetime | None) -> None:
 
 
 def _settle(delivery: Delivery, state: str, words: str | None) -> None:
-    fate = bundles.fate(state, words)
+    fate = bundles.fate(state, words and redact(words)[:_LONGEST_ERROR])
     gone = {"due_at": 1} | ({} if words else {"last_error": 1})
     if not _written(delivery, {"$set": fate, "$unset": gone}, state):
         return

@@ -8,11 +8,13 @@ from email.policy import EmailPolicy
 from functools import cache
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 from bson import ObjectId
 
 from taskmanager.core import sealed, settings
+from taskmanager.core.clock import now
 from taskmanager.features.notifications import mailer
 from taskmanager.features.notifications.channels import Cancelled, Message
 from taskmanager.features.notifications.kinds import KINDS
@@ -35,7 +37,7 @@ class _Policy(EmailPolicy):
 
 
 _LINKS = {"List-Unsubscribe"}
-_POLICY = _Policy()
+_POLICY = _Policy(cte_type="7bit")  # every server takes it, whether or not it knows 8BITMIME (RFC 6152)
 
 
 class EmailChannel:
@@ -70,6 +72,7 @@ def compose(message: Message) -> EmailMessage:
     mail["From"] = settings.current().mail_from
     mail["To"] = Address(re.sub(_SPECIAL, " ", name), addr_spec=newest.to["email"])
     mail["Subject"] = _subject(message.notices)[:_LONGEST_SUBJECT]
+    mail["Date"] = now()  # RFC 5322, 3.6: required; servers and spam filters look for it
     mail["Message-ID"] = f"<{message.delivery.id}.email@{host}>"
     mail["Auto-Submitted"] = "auto-generated"
     _thread(mail, message.notices, host)
@@ -130,7 +133,9 @@ def _digest(kind: str) -> ObjectId:
 
 
 def _host() -> str:
-    return settings.current().base_url.split("://", 1)[-1].split("/")[0].split(":")[0]
+    """Return the right side of our Message-IDs; an IPv6 address is a literal (RFC 5322, 3.6.4)."""
+    host = urlsplit(settings.current().base_url).hostname or "localhost"
+    return f"[IPv6:{host}]" if ":" in host else host
 
 
 @cache

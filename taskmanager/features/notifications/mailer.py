@@ -72,12 +72,12 @@ class SmtpMailer:
                 self.quit()
                 codes = {code for code, _ in error.recipients.values()}
                 if min(codes) >= _FOR_GOOD:
-                    raise Rejected(f"The address is refused: {error}"[:500]) from None
+                    raise Rejected(f"The address is refused: {error}") from None
                 raise
             except smtplib.SMTPDataError as error:
                 self.quit()
                 if error.smtp_code >= _FOR_GOOD:
-                    raise Rejected(f"The message is refused: {error}"[:500]) from None
+                    raise Rejected(f"The message is refused: {error}") from None
                 raise
             except BaseException:
                 self.quit()

@@ -18,12 +18,17 @@ from taskmanager.features.tasks.comment_models import MOST_VERSIONS, Comment
 from taskmanager.features.tasks.events import CommentCreated, CommentDeleted, CommentReacted, CommentUpdated
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import CommentAction
+from taskmanager.features.tasks.reactions import canonical
 from taskmanager.features.users import service as users
 
 MOST_MENTIONS = 20
 MOST_REACTIONS = 20  # different ones, of one comment
-# A mention is @ and an address or an id, at the beginning of a word.
-_MENTION = re.compile(r"(?<![\w@.+-])@(?:([0-9a-f]{24})\b|([A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+))")
+# A mention is @ and an address or an id, not after a letter or digit that could belong to another address. Scripts
+# without spaces put it right behind a word, and their keyboards type a full-width @.
+_MENTION = re.compile(
+    r"(?<![A-Za-z0-9_@\uff20.+-])[@\uff20](?:([0-9a-f]{24})(?![A-Za-z0-9])"
+    r"|([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+[@\uff20][A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+))"
+)
 
 
 def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
@@ -98,7 +103,9 @@ def react(
     task, comment = _load(task_id, comment_id, actor)
     authorize(actor, CommentAction.WRITE, task)
     comment.expect(expected)
-    people = {reaction["emoji"]: reaction["user_ids"] for reaction in comment.reactions}
+    people: dict[str, list[ObjectId]] = {}
+    for reaction in comment.reactions:  # earlier ones may be kept in another form
+        people.setdefault(canonical(reaction["emoji"]) or reaction["emoji"], []).extend(reaction["user_ids"])
     others = [user_id for user_id in people.get(emoji, []) if user_id != actor.user_id]
     if given == (len(others) < len(people.get(emoji, []))):
         return comment

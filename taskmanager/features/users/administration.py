@@ -12,6 +12,7 @@ from taskmanager.core.errors import Conflict, NotFound
 from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords, recovery, sessions
 from taskmanager.features.users import service as users
@@ -165,7 +166,7 @@ def reset_password(user: User, password: str) -> None:
 
 def by_email(email: str) -> User:
     """The account with this address. Raises NotFound."""
-    user = User.objects(email=email.lower()).first()
+    user = User.objects(email=plain_address(email)).first()
     if user is None:
         raise NotFound(f"Nobody has an account with the address {email}.")
     return user

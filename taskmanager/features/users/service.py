@@ -12,6 +12,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
+from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords
 from taskmanager.features.users.events import (
@@ -119,7 +120,7 @@ def timezones(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
 
 def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> ObjectId | None:
     """Id of the account that may act with this address or id; None when there is none."""
-    query = User.objects(email=email.lower()) if email else User.objects(id=user_id)
+    query = User.objects(email=plain_address(email)) if email else User.objects(id=user_id)
     row = query.filter(disabled_at=None).only("id").as_pymongo().first()
     return row["_id"] if row else None
 

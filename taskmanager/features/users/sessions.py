@@ -15,6 +15,7 @@ from taskmanager.core.errors import Forbidden, NotFound, Unauthenticated
 from taskmanager.core.events import record
 from taskmanager.core.networks import network_of
 from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import lockout, one_time, passwords, refresh_tokens
 from taskmanager.features.users import service as users
@@ -40,7 +41,7 @@ def login(*, email: str, password: str, user_agent: str, address: str) -> Login 
     Raises Unauthenticated, alike for an unknown address, a wrong password and a disabled account; TooMany
     (`auth.locked`) after too many of these; Forbidden (`auth.email_unverified`) where the operator demands it.
     """
-    email = email.lower()
+    email = plain_address(email)
     user = User.objects(email=email).first()
     lockout.check(email, address, user)
     fits = passwords.matches(password, user and user.password_hash)
