@@ -1,10 +1,11 @@
 """Copying a project, with or without its tasks: any project can serve as a template."""
 
+from collections import Counter
 from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import fractional
+from taskmanager.core import fractional, quotas
 from taskmanager.core.access import Actor
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
@@ -31,6 +32,7 @@ _OF_TASK = (
     "recurs_at",
     "custom_fields",
 )
+_COUNTERS = ("set__last_number", "set__last_position", "set__task_count")
 _OF_PROJECT = ("description", "color", "statuses")
 
 
@@ -64,9 +66,9 @@ def _copy_tasks(source: Project, project: Project, labels: dict[ObjectId, Object
     tasks = list(Task.objects.in_project(source.id).order_by("position", "id").limit(MOST_TASKS + 1))
     if len(tasks) > MOST_TASKS:
         raise Conflict(f"The project has more than {MOST_TASKS} tasks.", code="project.too_large")
+    quotas.check("tasks", len(tasks))
     ids = {task.id: ObjectId() for task in tasks}
-    children = {task.parent_id for task in tasks}
-    counts = {task.id: sum(other.parent_id == task.id for other in tasks) for task in tasks if task.id in children}
+    counts = Counter(task.parent_id for task in tasks)
     for number, task in enumerate(tasks, start=1):
         made = Task(
             id=ids[task.id],
@@ -78,10 +80,10 @@ def _copy_tasks(source: Project, project: Project, labels: dict[ObjectId, Object
             status_group=project.workflow.group_of(project.workflow.first),
             label_ids=[labels[label_id] for label_id in task.label_ids if label_id in labels],
             parent_id=ids.get(task.parent_id),
-            progress={"total": counts[task.id], "done": 0} if task.id in counts else {},
+            progress={"total": counts[task.id], "done": 0} if counts[task.id] else {},
         )
         for name, value in made.consequences({name: getattr(task, name) for name in _OF_TASK}).items():
             setattr(made, name, value)
         made.save(force_insert=True)
         record(TaskCreated(made, actor))
-    Project.objects(id=project.id).update(set__last_number=len(tasks), set__last_position=len(tasks))
+    Project.objects(id=project.id).update(**dict.fromkeys(_COUNTERS, len(tasks)))

@@ -10,6 +10,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import quotas
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import milliseconds, now
 from taskmanager.core.documents import Expected
@@ -49,9 +50,13 @@ def get(task_id: ObjectId, reminder_id: ObjectId, *, actor: Actor, fields: list[
 
 @unit_of_work
 def create(task_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Reminder:
-    """Set a reminder: `at`, or `relative_to` and `minutes_before`. Raises NotFound, Conflict (`reminder.too_many`)."""
+    """Set a reminder: `at`, or `relative_to` and `minutes_before`.
+
+    Raises NotFound, Conflict (`reminder.too_many`, `quota.reminders`).
+    """
     if _mine(task_id, actor).count() >= MOST:
         raise Conflict(f"One person has at most {MOST} reminders of a task.", code="reminder.too_many")
+    quotas.check_room("reminders", Reminder.objects(user_id=actor.user_id))
     reminder = Reminder(task_id=task_id, user_id=actor.user_id, **data)
     reminder.fire_at = _moment(reminder, Task.objects.one(task_id), actor.timezone)
     reminder.save(force_insert=True)
