@@ -129,7 +129,9 @@ def _readable(row: Row, actor: Actor) -> Row:
     """A comment as this actor reads it: visitors see no address of a member that is mentioned."""
     if not isinstance(actor, Visitor) or "text" not in row:
         return row
-    return row | {"text": _MENTION.sub(lambda found: found[0] if found[1] else "@…", row["text"])}
+    text = _MENTION.sub(lambda found: found[0] if found[1] else "@…", row["text"])
+    kept = row if text == row["text"] else {name: value for name, value in row.items() if name != "html"}
+    return kept | {"text": text}
 
 
 @unit_of_work

@@ -1,6 +1,5 @@
 """Visitors by share link read the present state: each route that they may call, and what it does not show them."""
 
-
 import pytest
 
 from taskmanager.features.projects.share_links import _SCOPES
@@ -39,6 +38,7 @@ READ = {
     "GET /api/v1/tasks/<task_id>/attachments/<attachment_id>",
     "GET /api/v1/tasks/<task_id>/attachments/<attachment_id>/content",
     "GET /api/v1/tasks/<task_id>/relations",
+    "GET /api/v1/tasks/<task_id>/subtasks",
     "GET /api/v1/tasks/<task_id>/relations/<relation_id>",
     "GET /api/v1/tasks/<task_id>/occurrences",
     "GET /api/v1/search",
