@@ -173,8 +173,8 @@ def _notices(
 ) -> list[Notice]:
     """`special` says of some what they are told, and shows that they have to do with it; `story` is for all others.
 
-    Told are those who were members then, and are; nothing of a task that is deleted or in another project since, or
-    whose project is deleted.
+    Told are those who were members then, and are; nothing of a task that is deleted, restored or in another project
+    since, or whose project is deleted.
     """
     if not (special or story):
         return []
@@ -182,7 +182,7 @@ def _notices(
     people = [user_id for user_id in members.ids_of(project_id, asked, since=event.at) if user_id != event.actor_id]
     told = {user_id: what for user_id in people if (what := special.get(user_id, story))}
     task = told and Task.objects(id=event.subject_id, project_id=project_id).first()
-    if not task or (task.deleted_at and event.kind != "task.deleted") or not _is_alive(project_id):
+    if not task or bool(task.deleted_at) != (event.kind == "task.deleted") or not _is_alive(project_id):
         return []
     cards = users.cards([*told, *filter(None, [event.actor_id])])
     by = _name(cards, event.actor_id)

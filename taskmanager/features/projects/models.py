@@ -6,7 +6,7 @@ from typing import Any, Self
 from bson import ObjectId
 from mongoengine import BinaryField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
-from taskmanager.core import quotas
+from taskmanager.core import quotas, zones
 from taskmanager.core.collation import natural_key
 from taskmanager.core.documents import Versioned
 from taskmanager.features.projects.querysets import InvitationWords, MembershipWords, ProjectWords
@@ -30,6 +30,7 @@ class Project(Versioned):
     color = StringField()
     parent_id = ObjectIdField()
     position = StringField(required=True)
+    timezone = StringField(required=True, default=zones.DEFAULT)  # in which whole days and floating times are due
     statuses = ListField(DictField())  # the default workflow when empty
     last_number = IntField(required=True, default=0)
     last_position = IntField(required=True, default=0)  # of its tasks

@@ -4,7 +4,7 @@ import structlog
 
 from taskmanager.core.events import Event, listen, project_of
 from taskmanager.core.schedule import every
-from taskmanager.features.tasks import attachments, cleaning, departure, reminders, trash
+from taskmanager.features.tasks import attachments, cleaning, departure, placed_dues, reminders, trash
 
 log = structlog.get_logger("taskmanager.tasks")
 
@@ -32,6 +32,13 @@ def follow_time_zone(event: Event) -> None:
     """Let the reminders of a person follow his zone."""
     if "timezone" in event.data.get("changes", {}):
         reminders.zone_changed(event.subject_id)
+
+
+@listen("project.updated", name="tasks.dues", queue="low")
+def follow_zone_of_project(event: Event) -> None:
+    """Place whole days and local times in the new time zone of their project."""
+    if "timezone" in event.data.get("changes", {}):
+        placed_dues.place_dues(event.subject_id)
 
 
 @listen("attachment.deleted", "task.purged", name="tasks.contents", queue="low")
