@@ -7,7 +7,8 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test coverage check migrate demo openapi schemathesis matrix chaos bench-workers indexes lock clean
+.PHONY: help run dev stop test test-later coverage check migrate demo openapi schemathesis matrix chaos lost-write bench-workers \
+	indexes lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -30,6 +31,9 @@ migrate: $(VENV)/.run ## bring the database to the form this release needs
 test: $(VENV)/.test ## run the tests; ARGS="-k login" hands words on to pytest
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
+test-later: $(VENV)/.later ## the same with the clock 13 months ahead; ARGS="--at 2028-02-29T23:30" for another day
+	@$(BIN)/python -m tests.later -n 2 $(ARGS)
+
 coverage: $(VENV)/.test ## run the tests, and tell which lines they pass through
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
@@ -51,11 +55,14 @@ chaos: $(VENV)/.test ## kill -9 workers, relay, scheduler, queue and receivers u
 	@CHAOS_ASSIGNMENTS=$(or $(N),2000) CHAOS_OUTAGE_SECONDS=60 \
 		$(BIN)/python -m pytest tests/faults/test_kill.py -q -k "whatever or away_for_a_while"
 
+lost-write: $(VENV)/.test ## three mongods, killed so that writes are rolled back, ten times: what was acknowledged is kept
+	@LOST_WRITE_ROUNDS=$(or $(N),10) $(BIN)/python -m pytest tests/faults/test_lost_writes.py -q
+
 bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plain RQ; seconds from commit to mail
 	@$(BIN)/python -m tests.bench.workers $(ARGS)
 
 indexes: $(VENV)/.test ## explain every filter of lists of tasks in every order, over 50,000 tasks
-	@TASKMANAGER_TEST_EVERY_ORDER=1 $(BIN)/python -m pytest -q --no-cov tests/features/tasks/test_indexes.py
+	@TEST_EVERY_ORDER=1 $(BIN)/python -m pytest -q --no-cov tests/features/tasks/test_indexes.py
 
 lock: $(VENV)/.test ## pin the newest versions that setup.cfg allows
 	@$(BIN)/python -m pip install --quiet uv
@@ -68,6 +75,12 @@ clean: ## remove what can be made again; the data folder stays
 
 $(VENV)/.run: requirements/run.txt setup.cfg pyproject.toml
 	@$(INSTALL) requirements/run.txt $@
+
+# Built from source, and of use to `make test-later` alone: of the package only the library is needed.
+$(VENV)/.later: $(VENV)/.test requirements/later.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/later.txt || \
+		{ echo "error: libfaketime could not be built: it needs make and a C compiler (apt-get install build-essential)." >&2; exit 1; }
+	@touch $@
 
 $(VENV)/.test: requirements/test.txt setup.cfg pyproject.toml
 	@$(INSTALL) requirements/test.txt $@

@@ -10,7 +10,7 @@ import structlog
 from flask import Flask
 
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.settings import Settings
+from taskmanager.core.settings import Settings, refuse_unknown_of_plugins
 from taskmanager.web.blueprint import Blueprint
 
 log = structlog.get_logger("taskmanager.plugins")
@@ -19,7 +19,10 @@ GROUP = "taskmanager.plugins"
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Load every installed plugin, in order of name. Raises Misconfigured for one that cannot be loaded."""
+    """Load every installed plugin, in order of name. Raises Misconfigured for one that cannot be loaded.
+
+    So does a variable that begins like the settings of a plugin and is none of them.
+    """
     if not settings.plugins_enabled:
         return
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
@@ -30,6 +33,8 @@ def init_app(app: Flask, settings: Settings) -> None:
                 f"the plugin {point.name!r} cannot be loaded: {type(error).__name__}: {error}"
             ) from error
         log.info("plugin", name=point.name)
+    for variable in refuse_unknown_of_plugins():
+        log.warning("no plugin that is installed reads this variable", variable=variable)
 
 
 def register_blueprint(app: Flask, blueprint: Blueprint) -> None:

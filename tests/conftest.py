@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
 from pymongo import WriteConcern, monitoring
 from rq import Queue
 from structlog.dev import ConsoleRenderer, plain_traceback
@@ -36,6 +38,15 @@ from tests.servers import Servers, of_worker
 _servers: list[Servers] = []
 _addresses: dict[str, Any] = {}
 
+
+# An example may take as long as the machine likes, and the fixtures of a test serve all its examples.
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    print_blob=True,
+)
+hypothesis.settings.load_profile("house")
 
 # Exceptions that are logged as a few lines: drawing boxes with local variables takes half a second each.
 structlog.configure(processors=[add_log_level, ConsoleRenderer(colors=False, exception_formatter=plain_traceback)])

@@ -95,14 +95,14 @@ def _redirect(handler: BaseHTTPRequestHandler) -> None:
 
 
 def _slow(handler: BaseHTTPRequestHandler) -> None:
-    time.sleep(15)  # beyond every bound that a test of slowness sets, on a slow machine too; nobody waits for it
+    time.sleep(120)  # beyond every bound that a test of slowness sets, on a slow machine too; nobody waits for it
     _plain(handler, 200)
 
 
 def _drip(handler: BaseHTTPRequestHandler) -> None:
     """A byte at a time: no single wait is long."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-    for _ in range(150):
+    for _ in range(1200):
         handler.wfile.write(b"X: y\r\n")
         handler.wfile.flush()
         time.sleep(0.1)

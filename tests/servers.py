@@ -8,6 +8,7 @@ from taskmanager.embedded import mongod, valkey
 
 # Valkey has sixteen numbered databases.
 _MOST_WORKERS = 16
+_START_SECONDS = 300.0
 
 
 class Servers:
@@ -23,7 +24,7 @@ class Servers:
     def start(self) -> dict[str, Any]:
         """Start all; answers what `of_worker` needs."""
         for server in (self._mongod, self._queue, self._cache):
-            server.start()
+            server.start(timeout=_START_SECONDS)
         return {"mongodb": self._mongod.host, "queue": self._queue.port, "cache": self._cache.port}
 
     def stop(self) -> None:

@@ -1,10 +1,12 @@
 """A real gunicorn on the database and the stores of the tests: another process than the test's own."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,10 @@ from flask import Flask
 
 from taskmanager.core.settings import Settings
 from taskmanager.embedded import ports
+from taskmanager.embedded.child import wrap
 
-_START_SECONDS = 20
+_START_SECONDS = 300  # a process that boots is waited for as long as it lives; this ends one that hangs
+_STOP_SECONDS = 30
 
 
 class WebServer:
@@ -32,12 +36,13 @@ class WebServer:
         """Start and wait until it is ready."""
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"],
+                wrap([sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"]),
                 env=self._environment,
                 cwd=Path(__file__).parents[1],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         deadline = time.monotonic() + _START_SECONDS
         while not self._ready():
@@ -48,15 +53,15 @@ class WebServer:
         """Stop it and wait for its end."""
         if self._process is not None:
             self._process.terminate()
-            try:
-                self._process.wait(12)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_STOP_SECONDS)
+            with suppress(ProcessLookupError):  # nothing is left of its group, as it should be
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def _ready(self) -> bool:
         try:
-            return requests.get(f"{self.url}/health/ready", timeout=2).ok
+            return requests.get(f"{self.url}/health/ready", timeout=5).ok
         except requests.RequestException:
             return False
 
@@ -83,6 +88,8 @@ def _environment(settings: Settings, **changes: Any) -> dict[str, str]:
 def server(app: Flask, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """One gunicorn of two processes for all tests of this process; its limits are off like those of `app`."""
     server = WebServer(settings, tmp_path_factory.mktemp("gunicorn") / "log")
-    server.start()
-    yield server
-    server.stop()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()

@@ -1,6 +1,7 @@
 """The one clock. MongoDB keeps milliseconds, so does `now()`: what is answered is what is stored."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 # Forms of days and times as regular expressions that mean the same to Python and to the OpenAPI document (which
 # speaks ECMA-262): exact to the leap day, so that what the document allows is what is taken. The first and the
@@ -15,9 +16,23 @@ SECOND = r":[0-5][0-9]"
 OFFSET = rf"[+-]{HOUR_MINUTE}"
 
 
+_CLOCKS_DIFFER = timedelta(minutes=1)
+
+
 def now() -> datetime:
     """The present moment in UTC, cut to whole milliseconds."""
     return milliseconds(datetime.now(UTC))
+
+
+def advanced(field: str, moment: datetime, *, by_ms: int = 0) -> dict[str, Any]:
+    """The expression of an update: `moment`, or `by_ms` after what `field` holds where that is not earlier.
+
+    So a stored time never runs backwards. One that is further ahead than clocks may differ came from a clock that was
+    wrong: it ends here, and is not kept for ever.
+    """
+    stored = f"${field}"
+    plausible = {"$lte": [stored, moment + _CLOCKS_DIFFER]}
+    return {"$cond": [{"$and": [{"$gte": [stored, moment]}, plausible]}, {"$add": [stored, by_ms]}, moment]}
 
 
 def milliseconds(moment: datetime) -> datetime:

@@ -24,6 +24,7 @@ from pymongo.errors import (
 )
 from pymongo.uri_parser import parse_uri
 
+from taskmanager.core import connection_urls
 from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.settings import Settings
 
@@ -35,6 +36,17 @@ _PROBE_EVERY_SECONDS = 0.5
 _PROBE_SECONDS = 0.4  # the driver looks for a server in steps of half a second: these end after the first
 _PATIENCE_SECONDS = 0.25
 _LONGEST_QUEUE_SECONDS = 1.5
+# What a URI may not choose: (why, the one value that changes nothing). An answer rests on what the majority has.
+_OURS: dict[str, tuple[str, object]] = {
+    "w": ("writes are acknowledged by the majority", None),
+    "journal": ("what is acknowledged is in the journal", None),
+    "fsync": ("what is acknowledged is in the journal", None),
+    "wtimeoutms": ("TASKMANAGER_MONGODB_TIMEOUT_MS bounds each operation", None),
+    "readpreference": ("every read is of the primary", "primary"),
+    "readpreferencetags": ("every read is of the primary", None),
+    "readconcernlevel": ("every read is a majority read", "majority"),
+    "retrywrites": ("a write that met a fault is sent again", True),
+}
 _LOST = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
 
 
@@ -77,18 +89,22 @@ def expiring_collections() -> list[str]:
 
 
 def _check_uri(uri: str) -> None:
-    """Raise Misconfigured for a URI that would break transactions.
+    """Raise Misconfigured for a URI that chooses how safe reads and writes are: that is not an operator's choice.
 
-    MongoEngine hands the client's write concern on with each write, which MongoDB refuses inside a
-    transaction. None is needed: a replica set acknowledges writes by its majority by default (MongoDB 5.0),
-    and a transaction commits with "majority" (`unit_of_work`).
+    No write concern is sent either: PyMongo would send it with each write of a bound session, and MongoDB refuses it
+    inside a transaction. A replica set acknowledges writes by its majority by default (MongoDB 5.0; `server_report`
+    says when its administrator has changed that), and a transaction commits with "majority" (`unit_of_work`).
     """
     try:
-        options = parse_uri(uri, validate=True)["options"]
-    except (PyMongoError, ValueError) as error:
+        connection_urls.check_mongodb(uri)
+        options = {name.lower(): value for name, value in parse_uri(uri, validate=True)["options"].items()}
+    except ValueError as error:
+        raise Misconfigured(f"TASKMANAGER_MONGODB_URI {error}") from None
+    except PyMongoError as error:
         raise Misconfigured(f"TASKMANAGER_MONGODB_URI cannot be read: {type(error).__name__}") from None
-    if "w" in options:
-        raise Misconfigured("TASKMANAGER_MONGODB_URI must not set 'w': writes are acknowledged by the majority anyway")
+    for name, (rule, harmless) in _OURS.items():
+        if name in options and (harmless is None or options[name] != harmless):
+            raise Misconfigured(f"TASKMANAGER_MONGODB_URI must not set '{name}': {rule} anyway")
 
 
 def _options(settings: Settings) -> dict[str, Any]:
@@ -101,6 +117,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "heartbeatFrequencyMS": 5000,
         "maxPoolSize": settings.mongodb_pool_size,
         "retryWrites": True,
+        # The default, "local", shows what a failover may roll back: an answer must not rest on it.
+        "readConcernLevel": "majority",
         "connect": False,
         "appname": parse_uri(settings.mongodb_uri)["options"].get("appname", "taskmanager"),
     }

@@ -27,7 +27,7 @@ from mongoengine import (
 )
 from pymongo import ReturnDocument
 
-from taskmanager.core.clock import iso, now
+from taskmanager.core.clock import advanced, iso, now
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.querysets import Words
 
@@ -186,9 +186,10 @@ def project_of(event: Event) -> ObjectId:
 
 
 def _next_place(stream: str) -> tuple[int, datetime]:
+    seq = {"$add": [{"$ifNull": ["$seq", 0]}, 1]}
     counter = Counter._get_collection().find_one_and_update(
         {"_id": stream},
-        {"$inc": {"seq": 1}, "$max": {"at": now()}},
+        [{"$set": {"seq": seq, "at": advanced("at", now())}}],
         upsert=True,
         return_document=ReturnDocument.AFTER,
     )

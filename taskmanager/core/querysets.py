@@ -34,6 +34,10 @@ class Order(NamedTuple):
         """What a cursor remembers of the last row."""
         return [_value(row, field) for field, _ in self._whole()]
 
+    def fits(self, key: Sequence[Any]) -> bool:
+        """Whether a cursor's key has the parts that this order has: a later release may sort by other fields."""
+        return len(key) == len(self._whole())
+
     def stored(self) -> list[str]:
         """The fields that a row must have."""
         return [field.partition(".")[0] for field, _ in self.fields]
@@ -75,10 +79,15 @@ class Order(NamedTuple):
         return self.fields if ends else (*self.fields, ("_id", self.fields[-1][1]))
 
 
+# Ids of two processes do not follow the time within a second, so what was made is in the order of its time of creation.
+CREATED, NEWEST = Order.by("created_at"), Order.by("-created_at")
+HAPPENED = Order.by("at", "seq")  # of events
+
+
 def _beyond(field: str, descending: bool, value: Any) -> list[Any]:
     """The conditions on a field for what comes after a value. MongoDB sorts null before everything else."""
     if value is not None:
-        return [{"$lt": value}, *([] if field == "_id" else [_ABSENT])] if descending else [{"$gt": value}]
+        return [{"$lt": value}, *([] if field in _NEVER_ABSENT else [_ABSENT])] if descending else [{"$gt": value}]
     if descending:
         return []
     return [{"$exists": True} if "." in field else {"$gte": _EARLIEST}]
@@ -90,6 +99,7 @@ def _value(row: Row, field: str) -> Any:
     return row.get(family, {}).get(name) if dot else row.get(field)
 
 
+_NEVER_ABSENT = ("_id", "created_at", "at", "seq")
 # Only dates may be missing from what a list is sorted by by an index: "not null" is "a date", one stretch and not two.
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 # Nothing is stored as null (see `Versioned.write`), and to ask for null would be to ask for "undefined" as well.
@@ -216,7 +226,8 @@ class Words(QuerySet):
 
     def rows(self, limit: int, fields: Iterable[str], sort: Any = None) -> list[Row]:
         """At most `limit` stored documents within the query, not hydrated."""
-        return list(self._raw.find(self._query, list(fields), sort=sort, limit=limit, batch_size=limit))
+        projection = {name: _read(name) for name in fields}
+        return list(self._raw.find(self._query, projection, sort=sort, limit=limit, batch_size=limit))
 
     def piped(self, *stages: Row) -> list[Row]:
         """What an aggregation makes of the documents within the query."""

@@ -4,16 +4,16 @@ Nothing else in the package reads the environment. The composition root (`create
 command) calls `use(settings)` once; code that needs a value asks `current()`.
 """
 
+import os
 import secrets
 from pathlib import Path
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from taskmanager.core import connection_urls, setting_names, setting_rules
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.guarded_http import Rules
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     lockout_failures: int = Field(10, ge=3, le=1000)
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)
     invitation_days: int = Field(7, ge=1, le=90)
+    direct_membership: bool = False
     share_visit_minutes: int = Field(60, ge=1, le=24 * 60)
     oidc_issuer: str = ""
     oidc_client_id: str = ""
@@ -137,30 +138,27 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().absolute()
 
+    @field_validator("*")
+    @classmethod
+    def _read_as_its_user_does(cls, value: Any, info: ValidationInfo) -> Any:
+        name = info.field_name or ""
+        setting_rules.check(name, cls.model_fields[name].annotation, value)
+        return value
+
     @model_validator(mode="after")
-    def _production_needs_secrets(self) -> "Settings":
+    def _fit_together(self) -> "Settings":
         secret = self.secret_key.get_secret_value()
         if secret and (len(secret) < 32 or secret.lower() in _UNSAFE_SECRETS):
             raise ValueError("TASKMANAGER_SECRET_KEY must be at least 32 characters of random text")
         if self.environment == "production" and not (secret and self.keys_dir):
             raise ValueError("production needs TASKMANAGER_SECRET_KEY and TASKMANAGER_KEYS_DIR")
-        if self.queue_url == self.cache_url:
+        if connection_urls.redis_place(self.queue_url) == connection_urls.redis_place(self.cache_url):
             raise ValueError("TASKMANAGER_QUEUE_URL and TASKMANAGER_CACHE_URL must be two stores: a cache evicts")
+        if self.environment == "production" and self.oidc_issuer.startswith("http://"):
+            raise ValueError("TASKMANAGER_OIDC_ISSUER must begin with https:// in production")
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("TASKMANAGER_OIDC_ISSUER needs TASKMANAGER_OIDC_CLIENT_ID")
         return self
-
-    @field_validator("public_url")
-    @classmethod
-    def _address_of_the_service(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and not (value.isascii() and parts.scheme in ("http", "https") and parts.hostname):
-            raise ValueError("must begin with http:// or https:// and be ASCII: write an international name as xn--…")
-        return value
-
-    @field_validator("webhook_allow")
-    @classmethod
-    def _networks(cls, value: str) -> str:
-        Rules.parse(value, plain=False)
-        return value
 
     @property
     def keys_path(self) -> Path:
@@ -213,14 +211,29 @@ def current() -> Settings:
 def build(kind: type[S], **overrides: Any) -> S:
     """Read `kind` from the environment; plugins use it for settings of their own prefix.
 
-    Raises Misconfigured, naming each wrong variable and never its value.
+    Raises Misconfigured, naming each wrong variable and never its value, and each variable that is no setting.
     """
+    prefix = kind.model_config.get("env_prefix", "")
+    setting_names.register(prefix, kind.model_fields)
+    lines = setting_names.unknown(prefix, os.environ) if prefix == Settings.model_config["env_prefix"] else []
     try:
-        return kind(**overrides)
+        found = kind(**overrides)
     except ValidationError as error:
-        prefix = kind.model_config.get("env_prefix", "")
-        lines = [_explain(prefix, item) for item in error.errors(include_url=False, include_input=False)]
-        raise Misconfigured("; ".join(lines)) from None
+        lines = [_explain(prefix, item) for item in error.errors(include_url=False, include_input=False)] + lines
+    if lines:
+        raise Misconfigured("; ".join(lines))
+    return found
+
+
+def refuse_unknown_of_plugins() -> list[str]:
+    """Call it when all plugins have read their settings; returns variables that no plugin here reads.
+
+    Raises Misconfigured for a variable that begins like a plugin's settings and is none of them.
+    """
+    lines, orphans = setting_names.unknown_of_plugins(os.environ)
+    if lines:
+        raise Misconfigured("; ".join(lines))
+    return orphans
 
 
 def _explain(prefix: str, item: Any) -> str:

@@ -5,7 +5,8 @@ transient error is run again from its start, and the body of a `with` cannot be 
 calls another joins the transaction that is open. Every MongoEngine call inside uses it (`ClientSession.bind`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -18,7 +19,8 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from taskmanager.core import settings
-from taskmanager.core.database import client
+from taskmanager.core.database import client, database
+from taskmanager.core.errors import TaskManagerError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +61,7 @@ def _transact(function: Callable[[], T]) -> T:
     callbacks: list[Callable[[], None]] = []
     token = _after_commit.set(callbacks)
     try:
-        with pymongo.timeout(_budget_seconds()), client().start_session() as session:
+        with pymongo.timeout(_budget_seconds()), client().start_session() as session, _confirming(session):
             result = session.with_transaction(
                 lambda session: _aborting(session, lambda: _attempt(session, function, callbacks)),
                 read_concern=ReadConcern("snapshot"),
@@ -70,6 +72,22 @@ def _transact(function: Callable[[], T]) -> T:
     for callback in callbacks:
         callback()
     return result
+
+
+@contextmanager
+def _confirming(session: ClientSession) -> Iterator[None]:
+    """Before a use case refuses something, wait until the majority has what it has seen.
+
+    A transaction may read what a failover rolls back. Its commit waits for the majority, but one that is aborted
+    waits for nothing, and "somebody was faster" would rest on a write that never was. A session is causally
+    consistent: its next read waits until the majority is where the transaction was.
+    """
+    try:
+        yield
+    except TaskManagerError:
+        if session.operation_time:
+            database().counters.find_one({"_id": ""}, session=session)
+        raise
 
 
 def _budget_seconds() -> float:

@@ -35,14 +35,16 @@ _PARAMETERS = {
 
 
 class Server(BaseServer):
-    """A mongod. `test_commands` opens `failCommand`, with which tests make a database fail."""
+    """A mongod. `test_commands` opens `failCommand`, with which tests make a database fail; `parameters` are others."""
 
     title = "MongoDB"
     pid_file = "mongod.lock"
 
-    def __init__(self, data_dir: str | Path, port: int | None = None, *, test_commands: bool = False) -> None:
+    def __init__(
+        self, data_dir: str | Path, port: int | None = None, *, test_commands: bool = False, **parameters: str
+    ) -> None:
         super().__init__(data_dir, port)
-        self._parameters = _PARAMETERS | ({"enableTestCommands": "1"} if test_commands else {})
+        self._parameters = _PARAMETERS | ({"enableTestCommands": "1"} if test_commands else {}) | parameters
 
     @property
     def host(self) -> str:

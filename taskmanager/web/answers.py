@@ -39,9 +39,9 @@ def resource(
     return _bytes(orjson.dumps(dump(row) | (embedded or {})), status, etag)
 
 
-def created(item: Row | Versioned, serialiser: Serialiser, path: str) -> Response:
+def created(item: Row | Versioned, serialiser: Serialiser, path: str, *, status: int = 201) -> Response:
     """201 with the new resource and where it is: `path` is within the version of the API that was asked."""
-    response = resource(item, serialiser, status=201)
+    response = resource(item, serialiser, status=status)
     response.headers["Location"] = _within_version(path)
     return response
 

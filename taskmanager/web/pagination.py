@@ -80,7 +80,8 @@ class Sort(fields.String):
     """`?sort=-due_at,priority`: one of a documented list of orders.
 
     `orders` maps the names that a list can be sorted by, and those that can stand together (`due_at,priority`), to
-    stored fields, the default first. A family (`custom_fields`) stands for all names that begin with it.
+    stored fields, the default first; one name may stand for several fields (`at seq`). A family (`custom_fields`)
+    stands for all names that begin with it.
     """
 
     def __init__(self, orders: Mapping[str, str], family: str | None = None) -> None:
@@ -105,11 +106,12 @@ class Sort(fields.String):
         """The order that these words stand for."""
         words = text.split(",")
         stored = self.orders.get(text.replace("-", ""), text.replace("-", "")).split(",")
-        return Order(tuple((field, word.startswith("-")) for field, word in zip(stored, words, strict=True)))
+        named = zip(stored, words, strict=True)
+        return Order(tuple((field, word.startswith("-")) for fields, word in named for field in fields.split()))
 
 
 class FilterText(fields.String):
-    """`?filter=status = open and assignee = me`: loads as the tree of the filter."""
+    """`?filter=status = open and assignee = me`: loads as a GivenFilter."""
 
     def __init__(self, known: filter_nodes.Fields) -> None:
         self.known = known
@@ -120,9 +122,10 @@ class FilterText(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         try:
-            return parse(super()._deserialize(value, attr, data, **kwargs), self.known)
+            node = parse(super()._deserialize(value, attr, data, **kwargs), self.known)
         except FilterError as error:
             raise ma.ValidationError(str(error)) from None
+        return filter_nodes.GivenFilter(node)
 
 
 class Expand(fields.String):
@@ -180,19 +183,16 @@ def _embedding(expand: Iterable[str]) -> dict[str, Any]:
 class Total(fields.Field[Any]):
     """How many rows there are."""
 
-    documented = {
-        "description": "Only with `with_total=true`",
-        "anyOf": [
-            {"type": "integer", "minimum": 0, "maximum": 10_000},
-            {
-                "type": "object",
-                "properties": {"value": {"const": 10_000}, "relation": {"const": "gte"}},
-                "required": ["value", "relation"],
-                "additionalProperties": False,
-            },
-        ],
-        "example": 1,
-    }
+    def __init__(self, description: str = "Only with `with_total=true`") -> None:
+        super().__init__()
+        beyond = {
+            "type": "object",
+            "properties": {"value": {"const": 10_000}, "relation": {"const": "gte"}},
+            "required": ["value", "relation"],
+            "additionalProperties": False,
+        }
+        counts = [{"type": "integer", "minimum": 0, "maximum": 10_000}, beyond]
+        self.documented = {"description": description, "anyOf": counts, "example": 1}
 
 
 @cache
@@ -226,9 +226,11 @@ class Slice:
         `bound` is what the cursor is bound to besides the request, such as the revision of what gives filter and order.
         Raises Malformed for a cursor that is not of this very list.
         """
-        cursor = query.get("cursor")
+        cursor, order = query.get("cursor"), order or query["sort"]
         after = read_cursor(cursor, bound) if cursor else None
-        return cls(order or query["sort"], query["limit"], after, query.get("fields"), query["with_total"], bound)
+        if after and not order.fits(after):
+            raise Malformed("The cursor is one of an earlier release: begin the list anew.", code="cursor.outdated")
+        return cls(order, query["limit"], after, query.get("fields"), query["with_total"], bound)
 
     def page_of(self, serialiser: Serialiser, *more: str) -> dict[str, Any]:
         """The keyword arguments of a service's `find`; `more` are stored fields that are needed beside those asked."""

@@ -66,5 +66,5 @@ def _session(base_url: str) -> str:
     """The access token of a session, and of an account, that nobody else uses: it may be about to end."""
     account = {"email": f"{uuid4().hex}@example.com", "password": uuid4().hex}
     auth = f"{base_url.rstrip('/')}/api/v1/auth"
-    requests.post(f"{auth}/register", json=account | {"name": "Leaver"}, timeout=10)
-    return requests.post(f"{auth}/login", json=account, timeout=10).json()["access_token"]
+    requests.post(f"{auth}/register", json=account | {"name": "Leaver"}, timeout=60)
+    return requests.post(f"{auth}/login", json=account, timeout=60).json()["access_token"]

@@ -117,7 +117,7 @@ class Bench:
     def _drained(self, start: Callable[[], None], receive: Callable[[], list[float]], known: int) -> float:
         """Events a second between the first and the last that was accepted."""
         start()
-        eventually(lambda: self._enough(receive, known + self.events), 900, "the end of the backlog")
+        eventually(lambda: self._enough(receive, known + self.events), "the end of the backlog", 900)
         times = sorted(receive())[known:]
         return (len(times) - 1) / (times[-1] - times[0])
 
@@ -133,7 +133,7 @@ class Bench:
         return [at for times in self.stack.hooked_at().values() for at in times]
 
     def _stop(self, *names: str) -> None:
-        eventually(lambda: outbox.waiting() + deliveries.waiting() == 0, 60, "the end of the work")
+        eventually(lambda: outbox.waiting() + deliveries.waiting() == 0, "the end of the work")
         for name in names:
             self.stack.processes[name].stop()
 
@@ -155,7 +155,7 @@ def delays(stack: Stack, rate: int, seconds: int) -> None:
     for number, _ in enumerate(_assigned(rate * seconds), 1):
         time.sleep(max(0.0, begin + number / rate - time.monotonic()))
     took = time.monotonic() - begin
-    eventually(lambda: outbox.waiting() + deliveries.waiting() == 0, 120, "the end of the work")
+    eventually(lambda: outbox.waiting() + deliveries.waiting() == 0, "the end of the work")
     events = dict(Event.objects(kind="task.created").scalar("id", "at"))
     sent = dict(Delivery.objects(channel="email").scalar("id", "event_id"))
     found = []

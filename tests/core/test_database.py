@@ -4,12 +4,14 @@ import threading
 import time
 
 import pytest
+from mongoengine.connection import get_db
 from pymongo.errors import AutoReconnect, ExecutionTimeout, NetworkTimeout, OperationFailure
 
 from taskmanager.core import database
 from taskmanager.core.database import Breaker
 from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.events import Event
+from tests.faults.stack import eventually
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -91,13 +93,13 @@ def test_one_thread_in_four_is_kept_from_waiting_for_a_database_that_hangs(break
 
     def wait_for_the_database():
         with breaker.place():
-            waiting.wait(5)
-            release.wait(5)
+            waiting.wait(60)
+            release.wait(60)
 
     threads = [threading.Thread(target=wait_for_the_database) for _ in range(3)]
     for thread in threads:
         thread.start()
-    waiting.wait(5)
+    waiting.wait(60)
     try:
         for _ in range(2):
             with pytest.raises(Unavailable), breaker.place():
@@ -117,11 +119,11 @@ def test_waits_for_a_place_while_the_database_answers(breaker, pings):
     def work():
         with breaker.place():
             taken.set()
-            time.sleep(0.5)
+            eventually(lambda: pings.asked, "the question whether the database answers")
 
     thread = threading.Thread(target=work)
     thread.start()
-    taken.wait(5)
+    taken.wait(60)
     with breaker.place():
         assert pings.asked == 1
     thread.join()
@@ -134,11 +136,35 @@ def test_gives_its_place_back_after_an_error(breaker):
             raise ValueError
 
 
-@pytest.mark.parametrize("uri", ["mongodb://", "http://127.0.0.1", "mongodb://127.0.0.1/x?w=1"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb://",
+        "http://127.0.0.1",
+        "mongodb://127.0.0.1/x?w=1",
+        "mongodb://127.0.0.1/x?w=majority",
+        "mongodb://127.0.0.1/x?journal=false",
+        "mongodb://127.0.0.1/x?wTimeoutMS=5",
+        "mongodb://127.0.0.1/x?readConcernLevel=local",
+        "mongodb://127.0.0.1/x?readPreference=secondaryPreferred",
+        "mongodb://127.0.0.1/x?retryWrites=false",
+    ],
+)
 def test_a_uri_that_cannot_work_is_refused_without_telling_it(settings, uri):
     with pytest.raises(Misconfigured) as caught:
         database.connect(settings.model_copy(update={"mongodb_uri": uri}))
     assert "127.0.0.1" not in caught.value.detail
+
+
+@pytest.mark.parametrize("options", ["retryWrites=true", "readPreference=primary&readConcernLevel=majority"])
+def test_a_uri_may_say_what_holds_anyway(settings, options):
+    database._check_uri(f"mongodb://127.0.0.1/x?{options}")
+
+
+@pytest.mark.parametrize("alias", database.ALIASES)
+def test_every_read_is_a_majority_read_of_the_primary(alias):
+    found = get_db(alias)
+    assert (found.read_concern.level, found.read_preference.name) == ("majority", "Primary")
 
 
 def test_a_failed_ping_is_an_answer_too(failing):

@@ -72,7 +72,7 @@ def test_numbers_follow_the_order_of_commit(happened):
         for future in [pool.submit(write) for _ in range(48)]:
             future.result()
         writing.set()
-        reader.result(timeout=10)
+        reader.result(timeout=120)
     assert seen == list(range(1, 49))
 
 

@@ -179,7 +179,7 @@ def test_a_name_server_that_hangs_is_waited_for_two_seconds(monkeypatch):
     hangs = threading.Event()
 
     def hang(*_, **__):
-        hangs.wait(20)
+        hangs.wait(120)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
@@ -187,8 +187,8 @@ def test_a_name_server_that_hangs_is_waited_for_two_seconds(monkeypatch):
     check("https://example.com/", OPEN)  # not held against it: it is looked up again when it is used
     with pytest.raises(OSError, match="not found in time"):
         post("https://example.com/", b"", {}, seconds=10, rules=OPEN)
-    assert time.monotonic() - began < 8
     hangs.set()
+    assert time.monotonic() - began < 60
 
 
 def test_proxies_of_the_environment_are_not_asked(monkeypatch):
@@ -224,7 +224,7 @@ def test_a_receiver_that_drips_from_the_handshake_on_is_cut_off_in_time(certific
         with suppress(OSError):
             time.sleep(begins_after)
             with context.wrap_socket(plain, server_side=True) as secure:
-                for byte in b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 100:
+                for byte in b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1000:
                     secure.send(bytes([byte]))
                     time.sleep(0.3)
 
@@ -232,4 +232,4 @@ def test_a_receiver_that_drips_from_the_handshake_on_is_cut_off_in_time(certific
     rules, began = Rules.parse("127.0.0.1", plain=False), time.monotonic()
     with server, pytest.raises(OSError):
         post(f"https://127.0.0.1:{server.getsockname()[1]}/", b"", {}, seconds=1, rules=rules)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 60

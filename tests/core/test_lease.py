@@ -2,10 +2,12 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
-from taskmanager.core.lease import Lease
+from taskmanager.core.clock import now
+from taskmanager.core.lease import Lease, LeaseRecord
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -44,11 +46,13 @@ def test_ends_by_itself_when_it_is_not_prolonged():
 
 
 def test_is_prolonged_by_holding_on():
-    first, second = Lease("work", seconds=0.6), Lease("work")
-    for _ in range(5):
-        assert first.hold()
-        assert not second.hold()
-        time.sleep(0.25)
+    first, second = Lease("work", seconds=60), Lease("work")
+    assert first.hold()
+    LeaseRecord.objects.update(set__until=now() + timedelta(seconds=1))
+    first._renew_at = 0.0  # a third of its time is over
+    assert first.hold()
+    assert LeaseRecord.objects.get().until > now() + timedelta(seconds=30)
+    assert not second.hold()
 
 
 def test_of_many_who_ask_at_once_one_gets_it():

@@ -17,7 +17,7 @@ def sink(tmp_path):
 
 
 def send(sink, recipients, content):
-    with smtplib.SMTP("127.0.0.1", sink.port, timeout=5) as client:
+    with smtplib.SMTP("127.0.0.1", sink.port, timeout=60) as client:
         client.sendmail("from@example.com", recipients, content)
     return sorted(sink.mails.iterdir())
 

@@ -17,12 +17,12 @@ from tests.faults.web_client import WebClient
 
 
 @contextmanager
-def running(folder: Path, settings: Settings, **changes: Any) -> Iterator[Stack]:
+def running(folder: Path, settings: Settings, mongodb: Any = None, **changes: Any) -> Iterator[Stack]:
     """Its servers run and its database is migrated; this process is connected to it, as the web would be.
 
     Afterwards this process is connected again to what other tests use.
     """
-    stack = Stack(folder, **changes)
+    stack = Stack(folder, mongodb, **changes)
     try:
         stack.start_servers()
         create_app(stack.settings)
@@ -45,7 +45,7 @@ def web(stack: Stack) -> WebClient:
     """A person who is logged in to the running service."""
     stack.start("web", "relay", "worker")
     client = WebClient(stack.url)
-    eventually(lambda: _ready(client), 20, "readiness")
+    eventually(lambda: _ready(client), "readiness")
     return client.register()
 
 

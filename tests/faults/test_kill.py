@@ -91,7 +91,7 @@ def test_everybody_is_told_once_on_each_channel_whatever_is_killed(stack: Stack,
     assignments, chaos = Assignments(), Chaos(stack)
     hook = {"url": stack.hook_url, "events": ["task.updated"]}
     webhooks.create(assignments.project.id, hook, actor=owner_of(assignments.project.id))
-    eventually(lambda: stack.processes["hooks"].running, 5)
+    eventually(lambda: stack.processes["hooks"].running)
     before, started = set(stack.mailed_at()), time.monotonic()
     strikes = set(random.sample(range(ASSIGNMENTS), min(KILLS, ASSIGNMENTS // 2)))
     for number, _ in enumerate(assignments.make(ASSIGNMENTS)):
@@ -120,7 +120,7 @@ def _settle(stack: Stack, chaos: Chaos) -> None:
         chaos.revive()
         return outbox.waiting() + deliveries.waiting() == 0
 
-    eventually(settled, 600, "the delivery of everything")
+    eventually(settled, "the delivery of everything", 600)
 
 
 def _tell(capsys, made: int, chaos: Chaos, mailed: dict, hooked: dict, seconds: float) -> None:
@@ -143,7 +143,7 @@ def test_a_killed_worker_is_made_up_for_within_thirty_seconds(stack: Stack, caps
     stack.kill("worker")
     stack.kill("worker-2")
     stack.start("worker")
-    seconds = stack.delivered(60)
+    seconds = stack.delivered()
     with capsys.disabled():
         print(f"\nall delivered {seconds:.1f} s after the workers were killed")
     assert len(stack.mailed()) == before + 20
@@ -166,16 +166,16 @@ def test_a_pool_starts_again_what_ends_and_stops_as_a_whole(stack: Stack):
         found = [psutil.Process(p.pid) for p in psutil.Process().children(recursive=True) if p.is_running()]
         return [p for p in found if _is_worker(p)]
 
-    eventually(lambda: len(workers()) == 2, 20, "two workers")
+    eventually(lambda: len(workers()) == 2, "two workers")
     victim = workers()[0]
     victim.kill()
-    eventually(lambda: len(workers()) == 2 and victim not in workers(), 20, "another worker")
+    eventually(lambda: len(workers()) == 2 and victim not in workers(), "another worker")
     before = len(stack.mailed())
     for _ in Assignments().make(5):
         pass
-    stack.delivered(30)
+    stack.delivered()
     assert len(stack.mailed()) == before + 5
-    assert stack.processes["pool"].stop() < 10
+    assert stack.processes["pool"].stop() == 0
     assert workers() == []
 
 
@@ -191,7 +191,7 @@ def test_a_queue_that_is_away_for_a_while_ends_no_worker(stack: Stack):
     time.sleep(OUTAGE_SECONDS)  # long enough for the worker to meet the outage, several times
     assert stack.processes["worker"].running
     stack.queue.start()
-    stack.delivered(30)
+    stack.delivered()
     assert len(stack.mailed()) == before + 3
 
 
@@ -200,9 +200,8 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_job(stack: Stack):
     before = len(stack.mailed())
     for _ in Assignments().make(5):
         pass
-    stack.wait(lambda: len(stack.mailed()) > before, 20, "the first mail")
-    assert stack.processes["worker"].stop() < 5
-    assert stack.processes["relay"].stop() < 3
+    stack.wait(lambda: len(stack.mailed()) > before, "the first mail")
+    assert [stack.processes[name].stop() for name in ("worker", "relay")] == [0, 0]
     stack.start("relay", "worker")
-    stack.delivered(30)
+    stack.delivered()
     assert (len(stack.mailed()), sum(stack.mailed().values())) == (before + 5, before + 5)

@@ -10,7 +10,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 
 from taskmanager.core.stores import queue_store
 from tests.faults.assignments import Assignments
-from tests.faults.stack import ROOT, Stack
+from tests.faults.stack import PATIENCE, ROOT, Stack
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -21,7 +21,7 @@ def test_jobs_are_done(stack: Stack, worker):
     before = sum(stack.mailed().values())
     for _ in Assignments().make(5):
         pass
-    stack.delivered(40)
+    stack.delivered()
     stack.processes[worker].stop()
     assert sum(stack.mailed().values()) == before + 5
 
@@ -42,8 +42,8 @@ def test_rq_info_tells_of_our_queues(stack: Stack):
     for _ in Assignments().make(1):
         pass
     stack.start("relay", "worker")
-    stack.delivered(30)
+    stack.delivered()
     command = [sys.executable, "-m", "rq.cli", "info", "-c", "workers.settings", "--raw"]
-    done = subprocess.run(command, cwd=ROOT, env=stack.environment(), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=stack.environment(), capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert "queue high" in done.stdout and "worker" in done.stdout

@@ -207,7 +207,7 @@ TABLE: dict[str, Route] = {
     f"DELETE {V1}/projects/<project_id>": project("owner", 204, "{project}"),
     f"GET {V1}/projects/<project_id>/members": project("viewer", 200, "{project}/members"),
     f"POST {V1}/projects/<project_id>/members": project(
-        "manager", 201, "{project}/members", {"email": "other@example.com", "role": "viewer"}
+        "manager", 202, "{project}/members", {"email": "other@example.com", "role": "viewer"}
     ),
     f"GET {V1}/projects/<project_id>/members/<user_id>": project("viewer", 200, "{project}/members/{bystander}"),
     f"PATCH {V1}/projects/<project_id>/members/<user_id>": project(

@@ -1,6 +1,10 @@
-"""The main job, over real HTTP through a real gunicorn: two people, a project, a task, a mail."""
+"""The main job, over real HTTP through a real gunicorn: two people, a project, an invitation, a task, a mail."""
+
+import re
 
 import requests
+
+from tests.mailbox import text_of
 
 
 class Person:
@@ -14,7 +18,7 @@ class Person:
         self.session.headers["Authorization"] = f"Bearer {tokens['access_token']}"
 
     def send(self, method: str, path: str, body: object = None, **headers: str) -> requests.Response:
-        answer = self.session.request(method, self.url + path, json=body, headers=headers, timeout=10)
+        answer = self.session.request(method, self.url + path, json=body, headers=headers, timeout=60)
         assert answer.ok, answer.text
         return answer
 
@@ -22,7 +26,11 @@ class Person:
 def test_from_registering_to_the_mail(server, mail, deliver):
     ada, grace = Person(server.url, "ada"), Person(server.url, "grace")
     project = ada.send("POST", "/projects", {"key": "JRN", "name": "Journey"}).json()
-    ada.send("POST", f"/projects/{project['id']}/members", {"email": "grace.journey@example.com", "role": "member"})
+    invited = {"email": "grace.journey@example.com", "role": "member"}
+    assert ada.send("POST", f"/projects/{project['id']}/members", invited).status_code == 202
+    deliver()
+    (token,) = re.findall(r'"(tc_[\w-]+)"', text_of(mail.to("grace.journey@example.com")[-1]))
+    grace.send("POST", "/invitations/accept", {"token": token})
     task = ada.send("POST", f"/projects/{project['id']}/tasks", {"title": "Pack"})
     path = f"/tasks/{task.json()['id']}"
     ada.send("PATCH", path, {"assignee_ids": [grace.id]}, **{"If-Match": task.headers["ETag"]})
@@ -33,4 +41,4 @@ def test_from_registering_to_the_mail(server, mail, deliver):
     done = grace.send("PUT", f"{path}/completion", **{"If-Match": seen.headers["ETag"]}).json()
     assert (done["key"], done["status"]) == ("JRN-1", "done")
     grace.send("POST", "/auth/logout")
-    assert grace.session.get(f"{grace.url}{path}", timeout=5).status_code == 401
+    assert grace.session.get(f"{grace.url}{path}", timeout=60).status_code == 401

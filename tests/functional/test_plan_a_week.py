@@ -13,7 +13,7 @@ def test_the_script_of_the_documentation_runs(server, root):
     page = (root / "docs" / "plan-a-week.md").read_text()
     (script,) = re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)
     environment = {"PATH": os.environ["PATH"], "API": f"{server.url}/api/v1"}
-    ran = subprocess.run(["bash", "-eu", "-c", script], capture_output=True, text=True, timeout=120, env=environment)
+    ran = subprocess.run(["bash", "-eu", "-c", script], capture_output=True, text=True, timeout=300, env=environment)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     blocked, done, viewed, found, coming, title, rule, completed = ran.stdout.splitlines()
     assert (blocked, done, title, completed) == ("task.blocked", "done", "Gym", "3")

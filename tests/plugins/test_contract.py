@@ -48,6 +48,13 @@ def test_its_route_works_with_its_setting(monkeypatch, installed, other_app):
     assert caller.post(PATH, json={"name": "Ada"}).json == {"text": "Moin, Ada!"}
 
 
+def test_a_misspelled_setting_of_it_is_refused(monkeypatch, installed, other_app):
+    with monkeypatch.context() as patch:
+        patch.setenv("TASKMANAGER_X_SAMPLE_GRETING", "Moin")
+        with pytest.raises(Misconfigured, match="did you mean TASKMANAGER_X_SAMPLE_GREETING"):
+            other_app()
+
+
 def test_its_route_needs_a_login_like_every_other(extended):
     answer = extended.test_client().post(PATH, json={"name": "Ada"})
     assert (answer.status_code, answer.content_type) == (401, "application/problem+json")

@@ -17,7 +17,7 @@ def test_twenty_patches_with_one_etag_have_one_winner(scene, server):
 
     def send(number):
         body = {"title": f"Title {number}"}
-        return requests.patch(server.url + scene.task_path, json=body, headers=headers, timeout=20)
+        return requests.patch(server.url + scene.task_path, json=body, headers=headers, timeout=60)
 
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(send, range(20)))
@@ -183,7 +183,7 @@ def test_two_owners_who_leave_at_the_same_moment_leave_one_owner(scene, server):
 
     def leave(client):
         headers = {"Authorization": client.environ_base["HTTP_AUTHORIZATION"], "If-Match": "*"}
-        return requests.delete(f"{server.url}{scene.members_path}/{client.user.id}", headers=headers, timeout=20)
+        return requests.delete(f"{server.url}{scene.members_path}/{client.user.id}", headers=headers, timeout=60)
 
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(leave, [scene.owner, other]))
@@ -196,7 +196,7 @@ def test_tasks_made_at_the_same_moment_have_numbers_without_gaps(scene, server):
 
     def make(number):
         body = {"title": f"Task {number}"}
-        return requests.post(server.url + scene.tasks_path, json=body, headers=headers, timeout=20)
+        return requests.post(server.url + scene.tasks_path, json=body, headers=headers, timeout=60)
 
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(make, range(12)))

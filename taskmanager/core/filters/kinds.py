@@ -1,41 +1,40 @@
 """The kinds of fields that can be filtered by."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND
-from taskmanager.core.filters.nodes import Context, Named, Value
+from taskmanager.core.filters.nodes import Named, Value
 from taskmanager.core.querysets import Filter
 
-_SAME = frozenset({"=", "!=", "in", "not in"})
-_ORDERED = _SAME | {"<", "<=", ">", ">="}
-_NULLABLE = frozenset({"is null", "is not null"})
-_MONGO = {"=": "$eq", "!=": "$ne", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte", "in": "$in", "not in": "$nin"}
+SAME = frozenset({"=", "!=", "in", "not in"})
+ORDERED = SAME | {"<", "<=", ">", ">="}
+NULLABLE = frozenset({"is null", "is not null"})
+MONGO = {"=": "$eq", "!=": "$ne", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte", "in": "$in", "not in": "$nin"}
 
 
-class _Plain:
+class Plain:
     """Compares stored values as they are. What is not there is unlike everything, and neither more nor less."""
 
-    operators = _SAME
+    operators = SAME
     lowest: Any = None  # what no value is less than: "not null" is then one stretch of an index
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
-        if operator in _NULLABLE:
-            return _presence(stored, operator, self.lowest)
-        return {stored: {_MONGO[operator]: values if operator in ("in", "not in") else values[0]}}
+        if operator in NULLABLE:
+            return presence(stored, operator, self.lowest)
+        return {stored: {MONGO[operator]: values if operator in ("in", "not in") else values[0]}}
 
 
-def _presence(stored: str, operator: str, lowest: Any) -> Filter:
+def presence(stored: str, operator: str, lowest: Any) -> Filter:
     if operator == "is null":
         return {stored: {"$exists": False}}
     return {stored: {"$exists": True} if lowest is None else {"$gte": lowest}}
 
 
-class OneOf(_Plain):
+class OneOf(Plain):
     """A word of a few."""
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -47,19 +46,22 @@ class OneOf(_Plain):
         return lambda context: text
 
 
-class Key(_Plain):
+class Key(Plain):
     """A short name of something, such as a status: small letters, digits and `_`."""
+
+    def __init__(self, sort: str) -> None:
+        self.sort = sort
 
     def read(self, text: str) -> Value:
         if not re.fullmatch("[a-z][a-z0-9_]{0,29}", text):
             raise ValueError("must be a short name in small letters.")
-        return lambda context: text
+        return Named(self.sort, text, text)
 
 
-class Ranked(_Plain):
+class Ranked(Plain):
     """A word of a few that have an order; its place in `words` is what is stored."""
 
-    operators = _ORDERED
+    operators = ORDERED
 
     def __init__(self, words: Sequence[str]) -> None:
         self.ranks: Mapping[str, int] = {word: rank for rank, word in enumerate(words)}
@@ -70,10 +72,10 @@ class Ranked(_Plain):
         return lambda context: self.ranks[text]
 
 
-class Whole(_Plain):
+class Whole(Plain):
     """A whole number."""
 
-    operators = _ORDERED | _NULLABLE
+    operators = ORDERED | NULLABLE
     lowest = -(10**15)
 
     def read(self, text: str) -> Value:
@@ -85,40 +87,46 @@ class Whole(_Plain):
 _ID = re.compile("[0-9a-f]{24}")
 
 
-class Reference(_Plain):
-    """An id."""
+class Reference(Plain):
+    """An id of something of a `sort`."""
+
+    def __init__(self, sort: str) -> None:
+        self.sort = sort
 
     def read(self, text: str) -> Value:
         if not _ID.fullmatch(text):
             raise ValueError("must be an id.")
-        return lambda context: ObjectId(text)
+        return Named(self.sort, ObjectId(text), ObjectId(text))
 
 
 class MaybeReference(Reference):
     """An id, or none."""
 
-    operators = _SAME | _NULLABLE
+    operators = SAME | NULLABLE
     lowest = ObjectId(b"\0" * 12)
 
 
 class Person(Reference):
     """The id of an account, or `me`."""
 
+    def __init__(self) -> None:
+        super().__init__("person")
+
     def read(self, text: str) -> Value:
         return (lambda context: context.user_id) if text == "me" else super().read(text)
 
 
-class _Marks(_Plain):
+class _Marks(Plain):
     """Several ids, each as a mark: a letter, a colon and the id. Rows without any have the letter alone if `flagged`.
     All sorts of marks of a row stand in one list, because an index takes in one list only."""
 
-    operators = _SAME | _NULLABLE
+    operators = SAME | NULLABLE
 
     def __init__(self, letter: str, *, flagged: bool = True) -> None:
         self.letter, self.flagged = letter, flagged
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
-        if operator not in _NULLABLE:
+        if operator not in NULLABLE:
             return super().query(stored, operator, [f"{self.letter}:{value}" for value in values])
         some = {"$elemMatch": {"$gte": f"{self.letter}:", "$lt": f"{self.letter};"}}
         if operator == "is not null":
@@ -133,82 +141,33 @@ class People(_Marks):
         return Person().read(text)
 
 
-class Words(_Plain):
-    """Text: `~` asks whether it contains something, whatever the case."""
+class Words(Plain):
+    """Text: `~` asks whether it contains something, whatever the case. The Unicode form of a text makes no difference:
+    that of the question may be another one than that of what is stored."""
 
-    operators = _SAME | _NULLABLE | {"~"}
+    operators = SAME | NULLABLE | {"~"}
 
     def read(self, text: str) -> Value:
         return lambda context: text
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
+        if operator in NULLABLE:
+            return super().query(stored, operator, values)
+        forms = list(dict.fromkeys(form for value in values for form in _forms(value)))
         if operator == "~":
-            return {stored: {"$regex": re.escape(values[0]), "$options": "i"}}
-        return super().query(stored, operator, values)
+            return {stored: {"$regex": "|".join(map(re.escape, forms)), "$options": "i"}}
+        return super().query(stored, "in" if operator in ("=", "in") else "not in", forms)
 
 
-_MOMENT = re.compile(
-    rf"(?:(?P<now>now)|(?P<today>today)|(?P<day>{DAY})(?P<time>T{HOUR_MINUTE}(?:{SECOND})?(?:Z|{OFFSET})?)?)"
-    r"(?P<shifts>(?:[+-][0-9]{1,4}[mhdw])*)(?:/(?P<unit>[dwMy]))?"
-)
-_SHIFT = re.compile(r"([+-][0-9]{1,4})([mhdw])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+def _forms(text: str) -> list[str]:
+    return [text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)]
 
 
-_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
-
-
-class Moment:
-    """An instant: `2026-12-01T09:00Z`, `now+2h`; or a stretch of time: `2026-12-01`, `today-1d`, `now/w`.
-
-    `=` asks whether the stored instant lies in a stretch; `<` is before it, `<=` not after it, and so on. A time
-    without a zone is in that of the one who asks; a week begins on Monday. Values are pairs of the first instant and
-    the one that follows the last; the second is None for an instant.
-    """
-
-    operators = _ORDERED | _NULLABLE
+class KeyText(Words):
+    """Text in capitals, whatever the case of the question."""
 
     def read(self, text: str) -> Value:
-        match = _MOMENT.fullmatch(text)
-        if match is None:
-            raise ValueError("must be a day, a time, or like now, today, now+7d, today/w.")
-        try:  # so that what lies off the calendar is refused here
-            _stretch(match, datetime.now(UTC))
-        except (OverflowError, ValueError):
-            raise ValueError("is off the calendar.") from None
-        return lambda context: _stretch(match, context.now)
-
-    def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
-        if operator in _NULLABLE:
-            return _presence(stored, operator, _EARLIEST)
-        if operator in ("!=", "not in"):
-            return {"$nor": [self._within(stored, *value) for value in values]}
-        if operator in ("=", "in"):
-            return {"$or": [self._within(stored, *value) for value in values]}
-        first, following = values[0]
-        if following is None or operator in ("<", ">="):
-            return self._compare(stored, {_MONGO[operator]: first})
-        return self._compare(stored, {"$lt" if operator == "<=" else "$gte": following})
-
-    def _within(self, stored: str, first: datetime, following: datetime | None) -> Filter:
-        return self._compare(stored, {"$eq": first} if following is None else {"$gte": first, "$lt": following})
-
-    def _compare(self, stored: str, bounds: dict[str, datetime]) -> Filter:
-        return {stored: bounds}
-
-
-class WallMoment(Moment):
-    """An instant, or where the row has `floating` set, a time on the wall that is stored as if it were in UTC.
-    That is compared with what the clock of the one who asks shows."""
-
-    def __init__(self, floating: str) -> None:
-        self.floating = floating
-
-    def _compare(self, stored: str, bounds: dict[str, datetime]) -> Filter:
-        wall = {operator: moment.replace(tzinfo=UTC) for operator, moment in bounds.items()}
-        if wall == bounds:
-            return {stored: bounds}
-        return {"$or": [{stored: bounds, self.floating: {"$ne": True}}, {stored: wall, self.floating: True}]}
+        return lambda context: text.upper()
 
 
 class Label(_Marks):
@@ -220,79 +179,68 @@ class Label(_Marks):
         self.key = key
 
     def read(self, text: str) -> Value:
-        return (lambda context: [ObjectId(text)]) if _ID.fullmatch(text) else Named(self.key(text))
+        if _ID.fullmatch(text):
+            return Named("label", ObjectId(text), [ObjectId(text)])
+        return Named("label", self.key(text), [])
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
         several = {"=": "in", "!=": "not in"}.get(operator, operator)  # one name may be that of several labels
         return super().query(stored, several, [item_id for value in values for item_id in value])
 
 
-class Anything(_Plain):
-    """A value whose type is not known here: text, a number, a day, true or false, an id or `me`, whichever fits."""
+class Unread:
+    """A value of a field whose kind is known only when the filter is asked: see `binding.defined_by`."""
 
-    operators = _ORDERED | _NULLABLE | {"~"}
+    operators = ORDERED | NULLABLE | {"~"}
 
     def read(self, text: str) -> Value:
-        return lambda context: _readings(text, context)
+        return lambda context: text
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
-        if operator in ("=", "in", "!=", "not in"):
-            every = [reading for readings in values for reading in readings]
-            return {stored: {"$in" if operator in ("=", "in") else "$nin": every}}
-        if operator == "~":
-            return {stored: {"$regex": re.escape(values[0][0]), "$options": "i"}}
-        if operator in _NULLABLE:
-            return super().query(stored, operator, values)
-        return {stored: {_MONGO[operator]: values[0][-1]}}
+        raise TypeError(f"{stored} was not given a kind")
 
 
-def _readings(text: str, context: Context) -> list[Any]:
-    """What a text can mean, the most special reading last; MongoDB compares values of one type only."""
-    if text == "me" and context.user_id:
-        return [text, str(context.user_id)]
-    if text in ("true", "false"):
-        return [text, text == "true"]
-    if re.fullmatch(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?", text):
-        return [text, float(text)]
-    return [text]
+class Number(Plain):
+    """A number."""
+
+    operators = ORDERED | NULLABLE
+
+    def read(self, text: str) -> Value:
+        if not re.fullmatch(r"-?[0-9]{1,16}(?:\.[0-9]{1,9})?", text):
+            raise ValueError("must be a number.")
+        return lambda context: float(text)
 
 
-def _stretch(match: re.Match[str], now: datetime) -> tuple[datetime, datetime | None]:
-    start = _base(match, now)
-    for amount, unit in _SHIFT.findall(match["shifts"]):
-        step = timedelta(**{_UNITS[unit]: int(amount)})
-        # days are counted on the calendar, hours on the clock that knows no summer time
-        start = start + step if unit in "dw" else (start.astimezone(UTC) + step).astimezone(start.tzinfo)
-    whole_days = not (match["now"] or match["time"]) and not re.search("[mh]", match["shifts"])
-    unit = match["unit"] or ("d" if whole_days else None)
-    return (_begin(start, unit), _end(start, unit)) if unit else (_milliseconds(start), None)
+class Checkbox(Plain):
+    """True or false."""
+
+    operators = SAME | NULLABLE
+
+    def read(self, text: str) -> Value:
+        if text not in ("true", "false"):
+            raise ValueError("must be true or false.")
+        return lambda context: text == "true"
 
 
-def _milliseconds(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+class Choice(Plain):
+    """One of some texts. `fits` returns the one that is meant, or None. `~` is asked of it as of any text: of Words."""
+
+    operators = SAME | NULLABLE | {"~"}
+
+    def __init__(self, options: Sequence[str], fits: Callable[[str], str | None]) -> None:
+        self.options, self.fits = options, fits
+
+    def read(self, text: str) -> Value:
+        option = self.fits(text)
+        if option is None:
+            raise ValueError(f"must be one of {', '.join(self.options)}.")
+        return lambda context: option
 
 
-def _base(match: re.Match[str], now: datetime) -> datetime:
-    if match["now"]:
-        return now
-    if match["today"]:
-        return _begin(now, "d")
-    if not match["time"]:
-        return datetime.combine(date.fromisoformat(match["day"]), time(), tzinfo=now.tzinfo)
-    moment = datetime.fromisoformat(match["day"] + match["time"])
-    return moment.astimezone(now.tzinfo) if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+class PersonText(Person):
+    """The id of an account as text, or `me`."""
 
+    operators = SAME | NULLABLE
 
-def _begin(moment: datetime, unit: str) -> datetime:
-    """The first instant of the day, week, month or year that `moment` lies in."""
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    if unit == "w":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1 if unit in "My" else day.day, month=1 if unit == "y" else day.month)
-
-
-def _end(moment: datetime, unit: str) -> datetime:
-    """The first instant after the day, week, month or year that `moment` lies in."""
-    longer = {"d": 1, "w": 7, "M": 31, "y": 366}[unit]
-    begin = _begin(moment, unit)
-    return begin + timedelta(days=longer) if unit in "dw" else _begin(begin + timedelta(days=longer), unit)
+    def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
+        return super().query(stored, operator, [str(value) for value in values])

@@ -5,8 +5,8 @@ here and from the table of fields.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -20,15 +20,15 @@ from taskmanager.core.zones import zone
 
 @dataclass(frozen=True)
 class Context:
-    """Who asks, when and where: what `me`, `now` and `today` mean. `named` has the ids of what the filter names."""
+    """Who asks, when and where: what `me`, `now` and `today` mean. `named` maps the column of a name to its meaning."""
 
     user_id: ObjectId | None
     now: datetime  # in the zone of the one who asks
-    named: Mapping[str, list[ObjectId]] = field(default_factory=dict)
+    named: Mapping[int, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, actor: Actor, named: Mapping[str, list[ObjectId]] | None = None) -> "Context":
-        """As this actor means it now. A visitor is nobody: `me` is no account."""
+    def of(cls, actor: Actor, named: Mapping[int, Any] | None = None) -> "Context":
+        """Return the context of a request of this actor. For a visitor `me` is no account."""
         user_id = None if isinstance(actor, Visitor) else actor.user_id
         return cls(user_id, now().astimezone(zone(actor.timezone)), named or {})
 
@@ -38,12 +38,38 @@ Value = Callable[[Context], Any]
 
 @dataclass(frozen=True)
 class Named:
-    """A value that stands for the ids of what has a name; who asks looks them up beforehand, all at once."""
+    """A value that is the name or id of something that must exist: `sort` says of what, `key` what it is found by.
 
-    key: str
+    `meaning` is what it stands for when nothing was looked up, as it is for ids.
+    """
 
-    def __call__(self, context: Context) -> list[ObjectId]:
-        return context.named.get(self.key, [])
+    sort: str
+    key: Any
+    meaning: Any = None
+
+    def __call__(self, context: Context) -> Any:
+        return self.meaning
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value as it was written: its text, the column of its first character, and how it is read."""
+
+    text: str
+    column: int
+    value: Value
+
+    def __call__(self, context: Context) -> Any:
+        return context.named[self.column] if self.column in context.named else self.value(context)
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A name in a filter. `negative`: the condition asks for what is not this."""
+
+    given: Given
+    named: Named
+    negative: bool
 
 
 class Kind(Protocol):
@@ -74,7 +100,7 @@ class Fields(dict[str, Field]):
         self.families = families or {}
 
     def find(self, name: str) -> Field | None:
-        """The field of this name; None when there is none."""
+        """Return the field of this name; None when there is none."""
         family, dot, key = name.partition(".")
         if dot and family in self.families and _MEMBER.fullmatch(key):
             return Field(name, self.families[family])
@@ -91,23 +117,30 @@ _MEMBER = re.compile("[a-z][a-z0-9_]{0,29}")
 class Node(Protocol):
     """A part of a filter."""
 
-    def values(self) -> Iterator[Value]:
-        """All values in it."""
+    def mentions(self, negative: bool = False) -> Iterator[Mention]:
+        """Yield all names in it."""
 
     def query(self, context: Context) -> Filter:
-        """The MongoDB query for what this part says."""
+        """Return the MongoDB query for this part."""
+
+
+_NEGATIVE = frozenset({"!=", "not in"})
 
 
 @dataclass(frozen=True)
 class Condition:
-    """`field operator values`."""
+    """`field operator values`; `column` and `operator_column` say where its field and its operator stand."""
 
     field: Field
     operator: str
-    given: tuple[Value, ...] = ()
+    given: tuple[Given, ...] = ()
+    column: int = 1
+    operator_column: int = 1
 
-    def values(self) -> Iterator[Value]:
-        return iter(self.given)
+    def mentions(self, negative: bool = False) -> Iterator[Mention]:
+        for given in self.given:
+            if isinstance(given.value, Named):
+                yield Mention(given, given.value, negative != (self.operator in _NEGATIVE))
 
     def query(self, context: Context) -> Filter:
         return self.field.kind.query(self.field.stored, self.operator, [value(context) for value in self.given])
@@ -119,8 +152,8 @@ class Every:
 
     parts: tuple[Node, ...]
 
-    def values(self) -> Iterator[Value]:
-        return (value for part in self.parts for value in part.values())
+    def mentions(self, negative: bool = False) -> Iterator[Mention]:
+        return (found for part in self.parts for found in part.mentions(negative))
 
     def query(self, context: Context) -> Filter:
         return {"$and": [part.query(context) for part in self.parts]}
@@ -132,8 +165,8 @@ class Some:
 
     parts: tuple[Node, ...]
 
-    def values(self) -> Iterator[Value]:
-        return (value for part in self.parts for value in part.values())
+    def mentions(self, negative: bool = False) -> Iterator[Mention]:
+        return (found for part in self.parts for found in part.mentions(negative))
 
     def query(self, context: Context) -> Filter:
         return {"$or": [part.query(context) for part in self.parts]}
@@ -145,8 +178,8 @@ class Negation:
 
     part: Condition
 
-    def values(self) -> Iterator[Value]:
-        return self.part.values()
+    def mentions(self, negative: bool = False) -> Iterator[Mention]:
+        return self.part.mentions(not negative)
 
     def query(self, context: Context) -> Filter:
         query = self.part.query(context)
@@ -156,8 +189,22 @@ class Negation:
         return {"$nor": [query]}
 
 
+@dataclass(frozen=True)
+class Within:
+    """A part that is asked only of the rows for which `places` holds, and is false for all others."""
+
+    places: Filter
+    part: Condition | Negation
+
+    def mentions(self, negative: bool = False) -> Iterator[Mention]:
+        return self.part.mentions(negative)
+
+    def query(self, context: Context) -> Filter:
+        return {"$and": [self.places, self.part.query(context)]}
+
+
 def negated(node: Node) -> Node:
-    """What holds where the node does not, with negations at the conditions only (De Morgan)."""
+    """Return what holds where the node does not, with negations at the conditions only (De Morgan)."""
     if isinstance(node, Every):
         return Some(tuple(negated(part) for part in node.parts))
     if isinstance(node, Some):
@@ -167,6 +214,57 @@ def negated(node: Node) -> Node:
     if not isinstance(node, Condition):
         raise TypeError(node)
     return Negation(node)
+
+
+# What a condition on a field of a family means: for some rows (None: for all) this condition, for others another one.
+Readings = list[tuple[Filter | None, Condition]]
+
+
+def conditions(node: Node) -> Iterator[Condition]:
+    """Yield all conditions of a filter as `parse` makes it."""
+    if isinstance(node, Every | Some):
+        for part in node.parts:
+            yield from conditions(part)
+    elif isinstance(node, Negation):
+        yield node.part
+    elif isinstance(node, Condition):
+        yield node
+
+
+def defined(node: Node, readings: Callable[[Condition], Readings | None]) -> Node:
+    """Return the filter with each condition in the place of which `readings` gives others replaced by these.
+
+    A row for which none of them is asked is outside of the condition and of its negation.
+    """
+    if isinstance(node, Every | Some):
+        return replace(node, parts=tuple(defined(part, readings) for part in node.parts))
+    condition = node.part if isinstance(node, Negation) else node
+    found = readings(condition) if isinstance(condition, Condition) else None
+    if found is None:
+        return node
+    parts = [_reading(places, part, isinstance(node, Negation)) for places, part in found]
+    return parts[0] if len(parts) == 1 else Some(tuple(parts))
+
+
+def _reading(places: Filter | None, condition: Condition, negative: bool) -> Node:
+    part = Negation(condition) if negative else condition
+    return part if places is None else Within(places, part)
+
+
+@dataclass(frozen=True)
+class GivenFilter:
+    """A filter as it was given.
+
+    `location` says where it stood, for errors. `references` has the ids that names had when the filter was stored, by
+    column. `scope` are the projects that names are looked up in, unless that follows from the question. With
+    `everywhere`, what must not be this has to be known in each of them.
+    """
+
+    node: Node
+    location: str = "query.filter"
+    references: Mapping[int, list[ObjectId]] = field(default_factory=dict)
+    scope: Iterable[ObjectId] | None = None
+    everywhere: bool = False
 
 
 _MOST_BRANCHES = 16

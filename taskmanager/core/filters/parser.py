@@ -9,7 +9,7 @@ list      = "[" value { "," value } "]" | "(" value { "," value } ")"
 
 from collections.abc import Callable
 
-from taskmanager.core.filters.nodes import Condition, Every, Field, Fields, Node, Some, Value, negated
+from taskmanager.core.filters.nodes import Condition, Every, Field, Fields, Given, Node, Some, negated
 from taskmanager.core.filters.tokens import FilterError, Token, tokens
 
 _DEEPEST = 10
@@ -89,7 +89,7 @@ class _Parser:
         if operator not in field.kind.operators:
             known = ", ".join(sorted(field.kind.operators))
             raise FilterError(column, f"{name.text} can be asked with {known}.")
-        return Condition(field, operator, self.values(field, operator))
+        return Condition(field, operator, self.values(field, operator), name.column, column)
 
     def operator(self) -> str:
         if self.next.kind == "operator":
@@ -103,11 +103,11 @@ class _Parser:
             raise FilterError(self.next.column, "here must be an operator, like =, in, is null.")
         return "not in" if negated else "in"
 
-    def values(self, field: Field, operator: str) -> tuple[Value, ...]:
+    def values(self, field: Field, operator: str) -> tuple[Given, ...]:
         if operator in ("is null", "is not null"):
             return ()
         if operator not in ("in", "not in"):
-            return (self.value(field),)
+            return (self.value(field, operator),)
         opening = self.demand(*_CLOSING, kind="mark")
         found = [self.value(field)]
         while self.take(",", kind="mark"):
@@ -117,12 +117,14 @@ class _Parser:
             raise FilterError(opening.column, f"a list has at most {_MOST_VALUES} values.")
         return tuple(found)
 
-    def value(self, field: Field) -> Value:
+    def value(self, field: Field, operator: str = "=") -> Given:
         token = self.next
         if token.kind not in ("word", "string"):
             raise FilterError(token.column, "here must be a value; put words of the language into quotes.")
         self.left.pop()
+        if operator == "~" and not token.text:
+            raise FilterError(token.column, "everything contains nothing: say what it must contain.")
         try:
-            return field.kind.read(token.text)
+            return Given(token.text, token.column, field.kind.read(token.text))
         except ValueError as error:
             raise FilterError(token.column, f"{token.text[:50]!r} {error}") from None

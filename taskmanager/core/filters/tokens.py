@@ -17,9 +17,10 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 class FilterError(ValueError):
-    """The filter cannot be understood. The message names the column."""
+    """The filter cannot be understood. The message names the column; `code` is a stable word for programs."""
 
-    def __init__(self, column: int, problem: str) -> None:
+    def __init__(self, column: int, problem: str, code: str = "filter.invalid") -> None:
+        self.column, self.code = column, code
         super().__init__(f"Column {column}: {problem}")
 
 

@@ -8,7 +8,7 @@ from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.events import record
-from taskmanager.core.querysets import Order, Row
+from taskmanager.core.querysets import CREATED, HAPPENED, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.audit import service as audit
 from taskmanager.features.notifications import preferences
@@ -39,7 +39,7 @@ def delete(*, expected: Expected, actor: Actor) -> None:
     user = User.objects.one(actor.user_id)
     user.expect(expected)
     leaving.may_leave(user, actor=actor)
-    project_ids = projects_leaving.leave_all(user.email, actor=actor)
+    project_ids = projects_leaving.leave_all(actor=actor)
     record(UserDeleted(leaving.anonymise(user), project_ids=project_ids))
 
 
@@ -92,7 +92,7 @@ def exported_memberships(*, actor: Actor) -> Iterator[Row]:
 def exported_tasks(*, actor: Actor) -> Iterator[Row]:
     """The tasks that he made or is assigned to and may see, a page in memory at a time."""
     seen = Task.objects.visible_to(actor)
-    order, after = Order.by("_id"), None
+    order, after = CREATED, None
     while True:
         page = seen.page(order, _PAGE, after=after)
         yield from (row for row in page.rows if actor.user_id in (row["reporter_id"], *row.get("assignee_ids", ())))
@@ -103,7 +103,7 @@ def exported_tasks(*, actor: Actor) -> Iterator[Row]:
 
 def exported_comments(*, actor: Actor) -> Iterator[Row]:
     """What he wrote about tasks that he may see."""
-    for row in Comment.objects(author_id=actor.user_id).order_by("id").as_pymongo():
+    for row in Comment.objects(author_id=actor.user_id).order_by("created_at", "id").as_pymongo():
         if Task.objects.visible_to(actor).filter(id=row["task_id"]).only("id").first():
             yield row
 
@@ -120,7 +120,7 @@ def exported_views(*, actor: Actor) -> Iterator[Row]:
 
 def exported_notifications(*, actor: Actor) -> Iterator[Row]:
     """What he was told within the service, of what he may see."""
-    yield from _seen(Notification.objects(user_id=actor.user_id).order_by("id").as_pymongo(), actor)
+    yield from _seen(Notification.objects(user_id=actor.user_id).order_by("created_at", "id").as_pymongo(), actor)
 
 
 def exported_preferences(*, actor: Actor) -> Iterator[Row]:
@@ -145,7 +145,7 @@ def exported_webhooks(*, actor: Actor) -> Iterator[Row]:
 
 def exported_events(*, actor: Actor) -> Iterator[Row]:
     """What the audit log has of his account, a page in memory at a time."""
-    order, after = Order.by("_id"), None
+    order, after = HAPPENED, None
     while True:
         page = audit.find_own(order, _PAGE, actor=actor, where={"until": now()}, after=after)
         yield from page.rows

@@ -25,7 +25,7 @@ class EntryOut(Schema):
 ENTRY = Serialiser(EntryOut)
 
 
-class EntryListQuery(list_query(ENTRY, {"created_at": "_id"})):  # type: ignore[misc]
+class EntryListQuery(list_query(ENTRY, {"created_at": "at seq"})):  # type: ignore[misc]
     """Which entries."""
 
     kind = fields.String(validate=validate.Length(1, 100), metadata={"example": "session.started"})
@@ -35,7 +35,7 @@ class EntryListQuery(list_query(ENTRY, {"created_at": "_id"})):  # type: ignore[
     until = Instant(metadata={"description": "Before"})
 
 
-class OwnListQuery(list_query(ENTRY, {"created_at": "_id"})):  # type: ignore[misc]
+class OwnListQuery(list_query(ENTRY, {"created_at": "at seq"})):  # type: ignore[misc]
     """Which entries about oneself."""
 
     kind = fields.String(validate=validate.Length(1, 100), metadata={"example": "session.started"})

@@ -50,7 +50,7 @@ def remove_old() -> int:
     end = now() - timedelta(days=settings.current().audit_days)
     removed = 0
     for _ in range(_MOST_BATCHES):
-        ids = list(_chosen(until=end).filter(due_at=None).order_by("id").limit(_BATCH).scalar("id"))
+        ids = list(_chosen(until=end).filter(due_at=None).order_by("at", "seq").limit(_BATCH).scalar("id"))
         removed += Event.objects(id__in=ids).delete() if ids else 0
         if len(ids) < _BATCH:
             break
@@ -58,12 +58,12 @@ def remove_old() -> int:
 
 
 def _chosen(since: datetime | None = None, until: datetime | None = None, **same: Any) -> Any:
-    """Entries by what they are about and when. Ids begin with the second they were made in, and have the index."""
+    """Entries by what they are about and when."""
     found = Event.objects(audited=True, **same)
     if since:
-        found = found.filter(id__gte=ObjectId.from_datetime(since), at__gte=since)
+        found = found.filter(at__gte=since)
     if until:
-        found = found.filter(id__lt=ObjectId.from_datetime(until + timedelta(seconds=1)), at__lt=until)
+        found = found.filter(at__lt=until)
     return found
 
 

@@ -33,7 +33,7 @@ def leader_of(delivery_id: ObjectId) -> ObjectId:
         return delivery_id
     bundled = {"bundle": row["bundle"], "state": "pending", "led_by": {"$exists": False}}
     free = {"$or": [{"attempts": 0}, {"claimed_until": {"$gt": now()}}]}
-    oldest = collection.find_one(bundled | free, {"_id": 1}, sort=[("_id", 1)])
+    oldest = collection.find_one(bundled | free, {"_id": 1}, sort=[("created_at", 1), ("_id", 1)])
     return oldest["_id"] if oldest else delivery_id
 
 
@@ -47,7 +47,7 @@ def message(delivery: Delivery, ready: list[Notice] | None, hold: Callable[[], b
     event_ids = _follow(delivery, alone=ready is not None)
     if ready and not event_ids:
         return Message(delivery, ready)
-    events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.id))
+    events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.seq))
     told = [(event.id, _made(event, delivery.recipient_id, hold)) for event in events[-MOST_MADE:]]
     wish_of = wishes.of(notice for _, each in told for notice in each)
     found = _still_wanted(delivery, told, wish_of)

@@ -27,7 +27,11 @@ def deliveries() -> None:
 def list_deliveries(environment: Any, state: str, channel: str | None, limit: int) -> None:
     """List deliveries: id, when, channel, kind, recipient, attempts, last error."""
     environment.connect()
-    found = Delivery.objects(state=state, **({"channel": channel} if channel else {})).order_by("-id").limit(limit)
+    found = (
+        Delivery.objects(state=state, **({"channel": channel} if channel else {}))
+        .order_by("-created_at", "-id")
+        .limit(limit)
+    )
     for row in found:
         words = [row.id, iso(row.created_at), row.channel, row.kind, row.recipient_id, row.attempts, row.last_error]
         click.echo("  ".join(str(word) for word in words))

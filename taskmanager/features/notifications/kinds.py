@@ -25,6 +25,7 @@ KINDS = {
     "task.changed": Kind(_INSIDE, title="A task of yours was changed"),
     "task.created": Kind(_INSIDE, title="A new task in a project you follow"),
     "project.added": Kind(_INSIDE, urgent=True, title="You were added to a project"),
+    "project.invited": Kind(_BOTH, urgent=True, title="You were invited to a project"),
     "webhook.disabled": Kind(_BOTH, urgent=True, title="A webhook of yours was disabled"),
 }
 

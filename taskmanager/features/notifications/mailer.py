@@ -7,14 +7,13 @@ import threading
 import time
 from email.message import EmailMessage
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
 from taskmanager.core import settings
+from taskmanager.core.connection_urls import mail_server
 from taskmanager.core.deadline import deadline
 from taskmanager.core.errors import Misconfigured
 from taskmanager.features.notifications.channels import Rejected
 
-_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 _GREETED, _FINE, _FOR_GOOD = 220, 250, 500  # answers of a server (RFC 5321): those from 500 on are final
 _KEPT_SECONDS = 20.0
 
@@ -40,7 +39,7 @@ class SmtpMailer:
     """
 
     def __init__(self, url: str, timeout: float) -> None:
-        self._url, self._timeout = urlsplit(url), timeout
+        self._place, self._timeout = mail_server(url), timeout
         self._server: smtplib.SMTP | None = None
         self._used_at = 0.0
 
@@ -79,16 +78,16 @@ class SmtpMailer:
                 pass
             self.quit()
         self._connect()
-        if self._url.scheme == "smtp+tls":
+        if self._place.scheme == "smtp+tls":
             self._server.starttls(context=ssl.create_default_context())
-        if self._url.username:
-            self._server.login(unquote(self._url.username), unquote(self._url.password or ""))
+        if self._place.user:
+            self._server.login(self._place.user, self._place.password)
         return self._server
 
     def _connect(self) -> None:
         """Keep the server before it has greeted, so that one which drips its greeting can be cut off."""
-        host, port = self._url.hostname or "localhost", self._url.port or _PORTS[self._url.scheme]
-        if self._url.scheme == "smtps":
+        host, port = self._place.host, self._place.port
+        if self._place.scheme == "smtps":
             self._server = smtplib.SMTP_SSL(timeout=self._timeout, context=ssl.create_default_context())
         else:
             self._server = smtplib.SMTP(timeout=self._timeout)
@@ -114,13 +113,14 @@ def send(message: EmailMessage) -> None:
 
 
 def chosen() -> Mailer:
-    """The mailer of the settings. Raises Misconfigured for a scheme it does not know."""
+    """The mailer of the settings. Raises Misconfigured for a URL that cannot be read."""
     url, timeout = settings.current().mail_url, settings.current().mail_timeout_seconds
-    scheme = urlsplit(url).scheme
+    try:
+        scheme = mail_server(url).scheme
+    except ValueError as error:
+        raise Misconfigured(f"TASKMANAGER_MAIL_URL {error}") from None
     if scheme == "null":
         return NullMailer()
-    if scheme not in _PORTS:
-        raise Misconfigured(f"TASKMANAGER_MAIL_URL must begin with null://, {'://, '.join(_PORTS)}://")
     place = (url, timeout, threading.get_ident())  # one of its own for each thread: a connection is one conversation
     return _kept.setdefault(place, SmtpMailer(url, timeout))
 

@@ -29,6 +29,7 @@ class Notice:
     actor_id: ObjectId | None = None
     direct: bool = True  # it is about the person, not only about something that he follows
     involved: bool = True  # he has to do with the task
+    mailed: bool = False  # another notice of the event is the mail about it
 
 
 Writer = Callable[..., Iterable[Notice]]

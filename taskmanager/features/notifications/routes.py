@@ -44,7 +44,7 @@ class UnsubscribeQuery(Schema):
 
 
 @blp.route("/notifications")
-@blp.arguments(list_query(NOTIFICATION, {"created_at": "_id"}, unread=_UNREAD), location="query")
+@blp.arguments(list_query(NOTIFICATION, {"created_at": "created_at"}, unread=_UNREAD), location="query")
 @blp.response(200, page_of(NotificationOut))
 def list_notifications(query: dict[str, Any]) -> Response:
     """What you were told

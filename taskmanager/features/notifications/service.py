@@ -12,7 +12,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import ScopeMissing
 from taskmanager.core.events import Event, project_of
-from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.querysets import NEWEST, Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.notifications import (
     channels,
@@ -147,10 +147,17 @@ def mark_all(until: ObjectId | None, *, expected: Expected, actor: Actor) -> Non
     found = _mine(actor, unread=True)
     if until is not None:  # by time: ids that two workers make within a second have no order
         found = found.filter(created_at__lte=_mine(actor).one(until).created_at)
-    newest = until or next((row["_id"] for row in found.rows(1, ["_id"], [("_id", -1)])), stored.read_until)
-    stored.keep(read_until=max(filter(None, (newest, stored.read_until)), default=None))
+    newest = until or next((row["_id"] for row in found.rows(1, ["_id"], NEWEST.spec())), None)
+    stored.keep(read_until=_later_of(newest, stored.read_until))
     marks = {"$set": {"read_at": now(), "updated_at": now()}, "$inc": {"revision": 1}}
     batches.update_all(Notification._get_collection(), found._query, marks)
+
+
+def _later_of(*notification_ids: ObjectId | None) -> ObjectId | None:
+    """Which of these was made last; one that has been forgotten was made before all that have not."""
+    found = Notification.objects(id__in=[one for one in notification_ids if one])
+    last = found.order_by("-created_at", "-id").scalar("id").first()
+    return last or next(filter(None, notification_ids), None)
 
 
 def renew(task_id: ObjectId, comment_id: ObjectId) -> None:

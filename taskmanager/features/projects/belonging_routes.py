@@ -33,7 +33,7 @@ field_blp = Blueprint(
 
 _LABELS = "/projects/<objectid:project_id>/labels"
 _FIELDS = "/projects/<objectid:project_id>/custom-fields"
-_ORDERS = {"created_at": "_id"}
+_ORDERS = {"created_at": "created_at"}
 
 
 @label_blp.route(_LABELS, methods=["POST"])

@@ -27,7 +27,7 @@ links = Blueprint(
 )
 visits = Blueprint("visits", __name__, url_prefix="/share-links", description="Opening share links")
 
-_ORDERS = {"created_at": "_id"}
+_ORDERS = {"created_at": "created_at"}
 
 
 @links.route("/<objectid:project_id>/share-links", methods=["POST"])

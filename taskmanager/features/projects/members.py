@@ -6,10 +6,10 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import quotas, settings
+from taskmanager.core import quotas
 from taskmanager.core.access import Actor
 from taskmanager.core.documents import Expected
-from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound
+from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound, ScopeMissing
 from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
@@ -21,27 +21,19 @@ from taskmanager.features.users import service as users
 
 
 @unit_of_work
-def add(project_id: ObjectId, *, role: str, actor: Actor, **whom: Any) -> Row:
-    """Add the person with this `user_id` or `email`.
+def join(project_id: ObjectId, user_id: ObjectId, role: str, *, actor: Actor) -> Membership:
+    """Store a membership. The caller has made sure that the account accepted, or need not be asked (see `joining`).
 
-    Raises NotFound, Forbidden, Conflict (`member.exists`), Invalid when nobody has that id or address, or when people
-    are not added by their address (`member.invite_instead`).
+    Raises Conflict (`member.exists`).
     """
-    project = Project.objects.visible_to(actor).one(project_id)
-    authorize(actor, ProjectAction.MANAGE_MEMBERS, project)
-    may_give(actor, project_id, role)
-    _may_look_up(whom)
-    user_id = users.find_id(**whom)
-    if user_id is None:
-        raise Invalid(f"body.{next(iter(whom))}", "Nobody has an account with this.", code="user.unknown")
     membership = Membership(project_id=project_id, user_id=user_id, role=role)
     try:
         membership.save(force_insert=True)
     except NotUniqueError:
-        raise Conflict("This person is a member already.", code="member.exists") from None
+        raise Conflict("This account is a member already.", code="member.exists") from None
     users.rights_changed([user_id])
     record(MemberAdded(membership, actor))
-    return with_cards([membership.as_row()])[0]
+    return membership
 
 
 def get(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
@@ -72,7 +64,7 @@ def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected:
     """Give a member another role. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
     membership = _visible(project_id, user_id, actor)
     authorize(actor, ProjectAction.MANAGE_MEMBERS, membership)
-    may_give(actor, project_id, membership.role)
+    may_take(actor, project_id, membership.role)
     may_give(actor, project_id, role)
     membership.expect(expected)
     if membership.role == "owner" != role:
@@ -115,7 +107,7 @@ def remove(project_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor
     membership = _visible(project_id, user_id, actor)
     leaving = user_id == actor.user_id
     authorize(actor, ProjectAction.LEAVE if leaving else ProjectAction.MANAGE_MEMBERS, membership)
-    may_give(actor, project_id, membership.role)
+    may_take(actor, project_id, membership.role)
     membership.expect(expected)
     if membership.role == "owner":
         _keep_an_owner(project_id, user_id)
@@ -125,7 +117,17 @@ def remove(project_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor
 
 
 def may_give(actor: Actor, project_id: ObjectId, role: str) -> None:
-    """Nobody gives, takes or changes a role above his own. Raises Forbidden (`member.role_too_high`)."""
+    """Check that the actor may give a role: not above their own, and the role owner in a session only.
+
+    Raises Forbidden (`member.role_too_high`), ScopeMissing.
+    """
+    may_take(actor, project_id, role)
+    if role == "owner" and actor.scopes is not None:
+        raise ScopeMissing("An API token cannot make an owner: log in and do it in a session.")
+
+
+def may_take(actor: Actor, project_id: ObjectId, role: str) -> None:
+    """Check that a role is not above the actor's own. Raises Forbidden (`member.role_too_high`)."""
     if not at_least(role, actor.role_in(project_id)):
         raise Forbidden("You cannot give or take a role above your own.", code="member.role_too_high")
 
@@ -134,6 +136,12 @@ def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
     """Whether all of these people belong to the project."""
     known = Membership.objects(project_id=project_id, user_id__in=user_ids).scalar("user_id")
     return set(known) >= set(user_ids)
+
+
+def share_project(user_id: ObjectId, *, actor: Actor) -> bool:
+    """Whether this account belongs to a project that the actor belongs to as well, archived ones too."""
+    found = Membership.objects(user_id=user_id, project_id__in=list(actor.project_roles))
+    return found.only("id").first() is not None
 
 
 def has_others(project_id: ObjectId, user_id: ObjectId) -> bool:
@@ -166,12 +174,6 @@ def _visible(project_id: ObjectId, user_id: ObjectId, actor: Actor) -> Membershi
     if membership is None:
         raise NotFound
     return membership
-
-
-def _may_look_up(whom: dict[str, Any]) -> None:
-    """Where addresses are confirmed nobody learns by adding somebody which addresses have accounts."""
-    if "email" in whom and settings.current().require_verified_email:
-        raise Invalid("body.email", "Invite people by their address.", code="member.invite_instead")
 
 
 def _keep_an_owner(project_id: ObjectId, user_id: ObjectId) -> None:

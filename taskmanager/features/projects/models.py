@@ -33,6 +33,7 @@ class Project(Versioned):
     last_position = IntField(required=True, default=0)  # of its tasks
     task_count = IntField(required=True, default=0)  # with those in the trash
     attachment_bytes = IntField(required=True, default=0)  # of its tasks
+    last_created_at = DateTimeField()  # of its tasks
     archived_at = DateTimeField()
     deleted_at = DateTimeField()
 
@@ -104,12 +105,16 @@ class Membership(Versioned):
 
 
 class Invitation(Versioned):
-    """That the owner of an address is asked to join a project; whether he has an account is not known."""
+    """That somebody is asked to join a project: the owner of an address, or the account with an id.
+
+    It has either `email` or `user_id`, as it was asked for; whether there is such an account is not known.
+    """
 
     meta = {"collection": "invitations", "db_alias": "tasks", "queryset_class": InvitationWords}
 
     project_id = ObjectIdField(required=True)
-    email = StringField(required=True, max_length=254)
+    email = StringField(max_length=254)
+    user_id = ObjectIdField()
     role = StringField(required=True)
     invited_by = ObjectIdField(required=True)
     expires_at = DateTimeField(required=True)

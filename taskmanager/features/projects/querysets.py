@@ -4,8 +4,7 @@ from typing import Self
 
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
-from taskmanager.core.filters.nodes import Context, Node
-from taskmanager.core.querysets import Words
+from taskmanager.core.querysets import Filter, Words
 
 
 class ProjectWords(Words):
@@ -15,9 +14,9 @@ class ProjectWords(Words):
         """Those that the actor is a member of."""
         return self.alive().filter(id__in=list(actor.project_roles))
 
-    def matching(self, condition: Node | None, context: Context) -> Self:
+    def matching(self, query: Filter | None) -> Self:
         """Those for which a filter holds."""
-        return self.filter(__raw__={"$and": [condition.query(context)]}) if condition else self
+        return self.filter(__raw__={"$and": [query]}) if query else self
 
 
 class MembershipWords(Words):

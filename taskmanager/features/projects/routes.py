@@ -5,9 +5,12 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
-from taskmanager.features.projects import arranging, members
+from taskmanager.features.projects import arranging, joining, members
 from taskmanager.features.projects import service as projects
+from taskmanager.features.projects.budgets import invites
 from taskmanager.features.projects.filters import FIELDS
+from taskmanager.features.projects.invitation_schemas import INVITATION, InvitationOut
+from taskmanager.features.projects.models import Invitation
 from taskmanager.features.projects.schemas import (
     MEMBER,
     PROJECT,
@@ -30,7 +33,7 @@ blp = Blueprint(
     "projects", __name__, scope="projects", url_prefix="/projects", description="Projects and their members"
 )
 
-_ORDERS = {"created_at": "_id"}
+_ORDERS = {"created_at": "created_at"}
 _ALL_ORDERS = _ORDERS | {"position": "position", "name": "name"}
 
 
@@ -137,14 +140,23 @@ def get_permissions(project_id: ObjectId) -> Response:
 @blp.route("/<objectid:project_id>/members", scope="members", methods=["POST"])
 @blp.arguments(MemberIn)
 @blp.response(201, MemberOut)
+@blp.alt_response(202, schema=InvitationOut, description="The invitation: they become a member by accepting it")
+@invites
 def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
-    """Add a member
+    """Add a member, or invite one
 
-    By `user_id` or by the address of an account. Needs the role manager; nobody gives a role above his own. Where
-    addresses have to be confirmed, people are invited by their address: 422 `member.invite_instead`.
+    By `user_id` or `email`. People join by accepting: the answer is 202 with an invitation, the same whether or not
+    there is such an account, and shows nothing that you did not send. It is told in the service and by mail, and
+    answered at `/invitations`. Added at once (201) is an account that shares a project with you, a service account,
+    and anybody where the operator allows it; but nobody by an address that they have not confirmed.
+
+    Needs the role manager; nobody gives a role above their own, and an API token does not give the role owner. 409
+    `member.exists`; the bounds of invitations are those of `POST /projects/{project_id}/invitations`.
     """
-    member = members.add(project_id, **data, actor=current_actor())
-    return answers.created(member, MEMBER, f"/projects/{project_id}/members/{member['user_id']}")
+    made = joining.add_or_invite(project_id, **data, actor=current_actor())
+    if isinstance(made, Invitation):
+        return answers.created(made, INVITATION, f"/projects/{project_id}/invitations/{made.id}", status=202)
+    return answers.created(made, MEMBER, f"/projects/{project_id}/members/{made['user_id']}")
 
 
 @blp.route("/<objectid:project_id>/members", scope="members")

@@ -4,23 +4,26 @@ from typing import Any
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
+from pymongo import ReturnDocument
 
 from taskmanager.core import fractional, quotas
 from taskmanager.core.access import Actor
-from taskmanager.core.clock import now
+from taskmanager.core.clock import advanced, now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, NotFound, ScopeMissing
 from taskmanager.core.events import record
-from taskmanager.core.filters.nodes import Context, Node
+from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects import arranging
+from taskmanager.features.projects import arranging, filter_names
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.permissions import ROLES, ProjectAction, granted
 from taskmanager.features.projects.workflow import Workflow
 from taskmanager.features.users import service as users
+
+_COUNTERS = ("last_number", "last_position", "task_count")
 
 
 @unit_of_work
@@ -58,14 +61,19 @@ def permissions(project_id: ObjectId, *, actor: Actor) -> dict[str, Any]:
     return {"role": role, "permissions": granted(role), "roles": {name: granted(name) for name in ROLES}}
 
 
-def find(order: Order, limit: int, *, actor: Actor, condition: Node | None = None, **page: Any) -> Page:
+def find(order: Order, limit: int, *, actor: Actor, condition: GivenFilter | None = None, **page: Any) -> Page:
     """A page of the projects that the actor is a member of and for which a filter holds."""
-    return Project.objects.visible_to(actor).matching(condition, Context.of(actor)).page(order, limit, **page)
+    return _matching(condition, actor).page(order, limit, **page)
 
 
-def total(*, actor: Actor, condition: Node | None = None) -> Any:
+def total(*, actor: Actor, condition: GivenFilter | None = None) -> Any:
     """How many projects `find` would go through."""
-    return Project.objects.visible_to(actor).matching(condition, Context.of(actor)).total()
+    return _matching(condition, actor).total()
+
+
+def _matching(condition: GivenFilter | None, actor: Actor) -> Any:
+    seen = Project.objects.visible_to(actor)
+    return seen.matching(filter_names.bound(condition, actor)) if condition else seen
 
 
 @unit_of_work
@@ -102,14 +110,19 @@ def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
 def next_number(project_id: ObjectId) -> Project:
     """The project with its counters raised by one for a new task, in the open transaction.
 
+    `last_created_at` is the time of the task's creation: later than that of every task before it, whatever the clocks
+    of the processes say. Transactions that raise one counter commit one after the other.
     Raises NotFound, Conflict (`quota.tasks`).
     """
-    more = {"inc__last_number": 1, "inc__last_position": 1, "inc__task_count": 1}
-    project = Project.objects(id=project_id).alive().modify(new=True, **more)
-    if project is None:
+    raised = {field: {"$add": [{"$ifNull": [f"${field}", 0]}, 1]} for field in _COUNTERS}
+    place = raised | {"last_created_at": advanced("last_created_at", now(), by_ms=1)}
+    row = Project._get_collection().find_one_and_update(
+        {"_id": project_id, "deleted_at": None}, [{"$set": place}], return_document=ReturnDocument.AFTER
+    )
+    if row is None:
         raise NotFound
-    quotas.check("tasks", project.task_count)
-    return project
+    quotas.check("tasks", row["task_count"])
+    return Project._from_son(row)
 
 
 def add_use(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0) -> None:

@@ -34,7 +34,7 @@ class ActivityOut(Schema):
 
 
 ACTIVITY = Serialiser(ActivityOut)
-_LIST = list_query(ACTIVITY, {"at": "_id"})
+_LIST = list_query(ACTIVITY, {"at": "at seq"})
 
 
 @blp.route("/tasks/<objectid:task_id>/activity")

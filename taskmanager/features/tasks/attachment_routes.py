@@ -86,7 +86,7 @@ def add_attachment(files: dict[str, FileStorage], task_id: ObjectId) -> Response
 
 
 @blp.route(_PLACE)
-@blp.arguments(list_query(ATTACHMENT, {"created_at": "_id"}), location="query")
+@blp.arguments(list_query(ATTACHMENT, {"created_at": "created_at"}), location="query")
 @blp.response(200, page_of(AttachmentOut))
 def list_attachments(query: dict[str, Any], task_id: ObjectId) -> Response:
     """The attachments of a task"""

@@ -10,15 +10,18 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
+from taskmanager.core.database import bounded
 from taskmanager.core.documents import Expected
-from taskmanager.core.errors import Conflict, TaskManagerError
-from taskmanager.core.filters.nodes import Node
+from taskmanager.core.errors import Conflict, Invalid, NotFound, TaskManagerError
+from taskmanager.core.filters.nodes import GivenFilter
+from taskmanager.core.querysets import CREATED, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.tasks import finding
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.models import Task
 
-MOST = 100
+MAX_TASKS = 100
+FILTER = "body.filter"  # where an operation's filter stands, as its errors say before they are located
 
 Ids = dict[ObjectId, ObjectId]
 
@@ -34,7 +37,9 @@ class Operation:
     placeholder: ObjectId | None = None  # of the task that it makes
     data: dict[str, Any] | None = None
     expected: Expected = None
-    condition: Node | None = None  # instead of `task_id`: all tasks for which this holds
+    condition: GivenFilter | None = None  # instead of `task_id`: all tasks for which this holds
+    count: int | None = None  # how many tasks `condition` must find
+    failure: TaskManagerError | None = None  # why its tasks cannot be found
 
     def resolved(self, ids: Ids) -> "Operation":
         """With the ids of the tasks that were made meanwhile in the place of placeholders."""
@@ -44,7 +49,9 @@ class Operation:
         return replace(self, task_id=self.task_id and ids.get(self.task_id, self.task_id), data=data)
 
     def run(self, actor: Actor) -> Task | None:
-        """Do it; None for a task that was deleted. Raises what the single use case raises."""
+        """Do it; None for a task that was deleted. Raises what the single use case raises, or its `failure`."""
+        if self.failure:
+            raise self.failure
         return _RUN[self.kind](self, actor)
 
 
@@ -80,24 +87,63 @@ def run_all(operations: list[Operation], *, actor: Actor) -> list[tuple[Operatio
 def spread(operations: list[Operation], actor: Actor) -> Iterator[Operation]:
     """The operations with one for each task that a filter finds, as late as possible.
 
-    Raises NotFound, Conflict (`bulk.too_many`), Unavailable.
+    One whose tasks cannot be found has the `failure`. Raises Conflict (`bulk.too_many`), Unavailable.
     """
-    left = MOST
+    left = MAX_TASKS
     for operation in operations:
         parts = [operation] if operation.condition is None else _parts(operation, actor)
         left -= len(parts)
         if left < 0:
-            raise Conflict(f"One request changes at most {MOST} tasks.", code="bulk.too_many", index=operation.index)
+            detail = f"One request changes at most {MAX_TASKS} tasks."
+            raise Conflict(detail, code="bulk.too_many", index=operation.index)
         yield from parts
 
 
 def _parts(operation: Operation, actor: Actor) -> list[Operation]:
-    found = finding.matching(operation.condition, actor, operation.project_id).rows(MOST + 1, ["_id"], [("_id", 1)])
+    try:
+        found = _found(operation, actor)
+    except (Conflict, Invalid, NotFound) as error:
+        return [replace(operation, condition=None, failure=error)]
     return [replace(operation, task_id=row["_id"], condition=None) for row in found]
+
+
+def _found(operation: Operation, actor: Actor) -> list[Row]:
+    tasks = finding.matching(operation.condition, actor, operation.project_id)
+    with bounded(finding.LONGEST_SECONDS):
+        found = tasks.rows(MAX_TASKS + 1, ["_id"], CREATED.spec())
+        if operation.count not in (None, len(found)):
+            count = tasks.total()
+            detail = f"The filter finds {_number(count)} tasks, not {operation.count}: nothing was changed."
+            raise Conflict(detail, code="bulk.unexpected_count", count=count, expect=operation.count)
+    return found
+
+
+def _number(count: Any) -> str:
+    return f"{count:,}" if isinstance(count, int) else f"more than {count['value']:,}"
+
+
+def counted(operations: list[Operation], *, actor: Actor) -> list[Any]:
+    """How many tasks each operation is about, without changing any: a number, or {value, relation} beyond 10,000.
+
+    Raises NotFound, Invalid, each with `index`; Unavailable.
+    """
+    counts: list[Any] = []
+    for operation in operations:
+        try:
+            counts.append(1 if operation.condition is None else _count(operation, actor))
+        except (Invalid, NotFound) as error:
+            located(error, operation.index)
+            raise
+    return counts
+
+
+def _count(operation: Operation, actor: Actor) -> Any:
+    return finding.total(actor=actor, project_id=operation.project_id, condition=operation.condition)
 
 
 def located(error: TaskManagerError, index: int) -> None:
     """Let an error say which operation it is of."""
     error.extra["index"] = index
     for item in error.extra.get("errors", ()):
-        item["location"] = item["location"].replace("body.", f"body.operations.{index}.task.", 1)
+        inside = "" if item["location"] == FILTER else "task."
+        item["location"] = item["location"].replace("body.", f"body.operations.{index}.{inside}", 1)

@@ -10,6 +10,7 @@ from flask import Response
 from marshmallow import fields, validate
 
 from taskmanager.core.errors import TaskManagerError
+from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import LONGEST, FilterError
 from taskmanager.features.tasks import bulk
@@ -23,7 +24,8 @@ from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.errors import STATUS, InvalidRequest
 from taskmanager.web.idempotency import KeyReused, once
-from taskmanager.web.schemas import Form, Id, Json, Problem, Schema, Whole
+from taskmanager.web.pagination import Total
+from taskmanager.web.schemas import Flag, Form, Id, Json, Problem, Schema, Whole
 
 blp = Blueprint("bulk", __name__, scope="tasks", description="Many operations on tasks in one request")
 
@@ -50,6 +52,10 @@ class OperationIn(Schema):
     filter = fields.String(
         validate=validate.Length(1, LONGEST), metadata={"description": "Instead of task_id", "example": "label = bug"}
     )
+    expect = Whole(
+        validate=validate.Range(0, bulk.MAX_TASKS),
+        metadata={"description": "How many tasks the filter must find: else 409 and nothing is changed", "example": 3},
+    )
     task = Json(metadata={"description": "As in the body of the single request", "example": {"title": "Pay rent"}})
 
     @ma.validates_schema
@@ -61,6 +67,7 @@ class OperationIn(Schema):
             _demand(len(named) == 1, "Give either task_id or filter.")
             _demand("temp_id" not in data, "Only create has a temp_id.")
             _demand(("task" in data) == (data["op"] == "update"), "update needs task, and nothing else has it.")
+        _demand("expect" not in data or "filter" in data, "What is expected goes with a filter.")
         _demand("revision" not in data or "task_id" in data, "A revision goes with a task_id.")
 
 
@@ -72,7 +79,11 @@ class BulkIn(Schema):
         validate=validate.OneOf(("all_or_nothing", "each")),
         metadata={"description": "`each`: an operation that fails leaves the others", "example": "all_or_nothing"},
     )
-    operations = fields.List(fields.Nested(OperationIn), required=True, validate=validate.Length(1, bulk.MOST))
+    dry_run = Flag(
+        load_default=False,
+        metadata={"description": "Only count the tasks that each operation is about: nothing is changed"},
+    )
+    operations = fields.List(fields.Nested(OperationIn), required=True, validate=validate.Length(1, bulk.MAX_TASKS))
 
 
 class Result(Schema):
@@ -83,12 +94,14 @@ class Result(Schema):
     temp_id = fields.String()
     task = fields.Nested(TaskOut, allow_none=True)
     problem = fields.Nested(Problem, allow_none=True)
+    count = Total("Only with `dry_run`: how many tasks the operation is about")
 
 
 class BulkOut(Schema):
     """What became of the operations, in their order."""
 
     results = fields.List(fields.Nested(Result), required=True)
+    dry_run = fields.Boolean(metadata={"description": "True when nothing was changed, because that was asked"})
 
 
 def _demand(good: bool, message: str) -> None:
@@ -106,10 +119,25 @@ def run_bulk(data: dict[str, Any]) -> Response:
     `all_or_nothing` is one transaction: the first operation that fails ends it, and the problem tells its `index`. With
     `each` every operation is a transaction of its own and has its own status in `results`; with an Idempotency-Key each
     of them has its effect once, also when the request is repeated after a part of it was done.
+
+    With `dry_run` nothing is changed: each result has the `count` of tasks that the operation is about. An operation
+    with a filter and `expect` is done only if the filter finds that many tasks, else 409 `bulk.unexpected_count` with
+    the `count`.
     """
     operations = _operations(data["operations"])
+    if data["dry_run"]:
+        return _counted(operations, [given.get("temp_id") for given in data["operations"]])
     run = _all if data["mode"] == "all_or_nothing" else _each
     return run(operations, [given.get("temp_id") for given in data["operations"]])
+
+
+def _counted(operations: list[Operation], temp_ids: list[str | None]) -> Response:
+    counts = bulk.counted(operations, actor=current_actor())
+    results = [
+        _named(operation, temp_ids) | {"status": 200, "task": None, "problem": None, "count": count}
+        for operation, count in zip(operations, counts, strict=True)
+    ]
+    return answers.data({"dry_run": True, "results": results})
 
 
 def _all(operations: list[Operation], temp_ids: list[str | None]) -> Response:
@@ -195,6 +223,7 @@ def _operation(index: int, item: dict[str, Any], known: dict[str, ObjectId]) -> 
         data=data,
         expected=None if revision is None else frozenset({revision}),
         condition=_condition(item.get("filter")),
+        count=item.get("expect"),
     )
 
 
@@ -220,8 +249,11 @@ def _task_id(text: str | None, known: dict[str, ObjectId], field: str) -> Object
     return known[text.removeprefix("temp:")]
 
 
-def _condition(text: str | None) -> Any:
+def _condition(text: str | None) -> GivenFilter | None:
+    if text is None:
+        return None
     try:
-        return parse(text, FIELDS) if text is not None else None
+        node = parse(text, FIELDS)
     except FilterError as error:
         raise ma.ValidationError({"filter": [str(error)]}) from None
+    return GivenFilter(node, bulk.FILTER, everywhere=True)

@@ -83,7 +83,7 @@ class VersionsOut(Schema):
 
 COMMENT = Serialiser(CommentOut)
 _HTML = QueryFlag(load_default=False, metadata={"description": "Add `html`, the text as HTML that is safe to show"})
-_LIST = list_query(COMMENT, {"created_at": "_id"}, html=_HTML)
+_LIST = list_query(COMMENT, {"created_at": "created_at"}, html=_HTML)
 _ITEM = type("CommentQuery", (item_query(COMMENT),), {"html": _HTML})
 
 

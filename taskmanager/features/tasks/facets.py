@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from taskmanager.core.access import Actor
 from taskmanager.core.database import bounded
-from taskmanager.core.filters.nodes import Node
+from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.querysets import Row
 from taskmanager.features.tasks.finding import LONGEST_SECONDS, matching
 from taskmanager.features.tasks.models import PRIORITIES
@@ -18,7 +18,9 @@ _MANY = {"assignee": "assignee_ids", "label": "label_ids"}
 NAMES = (*_SINGLE, *_MANY)
 
 
-def count(*, actor: Actor, project_id: ObjectId | None = None, condition: Node | None = None) -> dict[str, list[Row]]:
+def count(
+    *, actor: Actor, project_id: ObjectId | None = None, condition: GivenFilter | None = None
+) -> dict[str, list[Row]]:
     """For each facet its values with the number of tasks that have them: [{value, count}], the most frequent first.
 
     The value of tasks without assignee or label is None. Raises NotFound, Unavailable (`query.too_slow`).

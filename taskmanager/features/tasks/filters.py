@@ -1,35 +1,36 @@
 """What tasks can be filtered by."""
 
 from taskmanager.core.filters.kinds import (
-    Anything,
     Key,
+    KeyText,
     Label,
     MaybeReference,
-    Moment,
     OneOf,
     People,
     Person,
     Ranked,
     Reference,
-    WallMoment,
+    Unread,
     Whole,
     Words,
 )
+from taskmanager.core.filters.moments import Moment, WallMoment
 from taskmanager.core.filters.nodes import Field, Fields
 from taskmanager.features.projects.models import name_key
 from taskmanager.features.projects.workflow import GROUPS
 from taskmanager.features.tasks.models import PRIORITIES
 
+CUSTOM_FIELDS = "custom_fields"
 FIELDS = Fields(
     {
-        "key": Field("key", Words()),
+        "key": Field("key", KeyText()),
         "title": Field("title", Words()),
         "description": Field("description", Words()),
-        "status": Field("status", Key()),
+        "status": Field("status", Key("status")),
         "status_group": Field("status_group", OneOf(GROUPS)),
         "priority": Field("priority", Ranked(PRIORITIES)),
-        "project": Field("project_id", Reference()),
-        "parent": Field("parent_id", MaybeReference()),
+        "project": Field("project_id", Reference("project")),
+        "parent": Field("parent_id", MaybeReference("task")),
         "label": Field("marks", Label("l", name_key)),
         "assignee": Field("marks", People("a")),
         "watcher": Field("marks", People("w", flagged=False)),
@@ -41,5 +42,5 @@ FIELDS = Fields(
         "created_at": Field("created_at", Moment()),
         "updated_at": Field("updated_at", Moment()),
     },
-    families={"custom_fields": Anything()},
+    families={CUSTOM_FIELDS: Unread()},
 )

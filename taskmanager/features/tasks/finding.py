@@ -1,5 +1,6 @@
 """Use cases that look for tasks: lists, what is counted over them, and what they all share."""
 
+from collections.abc import Collection
 from contextlib import nullcontext
 from typing import Any
 
@@ -8,9 +9,9 @@ from bson import ObjectId
 from taskmanager.core.access import Actor
 from taskmanager.core.database import bounded
 from taskmanager.core.errors import NotFound
-from taskmanager.core.filters.nodes import Context, Named, Node
+from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.querysets import Order, Page
-from taskmanager.features.projects import values
+from taskmanager.features.tasks import filter_names
 from taskmanager.features.tasks.models import Task
 
 # What a filter asks may have no index, or be free text: it must not hold a thread for as long as an outage would.
@@ -23,35 +24,40 @@ def find(
     *,
     actor: Actor,
     project_id: ObjectId | None = None,
-    condition: Node | None = None,
+    condition: GivenFilter | None = None,
     **page: Any,
 ) -> Page:
     """A page of a project's tasks, or of all that the actor may see, for which a filter holds.
 
-    Raises NotFound, Unavailable (`query.too_slow`).
+    Raises NotFound, Invalid, Unavailable (`query.too_slow`).
     """
     by_custom_field = any("." in field for field, _ in order.fields)
+    if by_custom_field:
+        filter_names.check_order(order, _asked(actor, project_id))
     with bounded(LONGEST_SECONDS) if condition is not None or by_custom_field else nullcontext():
         return matching(condition, actor, project_id).page(order, limit, **page, hinted=not by_custom_field)
 
 
-def total(*, actor: Actor, project_id: ObjectId | None = None, condition: Node | None = None) -> Any:
+def total(*, actor: Actor, project_id: ObjectId | None = None, condition: GivenFilter | None = None) -> Any:
     """How many tasks `find` would go through. Raises NotFound, Unavailable (`query.too_slow`)."""
     with bounded(LONGEST_SECONDS):
         return matching(condition, actor, project_id).total()
 
 
-def matching(condition: Node | None, actor: Actor, project_id: ObjectId | None = None) -> Any:
+def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None = None) -> Any:
     """The tasks of a project, or all that the actor may see but those of archived projects, for which a filter holds.
 
-    Raises NotFound.
+    Raises NotFound, Invalid for a filter with names that do not resolve (see `filter_names.bound`).
     """
     seen = _seen(actor, project_id)
     if condition is None:
         return seen
-    names = [value.key for value in condition.values() if isinstance(value, Named)]
-    named = values.labels_called(names, [project_id] if project_id else actor.project_roles) if names else {}
-    return seen.matching(condition, Context.of(actor, named))
+    return seen.matching(*filter_names.bound(condition, actor, _asked(actor, project_id)))
+
+
+def _asked(actor: Actor, project_id: ObjectId | None) -> Collection[ObjectId]:
+    """The projects in which names are looked up."""
+    return [project_id] if project_id else list(actor.project_roles)
 
 
 def _seen(actor: Actor, project_id: ObjectId | None) -> Any:

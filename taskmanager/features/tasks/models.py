@@ -1,7 +1,5 @@
 """Tasks."""
 
-import re
-import unicodedata
 from typing import Any, Self
 
 from bson import ObjectId
@@ -12,11 +10,11 @@ from taskmanager.core.documents import Versioned
 from taskmanager.features.projects.workflow import GROUPS, OPEN_GROUPS
 from taskmanager.features.tasks.due import due_at, is_floating
 from taskmanager.features.tasks.querysets import TaskWords
+from taskmanager.features.tasks.search_tokens import tokens_of, unspaced_tokens_of
 
 PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the position, so that it sorts
 RECURS_FROM = ("due", "completion")
 _MARKED = ("assignee_ids", "label_ids", "watcher_ids")
-_MOST_WORDS, _LONGEST_WORD = 40, 40
 
 
 class Task(Versioned):
@@ -54,7 +52,8 @@ class Task(Versioned):
     completed_at = DateTimeField()
     closed_at = DateTimeField()  # since when it is done or cancelled
     marks = ListField(StringField())  # see marks_of
-    words = ListField(StringField())  # of the title, in lower case: what searches find it by
+    words = ListField(StringField())  # tokens of the title: what searches find it by
+    description_tokens = ListField(StringField())  # those that the text index does not have: see search_tokens
     former_keys = ListField(StringField())  # from before it moved to another project
     deleted_at = DateTimeField()
     trashed_with = ObjectIdField()  # the task above it that was put into the trash, and this one with it
@@ -81,13 +80,16 @@ class Task(Versioned):
 
     def clean(self) -> None:
         """Called by MongoEngine before it inserts."""
-        self.words = words_of(self.title)
+        self.words = tokens_of(self.title)
+        self.description_tokens = unspaced_tokens_of(self.description)
         self.marks = marks_of(self.assignee_ids, self.label_ids, self.watcher_ids)
 
     def write(self, **changes: Any) -> Self:
         """See Versioned; keeps what the task is found by."""
         if "title" in changes:
-            changes["words"] = words_of(changes["title"])
+            changes["words"] = tokens_of(changes["title"])
+        if "description" in changes:
+            changes["description_tokens"] = unspaced_tokens_of(changes["description"]) or None
         if changes.keys() & set(_MARKED):
             changes["marks"] = marks_of(*[changes.get(field, getattr(self, field)) for field in _MARKED])
         return super().write(**changes)
@@ -98,9 +100,3 @@ def marks_of(assignees: list[ObjectId], labels: list[ObjectId], watchers: list[O
     marks = [f"a:{user_id}" for user_id in assignees] or ["a"]
     marks += [f"l:{label_id}" for label_id in labels] or ["l"]
     return marks + [f"w:{user_id}" for user_id in watchers]
-
-
-def words_of(text: str) -> list[str]:
-    """The first words of a text, each once, in the form that searches compare."""
-    found = re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
-    return [word[:_LONGEST_WORD] for word in dict.fromkeys(found)][:_MOST_WORDS]

@@ -20,10 +20,8 @@ class TaskWords(Words):
         """Those that are visible to the actor, without archived projects."""
         return self.alive().filter(project_id__in=[key for key in actor.project_roles if key not in actor.archived])
 
-    def matching(self, condition: Node | None, context: Context | None) -> Self:
+    def matching(self, condition: Node, context: Context) -> Self:
         """Those for which a filter holds, as the one who asks means it."""
-        if condition is None or context is None:
-            return self
         found = branches(condition, context)
         return self.filter(__raw__={"$or": found} if len(found) > 1 else {"$and": found})
 

@@ -113,6 +113,8 @@ def _successor(task: Task, rule: Rule, due: str, actor: Actor) -> Task:
         id=ObjectId(),
         key=f"{project.key}-{project.last_number}",
         position=fractional.at(project.last_position),
+        created_at=project.last_created_at,
+        updated_at=project.last_created_at,
         status=project.workflow.first,
         status_group=project.workflow.group_of(project.workflow.first),
         series_id=task.series_id or task.id,

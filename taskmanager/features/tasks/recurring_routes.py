@@ -125,7 +125,7 @@ def create_reminder(data: dict[str, Any], task_id: ObjectId) -> Response:
 
 
 @blp.route(_PLACE)
-@blp.arguments(list_query(REMINDER, {"created_at": "_id"}), location="query")
+@blp.arguments(list_query(REMINDER, {"created_at": "created_at"}), location="query")
 @blp.response(200, page_of(ReminderOut))
 def list_reminders(query: dict[str, Any], task_id: ObjectId) -> Response:
     """Your reminders of a task"""

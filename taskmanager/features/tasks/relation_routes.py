@@ -68,7 +68,7 @@ def create_relation(data: dict[str, Any], task_id: ObjectId) -> Response:
 
 
 @blp.route(_PLACE)
-@blp.arguments(list_query(RELATION, {"created_at": "_id"}), location="query")
+@blp.arguments(list_query(RELATION, {"created_at": "created_at"}), location="query")
 @blp.response(200, page_of(RelationOut))
 def list_relations(query: dict[str, Any], task_id: ObjectId) -> Response:
     """The relations of a task

@@ -22,7 +22,7 @@ blp = Blueprint("tasks", __name__, scope="tasks", description="Tasks")
 # What a list can be sorted by, each with an index (see the migration of the indexes of lists); an order by a custom
 # field is worked out in memory.
 ORDERS = {
-    "created_at": "_id",
+    "created_at": "created_at",
     "updated_at": "updated_at",
     "due_at": "due_at",
     "priority": "priority",

@@ -1,4 +1,6 @@
-"""Search for tasks: by key, by the beginnings of words of the title, and by any words of title and description."""
+"""Search for tasks: by key, by the beginnings of words of the title, and by any words of title and description.
+
+Of scripts that are written without spaces, and of emoji, any part is found: see `search_tokens`."""
 
 import html
 import re
@@ -9,13 +11,13 @@ from bson import ObjectId
 
 from taskmanager.core.access import Actor
 from taskmanager.core.database import bounded
-from taskmanager.core.querysets import Row
+from taskmanager.core.querysets import Filter, Row
 from taskmanager.features.tasks.finding import LONGEST_SECONDS, matching
-from taskmanager.features.tasks.models import words_of
+from taskmanager.features.tasks.search_tokens import Term, fold, terms_of, tokens_of
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{0,9}(?:-[0-9]{0,9})?")
 _SNIPPET = 160  # characters of a description that are shown
-_MOST_WORDS = 10
+_MAX_TERMS = 10
 
 
 def search(
@@ -27,17 +29,17 @@ def search(
     those that have one of its words anywhere, best first; `"…"` is a phrase and `-word` leaves tasks with it out.
     Raises NotFound, Unavailable (`query.too_slow`).
     """
-    seen, words = matching(None, actor, project_id), words_of(text)[:_MOST_WORDS]
+    seen, terms = matching(None, actor, project_id), terms_of(text, _MAX_TERMS)
     found: dict[ObjectId, Row] = {}
     with bounded(LONGEST_SECONDS):
-        for matched, look in _ways(text, words, seen, list(fields)):
+        for matched, look in _ways(text, terms, seen, list(fields)):
             if len(found) < limit:
                 for row in look(limit):
                     found.setdefault(row["_id"], {"task": row, "matched": matched})
         hits = list(found.values())[:limit]
         descriptions = _descriptions(seen, [hit["task"]["_id"] for hit in hits])
     return [
-        hit | {"highlights": _highlights(hit["task"]["title"], descriptions.get(hit["task"]["_id"]), words)}
+        hit | {"highlights": _highlights(hit["task"]["title"], descriptions.get(hit["task"]["_id"]), terms)}
         for hit in hits
     ]
 
@@ -48,13 +50,15 @@ def _descriptions(seen: Any, ids: list[ObjectId]) -> dict[ObjectId, str]:
     return {row["_id"]: row["description"] for row in rows if "description" in row}
 
 
-def _ways(text: str, words: list[str], seen: Any, fields: list[str]) -> list[tuple[str, Callable[[int], list[Row]]]]:
+def _ways(text: str, terms: list[Term], seen: Any, fields: list[str]) -> list[tuple[str, Callable[[int], list[Row]]]]:
     ways: list[tuple[str, Callable[[int], list[Row]]]] = []
     if _KEY.fullmatch(text.strip()):
         ways.append(("key", lambda limit: _by_key(seen, text.strip().upper(), fields, limit)))
-    if words:
-        ways.append(("title", lambda limit: _by_title(seen, words, fields, limit)))
+    if terms:
+        ways.append(("title", lambda limit: _by_title(seen, terms, fields, limit)))
         ways.append(("text", lambda limit: _by_text(seen, text, fields, limit)))
+    if unspaced := [term for term in terms if not term.spaced]:
+        ways.append(("text", lambda limit: _by_description(seen, unspaced, fields, limit)))
     return ways
 
 
@@ -62,13 +66,38 @@ def _by_key(seen: Any, key: str, fields: list[str], limit: int) -> list[Row]:
     return seen.filter(__raw__={"key": {"$regex": f"^{re.escape(key)}"}}).rows(limit, fields, [("key", 1)])
 
 
-def _by_title(seen: Any, words: list[str], fields: list[str], limit: int) -> list[Row]:
-    longest = max(words, key=len)  # an index of lists takes in one condition on them: the one that should find least
-    begun = [{"words": {"$regex": f"^{re.escape(longest)}"}}]
-    others = [word for word in words if word != longest]
-    begun += [{"title": {"$regex": rf"(*UCP)(?<!\w){re.escape(word)}", "$options": "i"}} for word in others]
-    rows = seen.filter(__raw__={"$and": begun}).rows(limit, fields)
-    return sorted(rows, key=lambda row: (-len(set(words) & set(words_of(row["title"]))), row["title"]))
+def _by_title(seen: Any, terms: list[Term], fields: list[str], limit: int) -> list[Row]:
+    rows = seen.filter(__raw__=_having("words", terms)).rows(limit, fields)
+    asked = {token for term in terms for token in term.ways[0]}
+    return sorted(rows, key=lambda row: (-len(asked & set(tokens_of(row["title"]))), fold(row["title"]), row["_id"]))
+
+
+def _by_description(seen: Any, terms: list[Term], fields: list[str], limit: int) -> list[Row]:
+    return seen.filter(__raw__=_having("description_tokens", terms)).rows(limit, fields)
+
+
+def _having(field: str, terms: list[Term]) -> Filter:
+    """The condition that a list of tokens has all terms.
+
+    An index of lists takes in one condition on them: the longest beginning, which should find least. The others are
+    said in a way that no index answers, so that MongoDB does not choose one of them.
+    """
+    begun = max((token for term in terms for token in _certain(term)), key=len, default=None)
+    first = [] if begun is None else [{field: _begins(begun)}]
+    return {"$and": [*first, *(_any_way(field, term) for term in terms if term.ways != ((begun,),))]}
+
+
+def _certain(term: Term) -> tuple[str, ...]:
+    return term.ways[0] if len(term.ways) == 1 else ()
+
+
+def _any_way(field: str, term: Term) -> Filter:
+    ways = [{"$nor": [{field: {"$not": _begins(token)}} for token in way]} for way in term.ways]
+    return ways[0] if len(ways) == 1 else {"$or": ways}
+
+
+def _begins(token: str) -> Filter:
+    return {"$regex": f"^{re.escape(token)}"}
 
 
 def _by_text(seen: Any, text: str, fields: list[str], limit: int) -> list[Row]:
@@ -76,17 +105,23 @@ def _by_text(seen: Any, text: str, fields: list[str], limit: int) -> list[Row]:
     return seen.filter(__raw__={"$text": {"$search": text}}).rows(limit, fields, best_first)
 
 
-def _highlights(title: str, description: str | None, words: list[str]) -> dict[str, str | None]:
-    """Title and a part of the description as HTML, with `<mark>` around what begins with one of the words."""
-    if not words:
+def _highlights(title: str, description: str | None, terms: list[Term]) -> dict[str, str | None]:
+    """Title and a part of the description as HTML, with `<mark>` around what begins with one of the terms."""
+    if not terms:
         return {"title": html.escape(title), "description": None}
-    mark = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\w*", re.IGNORECASE)
+    mark = re.compile("|".join(_pattern(term) for term in terms), re.IGNORECASE)
     description = description or ""
     first = mark.search(description)
     return {
         "title": _marked(title, mark),
         "description": _marked(_part(description, first.start()), mark) if first else None,
     }
+
+
+def _pattern(term: Term) -> str:
+    if not term.spaced:
+        return re.escape(term.text)
+    return rf"\b(?:{'|'.join(re.escape(part) for part in {term.text, *sum(term.ways, ())})})\w*"
 
 
 def _part(text: str, place: int) -> str:

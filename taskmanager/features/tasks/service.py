@@ -39,6 +39,7 @@ def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
     authorize(actor, TaskAction.CREATE, task)
     project = projects.next_number(project_id)
     task.key, task.position = f"{project.key}-{project.last_number}", fractional.at(project.last_position)
+    task.created_at = task.updated_at = project.last_created_at
     data = {"status": project.workflow.first} | data
     data["custom_fields"] = _merged({}, data.get("custom_fields"))
     data = recurring.settle(None, data, actor)

@@ -14,7 +14,7 @@ from bson import ObjectId
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.database import bounded
-from taskmanager.core.filters.nodes import Node
+from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.querysets import Row
 from taskmanager.core.zones import zone
 from taskmanager.features.projects.workflow import OPEN_GROUPS
@@ -28,7 +28,7 @@ def of(
     *,
     actor: Actor,
     project_id: ObjectId | None = None,
-    condition: Node | None = None,
+    condition: GivenFilter | None = None,
     weeks: int = 12,
     days: int = 30,
 ) -> Row:

@@ -7,6 +7,7 @@ from bson import ObjectId
 from flask import Response
 from marshmallow import fields
 
+from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import LONGEST, FilterError
 from taskmanager.features.tasks import views
@@ -93,7 +94,7 @@ class ViewedQuery(ListQuery):
 
 
 VIEW = Serialiser(ViewOut)
-_LIST, _ONE = list_query(VIEW, {"created_at": "_id"}), item_query(VIEW)
+_LIST, _ONE = list_query(VIEW, {"created_at": "created_at"}), item_query(VIEW)
 _OWN, _IN_PROJECT = "/views", "/projects/<objectid:project_id>/views"
 
 
@@ -228,5 +229,5 @@ def _update(project_id: ObjectId | None, view_id: ObjectId, changes: dict[str, A
 def _tasks(project_id: ObjectId | None, view_id: ObjectId, query: dict[str, Any]) -> Response:
     view = views.get(project_id, view_id, actor=current_actor())
     part = Slice.of(query, order=_SORT.order(view["sort"]), bound=str(view["revision"]))
-    condition = parse(view["filter"], FIELDS) if view.get("filter") else None
+    condition = GivenFilter(parse(view["filter"], FIELDS), "view.filter") if view.get("filter") else None
     return page_of_tasks(part, query["expand"], project_id=project_id, condition=condition)

@@ -127,7 +127,7 @@ def confirm_email_change(data: dict[str, Any]) -> Response:
 
 
 @me.route("/sessions")
-@me.arguments(list_query(SESSION, {"created_at": "_id"}), location="query")
+@me.arguments(list_query(SESSION, {"created_at": "created_at"}), location="query")
 @me.response(200, page_of(SessionOut))
 def list_sessions(query: dict[str, Any]) -> Response:
     """Your sessions"""

@@ -1,7 +1,7 @@
 """Use cases of accounts."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
@@ -21,6 +21,16 @@ from taskmanager.features.users.events import (
     UserUpdated,
 )
 from taskmanager.features.users.models import ApiToken, SecondFactor, Session, User
+
+
+class Addressee(NamedTuple):
+    """The account that an address or an id stands for; `proved`: it is named by its id, or its address was proved."""
+
+    user_id: ObjectId | None
+    active: bool
+    service: bool
+    proved: bool
+
 
 # An account with more live sessions than this keeps the newest; the others have to log in again.
 MOST_SESSIONS = 500
@@ -138,6 +148,18 @@ def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> Obj
     return row["_id"] if row else None
 
 
+def find_addressee(*, email: str | None = None, user_id: ObjectId | None = None) -> Addressee:
+    """Find whom an address or an id stands for: one query, whether or not there is such an account."""
+    query = User.objects(email=email.lower()) if email else User.objects(id=user_id)
+    row = query.only("kind", "email_verified_at", "disabled_at").as_pymongo().first() or {}
+    return Addressee(
+        user_id=row.get("_id"),
+        active="_id" in row and row.get("disabled_at") is None,
+        service=row.get("kind") == "service",
+        proved=email is None or row.get("email_verified_at") is not None,
+    )
+
+
 def who_may_act(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
     """Those of these accounts that are there and not disabled."""
     return set(User.objects(id__in=list(user_ids), disabled_at=None).scalar("id"))
@@ -171,7 +193,7 @@ def load_access(user_id: ObjectId) -> Access | None:
     user = User.objects(id=user_id).only("role", "access_version", "disabled_at", "timezone").as_pymongo().first()
     if user is None or user.get("disabled_at"):
         return None
-    live = Session.objects.live().filter(user_id=user_id).order_by("-id").limit(MOST_SESSIONS)
+    live = Session.objects.live().filter(user_id=user_id).order_by("-created_at", "-id").limit(MOST_SESSIONS)
     role = _role_now(user_id, user["role"])
     return Access(
         user_id,

@@ -26,7 +26,7 @@ from taskmanager.web.pagination import Slice, item_query, list_query, page_of
 own = Blueprint("tokens", __name__, url_prefix="/users/me/tokens", description="API tokens of your own")
 services = Blueprint("service_accounts", __name__, url_prefix="/service-accounts", description="Accounts of programs")
 
-_ORDERS = {"created_at": "_id"}
+_ORDERS = {"created_at": "created_at"}
 
 
 @own.route("", methods=["POST"], problems=(409,))

@@ -28,8 +28,8 @@ from taskmanager.web.pagination import Slice, item_query, list_query, page_of
 
 blp = Blueprint("webhooks", __name__, scope="webhooks", description="Programs that are told of events")
 
-_LIST = list_query(WEBHOOK, {"created_at": "_id"})
-_DELIVERIES = list_query(DELIVERY, {"created_at": "_id"}, state=StateField())
+_LIST = list_query(WEBHOOK, {"created_at": "created_at"})
+_DELIVERIES = list_query(DELIVERY, {"created_at": "created_at"}, state=StateField())
 _IN_PROJECT = "/projects/<objectid:project_id>/webhooks"
 _ONE = "/webhooks/<objectid:webhook_id>"
 _APART = ("failing_since",)  # changes while deliveries fail, and is no change of the webhook

@@ -14,6 +14,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Invalid, NotFound, ScopeMissing
 from taskmanager.core.events import Event, project_of, record
+from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.guarded_http import Refused, check
@@ -218,11 +219,17 @@ def _holds(webhook: Webhook, event: Event) -> bool:
     roles = access.project_roles if project_id in access.project_roles else {project_id: "viewer"}
     actor = Actor(webhook.owner_id, project_roles=roles, timezone=access.timezone)
     try:
-        condition = parse(webhook.filter, FIELDS)
-    except FilterError:  # it was good when it was given; others must not suffer from it
-        log.warning("a webhook's filter is not understood any more", webhook_id=str(webhook.id))
+        found = finding.matching(_condition(webhook, actor), actor, project_id)
+    except (FilterError, Invalid) as error:  # it was good when it was given; others must not suffer from it
+        log.warning("a webhook's filter is not understood any more", webhook_id=str(webhook.id), error=str(error))
         return False
-    return finding.matching(condition, actor, project_id).filter(id=event.subject_id).first() is not None
+    return found.filter(id=event.subject_id).first() is not None
+
+
+def _condition(webhook: Webhook, actor: Actor) -> GivenFilter:
+    """Its filter, with names looked up where it is: in its project, or in all of its owner's."""
+    scope = [webhook.project_id] if webhook.project_id else list(actor.project_roles)
+    return GivenFilter(parse(webhook.filter, FIELDS), "body.filter", scope=scope)
 
 
 def _delivery(webhook: Webhook, event_id: ObjectId, kind: str) -> Row:

@@ -14,6 +14,7 @@ from taskmanager.features.users.models import ApiToken, Session, User
 from tests.conftest import sign_in
 from tests.factories import ProjectFactory, TaskFactory, UserFactory
 from tests.factories.things import PASSWORD
+from tests.moments import from_now
 from tests.problems import assert_problem
 from tests.scene import patch
 
@@ -37,7 +38,7 @@ def test_the_person_is_gone_and_may_come_again(client, caller):
 
 def test_api_tokens_end_too(app, caller):
     person = caller()
-    body = {"name": "T", "scopes": ["profile:read"], "expires_at": "2027-06-01T00:00:00Z"}
+    body = {"name": "T", "scopes": ["profile:read"], "expires_at": from_now(days=30)}
     token = person.post(f"{ME}/tokens", json=body).json["token"]
     leave(person)
     assert app.test_client().get(ME, headers={"Authorization": f"Bearer {token}"}).status_code == 401
@@ -57,7 +58,7 @@ def test_what_he_made_stays_and_names_a_deleted_user(scene, deliver):
 def test_what_was_his_alone_goes_with_him(scene, deliver):
     member = scene.member()
     member.put(f"{scene.task_path}/watchers/{member.user.id}", headers=ANY)
-    member.post(f"{scene.task_path}/reminders", json={"at": "2030-01-01T00:00:00Z"})
+    member.post(f"{scene.task_path}/reminders", json={"at": from_now(days=30)})
     for shared in (False, True):
         member.post(f"{scene.project_path}/views", json={"name": "V", "shared": shared})
     leave(member)
@@ -128,7 +129,7 @@ def test_an_export_holds_what_is_the_persons_and_nothing_of_others(scene):
     assigned = TaskFactory(project=scene.project, assignees=(member.user,))
     for client in (member, scene.owner):
         client.post(f"{scene.task_path}/comments", json={"text": f"By {client.user.id}"})
-    member.post(f"{scene.task_path}/reminders", json={"at": "2030-01-01T00:00:00Z"})
+    member.post(f"{scene.task_path}/reminders", json={"at": from_now(days=30)})
     member.post("/api/v1/views", json={"name": "My view"})
     answer = member.get(f"{ME}/export")
     assert answer.headers["Content-Disposition"].startswith("attachment")
@@ -163,7 +164,7 @@ def test_an_export_holds_how_a_person_is_told_things(scene, deliver):
 
 def test_an_export_holds_no_secret(caller):
     person = caller()
-    person.post(f"{ME}/tokens", json={"name": "T", "scopes": ["tasks:read"], "expires_at": "2027-06-01T00:00:00Z"})
+    person.post(f"{ME}/tokens", json={"name": "T", "scopes": ["tasks:read"], "expires_at": from_now(days=30)})
     text = person.get(f"{ME}/export").text
     user, session, token = (kind.objects.first() for kind in (User, Session, ApiToken))
     secrets = (user.password_hash, session.seed, session.token_hash, token.token_hash)

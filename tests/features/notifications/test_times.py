@@ -21,6 +21,13 @@ ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland", "Asia/K
 NIGHT = {"start": "22:00", "end": "07:00"}
 
 
+@pytest.fixture(autouse=True)
+def _before(app):
+    """Begin before the days that `at` travels to: nothing is made in the future."""
+    with time_machine.travel(datetime(2026, 11, 26, tzinfo=UTC)):
+        yield
+
+
 @pytest.fixture
 def at(scene, app, deliver):
     """`with at("26 21:00") as (owner, member):` both are logged in at that day and time."""

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymongo.errors import PyMongoError
 
@@ -82,7 +82,7 @@ def test_fifty_parallel_moves_keep_a_total_order(scene):
 
 
 @given(moves=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.booleans()), max_size=20))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10)
 def test_the_order_is_what_a_list_would_have(scene, moves):
     Task.objects.delete()
     made = [TaskFactory(project=scene.project, title=str(number)) for number in range(5)]

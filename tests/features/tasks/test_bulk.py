@@ -144,6 +144,45 @@ def test_a_filter_changes_a_hundred_at_most(scene, mode):
     assert "x" not in titles()
 
 
+def test_a_dry_run_counts_and_changes_nothing(scene, three):
+    before = Event.objects.count()
+    operations = [
+        {"op": "delete", "filter": "title != c"},
+        {"op": "complete", "task_id": three[0]},
+        {"op": "complete", "filter": "title = nothing", "expect": 7},
+        create(scene, "new", temp_id="n"),
+    ]
+    for mode in ({}, EACH):
+        answer = run(scene.owner, *operations, dry_run=True, headers={"Idempotency-Key": "k"}, **mode)
+        assert [(result["index"], result["count"]) for result in results(answer)] == [(0, 2), (1, 1), (2, 0), (3, 1)]
+        assert answer.json["dry_run"] is True
+    assert (titles(), Event.objects.count()) == (["a", "b", "c"], before)
+    problem = assert_problem(run(scene.owner, {"op": "delete", "filter": "label = typo"}, dry_run=True), 422)
+    assert problem["errors"][0]["location"] == "body.operations.0.filter"
+    strange = {"op": "delete", "filter": "title = a", "project_id": str(ProjectFactory().id)}
+    assert_problem(run(scene.owner, strange, dry_run=True), 404)
+
+
+def test_a_dry_run_counts_more_than_can_be_changed(scene):
+    for number in range(100):
+        TaskFactory(project=scene.project, title=f"{number}")
+    assert results(run(scene.owner, {"op": "delete", "filter": "status = open"}, dry_run=True))[0]["count"] == 101
+
+
+def test_another_number_than_was_expected_changes_nothing(scene, three):
+    first = {"op": "update", "task_id": three[0], "task": {"title": "A"}}
+    delete = {"op": "delete", "filter": "title in [b, c]"}
+    before = Event.objects.count()
+    problem = assert_problem(run(scene.owner, first, delete | {"expect": 3}), 409, code="bulk.unexpected_count")
+    assert (problem["index"], problem["count"], problem["expect"]) == (1, 2, 3)
+    assert (titles(), Event.objects.count()) == (["a", "b", "c"], before)
+    done, refused = results(run(scene.owner, first, delete | {"expect": 0}, **EACH))
+    assert (done["status"], refused["status"], refused["problem"]["count"]) == (200, 409, 2)
+    assert titles() == ["A", "b", "c"]
+    assert len(results(run(scene.owner, delete | {"expect": 2}))) == 2
+    assert titles() == ["A"]
+
+
 def test_a_hundred_creates_fit(scene):
     found = results(run(scene.owner, *[create(scene, f"{number}") for number in range(100)]))
     assert {result["status"] for result in found} == {201}
@@ -205,6 +244,13 @@ ID = "a" * 24
         ({"op": "complete", "task_id": "x"}, "body.operations.0.task_id"),
         ({"op": "complete", "filter": "statu = open"}, "body.operations.0.filter"),
         ({"op": "complete", "filter": "status = open", "revision": 1}, "body.operations.0"),
+        ({"op": "delete", "task_id": ID, "expect": 1}, "body.operations.0"),
+        ({"op": "delete", "filter": "status = open", "expect": "1"}, "body.operations.0.expect"),
+        ({"op": "delete", "filter": "status = open", "expect": -1}, "body.operations.0.expect"),
+        ({"op": "delete", "filter": ""}, "body.operations.0.filter"),
+        ({"op": "delete", "filter": "  "}, "body.operations.0.filter"),
+        ({"op": "delete", "filter": None}, "body.operations.0.filter"),
+        ({"op": "delete", "filter": 'title ~ ""'}, "body.operations.0.filter"),
         ({"op": "delete", "task_id": ID, "temp_id": "a"}, "body.operations.0"),
     ],
 )

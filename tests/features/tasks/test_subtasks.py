@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taskmanager.core.errors import Conflict, Invalid
@@ -118,7 +118,7 @@ def test_subtasks_are_read_by_those_who_see_the_task(scene):
 
 
 @given(edits=st.lists(st.tuples(st.integers(0, 7), st.none() | st.integers(0, 7)), max_size=25))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 def test_random_edits_make_no_circle_and_keep_every_count_right(scene, edits):
     Task.objects.delete()
     actor = actor_of(scene.owner.user)

@@ -27,7 +27,7 @@ def run(app, settings, root):
     def run(*words, given=""):
         command = [sys.executable, "-m", "workers.cli", *words]
         return subprocess.run(
-            command, cwd=root, env=environment, input=given, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=root, env=environment, input=given, capture_output=True, text=True, timeout=300, check=False
         )
 
     return run

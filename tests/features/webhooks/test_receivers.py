@@ -24,7 +24,7 @@ def test_what_is_no_clear_yes_is_tried_again(scene, hook, receiver, deliver, how
     new_task(scene)
     began = time.monotonic()
     deliver()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60  # they hang for two minutes
     assert (only().state, only().attempts) == ("pending", 1)
     assert only().last_error and only().due_at
     assert len(receiver.received) == 1  # a redirect is not followed

@@ -1,0 +1,135 @@
+"""URLs by which other servers are reached: read strictly, because a lenient reading puts half of a password elsewhere.
+
+In `smtp://user:pa#ss@host` the host is `user` and the rest a fragment, for every reader of URLs (RFC 3986, section
+3.2). So characters of user and password that have a meaning in URLs must be percent-encoded (section 2.1).
+"""
+
+import re
+import warnings
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+_ENCODE = (
+    "user and password must be percent-encoded: write # as %23, / as %2F, ? as %3F, @ as %40, : as %3A, % as %25"
+    " (RFC 3986, section 2.1)"
+)
+_USERINFO = re.compile(
+    r"([A-Za-z0-9._~!$&'()*+,;={}-]|%[0-9A-Fa-f]{2})*(:([A-Za-z0-9._~!$&'()*+,;={}-]|%[0-9A-Fa-f]{2})*)?"
+)
+
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+
+
+class MailServer(NamedTuple):
+    """What `TASKMANAGER_MAIL_URL` says; `scheme` null: mails go nowhere."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str
+
+
+def mail_server(url: str) -> MailServer:
+    """Read the URL of a mail server. Raises ValueError with a sentence that holds no part of it."""
+    _refuse_unencoded(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError("has a port that is no number from 1 to 65535") from None
+    if parts.scheme == "null" and "://" in url:
+        return MailServer("null", "", 0, "", "")
+    if parts.scheme not in MAIL_PORTS or "://" not in url:
+        raise ValueError(f"must begin with null://, {'://, '.join(MAIL_PORTS)}://")
+    if not parts.hostname or port == 0 or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must be scheme://[user:password@]host[:port] and nothing more")
+    user, secret = unquote(parts.username or ""), unquote(parts.password or "")
+    return MailServer(parts.scheme, parts.hostname, port or MAIL_PORTS[parts.scheme], user, secret)
+
+
+def check_mongodb(uri: str) -> None:
+    """Raise ValueError, with a sentence that holds no part of it, for a URI that PyMongo does not read.
+
+    MongoEngine hands the client's write concern on with each write, which MongoDB refuses inside a transaction.
+    None is needed: a replica set acknowledges writes by its majority by default (MongoDB 5.0), and a transaction
+    commits with "majority" (`unit_of_work`).
+    """
+    _refuse_unencoded(uri)
+    if not uri.startswith(("mongodb://", "mongodb+srv://")):
+        raise ValueError("must begin with mongodb:// or mongodb+srv://")
+    options = _mongodb_options(uri)
+    if "w" in options:
+        raise ValueError("must not set 'w': writes are acknowledged by the majority anyway")
+
+
+def _mongodb_options(uri: str) -> dict[str, Any]:
+    from pymongo.errors import PyMongoError
+    from pymongo.uri_parser import parse_uri
+
+    if uri.startswith("mongodb+srv://"):  # its name would be looked up: read without
+        uri = "mongodb://" + uri.removeprefix("mongodb+srv://")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return dict(parse_uri(uri, validate=True)["options"])
+    except (PyMongoError, ValueError, TypeError) as error:
+        raise ValueError(f"cannot be read as a MongoDB URI ({type(error).__name__})") from None
+
+
+def check_redis(url: str) -> None:
+    """Raise ValueError, with a sentence that holds no part of it, for a URL that redis-py does not read."""
+    _refuse_unencoded(url)
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    try:
+        _redis_connection(url)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"cannot be read as the URL of a Redis or Valkey store ({type(error).__name__})") from None
+    parts = urlsplit(url)
+    if not (parts.path if parts.scheme == "unix" else parts.hostname):
+        raise ValueError("must name a host or a socket")
+    if parts.scheme != "unix" and not re.fullmatch(r"(/\d*)?", parts.path):
+        raise ValueError("must have the number of a database at its end, such as /0")
+
+
+def redis_place(url: str) -> tuple[Any, ...]:
+    """Return what tells one store from another, however its URL is spelled: host and port or path, and the database."""
+    connection: Any = _redis_connection(url)
+    place = getattr(connection, "path", None) or (connection.host.lower(), int(connection.port))
+    return place, connection.db
+
+
+def _redis_connection(url: str) -> Any:
+    import redis
+
+    return redis.ConnectionPool.from_url(url).make_connection()  # it connects when it is used first
+
+
+def check_apprise(url: str, *places: str) -> None:
+    """Raise ValueError unless Apprise knows such a URL, and one of the `places` for the recipient is in it."""
+    if not any(place in url for place in places):
+        raise ValueError(f"must hold {' or '.join(places)} where the recipient belongs")
+    _refuse_unencoded(url, elsewhere=True)
+    import apprise  # slow to import, and only where one is set
+
+    sample = url.replace("{to}", "15555550100").replace("{email}", "ada%40example.com").replace("{user}", "ada")
+    if not apprise.Apprise().add(sample):
+        raise ValueError("is no URL that Apprise knows (https://github.com/caronc/apprise)")
+
+
+def _refuse_unencoded(url: str, *, elsewhere: bool = False) -> None:
+    """Raise ValueError for a user or a password that must be encoded, and for what no URL holds.
+
+    `elsewhere` says that an @ may stand behind the host as well; not so behind something like `user:word`.
+    """
+    if re.search(r"[^\x21-\x7e]", url):
+        raise ValueError("must be printable ASCII without blanks: percent-encode what is not")
+    rest = url.partition("://")[2]
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    behind = rest[len(authority) :]
+    userinfo, at, _ = authority.rpartition("@")
+    if at and not _USERINFO.fullmatch(userinfo):
+        raise ValueError(_ENCODE)
+    if "@" in behind and not (elsewhere and (at or ":" not in authority)):
+        raise ValueError(_ENCODE)

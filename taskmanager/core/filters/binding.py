@@ -1,0 +1,118 @@
+"""From what a filter says to what it means here: fields of families get their kind, and names must exist.
+
+Who asks gives the lookups: what exists is a matter of features. Whatever does not resolve raises FilterError with its
+column, so that no filter ever means more than its words.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.filters.nodes import Condition, Field, Given, Kind, Mention, Node, Readings
+from taskmanager.core.filters.tokens import FilterError
+from taskmanager.core.querysets import Filter
+
+UNKNOWN = "filter.unknown_name"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a name stands for, and the projects in which it is known; None stands for all."""
+
+    meaning: Any
+    places: frozenset[ObjectId] | None = None
+
+
+# From the keys of names of one sort to those that are known.
+Lookup = Callable[[Collection[Any]], Mapping[Any, Known]]
+
+
+def meanings(
+    node: Node,
+    lookups: Mapping[str, Lookup],
+    *,
+    references: Mapping[int, list[ObjectId]] | None = None,
+    everywhere: frozenset[ObjectId] = frozenset(),
+) -> dict[int, Any]:
+    """Return what each name in a filter stands for, by its column, with one lookup for each sort of names.
+
+    `references` has the ids that names had when the filter was stored. What is asked not to be this must be known in
+    all projects of `everywhere`. Raises FilterError.
+    """
+    stored = references or {}
+    mentions = list(node.mentions())
+    known = {sort: lookups[sort](_keys(mentions, sort, stored)) for sort in {found.named.sort for found in mentions}}
+    found = {}
+    for mention in mentions:
+        matches = [
+            known[mention.named.sort][key] for key in _keys_of(mention, stored) if key in known[mention.named.sort]
+        ]
+        if not matches:
+            raise _unknown(mention)
+        if mention.negative and any(match.places is not None and not everywhere <= match.places for match in matches):
+            raise _unknown(mention, "is not in every project that is asked: give the project.")
+        found[mention.given.column] = _meaning(matches)
+    return found
+
+
+def _keys(mentions: list[Mention], sort: str, stored: Mapping[int, list[ObjectId]]) -> set[Any]:
+    return {key for mention in mentions if mention.named.sort == sort for key in _keys_of(mention, stored)}
+
+
+def _keys_of(mention: Mention, stored: Mapping[int, list[ObjectId]]) -> list[Any]:
+    return stored.get(mention.given.column) or [mention.named.key]
+
+
+def _meaning(matches: list[Known]) -> Any:
+    if len(matches) == 1:
+        return matches[0].meaning
+    return [item for match in matches for item in match.meaning]
+
+
+def _unknown(mention: Mention, problem: str = "") -> FilterError:
+    problem = problem or f"is no {mention.named.sort} that is known here."
+    return FilterError(mention.given.column, f"{mention.given.text[:50]!r} {problem}", UNKNOWN)
+
+
+# For some rows (None: all) the kind that a field has in them.
+KindsOf = list[tuple[Filter | None, Kind]]
+
+
+def readings(condition: Condition, kinds: KindsOf) -> Readings:
+    """Return the condition for each kind that its field has: only with the values that fit it, and only if any do.
+
+    Raises FilterError when the field has no kind here, the operator suits none, or a value fits none.
+    """
+    name = condition.field.stored
+    if not kinds:
+        raise FilterError(condition.column, f"{name[:60]!r} is no custom field that is known here.", UNKNOWN)
+    able = [(places, kind) for places, kind in kinds if condition.operator in kind.operators]
+    if not able:
+        known = ", ".join(sorted(kinds[0][1].operators))
+        raise FilterError(condition.operator_column, f"{name} can be asked with {known}.")
+    fitting = [(places, kind, list(_fitting(condition.given, kind))) for places, kind in able]
+    for given in condition.given:
+        if not any(given.column == other.column for _, _, found in fitting for other in found):
+            _read(given, able[0][1])  # raises what is wrong with it
+    return [
+        (places, replace(condition, field=Field(name, kind), given=tuple(found)))
+        for places, kind, found in fitting
+        if found or not condition.given
+    ]
+
+
+def _fitting(values: tuple[Given, ...], kind: Kind) -> Iterator[Given]:
+    for given in values:
+        try:
+            yield _read(given, kind)
+        except FilterError:
+            continue
+
+
+def _read(given: Given, kind: Kind) -> Given:
+    try:
+        return replace(given, value=kind.read(given.text))
+    except ValueError as error:
+        raise FilterError(given.column, f"{given.text[:50]!r} {error}", "filter.invalid_value") from None

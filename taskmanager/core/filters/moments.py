@@ -1,0 +1,132 @@
+"""Kinds of fields that hold moments: instants, times on the wall, days."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND
+from taskmanager.core.filters.kinds import MONGO, NULLABLE, ORDERED, presence
+from taskmanager.core.filters.nodes import Value
+from taskmanager.core.querysets import Filter
+
+_MOMENT = re.compile(
+    rf"(?:(?P<now>now)|(?P<today>today)|(?P<day>{DAY})(?P<time>T{HOUR_MINUTE}(?:{SECOND})?(?:Z|{OFFSET})?)?)"
+    r"(?P<shifts>(?:[+-][0-9]{1,4}[mhdw])*)(?:/(?P<unit>[dwMy]))?"
+)
+_SHIFT = re.compile(r"([+-][0-9]{1,4})([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class Moment:
+    """An instant: `2026-12-01T09:00Z`, `now+2h`; or a stretch of time: `2026-12-01`, `today-1d`, `now/w`.
+
+    `=` asks whether the stored instant lies in a stretch; `<` is before it, `<=` not after it, and so on. A time
+    without a zone is in that of the one who asks; a week begins on Monday. Values are pairs of the first instant and
+    the one that follows the last; the second is None for an instant.
+    """
+
+    operators = ORDERED | NULLABLE
+    lowest: Any = _EARLIEST
+
+    def read(self, text: str) -> Value:
+        match = _MOMENT.fullmatch(text)
+        if match is None:
+            raise ValueError("must be a day, a time, or like now, today, now+7d, today/w.")
+        try:  # so that what lies off the calendar is refused here
+            _stretch(match, datetime.now(UTC))
+        except (OverflowError, ValueError):
+            raise ValueError("is off the calendar.") from None
+        return lambda context: _stretch(match, context.now)
+
+    def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
+        if operator in NULLABLE:
+            return presence(stored, operator, self.lowest)
+        if operator in ("!=", "not in"):
+            return {"$nor": [self._within(stored, *value) for value in values]}
+        if operator in ("=", "in"):
+            return {"$or": [self._within(stored, *value) for value in values]}
+        first, following = values[0]
+        if following is None or operator in ("<", ">="):
+            return self._compare(stored, {MONGO[operator]: first})
+        return self._compare(stored, {"$lt" if operator == "<=" else "$gte": following})
+
+    def _within(self, stored: str, first: Any, following: Any) -> Filter:
+        return self._compare(stored, {"$eq": first} if following is None else {"$gte": first, "$lt": following})
+
+    def _compare(self, stored: str, bounds: dict[str, Any]) -> Filter:
+        return {stored: bounds}
+
+
+class WallMoment(Moment):
+    """An instant, or where the row has `floating` set, a time on the wall that is stored as if it were in UTC.
+    That is compared with what the clock of the one who asks shows."""
+
+    def __init__(self, floating: str) -> None:
+        self.floating = floating
+
+    def _compare(self, stored: str, bounds: dict[str, Any]) -> Filter:
+        wall = {operator: moment.replace(tzinfo=UTC) for operator, moment in bounds.items()}
+        if wall == bounds:
+            return {stored: bounds}
+        return {"$or": [{stored: bounds, self.floating: {"$ne": True}}, {stored: wall, self.floating: True}]}
+
+
+class Day(Moment):
+    """A day of the calendar, stored as `2026-12-01`; a stretch of days is asked for as one of time is."""
+
+    lowest = None
+
+    def read(self, text: str) -> Value:
+        match = _MOMENT.fullmatch(text)
+        if match is None or match["time"] or re.search("[mh]", match["shifts"]):
+            raise ValueError("must be a day, such as 2026-12-01, today, today+7d, today/w.")
+        stretch = super().read(text)
+        return lambda context: _days(*stretch(context))
+
+
+def _days(first: datetime, following: datetime | None) -> tuple[str, str]:
+    return first.date().isoformat(), (following or _end(first, "d")).date().isoformat()
+
+
+def _stretch(match: re.Match[str], now: datetime) -> tuple[datetime, datetime | None]:
+    start = _base(match, now)
+    for amount, unit in _SHIFT.findall(match["shifts"]):
+        step = timedelta(**{_UNITS[unit]: int(amount)})
+        # days are counted on the calendar, hours on the clock that knows no summer time
+        start = start + step if unit in "dw" else (start.astimezone(UTC) + step).astimezone(start.tzinfo)
+    whole_days = not (match["now"] or match["time"]) and not re.search("[mh]", match["shifts"])
+    unit = match["unit"] or ("d" if whole_days else None)
+    return (_begin(start, unit), _end(start, unit)) if unit else (_milliseconds(start), None)
+
+
+def _milliseconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _base(match: re.Match[str], now: datetime) -> datetime:
+    if match["now"]:
+        return now
+    if match["today"]:
+        return _begin(now, "d")
+    if not match["time"]:
+        return datetime.combine(date.fromisoformat(match["day"]), time(), tzinfo=now.tzinfo)
+    moment = datetime.fromisoformat(match["day"] + match["time"])
+    return moment.astimezone(now.tzinfo) if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+
+
+def _begin(moment: datetime, unit: str) -> datetime:
+    """The first instant of the day, week, month or year that `moment` lies in."""
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if unit == "w":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1 if unit in "My" else day.day, month=1 if unit == "y" else day.month)
+
+
+def _end(moment: datetime, unit: str) -> datetime:
+    """The first instant after the day, week, month or year that `moment` lies in."""
+    longer = {"d": 1, "w": 7, "M": 31, "y": 366}[unit]
+    begin = _begin(moment, unit)
+    return begin + timedelta(days=longer) if unit in "dw" else _begin(begin + timedelta(days=longer), unit)

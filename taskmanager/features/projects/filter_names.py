@@ -1,0 +1,72 @@
+"""Lookups of what filters name in the terms of projects: labels, statuses, members, projects, custom fields."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.access import Actor
+from taskmanager.core.errors import Invalid
+from taskmanager.core.filters.binding import Known, meanings
+from taskmanager.core.filters.nodes import Context, GivenFilter
+from taskmanager.core.filters.tokens import FilterError
+from taskmanager.core.querysets import Filter
+from taskmanager.features.projects.models import CustomField, Label, Membership, Project
+from taskmanager.features.projects.workflow import DEFAULT
+
+_DEFAULT_STATUSES = frozenset(status["key"] for status in DEFAULT)
+
+
+def bound(given: GivenFilter, actor: Actor) -> Filter:
+    """Return the query of a filter on projects. Raises Invalid for a name that does not resolve."""
+    try:
+        named = meanings(given.node, {"project": lambda keys: projects(keys, actor)}, references=given.references)
+    except FilterError as error:
+        raise Invalid(given.location, str(error), code=error.code) from None
+    return given.node.query(Context.of(actor, named))
+
+
+def projects(keys: Collection[ObjectId], actor: Actor) -> dict[ObjectId, Known]:
+    """Those of these projects that the actor sees."""
+    return {key: Known(key) for key in keys if actor.role_in(key)}
+
+
+def labels(keys: Collection[str | ObjectId], scope: Collection[ObjectId]) -> dict[Any, Known]:
+    """The ids of the labels of some projects, by their ids and by the keys of their names."""
+    ids = [key for key in keys if isinstance(key, ObjectId)]
+    called = {"$or": [{"_id": {"$in": ids}}, {"name_key": {"$in": [key for key in keys if isinstance(key, str)]}}]}
+    found: dict[Any, list[Any]] = {}
+    for label in Label.objects(__raw__={"project_id": {"$in": list(scope)}, **called}):
+        for key in {label.id, label.name_key} & set(keys):
+            found.setdefault(key, []).append(label)
+    return {
+        key: Known([label.id for label in rows], frozenset(label.project_id for label in rows))
+        for key, rows in found.items()
+    }
+
+
+def statuses(keys: Collection[str], scope: Collection[ObjectId]) -> dict[str, Known]:
+    """The keys of statuses in the workflows of some projects; of no projects, those of the default workflow."""
+    if not scope:
+        return {key: Known(key) for key in _DEFAULT_STATUSES.intersection(keys)}
+    places: dict[str, set[ObjectId]] = {}
+    for row in Project.objects(id__in=list(scope)).only("statuses").as_pymongo():
+        own = {status["key"] for status in row.get("statuses") or DEFAULT}
+        for key in own.intersection(keys):
+            places.setdefault(key, set()).add(row["_id"])
+    return {key: Known(key, frozenset(ids)) for key, ids in places.items()}
+
+
+def members(keys: Collection[ObjectId], scope: Collection[ObjectId]) -> dict[ObjectId, Known]:
+    """Those of these people who are members of any of some projects."""
+    found = Membership.objects(project_id__in=list(scope), user_id__in=list(keys)).distinct("user_id")
+    return {user_id: Known(user_id) for user_id in found}
+
+
+def custom_fields(keys: Iterable[str], scope: Collection[ObjectId]) -> Mapping[str, list[CustomField]]:
+    """The custom fields of some projects by their keys."""
+    found: dict[str, list[CustomField]] = {}
+    wanted = list(keys)
+    for field in CustomField.objects(project_id__in=list(scope), key__in=wanted) if wanted else ():
+        found.setdefault(field.key, []).append(field)
+    return found

@@ -1,0 +1,231 @@
+"""Every setting is read at start as its user reads it; names that no setting has are refused."""
+
+import subprocess
+import sys
+from typing import Any, get_args
+
+import pytest
+from pydantic import SecretStr
+
+from config.settings import load
+from taskmanager.core.errors import Misconfigured
+from taskmanager.core.setting_rules import rule_of
+from taskmanager.core.settings import Settings, build
+
+LONG = "k3" * 20
+ESCAPED = r"percent-encoded: write # as %23"
+RATES = ["600/fortnite", "many", "600", "-3/hour", "0/minute", "/minute", "600/"]
+REDIS = ["localhost:6379", "http://h/0", "redis://", "redis://h:port/0", "redis://h:70000/0", "redis://h/zero",
+         "redis://h/0?foo=1", "redis://h/0?socket_timeout=x", "unix://", "redis://h /0"]  # fmt: skip
+HOSTS = ["http://h", "300.1.1.1", "h:80", "a b", "[::1]", "-h"]
+
+# For each setting whose type is text: what it refuses. A new one must be written down here.
+BAD: dict[str, list[str]] = {
+    "host": HOSTS,
+    "dashboard_host": HOSTS,
+    "public_url": [
+        "tasks.example.com",
+        "ftp://h",
+        "https://",
+        "https://h:port",
+        "https://h/?a=b",
+        "https://h/#x",
+        "https://u:p@h",
+        "https://aufgäben.example",
+        "https://h x",
+    ],
+    "mongodb_uri": [
+        "localhost:27017",
+        "http://h/db",
+        "mongodb://",
+        "mongodb://h:port/db",
+        "mongodb://h/d b",
+        "mongodb://h/db?foo=bar",
+        "mongodb://h/db?maxPoolSize=x",
+        "mongodb://h/db?tls=maybe",
+        "mongodb://h/db?w=1",
+        "mongodb:///db",
+    ],
+    "queue_url": REDIS,
+    "cache_url": REDIS,
+    "mail_url": [
+        "localhost:25",
+        "pigeon://coop",
+        "smtp://",
+        "smtp://h:port",
+        "smtp://h:0",
+        "smtp://h:70000",
+        "smtp://h/path",
+        "smtp://h?x=y",
+        "smtp://h#x",
+        "smtp:h",
+        "null:",
+        "smtp://h h",
+    ],
+    "mail_from": ["Task Manager", "a@", "@b", "a@b, c@d", "a@b\r\nBcc: c@d", "<>", "jörg@example.com"],
+    "sms_url": ["twilio://", "twilio://x/{to}", "pigeon://x/{to}", "json://localhost/none"],
+    "chat_url": ["pigeon://x/{user}", "json://localhost/none", "slack://{user}"],
+    "webhook_allow": ["*.corp", "10.0.0.0/99", "a b", "http://h"],
+    "attachment_types": ["image", "image/", "/png", "image/png;image/gif", "image/png,"],
+    "oidc_issuer": ["login.example.com", "ftp://h", "https://h?x=y", "https://h#x", "https://u:p@h"],
+    "oidc_client_id": ["a\nb", "ä"],
+    "oidc_client_secret": ["a\nb", "ä"],
+    "oidc_name": ["\x07", "x" * 101, "a\nb"],
+    "admin_email": ["admin", "admin@localhost", "a@b@c.example"],
+    "admin_password": ["short", "x" * 129],
+    "secret_key": ["short", "changeme"],
+    "metrics_token": ["a\nb", "ä", " blank "],
+    "environment": ["staging"],
+    "attachment_store": ["s3"],
+    "log_level": ["loud"],
+    **{name: RATES for name in Settings.model_fields if name.startswith("ratelimit_") and name != "ratelimit_enabled"},
+}
+BY_TYPE: dict[Any, list[str]] = {
+    int: ["x", "1.5", "-1", "99999999999999"],
+    float: ["x", "nan", "-1", "inf"],
+    bool: ["perhaps", "2"],
+}
+CASES = [
+    (name, value)
+    for name, field in Settings.model_fields.items()
+    for value in BAD.get(name, BY_TYPE.get(field.annotation, []))
+]
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"TASKMANAGER_{name.upper()}", raising=False)
+
+
+@pytest.mark.parametrize(("name", "value"), CASES)
+def test_a_wrong_value_is_refused_at_start_by_its_name_alone(monkeypatch, name, value):
+    monkeypatch.setenv(f"TASKMANAGER_{name.upper()}", value)
+    with pytest.raises(Misconfigured) as refused:
+        load()
+    assert f"TASKMANAGER_{name.upper()}" in refused.value.detail
+
+
+def test_every_setting_of_text_is_in_the_table():
+    """The kind ends here: whoever adds a setting says what it refuses, and where its rule is."""
+    texts = {name for name, field in Settings.model_fields.items() if field.annotation in (str, SecretStr)}
+    assert texts - set(BAD) == set()
+    without = {name for name in texts if rule_of(name, Settings.model_fields[name].annotation) is None}
+    assert without == {"secret_key"}  # its rule is about the environment too
+    numbers = {name for name, field in Settings.model_fields.items() if field.annotation in (int, float)}
+    assert [name for name in numbers if not Settings.model_fields[name].metadata] == []
+
+
+@pytest.mark.parametrize("name", ["data_dir", "keys_dir", "attachment_folder"])
+def test_a_file_where_a_folder_belongs_is_refused(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(Misconfigured, match=f"TASKMANAGER_{name.upper()}"):
+        load(**{name: tmp_path / "file"})
+
+
+@pytest.mark.parametrize("character", "#/?@:%")
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("mail_url", "smtp://user:{}@mail.example.com:2525"),
+        ("mail_url", "smtps://{}@mail.example.com"),
+        ("mongodb_uri", "mongodb://user:{}@h1:27017,h2:27017/taskmanager?replicaSet=rs0"),
+        ("mongodb_uri", "mongodb+srv://user:{}@h.example.com/taskmanager"),
+        ("queue_url", "redis://:{}@h:6379/1"),
+        ("cache_url", "rediss://user:{}@h/1"),
+        ("sms_url", "twilio://AC735c307c62944b5a88a1b6f9bd7a3b6e:{}@15551234567/{{to}}"),
+        ("chat_url", "json://user:{}@chat.example.com/hook?+user={{user}}"),
+    ],
+)
+def test_a_password_that_is_not_encoded_is_refused_with_the_way_to_write_it(name, url, character):
+    for secret in (f"Pa{character}Wort", f"{character}PaWort", f"12{character}PaWort"):
+        if url.startswith("smtps") and character == ":":
+            continue  # there it begins the password
+        with pytest.raises(Misconfigured, match=ESCAPED) as refused:
+            load(**{name: url.format(secret)})
+        assert "Wort" not in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("mail_url", "smtp+tls://user%40example.com:p%23%2F%3F%40%3A%25w@mail.example.com"),
+        ("mail_url", "smtp://[::1]:2525"),
+        ("mongodb_uri", "mongodb://user:p%23%2F%40w@h1:27017,h2:27017/taskmanager?replicaSet=rs0"),
+        ("mongodb_uri", "mongodb+srv://user:pass@h.example.com/taskmanager"),
+        ("queue_url", "redis://:p%23w@h:6379/1"),
+        ("queue_url", "unix:///run/queue.sock?db=3"),
+        ("sms_url", "vonage://KEYKEYKE:SECRETSECRETSECR@15551234567/{to}"),
+        ("chat_url", "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/@{user}"),
+        ("chat_url", "json://localhost:8080/hook?+user={email}"),
+        ("mail_from", "tasks@example.com"),
+        ("mail_from", '"Tasks, all of them" <tasks@example.com>'),
+        ("ratelimit_default", "10/second;600/minute"),
+        ("ratelimit_login_address", "5 per 15 minutes"),
+        ("webhook_allow", "10.0.0.0/8, hooks.internal, ::1"),
+        ("attachment_types", "image/*, application/pdf"),
+        ("host", "::"),
+        ("host", "tasks.example.com"),
+        ("public_url", "https://example.com/tasks"),
+    ],
+)
+def test_what_is_right_is_taken(name, url):
+    assert getattr(load(**{name: url}), name) == url
+
+
+def test_one_store_is_known_however_it_is_spelled():
+    with pytest.raises(Misconfigured, match="two stores"):
+        load(queue_url="redis://h", cache_url="redis://:pass@H:6379/0")
+
+
+def test_a_provider_without_tls_is_for_development_only():
+    provider = {"oidc_issuer": "http://127.0.0.1:9000", "oidc_client_id": "tasks"}
+    assert load(**provider).oidc_issuer
+    with pytest.raises(Misconfigured, match="TASKMANAGER_OIDC_ISSUER must begin with https"):
+        load(environment="production", secret_key=LONG, keys_dir="/keys", **provider)
+    with pytest.raises(Misconfigured, match="TASKMANAGER_OIDC_CLIENT_ID"):
+        load(oidc_issuer="https://login.example.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("TASKMANAGER_PROT", "TASKMANAGER_PORT"),
+        ("TASKMANAGER_MONGO_URI", "TASKMANAGER_MONGODB_URI"),
+        ("TASKMANAGER_RATELIMIT_DEFALT", "TASKMANAGER_RATELIMIT_DEFAULT"),
+        ("taskmanager_mail_ulr", "TASKMANAGER_MAIL_URL"),
+    ],
+)
+@pytest.mark.parametrize("value", ["1", ""])
+def test_a_name_that_no_setting_has_is_refused_with_the_nearest(monkeypatch, name, meant, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured, match=f"{name.upper()} is no setting: did you mean {meant}"):
+        load()
+
+
+def test_what_kubernetes_makes_for_a_service_is_explained(monkeypatch):
+    monkeypatch.setenv("TASKMANAGER_SERVICE_HOST", "10.0.0.1")
+    with pytest.raises(Misconfigured, match="enableServiceLinks: false"):
+        load()
+
+
+def test_names_of_plugins_are_the_plugins(monkeypatch):
+    monkeypatch.setenv("TASKMANAGER_X_WEATHER_CITY", "Berlin")
+    assert load()
+
+
+def test_a_command_says_it_in_one_sentence():
+    ran = subprocess.run(
+        [sys.executable, "-m", "workers.cli", "migrate"],
+        env={"TASKMANAGER_PROT": "1"}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (1, 1)
+    assert "did you mean TASKMANAGER_PORT" in ran.stderr
+
+
+def test_wrong_defaults_would_be_found():
+    """What is in force when nothing is set is good for its own rule."""
+    defaults = {
+        name: field.default for name, field in Settings.model_fields.items() if get_args(field.annotation) == ()
+    }
+    assert build(Settings, **defaults)

@@ -1,0 +1,21 @@
+"""The packages, built once for all tests of them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.building import Packages, build, tracked
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    """The source distribution and the wheel that is built from it."""
+    if not tracked():
+        pytest.skip("needs a checkout of the repository: it says what belongs into the packages")
+    return build(tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture
+def files() -> list[Path]:
+    """The files of the repository."""
+    return [Path(name) for name in tracked()]

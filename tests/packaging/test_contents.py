@@ -1,0 +1,28 @@
+"""Nothing of the repository is missing in the packages: not in the source distribution, not in the wheel."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.building import Packages
+
+PACKAGES = ("taskmanager", "workers", "migrations", "config")
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_the_source_distribution_has_every_file(packages: Packages, files: list[Path]):
+    assert {str(path) for path in files} - packages.in_sdist() == set()
+
+
+def test_the_wheel_has_every_file_of_the_packages_whatever_its_kind(packages: Packages, files: list[Path]):
+    ours = {str(path) for path in files if path.parts[0] in PACKAGES or path.name == "wsgi.py"}
+    others = {path for path in ours if not path.endswith(".py")}
+    assert {"taskmanager/py.typed", "config/env.example", "taskmanager/api/docs_page/index.html"} < others
+    assert ours - packages.in_wheel() == set()
+
+
+def test_the_wheel_has_nothing_else(packages: Packages):
+    tops = {name.partition("/")[0] for name in packages.in_wheel()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {*PACKAGES, "wsgi.py"}
+    assert [name for name in packages.in_wheel() if "__pycache__" in name or name.endswith(".pyc")] == []
