@@ -11,9 +11,8 @@ from bson import ObjectId
 
 from taskmanager.core.access import Actor
 from taskmanager.core.collation import natural_key
-from taskmanager.core.database import bounded
 from taskmanager.core.querysets import Filter, Row
-from taskmanager.features.tasks.finding import LONGEST_SECONDS, matching
+from taskmanager.features.tasks.finding import expensive, matching
 from taskmanager.features.tasks.search_tokens import Term, fold, terms_of, tokens_of
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{0,9}(?:-[0-9]{0,9})?")
@@ -28,11 +27,11 @@ def search(
 
     First those whose key begins with the text, then those whose title has words that begin with each word of it, then
     those that have one of its words anywhere, best first; `"…"` is a phrase and `-word` leaves tasks with it out.
-    Raises NotFound, Unavailable (`query.too_slow`).
+    Raises NotFound, TooMany, Unavailable (`query.too_slow`).
     """
     seen, terms = matching(None, actor, project_id), terms_of(text, _MAX_TERMS)
     found: dict[ObjectId, Row] = {}
-    with bounded(LONGEST_SECONDS):
+    with expensive(actor):
         for matched, look in _ways(text, terms, seen, list(fields)):
             if len(found) < limit:
                 for row in look(limit):
