@@ -3,6 +3,7 @@
 import email
 import email.policy
 import json
+import re
 import secrets
 import time
 import urllib.error
@@ -49,30 +50,43 @@ class Client:
 
 
 def demo(settings: Settings) -> None:
-    """Register two people, make a project, assign a task to the second, show the mail that arrives."""
-    client, password, mark = Client(local_url(settings)), secrets.token_urlsafe(16), secrets.token_hex(4)
-    ann, ben = f"ann.{mark}@example.com", f"ben.{mark}@example.com"
-    _step("Ann registers", client.send("POST", "/auth/register", _person(ann, password, "Ann")))
-    second = _step("Ben registers", client.send("POST", "/auth/register", _person(ben, password, "Ben")))
-    client.log_in(ann, password)
-    print("Ann logs in")
-    task, etag = _assignable_task(client, ben)
-    body = {"assignee_ids": [second["id"]]}
-    _step(
-        "Ann assigns the task to Ben",
-        client.send("PATCH", f"/tasks/{task['id']}", body, **{"If-Match": etag}),
-    )
-    print(f"\nThe mail that a worker sent to Ben:\n\n{_mail_to(ben, settings.data_dir / 'mail')}")
-
-
-def _assignable_task(client: Client, colleague: str) -> tuple[dict[str, Any], str]:
-    """A task in a new project that `colleague` is a member of."""
-    key = "D" + "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(5))
-    project = _step("Ann creates a project", client.send("POST", "/projects", {"key": key, "name": "Demonstration"}))
+    """Register two people, make a project that both join, assign a task to the second, show the mail that arrives."""
+    password, mark, mails = secrets.token_urlsafe(16), secrets.token_hex(4), settings.data_dir / "mail"
+    ann_address, ben_address = f"ann.{mark}@example.com", f"ben.{mark}@example.com"
+    ann = _registered(settings, "Ann", ann_address, password)
+    ben = _registered(settings, "Ben", ben_address, password)
+    project = _step("Ann creates a project", ann.send("POST", "/projects", {"key": _key(), "name": "Demonstration"}))
     path = f"/projects/{project['id']}"
-    _step("Ann adds Ben", client.send("POST", f"{path}/members", {"email": colleague, "role": "member"}))
-    answer = client.send("POST", f"{path}/tasks", {"title": "Write the invitation"})
-    return _step("Ann creates a task", answer), answer[1]
+    body = {"email": ben_address, "role": "member"}
+    _step("Ann invites Ben, who gets a mail", ann.send("POST", f"{path}/members", body))
+    token = {"token": _token_in(_mail_to(ben_address, mails, "invites you"))}
+    member = _step("Ben accepts with the token in it", ben.send("POST", "/invitations/accept", token))
+    answer = ann.send("POST", f"{path}/tasks", {"title": "Write the invitation"})
+    task = _step("Ann creates a task", answer)
+    body = {"assignee_ids": [member["user_id"]]}
+    answer = ann.send("PATCH", f"/tasks/{task['id']}", body, **{"If-Match": answer[1]})
+    _step("Ann assigns the task to Ben", answer)
+    print(f"\nThe mail that a worker sent to Ben:\n\n{_mail_to(ben_address, mails, 'assigned')}")
+
+
+def _registered(settings: Settings, name: str, address: str, password: str) -> Client:
+    """Register somebody who is logged in from then on."""
+    client = Client(local_url(settings))
+    _step(f"{name} registers", client.send("POST", "/auth/register", _person(address, password, name)))
+    client.log_in(address, password)
+    return client
+
+
+def _key() -> str:
+    return "D" + "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(5))
+
+
+def _token_in(mail: str) -> str:
+    """The one-time token in a mail. Raises Misconfigured when there is none."""
+    found = re.search(r'"(tc_[\w-]+)"', mail)
+    if found is None:
+        raise Misconfigured(f"No token is in this mail:\n{mail}")
+    return found[1]
 
 
 def _person(address: str, password: str, name: str) -> dict[str, Any]:
@@ -85,12 +99,12 @@ def _step(what: str, answer: tuple[dict[str, Any], str]) -> dict[str, Any]:
     return body
 
 
-def _mail_to(address: str, folder: Path) -> str:
-    """The newest message to `address` about an assignment, awaited for a moment."""
+def _mail_to(address: str, folder: Path, words: str) -> str:
+    """The newest message to `address` that has these words, awaited for a moment."""
     deadline = time.monotonic() + MAIL_SECONDS
     while time.monotonic() < deadline:
         for path in sorted(folder.glob(f"*_{address}_*.eml"), reverse=True):
-            if "assigned" in (text := _readable(path)):
+            if words in (text := _readable(path)):
                 return text
         time.sleep(0.1)
     raise Misconfigured(

@@ -174,6 +174,11 @@ def find(user_id: ObjectId, version: int | None) -> Access | None:
     return access
 
 
+def kept(user_id: ObjectId) -> Access | None:
+    """Return what this process knows of the account's rights, which may have changed since; None for nothing."""
+    return _kept.get(user_id)
+
+
 def changed(user_ids: Iterable[ObjectId]) -> None:
     """Tell every process that these accounts' rights changed; call it in the transaction that raised their versions."""
     ids = list(user_ids)

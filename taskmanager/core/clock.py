@@ -1,14 +1,21 @@
 """The one clock. MongoDB keeps milliseconds, so does `now()`: what is answered is what is stored."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from calendar import monthrange
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
+from typing import Any, TypeVar
+
+Day = TypeVar("Day", date, datetime)
+
+# The years that clients may name. Nothing that the service adds to a moment of them leaves the calendar.
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+LAST = datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
 
 # Forms of days and times as regular expressions that mean the same to Python and to the OpenAPI document (which
-# speaks ECMA-262): exact to the leap day, so that what the document allows is what is taken. The first and the
-# last day of the calendar are left out, so that no zone can carry a moment off it.
-_LEAP_YEAR = r"(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+# speaks ECMA-262): exact to the leap day, so that what the document allows is what is taken.
+_YEAR = r"(?:(?:19|20|21)[0-9]{2}|2200)"
+_LEAP_YEAR = r"(?:(?:19|20|21)(?:0[48]|[2468][048]|[13579][26])|2000)"
 DAY = (
-    r"(?!0000|0001-01-01|9999-12-31)(?:[0-9]{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    rf"(?:{_YEAR}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
     rf"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)|{_LEAP_YEAR}-02-29)"
 )
 HOUR_MINUTE = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
@@ -44,3 +51,29 @@ def milliseconds(moment: datetime) -> datetime:
 def iso(moment: datetime) -> str:
     """A UTC moment as `2026-12-01T09:00:00.000Z`."""
     return moment.isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def is_allowed(day: date) -> bool:
+    """Return whether a day or moment lies in the years 1900 to 2200."""
+    return FIRST_YEAR <= day.year <= LAST_YEAR
+
+
+def shifted(moment: datetime, step: timedelta) -> datetime | None:
+    """Return a moment some time later; None when that lies outside of the years 1900 to 2200."""
+    try:
+        found = moment + step
+    except OverflowError:
+        return None
+    return found if is_allowed(found) else None
+
+
+def later(day: Day, *, months: int) -> Day:
+    """Return the same day some months later, or the last day of a month that is shorter.
+
+    Raises ValueError when the calendar has no such month.
+    """
+    number = day.year * 12 + day.month - 1 + months
+    year, month = divmod(number, 12)
+    if not MINYEAR <= year <= MAXYEAR:
+        raise ValueError("The calendar has no such month.")
+    return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))

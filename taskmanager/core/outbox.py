@@ -24,6 +24,7 @@ from taskmanager.core import settings
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.events import QUEUES, Event, listener
+from taskmanager.core.redaction import redact
 from taskmanager.core.schedule import every
 from taskmanager.core.stores import RedisError, queue_store
 
@@ -64,6 +65,19 @@ def _ignore_callbacks() -> None:
 
 
 _ignore_callbacks()
+
+
+class _Failure:
+    """What RQ keeps of a job that failed, and shows in its dashboard: the traceback, without what settings hold."""
+
+    keep = Job._handle_failure
+
+    @staticmethod
+    def keep_redacted(job: Job, exc_string: str, *args: Any, **options: Any) -> None:
+        _Failure.keep(job, redact(exc_string), *args, **options)
+
+
+Job._handle_failure = _Failure.keep_redacted  # type: ignore[method-assign, assignment]
 
 
 # What else the relay hands out: called with the ids of the jobs in flight and with how many more there may be.

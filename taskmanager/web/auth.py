@@ -19,11 +19,13 @@ from bson.errors import InvalidId
 from flask import Flask, current_app, g, request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import InvalidTokenError, PyJWTError
+from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
 from taskmanager.core import access, sealed
-from taskmanager.core.access import Actor
-from taskmanager.core.errors import Unauthenticated
+from taskmanager.core.access import Access, Actor
+from taskmanager.core.database import breaker
+from taskmanager.core.errors import Unauthenticated, Unavailable
 from taskmanager.core.keyring import ALGORITHM, KeyRing, LiveRing
 from taskmanager.core.settings import Settings
 from taskmanager.core.stores import cache_rest, cache_store
@@ -31,7 +33,7 @@ from taskmanager.extensions import limiter
 
 API_TOKEN = "tm_"  # noqa: S105 begins every API token, so that scanners for leaked secrets find them
 _SHARED = (access.SHARE_LINK, access.SHARE_VISIT)
-_BEARER = re.compile(r"[Bb]earer +(\S+)")
+_BEARER = re.compile(r"(?i:bearer) +(\S+)")  # the scheme is case-insensitive (RFC 9110, 11.1)
 _TYPE = "at+jwt"  # RFC 9068: an access token cannot be mistaken for another kind
 _ISSUER, _AUDIENCE = "taskmanager", "taskmanager-api"
 _REQUIRED = {"exp", "iat", "nbf", "jti", "sub", "sid", "iss", "aud", "type"}
@@ -132,12 +134,13 @@ def identify() -> None:
     if found and found[1].startswith(_SHARED):
         g.share_token = found[1]
         return None
+    if found is None:
+        g.token_refused = True
+        return None
     try:
-        jwt_extended.verify_jwt_in_request(optional=True, skip_revocation_check=True)
-        claims = jwt_extended.get_jwt()
-        if claims:
-            g.claimed_user_id, g.session_id = ObjectId(claims["sub"]), ObjectId(claims["sid"])
-            g.access_key = access.key(g.claimed_user_id)
+        claims = jwt_extended.decode_token(found[1])
+        g.claimed_user_id, g.session_id = ObjectId(claims["sub"]), ObjectId(claims["sid"])
+        g.access_key = access.key(g.claimed_user_id)
     except _REFUSED:
         g.claimed_user_id, g.token_refused = None, True
     return None
@@ -161,6 +164,35 @@ def current_actor() -> Actor:
     return g.actor
 
 
+def live_user_id() -> ObjectId | None:
+    """Return the account whose token this request has; None without a token, and for one that is good no more.
+
+    A token that this process knows to be good costs nothing. Any other is looked up, before it is counted.
+    """
+    if g.get("claimed_user_id") is None:
+        return None
+    if "live_user_id" not in g:
+        g.live_user_id = g.claimed_user_id if _is_live() else None
+    return g.live_user_id
+
+
+def _is_live() -> bool:
+    if _acting(access.kept(g.claimed_user_id)):
+        return True
+    try:
+        breaker.check()
+        return _acting(access.find(g.claimed_user_id, _stored_version())) is not None
+    except (Unavailable, PyMongoError):
+        return True  # nobody is let in by this: the view needs the database too
+
+
+def _acting(found: Access | None) -> Actor | None:
+    """The account acting by the token of this request."""
+    if found is None:
+        return None
+    return found.by_token(g.token_id, g.token_hash) if "token_id" in g else found.by_session(g.session_id)
+
+
 def _actor() -> Actor:
     if "share_token" in g:
         return _visitor(g.share_token)
@@ -168,14 +200,12 @@ def _actor() -> Actor:
         if g.get("token_refused"):
             raise Unauthenticated("The access token is not valid or has expired.", code="auth.invalid_token")
         raise Unauthenticated
-    found = access.find(g.claimed_user_id, _version())
+    actor = _acting(access.find(g.claimed_user_id, _version()))
     if "token_id" in g:
-        actor = found and found.by_token(g.token_id, g.token_hash)
         if actor is None:
             raise Unauthenticated("This API token is not valid or has expired.", code="auth.invalid_token")
         access.sources.token_used(g.token_id, request.remote_addr or "")
         return actor
-    actor = found and found.by_session(g.session_id)
     if actor is None:
         raise Unauthenticated("This session has ended: log in again.", code="auth.session_ended")
     return actor
@@ -190,8 +220,13 @@ def _visitor(token: str) -> Actor:
 
 def _version() -> int | None:
     """The account's access version by the cache store; fetched with the rate limit where that is on."""
-    if limiter.enabled or cache_rest.resting:
-        return g.get("access_version")
+    return g.get("access_version") if limiter.enabled else _stored_version()
+
+
+def _stored_version() -> int | None:
+    """The account's access version as the cache store has it; None when it has none, or is away."""
+    if cache_rest.resting:
+        return None
     try:
         found = cache_store().get(g.access_key)
     except RedisError:

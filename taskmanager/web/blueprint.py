@@ -20,12 +20,16 @@ from werkzeug.routing import BaseConverter
 from taskmanager.core.database import breaker
 from taskmanager.core.errors import ScopeMissing
 from taskmanager.web.auth import current_actor
+from taskmanager.web.conditional import check_post, check_read
 from taskmanager.web.errors import InvalidRequest, NotAcceptable
 from taskmanager.web.idempotency import once
 from taskmanager.web.openapi import Conventions, describe_operation
 from taskmanager.web.parser import StrictParser, query_parameters
 
 View = Callable[..., Response]
+
+_ANSWERED = ("application/json", "application/problem+json")
+_WILD = ("application/*", "*/*")
 
 
 class ObjectIdConverter(BaseConverter):
@@ -122,10 +126,14 @@ def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary
                 raise ScopeMissing(scope=kind.scope)
             if not takes_query and request.query_string:
                 _refuse(query_parameters(request))
+            if kind.method == "POST":
+                check_post()
             response = view(*args, **kwargs)
+            check_read(response)
         return deprecated.tell(response) if deprecated else response
 
     guarded.is_public, guarded.scope = kind.public, kind.scope  # type: ignore[attr-defined]
+    guarded.conditional = kind.conditional  # type: ignore[attr-defined]
     return guarded
 
 
@@ -143,9 +151,15 @@ def _once(view: View) -> View:
 
 
 def _acceptable() -> None:
-    accepted = request.accept_mimetypes
-    if accepted and not accepted.best_match(("application/json", "application/problem+json")):
-        raise NotAcceptable
+    """Raise NotAcceptable unless the client takes JSON; parameters of a media range do not matter (RFC 8259, 11)."""
+    ranges = [(name.partition(";")[0].strip().lower(), quality) for name, quality in request.accept_mimetypes]
+    if not ranges:
+        return
+    for kind in _ANSWERED:
+        exact = [quality for name, quality in ranges if name == kind]
+        if max(exact or [quality for name, quality in ranges if name in _WILD], default=0) > 0:
+            return
+    raise NotAcceptable
 
 
 def _refuse(parameters: dict[str, str]) -> None:

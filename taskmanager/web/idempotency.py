@@ -21,6 +21,7 @@ from taskmanager.core.access import Visitor
 from taskmanager.core.ciphers import cipher
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Malformed, TaskManagerError
+from taskmanager.core.networks import network_of
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.web.errors import STATUS
 from taskmanager.web.parser import read_body
@@ -125,7 +126,7 @@ def _replay(kept: IdempotencyKey, fingerprint: str) -> Response:
 
 def _caller() -> str:
     """Who repeats: visitors of one share link are told apart by their addresses, which is all we know of them."""
-    address = f"address:{request.remote_addr}"
+    address = f"address:{network_of(request.remote_addr)}"
     if "actor" not in g:
         return address
     if isinstance(g.actor, Visitor):

@@ -19,7 +19,8 @@ from taskmanager.core.errors import Malformed
 from taskmanager.web.errors import InvalidRequest, UnsupportedMediaType
 
 _FORM_BYTES = 10_000  # what a form has beside its files
-_JSON = ("application/json", "application/merge-patch+json")
+_JSON = "application/json"
+_MERGE_PATCH = "application/merge-patch+json"
 
 
 class StrictParser(FlaskParser):
@@ -34,9 +35,9 @@ class StrictParser(FlaskParser):
         """
         if getattr(schema, "may_be_left_out", False) and not read_body(req):
             return {}
-        if req.mimetype not in _JSON:
-            raise UnsupportedMediaType(f"Send the body as {_JSON[0]}.")
-        if req.headers.get("Content-Encoding", "identity") != "identity":
+        if req.mimetype != _JSON and not (req.method == "PATCH" and req.mimetype == _MERGE_PATCH):
+            raise UnsupportedMediaType(f"Send the body as {_JSON}.")
+        if req.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise UnsupportedMediaType("Send the body without compression.", code="request.unsupported_encoding")
         body = parse(read_body(req))
         g.body = body if isinstance(body, dict) else {}

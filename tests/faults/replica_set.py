@@ -55,7 +55,7 @@ class ReplicaSet:
             if member.pid is None:
                 member.start(timeout=_START_SECONDS)
         self._form()
-        eventually(lambda: self.primary, _START_SECONDS, "a primary")
+        eventually(lambda: self.primary, "a primary", _START_SECONDS)
 
     def stop(self) -> None:
         for member in self.members:
@@ -73,7 +73,7 @@ class ReplicaSet:
 
     def settled(self) -> None:
         """Wait until there is a primary and all have what it has."""
-        eventually(self._in_step, _START_SECONDS, "members in step")
+        eventually(self._in_step, "members in step", _START_SECONDS)
 
     def kill(self, *members: Member) -> None:
         for member in members:

@@ -43,7 +43,7 @@ def stack(members: ReplicaSet, tmp_path_factory: TempPathFactory, settings: Sett
 @pytest.fixture(scope="module")
 def web(stack: Stack) -> WebClient:
     client = WebClient(stack.url)
-    eventually(lambda: _is_ready(client), 60, "readiness")
+    eventually(lambda: _is_ready(client), "readiness", 60)
     return client.register()
 
 
@@ -112,14 +112,14 @@ def lose(members: ReplicaSet, during: Any) -> None:
     members.kill(primary)
     for other in others:
         other.start(timeout=60)
-    eventually(lambda: members.primary in others, _RETURN_SECONDS, "another primary")
+    eventually(lambda: members.primary in others, "another primary", _RETURN_SECONDS)
 
 
 def send_and_fail_over(members: ReplicaSet, web: WebClient) -> Writes:
     """Answers what was sent in the worst moment."""
     writes = begin(web)
     lose(members, lambda: [(writes.post(), writes.patch(), writes.read()) for _ in range(_TRIES)])
-    eventually(lambda: web.get("/api/v1/projects").status == 200, _RETURN_SECONDS, "the service")
+    eventually(lambda: web.get("/api/v1/projects").status == 200, "the service", _RETURN_SECONDS)
     return writes
 
 

@@ -93,8 +93,8 @@ def test_logout_is_final_at_once(outage, web):
 def test_mail_for_what_was_recorded_meanwhile_arrives_afterwards(outage, stack: Stack, web, capsys):
     colleague = web.another().register()
     project = web.send("POST", "/api/v1/projects", {"key": f"S{next(_keys)}", "name": "Stores"}).body["id"]
-    member = web.send("POST", f"/api/v1/projects/{project}/members", {"email": colleague.email, "role": "member"})
-    assignees = {"title": "Later", "assignee_ids": [member.body["user_id"]]}
+    member = colleague.joins(project, by=web)
+    assignees = {"title": "Later", "assignee_ids": [member]}
     for _ in range(3):
         assert web.send("POST", f"/api/v1/projects/{project}/tasks", assignees).status == 201
     outage()

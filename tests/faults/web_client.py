@@ -9,6 +9,8 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
+from taskmanager.core.clock import now
+from taskmanager.features.users.models import User
 from tests.factories.things import PASSWORD
 
 _numbers = count(1)
@@ -31,16 +33,28 @@ class WebClient:
     def __init__(self, url: str) -> None:
         self._url, self._address = url, urlsplit(url)
         self.email = f"client{next(_numbers)}@example.com"
-        self._token = ""
+        self._token = self.id = ""
 
     def register(self) -> "WebClient":
         """Make the account and log in."""
         body = {"email": self.email, "password": PASSWORD, "name": "Client"}
-        assert self.send("POST", "/api/v1/auth/register", body).status == 201
+        made = self.send("POST", "/api/v1/auth/register", body)
+        assert made.status == 201
+        self.id = made.body["id"]
         answer = self.login()
         assert answer.status == 200, answer
         self._token = answer.body["access_token"]
         return self
+
+    def joins(self, project: str, *, by: "WebClient") -> str:
+        """Prove the address, and become a member of a project: invited `by` somebody, and accepting; return the id."""
+        User.objects(id=self.id).update(set__email_verified_at=now())
+        body = {"user_id": self.id, "role": "member"}
+        invited = by.send("POST", f"/api/v1/projects/{project}/members", body)
+        assert invited.status == 202, invited
+        accepted = self.send("POST", f"/api/v1/invitations/{invited.body['id']}/accept")
+        assert accepted.status == 200, accepted
+        return self.id
 
     def another(self) -> "WebClient":
         """Somebody else, who has no account yet."""

@@ -1,6 +1,10 @@
-"""The main job, over real HTTP through a real gunicorn: two people, a project, a task, a mail."""
+"""The main job, over real HTTP through a real gunicorn: two people, a project, an invitation, a task, a mail."""
+
+import re
 
 import requests
+
+from tests.mailbox import text_of
 
 
 class Person:
@@ -22,7 +26,11 @@ class Person:
 def test_from_registering_to_the_mail(server, mail, deliver):
     ada, grace = Person(server.url, "ada"), Person(server.url, "grace")
     project = ada.send("POST", "/projects", {"key": "JRN", "name": "Journey"}).json()
-    ada.send("POST", f"/projects/{project['id']}/members", {"email": "grace.journey@example.com", "role": "member"})
+    invited = {"email": "grace.journey@example.com", "role": "member"}
+    assert ada.send("POST", f"/projects/{project['id']}/members", invited).status_code == 202
+    deliver()
+    (token,) = re.findall(r'"(tc_[\w-]+)"', text_of(mail.to("grace.journey@example.com")[-1]))
+    grace.send("POST", "/invitations/accept", {"token": token})
     task = ada.send("POST", f"/projects/{project['id']}/tasks", {"title": "Pack"})
     path = f"/tasks/{task.json()['id']}"
     ada.send("PATCH", path, {"assignee_ids": [grace.id]}, **{"If-Match": task.headers["ETag"]})

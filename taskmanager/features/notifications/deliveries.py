@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 from taskmanager.core import batches, settings
 from taskmanager.core.clock import now
 from taskmanager.core.outbox import enqueue, job_id, source
+from taskmanager.core.redaction import redact
 from taskmanager.core.tally import Tally
 from taskmanager.features.notifications import bundles, channels, lanes
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
@@ -135,6 +136,14 @@ def put_off(recipient_id: ObjectId, until: datetime, *, but: str) -> None:
     batches.update_all(collection, waits | {"due_at": {"$exists": True, "$lt": until}}, [{"$set": {"due_at": later}}])
 
 
+def cancel(recipient_id: ObjectId, project_id: ObjectId) -> None:
+    """Settle what waits for a recipient of a project, and was not tried yet. What is under way cancels itself."""
+    waits = {"recipient_id": recipient_id, "project_id": project_id, "state": "pending", "attempts": 0}
+    waits |= {"led_by": {"$exists": False}, "claimed_until": {"$lte": now()}}
+    fate = {"$set": bundles.fate("cancelled", "Not a member any more."), "$unset": {"due_at": 1}}
+    batches.update_all(Delivery._get_collection(), waits, fate)
+
+
 def sweep() -> int:
     """Settle what was left between two steps, and hand out what nobody would ever look at again; answers how many."""
     lost = {"state": "pending", "due_at": {"$exists": False}, "led_by": {"$exists": False}}
@@ -219,6 +228,8 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
+        if later.bundle:
+            bundles.join(delivery, later.bundle, later.until or now())
         _postpone(delivery, later.until)
     except Cancelled as reason:
         _settle(delivery, "cancelled", reason.detail)
@@ -235,7 +246,11 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
 def _message(delivery: Delivery, ready: list[Notice] | None, seconds: float) -> Message:
     """What it tells, while the claim is ours for as long as sending may take. Raises Lost, Cancelled, Postponed."""
     hold = partial(_renewed, delivery, seconds)
-    message = Message(delivery, []) if delivery.body is not None else bundles.message(delivery, ready, hold)
+    message = (
+        Message(delivery, [])
+        if delivery.has_body or delivery.body is not None
+        else bundles.message(delivery, ready, hold)
+    )
     if not hold():
         raise bundles.Lost
     return message
@@ -254,7 +269,7 @@ def _renewed(delivery: Delivery, seconds: float) -> bool:
 
 
 def _failed(delivery: Delivery, error: Exception) -> None:
-    words = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
+    words = redact(f"{type(error).__name__}: {error}")[:_LONGEST_ERROR]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
     tried_for = now() - (delivery.first_at or now())
     if delivery.attempts >= LEAST_ATTEMPTS and tried_for >= timedelta(hours=settings.current().delivery_hours):
@@ -273,7 +288,7 @@ def _postpone(delivery: Delivery, until: datetime | None) -> None:
 
 
 def _settle(delivery: Delivery, state: str, words: str | None) -> None:
-    fate = bundles.fate(state, words)
+    fate = bundles.fate(state, words and redact(words)[:_LONGEST_ERROR])
     gone = {"due_at": 1} | ({} if words else {"last_error": 1})
     if not _written(delivery, {"$set": fate, "$unset": gone}, state):
         return

@@ -12,7 +12,7 @@ from taskmanager.features.notifications.notices import Notice
 from taskmanager.features.users import service as users
 
 # What a person has set up himself is told also of a muted project.
-_ASKED_FOR = {"task.reminder", "webhook.disabled"}
+_ASKED_FOR = {"task.reminder", "webhook.disabled", "share_links.closed"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Wishes:
             return [UNCHOSEN[notice.kind]]
         if not self.able or not self._concerns(notice):
             return []
-        return [channel.name for channel in channels.personal() if wants(self.general, channel.name, notice.kind)]
+        chosen = [channel.name for channel in channels.personal() if wants(self.general, channel.name, notice.kind)]
+        return [name for name in chosen if name != "email" or not notice.mailed]
 
     def _concerns(self, notice: Notice) -> bool:
         if notice.kind in _ASKED_FOR:

@@ -8,6 +8,7 @@ from flask import Response
 from taskmanager.core import settings
 from taskmanager.extensions import limiter
 from taskmanager.features.projects import invitations, invited
+from taskmanager.features.projects.budgets import invites
 from taskmanager.features.projects.invitation_schemas import (
     INVITATION,
     WAITING,
@@ -34,13 +35,14 @@ _ORDERS = {"created_at": "created_at"}
 @sent.route("/<objectid:project_id>/invitations", methods=["POST"])
 @sent.arguments(InvitationIn)
 @sent.response(201, InvitationOut)
-@limiter.limit(lambda: settings.current().ratelimit_invite, key_func=limits.caller)
+@invites
 def invite(data: dict[str, Any], project_id: ObjectId) -> Response:
-    """Invite somebody by his address
+    """Invite the owner of an address
 
-    He gets a mail, whether he has an account or not; the answer is the same. It replaces an earlier invitation of the
-    address to this project. Needs the role manager; nobody gives a role above his own. 409 `invitation.too_many` when
-    100 wait for an answer.
+    They get a mail, whether they have an account or not; the answer is the same. It replaces an earlier invitation of
+    the address to this project. Needs the role manager; nobody gives a role above their own, and an API token does not
+    give the role owner. 409 `member.exists`; 409 `invitation.too_many` when 100 wait for an answer, or ten of yours to
+    this address; 409 `invitation.refused` after three refusals; 429 `invitation.too_often` after five in a week.
     """
     invitation = invitations.create(project_id, **data, actor=current_actor())
     return answers.created(invitation, INVITATION, f"/projects/{project_id}/invitations/{invitation.id}")
@@ -87,7 +89,7 @@ def revoke_invitation(project_id: ObjectId, invitation_id: ObjectId) -> Response
 def list_my_invitations(query: dict[str, Any]) -> Response:
     """The invitations that wait for you
 
-    Those to your address, once it is confirmed.
+    Those to your id, and those to your address once it is confirmed.
     """
     part, actor = Slice.of(query), current_actor()
     page = invited.find(**part.page_of(WAITING), actor=actor)

@@ -20,7 +20,8 @@ class InvitationOut(Schema):
 
     id = Id(attribute="_id", required=True)
     project_id = Id(required=True)
-    email = Email(required=True)
+    email = Email(required=True, allow_none=True, metadata={"description": "The address, if it was invited by it"})
+    user_id = Id(required=True, allow_none=True, metadata={"description": "The id, if it was invited by it"})
     role = fields.String(required=True, metadata={"enum": list(ROLES)})
     state = fields.String(required=True, metadata={"enum": list(STATES)})
     invited_by = Id(required=True)

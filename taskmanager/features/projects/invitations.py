@@ -1,6 +1,7 @@
 """Use cases of invitations, for those who invite.
 
-Whether an address has an account, or belongs to a member already, makes no difference to any answer.
+Whether there is an account with an address or an id makes no difference to any answer. That it is a member of this
+project already does: who may invite sees the members and their addresses.
 """
 
 from datetime import timedelta
@@ -13,7 +14,7 @@ from taskmanager.core import settings
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
-from taskmanager.core.errors import Conflict, NotFound
+from taskmanager.core.errors import Conflict, NotFound, TooMany
 from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
@@ -23,27 +24,35 @@ from taskmanager.features.projects.events import InvitationCreated, InvitationRe
 from taskmanager.features.projects.models import Invitation, Project
 from taskmanager.features.projects.permissions import ProjectAction
 from taskmanager.features.users import one_time
+from taskmanager.features.users import service as users
 
 PURPOSE = "invitation"  # of the one-time tokens
 MOST_PENDING = 100  # of one project
+MAX_PENDING_TO_ONE = 10  # from one account to one address or id, in all projects
+# To one address or id in one project. The second is counted over what is kept: a month after an invitation ends.
+MAX_A_WEEK, MAX_REFUSED = 5, 3
+_WEEK = timedelta(days=7)
 
 
 @unit_of_work
-def create(project_id: ObjectId, *, email: str, role: str, actor: Actor) -> Invitation:
-    """Invite the owner of an address, instead of an earlier invitation to him; a mail carries the token.
+def create(
+    project_id: ObjectId, *, role: str, actor: Actor, email: str | None = None, user_id: ObjectId | None = None
+) -> Invitation:
+    """Invite the owner of an address, or the account with an id, instead of an earlier invitation of the same one.
 
-    Raises NotFound, Forbidden, Conflict (`invitation.too_many`, `invitation.in_progress`).
+    Raises NotFound, Forbidden, ScopeMissing, Conflict (`member.exists`, `invitation.refused`, `invitation.too_many`,
+    `invitation.in_progress`), TooMany (`invitation.too_often`).
     """
     _authorized(project_id, actor)
     members.may_give(actor, project_id, role)
-    for earlier in Invitation.objects(project_id=project_id, email=email.lower(), state="pending"):
-        _revoke(earlier)
-    if Invitation.objects(project_id=project_id).waiting().count() >= MOST_PENDING:
-        raise Conflict(f"At most {MOST_PENDING} invitations can wait for an answer.", code="invitation.too_many")
-    invitation = _stored(Invitation(project_id=project_id, email=email.lower(), role=role, invited_by=actor.user_id))
-    lifetime = timedelta(days=settings.current().invitation_days)
-    token = one_time.issue(PURPOSE, invitation.id, lifetime=lifetime, email=invitation.email)
-    record(InvitationCreated(invitation, actor, token_id=token.id))
+    whom = {"email": email and email.lower(), "user_id": user_id}
+    _not_a_member(project_id, **whom)
+    _not_too_often(project_id, whom)
+    for earlier in Invitation.objects(project_id=project_id, state="pending", **whom):
+        revoke_stored(earlier)
+    _not_too_many(project_id, whom, actor)
+    invitation = _stored(Invitation(project_id=project_id, role=role, invited_by=actor.user_id, **whom))
+    record(InvitationCreated(invitation, actor, token_id=_token(invitation)))
     return invitation
 
 
@@ -75,7 +84,7 @@ def revoke(project_id: ObjectId, invitation_id: ObjectId, *, expected: Expected,
     invitation.expect(expected)
     if invitation.state != "pending":
         raise Conflict("This invitation was answered or taken back already.", code="invitation.answered")
-    record(InvitationRevoked(_revoke(invitation), actor))
+    record(InvitationRevoked(revoke_stored(invitation), actor))
 
 
 def _authorized(project_id: ObjectId, actor: Actor) -> None:
@@ -83,9 +92,45 @@ def _authorized(project_id: ObjectId, actor: Actor) -> None:
     authorize(actor, ProjectAction.MANAGE_MEMBERS, project)
 
 
-def _revoke(invitation: Invitation) -> Invitation:
+def _not_a_member(project_id: ObjectId, *, email: str | None, user_id: ObjectId | None) -> None:
+    known = users.find_addressee(email=email, user_id=user_id).user_id
+    if members.are_members(project_id, [known or ObjectId()]):
+        raise Conflict("This account is a member already.", code="member.exists")
+
+
+def _not_too_often(project_id: ObjectId, whom: dict[str, Any]) -> None:
+    """Bound how often somebody is asked who does not answer, or says no."""
+    earlier = Invitation.objects(project_id=project_id, **whom)
+    recent = list(earlier.filter(created_at__gt=now() - _WEEK).order_by("created_at").scalar("created_at"))
+    if len(recent) >= MAX_A_WEEK:
+        wait = recent[-MAX_A_WEEK] + _WEEK - now()
+        detail = f"At most {MAX_A_WEEK} invitations a week are sent to one address or account."
+        raise TooMany(detail, code="invitation.too_often", retry_after=max(1, int(wait.total_seconds())))
+    if earlier.filter(state="refused").count() >= MAX_REFUSED:
+        raise Conflict(f"This invitation was refused {MAX_REFUSED} times.", code="invitation.refused")
+
+
+def _not_too_many(project_id: ObjectId, whom: dict[str, Any], actor: Actor) -> None:
+    mine = Invitation.objects(invited_by=actor.user_id, **whom).waiting()
+    if Invitation.objects(project_id=project_id).waiting().count() >= MOST_PENDING:
+        raise Conflict(f"At most {MOST_PENDING} invitations can wait for an answer.", code="invitation.too_many")
+    if mine.count() >= MAX_PENDING_TO_ONE:
+        detail = f"At most {MAX_PENDING_TO_ONE} of your invitations can wait for one answer."
+        raise Conflict(detail, code="invitation.too_many")
+
+
+def revoke_stored(invitation: Invitation) -> Invitation:
+    """Take an invitation back, and the token of its mail, in the open transaction."""
     one_time.withdraw(PURPOSE, invitation.id)
     return invitation.write(state="revoked")
+
+
+def _token(invitation: Invitation) -> ObjectId | None:
+    """Issue the token of the mail to an address. An account that was invited by its id answers in a session."""
+    if not invitation.email:
+        return None
+    lifetime = timedelta(days=settings.current().invitation_days)
+    return one_time.issue(PURPOSE, invitation.id, lifetime=lifetime, email=invitation.email).id
 
 
 def _stored(invitation: Invitation) -> Invitation:
@@ -93,5 +138,5 @@ def _stored(invitation: Invitation) -> Invitation:
     try:
         return invitation.save(force_insert=True)
     except NotUniqueError:
-        detail = "Somebody invites this address at the same moment: try again."
+        detail = "Another invitation of the same address or account is being made: try again."
         raise Conflict(detail, code="invitation.in_progress") from None

@@ -7,15 +7,14 @@ moment of acceptance everything is asked again: the project is there, and who in
 from typing import Any
 
 from bson import ObjectId
-from mongoengine.errors import NotUniqueError
 
 from taskmanager.core.access import Actor
-from taskmanager.core.errors import Conflict, Forbidden, NotFound, TokenInvalid
+from taskmanager.core.errors import Forbidden, NotFound, TokenInvalid
 from taskmanager.core.events import record
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects import members
-from taskmanager.features.projects.events import InvitationAccepted, InvitationRefused, MemberAdded, MemberChanged
+from taskmanager.features.projects.events import InvitationAccepted, InvitationRefused, MemberChanged
 from taskmanager.features.projects.invitations import PURPOSE
 from taskmanager.features.projects.models import Invitation, Membership, Project
 from taskmanager.features.projects.permissions import ProjectAction, at_least
@@ -89,10 +88,11 @@ def _mine(invitation_id: ObjectId, actor: Actor) -> Invitation:
 
 
 def _waiting(actor: Actor) -> Any:
-    """The invitations to the actor's address, unless it is unconfirmed: anybody can register with any address."""
+    """The invitations to the actor's id, and those to their address once it was proved: anybody can register any."""
     me = users.me(actor=actor)
-    waiting = Invitation.objects(email=me.email).waiting()
-    asking = waiting.distinct("project_id") if me.email_verified_at else []
+    mine = [{"user_id": me.id}, *([{"email": me.email}] if me.email_verified_at else [])]
+    waiting = Invitation.objects(__raw__={"$or": mine}).waiting()
+    asking = waiting.distinct("project_id")
     return waiting.filter(project_id__in=list(Project.objects(id__in=asking).alive().scalar("id")))
 
 
@@ -106,8 +106,10 @@ def _stands(invitation: Invitation) -> bool:
 
 def _join(invitation: Invitation, actor: Actor) -> Row:
     membership = _membership(invitation, actor)
-    users.rights_changed([actor.user_id])
     record(InvitationAccepted(invitation.write(state="accepted"), actor))
+    for other in _others_of(invitation, actor):
+        one_time.withdraw(PURPOSE, other.id)
+        other.write(state="revoked")
     return members.with_cards([membership.as_row()])[0]
 
 
@@ -120,15 +122,15 @@ def _membership(invitation: Invitation, actor: Actor) -> Membership:
     if known is not None:
         changes = known.differences({"role": invitation.role})
         known = known.write(role=invitation.role)
+        users.rights_changed([actor.user_id])
         record(MemberChanged(known, actor, changes))
         return known
-    membership = Membership(**place, role=invitation.role)
-    try:
-        membership.save(force_insert=True)
-    except NotUniqueError:
-        raise Conflict("You have just become a member.", code="member.exists") from None
-    record(MemberAdded(membership, actor))
-    return membership
+    return members.join(**place, role=invitation.role, actor=actor)
+
+
+def _others_of(invitation: Invitation, actor: Actor) -> list[Invitation]:
+    """The actor's other invitations to the same project: one may be to the address and one to the id."""
+    return list(_waiting(actor).filter(project_id=invitation.project_id, id__ne=invitation.id))
 
 
 def _decline(invitation: Invitation, actor: Actor | None) -> None:

@@ -7,14 +7,16 @@ from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects.events import MemberRemoved, ProjectDeleted
-from taskmanager.features.projects.models import Invitation, Membership, Project
+from taskmanager.features.projects.departure import end_membership
+from taskmanager.features.projects.events import ProjectDeleted
+from taskmanager.features.projects.models import Membership, Project
 
 
 @unit_of_work
-def leave_all(email: str, *, actor: Actor) -> list[ObjectId]:
+def leave_all(*, actor: Actor) -> list[ObjectId]:
     """Take the actor out of every project; answers their ids. Those that are his alone go to the trash.
 
+    Invitations to the account's address or id stay, and end with time: that they change would tell those who invited.
     Raises Conflict (`user.last_owner`, with `projects`) while others would be left without an owner.
     """
     memberships = list(Membership.objects(user_id=actor.user_id))
@@ -25,7 +27,6 @@ def leave_all(email: str, *, actor: Actor) -> list[ObjectId]:
         raise Conflict(detail, code="user.last_owner", projects=[str(project_id) for project_id in stuck])
     for membership in memberships:
         _leave(membership, alive.get(membership.project_id), actor)
-    Invitation.objects(email=email, state="pending").update(set__state="revoked", inc__revision=1)
     return list(alive)
 
 
@@ -38,9 +39,8 @@ def _would_be_left_alone(membership: Membership) -> bool:
 
 
 def _leave(membership: Membership, project: Project | None, actor: Actor) -> None:
-    membership.delete()
+    end_membership(membership, actor=actor)
     if project is None:
         return
-    record(MemberRemoved(membership, actor))
     if Membership.objects(project_id=project.id).first() is None:
         record(ProjectDeleted(project.write(deleted_at=now()), actor))

@@ -6,47 +6,39 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import settings
+from taskmanager.core import quotas
 from taskmanager.core.access import Actor
 from taskmanager.core.documents import Expected
-from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound
+from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound, ScopeMissing
 from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects.events import MemberAdded, MemberChanged, MemberRemoved, ProjectTransferred
+from taskmanager.features.projects.events import MemberAdded, MemberChanged, ProjectTransferred
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.permissions import ProjectAction, at_least
 from taskmanager.features.users import service as users
 
 
 @unit_of_work
-def add(project_id: ObjectId, *, role: str, actor: Actor, **whom: Any) -> Row:
-    """Add the person with this `user_id` or `email`.
+def join(project_id: ObjectId, user_id: ObjectId, role: str, *, actor: Actor) -> Membership:
+    """Store a membership. The caller has made sure that the account accepted, or need not be asked (see `joining`).
 
-    Raises NotFound, Forbidden, Conflict (`member.exists`), Invalid when nobody has that id or address, or when people
-    are not added by their address (`member.invite_instead`).
+    Raises Conflict (`member.exists`).
     """
-    project = Project.objects.visible_to(actor).one(project_id)
-    authorize(actor, ProjectAction.MANAGE_MEMBERS, project)
-    may_give(actor, project_id, role)
-    _may_look_up(whom)
-    user_id = users.find_id(**whom)
-    if user_id is None:
-        raise Invalid(f"body.{next(iter(whom))}", "Nobody has an account with this.", code="user.unknown")
     membership = Membership(project_id=project_id, user_id=user_id, role=role)
     try:
         membership.save(force_insert=True)
     except NotUniqueError:
-        raise Conflict("This person is a member already.", code="member.exists") from None
+        raise Conflict("This account is a member already.", code="member.exists") from None
     users.rights_changed([user_id])
     record(MemberAdded(membership, actor))
-    return with_cards([membership.as_row()])[0]
+    return membership
 
 
 def get(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     """One membership with the person's name and address. Raises NotFound."""
-    return with_cards([_visible(project_id, user_id, actor).as_row()])[0]
+    return with_cards([visible(project_id, user_id, actor).as_row()])[0]
 
 
 def find(
@@ -80,15 +72,17 @@ def total(project_id: ObjectId, *, actor: Actor) -> Any:
 @unit_of_work
 def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected: Expected, actor: Actor) -> Row:
     """Give a member another role. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
-    membership = _visible(project_id, user_id, actor)
+    membership = visible(project_id, user_id, actor)
     authorize(actor, ProjectAction.MANAGE_MEMBERS, membership)
-    may_give(actor, project_id, membership.role)
+    may_take(actor, project_id, membership.role)
     may_give(actor, project_id, role)
     membership.expect(expected)
     if membership.role == "owner" != role:
-        _keep_an_owner(project_id, user_id)
+        keep_an_owner(project_id, user_id)
     changes = membership.differences({"role": role})
     if changes:
+        if role == "owner":
+            quotas.check_room("projects", Membership.objects(user_id=user_id, role="owner"))
         membership = membership.write(role=role)
         users.rights_changed([user_id])
         record(MemberChanged(membership, actor, changes))
@@ -102,7 +96,7 @@ def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     Raises NotFound, Forbidden, Invalid when the other is no member or may not act. Both memberships are written, so of
     two transfers at the same moment, or of a transfer and a leaving, the later one meets what the earlier one made.
     """
-    own = _visible(project_id, actor.user_id, actor)
+    own = visible(project_id, actor.user_id, actor)
     authorize(actor, ProjectAction.TRANSFER, own)
     if own.role != "owner":  # another transfer was faster than what the actor's rights were loaded from
         raise Forbidden(permission=ProjectAction.TRANSFER.value)
@@ -117,23 +111,18 @@ def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     return with_cards([heir.as_row()])[0]
 
 
-@unit_of_work
-def remove(project_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
-    """Take a member out, or leave. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
-    membership = _visible(project_id, user_id, actor)
-    leaving = user_id == actor.user_id
-    authorize(actor, ProjectAction.LEAVE if leaving else ProjectAction.MANAGE_MEMBERS, membership)
-    may_give(actor, project_id, membership.role)
-    membership.expect(expected)
-    if membership.role == "owner":
-        _keep_an_owner(project_id, user_id)
-    Membership.objects(id=membership.id, revision=membership.revision).delete()
-    users.rights_changed([user_id])
-    record(MemberRemoved(membership, actor))
-
-
 def may_give(actor: Actor, project_id: ObjectId, role: str) -> None:
-    """Nobody gives, takes or changes a role above his own. Raises Forbidden (`member.role_too_high`)."""
+    """Check that the actor may give a role: not above their own, and the role owner in a session only.
+
+    Raises Forbidden (`member.role_too_high`), ScopeMissing.
+    """
+    may_take(actor, project_id, role)
+    if role == "owner" and actor.scopes is not None:
+        raise ScopeMissing("An API token cannot make an owner: log in and do it in a session.")
+
+
+def may_take(actor: Actor, project_id: ObjectId, role: str) -> None:
+    """Check that a role is not above the actor's own. Raises Forbidden (`member.role_too_high`)."""
     if not at_least(role, actor.role_in(project_id)):
         raise Forbidden("You cannot give or take a role above your own.", code="member.role_too_high")
 
@@ -142,6 +131,12 @@ def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
     """Whether all of these people belong to the project."""
     known = Membership.objects(project_id=project_id, user_id__in=user_ids).scalar("user_id")
     return set(known) >= set(user_ids)
+
+
+def share_project(user_id: ObjectId, *, actor: Actor) -> bool:
+    """Whether this account belongs to a project that the actor belongs to as well, archived ones too."""
+    found = Membership.objects(user_id=user_id, project_id__in=list(actor.project_roles))
+    return found.only("id").first() is not None
 
 
 def has_others(project_id: ObjectId, user_id: ObjectId) -> bool:
@@ -169,20 +164,15 @@ def who_are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> list[Obje
     return [user_id for user_id in user_ids if user_id in known]
 
 
-def _visible(project_id: ObjectId, user_id: ObjectId, actor: Actor) -> Membership:
+def visible(project_id: ObjectId, user_id: ObjectId, actor: Actor) -> Membership:
+    """Return a membership that the actor may see. Raises NotFound."""
     membership = Membership.objects.visible_to(actor).filter(project_id=project_id, user_id=user_id).first()
     if membership is None:
         raise NotFound
     return membership
 
 
-def _may_look_up(whom: dict[str, Any]) -> None:
-    """Where addresses are confirmed nobody learns by adding somebody which addresses have accounts."""
-    if "email" in whom and settings.current().require_verified_email:
-        raise Invalid("body.email", "Invite people by their address.", code="member.invite_instead")
-
-
-def _keep_an_owner(project_id: ObjectId, user_id: ObjectId) -> None:
+def keep_an_owner(project_id: ObjectId, user_id: ObjectId) -> None:
     """Raise Conflict unless another owner stays.
 
     The other owner's membership is written, not only read: of two owners who leave at the same moment, one

@@ -6,6 +6,7 @@ from typing import Any, Self
 from bson import ObjectId
 from mongoengine import BinaryField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
+from taskmanager.core import quotas, zones
 from taskmanager.core.collation import natural_key
 from taskmanager.core.documents import Versioned
 from taskmanager.features.projects.querysets import InvitationWords, MembershipWords, ProjectWords
@@ -29,10 +30,13 @@ class Project(Versioned):
     color = StringField()
     parent_id = ObjectIdField()
     position = StringField(required=True)
+    timezone = StringField(required=True, default=zones.DEFAULT)  # in which whole days and floating times are due
     statuses = ListField(DictField())  # the default workflow when empty
     last_number = IntField(required=True, default=0)
     last_position = IntField(required=True, default=0)  # of its tasks
     last_created_at = DateTimeField()  # of its tasks
+    task_count = IntField(required=True, default=0)  # with those in the trash
+    attachment_bytes = IntField(required=True, default=0)  # of its tasks
     archived_at = DateTimeField()
     deleted_at = DateTimeField()
 
@@ -97,16 +101,27 @@ class Membership(Versioned):
     project_id = ObjectIdField(required=True)
     user_id = ObjectIdField(required=True)
     role = StringField(required=True)
-    owner_checks = IntField()  # written when another owner leaves: see members._keep_an_owner
+    owner_checks = IntField()  # written when another owner leaves: see members.keep_an_owner
+
+    def clean(self) -> None:
+        """Called by MongoEngine before it inserts. Raises Conflict (`quota.…`)."""
+        quotas.check_room("members", Membership.objects(project_id=self.project_id))
+        quotas.check_room("memberships", Membership.objects(user_id=self.user_id))
+        if self.role == "owner":
+            quotas.check_room("projects", Membership.objects(user_id=self.user_id, role="owner"))
 
 
 class Invitation(Versioned):
-    """That the owner of an address is asked to join a project; whether he has an account is not known."""
+    """That somebody is asked to join a project: the owner of an address, or the account with an id.
+
+    It has either `email` or `user_id`, as it was asked for; whether there is such an account is not known.
+    """
 
     meta = {"collection": "invitations", "db_alias": "tasks", "queryset_class": InvitationWords}
 
     project_id = ObjectIdField(required=True)
-    email = StringField(required=True, max_length=254)
+    email = StringField(max_length=254)
+    user_id = ObjectIdField()
     role = StringField(required=True)
     invited_by = ObjectIdField(required=True)
     expires_at = DateTimeField(required=True)

@@ -5,9 +5,12 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
-from taskmanager.features.projects import arranging, members
+from taskmanager.features.projects import arranging, departure, joining, members
 from taskmanager.features.projects import service as projects
+from taskmanager.features.projects.budgets import invites
 from taskmanager.features.projects.filters import FIELDS
+from taskmanager.features.projects.invitation_schemas import INVITATION, InvitationOut
+from taskmanager.features.projects.models import Invitation
 from taskmanager.features.projects.schemas import (
     MEMBER,
     PROJECT,
@@ -111,7 +114,7 @@ def unarchive_project(project_id: ObjectId) -> Response:
     return answers.resource(arranging.unarchive(project_id, expected=expected(), actor=current_actor()), PROJECT)
 
 
-@blp.route("/<objectid:project_id>/position", methods=["PUT"])
+@blp.route("/<objectid:project_id>/position", methods=["PUT"], conditional=False)
 @blp.arguments(Place)
 @blp.response(200, ProjectOut)
 def place_project(where: dict[str, Any], project_id: ObjectId) -> Response:
@@ -119,7 +122,7 @@ def place_project(where: dict[str, Any], project_id: ObjectId) -> Response:
 
     The order by hand is `?sort=position`, the same for everybody. Needs the role manager.
     """
-    project = arranging.place(project_id, **where, expected=expected(), actor=current_actor())
+    project = arranging.place(project_id, **where, expected=expected(required=False), actor=current_actor())
     return answers.resource(project, PROJECT)
 
 
@@ -137,14 +140,23 @@ def get_permissions(project_id: ObjectId) -> Response:
 @blp.route("/<objectid:project_id>/members", scope="members", methods=["POST"])
 @blp.arguments(MemberIn)
 @blp.response(201, MemberOut)
+@blp.alt_response(202, schema=InvitationOut, description="The invitation: they become a member by accepting it")
+@invites
 def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
-    """Add a member
+    """Add a member, or invite one
 
-    By `user_id` or by the address of an account. Needs the role manager; nobody gives a role above his own. Where
-    addresses have to be confirmed, people are invited by their address: 422 `member.invite_instead`.
+    By `user_id` or `email`. People join by accepting: the answer is 202 with an invitation, the same whether or not
+    there is such an account, and shows nothing that you did not send. It is told in the service and by mail, and
+    answered at `/invitations`. Added at once (201) is an account that shares a project with you, a service account,
+    and anybody where the operator allows it; but nobody by an address that they have not confirmed.
+
+    Needs the role manager; nobody gives a role above their own, and an API token does not give the role owner. 409
+    `member.exists`; the bounds of invitations are those of `POST /projects/{project_id}/invitations`.
     """
-    member = members.add(project_id, **data, actor=current_actor())
-    return answers.created(member, MEMBER, f"/projects/{project_id}/members/{member['user_id']}")
+    made = joining.add_or_invite(project_id, **data, actor=current_actor())
+    if isinstance(made, Invitation):
+        return answers.created(made, INVITATION, f"/projects/{project_id}/invitations/{made.id}", status=202)
+    return answers.created(made, MEMBER, f"/projects/{project_id}/members/{made['user_id']}")
 
 
 @blp.route("/<objectid:project_id>/members", scope="members")
@@ -181,9 +193,11 @@ def change_member(data: dict[str, Any], project_id: ObjectId, user_id: ObjectId)
 @blp.route("/<objectid:project_id>/members/<objectid:user_id>", scope="members", methods=["DELETE"])
 @blp.response(204)
 def remove_member(project_id: ObjectId, user_id: ObjectId) -> Response:
-    """Take a member out, or leave yourself
+    """Remove a member, or leave yourself
 
-    409 `project.last_owner` when no owner would be left.
+    Their share links and the invitations they sent end at once. Soon after they are taken off the tasks they were
+    assigned to or watched, their reminders end, and their webhooks of the project are turned off and given to an owner,
+    who is notified. 409 `project.last_owner` when no owner would be left.
     """
-    members.remove(project_id, user_id, expected=expected(), actor=current_actor())
+    departure.remove(project_id, user_id, expected=expected(), actor=current_actor())
     return answers.nothing()

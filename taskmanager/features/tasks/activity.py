@@ -16,6 +16,8 @@ _DERIVED = {
     "closed_at",
     "started_at",
     "recurs_at",
+    "withdrawn_id",
+    "withdrawn_key",
     "status_group",
 }  # follow from other fields, which are told
 

@@ -13,6 +13,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from taskmanager.core.querysets import Row
+from taskmanager.core.text import trimmed
 from taskmanager.features.tasks import attachments, contents
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
@@ -151,9 +152,10 @@ def _with_headers(response: Response, row: Row) -> Response:
 def _range(row: Row) -> tuple[int, int, int]:
     """(first byte, the one after the last, status). Raises RequestedRangeNotSatisfiable.
 
-    What is no single range of bytes, or is of another content by If-Range, is the whole (RFC 9110, 14.2, 13.1.5).
+    What is no single range of bytes, or is of another content by If-Range, is the whole (RFC 9110, 14.2, 13.1.5);
+    ranges are of GET only.
     """
-    size, asked = row["size"], request.range
+    size, asked = row["size"], request.range if request.method == "GET" else None
     condition = request.headers.get("If-Range")
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
         return 0, size, 200
@@ -167,7 +169,7 @@ def _range(row: Row) -> tuple[int, int, int]:
 
 def _name(file: FileStorage) -> str:
     """The last part of the name that the client gave, without what could mislead people or file systems."""
-    name = re.split(r"[/\\\\]", _UNSAFE.sub("", file.filename or ""))[-1].strip()
+    name = trimmed(re.split(r"[/\\\\]", _UNSAFE.sub("", file.filename or ""))[-1])
     return "" if name in (".", "..") else name[-_LONGEST_NAME:]
 
 

@@ -1,6 +1,5 @@
 """Routes of comments and their reactions."""
 
-import re
 from typing import Any
 
 from bson import ObjectId
@@ -10,8 +9,7 @@ from marshmallow import fields
 from taskmanager.core.clock import iso
 from taskmanager.core.errors import NotFound
 from taskmanager.core.querysets import Row
-from taskmanager.features.tasks import comments
-from taskmanager.features.tasks.markdown import to_html
+from taskmanager.features.tasks import comments, reactions
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
@@ -28,11 +26,6 @@ _TEXT = {
     "description": "Markdown. `@` and an address or id mentions a member.",
     "example": "See *here*, @ada@example.com",
 }
-# One emoji, perhaps of several joined characters; or one of the ASCII words that chats use.
-_EMOJI = re.compile(
-    r"[\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff][\u200d\ufe0f\u20e3\u2640-\u27bf\U0001f1e6-\U0001faff\U000e0020-\U000e007f]{0,14}"
-    r"|[+-]1"
-)
 
 
 class CommentIn(Schema):
@@ -106,9 +99,10 @@ def create_comment(data: dict[str, Any], task_id: ObjectId) -> Response:
 def list_comments(query: dict[str, Any], task_id: ObjectId) -> Response:
     """The comments of a task"""
     part, actor = Slice.of(query), current_actor()
-    page = comments.find(task_id, **part.page_of(COMMENT, "text"), actor=actor)
+    more = ("text", "html") if query["html"] else ()
+    page = comments.find(task_id, **part.page_of(COMMENT, *more), actor=actor)
     total = part.with_total and comments.total(task_id, actor=actor)
-    embedded = [_html(row) for row in page.rows] if query["html"] else None
+    embedded = _html(page.rows) if query["html"] else None
     return answers.collection(page, COMMENT, part, total=total, embedded=embedded)
 
 
@@ -118,7 +112,7 @@ def list_comments(query: dict[str, Any], task_id: ObjectId) -> Response:
 def get_comment(query: dict[str, Any], task_id: ObjectId, comment_id: ObjectId) -> Response:
     """One comment"""
     row = comments.get(task_id, comment_id, actor=current_actor())
-    return answers.resource(row, COMMENT, query, embedded=_html(row) if query["html"] else None)
+    return answers.resource(row, COMMENT, query, embedded=_html([row])[0] if query["html"] else None)
 
 
 @blp.route(_ONE, methods=["PATCH"])
@@ -155,32 +149,30 @@ def list_comment_versions(task_id: ObjectId, comment_id: ObjectId) -> Response:
     return answers.derived({"items": [version | {"until": iso(version["until"])} for version in versions]})
 
 
-@blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["PUT"])
+@blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["PUT"], conditional=False)
 @blp.response(200, CommentOut)
 def react_to_comment(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
     """React to a comment with an emoji
 
-    Or with `+1` or `-1`; under the ETag of the comment. Needs the role commenter.
+    Or with `+1` or `-1`. Needs the role commenter.
     """
     return _reacted(task_id, comment_id, emoji, True)
 
 
-@blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["DELETE"])
+@blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["DELETE"], conditional=False)
 @blp.response(200, CommentOut)
 def take_reaction_back(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
-    """Take a reaction to a comment back
-
-    Under the ETag of the comment.
-    """
+    """Take a reaction to a comment back"""
     return _reacted(task_id, comment_id, emoji, False)
 
 
 def _reacted(task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool) -> Response:
-    if not _EMOJI.fullmatch(emoji):
+    reaction = reactions.canonical(emoji)
+    if reaction is None:
         raise NotFound("This is not one emoji.")
-    how = {"expected": expected(), "actor": current_actor()}
-    return answers.resource(comments.react(task_id, comment_id, emoji, given, **how), COMMENT)
+    how = {"expected": expected(required=False), "actor": current_actor()}
+    return answers.resource(comments.react(task_id, comment_id, reaction, given, **how), COMMENT)
 
 
-def _html(row: Row) -> Row:
-    return {"html": to_html(row["text"])}
+def _html(rows: list[Row]) -> list[Row]:
+    return [{"html": html} for html in comments.rendered(rows)]

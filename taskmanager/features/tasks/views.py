@@ -9,6 +9,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import quotas
 from taskmanager.core.access import Actor, Visitor
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound
@@ -22,8 +23,6 @@ from taskmanager.features.tasks import stored_filters
 from taskmanager.features.tasks.events import ViewCreated, ViewDeleted, ViewFact, ViewUpdated
 from taskmanager.features.tasks.permissions import ViewAction
 from taskmanager.features.tasks.view_models import View
-
-MOST = 200  # of one person in one place
 
 
 def find(
@@ -60,14 +59,13 @@ def condition(row: Row) -> GivenFilter | None:
 
 @unit_of_work
 def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -> View:
-    """Save a view. Raises NotFound, Forbidden, Conflict (`view.too_many`), Invalid when its filter names nothing."""
+    """Save a view. Raises NotFound, Forbidden, Conflict (`quota.views`), Invalid when its filter names nothing."""
     _seen(project_id, actor)
     data = stored_filters.storable(data, actor, _scope(project_id, actor))
     view = View(project_id=project_id, owner_id=actor.user_id, **data)
     if view.shared:
         _may_share(view, actor)
-    if View.objects(project_id=project_id, owner_id=actor.user_id).count() >= MOST:
-        raise Conflict(f"One person has at most {MOST} views in one place.", code="view.too_many")
+    quotas.check_room("views", View.objects(project_id=project_id, owner_id=actor.user_id))
     view.save(force_insert=True)
     _record(ViewCreated, view, actor)
     return view

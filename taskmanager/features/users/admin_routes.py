@@ -49,7 +49,8 @@ def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
     """Rename somebody, change the role, disable or enable the account
 
     For administrators. Sessions of a disabled account end at once; a new role holds from the next request on. 409
-    `user.last_admin` when nobody would be left to administer.
+    `user.last_admin` when nobody would be left to administer; `user.email_unverified` when the account is to become an
+    administrator and its address is not confirmed.
     """
     user = administration.update(user_id, changes, expected=expected(), actor=current_actor())
     return answers.resource(user, USER_ADMIN)

@@ -81,7 +81,9 @@ def request_password_reset(data: dict[str, Any]) -> Response:
 def reset_password(data: dict[str, Any]) -> Response:
     """Set a new password
 
-    With the token from the mail, which works once. All sessions and API tokens of the account end.
+    With the token from the mail, which works once. All sessions, API tokens, share links and open invitations of the
+    account end, a change of address that is under way too, its phone number is removed and its webhooks are turned off.
+    What was set up before the address was confirmed is removed for good: also a second factor and webhooks.
     """
     recovery.reset_password(data["token"], data["password"])
     return answers.nothing()
@@ -107,7 +109,8 @@ def change_password(data: dict[str, Any]) -> Response:
 def request_email_change(data: dict[str, Any]) -> Response:
     """Change your address
 
-    Both addresses get a mail, and each must confirm; an old address that was never confirmed is not asked.
+    Both addresses get a mail, and each must confirm. An old address that was never confirmed is asked only if it is
+    confirmed before the change.
     """
     recovery.request_email_change(data["email"], data["password"], actor=current_actor())
     return answers.accepted()

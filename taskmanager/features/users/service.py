@@ -1,27 +1,37 @@
 """Use cases of accounts."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import access, remembered, settings, zones
+from taskmanager.core import access, quotas, remembered, settings, zones
 from taskmanager.core.access import Access, Actor, Grant
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
 from taskmanager.core.querysets import Order, Page
+from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords
 from taskmanager.features.users.events import (
     AddressConfirmed,
-    RegistrationRepeated,
     UserRegistered,
     UserUpdated,
 )
 from taskmanager.features.users.models import ApiToken, SecondFactor, Session, User
+
+
+class Addressee(NamedTuple):
+    """The account that an address or an id stands for; `proved`: it is named by its id, or its address was proved."""
+
+    user_id: ObjectId | None
+    active: bool
+    service: bool
+    proved: bool
+
 
 # An account with more live sessions than this keeps the newest; the others have to log in again.
 MOST_SESSIONS = 500
@@ -32,22 +42,6 @@ def register(*, email: str, password: str, name: str, role: str = "user", verifi
     passwords.check(password, location="body.password", email=email.lower())
     # hashed outside of the transaction: it takes a quarter of a second, on purpose
     return create(email.lower(), passwords.make_hash(password), name, role=role, verified=verified)
-
-
-def register_unseen(*, email: str, password: str, name: str) -> None:
-    """Make an account, or tell the owner of the one there is, by mail; the caller does not learn which.
-
-    Raises Invalid (`password.too_common`).
-    """
-    try:
-        register(email=email, password=password, name=name)
-    except Conflict:
-        _repeated(email.lower())
-
-
-@unit_of_work
-def _repeated(email: str) -> None:
-    record(RegistrationRepeated(email, User.objects(email=email).first()))
 
 
 @unit_of_work
@@ -83,6 +77,13 @@ def address_proved(user_id: ObjectId, email: str) -> None:
 def me(*, actor: Actor) -> User:
     """The actor's own account."""
     return User.objects.one(actor.user_id)
+
+
+def use_of_quotas(user: User, *, actor: Actor) -> dict[str, int]:
+    """Return how much the actor's account has of what is counted for the whole account, by the names of the quotas."""
+    roles = list(actor.project_roles.values())
+    uploaded = user.attachment_bytes
+    return {"projects": roles.count("owner"), "memberships": len(roles), "account_attachment_bytes": uploaded}
 
 
 @unit_of_work
@@ -132,9 +133,21 @@ def timezones(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
 
 def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> ObjectId | None:
     """Id of the account that may act with this address or id; None when there is none."""
-    query = User.objects(email=email.lower()) if email else User.objects(id=user_id)
+    query = User.objects(email=plain_address(email)) if email else User.objects(id=user_id)
     row = query.filter(disabled_at=None).only("id").as_pymongo().first()
     return row["_id"] if row else None
+
+
+def find_addressee(*, email: str | None = None, user_id: ObjectId | None = None) -> Addressee:
+    """Find whom an address or an id stands for: one query, whether or not there is such an account."""
+    query = User.objects(email=email.lower()) if email else User.objects(id=user_id)
+    row = query.only("kind", "email_verified_at", "disabled_at").as_pymongo().first() or {}
+    return Addressee(
+        user_id=row.get("_id"),
+        active="_id" in row and row.get("disabled_at") is None,
+        service=row.get("kind") == "service",
+        proved=email is None or row.get("email_verified_at") is not None,
+    )
 
 
 def who_may_act(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
@@ -142,10 +155,25 @@ def who_may_act(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
     return set(User.objects(id__in=list(user_ids), disabled_at=None).scalar("id"))
 
 
+def proved_ids(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+    """Those of these accounts that have proved their address."""
+    return set(User.objects(id__in=list(user_ids), email_verified_at__ne=None).scalar("id"))
+
+
 def address_of(user_id: ObjectId) -> str | None:
     """The address of an account; None when there is no such account."""
     row = User.objects(id=user_id).only("email").as_pymongo().first()
     return row and row["email"]
+
+
+def add_attachment_bytes(user_id: ObjectId, number: int) -> None:
+    """Count what an account uploaded, or what is gone of it where negative, in the open transaction.
+
+    Raises Conflict (`quota.account_attachment_bytes`).
+    """
+    user = User.objects(id=user_id).only("attachment_bytes").modify(new=True, inc__attachment_bytes=number)
+    if user is not None and number > 0:
+        quotas.check("account_attachment_bytes", user.attachment_bytes)
 
 
 def rights_changed(user_ids: Iterable[ObjectId]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from bson import ObjectId
 
+from taskmanager.core import quotas
 from taskmanager.core.access import Access, Actor
 from taskmanager.core.access import sources as access_sources
 from taskmanager.core.clock import now
@@ -23,7 +24,7 @@ from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks import finding, stored_filters
-from taskmanager.features.webhooks import payloads, signing
+from taskmanager.features.webhooks import bodies, payloads, signing
 from taskmanager.features.webhooks.channel import rules
 from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookUpdated
 from taskmanager.features.webhooks.kinds import KINDS, OF_TASKS, SCOPES, TEST, matches
@@ -31,8 +32,6 @@ from taskmanager.features.webhooks.models import Webhook
 from taskmanager.features.webhooks.permissions import WebhookAction
 
 log = structlog.get_logger("taskmanager.webhooks")
-
-MOST = 20  # of one project, and of one person beside them
 
 
 def find(
@@ -57,7 +56,7 @@ def get(webhook_id: ObjectId, *, actor: Actor) -> Row:
 def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -> tuple[Row, str]:
     """Make a webhook; answers its secret too, which is shown once.
 
-    Raises NotFound, Forbidden, Invalid (`webhook.address_refused`), Conflict (`webhook.too_many`).
+    Raises NotFound, Forbidden, Invalid (`webhook.address_refused`), Conflict (`quota.webhooks`).
     """
     _of(project_id, actor)
     _may_hear(actor, data["events"])
@@ -67,8 +66,7 @@ def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -
 
 @unit_of_work
 def _create(project_id: ObjectId | None, data: dict[str, Any], actor: Actor) -> tuple[Row, str]:
-    if _of(project_id, actor).count() >= MOST:
-        raise Conflict(f"There are at most {MOST} webhooks in one place.", code="webhook.too_many")
+    quotas.check_room("webhooks", _of(project_id, actor))
     data = stored_filters.storable(data, actor, _scope(project_id, actor))
     secret = signing.make_secret()
     webhook = Webhook(owner_id=actor.user_id, project_id=project_id, secrets=[signing.stored(secret)], **data)
@@ -140,7 +138,8 @@ def total_deliveries(webhook_id: ObjectId, *, state: str | None, actor: Actor) -
 
 def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
     """One delivery with what was sent and what was answered. Raises NotFound, Forbidden."""
-    return _deliveries(webhook_id, None, actor).row(delivery_id)
+    row = _deliveries(webhook_id, None, actor).row(delivery_id)
+    return row if "body" in row else row | {"body": bodies.find(row["event_id"]) or ""}
 
 
 def replay(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
@@ -148,19 +147,21 @@ def replay(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
 
     Raises NotFound, Forbidden, Conflict (`delivery.pending`; `webhook.disabled`, `webhook.off`).
     """
-    _deliveries(webhook_id, None, actor).row(delivery_id, ["_id"])
+    event_id = _deliveries(webhook_id, None, actor).row(delivery_id, ["event_id"])["event_id"]
     webhook = _enabled(webhook_id, actor)
     if not webhook.active:
         raise Conflict("The webhook is off: turn it on first.", code="webhook.off")
     if not deliveries.replay(delivery_id):
         raise Conflict("This delivery is still being tried.", code="delivery.pending")
+    bodies.prolong(event_id)
     return get_delivery(webhook_id, delivery_id, actor=actor)
 
 
 def test(webhook_id: ObjectId, *, actor: Actor) -> Row:
     """Have a test sent. Raises NotFound, Forbidden, Conflict (`webhook.disabled`)."""
     webhook = _enabled(webhook_id, actor)
-    row = _delivery(webhook, ObjectId(), TEST, payloads.of_test(webhook.id)) | {"due_at": now()}
+    row = _delivery(webhook, ObjectId(), TEST) | {"due_at": now()}
+    bodies.keep(row["event_id"], payloads.of_test(webhook.id))
     deliveries.plan([row])
     return Delivery.objects.row(row["event_id"], by="event_id")
 
@@ -178,8 +179,8 @@ def tell(event: Event) -> None:
     project_id = project_of(event)
     found = [hook for hook in _active(project_id, event.at) if matches(hook.events, event.kind) and _holds(hook, event)]
     if found:
-        body = payloads.of(event)
-        rows = [_delivery(hook, event.id, event.kind, body) | {"project_id": project_id} for hook in found]
+        bodies.keep(event.id, payloads.of(event))
+        rows = [_delivery(hook, event.id, event.kind) | {"project_id": project_id} for hook in found]
         deliveries.send_all(deliveries.plan(rows))
 
 
@@ -240,8 +241,8 @@ def _holds(webhook: Webhook, event: Event) -> bool:
     return found.filter(id=event.subject_id).first() is not None
 
 
-def _delivery(webhook: Webhook, event_id: ObjectId, kind: str, body: str) -> Row:
-    return {"event_id": event_id, "channel": "webhook", "recipient_id": webhook.id, "kind": kind, "body": body}
+def _delivery(webhook: Webhook, event_id: ObjectId, kind: str) -> Row:
+    return {"event_id": event_id, "channel": "webhook", "recipient_id": webhook.id, "kind": kind, "has_body": True}
 
 
 def _of(project_id: ObjectId | None, actor: Actor) -> Any:

@@ -99,12 +99,3 @@ def test_a_project_whose_heir_leaves_at_once_keeps_an_owner(scene):
         pool.submit(heir.delete, path, headers={"If-Match": "*"}).result()
         given.result()
     assert "owner" in roles(scene).values()
-
-
-def test_people_are_not_added_by_address_where_addresses_are_confirmed(scene, other_app):
-    from tests.conftest import sign_in
-
-    owner = sign_in(other_app(require_verified_email=True), scene.owner.user)
-    for email in (scene.who("stranger").user.email, "nobody@example.com"):
-        answer = owner.post(scene.members_path, json={"email": email, "role": "viewer"})
-        assert assert_problem(answer, 422)["errors"][0]["code"] == "member.invite_instead"

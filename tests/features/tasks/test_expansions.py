@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.factories import TaskFactory, UserFactory
+from tests.factories import MembershipFactory, TaskFactory, UserFactory
 from tests.features.test_matrix import token_client
 from tests.problems import assert_problem
 from tests.scene import patch
@@ -79,6 +79,6 @@ def test_what_cannot_be_embedded_is_refused(scene, value):
 
 def test_who_has_left_is_told_without_an_address(rich, deliver):
     gone = UserFactory()
-    rich.owner.post(rich.members_path, json={"user_id": str(gone.id), "role": "member"})
+    MembershipFactory(project=rich.project, user=gone)
     patch(rich.owner, rich.task_path, {"assignee_ids": [str(gone.id)]})
     assert rich.owner.get(f"{rich.task_path}?expand=assignees").json["assignees"][0]["email"] == gone.email

@@ -246,7 +246,7 @@ def test_there_are_at_most_twenty_in_a_project(scene, hook):
     for _ in range(20):
         hook()
     answer = scene.owner.post(f"{scene.project_path}/webhooks", json={"url": "https://8.8.8.8/", "events": ["*"]})
-    assert (answer.status_code, answer.json["code"]) == (409, "webhook.too_many")
+    assert (answer.status_code, answer.json["code"]) == (409, "quota.webhooks")
 
 
 def test_events_that_nobody_wants_cost_no_job(scene, hook, receiver, deliver):

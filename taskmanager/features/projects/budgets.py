@@ -1,0 +1,16 @@
+"""The budget of invitations: one for both routes that send them."""
+
+from flask import Response
+
+from taskmanager.core import settings
+from taskmanager.extensions import limiter
+from taskmanager.web import limits
+
+
+def _invited(response: Response) -> bool:
+    return response.status_code < 300 and (response.status_code == 202 or response.location.find("/invitations/") > 0)
+
+
+invites = limiter.shared_limit(
+    lambda: settings.current().ratelimit_invite, scope="invitations", key_func=limits.caller, deduct_when=_invited
+)
