@@ -33,7 +33,7 @@ def find(
     """
     by_custom_field = any("." in field for field, _ in order.fields)
     if by_custom_field:
-        filter_names.check_order(order, _asked(actor, project_id))
+        filter_names.check_order([field for field, _ in order.fields], _asked(actor, project_id), "query.sort")
     with bounded(LONGEST_SECONDS) if condition is not None or by_custom_field else nullcontext():
         return matching(condition, actor, project_id).page(order, limit, **page, hinted=not by_custom_field)
 
