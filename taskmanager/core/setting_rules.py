@@ -79,6 +79,12 @@ def login_address(text: str) -> None:
         raise ValueError("must be an address of mail, such as admin@example.com") from None
 
 
+def rate_or_none(text: str) -> None:
+    """Accept a rate, or 0 for no limit."""
+    if text.strip() != "0":
+        rate(text)
+
+
 def media_patterns(text: str) -> None:
     """Accept patterns of media types, separated by commas."""
     if not all(_MEDIA_PATTERN.fullmatch(word.strip()) for word in text.split(",")):
@@ -132,6 +138,7 @@ RULES: dict[str, Rule] = {
     "sms_url": lambda text: connection_urls.check_apprise(text, "{to}"),
     "chat_url": lambda text: connection_urls.check_apprise(text, "{email}", "{user}"),
     "mail_from": mail_address,
+    "ratelimit_network": rate_or_none,
     "attachment_types": media_patterns,
     "webhook_allow": networks,
 }
