@@ -92,6 +92,18 @@ class Settings(BaseSettings):
     attachment_folder: Path | None = None
     attachment_max_bytes: int = Field(25_000_000, ge=1, le=2_000_000_000)
     attachment_types: str = "*/*"
+    quota_projects: int = Field(500, ge=0)
+    quota_memberships: int = Field(1000, ge=0)
+    quota_members: int = Field(1000, ge=0)
+    quota_tasks: int = Field(100_000, ge=0)
+    quota_project_attachment_bytes: int = Field(50_000_000_000, ge=0)
+    quota_account_attachment_bytes: int = Field(50_000_000_000, ge=0)
+    quota_webhooks: int = Field(20, ge=0)
+    quota_tokens: int = Field(50, ge=0)
+    quota_views: int = Field(200, ge=0)
+    quota_custom_fields: int = Field(50, ge=0)
+    quota_labels: int = Field(1000, ge=0)
+    quota_reminders: int = Field(5000, ge=0)
     idempotency_hours: int = Field(24, ge=1, le=24 * 30)
 
     mail_url: str = "smtp://127.0.0.1:1025"

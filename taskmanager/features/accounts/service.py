@@ -125,7 +125,7 @@ def exported_phones(*, actor: Actor) -> Iterator[Row]:
 
 def exported_webhooks(*, actor: Actor) -> Iterator[Row]:
     """His webhooks, and those that he made for projects that he may see."""
-    yield from map(webhooks.described, _seen(Webhook.objects(owner_id=actor.user_id).as_pymongo(), actor))
+    yield from map(webhooks.with_state, _seen(Webhook.objects(owner_id=actor.user_id).as_pymongo(), actor))
 
 
 def exported_events(*, actor: Actor) -> Iterator[Row]:

@@ -246,7 +246,11 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
 def _message(delivery: Delivery, ready: list[Notice] | None, seconds: float) -> Message:
     """What it tells, while the claim is ours for as long as sending may take. Raises Lost, Cancelled, Postponed."""
     hold = partial(_renewed, delivery, seconds)
-    message = Message(delivery, []) if delivery.body is not None else bundles.message(delivery, ready, hold)
+    message = (
+        Message(delivery, [])
+        if delivery.has_body or delivery.body is not None
+        else bundles.message(delivery, ready, hold)
+    )
     if not hold():
         raise bundles.Lost
     return message

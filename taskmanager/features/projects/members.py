@@ -6,6 +6,7 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
+from taskmanager.core import quotas
 from taskmanager.core.access import Actor
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound, ScopeMissing
@@ -46,9 +47,19 @@ def find(
     """A page of the project's members, with names and addresses. Raises NotFound."""
     if actor.role_in(project_id) is None:
         raise NotFound
+    if order.fields[0][0] == "name":
+        return _by_name(project_id, order, limit, page.get("after"))
     wanted = fields and [*fields, "user_id"]  # names and addresses are found by it
     found = Membership.objects(project_id=project_id).page(order, limit, fields=wanted, **page)
     return Page(with_cards(found.rows), found.next_key)
+
+
+def _by_name(project_id: ObjectId, order: Order, limit: int, after: list[Any] | None) -> Page:
+    """A page in the order of names, which accounts have: those come first, and then their memberships."""
+    people = users.find_by_name(ids_of(project_id), order, limit, after)
+    user_ids = [row["_id"] for row in people.rows]
+    rows = {row["user_id"]: row for row in Membership.objects(project_id=project_id, user_id__in=user_ids).as_pymongo()}
+    return Page(with_cards([rows[user_id] for user_id in user_ids if user_id in rows]), people.next_key)
 
 
 def total(project_id: ObjectId, *, actor: Actor) -> Any:
@@ -70,6 +81,8 @@ def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected:
         keep_an_owner(project_id, user_id)
     changes = membership.differences({"role": role})
     if changes:
+        if role == "owner":
+            quotas.check_room("projects", Membership.objects(user_id=user_id, role="owner"))
         membership = membership.write(role=role)
         users.rights_changed([user_id])
         record(MemberChanged(membership, actor, changes))

@@ -34,7 +34,7 @@ blp = Blueprint(
 )
 
 _ORDERS = {"created_at": "created_at"}
-_ALL_ORDERS = _ORDERS | {"position": "position", "name": "name"}
+_ALL_ORDERS = _ORDERS | {"position": "position", "name": "name", "key": "key_order"}
 
 
 @blp.route("", methods=["POST"])
@@ -160,7 +160,7 @@ def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
 
 
 @blp.route("/<objectid:project_id>/members", scope="members")
-@blp.arguments(list_query(MEMBER, _ORDERS), location="query")
+@blp.arguments(list_query(MEMBER, _ORDERS | {"name": "name"}), location="query")
 @blp.response(200, page_of(MemberOut))
 def list_members(query: dict[str, Any], project_id: ObjectId) -> Response:
     """The members of a project"""

@@ -137,5 +137,5 @@ class PermissionsOut(Schema):
     roles = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
 
 
-PROJECT = Serialiser(ProjectOut)
+PROJECT = Serialiser(ProjectOut, long=("description",))
 MEMBER = Serialiser(MemberOut)

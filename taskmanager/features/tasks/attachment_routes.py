@@ -87,7 +87,7 @@ def add_attachment(files: dict[str, FileStorage], task_id: ObjectId) -> Response
 
 
 @blp.route(_PLACE)
-@blp.arguments(list_query(ATTACHMENT, {"created_at": "created_at"}), location="query")
+@blp.arguments(list_query(ATTACHMENT, {"created_at": "created_at", "name": "name"}), location="query")
 @blp.response(200, page_of(AttachmentOut))
 def list_attachments(query: dict[str, Any], task_id: ObjectId) -> Response:
     """The attachments of a task"""

@@ -1,10 +1,11 @@
 """Copying a project, with or without its tasks: any project can serve as a template."""
 
+from collections import Counter
 from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import fractional
+from taskmanager.core import fractional, quotas
 from taskmanager.core.access import Actor
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
@@ -32,6 +33,7 @@ _OF_TASK = (
     "recurs_at",
     "custom_fields",
 )
+_COUNTERS = ("set__last_number", "set__last_position", "set__task_count")
 _OF_RULE = ("recurrence", "recurs_from", "recurs_at")
 _OF_PROJECT = ("description", "color", "statuses", "timezone")
 
@@ -69,21 +71,21 @@ def _copy_tasks(source: Project, project: Project, labels: dict[ObjectId, Object
         raise Conflict(f"The project has more than {MOST_TASKS} tasks.", code="project.too_large")
     chosen = series.to_copy(tasks)
     tasks, ruled = [task for task, _ in chosen], {task.id for task, with_rule in chosen if with_rule}
+    quotas.check("tasks", len(tasks))
     ids = {task.id: ObjectId() for task in tasks}
-    children = {task.parent_id for task in tasks}
-    counts = {task.id: sum(other.parent_id == task.id for other in tasks) for task in tasks if task.id in children}
+    counts = Counter(task.parent_id for task in tasks)
     for number, task in enumerate(tasks, start=1):
         made = Task(
             id=ids[task.id],
             reporter_id=actor.user_id,
             label_ids=[labels[label_id] for label_id in task.label_ids if label_id in labels],
             parent_id=ids.get(task.parent_id),
-            progress={"total": counts[task.id], "done": 0} if task.id in counts else {},
+            progress={"total": counts[task.id], "done": 0} if counts[task.id] else {},
         )
         _fill(made, task, project, number, with_rule=task.id in ruled)
         made.save(force_insert=True)
         record(TaskCreated(made, actor))
-    Project.objects(id=project.id).update(set__last_number=len(tasks), set__last_position=len(tasks))
+    Project.objects(id=project.id).update(**dict.fromkeys(_COUNTERS, len(tasks)))
 
 
 def _fill(made: Task, task: Task, project: Project, number: int, *, with_rule: bool) -> None:

@@ -4,7 +4,7 @@ A custom field is asked about in the projects that have it: for tasks of other p
 also one with `!=`, and so is its negation. Of a name that some of the projects know, the others have none.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
@@ -28,14 +28,49 @@ def bound(given: GivenFilter, actor: Actor, project_ids: Collection[ObjectId]) -
 
     Raises Invalid (`filter.unknown_name`, `filter.invalid_value`) with the column in its message.
     """
-    scope = frozenset(project_ids if given.scope is None else given.scope)
+    directory = Directory(actor, project_ids if given.scope is None else given.scope, [given])
     try:
-        node = _typed(given.node, scope)
-        everywhere = scope if given.everywhere else frozenset()
-        named = meanings(node, _lookups(actor, scope), references=given.references, everywhere=everywhere)
+        return directory.bound(given)
     except FilterError as error:
         raise Invalid(given.location, str(error), code=error.code) from None
-    return node, Context.of(actor, named)
+
+
+class Directory:
+    """What is known in some projects of all that some filters name, with one lookup for each sort of names."""
+
+    def __init__(self, actor: Actor, project_ids: Iterable[ObjectId], filters: Iterable[GivenFilter]) -> None:
+        self.actor, self.scope = actor, frozenset(project_ids)
+        nodes = [given.node for given in filters]
+        keys = {key for node in nodes for condition in conditions(node) if (key := _custom(condition))}
+        self.fields = names.custom_fields(keys, self.scope)
+        self.lookups = {sort: _asked_once(lookup) for sort, lookup in _lookups(actor, self.scope).items()}
+
+    def bound(self, given: GivenFilter) -> tuple[Node, Context]:
+        """As the function `bound`. Raises FilterError."""
+        node = defined(given.node, self._typed)
+        everywhere = self.scope if given.everywhere else frozenset()
+        named = meanings(node, self.lookups, references=given.references, everywhere=everywhere)
+        return node, Context.of(self.actor, named)
+
+    def _typed(self, condition: Condition) -> Any:
+        """The condition on a custom field by the type that it has in each project; None for other conditions."""
+        key = _custom(condition)
+        if not key:
+            return None
+        return readings(condition, _kinds(self.fields.get(key, []), self.scope, contains=condition.operator == "~"))
+
+
+def _asked_once(lookup: Lookup) -> Lookup:
+    known: dict[Any, Known] = {}
+    asked: set[Any] = set()
+
+    def remembering(keys: Collection[Any]) -> dict[Any, Known]:
+        if new := set(keys) - asked:
+            known.update(lookup(new))
+            asked.update(new)
+        return known
+
+    return remembering
 
 
 def check_order(order: Order, project_ids: Collection[ObjectId]) -> None:
@@ -73,22 +108,6 @@ def _tasks(keys: Collection[ObjectId], actor: Actor) -> dict[ObjectId, Known]:
     """Tasks that the actor may see, also in the trash."""
     found = Task.objects(id__in=list(keys), project_id__in=list(actor.project_roles)).scalar("id")
     return {task_id: Known(task_id) for task_id in found}
-
-
-def _typed(node: Node, scope: frozenset[ObjectId]) -> Node:
-    """The filter with a kind for each custom field, by the type that it has in each of these projects."""
-    keys = {key for condition in conditions(node) if (key := _custom(condition))}
-    if not keys:
-        return node
-    known = names.custom_fields(keys, scope)
-
-    def typed(condition: Condition) -> Any:
-        key = _custom(condition)
-        if not key:
-            return None
-        return readings(condition, _kinds(known.get(key, []), scope, contains=condition.operator == "~"))
-
-    return defined(node, typed)
 
 
 def _custom(condition: Condition) -> str:

@@ -6,6 +6,7 @@ from bson import ObjectId
 from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.clock import now
+from taskmanager.core.collation import natural_key
 from taskmanager.core.documents import Versioned
 from taskmanager.features.projects.workflow import GROUPS, OPEN_GROUPS
 from taskmanager.features.tasks.due import due_at, is_floating
@@ -24,6 +25,7 @@ class Task(Versioned):
 
     project_id = ObjectIdField(required=True)
     key = StringField(required=True)
+    key_order = StringField()  # of the key: see natural_key
     title = StringField(required=True, max_length=500)
     description = StringField(max_length=50_000)
     status = StringField(required=True)
@@ -86,12 +88,15 @@ class Task(Versioned):
 
     def clean(self) -> None:
         """Called by MongoEngine before it inserts."""
+        self.key_order = natural_key(self.key)
         self.words = tokens_of(self.title)
         self.description_tokens = unspaced_tokens_of(self.description)
         self.marks = marks_of(self.assignee_ids, self.label_ids, self.watcher_ids)
 
     def write(self, **changes: Any) -> Self:
         """See Versioned; keeps what the task is found by."""
+        if "key" in changes:
+            changes["key_order"] = natural_key(changes["key"])
         if "title" in changes:
             changes["words"] = tokens_of(changes["title"])
         if "description" in changes:

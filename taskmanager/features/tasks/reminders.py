@@ -10,6 +10,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import quotas
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import milliseconds, now, shifted
 from taskmanager.core.documents import Expected
@@ -51,10 +52,12 @@ def get(task_id: ObjectId, reminder_id: ObjectId, *, actor: Actor, fields: list[
 def create(task_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Reminder:
     """Set a reminder: `at`, or `relative_to` and `minutes_before`.
 
-    One whose time is past does not fire, unless `fire_if_past`. Raises NotFound, Conflict (`reminder.too_many`).
+    One whose time is past does not fire, unless `fire_if_past`.
+    Raises NotFound, Conflict (`reminder.too_many`, `quota.reminders`).
     """
     if _mine(task_id, actor).count() >= MOST:
         raise Conflict(f"One person has at most {MOST} reminders of a task.", code="reminder.too_many")
+    quotas.check_room("reminders", Reminder.objects(user_id=actor.user_id))
     late, data = _is_late_wanted(data)
     reminder = Reminder(task_id=task_id, user_id=actor.user_id, **data)
     moment = _moment(reminder, Task.objects.one(task_id), actor.timezone)

@@ -170,4 +170,5 @@ class TaskRead(TaskOut):
     parent = fields.Nested(TaskCard, allow_none=True)
 
 
-TASK = Serialiser(TaskOut)
+TASK = Serialiser(TaskOut, long=("description",))
+LISTED_TASK = TASK.list_item()  # of answers that hold many tasks

@@ -10,6 +10,7 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
+from taskmanager.core.collation import natural_key
 from taskmanager.core.database import bounded
 from taskmanager.core.querysets import Filter, Row
 from taskmanager.features.tasks.finding import LONGEST_SECONDS, matching
@@ -36,7 +37,18 @@ def search(
             if len(found) < limit:
                 for row in look(limit):
                     found.setdefault(row["_id"], {"task": row, "matched": matched})
-    return [hit | {"highlights": _highlights(hit["task"], terms)} for hit in list(found.values())[:limit]]
+        hits = list(found.values())[:limit]
+        descriptions = _descriptions(seen, [hit["task"]["_id"] for hit in hits])
+    return [
+        hit | {"highlights": _highlights(hit["task"]["title"], descriptions.get(hit["task"]["_id"]), terms)}
+        for hit in hits
+    ]
+
+
+def _descriptions(seen: Any, ids: list[ObjectId]) -> dict[ObjectId, str]:
+    """The descriptions of what was found, which may be long: of nothing else, and once."""
+    rows = seen.filter(__raw__={"_id": {"$in": ids}}).rows(len(ids), ["description"]) if ids else []
+    return {row["_id"]: row["description"] for row in rows if "description" in row}
 
 
 def _ways(text: str, terms: list[Term], seen: Any, fields: list[str]) -> list[tuple[str, Callable[[int], list[Row]]]]:
@@ -52,7 +64,8 @@ def _ways(text: str, terms: list[Term], seen: Any, fields: list[str]) -> list[tu
 
 
 def _by_key(seen: Any, key: str, fields: list[str], limit: int) -> list[Row]:
-    return seen.filter(__raw__={"key": {"$regex": f"^{re.escape(key)}"}}).rows(limit, fields, [("key", 1)])
+    rows = seen.filter(__raw__={"key": {"$regex": f"^{re.escape(key)}"}}).rows(limit, fields, [("key", 1)])
+    return sorted(rows, key=lambda row: natural_key(row["key"]))
 
 
 def _by_title(seen: Any, terms: list[Term], fields: list[str], limit: int) -> list[Row]:
@@ -94,15 +107,15 @@ def _by_text(seen: Any, text: str, fields: list[str], limit: int) -> list[Row]:
     return seen.filter(__raw__={"$text": {"$search": text}}).rows(limit, fields, best_first)
 
 
-def _highlights(row: Row, terms: list[Term]) -> dict[str, str | None]:
+def _highlights(title: str, description: str | None, terms: list[Term]) -> dict[str, str | None]:
     """Title and a part of the description as HTML, with `<mark>` around what begins with one of the terms."""
     if not terms:
-        return {"title": html.escape(row["title"]), "description": None}
+        return {"title": html.escape(title), "description": None}
     mark = re.compile("|".join(_pattern(term) for term in terms), re.IGNORECASE)
-    description = row.get("description") or ""
+    description = description or ""
     first = mark.search(description)
     return {
-        "title": _marked(row["title"], mark),
+        "title": _marked(title, mark),
         "description": _marked(_part(description, first.start()), mark) if first else None,
     }
 

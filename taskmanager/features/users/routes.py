@@ -4,13 +4,15 @@ from typing import Any
 
 from flask import Response, request
 
-from taskmanager.core import settings
+from taskmanager.core import quotas, settings
 from taskmanager.extensions import limiter
 from taskmanager.features.users import registrations, sessions
 from taskmanager.features.users import service as users
+from taskmanager.features.users.models import User
 from taskmanager.features.users.schemas import (
     USER,
     Credentials,
+    Me,
     RefreshRequest,
     Registration,
     Tokens,
@@ -87,18 +89,27 @@ def logout() -> Response:
 
 @blp.route("/me", scope="profile")
 @blp.arguments(item_query(USER), location="query")
-@blp.response(200, UserOut)
+@blp.response(200, Me)
 def get_me(query: dict[str, Any]) -> Response:
-    """Your own account"""
-    return answers.resource(users.me(actor=current_actor()), USER, query)
+    """Your own account, with what it may have and has
+
+    `quotas` is left out where `fields` asks for a part.
+    """
+    return _me(users.me(actor=current_actor()), query)
 
 
 @blp.route("/me", methods=["PATCH"], scope="profile")
 @blp.arguments(UserPatch, content_type="application/merge-patch+json")
-@blp.response(200, UserOut)
+@blp.response(200, Me)
 def update_me(changes: dict[str, Any]) -> Response:
     """Change your own account"""
-    return answers.resource(users.update_me(changes, expected=expected(), actor=current_actor()), USER)
+    return _me(users.update_me(changes, expected=expected(), actor=current_actor()), {})
+
+
+def _me(user: User, query: dict[str, Any]) -> Response:
+    used = users.use_of_quotas(user, actor=current_actor())
+    embedded = None if query.get("fields") else {"quotas": quotas.described(used)}
+    return answers.resource(user, USER, query, embedded=embedded)
 
 
 def answer_login(started: sessions.Login | str) -> Response:

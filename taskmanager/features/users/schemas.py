@@ -3,7 +3,7 @@
 from marshmallow import fields, validate
 
 from taskmanager.features.users.passwords import LONGEST, SHORTEST
-from taskmanager.web.schemas import Email, Flag, Id, Instant, Line, Schema, TimeZone
+from taskmanager.web.schemas import Email, Flag, Id, Instant, Json, Line, Schema, TimeZone
 from taskmanager.web.serialisers import Serialiser
 
 _TIMEZONE = {"description": "Where your days begin: in filters, reminders and repetitions", "example": "Europe/Berlin"}
@@ -101,6 +101,18 @@ class UserOut(Schema):
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
+
+
+class Me(UserOut):
+    """An account, as its owner sees it, with what it may have."""
+
+    quotas = Json(
+        required=True,
+        metadata={
+            "description": "How much there may be (null: any number), and how much of it an account has",
+            "example": {"projects": {"limit": 500, "used": 3}},
+        },
+    )
 
 
 class UserPatch(Schema):

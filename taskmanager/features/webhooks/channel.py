@@ -22,7 +22,7 @@ from taskmanager.features.notifications.pacing import Pacer
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
 from taskmanager.features.users import service as users
-from taskmanager.features.webhooks import signing
+from taskmanager.features.webhooks import bodies, signing
 from taskmanager.features.webhooks.departure import pass_on_one
 from taskmanager.features.webhooks.events import WebhookDisabled
 from taskmanager.features.webhooks.kinds import TEST
@@ -151,9 +151,16 @@ def _leave_place(webhook: Webhook, delivery: Delivery, *, worked: bool = False) 
     Webhook._get_collection().update_one({"_id": webhook.id}, leave)
 
 
+def _body_of(delivery: Delivery) -> str:
+    text = delivery.body if delivery.body is not None else bodies.find(delivery.event_id)
+    if text is None:
+        raise Cancelled("What was to be sent is not kept any more.")
+    return text
+
+
 def _posted(webhook: Webhook, delivery: Delivery) -> Answer:
     """One attempt, written down whatever comes of it. Raises Rejected, Unanswered."""
-    body = delivery.body.encode()
+    body = _body_of(delivery).encode()
     headers = {"Content-Type": "application/json", "User-Agent": f"TaskManager/{__version__}"}
     headers |= signing.headers(delivery.id, body, webhook.secrets)
     began, note = monotonic(), {"at": now(), "url": webhook.url, "request_headers": headers}
