@@ -40,6 +40,12 @@ def ceiling(text: str) -> None:
         rate(text)
 
 
+def greeting(text: str) -> None:
+    """Accept what a client can greet a mail server with: a name, or an address in brackets (RFC 5321, 4.1.3)."""
+    literal = re.fullmatch(r"\[(?:IPv6:)?([^]]*)\]", text)
+    host(literal[1] if literal else text)
+
+
 def host(text: str) -> None:
     """Accept an address of the network or the name of a host."""
     try:
@@ -154,6 +160,7 @@ RULES: dict[str, Rule] = {
     "sms_url": lambda text: connection_urls.check_apprise(text, "{to}"),
     "chat_url": lambda text: connection_urls.check_apprise(text, "{email}", "{user}"),
     "mail_from": mail_address,
+    "mail_helo": greeting,
     "ratelimit_network": ceiling,
     "attachment_types": media_patterns,
     "webhook_allow": networks,

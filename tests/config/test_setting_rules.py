@@ -66,6 +66,7 @@ BAD: dict[str, list[str]] = {
         "smtp://h h",
     ],
     "mail_from": ["Task Manager", "a@", "@b", "a@b, c@d", "a@b\r\nBcc: c@d", "<>", "jörg@example.com"],
+    "mail_helo": [name for name in HOSTS if name != "[::1]"] + ["[::1", "[IPv6:x]", "a\r\nMAIL FROM:<x>"],
     "sms_url": ["twilio://", "twilio://x/{to}", "pigeon://x/{to}", "json://localhost/none"],
     "chat_url": ["pigeon://x/{user}", "json://localhost/none", "slack://{user}"],
     "webhook_allow": ["*.corp", "10.0.0.0/99", "a b", "http://h"],
@@ -78,7 +79,6 @@ BAD: dict[str, list[str]] = {
     "admin_password": ["short", "x" * 129],
     "secret_key": ["short", "changeme"],
     "metrics_token": ["a\nb", "ä", " blank "],
-    "mail_helo": ["a b", "ä"],
     "ratelimit_network": ["-1", "00", *RATES],
     "environment": ["staging"],
     "attachment_store": ["s3"],
@@ -177,10 +177,25 @@ def test_a_password_that_is_not_encoded_is_refused_with_the_way_to_write_it(name
         ("host", "::"),
         ("host", "tasks.example.com"),
         ("public_url", "https://example.com/tasks"),
+        ("mail_helo", "[IPv6:2001:db8::1]"),
+        ("mail_helo", "tasks.example.com"),
+        ("ratelimit_network", "0"),
     ],
 )
 def test_what_is_right_is_taken(name, url):
     assert getattr(load(**{name: url}), name) == url
+
+
+def test_files_for_the_mail_server_are_looked_at_when_starting(tmp_path, certificate):
+    (tmp_path / "token").write_text("x")
+    assert load(mail_ca_file=certificate).mail_ca_file == certificate
+    for wrong in (tmp_path / "token", tmp_path, tmp_path / "none"):
+        with pytest.raises(Misconfigured, match="TASKMANAGER_MAIL_CA_FILE"):
+            load(mail_ca_file=wrong)
+    with pytest.raises(Misconfigured, match="TASKMANAGER_MAIL_OAUTH_TOKEN_FILE"):
+        load(mail_oauth_token_file=tmp_path, mail_url="smtp://ada@h")
+    with pytest.raises(Misconfigured, match="needs the user"):
+        load(mail_oauth_token_file=tmp_path / "token", mail_url="smtp://h")
 
 
 def test_one_store_is_known_however_it_is_spelled():

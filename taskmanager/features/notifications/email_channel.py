@@ -88,18 +88,11 @@ def _within_budget(message: Message) -> None:
 
 def compose(message: Message) -> EmailMessage:
     """The mail. Its Message-ID is the same each time it is made. Raises Cancelled when there is no address."""
-    newest, host = message.notices[-1], _host()
+    newest = message.notices[-1]
     if not newest.to.get("email"):
         raise Cancelled("There is no address.")
     name = one_line(newest.to["name"])
-    mail = EmailMessage(_POLICY)
-    mail["From"] = settings.current().mail_from
-    mail["To"] = Address(re.sub(_SPECIAL, " ", name), addr_spec=newest.to["email"])
-    mail["Subject"] = _subject(message.notices)[:_LONGEST_SUBJECT]
-    mail["Date"] = now()  # RFC 5322, 3.6: required; servers and spam filters look for it
-    mail["Message-ID"] = f"<{message.delivery.id}.email@{host}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    _thread(mail, message.notices, host)
+    mail = _headed(message, name)
     kinds = [kind for kind in KINDS if kind in {notice.kind for notice in message.notices}]
     shown = {
         "name": words(name),
@@ -112,6 +105,19 @@ def compose(message: Message) -> EmailMessage:
     }
     mail.set_content(template("mail.txt").render(shown))
     mail.add_alternative(template("mail.html").render(shown), subtype="html")
+    return mail
+
+
+def _headed(message: Message, name: str) -> EmailMessage:
+    """Return the mail to the person of this name without its text."""
+    mail, host = EmailMessage(_POLICY), _host()
+    mail["From"] = settings.current().mail_from
+    mail["To"] = Address(re.sub(_SPECIAL, " ", name), addr_spec=message.notices[-1].to["email"])
+    mail["Subject"] = _subject(message.notices)[:_LONGEST_SUBJECT]
+    mail["Date"] = now()  # RFC 5322, 3.6: required; servers and spam filters look for it
+    mail["Message-ID"] = f"<{message.delivery.id}.email@{host}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    _thread(mail, message.notices, host)
     return mail
 
 
