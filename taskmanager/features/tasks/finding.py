@@ -34,8 +34,7 @@ def find(
     """
     by_custom_field = any("." in field for field, _ in order.fields)
     if by_custom_field:
-<<<<<<< HEAD
-        filter_names.check_order(order, _asked(actor, project_id))
+        filter_names.check_order([field for field, _ in order.fields], _asked(actor, project_id), "query.sort")
     found = matching(condition, actor, project_id)
     with expensive(actor) if by_custom_field or found.reads_documents else _bounded(condition):
         return found.page(order, limit, **page, hinted=not by_custom_field)
@@ -43,11 +42,6 @@ def find(
 
 def _bounded(condition: GivenFilter | None) -> AbstractContextManager[None]:
     return nullcontext() if condition is None else bounded(LONGEST_SECONDS)
-=======
-        filter_names.check_order([field for field, _ in order.fields], _asked(actor, project_id), "query.sort")
-    with bounded(LONGEST_SECONDS) if condition is not None or by_custom_field else nullcontext():
-        return matching(condition, actor, project_id).page(order, limit, **page, hinted=not by_custom_field)
->>>>>>> filters
 
 
 def total(*, actor: Actor, project_id: ObjectId | None = None, condition: GivenFilter | None = None) -> Any:
