@@ -91,7 +91,7 @@ def compose(message: Message) -> EmailMessage:
     newest, host = message.notices[-1], _host()
     if not newest.to.get("email"):
         raise Cancelled("There is no address.")
-    name = one_line(newest.to["name"])
+    name = one_line(_name_of(newest))
     mail = EmailMessage(_POLICY)
     mail["From"] = settings.current().mail_from
     mail["To"] = Address(re.sub(_SPECIAL, " ", name), addr_spec=newest.to["email"])
@@ -101,18 +101,28 @@ def compose(message: Message) -> EmailMessage:
     mail["Auto-Submitted"] = "auto-generated"
     _thread(mail, message.notices, host)
     kinds = [kind for kind in KINDS if kind in {notice.kind for notice in message.notices}]
-    shown = {
-        "name": words(name),
-        "title": words(newest.subject),
-        "base": settings.current().base_url,
-        "notices": message.notices,
-        "earlier": message.earlier,
-        "unsubscribe": _unsubscribable(mail, newest.recipient_id, kinds),
-        "titles": titles(kinds),
-    }
+    shown = _shown(message, name) | {"unsubscribe": _unsubscribable(mail, newest.recipient_id, kinds)}
+    shown |= {"titles": titles(kinds)}
     mail.set_content(template("mail.txt").render(shown))
     mail.add_alternative(template("mail.html").render(shown), subtype="html")
     return mail
+
+
+def _shown(message: Message, name: str) -> dict[str, Any]:
+    """What the templates show of a message; the words of people are made harmless here or in the notices."""
+    return {
+        "name": words(name),
+        "title": words(message.notices[-1].subject),
+        "base": settings.current().base_url,
+        "notices": message.notices,
+        "earlier": message.earlier,
+    }
+
+
+def _name_of(notice: Notice) -> str:
+    """The name to greet by; none while the address is not proved: whoever registered it chose the name."""
+    name = notice.to["name"]
+    return name if name and users.proved_ids([notice.recipient_id]) else ""
 
 
 def unsubscribe_token(user_id: ObjectId, *kinds: str) -> str:
