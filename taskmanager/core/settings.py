@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     ratelimit_mail_account: str = "5/hour"
     ratelimit_export: str = "10/hour"
     ratelimit_expensive: str = "60/minute"
+    expensive_queries: int = Field(2, ge=1, le=100)
     ratelimit_secret: str = "20/minute"  # noqa: S105 a rate
     ratelimit_sms: str = "5/hour"
     ratelimit_invite: str = "60/hour"
@@ -139,6 +140,7 @@ class Settings(BaseSettings):
     web_threads: int = Field(8, ge=1, le=128)
     worker_processes: int = Field(1, ge=1, le=64)
     job_silence_seconds: int = Field(10, ge=2, le=600)
+    start_seconds: int = Field(600, ge=1, le=86_400)
     reload: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

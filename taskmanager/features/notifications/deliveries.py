@@ -40,6 +40,8 @@ _NO_ROOM, _room = timedelta(seconds=0.5), Pacer(20)
 _KEPT_ATTEMPTS = 10
 _BATCH = 200
 _LONGEST_ERROR = 500
+_LONGEST_WAIT = timedelta(days=9)  # a weekly digest, and quiet hours at its end
+_LONGEST_CLAIM = timedelta(hours=1)
 
 
 def plan(rows: Sequence[dict[str, Any]]) -> list[Delivery]:
@@ -118,7 +120,21 @@ def sweep() -> int:
     """Settle what was left between two steps, and hand out what nobody would ever look at again; answers how many."""
     lost = {"state": "pending", "due_at": {"$exists": False}, "led_by": {"$exists": False}}
     found = Delivery._get_collection().update_many(lost, {"$set": {"due_at": now()}}).modified_count
-    return found + bundles.settle_led()
+    return found + mend_times() + bundles.settle_led()
+
+
+def mend_times() -> int:
+    """Have what is due later, or claimed for longer, than anything can be looked at now; answers how many.
+
+    A clock that was wrong has said so.
+    """
+    collection, moment, mended = Delivery._get_collection(), now(), 0
+    for field, longest in (("due_at", _LONGEST_WAIT), ("claimed_until", _LONGEST_CLAIM)):
+        found = {"state": "pending", field: {"$gt": moment + longest}}
+        mended += collection.update_many(found, {"$set": {field: moment, "due_at": moment}}).modified_count
+    if mended:
+        log.warning("times that cannot be are mended", deliveries=mended)
+    return mended
 
 
 def waiting() -> int:
