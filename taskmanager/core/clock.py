@@ -1,5 +1,15 @@
-"""The one clock. MongoDB keeps milliseconds, so does `now()`: what is answered is what is stored."""
+"""The one clock of all processes: the database's.
 
+Processes run on machines whose clocks differ, and a clock may be set while they run. What one writes, such as when
+something is due, others compare with their own time. So all go by the clock of the database's primary, which comes
+with the signs of life that the driver asks for every few seconds (`core.database`) and is carried on in between by a
+clock that is never set. A clock that differs by less than a second is left alone: machines whose time is kept agree
+better with each other than this can be measured.
+
+MongoDB keeps milliseconds, so does `now()`: what is answered is what is stored.
+"""
+
+import time
 from calendar import monthrange
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 from typing import Any, TypeVar
@@ -23,12 +33,40 @@ SECOND = r":[0-5][0-9]"
 OFFSET = rf"[+-]{HOUR_MINUTE}"
 
 
+_AGREE = timedelta(seconds=1)
 _CLOCKS_DIFFER = timedelta(minutes=1)
+
+# Tests travel in time by moving the clock of their own process: they set this to False, and no other code does.
+follows_database = True
+_heard: tuple[datetime, float] | None = None  # what the database's clock said, and when by `time.monotonic`
+
+
+def hear(moment: datetime) -> None:
+    """Take in what the database's clock says at present."""
+    global _heard
+    _heard = moment, time.monotonic()
+
+
+def ahead() -> timedelta | None:
+    """How far this process's own clock is ahead of the database's; None before the first word of the database."""
+    return _ahead_of(datetime.now(UTC))
 
 
 def now() -> datetime:
-    """The present moment in UTC, cut to whole milliseconds."""
-    return milliseconds(datetime.now(UTC))
+    """The present moment in UTC by the database's clock, cut to whole milliseconds.
+
+    By this process's own clock as long as the database was not heard.
+    """
+    own = datetime.now(UTC)
+    skew = _ahead_of(own) if follows_database else None
+    return milliseconds(own - skew if skew and abs(skew) > _AGREE else own)
+
+
+def _ahead_of(own: datetime) -> timedelta | None:
+    if _heard is None:
+        return None
+    moment, at = _heard
+    return own - moment - timedelta(seconds=time.monotonic() - at)
 
 
 def advanced(field: str, moment: datetime, *, by_ms: int = 0) -> dict[str, Any]:

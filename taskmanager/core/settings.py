@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     ratelimit_mail_account: str = "5/hour"
     ratelimit_export: str = "10/hour"
     ratelimit_expensive: str = "60/minute"
+    expensive_queries: int = Field(2, ge=1, le=100)
     ratelimit_secret: str = "20/minute"  # noqa: S105 a rate
     ratelimit_sms: str = "5/hour"
     ratelimit_invite: str = "60/hour"
@@ -109,7 +110,7 @@ class Settings(BaseSettings):
     mail_url: str = "smtp://127.0.0.1:1025"
     mail_from: str = "Task Manager <no-reply@localhost>"
     mail_timeout_seconds: float = Field(10.0, gt=0, le=30)
-    mail_helo: str = Field("", max_length=253, pattern=r"^[A-Za-z0-9.:\[\]-]*$")
+    mail_helo: str = ""
     mail_ca_file: Path | None = None
     mail_oauth_token_file: Path | None = None
     mail_connections: int = Field(4, ge=1, le=64)
@@ -166,6 +167,8 @@ class Settings(BaseSettings):
             raise ValueError("TASKMANAGER_QUEUE_URL and TASKMANAGER_CACHE_URL must be two stores: a cache evicts")
         if self.environment == "production" and self.oidc_issuer.startswith("http://"):
             raise ValueError("TASKMANAGER_OIDC_ISSUER must begin with https:// in production")
+        if self.mail_oauth_token_file and not connection_urls.mail_server(self.mail_url).user:
+            raise ValueError("TASKMANAGER_MAIL_OAUTH_TOKEN_FILE needs the user in TASKMANAGER_MAIL_URL")
         if self.oidc_issuer and not self.oidc_client_id:
             raise ValueError("TASKMANAGER_OIDC_ISSUER needs TASKMANAGER_OIDC_CLIENT_ID")
         return self

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, later
+from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, later, now
 from taskmanager.core.filters.kinds import MONGO, NULLABLE, ORDERED, presence
 from taskmanager.core.filters.nodes import Value
 from taskmanager.core.querysets import Filter
@@ -37,7 +37,7 @@ class Moment:
         if match is None:
             raise ValueError("must be a day, a time, or like now, today, now+7d, today/w.")
         try:  # so that what lies off the calendar is refused here
-            _stretch(match, datetime.now(UTC))
+            _stretch(match, now())
         except (OverflowError, ValueError):
             raise ValueError("is off the calendar.") from None
         return lambda context: _stretch(match, context.now)

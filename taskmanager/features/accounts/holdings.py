@@ -62,6 +62,7 @@ HOLDINGS = (
     Holding(Preferences, "user_id", "they keep things from the owner", notifications.reset_preferences),
     Holding(ProjectPreferences, "user_id", "as preferences", notifications.reset_project_preferences),
     # what stays
+    Holding(Invitation, "user_id", "an offer of others, that the owner may refuse"),
     Holding(Membership, "user_id", "rights that others gave the account; the owner of the address may leave"),
     Holding(Notification, "user_id", _OWN),
     Holding(Notification, "actor_id", _OWN),

@@ -6,7 +6,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
+from taskmanager.core.access import Actor, Visitor, members_only
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Forbidden
@@ -36,7 +36,8 @@ _MENTION = re.compile(
 
 def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
     """A page of the comments of a task. Raises NotFound."""
-    return _of(task_id, actor).page(order, limit, **page)
+    found = _of(task_id, actor).page(order, limit, **page)
+    return Page([_readable(row, actor) for row in found.rows], found.next_key)
 
 
 def total(task_id: ObjectId, *, actor: Actor) -> Any:
@@ -46,7 +47,7 @@ def total(task_id: ObjectId, *, actor: Actor) -> Any:
 
 def get(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
     """One comment. Raises NotFound."""
-    return _of(task_id, actor).row(comment_id, fields)
+    return _readable(_of(task_id, actor).row(comment_id, fields), actor)
 
 
 def create(task_id: ObjectId, text: str, *, actor: Actor) -> Comment:
@@ -118,8 +119,19 @@ def rendered(rows: Sequence[Row]) -> list[str]:
 
 
 def history(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor) -> list[Row]:
-    """What a comment said before, the oldest first: [{text, until}]. Raises NotFound."""
-    return _of(task_id, actor).row(comment_id, ["history"]).get("history", [])
+    """What a comment said before, the oldest first: [{text, until}]. Raises NotFound, Forbidden for a visitor."""
+    row = _of(task_id, actor).row(comment_id, ["history"])
+    members_only(actor)
+    return list(row.get("history", []))
+
+
+def _readable(row: Row, actor: Actor) -> Row:
+    """A comment as this actor reads it: visitors see no address of a member that is mentioned."""
+    if not isinstance(actor, Visitor) or "text" not in row:
+        return row
+    text = _MENTION.sub(lambda found: found[0] if found[1] else "@…", row["text"])
+    kept = row if text == row["text"] else {name: value for name, value in row.items() if name != "html"}
+    return kept | {"text": text}
 
 
 @unit_of_work

@@ -15,7 +15,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.events import record
 from taskmanager.core.guarded_http import Answer, Refused, Rules, post
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.notifications import deliveries
+from taskmanager.features.notifications import deliveries, waiting
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.pacing import Pacer
@@ -105,7 +105,8 @@ def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
     project_id = delivery.project_id or webhook.project_id
     if project_id and delivery.kind != _LAST and not Project.objects(id=project_id).alive().first():
         raise Cancelled("The project is deleted.")
-    if webhook.rests_until and webhook.rests_until > now() and delivery.kind != TEST:
+    longest = now() + timedelta(seconds=_LONGEST_REST_SECONDS + 60)  # a clock that was wrong has set a later one
+    if webhook.rests_until and now() < webhook.rests_until < longest and delivery.kind != TEST:
         raise Postponed(_pace.next((webhook.id, webhook.rests_until), webhook.rests_until))
 
 
@@ -211,7 +212,7 @@ def _failed(webhook: Webhook, words: str) -> None:
     if webhook.failing_since is None:
         changes["failing_since"] = moment
     Webhook._get_collection().update_one({"_id": webhook.id}, {"$set": changes, "$inc": {"failures": 1}})
-    deliveries.put_off(webhook.id, rests_until, but=TEST)
+    waiting.put_off(webhook.id, rests_until, but=TEST)
     days = timedelta(days=settings.current().webhook_disable_days)
     many = webhook.failures + 1 >= deliveries.LEAST_ATTEMPTS
     if many and webhook.failing_since and moment - webhook.failing_since >= days:

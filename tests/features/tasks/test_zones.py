@@ -246,3 +246,10 @@ def test_what_earlier_releases_stored_gets_its_zone(scene):
     after = scene.owner.get(f"{TASKS}/{series['id']}").json
     assert (after["due_timezone"], after["due_at"]) == ("Asia/Tokyo", "2026-12-01T09:00:00.000Z")
     assert following(scene.owner, after)["due"] == "2026-12-02T18:00:00+09:00"
+
+
+def test_a_stored_zone_that_is_no_longer_known_is_utc(scene):
+    Project.objects(id=scene.project.id).update(set__timezone="Mars/Olympus")
+    task = make(scene.owner, scene.project.id, due="2026-12-01", recurrence="FREQ=DAILY")
+    assert task["due_at"] == "2026-12-01T23:59:59.999Z"
+    assert following(scene.owner, task)["due"] == "2026-12-02"
