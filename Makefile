@@ -7,7 +7,7 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test test-later package-test coverage check migrate demo openapi schemathesis matrix chaos \
+.PHONY: help run dev stop test test-later test-busy package-test coverage check migrate demo openapi schemathesis matrix chaos \
 	lost-write bench-workers indexes lock clean
 
 help: ## list the words
@@ -36,6 +36,9 @@ test-later: $(VENV)/.later ## the same with the clock 13 months ahead; ARGS="--a
 
 package-test: $(VENV)/.test ## build sdist, wheel and image; try wheel and image from nothing (PYTHON_IMAGE=…, ENGINE=…)
 	@PACKAGE_TEST=1 $(BIN)/python -m pytest -p no:randomly -v tests/packaging $(ARGS)
+
+test-busy: $(VENV)/.test ## the same in two orders, beside four processes that keep the machine busy
+	@$(BIN)/python -m tests.busy -n 2 $(ARGS)
 
 coverage: $(VENV)/.test ## run the tests, and tell which lines they pass through
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
