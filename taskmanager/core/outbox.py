@@ -6,13 +6,11 @@ event when it is done. What was lost on the way, with the queue, a worker or the
 the event and is handed out again: the queue may be emptied without losing anything.
 """
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-import rq.utils
 import structlog
 from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
@@ -22,11 +20,10 @@ from rq.executions import ExecutionRegistry
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from taskmanager.core import settings
+from taskmanager.core import rq_jobs, settings
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.events import QUEUES, Event, listener
-from taskmanager.core.redaction import redact
 from taskmanager.core.schedule import every
 from taskmanager.core.stores import RedisError, queue_store
 
@@ -59,42 +56,7 @@ class CallSerializer(JSONSerializer):
         return value
 
 
-def _ignore_callbacks() -> None:
-    """A job may also name functions and addresses that RQ calls at its end: none is, in any kind of RQ worker."""
-    for end in ("success_callback", "failure_callback", "stopped_callback"):
-        setattr(Job, end, None)
-    Job.send_webhooks = lambda *_, **__: None  # type: ignore[method-assign]
-
-
-_ignore_callbacks()
-
-
-def _share_clock() -> None:
-    """RQ notes until when a job is thought alive; workers and the relay must mean the same time by it."""
-    rq.utils.now = now
-    rq.utils.current_timestamp = lambda: int(now().timestamp())
-    for name, module in list(sys.modules.items()):
-        if name.startswith("rq."):  # they have taken the two functions over by name
-            for function in ("now", "current_timestamp"):
-                if hasattr(module, function):
-                    setattr(module, function, getattr(rq.utils, function))
-
-
-_share_clock()
-
-
-class _Failure:
-    """What RQ keeps of a job that failed, and shows in its dashboard: the traceback, without what settings hold."""
-
-    keep = Job._handle_failure
-
-    @staticmethod
-    def keep_redacted(job: Job, exc_string: str, *args: Any, **options: Any) -> None:
-        _Failure.keep(job, redact(exc_string), *args, **options)
-
-
-Job._handle_failure = _Failure.keep_redacted  # type: ignore[method-assign, assignment]
-
+rq_jobs.restrict()
 
 # What else the relay hands out: called with the ids of the jobs in flight and with how many more there may be.
 Source = Callable[[set[str], int], int]
