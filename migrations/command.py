@@ -28,9 +28,9 @@ def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
     names = runner.run(database(), dry_run, lambda name: say(_line("ran", name)))
     for name in names if dry_run else ():
         say(_line("would run", name))
-    say(_summary(len(names), dry_run))
     for line in () if dry_run else server_report.shorten_lifetimes():
         say(line)
+    say(_summary(len(names), dry_run))
     return FITS
 
 

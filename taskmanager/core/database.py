@@ -9,12 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC
 from typing import Any
 
 import mongoengine
 import pymongo
-import structlog
 from mongoengine.connection import get_connection, get_db
 from pymongo.errors import (
     AutoReconnect,
@@ -25,15 +23,9 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
 )
-from pymongo.monitoring import (
-    ServerHeartbeatFailedEvent,
-    ServerHeartbeatListener,
-    ServerHeartbeatStartedEvent,
-    ServerHeartbeatSucceededEvent,
-)
 from pymongo.uri_parser import parse_uri
 
-from taskmanager.core import clock, connection_urls
+from taskmanager.core import connection_urls, heartbeats
 from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.expensive import expensive_queries
 from taskmanager.core.settings import Settings
@@ -42,9 +34,6 @@ from taskmanager.core.settings import Settings
 # deployment, because a write and its event are one transaction; each may be given its own database there.
 ALIASES = ("default", "users", "tasks", "notifications")
 
-log = structlog.get_logger("taskmanager.database")
-
-_WRONG_CLOCK_SECONDS = 2.0
 _PROBE_EVERY_SECONDS = 0.5
 _PROBE_SECONDS = 0.4  # the driver looks for a server in steps of half a second: these end after the first
 _PATIENCE_SECONDS = 0.25
@@ -61,36 +50,6 @@ _OURS: dict[str, tuple[str, object]] = {
     "retrywrites": ("a write that met a fault is sent again", True),
 }
 _LOST = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
-
-
-class _ClockListener(ServerHeartbeatListener):
-    """Passes the time of the primary on to the clock; says when this process's own clock differs from it."""
-
-    _differed = False
-
-    def started(self, event: ServerHeartbeatStartedEvent) -> None:
-        """Nothing to do."""
-
-    def failed(self, event: ServerHeartbeatFailedEvent) -> None:
-        """Nothing to do."""
-
-    def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
-        """Called by the driver for each answer of each member."""
-        hello = event.reply.document
-        if event.reply.is_writable and "localTime" in hello:
-            clock.hear(hello["localTime"].replace(tzinfo=UTC))
-            self._tell()
-
-    def _tell(self) -> None:
-        ahead = clock.ahead()
-        seconds = ahead.total_seconds() if ahead else 0.0
-        differs = abs(seconds) > _WRONG_CLOCK_SECONDS
-        if differs and not self._differed:
-            log.warning("the clock of this machine is wrong: the database's is used", ahead_s=round(seconds, 1))
-        self._differed = differs
-
-
-_CLOCK = _ClockListener()
 
 
 def connect(settings: Settings) -> None:
@@ -164,7 +123,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         # The default, "local", shows what a failover may roll back: an answer must not rest on it.
         "readConcernLevel": "majority",
         "connect": False,
-        "event_listeners": [_CLOCK],
+        "event_listeners": [heartbeats.CLOCK],
         "appname": parse_uri(settings.mongodb_uri)["options"].get("appname", "taskmanager"),
     }
 

@@ -20,7 +20,7 @@ from rq.executions import ExecutionRegistry
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from taskmanager.core import rq_jobs, settings
+from taskmanager.core import rq_clock, rq_jobs, settings
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.events import QUEUES, Event, listener
@@ -57,6 +57,7 @@ class CallSerializer(JSONSerializer):
 
 
 rq_jobs.restrict()
+rq_clock.share()
 
 # What else the relay hands out: called with the ids of the jobs in flight and with how many more there may be.
 Source = Callable[[set[str], int], int]
@@ -177,14 +178,12 @@ def watch() -> None:
     report("outbox", waiting=waiting(), waited_s=round(waited, 1), given_up=given_up)
 
 
-def mend_times() -> int:
-    """Hand out now what is due later than anything can be: a clock that was wrong has said so. Answers how many."""
+def mend_times() -> None:
+    """Hand out now what is due later than anything can be: a clock that was wrong has said so."""
     latest = now() + timedelta(seconds=_LONGEST_REPEAT_SECONDS + _LONG_WAIT_SECONDS)
-    found = {"due_at": {"$gt": latest}}
-    mended = Event._get_collection().update_many(found, {"$set": {"due_at": now()}}).modified_count
-    if mended:
-        log.warning("times that cannot be are mended", events=mended)
-    return mended
+    found = Event._get_collection().update_many({"due_at": {"$gt": latest}}, {"$set": {"due_at": now()}})
+    if found.modified_count:
+        log.warning("times that cannot be are mended", events=found.modified_count)
 
 
 def _in_flight() -> set[str]:

@@ -60,20 +60,20 @@ def tell() -> None:
 
 
 def shorten_lifetimes() -> list[str]:
-    """Let no transaction outlive its process by long, on each member where we may; answers what was done, or not.
+    """Let no transaction outlive its process by long, on each member where we may; answers what was done, or cannot be.
 
     MongoDB does not keep it: it holds until the member is restarted.
     """
-    return [_shorten(name, port) for name, port in sorted(client().nodes)]
+    return [line for name, port in sorted(client().nodes) if (line := _shorten(name, port))]
 
 
-def _shorten(name: str, port: int | None) -> str:
+def _shorten(name: str, port: int | None) -> str | None:
     member = f"{name}:{port}"
     try:
         with _member(name, port) as admin:
             seconds = admin.command("getParameter", 1, **{_PARAMETER: 1})[_PARAMETER]
             if seconds <= _LONGEST_LIFETIME_SECONDS:
-                return f"{member}: transactions live for {seconds} s"
+                return None
             admin.command("setParameter", 1, **{_PARAMETER: LIFETIME_SECONDS})
     except PyMongoError:
         return _LIFETIME_WARNING.format(seconds="a minute", member=member)

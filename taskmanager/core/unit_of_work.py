@@ -139,6 +139,7 @@ def _in_transaction(function: Callable[[], T], seconds: float | None) -> T:
     finally:
         _after_commit.reset(token)
         _before_commit.reset(before)
+    _made.set(None)  # what is committed must not be run again
     for callback in callbacks:
         callback()
     return result

@@ -86,7 +86,8 @@ def _in_time(claims: dict[str, Any]) -> dict[str, Any]:
     Raises InvalidTokenError.
     """
     present = now().timestamp()
-    if not claims["nbf"] - LEEWAY_SECONDS <= present < claims["exp"] + LEEWAY_SECONDS:
+    begins = max(claims["iat"], claims["nbf"])
+    if not begins - LEEWAY_SECONDS <= present < claims["exp"] + LEEWAY_SECONDS:
         raise InvalidTokenError("not yet, or not any more")
     return claims
 

@@ -21,10 +21,18 @@ class Slow(io.RawIOBase):
     """A body whose second half comes when it is let."""
 
     def __init__(self, body):
+        self._end, self._place = len(body), 0
         self._parts, self.begun, self.let = [body[:5], body[5:]], threading.Event(), threading.Event()
 
     def readable(self):
         return True
+
+    def seek(self, offset, whence=io.SEEK_SET):  # how the test client finds out how long it is
+        self._place = self._end if whence == io.SEEK_END else offset
+        return self._place
+
+    def tell(self):
+        return self._place
 
     def readinto(self, buffer):
         if not self._parts:

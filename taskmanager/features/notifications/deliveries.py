@@ -5,7 +5,6 @@ The job that plans a delivery claims it and sends it at once. Whatever comes bet
 emptied. What a channel raises decides what becomes of it.
 """
 
-import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,17 +21,15 @@ from taskmanager.core.outbox import enqueue, job_id, source
 from taskmanager.core.redaction import redact
 from taskmanager.core.tally import Tally
 from taskmanager.features.notifications import bundles, channels, lanes
-from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
+from taskmanager.features.notifications.channels import Cancelled, Channel, Message, Postponed, Rejected
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.notices import Notice
-from taskmanager.features.notifications.pacing import Pacer
+from taskmanager.features.notifications.pacing import Pacer, delay
 
 log = structlog.get_logger("taskmanager.deliveries")
 
 SEND = "notifications.send"
 ATTEMPTS = Tally("attempts", "sent", "failed", "dead", "cancelled")  # by channel
-_FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 5.0, 4 * 3600.0
-_GROWTH, _JITTER = 3.0, 0.2
 LEAST_ATTEMPTS = 8
 _SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
 _LEADER_SECONDS = 2
@@ -40,8 +37,6 @@ _NO_ROOM, _room = timedelta(seconds=0.5), Pacer(20)
 _KEPT_ATTEMPTS = 10
 _BATCH = 200
 _LONGEST_ERROR = 500
-_LONGEST_WAIT = timedelta(days=9)  # a weekly digest, and quiet hours at its end
-_LONGEST_CLAIM = timedelta(hours=1)
 
 
 def plan(rows: Sequence[dict[str, Any]]) -> list[Delivery]:
@@ -116,27 +111,6 @@ def replay(delivery_id: ObjectId) -> bool:
     return bool(Delivery._get_collection().update_one(settled, update).modified_count)
 
 
-def sweep() -> int:
-    """Settle what was left between two steps, and hand out what nobody would ever look at again; answers how many."""
-    lost = {"state": "pending", "due_at": {"$exists": False}, "led_by": {"$exists": False}}
-    found = Delivery._get_collection().update_many(lost, {"$set": {"due_at": now()}}).modified_count
-    return found + mend_times() + bundles.settle_led()
-
-
-def mend_times() -> int:
-    """Have what is due later, or claimed for longer, than anything can be looked at now; answers how many.
-
-    A clock that was wrong has said so.
-    """
-    collection, moment, mended = Delivery._get_collection(), now(), 0
-    for field, longest in (("due_at", _LONGEST_WAIT), ("claimed_until", _LONGEST_CLAIM)):
-        found = {"state": "pending", field: {"$gt": moment + longest}}
-        mended += collection.update_many(found, {"$set": {field: moment, "due_at": moment}}).modified_count
-    if mended:
-        log.warning("times that cannot be are mended", deliveries=mended)
-    return mended
-
-
 def waiting() -> int:
     """How many are not settled."""
     return Delivery._get_collection().count_documents({"state": "pending"}, limit=100_000)
@@ -146,12 +120,6 @@ def purge(before: datetime) -> int:
     """Forget what was given up before then; answers how many."""
     found = {"state": "dead", "ended_at": {"$lt": before}}
     return Delivery._get_collection().delete_many(found).deleted_count
-
-
-def delay(attempts: int) -> timedelta:
-    """How long to wait after so many attempts: exponential, with jitter so that many do not come back at once."""
-    seconds = min(_FIRST_DELAY_SECONDS * _GROWTH ** min(attempts - 1, 20), _LONGEST_DELAY_SECONDS)
-    return timedelta(seconds=seconds * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 no secret
 
 
 def _prepared(row: dict[str, Any]) -> dict[str, Any]:
@@ -202,15 +170,11 @@ def _lanes_of(delivery: Delivery) -> int:
 
 def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     """Send it with what is bundled with it, and write down what became of it. Raises PyMongoError."""
-    channel = channels.find(delivery.channel)
-    if channel is not None and now() + timedelta(seconds=channel.seconds) >= delivery.claimed_until:
-        return _postpone(delivery, now())  # too late for this claim
     try:
-        if channel is None:
-            raise Cancelled("This channel is not installed.")
+        channel = _channel(delivery)
         channel.send(_message(delivery, ready, channel.seconds))
     except bundles.Lost:
-        return None
+        return
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
@@ -224,7 +188,16 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
         _failed(delivery, error)
     else:
         _settle(delivery, "sent", None)
-    return None
+
+
+def _channel(delivery: Delivery) -> Channel:
+    """What sends it. Raises Cancelled when that is not installed, Postponed when too little is left of the claim."""
+    channel = channels.find(delivery.channel)
+    if channel is None:
+        raise Cancelled("This channel is not installed.")
+    if now() + timedelta(seconds=channel.seconds) >= delivery.claimed_until:
+        raise Postponed(now())
+    return channel
 
 
 def _message(delivery: Delivery, ready: list[Notice] | None, seconds: float) -> Message:

@@ -14,6 +14,7 @@ from taskmanager.features.notifications import (
     notices,
     preferences,
     task_notices,  # noqa: F401 registers its notices
+    upkeep,
     waiting,
 )
 from taskmanager.features.notifications import service as notifications
@@ -60,5 +61,5 @@ def forget(event: Event) -> None:
 @every(60, name="notifications.sweep")
 def sweep() -> None:
     """Settle deliveries that were left between two steps."""
-    if settled := deliveries.sweep():
+    if settled := upkeep.sweep():
         log.info("deliveries swept", settled=settled)

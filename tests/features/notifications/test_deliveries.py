@@ -14,7 +14,7 @@ from taskmanager.core import outbox, settings
 from taskmanager.core.clock import now
 from taskmanager.core.events import Event
 from taskmanager.core.stores import queue_store
-from taskmanager.features.notifications import bundles, channels, deliveries, service
+from taskmanager.features.notifications import bundles, channels, deliveries, service, upkeep
 from taskmanager.features.notifications.models import Delivery
 from tests.features.notifications.conftest import prefer
 from tests.mailbox import text_of
@@ -172,13 +172,13 @@ def test_the_sweep_settles_those_led_by_one_that_is_settled(scene, mail, deliver
     later()
     led = Delivery.objects(channel="email", led_by__ne=None).get()
     led.modify(set__state="pending")
-    assert deliveries.sweep() == 1
+    assert upkeep.sweep() == 1
     assert led.reload().state == "sent"
     led.modify(set__state="pending")
     led.modify(unset__due_at=True)
     Delivery.objects(id=led.led_by).delete()
     led.modify(set__state="pending")
-    deliveries.sweep()
+    upkeep.sweep()
     assert led.reload().due_at is not None and led.led_by is None
 
 
@@ -245,7 +245,7 @@ def test_a_bundle_that_is_sent_again_is_the_same(scene, mail, deliver, later):
 
 def test_the_sweep_hands_out_what_nobody_looks_at(failing):
     failing.modify(unset__due_at=True)
-    assert deliveries.sweep() == 1
+    assert upkeep.sweep() == 1
     assert email().due_at is not None
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from taskmanager.core.clock import now
-from taskmanager.features.notifications import deliveries
+from taskmanager.features.notifications import deliveries, upkeep
 from taskmanager.features.notifications.email_channel import unsubscribe_token
 from taskmanager.features.notifications.models import Delivery
 from tests.factories import MembershipFactory, ProjectFactory
@@ -78,7 +78,7 @@ def test_to_unsubscribe_from_one_kind_leaves_the_others_of_its_bundle(
     mail.refusing = False
     token = unsubscribe_token(follower.user.id, "task.commented")
     assert client.post(f"/api/v1/notifications/unsubscribe?token={token}").status_code == 200
-    deliveries.sweep()
+    upkeep.sweep()
     later()
     assert "priority: none" in texts(mail, follower) and "Unwanted" not in texts(mail, follower)
 
