@@ -40,6 +40,13 @@ util.write_error = write_problem
 control_socket_disable = True  # it would lie in the home directory, where two services meet
 
 
+def post_worker_init(worker: Any) -> None:
+    """Called in each process once it has the application: hear the database's clock, and say what is wrong with it."""
+    from taskmanager.core import server_report
+
+    server_report.tell()
+
+
 def on_starting(server: Any) -> None:
     """Called by gunicorn before it listens: end, with one sentence, what cannot work."""
     fitness.check_before_forks(_settings)

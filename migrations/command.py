@@ -7,7 +7,7 @@ release has migrated it. The last two come from `--check` only, for scripts.
 from collections.abc import Callable
 
 from migrations import runner
-from taskmanager.core import server_checks
+from taskmanager.core import server_checks, server_report
 from taskmanager.core.database import connect, database
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.settings import Settings, use
@@ -29,6 +29,8 @@ def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
     for name in names if dry_run else ():
         say(_line("would run", name))
     say(_summary(len(names), dry_run))
+    for line in () if dry_run else server_report.shorten_lifetimes():
+        say(line)
     return FITS
 
 

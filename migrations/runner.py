@@ -9,13 +9,14 @@ import importlib
 import pkgutil
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from pymongo.errors import DuplicateKeyError
 
 from migrations import scripts
+from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Misconfigured
 
 _LOCK_MINUTES = 30
@@ -59,7 +60,7 @@ def run(database: Any, dry_run: bool = False, ran: Callable[[str], None] = lambd
             _prolong(database, holder)
             script = _load(name)
             script.upgrade(database)
-            record = {"run_at": datetime.now(UTC), "expand": getattr(script, "EXPAND", False)}
+            record = {"run_at": now(), "expand": getattr(script, "EXPAND", False)}
             database.migrations.update_one({"_id": name}, {"$set": record}, upsert=True)
             ran(name)
     finally:
@@ -109,7 +110,7 @@ def _load(name: str) -> ModuleType:
 
 def _lock(database: Any, holder: str = "") -> None:
     """Take the lock; one that a killed runner left ends by itself."""
-    moment = datetime.now(UTC)
+    moment = now()
     try:
         database.migration_lock.update_one(
             {"_id": "lock", "until": {"$lt": moment}},
@@ -126,7 +127,7 @@ def _lock(database: Any, holder: str = "") -> None:
 
 def _prolong(database: Any, holder: str) -> None:
     """Keep the lock for the next script. Raises Conflict when another runner has taken it meanwhile."""
-    until = datetime.now(UTC) + timedelta(minutes=_LOCK_MINUTES)
+    until = now() + timedelta(minutes=_LOCK_MINUTES)
     kept = database.migration_lock.update_one({"_id": "lock", "holder": holder}, {"$set": {"until": until}})
     if not kept.matched_count:
         raise Conflict("Another runner has taken over this migration.", code="migration.locked")

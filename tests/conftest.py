@@ -22,7 +22,7 @@ from structlog.processors import add_log_level
 from config.settings import Testing
 from migrations import runner
 from taskmanager.app import create_app
-from taskmanager.core import access, database, outbox
+from taskmanager.core import access, clock, database, outbox
 from taskmanager.core.settings import Settings, build
 from taskmanager.core.stores import cache_rest, cache_store, queue_store
 from taskmanager.extensions import limiter
@@ -102,6 +102,7 @@ def settings(
 
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> Flask:
+    clock.follows_database = False  # tests travel by moving the clock of this process; real processes follow
     monitoring.register(COMMANDS)
     app = documented.watch(create_app(settings))
     runner.run(database.database())

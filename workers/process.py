@@ -10,6 +10,7 @@ from pymongo.errors import PyMongoError
 
 from config import logging
 from taskmanager.app import create_app
+from taskmanager.core import server_report
 from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.lease import Lease
 from taskmanager.core.settings import Settings
@@ -39,6 +40,7 @@ def begin(heartbeat: Heartbeat | None = None) -> Settings:
     except TaskManagerError as error:
         fitness.refuse(error)
     fitness.wait(heartbeat.beat if heartbeat else lambda: None)
+    server_report.tell()  # the first word of the database also sets the clock
     return settings
 
 

@@ -13,7 +13,7 @@ import psutil
 from flask import Blueprint, Flask, Response, current_app, request
 
 from taskmanager.api import metrics
-from taskmanager.core import database, outbox, queue_report, server_checks, settings
+from taskmanager.core import database, outbox, queue_report, server_checks, server_report, settings
 from taskmanager.core.errors import Forbidden, Unavailable
 from taskmanager.core.stores import cache_store
 from taskmanager.extensions import limiter
@@ -76,7 +76,8 @@ def _problems() -> list[server_checks.Problem]:
 def _database() -> dict[str, Any]:
     if not database.ping():
         raise Unavailable
-    return {"events_waiting": outbox.waiting(), "events_dead": outbox.dead(), "deliveries": delivery_report.report()}
+    told = {"events_waiting": outbox.waiting(), "events_dead": outbox.dead(), "deliveries": delivery_report.report()}
+    return told | server_report.report()
 
 
 def _queue() -> dict[str, Any]:

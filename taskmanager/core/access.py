@@ -140,6 +140,11 @@ class Visitor(Actor):
         return f"link:{self.link_id}"
 
 
+def members_only(actor: Actor) -> None:
+    """Refuse a visitor what only members read: the past, and who they are. Raises Forbidden (`auth.account_needed`)."""
+    _ = actor.user_id  # visitors have none, and are refused
+
+
 class _Sources:
     """Where accounts and roles come from; set by the composition root, so that this module knows no feature."""
 

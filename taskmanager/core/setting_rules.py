@@ -132,20 +132,20 @@ def folder(path: Path) -> None:
         raise ValueError("must be a folder")
 
 
-def authorities(path: Path) -> None:
-    """Accept a file (PEM) with certificates of authorities."""
+def file(path: Path) -> None:
+    """Accept a file, or a place where nothing is yet: it may be written and renewed by others."""
+    if "\0" in str(path) or path.is_dir():
+        raise ValueError("must be a file")
+
+
+def certificates(path: Path) -> None:
+    """Accept a file of certificates in PEM form."""
     import ssl
 
     try:
-        ssl.create_default_context(cafile=path)
+        ssl.create_default_context(cafile=str(path))
     except (OSError, ValueError):
-        raise ValueError("must be a file with certificates (PEM)") from None
-
-
-def kept_fresh(path: Path) -> None:
-    """Accept a file, or a place where something else will write one."""
-    if "\0" in str(path) or path.is_dir():
-        raise ValueError("must be a file")
+        raise ValueError("must be a file of certificates in PEM form that can be read") from None
 
 
 RULES: dict[str, Rule] = {
@@ -171,7 +171,14 @@ RULES: dict[str, Rule] = {
     "attachment_types": media_patterns,
     "webhook_allow": networks,
 }
-_PATHS: dict[str, Callable[[Path], None]] = {"mail_ca_file": authorities, "mail_oauth_token_file": kept_fresh}
+PATHS: dict[str, Callable[[Path], None]] = {
+    "data_dir": folder,
+    "keys_dir": folder,
+    "attachment_folder": folder,
+    "mail_ca_file": certificates,
+    "mail_oauth_token_file": file,
+}
+_LARGEST_NUMBER = 2**63 - 1  # of the database
 # settings that share the beginning of their name share the rule
 _FAMILIES: dict[str, Rule] = {"ratelimit_": rate}
 
@@ -188,7 +195,9 @@ def check(name: str, annotation: Any, value: Any) -> None:
     """Raise ValueError when `value` is not good for the setting `name`; what is not given (empty) is."""
     text = value.get_secret_value() if hasattr(value, "get_secret_value") else value
     if isinstance(text, Path):
-        _PATHS.get(name, folder)(text)
+        PATHS[name](text)
+    if isinstance(text, int) and text > _LARGEST_NUMBER:
+        raise ValueError("is too large")
     rule = rule_of(name, annotation)
     if rule is not None and isinstance(text, str) and text:
         rule(text)

@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     ratelimit_mail_account: str = "5/hour"
     ratelimit_export: str = "10/hour"
     ratelimit_expensive: str = "60/minute"
+    expensive_queries: int = Field(2, ge=1, le=100)
     ratelimit_secret: str = "20/minute"  # noqa: S105 a rate
     ratelimit_sms: str = "5/hour"
     ratelimit_invite: str = "60/hour"
@@ -92,6 +93,18 @@ class Settings(BaseSettings):
     attachment_folder: Path | None = None
     attachment_max_bytes: int = Field(25_000_000, ge=1, le=2_000_000_000)
     attachment_types: str = "*/*"
+    quota_projects: int = Field(500, ge=0)
+    quota_memberships: int = Field(1000, ge=0)
+    quota_members: int = Field(1000, ge=0)
+    quota_tasks: int = Field(100_000, ge=0)
+    quota_project_attachment_bytes: int = Field(50_000_000_000, ge=0)
+    quota_account_attachment_bytes: int = Field(50_000_000_000, ge=0)
+    quota_webhooks: int = Field(20, ge=0)
+    quota_tokens: int = Field(50, ge=0)
+    quota_views: int = Field(200, ge=0)
+    quota_custom_fields: int = Field(50, ge=0)
+    quota_labels: int = Field(1000, ge=0)
+    quota_reminders: int = Field(5000, ge=0)
     idempotency_hours: int = Field(24, ge=1, le=24 * 30)
 
     mail_url: str = "smtp://127.0.0.1:1025"
@@ -101,6 +114,9 @@ class Settings(BaseSettings):
     mail_ca_file: Path | None = None
     mail_oauth_token_file: Path | None = None
     mail_connections: int = Field(4, ge=1, le=64)
+    mail_notices_hourly: int = Field(10, ge=1, le=1_000)
+    mail_account_hourly: int = Field(10, ge=5, le=1_000)
+    mail_unasked_hourly: int = Field(5, ge=1, le=1_000)
     notification_window_seconds: int = Field(20, ge=0, le=3600)
     notification_days: int = Field(90, ge=1, le=3660)
     delivery_hours: int = Field(26, ge=24, le=24 * 14)
@@ -124,6 +140,7 @@ class Settings(BaseSettings):
     web_threads: int = Field(8, ge=1, le=128)
     worker_processes: int = Field(1, ge=1, le=64)
     job_silence_seconds: int = Field(10, ge=2, le=600)
+    start_seconds: int = Field(600, ge=1, le=86_400)
     reload: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -5,11 +5,11 @@ transient error is run again from its start, and the body of a `with` cannot be 
 calls another joins the transaction that is open. Every MongoEngine call inside uses it (`ClientSession.bind`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import pymongo
 from mongoengine.errors import NotUniqueError, OperationError
@@ -19,7 +19,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from taskmanager.core import settings
-from taskmanager.core.database import client, database
+from taskmanager.core.database import breaker, client, database
 from taskmanager.core.errors import TaskManagerError
 
 P = ParamSpec("P")
@@ -27,7 +27,12 @@ T = TypeVar("T")
 
 _ABORT_SECONDS = 0.2
 
+# What was made outside of the open transaction, see `outside`; None when no transaction is open.
+_made: ContextVar[dict[Hashable, Any] | None] = ContextVar("made", default=None)
 _after_commit: ContextVar[list[Callable[[], None]] | None] = ContextVar("after_commit", default=None)
+_before_commit: ContextVar[dict[Callable[[list[Any]], None], list[Any]] | None] = ContextVar(
+    "before_commit", default=None
+)
 
 
 def unit_of_work(function: Callable[P, T]) -> Callable[P, T]:
@@ -45,6 +50,44 @@ def unit_of_work(function: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
+def outside(key: Hashable, work: Callable[[], T]) -> T:
+    """What `work` makes, which burns time: it is never done while a transaction is open, which others wait for.
+
+    In a unit of work the transaction is given back, the work is done, and the use case is run again from its start,
+    where this answers at once. `key` says what is made: the same is not made twice for one use case.
+    """
+    made = _made.get()
+    if made is None:
+        with breaker.away():
+            return work()
+    if key not in made:
+        raise _Outside(key, work)
+    return cast(T, made[key])
+
+
+class _Outside(BaseException):
+    """Work is to be done while no transaction is open. No error: nobody but `_transact` may catch it."""
+
+    def __init__(self, key: Hashable, work: Callable[[], Any]) -> None:
+        self.key, self.work = key, work
+        super().__init__(key)
+
+
+def long_unit_of_work(seconds: float) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let `unit_of_work` take so many seconds: for what does a hundred things in one transaction."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> T:
+            if _after_commit.get() is not None:
+                return function(*args, **kwargs)
+            return _transact(lambda: function(*args, **kwargs), seconds)
+
+        return run
+
+    return decorate
+
+
 def on_commit(callback: Callable[[], None]) -> None:
     """Call `callback` once the open transaction is committed; at once when none is open.
 
@@ -57,11 +100,37 @@ def on_commit(callback: Callable[[], None]) -> None:
         callbacks.append(callback)
 
 
-def _transact(function: Callable[[], T]) -> T:
+def before_commit(finish: Callable[[list[Any]], None], item: Any) -> None:
+    """Have `finish` called with this item and all others for it, in the open transaction just before its commit.
+
+    At once when no transaction is open.
+    """
+    waiting = _before_commit.get()
+    if waiting is None:
+        finish([item])
+    else:
+        waiting.setdefault(finish, []).append(item)
+
+
+def _transact(function: Callable[[], T], seconds: float | None = None) -> T:
+    made: dict[Hashable, Any] = {}
+    while True:
+        token = _made.set(made)
+        try:
+            return _in_transaction(function, seconds)
+        except _Outside as wanted:
+            found = wanted
+        finally:
+            _made.reset(token)
+        with breaker.away():
+            made[found.key] = found.work()
+
+
+def _in_transaction(function: Callable[[], T], seconds: float | None) -> T:
     callbacks: list[Callable[[], None]] = []
-    token = _after_commit.set(callbacks)
+    token, before = _after_commit.set(callbacks), _before_commit.set(None)
     try:
-        with pymongo.timeout(_budget_seconds()), client().start_session() as session, _confirming(session):
+        with pymongo.timeout(seconds or _budget_seconds()), client().start_session() as session, _confirming(session):
             result = session.with_transaction(
                 lambda session: _aborting(session, lambda: _attempt(session, function, callbacks)),
                 read_concern=ReadConcern("snapshot"),
@@ -69,6 +138,7 @@ def _transact(function: Callable[[], T]) -> T:
             )
     finally:
         _after_commit.reset(token)
+        _before_commit.reset(before)
     for callback in callbacks:
         callback()
     return result
@@ -120,9 +190,14 @@ def _abort(session: ClientSession) -> None:
 
 def _attempt(session: ClientSession, function: Callable[[], T], callbacks: list[Callable[[], None]]) -> T:
     callbacks.clear()
+    waiting: dict[Callable[[list[Any]], None], list[Any]] = {}
+    _before_commit.set(waiting)
     try:
         with session.bind(end_session=False):  # ending it here would roll the transaction back, without a word
-            return function()
+            result = function()
+            for finish, items in waiting.items():
+                finish(items)
+            return result
     except OperationError as error:  # MongoEngine's wrapping hides the driver's "run this transaction again"
         if isinstance(error.__context__, OperationFailure) and not isinstance(error, NotUniqueError):
             raise error.__context__ from error

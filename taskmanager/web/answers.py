@@ -1,13 +1,15 @@
 """The answers routes give: one resource, a list, or nothing; with ETag, 304, Link and Location."""
 
 import hashlib
+from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 import orjson
 from flask import Response, request
 
 from taskmanager.core.documents import Versioned
-from taskmanager.core.querysets import Page, Row
+from taskmanager.core.querysets import MAX_PAGE_BYTES, Page, Row
 from taskmanager.web.conditional import etag_of, unchanged
 from taskmanager.web.pagination import Slice, make_cursor, next_link
 from taskmanager.web.serialisers import Serialiser
@@ -62,17 +64,13 @@ def collection(
 ) -> Response:
     """A list, with `total` unless that is False; `embedded` has for each row what is put beside its fields.
 
-    Its ETag is of what this caller gets, so a 304 never hides that he lost something.
+    A page whose items have more than MAX_PAGE_BYTES ends early. Its ETag is of what this caller gets, so a 304 never
+    hides that he lost something.
     """
-    dump = serialiser.only(part.names)
+    items, page = _items(page, serialiser.list_item(part.names), part, embedded)
     cursor = make_cursor(page.next_key, part.bound) if page.next_key else None
-    items = [dump(row) for row in page.rows]
-    if embedded:
-        items = [item | more for item, more in zip(items, embedded, strict=True)]
-    body: dict[str, Any] = {"items": items, "next_cursor": cursor}
-    if total is not False:
-        body["total"] = total
-    encoded = orjson.dumps(body)
+    rest = {"next_cursor": cursor} | ({} if total is False else {"total": total})
+    encoded = b'{"items":[' + b",".join(items) + b"]," + orjson.dumps(rest)[1:]
     etag = hashlib.blake2b(encoded, digest_size=16).hexdigest()
     if unchanged(etag):
         return _not_modified(etag)
@@ -80,6 +78,19 @@ def collection(
     if cursor:
         response.headers["Link"] = next_link(cursor)
     return response
+
+
+def _items(page: Page, dump: Callable[[Row], Row], part: Slice, embedded: list[Row] | None) -> tuple[list[bytes], Page]:
+    """Return the items as they are sent, as many as fit, and the page of just these."""
+    items: list[bytes] = []
+    size = 0
+    for row, more in zip(page.rows, embedded or repeat({}), strict=False):
+        item = orjson.dumps(dump(row) | more)
+        size += len(item)
+        if items and size > MAX_PAGE_BYTES:
+            return items, page.first(len(items), part.order)
+        items.append(item)
+    return items, page
 
 
 def data(body: Any, status: int = 200) -> Response:

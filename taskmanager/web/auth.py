@@ -7,7 +7,6 @@ share link stands for no account: its bearer is counted by his address, and the 
 """
 
 import re
-import time
 from collections import OrderedDict
 from datetime import timedelta
 from typing import Any
@@ -24,6 +23,7 @@ from redis.exceptions import RedisError
 
 from taskmanager.core import access, sealed
 from taskmanager.core.access import Access, Actor
+from taskmanager.core.clock import now
 from taskmanager.core.database import breaker
 from taskmanager.core.errors import Unauthenticated, Unavailable
 from taskmanager.core.keyring import ALGORITHM, KeyRing, LiveRing
@@ -40,6 +40,7 @@ _REQUIRED = {"exp", "iat", "nbf", "jti", "sub", "sid", "iss", "aud", "type"}
 _KEPT_TOKENS = 10_000
 _LONGEST_TOKEN = 4_096
 _FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]{86}", re.ASCII)  # PyJWT takes padding too: many spellings of one token
+LEEWAY_SECONDS = 5
 _TIMES = ("exp", "iat", "nbf")
 # Whatever is wrong with a token is a 401 where one is needed, never another error.
 _REFUSED = (
@@ -67,15 +68,27 @@ class TokenManager(jwt_extended.JWTManager):
         self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False
     ) -> dict[str, Any]:
         kid, claims = self._verified.get(encoded_token, ("", {}))
-        if kid in self._ring.keys and claims["exp"] > time.time():
-            return claims
+        if kid in self._ring.keys:
+            return _in_time(claims)
         if len(encoded_token) > _LONGEST_TOKEN or not _FORM.fullmatch(encoded_token):
             raise InvalidTokenError("not the form of our tokens")
-        claims = super()._decode_jwt_from_config(encoded_token, csrf_value, allow_expired)
+        claims = _in_time(super()._decode_jwt_from_config(encoded_token, csrf_value, allow_expired=True))
         self._verified[encoded_token] = jwt.get_unverified_header(encoded_token)["kid"], claims
         if len(self._verified) > _KEPT_TOKENS:
             self._verified.popitem(last=False)
         return claims
+
+
+def _in_time(claims: dict[str, Any]) -> dict[str, Any]:
+    """The claims of a token that is good at present, by the database's clock: the library knows only its own.
+
+    Some seconds of leeway (RFC 7519, 4.1.4 and 4.1.5), because clocks that agree do not agree exactly.
+    Raises InvalidTokenError.
+    """
+    present = now().timestamp()
+    if not claims["nbf"] - LEEWAY_SECONDS <= present < claims["exp"] + LEEWAY_SECONDS:
+        raise InvalidTokenError("not yet, or not any more")
+    return claims
 
 
 def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
@@ -89,6 +102,7 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
         JWT_DECODE_ISSUER=_ISSUER,
         JWT_ENCODE_AUDIENCE=_AUDIENCE,
         JWT_DECODE_AUDIENCE=_AUDIENCE,
+        JWT_DECODE_LEEWAY=timedelta(days=1),  # of the library's own clock: `_in_time` looks closer
         JWT_ERROR_MESSAGE_KEY="detail",
     )
     ring = app.extensions["taskmanager-keys"] = LiveRing(settings.keys_path, keys)
@@ -118,8 +132,10 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
 def issue(user_id: ObjectId, session_id: ObjectId) -> str:
     """An access token for a session."""
     kid = g.signing_kid = current_app.extensions["taskmanager-keys"].active_kid
+    begins, lifetime = int(now().timestamp()), current_app.config["JWT_ACCESS_TOKEN_EXPIRES"]
+    times = {"iat": begins, "nbf": begins, "exp": begins + int(lifetime.total_seconds())}
     return jwt_extended.create_access_token(
-        str(user_id), additional_claims={"sid": str(session_id)}, additional_headers={"kid": kid, "typ": _TYPE}
+        str(user_id), additional_claims={"sid": str(session_id)} | times, additional_headers={"kid": kid, "typ": _TYPE}
     )
 
 

@@ -3,7 +3,8 @@
 `route` adds around each view, in this order: the database must be there, the client must accept JSON, the
 caller must be logged in (unless `public=True`) and may use this route (API tokens have scopes), query parameters
 that no schema names are refused, and a POST runs once per Idempotency-Key (unless `idempotent=False`, for logins and
-the like, whose repetition makes nothing that would be there twice).
+the like, whose description says why a repetition is harmless: what counts wrong tries must be kept although the
+request is refused, and with a key all that a refused request did is rolled back).
 """
 
 from collections.abc import Callable, Iterable

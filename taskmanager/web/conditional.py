@@ -60,10 +60,10 @@ def check_read(response: Response) -> None:
 def check_post() -> None:
     """Evaluate the preconditions of a POST, whose target has no revision. Raises PreconditionFailed.
 
-    `*` stands for any current representation: there is one where the target can be read.
+    What takes a POST is there, so If-Match with `*` holds; If-None-Match with `*` fails where it can be read.
     """
     matched, refused = _tags("If-Match"), _tags("If-None-Match")
-    if (matched is not None and (matched != "*" or not _can_be_read())) or (refused == "*" and _can_be_read()):
+    if matched not in (None, "*") or (refused == "*" and _can_be_read()):
         raise PreconditionFailed
 
 

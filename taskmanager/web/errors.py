@@ -126,8 +126,8 @@ def _domain_error(error: errors.TaskManagerError) -> Response:
     response = problem(status, code=error.code, detail=error.detail, **error.extra)
     if isinstance(error, errors.ScopeMissing):
         response.headers["WWW-Authenticate"] = 'Bearer realm="taskmanager", error="insufficient_scope"'
-    if isinstance(error, errors.Unavailable | errors.TooMany):
-        response.headers["Retry-After"] = str(error.retry_after)
+    if seconds := getattr(error, "retry_after", None):
+        response.headers["Retry-After"] = str(seconds)
     return response
 
 

@@ -52,6 +52,14 @@ class KeyReused(TaskManagerError):
     detail = "This Idempotency-Key was used with another request: make a new key for a new request."
 
 
+class InProgress(Conflict):
+    """The first request with the key is still running."""
+
+    code = "idempotency.in_progress"
+    detail = "A request with this Idempotency-Key is running: try again shortly."
+    retry_after = 1  # seconds
+
+
 STATUS[KeyReused] = 422
 
 
@@ -78,8 +86,7 @@ def _first(view: Callable[[], Response], key_id: str, fingerprint: str) -> Respo
     except _InUse:
         kept = IdempotencyKey.objects(id=key_id).first()
         if kept is None:
-            detail = "A request with this Idempotency-Key is running: try again shortly."
-            raise Conflict(detail, code="idempotency.in_progress") from None
+            raise InProgress from None
         return _replay(kept, fingerprint)
 
 

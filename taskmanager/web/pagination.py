@@ -1,5 +1,7 @@
 """Lists: the query parameters they all take, signed cursors, and the answer.
 
+A page has at most `limit` rows and MAX_PAGE_BYTES (see core/querysets.py): what has no more than one row is a page.
+
 A cursor says after which row to go on. It is signed and bound to the list, sort and filter that made it; its
 contents are nobody's contract.
 """
@@ -44,7 +46,9 @@ class ListQuery(Schema):
     """Query parameters of every list."""
 
     limit = Number(
-        load_default=50, validate=validate.Range(1, 200), metadata={"description": "Rows per page", "example": 50}
+        load_default=50,
+        validate=validate.Range(1, 200),
+        metadata={"description": "Rows per page, at most: one of more than 4 MB ends early", "example": 50},
     )
     cursor = fields.String(
         validate=validate.Length(1, 2000), metadata={"description": "`next_cursor` of the page before"}
@@ -58,10 +62,11 @@ class ListQuery(Schema):
 class Fields(fields.String):
     """`?fields=id,title`: which fields to answer."""
 
-    def __init__(self, serialiser: Serialiser) -> None:
+    def __init__(self, serialiser: Serialiser, *, listing: bool = True) -> None:
         self.serialiser = serialiser
         known = ", ".join(serialiser.names)
-        super().__init__(metadata={"description": f"Answer only these, separated by commas: {known}"})
+        more = f". Without it {', '.join(serialiser.long)} may be shortened" if listing and serialiser.long else ""
+        super().__init__(metadata={"description": f"Answer only these, separated by commas: {known}{more}"})
         word = "|".join(serialiser.names)
         self.documented = {"pattern": f"^(?:{word})(?:,(?:{word}))*$"}
 
@@ -164,7 +169,11 @@ def list_query(
 
 def item_query(serialiser: Serialiser, *, expand: Iterable[str] = ()) -> type[Schema]:
     """The query schema of one item."""
-    return type(serialiser.schema.__name__ + "Query", (Schema,), {"fields": Fields(serialiser)} | _embedding(expand))
+    return type(
+        serialiser.schema.__name__ + "Query",
+        (Schema,),
+        {"fields": Fields(serialiser, listing=False)} | _embedding(expand),
+    )
 
 
 def _embedding(expand: Iterable[str]) -> dict[str, Any]:
@@ -226,7 +235,7 @@ class Slice:
 
     def page_of(self, serialiser: Serialiser, *more: str) -> dict[str, Any]:
         """The keyword arguments of a service's `find`; `more` are stored fields that are needed beside those asked."""
-        stored = [*serialiser.stored(self.names), *more]
+        stored = [*serialiser.stored_of_list(self.names), *more]
         return {"order": self.order, "limit": self.limit, "after": self.after, "fields": stored}
 
 

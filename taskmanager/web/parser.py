@@ -15,6 +15,7 @@ from gunicorn.http.errors import ParseException
 from webargs.flaskparser import FlaskParser
 
 from taskmanager.core import settings
+from taskmanager.core.database import breaker
 from taskmanager.core.errors import Malformed
 from taskmanager.web.errors import InvalidRequest, UnsupportedMediaType
 
@@ -49,7 +50,8 @@ class StrictParser(FlaskParser):
             raise UnsupportedMediaType("Send the body as multipart/form-data.")
         req.max_content_length = settings.current().attachment_max_bytes + _FORM_BYTES
         try:
-            files, fields = req.files, req.form
+            with breaker.away():  # as long as the client sends
+                files, fields = req.files, req.form
         except (OSError, ParseException, ValueError):
             raise Malformed("The form cannot be read to its end.", code="request.incomplete") from None
         known = [*files.keys(), *fields.keys()]
@@ -74,9 +76,15 @@ class StrictParser(FlaskParser):
 
 
 def read_body(req: Request) -> bytes:
-    """The whole body. Raises Malformed when it cannot be read to its end (broken chunks, a client that goes away)."""
+    """The whole body. Raises Malformed when it cannot be read to its end (broken chunks, a client that goes away).
+
+    However slowly it comes, no place is taken meanwhile from those that wait for the database.
+    """
     try:
-        return req.get_data(cache=True)
+        if "body_read" not in g:
+            with breaker.away():
+                g.body_read = req.get_data(cache=True)
+        return bytes(g.body_read)
     except (OSError, ParseException):
         raise Malformed("The body cannot be read to its end.", code="request.incomplete") from None
 

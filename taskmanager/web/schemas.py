@@ -10,6 +10,7 @@ import marshmallow as ma
 from bson import ObjectId
 from marshmallow import fields, validate
 
+from taskmanager.core import zones
 from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, iso, milliseconds
 from taskmanager.core.text import INVISIBLE, SPACES, plain_address, trimmed
 
@@ -104,6 +105,14 @@ class Instant(Form):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else iso(value)
+
+
+class TimeZone(fields.String):
+    """The name of a time zone in the IANA database."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [*zones.NAMES, None] if kwargs.get("allow_none") else zones.NAMES
+        super().__init__(validate=validate.OneOf(choices), **kwargs)
 
 
 class Json(fields.Dict):

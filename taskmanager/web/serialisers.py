@@ -14,7 +14,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from taskmanager.core.clock import iso
-from taskmanager.core.querysets import Row
+from taskmanager.core.querysets import Row, Shortened, shortened
 from taskmanager.web import schemas
 
 # Field type → expression over {value}, the stored value, which may be None.
@@ -38,21 +38,39 @@ _EXPRESSIONS: dict[type[Any], str] = {
 
 
 class Serialiser:
-    """Turns stored documents into what `schema` answers. `names` are the fields a client may ask for."""
+    """Turns stored documents into what `schema` answers. `names` are the fields a client may ask for.
 
-    def __init__(self, schema: type[ma.Schema]) -> None:
+    Lists shorten the texts in `long` unless a client asks for them by name.
+    """
+
+    def __init__(self, schema: type[ma.Schema], *, long: tuple[str, ...] = ()) -> None:
         self.schema = schema
         instance = schema()
         if any(instance._hooks[kind] for kind in ("pre_dump", "post_dump")):
             raise TypeError(f"{schema.__name__} has hooks: it cannot be compiled")
         self._fields = {name: field for name, field in instance.fields.items() if not field.load_only}
         self.names = tuple(self._fields)
+        self.long = long
         self.dump = self._compile(self.names)
         self._subset = lru_cache(maxsize=128)(self._compile)
 
     def stored(self, names: Iterable[str] | None = None) -> list[str]:
         """The stored fields needed to answer `names`, with the revision that makes the ETag."""
         return ["revision", *(_source(name, self._fields[name]) for name in names or self.names)]
+
+    def stored_of_list(self, names: Iterable[str] | None = None) -> list[str]:
+        """The same for an item of a list."""
+        return (
+            self.stored(names) if names else [Shortened(name) if name in self.long else name for name in self.stored()]
+        )
+
+    def list_item(self, names: tuple[str, ...] | None = None) -> Callable[[Row], Row]:
+        """The function for an item of a list: some of the fields, or all with what is long shortened."""
+        return self.only(names) if names else self._shorten
+
+    def _shorten(self, row: Row) -> Row:
+        item = self.dump(row)
+        return item | {name: shortened(item[name]) for name in self.long if item[name]}
 
     def only(self, names: tuple[str, ...] | None) -> Callable[[Row], Row]:
         """The function for some of the fields, in the schema's order."""

@@ -13,6 +13,7 @@ NOT_ACCOUNTS = {
     "parent_id",
     "series_id",
     "next_task_id",
+    "withdrawn_id",
     "label_ids",
     "content_id",
     "event_id",

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import SecretStr
 
 from config.settings import load
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.setting_rules import rule_of
+from taskmanager.core.setting_rules import PATHS, rule_of
 from taskmanager.core.settings import Settings, build
 
 LONG = "k3" * 20
@@ -18,6 +19,8 @@ RATES = ["600/fortnite", "many", "600", "-3/hour", "0/minute", "/minute", "600/"
 REDIS = ["localhost:6379", "http://h/0", "redis://", "redis://h:port/0", "redis://h:70000/0", "redis://h/zero",
          "redis://h/0?foo=1", "redis://h/0?socket_timeout=x", "unix://", "redis://h /0"]  # fmt: skip
 HOSTS = ["http://h", "300.1.1.1", "h:80", "a b", "[::1]", "-h"]
+
+_NO_RATES = ("ratelimit_enabled", "ratelimit_network")
 
 # For each setting whose type is text: what it refuses. A new one must be written down here.
 BAD: dict[str, list[str]] = {
@@ -76,13 +79,14 @@ BAD: dict[str, list[str]] = {
     "admin_password": ["short", "x" * 129],
     "secret_key": ["short", "changeme"],
     "metrics_token": ["a\nb", "ä", " blank "],
+    "ratelimit_network": ["-1", "00", *RATES],
     "environment": ["staging"],
     "attachment_store": ["s3"],
     "log_level": ["loud"],
-    **{name: RATES for name in Settings.model_fields if name.startswith("ratelimit_") and name != "ratelimit_enabled"},
+    **{name: RATES for name in Settings.model_fields if name.startswith("ratelimit_") and name not in _NO_RATES},
 }
 BY_TYPE: dict[Any, list[str]] = {
-    int: ["x", "1.5", "-1", "99999999999999"],
+    int: ["x", "1.5", "-1", "9" * 20],
     float: ["x", "nan", "-1", "inf"],
     bool: ["perhaps", "2"],
 }
@@ -111,17 +115,22 @@ def test_every_setting_of_text_is_in_the_table():
     """The kind ends here: whoever adds a setting says what it refuses, and where its rule is."""
     texts = {name for name, field in Settings.model_fields.items() if field.annotation in (str, SecretStr)}
     assert texts - set(BAD) == set()
-    without = {name for name in texts if rule_of(name, Settings.model_fields[name].annotation) is None}
+    fields = Settings.model_fields
+    without = {name for name in texts if not (rule_of(name, fields[name].annotation) or fields[name].metadata)}
     assert without == {"secret_key"}  # its rule is about the environment too
+    assert {name for name, field in fields.items() if Path in (field.annotation, *get_args(field.annotation))} == set(
+        PATHS
+    )
     numbers = {name for name, field in Settings.model_fields.items() if field.annotation in (int, float)}
     assert [name for name in numbers if not Settings.model_fields[name].metadata] == []
 
 
-@pytest.mark.parametrize("name", ["data_dir", "keys_dir", "attachment_folder"])
-def test_a_file_where_a_folder_belongs_is_refused(tmp_path, name):
+@pytest.mark.parametrize("name", PATHS)
+def test_a_file_where_a_folder_belongs_and_the_other_way_round_are_refused(tmp_path, name):
     (tmp_path / "file").touch()
+    wrong = tmp_path if name.endswith("_file") else tmp_path / "file"
     with pytest.raises(Misconfigured, match=f"TASKMANAGER_{name.upper()}"):
-        load(**{name: tmp_path / "file"})
+        load(**{name: wrong})
 
 
 @pytest.mark.parametrize("character", "#/?@:%")

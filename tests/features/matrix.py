@@ -344,12 +344,6 @@ REVISED: dict[str, Route] = {
     f"DELETE {SERVICE}/tokens/<token_id>": _of_admin(
         204, path=f"{V1}/service-accounts/{{account}}/tokens/{{account_token}}"
     ),
-    f"PUT {V1}/notifications/<notification_id>/read": _of_owner(200, path=f"{V1}/notifications/{{notification}}/read"),
-    f"DELETE {V1}/notifications/<notification_id>/read": _of_owner(
-        200, path=f"{V1}/notifications/{{notification}}/read"
-    ),
-    f"DELETE {V1}/notifications/phone": _of_owner(204, path=f"{V1}/notifications/{{phone}}"),
-    f"PUT {ONE}/position": _of_owner(200, {"after": "{neighbour}"}, path="{project}/position"),
     f"PATCH {V1}/users/<user_id>": _of_admin(200, {"role": "user"}, path=f"{V1}/users/{{bystander}}"),
 }
 

@@ -16,14 +16,14 @@ from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
 
-from taskmanager.core import batches, settings
+from taskmanager.core import settings
 from taskmanager.core.clock import now
 from taskmanager.core.outbox import enqueue, job_id, source
 from taskmanager.core.redaction import redact
 from taskmanager.core.tally import Tally
 from taskmanager.features.notifications import bundles, channels, lanes
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
-from taskmanager.features.notifications.models import DIGEST, Delivery
+from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.notices import Notice
 from taskmanager.features.notifications.pacing import Pacer
 
@@ -38,9 +38,10 @@ _SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
 _LEADER_SECONDS = 2
 _NO_ROOM, _room = timedelta(seconds=0.5), Pacer(20)
 _KEPT_ATTEMPTS = 10
-_COMING_A_SECOND, _MOST_COUNTED = 20, 20_000
 _BATCH = 200
 _LONGEST_ERROR = 500
+_LONGEST_WAIT = timedelta(days=9)  # a weekly digest, and quiet hours at its end
+_LONGEST_CLAIM = timedelta(hours=1)
 
 
 def plan(rows: Sequence[dict[str, Any]]) -> list[Delivery]:
@@ -115,32 +116,25 @@ def replay(delivery_id: ObjectId) -> bool:
     return bool(Delivery._get_collection().update_one(settled, update).modified_count)
 
 
-def reschedule(recipient_id: ObjectId, *, digest: datetime, others: datetime) -> None:
-    """Let what waits for a person, and was not tried yet, be due then: his digest, and what else waits for longer."""
-    waits = {"recipient_id": recipient_id, "state": "pending", "attempts": 0, "led_by": {"$exists": False}}
-    collected = {"bundle": {"$regex": f":{DIGEST}$"}}
-    _due_again(waits | collected | {"due_at": {"$exists": True, "$ne": digest}}, digest)
-    _due_again(waits | {"bundle": {"$exists": True}, "$nor": [collected], "due_at": {"$gt": others}}, others)
-
-
-def _due_again(found: dict[str, Any], due: datetime) -> None:
-    batches.update_all(Delivery._get_collection(), found, {"$set": {"due_at": due, "wanted_at": due}})
-
-
-def put_off(recipient_id: ObjectId, until: datetime, *, but: str) -> None:
-    """Let nothing that waits for a recipient be due before then, `but` one kind; much of it comes little by little."""
-    collection = Delivery._get_collection()
-    waits = {"recipient_id": recipient_id, "due_at": {"$exists": True}, "kind": {"$ne": but}}
-    seconds = collection.count_documents(waits, limit=_MOST_COUNTED) / _COMING_A_SECOND
-    later = {"$add": [until, {"$toLong": {"$multiply": [{"$rand": {}}, seconds * 1000]}}]}
-    batches.update_all(collection, waits | {"due_at": {"$exists": True, "$lt": until}}, [{"$set": {"due_at": later}}])
-
-
 def sweep() -> int:
     """Settle what was left between two steps, and hand out what nobody would ever look at again; answers how many."""
     lost = {"state": "pending", "due_at": {"$exists": False}, "led_by": {"$exists": False}}
     found = Delivery._get_collection().update_many(lost, {"$set": {"due_at": now()}}).modified_count
-    return found + bundles.settle_led()
+    return found + mend_times() + bundles.settle_led()
+
+
+def mend_times() -> int:
+    """Have what is due later, or claimed for longer, than anything can be looked at now; answers how many.
+
+    A clock that was wrong has said so.
+    """
+    collection, moment, mended = Delivery._get_collection(), now(), 0
+    for field, longest in (("due_at", _LONGEST_WAIT), ("claimed_until", _LONGEST_CLAIM)):
+        found = {"state": "pending", field: {"$gt": moment + longest}}
+        mended += collection.update_many(found, {"$set": {field: moment, "due_at": moment}}).modified_count
+    if mended:
+        log.warning("times that cannot be are mended", deliveries=mended)
+    return mended
 
 
 def waiting() -> int:
@@ -220,7 +214,7 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
-        _postpone(delivery, later.until)
+        _postpone(delivery, later.until, later.bundle)
     except Cancelled as reason:
         _settle(delivery, "cancelled", reason.detail)
     except Rejected as reason:
@@ -236,7 +230,11 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
 def _message(delivery: Delivery, ready: list[Notice] | None, seconds: float) -> Message:
     """What it tells, while the claim is ours for as long as sending may take. Raises Lost, Cancelled, Postponed."""
     hold = partial(_renewed, delivery, seconds)
-    message = Message(delivery, []) if delivery.body is not None else bundles.message(delivery, ready, hold)
+    message = (
+        Message(delivery, [])
+        if delivery.has_body or delivery.body is not None
+        else bundles.message(delivery, ready, hold)
+    )
     if not hold():
         raise bundles.Lost
     return message
@@ -266,8 +264,10 @@ def _failed(delivery: Delivery, error: Exception) -> None:
     return None
 
 
-def _postpone(delivery: Delivery, until: datetime | None) -> None:
-    """Until then, or until there may be room: as if it had not been tried."""
+def _postpone(delivery: Delivery, until: datetime | None, bundle: str | None = None) -> None:
+    """Until then, or until there may be room: as if it had not been tried; in another bundle, if one is named."""
+    if bundle:
+        bundles.join(delivery, bundle, until or now())
     until = until or _room.next(delivery.channel, now() + _NO_ROOM)
     changes = {"$set": {"claimed_until": now(), "due_at": until}, "$inc": {"attempts": -1}}
     Delivery._get_collection().update_one(_tried(delivery), changes)

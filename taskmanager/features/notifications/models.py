@@ -53,7 +53,8 @@ class Delivery(Document):
     counted = BooleanField()  # of a text message: it is in the month's number
     first_at = DateTimeField()  # of the first attempt
     last_error = StringField()
-    body = StringField()  # of a webhook: what is sent, the same each time
+    has_body = BooleanField()  # of a webhook: what is sent is made already, and stored once for the event
+    body = StringField()  # of a webhook, where an earlier release stored what is sent with each delivery
     log = ListField(DictField())  # of a webhook: its latest attempts
 
     note: dict[str, Any] | None = None  # what a channel has to say of an attempt, unless it is postponed: for the log

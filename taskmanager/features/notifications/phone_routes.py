@@ -91,7 +91,8 @@ def give_phone(data: dict[str, str]) -> Response:
 def confirm_phone(data: dict[str, str]) -> Response:
     """Confirm your phone number with the code
 
-    422 `phone.wrong_code`; after five of them 409 `phone.expired`: ask for another.
+    422 `phone.wrong_code`; after five of them 409 `phone.expired`: ask for another. A code is good once, and a
+    repetition changes nothing.
     """
     return answers.resource(phones.confirm(data["code"], actor=current_actor()), PHONE, apart=_APART)
 

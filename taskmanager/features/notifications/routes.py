@@ -159,7 +159,7 @@ def unsubscribe(query: dict[str, Any]) -> Response:
     """Get no more mails of a sort
 
     RFC 8058: what mail programs call for one click on "unsubscribe". Works without logging in, with the token of the
-    mail, any number of times.
+    mail, any number of times: a repetition changes nothing.
     """
     user_id, kinds = _read(query["token"])
     preferences.unsubscribe(user_id, kinds)

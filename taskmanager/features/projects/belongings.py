@@ -5,6 +5,7 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
+from taskmanager.core import quotas
 from taskmanager.core.access import Actor
 from taskmanager.core.documents import Expected, Versioned
 from taskmanager.core.errors import Conflict, NotFound
@@ -35,9 +36,9 @@ class Belongings:
         facts: tuple[type[ProjectFact], type[ProjectFact], type[ProjectFact]],
         *,
         word: str,
-        most: int,
+        quota: str,
     ) -> None:
-        self.document, self.action, self.word, self.most = document, action, word, most
+        self.document, self.action, self.word, self.quota = document, action, word, quota
         self._created, self._updated, self._deleted = facts
 
     def get(self, project_id: ObjectId, item_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
@@ -53,13 +54,12 @@ class Belongings:
         return self.of(project_id, actor).total()
 
     def create(self, project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Any:
-        """Make one. Raises NotFound, Forbidden, Conflict (`….taken`, `….too_many`)."""
+        """Make one. Raises NotFound, Forbidden, Conflict (`….taken`, `quota.…`)."""
         return unit_of_work(self._create)(project_id, data, actor)
 
     def _create(self, project_id: ObjectId, data: dict[str, Any], actor: Actor) -> Any:
         authorize(actor, self.action, Project.objects.visible_to(actor).one(project_id))
-        if self.document.objects(project_id=project_id).count() >= self.most:
-            raise Conflict(f"A project has at most {self.most} of them.", code=f"{self.word}.too_many")
+        quotas.check_room(self.quota, self.document.objects(project_id=project_id))
         item = self.document(project_id=project_id, **data)
         try:
             item.save(force_insert=True)
@@ -114,12 +114,12 @@ class Belongings:
 
 
 labels = Belongings(
-    Label, ProjectAction.MANAGE_LABELS, (LabelCreated, LabelUpdated, LabelDeleted), word="label", most=1000
+    Label, ProjectAction.MANAGE_LABELS, (LabelCreated, LabelUpdated, LabelDeleted), word="label", quota="labels"
 )
 custom_fields = Belongings(
     CustomField,
     ProjectAction.EDIT,
     (CustomFieldCreated, CustomFieldUpdated, CustomFieldDeleted),
     word="custom_field",
-    most=50,
+    quota="custom_fields",
 )

@@ -105,6 +105,7 @@ def open_share_link(data: dict[str, Any]) -> Response:
 
     A visitor sends the `access_token` of the answer. The visit ends after an hour, and at once when the link is
     deleted, expires, or gets another password. 401 `share_link.wrong_password` when it has another one.
+    A repetition begins another visit, of which nothing is stored.
     """
     visit = share_links.open_link(data["token"], data.get("password"))
     return answers.data(

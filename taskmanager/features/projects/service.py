@@ -6,7 +6,7 @@ from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 from pymongo import ReturnDocument
 
-from taskmanager.core import fractional
+from taskmanager.core import fractional, quotas
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import advanced, now
 from taskmanager.core.documents import Expected
@@ -23,13 +23,18 @@ from taskmanager.features.projects.permissions import ROLES, ProjectAction, gran
 from taskmanager.features.projects.workflow import Workflow
 from taskmanager.features.users import service as users
 
+_COUNTERS = ("last_number", "last_position", "task_count")
+
 
 @unit_of_work
 def create(data: dict[str, Any], *, actor: Actor) -> Project:
-    """Make a project that the actor owns. Raises Conflict (`project.key_taken`), ScopeMissing for a token of one."""
+    """Make a project that the actor owns, in the time zone of the actor unless one is given.
+
+    Raises Conflict (`project.key_taken`, `quota.projects`, `quota.memberships`), ScopeMissing for a token of one.
+    """
     if actor.one_project:
         raise ScopeMissing("A token for one project cannot make another.")
-    project = Project(id=ObjectId(), **data)
+    project = Project(id=ObjectId(), **{"timezone": actor.timezone} | data)
     if project.parent_id:
         arranging.check_parent(project, project.parent_id, actor)
     project.position = fractional.at(int(project.created_at.timestamp() * 1000))
@@ -103,19 +108,32 @@ def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
 
 
 def next_number(project_id: ObjectId) -> Project:
-    """The project with its counters of tasks and positions raised by one, in the open transaction. Raises NotFound.
+    """The project with its counters raised by one for a new task, in the open transaction.
 
     `last_created_at` is the time of the task's creation: later than that of every task before it, whatever the clocks
     of the processes say. Transactions that raise one counter commit one after the other.
+    Raises NotFound, Conflict (`quota.tasks`).
     """
-    raised = {field: {"$add": [f"${field}", 1]} for field in ("last_number", "last_position")}
+    raised = {field: {"$add": [{"$ifNull": [f"${field}", 0]}, 1]} for field in _COUNTERS}
     place = raised | {"last_created_at": advanced("last_created_at", now(), by_ms=1)}
     row = Project._get_collection().find_one_and_update(
         {"_id": project_id, "deleted_at": None}, [{"$set": place}], return_document=ReturnDocument.AFTER
     )
     if row is None:
         raise NotFound
+    quotas.check("tasks", row["task_count"])
     return Project._from_son(row)
+
+
+def add_use(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0) -> None:
+    """Count what comes to a project, or leaves it where negative, in the open transaction.
+
+    Raises Conflict (`quota.project_attachment_bytes`).
+    """
+    more = {"inc__task_count": tasks, "inc__attachment_bytes": attachment_bytes}
+    project = Project.objects(id=project_id).only("task_count", "attachment_bytes").modify(new=True, **more)
+    if project is not None and attachment_bytes > 0:
+        quotas.check("project_attachment_bytes", project.attachment_bytes)
 
 
 def next_position(project_id: ObjectId) -> int:
@@ -129,6 +147,11 @@ def next_position(project_id: ObjectId) -> int:
 def workflow_of(project_id: ObjectId) -> Workflow:
     """The states that the tasks of a project go through."""
     return Project.objects.only("statuses").one(project_id).workflow
+
+
+def timezone_of(project_id: ObjectId) -> str:
+    """Return the time zone in which whole days and floating times of a project are due."""
+    return str(Project.objects.only("timezone").one(project_id).timezone)
 
 
 def standing_of(user_id: ObjectId) -> tuple[dict[ObjectId, str], frozenset[ObjectId]]:

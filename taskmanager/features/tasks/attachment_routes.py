@@ -87,7 +87,7 @@ def add_attachment(files: dict[str, FileStorage], task_id: ObjectId) -> Response
 
 
 @blp.route(_PLACE)
-@blp.arguments(list_query(ATTACHMENT, {"created_at": "created_at"}), location="query")
+@blp.arguments(list_query(ATTACHMENT, {"created_at": "created_at", "name": "name"}), location="query")
 @blp.response(200, page_of(AttachmentOut))
 def list_attachments(query: dict[str, Any], task_id: ObjectId) -> Response:
     """The attachments of a task"""
@@ -123,12 +123,13 @@ def get_content(task_id: ObjectId, attachment_id: ObjectId) -> Response:
     """What is in an attachment
 
     Always as a download. Takes `Range` (one range of bytes) and `If-Range`; the ETag is the SHA-256 of the content.
+    404 `attachment.content_missing` when the store has lost it, 503 `attachment.store_away` while the store is away.
     """
     row = attachments.get(task_id, attachment_id, actor=current_actor())
     if unchanged(row["sha256"]):
         return _with_headers(Response(status=304), row)
     start, end, status = _range(row)
-    stream = contents.chosen().read(row["content_id"], start, end) if request.method == "GET" else ()
+    stream = contents.chosen().read(row["content_id"], start, end)
     response = _with_headers(Response(stream, status, content_type="application/octet-stream"), row)
     response.headers["Content-Length"] = str(end - start)
     if status == 206:

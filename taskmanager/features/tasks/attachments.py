@@ -16,11 +16,13 @@ from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.projects import service as projects
 from taskmanager.features.tasks import contents
 from taskmanager.features.tasks.attachment_models import Attachment, LooseContent
 from taskmanager.features.tasks.events import AttachmentAdded, AttachmentDeleted
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import AttachmentAction
+from taskmanager.features.users import service as users
 
 MOST = 100  # of one task
 _LOOSE = timedelta(hours=1)
@@ -72,11 +74,13 @@ def upload(task_id: ObjectId, name: str, content_type: str, file: BinaryIO, *, a
 
 @unit_of_work
 def add(task_id: ObjectId, upload: Upload, *, actor: Actor) -> Attachment:
-    """Attach a stored content to a task. Raises NotFound, Forbidden, Conflict (`attachment.too_many`)."""
+    """Attach a stored content to a task. Raises NotFound, Forbidden, Conflict (`attachment.too_many`, `quota.…`)."""
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, AttachmentAction.ADD, task)
     if Attachment.objects(task_id=task.id).count() >= MOST:
         raise Conflict(f"A task has at most {MOST} attachments.", code="attachment.too_many")
+    users.add_attachment_bytes(actor.user_id, upload.size)
+    projects.add_use(task.project_id, attachment_bytes=upload.size)
     attachment = Attachment(task_id=task.id, uploader_id=actor.user_id, **upload._asdict())
     attachment.save(force_insert=True)
     LooseContent.objects(id=upload.content_id).delete()
@@ -96,12 +100,22 @@ def delete(task_id: ObjectId, attachment_id: ObjectId, *, expected: Expected, ac
     authorize(actor, AttachmentAction.ADD if own else AttachmentAction.DELETE_ANY, task)
     attachment.expect(expected)
     attachment.delete()
+    users.add_attachment_bytes(attachment.uploader_id, -attachment.size)
+    projects.add_use(task.project_id, attachment_bytes=-attachment.size)
     record(AttachmentDeleted(task, actor, attachment=attachment))
+
+
+def bytes_of(task_id: ObjectId) -> int:
+    """Return how many bytes the attachments of a task have."""
+    return sum(Attachment.objects(task_id=task_id).scalar("size"))
 
 
 def forget(task_id: ObjectId) -> list[ObjectId]:
     """Drop the attachments of a task that is gone for good; answers the ids of their contents, which are to go too."""
-    ids = list(Attachment.objects(task_id=task_id).scalar("content_id"))
+    ids = []
+    for attachment in Attachment.objects(task_id=task_id):
+        ids.append(attachment.content_id)
+        users.add_attachment_bytes(attachment.uploader_id, -attachment.size)
     Attachment.objects(task_id=task_id).delete()
     return ids
 

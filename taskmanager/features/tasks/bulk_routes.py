@@ -18,7 +18,7 @@ from taskmanager.features.tasks.budgets import expensive
 from taskmanager.features.tasks.bulk import Operation
 from taskmanager.features.tasks.filters import FIELDS
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.schemas import TASK, TaskIn, TaskOut, TaskPatch
+from taskmanager.features.tasks.schemas import LISTED_TASK, TaskIn, TaskOut, TaskPatch
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
@@ -172,7 +172,7 @@ def _once(operation: Operation, place: int, run: Callable[[], Task | None]) -> d
 
 
 def _shown(task: Task | None) -> dict[str, Any] | None:
-    return task and TASK.dump(task.as_row())
+    return task and LISTED_TASK(task.as_row())
 
 
 def _result(operation: Operation, shown: Mapping[str, Any] | None, temp_ids: list[str | None]) -> dict[str, Any]:

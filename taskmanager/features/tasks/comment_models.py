@@ -15,6 +15,7 @@ class Comment(Versioned):
     task_id = ObjectIdField(required=True)
     author_id = ObjectIdField(required=True)
     text = StringField(required=True, max_length=20_000)
+    html = StringField()  # of the text, made when it was written; absent where an earlier release wrote it
     mentioned_ids = ListField(ObjectIdField())
     edited_at = DateTimeField()
     history = ListField(DictField())  # earlier texts, the oldest first: {text, until}

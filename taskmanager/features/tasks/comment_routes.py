@@ -10,7 +10,6 @@ from taskmanager.core.clock import iso
 from taskmanager.core.errors import NotFound
 from taskmanager.core.querysets import Row
 from taskmanager.features.tasks import comments, reactions
-from taskmanager.features.tasks.markdown import to_html
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
@@ -100,9 +99,10 @@ def create_comment(data: dict[str, Any], task_id: ObjectId) -> Response:
 def list_comments(query: dict[str, Any], task_id: ObjectId) -> Response:
     """The comments of a task"""
     part, actor = Slice.of(query), current_actor()
-    page = comments.find(task_id, **part.page_of(COMMENT, "text"), actor=actor)
+    more = ("text", "html") if query["html"] else ()
+    page = comments.find(task_id, **part.page_of(COMMENT, *more), actor=actor)
     total = part.with_total and comments.total(task_id, actor=actor)
-    embedded = [_html(row) for row in page.rows] if query["html"] else None
+    embedded = _html(page.rows) if query["html"] else None
     return answers.collection(page, COMMENT, part, total=total, embedded=embedded)
 
 
@@ -112,7 +112,7 @@ def list_comments(query: dict[str, Any], task_id: ObjectId) -> Response:
 def get_comment(query: dict[str, Any], task_id: ObjectId, comment_id: ObjectId) -> Response:
     """One comment"""
     row = comments.get(task_id, comment_id, actor=current_actor())
-    return answers.resource(row, COMMENT, query, embedded=_html(row) if query["html"] else None)
+    return answers.resource(row, COMMENT, query, embedded=_html([row])[0] if query["html"] else None)
 
 
 @blp.route(_ONE, methods=["PATCH"])
@@ -174,5 +174,5 @@ def _reacted(task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool) -
     return answers.resource(comments.react(task_id, comment_id, reaction, given, **how), COMMENT)
 
 
-def _html(row: Row) -> Row:
-    return {"html": to_html(row["text"])}
+def _html(rows: list[Row]) -> list[Row]:
+    return [{"html": html} for html in comments.rendered(rows)]

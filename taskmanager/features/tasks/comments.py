@@ -1,11 +1,12 @@
 """Use cases of comments: written in Markdown, with mentions of members, earlier versions and reactions."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
+from taskmanager.core.access import Actor, Visitor, members_only
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Forbidden
@@ -16,12 +17,14 @@ from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects import members
 from taskmanager.features.tasks.comment_models import MOST_VERSIONS, Comment
 from taskmanager.features.tasks.events import CommentCreated, CommentDeleted, CommentReacted, CommentUpdated
+from taskmanager.features.tasks.markdown import plain_html, to_html
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import CommentAction
 from taskmanager.features.tasks.reactions import canonical
 from taskmanager.features.users import service as users
 
 MOST_MENTIONS = 20
+MAX_RENDERED_CHARACTERS = 40_000  # of comments without stored HTML, by one request
 MOST_REACTIONS = 20  # different ones, of one comment
 # A mention is @ and an address or an id, not after a letter or digit that could belong to another address. Scripts
 # without spaces put it right behind a word, and their keyboards type a full-width @.
@@ -33,7 +36,8 @@ _MENTION = re.compile(
 
 def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
     """A page of the comments of a task. Raises NotFound."""
-    return _of(task_id, actor).page(order, limit, **page)
+    found = _of(task_id, actor).page(order, limit, **page)
+    return Page([_readable(row, actor) for row in found.rows], found.next_key)
 
 
 def total(task_id: ObjectId, *, actor: Actor) -> Any:
@@ -43,23 +47,34 @@ def total(task_id: ObjectId, *, actor: Actor) -> Any:
 
 def get(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
     """One comment. Raises NotFound."""
-    return _of(task_id, actor).row(comment_id, fields)
+    return _readable(_of(task_id, actor).row(comment_id, fields), actor)
+
+
+def create(task_id: ObjectId, text: str, *, actor: Actor) -> Comment:
+    """Write a comment. Raises NotFound, Forbidden."""
+    return _create(task_id, text, to_html(text), actor=actor)  # made outside the transaction: it takes its time
 
 
 @unit_of_work
-def create(task_id: ObjectId, text: str, *, actor: Actor) -> Comment:
-    """Write a comment. Raises NotFound, Forbidden."""
+def _create(task_id: ObjectId, text: str, html: str, *, actor: Actor) -> Comment:
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, CommentAction.WRITE, task)
-    comment = Comment(task_id=task.id, author_id=actor.user_id, text=text, mentioned_ids=_mentioned(text, task))
+    mentioned = _mentioned(text, task)
+    comment = Comment(task_id=task.id, author_id=actor.user_id, text=text, html=html, mentioned_ids=mentioned)
     comment.save(force_insert=True)
     record(CommentCreated(task, actor, comment=comment, mentioned=comment.mentioned_ids))
     return comment
 
 
-@unit_of_work
 def update(task_id: ObjectId, comment_id: ObjectId, text: str, *, expected: Expected, actor: Actor) -> Comment:
     """Change one's own comment; what it said before is kept. Raises NotFound, Forbidden, PreconditionFailed."""
+    return _update(task_id, comment_id, text, to_html(text), expected=expected, actor=actor)
+
+
+@unit_of_work
+def _update(
+    task_id: ObjectId, comment_id: ObjectId, text: str, html: str, *, expected: Expected, actor: Actor
+) -> Comment:
     task, comment = _load(task_id, comment_id, actor)
     authorize(actor, CommentAction.WRITE, task)
     if comment.author_id != actor.user_id:
@@ -70,7 +85,7 @@ def update(task_id: ObjectId, comment_id: ObjectId, text: str, *, expected: Expe
     moment, before = now(), comment
     history = [*comment.history, {"text": comment.text, "until": moment}][-MOST_VERSIONS:]
     mentioned = _mentioned(text, task)
-    comment = comment.write(text=text, mentioned_ids=mentioned, history=history, edited_at=moment)
+    comment = comment.write(text=text, html=html, mentioned_ids=mentioned, history=history, edited_at=moment)
     new = [user_id for user_id in mentioned if user_id not in before.mentioned_ids]
     record(CommentUpdated(task, actor, comment=comment, mentioned=new))
     return comment
@@ -87,9 +102,36 @@ def delete(task_id: ObjectId, comment_id: ObjectId, *, expected: Expected, actor
     record(CommentDeleted(task, actor, comment=comment))
 
 
+def rendered(rows: Sequence[Row]) -> list[str]:
+    """Return the HTML of each of some stored comments.
+
+    Those without, which an earlier release wrote, are rendered up to MAX_RENDERED_CHARACTERS; the others are shown as
+    they were written.
+    """
+    left, found = MAX_RENDERED_CHARACTERS, []
+    for row in rows:
+        html = row.get("html")
+        if html is None:
+            left -= len(row["text"])
+            html = to_html(row["text"]) if left >= 0 else plain_html(row["text"])
+        found.append(html)
+    return found
+
+
 def history(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor) -> list[Row]:
-    """What a comment said before, the oldest first: [{text, until}]. Raises NotFound."""
-    return _of(task_id, actor).row(comment_id, ["history"]).get("history", [])
+    """What a comment said before, the oldest first: [{text, until}]. Raises NotFound, Forbidden for a visitor."""
+    row = _of(task_id, actor).row(comment_id, ["history"])
+    members_only(actor)
+    return list(row.get("history", []))
+
+
+def _readable(row: Row, actor: Actor) -> Row:
+    """A comment as this actor reads it: visitors see no address of a member that is mentioned."""
+    if not isinstance(actor, Visitor) or "text" not in row:
+        return row
+    text = _MENTION.sub(lambda found: found[0] if found[1] else "@…", row["text"])
+    kept = row if text == row["text"] else {name: value for name, value in row.items() if name != "html"}
+    return kept | {"text": text}
 
 
 @unit_of_work

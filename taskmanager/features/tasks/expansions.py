@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from bson import ObjectId
@@ -13,6 +14,7 @@ from taskmanager.features.projects.models import Label, Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import service as users
 
+MAX_EMBEDDED = 5_000  # ids in one page: one with more ends early
 Load = Callable[[list[ObjectId], Actor], dict[ObjectId, Row]]
 
 
@@ -64,6 +66,12 @@ EXPANSIONS = {
 def sources(names: Iterable[str]) -> list[str]:
     """The stored fields that are needed for these."""
     return [EXPANSIONS[name].stored for name in names]
+
+
+def fitting(rows: Sequence[Row], names: Iterable[str]) -> int:
+    """Return how many rows, at least one, have no more than MAX_EMBEDDED ids of what is to be embedded."""
+    sizes = accumulate(sum(len(_ids(row, EXPANSIONS[name])) for name in names) for row in rows)
+    return max(1, sum(size <= MAX_EMBEDDED for size in sizes))
 
 
 def expand(rows: Sequence[Row], names: Sequence[str], actor: Actor) -> list[Row]:

@@ -15,7 +15,7 @@ from taskmanager.features.tasks.insight_schemas import (
     StatisticsOut,
     StatisticsQuery,
 )
-from taskmanager.features.tasks.schemas import TASK
+from taskmanager.features.tasks.schemas import LISTED_TASK, TASK
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
@@ -35,9 +35,13 @@ def search_tasks(query: dict[str, Any]) -> Response:
     unless `project_id` names theirs.
     """
     hits = search.search(
-        query["q"], query["limit"], actor=current_actor(), project_id=query.get("project_id"), fields=TASK.stored()
+        query["q"],
+        query["limit"],
+        actor=current_actor(),
+        project_id=query.get("project_id"),
+        fields=TASK.stored_of_list(),
     )
-    return answers.derived({"items": [hit | {"task": TASK.dump(hit["task"])} for hit in hits]})
+    return answers.derived({"items": [hit | {"task": LISTED_TASK(hit["task"])} for hit in hits]})
 
 
 @blp.route("/tasks/facets")

@@ -14,7 +14,7 @@ from taskmanager.features.projects import members, values
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.models import Label, Project
 from taskmanager.features.projects.workflow import Workflow
-from taskmanager.features.tasks import subtasks
+from taskmanager.features.tasks import acyclic, attachments, reminders, subtasks
 from taskmanager.features.tasks.events import TaskMovedIn, TaskMovedOut
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
@@ -27,7 +27,8 @@ def move(task_id: ObjectId, project_id: ObjectId, *, actor: Actor) -> Task:
     Each gets a new key, and is still found by the old one. A status that the other project does not have becomes the
     first of the same group; labels are taken over by name, custom fields by key where the value fits; people who are
     no members there are dropped.
-    Raises NotFound, Forbidden, Invalid (`task.project_unknown`), Conflict (`task.too_many_subtasks`).
+    Raises NotFound, Forbidden, Invalid (`task.project_unknown`), Conflict (`task.too_many_subtasks`,
+    `quota.…`).
     """
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.DELETE, task)
@@ -45,6 +46,8 @@ def move(task_id: ObjectId, project_id: ObjectId, *, actor: Actor) -> Task:
 
 
 def _move(task: Task, project_id: ObjectId, actor: Actor, parent_id: ObjectId | None) -> Task:
+    for place in sorted((task.project_id, project_id)):
+        acyclic.hold(place)
     project = projects.next_number(project_id)
     changes = {
         "project_id": project.id,
@@ -58,8 +61,11 @@ def _move(task: Task, project_id: ObjectId, actor: Actor, parent_id: ObjectId | 
         "watcher_ids": members.who_are_members(project.id, task.watcher_ids),
         **_status(task, project.workflow),
     }
-    differences = task.differences(task.consequences(changes))
+    differences = task.differences(task.consequences(changes, project.timezone))
     moved = task.write(**{field: after for field, (_, after) in differences.items()})
+    projects.add_use(project.id, attachment_bytes=(size := attachments.bytes_of(task.id)))
+    projects.add_use(task.project_id, tasks=-1, attachment_bytes=-size)
+    reminders.reschedule(moved, differences)
     people = {field: differences[field] for field in ("assignee_ids", "watcher_ids") if field in differences}
     record(TaskMovedOut(task, actor, {"project_id": [task.project_id, project.id], **people}))
     record(TaskMovedIn(moved, actor, differences))

@@ -27,6 +27,8 @@ ORDERS = {
     "due_at": "due_at",
     "priority": "priority",
     "position": "position",
+    "title": "title",
+    "key": "key_order",
     "due_at,priority": "due_at,priority",
     "priority,due_at": "priority,due_at",
 }
@@ -137,6 +139,7 @@ def page_of_tasks(part: Slice, names: tuple[str, ...], **where: Any) -> Response
     """A page of tasks with what `expand` named."""
     where |= {"actor": current_actor()}
     page = finding.find(**part.page_of(TASK, *expansions.sources(names)), **where)
+    page = page.first(expansions.fitting(page.rows, names), part.order)
     embedded = expansions.expand(page.rows, names, current_actor()) if names else None
     total = part.with_total and finding.total(**where)
     return answers.collection(page, TASK, part, total=total, embedded=embedded)

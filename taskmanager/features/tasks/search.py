@@ -10,9 +10,9 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
-from taskmanager.core.database import bounded
+from taskmanager.core.collation import natural_key
 from taskmanager.core.querysets import Filter, Row
-from taskmanager.features.tasks.finding import LONGEST_SECONDS, matching
+from taskmanager.features.tasks.finding import expensive, matching
 from taskmanager.features.tasks.search_tokens import Term, fold, terms_of, tokens_of
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{0,9}(?:-[0-9]{0,9})?")
@@ -27,16 +27,27 @@ def search(
 
     First those whose key begins with the text, then those whose title has words that begin with each word of it, then
     those that have one of its words anywhere, best first; `"…"` is a phrase and `-word` leaves tasks with it out.
-    Raises NotFound, Unavailable (`query.too_slow`).
+    Raises NotFound, TooMany, Unavailable (`query.too_slow`).
     """
     seen, terms = matching(None, actor, project_id), terms_of(text, _MAX_TERMS)
     found: dict[ObjectId, Row] = {}
-    with bounded(LONGEST_SECONDS):
+    with expensive(actor):
         for matched, look in _ways(text, terms, seen, list(fields)):
             if len(found) < limit:
                 for row in look(limit):
                     found.setdefault(row["_id"], {"task": row, "matched": matched})
-    return [hit | {"highlights": _highlights(hit["task"], terms)} for hit in list(found.values())[:limit]]
+        hits = list(found.values())[:limit]
+        descriptions = _descriptions(seen, [hit["task"]["_id"] for hit in hits])
+    return [
+        hit | {"highlights": _highlights(hit["task"]["title"], descriptions.get(hit["task"]["_id"]), terms)}
+        for hit in hits
+    ]
+
+
+def _descriptions(seen: Any, ids: list[ObjectId]) -> dict[ObjectId, str]:
+    """The descriptions of what was found, which may be long: of nothing else, and once."""
+    rows = seen.filter(__raw__={"_id": {"$in": ids}}).rows(len(ids), ["description"]) if ids else []
+    return {row["_id"]: row["description"] for row in rows if "description" in row}
 
 
 def _ways(text: str, terms: list[Term], seen: Any, fields: list[str]) -> list[tuple[str, Callable[[int], list[Row]]]]:
@@ -52,7 +63,8 @@ def _ways(text: str, terms: list[Term], seen: Any, fields: list[str]) -> list[tu
 
 
 def _by_key(seen: Any, key: str, fields: list[str], limit: int) -> list[Row]:
-    return seen.filter(__raw__={"key": {"$regex": f"^{re.escape(key)}"}}).rows(limit, fields, [("key", 1)])
+    rows = seen.filter(__raw__={"key": {"$regex": f"^{re.escape(key)}"}}).rows(limit, fields, [("key", 1)])
+    return sorted(rows, key=lambda row: natural_key(row["key"]))
 
 
 def _by_title(seen: Any, terms: list[Term], fields: list[str], limit: int) -> list[Row]:
@@ -68,21 +80,22 @@ def _by_description(seen: Any, terms: list[Term], fields: list[str], limit: int)
 def _having(field: str, terms: list[Term]) -> Filter:
     """The condition that a list of tokens has all terms.
 
-    An index of lists takes in one condition on them: the longest beginning, which should find least. The others are
-    said in a way that no index answers, so that MongoDB does not choose one of them.
+    An index of lists takes in one condition on them: of each way of the term that should be found least often, the
+    longest beginning. The others are said in a way that no index answers, so that MongoDB does not choose one of them.
     """
-    begun = max((token for term in terms for token in _certain(term)), key=len, default=None)
-    first = [] if begun is None else [{field: _begins(begun)}]
-    return {"$and": [*first, *(_any_way(field, term) for term in terms if term.ways != ((begun,),))]}
+    rarest = max(terms, key=lambda term: min(len(max(way, key=len)) for way in term.ways))
+    return {"$and": [_any_way(field, term, looked_up=term is rarest) for term in terms]}
 
 
-def _certain(term: Term) -> tuple[str, ...]:
-    return term.ways[0] if len(term.ways) == 1 else ()
-
-
-def _any_way(field: str, term: Term) -> Filter:
-    ways = [{"$nor": [{field: {"$not": _begins(token)}} for token in way]} for way in term.ways]
+def _any_way(field: str, term: Term, *, looked_up: bool) -> Filter:
+    ways = [_all_of(field, way, looked_up) for way in term.ways]
     return ways[0] if len(ways) == 1 else {"$or": ways}
+
+
+def _all_of(field: str, way: tuple[str, ...], looked_up: bool) -> Filter:
+    longest = max(way, key=len) if looked_up else None
+    first = [] if longest is None else [{field: _begins(longest)}]
+    return {"$and": [*first, *({"$nor": [{field: {"$not": _begins(token)}}]} for token in way if token != longest)]}
 
 
 def _begins(token: str) -> Filter:
@@ -94,15 +107,15 @@ def _by_text(seen: Any, text: str, fields: list[str], limit: int) -> list[Row]:
     return seen.filter(__raw__={"$text": {"$search": text}}).rows(limit, fields, best_first)
 
 
-def _highlights(row: Row, terms: list[Term]) -> dict[str, str | None]:
+def _highlights(title: str, description: str | None, terms: list[Term]) -> dict[str, str | None]:
     """Title and a part of the description as HTML, with `<mark>` around what begins with one of the terms."""
     if not terms:
-        return {"title": html.escape(row["title"]), "description": None}
+        return {"title": html.escape(title), "description": None}
     mark = re.compile("|".join(_pattern(term) for term in terms), re.IGNORECASE)
-    description = row.get("description") or ""
+    description = description or ""
     first = mark.search(description)
     return {
-        "title": _marked(row["title"], mark),
+        "title": _marked(title, mark),
         "description": _marked(_part(description, first.start()), mark) if first else None,
     }
 

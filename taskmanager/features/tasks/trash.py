@@ -18,6 +18,7 @@ from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page
 from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.projects import service as projects
 from taskmanager.features.tasks import attachments, comments, relations, reminders, subtasks
 from taskmanager.features.tasks.events import TaskPurged, TaskRestored
 from taskmanager.features.tasks.models import Task
@@ -110,6 +111,7 @@ def _purge(task: Task, actor: Actor | None) -> None:
     if not Task.objects(id=task.id, revision=task.revision).delete():
         raise PreconditionFailed
     subtasks.tell_parents(task, None, actor)
+    projects.add_use(task.project_id, tasks=-1, attachment_bytes=-attachments.bytes_of(task.id))
     relations.forget(task.id)
     reminders.forget(task.id)
     comments.forget(task.id)

@@ -56,7 +56,7 @@ def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
     return answers.resource(user, USER_ADMIN)
 
 
-@blp.route("/<objectid:user_id>/sessions/end", methods=["POST"], idempotent=False)
+@blp.route("/<objectid:user_id>/sessions/end", methods=["POST"])
 @blp.response(204)
 def force_logout(user_id: ObjectId) -> Response:
     """Log somebody out everywhere
@@ -67,7 +67,7 @@ def force_logout(user_id: ObjectId) -> Response:
     return answers.nothing()
 
 
-@blp.route("/<objectid:user_id>/password-reset", methods=["POST"], idempotent=False)
+@blp.route("/<objectid:user_id>/password-reset", methods=["POST"])
 @blp.response(202)
 def send_password_reset(user_id: ObjectId) -> Response:
     """Have a mail sent to somebody that sets a new password

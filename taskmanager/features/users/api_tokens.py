@@ -10,11 +10,11 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import PyMongoError
 
-from taskmanager.core import sealed, settings
+from taskmanager.core import quotas, sealed, settings
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
-from taskmanager.core.errors import Conflict, Invalid, NotFound
+from taskmanager.core.errors import Invalid, NotFound
 from taskmanager.core.events import record
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
@@ -39,14 +39,13 @@ SCOPES = (
     "webhooks:read",
     "webhooks:write",
 )
-MOST_TOKENS = 50
 _USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
 def create(data: dict[str, Any], *, actor: Actor) -> tuple[ApiToken, str]:
     """Make a token of the actor's own account; answers it and its text, which nobody can see again.
 
-    Raises Invalid for a time or a project that it cannot have, Conflict (`token.too_many`).
+    Raises Invalid for a time or a project that it cannot have, Conflict (`quota.tokens`).
     """
     project_id = data.get("project_id")
     if project_id is not None and actor.role_in(project_id) is None:
@@ -59,8 +58,7 @@ def create_for(user_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> tupl
     """Make a token of an account that the caller has authorised the actor to act for. Raises as `create`."""
     _check_end(data["expires_at"])
     users.rights_changed([user_id])  # first: it is the write that two at once meet at, so the count below holds
-    if ApiToken.objects.live().filter(user_id=user_id).limit(MOST_TOKENS).count() >= MOST_TOKENS:
-        raise Conflict(f"An account has at most {MOST_TOKENS} tokens: revoke one.", code="token.too_many")
+    quotas.check_room("tokens", ApiToken.objects.live().filter(user_id=user_id))
     token = ApiToken(id=ObjectId(), user_id=user_id, **data)
     text = sealed.seal(PREFIX, user_id, token.id, nonce=sealed.make_nonce())
     token.token_hash = sealed.fingerprint(text)

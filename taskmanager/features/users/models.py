@@ -29,6 +29,7 @@ class User(Versioned):
     deleted_at = DateTimeField()  # anonymous since: the row stays, because others' things name it
     email_verified_at = DateTimeField()
     search = ListField(StringField())  # what administrators find the account by, in lower case
+    attachment_bytes = IntField(required=True, default=0)  # of what it uploaded
     admin_checks = IntField()  # written when another administrator steps down: see administration.keep_an_admin
     new_email = StringField(max_length=254)  # asked for, and not yet confirmed by all who must
     new_email_confirmed = ListField(StringField())  # by which: the "old" address, the "new" one

@@ -6,7 +6,6 @@ audience of the settings, a state that ends, bounded waits, nothing remembered o
 order, and errors in the shape of all others.
 """
 
-import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from authlib.integrations.flask_client import FlaskIntegration, OAuth
 from flask import Flask, Response, current_app
 from joserfc.errors import JoseError
 
+from taskmanager.core.clock import now
 from taskmanager.core.errors import NotFound, Unauthenticated, Unavailable
 from taskmanager.core.settings import Settings
 from taskmanager.core.settings import current as settings_now
@@ -36,7 +36,7 @@ class _States(FlaskIntegration):
 
     def get_state_data(self, session: MutableMapping[str, Any], state: str) -> Any:
         kept = session.get(f"_state_{self.name}_{state}") or {}
-        return kept.get("data") if kept.get("exp", 0) > time.time() else None
+        return kept.get("data") if kept.get("exp", 0) > now().timestamp() else None
 
     def set_state_data(self, session: MutableMapping[str, Any], state: str, data: Any) -> None:
         begun = sorted(
@@ -45,6 +45,7 @@ class _States(FlaskIntegration):
         for name in begun[: max(0, len(begun) - _STATES_KEPT + 1)]:
             del session[name]
         super().set_state_data(session, state, data)
+        session[f"_state_{self.name}_{state}"]["exp"] = now().timestamp() + self.expires_in
 
 
 class _OAuth(OAuth):

@@ -13,17 +13,19 @@ import bcrypt
 from taskmanager.core import settings
 from taskmanager.core.errors import Invalid
 from taskmanager.core.text import compatible
+from taskmanager.core.unit_of_work import outside
 
 SHORTEST, LONGEST = 8, 128  # characters
 UNUSABLE = "none"  # stored in place of a hash by accounts that nobody logs in to with a password
 
 
 def make_hash(password: str) -> str:
-    """Return a hash with the cost of the settings.
+    """Return a hash with the cost of the settings. It takes a while on purpose: never inside a transaction.
 
     It is of the password's compatible form (NFKC; NIST SP 800-63B, 5.1.1.2), so that every keyboard types the same.
     """
-    return bcrypt.hashpw(_digest(compatible(password)), bcrypt.gensalt(settings.current().bcrypt_cost)).decode()
+    digest, cost = _digest(compatible(password)), settings.current().bcrypt_cost
+    return outside(("hash", digest, cost), lambda: bcrypt.hashpw(digest, bcrypt.gensalt(cost)).decode())
 
 
 def matches(password: str, password_hash: str | None) -> bool:
@@ -32,8 +34,9 @@ def matches(password: str, password_hash: str | None) -> bool:
     One whose Unicode form was not composed is tried as it was typed, too: older hashes were made of that.
     """
     real = password_hash if password_hash and usable(password_hash) else None
-    compared = (real or _dummy(settings.current().bcrypt_cost)).encode()
-    fits = [bcrypt.checkpw(_digest(form), compared) for form in dict.fromkeys((compatible(password), password))]
+    digests = [_digest(form) for form in dict.fromkeys((compatible(password), password))]
+    known = (real or _dummy(settings.current().bcrypt_cost)).encode()
+    fits = outside(("fits", *digests, known), lambda: [bcrypt.checkpw(digest, known) for digest in digests])
     return any(fits) and real is not None
 
 

@@ -4,13 +4,15 @@ from typing import Any
 
 from flask import Response, request
 
-from taskmanager.core import settings
+from taskmanager.core import quotas, settings
 from taskmanager.extensions import limiter
 from taskmanager.features.users import registrations, sessions
 from taskmanager.features.users import service as users
+from taskmanager.features.users.models import User
 from taskmanager.features.users.schemas import (
     USER,
     Credentials,
+    Me,
     RefreshRequest,
     Registration,
     Tokens,
@@ -55,7 +57,8 @@ def login(data: dict[str, Any]) -> Response:
 
     Starts a session. Where the account has a second factor the answer is `second_factor` and a `ticket` instead,
     which `POST /auth/totp` takes with a code within five minutes. An unknown address and a wrong password get the
-    same 401 `auth.invalid_credentials`.
+    same 401 `auth.invalid_credentials`. A repetition starts another session, and does no more: a session whose tokens
+    were lost ends by itself, or in the list of sessions.
     """
     started = sessions.login(**data, user_agent=request.user_agent.string, address=request.remote_addr or "")
     return answer_login(started)
@@ -69,7 +72,7 @@ def refresh(data: dict[str, Any]) -> Response:
     """Spend a refresh token for new tokens
 
     Each refresh token is good once. One that comes a second time ends its whole session, except within ten
-    seconds from the same client, which gets the answer again.
+    seconds from the same client, which gets the answer again: within them a repetition is harmless.
     """
     return tokens_of(sessions.refresh(data["refresh_token"], user_agent=request.user_agent.string))
 
@@ -79,7 +82,8 @@ def refresh(data: dict[str, Any]) -> Response:
 def logout() -> Response:
     """End this session
 
-    Its access token is refused from the next request on, and its refresh token is spent.
+    Its access token is refused from the next request on, and its refresh token is spent. A repetition is answered
+    401 `auth.session_ended`, and changes nothing.
     """
     sessions.logout(actor=current_actor())
     return answers.nothing()
@@ -87,18 +91,27 @@ def logout() -> Response:
 
 @blp.route("/me", scope="profile")
 @blp.arguments(item_query(USER), location="query")
-@blp.response(200, UserOut)
+@blp.response(200, Me)
 def get_me(query: dict[str, Any]) -> Response:
-    """Your own account"""
-    return answers.resource(users.me(actor=current_actor()), USER, query)
+    """Your own account, with what it may have and has
+
+    `quotas` is left out where `fields` asks for a part.
+    """
+    return _me(users.me(actor=current_actor()), query)
 
 
 @blp.route("/me", methods=["PATCH"], scope="profile")
 @blp.arguments(UserPatch, content_type="application/merge-patch+json")
-@blp.response(200, UserOut)
+@blp.response(200, Me)
 def update_me(changes: dict[str, Any]) -> Response:
     """Change your own account"""
-    return answers.resource(users.update_me(changes, expected=expected(), actor=current_actor()), USER)
+    return _me(users.update_me(changes, expected=expected(), actor=current_actor()), {})
+
+
+def _me(user: User, query: dict[str, Any]) -> Response:
+    used = users.use_of_quotas(user, actor=current_actor())
+    embedded = None if query.get("fields") else {"quotas": quotas.described(used)}
+    return answers.resource(user, USER, query, embedded=embedded)
 
 
 def answer_login(started: sessions.Login | str) -> Response:

@@ -2,9 +2,8 @@
 
 from marshmallow import fields, validate
 
-from taskmanager.core import zones
 from taskmanager.features.users.passwords import LONGEST, SHORTEST
-from taskmanager.web.schemas import Email, Flag, Id, Instant, Line, Schema
+from taskmanager.web.schemas import Email, Flag, Id, Instant, Json, Line, Schema, TimeZone
 from taskmanager.web.serialisers import Serialiser
 
 _TIMEZONE = {"description": "Where your days begin: in filters, reminders and repetitions", "example": "Europe/Berlin"}
@@ -104,11 +103,23 @@ class UserOut(Schema):
     updated_at = Instant(required=True)
 
 
+class Me(UserOut):
+    """An account, as its owner sees it, with what it may have."""
+
+    quotas = Json(
+        required=True,
+        metadata={
+            "description": "How much there may be (null: any number), and how much of it an account has",
+            "example": {"projects": {"limit": 500, "used": 3}},
+        },
+    )
+
+
 class UserPatch(Schema):
     """Changes of one's own account."""
 
     name = Line(most=200, metadata={"example": "Ada Lovelace"})
-    timezone = fields.String(validate=validate.OneOf(zones.NAMES), metadata=_TIMEZONE)
+    timezone = TimeZone(metadata=_TIMEZONE)
 
 
 class AddressRequest(Schema):

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import access, remembered, settings, zones
+from taskmanager.core import access, quotas, remembered, settings, zones
 from taskmanager.core.access import Access, Actor, Grant
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
+from taskmanager.core.querysets import Order, Page
 from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords
@@ -78,6 +79,13 @@ def me(*, actor: Actor) -> User:
     return User.objects.one(actor.user_id)
 
 
+def use_of_quotas(user: User, *, actor: Actor) -> dict[str, int]:
+    """Return how much the actor's account has of what is counted for the whole account, by the names of the quotas."""
+    roles = list(actor.project_roles.values())
+    uploaded = user.attachment_bytes
+    return {"projects": roles.count("owner"), "memberships": len(roles), "account_attachment_bytes": uploaded}
+
+
 @unit_of_work
 def update_me(changes: dict[str, str], *, expected: Expected, actor: Actor) -> User:
     """Change the actor's own account. Raises PreconditionFailed."""
@@ -100,6 +108,11 @@ def cards(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     `email` is None for one who has deleted his account, and for programs.
     """
     return remembered.each("card", user_ids, _load_cards)
+
+
+def find_by_name(user_ids: list[ObjectId], order: Order, limit: int, after: list[Any] | None) -> Page:
+    """A page of these accounts in the order of their names: {_id, name}."""
+    return User.objects(id__in=user_ids).page(order, limit, after=after, fields=["name"])
 
 
 def _load_cards(user_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
@@ -142,10 +155,25 @@ def who_may_act(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
     return set(User.objects(id__in=list(user_ids), disabled_at=None).scalar("id"))
 
 
+def proved_ids(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+    """Those of these accounts that have proved their address."""
+    return set(User.objects(id__in=list(user_ids), email_verified_at__ne=None).scalar("id"))
+
+
 def address_of(user_id: ObjectId) -> str | None:
     """The address of an account; None when there is no such account."""
     row = User.objects(id=user_id).only("email").as_pymongo().first()
     return row and row["email"]
+
+
+def add_attachment_bytes(user_id: ObjectId, number: int) -> None:
+    """Count what an account uploaded, or what is gone of it where negative, in the open transaction.
+
+    Raises Conflict (`quota.account_attachment_bytes`).
+    """
+    user = User.objects(id=user_id).only("attachment_bytes").modify(new=True, inc__attachment_bytes=number)
+    if user is not None and number > 0:
+        quotas.check("account_attachment_bytes", user.attachment_bytes)
 
 
 def rights_changed(user_ids: Iterable[ObjectId]) -> None:

@@ -15,14 +15,15 @@ from taskmanager.core.clock import now
 from taskmanager.core.events import record
 from taskmanager.core.guarded_http import Answer, Refused, Rules, post
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.notifications import deliveries
+from taskmanager.features.notifications import deliveries, waiting
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.pacing import Pacer
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
 from taskmanager.features.users import service as users
-from taskmanager.features.webhooks import signing
+from taskmanager.features.webhooks import bodies, signing
+from taskmanager.features.webhooks.departure import pass_on_one
 from taskmanager.features.webhooks.events import WebhookDisabled
 from taskmanager.features.webhooks.kinds import TEST
 from taskmanager.features.webhooks.models import Webhook
@@ -98,10 +99,14 @@ def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
         raise Rejected("The webhook is disabled.")
     if webhook.project_id is None:
         _owner_may_know(webhook, delivery)
+    elif not members.are_members(webhook.project_id, [webhook.owner_id]):
+        pass_on_one(webhook.id)
+        raise Cancelled("Who made the webhook is not in the project any more.")
     project_id = delivery.project_id or webhook.project_id
     if project_id and delivery.kind != _LAST and not Project.objects(id=project_id).alive().first():
         raise Cancelled("The project is deleted.")
-    if webhook.rests_until and webhook.rests_until > now() and delivery.kind != TEST:
+    longest = now() + timedelta(seconds=_LONGEST_REST_SECONDS + 60)  # a clock that was wrong has set a later one
+    if webhook.rests_until and now() < webhook.rests_until < longest and delivery.kind != TEST:
         raise Postponed(_pace.next((webhook.id, webhook.rests_until), webhook.rests_until))
 
 
@@ -147,9 +152,16 @@ def _leave_place(webhook: Webhook, delivery: Delivery, *, worked: bool = False) 
     Webhook._get_collection().update_one({"_id": webhook.id}, leave)
 
 
+def _body_of(delivery: Delivery) -> str:
+    text = delivery.body if delivery.body is not None else bodies.find(delivery.event_id)
+    if text is None:
+        raise Cancelled("What was to be sent is not kept any more.")
+    return text
+
+
 def _posted(webhook: Webhook, delivery: Delivery) -> Answer:
     """One attempt, written down whatever comes of it. Raises Rejected, Unanswered."""
-    body = delivery.body.encode()
+    body = _body_of(delivery).encode()
     headers = {"Content-Type": "application/json", "User-Agent": f"TaskManager/{__version__}"}
     headers |= signing.headers(delivery.id, body, webhook.secrets)
     began, note = monotonic(), {"at": now(), "url": webhook.url, "request_headers": headers}
@@ -200,7 +212,7 @@ def _failed(webhook: Webhook, words: str) -> None:
     if webhook.failing_since is None:
         changes["failing_since"] = moment
     Webhook._get_collection().update_one({"_id": webhook.id}, {"$set": changes, "$inc": {"failures": 1}})
-    deliveries.put_off(webhook.id, rests_until, but=TEST)
+    waiting.put_off(webhook.id, rests_until, but=TEST)
     days = timedelta(days=settings.current().webhook_disable_days)
     many = webhook.failures + 1 >= deliveries.LEAST_ATTEMPTS
     if many and webhook.failing_since and moment - webhook.failing_since >= days:

@@ -4,6 +4,7 @@ from mongoengine import (
     BooleanField,
     DateTimeField,
     DictField,
+    Document,
     IntField,
     ListField,
     ObjectIdField,
@@ -24,6 +25,7 @@ class Webhook(Versioned):
     description = StringField(max_length=200)
     events = ListField(StringField(), required=True)
     filter = StringField()
+    references = ListField(DictField())  # what its names mean: see tasks.stored_filters
     secrets = ListField(DictField(), required=True)  # {secret (encrypted), until}; the newest first
     active = BooleanField(required=True, default=True)  # false: its owner turned it off
     disabled_at = DateTimeField()  # by the service, because it failed for days
@@ -33,3 +35,13 @@ class Webhook(Versioned):
     failures = IntField(required=True, default=0)  # without a success between them
     took_ms = IntField()  # how long it took for its latest answer, or to give none
     busy = ListField(DictField())  # requests that are under way: {by: delivery, until: when it ends at the latest}
+
+
+class Body(Document):
+    """What is sent of one event (its id is the event's), to all webhooks that are told of it."""
+
+    meta = {"collection": "webhook_bodies", "db_alias": "notifications", "strict": False, "auto_create_index": False}
+
+    id = ObjectIdField(primary_key=True)
+    text = StringField(required=True)
+    expires_at = DateTimeField(required=True)

@@ -5,6 +5,7 @@ They go to its owner; that one was disabled goes to the project's owners when it
 
 from taskmanager.core.events import Event
 from taskmanager.features.notifications.notices import Notice, url, writes
+from taskmanager.features.notifications.quoting import words
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Membership
 from taskmanager.features.users import service as users
@@ -35,7 +36,7 @@ def disabled(event: Event) -> list[Notice]:
     if webhook.project_id and not (members.are_members(webhook.project_id, owners) and users.who_may_act(owners)):
         owners = list(Membership.objects(project_id=webhook.project_id, role="owner").scalar("user_id"))
     text = (
-        f"nothing is sent to this webhook any more:\n\n    {webhook.url}\n\n{webhook.disabled_because}\n\n"
+        f"nothing is sent to this webhook any more:\n\n    {words(webhook.url)}\n\n{webhook.disabled_because}\n\n"
         "What was not delivered is kept for some time and can be replayed. To turn the webhook on again, send\n"
         f'{{"active": true}} to\n\n{url(f"/webhooks/{webhook.id}")}\n'
     )

@@ -7,14 +7,13 @@ from typing import Any
 import structlog
 from bson import ObjectId
 
+from taskmanager.core import quotas
 from taskmanager.core.access import Access, Actor
 from taskmanager.core.access import sources as access_sources
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Invalid, NotFound, ScopeMissing
 from taskmanager.core.events import Event, project_of, record
-from taskmanager.core.filters.nodes import GivenFilter
-from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.guarded_http import Refused, check
 from taskmanager.core.permissions import authorize
@@ -24,9 +23,8 @@ from taskmanager.features.notifications import deliveries
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
-from taskmanager.features.tasks import finding
-from taskmanager.features.tasks.filters import FIELDS
-from taskmanager.features.webhooks import payloads, signing
+from taskmanager.features.tasks import finding, stored_filters
+from taskmanager.features.webhooks import bodies, payloads, signing
 from taskmanager.features.webhooks.channel import rules
 from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookUpdated
 from taskmanager.features.webhooks.kinds import KINDS, OF_TASKS, SCOPES, TEST, matches
@@ -35,13 +33,14 @@ from taskmanager.features.webhooks.permissions import WebhookAction
 
 log = structlog.get_logger("taskmanager.webhooks")
 
-MOST = 20  # of one project, and of one person beside them
 
-
-def find(project_id: ObjectId | None, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+def find(
+    project_id: ObjectId | None, order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any
+) -> Page:
     """A page of the webhooks of a project, or of the actor's own. Raises NotFound, Forbidden, ScopeMissing."""
-    found = _of(project_id, actor).page(order, limit, **page)
-    return Page([described(row) for row in found.rows], found.next_key)
+    wanted = [*fields, *stored_filters.FIELDS_NEEDED] if fields else None
+    found = _of(project_id, actor).page(order, limit, fields=wanted, **page)
+    return Page(described(found.rows, project_id, actor), found.next_key)
 
 
 def total(project_id: ObjectId | None, *, actor: Actor) -> Any:
@@ -51,13 +50,13 @@ def total(project_id: ObjectId | None, *, actor: Actor) -> Any:
 
 def get(webhook_id: ObjectId, *, actor: Actor) -> Row:
     """One webhook. Raises NotFound, Forbidden."""
-    return described(_one(webhook_id, actor).as_row())
+    return _described(_one(webhook_id, actor), actor)
 
 
 def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -> tuple[Row, str]:
     """Make a webhook; answers its secret too, which is shown once.
 
-    Raises NotFound, Forbidden, Invalid (`webhook.address_refused`), Conflict (`webhook.too_many`).
+    Raises NotFound, Forbidden, Invalid (`webhook.address_refused`), Conflict (`quota.webhooks`).
     """
     _of(project_id, actor)
     _may_hear(actor, data["events"])
@@ -67,13 +66,13 @@ def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -
 
 @unit_of_work
 def _create(project_id: ObjectId | None, data: dict[str, Any], actor: Actor) -> tuple[Row, str]:
-    if _of(project_id, actor).count() >= MOST:
-        raise Conflict(f"There are at most {MOST} webhooks in one place.", code="webhook.too_many")
+    quotas.check_room("webhooks", _of(project_id, actor))
+    data = stored_filters.storable(data, actor, _scope(project_id, actor))
     secret = signing.make_secret()
     webhook = Webhook(owner_id=actor.user_id, project_id=project_id, secrets=[signing.stored(secret)], **data)
     webhook.save(force_insert=True)
     record(WebhookCreated(webhook, actor))
-    return described(webhook.as_row()), secret
+    return _described(webhook, actor), secret
 
 
 def update(webhook_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
@@ -95,11 +94,11 @@ def _update(webhook_id: ObjectId, changes: dict[str, Any], expected: Expected, a
     if changes.get("active") and webhook.disabled_at:
         healed = dict.fromkeys(("disabled_at", "disabled_because", "failing_since", "rests_until"))
         changes = changes | healed | {"failures": 0}
-    differences = webhook.differences(changes)
+    differences = webhook.differences(stored_filters.storable(changes, actor, _scope(webhook.project_id, actor)))
     if differences:
         webhook = webhook.write(**{field: after for field, (_, after) in differences.items()})
-        record(WebhookUpdated(webhook, actor, differences))
-    return described(webhook.as_row())
+        record(WebhookUpdated(webhook, actor, [field for field in differences if field != "references"]))
+    return _described(webhook, actor)
 
 
 @unit_of_work
@@ -113,7 +112,7 @@ def rotate(webhook_id: ObjectId, keep_hours: int, *, expected: Expected, actor: 
     secret = signing.make_secret()
     webhook = webhook.write(secrets=signing.replaced(webhook.secrets, secret, timedelta(hours=keep_hours)))
     record(WebhookUpdated(webhook, actor, ["secret"]))
-    return described(webhook.as_row()), secret
+    return _described(webhook, actor), secret
 
 
 @unit_of_work
@@ -139,7 +138,8 @@ def total_deliveries(webhook_id: ObjectId, *, state: str | None, actor: Actor) -
 
 def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
     """One delivery with what was sent and what was answered. Raises NotFound, Forbidden."""
-    return _deliveries(webhook_id, None, actor).row(delivery_id)
+    row = _deliveries(webhook_id, None, actor).row(delivery_id)
+    return row if "body" in row else row | {"body": bodies.find(row["event_id"]) or ""}
 
 
 def replay(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
@@ -147,19 +147,21 @@ def replay(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
 
     Raises NotFound, Forbidden, Conflict (`delivery.pending`; `webhook.disabled`, `webhook.off`).
     """
-    _deliveries(webhook_id, None, actor).row(delivery_id, ["_id"])
+    event_id = _deliveries(webhook_id, None, actor).row(delivery_id, ["event_id"])["event_id"]
     webhook = _enabled(webhook_id, actor)
     if not webhook.active:
         raise Conflict("The webhook is off: turn it on first.", code="webhook.off")
     if not deliveries.replay(delivery_id):
         raise Conflict("This delivery is still being tried.", code="delivery.pending")
+    bodies.prolong(event_id)
     return get_delivery(webhook_id, delivery_id, actor=actor)
 
 
 def test(webhook_id: ObjectId, *, actor: Actor) -> Row:
     """Have a test sent. Raises NotFound, Forbidden, Conflict (`webhook.disabled`)."""
     webhook = _enabled(webhook_id, actor)
-    row = _delivery(webhook, ObjectId(), TEST, payloads.of_test(webhook.id)) | {"due_at": now()}
+    row = _delivery(webhook, ObjectId(), TEST) | {"due_at": now()}
+    bodies.keep(row["event_id"], payloads.of_test(webhook.id))
     deliveries.plan([row])
     return Delivery.objects.row(row["event_id"], by="event_id")
 
@@ -177,8 +179,8 @@ def tell(event: Event) -> None:
     project_id = project_of(event)
     found = [hook for hook in _active(project_id, event.at) if matches(hook.events, event.kind) and _holds(hook, event)]
     if found:
-        body = payloads.of(event)
-        rows = [_delivery(hook, event.id, event.kind, body) | {"project_id": project_id} for hook in found]
+        bodies.keep(event.id, payloads.of(event))
+        rows = [_delivery(hook, event.id, event.kind) | {"project_id": project_id} for hook in found]
         deliveries.send_all(deliveries.plan(rows))
 
 
@@ -187,10 +189,23 @@ def forget(user_id: ObjectId) -> None:
     Webhook.objects(owner_id=user_id, project_id=None).delete()
 
 
-def described(row: Row) -> Row:
-    """As clients see it."""
-    state = "disabled" if row.get("disabled_at") else "active" if row["active"] else "off"
-    return row | {"state": state}
+def described(rows: list[Row], project_id: ObjectId | None, actor: Actor) -> list[Row]:
+    """Return the webhooks of a place as clients see them."""
+    return stored_filters.current(list(map(with_state, rows)), actor, _scope(project_id, actor))
+
+
+def _described(webhook: Webhook, actor: Actor) -> Row:
+    return described([webhook.as_row()], webhook.project_id, actor)[0]
+
+
+def with_state(row: Row) -> Row:
+    """Return a stored webhook with the state that it is in."""
+    return row | {"state": "disabled" if row.get("disabled_at") else "active" if row["active"] else "off"}
+
+
+def _scope(project_id: ObjectId | None, actor: Actor) -> list[ObjectId]:
+    """The projects in which the names of a webhook's filter are looked up."""
+    return [project_id] if project_id else list(actor.project_roles)
 
 
 def _active(project_id: ObjectId, at: datetime) -> list[Webhook]:
@@ -218,21 +233,16 @@ def _holds(webhook: Webhook, event: Event) -> bool:
     roles = access.project_roles if project_id in access.project_roles else {project_id: "viewer"}
     actor = Actor(webhook.owner_id, project_roles=roles, timezone=access.timezone)
     try:
-        found = finding.matching(_condition(webhook, actor), actor, project_id)
+        condition = stored_filters.given(webhook.to_mongo(), "body.filter", _scope(webhook.project_id, actor))
+        found = finding.matching(condition, actor, project_id)
     except (FilterError, Invalid) as error:  # it was good when it was given; others must not suffer from it
         log.warning("a webhook's filter is not understood any more", webhook_id=str(webhook.id), error=str(error))
         return False
     return found.filter(id=event.subject_id).first() is not None
 
 
-def _condition(webhook: Webhook, actor: Actor) -> GivenFilter:
-    """Its filter, with names looked up where it is: in its project, or in all of its owner's."""
-    scope = [webhook.project_id] if webhook.project_id else list(actor.project_roles)
-    return GivenFilter(parse(webhook.filter, FIELDS), "body.filter", scope=scope)
-
-
-def _delivery(webhook: Webhook, event_id: ObjectId, kind: str, body: str) -> Row:
-    return {"event_id": event_id, "channel": "webhook", "recipient_id": webhook.id, "kind": kind, "body": body}
+def _delivery(webhook: Webhook, event_id: ObjectId, kind: str) -> Row:
+    return {"event_id": event_id, "channel": "webhook", "recipient_id": webhook.id, "kind": kind, "has_body": True}
 
 
 def _of(project_id: ObjectId | None, actor: Actor) -> Any:

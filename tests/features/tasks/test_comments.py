@@ -3,7 +3,12 @@
 from html.parser import HTMLParser
 
 import pytest
+from markdown_it import MarkdownIt
 
+from migrations.scripts import m2026_11_27_html_of_comments as html_of_comments
+from taskmanager.core import unit_of_work
+from taskmanager.core.database import database
+from taskmanager.features.tasks import comments
 from taskmanager.features.tasks.comment_models import Comment
 from tests.factories import UserFactory
 from tests.mailbox import text_of
@@ -195,3 +200,44 @@ def test_a_purged_task_has_no_comments(scene, path):
     assert_problem(scene.owner.get(path), 404)
     scene.owner.delete(f"/api/v1/trash/{scene.task.id}", headers=ANY)
     assert Comment.objects.count() == 0
+
+
+@pytest.fixture
+def renderings(monkeypatch):
+    """For each text that is rendered in a test, whether that was within a transaction."""
+    found, parse = [], MarkdownIt.parse
+
+    def counted(self, text, env=None):
+        found.append(unit_of_work._after_commit.get() is not None)
+        return parse(self, text, env)
+
+    monkeypatch.setattr(MarkdownIt, "parse", counted)
+    return found
+
+
+def test_a_text_is_rendered_when_it_is_written_and_not_when_it_is_read(scene, path, renderings):
+    ones = [write(scene.owner, path, f"*{number}*") for number in range(5)]
+    changed = patch(scene.owner, ones[0], {"text": "*new*"})
+    assert changed.status_code == 200
+    assert renderings == [False] * 6
+    items = scene.owner.get(f"{path}?html=true").json["items"]
+    assert [item["html"] for item in items][:2] == ["<p><em>new</em></p>\n", "<p><em>1</em></p>\n"]
+    assert scene.owner.get(f"{ones[0]}?html=true").json["html"] == "<p><em>new</em></p>\n"
+    assert len(renderings) == 6
+
+
+def test_what_an_earlier_release_wrote_is_rendered_within_a_bound(scene, path, renderings, monkeypatch):
+    ones = [write(scene.owner, path, f"*{number}*") for number in range(5)]
+    database()["comments"].update_many({}, {"$unset": {"html": 1}})
+    renderings.clear()
+    monkeypatch.setattr(comments, "MAX_RENDERED_CHARACTERS", 6)
+    items = scene.owner.get(f"{path}?html=true").json["items"]
+    assert [item["html"] for item in items] == ["<p><em>0</em></p>\n", "<p><em>1</em></p>\n"] + [
+        f"<pre>*{number}*</pre>" for number in range(2, 5)
+    ]
+    assert len(renderings) == 2
+    for _ in range(2):
+        html_of_comments.upgrade(database())
+    assert len(renderings) == 7
+    assert scene.owner.get(f"{ones[4]}?html=true").json["html"] == "<p><em>4</em></p>\n"
+    assert len(renderings) == 7

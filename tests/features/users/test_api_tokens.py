@@ -6,6 +6,7 @@ import pytest
 import requests
 import time_machine
 
+from taskmanager.core import quotas
 from taskmanager.features.users import api_tokens
 from taskmanager.features.users.models import ApiToken, User
 from tests.conftest import sign_in
@@ -172,7 +173,7 @@ def test_nobody_sees_or_revokes_the_token_of_another(caller):
 
 def test_an_account_has_a_bounded_number_of_tokens_also_when_many_are_made_at_once(app, caller):
     person = caller()
-    for _ in range(api_tokens.MOST_TOKENS - 2):
+    for _ in range(quotas.limit("tokens") - 2):
         assert make(person).status_code == 201
     clients = [with_token(app, person.environ_base["HTTP_AUTHORIZATION"].removeprefix("Bearer ")) for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import orjson
 import pytest
+from bson import BSON
 
 from taskmanager.core.clock import now
+from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.users.models import User
-from taskmanager.features.webhooks.models import Webhook
+from taskmanager.features.webhooks.models import Body, Webhook
 from tests.conftest import sign_in
 from tests.factories import UserFactory
 from tests.features.webhooks.conftest import only
@@ -126,3 +128,28 @@ def test_days_of_failures_disable_it_and_turning_it_on_begins_anew(scene, hook, 
     assert scene.owner.post(f"{path}/test").json["code"] == "webhook.disabled"
     assert patch(scene.owner, path, {"active": True}).json["state"] == "active"
     assert Webhook.objects.get().failures == 0
+
+
+def test_what_is_sent_is_stored_once_for_all_webhooks(scene, hook, receiver, deliver):
+    for _ in range(6):
+        hook()
+    patch(scene.owner, scene.task_path, {"description": "x" * 30_000})
+    deliver()
+    assert len({request.body for request in receiver.received}) == 1
+    assert len(receiver.received) == 6
+    rows = list(Delivery.objects(kind="task.updated").as_pymongo())
+    assert sum(len(BSON.encode(row)) for row in rows) < 30_000
+    assert [len(body.text) > 30_000 for body in Body.objects(id=rows[0]["event_id"])] == [True]
+
+
+def test_what_is_not_kept_any_more_is_not_sent(scene, hook, receiver, deliver):
+    made = hook()
+    new_task(scene)
+    deliver()
+    Body.objects.delete()
+    path = f"/api/v1/webhooks/{made['id']}/deliveries/{only().id}"
+    assert scene.owner.post(f"{path}/replay").status_code == 202
+    deliver()
+    assert (only().state, only().last_error) == ("cancelled", "What was to be sent is not kept any more.")
+    assert scene.owner.get(path).json["body"] == ""
+    assert len(receiver.received) == 1

@@ -1,0 +1,155 @@
+"""Quotas: what is one too many is refused, also when many add at once; what is gone gives room again."""
+
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import pytest
+
+from migrations.scripts import m2026_11_27_quotas as counted
+from taskmanager.core import settings as core_settings
+from taskmanager.core.database import database
+from taskmanager.features.projects.models import Membership, Project
+from taskmanager.features.users.models import User
+from tests.conftest import sign_in
+from tests.factories import UserFactory
+from tests.problems import assert_problem
+
+ANY = {"If-Match": "*"}
+V1 = "/api/v1"
+
+
+@pytest.fixture
+def quota(app, settings):
+    """Set quotas of this test: `quota(tasks=2)`."""
+    yield lambda **most: core_settings.use(
+        settings.model_copy(update={f"quota_{name}": limit for name, limit in most.items()})
+    )
+    core_settings.use(settings)
+
+
+def attach(client, scene, size=100, task=None):
+    data = {"file": (BytesIO(b"x" * size), "a.txt")}
+    path = f"{V1}/tasks/{task}" if task else scene.task_path
+    return client.post(f"{path}/attachments", data=data, content_type="multipart/form-data")
+
+
+def add_to(scene, number):
+    """Make one more of what a quota counts."""
+    client, project = scene.owner, scene.project_path
+    paths = {
+        "projects": (f"{V1}/projects", {"key": f"NEW{number}", "name": "New"}),
+        "memberships": (f"{V1}/projects", {"key": f"NEW{number}", "name": "New"}),
+        "tasks": (scene.tasks_path, {"title": "New"}),
+        "webhooks": (f"{project}/webhooks", {"url": "https://8.8.8.8/hook", "events": ["*"]}),
+        "views": (f"{project}/views", {"name": f"View {number}"}),
+        "custom_fields": (f"{project}/custom-fields", {"key": f"f{number}", "name": "F", "type": "text"}),
+        "labels": (f"{project}/labels", {"name": f"label {number}"}),
+        "reminders": (f"{scene.task_path}/reminders", {"at": "2100-01-01T00:00:00Z"}),
+    }
+    return lambda name: client.post(paths[name][0], json=paths[name][1])
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("projects", 1),
+        ("memberships", 1),
+        ("tasks", 1),
+        ("webhooks", 0),
+        ("views", 0),
+        ("custom_fields", 0),
+        ("labels", 0),
+        ("reminders", 0),
+    ],
+)
+def test_one_too_many_is_refused_also_when_many_are_made_at_once(scene, quota, name, there):
+    quota(**{name: there + 2})
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda number: add_to(scene, number)(name), range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 409, 409]
+    problem = next(answer for answer in answers if answer.status_code == 409)
+    assert_problem(problem, 409, code=f"quota.{name}")
+    assert problem.json["limit"] == there + 2
+    quota(**{name: 0})
+    assert add_to(scene, 9)(name).status_code == 201
+
+
+def test_members_of_a_project_are_bounded(scene, quota):
+    quota(members=2)
+    scene.member()
+    with pytest.raises(Exception, match="at most 2 members"):
+        scene.member()
+    assert Membership.objects(project_id=scene.project.id).count() == 2
+
+
+def test_to_become_an_owner_needs_room_too(app, scene, quota):
+    person = scene.member()
+    assert person.post(f"{V1}/projects", json={"key": "OWN", "name": "Own"}).status_code == 201
+    quota(projects=1)
+    path = f"{scene.members_path}/{person.user.id}"
+    assert_problem(scene.owner.patch(path, json={"role": "owner"}, headers=ANY), 409, code="quota.projects")
+
+
+def test_tasks_in_the_trash_count_until_they_are_purged(scene, quota):
+    quota(tasks=2)
+    made = scene.owner.post(scene.tasks_path, json={"title": "Second"}).json["id"]
+    assert_problem(scene.owner.post(scene.tasks_path, json={"title": "Third"}), 409, code="quota.tasks")
+    scene.owner.delete(f"{V1}/tasks/{made}", headers=ANY)
+    assert_problem(scene.owner.post(scene.tasks_path, json={"title": "Third"}), 409, code="quota.tasks")
+    assert scene.owner.delete(f"{V1}/trash/{made}", headers=ANY).status_code == 204
+    assert scene.owner.post(scene.tasks_path, json={"title": "Third"}).status_code == 201
+
+
+def test_a_task_that_is_moved_or_copied_counts_where_it_is(scene, quota):
+    other = scene.owner.post(f"{V1}/projects", json={"key": "OTHER", "name": "Other"}).json["id"]
+    assert attach(scene.owner, scene).status_code == 201
+    assert scene.owner.post(f"{scene.task_path}/move", json={"project_id": other}).status_code == 200
+    assert uses(scene.project.id, other) == [(0, 0), (1, 100)]
+    copied = scene.owner.post(f"{V1}/projects/{other}/copy", json={"key": "COPY", "name": "C", "with_tasks": True})
+    assert copied.status_code == 201, copied.text
+    assert uses(copied.json["id"])[0][0] in (0, 1)
+    quota(tasks=1)
+    assert_problem(scene.owner.post(f"{V1}/projects/{other}/tasks", json={"title": "x"}), 409, code="quota.tasks")
+
+
+def uses(*project_ids):
+    found = [Project.objects(id=project_id).first() for project_id in project_ids]
+    return [(project.task_count, project.attachment_bytes) for project in found]
+
+
+@pytest.mark.parametrize("name", ["project_attachment_bytes", "account_attachment_bytes"])
+def test_bytes_of_attachments_are_bounded_and_given_back(scene, quota, name):
+    quota(**{name: 250})
+    one = attach(scene.owner, scene)
+    assert attach(scene.owner, scene).status_code == 201
+    assert_problem(attach(scene.owner, scene), 409, code=f"quota.{name}")
+    assert scene.owner.delete(f"{scene.task_path}/attachments/{one.json['id']}", headers=ANY).status_code == 204
+    assert attach(scene.owner, scene).status_code == 201
+    assert uses(scene.project.id) == [(1, 200)]
+    assert User.objects(id=scene.owner.user.id).first().attachment_bytes == 200
+    scene.owner.delete(scene.task_path, headers=ANY)
+    scene.owner.delete(f"{V1}/trash/{scene.task.id}", headers=ANY)
+    assert uses(scene.project.id) == [(0, 0)]
+    assert User.objects(id=scene.owner.user.id).first().attachment_bytes == 0
+
+
+def test_what_there_is_already_is_counted(scene):
+    attach(scene.owner, scene)
+    database()["projects"].update_many({}, {"$unset": {"task_count": 1, "attachment_bytes": 1}})
+    database()["users"].update_many({}, {"$unset": {"attachment_bytes": 1}})
+    for _ in range(2):
+        counted.upgrade(database())
+    assert uses(scene.project.id) == [(1, 100)]
+    assert User.objects(id=scene.owner.user.id).first().attachment_bytes == 100
+
+
+def test_limits_and_use_are_shown(app, quota):
+    quota(projects=7, tasks=0)
+    person = sign_in(app, UserFactory())
+    person.post(f"{V1}/projects", json={"key": "OWN", "name": "Own"})
+    shown = person.get(f"{V1}/users/me").json["quotas"]
+    assert shown["projects"] == {"limit": 7, "used": 1}
+    assert shown["memberships"] == {"limit": 1000, "used": 1}
+    assert shown["account_attachment_bytes"]["used"] == 0
+    assert shown["tasks"] == {"limit": None, "used": None}
+    assert person.get(f"{V1}/users/me?fields=id").json.keys() == {"id"}
