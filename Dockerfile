@@ -10,20 +10,22 @@ COPY . .
 RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
 
 FROM ${PYTHON_IMAGE}
+# A volume that is new takes the owner of the folder that it is mounted on.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent taskmanager \
-    && install -d -o taskmanager -g taskmanager /data
+    && install -d -o taskmanager -g taskmanager /data \
+    && install -d -m 0700 -o taskmanager -g taskmanager /data/keys /keys
 COPY --from=build /opt/venv /opt/venv
-COPY --chmod=0755 deploy/entrypoint /usr/local/bin/entrypoint
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     TASKMANAGER_ENVIRONMENT=production \
     TASKMANAGER_HOST=0.0.0.0 \
     TASKMANAGER_PORT=8000 \
-    TASKMANAGER_DATA_DIR=/data
+    TASKMANAGER_DATA_DIR=/data \
+    TASKMANAGER_KEYS_DIR=/data/keys
 USER 10001:10001
 WORKDIR /data
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['TASKMANAGER_PORT']}/health/live\", timeout=2)"]
-ENTRYPOINT ["entrypoint"]
+# Asks whatever runs in this container: the web server by HTTP, the others for their last sign of life.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["taskmanager", "healthcheck"]
+ENTRYPOINT ["taskmanager"]
 CMD ["web"]

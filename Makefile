@@ -7,8 +7,8 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test test-later coverage check migrate demo openapi schemathesis matrix chaos lost-write bench-workers \
-	indexes lock clean
+.PHONY: help run dev stop test test-later package-test coverage check migrate demo openapi schemathesis matrix chaos \
+	lost-write bench-workers indexes lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -34,6 +34,9 @@ test: $(VENV)/.test ## run the tests; ARGS="-k login" hands words on to pytest
 test-later: $(VENV)/.later ## the same with the clock 13 months ahead; ARGS="--at 2028-02-29T23:30" for another day
 	@$(BIN)/python -m tests.later -n 2 $(ARGS)
 
+package-test: $(VENV)/.test ## build sdist, wheel and image; try wheel and image from nothing (PYTHON_IMAGE=…, ENGINE=…)
+	@PACKAGE_TEST=1 $(BIN)/python -m pytest -p no:randomly -v tests/packaging $(ARGS)
+
 coverage: $(VENV)/.test ## run the tests, and tell which lines they pass through
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
@@ -45,7 +48,7 @@ check: $(VENV)/.test ## format, lint, types, import contracts, packaging metadat
 openapi: $(VENV)/.run ## renew docs/openapi.json
 	@$(BIN)/taskmanager openapi > docs/openapi.json
 
-schemathesis: $(VENV)/.test ## try the API by its document, against a service with TASKMANAGER_RATELIMIT_ENABLED=false
+schemathesis: $(VENV)/.test ## try the API by its document, against a service with TASKMANAGER_RATELIMIT_ENABLED=false; SCHEMATHESIS_TOKEN logs in
 	@$(BIN)/schemathesis run http://127.0.0.1:$${TASKMANAGER_PORT:-8000}/api/v1/openapi.json $(ARGS)
 
 matrix: $(VENV)/.test ## try every route as every kind of caller, and print who gets what

@@ -1,9 +1,17 @@
-"""The WSGI application: `gunicorn -c config/gunicorn.py wsgi:app`."""
+"""The WSGI application: `gunicorn -c python:config.gunicorn wsgi:app`."""
 
 from config import logging
 from config.settings import load
 from taskmanager.app import create_app
+from taskmanager.core.errors import TaskManagerError
+from workers import fitness
 
-settings = load()
-logging.configure(settings)
-app = create_app(settings)
+_FAILED_TO_BOOT = 3  # gunicorn's: it ends instead of starting the process again and again
+
+try:
+    settings = load()
+    logging.configure(settings)
+    app = create_app(settings)
+except TaskManagerError as error:
+    fitness.refuse(error, _FAILED_TO_BOOT)
+fitness.check(_FAILED_TO_BOOT)

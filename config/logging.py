@@ -2,11 +2,13 @@
 
 import logging
 import sys
+import threading
 from typing import Any
 
 import orjson
 import structlog
 
+from taskmanager.core.redaction import redact, redacted
 from taskmanager.core.settings import Settings
 
 # Never written, under whatever key they come.
@@ -35,11 +37,33 @@ def configure(settings: Settings) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,  # no local variables: they hold secrets
+                _redact,
                 structlog.processors.JSONRenderer(serializer=_dumps),
             ],
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    for other in logging.getLogger("gunicorn.error").handlers:
+        other.setFormatter(_Redacting("%(asctime)s [%(process)d] [%(levelname)s] %(message)s"))
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda hook: _uncaught(hook.exc_type, hook.exc_value, hook.exc_traceback)
+
+
+class _Redacting(logging.Formatter):
+    """For what gunicorn reports of itself."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, traceback: Any) -> None:
+    """Log what ends a process or a thread as everything else is; Python would print it as it is."""
+    if error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
+        structlog.get_logger("taskmanager").critical("uncaught", exc_info=(kind, error, traceback))
+
+
+def _redact(_logger: Any, _method: str, event: Any) -> Any:
+    return redacted(event)
 
 
 def _hide_secrets(_logger: Any, _method: str, event: Any) -> Any:
@@ -50,4 +74,4 @@ def _hide_secrets(_logger: Any, _method: str, event: Any) -> Any:
 
 
 def _dumps(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=str).decode()
+    return orjson.dumps(event, default=lambda value: redact(str(value))).decode()

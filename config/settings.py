@@ -18,6 +18,9 @@ class Testing(Settings):
 
     environment: Literal["development", "testing", "production"] = "testing"
     bcrypt_cost: int = Field(4, ge=4, le=16)
+    mail_notices_hourly: int = Field(1_000, ge=1, le=1_000)
+    mail_account_hourly: int = Field(1_000, ge=5, le=1_000)
+    mail_unasked_hourly: int = Field(1_000, ge=1, le=1_000)
 
 
 class Production(Settings):

@@ -1,25 +1,20 @@
-"""`python -m migrations [--dry-run]`: bring the database of the settings up to date."""
+"""`python -m migrations [--dry-run|--check]`: the same as `taskmanager migrate`, for who has no commands installed."""
 
 import sys
 
 from config.settings import load
-from migrations.runner import run
-from taskmanager.core.database import connect, database
+from migrations.command import migrate
 from taskmanager.core.errors import TaskManagerError
 
 
 def main(arguments: list[str]) -> int:
-    """Print what was run, or with --dry-run what would be; 1 when it could not."""
-    dry_run = "--dry-run" in arguments
+    """Print what was run, or would be; returns the exit code of `migrations.command`."""
+    options = {"dry_run": "--dry-run" in arguments, "check": "--check" in arguments}
     try:
-        connect(load())
-        names = run(database(), dry_run=dry_run)
+        return migrate(load(), say=lambda line: print(line, flush=True), **options)  # noqa: T201 what it is for
     except TaskManagerError as error:
         sys.stderr.write(f"{error.detail}\n")
         return 1
-    verb = "would run" if dry_run else "ran"
-    sys.stdout.writelines(f"{verb} {name}\n" for name in names)
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,41 +1,90 @@
-"""Runs the migrations in `scripts/` in order of their names: each once, recorded, by one runner at a time."""
+"""Runs the migrations in `scripts/` in order of their names: each once, recorded, by one runner at a time.
+
+Releases by expand and contract (see docs/operations.md): a script may declare what it tolerates.
+`EXPAND = True`: it only adds, so the release before may go on with the database; that is recorded with it.
+`CONTRACT = True`: it only removes what this release no longer uses, so this release may start before it was run.
+"""
 
 import importlib
 import pkgutil
-from datetime import UTC, datetime, timedelta
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymongo.errors import DuplicateKeyError
 
 from migrations import scripts
-from taskmanager.core.errors import Conflict
+from taskmanager.core.clock import now
+from taskmanager.core.errors import Conflict, Misconfigured
 
 _LOCK_MINUTES = 30
 
 
-def run(database: Any, dry_run: bool = False) -> list[str]:
-    """Run what has not been run; answers the names. Raises Conflict while another runner is at work.
+class State(NamedTuple):
+    """How a database and this release fit together: names of migrations, in order."""
 
-    A migration that fails is not recorded and ends the run: it is written so that it can be run again.
+    pending: list[str]  # not run yet
+    needed: list[str]  # those of them that this release does not work without
+    unknown: list[str]  # run by another release, which did not say that this one may go on
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong, in a sentence that says what to run; None when this release may work on the database."""
+        if self.unknown:
+            return (
+                f"The database was migrated by a newer release ({self.unknown[-1]} is unknown here): start that"
+                " release, or restore the backup that was made before its migration."
+            )
+        if self.needed:
+            return (
+                f"The database is not migrated for this release: run `taskmanager migrate` ({len(self.needed)} to run)."
+            )
+        return None
+
+
+def run(database: Any, dry_run: bool = False, ran: Callable[[str], None] = lambda name: None) -> list[str]:
+    """Run what has not been run and call `ran` after each; returns the names.
+
+    Raises Conflict while another runner is at work, Misconfigured when a newer release has migrated the database. A
+    migration that fails is not recorded and ends the run: it is written so that it can be run again.
     """
     if dry_run:
-        return pending(database)
-    _lock(database)
+        return _runnable(database)
+    holder = secrets.token_hex(8)
+    _lock(database, holder)
     try:
-        names = pending(database)
+        names = _runnable(database)
         for name in names:
-            _load(name).upgrade(database)
-            database.migrations.insert_one({"_id": name, "run_at": datetime.now(UTC)})
+            _prolong(database, holder)
+            script = _load(name)
+            script.upgrade(database)
+            record = {"run_at": now(), "expand": getattr(script, "EXPAND", False)}
+            database.migrations.update_one({"_id": name}, {"$set": record}, upsert=True)
+            ran(name)
     finally:
-        database.migration_lock.delete_one({"_id": "lock"})
+        database.migration_lock.delete_one({"_id": "lock", "holder": holder})
     return names
+
+
+def state(database: Any) -> State:
+    """Compare what was run with the scripts of this release. One read of a small collection."""
+    records = {record["_id"]: record.get("expand", False) for record in database.migrations.find({}, {"expand": 1})}
+    names = all_names()
+    pending = [name for name in names if name not in records]
+    needed = [name for name in pending if not getattr(_load(name), "CONTRACT", False)]
+    return State(pending, needed, sorted(name for name, expand in records.items() if name not in names and not expand))
+
+
+def problem(database: Any) -> str | None:
+    """What is wrong with the migrations of the database, for `server_checks.compare_migrations`."""
+    return state(database).problem
 
 
 def pending(database: Any) -> list[str]:
     """Names of the migrations that have not been run, in order."""
-    done = {record["_id"] for record in database.migrations.find({}, {"_id": 1})}
-    return [name for name in all_names() if name not in done]
+    return state(database).pending
 
 
 def all_names() -> list[str]:
@@ -43,17 +92,29 @@ def all_names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(scripts.__path__))
 
 
+def about(name: str) -> str:
+    """The first line of what a migration says of itself."""
+    return " ".join((_load(name).__doc__ or "").strip().split("\n\n")[0].split())
+
+
+def _runnable(database: Any) -> list[str]:
+    found = state(database)
+    if found.unknown:
+        raise Misconfigured(found.problem, code="migration.newer")
+    return found.pending
+
+
 def _load(name: str) -> ModuleType:
     return importlib.import_module(f"{scripts.__name__}.{name}")
 
 
-def _lock(database: Any) -> None:
+def _lock(database: Any, holder: str = "") -> None:
     """Take the lock; one that a killed runner left ends by itself."""
-    moment = datetime.now(UTC)
+    moment = now()
     try:
         database.migration_lock.update_one(
             {"_id": "lock", "until": {"$lt": moment}},
-            {"$set": {"until": moment + timedelta(minutes=_LOCK_MINUTES)}},
+            {"$set": {"until": moment + timedelta(minutes=_LOCK_MINUTES), "holder": holder}},
             upsert=True,
         )
     except DuplicateKeyError:
@@ -62,3 +123,11 @@ def _lock(database: Any) -> None:
             " the collection 'migration_lock', or wait half an hour.",
             code="migration.locked",
         ) from None
+
+
+def _prolong(database: Any, holder: str) -> None:
+    """Keep the lock for the next script. Raises Conflict when another runner has taken it meanwhile."""
+    until = now() + timedelta(minutes=_LOCK_MINUTES)
+    kept = database.migration_lock.update_one({"_id": "lock", "holder": holder}, {"$set": {"until": until}})
+    if not kept.matched_count:
+        raise Conflict("Another runner has taken over this migration.", code="migration.locked")

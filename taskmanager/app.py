@@ -4,7 +4,6 @@ import importlib
 from dataclasses import replace
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskmanager import plugins
 from taskmanager.api import docs, health, v1
@@ -13,11 +12,12 @@ from taskmanager.core import settings as core_settings
 from taskmanager.core.access import Access
 from taskmanager.core.settings import Settings
 from taskmanager.extensions import CacheSerializer, cache, compress
+from taskmanager.features.accounts.holdings import HOLDINGS
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects import share_links
-from taskmanager.features.users import api_tokens, oidc
+from taskmanager.features.users import api_tokens, holdings, oidc
 from taskmanager.features.users import service as users
-from taskmanager.web import auth, errors, limits, requests
+from taskmanager.web import auth, errors, limits, requests, urls
 
 # Features whose listeners hear events; a feature adds itself here when it gets a `listeners.py`.
 LISTENING = ("audit", "users", "tasks", "accounts", "notifications", "webhooks")
@@ -53,8 +53,7 @@ def _flask(settings: Settings) -> Flask:
     )
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    if settings.proxy_count:
-        app.wsgi_app = ProxyFix(app.wsgi_app, *[settings.proxy_count] * 3)  # type: ignore[method-assign]
+    urls.init_app(app, settings)
     return app
 
 
@@ -66,6 +65,7 @@ def _connect(settings: Settings) -> None:
     access.sources.versions = users.access_versions
     access.sources.token_used = api_tokens.used
     access.sources.visitor = share_links.visitor
+    holdings.use(HOLDINGS)
 
 
 def _load_access(user_id: access.ObjectId) -> Access | None:

@@ -1,31 +1,27 @@
-"""Commands that need none of the processes; `workers/cli.py` takes them into the command `taskmanager`."""
+"""Commands that need none of the processes; `workers/cli.py` takes them into the command `taskmanager`.
+
+What a command needs is imported when it runs: `taskmanager --help` is asked for more often than any of them.
+"""
 
 import secrets
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
-import orjson
-from marshmallow import ValidationError
 
-from taskmanager.api.v1 import V1
-from taskmanager.core import database, keyring, outbox, schedule
-from taskmanager.core.clock import iso
-from taskmanager.core.settings import Settings
 from taskmanager.features.notifications import commands as delivery_commands
-from taskmanager.features.notifications import delivery_report
-from taskmanager.features.users import administration, totp
-from taskmanager.features.users import service as accounts
-from taskmanager.web.schemas import Email
+
+if TYPE_CHECKING:
+    from taskmanager.core.settings import KeySettings, Settings
 
 _KEEP_AFTER_TOKENS_SECONDS = 3600  # a margin for clocks that differ
 
 
 class Environment(NamedTuple):
-    """How a command gets its settings, and the connection to the service's database and stores."""
+    """How a command gets the settings of keys alone, and the connection to the service's database and stores."""
 
-    load: Callable[[], Settings]
-    connect: Callable[[], Settings]
+    load_keys: "Callable[[], KeySettings]"
+    connect: "Callable[[], Settings]"
 
 
 @click.group()
@@ -36,6 +32,10 @@ def group() -> None:
 @group.command()
 def openapi() -> None:
     """Print the OpenAPI document of version 1."""
+    import orjson
+
+    from taskmanager.api.v1 import V1
+
     click.echo(orjson.dumps(V1.document(), option=orjson.OPT_INDENT_2).decode())
 
 
@@ -48,7 +48,9 @@ def keys() -> None:
 @click.pass_obj
 def create(environment: Environment) -> None:
     """Make the first key, or another; the older ones still verify."""
-    click.echo(keyring.create(environment.load().keys_path))
+    from taskmanager.core import keyring
+
+    click.echo(keyring.create(environment.load_keys().keys_path))
 
 
 @keys.command()
@@ -58,7 +60,9 @@ def rotate(environment: Environment) -> None:
 
     Processes that run find the new key by themselves; it signs after some seconds.
     """
-    settings = environment.load()
+    from taskmanager.core import keyring
+
+    settings = environment.load_keys()
     keep = settings.access_token_minutes * 60 + _KEEP_AFTER_TOKENS_SECONDS
     new, removed = keyring.rotate(settings.keys_path, keep)
     click.echo(f"{new} made")
@@ -70,7 +74,10 @@ def rotate(environment: Environment) -> None:
 @click.pass_obj
 def list_keys(environment: Environment) -> None:
     """List the keys: id, when it was made, and what it does."""
-    for kid, made, state in keyring.described(environment.load().keys_path):
+    from taskmanager.core import keyring
+    from taskmanager.core.clock import iso
+
+    for kid, made, state in keyring.described(environment.load_keys().keys_path):
         click.echo(f"{kid}  {iso(made)}  {state}")
 
 
@@ -86,6 +93,8 @@ def events() -> None:
 @click.pass_obj
 def revive(environment: Environment) -> None:
     """Hand out again the events whose listeners failed until they were given up."""
+    from taskmanager.core import outbox
+
     environment.connect()
     click.echo(f"{outbox.revive()} to be handed out again.")
 
@@ -94,6 +103,10 @@ def revive(environment: Environment) -> None:
 @click.pass_obj
 def schedules(environment: Environment) -> None:
     """List what happens at its time: the scheduler's jobs, what the relay hands out, and what MongoDB lets end."""
+    from taskmanager.core import database, schedule
+    from taskmanager.core.clock import iso
+    from taskmanager.features.notifications import delivery_report
+
     environment.connect()
     for job, due in schedule.listed():
         ran, next_ = (iso(moment) if moment else "never" for moment in (due and due.ran_at, due and due.due_at))
@@ -118,6 +131,8 @@ def users() -> None:
 @click.pass_obj
 def create_user(environment: Environment, email: str, name: str | None, admin: bool, password_stdin: bool) -> None:
     """Make an account whose address counts as confirmed."""
+    from taskmanager.features.users import service as accounts
+
     environment.connect()
     _check_address(email)
     password = _password(password_stdin)
@@ -131,9 +146,11 @@ def create_user(environment: Environment, email: str, name: str | None, admin: b
 @click.argument("email")
 @click.pass_obj
 def promote(environment: Environment, email: str) -> None:
-    """Make somebody an administrator, at once."""
+    """Make an account an administrator, at once. Its address must be confirmed: else a mail asks for that."""
+    from taskmanager.features.users import administration
+
     environment.connect()
-    administration.change_role(administration.by_email(email), "admin")
+    administration.promote(administration.by_email(email))
     click.echo(f"{email} is an administrator.")
 
 
@@ -142,6 +159,8 @@ def promote(environment: Environment, email: str) -> None:
 @click.pass_obj
 def disable(environment: Environment, email: str) -> None:
     """Refuse everything to an account, at once."""
+    from taskmanager.features.users import administration
+
     environment.connect()
     administration.disable(administration.by_email(email))
     click.echo(f"{email} is disabled.")
@@ -153,6 +172,8 @@ def disable(environment: Environment, email: str) -> None:
 @click.pass_obj
 def reset_password(environment: Environment, email: str, password_stdin: bool) -> None:
     """Set a new password and end all sessions of an account."""
+    from taskmanager.features.users import administration
+
     environment.connect()
     password = _password(password_stdin)
     administration.reset_password(administration.by_email(email), password)
@@ -165,12 +186,18 @@ def reset_password(environment: Environment, email: str, password_stdin: bool) -
 @click.pass_obj
 def reset_totp(environment: Environment, email: str) -> None:
     """Turn the second factor of an account off, for somebody who lost the device and the recovery codes."""
+    from taskmanager.features.users import administration, totp
+
     environment.connect()
     totp.reset(administration.by_email(email), by_operator=True)
     click.echo(f"{email} logs in without a second factor.")
 
 
 def _check_address(email: str) -> None:
+    from marshmallow import ValidationError
+
+    from taskmanager.web.schemas import Email
+
     try:
         Email().deserialize(email)
     except ValidationError as error:

@@ -22,13 +22,13 @@ from structlog.processors import add_log_level
 from config.settings import Testing
 from migrations import runner
 from taskmanager.app import create_app
-from taskmanager.core import access, database, outbox
+from taskmanager.core import access, clock, database, outbox
 from taskmanager.core.settings import Settings, build
 from taskmanager.core.stores import cache_rest, cache_store, queue_store
 from taskmanager.extensions import limiter
 from taskmanager.features.notifications import mailer
 from taskmanager.features.users.models import User
-from tests import certificates
+from tests import certificates, documented
 from tests.commands import COMMANDS, Commands
 from tests.factories import UserFactory
 from tests.factories.things import PASSWORD
@@ -102,8 +102,9 @@ def settings(
 
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> Flask:
+    clock.follows_database = False  # tests travel by moving the clock of this process; real processes follow
     monitoring.register(COMMANDS)
-    app = create_app(settings)
+    app = documented.watch(create_app(settings))
     runner.run(database.database())
     return app
 
@@ -111,7 +112,7 @@ def app(settings: Settings) -> Flask:
 @pytest.fixture
 def other_app(app: Flask, settings: Settings) -> Iterator[Callable[..., Flask]]:
     """Makes an application whose settings differ: `other_app(ratelimit_enabled=True)`; afterwards all is as before."""
-    yield lambda **changes: create_app(settings.model_copy(update=changes))
+    yield lambda **changes: documented.watch(create_app(settings.model_copy(update=changes)))
     create_app(settings)
     limiter.enabled = settings.ratelimit_enabled
 
@@ -129,6 +130,14 @@ def _empty(request: pytest.FixtureRequest) -> None:
     cache_rest.recovered()
     database.breaker.close()
     request.getfixturevalue("mail_server").empty()
+
+
+@pytest.fixture(autouse=True)
+def _documented() -> Iterator[None]:
+    """Fail a test in which the API answers with a status that its document does not tell of."""
+    yield
+    found, documented.undocumented = documented.undocumented, set()
+    assert not found
 
 
 def _empty_database() -> None:

@@ -2,7 +2,8 @@
 
 WHEN is a number of days from now (395 if it is left out: thirteen months) or a moment such as `2028-02-29T23:30`. The
 clock is moved for pytest and for all that it starts (servers, workers, shells) by libfaketime, which knows the calls
-that ask for the time; only the time of day is moved: monotonic clocks and waits stay.
+that ask for the time; only the time of day is moved: monotonic clocks and waits stay. The kernel dates new files by its
+own clock: a test that reads their age sets it.
 """
 
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 
 _MONTHS_13 = "395"
 _LIBRARY = "vendor/libfaketime/src/libfaketime.so.1"
-# The second, left to be detected, lets MongoDB's waits for a moment last too long: it does not start in time.
+# The second, left to be detected, lets MongoDB wait too long: it does not start.
 _MONOTONIC_STAYS = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0"}
 _ABSENT = "libfaketime is missing: run 'make test-later', or install requirements/later.txt."
 

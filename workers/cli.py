@@ -1,42 +1,56 @@
-"""The command `taskmanager`: starts processes and one-off steps. Rules live in the services it calls."""
+"""The command `taskmanager`: starts processes and one-off steps. Rules live in the services it calls.
+
+What a command needs is imported when it runs, so that `taskmanager --help` costs next to nothing.
+"""
 
 import importlib
-from typing import Any
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from config.settings import load
 from taskmanager.cli import Environment, group
-from taskmanager.core.errors import Invalid, TaskManagerError
-from taskmanager.core.settings import Settings
-from workers.in_force import in_force
+from workers import stopping
+from workers.heartbeat import ROLES
+
+if TYPE_CHECKING:
+    from taskmanager.core.settings import KeySettings, Settings
 
 
 class Explaining(click.Group):
-    """Tells what is wrong in one sentence, without a traceback."""
+    """Tells what is wrong in one sentence, without a traceback, and ends in order at SIGTERM."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Called with the command line."""
+        if threading.current_thread() is threading.main_thread():
+            stopping.exit_on_sigterm()
+        return super().main(*args, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Invalid as problem:
-            raise click.ClickException(problem.extra["errors"][0]["message"]) from None
-        except TaskManagerError as problem:
-            raise click.ClickException(problem.detail) from None
-        except PermissionError as problem:
-            raise click.ClickException(f"{problem.strerror}: {problem.filename}") from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            sentence = importlib.import_module("workers.explain").explain(error)
+            if sentence is None:
+                raise
+            raise click.ClickException(sentence) from None
 
 
 @click.group(cls=Explaining)
 @click.pass_context
 def main(context: click.Context) -> None:
     """Task Manager: run the service or a part of it."""
-    context.obj = Environment(load, _connected)  # the package's own commands may not import `config`
+    context.obj = Environment(_load_keys, _connected)  # the package's own commands may not import `config`
 
 
 @main.command()
 @click.option("--reload", is_flag=True, help="Restart processes when their source changes.")
 def up(reload: bool) -> None:
     """Run everything on this machine until Ctrl-C."""
+    from config.settings import load
     from workers.up import up as run
 
     run(load(reload=True) if reload else load())
@@ -45,6 +59,7 @@ def up(reload: bool) -> None:
 @main.command()
 def stop() -> None:
     """End the service that runs on this data folder."""
+    from config.settings import load
     from workers.up import stop as end
 
     click.echo("Stopped." if end(load()) else "Nothing is running on this data folder.")
@@ -52,13 +67,21 @@ def stop() -> None:
 
 @main.command()
 @click.option("--dry-run", is_flag=True, help="Only name the migrations that would run.")
-def migrate(dry_run: bool) -> None:
+@click.option(
+    "--check", is_flag=True, help="Run nothing: exit with 3 when some must run, 4 when a newer release ran some."
+)
+def migrate(dry_run: bool, check: bool) -> None:
     """Bring the database to the form this release needs."""
-    from migrations import runner
-    from taskmanager.core import database
+    from migrations import command
+    from workers.in_force import in_force
 
-    database.connect(in_force())
-    runner.run(database.database(), dry_run=dry_run)
+    sys.exit(command.migrate(in_force(), dry_run=dry_run, check=check, say=click.echo))
+
+
+@main.command()
+def web() -> None:
+    """Serve the API with gunicorn."""
+    importlib.import_module("workers.web").main()
 
 
 @main.command()
@@ -77,12 +100,16 @@ def worker() -> None:
 @click.option("--count", type=click.IntRange(1, 64), help="How many; else TASKMANAGER_WORKER_PROCESSES.")
 def workers(count: int | None) -> None:
     """Run several workers; each is started again when it ends by itself."""
+    from config.settings import load
+
     importlib.import_module("workers.pool").main(load(), count)
 
 
 @main.command()
 def dashboard() -> None:
     """Show the queues in a browser (rq-dashboard), to administrators only."""
+    from workers.in_force import in_force
+
     importlib.import_module("workers.dashboard").main(in_force())
 
 
@@ -93,8 +120,21 @@ def scheduler() -> None:
 
 
 @main.command()
+@click.argument("role", type=click.Choice(ROLES), required=False)
+def healthcheck(role: str | None) -> None:
+    """Exit with 1 unless the processes that run here are well: all, or those of one role."""
+    from workers.heartbeat import unwell
+
+    sentences = unwell(role)
+    for sentence in sentences:
+        click.echo(sentence, err=True)
+    sys.exit(bool(sentences))
+
+
+@main.command()
 def demo() -> None:
     """Show the main job against the service that runs: a task is assigned, a mail arrives."""
+    from config.settings import load
     from workers.demo import demo as show
 
     show(load())
@@ -105,10 +145,13 @@ def bootstrap_admin() -> None:
     """Make the administrator of the settings, unless the account is there; says which."""
     from taskmanager.core import database
     from taskmanager.features.users.service import ensure_admin
+    from workers import fitness
+    from workers.in_force import in_force
     from workers.up import CREATED
 
     settings = in_force()
     database.connect(settings)
+    fitness.require_database()
     created = ensure_admin(settings.admin_email, settings.admin_password.get_secret_value())
     click.echo(CREATED if created else "kept")
 
@@ -117,13 +160,22 @@ for _command in group.commands.values():
     main.add_command(_command)
 
 
-def _connected() -> Settings:
+def _connected() -> "Settings":
     """The settings, with all that the use cases need: database, stores, and listeners that hear what happens."""
     from taskmanager.app import create_app
+    from workers import fitness
+    from workers.in_force import in_force
 
     settings = in_force()
     create_app(settings)
+    fitness.require_database()
     return settings
+
+
+def _load_keys() -> "KeySettings":
+    from taskmanager.core.settings import KeySettings, build
+
+    return build(KeySettings)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,13 @@ from pymongo.errors import PyMongoError
 
 from config import logging
 from taskmanager.app import create_app
+from taskmanager.core import server_report
+from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.lease import Lease
 from taskmanager.core.settings import Settings
 from taskmanager.core.stores import RedisError
+from workers import fitness, stopping
+from workers.heartbeat import Heartbeat
 from workers.in_force import in_force
 
 log = structlog.get_logger("taskmanager.process")
@@ -22,11 +26,21 @@ _SHORTEST_OUTAGE_PAUSE, _LONGEST_OUTAGE_PAUSE = 0.2, 2.0
 _SLICE_SECONDS = 0.1
 
 
-def begin() -> Settings:
-    """Put the application together as the web does, so that settings, listeners and plugins are the same."""
-    settings = in_force()
-    logging.configure(settings)
-    create_app(settings)
+def begin(heartbeat: Heartbeat | None = None) -> Settings:
+    """Put the application together as the web does, so that settings, listeners and plugins are the same.
+
+    Waits for a database that is away. Ends the process, with one sentence, when settings, servers or the state of the
+    database are wrong; and at once at SIGTERM and SIGINT, which the caller takes over afterwards.
+    """
+    stopping.exit_on_signals(0)
+    try:
+        settings = in_force()
+        logging.configure(settings)
+        create_app(settings)
+    except TaskManagerError as error:
+        fitness.refuse(error)
+    fitness.wait(heartbeat.beat if heartbeat else lambda: None)
+    server_report.tell()  # the first word of the database also sets the clock
     return settings
 
 
@@ -37,8 +51,8 @@ class LeasedLoop:
     that is away is waited for, and reported once, not at each try.
     """
 
-    def __init__(self, name: str, step: Callable[[], int], *, idle_seconds: float) -> None:
-        self._step, self._idle_seconds = step, idle_seconds
+    def __init__(self, name: str, step: Callable[[], int], *, idle_seconds: float, heartbeat: Heartbeat) -> None:
+        self._step, self._idle_seconds, self._heartbeat = step, idle_seconds, heartbeat
         self._lease = Lease(name)
         self._log = log.bind(process=name)
         self._stopping = False
@@ -51,8 +65,10 @@ class LeasedLoop:
             signal.signal(number, self._stop)
         self._log.info("started")
         while not self._stopping:
+            self._heartbeat.beat()
             self._sleep(self._turn())
         self._release()
+        self._heartbeat.end()
         self._log.info("stopped")
 
     def _turn(self) -> float:

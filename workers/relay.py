@@ -1,6 +1,8 @@
 """`python -m workers.relay`: hands committed events to the workers. A second one stands by."""
 
 from taskmanager.core.outbox import relay_batch
+from workers import stopping
+from workers.heartbeat import Heartbeat
 from workers.process import LeasedLoop, begin
 
 _IDLE_SECONDS = 0.1
@@ -8,8 +10,10 @@ _IDLE_SECONDS = 0.1
 
 def main() -> None:
     """Relay until SIGTERM or SIGINT."""
-    begin()
-    LeasedLoop("relay", relay_batch, idle_seconds=_IDLE_SECONDS).run()
+    stopping.end_in_time()
+    heartbeat = Heartbeat("relay")
+    begin(heartbeat)
+    LeasedLoop("relay", relay_batch, idle_seconds=_IDLE_SECONDS, heartbeat=heartbeat).run()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """`python -m workers.schedule`: runs periodic jobs at their time. A second one stands by."""
 
 from taskmanager.core.schedule import run_due
+from workers import stopping
+from workers.heartbeat import Heartbeat
 from workers.process import LeasedLoop, begin
 
 _IDLE_SECONDS = 1.0
@@ -8,8 +10,10 @@ _IDLE_SECONDS = 1.0
 
 def main() -> None:
     """Run what is due until SIGTERM or SIGINT."""
-    begin()
-    LeasedLoop("schedule", run_due, idle_seconds=_IDLE_SECONDS).run()
+    stopping.end_in_time()
+    heartbeat = Heartbeat("scheduler")
+    begin(heartbeat)
+    LeasedLoop("schedule", run_due, idle_seconds=_IDLE_SECONDS, heartbeat=heartbeat).run()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from workers.local_url import local_url
 from workers.source_watch import SourceWatch
 
 ROOT = Path(taskmanager.__file__).resolve().parents[1]
-READY_SECONDS = 60
+TOLD_EVERY_SECONDS = 15.0
 WATCH_EVERY_SECONDS = 1.0
 CREATED = "created"
 # The setting that takes the place of each embedded server.
@@ -100,21 +100,34 @@ class _Service:
         for name, server in self.servers.items():
             self._wait_for(name, server.answers)
         self._command("migrations", "-m", "migrations")
-        first_password = self._bootstrap_admin()
+        password = self._bootstrap_admin()
         self.supervisor.start_app()
         self._wait_for("web", self._is_ready)
-        print(_banner(self.settings, self.folder, self.servers, first_password), flush=True)
+        print(_banner(self.settings, self.folder, self.servers, password), flush=True)
 
     def _wait_for(self, name: str, condition: Callable[[], bool]) -> None:
-        """Wait until `condition` holds; raise Misconfigured as soon as a process cannot start."""
+        """Wait until `condition` holds, for as long as the settings allow and the processes live.
 
-        def settled() -> bool:
-            return condition() or bool(self.supervisor.failed())
+        Raises Misconfigured as soon as one of them ends again and again.
+        """
+        began, told, most = time.monotonic(), TOLD_EVERY_SECONDS, self.settings.start_seconds
+        while not condition():
+            for culprit in self.supervisor.failed():
+                raise Misconfigured(f"The process '{culprit}' did not start. {self._end_of_log(culprit)}")
+            waited = time.monotonic() - began
+            if waited > most:
+                late = (
+                    f"The process '{name}' is still starting after {most} s (TASKMANAGER_START_SECONDS sets how long)."
+                )
+                raise Misconfigured(f"{late} {self._end_of_log(name)}")
+            if waited > told:
+                told += TOLD_EVERY_SECONDS
+                print(f"Still starting '{name}' ({waited:.0f} s) …", flush=True)
+            time.sleep(0.1)
 
-        in_time = _wait(settled, READY_SECONDS)
-        for culprit in self.supervisor.failed() or ([] if in_time else [name]):
-            log = self.supervisor.log_of(culprit)
-            raise Misconfigured(f"The process '{culprit}' did not start. {tail(log, 15) or f'Its log is {log}.'}")
+    def _end_of_log(self, name: str) -> str:
+        log = self.supervisor.log_of(name)
+        return tail(log, 15) or f"Its log is {log}."
 
     def _is_ready(self) -> bool:
         states = self.supervisor.states()
@@ -137,18 +150,24 @@ class _Service:
             raise Misconfigured(f"The step '{name}' failed. {tail(log, 15)}")
         return step.stdout.decode(errors="replace")
 
-    def _bootstrap_admin(self) -> str | None:
-        """Make the first administrator. Returns the password only where we made it up just now.
+    def _bootstrap_admin(self) -> str:
+        """Make the first administrator. Returns what the banner says of the password: itself where it is new.
 
         The note is written before the account, so that a password in force is never lost.
         """
         if self.settings.admin_password.get_secret_value():
             self._command("admin", "-m", "workers.cli", "bootstrap-admin")
-            return None
+            return "password of TASKMANAGER_ADMIN_PASSWORD, unless it was changed since"
         note = self.folder.admin_note
-        password = _noted_password(note) or _note_password(note, self.settings.admin_email)
+        noted = _noted_password(note)
+        password = noted or _note_password(note, self.settings.admin_email)
         words = self._command("admin", "-m", "workers.cli", "bootstrap-admin", TASKMANAGER_ADMIN_PASSWORD=password)
-        return password if CREATED in words.split() else None
+        if CREATED in words.split():
+            return f"password {password} (kept in {note})"
+        if noted:
+            return f"password in {note}, unless it was changed since"
+        note.unlink()  # an account that was there before has another password
+        return "password as it was set: 'taskmanager users reset-password' sets another"
 
     def _watch(self) -> None:
         """Stay until stopped; revive what supervisord has given up on, and reload when the source changes."""
@@ -222,12 +241,11 @@ def _note_password(note: Path, email: str) -> str:
     return password
 
 
-def _banner(settings: Settings, folder: DataFolder, servers: dict[str, Server], first_password: str | None) -> str:
+def _banner(settings: Settings, folder: DataFolder, servers: dict[str, Server], password: str) -> str:
     url = settings.public_url.rstrip("/") or local_url(settings)
-    password = f", password {first_password} (kept in {folder.admin_note})" if first_password else ""
     lines = {
         "API": f"{url}/docs (Swagger UI)",
-        "Admin": f"{settings.admin_email}{password}",
+        "Admin": f"{settings.admin_email}, {password}",
         "Mail": f"{folder.mails}/*.eml" if "mail" in servers else "sent by the server of TASKMANAGER_MAIL_URL",
         "Logs": f"{folder.logs}/*.log",
         "Stop": "Ctrl-C here, or 'make stop'",

@@ -16,12 +16,14 @@ import structlog
 from rq import worker_registration
 from rq.exceptions import StopRequested
 from rq.job import Job
-from rq.worker import SimpleWorker
+from rq.worker import SimpleWorker, WorkerStatus
 
 from taskmanager.core import settings
 from taskmanager.core.outbox import QUEUES, CallSerializer
 from taskmanager.core.stores import RedisError, queue_store
 from taskmanager.features.notifications import lanes, mailer
+from workers import stopping
+from workers.heartbeat import Heartbeat
 from workers.process import begin
 
 log = structlog.get_logger("taskmanager.worker")
@@ -30,6 +32,7 @@ _MAINTENANCE_SECONDS = 5
 _TTL_SECONDS = 20
 _WAIT_SECONDS = 15.0  # what RQ sets itself for this worker_ttl: longer than it blocks for a job
 _RETRY_SECONDS = 1.0
+_IDLE_PATIENCE_SECONDS, _BUSY_PATIENCE_SECONDS = 3.0, 75.0  # a job, and what is sent beside it, takes at most a minute
 
 
 class Worker(SimpleWorker):
@@ -38,6 +41,7 @@ class Worker(SimpleWorker):
     max_connection_wait_time = 2.0
     log_result_lifespan = False
     stopped = False
+    sign_of_life: Heartbeat | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Take what RQ's command line passes; our own intervals and serializer win over its defaults."""
@@ -73,6 +77,7 @@ class Worker(SimpleWorker):
 
         def beat() -> None:
             while not over.wait(seconds / 3):
+                self._show()
                 with contextlib.suppress(RedisError):
                     self.maintain_heartbeats(job, execution)
 
@@ -82,6 +87,15 @@ class Worker(SimpleWorker):
             yield
         finally:
             over.set()
+
+    def heartbeat(self, *args: Any, **options: Any) -> None:
+        """Called before and after each wait for a job, also when the queue is away."""
+        self._show()
+        super().heartbeat(*args, **options)
+
+    def _show(self) -> None:
+        if self.sign_of_life:
+            self.sign_of_life.beat()
 
     def run_maintenance_tasks(self) -> None:
         """Called every few seconds: be listed again after the queue was emptied."""
@@ -104,22 +118,44 @@ class Worker(SimpleWorker):
         super().request_stop(signum, frame)
 
 
+class _Places:
+    """The worker that works now, if any: while the queue is away there is none."""
+
+    worker: Worker | None = None
+
+
 def main() -> None:
     """Work until SIGTERM or SIGINT; a queue that is away is waited for."""
-    begin()
+    stopping.end_in_time(_patience)
+    heartbeat = Heartbeat("worker")
+    begin(heartbeat)
     with contextlib.suppress(StopRequested):
-        while not _work():
+        while not _work(heartbeat):
+            heartbeat.beat()
             time.sleep(_RETRY_SECONDS)
+    heartbeat.end()
 
 
-def _work() -> bool:
+def _patience() -> float:
+    """How long it may take to end: what is running is finished, what only waits is not waited for."""
+    worker = _Places.worker
+    busy = lanes.busy() or (worker is not None and worker.get_state() == WorkerStatus.BUSY)
+    return _BUSY_PATIENCE_SECONDS if busy else _IDLE_PATIENCE_SECONDS
+
+
+def _work(heartbeat: Heartbeat) -> bool:
     """Work as long as the queue answers; True when a signal has asked for the end."""
     worker = None
+    stopping.exit_on_signals(0)  # until RQ takes them over
     try:
-        worker = Worker(QUEUES, connection=queue_store(_WAIT_SECONDS))
+        worker = _Places.worker = Worker(QUEUES, connection=queue_store(_WAIT_SECONDS))
+        worker.sign_of_life = heartbeat
         worker.work()
     except RedisError as error:
         log.warning("the queue is away", error=type(error).__name__)
+    finally:
+        _Places.worker = None
+        stopping.exit_on_signals(0)
     return worker is not None and worker.stopped
 
 

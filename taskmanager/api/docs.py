@@ -10,6 +10,9 @@ from pathlib import Path
 
 import flask_swagger_ui
 from flask import Blueprint, Flask, Response, send_from_directory
+from markupsafe import escape
+
+from taskmanager.web.urls import mounted
 
 _PAGE = files("taskmanager.api") / "docs_page"
 _VERSION = version("flask-swagger-ui")
@@ -30,7 +33,7 @@ def init_app(app: Flask) -> None:
 @blp.get("")
 def page() -> Response:
     """The page."""
-    html = (_PAGE / "index.html").read_text().replace("VERSION", _VERSION)
+    html = (_PAGE / "index.html").read_text().replace("VERSION", _VERSION).replace("BASE", escape(mounted("/docs")))
     return _secured(Response(html, content_type="text/html; charset=utf-8"))
 
 

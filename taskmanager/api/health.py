@@ -2,7 +2,7 @@
 
 `live` asks nothing of anybody: restart the process when it fails. `ready` asks what requests need: take the
 process out of the load balancer when it fails. The stores being away does not make it unready, because
-requests go on without them; `/health` says so to operators.
+requests go on without them; `/health` says so to operators, with all other problems.
 """
 
 from hmac import compare_digest
@@ -13,13 +13,15 @@ import psutil
 from flask import Blueprint, Flask, Response, current_app, request
 
 from taskmanager.api import metrics
-from taskmanager.core import database, outbox, queue_report, settings
+from taskmanager.core import database, outbox, queue_report, server_checks, server_report, settings
 from taskmanager.core.errors import Forbidden, Unavailable
 from taskmanager.core.stores import cache_store
 from taskmanager.extensions import limiter
 from taskmanager.features.notifications import deliveries, delivery_report
 from taskmanager.web.answers import cached, data
 from taskmanager.web.auth import current_actor
+
+_PROBE_SECONDS = 0.4  # the driver looks for a server in steps of half a second: this ends after the first
 
 blp = Blueprint("health", __name__)
 
@@ -39,9 +41,17 @@ def live() -> Response:
 
 @blp.get("/health/ready")
 def ready() -> Response:
-    """This process can do its work: the database has a primary that answers."""
-    up = database.ping()
-    return data({"status": "ok" if up else "unavailable", "checks": {"database": _word(up)}}, 200 if up else 503)
+    """This process can do its work: the database has a primary that answers, and the form that this release needs.
+
+    Stores that are away do not make it unready, because requests go on without them; stores that refuse it do.
+    """
+    found = server_checks.database_problems(_PROBE_SECONDS)
+    found += [problem for problem in server_checks.recent_store_problems() if problem.final]
+    if not found:
+        return data({"status": "ok", "checks": {"database": "ok"}})
+    checks = {"database": "ok"} | {problem.check: "unavailable" for problem in found}
+    sentences = [problem.sentence for problem in found]
+    return data({"status": "unavailable", "checks": checks, "problems": sentences}, 503)
 
 
 @blp.get("/health")
@@ -51,16 +61,23 @@ def details() -> Response:
     asked = {"database": _database, "queue": _queue, "cache": _cache}
     answers = {name: metrics.asked(ask) for name, ask in asked.items()}
     checks = {name: _word(answer is not None) for name, answer in answers.items()}
-    body = {"status": "degraded" if None in answers.values() else "ok", "checks": checks, "machine": _machine()}
+    problems = [problem.sentence for problem in _problems()]
+    status = "degraded" if problems or None in answers.values() else "ok"
+    body = {"status": status, "checks": checks, "problems": problems, "machine": _machine()}
     for answer in answers.values():
         body |= answer or {}
     return data(body)
 
 
+def _problems() -> list[server_checks.Problem]:
+    return server_checks.database_problems(_PROBE_SECONDS) + server_checks.recent_store_problems()
+
+
 def _database() -> dict[str, Any]:
     if not database.ping():
         raise Unavailable
-    return {"events_waiting": outbox.waiting(), "events_dead": outbox.dead(), "deliveries": delivery_report.report()}
+    told = {"events_waiting": outbox.waiting(), "events_dead": outbox.dead(), "deliveries": delivery_report.report()}
+    return told | server_report.report()
 
 
 def _queue() -> dict[str, Any]:

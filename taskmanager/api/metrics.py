@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
-from taskmanager.core import outbox, queue_report
+from taskmanager.core import clock, outbox, queue_report
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.stores import RedisError
 from taskmanager.core.tally import Tally
@@ -78,8 +78,13 @@ def _counter(name: str, text: str, place: str, tally: Tally) -> CounterMetricFam
 
 
 def _database() -> list[Any]:
-    found = delivery_report.report()
+    found, ahead = delivery_report.report(), clock.ahead()
     return [
+        GaugeMetricFamily(
+            "taskmanager_clock_ahead_seconds",
+            "How far the own clock is ahead of the database's",
+            value=ahead.total_seconds() if ahead else 0.0,
+        ),
         GaugeMetricFamily("taskmanager_events_waiting", "Events not heard by all", value=outbox.waiting()),
         GaugeMetricFamily("taskmanager_events_dead", "Events that were given up", value=outbox.dead()),
         GaugeMetricFamily("taskmanager_deliveries_pending", "Deliveries not settled", value=found["pending"]),

@@ -16,6 +16,7 @@ from taskmanager.web import openapi
 from taskmanager.web.answers import cached
 from taskmanager.web.blueprint import Blueprint, Deprecation, ObjectIdConverter
 from taskmanager.web.schemas import Choice, Form, Problem
+from taskmanager.web.urls import mounted
 
 _BEARER = {
     "type": "http",
@@ -96,10 +97,12 @@ class Version:
         return document
 
     def _answer(self, api: Api) -> Response:
-        kept = api.__dict__.setdefault("kept_document", [])
-        if not kept:  # made at the first request, when plugins have added their routes
-            kept.append(orjson.dumps(self._document(api), option=orjson.OPT_INDENT_2))
-        return cached(kept[0], "application/json")
+        kept: dict[str, bytes] = api.__dict__.setdefault("kept_documents", {})
+        prefix = mounted("")
+        if prefix not in kept:  # made at the first request, when plugins have added their routes
+            here = {"servers": [{"url": prefix or "/"}]}
+            kept[prefix] = orjson.dumps(self._document(api) | here, option=orjson.OPT_INDENT_2)
+        return cached(kept[prefix], "application/json")
 
     def _tell(self, response: Response) -> Response:
         old = self.deprecation and request.path.startswith(f"{self.prefix}/")

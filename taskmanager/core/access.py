@@ -140,6 +140,11 @@ class Visitor(Actor):
         return f"link:{self.link_id}"
 
 
+def members_only(actor: Actor) -> None:
+    """Refuse a visitor what only members read: the past, and who they are. Raises Forbidden (`auth.account_needed`)."""
+    _ = actor.user_id  # visitors have none, and are refused
+
+
 class _Sources:
     """Where accounts and roles come from; set by the composition root, so that this module knows no feature."""
 
@@ -172,6 +177,11 @@ def find(user_id: ObjectId, version: int | None) -> Access | None:
     if access is None or access.version < version:
         access = _reload(user_id)
     return access
+
+
+def kept(user_id: ObjectId) -> Access | None:
+    """Return what this process knows of the account's rights, which may have changed since; None for nothing."""
+    return _kept.get(user_id)
 
 
 def changed(user_ids: Iterable[ObjectId]) -> None:

@@ -1,14 +1,31 @@
-"""The one clock. MongoDB keeps milliseconds, so does `now()`: what is answered is what is stored."""
+"""The one clock of all processes: the database's.
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+Processes run on machines whose clocks differ, and a clock may be set while they run. What one writes, such as when
+something is due, others compare with their own time. So all go by the clock of the database's primary, which comes
+with the signs of life that the driver asks for every few seconds (`core.database`) and is carried on in between by a
+clock that is never set. A clock that differs by less than a second is left alone: machines whose time is kept agree
+better with each other than this can be measured.
+
+MongoDB keeps milliseconds, so does `now()`: what is answered is what is stored.
+"""
+
+import time
+from calendar import monthrange
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
+from typing import Any, TypeVar
+
+Day = TypeVar("Day", date, datetime)
+
+# The years that clients may name. Nothing that the service adds to a moment of them leaves the calendar.
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+LAST = datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
 
 # Forms of days and times as regular expressions that mean the same to Python and to the OpenAPI document (which
-# speaks ECMA-262): exact to the leap day, so that what the document allows is what is taken. The first and the
-# last day of the calendar are left out, so that no zone can carry a moment off it.
-_LEAP_YEAR = r"(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+# speaks ECMA-262): exact to the leap day, so that what the document allows is what is taken.
+_YEAR = r"(?:(?:19|20|21)[0-9]{2}|2200)"
+_LEAP_YEAR = r"(?:(?:19|20|21)(?:0[48]|[2468][048]|[13579][26])|2000)"
 DAY = (
-    r"(?!0000|0001-01-01|9999-12-31)(?:[0-9]{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    rf"(?:{_YEAR}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
     rf"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)|{_LEAP_YEAR}-02-29)"
 )
 HOUR_MINUTE = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
@@ -16,12 +33,40 @@ SECOND = r":[0-5][0-9]"
 OFFSET = rf"[+-]{HOUR_MINUTE}"
 
 
+_AGREE = timedelta(seconds=1)
 _CLOCKS_DIFFER = timedelta(minutes=1)
+
+# Tests travel in time by moving the clock of their own process: they set this to False, and no other code does.
+follows_database = True
+_heard: tuple[datetime, float] | None = None  # what the database's clock said, and when by `time.monotonic`
+
+
+def hear(moment: datetime) -> None:
+    """Take in what the database's clock says at present."""
+    global _heard
+    _heard = moment, time.monotonic()
+
+
+def ahead() -> timedelta | None:
+    """How far this process's own clock is ahead of the database's; None before the first word of the database."""
+    return _ahead_of(datetime.now(UTC))
 
 
 def now() -> datetime:
-    """The present moment in UTC, cut to whole milliseconds."""
-    return milliseconds(datetime.now(UTC))
+    """The present moment in UTC by the database's clock, cut to whole milliseconds.
+
+    By this process's own clock as long as the database was not heard.
+    """
+    own = datetime.now(UTC)
+    skew = _ahead_of(own) if follows_database else None
+    return milliseconds(own - skew if skew and abs(skew) > _AGREE else own)
+
+
+def _ahead_of(own: datetime) -> timedelta | None:
+    if _heard is None:
+        return None
+    moment, at = _heard
+    return own - moment - timedelta(seconds=time.monotonic() - at)
 
 
 def advanced(field: str, moment: datetime, *, by_ms: int = 0) -> dict[str, Any]:
@@ -44,3 +89,29 @@ def milliseconds(moment: datetime) -> datetime:
 def iso(moment: datetime) -> str:
     """A UTC moment as `2026-12-01T09:00:00.000Z`."""
     return moment.isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def is_allowed(day: date) -> bool:
+    """Return whether a day or moment lies in the years 1900 to 2200."""
+    return FIRST_YEAR <= day.year <= LAST_YEAR
+
+
+def shifted(moment: datetime, step: timedelta) -> datetime | None:
+    """Return a moment some time later; None when that lies outside of the years 1900 to 2200."""
+    try:
+        found = moment + step
+    except OverflowError:
+        return None
+    return found if is_allowed(found) else None
+
+
+def later(day: Day, *, months: int) -> Day:
+    """Return the same day some months later, or the last day of a month that is shorter.
+
+    Raises ValueError when the calendar has no such month.
+    """
+    number = day.year * 12 + day.month - 1 + months
+    year, month = divmod(number, 12)
+    if not MINYEAR <= year <= MAXYEAR:
+        raise ValueError("The calendar has no such month.")
+    return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))

@@ -8,10 +8,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC
 from typing import Any
 
 import mongoengine
 import pymongo
+import structlog
 from mongoengine.connection import get_connection, get_db
 from pymongo.errors import (
     AutoReconnect,
@@ -22,9 +25,15 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
 )
+from pymongo.monitoring import (
+    ServerHeartbeatFailedEvent,
+    ServerHeartbeatListener,
+    ServerHeartbeatStartedEvent,
+    ServerHeartbeatSucceededEvent,
+)
 from pymongo.uri_parser import parse_uri
 
-from taskmanager.core import connection_urls
+from taskmanager.core import clock, connection_urls
 from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.expensive import expensive_queries
 from taskmanager.core.settings import Settings
@@ -33,6 +42,9 @@ from taskmanager.core.settings import Settings
 # deployment, because a write and its event are one transaction; each may be given its own database there.
 ALIASES = ("default", "users", "tasks", "notifications")
 
+log = structlog.get_logger("taskmanager.database")
+
+_WRONG_CLOCK_SECONDS = 2.0
 _PROBE_EVERY_SECONDS = 0.5
 _PROBE_SECONDS = 0.4  # the driver looks for a server in steps of half a second: these end after the first
 _PATIENCE_SECONDS = 0.25
@@ -49,6 +61,36 @@ _OURS: dict[str, tuple[str, object]] = {
     "retrywrites": ("a write that met a fault is sent again", True),
 }
 _LOST = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
+
+
+class _ClockListener(ServerHeartbeatListener):
+    """Passes the time of the primary on to the clock; says when this process's own clock differs from it."""
+
+    _differed = False
+
+    def started(self, event: ServerHeartbeatStartedEvent) -> None:
+        """Nothing to do."""
+
+    def failed(self, event: ServerHeartbeatFailedEvent) -> None:
+        """Nothing to do."""
+
+    def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
+        """Called by the driver for each answer of each member."""
+        hello = event.reply.document
+        if event.reply.is_writable and "localTime" in hello:
+            clock.hear(hello["localTime"].replace(tzinfo=UTC))
+            self._tell()
+
+    def _tell(self) -> None:
+        ahead = clock.ahead()
+        seconds = ahead.total_seconds() if ahead else 0.0
+        differs = abs(seconds) > _WRONG_CLOCK_SECONDS
+        if differs and not self._differed:
+            log.warning("the clock of this machine is wrong: the database's is used", ahead_s=round(seconds, 1))
+        self._differed = differs
+
+
+_CLOCK = _ClockListener()
 
 
 def connect(settings: Settings) -> None:
@@ -122,6 +164,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         # The default, "local", shows what a failover may roll back: an answer must not rest on it.
         "readConcernLevel": "majority",
         "connect": False,
+        "event_listeners": [_CLOCK],
         "appname": parse_uri(settings.mongodb_uri)["options"].get("appname", "taskmanager"),
     }
 
@@ -139,6 +182,25 @@ def bounded(seconds: float) -> Iterator[None]:
         if error.timeout:
             raise Unavailable("This takes too long: ask for less.", code="query.too_slow") from error
         raise
+
+
+class _Place:
+    """One of a number of places, held or not."""
+
+    def __init__(self, places: threading.BoundedSemaphore) -> None:
+        self._places, self._held = places, False
+
+    def take(self, seconds: float) -> bool:
+        self._held = self._places.acquire(timeout=seconds)
+        return self._held
+
+    def give_back(self) -> None:
+        if self._held:
+            self._held = False
+            self._places.release()
+
+
+_placed: ContextVar[_Place | None] = ContextVar("placed", default=None)  # that of this request
 
 
 class Breaker:
@@ -190,15 +252,36 @@ class Breaker:
     def place(self) -> Iterator[None]:
         """One of the places for requests that may wait for the database. Raises Unavailable."""
         self.check()
-        places = self._places
-        if not places.acquire(timeout=_PATIENCE_SECONDS):
-            self._suspect()
-            if not places.acquire(timeout=_LONGEST_QUEUE_SECONDS):
-                raise _unavailable()
+        place = _Place(self._places)
+        self._take(place)
+        token = _placed.set(place)
         try:
             yield
         finally:
-            places.release()
+            _placed.reset(token)
+            place.give_back()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Give the caller's place to others while it waits for something else than the database, or computes.
+
+        Raises Unavailable when there is none to come back to.
+        """
+        place = _placed.get()
+        if place is None:
+            yield
+            return
+        place.give_back()
+        try:
+            yield
+        finally:
+            self._take(place)
+
+    def _take(self, place: "_Place") -> None:
+        if not place.take(_PATIENCE_SECONDS):
+            self._suspect()
+            if not place.take(_LONGEST_QUEUE_SECONDS):
+                raise _unavailable()
 
     def _suspect(self) -> None:
         """Open unless the database answers: then the places are taken by honest work."""

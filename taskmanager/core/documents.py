@@ -1,5 +1,7 @@
 """The base of every document that clients can read and change."""
 
+from collections.abc import Container
+from dataclasses import dataclass
 from typing import Any, Self
 
 from mongoengine import DateTimeField, Document, IntField
@@ -9,8 +11,18 @@ from taskmanager.core.clock import now
 from taskmanager.core.errors import PreconditionFailed
 from taskmanager.core.querysets import Row, Words
 
-# The revisions an If-Match header names; None stands for `*`.
-Expected = frozenset[int] | None
+# The revisions that a change is allowed on, by If-Match and If-None-Match; None stands for all.
+Expected = Container[int] | None
+
+
+@dataclass(frozen=True)
+class AllBut:
+    """All revisions except some."""
+
+    excluded: frozenset[int]
+
+    def __contains__(self, revision: object) -> bool:
+        return revision not in self.excluded
 
 
 class Versioned(Document):

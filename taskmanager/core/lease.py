@@ -6,6 +6,8 @@ import time
 from mongoengine import DateTimeField, Document, StringField
 from pymongo import ReturnDocument
 
+_LONGEST_MS = 60_000
+
 
 class LeaseRecord(Document):
     """Who holds a lease, and until when."""
@@ -50,7 +52,10 @@ class Lease:
     def _claim(self) -> str:
         """Write ourselves into the record if it is ours or free; answers who holds the lease now."""
         ours = {"$eq": ["$holder", self.holder]}
-        free = {"$lte": [{"$ifNull": ["$until", "$$NOW"]}, "$$NOW"]}
+        # one that lasts longer than leases do was given by another primary, whose clock was ahead
+        longest = {"$add": ["$$NOW", _LONGEST_MS]}
+        until = {"$ifNull": ["$until", "$$NOW"]}
+        free = {"$or": [{"$lte": [until, "$$NOW"]}, {"$gt": [until, longest]}]}
         take = {"$or": [ours, free]}
         fields = {"holder": self.holder, "until": {"$add": ["$$NOW", int(self.seconds * 1000)]}}
         record = LeaseRecord._get_collection().find_one_and_update(

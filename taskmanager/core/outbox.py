@@ -6,11 +6,13 @@ event when it is done. What was lost on the way, with the queue, a worker or the
 the event and is handed out again: the queue may be emptied without losing anything.
 """
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import rq.utils
 import structlog
 from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
@@ -24,6 +26,7 @@ from taskmanager.core import settings
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.events import QUEUES, Event, listener
+from taskmanager.core.redaction import redact
 from taskmanager.core.schedule import every
 from taskmanager.core.stores import RedisError, queue_store
 
@@ -64,6 +67,33 @@ def _ignore_callbacks() -> None:
 
 
 _ignore_callbacks()
+
+
+def _share_clock() -> None:
+    """RQ notes until when a job is thought alive; workers and the relay must mean the same time by it."""
+    rq.utils.now = now
+    rq.utils.current_timestamp = lambda: int(now().timestamp())
+    for name, module in list(sys.modules.items()):
+        if name.startswith("rq."):  # they have taken the two functions over by name
+            for function in ("now", "current_timestamp"):
+                if hasattr(module, function):
+                    setattr(module, function, getattr(rq.utils, function))
+
+
+_share_clock()
+
+
+class _Failure:
+    """What RQ keeps of a job that failed, and shows in its dashboard: the traceback, without what settings hold."""
+
+    keep = Job._handle_failure
+
+    @staticmethod
+    def keep_redacted(job: Job, exc_string: str, *args: Any, **options: Any) -> None:
+        _Failure.keep(job, redact(exc_string), *args, **options)
+
+
+Job._handle_failure = _Failure.keep_redacted  # type: ignore[method-assign, assignment]
 
 
 # What else the relay hands out: called with the ids of the jobs in flight and with how many more there may be.
@@ -181,7 +211,18 @@ def watch() -> None:
     waited = (now() - oldest["at"]).total_seconds() if oldest else 0.0
     given_up = dead()
     report = log.warning if given_up or waited > _LONG_WAIT_SECONDS else log.info
+    mend_times()
     report("outbox", waiting=waiting(), waited_s=round(waited, 1), given_up=given_up)
+
+
+def mend_times() -> int:
+    """Hand out now what is due later than anything can be: a clock that was wrong has said so. Answers how many."""
+    latest = now() + timedelta(seconds=_LONGEST_REPEAT_SECONDS + _LONG_WAIT_SECONDS)
+    found = {"due_at": {"$gt": latest}}
+    mended = Event._get_collection().update_many(found, {"$set": {"due_at": now()}}).modified_count
+    if mended:
+        log.warning("times that cannot be are mended", events=mended)
+    return mended
 
 
 def _in_flight() -> set[str]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 from bson import ObjectId
 from mongoengine.queryset import QuerySet
 
+from taskmanager.core.collation import COLLATION, TEXT_FIELDS
 from taskmanager.core.errors import NotFound
 
 MAX_PAGE_BYTES = 4_000_000  # of the rows of one page: one that would be larger ends early, and the next goes on
@@ -42,6 +43,10 @@ class Order(NamedTuple):
     def stored(self) -> list[str]:
         """The fields that a row must have."""
         return [field.partition(".")[0] for field, _ in self.fields]
+
+    def collation(self) -> Mapping[str, Any] | None:
+        """Return how texts are compared in this order; the index must have the same. None: by code point."""
+        return COLLATION if any("." in field or field in TEXT_FIELDS for field, _ in self.fields) else None
 
     def name(self) -> str:
         """What the index is called that gives this order, forwards or backwards."""
@@ -77,7 +82,7 @@ class Order(NamedTuple):
                 for (field, _), value in zip(whole[:place], key, strict=False)
             }
             field, descending = whole[place]
-            found += [same | {field: beyond} for beyond in _beyond(field, descending, key[place])]
+            found += [same | beyond for beyond in _beyond(field, descending, key[place])]
         return found
 
     def _whole(self) -> tuple[tuple[str, bool], ...]:
@@ -91,13 +96,21 @@ CREATED, NEWEST = Order.by("created_at"), Order.by("-created_at")
 HAPPENED = Order.by("at", "seq")  # of events
 
 
-def _beyond(field: str, descending: bool, value: Any) -> list[Any]:
-    """The conditions on a field for what comes after a value. MongoDB sorts null before everything else."""
+def _beyond(field: str, descending: bool, value: Any) -> list[Filter]:
+    """The conditions for what comes after a value of a field. MongoDB sorts null before everything else."""
+    if "." in field:
+        return _beyond_any(field, descending, value)
     if value is not None:
-        return [{"$lt": value}, *([] if field in _NEVER_ABSENT else [_ABSENT])] if descending else [{"$gt": value}]
-    if descending:
-        return []
-    return [{"$exists": True} if "." in field else {"$gte": _EARLIEST}]
+        absent = [] if field in _NEVER_ABSENT else [{field: _ABSENT}]
+        return [{field: {"$lt": value}}, *absent] if descending else [{field: {"$gt": value}}]
+    return [] if descending else [{field: {"$gte": _LOWEST.get(field, _EARLIEST)}}]
+
+
+def _beyond_any(field: str, descending: bool, value: Any) -> list[Filter]:
+    """The same of a field that may hold values of several types: these have an order, but `$gt` stays within one."""
+    if value is None:
+        return [] if descending else [{field: {"$exists": True}}]
+    return [{"$expr": {"$lt" if descending else "$gt": [f"${field}", {"$literal": value}]}}]
 
 
 def _value(row: Row, field: str) -> Any:
@@ -106,8 +119,9 @@ def _value(row: Row, field: str) -> Any:
     return row.get(family, {}).get(name) if dot else row.get(field)
 
 
-_NEVER_ABSENT = ("_id", "created_at", "at", "seq")
-# Only dates may be missing from what a list is sorted by by an index: "not null" is "a date", one stretch and not two.
+_NEVER_ABSENT = ("_id", "created_at", "at", "seq", "name", "title")
+_LOWEST = {"key_order": ""}
+# But for that, only dates may be missing from what an index sorts by: "not null" is "a date", one stretch and not two.
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 # Nothing is stored as null (see `Versioned.write`), and to ask for null would be to ask for "undefined" as well.
 _ABSENT = {"$exists": False}
@@ -219,6 +233,8 @@ class Words(QuerySet):
         query = order.within(self._query, after) if after else order.begin(self._query)
         projection = fields and {name: _read(name) for name in [*fields, *order.stored()]}
         cursor = self._raw.find(query, projection, sort=order.spec(), limit=limit + 1, batch_size=limit + 1)
+        if collation := order.collation():
+            cursor = cursor.collation(collation)
         rows, more = _bounded(cursor.hint(order.name()) if hinted else cursor, limit)
         return Page(rows, order.key_of(rows[-1]) if more else None)
 

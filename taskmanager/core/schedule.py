@@ -12,13 +12,14 @@ import structlog
 from mongoengine import DateTimeField, Document, StringField
 from pymongo import ReturnDocument
 
-from taskmanager.core.clock import now
+from taskmanager.core.clock import iso, now
 from taskmanager.core.errors import Misconfigured
 
 log = structlog.get_logger("taskmanager.schedule")
 
 # A claimed run that has not ended by then is thought dead, and is repeated.
 _REPEAT_SECONDS = 60
+_SPARE_SECONDS = 60
 
 
 class Due(Document):
@@ -83,16 +84,20 @@ def _run(job: Periodic) -> bool:
 def _claim(job: Periodic) -> datetime | None:
     """The right to run the job now, until the moment answered; None when it is not due or another took it.
 
-    A job that is new is due at once.
+    A job that is new is due at once, and so is one whose time cannot be: a clock that was wrong has set it.
     """
-    until = now() + timedelta(seconds=_REPEAT_SECONDS)
+    moment = now()
+    until = moment + timedelta(seconds=_REPEAT_SECONDS)
+    longest = moment + timedelta(seconds=max(job.seconds, _REPEAT_SECONDS) + _SPARE_SECONDS)
     schedules = Due._get_collection()
-    schedules.update_one({"_id": job.name}, {"$setOnInsert": {"due_at": now()}}, upsert=True)
+    schedules.update_one({"_id": job.name}, {"$setOnInsert": {"due_at": moment}}, upsert=True)
     due = schedules.find_one_and_update(
-        {"_id": job.name, "due_at": {"$lte": now()}},
+        {"_id": job.name, "$or": [{"due_at": {"$lte": moment}}, {"due_at": {"$gt": longest}}]},
         {"$set": {"due_at": until}},
-        return_document=ReturnDocument.AFTER,
+        return_document=ReturnDocument.BEFORE,
     )
+    if due and due["due_at"] > longest:
+        log.warning("a time that cannot be is mended", job=job.name, due_at=iso(due["due_at"]))
     return due and until
 
 

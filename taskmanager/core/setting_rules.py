@@ -34,6 +34,18 @@ def rate(text: str) -> None:
         raise ValueError('must be such as "600/minute": a count of at least 1 for each second, minute, hour or day')
 
 
+def ceiling(text: str) -> None:
+    """Accept a rate, or 0 for none."""
+    if text != "0":
+        rate(text)
+
+
+def greeting(text: str) -> None:
+    """Accept what a client can greet a mail server with: a name, or an address in brackets (RFC 5321, 4.1.3)."""
+    literal = re.fullmatch(r"\[(?:IPv6:)?([^]]*)\]", text)
+    host(literal[1] if literal else text)
+
+
 def host(text: str) -> None:
     """Accept an address of the network or the name of a host."""
     try:
@@ -114,6 +126,22 @@ def folder(path: Path) -> None:
         raise ValueError("must be a folder")
 
 
+def file(path: Path) -> None:
+    """Accept a file, or a place where nothing is yet: it may be written and renewed by others."""
+    if "\0" in str(path) or path.is_dir():
+        raise ValueError("must be a file")
+
+
+def certificates(path: Path) -> None:
+    """Accept a file of certificates in PEM form."""
+    import ssl
+
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except (OSError, ValueError):
+        raise ValueError("must be a file of certificates in PEM form that can be read") from None
+
+
 RULES: dict[str, Rule] = {
     "host": host,
     "dashboard_host": host,
@@ -132,9 +160,19 @@ RULES: dict[str, Rule] = {
     "sms_url": lambda text: connection_urls.check_apprise(text, "{to}"),
     "chat_url": lambda text: connection_urls.check_apprise(text, "{email}", "{user}"),
     "mail_from": mail_address,
+    "mail_helo": greeting,
+    "ratelimit_network": ceiling,
     "attachment_types": media_patterns,
     "webhook_allow": networks,
 }
+PATHS: dict[str, Callable[[Path], None]] = {
+    "data_dir": folder,
+    "keys_dir": folder,
+    "attachment_folder": folder,
+    "mail_ca_file": certificates,
+    "mail_oauth_token_file": file,
+}
+_LARGEST_NUMBER = 2**63 - 1  # of the database
 # settings that share the beginning of their name share the rule
 _FAMILIES: dict[str, Rule] = {"ratelimit_": rate}
 
@@ -151,7 +189,9 @@ def check(name: str, annotation: Any, value: Any) -> None:
     """Raise ValueError when `value` is not good for the setting `name`; what is not given (empty) is."""
     text = value.get_secret_value() if hasattr(value, "get_secret_value") else value
     if isinstance(text, Path):
-        folder(text)
+        PATHS[name](text)
+    if isinstance(text, int) and text > _LARGEST_NUMBER:
+        raise ValueError("is too large")
     rule = rule_of(name, annotation)
     if rule is not None and isinstance(text, str) and text:
         rule(text)

@@ -64,11 +64,14 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr = SecretStr("")
     oidc_name: str = "Single sign-on"
     oidc_timeout_seconds: float = Field(3.0, gt=0, le=30)
+    oidc_client_auth: Literal["auto", "basic", "post"] = "auto"
+    oidc_trust_email: bool = False
     admin_email: str = "admin@example.com"
     admin_password: SecretStr = SecretStr("")
 
     ratelimit_enabled: bool = True
     ratelimit_default: str = "600/minute"
+    ratelimit_network: str = "0"
     ratelimit_login_address: str = "30/minute"
     ratelimit_login_account: str = "10/minute"
     ratelimit_register: str = "60/hour"
@@ -107,7 +110,13 @@ class Settings(BaseSettings):
     mail_url: str = "smtp://127.0.0.1:1025"
     mail_from: str = "Task Manager <no-reply@localhost>"
     mail_timeout_seconds: float = Field(10.0, gt=0, le=30)
+    mail_helo: str = ""
+    mail_ca_file: Path | None = None
+    mail_oauth_token_file: Path | None = None
     mail_connections: int = Field(4, ge=1, le=64)
+    mail_notices_hourly: int = Field(10, ge=1, le=1_000)
+    mail_account_hourly: int = Field(10, ge=5, le=1_000)
+    mail_unasked_hourly: int = Field(5, ge=1, le=1_000)
     notification_window_seconds: int = Field(20, ge=0, le=3600)
     notification_days: int = Field(90, ge=1, le=3660)
     delivery_hours: int = Field(26, ge=24, le=24 * 14)
@@ -131,10 +140,11 @@ class Settings(BaseSettings):
     web_threads: int = Field(8, ge=1, le=128)
     worker_processes: int = Field(1, ge=1, le=64)
     job_silence_seconds: int = Field(10, ge=2, le=600)
+    start_seconds: int = Field(600, ge=1, le=86_400)
     reload: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("data_dir", "keys_dir", "attachment_folder")
+    @field_validator("data_dir", "keys_dir", "attachment_folder", "mail_ca_file", "mail_oauth_token_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().absolute()
@@ -157,6 +167,8 @@ class Settings(BaseSettings):
             raise ValueError("TASKMANAGER_QUEUE_URL and TASKMANAGER_CACHE_URL must be two stores: a cache evicts")
         if self.environment == "production" and self.oidc_issuer.startswith("http://"):
             raise ValueError("TASKMANAGER_OIDC_ISSUER must begin with https:// in production")
+        if self.mail_oauth_token_file and not connection_urls.mail_server(self.mail_url).user:
+            raise ValueError("TASKMANAGER_MAIL_OAUTH_TOKEN_FILE needs the user in TASKMANAGER_MAIL_URL")
         if self.oidc_issuer and not self.oidc_client_id:
             raise ValueError("TASKMANAGER_OIDC_ISSUER needs TASKMANAGER_OIDC_CLIENT_ID")
         return self
@@ -169,12 +181,28 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Address that people reach the service at, without a trailing slash."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     def secret(self) -> bytes:
         """The secret that signs cursors. Outside production it is made once and kept in the data folder."""
         configured = self.secret_key.get_secret_value()
         return configured.encode() if configured else _kept_secret(self.data_dir / "secret")
+
+
+class KeySettings(BaseSettings):
+    """What concerns the signing keys alone: who makes the first key has no other setting yet."""
+
+    model_config = Settings.model_config
+
+    data_dir: Path = Path(".data")
+    keys_dir: Path | None = None
+    access_token_minutes: int = Field(15, ge=1, le=24 * 60)
+
+    @property
+    def keys_path(self) -> Path:
+        """Folder of the signing keys."""
+        return (self.keys_dir or self.data_dir / "keys").expanduser().absolute()
 
 
 def _kept_secret(path: Path) -> bytes:
@@ -202,6 +230,11 @@ def use(settings: Settings) -> None:
     _current = settings
 
 
+def in_force() -> Settings | None:
+    """The settings in force, if any are yet."""
+    return _current
+
+
 def current() -> Settings:
     """The settings in force. Raises Misconfigured when no composition root has set them."""
     if _current is None:
@@ -215,8 +248,9 @@ def build(kind: type[S], **overrides: Any) -> S:
     Raises Misconfigured, naming each wrong variable and never its value, and each variable that is no setting.
     """
     prefix = kind.model_config.get("env_prefix", "")
-    setting_names.register(prefix, kind.model_fields)
-    lines = setting_names.unknown(prefix, os.environ) if prefix == Settings.model_config["env_prefix"] else []
+    ours = prefix == Settings.model_config["env_prefix"]
+    setting_names.register(prefix, Settings.model_fields if ours else kind.model_fields)
+    lines = setting_names.unknown(prefix, os.environ) if ours else []
     try:
         found = kind(**overrides)
     except ValidationError as error:

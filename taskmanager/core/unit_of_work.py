@@ -5,11 +5,11 @@ transient error is run again from its start, and the body of a `with` cannot be 
 calls another joins the transaction that is open. Every MongoEngine call inside uses it (`ClientSession.bind`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import pymongo
 from mongoengine.errors import NotUniqueError, OperationError
@@ -19,7 +19,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from taskmanager.core import settings
-from taskmanager.core.database import client, database
+from taskmanager.core.database import breaker, client, database
 from taskmanager.core.errors import TaskManagerError
 
 P = ParamSpec("P")
@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 _ABORT_SECONDS = 0.2
 
+# What was made outside of the open transaction, see `outside`; None when no transaction is open.
+_made: ContextVar[dict[Hashable, Any] | None] = ContextVar("made", default=None)
 _after_commit: ContextVar[list[Callable[[], None]] | None] = ContextVar("after_commit", default=None)
 _before_commit: ContextVar[dict[Callable[[list[Any]], None], list[Any]] | None] = ContextVar(
     "before_commit", default=None
@@ -63,6 +65,29 @@ def long_unit_of_work(seconds: float) -> Callable[[Callable[P, T]], Callable[P, 
     return decorate
 
 
+def outside(key: Hashable, work: Callable[[], T]) -> T:
+    """What `work` makes, which burns time: it is never done while a transaction is open, which others wait for.
+
+    In a unit of work the transaction is given back, the work is done, and the use case is run again from its start,
+    where this answers at once. `key` says what is made: the same is not made twice for one use case.
+    """
+    made = _made.get()
+    if made is None:
+        with breaker.away():
+            return work()
+    if key not in made:
+        raise _Outside(key, work)
+    return cast(T, made[key])
+
+
+class _Outside(BaseException):
+    """Work is to be done while no transaction is open. No error: nobody but `_transact` may catch it."""
+
+    def __init__(self, key: Hashable, work: Callable[[], Any]) -> None:
+        self.key, self.work = key, work
+        super().__init__(key)
+
+
 def on_commit(callback: Callable[[], None]) -> None:
     """Call `callback` once the open transaction is committed; at once when none is open.
 
@@ -88,6 +113,20 @@ def before_commit(finish: Callable[[list[Any]], None], item: Any) -> None:
 
 
 def _transact(function: Callable[[], T], seconds: float | None = None) -> T:
+    made: dict[Hashable, Any] = {}
+    while True:
+        token = _made.set(made)
+        try:
+            return _in_transaction(function, seconds)
+        except _Outside as wanted:
+            found = wanted
+        finally:
+            _made.reset(token)
+        with breaker.away():
+            made[found.key] = found.work()
+
+
+def _in_transaction(function: Callable[[], T], seconds: float | None) -> T:
     callbacks: list[Callable[[], None]] = []
     token, before = _after_commit.set(callbacks), _before_commit.set(None)
     try:

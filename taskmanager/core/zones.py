@@ -5,12 +5,15 @@ knows the same ones.
 """
 
 from importlib import resources
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DEFAULT = "UTC"
 NAMES = tuple(sorted(resources.files("tzdata").joinpath("zones").read_text("utf-8").split()))
 
 
 def zone(name: str | None) -> ZoneInfo:
-    """The zone of this name; UTC for None. Raises ZoneInfoNotFoundError."""
-    return ZoneInfo(name or DEFAULT)
+    """Return the zone of this name; UTC for None, and for a stored name that a later database no longer has."""
+    try:
+        return ZoneInfo(name or DEFAULT)
+    except ZoneInfoNotFoundError:
+        return ZoneInfo(DEFAULT)

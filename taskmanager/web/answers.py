@@ -13,6 +13,7 @@ from taskmanager.core.querysets import MAX_PAGE_BYTES, Page, Row
 from taskmanager.web.conditional import etag_of, unchanged
 from taskmanager.web.pagination import Slice, make_cursor, next_link
 from taskmanager.web.serialisers import Serialiser
+from taskmanager.web.urls import mounted
 
 
 def resource(
@@ -55,7 +56,7 @@ def created_with(body: Row, revision: int, path: str) -> Response:
 
 def _within_version(path: str) -> str:
     version = "/".join(request.path.split("/", 3)[:3])  # such as /api/v1, for a route may be in several
-    return f"{request.root_path}{version}{path}"
+    return mounted(version + path)
 
 
 def collection(

@@ -7,7 +7,6 @@ share link stands for no account: its bearer is counted by his address, and the 
 """
 
 import re
-import time
 from collections import OrderedDict
 from datetime import timedelta
 from typing import Any
@@ -19,11 +18,14 @@ from bson.errors import InvalidId
 from flask import Flask, current_app, g, request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import InvalidTokenError, PyJWTError
+from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
 from taskmanager.core import access, sealed
-from taskmanager.core.access import Actor
-from taskmanager.core.errors import Unauthenticated
+from taskmanager.core.access import Access, Actor
+from taskmanager.core.clock import now
+from taskmanager.core.database import breaker
+from taskmanager.core.errors import Unauthenticated, Unavailable
 from taskmanager.core.keyring import ALGORITHM, KeyRing, LiveRing
 from taskmanager.core.settings import Settings
 from taskmanager.core.stores import cache_rest, cache_store
@@ -31,13 +33,14 @@ from taskmanager.extensions import limiter
 
 API_TOKEN = "tm_"  # noqa: S105 begins every API token, so that scanners for leaked secrets find them
 _SHARED = (access.SHARE_LINK, access.SHARE_VISIT)
-_BEARER = re.compile(r"[Bb]earer +(\S+)")
+_BEARER = re.compile(r"(?i:bearer) +(\S+)")  # the scheme is case-insensitive (RFC 9110, 11.1)
 _TYPE = "at+jwt"  # RFC 9068: an access token cannot be mistaken for another kind
 _ISSUER, _AUDIENCE = "taskmanager", "taskmanager-api"
 _REQUIRED = {"exp", "iat", "nbf", "jti", "sub", "sid", "iss", "aud", "type"}
 _KEPT_TOKENS = 10_000
 _LONGEST_TOKEN = 4_096
 _FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]{86}", re.ASCII)  # PyJWT takes padding too: many spellings of one token
+LEEWAY_SECONDS = 5
 _TIMES = ("exp", "iat", "nbf")
 # Whatever is wrong with a token is a 401 where one is needed, never another error.
 _REFUSED = (
@@ -65,15 +68,27 @@ class TokenManager(jwt_extended.JWTManager):
         self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False
     ) -> dict[str, Any]:
         kid, claims = self._verified.get(encoded_token, ("", {}))
-        if kid in self._ring.keys and claims["exp"] > time.time():
-            return claims
+        if kid in self._ring.keys:
+            return _in_time(claims)
         if len(encoded_token) > _LONGEST_TOKEN or not _FORM.fullmatch(encoded_token):
             raise InvalidTokenError("not the form of our tokens")
-        claims = super()._decode_jwt_from_config(encoded_token, csrf_value, allow_expired)
+        claims = _in_time(super()._decode_jwt_from_config(encoded_token, csrf_value, allow_expired=True))
         self._verified[encoded_token] = jwt.get_unverified_header(encoded_token)["kid"], claims
         if len(self._verified) > _KEPT_TOKENS:
             self._verified.popitem(last=False)
         return claims
+
+
+def _in_time(claims: dict[str, Any]) -> dict[str, Any]:
+    """The claims of a token that is good at present, by the database's clock: the library knows only its own.
+
+    Some seconds of leeway (RFC 7519, 4.1.4 and 4.1.5), because clocks that agree do not agree exactly.
+    Raises InvalidTokenError.
+    """
+    present = now().timestamp()
+    if not claims["nbf"] - LEEWAY_SECONDS <= present < claims["exp"] + LEEWAY_SECONDS:
+        raise InvalidTokenError("not yet, or not any more")
+    return claims
 
 
 def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
@@ -87,6 +102,7 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
         JWT_DECODE_ISSUER=_ISSUER,
         JWT_ENCODE_AUDIENCE=_AUDIENCE,
         JWT_DECODE_AUDIENCE=_AUDIENCE,
+        JWT_DECODE_LEEWAY=timedelta(days=1),  # of the library's own clock: `_in_time` looks closer
         JWT_ERROR_MESSAGE_KEY="detail",
     )
     ring = app.extensions["taskmanager-keys"] = LiveRing(settings.keys_path, keys)
@@ -116,8 +132,10 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
 def issue(user_id: ObjectId, session_id: ObjectId) -> str:
     """An access token for a session."""
     kid = g.signing_kid = current_app.extensions["taskmanager-keys"].active_kid
+    begins, lifetime = int(now().timestamp()), current_app.config["JWT_ACCESS_TOKEN_EXPIRES"]
+    times = {"iat": begins, "nbf": begins, "exp": begins + int(lifetime.total_seconds())}
     return jwt_extended.create_access_token(
-        str(user_id), additional_claims={"sid": str(session_id)}, additional_headers={"kid": kid, "typ": _TYPE}
+        str(user_id), additional_claims={"sid": str(session_id)} | times, additional_headers={"kid": kid, "typ": _TYPE}
     )
 
 
@@ -132,12 +150,13 @@ def identify() -> None:
     if found and found[1].startswith(_SHARED):
         g.share_token = found[1]
         return None
+    if found is None:
+        g.token_refused = True
+        return None
     try:
-        jwt_extended.verify_jwt_in_request(optional=True, skip_revocation_check=True)
-        claims = jwt_extended.get_jwt()
-        if claims:
-            g.claimed_user_id, g.session_id = ObjectId(claims["sub"]), ObjectId(claims["sid"])
-            g.access_key = access.key(g.claimed_user_id)
+        claims = jwt_extended.decode_token(found[1])
+        g.claimed_user_id, g.session_id = ObjectId(claims["sub"]), ObjectId(claims["sid"])
+        g.access_key = access.key(g.claimed_user_id)
     except _REFUSED:
         g.claimed_user_id, g.token_refused = None, True
     return None
@@ -161,6 +180,35 @@ def current_actor() -> Actor:
     return g.actor
 
 
+def live_user_id() -> ObjectId | None:
+    """Return the account whose token this request has; None without a token, and for one that is good no more.
+
+    A token that this process knows to be good costs nothing. Any other is looked up, before it is counted.
+    """
+    if g.get("claimed_user_id") is None:
+        return None
+    if "live_user_id" not in g:
+        g.live_user_id = g.claimed_user_id if _is_live() else None
+    return g.live_user_id
+
+
+def _is_live() -> bool:
+    if _acting(access.kept(g.claimed_user_id)):
+        return True
+    try:
+        breaker.check()
+        return _acting(access.find(g.claimed_user_id, _stored_version())) is not None
+    except (Unavailable, PyMongoError):
+        return True  # nobody is let in by this: the view needs the database too
+
+
+def _acting(found: Access | None) -> Actor | None:
+    """The account acting by the token of this request."""
+    if found is None:
+        return None
+    return found.by_token(g.token_id, g.token_hash) if "token_id" in g else found.by_session(g.session_id)
+
+
 def _actor() -> Actor:
     if "share_token" in g:
         return _visitor(g.share_token)
@@ -168,14 +216,12 @@ def _actor() -> Actor:
         if g.get("token_refused"):
             raise Unauthenticated("The access token is not valid or has expired.", code="auth.invalid_token")
         raise Unauthenticated
-    found = access.find(g.claimed_user_id, _version())
+    actor = _acting(access.find(g.claimed_user_id, _version()))
     if "token_id" in g:
-        actor = found and found.by_token(g.token_id, g.token_hash)
         if actor is None:
             raise Unauthenticated("This API token is not valid or has expired.", code="auth.invalid_token")
         access.sources.token_used(g.token_id, request.remote_addr or "")
         return actor
-    actor = found and found.by_session(g.session_id)
     if actor is None:
         raise Unauthenticated("This session has ended: log in again.", code="auth.session_ended")
     return actor
@@ -190,8 +236,13 @@ def _visitor(token: str) -> Actor:
 
 def _version() -> int | None:
     """The account's access version by the cache store; fetched with the rate limit where that is on."""
-    if limiter.enabled or cache_rest.resting:
-        return g.get("access_version")
+    return g.get("access_version") if limiter.enabled else _stored_version()
+
+
+def _stored_version() -> int | None:
+    """The account's access version as the cache store has it; None when it has none, or is away."""
+    if cache_rest.resting:
+        return None
     try:
         found = cache_store().get(g.access_key)
     except RedisError:

@@ -3,7 +3,8 @@
 `route` adds around each view, in this order: the database must be there, the client must accept JSON, the
 caller must be logged in (unless `public=True`) and may use this route (API tokens have scopes), query parameters
 that no schema names are refused, and a POST runs once per Idempotency-Key (unless `idempotent=False`, for logins and
-the like, whose repetition makes nothing that would be there twice).
+the like, whose description says why a repetition is harmless: what counts wrong tries must be kept although the
+request is refused, and with a key all that a refused request did is rolled back).
 """
 
 from collections.abc import Callable, Iterable
@@ -20,12 +21,16 @@ from werkzeug.routing import BaseConverter
 from taskmanager.core.database import breaker
 from taskmanager.core.errors import ScopeMissing
 from taskmanager.web.auth import current_actor
+from taskmanager.web.conditional import check_post, check_read
 from taskmanager.web.errors import InvalidRequest, NotAcceptable
 from taskmanager.web.idempotency import once
 from taskmanager.web.openapi import Conventions, describe_operation
 from taskmanager.web.parser import StrictParser, query_parameters
 
 View = Callable[..., Response]
+
+_ANSWERED = ("application/json", "application/problem+json")
+_WILD = ("application/*", "*/*")
 
 
 class ObjectIdConverter(BaseConverter):
@@ -122,10 +127,14 @@ def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary
                 raise ScopeMissing(scope=kind.scope)
             if not takes_query and request.query_string:
                 _refuse(query_parameters(request))
+            if kind.method == "POST":
+                check_post()
             response = view(*args, **kwargs)
+            check_read(response)
         return deprecated.tell(response) if deprecated else response
 
     guarded.is_public, guarded.scope = kind.public, kind.scope  # type: ignore[attr-defined]
+    guarded.conditional = kind.conditional  # type: ignore[attr-defined]
     return guarded
 
 
@@ -143,9 +152,15 @@ def _once(view: View) -> View:
 
 
 def _acceptable() -> None:
-    accepted = request.accept_mimetypes
-    if accepted and not accepted.best_match(("application/json", "application/problem+json")):
-        raise NotAcceptable
+    """Raise NotAcceptable unless the client takes JSON; parameters of a media range do not matter (RFC 8259, 11)."""
+    ranges = [(name.partition(";")[0].strip().lower(), quality) for name, quality in request.accept_mimetypes]
+    if not ranges:
+        return
+    for kind in _ANSWERED:
+        exact = [quality for name, quality in ranges if name == kind]
+        if max(exact or [quality for name, quality in ranges if name in _WILD], default=0) > 0:
+            return
+    raise NotAcceptable
 
 
 def _refuse(parameters: dict[str, str]) -> None:

@@ -1,41 +1,88 @@
-"""ETags from revisions, and the preconditions that clients send with them (RFC 9110, 13)."""
+"""ETags from revisions, and the preconditions that clients send with them (RFC 9110, 13).
+
+Resources have no modification date, so If-Modified-Since and If-Unmodified-Since are ignored (13.1.3, 13.1.4).
+"""
 
 import hashlib
 import re
 
-from flask import request
+from flask import Response, current_app, request
+from werkzeug.exceptions import HTTPException
 
-from taskmanager.core.documents import Expected
-from taskmanager.core.errors import PreconditionRequired
+from taskmanager.core.documents import AllBut, Expected
+from taskmanager.core.errors import PreconditionFailed, PreconditionRequired
 
-# Flask-Compress appends the encoding to a strong ETag, as it must: two encodings are two representations.
-# A revision is of the resource, whatever the encoding, so the suffix is taken off before comparing.
-_TAG = re.compile(r'(?<![^\s,])(W/)?"([^"]*?)(?::(?:gzip|br|zstd|deflate))?"(?![^\s,])')
+# A tag of ours names a revision or a digest, whatever bytes carry it. So a tag as compressing proxies and
+# Flask-Compress rewrite it (`W/"1"`, `"1-gzip"`, `"1;gzip"`, `"1:zstd"`) counts as `"1"`.
+_CODINGS = "gzip|br|zstd|deflate|compress|dcb|dcz"
+_TAG = re.compile(rf'(?<![^\s,])(?:W/)?"([^"]*?)(?:[-:;]+(?:{_CODINGS}))?"(?![^\s,])')
 _REVISION = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.[0-9a-f]{16})?")
+_READING = ("GET", "HEAD")
 
 
 def etag_of(revision: int, embedded: bytes = b"") -> str:
-    """The opaque part of a resource's strong ETag: its revision, and a digest of what is embedded."""
+    """Return the opaque part of a resource's strong ETag: its revision, and a digest of what is embedded."""
     return f"{revision}.{hashlib.blake2b(embedded, digest_size=8).hexdigest()}" if embedded else str(revision)
 
 
-def expected() -> Expected:
-    """The revisions that If-Match names; None for `*`. Raises PreconditionRequired when there is no If-Match.
+def expected(*, required: bool = True) -> Expected:
+    """Return the revisions that If-Match and If-None-Match admit; None for all.
 
-    A weak tag never matches here (RFC 9110, 13.1.1), and neither does one that is no revision of ours.
+    A tag that is no revision of ours matches nothing. Raises PreconditionRequired without If-Match, unless it is not
+    `required`.
     """
-    header = request.headers.get("If-Match")
-    if header is None:
+    matched, refused = _tags("If-Match"), _tags("If-None-Match")
+    if refused == "*":
+        return frozenset({0})  # only what is not stored yet (RFC 9110, 13.1.2)
+    if matched is None and required:
         raise PreconditionRequired
-    if header.strip() == "*":
-        return None
-    strong = [tag for weak, tag in _TAG.findall(header) if not weak]
-    return frozenset(int(match[1]) for tag in strong if (match := _REVISION.fullmatch(tag)))
+    allowed, excluded = _revisions(matched), _revisions(refused) or frozenset()
+    if allowed is not None:
+        return allowed - excluded
+    return AllBut(excluded) if excluded else None
 
 
 def unchanged(etag: str) -> bool:
-    """Whether If-None-Match says that the client has this representation already."""
-    header = request.headers.get("If-None-Match")
-    if header is None or request.method not in ("GET", "HEAD"):
+    """Return whether If-None-Match says that the client has this representation already."""
+    if request.method not in _READING:
         return False
-    return header.strip() == "*" or any(tag == etag for _, tag in _TAG.findall(header))
+    tags = _tags("If-None-Match")
+    return tags == "*" or (tags is not None and etag in tags)
+
+
+def check_read(response: Response) -> None:
+    """Compare If-Match with what a GET is about to answer (RFC 9110, 13.1.1). Raises PreconditionFailed."""
+    tags = _tags("If-Match") if request.method in _READING and response.status_code < 400 else None
+    if tags is not None and tags != "*" and str(response.get_etag()[0]) not in tags:
+        raise PreconditionFailed
+
+
+def check_post() -> None:
+    """Evaluate the preconditions of a POST, whose target has no revision. Raises PreconditionFailed.
+
+    What takes a POST is there, so If-Match with `*` holds; If-None-Match with `*` fails where it can be read.
+    """
+    matched, refused = _tags("If-Match"), _tags("If-None-Match")
+    if matched not in (None, "*") or (refused == "*" and _can_be_read()):
+        raise PreconditionFailed
+
+
+def _can_be_read() -> bool:
+    try:
+        return bool(current_app.create_url_adapter(request).match(method="GET"))  # type: ignore[union-attr]
+    except HTTPException:
+        return False
+
+
+def _tags(name: str) -> str | list[str] | None:
+    """Return the opaque tags in a header, as we gave them; `*`; None without the header."""
+    header = request.headers.get(name)
+    if header is None:
+        return None
+    return "*" if header.strip() == "*" else _TAG.findall(header)
+
+
+def _revisions(tags: str | list[str] | None) -> frozenset[int] | None:
+    if tags is None or tags == "*":
+        return None
+    return frozenset(int(match[1]) for tag in tags if (match := _REVISION.fullmatch(tag)))

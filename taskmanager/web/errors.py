@@ -42,6 +42,10 @@ _CODES = {
 }
 
 
+# RFC 6750, 3.1: what is wrong with the token that was sent; no error where none was.
+_INVALID_TOKEN = 'Bearer realm="taskmanager", error="invalid_token"'  # noqa: S105 no secret
+_CHALLENGES = {"auth.invalid_token": _INVALID_TOKEN, "auth.session_ended": _INVALID_TOKEN}
+
 _MOST_ERRORS = 100  # a body of a megabyte can have fifty thousand: nobody reads them, and the answer would be larger
 
 
@@ -87,33 +91,43 @@ def init_app(app: Flask) -> None:
 
 
 def problem(status: int, *, code: str | None = None, detail: str | None = None, **extra: Any) -> Response:
-    """An answer in the shape that every error has."""
+    """Return an answer in the shape that every error has."""
+    body = problem_body(status, code=code, detail=detail, **extra)
+    response = Response(orjson.dumps(body, default=str), status, content_type="application/problem+json")
+    if status == 401:
+        response.headers["WWW-Authenticate"] = _CHALLENGES.get(code or "", 'Bearer realm="taskmanager"')
+    return response
+
+
+def problem_body(status: int, *, code: str | None = None, detail: str | None = None, **extra: Any) -> dict[str, Any]:
+    """Return the members of a problem (RFC 9457, 3.1) about this request, or about a part of it."""
     title = HTTPStatus(status).phrase
-    body = {
+    return {
         "type": "about:blank",
         "title": title,
         "status": status,
         "code": code or f"http.{title.lower().replace(' ', '_').replace('-', '_')}",
         "detail": detail or HTTPStatus(status).description or title,
-        "instance": request.path.encode("utf-8", "replace").decode(),
+        "instance": (request.root_path + request.path).encode("utf-8", "replace").decode(),
         "request_id": request_id(),
         **extra,
     }
-    response = Response(orjson.dumps(body, default=str), status, content_type="application/problem+json")
-    if status == 401:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="taskmanager"'
-    return response
+
+
+def status_of(error: errors.TaskManagerError) -> int:
+    """Return the status that an error of ours is answered with."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
 def _domain_error(error: errors.TaskManagerError) -> Response:
-    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    status = status_of(error)
     if status == 500:
         return _crash(error)
     response = problem(status, code=error.code, detail=error.detail, **error.extra)
     if isinstance(error, errors.ScopeMissing):
         response.headers["WWW-Authenticate"] = 'Bearer realm="taskmanager", error="insufficient_scope"'
-    if isinstance(error, errors.Unavailable | errors.TooMany):
-        response.headers["Retry-After"] = str(error.retry_after)
+    if seconds := getattr(error, "retry_after", None):
+        response.headers["Retry-After"] = str(seconds)
     return response
 
 

@@ -21,6 +21,7 @@ from taskmanager.core.access import Visitor
 from taskmanager.core.ciphers import cipher
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Malformed, TaskManagerError
+from taskmanager.core.networks import network_of
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.web.errors import STATUS
 from taskmanager.web.parser import read_body
@@ -51,6 +52,14 @@ class KeyReused(TaskManagerError):
     detail = "This Idempotency-Key was used with another request: make a new key for a new request."
 
 
+class InProgress(Conflict):
+    """The first request with the key is still running."""
+
+    code = "idempotency.in_progress"
+    detail = "A request with this Idempotency-Key is running: try again shortly."
+    retry_after = 1  # seconds
+
+
 STATUS[KeyReused] = 422
 
 
@@ -77,8 +86,7 @@ def _first(view: Callable[[], Response], key_id: str, fingerprint: str) -> Respo
     except _InUse:
         kept = IdempotencyKey.objects(id=key_id).first()
         if kept is None:
-            detail = "A request with this Idempotency-Key is running: try again shortly."
-            raise Conflict(detail, code="idempotency.in_progress") from None
+            raise InProgress from None
         return _replay(kept, fingerprint)
 
 
@@ -125,7 +133,7 @@ def _replay(kept: IdempotencyKey, fingerprint: str) -> Response:
 
 def _caller() -> str:
     """Who repeats: visitors of one share link are told apart by their addresses, which is all we know of them."""
-    address = f"address:{request.remote_addr}"
+    address = f"address:{network_of(request.remote_addr)}"
     if "actor" not in g:
         return address
     if isinstance(g.actor, Visitor):

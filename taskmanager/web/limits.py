@@ -13,14 +13,19 @@ import time
 from typing import Any
 
 from flask import Flask, Response, g, has_request_context, request
+from flask_limiter import ApplicationLimit
 from limits.storage import RedisStorage
 from redis.exceptions import NoScriptError, RedisError
 
 from taskmanager.core import settings as core_settings
+from taskmanager.core.networks import network_of
 from taskmanager.core.settings import Settings
 from taskmanager.core.stores import cache_rest, options
+from taskmanager.core.text import plain_address
 from taskmanager.extensions import limiter
+from taskmanager.web.auth import live_user_id
 
+OFF = "0"  # the ceiling per address that is none
 _SCHEMES = ("redis", "rediss", "unix")
 
 
@@ -74,36 +79,55 @@ def init_app(app: Flask, settings: Settings) -> None:
         RATELIMIT_STORAGE_URI=f"onetrip+{settings.cache_url}",
         RATELIMIT_STORAGE_OPTIONS=options(settings.redis_timeout_ms / 1000),
         RATELIMIT_STRATEGY="sliding-window-counter",
-        # a callable, because the limiter keeps the first word it is given, whatever application comes after
-        RATELIMIT_APPLICATION=lambda: core_settings.current().ratelimit_default,
         RATELIMIT_HEADERS_ENABLED=False,
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
         RATELIMIT_KEY_PREFIX="tm",
     )
     limiter.init_app(app)
+    limiter.limit_manager.set_application_limits([part.bind(limiter) for part in _of_all_requests()])
     app.after_request(_say)
 
 
+def _ceiling() -> str:
+    """The rate of all callers behind one address; empty for none."""
+    rate = core_settings.current().ratelimit_network
+    return "" if rate == OFF else rate
+
+
+def _of_all_requests() -> list[ApplicationLimit]:
+    """What counts every request: a budget for each caller and, where the operator sets one, a ceiling per address."""
+    return [
+        # callables, because the limiter keeps the first word it is given, whatever application comes after
+        ApplicationLimit(limit_provider=lambda: core_settings.current().ratelimit_default, key_function=caller),
+        ApplicationLimit(limit_provider=_ceiling, key_function=address, scope="network"),
+    ]
+
+
 def caller() -> str:
-    """Who is counted: the account of a valid token, else the address."""
-    user_id = g.get("claimed_user_id")
+    """Who is counted: the account of a token that is good, else the address; who has a dead token uses up its own."""
+    user_id = live_user_id()
     return f"user:{user_id}" if user_id else address()
 
 
 def address() -> str:
-    """The network address that asks."""
-    return f"address:{request.remote_addr}"
+    """The network address that asks: of IPv6 its /64, which one subscriber has as a whole."""
+    return f"address:{network_of(request.remote_addr)}"
 
 
 def account() -> str:
     """The account that something is asked for, known or not; the address is not stored in clear."""
     email = g.get("body", {}).get("email", "")
-    return "account:" + hashlib.sha256(email.strip().lower().encode()).hexdigest()
+    return "account:" + hashlib.sha256(plain_address(email).encode()).hexdigest()
 
 
 def account_here() -> str:
     """The account that a login is tried for, from this network address: others must not use up its owner's budget."""
-    return f"{account()}:{request.remote_addr}"
+    return f"{account()}:{network_of(request.remote_addr)}"
+
+
+def sets_no_password() -> bool:
+    """Whether the body has no password to be hashed: for the `exempt_when` of the budget of secrets."""
+    return g.get("body", {}).get("password") is None
 
 
 def shared_link() -> str:

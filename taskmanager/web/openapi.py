@@ -27,6 +27,11 @@ _REQUEST_HEADERS: dict[str, Json] = {
         "example": "*",
         "description": "The ETag that the change is based on, or `*`. 428 without, 412 when it is not the newest.",
     },
+    "If-Match-Optional": {
+        "name": "If-Match",
+        "schema": {"type": "string", "pattern": rf"^(?:\*|{_TAG}(?: *, *{_TAG})*)$"},
+        "description": "The ETag that the change is based on, where that matters: 412 when it is not the newest.",
+    },
     "If-None-Match": {
         "schema": {"type": "string"},
         "description": "ETags that the client has: 304 without a body when one of them is the newest.",
@@ -69,6 +74,7 @@ _PROBLEMS: dict[int, tuple[str, str]] = {  # status → an example of `code`, wh
     428: ("precondition.required", "If-Match is missing."),
     429: ("rate_limit.exceeded", "Too many requests: wait before the next one."),
     431: ("http.request_header_fields_too_large", "A header is longer than 8,190 bytes, or there are over 100."),
+    500: ("internal", "Something went wrong here, or any other error: the request id helps to find it."),
     503: ("service.unavailable", "Something this needs is down: try again shortly."),
 }
 _MISSING = {"location": "body.title", "message": "Missing data for required field.", "code": "required"}
@@ -83,6 +89,7 @@ class Conventions:
         self.public = public
         self.idempotent = idempotent and method == "POST"
         self.conditional = conditional and method in WRITES
+        self.toggle = not conditional and method in WRITES
         self.method, self.extra, self.scope = method, extra, scope
 
 
@@ -97,6 +104,7 @@ def describe_operation(view: Any, rule: str, kind: Conventions) -> None:
     doc: Json = info.setdefault("manual_doc", {})
     doc["operationId"] = view.__name__
     doc["responses"] = {status: f"Problem{status}" for status in _problems(rule, info, kind)}
+    doc["responses"]["default"] = "ProblemDefault"
     if kind.method == "GET":
         doc["responses"][304] = "NotModified"
     if kind.public:
@@ -128,6 +136,7 @@ def components(spec: Any) -> None:
         spec.components.header(name, {"required": True, **header} if name in _ALWAYS_THERE else header)
     for status in _PROBLEMS:
         spec.components.response(f"Problem{status}", _problem(status))
+    spec.components.response("ProblemDefault", _problem(500))
     unchanged = {"description": "You have the newest already.", "headers": _references(("ETag", *_EVERYWHERE))}
     spec.components.response("NotModified", unchanged)
 
@@ -149,7 +158,7 @@ def finish(document: Json, names: dict[Any, str]) -> Json:
         described = {"description": kind.__doc__} if kind.__doc__ else {}
         schemas[name] = described | schemas[name] | getattr(kind, "documented", {})
     for operation in operations(document):
-        operation["responses"] = dict(sorted(operation["responses"].items()))
+        operation["responses"] = dict(sorted(operation["responses"].items(), key=lambda item: str(item[0])))
         for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
             for media in holder.get("content", {}).values():
                 media.setdefault("example", _example(media["schema"], schemas))
@@ -175,6 +184,7 @@ def _answer_headers(response: Json, kind: Conventions) -> Iterable[str]:
 def _sent(kind: Conventions) -> Iterable[str]:
     yield from ("If-None-Match",) if kind.method == "GET" else ()
     yield from ("If-Match",) if kind.conditional else ()
+    yield from ("If-Match-Optional",) if kind.toggle else ()
     yield from ("Idempotency-Key",) if kind.idempotent else ()
 
 
@@ -186,7 +196,8 @@ def _problems(rule: str, info: Json, kind: Conventions) -> list[int]:
     found |= {413, 415} if "json" in locations else set()
     found |= {414} if "query" in locations else set()
     found |= {409} if writes and (kind.idempotent or not kind.public) else set()
-    found |= {412, 428} if kind.conditional else set()
+    found |= {412}  # any method can have a precondition (RFC 9110, 13.2.1)
+    found |= {428} if kind.conditional else set()
     found |= {404} if "<" in rule else set()
     found |= set() if kind.public else {401, 403}
     return sorted(found)

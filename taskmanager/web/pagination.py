@@ -28,6 +28,7 @@ from taskmanager.core.filters.tokens import LONGEST, FilterError
 from taskmanager.core.querysets import Order
 from taskmanager.web.schemas import KEY, QueryFlag, Schema
 from taskmanager.web.serialisers import Serialiser
+from taskmanager.web.urls import absolute
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 
@@ -254,7 +255,7 @@ def read_cursor(cursor: str, bound: str = "") -> list[Any]:
 def next_link(cursor: str) -> str:
     """The Link header's value (RFC 8288) for the next page of this request."""
     parameters = {**request.args.to_dict(), "cursor": cursor}
-    return f'<{request.path}?{urlencode(parameters)}>; rel="next"'
+    return f'<{absolute(request.path)}?{urlencode(parameters)}>; rel="next"'
 
 
 def _signer(bound: str) -> URLSafeSerializer:

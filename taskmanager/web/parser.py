@@ -15,11 +15,13 @@ from gunicorn.http.errors import ParseException
 from webargs.flaskparser import FlaskParser
 
 from taskmanager.core import settings
+from taskmanager.core.database import breaker
 from taskmanager.core.errors import Malformed
 from taskmanager.web.errors import InvalidRequest, UnsupportedMediaType
 
 _FORM_BYTES = 10_000  # what a form has beside its files
-_JSON = ("application/json", "application/merge-patch+json")
+_JSON = "application/json"
+_MERGE_PATCH = "application/merge-patch+json"
 
 
 class StrictParser(FlaskParser):
@@ -34,9 +36,9 @@ class StrictParser(FlaskParser):
         """
         if getattr(schema, "may_be_left_out", False) and not read_body(req):
             return {}
-        if req.mimetype not in _JSON:
-            raise UnsupportedMediaType(f"Send the body as {_JSON[0]}.")
-        if req.headers.get("Content-Encoding", "identity") != "identity":
+        if req.mimetype != _JSON and not (req.method == "PATCH" and req.mimetype == _MERGE_PATCH):
+            raise UnsupportedMediaType(f"Send the body as {_JSON}.")
+        if req.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise UnsupportedMediaType("Send the body without compression.", code="request.unsupported_encoding")
         body = parse(read_body(req))
         g.body = body if isinstance(body, dict) else {}
@@ -48,7 +50,8 @@ class StrictParser(FlaskParser):
             raise UnsupportedMediaType("Send the body as multipart/form-data.")
         req.max_content_length = settings.current().attachment_max_bytes + _FORM_BYTES
         try:
-            files, fields = req.files, req.form
+            with breaker.away():  # as long as the client sends
+                files, fields = req.files, req.form
         except (OSError, ParseException, ValueError):
             raise Malformed("The form cannot be read to its end.", code="request.incomplete") from None
         known = [*files.keys(), *fields.keys()]
@@ -73,9 +76,15 @@ class StrictParser(FlaskParser):
 
 
 def read_body(req: Request) -> bytes:
-    """The whole body. Raises Malformed when it cannot be read to its end (broken chunks, a client that goes away)."""
+    """The whole body. Raises Malformed when it cannot be read to its end (broken chunks, a client that goes away).
+
+    However slowly it comes, no place is taken meanwhile from those that wait for the database.
+    """
     try:
-        return req.get_data(cache=True)
+        if "body_read" not in g:
+            with breaker.away():
+                g.body_read = req.get_data(cache=True)
+        return bytes(g.body_read)
     except (OSError, ParseException):
         raise Malformed("The body cannot be read to its end.", code="request.incomplete") from None
 

@@ -10,16 +10,17 @@ import marshmallow as ma
 from bson import ObjectId
 from marshmallow import fields, validate
 
+from taskmanager.core import zones
 from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, iso, milliseconds
+from taskmanager.core.text import INVISIBLE, SPACES, plain_address, trimmed
 
 # Each form is written once and is both what is checked and what the OpenAPI document says, so it keeps to what
 # Python's and ECMA-262's regular expressions have in common (no `\d`, no `\s`, no `\Z`).
 # C0 and C1 controls but tab and line breaks: no text needs them, and logs, mails and terminals suffer from them.
 _CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 _BREAKS = r"\u000a\u000d\u2028\u2029"
-_SPACES = r"\u0009\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _TEXT = rf"^[^{_CONTROLS}]*$"
-_LINE = rf"^[{_SPACES}]*[^{_SPACES}{_CONTROLS}{_BREAKS}][^{_CONTROLS}{_BREAKS}]*$"
+_LINE = rf"^[{SPACES}{INVISIBLE}]*[^{SPACES}{INVISIBLE}{_CONTROLS}{_BREAKS}][^{_CONTROLS}{_BREAKS}]*$"
 _ID = "^[0-9a-f]{24}$"
 KEY = "^[a-z][a-z0-9_]{0,29}$"  # short names that people give to things of a project
 _INSTANT = rf"^{DAY}[Tt]{HOUR_MINUTE}{SECOND}(?:\.[0-9]{{1,9}})?(?:[Zz]|{OFFSET})$"
@@ -62,14 +63,19 @@ class Text(Form):
 
 
 class Line(Form):
-    """One line of text that is not blank. `most` bounds what is sent; then outer space is dropped."""
+    """One line of text that is not blank. `most` bounds what is sent; then it is composed and trimmed (`core.text`)."""
 
     def __init__(self, *, most: int, **kwargs: Any) -> None:
-        super().__init__(_LINE, "One line of text is needed.", validate=validate.Length(1, most), **kwargs)
+        super().__init__(
+            _LINE,
+            "One line of text with something to see in it is needed.",
+            validate=validate.Length(1, most),
+            **kwargs,
+        )
 
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         text = super().deserialize(value, *args, **kwargs)
-        return text.strip() if isinstance(text, str) else text
+        return trimmed(text) if isinstance(text, str) else text
 
 
 class Id(Form):
@@ -99,6 +105,14 @@ class Instant(Form):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else iso(value)
+
+
+class TimeZone(fields.String):
+    """The name of a time zone in the IANA database."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [*zones.NAMES, None] if kwargs.get("allow_none") else zones.NAMES
+        super().__init__(validate=validate.OneOf(choices), **kwargs)
 
 
 class Json(fields.Dict):
@@ -158,20 +172,23 @@ class Color(Form):
 
 
 class Email(Form):
-    """An address that mail can be sent to, in lower case; international ones in their ASCII form (`xn--…`)."""
+    """An address that mail can be sent to, in lower case.
+
+    What comes with pasting is taken off, and an international domain becomes its ASCII form (`xn--…`, RFC 5891).
+    """
 
     def __init__(self, **kwargs: Any) -> None:
-        message = "Not an address that mail can be sent to."
+        message = "Not an address that mail can be sent to, such as ada@example.com."
         super().__init__(_EMAIL, message, validate=validate.Length(max=254), **kwargs)
         self.documented |= {"format": "email", "example": "ada@example.com"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs)
+        text = super()._deserialize(plain_address(value) if isinstance(value, str) else value, attr, data, **kwargs)
         try:  # beyond its form: names that no mail goes to (`localhost`), international ones that say nothing
             email_validator.validate_email(text, check_deliverability=False, test_environment=True)
         except email_validator.EmailNotValidError as error:
             raise ma.ValidationError(f"Not an address: {error}") from None
-        return text.lower()
+        return text
 
 
 class UniqueIds(fields.List):

@@ -55,7 +55,9 @@ def test_every_operation_says_which_errors_it_gives(document):
         if operation.get("security") != []:
             assert "401" in operation["responses"], (method, path)
         if method in ("patch", "put", "delete"):
-            assert {"412", "428"} <= operation["responses"].keys(), (method, path)
+            assert "412" in operation["responses"], (method, path)
+            needed = {"$ref": "#/components/parameters/If-Match"} in operation["parameters"]
+            assert ("428" in operation["responses"]) == needed, (method, path)
 
 
 def test_every_error_is_problem_json(document):

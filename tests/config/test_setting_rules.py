@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import SecretStr
 
 from config.settings import load
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.setting_rules import rule_of
+from taskmanager.core.setting_rules import PATHS, rule_of
 from taskmanager.core.settings import Settings, build
 
 LONG = "k3" * 20
@@ -18,6 +19,8 @@ RATES = ["600/fortnite", "many", "600", "-3/hour", "0/minute", "/minute", "600/"
 REDIS = ["localhost:6379", "http://h/0", "redis://", "redis://h:port/0", "redis://h:70000/0", "redis://h/zero",
          "redis://h/0?foo=1", "redis://h/0?socket_timeout=x", "unix://", "redis://h /0"]  # fmt: skip
 HOSTS = ["http://h", "300.1.1.1", "h:80", "a b", "[::1]", "-h"]
+
+_NO_RATES = ("ratelimit_enabled", "ratelimit_network")
 
 # For each setting whose type is text: what it refuses. A new one must be written down here.
 BAD: dict[str, list[str]] = {
@@ -63,6 +66,7 @@ BAD: dict[str, list[str]] = {
         "smtp://h h",
     ],
     "mail_from": ["Task Manager", "a@", "@b", "a@b, c@d", "a@b\r\nBcc: c@d", "<>", "jörg@example.com"],
+    "mail_helo": [name for name in HOSTS if name != "[::1]"] + ["[::1", "[IPv6:x]", "a\r\nMAIL FROM:<x>"],
     "sms_url": ["twilio://", "twilio://x/{to}", "pigeon://x/{to}", "json://localhost/none"],
     "chat_url": ["pigeon://x/{user}", "json://localhost/none", "slack://{user}"],
     "webhook_allow": ["*.corp", "10.0.0.0/99", "a b", "http://h"],
@@ -75,13 +79,14 @@ BAD: dict[str, list[str]] = {
     "admin_password": ["short", "x" * 129],
     "secret_key": ["short", "changeme"],
     "metrics_token": ["a\nb", "ä", " blank "],
+    "ratelimit_network": ["-1", "00", *RATES],
     "environment": ["staging"],
     "attachment_store": ["s3"],
     "log_level": ["loud"],
-    **{name: RATES for name in Settings.model_fields if name.startswith("ratelimit_") and name != "ratelimit_enabled"},
+    **{name: RATES for name in Settings.model_fields if name.startswith("ratelimit_") and name not in _NO_RATES},
 }
 BY_TYPE: dict[Any, list[str]] = {
-    int: ["x", "1.5", "-1", "99999999999999"],
+    int: ["x", "1.5", "-1", "9" * 20],
     float: ["x", "nan", "-1", "inf"],
     bool: ["perhaps", "2"],
 }
@@ -110,17 +115,22 @@ def test_every_setting_of_text_is_in_the_table():
     """The kind ends here: whoever adds a setting says what it refuses, and where its rule is."""
     texts = {name for name, field in Settings.model_fields.items() if field.annotation in (str, SecretStr)}
     assert texts - set(BAD) == set()
-    without = {name for name in texts if rule_of(name, Settings.model_fields[name].annotation) is None}
+    fields = Settings.model_fields
+    without = {name for name in texts if not (rule_of(name, fields[name].annotation) or fields[name].metadata)}
     assert without == {"secret_key"}  # its rule is about the environment too
+    assert {name for name, field in fields.items() if Path in (field.annotation, *get_args(field.annotation))} == set(
+        PATHS
+    )
     numbers = {name for name, field in Settings.model_fields.items() if field.annotation in (int, float)}
     assert [name for name in numbers if not Settings.model_fields[name].metadata] == []
 
 
-@pytest.mark.parametrize("name", ["data_dir", "keys_dir", "attachment_folder"])
-def test_a_file_where_a_folder_belongs_is_refused(tmp_path, name):
+@pytest.mark.parametrize("name", PATHS)
+def test_a_file_where_a_folder_belongs_and_the_other_way_round_are_refused(tmp_path, name):
     (tmp_path / "file").touch()
+    wrong = tmp_path if name.endswith("_file") else tmp_path / "file"
     with pytest.raises(Misconfigured, match=f"TASKMANAGER_{name.upper()}"):
-        load(**{name: tmp_path / "file"})
+        load(**{name: wrong})
 
 
 @pytest.mark.parametrize("character", "#/?@:%")
@@ -167,10 +177,25 @@ def test_a_password_that_is_not_encoded_is_refused_with_the_way_to_write_it(name
         ("host", "::"),
         ("host", "tasks.example.com"),
         ("public_url", "https://example.com/tasks"),
+        ("mail_helo", "[IPv6:2001:db8::1]"),
+        ("mail_helo", "tasks.example.com"),
+        ("ratelimit_network", "0"),
     ],
 )
 def test_what_is_right_is_taken(name, url):
     assert getattr(load(**{name: url}), name) == url
+
+
+def test_files_for_the_mail_server_are_looked_at_when_starting(tmp_path, certificate):
+    (tmp_path / "token").write_text("x")
+    assert load(mail_ca_file=certificate).mail_ca_file == certificate
+    for wrong in (tmp_path / "token", tmp_path, tmp_path / "none"):
+        with pytest.raises(Misconfigured, match="TASKMANAGER_MAIL_CA_FILE"):
+            load(mail_ca_file=wrong)
+    with pytest.raises(Misconfigured, match="TASKMANAGER_MAIL_OAUTH_TOKEN_FILE"):
+        load(mail_oauth_token_file=tmp_path, mail_url="smtp://ada@h")
+    with pytest.raises(Misconfigured, match="needs the user"):
+        load(mail_oauth_token_file=tmp_path / "token", mail_url="smtp://h")
 
 
 def test_one_store_is_known_however_it_is_spelled():

@@ -124,3 +124,18 @@ def test_registering_the_same_listener_again_changes_nothing(listening):
 def test_a_listener_that_no_worker_could_serve_is_refused(name, queue):
     with pytest.raises(Misconfigured):
         listen("test.happened", name=name, queue=queue)
+
+
+def test_the_address_of_the_caller_is_kept_for_audited_events_only(happened):
+    audited = type("Audited", (happened,), {"audited": True})
+    token = events.correlation.set({"request_id": "r-1", "address": "192.0.2.1"})
+    try:
+        record(happened(name="plain"))
+        record(audited(name="security"))
+    finally:
+        events.correlation.reset(token)
+    kept = {event.stream: dict(event.correlation) for event in Event.objects}
+    assert kept == {
+        "test:plain": {"request_id": "r-1"},
+        "test:security": {"request_id": "r-1", "address": "192.0.2.1"},
+    }

@@ -34,6 +34,7 @@ def test_a_new_key_verifies_at_once_and_signs_when_every_process_knows_it(folder
     ring = ring_of(folder)
     (old,) = ring.keys
     new, removed = keyring.rotate(folder, keep_seconds=3600)
+    age(folder, new, 0)
     ring._looked = 0.0
     assert ring.find(new) is not None
     assert (ring.active_kid, removed) == (old, [])
@@ -52,7 +53,8 @@ def test_rotating_removes_keys_whose_tokens_have_ended(folder):
 
 
 def test_the_list_says_what_each_key_does(folder):
-    keyring.rotate(folder, keep_seconds=3600)
+    new, _ = keyring.rotate(folder, keep_seconds=3600)
+    age(folder, new, 0)
     assert [state for _, _, state in keyring.described(folder)] == ["signing", "settling"]
 
 

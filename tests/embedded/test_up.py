@@ -52,10 +52,16 @@ class Up:
     def text(self):
         return self.output.read_text()
 
-    def run(self, *words):
+    def run(self, *words, **variables):
         command = [sys.executable, "-m", "workers.cli", *words]
         return subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300, check=False
+            command,
+            cwd=ROOT,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
 
     def ready(self):
@@ -102,7 +108,8 @@ def test_one_command_runs_everything_and_leaves_nothing_behind(up):
     assert family(up.folder) == []
 
     up.start()  # the same folder again: same data, so no new password
-    assert "password" not in up.text
+    assert password not in up.text
+    assert f"password in {note}" in up.text
     stopped = up.run("stop")
     assert stopped.stdout == "Stopped.\n"
     assert up.process.wait(60) == 0
@@ -129,6 +136,14 @@ def test_a_second_run_on_the_same_folder_is_refused_and_another_folder_is_not(up
     finally:
         other.end()
     assert up.ready()
+
+
+def test_a_process_that_boots_is_said_to_be_starting_when_the_operator_waits_no_longer(up):
+    refused = up.run("up", TASKMANAGER_START_SECONDS="1")
+    assert refused.returncode == 1
+    assert "is still starting after 1 s" in refused.stderr and "TASKMANAGER_START_SECONDS" in refused.stderr
+    assert "did not start" not in refused.stderr
+    assert family(up.folder) == []
 
 
 def test_a_taken_port_is_one_sentence(up):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import SecretStr
 
 from config.settings import Testing
 from taskmanager.core import outbox
@@ -22,6 +23,7 @@ from taskmanager.embedded import mail_sink, mongod, ports, processes, valkey
 from taskmanager.embedded.child import wrap
 from taskmanager.embedded.server import Server, tail
 from taskmanager.features.notifications import deliveries
+from tests import later
 
 ROOT = Path(__file__).parents[2]
 # How long what must happen is waited for: far beyond what it takes on a machine with other work.
@@ -108,6 +110,7 @@ class Stack:
         self.sink = mail_sink.Server(folder / "sink", mails=self.mails)
         self.servers: tuple[Server, ...] = (self.mongodb, self.queue, self.cache, self.sink)
         self.processes: dict[str, Process] = {}
+        self._clocks: dict[str, int] = {}
         self.hook_port, self.hooks = ports.bind(ports.LOCALHOST, 0), folder / "hooks.txt"
         self.settings = self._settings(changes)
 
@@ -128,8 +131,17 @@ class Stack:
         """Start processes by their names: `web`, `relay`, `relay-2`, `worker`, `scheduler` …"""
         for name in names:
             if name not in self.processes:
-                self.processes[name] = Process(name, self._command(name), self.environment(), self.folder)
+                environment = self.environment() | self._clock_of(name)
+                self.processes[name] = Process(name, self._command(name), environment, self.folder)
             self.processes[name].start()
+
+    def set_clock(self, name: str, seconds: int) -> None:
+        """Let the process, which is not started yet, see a clock that is so far ahead of this machine's."""
+        self._clocks[name] = seconds
+
+    def _clock_of(self, name: str) -> dict[str, str]:
+        seconds = self._clocks.get(name)
+        return {} if seconds is None else {"LD_PRELOAD": str(later.library()), "FAKETIME": f"{seconds:+d}"}
 
     def kill(self, name: str) -> None:
         self.processes[name].kill()
@@ -234,7 +246,9 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """Of every process."""
         given = self.settings.model_dump(mode="json", include=self.settings.model_fields_set - {"environment"})
-        ours = {f"TASKMANAGER_{name.upper()}": str(value) for name, value in given.items()}
+        secrets = {name: getattr(self.settings, name) for name in given}
+        shown = {name: value.get_secret_value() for name, value in secrets.items() if isinstance(value, SecretStr)}
+        ours = {f"TASKMANAGER_{name.upper()}": str(value) for name, value in (given | shown).items()}
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKMANAGER_")}
         return {**kept, **ours, "TASKMANAGER_ENVIRONMENT": "testing", "PYTHONUNBUFFERED": "1"}
 

@@ -1,20 +1,21 @@
 """Every route by every kind of caller gets what `matrix.py` says."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
 import time_machine
 
-from taskmanager.features.users import api_tokens
+from taskmanager.features.users import api_tokens, service_accounts
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
 from tests.conftest import sign_in
 from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
 from tests.factories.actors import actor_of
 from tests.features.files import attach
-from tests.features.matrix import FIELD, HOOK, INVITATION, REMINDER, ROLES, TABLE, WHO
+from tests.features.matrix import FIELD, HOOK, INVITATION, ME, REMINDER, REVISED, ROLES, TABLE, TOKEN, V1, WHO
 
 
 def token_client(scene, scopes, project_id=None):
@@ -65,8 +66,8 @@ def caller_of(scene, who, name):
     return {"disabled": disabled, "expired": expired}[who](scene)
 
 
-def views(app):
-    """{name of a route: the scope it needs}"""
+def views(app, what="scope"):
+    """{name of a route: the scope it needs, or another of its declarations}"""
     found = {}
     for rule in app.url_map.iter_rules():
         for name in names_of(rule, app):
@@ -74,7 +75,7 @@ def views(app):
             method = name.split(" ")[0].lower()
             if hasattr(view, "view_class"):  # flask-smorest makes one class of a rule's methods
                 view = getattr(view.view_class, method)
-            found[name] = getattr(view, "scope", None)
+            found[name] = getattr(view, what, None)
     return found
 
 
@@ -104,6 +105,11 @@ class Places(dict):
             "webhook": lambda: owner.post(f"{path}/webhooks", json=HOOK).json["id"],
             "delivery": lambda: owner.post(f"/api/v1/webhooks/{self['webhook']}/test").json["id"],
             "field": lambda: owner.post(f"{path}/custom-fields", json=FIELD | {"key": "size"}).json["id"],
+            "session": lambda: owner.get(f"{ME}/sessions").json["items"][0]["id"],
+            "token": lambda: owner.post(f"{ME}/tokens", json=TOKEN).json["id"],
+            "own_view": lambda: owner.post(f"{V1}/views", json={"name": "Mine"}).json["id"],
+            "account": lambda: str(service_accounts.create("Importer", actor=actor_of(self._admin())).id),
+            "account_token": lambda: self._account_token(),
             "link": lambda: owner.post(f"{path}/share-links", json={"role": "viewer"}).json["id"],
         }
         self[name] = made[name]()
@@ -112,6 +118,13 @@ class Places(dict):
     def _related(self):
         body = {"kind": "relates", "task_id": str(self["second"])}
         return self.scene.owner.post(f"{self.scene.task_path}/relations", json=body).json["id"]
+
+    def _admin(self):
+        return UserFactory(role="admin")
+
+    def _account_token(self):
+        path = f"{V1}/service-accounts/{self['account']}/tokens"
+        return sign_in(self.scene.app, self._admin()).post(path, json=TOKEN).json["id"]
 
     def _trashed(self):
         assert self.scene.owner.delete(self.scene.task_path, headers={"If-Match": "*"}).status_code == 204
@@ -151,9 +164,28 @@ def test_everybody_changes_what_the_table_says(scene, name, who):
     assert answer.status_code == TABLE[name].expected[who], answer.text
 
 
+PRECONDITIONS = {"a stale ETag": ({"If-Match": '"999999"'}, 412), "none": ({}, 428)}
+
+
+@pytest.mark.parametrize("precondition", PRECONDITIONS)
+@pytest.mark.parametrize("name", [name for name in CHANGES if not name.startswith("POST ")])
+def test_what_needs_if_match_is_refused_without_the_present_revision(scene, name, precondition):
+    """Which routes do is their own declaration; the resource is there, and the caller may change it."""
+    if not views(scene.app, "conditional")[name]:
+        pytest.skip("needs no If-Match")
+    headers, status = PRECONDITIONS[precondition]
+    route = replace(REVISED.get(name, TABLE[name]), headers=headers)
+    who = next(who for who in ("owner", "admin") if route.expected[who] < 400)
+    answer = send(scene, name, route, who, Places(scene))
+    assert answer.status_code == status, answer.text
+
+
 def ask(scene, name, who, places):
     """What a caller gets from a route."""
-    route = TABLE[name]
+    return send(scene, name, TABLE[name], who, places)
+
+
+def send(scene, name, route, who, places):
     if not User.objects(email="other@example.com").first():
         UserFactory(email="other@example.com")
     method, rule = name.split(" ")

@@ -11,10 +11,11 @@ from flask import Flask
 
 from migrations import runner, scripts
 from taskmanager.core import database
-from taskmanager.core.errors import Conflict
+from taskmanager.core.errors import Conflict, Misconfigured
 
 _SCRIPT = '''"""Counts how often it was run."""
 import time
+{declares}
 
 def upgrade(db):
     time.sleep({seconds})
@@ -41,8 +42,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         del sys.modules[name]
 
 
-def write(folder: Path, name: str, *, seconds: float = 0, end: str = "") -> None:
-    (folder / f"{name}.py").write_text(_SCRIPT.format(seconds=seconds, name=name, end=end))
+def write(folder: Path, name: str, *, seconds: float = 0, end: str = "", declares: str = "") -> None:
+    (folder / f"{name}.py").write_text(_SCRIPT.format(seconds=seconds, name=name, end=end, declares=declares))
 
 
 def ran(db: Any) -> list[str]:
@@ -88,6 +89,48 @@ def test_the_lock_of_a_killed_runner_says_the_way_out(empty, folder):
     runner._lock(empty)
     with pytest.raises(Conflict, match="migration_lock"):
         runner.run(empty)
+
+
+def test_a_database_fits_the_release_whose_migrations_it_has(empty, folder):
+    write(folder, "m9010_a")
+    assert "run `taskmanager migrate`" in runner.problem(empty)
+    runner.run(empty)
+    assert runner.problem(empty) is None
+
+
+def test_an_unknown_migration_is_refused_and_nothing_is_run(empty, folder):
+    write(folder, "m9011_ours")
+    empty.migrations.insert_one({"_id": "m9012_theirs"})
+    assert "m9012_theirs" in runner.problem(empty)
+    for dry_run in (True, False):
+        with pytest.raises(Misconfigured, match="newer release"):
+            runner.run(empty, dry_run)
+    assert ran(empty) == []
+    assert empty.migration_lock.count_documents({}) == 0
+
+
+def test_a_release_goes_on_after_a_migration_that_only_adds(empty, folder):
+    write(folder, "m9013_adds", declares="EXPAND = True")
+    runner.run(empty)
+    (folder / "m9013_adds.py").unlink()  # the release before
+    assert runner.problem(empty) is None
+    assert runner.run(empty) == []
+
+
+def test_a_release_starts_before_a_migration_that_only_removes(empty, folder):
+    write(folder, "m9014_removes", declares="CONTRACT = True")
+    assert runner.problem(empty) is None
+    assert runner.run(empty) == ["m9014_removes"]
+
+
+def test_a_runner_whose_lock_was_taken_over_stops_and_leaves_the_other_its_lock(empty, folder):
+    steal = 'db.migration_lock.update_one({"_id": "lock"}, {"$set": {"holder": "another"}})'
+    for name in ("m9015_slow", "m9016_next"):
+        write(folder, name, end=steal)
+    with pytest.raises(Conflict):
+        runner.run(empty)
+    assert ran(empty) == ["m9015_slow"]
+    assert empty.migration_lock.find_one()["holder"] == "another"
 
 
 def test_the_real_ones_make_every_index_and_can_be_run_twice(empty):

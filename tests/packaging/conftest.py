@@ -1,10 +1,16 @@
-"""The packages, built once for all tests of them."""
+"""The packages, built once for all tests of them.
 
+What installs them into an empty environment, or into an image, takes minutes: `make package-test` asks for that.
+"""
+
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.packaging.building import Packages, build, tracked
+
+collect_ignore = [] if os.environ.get("PACKAGE_TEST") else ["test_wheel.py", "test_image.py"]
 
 
 @pytest.fixture(scope="session")

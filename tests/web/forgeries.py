@@ -227,7 +227,6 @@ HEADERS: dict[str, Callable[[str], str]] = {
     "commas": lambda token: ", , ,",
     "scheme only": lambda token: "Bearer",
     "scheme and a space": lambda token: "Bearer ",
-    "scheme in small letters": lambda token: f"bearer {token}",
     "another scheme": lambda token: f"Token {token}",
     "Basic": lambda token: "Basic YTpi",
     "Digest": lambda token: 'Digest username="a"',

@@ -128,7 +128,8 @@ class _Marks(Plain):
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
         if operator not in NULLABLE:
             return super().query(stored, operator, [f"{self.letter}:{value}" for value in values])
-        some = {"$elemMatch": {"$gte": f"{self.letter}:", "$lt": f"{self.letter};"}}
+        # what hexadecimal digits lie between, by code point and by collation
+        some = {"$elemMatch": {"$gte": f"{self.letter}:0", "$lt": f"{self.letter}:g"}}
         if operator == "is not null":
             return {stored: some}
         return {stored: self.letter if self.flagged else {"$not": some}}

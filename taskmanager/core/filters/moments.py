@@ -1,20 +1,21 @@
-"""Kinds of fields that hold moments: instants, times on the wall, days."""
+"""Kinds of fields that hold moments: instants and days."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND
+from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, later, now
 from taskmanager.core.filters.kinds import MONGO, NULLABLE, ORDERED, presence
 from taskmanager.core.filters.nodes import Value
 from taskmanager.core.querysets import Filter
 
 _MOMENT = re.compile(
     rf"(?:(?P<now>now)|(?P<today>today)|(?P<day>{DAY})(?P<time>T{HOUR_MINUTE}(?:{SECOND})?(?:Z|{OFFSET})?)?)"
-    r"(?P<shifts>(?:[+-][0-9]{1,4}[mhdw])*)(?:/(?P<unit>[dwMy]))?"
+    r"(?P<shifts>(?:[+-][0-9]{1,4}[mhdwMy])*)(?:/(?P<unit>[dwMy]))?"
 )
-_SHIFT = re.compile(r"([+-][0-9]{1,4})([mhdw])")
+_SHIFT = re.compile(r"([+-][0-9]{1,4})([mhdwMy])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_MIN_YEAR, _MAX_YEAR = 100, 9000  # of what steps lead to: far enough from both ends of the calendar
 
 
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
@@ -36,7 +37,7 @@ class Moment:
         if match is None:
             raise ValueError("must be a day, a time, or like now, today, now+7d, today/w.")
         try:  # so that what lies off the calendar is refused here
-            _stretch(match, datetime.now(UTC))
+            _stretch(match, now())
         except (OverflowError, ValueError):
             raise ValueError("is off the calendar.") from None
         return lambda context: _stretch(match, context.now)
@@ -50,28 +51,11 @@ class Moment:
             return {"$or": [self._within(stored, *value) for value in values]}
         first, following = values[0]
         if following is None or operator in ("<", ">="):
-            return self._compare(stored, {MONGO[operator]: first})
-        return self._compare(stored, {"$lt" if operator == "<=" else "$gte": following})
+            return {stored: {MONGO[operator]: first}}
+        return {stored: {"$lt" if operator == "<=" else "$gte": following}}
 
     def _within(self, stored: str, first: Any, following: Any) -> Filter:
-        return self._compare(stored, {"$eq": first} if following is None else {"$gte": first, "$lt": following})
-
-    def _compare(self, stored: str, bounds: dict[str, Any]) -> Filter:
-        return {stored: bounds}
-
-
-class WallMoment(Moment):
-    """An instant, or where the row has `floating` set, a time on the wall that is stored as if it were in UTC.
-    That is compared with what the clock of the one who asks shows."""
-
-    def __init__(self, floating: str) -> None:
-        self.floating = floating
-
-    def _compare(self, stored: str, bounds: dict[str, Any]) -> Filter:
-        wall = {operator: moment.replace(tzinfo=UTC) for operator, moment in bounds.items()}
-        if wall == bounds:
-            return {stored: bounds}
-        return {"$or": [{stored: bounds, self.floating: {"$ne": True}}, {stored: wall, self.floating: True}]}
+        return {stored: {"$eq": first} if following is None else {"$gte": first, "$lt": following}}
 
 
 class Day(Moment):
@@ -94,12 +78,23 @@ def _days(first: datetime, following: datetime | None) -> tuple[str, str]:
 def _stretch(match: re.Match[str], now: datetime) -> tuple[datetime, datetime | None]:
     start = _base(match, now)
     for amount, unit in _SHIFT.findall(match["shifts"]):
-        step = timedelta(**{_UNITS[unit]: int(amount)})
-        # days are counted on the calendar, hours on the clock that knows no summer time
-        start = start + step if unit in "dw" else (start.astimezone(UTC) + step).astimezone(start.tzinfo)
+        start = _shifted(start, int(amount), unit)
+    if not _MIN_YEAR <= start.year <= _MAX_YEAR:
+        raise OverflowError
     whole_days = not (match["now"] or match["time"]) and not re.search("[mh]", match["shifts"])
     unit = match["unit"] or ("d" if whole_days else None)
     return (_begin(start, unit), _end(start, unit)) if unit else (_milliseconds(start), None)
+
+
+def _shifted(moment: datetime, amount: int, unit: str) -> datetime:
+    """Days, months and years are counted on the calendar, hours on the clock that knows no summer time.
+
+    The 31st of a shorter month is its last day.
+    """
+    if unit in "My":
+        return later(moment, months=amount * (12 if unit == "y" else 1))
+    step = timedelta(**{_UNITS[unit]: amount})
+    return moment + step if unit in "dw" else (moment.astimezone(UTC) + step).astimezone(moment.tzinfo)
 
 
 def _milliseconds(moment: datetime) -> datetime:
@@ -119,7 +114,7 @@ def _base(match: re.Match[str], now: datetime) -> datetime:
 
 def _begin(moment: datetime, unit: str) -> datetime:
     """The first instant of the day, week, month or year that `moment` lies in."""
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     if unit == "w":
         return day - timedelta(days=day.weekday())
     return day.replace(day=1 if unit in "My" else day.day, month=1 if unit == "y" else day.month)

@@ -53,11 +53,12 @@ class Named:
 
 @dataclass(frozen=True)
 class Given:
-    """A value as it was written: its text, the column of its first character, and how it is read."""
+    """A value as it was written: its text, the columns of its first character and after its last, how it is read."""
 
     text: str
     column: int
     value: Value
+    end: int = 0
 
     def __call__(self, context: Context) -> Any:
         return context.named[self.column] if self.column in context.named else self.value(context)
@@ -65,11 +66,12 @@ class Given:
 
 @dataclass(frozen=True)
 class Mention:
-    """A name in a filter. `negative`: the condition asks for what is not this."""
+    """A name in a filter, and its condition. `negative`: what is not this is asked for."""
 
     given: Given
     named: Named
     negative: bool
+    condition: "Condition"
 
 
 class Kind(Protocol):
@@ -140,7 +142,7 @@ class Condition:
     def mentions(self, negative: bool = False) -> Iterator[Mention]:
         for given in self.given:
             if isinstance(given.value, Named):
-                yield Mention(given, given.value, negative != (self.operator in _NEGATIVE))
+                yield Mention(given, given.value, negative != (self.operator in _NEGATIVE), self)
 
     def query(self, context: Context) -> Filter:
         return self.field.kind.query(self.field.stored, self.operator, [value(context) for value in self.given])
@@ -265,34 +267,3 @@ class GivenFilter:
     references: Mapping[int, list[ObjectId]] = field(default_factory=dict)
     scope: Iterable[ObjectId] | None = None
     everywhere: bool = False
-
-
-_MOST_BRANCHES = 16
-
-
-def branches(node: Node, context: Context) -> list[Filter]:
-    """Queries one of which holds where the node does, each without an "or" of its own as far as that stays few.
-
-    MongoDB answers each from an index, in the order that is wanted, and merges them; it does not split an "or" that
-    stands inside of an "and".
-    """
-    split = _split(node, context)
-    return split if len(split) <= _MOST_BRANCHES else [node.query(context)]
-
-
-def _split(node: Node, context: Context) -> list[Filter]:
-    if isinstance(node, Some):
-        return [query for part in node.parts for query in _split(part, context)]
-    if isinstance(node, Every):
-        found: list[list[Filter]] = [[]]
-        for part in node.parts:
-            found = [[*before, query] for before in found for query in _split(part, context)]
-            if len(found) > _MOST_BRANCHES:
-                return [node.query(context)]
-        return [{"$and": queries} for queries in found]
-    return _flat(node.query(context))
-
-
-def _flat(query: Filter) -> list[Filter]:
-    """The branches of a condition that is itself an "or", such as one on times on the wall."""
-    return [flat for part in query["$or"] for flat in _flat(part)] if query.keys() == {"$or"} else [query]

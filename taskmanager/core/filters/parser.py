@@ -125,6 +125,6 @@ class _Parser:
         if operator == "~" and not token.text:
             raise FilterError(token.column, "everything contains nothing: say what it must contain.")
         try:
-            return Given(token.text, token.column, field.kind.read(token.text))
+            return Given(token.text, token.column, field.kind.read(token.text), token.end)
         except ValueError as error:
             raise FilterError(token.column, f"{token.text[:50]!r} {error}") from None

@@ -13,6 +13,7 @@ _TOKEN = re.compile(
       | (?P<word>[^\s()\[\],"=!<>~\x00-\x1f]+)""",
     re.VERBOSE,
 )
+_BARE = re.compile(r"""[^\s()\[\],"=!<>~\x00-\x1f]+""")
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -31,6 +32,7 @@ class Token:
     kind: str
     text: str
     column: int
+    end: int = 0  # the column after its last character
 
 
 def tokens(text: str) -> list[Token]:
@@ -49,9 +51,17 @@ def tokens(text: str) -> list[Token]:
     return [*found, Token("end", "", len(text) + 1)]
 
 
+def written(text: str) -> str:
+    """Return a value as it stands in a filter: in quotes where it needs them."""
+    if _BARE.fullmatch(text) and text.lower() not in KEYWORDS:
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def _token(kind: str, text: str, column: int) -> Token:
+    end = column + len(text)
     if kind == "string":
-        return Token(kind, _ESCAPED.sub(r"\1", text[1:-1]), column)
+        return Token(kind, _ESCAPED.sub(r"\1", text[1:-1]), column, end)
     if kind == "word" and text.lower() in KEYWORDS:
-        return Token("keyword", text.lower(), column)
-    return Token(kind, text, column)
+        return Token("keyword", text.lower(), column, end)
+    return Token(kind, text, column, end)

@@ -5,6 +5,6 @@ from taskmanager.features.accounts import service as accounts
 
 
 @listen("user.deleted", name="accounts.assignments")
-def take_from_tasks(event: Event) -> None:
-    """Take the person off the tasks he was assigned to."""
-    accounts.take_from_tasks(event.subject_id, event.data["project_ids"])
+def delete_private(event: Event) -> None:
+    """Delete what the account had for itself."""
+    accounts.delete_private(event.subject_id)

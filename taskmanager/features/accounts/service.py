@@ -16,7 +16,6 @@ from taskmanager.features.notifications.models import Notification, Phone, Proje
 from taskmanager.features.projects import leaving as projects_leaving
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.tasks.comment_models import Comment
-from taskmanager.features.tasks.events import TaskUpdated
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.reminder_models import Reminder
 from taskmanager.features.tasks.view_models import View
@@ -27,7 +26,6 @@ from taskmanager.features.webhooks import service as webhooks
 from taskmanager.features.webhooks.models import Webhook
 
 _PAGE = 200
-_PEOPLE = ("assignee_ids", "watcher_ids")
 
 
 @unit_of_work
@@ -43,26 +41,13 @@ def delete(*, expected: Expected, actor: Actor) -> None:
     record(UserDeleted(leaving.anonymise(user), project_ids=project_ids))
 
 
-def take_from_tasks(user_id: ObjectId, project_ids: list[ObjectId]) -> None:
-    """Take somebody who is gone off the tasks he was assigned to or watched, one by one, and drop what was his alone.
+def delete_private(user_id: ObjectId) -> None:
+    """Delete what an account that is gone had for itself; what it was in projects ends with its memberships.
 
     Safe to repeat.
     """
-    for marks in (f"a:{user_id}", f"w:{user_id}"):
-        for task_id in list(Task.objects(project_id__in=project_ids, marks=marks).scalar("id")):
-            _take_off(task_id, user_id)
     Reminder.objects(user_id=user_id).delete()
     View.objects(owner_id=user_id, shared=False).delete()
-
-
-@unit_of_work
-def _take_off(task_id: ObjectId, user_id: ObjectId) -> None:
-    task = Task.objects(id=task_id).first()
-    if task is not None:
-        named = {field: [other for other in getattr(task, field) if other != user_id] for field in _PEOPLE}
-        changes = task.differences(named)
-        if changes:
-            record(TaskUpdated(task.write(**{field: named[field] for field in changes}), Actor(user_id), changes))
 
 
 def exported_account(*, actor: Actor) -> Row:
@@ -140,7 +125,7 @@ def exported_phones(*, actor: Actor) -> Iterator[Row]:
 
 def exported_webhooks(*, actor: Actor) -> Iterator[Row]:
     """His webhooks, and those that he made for projects that he may see."""
-    yield from map(webhooks.described, _seen(Webhook.objects(owner_id=actor.user_id).as_pymongo(), actor))
+    yield from map(webhooks.with_state, _seen(Webhook.objects(owner_id=actor.user_id).as_pymongo(), actor))
 
 
 def exported_events(*, actor: Actor) -> Iterator[Row]:

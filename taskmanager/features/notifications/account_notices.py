@@ -8,11 +8,17 @@ from bson import ObjectId
 from taskmanager.core import settings
 from taskmanager.core.events import Event
 from taskmanager.features.notifications.notices import Notice, url, writes
+from taskmanager.features.notifications.quoting import one_line, words
 from taskmanager.features.users import recovery
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
 
 _TOLD_FAILURES = 3  # wrong codes of the second factor
+_RECOVERY = (
+    "It works once. It ends all sessions, API tokens, share links and open invitations of the account, removes\n"
+    "its phone number and turns its webhooks off."
+)
+_WAS_IT_YOU = "If that was not you, reset your password: that ends what others may have set up.\n"
 
 
 @writes("user.registered")
@@ -27,15 +33,28 @@ def _verification_again(event: Event) -> list[Notice]:
 
 @writes("registration.repeated")
 def _repeated(event: Event) -> list[Notice]:
-    """Somebody registers an address a second time: its owner hears of it, and may confirm it if he has not yet."""
-    waiting = _verification(event, event.data["email"])
-    if waiting or event.subject_id is None:
-        return waiting
+    """An address is registered a second time: its owner hears of it.
+
+    While the account is not confirmed it may have the password of somebody else. So the mail does not confirm the
+    address: it lets its owner set a password, which does.
+    """
+    if event.subject_id is None:
+        return []
+    prepared = recovery.prepare_takeover(event.data["email"], event.id)
+    if prepared is None:
+        text = (
+            "somebody asked for an account with this address, which has one already. If that was you, log in, or ask\n"
+            "for a new password. If it was not, you need not do anything.\n"
+        )
+        return _to_owner(event.subject_id, "You have an account already", text)
+    user, token = prepared
     text = (
-        "somebody asked for an account with this address, which has one already. If that was you, log in, or ask\n"
-        "for a new password. If it was not, you need not do anything.\n"
+        "an account with this address was asked for more than once, and the address is not confirmed yet. To make the\n"
+        f"account yours, send this with a new password to {url('/auth/password-reset/confirm')}:\n\n"
+        f"    {token.text()}\n\n"
+        f"{_RECOVERY} If you did not ask for an account, do nothing.\n"
     )
-    return _to_owner(event.subject_id, "You have an account already", text)
+    return [Notice(user.id, _card(user), "Set a password for your account", text)]
 
 
 @writes("password_reset.requested")
@@ -48,7 +67,7 @@ def _reset(event: Event) -> list[Notice]:
     text = (
         f"to set a new password send this within {minutes} minutes to {url('/auth/password-reset/confirm')}:\n\n"
         f"    {token.text()}\n\n"
-        "It works once, ends all your sessions and revokes your API tokens. If you did not ask for it, do nothing.\n"
+        f"{_RECOVERY} If you did not ask for it, do nothing.\n"
     )
     return [Notice(user.id, _card(user), "A new password", text)]
 
@@ -56,10 +75,28 @@ def _reset(event: Event) -> list[Notice]:
 @writes("user.password_changed")
 def _password_changed(event: Event) -> list[Notice]:
     text = (
-        "your password was changed, and your other sessions have ended. If that was not you, ask for a new password\n"
-        f"at {url('/auth/password-reset')} at once.\n"
+        f"your password was changed, and your other sessions have ended.{_ended(event)} If that was not you, ask for\n"
+        f"a new password at {url('/auth/password-reset')} at once.\n"
     )
     return _to_owner(event.subject_id, "Your password was changed", text)
+
+
+_ENDED = {
+    "api_tokens": "API tokens",
+    "second_factors": "second factors",
+    "identities": "logins by a provider",
+    "webhooks": "webhooks",
+    "share_links": "share links",
+    "invitations": "invitations",
+    "phones": "phone numbers",
+}
+
+
+def _ended(event: Event) -> str:
+    """A sentence about what a recovery ended, or none."""
+    ended = event.data.get("ended") or {}
+    words = [f"{name}: {ended[collection]}" for collection, name in _ENDED.items() if collection in ended]
+    return f" What ended too: {', '.join(words)}." if words else ""
 
 
 @writes("user.email_changed")
@@ -81,8 +118,36 @@ def _failures(event: Event) -> list[Notice]:
 
 @writes("totp.enabled")
 def _totp_on(event: Event) -> list[Notice]:
-    text = "logging in to your account needs a code from your authenticator app from now on.\n"
+    text = f"logging in to your account needs a code from your authenticator app from now on.\n{_WAS_IT_YOU}"
     return _to_owner(event.subject_id, "Your second factor is on", text)
+
+
+@writes("totp.recovery_codes_renewed")
+def _codes_renewed(event: Event) -> list[Notice]:
+    text = f"your account has new recovery codes; the earlier ones are good no more.\n{_WAS_IT_YOU}"
+    return _to_owner(event.subject_id, "You have new recovery codes", text)
+
+
+@writes("token.created")
+def _token_made(event: Event) -> list[Notice]:
+    name, scopes = one_line(event.data["name"]), ", ".join(event.data["scopes"])
+    text = (
+        f"an API token was made for your account, from {_origin(event)}:\n\n    {name}\n\n"
+        f"It may: {scopes}.\n{_WAS_IT_YOU}"
+    )
+    return _to_owner(event.subject_id, "An API token was made", text)
+
+
+@writes("identity.linked")
+def _linked(event: Event) -> list[Notice]:
+    text = f"whoever logs in as you at {event.data['issuer']} is logged in to your account from now on.\n{_WAS_IT_YOU}"
+    return _to_owner(event.subject_id, "A login provider was linked", text)
+
+
+@writes("phone.verified")
+def _phone_confirmed(event: Event) -> list[Notice]:
+    text = f"text messages to you go to another phone number from now on.\n{_WAS_IT_YOU}"
+    return _to_owner(event.subject_id, "Your phone number was confirmed", text)
 
 
 @writes("totp.disabled")
@@ -133,9 +198,10 @@ def _verification(event: Event, email: str | None) -> list[Notice]:
     text = (
         f"to confirm this address send this within {hours} hours to {url('/auth/verify-email')}:\n\n"
         f"    {token.text()}\n\n"
-        "If you did not ask for an account, you need not do anything.\n"
+        "If you did not ask for an account, do nothing: whoever did has its password.\n"
     )
-    return [Notice(user.id, _card(user), "Confirm your address", text)]
+    # the name is left out: whoever registers an address that is not theirs chooses it
+    return [Notice(user.id, _card(user) | {"name": ""}, "Confirm your address", text, budget="claim")]
 
 
 @writes("user.email_change_requested")
@@ -151,13 +217,15 @@ def _asked(event: Event, which: str) -> list[Notice]:
         return []
     user, token = prepared
     text = (
-        f"to move your account to {user.new_email} send this to {url('/users/me/email/confirm')}:\n\n"
+        f"to move your account to {words(user.new_email)} send this to {url('/users/me/email/confirm')}:\n\n"
         f"    {token.text()}\n\n"
-        "The other address has got such a mail too, and both must confirm. If you did not ask for it, change your\n"
-        "password.\n"
+        "The other address may get such a mail too; then both must confirm. If you did not ask for it, reset your\n"
+        "password: that ends the change.\n"
     )
     recipient = user.id if which == "new" else token.id  # one mail for each of the two
-    return [Notice(recipient, {"name": user.name, "email": token.email}, "Confirm your new address", text)]
+    name, budget = ("", "claim") if which == "new" else (user.name, "account")
+    to = {"name": name, "email": token.email}
+    return [Notice(recipient, to, "Confirm your new address", text, budget=budget)]
 
 
 def _to_owner(user_id: ObjectId | None, subject: str, text: str) -> list[Notice]:

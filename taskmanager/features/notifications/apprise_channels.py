@@ -15,7 +15,8 @@ from taskmanager.features.notifications import phones
 from taskmanager.features.notifications.channels import Cancelled, Message
 from taskmanager.features.notifications.kinds import CODE
 from taskmanager.features.notifications.models import Delivery
-from taskmanager.features.notifications.notices import one_line, url
+from taskmanager.features.notifications.notices import url
+from taskmanager.features.notifications.quoting import words
 from taskmanager.features.users import service as users
 
 _LONGEST_TEXT = 300
@@ -62,8 +63,8 @@ class ChatChannel:
     name, queue, bundled, seconds, lanes = "chat", "default", True, _SECONDS, _LANES
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Everybody, where the operator has a chat."""
-        return set(user_ids) if settings.current().chat_url else set()
+        """Who has proved the address that the chat knows them by, where the operator has a chat."""
+        return users.proved_ids(user_ids) if settings.current().chat_url else set()
 
     def send(self, message: Message) -> None:
         """Send it. Raises Cancelled, NotTaken."""
@@ -80,7 +81,7 @@ def _short(message: Message) -> str:
     others = len(message.notices) - 1 + message.earlier
     more = f" (and {others} more)" if others else ""
     link = f"\n{url(f'/tasks/{newest.task_id}')}" if newest.task_id else ""
-    return one_line(newest.subject)[:_LONGEST_TEXT] + more + link
+    return words(newest.subject)[:_LONGEST_TEXT] + more + link
 
 
 def _notify(template: str, names: dict[str, str], text: str) -> None:

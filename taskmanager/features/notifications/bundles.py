@@ -1,7 +1,7 @@
 """Bundles: deliveries to one person that go out as one message. The oldest leads, and the others follow it."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -107,6 +107,14 @@ def fate(state: str, words: str | None) -> dict[str, Any]:
     days = chosen.dead_delivery_days if state == "dead" else chosen.delivery_days
     written: dict[str, Any] = {"state": state, "ended_at": moment, "expires_at": moment + timedelta(days=days)}
     return written | ({"last_error": words} if words else {})
+
+
+def join(delivery: Delivery, bundle: str, until: datetime) -> None:
+    """Put a delivery and what follows it into another bundle, each by itself, to be due then."""
+    collection = Delivery._get_collection()
+    alone = {"$set": {"bundle": bundle, "due_at": until}, "$unset": {"led_by": 1}}
+    collection.update_many({"led_by": delivery.id, "state": "pending"}, alone)
+    collection.update_one({"_id": delivery.id, "state": "pending"}, {"$set": {"bundle": bundle}})
 
 
 def settle_led() -> int:

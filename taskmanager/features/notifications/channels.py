@@ -29,13 +29,16 @@ class Cancelled(TaskManagerError):
 
 
 class Postponed(TaskManagerError):
-    """Not now, through no fault of this delivery: no attempt is counted. `until` None: until there may be room."""
+    """Not now, through no fault of this delivery: no attempt is counted. `until` None: until there may be room.
+
+    With `bundle` it goes out then together with all that waits under this name.
+    """
 
     code = "delivery.postponed"
 
-    def __init__(self, until: datetime | None = None) -> None:
+    def __init__(self, until: datetime | None = None, *, bundle: str | None = None) -> None:
         super().__init__()
-        self.until = until
+        self.until, self.bundle = until, bundle
 
 
 @dataclass(frozen=True)

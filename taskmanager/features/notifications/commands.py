@@ -1,17 +1,13 @@
-"""`taskmanager deliveries …`: what was told to whom, for operators."""
+"""`taskmanager deliveries …`: what was told to whom, for operators. What a command needs is imported when it runs."""
 
-from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
-from bson import ObjectId
-from bson.errors import InvalidId
 
-from taskmanager.core.clock import iso, now
-from taskmanager.core.events import plain
-from taskmanager.features.notifications import deliveries as service
-from taskmanager.features.notifications.models import STATES, Delivery
+if TYPE_CHECKING:
+    from bson import ObjectId
+
+_STATES = ("pending", "sent", "dead", "cancelled")  # those of `models.STATES`, without what that imports
 
 
 @click.group()
@@ -20,12 +16,15 @@ def deliveries() -> None:
 
 
 @deliveries.command("list")
-@click.option("--state", type=click.Choice(STATES), default="dead", help="Which ones; those given up by default.")
+@click.option("--state", type=click.Choice(_STATES), default="dead", help="Which ones; those given up by default.")
 @click.option("--channel", help="Of one channel only, such as email or webhook.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, help="How many at most, the newest first.")
 @click.pass_obj
 def list_deliveries(environment: Any, state: str, channel: str | None, limit: int) -> None:
     """List deliveries: id, when, channel, kind, recipient, attempts, last error."""
+    from taskmanager.core.clock import iso
+    from taskmanager.features.notifications.models import Delivery
+
     environment.connect()
     found = (
         Delivery.objects(state=state, **({"channel": channel} if channel else {}))
@@ -42,6 +41,11 @@ def list_deliveries(environment: Any, state: str, channel: str | None, limit: in
 @click.pass_obj
 def show(environment: Any, delivery_id: str) -> None:
     """Show all there is to know about one delivery, as JSON."""
+    import orjson
+
+    from taskmanager.core.events import plain
+    from taskmanager.features.notifications.models import Delivery
+
     environment.connect()
     row = Delivery.objects(id=_id(delivery_id)).as_pymongo().first()
     if row is None:
@@ -55,6 +59,9 @@ def show(environment: Any, delivery_id: str) -> None:
 @click.pass_obj
 def replay(environment: Any, delivery_id: str | None, every: bool) -> None:
     """Send again what was given up, or one delivery whatever became of it."""
+    from taskmanager.features.notifications import deliveries as service
+    from taskmanager.features.notifications.models import Delivery
+
     environment.connect()
     if every == bool(delivery_id):
         raise click.UsageError("Give the id of a delivery, or --all.")
@@ -73,11 +80,19 @@ def replay(environment: Any, delivery_id: str | None, every: bool) -> None:
 @click.pass_obj
 def purge(environment: Any, days: int) -> None:
     """Forget what was given up."""
+    from datetime import timedelta
+
+    from taskmanager.core.clock import now
+    from taskmanager.features.notifications import deliveries as service
+
     environment.connect()
     click.echo(f"{service.purge(now() - timedelta(days=days))} forgotten.")
 
 
-def _id(text: str) -> ObjectId:
+def _id(text: str) -> "ObjectId":
+    from bson import ObjectId
+    from bson.errors import InvalidId
+
     try:
         return ObjectId(text)
     except InvalidId:

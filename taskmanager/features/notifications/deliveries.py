@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 from taskmanager.core import batches, settings
 from taskmanager.core.clock import now
 from taskmanager.core.outbox import enqueue, job_id, source
+from taskmanager.core.redaction import redact
 from taskmanager.core.tally import Tally
 from taskmanager.features.notifications import bundles, channels, lanes
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
@@ -40,6 +41,8 @@ _KEPT_ATTEMPTS = 10
 _COMING_A_SECOND, _MOST_COUNTED = 20, 20_000
 _BATCH = 200
 _LONGEST_ERROR = 500
+_LONGEST_WAIT = timedelta(days=9)  # a weekly digest, and quiet hours at its end
+_LONGEST_CLAIM = timedelta(hours=1)
 
 
 def plan(rows: Sequence[dict[str, Any]]) -> list[Delivery]:
@@ -135,11 +138,33 @@ def put_off(recipient_id: ObjectId, until: datetime, *, but: str) -> None:
     batches.update_all(collection, waits | {"due_at": {"$exists": True, "$lt": until}}, [{"$set": {"due_at": later}}])
 
 
+def cancel(recipient_id: ObjectId, project_id: ObjectId) -> None:
+    """Settle what waits for a recipient of a project, and was not tried yet. What is under way cancels itself."""
+    waits = {"recipient_id": recipient_id, "project_id": project_id, "state": "pending", "attempts": 0}
+    waits |= {"led_by": {"$exists": False}, "claimed_until": {"$lte": now()}}
+    fate = {"$set": bundles.fate("cancelled", "Not a member any more."), "$unset": {"due_at": 1}}
+    batches.update_all(Delivery._get_collection(), waits, fate)
+
+
 def sweep() -> int:
     """Settle what was left between two steps, and hand out what nobody would ever look at again; answers how many."""
     lost = {"state": "pending", "due_at": {"$exists": False}, "led_by": {"$exists": False}}
     found = Delivery._get_collection().update_many(lost, {"$set": {"due_at": now()}}).modified_count
-    return found + bundles.settle_led()
+    return found + mend_times() + bundles.settle_led()
+
+
+def mend_times() -> int:
+    """Have what is due later, or claimed for longer, than anything can be looked at now; answers how many.
+
+    A clock that was wrong has said so.
+    """
+    collection, moment, mended = Delivery._get_collection(), now(), 0
+    for field, longest in (("due_at", _LONGEST_WAIT), ("claimed_until", _LONGEST_CLAIM)):
+        found = {"state": "pending", field: {"$gt": moment + longest}}
+        mended += collection.update_many(found, {"$set": {field: moment, "due_at": moment}}).modified_count
+    if mended:
+        log.warning("times that cannot be are mended", deliveries=mended)
+    return mended
 
 
 def waiting() -> int:
@@ -219,6 +244,8 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
+        if later.bundle:
+            bundles.join(delivery, later.bundle, later.until or now())
         _postpone(delivery, later.until)
     except Cancelled as reason:
         _settle(delivery, "cancelled", reason.detail)
@@ -258,7 +285,7 @@ def _renewed(delivery: Delivery, seconds: float) -> bool:
 
 
 def _failed(delivery: Delivery, error: Exception) -> None:
-    words = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
+    words = redact(f"{type(error).__name__}: {error}")[:_LONGEST_ERROR]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
     tried_for = now() - (delivery.first_at or now())
     if delivery.attempts >= LEAST_ATTEMPTS and tried_for >= timedelta(hours=settings.current().delivery_hours):
@@ -277,7 +304,7 @@ def _postpone(delivery: Delivery, until: datetime | None) -> None:
 
 
 def _settle(delivery: Delivery, state: str, words: str | None) -> None:
-    fate = bundles.fate(state, words)
+    fate = bundles.fate(state, words and redact(words)[:_LONGEST_ERROR])
     gone = {"due_at": 1} | ({} if words else {"last_error": 1})
     if not _written(delivery, {"$set": fate, "$unset": gone}, state):
         return

@@ -8,15 +8,20 @@ from email.policy import EmailPolicy
 from functools import cache
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 from bson import ObjectId
 
 from taskmanager.core import sealed, settings
-from taskmanager.features.notifications import mailer
-from taskmanager.features.notifications.channels import Cancelled, Message
-from taskmanager.features.notifications.kinds import KINDS
-from taskmanager.features.notifications.notices import Notice, one_line, url
+from taskmanager.core.clock import now
+from taskmanager.features.notifications import mail_budget, mailer
+from taskmanager.features.notifications.channels import Cancelled, Message, Postponed
+from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
+from taskmanager.features.notifications.models import DIGEST
+from taskmanager.features.notifications.notices import Notice, url
+from taskmanager.features.notifications.quoting import one_line, words
+from taskmanager.features.users import service as users
 
 UNSUBSCRIBE = "tu_"
 _LONGEST_SUBJECT = 150
@@ -35,7 +40,7 @@ class _Policy(EmailPolicy):
 
 
 _LINKS = {"List-Unsubscribe"}
-_POLICY = _Policy()
+_POLICY = _Policy(cte_type="7bit")  # every server takes it, whether or not it knows 8BITMIME (RFC 6152)
 
 
 class EmailChannel:
@@ -52,37 +57,67 @@ class EmailChannel:
         return settings.current().mail_connections
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Everybody: who has no address any more is left out when his mail is written."""
-        return set(user_ids)
+        """Who has proved their address: nobody else gets mails about anything but the account."""
+        return users.proved_ids(user_ids)
 
     def send(self, message: Message) -> None:
-        """Send it. Raises Rejected for an address that the server refuses for good, OSError for other trouble."""
-        mailer.send(compose(message))
+        """Send it. Raises Rejected for an address that the server refuses for good, OSError for other trouble.
+
+        Raises Cancelled for a notice to an address that is not proved, and when the budget of the address is spent for
+        something that is not to wait; Postponed for what is.
+        """
+        mail = compose(message)
+        _within_budget(message)
+        mailer.send(mail)
+
+
+def _within_budget(message: Message) -> None:
+    newest = message.notices[-1]
+    account = newest.kind in UNCHOSEN
+    if not account and not users.proved_ids([newest.recipient_id]):
+        raise Cancelled("The address is not proved.")
+    budget = newest.budget if account else mail_budget.NOTICE
+    until = mail_budget.spend(newest.to["email"], budget, message.delivery.id)
+    if until is None:
+        return
+    if budget in mail_budget.DROPPED:
+        raise Cancelled("This address has got as many such mails as it gets in an hour.")
+    digest = str(message.delivery.bundle).endswith(f":{DIGEST}")
+    raise Postponed(until, bundle=None if account or digest else f"email:{newest.recipient_id}:later")
 
 
 def compose(message: Message) -> EmailMessage:
     """The mail. Its Message-ID is the same each time it is made. Raises Cancelled when there is no address."""
-    newest, host = message.notices[-1], _host()
+    newest = message.notices[-1]
     if not newest.to.get("email"):
         raise Cancelled("There is no address.")
     name = one_line(newest.to["name"])
-    mail = EmailMessage(_POLICY)
-    mail["From"] = settings.current().mail_from
-    mail["To"] = Address(re.sub(_SPECIAL, " ", name), addr_spec=newest.to["email"])
-    mail["Subject"] = _subject(message.notices)[:_LONGEST_SUBJECT]
-    mail["Message-ID"] = f"<{message.delivery.id}.email@{host}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    _thread(mail, message.notices, host)
+    mail = _headed(message, name)
     kinds = [kind for kind in KINDS if kind in {notice.kind for notice in message.notices}]
-    words = {
-        "name": name,
+    shown = {
+        "name": words(name),
+        "title": words(newest.subject),
+        "base": settings.current().base_url,
         "notices": message.notices,
         "earlier": message.earlier,
         "unsubscribe": _unsubscribable(mail, newest.recipient_id, kinds),
         "titles": titles(kinds),
     }
-    mail.set_content(template("mail.txt").render(words))
-    mail.add_alternative(template("mail.html").render(words), subtype="html")
+    mail.set_content(template("mail.txt").render(shown))
+    mail.add_alternative(template("mail.html").render(shown), subtype="html")
+    return mail
+
+
+def _headed(message: Message, name: str) -> EmailMessage:
+    """Return the mail to the person of this name without its text."""
+    mail, host = EmailMessage(_POLICY), _host()
+    mail["From"] = settings.current().mail_from
+    mail["To"] = Address(re.sub(_SPECIAL, " ", name), addr_spec=message.notices[-1].to["email"])
+    mail["Subject"] = _subject(message.notices)[:_LONGEST_SUBJECT]
+    mail["Date"] = now()  # RFC 5322, 3.6: required; servers and spam filters look for it
+    mail["Message-ID"] = f"<{message.delivery.id}.email@{host}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    _thread(mail, message.notices, host)
     return mail
 
 
@@ -130,7 +165,9 @@ def _digest(kind: str) -> ObjectId:
 
 
 def _host() -> str:
-    return settings.current().base_url.split("://", 1)[-1].split("/")[0].split(":")[0]
+    """Return the right side of our Message-IDs; an IPv6 address is a literal (RFC 5322, 3.6.4)."""
+    host = urlsplit(settings.current().base_url).hostname or "localhost"
+    return f"[IPv6:{host}]" if ":" in host else host
 
 
 @cache

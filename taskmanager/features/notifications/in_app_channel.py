@@ -12,6 +12,7 @@ from taskmanager.core.clock import now
 from taskmanager.features.notifications.channels import Message
 from taskmanager.features.notifications.models import Notification
 from taskmanager.features.notifications.notices import Notice
+from taskmanager.features.notifications.quoting import as_written
 
 _LONGEST_TITLE = 300
 
@@ -51,4 +52,4 @@ def renew(stored: Notification, notice: Notice | None) -> None:
 
 
 def _words(notice: Notice) -> dict[str, str]:
-    return {"kind": notice.kind, "title": notice.subject[:_LONGEST_TITLE], "text": notice.text}
+    return {"kind": notice.kind, "title": notice.subject[:_LONGEST_TITLE], "text": as_written(notice.text)}

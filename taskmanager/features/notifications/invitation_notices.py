@@ -2,7 +2,8 @@
 
 from taskmanager.core import settings
 from taskmanager.core.events import Event
-from taskmanager.features.notifications.notices import Notice, one_line, writes
+from taskmanager.features.notifications.notices import Notice, writes
+from taskmanager.features.notifications.quoting import one_line, words
 from taskmanager.features.projects.models import Invitation, Project
 from taskmanager.features.users import one_time
 from taskmanager.features.users import service as users
@@ -32,7 +33,9 @@ def _by_mail(event: Event, invitation: Invitation, by: str, name: str) -> list[N
     if not (invitation.email and token):
         return []
     to = {"name": "", "email": invitation.email}
-    return [Notice(invitation.id, to, _subject(by, name), _with_token(by, name, invitation, token))]
+    return [
+        Notice(invitation.id, to, _subject(by, name), _with_token(by, name, invitation, token), budget="invitation")
+    ]
 
 
 def _in_service(event: Event, invitation: Invitation, by: str, name: str) -> list[Notice]:
@@ -60,7 +63,8 @@ def _subject(by: str, name: str) -> str:
 
 
 def _start(by: str, name: str, invitation: Invitation) -> str:
-    return f"{by} invites you to a project:\n\n    {name}\n\nYour role there would be: {invitation.role}.\n\n"
+    first = f"{words(by)} invites you to a project:\n\n    {words(name)}\n\n"
+    return f"{first}Your role there would be: {invitation.role}.\n\n"
 
 
 def _answers(invitation: Invitation) -> str:

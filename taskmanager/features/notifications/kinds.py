@@ -26,11 +26,14 @@ KINDS = {
     "task.created": Kind(_INSIDE, title="A new task in a project you follow"),
     "project.added": Kind(_INSIDE, urgent=True, title="You were added to a project"),
     "project.invited": Kind(_BOTH, urgent=True, title="You were invited to a project"),
+    "share_links.closed": Kind(_BOTH, urgent=True, title="Share links of a former member were closed"),
     "webhook.disabled": Kind(_BOTH, urgent=True, title="A webhook of yours was disabled"),
 }
 
 # About the account itself, and invitations: always by mail and at once, and nobody can turn it off.
 ALWAYS = "account"
+# What the service did because of what somebody did: told to that person, too.
+CONSEQUENCES = {"share_links.closed"}
 # The code that shows whose a phone number is: always to that number.
 CODE = "phone.code"
 UNCHOSEN = {ALWAYS: "email", CODE: "sms"}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from threading import Semaphore
+from threading import Lock, Semaphore
 
 import structlog
 
@@ -24,6 +24,7 @@ class _LanesOfChannel:
 
     def __init__(self, name: str, number: int) -> None:
         self._free = Semaphore(number)
+        self.begun, self.ended, self._counting = 0, 0, Lock()
         self._pool = ThreadPoolExecutor(number, thread_name_prefix=name)
         self._patience, self._asked = _MOST_PATIENCE_SECONDS, time.monotonic()
 
@@ -36,6 +37,7 @@ class _LanesOfChannel:
         except BaseException:
             self._free.release()
             raise
+        self.begun += 1
         return True
 
     def close(self) -> None:
@@ -57,6 +59,8 @@ class _LanesOfChannel:
         except Exception:  # nobody else would see it; what it was about is taken up again when its claim ends
             log.exception("sending failed")
         finally:
+            with self._counting:
+                self.ended += 1
             self._free.release()
 
 
@@ -71,9 +75,16 @@ def opened() -> Iterator[None]:
     try:
         yield
     finally:
-        lanes, _open = _open, None
-        for each in lanes.values():
-            each.close()
+        try:
+            for each in _open.values():
+                each.close()
+        finally:
+            _open = None
+
+
+def busy() -> bool:
+    """Whether something is being sent beside the jobs. Called from another thread than `run`."""
+    return any(each.begun > each.ended for each in list((_open or {}).values()))
 
 
 def run(name: str, number: int, work: Callable[[], None]) -> bool:

@@ -2,7 +2,7 @@
 
 import structlog
 
-from taskmanager.core.events import Event, listen
+from taskmanager.core.events import Event, listen, project_of
 from taskmanager.core.jobs import job
 from taskmanager.core.schedule import every
 from taskmanager.features.notifications import (
@@ -10,11 +10,13 @@ from taskmanager.features.notifications import (
     deliveries,
     installed,  # noqa: F401 registers the channels
     invitation_notices,  # noqa: F401 registers its notices
+    member_notices,  # noqa: F401 registers its notices
     notices,
     preferences,
     task_notices,  # noqa: F401 registers its notices
 )
 from taskmanager.features.notifications import service as notifications
+from taskmanager.features.projects import members
 
 log = structlog.get_logger("taskmanager.notifications")
 
@@ -38,6 +40,14 @@ def rearrange(event: Event) -> None:
     """Let what waits for somebody come at the times that he wants now."""
     if event.kind != "user.updated" or "timezone" in event.data.get("changes", {}):
         preferences.rearrange(event.subject_id)
+
+
+@listen("member.removed", name="notifications.members", queue="default")
+def cancel_of_member(event: Event) -> None:
+    """Cancel what waits for somebody who is no member any more."""
+    project_id, user_id = project_of(event), event.data["user_id"]
+    if not members.are_members(project_id, [user_id]):
+        deliveries.cancel(user_id, project_id)
 
 
 @listen("user.deleted", name="notifications.leaving", queue="low")

@@ -4,7 +4,6 @@ A notice is written anew at each attempt to send it, from what is true then: who
 used meanwhile, is not told any more.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from bson import ObjectId
 
 from taskmanager.core import settings
 from taskmanager.core.events import Event
-from taskmanager.features.notifications.kinds import ALWAYS, UNCHOSEN
+from taskmanager.features.notifications.kinds import ALWAYS, CONSEQUENCES, UNCHOSEN
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,7 @@ class Notice:
     actor_id: ObjectId | None = None
     direct: bool = True  # it is about the person, not only about something that he follows
     involved: bool = True  # he has to do with the task
+    budget: str = "account"  # which budget of mails to an address one of kind ALWAYS is counted in: see `mail_budget`
     mailed: bool = False  # another notice of the event is the mail about it
 
 
@@ -62,7 +62,8 @@ def told() -> list[str]:
 
 
 def of(event: Event, only: ObjectId | None = None) -> list[Notice]:
-    """The notices of an event, one for a person; the one who did it is told of nothing but his account.
+    """The notices of an event, one for a person; who did it is told of nothing but their account and what the
+    service did because of it.
 
     `only` is the one recipient that is asked for.
     """
@@ -70,19 +71,11 @@ def of(event: Event, only: ObjectId | None = None) -> list[Notice]:
         return []
     writer, to_members = _writers[event.kind]
     found = writer(event, only=only) if to_members else writer(event)
-    return [
-        notice
-        for notice in found
-        if (notice.kind in UNCHOSEN or notice.recipient_id != event.actor_id) and only in (None, notice.recipient_id)
-    ]
+    return [notice for notice in found if _is_news(notice, event) and only in (None, notice.recipient_id)]
 
 
-def one_line(text: str) -> str:
-    """`text` without line breaks and control characters: what people type must not become a header or a paragraph.
-
-    Nor an encoded word (RFC 2047), which Python's `email` would decode, line breaks and all (CVE-2024-6923).
-    """
-    return re.sub(r"[\s\x00-\x1f\x7f\u2028\u2029]+", " ", text).replace("=?", "= ?").strip()
+def _is_news(notice: Notice, event: Event) -> bool:
+    return notice.recipient_id != event.actor_id or notice.kind in UNCHOSEN or notice.kind in CONSEQUENCES
 
 
 def url(path: str) -> str:

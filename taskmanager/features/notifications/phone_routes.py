@@ -69,7 +69,7 @@ def get_phone() -> Response:
     return answers.resource(phones.mine(actor=current_actor()), PHONE, apart=_APART)
 
 
-@blp.route("/notifications/phone", methods=["PUT"])
+@blp.route("/notifications/phone", methods=["PUT"], conditional=False)
 @blp.arguments(PhoneIn)
 @blp.response(200, PhoneOut)
 @_by_caller
@@ -80,7 +80,7 @@ def give_phone(data: dict[str, str]) -> Response:
     A code is sent to it, which is good for ten minutes. 409 `sms.not_configured` where the operator has no provider
     of text messages. What you want to be told by text message you choose in the preferences: nothing, at first.
     """
-    phone = phones.give(data["number"], expected=expected(), actor=current_actor())
+    phone = phones.give(data["number"], expected=expected(required=False), actor=current_actor())
     return answers.resource(phone, PHONE, apart=_APART)
 
 
@@ -91,14 +91,15 @@ def give_phone(data: dict[str, str]) -> Response:
 def confirm_phone(data: dict[str, str]) -> Response:
     """Confirm your phone number with the code
 
-    422 `phone.wrong_code`; after five of them 409 `phone.expired`: ask for another.
+    422 `phone.wrong_code`; after five of them 409 `phone.expired`: ask for another. A code is good once, and a
+    repetition changes nothing.
     """
     return answers.resource(phones.confirm(data["code"], actor=current_actor()), PHONE, apart=_APART)
 
 
-@blp.route("/notifications/phone", methods=["DELETE"], problems=(404,))
+@blp.route("/notifications/phone", methods=["DELETE"], problems=(404,), conditional=False)
 @blp.response(204)
 def remove_phone() -> Response:
     """Remove your phone number"""
-    phones.remove(expected=expected(), actor=current_actor())
+    phones.remove(expected=expected(required=False), actor=current_actor())
     return answers.nothing()

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 from bson import ObjectId
 
 from taskmanager.core.events import Event, project_of
-from taskmanager.features.notifications.notices import Notice, one_line, url, writes
+from taskmanager.features.notifications.notices import Notice, url, writes
+from taskmanager.features.notifications.quoting import one_line, quoted, words
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.comment_models import Comment
@@ -106,7 +107,7 @@ def _comment(event: Event, only: ObjectId | None) -> list[Notice]:
     comment = Comment.objects(id=event.data["comment_id"]).first()
     if comment is None:
         return []
-    text = f"{comment.text[:_LONGEST_COMMENT]}\n\n"
+    text = f"{quoted(comment.text[:_LONGEST_COMMENT])}\n\n"
     mention = _Story("task.mentioned", "mentioned you in a comment on", text, direct=True)
     story = _Story("task.commented", "commented on", text) if event.kind == "comment.created" else None
     mentioned = [user_id for user_id in event.data["mentioned"] if user_id in comment.mentioned_ids]
@@ -123,9 +124,9 @@ def _reminder(event: Event) -> list[Notice]:
         return []
     if not _is_alive(task.project_id):
         return []
-    title, due = one_line(task.title), f"Due: {task.due}\n\n" if task.due else ""
+    title, due = words(task.title), f"Due: {task.due}\n\n" if task.due else ""
     text = f"You wanted to be reminded of {task.key}:\n\n    {title}\n\n{due}{url(f'/tasks/{task.id}')}\n"
-    subject = f"Reminder: [{task.key}] {title}"
+    subject = f"Reminder: [{task.key}] {one_line(task.title)}"
     return [Notice(user_id, card, subject, text, "task.reminder", task.project_id, task.id)]
 
 
@@ -140,7 +141,7 @@ def _added(event: Event) -> list[Notice]:
     if user_id not in cards:
         return []
     by, name = _name(cards, event.actor_id), one_line(project.name)
-    text = f"{by} added you to {name}, as {event.data['role']}.\n\n{url(f'/projects/{project_id}')}\n"
+    text = f"{by} added you to {words(name)}, as {event.data['role']}.\n\n{url(f'/projects/{project_id}')}\n"
     subject = f"You are in {name} now"
     return [Notice(user_id, cards[user_id], subject, text, "project.added", project_id, None, event.actor_id)]
 
@@ -172,8 +173,8 @@ def _notices(
 ) -> list[Notice]:
     """`special` says of some what they are told, and shows that they have to do with it; `story` is for all others.
 
-    Told are those who were members then, and are; nothing of a task that is deleted or in another project since, or
-    whose project is deleted.
+    Told are those who were members then, and are; nothing of a task that is deleted, restored or in another project
+    since, or whose project is deleted.
     """
     if not (special or story):
         return []
@@ -181,7 +182,7 @@ def _notices(
     people = [user_id for user_id in members.ids_of(project_id, asked, since=event.at) if user_id != event.actor_id]
     told = {user_id: what for user_id in people if (what := special.get(user_id, story))}
     task = told and Task.objects(id=event.subject_id, project_id=project_id).first()
-    if not task or (task.deleted_at and event.kind != "task.deleted") or not _is_alive(project_id):
+    if not task or bool(task.deleted_at) != (event.kind == "task.deleted") or not _is_alive(project_id):
         return []
     cards = users.cards([*told, *filter(None, [event.actor_id])])
     by = _name(cards, event.actor_id)
@@ -220,8 +221,8 @@ def _involved(task: Task) -> set[ObjectId]:
 
 def _text(task: Task, story: _Story, by: str) -> str:
     first = f"{by} {story.headline} {task.key}{' to you' if story.kind == 'task.assigned' else ''}:"
-    return f"{first}\n\n    {one_line(task.title)}\n\n{story.text}{url(f'/tasks/{task.id}')}\n"
+    return f"{first}\n\n    {words(task.title)}\n\n{story.text}{url(f'/tasks/{task.id}')}\n"
 
 
 def _name(cards: dict[ObjectId, dict[str, str]], user_id: ObjectId | None) -> str:
-    return one_line(cards.get(user_id, {}).get("name", "Somebody")) if user_id else "Somebody"
+    return words(cards.get(user_id, {}).get("name", "Somebody")) if user_id else "Somebody"

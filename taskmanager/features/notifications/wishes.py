@@ -12,7 +12,7 @@ from taskmanager.features.notifications.notices import Notice
 from taskmanager.features.users import service as users
 
 # What a person has set up himself is told also of a muted project.
-_ASKED_FOR = {"task.reminder", "webhook.disabled"}
+_ASKED_FOR = {"task.reminder", "webhook.disabled", "share_links.closed"}
 
 
 @dataclass(frozen=True)

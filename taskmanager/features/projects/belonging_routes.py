@@ -33,7 +33,7 @@ field_blp = Blueprint(
 
 _LABELS = "/projects/<objectid:project_id>/labels"
 _FIELDS = "/projects/<objectid:project_id>/custom-fields"
-_ORDERS = {"created_at": "created_at"}
+_ORDERS = {"created_at": "created_at", "name": "name"}
 
 
 @label_blp.route(_LABELS, methods=["POST"])

@@ -131,7 +131,13 @@ class MemberChanged(MembershipFact):
 
 @dataclass(frozen=True)
 class MemberRemoved(MembershipFact):
+    """`ended_links`: how many share links of the account ended with the membership."""
+
     kind: ClassVar[str] = "member.removed"
+    ended_links: int = 0
+
+    def data(self) -> dict[str, Any]:
+        return {**super().data(), **({"ended_links": self.ended_links} if self.ended_links else {})}
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def create(
     _not_a_member(project_id, **whom)
     _not_too_often(project_id, whom)
     for earlier in Invitation.objects(project_id=project_id, state="pending", **whom):
-        _revoke(earlier)
+        revoke_stored(earlier)
     _not_too_many(project_id, whom, actor)
     invitation = _stored(Invitation(project_id=project_id, role=role, invited_by=actor.user_id, **whom))
     record(InvitationCreated(invitation, actor, token_id=_token(invitation)))
@@ -84,7 +84,7 @@ def revoke(project_id: ObjectId, invitation_id: ObjectId, *, expected: Expected,
     invitation.expect(expected)
     if invitation.state != "pending":
         raise Conflict("This invitation was answered or taken back already.", code="invitation.answered")
-    record(InvitationRevoked(_revoke(invitation), actor))
+    record(InvitationRevoked(revoke_stored(invitation), actor))
 
 
 def _authorized(project_id: ObjectId, actor: Actor) -> None:
@@ -119,7 +119,8 @@ def _not_too_many(project_id: ObjectId, whom: dict[str, Any], actor: Actor) -> N
         raise Conflict(detail, code="invitation.too_many")
 
 
-def _revoke(invitation: Invitation) -> Invitation:
+def revoke_stored(invitation: Invitation) -> Invitation:
+    """Take an invitation back, and the token of its mail, in the open transaction."""
     one_time.withdraw(PURPOSE, invitation.id)
     return invitation.write(state="revoked")
 

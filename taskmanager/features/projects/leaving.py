@@ -7,7 +7,8 @@ from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects.events import MemberRemoved, ProjectDeleted
+from taskmanager.features.projects.departure import end_membership
+from taskmanager.features.projects.events import ProjectDeleted
 from taskmanager.features.projects.models import Membership, Project
 
 
@@ -38,9 +39,8 @@ def _would_be_left_alone(membership: Membership) -> bool:
 
 
 def _leave(membership: Membership, project: Project | None, actor: Actor) -> None:
-    membership.delete()
+    end_membership(membership, actor=actor)
     if project is None:
         return
-    record(MemberRemoved(membership, actor))
     if Membership.objects(project_id=project.id).first() is None:
         record(ProjectDeleted(project.write(deleted_at=now()), actor))

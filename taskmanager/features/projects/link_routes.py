@@ -28,11 +28,15 @@ links = Blueprint(
 visits = Blueprint("visits", __name__, url_prefix="/share-links", description="Opening share links")
 
 _ORDERS = {"created_at": "created_at"}
+_hashing = limiter.limit(
+    lambda: settings.current().ratelimit_secret, key_func=limits.caller, exempt_when=limits.sets_no_password
+)
 
 
 @links.route("/<objectid:project_id>/share-links", methods=["POST"])
 @links.arguments(ShareLinkIn)
 @links.response(201, ShareLinkOut)
+@_hashing
 def create_share_link(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Make a share link
 
@@ -70,6 +74,7 @@ def get_share_link(query: dict[str, Any], project_id: ObjectId, link_id: ObjectI
 @links.route("/<objectid:project_id>/share-links/<objectid:link_id>", methods=["PATCH"])
 @links.arguments(ShareLinkPatch, content_type="application/merge-patch+json")
 @links.response(200, ShareLinkOut)
+@_hashing
 def update_share_link(changes: dict[str, Any], project_id: ObjectId, link_id: ObjectId) -> Response:
     """Change a share link
 
@@ -100,6 +105,7 @@ def open_share_link(data: dict[str, Any]) -> Response:
 
     A visitor sends the `access_token` of the answer. The visit ends after an hour, and at once when the link is
     deleted, expires, or gets another password. 401 `share_link.wrong_password` when it has another one.
+    A repetition begins another visit, of which nothing is stored.
     """
     visit = share_links.open_link(data["token"], data.get("password"))
     return answers.data(

@@ -14,7 +14,7 @@ from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects.events import MemberAdded, MemberChanged, MemberRemoved, ProjectTransferred
+from taskmanager.features.projects.events import MemberAdded, MemberChanged, ProjectTransferred
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.permissions import ProjectAction, at_least
 from taskmanager.features.users import service as users
@@ -38,7 +38,7 @@ def join(project_id: ObjectId, user_id: ObjectId, role: str, *, actor: Actor) ->
 
 def get(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     """One membership with the person's name and address. Raises NotFound."""
-    return with_cards([_visible(project_id, user_id, actor).as_row()])[0]
+    return with_cards([visible(project_id, user_id, actor).as_row()])[0]
 
 
 def find(
@@ -47,9 +47,19 @@ def find(
     """A page of the project's members, with names and addresses. Raises NotFound."""
     if actor.role_in(project_id) is None:
         raise NotFound
+    if order.fields[0][0] == "name":
+        return _by_name(project_id, order, limit, page.get("after"))
     wanted = fields and [*fields, "user_id"]  # names and addresses are found by it
     found = Membership.objects(project_id=project_id).page(order, limit, fields=wanted, **page)
     return Page(with_cards(found.rows), found.next_key)
+
+
+def _by_name(project_id: ObjectId, order: Order, limit: int, after: list[Any] | None) -> Page:
+    """A page in the order of names, which accounts have: those come first, and then their memberships."""
+    people = users.find_by_name(ids_of(project_id), order, limit, after)
+    user_ids = [row["_id"] for row in people.rows]
+    rows = {row["user_id"]: row for row in Membership.objects(project_id=project_id, user_id__in=user_ids).as_pymongo()}
+    return Page(with_cards([rows[user_id] for user_id in user_ids if user_id in rows]), people.next_key)
 
 
 def total(project_id: ObjectId, *, actor: Actor) -> Any:
@@ -62,13 +72,13 @@ def total(project_id: ObjectId, *, actor: Actor) -> Any:
 @unit_of_work
 def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected: Expected, actor: Actor) -> Row:
     """Give a member another role. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
-    membership = _visible(project_id, user_id, actor)
+    membership = visible(project_id, user_id, actor)
     authorize(actor, ProjectAction.MANAGE_MEMBERS, membership)
     may_take(actor, project_id, membership.role)
     may_give(actor, project_id, role)
     membership.expect(expected)
     if membership.role == "owner" != role:
-        _keep_an_owner(project_id, user_id)
+        keep_an_owner(project_id, user_id)
     changes = membership.differences({"role": role})
     if changes:
         if role == "owner":
@@ -86,7 +96,7 @@ def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     Raises NotFound, Forbidden, Invalid when the other is no member or may not act. Both memberships are written, so of
     two transfers at the same moment, or of a transfer and a leaving, the later one meets what the earlier one made.
     """
-    own = _visible(project_id, actor.user_id, actor)
+    own = visible(project_id, actor.user_id, actor)
     authorize(actor, ProjectAction.TRANSFER, own)
     if own.role != "owner":  # another transfer was faster than what the actor's rights were loaded from
         raise Forbidden(permission=ProjectAction.TRANSFER.value)
@@ -99,21 +109,6 @@ def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     owners = {"owner_id": [actor.user_id, user_id]}
     record(ProjectTransferred(Project.objects.one(project_id), actor, owners))
     return with_cards([heir.as_row()])[0]
-
-
-@unit_of_work
-def remove(project_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
-    """Take a member out, or leave. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
-    membership = _visible(project_id, user_id, actor)
-    leaving = user_id == actor.user_id
-    authorize(actor, ProjectAction.LEAVE if leaving else ProjectAction.MANAGE_MEMBERS, membership)
-    may_take(actor, project_id, membership.role)
-    membership.expect(expected)
-    if membership.role == "owner":
-        _keep_an_owner(project_id, user_id)
-    Membership.objects(id=membership.id, revision=membership.revision).delete()
-    users.rights_changed([user_id])
-    record(MemberRemoved(membership, actor))
 
 
 def may_give(actor: Actor, project_id: ObjectId, role: str) -> None:
@@ -169,14 +164,15 @@ def who_are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> list[Obje
     return [user_id for user_id in user_ids if user_id in known]
 
 
-def _visible(project_id: ObjectId, user_id: ObjectId, actor: Actor) -> Membership:
+def visible(project_id: ObjectId, user_id: ObjectId, actor: Actor) -> Membership:
+    """Return a membership that the actor may see. Raises NotFound."""
     membership = Membership.objects.visible_to(actor).filter(project_id=project_id, user_id=user_id).first()
     if membership is None:
         raise NotFound
     return membership
 
 
-def _keep_an_owner(project_id: ObjectId, user_id: ObjectId) -> None:
+def keep_an_owner(project_id: ObjectId, user_id: ObjectId) -> None:
     """Raise Conflict unless another owner stays.
 
     The other owner's membership is written, not only read: of two owners who leave at the same moment, one

@@ -6,7 +6,8 @@ from typing import Any, Self
 from bson import ObjectId
 from mongoengine import BinaryField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
-from taskmanager.core import quotas
+from taskmanager.core import quotas, zones
+from taskmanager.core.collation import natural_key
 from taskmanager.core.documents import Versioned
 from taskmanager.features.projects.querysets import InvitationWords, MembershipWords, ProjectWords
 from taskmanager.features.projects.workflow import Workflow
@@ -23,11 +24,13 @@ class Project(Versioned):
     meta = {"collection": "projects", "db_alias": "tasks", "queryset_class": ProjectWords}
 
     key = StringField(required=True, max_length=10)
+    key_order = StringField()  # of the key: see natural_key
     name = StringField(required=True, max_length=200)
     description = StringField(max_length=20_000)
     color = StringField()
     parent_id = ObjectIdField()
     position = StringField(required=True)
+    timezone = StringField(required=True, default=zones.DEFAULT)  # in which whole days and floating times are due
     statuses = ListField(DictField())  # the default workflow when empty
     last_number = IntField(required=True, default=0)
     last_position = IntField(required=True, default=0)  # of its tasks
@@ -36,6 +39,10 @@ class Project(Versioned):
     last_created_at = DateTimeField()  # of its tasks
     archived_at = DateTimeField()
     deleted_at = DateTimeField()
+
+    def clean(self) -> None:
+        """Called by MongoEngine before it inserts."""
+        self.key_order = natural_key(self.key)
 
     @property
     def workflow(self) -> Workflow:
@@ -94,7 +101,7 @@ class Membership(Versioned):
     project_id = ObjectIdField(required=True)
     user_id = ObjectIdField(required=True)
     role = StringField(required=True)
-    owner_checks = IntField()  # written when another owner leaves: see members._keep_an_owner
+    owner_checks = IntField()  # written when another owner leaves: see members.keep_an_owner
 
     def clean(self) -> None:
         """Called by MongoEngine before it inserts. Raises Conflict (`quota.…`)."""

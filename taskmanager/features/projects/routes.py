@@ -5,7 +5,7 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
-from taskmanager.features.projects import arranging, joining, members
+from taskmanager.features.projects import arranging, departure, joining, members
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.budgets import invites
 from taskmanager.features.projects.filters import FIELDS
@@ -34,7 +34,7 @@ blp = Blueprint(
 )
 
 _ORDERS = {"created_at": "created_at"}
-_ALL_ORDERS = _ORDERS | {"position": "position", "name": "name"}
+_ALL_ORDERS = _ORDERS | {"position": "position", "name": "name", "key": "key_order"}
 
 
 @blp.route("", methods=["POST"])
@@ -114,7 +114,7 @@ def unarchive_project(project_id: ObjectId) -> Response:
     return answers.resource(arranging.unarchive(project_id, expected=expected(), actor=current_actor()), PROJECT)
 
 
-@blp.route("/<objectid:project_id>/position", methods=["PUT"])
+@blp.route("/<objectid:project_id>/position", methods=["PUT"], conditional=False)
 @blp.arguments(Place)
 @blp.response(200, ProjectOut)
 def place_project(where: dict[str, Any], project_id: ObjectId) -> Response:
@@ -122,7 +122,7 @@ def place_project(where: dict[str, Any], project_id: ObjectId) -> Response:
 
     The order by hand is `?sort=position`, the same for everybody. Needs the role manager.
     """
-    project = arranging.place(project_id, **where, expected=expected(), actor=current_actor())
+    project = arranging.place(project_id, **where, expected=expected(required=False), actor=current_actor())
     return answers.resource(project, PROJECT)
 
 
@@ -160,7 +160,7 @@ def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
 
 
 @blp.route("/<objectid:project_id>/members", scope="members")
-@blp.arguments(list_query(MEMBER, _ORDERS), location="query")
+@blp.arguments(list_query(MEMBER, _ORDERS | {"name": "name"}), location="query")
 @blp.response(200, page_of(MemberOut))
 def list_members(query: dict[str, Any], project_id: ObjectId) -> Response:
     """The members of a project"""
@@ -193,9 +193,11 @@ def change_member(data: dict[str, Any], project_id: ObjectId, user_id: ObjectId)
 @blp.route("/<objectid:project_id>/members/<objectid:user_id>", scope="members", methods=["DELETE"])
 @blp.response(204)
 def remove_member(project_id: ObjectId, user_id: ObjectId) -> Response:
-    """Take a member out, or leave yourself
+    """Remove a member, or leave yourself
 
-    409 `project.last_owner` when no owner would be left.
+    Their share links and the invitations they sent end at once. Soon after they are taken off the tasks they were
+    assigned to or watched, their reminders end, and their webhooks of the project are turned off and given to an owner,
+    who is notified. 409 `project.last_owner` when no owner would be left.
     """
-    members.remove(project_id, user_id, expected=expected(), actor=current_actor())
+    departure.remove(project_id, user_id, expected=expected(), actor=current_actor())
     return answers.nothing()

@@ -4,11 +4,15 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from taskmanager.features.projects.permissions import ROLES
-from taskmanager.web.schemas import Color, Email, Form, Id, Instant, Line, Schema, Text
+from taskmanager.web.schemas import Color, Email, Form, Id, Instant, Line, Schema, Text, TimeZone
 from taskmanager.web.serialisers import Serialiser
 
 _NAME = {"example": "Our application"}
 _DESCRIPTION = {"description": "Markdown", "example": "What we build together."}
+_TIMEZONE = {
+    "description": "Where whole days and local times of its tasks are due; of a new project, that of your account",
+    "example": "Europe/Berlin",
+}
 _PARENT = {"description": "The project that it stands under; at most three levels"}
 
 
@@ -27,6 +31,7 @@ class ProjectIn(Schema):
     description = Text(most=20_000, allow_none=True, metadata=_DESCRIPTION)
     color = Color(allow_none=True)
     parent_id = Id(allow_none=True, metadata=_PARENT)
+    timezone = TimeZone(metadata=_TIMEZONE)
 
 
 class ProjectPatch(Schema):
@@ -38,6 +43,7 @@ class ProjectPatch(Schema):
     description = Text(most=20_000, allow_none=True, metadata=_DESCRIPTION)
     color = Color(allow_none=True)
     parent_id = Id(allow_none=True, metadata=_PARENT)
+    timezone = TimeZone(metadata=_TIMEZONE)
 
 
 class ProjectOut(Schema):
@@ -49,6 +55,7 @@ class ProjectOut(Schema):
     description = Text(most=20_000, required=True, allow_none=True, metadata=_DESCRIPTION)
     color = Color(required=True, allow_none=True)
     parent_id = Id(required=True, allow_none=True, metadata=_PARENT)
+    timezone = fields.String(required=True, metadata=_TIMEZONE)
     position = fields.String(required=True, metadata={"description": "Sorts by hand", "example": "a1"})
     archived_at = Instant(required=True, allow_none=True, metadata={"description": "Since when it can only be read"})
     revision = fields.Integer(required=True)

@@ -28,13 +28,13 @@ _COUNTERS = ("last_number", "last_position", "task_count")
 
 @unit_of_work
 def create(data: dict[str, Any], *, actor: Actor) -> Project:
-    """Make a project that the actor owns.
+    """Make a project that the actor owns, in the time zone of the actor unless one is given.
 
     Raises Conflict (`project.key_taken`, `quota.projects`, `quota.memberships`), ScopeMissing for a token of one.
     """
     if actor.one_project:
         raise ScopeMissing("A token for one project cannot make another.")
-    project = Project(id=ObjectId(), **data)
+    project = Project(id=ObjectId(), **{"timezone": actor.timezone} | data)
     if project.parent_id:
         arranging.check_parent(project, project.parent_id, actor)
     project.position = fractional.at(int(project.created_at.timestamp() * 1000))
@@ -147,6 +147,11 @@ def next_position(project_id: ObjectId) -> int:
 def workflow_of(project_id: ObjectId) -> Workflow:
     """The states that the tasks of a project go through."""
     return Project.objects.only("statuses").one(project_id).workflow
+
+
+def timezone_of(project_id: ObjectId) -> str:
+    """Return the time zone in which whole days and floating times of a project are due."""
+    return str(Project.objects.only("timezone").one(project_id).timezone)
 
 
 def standing_of(user_id: ObjectId) -> tuple[dict[ObjectId, str], frozenset[ObjectId]]:

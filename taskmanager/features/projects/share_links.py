@@ -23,9 +23,10 @@ from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import ShareLinkCreated, ShareLinkDeleted, ShareLinkUpdated
-from taskmanager.features.projects.models import Project, ShareLink
+from taskmanager.features.projects.models import Membership, Project, ShareLink
 from taskmanager.features.projects.permissions import LINK_ROLES, ProjectAction
 from taskmanager.features.users import passwords
+from taskmanager.features.users import service as users
 
 MOST_LINKS = 100  # of one project
 
@@ -201,7 +202,14 @@ def _row(link_id: ObjectId) -> ShareLink | None:
     link = ShareLink.objects(id=link_id).first()
     if link is None or link.role not in LINK_ROLES or (link.expires_at and link.expires_at <= now()):
         return None
-    return link if Project.objects(id=link.project_id).alive().only("id").first() else None
+    alive = Project.objects(id=link.project_id).alive().only("id").first()
+    return link if alive and _maker_stays(link) else None
+
+
+def _maker_stays(link: ShareLink) -> bool:
+    """Whether who made it is still a member and may act: a disabled account reads nothing by its own links."""
+    membership = Membership.objects(project_id=link.project_id, user_id=link.created_by).only("id").first()
+    return membership is not None and bool(users.who_may_act([link.created_by]))
 
 
 def _visit_token(link: ShareLink, until: datetime) -> str:

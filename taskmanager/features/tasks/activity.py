@@ -4,7 +4,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
+from taskmanager.core.access import Actor, members_only
 from taskmanager.core.events import Event, plain
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.features.tasks.models import PRIORITIES, Task
@@ -16,23 +16,29 @@ _DERIVED = {
     "closed_at",
     "started_at",
     "recurs_at",
+    "withdrawn_id",
+    "withdrawn_key",
     "status_group",
 }  # follow from other fields, which are told
 
 
 def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, after: Any = None) -> Page:
-    """A page of what happened to a task; one entry holds all that one request changed. Raises NotFound."""
+    """A page of what happened to a task; one entry holds all that one request changed.
+
+    Raises NotFound, Forbidden for a visitor, who reads the present state.
+    """
     page = _of(task_id, actor).page(order, limit, after=after)
     return Page([_entry(row) for row in page.rows], page.next_key)
 
 
 def total(task_id: ObjectId, *, actor: Actor) -> Any:
-    """How many entries `find` would go through. Raises NotFound."""
+    """How many entries `find` would go through. Raises NotFound, Forbidden."""
     return _of(task_id, actor).total()
 
 
 def _of(task_id: ObjectId, actor: Actor) -> Any:
     Task.objects.visible_to(actor).row(task_id, ["_id"])
+    members_only(actor)
     return Event.objects(subject_id=task_id)
 
 

@@ -13,6 +13,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from taskmanager.core.querysets import Row
+from taskmanager.core.text import trimmed
 from taskmanager.features.tasks import attachments, contents
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
@@ -86,7 +87,7 @@ def add_attachment(files: dict[str, FileStorage], task_id: ObjectId) -> Response
 
 
 @blp.route(_PLACE)
-@blp.arguments(list_query(ATTACHMENT, {"created_at": "created_at"}), location="query")
+@blp.arguments(list_query(ATTACHMENT, {"created_at": "created_at", "name": "name"}), location="query")
 @blp.response(200, page_of(AttachmentOut))
 def list_attachments(query: dict[str, Any], task_id: ObjectId) -> Response:
     """The attachments of a task"""
@@ -122,12 +123,13 @@ def get_content(task_id: ObjectId, attachment_id: ObjectId) -> Response:
     """What is in an attachment
 
     Always as a download. Takes `Range` (one range of bytes) and `If-Range`; the ETag is the SHA-256 of the content.
+    404 `attachment.content_missing` when the store has lost it, 503 `attachment.store_away` while the store is away.
     """
     row = attachments.get(task_id, attachment_id, actor=current_actor())
     if unchanged(row["sha256"]):
         return _with_headers(Response(status=304), row)
     start, end, status = _range(row)
-    stream = contents.chosen().read(row["content_id"], start, end) if request.method == "GET" else ()
+    stream = contents.chosen().read(row["content_id"], start, end)
     response = _with_headers(Response(stream, status, content_type="application/octet-stream"), row)
     response.headers["Content-Length"] = str(end - start)
     if status == 206:
@@ -151,9 +153,10 @@ def _with_headers(response: Response, row: Row) -> Response:
 def _range(row: Row) -> tuple[int, int, int]:
     """(first byte, the one after the last, status). Raises RequestedRangeNotSatisfiable.
 
-    What is no single range of bytes, or is of another content by If-Range, is the whole (RFC 9110, 14.2, 13.1.5).
+    What is no single range of bytes, or is of another content by If-Range, is the whole (RFC 9110, 14.2, 13.1.5);
+    ranges are of GET only.
     """
-    size, asked = row["size"], request.range
+    size, asked = row["size"], request.range if request.method == "GET" else None
     condition = request.headers.get("If-Range")
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
         return 0, size, 200
@@ -167,7 +170,7 @@ def _range(row: Row) -> tuple[int, int, int]:
 
 def _name(file: FileStorage) -> str:
     """The last part of the name that the client gave, without what could mislead people or file systems."""
-    name = re.split(r"[/\\\\]", _UNSAFE.sub("", file.filename or ""))[-1].strip()
+    name = trimmed(re.split(r"[/\\\\]", _UNSAFE.sub("", file.filename or ""))[-1])
     return "" if name in (".", "..") else name[-_LONGEST_NAME:]
 
 

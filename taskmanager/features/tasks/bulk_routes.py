@@ -22,7 +22,7 @@ from taskmanager.features.tasks.schemas import LISTED_TASK, TaskIn, TaskOut, Tas
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.errors import STATUS, InvalidRequest
+from taskmanager.web.errors import InvalidRequest, problem_body, status_of
 from taskmanager.web.idempotency import KeyReused, once
 from taskmanager.web.pagination import Total
 from taskmanager.web.schemas import Flag, Form, Id, Json, Problem, Schema, Whole
@@ -180,10 +180,10 @@ def _result(operation: Operation, shown: Mapping[str, Any] | None, temp_ids: lis
 
 
 def _failure(operation: Operation, error: TaskManagerError, temp_ids: list[str | None]) -> dict[str, Any]:
-    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    status = status_of(error)
     if status >= 500:
         raise error
-    problem = {"status": status, "code": error.code, "detail": error.detail, **error.extra}
+    problem = problem_body(status, code=error.code, detail=error.detail, **error.extra)
     return _named(operation, temp_ids) | {"status": status, "task": None, "problem": problem}
 
 

@@ -1,4 +1,4 @@
-"""Taking deleted labels and custom fields off the tasks of their project, a few tasks in each transaction."""
+"""Taking what is gone off the tasks of a project, such as a deleted label, a few tasks in each transaction."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ _BATCH = 50
 
 def remove_label(project_id: ObjectId, label_id: ObjectId) -> None:
     """Take a label off every task, also in the trash. Safe to repeat."""
-    _all(
+    change_all(
         lambda: Task.objects(project_id=project_id, label_ids=label_id),
         lambda task: {"label_ids": [other for other in task.label_ids if other != label_id]},
     )
@@ -23,13 +23,14 @@ def remove_label(project_id: ObjectId, label_id: ObjectId) -> None:
 
 def remove_custom_field(project_id: ObjectId, key: str) -> None:
     """Take the values of a custom field off every task, also in the trash. Safe to repeat."""
-    _all(
+    change_all(
         lambda: Task.objects(project_id=project_id, **{f"custom_fields__{key}__exists": True}),
         lambda task: {"custom_fields": {name: value for name, value in task.custom_fields.items() if name != key}},
     )
 
 
-def _all(found: Callable[[], Any], change: Callable[[Task], dict[str, Any]]) -> None:
+def change_all(found: Callable[[], Any], change: Callable[[Task], dict[str, Any]]) -> None:
+    """Change the tasks that are found until none is, a few in each transaction; the service itself does it."""
     while tasks := list(found().limit(_BATCH)):
         _change(tasks, change)
 

@@ -1,6 +1,5 @@
 """Routes of comments and their reactions."""
 
-import re
 from typing import Any
 
 from bson import ObjectId
@@ -10,7 +9,7 @@ from marshmallow import fields
 from taskmanager.core.clock import iso
 from taskmanager.core.errors import NotFound
 from taskmanager.core.querysets import Row
-from taskmanager.features.tasks import comments
+from taskmanager.features.tasks import comments, reactions
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
@@ -27,11 +26,6 @@ _TEXT = {
     "description": "Markdown. `@` and an address or id mentions a member.",
     "example": "See *here*, @ada@example.com",
 }
-# One emoji, perhaps of several joined characters; or one of the ASCII words that chats use.
-_EMOJI = re.compile(
-    r"[\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff][\u200d\ufe0f\u20e3\u2640-\u27bf\U0001f1e6-\U0001faff\U000e0020-\U000e007f]{0,14}"
-    r"|[+-]1"
-)
 
 
 class CommentIn(Schema):
@@ -155,31 +149,29 @@ def list_comment_versions(task_id: ObjectId, comment_id: ObjectId) -> Response:
     return answers.derived({"items": [version | {"until": iso(version["until"])} for version in versions]})
 
 
-@blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["PUT"])
+@blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["PUT"], conditional=False)
 @blp.response(200, CommentOut)
 def react_to_comment(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
     """React to a comment with an emoji
 
-    Or with `+1` or `-1`; under the ETag of the comment. Needs the role commenter.
+    Or with `+1` or `-1`. Needs the role commenter.
     """
     return _reacted(task_id, comment_id, emoji, True)
 
 
-@blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["DELETE"])
+@blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["DELETE"], conditional=False)
 @blp.response(200, CommentOut)
 def take_reaction_back(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
-    """Take a reaction to a comment back
-
-    Under the ETag of the comment.
-    """
+    """Take a reaction to a comment back"""
     return _reacted(task_id, comment_id, emoji, False)
 
 
 def _reacted(task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool) -> Response:
-    if not _EMOJI.fullmatch(emoji):
+    reaction = reactions.canonical(emoji)
+    if reaction is None:
         raise NotFound("This is not one emoji.")
-    how = {"expected": expected(), "actor": current_actor()}
-    return answers.resource(comments.react(task_id, comment_id, emoji, given, **how), COMMENT)
+    how = {"expected": expected(required=False), "actor": current_actor()}
+    return answers.resource(comments.react(task_id, comment_id, reaction, given, **how), COMMENT)
 
 
 def _html(rows: list[Row]) -> list[Row]:

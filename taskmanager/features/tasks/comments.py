@@ -6,7 +6,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
+from taskmanager.core.access import Actor, Visitor, members_only
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Forbidden
@@ -20,18 +20,24 @@ from taskmanager.features.tasks.events import CommentCreated, CommentDeleted, Co
 from taskmanager.features.tasks.markdown import plain_html, to_html
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import CommentAction
+from taskmanager.features.tasks.reactions import canonical
 from taskmanager.features.users import service as users
 
 MOST_MENTIONS = 20
 MAX_RENDERED_CHARACTERS = 40_000  # of comments without stored HTML, by one request
 MOST_REACTIONS = 20  # different ones, of one comment
-# A mention is @ and an address or an id, at the beginning of a word.
-_MENTION = re.compile(r"(?<![\w@.+-])@(?:([0-9a-f]{24})\b|([A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+))")
+# A mention is @ and an address or an id, not after a letter or digit that could belong to another address. Scripts
+# without spaces put it right behind a word, and their keyboards type a full-width @.
+_MENTION = re.compile(
+    r"(?<![A-Za-z0-9_@\uff20.+-])[@\uff20](?:([0-9a-f]{24})(?![A-Za-z0-9])"
+    r"|([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+[@\uff20][A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+))"
+)
 
 
 def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
     """A page of the comments of a task. Raises NotFound."""
-    return _of(task_id, actor).page(order, limit, **page)
+    found = _of(task_id, actor).page(order, limit, **page)
+    return Page([_readable(row, actor) for row in found.rows], found.next_key)
 
 
 def total(task_id: ObjectId, *, actor: Actor) -> Any:
@@ -41,7 +47,7 @@ def total(task_id: ObjectId, *, actor: Actor) -> Any:
 
 def get(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
     """One comment. Raises NotFound."""
-    return _of(task_id, actor).row(comment_id, fields)
+    return _readable(_of(task_id, actor).row(comment_id, fields), actor)
 
 
 def create(task_id: ObjectId, text: str, *, actor: Actor) -> Comment:
@@ -113,8 +119,19 @@ def rendered(rows: Sequence[Row]) -> list[str]:
 
 
 def history(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor) -> list[Row]:
-    """What a comment said before, the oldest first: [{text, until}]. Raises NotFound."""
-    return _of(task_id, actor).row(comment_id, ["history"]).get("history", [])
+    """What a comment said before, the oldest first: [{text, until}]. Raises NotFound, Forbidden for a visitor."""
+    row = _of(task_id, actor).row(comment_id, ["history"])
+    members_only(actor)
+    return list(row.get("history", []))
+
+
+def _readable(row: Row, actor: Actor) -> Row:
+    """A comment as this actor reads it: visitors see no address of a member that is mentioned."""
+    if not isinstance(actor, Visitor) or "text" not in row:
+        return row
+    text = _MENTION.sub(lambda found: found[0] if found[1] else "@…", row["text"])
+    kept = row if text == row["text"] else {name: value for name, value in row.items() if name != "html"}
+    return kept | {"text": text}
 
 
 @unit_of_work
@@ -128,7 +145,9 @@ def react(
     task, comment = _load(task_id, comment_id, actor)
     authorize(actor, CommentAction.WRITE, task)
     comment.expect(expected)
-    people = {reaction["emoji"]: reaction["user_ids"] for reaction in comment.reactions}
+    people: dict[str, list[ObjectId]] = {}
+    for reaction in comment.reactions:  # earlier ones may be kept in another form
+        people.setdefault(canonical(reaction["emoji"]) or reaction["emoji"], []).extend(reaction["user_ids"])
     others = [user_id for user_id in people.get(emoji, []) if user_id != actor.user_id]
     if given == (len(others) < len(people.get(emoji, []))):
         return comment

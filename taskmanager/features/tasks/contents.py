@@ -35,10 +35,18 @@ class Store(Protocol):
         """Store the chunks, none of which is longer than CHUNK, all but the last that long."""
 
     def read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from `start` up to but without `end`."""
+        """The bytes from `start` up to but without `end`.
+
+        Raises NotFound, Unavailable at once, and not when the first byte is asked for: then the answer has begun.
+        """
 
     def delete(self, content_id: ObjectId) -> None:
         """Drop a content; one that is not there is no error."""
+
+
+def missing() -> NotFound:
+    """What is said of a file whose content the store has lost."""
+    return NotFound("The content of this file is not in the store any more.", code="attachment.content_missing")
 
 
 class GridFs:
@@ -49,6 +57,13 @@ class GridFs:
             self._chunks.insert_one({"files_id": content_id, "n": number, "data": Binary(chunk)})
 
     def read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
+        first, beyond = start // CHUNK, -(-end // CHUNK)
+        asked = {"files_id": content_id, "n": {"$gte": first, "$lt": beyond}}
+        if self._chunks.count_documents(asked) < beyond - first:
+            raise missing()
+        return self._read(content_id, start, end)
+
+    def _read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
         # one question for each chunk: a cursor would be over before a slow client has read
         for number in range(start // CHUNK, -(-end // CHUNK)):
             chunk = self._chunks.find_one({"files_id": content_id, "n": number}, {"data": 1})
@@ -83,6 +98,18 @@ class Folder:
             raise Unavailable("Files cannot be stored now.", code="attachment.store_away") from error
 
     def read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
+        try:
+            with self._path(content_id).open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and self.folder.is_dir():
+                raise missing() from None
+            raise Unavailable("Files cannot be read now.", code="attachment.store_away") from error
+        if size < end:
+            raise missing()
+        return self._read(content_id, start, end)
+
+    def _read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
         with self._path(content_id).open("rb") as file:
             file.seek(start)
             while start < end and (chunk := file.read(min(CHUNK, end - start))):

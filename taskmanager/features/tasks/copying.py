@@ -15,6 +15,7 @@ from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.events import CustomFieldCreated, LabelCreated
 from taskmanager.features.projects.models import CustomField, Label, Project
 from taskmanager.features.projects.permissions import ProjectAction
+from taskmanager.features.tasks import series
 from taskmanager.features.tasks.events import TaskCreated
 from taskmanager.features.tasks.models import Task
 
@@ -33,14 +34,16 @@ _OF_TASK = (
     "custom_fields",
 )
 _COUNTERS = ("set__last_number", "set__last_position", "set__task_count")
-_OF_PROJECT = ("description", "color", "statuses")
+_OF_RULE = ("recurrence", "recurs_from", "recurs_at")
+_OF_PROJECT = ("description", "color", "statuses", "timezone")
 
 
 @unit_of_work
 def copy(project_id: ObjectId, data: dict[str, Any], *, with_tasks: bool, actor: Actor) -> Project:
     """Make a project like another, that the actor owns: its workflow, labels, custom fields and perhaps its tasks.
 
-    The tasks are open again and nobody's; those in the trash are left out. Raises NotFound, Forbidden, Conflict
+    The tasks are open again and nobody's; those in the trash are left out, and of a series all but its open task
+    (see `series.to_copy`). Raises NotFound, Forbidden, Conflict
     (`project.key_taken`, `project.too_large` beyond 500 tasks), ScopeMissing.
     """
     source = Project.objects.visible_to(actor).one(project_id)
@@ -66,24 +69,30 @@ def _copy_tasks(source: Project, project: Project, labels: dict[ObjectId, Object
     tasks = list(Task.objects.in_project(source.id).order_by("position", "id").limit(MOST_TASKS + 1))
     if len(tasks) > MOST_TASKS:
         raise Conflict(f"The project has more than {MOST_TASKS} tasks.", code="project.too_large")
+    chosen = series.to_copy(tasks)
+    tasks, ruled = [task for task, _ in chosen], {task.id for task, with_rule in chosen if with_rule}
     quotas.check("tasks", len(tasks))
     ids = {task.id: ObjectId() for task in tasks}
     counts = Counter(task.parent_id for task in tasks)
     for number, task in enumerate(tasks, start=1):
         made = Task(
             id=ids[task.id],
-            project_id=project.id,
-            key=f"{project.key}-{number}",
-            position=fractional.at(number),
             reporter_id=actor.user_id,
-            status=project.workflow.first,
-            status_group=project.workflow.group_of(project.workflow.first),
             label_ids=[labels[label_id] for label_id in task.label_ids if label_id in labels],
             parent_id=ids.get(task.parent_id),
             progress={"total": counts[task.id], "done": 0} if counts[task.id] else {},
         )
-        for name, value in made.consequences({name: getattr(task, name) for name in _OF_TASK}).items():
-            setattr(made, name, value)
+        _fill(made, task, project, number, with_rule=task.id in ruled)
         made.save(force_insert=True)
         record(TaskCreated(made, actor))
     Project.objects(id=project.id).update(**dict.fromkeys(_COUNTERS, len(tasks)))
+
+
+def _fill(made: Task, task: Task, project: Project, number: int, *, with_rule: bool) -> None:
+    """Let a copy be like its original, open and the `number`-th in its project."""
+    made.project_id, made.key, made.position = project.id, f"{project.key}-{number}", fractional.at(number)
+    made.status = project.workflow.first
+    made.status_group = project.workflow.group_of(made.status)
+    taken = {name: getattr(task, name) for name in _OF_TASK if with_rule or name not in _OF_RULE}
+    for name, value in made.consequences(taken, project.timezone).items():
+        setattr(made, name, value)

@@ -4,7 +4,7 @@ A custom field is asked about in the projects that have it: for tasks of other p
 also one with `!=`, and so is its negation. Of a name that some of the projects know, the others have none.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from taskmanager.core.filters import kinds, moments
 from taskmanager.core.filters.binding import KindsOf, Known, Lookup, meanings, readings
 from taskmanager.core.filters.nodes import Condition, Context, GivenFilter, Node, conditions, defined
 from taskmanager.core.filters.tokens import FilterError
-from taskmanager.core.querysets import Filter, Order
+from taskmanager.core.querysets import Filter
 from taskmanager.features.projects import filter_names as names
 from taskmanager.features.projects.models import CustomField, name_key
 from taskmanager.features.tasks.filters import CUSTOM_FIELDS
@@ -28,23 +28,58 @@ def bound(given: GivenFilter, actor: Actor, project_ids: Collection[ObjectId]) -
 
     Raises Invalid (`filter.unknown_name`, `filter.invalid_value`) with the column in its message.
     """
-    scope = frozenset(project_ids if given.scope is None else given.scope)
+    directory = Directory(actor, project_ids if given.scope is None else given.scope, [given])
     try:
-        node = _typed(given.node, scope)
-        everywhere = scope if given.everywhere else frozenset()
-        named = meanings(node, _lookups(actor, scope), references=given.references, everywhere=everywhere)
+        return directory.bound(given)
     except FilterError as error:
         raise Invalid(given.location, str(error), code=error.code) from None
-    return node, Context.of(actor, named)
 
 
-def check_order(order: Order, project_ids: Collection[ObjectId]) -> None:
-    """Raise Invalid unless every custom field that a list is sorted by is one of these projects."""
-    wanted = [field.removeprefix(f"{CUSTOM_FIELDS}.") for field, _ in order.fields if "." in field]
-    known = names.custom_fields(wanted, project_ids)
-    for key in wanted:
+class Directory:
+    """What is known in some projects of all that some filters name, with one lookup for each sort of names."""
+
+    def __init__(self, actor: Actor, project_ids: Iterable[ObjectId], filters: Iterable[GivenFilter]) -> None:
+        self.actor, self.scope = actor, frozenset(project_ids)
+        nodes = [given.node for given in filters]
+        keys = {key for node in nodes for condition in conditions(node) if (key := _custom(condition))}
+        self.fields = names.custom_fields(keys, self.scope)
+        self.lookups = {sort: _asked_once(lookup) for sort, lookup in _lookups(actor, self.scope).items()}
+
+    def bound(self, given: GivenFilter) -> tuple[Node, Context]:
+        """As the function `bound`. Raises FilterError."""
+        node = defined(given.node, self._typed)
+        everywhere = self.scope if given.everywhere else frozenset()
+        named = meanings(node, self.lookups, references=given.references, everywhere=everywhere)
+        return node, Context.of(self.actor, named)
+
+    def _typed(self, condition: Condition) -> Any:
+        """The condition on a custom field by the type that it has in each project; None for other conditions."""
+        key = _custom(condition)
+        if not key:
+            return None
+        return readings(condition, _kinds(self.fields.get(key, []), self.scope, contains=condition.operator == "~"))
+
+
+def _asked_once(lookup: Lookup) -> Lookup:
+    known: dict[Any, Known] = {}
+    asked: set[Any] = set()
+
+    def remembering(keys: Collection[Any]) -> dict[Any, Known]:
+        if new := set(keys) - asked:
+            known.update(lookup(new))
+            asked.update(new)
+        return known
+
+    return remembering
+
+
+def check_order(names_sorted_by: Iterable[str], project_ids: Collection[ObjectId], location: str) -> None:
+    """Raise Invalid unless every custom field among these is one of these projects."""
+    keys = [name.partition(".")[2] for name in names_sorted_by if name.startswith(f"{CUSTOM_FIELDS}.")]
+    known = names.custom_fields(keys, project_ids)
+    for key in keys:
         if key not in known:
-            raise Invalid("query.sort", f"{key!r} is no custom field that is known here.", code="sort.unknown_name")
+            raise Invalid(location, f"{key!r} is no custom field that is known here.", code="sort.unknown_name")
 
 
 def _lookups(actor: Actor, scope: frozenset[ObjectId]) -> dict[str, Lookup]:
@@ -75,22 +110,6 @@ def _tasks(keys: Collection[ObjectId], actor: Actor) -> dict[ObjectId, Known]:
     return {task_id: Known(task_id) for task_id in found}
 
 
-def _typed(node: Node, scope: frozenset[ObjectId]) -> Node:
-    """The filter with a kind for each custom field, by the type that it has in each of these projects."""
-    keys = {key for condition in conditions(node) if (key := _custom(condition))}
-    if not keys:
-        return node
-    known = names.custom_fields(keys, scope)
-
-    def typed(condition: Condition) -> Any:
-        key = _custom(condition)
-        if not key:
-            return None
-        return readings(condition, _kinds(known.get(key, []), scope, contains=condition.operator == "~"))
-
-    return defined(node, typed)
-
-
 def _custom(condition: Condition) -> str:
     family, _, key = condition.field.stored.partition(".")
     return key if family == CUSTOM_FIELDS else ""
@@ -106,8 +125,10 @@ def _kinds(fields: list[CustomField], scope: frozenset[ObjectId], *, contains: b
 
 
 def _places(fields: list[CustomField], scope: frozenset[ObjectId]) -> Filter | None:
+    """The projects of these fields; None for all. Said in a way that no index answers: lists are read by project, and
+    a project that contradicts the others would make MongoDB sort what it found."""
     ids = {field.project_id for field in fields}
-    return None if ids == scope else {"project_id": {"$in": sorted(ids)}}
+    return None if ids == scope else {"$nor": [{"project_id": {"$nin": sorted(ids)}}]}
 
 
 def _choice(field: CustomField, scope: frozenset[ObjectId]) -> kinds.Choice:

@@ -14,7 +14,7 @@ from taskmanager.core.filters.kinds import (
     Whole,
     Words,
 )
-from taskmanager.core.filters.moments import Moment, WallMoment
+from taskmanager.core.filters.moments import Moment
 from taskmanager.core.filters.nodes import Field, Fields
 from taskmanager.features.projects.models import name_key
 from taskmanager.features.projects.workflow import GROUPS
@@ -36,7 +36,7 @@ FIELDS = Fields(
         "watcher": Field("marks", People("w", flagged=False)),
         "reporter": Field("reporter_id", Person()),
         "start_at": Field("start_at", Moment()),
-        "due_at": Field("due_at", WallMoment("due_floating")),
+        "due_at": Field("due_at", Moment()),
         "estimate_minutes": Field("estimate_minutes", Whole()),
         "completed_at": Field("completed_at", Moment()),
         "created_at": Field("created_at", Moment()),

@@ -34,7 +34,7 @@ def find(
     """
     by_custom_field = any("." in field for field, _ in order.fields)
     if by_custom_field:
-        filter_names.check_order(order, _asked(actor, project_id))
+        filter_names.check_order([field for field, _ in order.fields], _asked(actor, project_id), "query.sort")
     found = matching(condition, actor, project_id)
     with expensive(actor) if by_custom_field or found.reads_documents else _bounded(condition):
         return found.page(order, limit, **page, hinted=not by_custom_field)

@@ -2,9 +2,9 @@
 
 import structlog
 
-from taskmanager.core.events import Event, listen
+from taskmanager.core.events import Event, listen, project_of
 from taskmanager.core.schedule import every
-from taskmanager.features.tasks import attachments, cleaning, reminders, trash
+from taskmanager.features.tasks import attachments, cleaning, departure, placed_dues, reminders, trash
 
 log = structlog.get_logger("taskmanager.tasks")
 
@@ -21,11 +21,24 @@ def take_custom_field_off(event: Event) -> None:
     cleaning.remove_custom_field(event.data["project_id"], event.data["key"])
 
 
+@listen("member.removed", name="tasks.members", queue="low")
+def take_member_off(event: Event) -> None:
+    """Take who is no member any more off the tasks."""
+    departure.take_off(project_of(event), event.data["user_id"])
+
+
 @listen("user.updated", name="tasks.reminders", queue="low")
 def follow_time_zone(event: Event) -> None:
     """Let the reminders of a person follow his zone."""
     if "timezone" in event.data.get("changes", {}):
         reminders.zone_changed(event.subject_id)
+
+
+@listen("project.updated", name="tasks.dues", queue="low")
+def follow_zone_of_project(event: Event) -> None:
+    """Place whole days and local times in the new time zone of their project."""
+    if "timezone" in event.data.get("changes", {}):
+        placed_dues.place_dues(event.subject_id)
 
 
 @listen("attachment.deleted", "task.purged", name="tasks.contents", queue="low")

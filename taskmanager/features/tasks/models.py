@@ -6,6 +6,7 @@ from bson import ObjectId
 from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.clock import now
+from taskmanager.core.collation import natural_key
 from taskmanager.core.documents import Versioned
 from taskmanager.features.projects.workflow import GROUPS, OPEN_GROUPS
 from taskmanager.features.tasks.due import due_at, is_floating
@@ -24,6 +25,7 @@ class Task(Versioned):
 
     project_id = ObjectIdField(required=True)
     key = StringField(required=True)
+    key_order = StringField()  # of the key: see natural_key
     title = StringField(required=True, max_length=500)
     description = StringField(max_length=50_000)
     status = StringField(required=True)
@@ -38,7 +40,7 @@ class Task(Versioned):
     start_at = DateTimeField()
     due = StringField()
     due_at = DateTimeField()
-    due_floating = BooleanField()  # `due` is a time on the wall, and `due_at` is that as if it were in UTC
+    due_floating = BooleanField()  # `due` names no zone: `due_at` is in the zone of the project
     estimate_minutes = IntField()
     due_timezone = StringField()  # of a zoned due: whose clock it is on
     recurrence = StringField(max_length=600)
@@ -46,6 +48,8 @@ class Task(Versioned):
     recurs_at = StringField()  # the time of day that a series keeps
     series_id = ObjectIdField()  # the first of its series, for those that follow it
     next_task_id = ObjectIdField()  # what followed when it was completed
+    withdrawn_id = ObjectIdField()  # of what followed, and went when this one was opened again
+    withdrawn_key = StringField()
     position = StringField(required=True)
     custom_fields = DictField()
     started_at = DateTimeField()  # when it first became active
@@ -63,12 +67,16 @@ class Task(Versioned):
         """Whether it is still to be done."""
         return self.status_group in OPEN_GROUPS
 
-    def consequences(self, changes: dict[str, Any]) -> dict[str, Any]:
-        """`changes` with what follows from them within this task; one of `status` comes with its `status_group`."""
+    def consequences(self, changes: dict[str, Any], place: str | None = None) -> dict[str, Any]:
+        """Return `changes` with what follows from them within this task.
+
+        One of `status` comes with its `status_group`, one of `due` or `project_id` with the project's zone (`place`).
+        """
         follows: dict[str, Any] = {}
-        if "due" in changes:
-            follows["due_at"] = changes["due"] and due_at(changes["due"])
-            follows["due_floating"] = True if changes["due"] and is_floating(changes["due"]) else None
+        if changes.keys() & {"due", "project_id"}:
+            due = changes.get("due", self.due)
+            follows["due_at"] = due and due_at(due, place)
+            follows["due_floating"] = True if due and is_floating(due) else None
         group = changes.get("status_group", self.status_group)
         if (group == "done") != (self.status_group == "done"):
             follows["completed_at"] = now() if group == "done" else None
@@ -80,12 +88,15 @@ class Task(Versioned):
 
     def clean(self) -> None:
         """Called by MongoEngine before it inserts."""
+        self.key_order = natural_key(self.key)
         self.words = tokens_of(self.title)
         self.description_tokens = unspaced_tokens_of(self.description)
         self.marks = marks_of(self.assignee_ids, self.label_ids, self.watcher_ids)
 
     def write(self, **changes: Any) -> Self:
         """See Versioned; keeps what the task is found by."""
+        if "key" in changes:
+            changes["key_order"] = natural_key(changes["key"])
         if "title" in changes:
             changes["words"] = tokens_of(changes["title"])
         if "description" in changes:

@@ -14,7 +14,7 @@ from taskmanager.features.projects import members, values
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.models import Label, Project
 from taskmanager.features.projects.workflow import Workflow
-from taskmanager.features.tasks import acyclic, attachments, subtasks
+from taskmanager.features.tasks import acyclic, attachments, reminders, subtasks
 from taskmanager.features.tasks.events import TaskMovedIn, TaskMovedOut
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
@@ -61,10 +61,11 @@ def _move(task: Task, project_id: ObjectId, actor: Actor, parent_id: ObjectId | 
         "watcher_ids": members.who_are_members(project.id, task.watcher_ids),
         **_status(task, project.workflow),
     }
-    differences = task.differences(task.consequences(changes))
+    differences = task.differences(task.consequences(changes, project.timezone))
     moved = task.write(**{field: after for field, (_, after) in differences.items()})
     projects.add_use(project.id, attachment_bytes=(size := attachments.bytes_of(task.id)))
     projects.add_use(task.project_id, tasks=-1, attachment_bytes=-size)
+    reminders.reschedule(moved, differences)
     people = {field: differences[field] for field in ("assignee_ids", "watcher_ids") if field in differences}
     record(TaskMovedOut(task, actor, {"project_id": [task.project_id, project.id], **people}))
     record(TaskMovedIn(moved, actor, differences))

@@ -6,7 +6,8 @@ from typing import Any, Self
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
-from taskmanager.core.filters.nodes import Context, Node, branches
+from taskmanager.core.filters.branches import branches
+from taskmanager.core.filters.nodes import Context, Node
 from taskmanager.core.querysets import Words
 
 

@@ -12,6 +12,9 @@ from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
 
+from taskmanager.core.clock import FIRST_YEAR, LAST_YEAR, is_allowed
+from taskmanager.core.zones import DEFAULT
+
 LONGEST = 500
 _MOST_COUNT, _MOST_INTERVAL, _MOST_VALUES = 1000, 999, 40
 _DAYS = {"MO", "TU", "WE", "TH", "FR", "SA", "SU"}
@@ -91,9 +94,14 @@ class Rule:
                 parts.setdefault("BYMONTH", str(start.month))
         return ";".join(f"{name}={value}" for name, value in parts.items())
 
+    def check_until(self) -> None:
+        """Raise ValueError unless UNTIL lies in the years that clients may name."""
+        if self.until is not None and not is_allowed(self.until):
+            raise ValueError(f"UNTIL must be in the years {FIRST_YEAR} to {LAST_YEAR}.")
+
     def _is_over(self, moment: datetime, zone: ZoneInfo) -> bool:
-        if self.until is None:
-            return False
+        if self.until is None or moment.year > LAST_YEAR:
+            return moment.year > LAST_YEAR
         here = moment.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None) if self.until_utc else moment
         return here > self.until
 
@@ -223,13 +231,16 @@ class Wall:
 
     @classmethod
     def of(cls, due: str, zone: ZoneInfo | None) -> "Wall":
-        """From a due; `zone` is that of a zoned one, None when it has an offset only."""
+        """From a due; `zone` is that of a zoned one, None when it has an offset only.
+
+        UTC is the zone of accounts that have set none: a due with another offset stays on the clock of its offset.
+        """
         moment = datetime.fromisoformat(due)
         if "T" not in due:
             return cls(moment, "day", None)
         if moment.tzinfo is None:
             return cls(moment, "floating", None)
-        if zone is not None:
+        if zone is not None and (zone.key != DEFAULT or not moment.utcoffset()):
             return cls(moment.astimezone(zone).replace(tzinfo=None), "zoned", zone)
         return cls(moment.replace(tzinfo=None), "zoned", None, moment.utcoffset())
 
@@ -254,9 +265,3 @@ class Wall:
 def _offset(offset: timedelta | None) -> str:
     minutes = round((offset or timedelta()).total_seconds() / 60)
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
-
-
-def zone_of(due: str, zone: ZoneInfo) -> bool:
-    """Whether a due with an offset is one of the clock of this zone."""
-    moment = datetime.fromisoformat(due)
-    return moment.tzinfo is not None and moment.utcoffset() == moment.astimezone(zone).utcoffset()

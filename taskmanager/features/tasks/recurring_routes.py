@@ -1,6 +1,5 @@
 """Routes of reminders, and of what is to be expected of a recurring task."""
 
-from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
@@ -10,37 +9,31 @@ from marshmallow import fields, validate
 
 from taskmanager.core.clock import iso
 from taskmanager.features.tasks import recurring, reminders
-from taskmanager.features.tasks.due import FORM, due_at
+from taskmanager.features.tasks.due import FORM
 from taskmanager.features.tasks.reminder_models import RELATIVE_TO
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
 from taskmanager.web.pagination import Number, Slice, item_query, list_query, page_of
-from taskmanager.web.schemas import Form, Id, Instant, Schema, Whole
+from taskmanager.web.schemas import Flag, Form, Id, Instant, Schema, Whole
 from taskmanager.web.serialisers import Serialiser
 
 blp = Blueprint("reminders", __name__, scope="tasks", description="Reminders, and what tasks come again")
 
 _RELATIVE = {"description": "What `minutes_before` is counted from", "example": "due"}
 _MINUTES = {"description": "May be negative: after it", "example": 30}
+_UNTIL = {
+    "description": "Up to when: a day or a time; one without a zone is in that of the project",
+    "example": "2027-12-31",
+}
 _YEAR = 366 * 24 * 60
-
-
-class Until(Form):
-    """Up to when: a day, or a time; without a zone it is in UTC."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(FORM, "Not a day or a time.", metadata={"example": "2027-12-31"}, **kwargs)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
-        return due_at(super()._deserialize(value, attr, data, **kwargs))
 
 
 class OccurrencesQuery(Schema):
     """How far ahead."""
 
-    until = Until()
+    until = Form(FORM, "Not a day or a time.", metadata=_UNTIL)
     limit = Number(
         load_default=50,
         validate=validate.Range(1, recurring.MOST_OCCURRENCES),
@@ -73,9 +66,11 @@ class ReminderIn(Schema):
     relative_to = fields.String(validate=validate.OneOf(RELATIVE_TO), metadata=_RELATIVE)
     minutes_before = Whole(validate=validate.Range(-_YEAR, _YEAR), metadata=_MINUTES)
 
+    fire_if_past = Flag(metadata={"description": "Fire at once when its time is past already", "example": False})
+
     @ma.validates_schema
     def one_of_both(self, data: dict[str, object], **_: object) -> None:
-        if data.keys() not in ({"at"}, {"relative_to", "minutes_before"}):
+        if data.keys() - {"fire_if_past"} not in ({"at"}, {"relative_to", "minutes_before"}):
             raise ma.ValidationError("Give either at, or relative_to and minutes_before.")
 
 
@@ -88,7 +83,9 @@ class ReminderOut(Schema):
     relative_to = fields.String(required=True, allow_none=True, metadata=_RELATIVE)
     minutes_before = fields.Integer(required=True, allow_none=True, metadata=_MINUTES)
     fire_at = Instant(
-        required=True, allow_none=True, metadata={"description": "When; null when it has fired or cannot"}
+        required=True,
+        allow_none=True,
+        metadata={"description": "When; null when it has fired, cannot, or its time was past when it was set or moved"},
     )
     fired_at = Instant(required=True, allow_none=True)
     revision = fields.Integer(required=True)
@@ -118,7 +115,8 @@ def list_occurrences(query: dict[str, Any], task_id: ObjectId) -> Response:
 def create_reminder(data: dict[str, Any], task_id: ObjectId) -> Response:
     """Set a reminder of a task for yourself
 
-    One that is relative follows the start or due of the task. A whole day counts from nine in the morning.
+    One that is relative follows the start or due of the task. A whole day counts from nine in the morning. One whose
+    time is past does not fire, unless `fire_if_past` is true.
     """
     reminder = reminders.create(task_id, data, actor=current_actor())
     return answers.created(reminder, REMINDER, f"/tasks/{task_id}/reminders/{reminder.id}")
@@ -148,7 +146,7 @@ def get_reminder(query: dict[str, Any], task_id: ObjectId, reminder_id: ObjectId
 def replace_reminder(data: dict[str, Any], task_id: ObjectId, reminder_id: ObjectId) -> Response:
     """Set a reminder anew
 
-    One that has fired fires again.
+    One that has fired fires again, when its time is to come.
     """
     reminder = reminders.update(task_id, reminder_id, data, expected=expected(), actor=current_actor())
     return answers.resource(reminder, REMINDER)

@@ -1,6 +1,6 @@
 """Reminders."""
 
-from mongoengine import DateTimeField, IntField, ObjectIdField, StringField
+from mongoengine import BooleanField, DateTimeField, IntField, ObjectIdField, StringField
 
 from taskmanager.core.documents import Versioned
 
@@ -18,4 +18,5 @@ class Reminder(Versioned):
     relative_to = StringField(choices=RELATIVE_TO)
     minutes_before = IntField()
     fire_at = DateTimeField()  # none: it has fired, or the task has no such time
+    carried = BooleanField()  # made with what follows a recurring task, and not changed since
     fired_at = DateTimeField()

@@ -1,6 +1,6 @@
 """Use cases of reminders. Each belongs to one person, who alone sees it.
 
-A whole day counts from nine in the morning, and a due on the wall is one of the clock of the person's zone.
+A whole day counts from nine in the morning in the person's zone; every other due is the moment that the task is due.
 """
 
 import time
@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from taskmanager.core import quotas
 from taskmanager.core.access import Actor
-from taskmanager.core.clock import milliseconds, now
+from taskmanager.core.clock import milliseconds, now, shifted
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, PreconditionFailed
 from taskmanager.core.events import record
@@ -21,7 +21,6 @@ from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.core.zones import zone
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
-from taskmanager.features.tasks.due import is_floating
 from taskmanager.features.tasks.events import ReminderChanged, ReminderDeleted, ReminderFired, ReminderSet
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.reminder_models import Reminder
@@ -30,6 +29,7 @@ from taskmanager.features.users import service as users
 MOST = 20  # of one person for one task
 _BATCH = 100
 _MOST_SECONDS = 4  # of one round, so that the scheduler's other jobs get their turn
+_FOLLOWED = {"start": {"start_at"}, "due": {"due", "due_at"}}
 _DAY_BEGINS = timedelta(hours=9)
 
 
@@ -52,13 +52,16 @@ def get(task_id: ObjectId, reminder_id: ObjectId, *, actor: Actor, fields: list[
 def create(task_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Reminder:
     """Set a reminder: `at`, or `relative_to` and `minutes_before`.
 
+    One whose time is past does not fire, unless `fire_if_past`.
     Raises NotFound, Conflict (`reminder.too_many`, `quota.reminders`).
     """
     if _mine(task_id, actor).count() >= MOST:
         raise Conflict(f"One person has at most {MOST} reminders of a task.", code="reminder.too_many")
     quotas.check_room("reminders", Reminder.objects(user_id=actor.user_id))
+    late, data = _is_late_wanted(data)
     reminder = Reminder(task_id=task_id, user_id=actor.user_id, **data)
-    reminder.fire_at = _moment(reminder, Task.objects.one(task_id), actor.timezone)
+    moment = _moment(reminder, Task.objects.one(task_id), actor.timezone)
+    reminder.fire_at = moment if late else _to_come(moment)
     reminder.save(force_insert=True)
     record(ReminderSet(reminder, actor))
     return reminder
@@ -68,14 +71,15 @@ def create(task_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Reminder
 def update(
     task_id: ObjectId, reminder_id: ObjectId, data: dict[str, Any], *, expected: Expected, actor: Actor
 ) -> Reminder:
-    """Set a reminder anew, whether or not it has fired. Raises NotFound, PreconditionFailed."""
+    """Set a reminder anew, whether or not it has fired; see `create`. Raises NotFound, PreconditionFailed."""
     reminder = _mine(task_id, actor).one(reminder_id)
     reminder.expect(expected)
+    late, data = _is_late_wanted(data)
     changes = dict.fromkeys(("at", "relative_to", "minutes_before")) | data
     for field, value in changes.items():
         setattr(reminder, field, value)
     moment = _moment(reminder, Task.objects.one(task_id), actor.timezone)
-    reminder = reminder.write(**changes, fire_at=moment, fired_at=None)
+    reminder = reminder.write(**changes, fire_at=moment if late else _to_come(moment), fired_at=None, carried=None)
     record(ReminderChanged(reminder, actor))
     return reminder
 
@@ -94,27 +98,39 @@ def _mine(task_id: ObjectId, actor: Actor) -> Any:
     return Reminder.objects(task_id=task_id, user_id=actor.user_id)
 
 
+def _is_late_wanted(data: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
+    return data.get("fire_if_past", False), {name: value for name, value in data.items() if name != "fire_if_past"}
+
+
+def _to_come(moment: datetime | None) -> datetime | None:
+    """Return the moment if it is to come: what is past when a reminder is made or moved fires nothing."""
+    return moment if moment is not None and moment >= now() else None
+
+
 def _moment(reminder: Reminder, task: Task, timezone: str) -> datetime | None:
     """When it fires; None while the task has no such time."""
     if reminder.at:
         return reminder.at
     moment = task.start_at if reminder.relative_to == "start" else _due(task, timezone)
-    return moment and milliseconds(moment - timedelta(minutes=reminder.minutes_before))
+    moment = moment and shifted(moment, -timedelta(minutes=reminder.minutes_before))
+    return moment and milliseconds(moment)
 
 
 def _due(task: Task, timezone: str) -> datetime | None:
-    if not task.due or not is_floating(task.due):
+    """Return the due; of a whole day nine in the morning in the person's zone, but never after its end."""
+    if not task.due or "T" in task.due:
         return task.due_at
-    wall = datetime.fromisoformat(task.due) + (timedelta() if "T" in task.due else _DAY_BEGINS)
-    return wall.replace(tzinfo=zone(timezone)).astimezone(UTC)
+    morning = datetime.fromisoformat(task.due) + _DAY_BEGINS
+    return min(morning.replace(tzinfo=zone(timezone)).astimezone(UTC), task.due_at)
 
 
 def reschedule(task: Task, changed: Iterable[str]) -> None:
     """Let reminders follow the start and due of a task that have changed, in the open transaction.
 
-    One that has fired fires again at a new time that is to come.
+    One that has fired fires again at a new time that is to come; at a time that is past none does.
     """
-    concerned = [name for name, field in (("start", "start_at"), ("due", "due")) if field in changed]
+    changed = set(changed)
+    concerned = [name for name, fields in _FOLLOWED.items() if fields & changed]
     if not concerned:
         return
     found = list(Reminder.objects(task_id=task.id, relative_to__in=concerned))
@@ -124,7 +140,10 @@ def reschedule(task: Task, changed: Iterable[str]) -> None:
 
 
 def _set(reminder: Reminder, moment: datetime | None) -> None:
-    if reminder.fired_at is None or (moment is not None and moment > now()):
+    if moment == reminder.fire_at:  # also one that is past, and about to fire
+        return
+    moment = _to_come(moment)
+    if reminder.fired_at is None or moment is not None:
         reminder.write(fire_at=moment, fired_at=None)
 
 
@@ -141,11 +160,13 @@ def zone_changed(user_id: ObjectId) -> None:
 def carry_over(task: Task, successor: Task) -> None:
     """Give what follows a recurring task the same relative reminders, in the open transaction."""
     found = list(Reminder.objects(task_id=task.id, relative_to__ne=None))
+    stay = members.who_are_members(task.project_id, [reminder.user_id for reminder in found])
+    found = [reminder for reminder in found if reminder.user_id in stay]
     timezones = users.timezones(reminder.user_id for reminder in found)
     for reminder in found:
-        copied = Reminder(task_id=successor.id, user_id=reminder.user_id)
+        copied = Reminder(task_id=successor.id, user_id=reminder.user_id, carried=True)
         copied.relative_to, copied.minutes_before = reminder.relative_to, reminder.minutes_before
-        copied.fire_at = _moment(copied, successor, timezones.get(reminder.user_id, "UTC"))
+        copied.fire_at = _to_come(_moment(copied, successor, timezones.get(reminder.user_id, "UTC")))
         copied.save(force_insert=True)
 
 

@@ -27,6 +27,8 @@ ORDERS = {
     "due_at": "due_at",
     "priority": "priority",
     "position": "position",
+    "title": "title",
+    "key": "key_order",
     "due_at,priority": "due_at,priority",
     "priority,due_at": "priority,due_at",
 }

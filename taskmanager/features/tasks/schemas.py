@@ -2,7 +2,6 @@
 
 from marshmallow import fields, validate
 
-from taskmanager.core import zones
 from taskmanager.features.projects.workflow import GROUPS
 from taskmanager.features.tasks.due import FORM
 from taskmanager.features.tasks.models import PRIORITIES, RECURS_FROM
@@ -19,6 +18,7 @@ from taskmanager.web.schemas import (
     QueryFlag,
     Schema,
     Text,
+    TimeZone,
     UniqueIds,
     Whole,
 )
@@ -28,10 +28,13 @@ _TITLE = {"example": "Write the release notes"}
 _DESCRIPTION = {"description": "Markdown", "example": "Name every change that *users* see."}
 _STATUS = {"description": "The key of a status of the project's workflow", "example": "in_progress"}
 _DUE = {
-    "description": "A whole day, a floating local time, or an instant with a zone",
+    "description": "A whole day or a local time in the zone of the project, or an instant with a zone",
     "example": "2026-12-01",
 }
-_DUE_ZONE = {"description": "Of a due with a zone: whose clock it is on, for repetitions", "example": "Europe/Berlin"}
+_DUE_ZONE = {
+    "description": "On whose clock a series lives; of a due with a zone, that of your account unless it is given",
+    "example": "Europe/Berlin",
+}
 _RECURRENCE = {"description": "A rule by RFC 5545 (RRULE)", "example": "FREQ=MONTHLY;BYMONTHDAY=1"}
 _RECURS_FROM = {"description": "What the next due is counted from", "example": "due"}
 _MINUTES = {"example": 90}
@@ -52,7 +55,7 @@ class TaskChanges(Schema):
     parent_id = Id(allow_none=True, metadata={"description": "The task of the project that it is a part of"})
     start_at = Instant(allow_none=True)
     due = Form(FORM, "Not a date, a local time or a time with a zone.", allow_none=True, metadata=_DUE)
-    due_timezone = fields.String(allow_none=True, validate=validate.OneOf([*zones.NAMES, None]), metadata=_DUE_ZONE)
+    due_timezone = TimeZone(allow_none=True, metadata=_DUE_ZONE)
     recurrence = Line(most=LONGEST, allow_none=True, metadata=_RECURRENCE)
     recurs_from = fields.String(validate=validate.OneOf(RECURS_FROM), metadata=_RECURS_FROM)
     estimate_minutes = Whole(allow_none=True, validate=validate.Range(0, 1_000_000), metadata=_MINUTES)

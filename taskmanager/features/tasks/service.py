@@ -16,8 +16,8 @@ from taskmanager.core.querysets import Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects import members, values
 from taskmanager.features.projects import service as projects
-from taskmanager.features.projects.workflow import Workflow
-from taskmanager.features.tasks import recurring, relations, reminders, subtasks
+from taskmanager.features.projects.workflow import OPEN_GROUPS, Workflow
+from taskmanager.features.tasks import recurring, relations, reminders, series, subtasks
 from taskmanager.features.tasks.events import (
     TaskCompleted,
     TaskCreated,
@@ -42,8 +42,9 @@ def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
     task.created_at = task.updated_at = project.last_created_at
     data = {"status": project.workflow.first} | data
     data["custom_fields"] = _merged({}, data.get("custom_fields"))
-    data = recurring.settle(None, data, actor)
-    for field, value in task.consequences(data | _in_group(data["status"], project.workflow)).items():
+    data = recurring.settle(None, data, actor, place=project.timezone)
+    data = data | _in_group(data["status"], project.workflow)
+    for field, value in task.consequences(data, project.timezone).items():
         setattr(task, field, value)
     _check_references(project_id, data)
     subtasks.check_parent(task, task.parent_id)
@@ -76,17 +77,18 @@ def update(task_id: ObjectId, changes: dict[str, Any], *, expected: Expected, ac
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.EDIT, task)
     task.expect(expected)
-    _check_references(task.project_id, changes)
+    _check_references(task.project_id, _new_references(task, changes))
     if "custom_fields" in changes:
         changes = changes | {"custom_fields": _merged(task.custom_fields, changes["custom_fields"])}
     if "status" in changes:
         changes = changes | _in_group(changes["status"], projects.workflow_of(task.project_id))
         if changes["status_group"] == "done" != task.status_group:
             relations.check_blockers(task, actor)
-    changes = recurring.settle(task, changes, actor)
+    place = projects.timezone_of(task.project_id) if changes.keys() & recurring.OF_TIME else None
+    changes = recurring.settle(task, changes, actor, place=place)
     if changes.get("parent_id", task.parent_id) != task.parent_id:
         subtasks.check_parent(task, changes["parent_id"])
-    return _change(task, changes, TaskUpdated, actor)
+    return _change(task, changes, TaskUpdated, actor, place)
 
 
 @unit_of_work
@@ -135,10 +137,12 @@ def delete(task_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
     record(TaskDeleted(trashed, actor))
 
 
-def _change(task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Actor) -> Task:
-    changes = task.consequences(changes)
+def _change(task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Actor, place: str | None = None) -> Task:
+    changes = task.consequences(changes, place)
     if changes.get("status_group") == "done" != task.status_group:
-        changes["next_task_id"] = recurring.follow(task, actor)
+        changes |= recurring.follow(task, actor)
+    elif changes.get("status_group", task.status_group) in OPEN_GROUPS and not task.is_open:
+        changes |= series.withdraw(task, actor)
     differences = task.differences(changes)
     if not differences:
         return task
@@ -161,6 +165,17 @@ def _merged(values: dict[str, Any], changes: dict[str, Any] | None) -> dict[str,
     if changes is None:
         return {}
     return {key: value for key, value in (values | changes).items() if value is not None}
+
+
+def _new_references(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
+    """What `changes` name that the task did not: who has just left, or a deleted label, does not block other edits."""
+    found: dict[str, Any] = {}
+    for field in {"assignee_ids", "label_ids"} & changes.keys():
+        known = set(getattr(task, field))
+        found[field] = [one for one in changes[field] if one not in known]
+    fields = changes.get("custom_fields") or {}
+    kept = task.custom_fields
+    return found | {"custom_fields": {key: value for key, value in fields.items() if kept.get(key) != value}}
 
 
 def _check_references(project_id: ObjectId, data: dict[str, Any]) -> None:

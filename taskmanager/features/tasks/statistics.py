@@ -5,7 +5,8 @@ was made, when it never was) to its completion (D. Anderson, Kanban, 2010). Burn
 each day. Weeks begin on Monday and days at midnight in the zone of the one who asks.
 """
 
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
@@ -20,6 +21,8 @@ from taskmanager.features.projects.workflow import OPEN_GROUPS
 from taskmanager.features.tasks.finding import expensive, matching
 
 MOST_PEOPLE = 200
+_BEGUN = {"$ifNull": ["$started_at", "$created_at"]}
+_HOURS = {"$divide": [{"$subtract": ["$completed_at", _BEGUN]}, 3_600_000]}
 _OPEN = {"status_group": {"$in": list(OPEN_GROUPS)}}
 
 
@@ -36,11 +39,11 @@ def of(
     Raises NotFound, TooMany, Unavailable (`query.too_slow`).
     """
     here = now().astimezone(zone(actor.timezone))
-    today = here.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = here.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
     first_day = today - timedelta(days=days - 1)
     with expensive(actor):
-        asked = {"$facet": _parts(here, monday, first_day, actor.timezone)}
+        asked = {"$facet": _parts(here, monday, first_day)}
         found = matching(condition, actor, project_id).piped(asked)[0]
     return {
         "total": sum(row["count"] for row in found["by_status"]),
@@ -52,39 +55,31 @@ def of(
     }
 
 
-def _parts(here: datetime, monday: datetime, first_day: datetime, timezone: str) -> Row:
+def _parts(here: datetime, monday: datetime, first_day: datetime) -> Row:
     return {
         "by_status": [{"$group": {"_id": {"s": "$status", "g": "$status_group"}, "count": {"$sum": 1}}}],
         "overdue": [{"$match": _OPEN | {"$expr": _late(here)}}, {"$count": "count"}],
-        "created": _by_week("created_at", monday, timezone),
-        "completed": _by_week("completed_at", monday, timezone),
+        "created": _by_quarter("created_at", monday),
+        "completed": _by_quarter("completed_at", monday, hours={"$push": _HOURS}),
         "workload": _workload(here),
         "left_before": [{"$match": {"created_at": {"$lt": first_day}, **_still_open(first_day)}}, {"$count": "count"}],
-        "made": _by_day("created_at", first_day, timezone),
-        "closed": _by_day("closed_at", first_day, timezone),
+        "made": _by_quarter("created_at", first_day),
+        "closed": _by_quarter("closed_at", first_day),
     }
 
 
 def _late(here: datetime) -> Row:
-    """Whether it is past due; a due on the wall is compared with the clock on the wall."""
-    wall = here.replace(tzinfo=UTC)
-    moment = {"$cond": [{"$eq": ["$due_floating", True]}, wall, here]}
-    return {"$and": [{"$gt": ["$due_at", None]}, {"$lt": ["$due_at", moment]}]}
+    """Return the expression of whether it is past due."""
+    return {"$and": [{"$gt": ["$due_at", None]}, {"$lt": ["$due_at", here]}]}
 
 
-def _by_week(field: str, monday: datetime, timezone: str) -> list[Row]:
-    week = {"$dateTrunc": {"date": f"${field}", "unit": "week", "startOfWeek": "monday", "timezone": timezone}}
-    begun = {"$ifNull": ["$started_at", "$created_at"]}
-    hours = {"$divide": [{"$subtract": ["$completed_at", begun]}, 3_600_000]}
-    return [
-        {"$match": {field: {"$gte": monday}}},
-        {"$group": {"_id": week, "count": {"$sum": 1}, "hours": {"$push": hours}}},
-    ]
+def _by_quarter(field: str, first: datetime, **more: Row) -> list[Row]:
+    """Count by quarters of an hour in UTC, in which the days of all zones begin.
 
-
-def _by_day(field: str, first_day: datetime, timezone: str) -> list[Row]:
-    day = {"$dateToString": {"date": f"${field}", "format": "%Y-%m-%d", "timezone": timezone}}
-    return [{"$match": {field: {"$gte": first_day}}}, {"$group": {"_id": day, "count": {"$sum": 1}}}]
+    The database may know other zones than the service: which day that is in a zone, the service works out.
+    """
+    quarter = {"$dateTrunc": {"date": f"${field}", "unit": "minute", "binSize": 15}}
+    return [{"$match": {field: {"$gte": first}}}, {"$group": {"_id": quarter, "count": {"$sum": 1}, **more}}]
 
 
 def _still_open(moment: datetime) -> Row:
@@ -121,11 +116,18 @@ def _count(rows: list[Row]) -> int:
 
 
 def _weeks(found: Row, monday: datetime, weeks: int) -> list[Row]:
-    def by_week(name: str) -> dict[Any, Row]:
-        return {row["_id"].astimezone(monday.tzinfo).date(): row for row in found[name]}
-
-    created, completed = by_week("created"), by_week("completed")
+    created, completed = (_by_week(found[name], monday) for name in ("created", "completed"))
     return [_week((monday + timedelta(weeks=number)).date(), created, completed) for number in range(weeks)]
+
+
+def _by_week(rows: list[Row], monday: datetime) -> dict[Any, Row]:
+    weeks: dict[Any, Row] = {}
+    for row in rows:
+        day = row["_id"].astimezone(monday.tzinfo).date()
+        week = weeks.setdefault(day - timedelta(days=day.weekday()), {"count": 0, "hours": []})
+        week["count"] += row["count"]
+        week["hours"] += row.get("hours", [])
+    return weeks
 
 
 def _week(day: Any, created: dict[Any, Row], completed: dict[Any, Row]) -> Row:
@@ -140,11 +142,17 @@ def _week(day: Any, created: dict[Any, Row], completed: dict[Any, Row]) -> Row:
 
 
 def _burn_down(found: Row, first_day: datetime, days: int) -> list[Row]:
-    made = {row["_id"]: row["count"] for row in found["made"]}
-    closed = {row["_id"]: row["count"] for row in found["closed"]}
+    made, closed = (_by_day(found[name], first_day) for name in ("made", "closed"))
     left, told = _count(found["left_before"]), []
     for number in range(days):
         day = (first_day + timedelta(days=number)).date().isoformat()
-        left += made.get(day, 0) - closed.get(day, 0)
-        told.append({"day": day, "open": left, "created": made.get(day, 0), "closed": closed.get(day, 0)})
+        left += made[day] - closed[day]
+        told.append({"day": day, "open": left, "created": made[day], "closed": closed[day]})
     return told
+
+
+def _by_day(rows: list[Row], first_day: datetime) -> Counter[str]:
+    days: Counter[str] = Counter()
+    for row in rows:
+        days[row["_id"].astimezone(first_day.tzinfo).date().isoformat()] += row["count"]
+    return days

@@ -1,5 +1,6 @@
 """What one line of text says of a task, before anything is looked up."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
@@ -26,19 +27,23 @@ class Understood:
         """The due that this gives at a moment of a zone: a whole day, or a time with the zone's offset."""
         day = self.day
         if self.recurrence:
-            day = self._first(now)
+            day = self.first(now)
         elif day is None and self.clock is not None:
             day = now.date() if self.clock > now.time() else now.date() + timedelta(days=1)
         if day is None:
             return None
         return datetime.combine(day, self.clock, now.tzinfo).isoformat() if self.clock else day.isoformat()
 
-    def _first(self, now: datetime) -> date | None:
-        """The first day of the rule: that which is given if it fits, and none that is over."""
+    def first(self, now: datetime) -> date | None:
+        """The first day of the rule: that which is given if it fits, and none that is over.
+
+        An interval counts from there: "every other Monday" begins on the coming one.
+        """
         begin = self.day or now.date()
         start = datetime.combine(begin, self.clock or time())
         before = start - timedelta(days=1)
         if self.clock and self.day is None and start <= now.replace(tzinfo=None):
             before = start
-        found = parse(self.recurrence or "").next(start, before, zone(None))
+        rule = re.sub(";INTERVAL=[0-9]+", "", self.recurrence or "")
+        found = parse(rule).next(start, before, zone(None))
         return found and found.date()

@@ -1,6 +1,6 @@
 """Saved views of tasks."""
 
-from mongoengine import BooleanField, ObjectIdField, StringField
+from mongoengine import BooleanField, DictField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.documents import Versioned
 
@@ -14,5 +14,6 @@ class View(Versioned):
     owner_id = ObjectIdField(required=True)
     name = StringField(required=True, max_length=100)
     filter = StringField(max_length=1024)
+    references = ListField(DictField())  # what its names mean: see stored_filters
     sort = StringField(required=True)
     shared = BooleanField(required=True, default=False)

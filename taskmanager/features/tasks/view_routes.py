@@ -7,10 +7,10 @@ from bson import ObjectId
 from flask import Response
 from marshmallow import fields
 
-from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import LONGEST, FilterError
-from taskmanager.features.tasks import views
+from taskmanager.core.querysets import Row
+from taskmanager.features.tasks import stored_filters, views
 from taskmanager.features.tasks.expansions import EXPANSIONS
 from taskmanager.features.tasks.filters import FIELDS
 from taskmanager.features.tasks.routes import ORDERS, page_of_tasks
@@ -28,6 +28,7 @@ blp = Blueprint("views", __name__, scope="tasks", description="Filters and order
 _NAME = {"example": "Mine this week"}
 _FILTER = {"description": "As in lists of tasks", "example": "assignee = me and due_at = now/w", "maxLength": LONGEST}
 _SORT = Sort(ORDERS, "custom_fields")
+PROBLEM = {"description": "Why the filter finds nothing: what it names that is gone, with its column", "example": None}
 _SHARED = {"description": "Whether all members of the project see it"}
 
 
@@ -78,7 +79,13 @@ class ViewOut(Schema):
     project_id = Id(required=True, allow_none=True)
     owner_id = Id(required=True)
     name = Line(most=100, required=True, metadata=_NAME)
-    filter = fields.String(required=True, allow_none=True, metadata=_FILTER)
+    filter = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=_FILTER
+        | {"description": "With the names that labels have now; longer than it may be sent, if those are"},
+    )
+    filter_problem = fields.String(required=True, allow_none=True, metadata=PROBLEM)
     sort = fields.String(required=True, metadata={"example": "-due_at"})
     shared = fields.Boolean(required=True, metadata=_SHARED)
     revision = fields.Integer(required=True)
@@ -94,7 +101,7 @@ class ViewedQuery(ListQuery):
 
 
 VIEW = Serialiser(ViewOut)
-_LIST, _ONE = list_query(VIEW, {"created_at": "created_at"}), item_query(VIEW)
+_LIST, _ONE = list_query(VIEW, {"created_at": "created_at", "name": "name"}), item_query(VIEW)
 _OWN, _IN_PROJECT = "/views", "/projects/<objectid:project_id>/views"
 
 
@@ -141,7 +148,7 @@ def list_project_views(query: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.response(200, ViewOut)
 def get_view(query: dict[str, Any], view_id: ObjectId) -> Response:
     """One of your views"""
-    return answers.resource(views.get(None, view_id, actor=current_actor()), VIEW, query)
+    return _one(views.get(None, view_id, actor=current_actor()), query)
 
 
 @blp.route(f"{_IN_PROJECT}/<objectid:view_id>")
@@ -149,7 +156,7 @@ def get_view(query: dict[str, Any], view_id: ObjectId) -> Response:
 @blp.response(200, ViewOut)
 def get_project_view(query: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
     """One view of a project"""
-    return answers.resource(views.get(project_id, view_id, actor=current_actor()), VIEW, query)
+    return _one(views.get(project_id, view_id, actor=current_actor()), query)
 
 
 @blp.route(f"{_OWN}/<objectid:view_id>", methods=["PATCH"])
@@ -217,17 +224,22 @@ def _create(project_id: ObjectId | None, data: dict[str, Any]) -> Response:
 def _list(project_id: ObjectId | None, query: dict[str, Any]) -> Response:
     part, actor = Slice.of(query), current_actor()
     page = views.find(project_id, **part.page_of(VIEW), actor=actor)
-    return answers.collection(page, VIEW, part, total=part.with_total and views.total(project_id, actor=actor))
+    total = part.with_total and views.total(project_id, actor=actor)
+    now = [stored_filters.asked(row, part.names) for row in page.rows]
+    return answers.collection(page, VIEW, part, total=total, embedded=now)
 
 
 def _update(project_id: ObjectId | None, view_id: ObjectId, changes: dict[str, Any]) -> Response:
-    return answers.resource(
-        views.update(project_id, view_id, changes, expected=expected(), actor=current_actor()), VIEW
-    )
+    actor = current_actor()
+    view = views.update(project_id, view_id, changes, expected=expected(), actor=actor)
+    return _one(views.described(view.as_row(), actor))
+
+
+def _one(row: Row, query: dict[str, Any] | None = None) -> Response:
+    return answers.resource(row, VIEW, query, embedded=stored_filters.asked(row, query and query.get("fields")))
 
 
 def _tasks(project_id: ObjectId | None, view_id: ObjectId, query: dict[str, Any]) -> Response:
     view = views.get(project_id, view_id, actor=current_actor())
     part = Slice.of(query, order=_SORT.order(view["sort"]), bound=str(view["revision"]))
-    condition = GivenFilter(parse(view["filter"], FIELDS), "view.filter") if view.get("filter") else None
-    return page_of_tasks(part, query["expand"], project_id=project_id, condition=condition)
+    return page_of_tasks(part, query["expand"], project_id=project_id, condition=views.condition(view))

@@ -49,13 +49,14 @@ def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
     """Rename somebody, change the role, disable or enable the account
 
     For administrators. Sessions of a disabled account end at once; a new role holds from the next request on. 409
-    `user.last_admin` when nobody would be left to administer.
+    `user.last_admin` when nobody would be left to administer; `user.email_unverified` when the account is to become an
+    administrator and its address is not confirmed.
     """
     user = administration.update(user_id, changes, expected=expected(), actor=current_actor())
     return answers.resource(user, USER_ADMIN)
 
 
-@blp.route("/<objectid:user_id>/sessions/end", methods=["POST"], idempotent=False)
+@blp.route("/<objectid:user_id>/sessions/end", methods=["POST"])
 @blp.response(204)
 def force_logout(user_id: ObjectId) -> Response:
     """Log somebody out everywhere
@@ -66,7 +67,7 @@ def force_logout(user_id: ObjectId) -> Response:
     return answers.nothing()
 
 
-@blp.route("/<objectid:user_id>/password-reset", methods=["POST"], idempotent=False)
+@blp.route("/<objectid:user_id>/password-reset", methods=["POST"])
 @blp.response(202)
 def send_password_reset(user_id: ObjectId) -> Response:
     """Have a mail sent to somebody that sets a new password

@@ -28,7 +28,7 @@ class UserAdminOut(UserOut):
 USER_ADMIN = Serialiser(UserAdminOut)
 
 
-class UserListQuery(list_query(USER_ADMIN, {"created_at": "created_at"})):  # type: ignore[misc]
+class UserListQuery(list_query(USER_ADMIN, {"created_at": "created_at", "name": "name"})):  # type: ignore[misc]
     """Which accounts."""
 
     q = Line(

@@ -12,6 +12,7 @@ from taskmanager.core.errors import Conflict, NotFound
 from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords, recovery, sessions
 from taskmanager.features.users import service as users
@@ -25,6 +26,10 @@ from taskmanager.features.users.events import (
 )
 from taskmanager.features.users.models import User
 from taskmanager.features.users.permissions import AdminAction
+
+_UNPROVED = (
+    "Nobody has confirmed the address of this account yet: ask its owner to confirm it, or to reset the password."
+)
 
 
 def find(order: Order, limit: int, *, actor: Actor, where: dict[str, Any], **page: Any) -> Page:
@@ -58,7 +63,8 @@ def get(user_id: ObjectId, *, actor: Actor) -> Row:
 def update(user_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> User:
     """Rename an account, change its role, disable or enable it.
 
-    Raises Forbidden, NotFound, PreconditionFailed, Conflict (`user.last_admin`, `user.yourself`).
+    Raises Forbidden, NotFound, PreconditionFailed, Conflict (`user.last_admin`, `user.yourself`,
+    `user.email_unverified`).
     """
     authorize(actor, AdminAction.MANAGE_USERS, None)
     user = User.objects.one(user_id)
@@ -85,15 +91,30 @@ def _rename(user: User, name: str, actor: Actor) -> User:
 
 @unit_of_work
 def change_role(user: User, role: str, *, by: ObjectId | None = None) -> User:
-    """Give an account another global role, for running sessions too. Raises Conflict (`user.last_admin`)."""
+    """Give an account another global role, for running sessions too.
+
+    Raises Conflict (`user.last_admin`; `user.email_unverified`: whoever registered an address need not own it).
+    """
     differences = user.differences({"role": role})
     if differences:
         if user.role == "admin":
             keep_an_admin(user)
+        elif not user.email_verified_at:
+            raise Conflict(_UNPROVED, code="user.email_unverified")
         user = user.write(role=role)
         users.rights_changed([user.id])
         record(UserRoleChanged(user, by=by, by_operator=by is None, changes=differences))
     return user
+
+
+def promote(user: User) -> User:
+    """Make an account an administrator; one whose address is not proved is sent a mail to confirm it.
+
+    Raises Conflict (`user.email_unverified`).
+    """
+    if not user.email_verified_at:
+        recovery.request_verification(user.email)
+    return change_role(user, "admin")
 
 
 @unit_of_work
@@ -137,14 +158,15 @@ def send_reset(user_id: ObjectId, *, actor: Actor) -> None:
 
 
 def reset_password(user: User, password: str) -> None:
-    """Set a password at the command line; all sessions end. Raises Invalid (`password.too_common`)."""
+    """Set a password at the command line, as a recovery. Raises Invalid (`password.too_common`)."""
     passwords.check(password, location="password", email=user.email)
-    recovery.set_password(user, passwords.make_hash(password), because="operator")
+    password_hash = passwords.make_hash(password)
+    recovery.recover(user, password_hash, because="operator", proved_at=user.email_verified_at)
 
 
 def by_email(email: str) -> User:
     """The account with this address. Raises NotFound."""
-    user = User.objects(email=email.lower()).first()
+    user = User.objects(email=plain_address(email)).first()
     if user is None:
         raise NotFound(f"Nobody has an account with the address {email}.")
     return user

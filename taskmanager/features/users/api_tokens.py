@@ -94,12 +94,14 @@ def revoke(token_id: ObjectId, *, user_id: ObjectId, expected: Expected, actor: 
 
 
 @unit_of_work
-def revoke_all(user: User) -> None:
-    """Make all tokens of an account good no more."""
-    for token in ApiToken.objects(user_id=user.id):
+def revoke_all(user: User) -> int:
+    """Make all tokens of an account good no more. Return how many."""
+    tokens = list(ApiToken.objects(user_id=user.id))
+    for token in tokens:
         record(TokenRevoked(user, token=token))
     ApiToken.objects(user_id=user.id).delete()
     users.rights_changed([user.id])
+    return len(tokens)
 
 
 def used(token_id: ObjectId, address: str) -> None:

@@ -76,18 +76,21 @@ class SessionsForcedOut(UserFact):
 
 @dataclass(frozen=True)
 class AddressConfirmed(UserFact):
-    """The owner has shown that mail to the address reaches him."""
+    """The owner has shown that mail to the address reaches them."""
 
     kind: ClassVar[str] = "user.email_verified"
 
 
 @dataclass(frozen=True)
 class PasswordChanged(UserFact):
+    """`ended` counts what a recovery ended beside the sessions: {collection: number of documents}."""
+
     kind: ClassVar[str] = "user.password_changed"
     because: str = "change"
+    ended: Any = None
 
     def data(self) -> dict[str, Any]:
-        return {"because": self.because}
+        return {"because": self.because, **({"ended": self.ended} if self.ended else {})}
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,17 @@ class VerificationRequested(AddressFact):
 
 
 @dataclass(frozen=True)
+class RegistrationRequested(AddressFact):
+    """`registration_id` names the row that a worker takes up."""
+
+    kind: ClassVar[str] = "registration.requested"
+    registration_id: ObjectId | None = None
+
+    def data(self) -> dict[str, Any]:
+        return {**super().data(), "registration_id": self.registration_id}
+
+
+@dataclass(frozen=True)
 class RegistrationRepeated(AddressFact):
     kind: ClassVar[str] = "registration.repeated"
 
@@ -168,6 +182,13 @@ class IdentityLinked(UserFact):
 
     def data(self) -> dict[str, Any]:
         return {"issuer": self.issuer}
+
+
+@dataclass(frozen=True)
+class IdentityUnlinked(IdentityLinked):
+    """A login provider's account logs in to this one no more."""
+
+    kind: ClassVar[str] = "identity.unlinked"
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,25 @@
 """Use cases of people whom a login provider (OpenID Connect) vouches for."""
 
+from datetime import datetime
 from typing import Any
 
 from mongoengine.errors import NotUniqueError
 
+from taskmanager.core import settings
 from taskmanager.core.errors import Conflict, Unauthenticated
 from taskmanager.core.events import record
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.users import passwords, sessions
+from taskmanager.features.users import oidc_refusals, passwords, sessions
 from taskmanager.features.users import service as users
-from taskmanager.features.users.events import IdentityLinked
+from taskmanager.features.users.events import IdentityLinked, IdentityUnlinked
+from taskmanager.features.users.holdings import is_of_earlier_holder
 from taskmanager.features.users.models import Identity, User
 from taskmanager.features.users.sessions import Login
+
+
+def is_known(claims: dict[str, Any]) -> bool:
+    """Return whether somebody has logged in as this subject of this issuer before."""
+    return _identity(claims) is not None
 
 
 @unit_of_work
@@ -23,24 +31,50 @@ def login(claims: dict[str, Any], *, user_agent: str, address: str) -> Login | s
     Raises Unauthenticated (`auth.oidc_no_email`, `auth.oidc_unverified`, `auth.invalid_credentials`), Conflict
     (`auth.oidc_email_taken`).
     """
-    known = Identity.objects(issuer=claims["iss"], subject=claims["sub"]).first()
+    known = _identity(claims)
     user = User.objects(id=known.user_id).first() if known else _first_login(claims)
     if user is None or user.disabled_at:
+        oidc_refusals.refused("account_disabled", issuer=claims["iss"])
         raise Unauthenticated("This account may not log in.", code="auth.invalid_credentials")
     return sessions.begin(user, user_agent=user_agent, address=address)
+
+
+def _identity(claims: dict[str, Any]) -> Identity | None:
+    return Identity.objects(issuer=claims["iss"], subject=claims["sub"]).first()
+
+
+@unit_of_work
+def recover(user: User, proved_at: datetime | None) -> int:
+    """Unlink the logins by a provider that an earlier holder of the account linked. Return how many."""
+    linked = Identity.objects(user_id=user.id)
+    older = [one for one in linked if is_of_earlier_holder(one.created_at, proved_at)]
+    for identity in older:
+        identity.delete()
+        record(IdentityUnlinked(user, issuer=identity.issuer))
+    return len(older)
 
 
 def _first_login(claims: dict[str, Any]) -> User:
     email = claims.get("email")
     if not email:
+        oidc_refusals.refused("missing_claim", claim="email", issuer=claims["iss"])
         raise Unauthenticated("The login provider does not tell an address.", code="auth.oidc_no_email")
-    if claims.get("email_verified") is not True:
+    if not _is_confirmed(claims.get("email_verified")):
+        oidc_refusals.refused("unverified_email", claim="email_verified", issuer=claims["iss"])
         raise Unauthenticated("Confirm your address at the login provider first.", code="auth.oidc_unverified")
     user = User.objects(email=email).first()
     if user is not None and not user.email_verified_at:
-        detail = "This address has an account: log in with its password, and confirm the address first."
+        oidc_refusals.refused("account_unverified", issuer=claims["iss"])
+        detail = "This address has an account that is not confirmed: reset its password first, which confirms it."
         raise Conflict(detail, code="auth.oidc_email_taken")
     return _link(user or _register(email, claims.get("name")), claims)
+
+
+def _is_confirmed(word: Any) -> bool:
+    """Return whether the provider vouches for the address. Some send text; some say nothing, which a setting trusts."""
+    if word is None:
+        return settings.current().oidc_trust_email
+    return word is True or (isinstance(word, str) and word.lower() == "true")
 
 
 def _link(user: User, claims: dict[str, Any]) -> User:

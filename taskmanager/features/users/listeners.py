@@ -2,9 +2,16 @@
 
 from taskmanager.core import access
 from taskmanager.core.events import Event, listen
+from taskmanager.features.users import registrations
 
 
 @listen("session.ended", name="users.revocation", queue="high")
 def publish_revocation(event: Event) -> None:
     """Write the account's new version to the cache store, in case it was away when the session ended."""
     access.republish([event.subject_id])
+
+
+@listen("registration.requested", name="users.registration", queue="high")
+def register(event: Event) -> None:
+    """Make the account that was asked for, or tell the owner of the one there is."""
+    registrations.carry_out(event.data["registration_id"])

@@ -1,14 +1,15 @@
 """Failed logins: counted per account and address, in MongoDB, so that a lock holds with every store away.
 
-Who fails too often for one account from one address is locked out there for a while. An account that many
-addresses fail for is locked too, but not for addresses that it has logged in from before, and a password reset
-lifts every lock: nobody can lock an owner out of his account for long. An unknown account is counted alike.
+Who fails too often for one account from one address (of IPv6: from one /64) is locked out there for a while. An account
+that many addresses fail for is locked too, but not for addresses that it has logged in from before, and a password
+reset lifts every lock: nobody can lock owners out of their accounts for long. An unknown account is counted alike.
 """
 
 import hashlib
 from datetime import timedelta
 from typing import Any
 
+from bson import ObjectId
 from mongoengine import DateTimeField, Document, IntField, StringField
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -16,9 +17,11 @@ from pymongo.errors import DuplicateKeyError
 from taskmanager.core import settings
 from taskmanager.core.clock import now
 from taskmanager.core.errors import TooMany
+from taskmanager.core.networks import network_of
 from taskmanager.features.users.models import Session, User
 
 _ANYWHERE = "anywhere"
+_NOBODY = ObjectId("0" * 24)  # the id of no account
 _ACCOUNT_FACTOR = 5  # so many times the failures of one address lock the account for new addresses
 
 
@@ -34,7 +37,10 @@ class LoginFailures(Document):
 
 
 def check(email: str, address: str, user: User | None) -> None:
-    """Raise TooMany (`auth.locked`) while logins for this account from this address are locked."""
+    """Raise TooMany (`auth.locked`) while logins for this account from this address are locked.
+
+    An account that is not there costs the same queries.
+    """
     most = settings.current().lockout_failures
     found = {row["_id"]: row for row in _rows().find({"_id": {"$in": [_id(email, address), _id(email)]}})}
     here, anywhere = found.get(_id(email, address)), found.get(_id(email))
@@ -68,7 +74,10 @@ def _refuse(row: dict[str, Any]) -> None:
 
 
 def _known(user: User | None, address: str) -> bool:
-    return user is not None and Session.objects(user_id=user.id, address=address).limit(1).first() is not None
+    """Whether the account has logged in from there. A session of before there were networks has its address alone."""
+    places = {"$or": [{"network": network_of(address)}, {"address": address}]}
+    found = Session.objects(user_id=user.id if user else _NOBODY, __raw__=places)
+    return found.limit(1).first() is not None
 
 
 def _count(email: str, row_id: str) -> int:
@@ -87,7 +96,7 @@ def _raise(email: str, row_id: str) -> int:
 
 
 def _id(email: str, address: str = _ANYWHERE) -> str:
-    return f"{_digest(email)}:{address}"
+    return f"{_digest(email)}:{network_of(address)}"
 
 
 def _digest(email: str) -> str:

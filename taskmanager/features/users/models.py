@@ -65,6 +65,7 @@ class Session(Versioned):
     ended_because = StringField(choices=ENDINGS)
     user_agent = StringField(max_length=400)
     address = StringField(max_length=64)
+    network = StringField(max_length=64)  # what the address is counted as: see `core.networks`
 
 
 class ApiToken(Versioned):

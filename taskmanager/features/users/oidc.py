@@ -6,7 +6,6 @@ audience of the settings, a state that ends, bounded waits, nothing remembered o
 order, and errors in the shape of all others.
 """
 
-import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -16,13 +15,17 @@ from authlib.integrations.flask_client import FlaskIntegration, OAuth
 from flask import Flask, Response, current_app
 from joserfc.errors import JoseError
 
+from taskmanager.core.clock import now
 from taskmanager.core.errors import NotFound, Unauthenticated, Unavailable
 from taskmanager.core.settings import Settings
 from taskmanager.core.settings import current as settings_now
+from taskmanager.features.users import oidc_client_auth, oidc_refusals
 
 _ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
 _EXTENSION = "taskmanager-oidc"
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_PERSONAL = ("email", "email_verified")  # what a first login needs
+LEEWAY_SECONDS = 60  # by which the provider's clock may differ
 _STATES_KEPT = 3  # logins that one browser may have begun at once; a cookie holds 4,093 bytes
 
 
@@ -33,7 +36,7 @@ class _States(FlaskIntegration):
 
     def get_state_data(self, session: MutableMapping[str, Any], state: str) -> Any:
         kept = session.get(f"_state_{self.name}_{state}") or {}
-        return kept.get("data") if kept.get("exp", 0) > time.time() else None
+        return kept.get("data") if kept.get("exp", 0) > now().timestamp() else None
 
     def set_state_data(self, session: MutableMapping[str, Any], state: str, data: Any) -> None:
         begun = sorted(
@@ -42,6 +45,7 @@ class _States(FlaskIntegration):
         for name in begun[: max(0, len(begun) - _STATES_KEPT + 1)]:
             del session[name]
         super().set_state_data(session, state, data)
+        session[f"_state_{self.name}_{state}"]["exp"] = now().timestamp() + self.expires_in
 
 
 class _OAuth(OAuth):
@@ -85,10 +89,35 @@ def claims(issuer: str, client_id: str) -> dict[str, Any]:
     Raises NotFound when there is no provider, Unauthenticated, Unavailable.
     """
     wanted = {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": client_id}}
-    token = _asking(lambda client: client.authorize_access_token(claims_options=wanted, leeway=60))
+    token = _asking(lambda client: client.authorize_access_token(claims_options=wanted, leeway=LEEWAY_SECONDS))
     if "id_token" not in token or not token.get("userinfo"):  # only an ID token vouches for its claims
+        oidc_refusals.refused("no_id_token", issuer=issuer)
         raise _refused()
     return dict(token["userinfo"])
+
+
+def with_userinfo(said: dict[str, Any]) -> dict[str, Any]:
+    """Return the claims of an ID token with what the provider tells of the person only at its UserInfo endpoint.
+
+    An ID token that has an address and says whether it is confirmed is enough. Issuer and subject are those of the ID
+    token, and an answer about another subject is refused (OpenID Connect Core 1.0, 5.3.2). Raises as `claims`.
+    """
+    if all(name in said for name in _PERSONAL):
+        return said
+    more = _asking(_userinfo)
+    if more and more.get("sub") != said["sub"]:
+        oidc_refusals.refused("other_subject", claim="sub", issuer=said["iss"], endpoint="userinfo")
+        raise _refused()
+    if said.get("email", more.get("email")) != more.get("email"):
+        more.pop("email_verified", None)  # it is about another address
+    return {name: more[name] for name in (*_PERSONAL, "name") if name in more} | said
+
+
+def _userinfo(client: Any) -> dict[str, Any]:
+    """What the UserInfo endpoint says; nothing where there is none."""
+    if not isinstance(client.server_metadata.get("userinfo_endpoint"), str):
+        return {}
+    return dict(client.userinfo())
 
 
 def _asking(step: Any) -> Any:
@@ -98,14 +127,23 @@ def _asking(step: Any) -> Any:
     try:
         _discover(client)
         return step(client)
-    except AuthlibBaseError:
+    except AuthlibBaseError as error:
+        oidc_refusals.explained(error, _id_token(client), issuer=settings_now().oidc_issuer)
         raise _refused() from None
-    except JoseError:
+    except JoseError as error:
         client.server_metadata.clear()
+        oidc_refusals.explained(error, _id_token(client), issuer=settings_now().oidc_issuer)
         raise _refused() from None
-    except (requests.RequestException, RuntimeError, ValueError, LookupError, TypeError, AttributeError):
+    except (requests.RequestException, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
         client.server_metadata.clear()  # Authlib keeps what it got, good or bad: it is asked for again
+        oidc_refusals.refused("provider_out_of_order", error=type(error).__name__, issuer=settings_now().oidc_issuer)
         raise Unavailable("The login provider does not answer as it should.", code="auth.oidc_unavailable") from None
+
+
+def _id_token(client: Any) -> Any:
+    """The ID token that this request got, if it got so far."""
+    token = client.token
+    return token.get("id_token") if isinstance(token, dict) else None
 
 
 def _discover(client: Any) -> None:
@@ -120,6 +158,8 @@ def _discover(client: Any) -> None:
         raise ValueError("The login provider's description of itself is not whole.")
     known = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
     metadata["id_token_signing_alg_values_supported"] = [name for name in known if name in _ALGORITHMS]
+    auth = oidc_client_auth.chosen(settings_now().oidc_client_auth, metadata)
+    client.client_kwargs["token_endpoint_auth_method"] = auth
 
 
 def _refused() -> Unauthenticated:

@@ -8,7 +8,7 @@ from marshmallow import fields, validate
 
 from taskmanager.core import settings
 from taskmanager.core.errors import Unauthenticated
-from taskmanager.features.users import identities, oidc
+from taskmanager.features.users import identities, oidc, oidc_refusals
 from taskmanager.features.users.routes import answer_login
 from taskmanager.features.users.schemas import TokensOrTicket
 from taskmanager.web import answers
@@ -34,10 +34,15 @@ class Callback(Schema):
 
 
 class Claims(ma.Schema):
-    """What is taken over of an ID token; it may hold more."""
+    """Whom an ID token is about; it may hold more."""
 
     iss = fields.String(required=True)
     sub = fields.String(required=True, validate=validate.Length(1, 255))  # OpenID Connect Core 1.0, 2
+
+
+class PersonalClaims(Claims):
+    """What is taken over at a first login."""
+
     email = Email()
     email_verified = fields.Raw(allow_none=True)
     name = fields.Raw(allow_none=True)
@@ -71,18 +76,23 @@ def finish_provider_login(query: dict[str, Any]) -> Response:
     """Come back from the provider
 
     The answer is that of `POST /auth/login`. The first time makes an account, or joins the one that has the
-    address. Both sides must have confirmed it: else 401 `auth.oidc_unverified`, or 409 `auth.oidc_email_taken`.
+    address. Both sides must have confirmed it: else 401 `auth.oidc_unverified`, or 409 `auth.oidc_email_taken`. After
+    that the provider's id of the person counts, whatever address it tells.
     """
     known = settings.current()
-    claims = _checked(oidc.claims(known.oidc_issuer, known.oidc_client_id))
-    started = identities.login(claims, user_agent=request.user_agent.string, address=request.remote_addr or "")
+    claims = oidc.claims(known.oidc_issuer, known.oidc_client_id)
+    person = _checked(Claims, claims)
+    if not identities.is_known(person):  # for one who is, nothing but issuer and subject counts
+        person = _checked(PersonalClaims, oidc.with_userinfo(claims))
+    started = identities.login(person, user_agent=request.user_agent.string, address=request.remote_addr or "")
     return answer_login(started)
 
 
-def _checked(claims: dict[str, Any]) -> dict[str, Any]:
+def _checked(schema: type[ma.Schema], claims: dict[str, Any]) -> dict[str, Any]:
     try:
-        checked: dict[str, Any] = Claims(unknown=ma.EXCLUDE).load(claims)
-    except ma.ValidationError:
+        checked: dict[str, Any] = schema(unknown=ma.EXCLUDE).load(claims)
+    except ma.ValidationError as error:
+        oidc_refusals.refused("invalid_claim", claim=sorted(error.normalized_messages()), issuer=claims.get("iss"))
         detail = "The login provider tells things of you that cannot be."
         raise Unauthenticated(detail, code="auth.oidc_refused") from None
     return checked

@@ -65,6 +65,18 @@ def withdraw(purpose: str, subject_id: ObjectId) -> None:
     OneTimeToken.objects(purpose=purpose, subject_id=subject_id, spent_at=None).update(set__spent_at=now())
 
 
+def withdraw_all(subject_id: ObjectId) -> int:
+    """Spend all tokens for this subject without their being used. Return how many were good."""
+    good = OneTimeToken.objects(subject_id=subject_id, spent_at=None, expires_at__gt=now())
+    return int(good.update(set__spent_at=now()))
+
+
+def is_waiting(purpose: str, subject_id: ObjectId) -> bool:
+    """Return whether a token of this purpose for this subject is still good."""
+    good = OneTimeToken.objects(purpose=purpose, subject_id=subject_id, spent_at=None, expires_at__gt=now())
+    return good.limit(1).first() is not None
+
+
 def look_up(token_id: ObjectId) -> OneTimeToken | None:
     """The token's row, for the mail that is to carry it; None when it is good no more."""
     return OneTimeToken.objects(id=token_id, spent_at=None, expires_at__gt=now()).first()

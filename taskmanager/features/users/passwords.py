@@ -12,21 +12,32 @@ import bcrypt
 
 from taskmanager.core import settings
 from taskmanager.core.errors import Invalid
+from taskmanager.core.text import compatible
+from taskmanager.core.unit_of_work import outside
 
 SHORTEST, LONGEST = 8, 128  # characters
 UNUSABLE = "none"  # stored in place of a hash by accounts that nobody logs in to with a password
 
 
 def make_hash(password: str) -> str:
-    """A hash with the cost of the settings."""
-    return bcrypt.hashpw(_digest(password), bcrypt.gensalt(settings.current().bcrypt_cost)).decode()
+    """Return a hash with the cost of the settings. It takes a while on purpose: never inside a transaction.
+
+    It is of the password's compatible form (NFKC; NIST SP 800-63B, 5.1.1.2), so that every keyboard types the same.
+    """
+    digest, cost = _digest(compatible(password)), settings.current().bcrypt_cost
+    return outside(("hash", digest, cost), lambda: bcrypt.hashpw(digest, bcrypt.gensalt(cost)).decode())
 
 
 def matches(password: str, password_hash: str | None) -> bool:
-    """Whether the password fits; without a hash (no such account) as much time is spent and the answer is no."""
+    """Return whether the password fits; without a hash (no such account) as much time is spent and the answer is no.
+
+    One whose Unicode form was not composed is tried as it was typed, too: older hashes were made of that.
+    """
     real = password_hash if password_hash and usable(password_hash) else None
-    fits = bcrypt.checkpw(_digest(password), (real or _dummy(settings.current().bcrypt_cost)).encode())
-    return fits and real is not None
+    digests = [_digest(form) for form in dict.fromkeys((compatible(password), password))]
+    known = (real or _dummy(settings.current().bcrypt_cost)).encode()
+    fits = outside(("fits", *digests, known), lambda: [bcrypt.checkpw(digest, known) for digest in digests])
+    return any(fits) and real is not None
 
 
 def _digest(password: str) -> bytes:
@@ -48,7 +59,7 @@ def check(password: str, *, location: str, email: str) -> None:
 
     No rules of composition: length is what helps, and a list of what is common (NIST SP 800-63B, 5.1.1.2).
     """
-    word = password.lower()
+    word = compatible(password).lower()
     if word in _common() or word in (email, email.split("@")[0]):
         message = "This password is among those that are tried first: choose another."
         raise Invalid(location, message, code="password.too_common")

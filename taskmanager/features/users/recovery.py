@@ -4,7 +4,7 @@ What is asked for an address by somebody who is not logged in only records that 
 whether there is an account. So the answer, and the time it takes, tell nothing about addresses.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
@@ -15,7 +15,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Forbidden, TokenInvalid
 from taskmanager.core.events import record
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.users import api_tokens, lockout, one_time, passwords, sessions
+from taskmanager.features.users import holdings, lockout, one_time, passwords, sessions
 from taskmanager.features.users import service as users
 from taskmanager.features.users.events import (
     EmailChanged,
@@ -61,6 +61,20 @@ def prepare_reset(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] |
 
 
 @unit_of_work
+def prepare_takeover(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
+    """An account whose address is not proved, with a token that resets its password. Safe to repeat.
+
+    Links that would only confirm the address are good no more: they would confirm the password of somebody unknown.
+    """
+    if not User.objects(email=email, email_verified_at=None).first():
+        return None
+    prepared = prepare_reset(email, token_id)
+    if prepared:
+        one_time.withdraw(VERIFY, prepared[0].id)
+    return prepared
+
+
+@unit_of_work
 def verify_email(token: str) -> None:
     """Confirm an address. Raises TokenInvalid."""
     spent = one_time.spend(VERIFY, token)
@@ -68,24 +82,39 @@ def verify_email(token: str) -> None:
 
 
 def reset_password(token: str, password: str) -> None:
-    """Set a new password by a token from a mail; all sessions and API tokens end, every lock is lifted.
+    """Set a new password by a token from a mail; what `holdings` names ends, and every lock is lifted.
 
     Raises TokenInvalid, Invalid (`password.too_common`): then the token is still good.
     """
-    _reset(token, password, passwords.make_hash(password))
+    user = _account_of(one_time.read(RESET, token))  # before the hash, which costs a quarter of a second
+    passwords.check(password, location="body.password", email=user.email)
+    _reset(token, passwords.make_hash(password))
+
+
+def _account_of(token: OneTimeToken | None) -> User:
+    user = token and User.objects(id=token.subject_id, email=token.email, disabled_at=None).first()
+    if user is None:
+        raise TokenInvalid
+    return user
 
 
 @unit_of_work
-def _reset(token: str, password: str, password_hash: str) -> None:
-    spent = one_time.spend(RESET, token)
-    user = User.objects(id=spent.subject_id, email=spent.email, disabled_at=None).first()
-    if user is None:
-        raise TokenInvalid
-    passwords.check(password, location="body.password", email=user.email)
-    users.address_proved(user.id, spent.email)
+def _reset(token: str, password_hash: str) -> None:
+    user = _account_of(one_time.spend(RESET, token))
+    proved_at = user.email_verified_at
+    users.address_proved(user.id, user.email)
     lockout.lift(user.email)
-    set_password(User.objects.one(user.id), password_hash, because="reset")
-    api_tokens.revoke_all(user)
+    recover(User.objects.one(user.id), password_hash, because="reset", proved_at=proved_at)
+
+
+@unit_of_work
+def recover(user: User, password_hash: str, *, because: str, proved_at: datetime | None) -> None:
+    """Give an account back to its owner: store a new password and end what earlier holders may have left behind.
+
+    `proved_at` is when the present address was proved before; None when it never was.
+    """
+    ended = holdings.end_all(user, proved_at)
+    set_password(user, password_hash, because=because, ended=ended)
 
 
 def change_password(current: str, new: str, *, actor: Actor) -> None:
@@ -102,16 +131,18 @@ def _change(user: User, password_hash: str, actor: Actor) -> None:
 
 
 @unit_of_work
-def set_password(user: User, password_hash: str, *, because: str, keep: ObjectId | None = None) -> None:
-    """Store a new password and end the account's sessions but `keep`; links that were mailed are good no more.
+def set_password(
+    user: User, password_hash: str, *, because: str, keep: ObjectId | None = None, ended: dict[str, int] | None = None
+) -> None:
+    """Store a new password and end the account's sessions but `keep`, and a change of address that is under way.
 
-    Raises PreconditionFailed when the account was changed meanwhile.
+    Links that were mailed are good no more. Raises PreconditionFailed when the account was changed meanwhile.
     """
-    user = user.write(password_hash=password_hash)
-    for purpose in (RESET, sessions.TICKET):
+    user = user.write(password_hash=password_hash, new_email=None, new_email_confirmed=None)
+    for purpose in (RESET, sessions.TICKET, *CHANGE.values()):
         one_time.withdraw(purpose, user.id)
     sessions.end_all(user, because="password", keep=keep)
-    record(PasswordChanged(user, because=because))
+    record(PasswordChanged(user, because=because, ended=ended))
 
 
 def prove(user: User, password: str) -> None:
@@ -123,8 +154,8 @@ def prove(user: User, password: str) -> None:
 def request_email_change(email: str, password: str, *, actor: Actor) -> None:
     """Ask for another address: both, the old and the new one, get a mail and must confirm.
 
-    An old address that was never confirmed is not asked. Whether the new one has an account is not told.
-    Raises Forbidden (`auth.wrong_password`).
+    An old address that was not proved is not asked, unless it is proved before the change. Whether the new one has an
+    account is not told. Raises Forbidden (`auth.wrong_password`).
     """
     user = User.objects.one(actor.user_id)
     prove(user, password)
@@ -133,7 +164,7 @@ def request_email_change(email: str, password: str, *, actor: Actor) -> None:
 
 @unit_of_work
 def _ask_both(user: User, email: str) -> None:
-    user = user.write(new_email=email, new_email_confirmed=[] if user.email_verified_at else ["old"])
+    user = user.write(new_email=email, new_email_confirmed=[])
     for purpose in CHANGE.values():
         one_time.withdraw(purpose, user.id)
     record(EmailChangeRequested(user))
@@ -143,7 +174,7 @@ def _ask_both(user: User, email: str) -> None:
 def prepare_email_change(user_id: ObjectId, which: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
     """The account and the token for the mail to its "old" or "new" address; None when that need not confirm."""
     user = User.objects(id=user_id, disabled_at=None, new_email__ne=None).first()
-    if user is None or which in user.new_email_confirmed:
+    if user is None or which not in _missing(user):
         return None
     address = user.new_email if which == "new" else user.email
     return user, one_time.issue(CHANGE[which], user.id, lifetime=_hours(), email=address, token_id=token_id)
@@ -159,12 +190,18 @@ def confirm_email_change(token: str) -> bool:
     user = User.objects(id=spent.subject_id, disabled_at=None, new_email__ne=None).first()
     if user is None or spent.email != (user.new_email if which == "new" else user.email):
         raise TokenInvalid
-    confirmed = sorted({*user.new_email_confirmed, which})
-    if confirmed != ["new", "old"]:
-        user.write(new_email_confirmed=confirmed)
-        return False
-    _move(user)
-    return True
+    user = user.write(new_email_confirmed=sorted({*user.new_email_confirmed, which}))
+    missing = _missing(user)
+    if not missing:
+        _move(user)
+    elif which == "new" and not one_time.is_waiting(CHANGE["old"], user.id):
+        record(EmailChangeRequested(user))  # the old address was proved since it was asked for: now it is asked too
+    return not missing
+
+
+def _missing(user: User) -> set[str]:
+    """Which addresses have still to confirm the change: the old one only if it is known to be the owner's."""
+    return ({"old", "new"} if user.email_verified_at else {"new"}) - set(user.new_email_confirmed or ())
 
 
 def _spend_change(token: str) -> tuple[str, OneTimeToken]:

@@ -33,7 +33,7 @@ _by_account = limiter.limit(lambda: settings.current().ratelimit_mail_account, k
 _secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=limits.caller)
 
 
-@auth.route("/verify-email", methods=["POST"], public=True, idempotent=False, problems=(404,))
+@auth.route("/verify-email", methods=["POST"], public=True, problems=(404,))
 @auth.arguments(TokenRequest)
 @auth.response(204)
 @_secret
@@ -46,7 +46,7 @@ def verify_email(data: dict[str, Any]) -> Response:
     return answers.nothing()
 
 
-@auth.route("/verify-email/request", methods=["POST"], public=True, idempotent=False)
+@auth.route("/verify-email/request", methods=["POST"], public=True)
 @auth.arguments(AddressRequest)
 @auth.response(202)
 @_by_address
@@ -60,7 +60,7 @@ def request_verification(data: dict[str, Any]) -> Response:
     return answers.accepted()
 
 
-@auth.route("/password-reset", methods=["POST"], public=True, idempotent=False)
+@auth.route("/password-reset", methods=["POST"], public=True)
 @auth.arguments(AddressRequest)
 @auth.response(202)
 @_by_address
@@ -74,20 +74,22 @@ def request_password_reset(data: dict[str, Any]) -> Response:
     return answers.accepted()
 
 
-@auth.route("/password-reset/confirm", methods=["POST"], public=True, idempotent=False, problems=(404,))
+@auth.route("/password-reset/confirm", methods=["POST"], public=True, problems=(404,))
 @auth.arguments(PasswordReset)
 @auth.response(204)
 @_secret
 def reset_password(data: dict[str, Any]) -> Response:
     """Set a new password
 
-    With the token from the mail, which works once. All sessions and API tokens of the account end.
+    With the token from the mail, which works once. All sessions, API tokens, share links and open invitations of the
+    account end, a change of address that is under way too, its phone number is removed and its webhooks are turned off.
+    What was set up before the address was confirmed is removed for good: also a second factor and webhooks.
     """
     recovery.reset_password(data["token"], data["password"])
     return answers.nothing()
 
 
-@me.route("/password", methods=["POST"], idempotent=False)
+@me.route("/password", methods=["POST"])
 @me.arguments(PasswordChange)
 @me.response(204)
 @_secret
@@ -100,20 +102,21 @@ def change_password(data: dict[str, Any]) -> Response:
     return answers.nothing()
 
 
-@me.route("/email", methods=["POST"], idempotent=False)
+@me.route("/email", methods=["POST"])
 @me.arguments(EmailChange)
 @me.response(202)
 @_secret
 def request_email_change(data: dict[str, Any]) -> Response:
     """Change your address
 
-    Both addresses get a mail, and each must confirm; an old address that was never confirmed is not asked.
+    Both addresses get a mail, and each must confirm. An old address that was never confirmed is asked only if it is
+    confirmed before the change.
     """
     recovery.request_email_change(data["email"], data["password"], actor=current_actor())
     return answers.accepted()
 
 
-@me.route("/email/confirm", methods=["POST"], public=True, idempotent=False, problems=(404,))
+@me.route("/email/confirm", methods=["POST"], public=True, problems=(404,))
 @me.arguments(TokenRequest)
 @me.response(200, EmailChangeOut)
 @_secret
@@ -136,7 +139,7 @@ def list_sessions(query: dict[str, Any]) -> Response:
     return answers.collection(page, SESSION, part, total=part.with_total and sessions.total(actor=actor))
 
 
-@me.route("/sessions/end", methods=["POST"], idempotent=False)
+@me.route("/sessions/end", methods=["POST"])
 @me.arguments(SessionsEnd)
 @me.response(204)
 def end_sessions(data: dict[str, Any]) -> Response:

@@ -6,8 +6,8 @@ from flask import Response, request
 
 from taskmanager.core import quotas, settings
 from taskmanager.extensions import limiter
+from taskmanager.features.users import registrations, sessions
 from taskmanager.features.users import service as users
-from taskmanager.features.users import sessions
 from taskmanager.features.users.models import User
 from taskmanager.features.users.schemas import (
     USER,
@@ -42,7 +42,7 @@ def register(data: dict[str, Any]) -> Response:
     operator demands that, the answer is 202 in any case, and the mail tells the rest.
     """
     if settings.current().require_verified_email:
-        users.register_unseen(**data)
+        registrations.request(**data)
         return answers.accepted()
     return answers.created(users.register(**data), USER, "/users/me")
 
@@ -57,7 +57,8 @@ def login(data: dict[str, Any]) -> Response:
 
     Starts a session. Where the account has a second factor the answer is `second_factor` and a `ticket` instead,
     which `POST /auth/totp` takes with a code within five minutes. An unknown address and a wrong password get the
-    same 401 `auth.invalid_credentials`.
+    same 401 `auth.invalid_credentials`. A repetition starts another session, and does no more: a session whose tokens
+    were lost ends by itself, or in the list of sessions.
     """
     started = sessions.login(**data, user_agent=request.user_agent.string, address=request.remote_addr or "")
     return answer_login(started)
@@ -71,7 +72,7 @@ def refresh(data: dict[str, Any]) -> Response:
     """Spend a refresh token for new tokens
 
     Each refresh token is good once. One that comes a second time ends its whole session, except within ten
-    seconds from the same client, which gets the answer again.
+    seconds from the same client, which gets the answer again: within them a repetition is harmless.
     """
     return tokens_of(sessions.refresh(data["refresh_token"], user_agent=request.user_agent.string))
 
@@ -81,7 +82,8 @@ def refresh(data: dict[str, Any]) -> Response:
 def logout() -> Response:
     """End this session
 
-    Its access token is refused from the next request on, and its refresh token is spent.
+    Its access token is refused from the next request on, and its refresh token is spent. A repetition is answered
+    401 `auth.session_ended`, and changes nothing.
     """
     sessions.logout(actor=current_actor())
     return answers.nothing()

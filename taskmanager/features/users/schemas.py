@@ -2,9 +2,8 @@
 
 from marshmallow import fields, validate
 
-from taskmanager.core import zones
 from taskmanager.features.users.passwords import LONGEST, SHORTEST
-from taskmanager.web.schemas import Email, Flag, Id, Instant, Json, Line, Schema
+from taskmanager.web.schemas import Email, Flag, Id, Instant, Json, Line, Schema, TimeZone
 from taskmanager.web.serialisers import Serialiser
 
 _TIMEZONE = {"description": "Where your days begin: in filters, reminders and repetitions", "example": "Europe/Berlin"}
@@ -120,7 +119,7 @@ class UserPatch(Schema):
     """Changes of one's own account."""
 
     name = Line(most=200, metadata={"example": "Ada Lovelace"})
-    timezone = fields.String(validate=validate.OneOf(zones.NAMES), metadata=_TIMEZONE)
+    timezone = TimeZone(metadata=_TIMEZONE)
 
 
 class AddressRequest(Schema):

@@ -12,11 +12,12 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
+from taskmanager.core.querysets import Order, Page
+from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords
 from taskmanager.features.users.events import (
     AddressConfirmed,
-    RegistrationRepeated,
     UserRegistered,
     UserUpdated,
 )
@@ -41,22 +42,6 @@ def register(*, email: str, password: str, name: str, role: str = "user", verifi
     passwords.check(password, location="body.password", email=email.lower())
     # hashed outside of the transaction: it takes a quarter of a second, on purpose
     return create(email.lower(), passwords.make_hash(password), name, role=role, verified=verified)
-
-
-def register_unseen(*, email: str, password: str, name: str) -> None:
-    """Make an account, or tell the owner of the one there is, by mail; the caller does not learn which.
-
-    Raises Invalid (`password.too_common`).
-    """
-    try:
-        register(email=email, password=password, name=name)
-    except Conflict:
-        _repeated(email.lower())
-
-
-@unit_of_work
-def _repeated(email: str) -> None:
-    record(RegistrationRepeated(email, User.objects(email=email).first()))
 
 
 @unit_of_work
@@ -125,6 +110,11 @@ def cards(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     return remembered.each("card", user_ids, _load_cards)
 
 
+def find_by_name(user_ids: list[ObjectId], order: Order, limit: int, after: list[Any] | None) -> Page:
+    """A page of these accounts in the order of their names: {_id, name}."""
+    return User.objects(id__in=user_ids).page(order, limit, after=after, fields=["name"])
+
+
 def _load_cards(user_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     rows = User.objects(id__in=user_ids).only("name", "email", "kind", "deleted_at").as_pymongo()
     return {row["_id"]: {"name": row["name"], "email": _address(row)} for row in rows}
@@ -143,7 +133,7 @@ def timezones(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
 
 def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> ObjectId | None:
     """Id of the account that may act with this address or id; None when there is none."""
-    query = User.objects(email=email.lower()) if email else User.objects(id=user_id)
+    query = User.objects(email=plain_address(email)) if email else User.objects(id=user_id)
     row = query.filter(disabled_at=None).only("id").as_pymongo().first()
     return row["_id"] if row else None
 
@@ -163,6 +153,11 @@ def find_addressee(*, email: str | None = None, user_id: ObjectId | None = None)
 def who_may_act(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
     """Those of these accounts that are there and not disabled."""
     return set(User.objects(id__in=list(user_ids), disabled_at=None).scalar("id"))
+
+
+def proved_ids(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+    """Those of these accounts that have proved their address."""
+    return set(User.objects(id__in=list(user_ids), email_verified_at__ne=None).scalar("id"))
 
 
 def address_of(user_id: ObjectId) -> str | None:

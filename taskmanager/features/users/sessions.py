@@ -13,7 +13,9 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Forbidden, NotFound, Unauthenticated
 from taskmanager.core.events import record
+from taskmanager.core.networks import network_of
 from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import lockout, one_time, passwords, refresh_tokens
 from taskmanager.features.users import service as users
@@ -39,7 +41,7 @@ def login(*, email: str, password: str, user_agent: str, address: str) -> Login 
     Raises Unauthenticated, alike for an unknown address, a wrong password and a disabled account; TooMany
     (`auth.locked`) after too many of these; Forbidden (`auth.email_unverified`) where the operator demands it.
     """
-    email = email.lower()
+    email = plain_address(email)
     user = User.objects(email=email).first()
     lockout.check(email, address, user)
     fits = passwords.matches(password, user and user.password_hash)
@@ -99,6 +101,7 @@ def start(user: User, *, user_agent: str, address: str) -> Login:
         expires_at=now() + timedelta(days=settings.current().refresh_token_days),
         user_agent=user_agent[:400],
         address=address,
+        network=network_of(address),
     )
     token = refresh_tokens.make(session.id, 1, session.seed)
     session.token_hash = refresh_tokens.fingerprint(token)
@@ -201,10 +204,15 @@ def end_own(*, but_this: bool, actor: Actor) -> None:
 
 
 @unit_of_work
-def end_all(user: User, *, because: str, keep: ObjectId | None = None) -> None:
-    """End the sessions of an account, but for `keep`: all their tokens are refused from the next request on."""
-    for session in Session.objects.live().filter(user_id=user.id, id__ne=keep):
+def end_all(user: User, *, because: str, keep: ObjectId | None = None) -> int:
+    """End the sessions of an account, but for `keep`: all their tokens are refused from the next request on.
+
+    Return how many there were.
+    """
+    live = list(Session.objects.live().filter(user_id=user.id, id__ne=keep))
+    for session in live:
         _end(user, session, because=because)
+    return len(live)
 
 
 def _end(user: User, session: Session, *, because: str) -> None:

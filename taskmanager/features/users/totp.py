@@ -8,7 +8,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyotp
@@ -32,6 +32,7 @@ from taskmanager.features.users.events import (
     TotpDisabled,
     TotpEnabled,
 )
+from taskmanager.features.users.holdings import is_of_earlier_holder
 from taskmanager.features.users.models import SecondFactor, User
 from taskmanager.features.users.sessions import Login
 
@@ -125,6 +126,20 @@ def reset(user: User, *, by_operator: bool = False) -> None:
     if SecondFactor.objects(user_id=user.id).delete():
         users.rights_changed([user.id])
         record(TotpDisabled(user, by_operator=by_operator))
+
+
+@unit_of_work
+def recover(user: User, proved_at: datetime | None) -> int:
+    """Remove a second factor that an earlier holder of the account set up, or that is not confirmed. Return how many.
+
+    One that was confirmed since the present address was proved stays: to read a person's mail must not be enough.
+    """
+    factors = SecondFactor.objects(user_id=user.id)
+    older = [one for one in factors if is_of_earlier_holder(one.confirmed_at, proved_at)]
+    if any(one.confirmed_at for one in older):
+        reset(user)
+    SecondFactor.objects(id__in=[one.id for one in older]).delete()
+    return len(older)
 
 
 def finish_login(ticket: str, code: str, *, user_agent: str, address: str) -> Login:

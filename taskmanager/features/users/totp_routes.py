@@ -36,7 +36,8 @@ def finish_login(data: dict[str, Any]) -> Response:
     """Finish a login with a code
 
     `ticket` is what `POST /auth/login` answered; `code` is of the authenticator app, or a recovery code. Each
-    code is good once. 401 `auth.invalid_code`; 429 `auth.locked` after ten wrong codes for the account.
+    code is good once. 401 `auth.invalid_code`; 429 `auth.locked` after ten wrong codes for the account. A repetition
+    begins nothing twice: the ticket and the code are spent. Log in again when the answer was lost.
     """
     login = totp.finish_login(**data, user_agent=request.user_agent.string, address=request.remote_addr or "")
     return tokens_of(login)
@@ -49,7 +50,7 @@ def get_totp() -> Response:
     return answers.data(totp.status(actor=current_actor()))
 
 
-@me.route("", methods=["POST"], idempotent=False)
+@me.route("", methods=["POST"])
 @me.arguments(TotpBegin)
 @me.response(200, TotpSecret)
 @_secret
@@ -68,7 +69,8 @@ def begin_totp(data: dict[str, Any]) -> Response:
 def confirm_totp(data: dict[str, Any]) -> Response:
     """Turn your second factor on
 
-    With a code of the app. The answer shows the recovery codes this once.
+    With a code of the app. The answer shows the recovery codes this once. A repetition is answered 409
+    `totp.enabled`; have new recovery codes made when the answer was lost.
     """
     return answers.data({"recovery_codes": totp.confirm(data["code"], actor=current_actor())})
 
@@ -80,7 +82,7 @@ def confirm_totp(data: dict[str, Any]) -> Response:
 def renew_recovery_codes(data: dict[str, Any]) -> Response:
     """Have new recovery codes
 
-    The old ones are good no more.
+    The old ones are good no more. A repetition needs another code of the app, and only its codes are good then.
     """
     return answers.data({"recovery_codes": totp.renew_codes(data["code"], actor=current_actor())})
 
@@ -90,6 +92,9 @@ def renew_recovery_codes(data: dict[str, Any]) -> Response:
 @me.response(204)
 @_secret
 def disable_totp(data: dict[str, Any]) -> Response:
-    """Turn your second factor off"""
+    """Turn your second factor off
+
+    A repetition changes nothing: 409 `totp.not_enabled`.
+    """
     totp.disable(data["password"], data["code"], actor=current_actor())
     return answers.nothing()

@@ -23,6 +23,7 @@ from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
 from taskmanager.features.users import service as users
 from taskmanager.features.webhooks import bodies, signing
+from taskmanager.features.webhooks.departure import pass_on_one
 from taskmanager.features.webhooks.events import WebhookDisabled
 from taskmanager.features.webhooks.kinds import TEST
 from taskmanager.features.webhooks.models import Webhook
@@ -98,10 +99,14 @@ def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
         raise Rejected("The webhook is disabled.")
     if webhook.project_id is None:
         _owner_may_know(webhook, delivery)
+    elif not members.are_members(webhook.project_id, [webhook.owner_id]):
+        pass_on_one(webhook.id)
+        raise Cancelled("Who made the webhook is not in the project any more.")
     project_id = delivery.project_id or webhook.project_id
     if project_id and delivery.kind != _LAST and not Project.objects(id=project_id).alive().first():
         raise Cancelled("The project is deleted.")
-    if webhook.rests_until and webhook.rests_until > now() and delivery.kind != TEST:
+    longest = now() + timedelta(seconds=_LONGEST_REST_SECONDS + 60)  # a clock that was wrong has set a later one
+    if webhook.rests_until and now() < webhook.rests_until < longest and delivery.kind != TEST:
         raise Postponed(_pace.next((webhook.id, webhook.rests_until), webhook.rests_until))
 
 

@@ -1,9 +1,12 @@
 """What webhooks do when something happened."""
 
-from taskmanager.core.events import Event, listen
+from taskmanager.core.events import Event, listen, project_of
 from taskmanager.features.notifications import channels
 from taskmanager.features.notifications import service as notifications
-from taskmanager.features.webhooks import notices  # noqa: F401 registers its notice
+from taskmanager.features.webhooks import (
+    departure,
+    notices,  # noqa: F401 registers its notice
+)
 from taskmanager.features.webhooks import service as webhooks
 from taskmanager.features.webhooks.channel import WebhookChannel
 from taskmanager.features.webhooks.kinds import KINDS
@@ -17,10 +20,22 @@ def tell(event: Event) -> None:
     webhooks.tell(event)
 
 
-@listen("webhook.disabled", name="webhooks.disabled", queue="high")
+@listen("webhook.created", "webhook.disabled", name="webhooks.disabled", queue="high")
 def tell_owner(event: Event) -> None:
-    """Tell its owner that it was disabled."""
+    """Tell its owner that it was made, or disabled."""
     notifications.tell(event)
+
+
+@listen("member.removed", name="webhooks.members", queue="default")
+def pass_on(event: Event) -> None:
+    """Give an owner the webhooks that a former member made for the project."""
+    departure.pass_on(event.data["user_id"], project_of(event))
+
+
+@listen("user.disabled", name="webhooks.disabled_accounts", queue="default")
+def pass_on_all(event: Event) -> None:
+    """Give owners the webhooks that an account which may not act made for projects."""
+    departure.pass_on(event.subject_id)
 
 
 @listen("user.deleted", name="webhooks.leaving", queue="low")

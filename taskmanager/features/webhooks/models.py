@@ -25,6 +25,7 @@ class Webhook(Versioned):
     description = StringField(max_length=200)
     events = ListField(StringField(), required=True)
     filter = StringField()
+    references = ListField(DictField())  # what its names mean: see tasks.stored_filters
     secrets = ListField(DictField(), required=True)  # {secret (encrypted), until}; the newest first
     active = BooleanField(required=True, default=True)  # false: its owner turned it off
     disabled_at = DateTimeField()  # by the service, because it failed for days

@@ -1,11 +1,29 @@
-"""The notice that a webhook was disabled: to its owner, or to the project's when he has left, or may not act."""
+"""Notices about webhooks: that one was made, and that one was disabled.
+
+They go to its owner; that one was disabled goes to the project's owners when its own has left, or may not act.
+"""
 
 from taskmanager.core.events import Event
 from taskmanager.features.notifications.notices import Notice, url, writes
+from taskmanager.features.notifications.quoting import words
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Membership
 from taskmanager.features.users import service as users
 from taskmanager.features.webhooks.models import Webhook
+
+
+@writes("webhook.created")
+def created(event: Event) -> list[Notice]:
+    """Tells the account in whose name it was made, always: it may have been somebody else."""
+    webhook = Webhook.objects(id=event.subject_id).first()
+    card = webhook and users.cards([webhook.owner_id]).get(webhook.owner_id)
+    if not webhook or not card or not card["email"]:
+        return []
+    text = (
+        f"a webhook was made in your name. It is sent what happens, at:\n\n    {webhook.url}\n\n"
+        "If that was not you, reset your password: that ends what others may have set up.\n"
+    )
+    return [Notice(webhook.owner_id, card, "A webhook was made", text)]
 
 
 @writes("webhook.disabled")
@@ -18,7 +36,7 @@ def disabled(event: Event) -> list[Notice]:
     if webhook.project_id and not (members.are_members(webhook.project_id, owners) and users.who_may_act(owners)):
         owners = list(Membership.objects(project_id=webhook.project_id, role="owner").scalar("user_id"))
     text = (
-        f"nothing is sent to this webhook any more:\n\n    {webhook.url}\n\n{webhook.disabled_because}\n\n"
+        f"nothing is sent to this webhook any more:\n\n    {words(webhook.url)}\n\n{webhook.disabled_because}\n\n"
         "What was not delivered is kept for some time and can be replayed. To turn the webhook on again, send\n"
         f'{{"active": true}} to\n\n{url(f"/webhooks/{webhook.id}")}\n'
     )

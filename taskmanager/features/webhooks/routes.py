@@ -5,6 +5,8 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
+from taskmanager.core.querysets import Row
+from taskmanager.features.tasks import stored_filters
 from taskmanager.features.tasks.budgets import expensive
 from taskmanager.features.webhooks import service as webhooks
 from taskmanager.features.webhooks.schemas import (
@@ -84,7 +86,7 @@ def list_project_webhooks(query: dict[str, Any], project_id: ObjectId) -> Respon
 @blp.response(200, WebhookOut)
 def get_webhook(query: dict[str, Any], webhook_id: ObjectId) -> Response:
     """One webhook"""
-    return answers.resource(webhooks.get(webhook_id, actor=current_actor()), WEBHOOK, query, apart=_APART)
+    return _one(webhooks.get(webhook_id, actor=current_actor()), query)
 
 
 @blp.route(_ONE, methods=["PATCH"])
@@ -97,7 +99,7 @@ def update_webhook(changes: dict[str, Any], webhook_id: ObjectId) -> Response:
     `active: true` turns one on again that was disabled because it failed for days.
     """
     row = webhooks.update(webhook_id, changes, expected=expected(), actor=current_actor())
-    return answers.resource(row, WEBHOOK, apart=_APART)
+    return _one(row)
 
 
 @blp.route(_ONE, methods=["DELETE"])
@@ -121,7 +123,7 @@ def rotate_webhook_secret(data: dict[str, Any], webhook_id: ObjectId) -> Respons
     it likes; 0 ends all that were before.
     """
     row, secret = webhooks.rotate(webhook_id, data["keep_hours"], expected=expected(), actor=current_actor())
-    return answers.unstored(answers.resource(row, WEBHOOK, embedded={"secret": secret}, apart=_APART))
+    return answers.unstored(answers.resource(row, WEBHOOK, embedded=row["current"] | {"secret": secret}, apart=_APART))
 
 
 @blp.route(f"{_ONE}/test", methods=["POST"])
@@ -170,7 +172,7 @@ def replay_delivery(webhook_id: ObjectId, delivery_id: ObjectId) -> Response:
 
 def _created(project_id: ObjectId | None, data: dict[str, Any]) -> Response:
     row, secret = webhooks.create(project_id, data, actor=current_actor())
-    body = WEBHOOK.dump(row) | {"secret": secret}
+    body = WEBHOOK.dump(row) | row["current"] | {"secret": secret}
     return answers.unstored(answers.created_with(body, row["revision"], f"/webhooks/{row['_id']}"))
 
 
@@ -178,4 +180,10 @@ def _listed(project_id: ObjectId | None, query: dict[str, Any]) -> Response:
     part, actor = Slice.of(query), current_actor()
     page = webhooks.find(project_id, **part.page_of(WEBHOOK, "active", "disabled_at"), actor=actor)
     total = part.with_total and webhooks.total(project_id, actor=actor)
-    return answers.collection(page, WEBHOOK, part, total=total)
+    now = [stored_filters.asked(row, part.names) for row in page.rows]
+    return answers.collection(page, WEBHOOK, part, total=total, embedded=now)
+
+
+def _one(row: Row, query: dict[str, Any] | None = None) -> Response:
+    now = stored_filters.asked(row, query and query.get("fields"))
+    return answers.resource(row, WEBHOOK, query, embedded=now, apart=_APART)

@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 
 from taskmanager.core.filters.tokens import LONGEST
 from taskmanager.features.notifications.models import STATES
-from taskmanager.features.tasks.view_routes import FilterWords
+from taskmanager.features.tasks.view_routes import PROBLEM, FilterWords
 from taskmanager.features.webhooks.kinds import PATTERNS
 from taskmanager.web.schemas import Flag, Form, Id, Instant, Line, Schema, Whole, Words
 from taskmanager.web.serialisers import Serialiser
@@ -64,6 +64,7 @@ class WebhookOut(Schema):
     description = fields.String(required=True, allow_none=True)
     events = Words(PATTERNS, required=True, metadata=_EVENTS)
     filter = fields.String(required=True, allow_none=True, metadata=_FILTER)
+    filter_problem = fields.String(required=True, allow_none=True, metadata=PROBLEM)
     state = fields.String(required=True, metadata={"enum": ["active", "off", "disabled"]})
     disabled_at = Instant(required=True, allow_none=True)
     disabled_because = fields.String(required=True, allow_none=True)

@@ -14,8 +14,6 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Invalid, NotFound, ScopeMissing
 from taskmanager.core.events import Event, project_of, record
-from taskmanager.core.filters.nodes import GivenFilter
-from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.guarded_http import Refused, check
 from taskmanager.core.permissions import authorize
@@ -25,8 +23,7 @@ from taskmanager.features.notifications import deliveries
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
-from taskmanager.features.tasks import finding
-from taskmanager.features.tasks.filters import FIELDS
+from taskmanager.features.tasks import finding, stored_filters
 from taskmanager.features.webhooks import bodies, payloads, signing
 from taskmanager.features.webhooks.channel import rules
 from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookUpdated
@@ -37,10 +34,13 @@ from taskmanager.features.webhooks.permissions import WebhookAction
 log = structlog.get_logger("taskmanager.webhooks")
 
 
-def find(project_id: ObjectId | None, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+def find(
+    project_id: ObjectId | None, order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any
+) -> Page:
     """A page of the webhooks of a project, or of the actor's own. Raises NotFound, Forbidden, ScopeMissing."""
-    found = _of(project_id, actor).page(order, limit, **page)
-    return Page([described(row) for row in found.rows], found.next_key)
+    wanted = [*fields, *stored_filters.FIELDS_NEEDED] if fields else None
+    found = _of(project_id, actor).page(order, limit, fields=wanted, **page)
+    return Page(described(found.rows, project_id, actor), found.next_key)
 
 
 def total(project_id: ObjectId | None, *, actor: Actor) -> Any:
@@ -50,7 +50,7 @@ def total(project_id: ObjectId | None, *, actor: Actor) -> Any:
 
 def get(webhook_id: ObjectId, *, actor: Actor) -> Row:
     """One webhook. Raises NotFound, Forbidden."""
-    return described(_one(webhook_id, actor).as_row())
+    return _described(_one(webhook_id, actor), actor)
 
 
 def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -> tuple[Row, str]:
@@ -67,11 +67,12 @@ def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -
 @unit_of_work
 def _create(project_id: ObjectId | None, data: dict[str, Any], actor: Actor) -> tuple[Row, str]:
     quotas.check_room("webhooks", _of(project_id, actor))
+    data = stored_filters.storable(data, actor, _scope(project_id, actor))
     secret = signing.make_secret()
     webhook = Webhook(owner_id=actor.user_id, project_id=project_id, secrets=[signing.stored(secret)], **data)
     webhook.save(force_insert=True)
     record(WebhookCreated(webhook, actor))
-    return described(webhook.as_row()), secret
+    return _described(webhook, actor), secret
 
 
 def update(webhook_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
@@ -93,11 +94,11 @@ def _update(webhook_id: ObjectId, changes: dict[str, Any], expected: Expected, a
     if changes.get("active") and webhook.disabled_at:
         healed = dict.fromkeys(("disabled_at", "disabled_because", "failing_since", "rests_until"))
         changes = changes | healed | {"failures": 0}
-    differences = webhook.differences(changes)
+    differences = webhook.differences(stored_filters.storable(changes, actor, _scope(webhook.project_id, actor)))
     if differences:
         webhook = webhook.write(**{field: after for field, (_, after) in differences.items()})
-        record(WebhookUpdated(webhook, actor, differences))
-    return described(webhook.as_row())
+        record(WebhookUpdated(webhook, actor, [field for field in differences if field != "references"]))
+    return _described(webhook, actor)
 
 
 @unit_of_work
@@ -111,7 +112,7 @@ def rotate(webhook_id: ObjectId, keep_hours: int, *, expected: Expected, actor: 
     secret = signing.make_secret()
     webhook = webhook.write(secrets=signing.replaced(webhook.secrets, secret, timedelta(hours=keep_hours)))
     record(WebhookUpdated(webhook, actor, ["secret"]))
-    return described(webhook.as_row()), secret
+    return _described(webhook, actor), secret
 
 
 @unit_of_work
@@ -188,10 +189,23 @@ def forget(user_id: ObjectId) -> None:
     Webhook.objects(owner_id=user_id, project_id=None).delete()
 
 
-def described(row: Row) -> Row:
-    """As clients see it."""
-    state = "disabled" if row.get("disabled_at") else "active" if row["active"] else "off"
-    return row | {"state": state}
+def described(rows: list[Row], project_id: ObjectId | None, actor: Actor) -> list[Row]:
+    """Return the webhooks of a place as clients see them."""
+    return stored_filters.current(list(map(with_state, rows)), actor, _scope(project_id, actor))
+
+
+def _described(webhook: Webhook, actor: Actor) -> Row:
+    return described([webhook.as_row()], webhook.project_id, actor)[0]
+
+
+def with_state(row: Row) -> Row:
+    """Return a stored webhook with the state that it is in."""
+    return row | {"state": "disabled" if row.get("disabled_at") else "active" if row["active"] else "off"}
+
+
+def _scope(project_id: ObjectId | None, actor: Actor) -> list[ObjectId]:
+    """The projects in which the names of a webhook's filter are looked up."""
+    return [project_id] if project_id else list(actor.project_roles)
 
 
 def _active(project_id: ObjectId, at: datetime) -> list[Webhook]:
@@ -219,17 +233,12 @@ def _holds(webhook: Webhook, event: Event) -> bool:
     roles = access.project_roles if project_id in access.project_roles else {project_id: "viewer"}
     actor = Actor(webhook.owner_id, project_roles=roles, timezone=access.timezone)
     try:
-        found = finding.matching(_condition(webhook, actor), actor, project_id)
+        condition = stored_filters.given(webhook.to_mongo(), "body.filter", _scope(webhook.project_id, actor))
+        found = finding.matching(condition, actor, project_id)
     except (FilterError, Invalid) as error:  # it was good when it was given; others must not suffer from it
         log.warning("a webhook's filter is not understood any more", webhook_id=str(webhook.id), error=str(error))
         return False
     return found.filter(id=event.subject_id).first() is not None
-
-
-def _condition(webhook: Webhook, actor: Actor) -> GivenFilter:
-    """Its filter, with names looked up where it is: in its project, or in all of its owner's."""
-    scope = [webhook.project_id] if webhook.project_id else list(actor.project_roles)
-    return GivenFilter(parse(webhook.filter, FIELDS), "body.filter", scope=scope)
 
 
 def _delivery(webhook: Webhook, event_id: ObjectId, kind: str) -> Row:

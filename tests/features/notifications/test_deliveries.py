@@ -8,8 +8,9 @@ import time_machine
 from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
-from taskmanager.core import outbox
+from taskmanager.core import outbox, settings
 from taskmanager.core.clock import now
 from taskmanager.core.events import Event
 from taskmanager.core.stores import queue_store
@@ -47,6 +48,16 @@ def test_a_failure_is_written_down_and_tried_again_later(failing, mail, deliver)
     deliver()
     assert (email().state, email().attempts, email().last_error, email().due_at) == ("sent", 2, None, None)
     assert len(mail.messages) == 1
+
+
+def test_what_is_kept_of_a_failure_holds_nothing_of_the_settings(app, scene, assign, mail, deliver):
+    chosen = settings.current()
+    settings.use(chosen.model_copy(update={"metrics_token": SecretStr("try again later")}))
+    mail.refusing = True
+    assign(scene.member())
+    deliver()
+    settings.use(chosen)
+    assert email().last_error == "SMTPDataError: (451, b'[TASKMANAGER_METRICS_TOKEN]')"
 
 
 def test_the_message_id_is_the_same_at_each_attempt(failing, mail, deliver):

@@ -1,6 +1,7 @@
 """Mails to assignees: who gets one, and that what people type stays text."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -152,3 +153,17 @@ def deliver_later(deliver) -> None:
     """As the relay does once the pause is over."""
     Delivery.objects(state="pending").update(set__due_at=now(), set__claimed_until=now())
     deliver()
+
+
+def test_a_mail_has_a_date_and_is_plain_7_bit(scene, mail, deliver):
+    """RFC 5322, 3.6 requires a Date; what is not 7-bit needs an extension that not every server has."""
+    member = scene.member()
+    User.objects(id=member.user.id).update(set__name="Zoë 日本")
+    patch(scene.owner, scene.task_path, {"title": "Grüße, 世界 🚀 " + "long " * 30})
+    assign(scene, member)
+    deliver()
+    (message,), (raw,) = mail.messages, mail.raw
+    assert abs(message["Date"].datetime - now()) < timedelta(minutes=10)
+    assert raw.isascii()
+    assert max(map(len, raw.splitlines())) <= 998
+    assert "Grüße, 世界 🚀" in text_of(message)

@@ -194,3 +194,11 @@ def test_parallel_watchers_are_all_kept(scene):
         put = lambda client: client.put(f"{scene.task_path}/watchers/{client.user.id}", headers=ANY).status_code  # noqa: E731
         assert set(pool.map(put, clients)) == {204}
     assert len(watchers(scene.owner, scene)) == 8
+
+
+def test_every_former_key_of_a_task_that_moved_often_leads_to_it(scene):
+    keys = [scene.task.key]
+    for _ in range(3):
+        keys.append(move(scene.owner, scene, ProjectFactory(owner=scene.owner.user)).json["key"])
+    found = [scene.owner.get(f"/api/v1/tasks/by-key/{key}").json.get("id") for key in keys]
+    assert len(set(keys)) == 4 and found == [str(scene.task.id)] * 4

@@ -5,6 +5,7 @@ from datetime import timedelta
 from urllib.parse import unquote
 
 import pytest
+from bson import ObjectId
 
 from taskmanager.core import settings as core_settings
 from taskmanager.core.clock import now
@@ -189,6 +190,25 @@ def test_contents_go_with_their_attachment_and_their_task(stored, deliver):
     stored.owner.delete(f"/api/v1/trash/{stored.task.id}", headers=ANY)
     deliver()
     assert stored.stored() == 0
+
+
+def test_a_content_that_the_store_has_lost_is_a_problem_and_no_broken_connection(stored):
+    answer = attach(stored.owner, stored.task_path, CONTENT)
+    one, kept = answer.headers["Location"], attachments.Attachment.objects.one(ObjectId(answer.json["id"]))
+    contents.chosen().delete(kept.content_id)
+    for method in ("GET", "HEAD"):
+        lost = stored.owner.open(f"{one}/content", method=method)
+        assert (lost.status_code, lost.content_type) == (404, "application/problem+json")
+    assert_problem(stored.owner.get(f"{one}/content"), 404, "attachment.content_missing")
+    part = stored.owner.get(f"{one}/content", headers={"Range": "bytes=5-9"})
+    assert_problem(part, 404, "attachment.content_missing")
+
+
+def test_a_folder_that_is_away_is_a_problem_that_passes(other_app, tmp_path):
+    scene = Scene(other_app(attachment_store="folder", attachment_folder=tmp_path / "share"))
+    one = attach(scene.owner, scene.task_path, CONTENT).headers["Location"]
+    (tmp_path / "share").rename(tmp_path / "unmounted")
+    assert_problem(scene.owner.get(f"{one}/content"), 503, "attachment.store_away")
 
 
 def test_a_content_that_a_dead_process_left_is_dropped(stored):

@@ -140,8 +140,7 @@ def history(app):
             {"created_at": NOW - 11 * day, "completed_at": NOW - 10 * day},
             {"created_at": NOW - 2 * day, "due_at": NOW - day, "assignee_ids": [scene.owner.user.id]},
             {"created_at": NOW - 2 * day, "due_at": NOW + day, "estimate_minutes": 90},
-            # a whole day: over at midnight on the wall, which in Auckland it is already
-            {"created_at": NOW, "due_at": NOW.replace(hour=23), "due_floating": True},
+            {"created_at": NOW, "due_at": NOW - timedelta(minutes=1), "due_floating": True},
             {"created_at": NOW, "status": "cancelled", "closed_at": NOW},
         ]
         for row in rows:

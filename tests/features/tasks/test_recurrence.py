@@ -145,10 +145,10 @@ def test_a_walk_that_begins_late_finds_what_the_whole_walk_finds(parts, start, d
         return
     start = start.replace(microsecond=0)
     after = start + timedelta(days=days)
-    whole = rrule.rrulestr(rule.text(), dtstart=start).replace(until=datetime(2400, 1, 1))
+    whole = rrule.rrulestr(rule.text(), dtstart=start).replace(until=datetime(2200, 12, 31, 23, 59, 59))
     found = list(islice(rule.upcoming(start, after, BERLIN), 5))
     wanted = list(whole.xafter(after, count=5))
-    assert [moment for moment in found if moment.year < 2400] == wanted
+    assert found == wanted  # rules end with the year 2200
 
 
 @pytest.fixture

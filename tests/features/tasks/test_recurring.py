@@ -183,3 +183,16 @@ def test_a_year_of_days_is_expected_in_one_answer(scene):
 def test_a_task_that_does_not_recur_is_followed_by_nothing(scene):
     task = TaskFactory(project=scene.project, due="2026-12-01")
     assert complete(scene.owner, {"id": task.id})["next_task_id"] is None
+
+
+def test_who_watches_a_task_watches_what_follows(scene):
+    member = scene.member()
+    task = make(scene, due="2026-12-01")
+    for client in (member, scene.owner):
+        path = f"{TASKS}/{task['id']}/watchers/{client.user.id}"
+        assert scene.owner.put(path, headers=ANY).status_code == 204
+    after = followed(scene, task)
+    assert set(after["watcher_ids"]) >= {str(member.user.id), str(scene.owner.user.id)}
+    assert after["id"] in {
+        row["id"] for row in member.get(TASKS, query_string={"filter": "watcher = me"}).json["items"]
+    }

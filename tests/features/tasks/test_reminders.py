@@ -73,8 +73,8 @@ def test_nobody_sees_the_reminders_of_others(scene, path):
     ("due", "wanted"),
     [
         ("2026-12-01T09:00:00+01:00", "2026-12-01T07:30:00.000Z"),
-        ("2026-12-01T09:00", "2026-12-01T13:30:00.000Z"),
-        ("2026-12-01", "2026-12-01T13:30:00.000Z"),
+        ("2026-12-01T09:00", "2026-12-01T08:30:00.000Z"),  # in the zone of the project
+        ("2026-12-01", "2026-12-01T13:30:00.000Z"),  # nine in the morning of the person
         (None, None),
     ],
 )
@@ -141,7 +141,8 @@ def test_what_is_no_longer_wanted_does_not_fire(scene, path, clock, mail, delive
         scene.owner.put(f"{scene.project_path}/archive", headers=ANY)
     clock.shift(timedelta(minutes=11))
     assert fired(mail, deliver) == []
-    assert Reminder.objects.first().fired_at is not None
+    left = Reminder.objects.first()
+    assert left.fired_at is not None if how != "gone" else left is None  # it ends with the membership
 
 
 def test_a_new_due_fires_it_again(scene, path, clock, mail, deliver):
@@ -192,3 +193,59 @@ def test_one_person_has_twenty_of_a_task(scene, path):
         remind(scene.owner, path)
     assert_problem(scene.owner.post(path, json={"at": "2026-12-01T00:00:00Z"}), 409, code="reminder.too_many")
     assert remind(scene.member(), path)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"at": "2026-11-24T11:59:59Z"},
+        {"at": "1900-01-01T00:00:00Z"},
+        {"relative_to": "due", "minutes_before": 30},
+        {"relative_to": "due", "minutes_before": 60 * 24 * 366},
+    ],
+)
+def test_what_is_past_when_it_is_set_fires_only_when_asked(scene, path, mail, deliver, body):
+    patch(scene.owner, scene.task_path, {"due": "2026-11-24T12:10:00Z"})
+    made = remind(scene.owner, path, **body)
+    assert (made["fire_at"], made["fired_at"]) == (None, None)
+    again = scene.owner.put(f"{path}/{made['id']}", json=body, headers=ANY)
+    assert (again.status_code, again.json["fire_at"]) == (200, None)
+    assert fired(mail, deliver) == []
+    asked = remind(scene.owner, path, **body, fire_if_past=True)
+    assert asked["fire_at"]
+    assert len(fired(mail, deliver)) == 1
+    for wrong in ({"fire_if_past": True}, body | {"fire_if_past": "yes"}):
+        assert_problem(scene.owner.post(path, json=wrong), 422)
+
+
+def test_what_is_past_when_the_task_is_moved_does_not_fire(scene, path, clock, mail, deliver):
+    patch(scene.owner, scene.task_path, {"due": "2026-12-01T12:00:00Z"})
+    made = remind(scene.owner, path)
+    one = f"{path}/{made['id']}"
+    patch(scene.owner, scene.task_path, {"due": "2026-11-24T12:10:00Z"})
+    assert scene.owner.get(one).json["fire_at"] is None
+    patch(scene.owner, "/api/v1/users/me", {"timezone": "Asia/Tokyo"})
+    assert fired(mail, deliver) == []
+    patch(scene.owner, scene.task_path, {"due": "2026-11-24T12:35:00Z"})
+    assert scene.owner.get(one).json["fire_at"] == "2026-11-24T12:05:00.000Z"
+    clock.shift(timedelta(minutes=6))
+    assert len(fired(mail, deliver)) == 1
+
+
+def test_what_goes_along_with_a_late_series_does_not_fire_at_once(scene, mail, deliver):
+    body = {"title": "Stretch", "due": "2026-11-23T12:10:00Z", "recurrence": "FREQ=DAILY"}
+    task = scene.owner.post(scene.tasks_path, json=body).json
+    remind(scene.owner, f"/api/v1/tasks/{task['id']}/reminders")
+    done = scene.owner.put(f"/api/v1/tasks/{task['id']}/completion", headers=ANY).json
+    items = scene.owner.get(f"/api/v1/tasks/{done['next_task_id']}/reminders").json["items"]
+    assert [item["fire_at"] for item in items] == [None]  # due in ten minutes, half an hour before is past
+    assert fired(mail, deliver) == []
+
+
+def test_a_due_that_is_about_to_fire_is_not_lost_by_a_change_of_zone(scene, path, clock, mail, deliver):
+    patch(scene.owner, scene.task_path, {"due": "2026-11-24T13:00:00Z"})
+    remind(scene.owner, path)
+    clock.shift(timedelta(minutes=14))
+    clock.shift(timedelta(minutes=17))
+    reminders.zone_changed(scene.owner.user.id)
+    assert len(fired(mail, deliver)) == 1

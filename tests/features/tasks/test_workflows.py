@@ -1,7 +1,9 @@
 """The workflow of a project: own statuses in four groups."""
 
 import pytest
+import time_machine
 
+from tests.conftest import sign_in
 from tests.factories import TaskFactory
 from tests.problems import assert_problem
 from tests.scene import patch
@@ -87,3 +89,14 @@ def test_the_workflow_is_for_managers_and_guarded_by_the_projects_etag(scene):
     assert_problem(replace(scene.who("stranger"), scene, REVIEW), 404)
     assert_problem(replace(scene.owner, scene, REVIEW, **{"If-Match": '"77"'}), 412)
     assert replace(scene.member("manager"), scene, REVIEW).status_code == 200
+
+
+def test_when_a_task_was_begun_stays_what_it_first_was(scene):
+    """Work is counted from its first beginning, however often it goes back and forth."""
+    with time_machine.travel("2026-11-24T12:00:00Z", tick=False) as clock:
+        owner = sign_in(scene.app, scene.owner.user)
+        begun = patch(owner, scene.task_path, {"status": "in_progress"}).json["started_at"]
+        assert begun == "2026-11-24T12:00:00.000Z"
+        for status in ("open", "in_progress", "done", "in_progress"):
+            clock.shift(60)
+            assert patch(owner, scene.task_path, {"status": status}).json["started_at"] == begun

@@ -8,14 +8,14 @@ import secrets
 import threading
 import time
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from flask import Flask, Response, jsonify, redirect, request
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from werkzeug.serving import make_server
 
-CLIENT_ID, CLIENT_SECRET = "taskmanager", "the secret of the client"
+CLIENT_ID, CLIENT_SECRET = "task manager", "the secret: 100% of+the client"
 
 
 class Provider:
@@ -32,6 +32,9 @@ class Provider:
         self.changes: dict[str, Any] = {}  # of the claims of the ID token
         self.algorithm = "RS256"
         self.refuses = False
+        self.auth = "basic"  # how the client must show its secret; "post" is told in the discovery
+        self.only_at_userinfo: set[str] = set()  # claims that the ID token leaves out
+        self.userinfo_changes: dict[str, Any] = {}
         self.delay = 0.0
         self.garbage = False
         self.tokens: dict[str, Any] | None = None  # what a code gives, instead of an honest answer
@@ -51,6 +54,7 @@ class Provider:
         app.add_url_rule("/authorize", view_func=self.authorize)
         app.add_url_rule("/token", view_func=self.token, methods=["POST"])
         app.add_url_rule("/jwks", view_func=self.jwks)
+        app.add_url_rule("/userinfo", view_func=self.userinfo)
         return app
 
     def discovery(self) -> Any:
@@ -60,7 +64,11 @@ class Provider:
         if "discovery" in self.instead:
             return jsonify(self.instead["discovery"])
         places = {"authorization_endpoint": "/authorize", "token_endpoint": "/token", "jwks_uri": "/jwks"}
-        known = {name: self.issuer + path for name, path in places.items()}
+        if self.only_at_userinfo:
+            places["userinfo_endpoint"] = "/userinfo"
+        known: dict[str, Any] = {name: self.issuer + path for name, path in places.items()}
+        if self.auth == "post":
+            known["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
         return jsonify(
             known | {"issuer": self.issuer, "id_token_signing_alg_values_supported": ["RS256", "HS256", "none"]}
         )
@@ -80,12 +88,22 @@ class Provider:
         asked = self._codes.pop(request.form.get("code", ""), None)
         challenge = hashlib.sha256(request.form.get("code_verifier", "").encode()).digest()
         proved = asked and base64.urlsafe_b64encode(challenge).rstrip(b"=").decode() == asked["code_challenge"]
-        known = request.authorization and request.authorization.password == CLIENT_SECRET
-        if not asked or not proved or not known:
+        if not asked or not proved or self._client() != (CLIENT_ID, CLIENT_SECRET):
             return jsonify({"error": "invalid_grant"}), 400
         if self.tokens is not None:
             return jsonify(self.tokens)
         return jsonify({"access_token": "x", "token_type": "Bearer", "id_token": self._id_token(asked["nonce"])})
+
+    def _client(self) -> tuple[str | None, str | None]:
+        """Identifier and secret of the client: both are form-encoded in Basic (RFC 6749, 2.3.1)."""
+        if self.auth == "post":
+            return request.form.get("client_id"), request.form.get("client_secret")
+        given = request.authorization
+        return (unquote_plus(given.username or ""), unquote_plus(given.password or "")) if given else (None, None)
+
+    def userinfo(self) -> Any:
+        assert request.headers["Authorization"] == "Bearer x"
+        return jsonify(self.person | self.userinfo_changes)
 
     def jwks(self) -> Any:
         return jsonify(self.instead.get("jwks", {"keys": [self.key.as_dict(private=False)]}))
@@ -93,7 +111,7 @@ class Provider:
     def _id_token(self, nonce: str) -> str:
         now = int(time.time())
         claims = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": nonce}
-        claims |= self.person | self.changes
+        claims |= {name: self.person[name] for name in self.person.keys() - self.only_at_userinfo} | self.changes
         if self.algorithm == "RS256":
             return jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.key)
         return self._forged(claims)

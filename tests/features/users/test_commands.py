@@ -62,6 +62,15 @@ def test_somebody_is_promoted_and_disabled_while_his_session_runs(run, app):
     assert person.get("/api/v1/users/me").status_code == 401
 
 
+def test_an_account_is_not_promoted_by_an_address_that_nobody_has_confirmed(run, deliver, mail):
+    user = UserFactory(verified=False)
+    ran = run("users", "promote", user.email)
+    assert (ran.returncode, "not confirmed" in ran.stderr, "Traceback" in ran.stderr) == (1, True, False)
+    assert User.objects.one(user.id).role == "user"
+    deliver()
+    assert mail.token_to(user.email)
+
+
 def test_a_new_password_ends_the_sessions(run, app, client):
     user = UserFactory()
     person = sign_in(app, user)

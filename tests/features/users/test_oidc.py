@@ -8,6 +8,7 @@ import requests
 import time_machine
 from joserfc.jwk import RSAKey
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from taskmanager.features.users.models import Identity, User
 from tests.factories import UserFactory
@@ -80,13 +81,129 @@ def test_an_account_that_has_not_confirmed_the_address_is_not_joined(sso):
 
 
 @pytest.mark.parametrize("known", [True, False])
-@pytest.mark.parametrize("word", [False, "true", None])
+@pytest.mark.parametrize("word", [False, "false", "yes", 1, None])
 def test_an_address_that_the_provider_has_not_confirmed_is_nobodys(sso, provider, known, word):
     if known:
         UserFactory(email="ada@example.com")
     provider.person["email_verified"] = word
     assert_problem(log_in(sso), 401, code="auth.oidc_unverified")
     assert (Identity.objects.count(), User.objects.count()) == (0, int(known))
+
+
+@pytest.mark.parametrize("word", ["true", "True", True])
+def test_an_address_may_be_confirmed_in_text(sso, provider, word):
+    provider.person["email_verified"] = word
+    assert log_in(sso).status_code == 200
+
+
+@pytest.fixture
+def trusting(other_app, sso, provider):
+    """The application with a provider that says nothing about addresses, and is trusted."""
+    return other_app(
+        oidc_issuer=provider.issuer,
+        oidc_client_id=CLIENT_ID,
+        oidc_client_secret=SecretStr(CLIENT_SECRET),
+        oidc_trust_email=True,
+    )
+
+
+def test_a_provider_that_says_nothing_is_trusted_where_the_operator_says_so(trusting, provider):
+    del provider.person["email_verified"]
+    assert log_in(trusting).status_code == 200
+
+
+@pytest.mark.parametrize("word", [False, "false", "", 0])
+def test_a_provider_that_says_no_is_believed_in_any_case(trusting, provider, word):
+    provider.person["email_verified"] = word
+    assert_problem(log_in(trusting), 401, code="auth.oidc_unverified")
+
+
+def test_a_trusted_provider_joins_no_account_that_has_not_confirmed_the_address(trusting, provider):
+    UserFactory(email="ada@example.com", verified=False)
+    del provider.person["email_verified"]
+    assert_problem(log_in(trusting), 409, code="auth.oidc_email_taken")
+
+
+@pytest.mark.parametrize(
+    "absent", [{"email", "email_verified"}, {"email_verified"}, {"email", "email_verified", "name"}]
+)
+def test_an_address_may_be_told_at_the_userinfo_endpoint_alone(sso, provider, absent):
+    provider.only_at_userinfo = absent
+    assert log_in(sso).status_code == 200
+    assert (User.objects.get().email, User.objects.get().name) == ("ada@example.com", "Ada Lovelace")
+    assert log_in(sso).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"sub": "p-2"}, "auth.oidc_refused"),
+        ({"sub": None}, "auth.oidc_refused"),
+        ({"email_verified": False}, "auth.oidc_unverified"),
+        ({"email": None}, "auth.oidc_refused"),
+    ],
+)
+def test_what_the_userinfo_endpoint_says_is_checked(sso, provider, changes, code):
+    provider.only_at_userinfo, provider.userinfo_changes = {"email", "email_verified"}, changes
+    assert_problem(log_in(sso), 401, code=code)
+    assert User.objects.count() == 0
+
+
+def test_a_word_about_another_address_confirms_nothing(sso, provider):
+    provider.only_at_userinfo = {"email_verified"}
+    provider.userinfo_changes = {"email": "eve@example.com"}
+    assert_problem(log_in(sso), 401, code="auth.oidc_unverified")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"email": "not an address"}, {"email": None}, {"email_verified": False}, {"email": ["x"], "name": 7}]
+)
+def test_who_is_known_is_not_locked_out_by_another_address_at_the_provider(sso, provider, changes):
+    assert log_in(sso).status_code == 200
+    provider.person |= changes
+    assert log_in(sso).status_code == 200
+    assert User.objects.get().email == "ada@example.com"
+
+
+def test_a_client_shows_its_secret_in_the_body_where_the_provider_wants_it_there(sso, provider):
+    provider.auth = "post"
+    assert log_in(sso).status_code == 200
+
+
+def test_the_operator_chooses_how_the_secret_is_shown(sso, other_app, provider):
+    how = {
+        "oidc_issuer": provider.issuer,
+        "oidc_client_id": CLIENT_ID,
+        "oidc_client_secret": SecretStr(CLIENT_SECRET),
+        "oidc_client_auth": "post",
+    }
+    assert_problem(log_in(other_app(**how)), 401, code="auth.oidc_refused")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "claim"),
+    [
+        ({"iss": "https://elsewhere.example"}, "invalid_claim", "iss"),
+        ({"aud": "another client"}, "invalid_claim", "aud"),
+        ({"nonce": "another login"}, "invalid_claim", "nonce"),
+        ({"exp": 1_700_000_000}, "expired_token", "exp"),
+        ({"email_verified": False}, "unverified_email", "email_verified"),
+        ({"email": "not an address"}, "invalid_claim", ["email"]),
+    ],
+)
+def test_each_refusal_is_logged_with_its_reason_and_without_secrets(sso, provider, changes, reason, claim):
+    provider.changes = changes
+    with capture_logs() as logs:
+        assert log_in(sso).status_code == 401
+    told = next(line for line in logs if line["event"] == "login by the provider refused")
+    assert (told["reason"], told["claim"]) == (reason, claim)
+    assert told["issuer"] == changes.get("iss", provider.issuer) or told["issuer"] == provider.issuer
+    if reason == "expired_token":
+        assert told["token_exp"] == "1700000000"
+        assert told["clock"] > 1_700_000_000
+    text = str(logs)
+    assert CLIENT_SECRET not in text
+    assert "eyJ" not in text  # how each token begins
 
 
 def test_what_comes_beside_the_id_token_vouches_for_nobody(sso, provider):

@@ -168,3 +168,36 @@ def test_what_comes_once_a_webhook_works_again_does_not_wait_for_the_rest_that_w
     deliver()
     latest = Delivery.objects(state="pending").order_by("-id").first()
     assert latest.due_at < now() + timedelta(seconds=10)
+
+
+def test_one_that_failed_is_tried_with_one_request_at_a_time(scene, hook, receiver, long_rest):
+    """Its rest is over, and much waits: whether it works again is asked once."""
+    hook("/status/500")
+    webhook = Webhook.objects.get()
+    webhook.update(set__failures=3, set__failing_since=now(), set__rests_until=now())
+    rows = [
+        {"event_id": ObjectId(), "channel": "webhook", "recipient_id": webhook.id, "kind": "task.created", "body": "{}"}
+        for _ in range(12)
+    ]
+    receiver.delay = 0.5
+    planned = deliveries.plan(rows)
+    threads = [threading.Thread(target=deliveries.send_all, args=([one],)) for one in planned]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(receiver.received) == 1
+    assert Delivery.objects(attempts=0, state="pending").count() == 11
+
+
+def test_one_that_fails_again_and_again_is_tried_ever_more_seldom(scene, hook, receiver, again):
+    hook("/status/500")
+    new_task(scene)
+    rests = []
+    for _ in range(9):
+        began = now()
+        again()
+        rests.append((Webhook.objects.get().rests_until - began).total_seconds())
+    assert len(receiver.received) == 9
+    least = [2, 4, 8, 16, 32, 64, 128, 256, 300]
+    assert all(rest >= shortest for rest, shortest in zip(rests, least, strict=True)), rests

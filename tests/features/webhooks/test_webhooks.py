@@ -156,6 +156,39 @@ def test_a_filter_lets_through_what_it_says(scene, hook, receiver, deliver):
     assert [orjson.loads(request.body)["data"]["subject_id"] for request in receiver.received] == [wanted["id"]]
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_a_filter_follows_its_label_and_is_silent_when_that_is_gone(scene, hook, receiver, deliver, own):
+    labels = f"{scene.project_path}/labels"
+    label = scene.owner.post(labels, json={"name": "bug"}).json["id"]
+    made = hook(filter="label = bug", own=own, events=["task.created"])
+    hook(filter="label != bug", own=own, events=["task.created"])
+    path = f"/api/v1/webhooks/{made['id']}"
+    patch(scene.owner, f"{labels}/{label}", {"name": "defect"})
+    other = scene.owner.post(labels, json={"name": "bug"}).json["id"]
+    new_task(scene, "wanted", label_ids=[label])
+    new_task(scene, "other", label_ids=[other])
+    deliver()
+    told = [orjson.loads(request.body)["data"]["task"]["title"] for request in receiver.received]
+    assert sorted(told) == ["other", "wanted"]
+    shown = scene.owner.get(path).json
+    assert (shown["filter"], shown["filter_problem"]) == ("label = defect", None)
+    scene.owner.delete(f"{labels}/{label}", headers={"If-Match": "*"})
+    new_task(scene, "nobody is told")
+    deliver()
+    assert len(receiver.received) == 2
+    shown = scene.owner.get(path).json
+    assert (shown["filter"], shown["filter_problem"]) == (
+        "label = bug",
+        "Column 9: 'bug' is no label that is known here.",
+    )
+    place = "/api/v1/webhooks" if own else f"{scene.project_path}/webhooks"
+    assert [item["filter_problem"] for item in scene.owner.get(place).json["items"]] == [
+        "Column 9: 'bug' is no label that is known here.",
+        "Column 10: 'bug' is no label that is known here.",
+    ]
+    assert patch(scene.owner, path, {"filter": "title ~ x"}).json["filter_problem"] is None
+
+
 def test_one_of_a_person_is_told_of_all_his_projects_and_of_no_other(scene, hook, receiver, deliver):
     member = scene.member()
     deliver()
@@ -228,7 +261,15 @@ def test_events_that_nobody_wants_cost_no_job(scene, hook, receiver, deliver):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"events": []}, {"events": ["task.exploded"]}, {"filter": "password = x"}, {"url": "ftp://example.com"}, {"x": 1}],
+    [
+        {"events": []},
+        {"events": ["task.exploded"]},
+        {"filter": "password = x"},
+        {"filter": "custom_fields.tpyo != x"},
+        {"filter": "label != tpyo"},
+        {"url": "ftp://example.com"},
+        {"x": 1},
+    ],
 )
 def test_what_makes_no_sense_is_refused(scene, wrong):
     body = {"url": "https://8.8.8.8/hook", "events": ["*"]} | wrong

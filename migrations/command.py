@@ -1,0 +1,55 @@
+"""What `taskmanager migrate` and `python -m migrations` do and print.
+
+Exit codes: 0 the database fits, 1 it cannot be asked or a migration failed, 3 migrations are missing, 4 a newer
+release has migrated it. The last two come from `--check` only, for scripts.
+"""
+
+from collections.abc import Callable
+
+from migrations import runner
+from taskmanager.core import server_checks, server_report
+from taskmanager.core.database import connect, database
+from taskmanager.core.errors import Misconfigured
+from taskmanager.core.settings import Settings, use
+
+FITS, MISSING, NEWER = 0, 3, 4
+Say = Callable[[str], None]
+
+
+def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
+    """Run, name or only compare migrations; returns the exit code. Raises TaskManagerError."""
+    use(settings)
+    connect(settings)
+    for problem in server_checks.database_problems(seconds=5.0):
+        if problem.check == "database":
+            raise Misconfigured(problem.sentence)
+    if check:
+        return _compare(say)
+    names = runner.run(database(), dry_run, lambda name: say(_line("ran", name)))
+    for name in names if dry_run else ():
+        say(_line("would run", name))
+    say(_summary(len(names), dry_run))
+    for line in () if dry_run else server_report.shorten_lifetimes():
+        say(line)
+    return FITS
+
+
+def _compare(say: Say) -> int:
+    found = runner.state(database())
+    for name in found.pending:
+        say(_line("missing" if name in found.needed else "missing, but may be run later:", name))
+    say(found.problem or "The database fits this release.")
+    if found.unknown:
+        return NEWER
+    return MISSING if found.needed else FITS
+
+
+def _line(verb: str, name: str) -> str:
+    return f"{verb} {name}: {runner.about(name)}"
+
+
+def _summary(count: int, dry_run: bool) -> str:
+    if not count:
+        return "Nothing to run: the database is up to date."
+    migrations = "1 migration" if count == 1 else f"{count} migrations"
+    return f"{migrations} would be run." if dry_run else f"The database is up to date: {migrations} run."

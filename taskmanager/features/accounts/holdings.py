@@ -1,0 +1,82 @@
+"""All that an account holds: each collection that names accounts, and what a recovery ends of it.
+
+`tests/architecture/test_holdings.py` fails when a collection names an account and is not in this list.
+"""
+
+from datetime import datetime
+
+from taskmanager.core.events import Event
+from taskmanager.features.notifications import recovery as notifications
+from taskmanager.features.notifications.models import (
+    Delivery,
+    Inbox,
+    Notification,
+    Phone,
+    Preferences,
+    ProjectPreferences,
+)
+from taskmanager.features.projects import recovery as projects
+from taskmanager.features.projects.models import Invitation, Membership, ShareLink
+from taskmanager.features.tasks.attachment_models import Attachment
+from taskmanager.features.tasks.comment_models import Comment
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.relation_models import Relation
+from taskmanager.features.tasks.reminder_models import Reminder
+from taskmanager.features.tasks.view_models import View
+from taskmanager.features.users import api_tokens, identities, one_time, sessions, totp
+from taskmanager.features.users.holdings import Holding
+from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session, User
+from taskmanager.features.users.one_time import OneTimeToken
+from taskmanager.features.webhooks import ending as webhooks
+from taskmanager.features.webhooks.models import Webhook
+
+
+def _end_sessions(user: User, proved_at: datetime | None) -> int:
+    return sessions.end_all(user, because="password")
+
+
+def _revoke_tokens(user: User, proved_at: datetime | None) -> int:
+    return api_tokens.revoke_all(user)
+
+
+def _withdraw_links(user: User, proved_at: datetime | None) -> int:
+    """A change of address that is under way ends with its links; `set_password` drops the rest of it."""
+    return one_time.withdraw_all(user.id)
+
+
+_CONTENT = "content of projects, which others see and need: it gives nobody a way in"
+_OWN = "read by the account alone: it tells nothing to others"
+
+HOLDINGS = (
+    # ways into the account
+    Holding(Session, "user_id", "a login that is running", _end_sessions),
+    Holding(ApiToken, "user_id", "a login of a program", _revoke_tokens),
+    Holding(OneTimeToken, "subject_id", "a link in a mail: reset, change of address, second step", _withdraw_links),
+    Holding(SecondFactor, "user_id", "it would lock the owner out; the owner's own stays", totp.recover),
+    Holding(Identity, "user_id", "a login by a provider; the owner's own stays", identities.recover),
+    # ways in which the account tells others
+    Holding(Webhook, "owner_id", "it sends what happens to an address of somebody's choice", webhooks.recover),
+    Holding(ShareLink, "created_by", "it lets anybody read a project", projects.recover_links),
+    Holding(Invitation, "invited_by", "it lets others in, also with a high role", projects.revoke_invitations),
+    Holding(Phone, "user_id", "it is told what the account is told", notifications.remove_phone),
+    Holding(Preferences, "user_id", "they keep things from the owner", notifications.reset_preferences),
+    Holding(ProjectPreferences, "user_id", "as preferences", notifications.reset_project_preferences),
+    # what stays
+    Holding(Invitation, "user_id", "an offer of others, that the owner may refuse"),
+    Holding(Membership, "user_id", "rights that others gave the account; the owner of the address may leave"),
+    Holding(Notification, "user_id", _OWN),
+    Holding(Notification, "actor_id", _OWN),
+    Holding(Inbox, "user_id", _OWN),
+    Holding(Reminder, "user_id", _OWN),
+    Holding(View, "owner_id", _CONTENT),
+    Holding(Delivery, "recipient_id", "written anew when it is sent, to whom it belongs then"),
+    Holding(Task, "assignee_ids", _CONTENT),
+    Holding(Task, "watcher_ids", _CONTENT),
+    Holding(Task, "reporter_id", _CONTENT),
+    Holding(Comment, "author_id", _CONTENT),
+    Holding(Comment, "mentioned_ids", _CONTENT),
+    Holding(Attachment, "uploader_id", _CONTENT),
+    Holding(Relation, "created_by", _CONTENT),
+    Holding(Event, "actor_id", "the log is never changed"),
+    Holding(Event, "subject_id", "the log is never changed"),
+)

@@ -1,0 +1,12 @@
+"""What counts as one reaction: an emoji of Unicode (UTS #51), or one of the ASCII words that chats use."""
+
+import emoji
+
+_WORDS = ("+1", "-1")
+
+
+def canonical(text: str) -> str | None:
+    """Return the fully qualified form of one emoji (`❤` and `❤️` are one), a word as it is; None for anything else."""
+    if text in _WORDS:
+        return text
+    return emoji.emojize(emoji.demojize(text)) if emoji.is_emoji(text) else None

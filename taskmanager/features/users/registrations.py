@@ -1,0 +1,59 @@
+"""Use cases of registration where it must not tell which addresses have accounts.
+
+What is asked for only records that it was asked, with the hash of the password; a worker finds out whether there is an
+account. So the answer, and the work and time it takes, are the same for known and unknown addresses.
+"""
+
+from datetime import timedelta
+
+from bson import ObjectId
+from mongoengine import DateTimeField, Document, StringField
+
+from taskmanager.core.clock import now
+from taskmanager.core.events import record
+from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.features.users import passwords
+from taskmanager.features.users import service as users
+from taskmanager.features.users.events import RegistrationRepeated, RegistrationRequested
+from taskmanager.features.users.models import User
+
+_KEPT = timedelta(days=1)  # a worker takes it up within seconds
+
+
+class Registration(Document):
+    """An account that was asked for. It is deleted when a worker has made the account, or found that there is one."""
+
+    meta = {"collection": "registrations", "db_alias": "users", "strict": False, "auto_create_index": False}
+
+    email = StringField(required=True, max_length=254)
+    name = StringField(required=True, max_length=200)
+    password_hash = StringField(required=True)
+    expires_at = DateTimeField(required=True)
+
+
+def request(*, email: str, password: str, name: str) -> None:
+    """Ask for an account; its owner is told the rest by mail. Raises Invalid (`password.too_common`)."""
+    email = email.lower()
+    passwords.check(password, location="body.password", email=email)
+    _record(Registration(email=email, name=name, password_hash=passwords.make_hash(password)))
+
+
+@unit_of_work
+def _record(registration: Registration) -> None:
+    registration.id, registration.expires_at = ObjectId(), now() + _KEPT
+    registration.save(force_insert=True)
+    record(RegistrationRequested(registration.email, registration_id=registration.id))
+
+
+@unit_of_work
+def carry_out(registration_id: ObjectId) -> None:
+    """Make the account, or record that the address was registered again. Safe to repeat."""
+    asked = Registration.objects(id=registration_id).first()
+    if asked is None:
+        return
+    asked.delete()
+    known = User.objects(email=asked.email).first()
+    if known is not None:
+        record(RegistrationRepeated(asked.email, known))
+    else:
+        users.create(asked.email, asked.password_hash, asked.name)

@@ -1,0 +1,57 @@
+"""Addresses of the service as its clients know them, also behind a proxy and below a path."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from flask import Flask, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from taskmanager.core import settings as core_settings
+from taskmanager.core.settings import Settings
+
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+_PATH_CHARACTERS = "/!$&'()*+,;=:@-._~%"
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Make the application know its own address: from trusted proxies, and from the path in the public URL."""
+    prefix = urlsplit(settings.public_url).path.rstrip("/")
+    if prefix:
+        app.wsgi_app = _below(app, prefix, app.wsgi_app)  # type: ignore[method-assign]
+    if settings.proxy_count:
+        count = settings.proxy_count
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_prefix=count
+        )
+
+
+def mounted(path: str) -> str:
+    """Return a path of the service with the prefix that clients reach it under, such as `/pm/api/v1/tasks`."""
+    return quote(request.root_path, safe=_PATH_CHARACTERS) + path
+
+
+def absolute(path: str) -> str:
+    """Return the absolute URL of a path of the service; its origin is that of the public URL, where one is set."""
+    public = urlsplit(core_settings.current().public_url)
+    origin = f"{public.scheme}://{public.netloc}" if public.netloc else request.host_url.rstrip("/")
+    return origin + mounted(path)
+
+
+def _below(app: Flask, prefix: str, inner: Wsgi) -> Wsgi:
+    """Serve below `prefix`, whether or not the proxy takes it off the path (WSGI: SCRIPT_NAME and PATH_INFO)."""
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME") or prefix
+        path = str(environ.get("PATH_INFO", ""))
+        if path.startswith(f"{prefix}/") and _is_ours(app, path.removeprefix(prefix)):
+            environ["PATH_INFO"] = path.removeprefix(prefix)
+        return inner(environ, start_response)
+
+    return serve
+
+
+def _is_ours(app: Flask, path: str) -> bool:
+    """Return whether a route begins like `path`: below a prefix such as `/api`, `/api/v1` itself must stay whole."""
+    first = path.split("/")[1]
+    return any(rule.rule.split("/")[1] == first for rule in app.url_map.iter_rules())

@@ -1,0 +1,35 @@
+"""Every status that the API answers with in any test is one that its OpenAPI document tells of."""
+
+import re
+from functools import cache
+
+from flask import Flask, Response, request
+
+undocumented: set[str] = set()
+
+
+def watch(app: Flask) -> Flask:
+    """Note each answer of this application that its document does not tell of."""
+    app.after_request(_note)
+    return app
+
+
+def _note(response: Response) -> Response:
+    rule = request.url_rule
+    operations = rule and _statuses().get(re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+    method = "get" if request.method == "HEAD" else request.method.lower()
+    known = (operations or {}).get(method)
+    if known and response.status_code != 500 and str(response.status_code) not in known:
+        undocumented.add(f"{request.method} {rule} → {response.status_code}")
+    return response
+
+
+@cache
+def _statuses() -> dict[str, dict[str, set[str]]]:
+    from taskmanager.api.v1 import V1
+
+    paths = V1.document()["paths"].items()
+    return {
+        path: {method: set(operation["responses"]) for method, operation in item.items() if method != "parameters"}
+        for path, item in paths
+    }

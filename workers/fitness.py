@@ -1,0 +1,73 @@
+"""What every process does before it works: look at its servers and at the database, and refuse what cannot work."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+import structlog
+
+from migrations import runner
+from taskmanager.core import database, server_checks
+from taskmanager.core.errors import TaskManagerError
+from taskmanager.core.redaction import redact
+from taskmanager.core.server_checks import Problem
+from taskmanager.core.settings import Settings, use
+
+log = structlog.get_logger("taskmanager.fitness")
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
+
+
+class Unfit(TaskManagerError):
+    """The database cannot be worked on: it is away, no replica set, or not in the form that this release needs."""
+
+    code = "database.unfit"
+
+
+def check(code: int = 1) -> list[Problem]:
+    """Return what is wrong now but may pass. Ends the process, with one sentence and this code, for what does not."""
+    server_checks.compare_migrations(runner.problem)
+    problems = server_checks.problems()
+    final = [problem.sentence for problem in problems if problem.final]
+    if final:
+        refuse(" ".join(final), code)
+    return problems
+
+
+def check_before_forks(settings: Settings) -> None:
+    """Do the same in a process that forks later, and leave no connection open."""
+    use(settings)
+    database.connect(settings)
+    for problem in check():
+        sys.stderr.write(f"warning: {problem.sentence}\n")
+    database.disconnect()
+
+
+def require_database() -> None:
+    """Raise Unfit, saying why, unless the database is there and fits: for commands that begin to work on it."""
+    server_checks.compare_migrations(runner.problem)
+    for problem in server_checks.database_problems(seconds=2.0):
+        raise Unfit(problem.sentence)
+
+
+def wait(alive: Callable[[], None]) -> None:
+    """Return once the database is there and fits, calling `alive` meanwhile; a store that is away is waited for later.
+
+    Ends the process as `check` does.
+    """
+    pause, told = _SHORTEST_PAUSE, ""
+    while waiting := [problem.sentence for problem in check() if problem.check in ("database", "migrations")]:
+        if waiting[0] != told:
+            log.warning("waiting", reason=waiting[0])
+        told = waiting[0]
+        alive()
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def refuse(reason: str | TaskManagerError, code: int = 1) -> NoReturn:
+    """End the process with one sentence on standard error."""
+    sentence = reason.detail if isinstance(reason, TaskManagerError) else reason
+    sys.stderr.write(f"error: {redact(sentence)}\n")
+    raise SystemExit(code)
