@@ -9,11 +9,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from functools import wraps
-<<<<<<< HEAD
 from typing import Any, ParamSpec, TypeVar, cast
-=======
-from typing import Any, ParamSpec, TypeVar
->>>>>>> bounds
 
 import pymongo
 from mongoengine.errors import NotUniqueError, OperationError
@@ -54,7 +50,21 @@ def unit_of_work(function: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-<<<<<<< HEAD
+def long_unit_of_work(seconds: float) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let `unit_of_work` take so many seconds: for what does a hundred things in one transaction."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> T:
+            if _after_commit.get() is not None:
+                return function(*args, **kwargs)
+            return _transact(lambda: function(*args, **kwargs), seconds)
+
+        return run
+
+    return decorate
+
+
 def outside(key: Hashable, work: Callable[[], T]) -> T:
     """What `work` makes, which burns time: it is never done while a transaction is open, which others wait for.
 
@@ -76,21 +86,6 @@ class _Outside(BaseException):
     def __init__(self, key: Hashable, work: Callable[[], Any]) -> None:
         self.key, self.work = key, work
         super().__init__(key)
-=======
-def long_unit_of_work(seconds: float) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Let `unit_of_work` take so many seconds: for what does a hundred things in one transaction."""
-
-    def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        @wraps(function)
-        def run(*args: P.args, **kwargs: P.kwargs) -> T:
-            if _after_commit.get() is not None:
-                return function(*args, **kwargs)
-            return _transact(lambda: function(*args, **kwargs), seconds)
-
-        return run
-
-    return decorate
->>>>>>> bounds
 
 
 def on_commit(callback: Callable[[], None]) -> None:
@@ -105,23 +100,6 @@ def on_commit(callback: Callable[[], None]) -> None:
         callbacks.append(callback)
 
 
-<<<<<<< HEAD
-def _transact(function: Callable[[], T]) -> T:
-    made: dict[Hashable, Any] = {}
-    while True:
-        token = _made.set(made)
-        try:
-            return _in_transaction(function)
-        except _Outside as wanted:
-            found = wanted
-        finally:
-            _made.reset(token)
-        with breaker.away():
-            made[found.key] = found.work()
-
-
-def _in_transaction(function: Callable[[], T]) -> T:
-=======
 def before_commit(finish: Callable[[list[Any]], None], item: Any) -> None:
     """Have `finish` called with this item and all others for it, in the open transaction just before its commit.
 
@@ -135,7 +113,20 @@ def before_commit(finish: Callable[[list[Any]], None], item: Any) -> None:
 
 
 def _transact(function: Callable[[], T], seconds: float | None = None) -> T:
->>>>>>> bounds
+    made: dict[Hashable, Any] = {}
+    while True:
+        token = _made.set(made)
+        try:
+            return _in_transaction(function, seconds)
+        except _Outside as wanted:
+            found = wanted
+        finally:
+            _made.reset(token)
+        with breaker.away():
+            made[found.key] = found.work()
+
+
+def _in_transaction(function: Callable[[], T], seconds: float | None) -> T:
     callbacks: list[Callable[[], None]] = []
     token, before = _after_commit.set(callbacks), _before_commit.set(None)
     try:
