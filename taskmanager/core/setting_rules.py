@@ -102,12 +102,6 @@ def networks(text: str) -> None:
     Rules.parse(text, plain=False)
 
 
-def rate_or_off(text: str) -> None:
-    """Accept a rate, or `0` for none."""
-    if text != "0":
-        rate(text)
-
-
 def one_line(text: str) -> None:
     """Accept up to 100 printable characters."""
     if not (text.isprintable() and 0 < len(text.strip()) <= 100):
@@ -170,7 +164,6 @@ RULES: dict[str, Rule] = {
     "ratelimit_network": ceiling,
     "attachment_types": media_patterns,
     "webhook_allow": networks,
-    "ratelimit_network": rate_or_off,
 }
 PATHS: dict[str, Callable[[Path], None]] = {
     "data_dir": folder,
