@@ -35,6 +35,7 @@ from pymongo.uri_parser import parse_uri
 
 from taskmanager.core import clock, connection_urls
 from taskmanager.core.errors import Misconfigured, Unavailable
+from taskmanager.core.expensive import expensive_queries
 from taskmanager.core.settings import Settings
 
 # One alias per group of features that can be deployed as a service of its own. All live in one MongoDB
@@ -99,6 +100,7 @@ def connect(settings: Settings) -> None:
     """
     _check_uri(settings.mongodb_uri)
     breaker.seat(settings.web_threads)
+    expensive_queries.set_threads(settings.web_threads)
     for alias in ALIASES:
         mongoengine.connect(host=settings.mongodb_uri, alias=alias, **_options(settings))
 

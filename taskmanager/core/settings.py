@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     ratelimit_mail_account: str = "5/hour"
     ratelimit_export: str = "10/hour"
     ratelimit_expensive: str = "60/minute"
+    expensive_queries: int = Field(2, ge=1, le=100)
     ratelimit_secret: str = "20/minute"  # noqa: S105 a rate
     ratelimit_sms: str = "5/hour"
     ratelimit_invite: str = "60/hour"

@@ -34,9 +34,9 @@ class Project(Versioned):
     statuses = ListField(DictField())  # the default workflow when empty
     last_number = IntField(required=True, default=0)
     last_position = IntField(required=True, default=0)  # of its tasks
-    last_created_at = DateTimeField()  # of its tasks
     task_count = IntField(required=True, default=0)  # with those in the trash
     attachment_bytes = IntField(required=True, default=0)  # of its tasks
+    last_created_at = DateTimeField()  # of its tasks
     archived_at = DateTimeField()
     deleted_at = DateTimeField()
 

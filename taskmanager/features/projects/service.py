@@ -23,6 +23,8 @@ from taskmanager.features.projects.permissions import ROLES, ProjectAction, gran
 from taskmanager.features.projects.workflow import Workflow
 from taskmanager.features.users import service as users
 
+_COUNTERS = ("last_number", "last_position", "task_count")
+
 
 @unit_of_work
 def create(data: dict[str, Any], *, actor: Actor) -> Project:
@@ -105,17 +107,14 @@ def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
     record(ProjectDeleted(project, actor))
 
 
-_RAISED = ("last_number", "last_position", "task_count")
-
-
 def next_number(project_id: ObjectId) -> Project:
-    """The project with its counters of tasks and positions raised by one, in the open transaction.
+    """The project with its counters raised by one for a new task, in the open transaction.
 
     `last_created_at` is the time of the task's creation: later than that of every task before it, whatever the clocks
     of the processes say. Transactions that raise one counter commit one after the other.
     Raises NotFound, Conflict (`quota.tasks`).
     """
-    raised = {name: {"$add": [{"$ifNull": [f"${name}", 0]}, 1]} for name in _RAISED}
+    raised = {field: {"$add": [{"$ifNull": [f"${field}", 0]}, 1]} for field in _COUNTERS}
     place = raised | {"last_created_at": advanced("last_created_at", now(), by_ms=1)}
     row = Project._get_collection().find_one_and_update(
         {"_id": project_id, "deleted_at": None}, [{"$set": place}], return_document=ReturnDocument.AFTER

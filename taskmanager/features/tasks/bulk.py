@@ -10,7 +10,6 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
-from taskmanager.core.database import bounded
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Invalid, NotFound, TaskManagerError
 from taskmanager.core.filters.nodes import GivenFilter
@@ -109,7 +108,7 @@ def _parts(operation: Operation, actor: Actor) -> list[Operation]:
 
 def _found(operation: Operation, actor: Actor) -> list[Row]:
     tasks = finding.matching(operation.condition, actor, operation.project_id)
-    with bounded(finding.LONGEST_SECONDS):
+    with finding.expensive(actor):
         found = tasks.rows(MAX_TASKS + 1, ["_id"], CREATED.spec())
         if operation.count not in (None, len(found)):
             count = tasks.total()

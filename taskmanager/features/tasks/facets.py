@@ -5,10 +5,9 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
-from taskmanager.core.database import bounded
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.querysets import Row
-from taskmanager.features.tasks.finding import LONGEST_SECONDS, matching
+from taskmanager.features.tasks.finding import expensive, matching
 from taskmanager.features.tasks.models import PRIORITIES
 
 MOST_VALUES = 100  # of one facet, the most frequent ones
@@ -23,13 +22,13 @@ def count(
 ) -> dict[str, list[Row]]:
     """For each facet its values with the number of tasks that have them: [{value, count}], the most frequent first.
 
-    The value of tasks without assignee or label is None. Raises NotFound, Unavailable (`query.too_slow`).
+    The value of tasks without assignee or label is None. Raises NotFound, TooMany, Unavailable (`query.too_slow`).
     """
     parts: dict[str, Any] = {name: _group(f"${field}") for name, field in _SINGLE.items()}
     for name, field in _MANY.items():
         unwind = {"$unwind": {"path": f"${field}", "preserveNullAndEmptyArrays": True}}
         parts[name] = [unwind, *_group(f"${field}")]
-    with bounded(LONGEST_SECONDS):
+    with expensive(actor):
         found = matching(condition, actor, project_id).piped({"$facet": parts})[0]
     return {name: [_told(name, row) for row in rows] for name, rows in found.items()}
 

@@ -16,7 +16,7 @@ from taskmanager.core.filters import kinds, moments
 from taskmanager.core.filters.binding import KindsOf, Known, Lookup, meanings, readings
 from taskmanager.core.filters.nodes import Condition, Context, GivenFilter, Node, conditions, defined
 from taskmanager.core.filters.tokens import FilterError
-from taskmanager.core.querysets import Filter, Order
+from taskmanager.core.querysets import Filter
 from taskmanager.features.projects import filter_names as names
 from taskmanager.features.projects.models import CustomField, name_key
 from taskmanager.features.tasks.filters import CUSTOM_FIELDS
@@ -73,13 +73,13 @@ def _asked_once(lookup: Lookup) -> Lookup:
     return remembering
 
 
-def check_order(order: Order, project_ids: Collection[ObjectId]) -> None:
-    """Raise Invalid unless every custom field that a list is sorted by is one of these projects."""
-    wanted = [field.removeprefix(f"{CUSTOM_FIELDS}.") for field, _ in order.fields if "." in field]
-    known = names.custom_fields(wanted, project_ids)
-    for key in wanted:
+def check_order(names_sorted_by: Iterable[str], project_ids: Collection[ObjectId], location: str) -> None:
+    """Raise Invalid unless every custom field among these is one of these projects."""
+    keys = [name.partition(".")[2] for name in names_sorted_by if name.startswith(f"{CUSTOM_FIELDS}.")]
+    known = names.custom_fields(keys, project_ids)
+    for key in keys:
         if key not in known:
-            raise Invalid("query.sort", f"{key!r} is no custom field that is known here.", code="sort.unknown_name")
+            raise Invalid(location, f"{key!r} is no custom field that is known here.", code="sort.unknown_name")
 
 
 def _lookups(actor: Actor, scope: frozenset[ObjectId]) -> dict[str, Lookup]:
@@ -125,8 +125,10 @@ def _kinds(fields: list[CustomField], scope: frozenset[ObjectId], *, contains: b
 
 
 def _places(fields: list[CustomField], scope: frozenset[ObjectId]) -> Filter | None:
+    """The projects of these fields; None for all. Said in a way that no index answers: lists are read by project, and
+    a project that contradicts the others would make MongoDB sort what it found."""
     ids = {field.project_id for field in fields}
-    return None if ids == scope else {"project_id": {"$in": sorted(ids)}}
+    return None if ids == scope else {"$nor": [{"project_id": {"$nin": sorted(ids)}}]}
 
 
 def _choice(field: CustomField, scope: frozenset[ObjectId]) -> kinds.Choice:

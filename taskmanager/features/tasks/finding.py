@@ -1,7 +1,7 @@
 """Use cases that look for tasks: lists, what is counted over them, and what they all share."""
 
-from collections.abc import Collection
-from contextlib import nullcontext
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from bson import ObjectId
@@ -9,6 +9,7 @@ from bson import ObjectId
 from taskmanager.core.access import Actor
 from taskmanager.core.database import bounded
 from taskmanager.core.errors import NotFound
+from taskmanager.core.expensive import expensive_queries
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.querysets import Order, Page
 from taskmanager.features.tasks import filter_names
@@ -29,19 +30,34 @@ def find(
 ) -> Page:
     """A page of a project's tasks, or of all that the actor may see, for which a filter holds.
 
-    Raises NotFound, Invalid, Unavailable (`query.too_slow`).
+    Raises NotFound, Invalid, TooMany (`query.too_many`), Unavailable (`query.too_slow`).
     """
     by_custom_field = any("." in field for field, _ in order.fields)
     if by_custom_field:
-        filter_names.check_order(order, _asked(actor, project_id))
-    with bounded(LONGEST_SECONDS) if condition is not None or by_custom_field else nullcontext():
-        return matching(condition, actor, project_id).page(order, limit, **page, hinted=not by_custom_field)
+        filter_names.check_order([field for field, _ in order.fields], _asked(actor, project_id), "query.sort")
+    found = matching(condition, actor, project_id)
+    with expensive(actor) if by_custom_field or found.reads_documents else _bounded(condition):
+        return found.page(order, limit, **page, hinted=not by_custom_field)
+
+
+def _bounded(condition: GivenFilter | None) -> AbstractContextManager[None]:
+    return nullcontext() if condition is None else bounded(LONGEST_SECONDS)
 
 
 def total(*, actor: Actor, project_id: ObjectId | None = None, condition: GivenFilter | None = None) -> Any:
-    """How many tasks `find` would go through. Raises NotFound, Unavailable (`query.too_slow`)."""
-    with bounded(LONGEST_SECONDS):
+    """How many tasks `find` would go through. Raises NotFound, TooMany, Unavailable (`query.too_slow`)."""
+    with _bounded(condition) if condition is None else expensive(actor):
         return matching(condition, actor, project_id).total()
+
+
+@contextmanager
+def expensive(actor: Actor) -> Iterator[None]:
+    """Hold one of the places for expensive queries, and end the query after some time.
+
+    Raises TooMany (`query.too_many`), Unavailable (`query.busy`, `query.too_slow`).
+    """
+    with expensive_queries.place(actor.identity), bounded(LONGEST_SECONDS):
+        yield
 
 
 def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None = None) -> Any:

@@ -14,7 +14,7 @@ from taskmanager.features.projects import members, values
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.models import Label, Project
 from taskmanager.features.projects.workflow import Workflow
-from taskmanager.features.tasks import attachments, reminders, subtasks
+from taskmanager.features.tasks import acyclic, attachments, reminders, subtasks
 from taskmanager.features.tasks.events import TaskMovedIn, TaskMovedOut
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
@@ -46,6 +46,8 @@ def move(task_id: ObjectId, project_id: ObjectId, *, actor: Actor) -> Task:
 
 
 def _move(task: Task, project_id: ObjectId, actor: Actor, parent_id: ObjectId | None) -> Task:
+    for place in sorted((task.project_id, project_id)):
+        acyclic.hold(place)
     project = projects.next_number(project_id)
     changes = {
         "project_id": project.id,

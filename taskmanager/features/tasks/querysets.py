@@ -1,6 +1,7 @@
 """Words for queries of tasks."""
 
-from typing import Self
+import re
+from typing import Any, Self
 
 from bson import ObjectId
 
@@ -26,6 +27,11 @@ class TaskWords(Words):
         found = branches(condition, context)
         return self.filter(__raw__={"$or": found} if len(found) > 1 else {"$and": found})
 
+    @property
+    def reads_documents(self) -> bool:
+        """Whether the query asks for what no index of lists holds: free text, keys, custom fields."""
+        return _reads_documents(self._query)
+
     def in_trash(self) -> Self:
         """What is in the trash."""
         return self.filter(deleted_at__exists=True)
@@ -33,3 +39,12 @@ class TaskWords(Words):
     def in_project(self, project_id: ObjectId) -> Self:
         """Those of one project, without the trash."""
         return self.alive().filter(project_id=project_id)
+
+
+_NOT_INDEXED = ("title", "description", "key", "$regex", "custom_fields")
+
+
+def _reads_documents(part: Any) -> bool:
+    if isinstance(part, dict):
+        return any(name.split(".")[0] in _NOT_INDEXED or _reads_documents(value) for name, value in part.items())
+    return any(map(_reads_documents, part)) if isinstance(part, list) else isinstance(part, re.Pattern)

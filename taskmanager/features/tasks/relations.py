@@ -10,7 +10,6 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import locks
 from taskmanager.core.access import Actor
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Invalid, NotFound
@@ -20,6 +19,7 @@ from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects.models import Project
 from taskmanager.features.projects.workflow import OPEN_GROUPS
+from taskmanager.features.tasks import acyclic
 from taskmanager.features.tasks.events import TaskRelated, TaskUnrelated
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
@@ -57,17 +57,16 @@ def create(task_id: ObjectId, kind: str, other_id: ObjectId, *, actor: Actor) ->
     """Relate a task to another that the actor sees.
 
     Raises NotFound, Forbidden, Invalid (`relation.task_unknown`, `relation.itself`), Conflict (`relation.exists`,
-    `relation.cycle`, `relation.too_many`).
+    `relation.cycle`, `relation.too_far`, `relation.too_many`).
     """
     task, other = _ends(task_id, other_id, actor)
     source, target, stored_kind = _directed(task, other, kind)
     if kind in DIRECTED:  # it changes what the other may do, so he must be able to change that too
         authorize(actor, TaskAction.EDIT, source)
-    locks.hold("relations")
     if max(_number(task.id), _number(other.id)) >= MOST:
         raise Conflict(f"A task has at most {MOST} relations.", code="relation.too_many")
-    if stored_kind in ACYCLIC and _leads_to(target.id, source.id, stored_kind):
-        raise Conflict("This would close a circle.", code="relation.cycle")
+    if stored_kind in ACYCLIC:
+        acyclic.check(source, target, stored_kind)
     relation = Relation(from_id=source.id, to_id=target.id, kind=stored_kind, created_by=actor.user_id)
     try:
         relation.save(force_insert=True)
@@ -87,7 +86,6 @@ def delete(task_id: ObjectId, relation_id: ObjectId, *, expected: Expected, acto
     relation.expect(expected)
     other = Task.objects.one(_other(relation, task.id))
     relation.delete()
-    locks.hold("relations")
     source, target = (task, other) if relation.from_id == task.id else (other, task)
     _record(TaskUnrelated, relation, source, target, actor)
 
@@ -141,16 +139,6 @@ def _directed(task: Task, other: Task, kind: str) -> tuple[Task, Task, str]:
 
 def _number(task_id: ObjectId) -> int:
     return Relation.objects(from_id=task_id).count() + Relation.objects(to_id=task_id).count()
-
-
-def _leads_to(start: ObjectId, end: ObjectId, kind: str) -> bool:
-    """Whether one comes from `start` to `end` along relations of this kind."""
-    seen, edge = {start}, [start]
-    while edge and end not in seen:
-        reached = set(Relation.objects(kind=kind, from_id__in=edge).scalar("to_id"))
-        edge = list(reached - seen)
-        seen |= reached
-    return end in seen
 
 
 def _shown(task_id: ObjectId, actor: Actor) -> list[Row]:

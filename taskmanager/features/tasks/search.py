@@ -11,9 +11,8 @@ from bson import ObjectId
 
 from taskmanager.core.access import Actor
 from taskmanager.core.collation import natural_key
-from taskmanager.core.database import bounded
 from taskmanager.core.querysets import Filter, Row
-from taskmanager.features.tasks.finding import LONGEST_SECONDS, matching
+from taskmanager.features.tasks.finding import expensive, matching
 from taskmanager.features.tasks.search_tokens import Term, fold, terms_of, tokens_of
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{0,9}(?:-[0-9]{0,9})?")
@@ -28,11 +27,11 @@ def search(
 
     First those whose key begins with the text, then those whose title has words that begin with each word of it, then
     those that have one of its words anywhere, best first; `"…"` is a phrase and `-word` leaves tasks with it out.
-    Raises NotFound, Unavailable (`query.too_slow`).
+    Raises NotFound, TooMany, Unavailable (`query.too_slow`).
     """
     seen, terms = matching(None, actor, project_id), terms_of(text, _MAX_TERMS)
     found: dict[ObjectId, Row] = {}
-    with bounded(LONGEST_SECONDS):
+    with expensive(actor):
         for matched, look in _ways(text, terms, seen, list(fields)):
             if len(found) < limit:
                 for row in look(limit):
@@ -81,21 +80,22 @@ def _by_description(seen: Any, terms: list[Term], fields: list[str], limit: int)
 def _having(field: str, terms: list[Term]) -> Filter:
     """The condition that a list of tokens has all terms.
 
-    An index of lists takes in one condition on them: the longest beginning, which should find least. The others are
-    said in a way that no index answers, so that MongoDB does not choose one of them.
+    An index of lists takes in one condition on them: of each way of the term that should be found least often, the
+    longest beginning. The others are said in a way that no index answers, so that MongoDB does not choose one of them.
     """
-    begun = max((token for term in terms for token in _certain(term)), key=len, default=None)
-    first = [] if begun is None else [{field: _begins(begun)}]
-    return {"$and": [*first, *(_any_way(field, term) for term in terms if term.ways != ((begun,),))]}
+    rarest = max(terms, key=lambda term: min(len(max(way, key=len)) for way in term.ways))
+    return {"$and": [_any_way(field, term, looked_up=term is rarest) for term in terms]}
 
 
-def _certain(term: Term) -> tuple[str, ...]:
-    return term.ways[0] if len(term.ways) == 1 else ()
-
-
-def _any_way(field: str, term: Term) -> Filter:
-    ways = [{"$nor": [{field: {"$not": _begins(token)}} for token in way]} for way in term.ways]
+def _any_way(field: str, term: Term, *, looked_up: bool) -> Filter:
+    ways = [_all_of(field, way, looked_up) for way in term.ways]
     return ways[0] if len(ways) == 1 else {"$or": ways}
+
+
+def _all_of(field: str, way: tuple[str, ...], looked_up: bool) -> Filter:
+    longest = max(way, key=len) if looked_up else None
+    first = [] if longest is None else [{field: _begins(longest)}]
+    return {"$and": [*first, *({"$nor": [{field: {"$not": _begins(token)}}]} for token in way if token != longest)]}
 
 
 def _begins(token: str) -> Filter:

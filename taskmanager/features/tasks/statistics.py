@@ -14,12 +14,11 @@ from bson import ObjectId
 
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
-from taskmanager.core.database import bounded
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.querysets import Row
 from taskmanager.core.zones import zone
 from taskmanager.features.projects.workflow import OPEN_GROUPS
-from taskmanager.features.tasks.finding import LONGEST_SECONDS, matching
+from taskmanager.features.tasks.finding import expensive, matching
 
 MOST_PEOPLE = 200
 _BEGUN = {"$ifNull": ["$started_at", "$created_at"]}
@@ -37,13 +36,13 @@ def of(
 ) -> Row:
     """The figures of a project, or of all that the actor may see, for which a filter holds.
 
-    Raises NotFound, Unavailable (`query.too_slow`).
+    Raises NotFound, TooMany, Unavailable (`query.too_slow`).
     """
     here = now().astimezone(zone(actor.timezone))
     today = here.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
     first_day = today - timedelta(days=days - 1)
-    with bounded(LONGEST_SECONDS):
+    with expensive(actor):
         asked = {"$facet": _parts(here, monday, first_day)}
         found = matching(condition, actor, project_id).piped(asked)[0]
     return {

@@ -19,7 +19,7 @@ from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.tasks import stored_filters
+from taskmanager.features.tasks import filter_names, stored_filters
 from taskmanager.features.tasks.events import ViewCreated, ViewDeleted, ViewFact, ViewUpdated
 from taskmanager.features.tasks.permissions import ViewAction
 from taskmanager.features.tasks.view_models import View
@@ -61,7 +61,7 @@ def condition(row: Row) -> GivenFilter | None:
 def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -> View:
     """Save a view. Raises NotFound, Forbidden, Conflict (`quota.views`), Invalid when its filter names nothing."""
     _seen(project_id, actor)
-    data = stored_filters.storable(data, actor, _scope(project_id, actor))
+    data = _storable(data, project_id, actor)
     view = View(project_id=project_id, owner_id=actor.user_id, **data)
     if view.shared:
         _may_share(view, actor)
@@ -80,7 +80,7 @@ def update(
     Raises NotFound, Forbidden, PreconditionFailed, Invalid when its new filter names something unknown.
     """
     view = _mine(project_id, view_id, expected, actor)
-    differences = view.differences(stored_filters.storable(changes, actor, _scope(project_id, actor)))
+    differences = view.differences(_storable(changes, project_id, actor))
     if not differences:
         return view
     if changes.get("shared"):
@@ -107,6 +107,12 @@ def _seen(project_id: ObjectId | None, actor: Actor) -> Any:
     if isinstance(actor, Visitor):
         return views.filter(shared=True)
     return views.filter(__raw__={"$or": [{"shared": True}, {"owner_id": actor.user_id}]})
+
+
+def _storable(data: dict[str, Any], project_id: ObjectId | None, actor: Actor) -> Row:
+    scope = _scope(project_id, actor)
+    filter_names.check_order([data["sort"].removeprefix("-")] if "sort" in data else (), scope, "body.sort")
+    return stored_filters.storable(data, actor, scope)
 
 
 def _scope(project_id: ObjectId | None, actor: Actor) -> list[ObjectId]:

@@ -2,16 +2,18 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taskmanager.core.errors import Conflict
-from taskmanager.features.tasks import relations
+from taskmanager.core.locks import Lock
+from taskmanager.features.tasks import acyclic, relations
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.relation_models import Relation
-from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, actor_of
+from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, actor_of, task_row
 from tests.problems import assert_problem
 from tests.scene import patch
 
@@ -205,3 +207,50 @@ def test_relations_are_listed_in_pages(scene):
             if query["cursor"] is None:
                 break
         assert found == wanted
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """How many tasks each step of a walk along relations looks at."""
+    taken, step = [], acyclic._Side.step
+
+    def counted(self, kind):
+        taken.append(len(self.edge))
+        step(self, kind)
+
+    monkeypatch.setattr(acyclic._Side, "step", counted)
+    return taken
+
+
+def chain(scene, number):
+    """So many tasks, each of which blocks the next."""
+    tasks = [task_row(scene.project.id) for _ in range(number)]
+    Task.objects.insert(tasks, load_bulk=False)
+    pairs = pairwise(tasks)
+    kind = {"kind": "blocks", "created_by": scene.owner.user.id}
+    Relation.objects.insert([Relation(from_id=one.id, to_id=two.id, **kind) for one, two in pairs], load_bulk=False)
+    return tasks
+
+
+def test_a_walk_ends_where_the_smaller_side_has_nothing_left(scene, steps):
+    tasks = chain(scene, 300)
+    assert relate(scene.owner, scene.task, "blocks", tasks[0]).status_code == 201
+    assert relate(scene.owner, tasks[-1], "blocks", TaskFactory(project=scene.project)).status_code == 201
+    assert len(steps) < 10
+    assert_problem(relate(scene.owner, tasks[100], "blocks", tasks[0]), 409, code="relation.cycle")
+    assert sum(steps) < 110
+
+
+def test_a_walk_is_bounded(scene, steps, monkeypatch):
+    monkeypatch.setattr(acyclic, "MAX_WALKED", 20)
+    one, two = chain(scene, 50), chain(scene, 50)
+    assert_problem(relate(scene.owner, one[-1], "blocks", two[0]), 409, code="relation.too_far")
+    assert sum(steps) <= 50
+
+
+def test_what_has_nothing_to_do_with_each_other_holds_no_common_lock(scene, other):
+    elsewhere = ProjectFactory(owner=scene.owner.user)
+    relate(scene.owner, scene.task, "blocks", other)
+    relate(scene.owner, TaskFactory(project=elsewhere), "blocks", TaskFactory(project=elsewhere))
+    names = {lock.name for lock in Lock.objects(name__startswith="relations")}
+    assert names == {f"relations:{scene.project.id}", f"relations:{elsewhere.id}"}

@@ -117,6 +117,14 @@ def test_a_view_of_what_is_not_is_refused(scene, text, place):
     assert_problem(patch(scene.owner, save(scene.owner, path, "title ~ x"), {"filter": text}), 422)
 
 
+def test_a_view_in_the_order_of_what_is_not_is_refused(scene):
+    for place in (scene.project_path, "/api/v1"):
+        body = {"name": "v", "sort": "-custom_fields.tpyo"}
+        problem = assert_problem(scene.owner.post(f"{place}/views", json=body), 422)
+        assert problem["errors"][0]["location"] == "body.sort"
+        assert_problem(patch(scene.owner, save(scene.owner, place, "title ~ x"), {"sort": "custom_fields.tpyo"}), 422)
+
+
 def test_what_happened_to_a_view_says_nothing_of_how_it_is_stored(scene, bug):
     path = save(scene.owner, scene.project_path, None)
     patch(scene.owner, path, {"filter": "label = bug"})
