@@ -46,7 +46,7 @@ check: $(VENV)/.test ## format, lint, types, import contracts, packaging metadat
 	@$(BIN)/python requirements/sanity.py
 
 openapi: $(VENV)/.run ## renew docs/openapi.json
-	@$(BIN)/taskmanager openapi > docs/openapi.json
+	@$(BIN)/taskmanager openapi > docs/.openapi.json && mv docs/.openapi.json docs/openapi.json
 
 schemathesis: $(VENV)/.test ## try the API by its document, against a service with TASKMANAGER_RATELIMIT_ENABLED=false; SCHEMATHESIS_TOKEN logs in
 	@$(BIN)/schemathesis run http://127.0.0.1:$${TASKMANAGER_PORT:-8000}/api/v1/openapi.json $(ARGS)

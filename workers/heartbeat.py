@@ -1,7 +1,8 @@
 """Signs of life of the processes of this machine or container, for health checks that cost next to nothing.
 
-Each process has a file `<role>-<pid>` in a folder in memory. It is touched again and again by what the process does all
-the time; that of a web server holds the address to ask instead. Only the standard library is needed to read them.
+Each process has a file `<role>-<pid>` in a folder in memory: one folder for each data folder, so for each service. It
+is touched again and again by what the process does all the time; that of a web server holds the address to ask instead.
+Only the standard library is needed to read them.
 """
 
 import os
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from zlib import crc32
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 the folder in it is ours alone
 _TEMPORARY = Path("/tmp")  # noqa: S108 as above
@@ -100,7 +102,8 @@ def _answers(address: str) -> bool:
 def _folder() -> Path:
     """A folder of this user. Raises OSError, also for one that another user has made in its place."""
     parent = _MEMORY if os.access(_MEMORY, os.W_OK) else _TEMPORARY
-    folder = parent / f"taskmanager-{os.getuid()}"
+    data = Path(os.environ.get("TASKMANAGER_DATA_DIR") or ".data").expanduser().absolute()  # as in core/settings.py
+    folder = parent / f"taskmanager-{os.getuid()}-{crc32(bytes(data)):08x}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
         raise PermissionError("the folder for signs of life belongs to another user")

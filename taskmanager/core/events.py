@@ -8,6 +8,7 @@ machines say, so (`at`, `seq`) is an order over all streams that keeps the order
 """
 
 import re
+from collections import Counter as Counts
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from pymongo import ReturnDocument
 from taskmanager.core.clock import advanced, iso, now
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.querysets import Words
+from taskmanager.core.unit_of_work import before_commit
 
 # Where the log remembers which request caused an event; the web sets it per request, a job per event.
 correlation: ContextVar[dict[str, str]] = ContextVar("correlation", default={})  # noqa: B039 never mutated
@@ -154,17 +156,14 @@ def listeners_of(kind: str) -> list[str]:
 
 
 def record(fact: Fact) -> None:
-    """Append `fact` to the log; call it last in a unit of work.
+    """Append `fact` to the log when the unit of work ends, with all others that it records.
 
     The counter is the one document that all writers of a stream share, so it is held as shortly as possible.
     """
-    seq, at = _next_place(fact.stream())
     event: dict[str, Any] = {
         "_id": ObjectId(),
         "kind": fact.kind,
         "stream": fact.stream(),
-        "seq": seq,
-        "at": at,
         "actor_id": fact.actor_id(),
         "subject_id": fact.subject(),
         "data": fact.data(),
@@ -176,8 +175,17 @@ def record(fact: Fact) -> None:
         event["correlation"].pop("address", None)
     waiting = listeners_of(fact.kind)
     if waiting:
-        event |= {"pending": waiting, "due_at": at, "attempts": 0}
-    Event._get_collection().insert_one(event)
+        event |= {"pending": waiting, "attempts": 0}
+    before_commit(_append, event)
+
+
+def _append(events: list[dict[str, Any]]) -> None:
+    """Number the events within their streams, in the order in which they were recorded, and store them."""
+    for stream, number in sorted(Counts(event["stream"] for event in events).items()):
+        last, at = _next_places(stream, number)
+        for seq, event in enumerate((event for event in events if event["stream"] == stream), last - number + 1):
+            event |= {"seq": seq, "at": at} | ({"due_at": at} if "pending" in event else {})
+    Event._get_collection().insert_many(events)
 
 
 def project_of(event: Event) -> ObjectId:
@@ -185,8 +193,8 @@ def project_of(event: Event) -> ObjectId:
     return ObjectId(event.stream.partition(":")[2])
 
 
-def _next_place(stream: str) -> tuple[int, datetime]:
-    seq = {"$add": [{"$ifNull": ["$seq", 0]}, 1]}
+def _next_places(stream: str, number: int) -> tuple[int, datetime]:
+    seq = {"$add": [{"$ifNull": ["$seq", 0]}, number]}
     counter = Counter._get_collection().find_one_and_update(
         {"_id": stream},
         [{"$set": {"seq": seq, "at": advanced("at", now())}}],

@@ -30,6 +30,9 @@ _ABORT_SECONDS = 0.2
 # What was made outside of the open transaction, see `outside`; None when no transaction is open.
 _made: ContextVar[dict[Hashable, Any] | None] = ContextVar("made", default=None)
 _after_commit: ContextVar[list[Callable[[], None]] | None] = ContextVar("after_commit", default=None)
+_before_commit: ContextVar[dict[Callable[[list[Any]], None], list[Any]] | None] = ContextVar(
+    "before_commit", default=None
+)
 
 
 def unit_of_work(function: Callable[P, T]) -> Callable[P, T]:
@@ -70,6 +73,21 @@ class _Outside(BaseException):
         super().__init__(key)
 
 
+def long_unit_of_work(seconds: float) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let `unit_of_work` take so many seconds: for what does a hundred things in one transaction."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> T:
+            if _after_commit.get() is not None:
+                return function(*args, **kwargs)
+            return _transact(lambda: function(*args, **kwargs), seconds)
+
+        return run
+
+    return decorate
+
+
 def on_commit(callback: Callable[[], None]) -> None:
     """Call `callback` once the open transaction is committed; at once when none is open.
 
@@ -82,12 +100,24 @@ def on_commit(callback: Callable[[], None]) -> None:
         callbacks.append(callback)
 
 
-def _transact(function: Callable[[], T]) -> T:
+def before_commit(finish: Callable[[list[Any]], None], item: Any) -> None:
+    """Have `finish` called with this item and all others for it, in the open transaction just before its commit.
+
+    At once when no transaction is open.
+    """
+    waiting = _before_commit.get()
+    if waiting is None:
+        finish([item])
+    else:
+        waiting.setdefault(finish, []).append(item)
+
+
+def _transact(function: Callable[[], T], seconds: float | None = None) -> T:
     made: dict[Hashable, Any] = {}
     while True:
         token = _made.set(made)
         try:
-            return _in_transaction(function)
+            return _in_transaction(function, seconds)
         except _Outside as wanted:
             found = wanted
         finally:
@@ -96,11 +126,11 @@ def _transact(function: Callable[[], T]) -> T:
             made[found.key] = found.work()
 
 
-def _in_transaction(function: Callable[[], T]) -> T:
+def _in_transaction(function: Callable[[], T], seconds: float | None) -> T:
     callbacks: list[Callable[[], None]] = []
-    token = _after_commit.set(callbacks)
+    token, before = _after_commit.set(callbacks), _before_commit.set(None)
     try:
-        with pymongo.timeout(_budget_seconds()), client().start_session() as session, _confirming(session):
+        with pymongo.timeout(seconds or _budget_seconds()), client().start_session() as session, _confirming(session):
             result = session.with_transaction(
                 lambda session: _aborting(session, lambda: _attempt(session, function, callbacks)),
                 read_concern=ReadConcern("snapshot"),
@@ -108,6 +138,7 @@ def _in_transaction(function: Callable[[], T]) -> T:
             )
     finally:
         _after_commit.reset(token)
+        _before_commit.reset(before)
     for callback in callbacks:
         callback()
     return result
@@ -159,9 +190,14 @@ def _abort(session: ClientSession) -> None:
 
 def _attempt(session: ClientSession, function: Callable[[], T], callbacks: list[Callable[[], None]]) -> T:
     callbacks.clear()
+    waiting: dict[Callable[[list[Any]], None], list[Any]] = {}
+    _before_commit.set(waiting)
     try:
         with session.bind(end_session=False):  # ending it here would roll the transaction back, without a word
-            return function()
+            result = function()
+            for finish, items in waiting.items():
+                finish(items)
+            return result
     except OperationError as error:  # MongoEngine's wrapping hides the driver's "run this transaction again"
         if isinstance(error.__context__, OperationFailure) and not isinstance(error, NotUniqueError):
             raise error.__context__ from error

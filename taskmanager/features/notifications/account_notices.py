@@ -8,7 +8,7 @@ from bson import ObjectId
 from taskmanager.core import settings
 from taskmanager.core.events import Event
 from taskmanager.features.notifications.notices import Notice, url, writes
-from taskmanager.features.notifications.quoting import one_line, words
+from taskmanager.features.notifications.quoting import words
 from taskmanager.features.users import recovery
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
@@ -46,7 +46,7 @@ def _repeated(event: Event) -> list[Notice]:
             "somebody asked for an account with this address, which has one already. If that was you, log in, or ask\n"
             "for a new password. If it was not, you need not do anything.\n"
         )
-        return _to_owner(event.subject_id, "You have an account already", text)
+        return _to_owner(event.subject_id, "You have an account already", text, budget="claim")
     user, token = prepared
     text = (
         "an account with this address was asked for more than once, and the address is not confirmed yet. To make the\n"
@@ -54,7 +54,7 @@ def _repeated(event: Event) -> list[Notice]:
         f"    {token.text()}\n\n"
         f"{_RECOVERY} If you did not ask for an account, do nothing.\n"
     )
-    return [Notice(user.id, _card(user), "Set a password for your account", text)]
+    return [Notice(user.id, _card(user), "Set a password for your account", text, budget="claim")]
 
 
 @writes("password_reset.requested")
@@ -113,7 +113,7 @@ def _failures(event: Event) -> list[Notice]:
         f"one from {_origin(event)}. Further tries from there are refused for a while. If that was not you, your\n"
         "password has not been guessed; see that it is long and used nowhere else.\n"
     )
-    return _to_owner(event.subject_id, "Logins to your account failed", text)
+    return _to_owner(event.subject_id, "Logins to your account failed", text, budget="warning")
 
 
 @writes("totp.enabled")
@@ -130,7 +130,7 @@ def _codes_renewed(event: Event) -> list[Notice]:
 
 @writes("token.created")
 def _token_made(event: Event) -> list[Notice]:
-    name, scopes = one_line(event.data["name"]), ", ".join(event.data["scopes"])
+    name, scopes = words(event.data["name"]), ", ".join(event.data["scopes"])
     text = (
         f"an API token was made for your account, from {_origin(event)}:\n\n    {name}\n\n"
         f"It may: {scopes}.\n{_WAS_IT_YOU}"
@@ -200,8 +200,7 @@ def _verification(event: Event, email: str | None) -> list[Notice]:
         f"    {token.text()}\n\n"
         "If you did not ask for an account, do nothing: whoever did has its password.\n"
     )
-    # the name is left out: whoever registers an address that is not theirs chooses it
-    return [Notice(user.id, _card(user) | {"name": ""}, "Confirm your address", text, budget="claim")]
+    return [Notice(user.id, _card(user), "Confirm your address", text, budget="claim")]
 
 
 @writes("user.email_change_requested")
@@ -223,14 +222,14 @@ def _asked(event: Event, which: str) -> list[Notice]:
         "password: that ends the change.\n"
     )
     recipient = user.id if which == "new" else token.id  # one mail for each of the two
-    name, budget = ("", "claim") if which == "new" else (user.name, "account")
-    to = {"name": name, "email": token.email}
+    to = {"name": user.name if which == "old" else "", "email": token.email}
+    budget = "claim" if which == "new" else "account"
     return [Notice(recipient, to, "Confirm your new address", text, budget=budget)]
 
 
-def _to_owner(user_id: ObjectId | None, subject: str, text: str) -> list[Notice]:
+def _to_owner(user_id: ObjectId | None, subject: str, text: str, budget: str = "account") -> list[Notice]:
     card = user_id and users.cards([user_id]).get(user_id)
-    return [Notice(user_id, card, subject, text)] if user_id and card and card["email"] else []
+    return [Notice(user_id, card, subject, text, budget=budget)] if user_id and card and card["email"] else []
 
 
 def _origin(event: Event) -> str:

@@ -16,14 +16,14 @@ from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
 
-from taskmanager.core import batches, settings
+from taskmanager.core import settings
 from taskmanager.core.clock import now
 from taskmanager.core.outbox import enqueue, job_id, source
 from taskmanager.core.redaction import redact
 from taskmanager.core.tally import Tally
 from taskmanager.features.notifications import bundles, channels, lanes
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
-from taskmanager.features.notifications.models import DIGEST, Delivery
+from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.notices import Notice
 from taskmanager.features.notifications.pacing import Pacer
 
@@ -38,7 +38,6 @@ _SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
 _LEADER_SECONDS = 2
 _NO_ROOM, _room = timedelta(seconds=0.5), Pacer(20)
 _KEPT_ATTEMPTS = 10
-_COMING_A_SECOND, _MOST_COUNTED = 20, 20_000
 _BATCH = 200
 _LONGEST_ERROR = 500
 _LONGEST_WAIT = timedelta(days=9)  # a weekly digest, and quiet hours at its end
@@ -115,35 +114,6 @@ def replay(delivery_id: ObjectId) -> bool:
     settled = {"_id": delivery_id, "state": {"$ne": "pending"}}
     update = {"$set": fresh, "$unset": gone}
     return bool(Delivery._get_collection().update_one(settled, update).modified_count)
-
-
-def reschedule(recipient_id: ObjectId, *, digest: datetime, others: datetime) -> None:
-    """Let what waits for a person, and was not tried yet, be due then: his digest, and what else waits for longer."""
-    waits = {"recipient_id": recipient_id, "state": "pending", "attempts": 0, "led_by": {"$exists": False}}
-    collected = {"bundle": {"$regex": f":{DIGEST}$"}}
-    _due_again(waits | collected | {"due_at": {"$exists": True, "$ne": digest}}, digest)
-    _due_again(waits | {"bundle": {"$exists": True}, "$nor": [collected], "due_at": {"$gt": others}}, others)
-
-
-def _due_again(found: dict[str, Any], due: datetime) -> None:
-    batches.update_all(Delivery._get_collection(), found, {"$set": {"due_at": due, "wanted_at": due}})
-
-
-def put_off(recipient_id: ObjectId, until: datetime, *, but: str) -> None:
-    """Let nothing that waits for a recipient be due before then, `but` one kind; much of it comes little by little."""
-    collection = Delivery._get_collection()
-    waits = {"recipient_id": recipient_id, "due_at": {"$exists": True}, "kind": {"$ne": but}}
-    seconds = collection.count_documents(waits, limit=_MOST_COUNTED) / _COMING_A_SECOND
-    later = {"$add": [until, {"$toLong": {"$multiply": [{"$rand": {}}, seconds * 1000]}}]}
-    batches.update_all(collection, waits | {"due_at": {"$exists": True, "$lt": until}}, [{"$set": {"due_at": later}}])
-
-
-def cancel(recipient_id: ObjectId, project_id: ObjectId) -> None:
-    """Settle what waits for a recipient of a project, and was not tried yet. What is under way cancels itself."""
-    waits = {"recipient_id": recipient_id, "project_id": project_id, "state": "pending", "attempts": 0}
-    waits |= {"led_by": {"$exists": False}, "claimed_until": {"$lte": now()}}
-    fate = {"$set": bundles.fate("cancelled", "Not a member any more."), "$unset": {"due_at": 1}}
-    batches.update_all(Delivery._get_collection(), waits, fate)
 
 
 def sweep() -> int:
@@ -244,9 +214,7 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
-        if later.bundle:
-            bundles.join(delivery, later.bundle, later.until or now())
-        _postpone(delivery, later.until)
+        _postpone(delivery, later.until, later.bundle)
     except Cancelled as reason:
         _settle(delivery, "cancelled", reason.detail)
     except Rejected as reason:
@@ -296,8 +264,10 @@ def _failed(delivery: Delivery, error: Exception) -> None:
     return None
 
 
-def _postpone(delivery: Delivery, until: datetime | None) -> None:
-    """Until then, or until there may be room: as if it had not been tried."""
+def _postpone(delivery: Delivery, until: datetime | None, bundle: str | None = None) -> None:
+    """Until then, or until there may be room: as if it had not been tried; in another bundle, if one is named."""
+    if bundle:
+        bundles.join(delivery, bundle, until or now())
     until = until or _room.next(delivery.channel, now() + _NO_ROOM)
     changes = {"$set": {"claimed_until": now(), "due_at": until}, "$inc": {"attempts": -1}}
     Delivery._get_collection().update_one(_tried(delivery), changes)

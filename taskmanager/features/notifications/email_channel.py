@@ -91,21 +91,31 @@ def compose(message: Message) -> EmailMessage:
     newest = message.notices[-1]
     if not newest.to.get("email"):
         raise Cancelled("There is no address.")
-    name = one_line(newest.to["name"])
+    name = one_line(_name_of(newest))
     mail = _headed(message, name)
     kinds = [kind for kind in KINDS if kind in {notice.kind for notice in message.notices}]
-    shown = {
-        "name": words(name),
-        "title": words(newest.subject),
-        "base": settings.current().base_url,
-        "notices": message.notices,
-        "earlier": message.earlier,
-        "unsubscribe": _unsubscribable(mail, newest.recipient_id, kinds),
-        "titles": titles(kinds),
-    }
+    shown = _shown(message, name) | {"unsubscribe": _unsubscribable(mail, newest.recipient_id, kinds)}
+    shown |= {"titles": titles(kinds)}
     mail.set_content(template("mail.txt").render(shown))
     mail.add_alternative(template("mail.html").render(shown), subtype="html")
     return mail
+
+
+def _shown(message: Message, name: str) -> dict[str, Any]:
+    """What the templates show of a message; the words of people are made harmless here or in the notices."""
+    return {
+        "name": words(name),
+        "title": words(message.notices[-1].subject),
+        "base": settings.current().base_url,
+        "notices": message.notices,
+        "earlier": message.earlier,
+    }
+
+
+def _name_of(notice: Notice) -> str:
+    """The name to greet by; none while the address is not proved: whoever registered it chose the name."""
+    name = notice.to["name"]
+    return name if name and users.proved_ids([notice.recipient_id]) else ""
 
 
 def _headed(message: Message, name: str) -> EmailMessage:

@@ -14,6 +14,7 @@ from taskmanager.features.notifications import (
     notices,
     preferences,
     task_notices,  # noqa: F401 registers its notices
+    waiting,
 )
 from taskmanager.features.notifications import service as notifications
 from taskmanager.features.projects import members
@@ -47,7 +48,7 @@ def cancel_of_member(event: Event) -> None:
     """Cancel what waits for somebody who is no member any more."""
     project_id, user_id = project_of(event), event.data["user_id"]
     if not members.are_members(project_id, [user_id]):
-        deliveries.cancel(user_id, project_id)
+        waiting.cancel(user_id, project_id)
 
 
 @listen("user.deleted", name="notifications.leaving", queue="low")

@@ -17,8 +17,9 @@ from taskmanager.core import settings
 from taskmanager.core.clock import now
 
 NOTICE, ACCOUNT = "notice", "account"
-# What is not sent when its budget is spent; all else waits until there is room.
-DROPPED = {"claim", "invitation"}
+# What strangers can cause: an address is registered or asked to be proved, somebody is invited, logins fail. It is not
+# sent when its budget is spent; all else waits until there is room.
+DROPPED = {"claim", "invitation", "warning"}
 _HOUR = timedelta(hours=1)
 
 

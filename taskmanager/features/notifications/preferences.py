@@ -13,7 +13,7 @@ from taskmanager.core.errors import Invalid, NotFound, ScopeMissing
 from taskmanager.core.events import record
 from taskmanager.core.querysets import Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.notifications import channels, deliveries, timing, wishes
+from taskmanager.features.notifications import channels, timing, waiting, wishes
 from taskmanager.features.notifications.events import TimesChanged
 from taskmanager.features.notifications.kinds import KINDS
 from taskmanager.features.notifications.models import Preferences, ProjectPreferences
@@ -82,7 +82,7 @@ def rearrange(user_id: ObjectId) -> None:
         digest = timing.next_digest(digest, stored.digest, stored.digest_at, stored.digest_on, zone)
     due += timedelta(seconds=settings.current().notification_window_seconds)
     due = timing.after_quiet(due, stored.quiet_from, stored.quiet_to, zone)
-    deliveries.reschedule(user_id, digest=digest, others=due)
+    waiting.reschedule(user_id, digest=digest, others=due)
 
 
 def forget(user_id: ObjectId) -> None:

@@ -14,12 +14,13 @@ from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Invalid, NotFound, TaskManagerError
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.querysets import CREATED, Row
-from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.core.unit_of_work import long_unit_of_work
 from taskmanager.features.tasks import finding
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.models import Task
 
 MAX_TASKS = 100
+MAX_SECONDS = 8.0  # of a transaction over so many
 FILTER = "body.filter"  # where an operation's filter stands, as its errors say before they are located
 
 Ids = dict[ObjectId, ObjectId]
@@ -63,7 +64,7 @@ _RUN: dict[str, Callable[[Operation, Actor], Task | None]] = {
 }
 
 
-@unit_of_work
+@long_unit_of_work(MAX_SECONDS)
 def run_all(operations: list[Operation], *, actor: Actor) -> list[tuple[Operation, Task | None]]:
     """Do all of them, or nothing.
 

@@ -174,8 +174,13 @@ def _new_references(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
         known = set(getattr(task, field))
         found[field] = [one for one in changes[field] if one not in known]
     fields = changes.get("custom_fields") or {}
-    kept = task.custom_fields
-    return found | {"custom_fields": {key: value for key, value in fields.items() if kept.get(key) != value}}
+    changed = {key: value for key, value in fields.items() if not _same(task.custom_fields.get(key), value)}
+    return found | {"custom_fields": changed}
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Whether a value is the stored one: False and 0 are two."""
+    return type(before) is type(after) and bool(before == after)
 
 
 def _check_references(project_id: ObjectId, data: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.events import record
 from taskmanager.core.guarded_http import Answer, Refused, Rules, post
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.notifications import deliveries
+from taskmanager.features.notifications import deliveries, waiting
 from taskmanager.features.notifications.channels import Cancelled, Message, Postponed, Rejected
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.pacing import Pacer
@@ -212,7 +212,7 @@ def _failed(webhook: Webhook, words: str) -> None:
     if webhook.failing_since is None:
         changes["failing_since"] = moment
     Webhook._get_collection().update_one({"_id": webhook.id}, {"$set": changes, "$inc": {"failures": 1}})
-    deliveries.put_off(webhook.id, rests_until, but=TEST)
+    waiting.put_off(webhook.id, rests_until, but=TEST)
     days = timedelta(days=settings.current().webhook_disable_days)
     many = webhook.failures + 1 >= deliveries.LEAST_ATTEMPTS
     if many and webhook.failing_since and moment - webhook.failing_since >= days:

@@ -102,6 +102,33 @@ def test_mails_that_keep_an_account_safe_have_a_budget_of_their_own(scene, budge
     assert [message["Subject"] for message in mail.to(person.user.email)] == ["A new password"]
 
 
+def test_what_strangers_cause_at_an_account_takes_nothing_from_its_safety(scene, budgets, deliver, mail, client):
+    budgets(mail_account_hourly=5, mail_unasked_hourly=2)
+    person = UserFactory(email="victim@example.com", name="Victim")
+    deliver()
+    mail.empty()
+    for _ in range(4):
+        body = {"email": person.email, "password": PASSWORD, "name": "N"}
+        client.post("/api/v1/auth/register", json=body)
+    deliver()
+    client.post("/api/v1/auth/password-reset", json={"email": person.email})
+    deliver()
+    assert [message["Subject"] for message in mail.to(person.email)][-1] == "A new password"
+    assert len(mail.to(person.email)) <= 3
+
+
+def test_the_name_of_a_token_makes_no_link_in_the_mail_about_it(scene, deliver, mail):
+    deliver()
+    mail.empty()
+    at = f"{now() + timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}"
+    body = {"name": "http://evil.example", "scopes": ["tasks:read"], "expires_at": at}
+    assert scene.owner.post("/api/v1/users/me/tokens", json=body).status_code == 201
+    deliver()
+    (message,) = mail.to(scene.owner.user.email)
+    assert "evil" in text_of(message)
+    assert not LINKS.search(text_of(message) + html_of(message))
+
+
 def test_changes_of_address_mail_a_stranger_a_few_times_only(scene, budgets, deliver, mail):
     budgets(mail_unasked_hourly=5)
     for number in range(12):

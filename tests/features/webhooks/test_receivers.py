@@ -8,7 +8,7 @@ import pytest
 from bson import ObjectId
 
 from taskmanager.core.clock import now
-from taskmanager.features.notifications import deliveries
+from taskmanager.features.notifications import deliveries, waiting
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.webhooks import channel
 from taskmanager.features.webhooks.models import Webhook
@@ -135,7 +135,7 @@ def test_a_test_is_sent_to_one_that_fails_and_rests(scene, hook, receiver, deliv
     assert Webhook.objects.get().rests_until > now()
     Webhook.objects.update(set__busy=[{"by": ObjectId(), "until": now() + timedelta(seconds=9)}])  # a probe
     assert scene.owner.post(f"/api/v1/webhooks/{made['id']}/test").status_code == 202
-    deliveries.put_off(Webhook.objects.get().id, now() + timedelta(seconds=300), but="webhook.test")
+    waiting.put_off(Webhook.objects.get().id, now() + timedelta(seconds=300), but="webhook.test")
     deliver()
     assert len(receiver.received) == 2
 

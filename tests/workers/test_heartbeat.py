@@ -1,0 +1,66 @@
+"""Signs of life: of this service only, of living processes only, and old ones are no signs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from taskmanager.core.settings import Settings
+from tests.web_server import WebServer, server
+from workers import heartbeat
+from workers.heartbeat import Heartbeat, unwell
+
+__all__ = ["server"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a service of its own."""
+    monkeypatch.setenv("TASKMANAGER_DATA_DIR", str(tmp_path))
+    return heartbeat._folder()
+
+
+def age(path: Path, seconds: float) -> None:
+    moment = path.stat().st_mtime - seconds
+    os.utime(path, (moment, moment))
+
+
+def test_a_process_that_goes_on_is_well_and_one_that_does_not_is_not(folder):
+    sign = Heartbeat("relay")
+    assert unwell("relay") == unwell(None) == []
+    age(folder / f"relay-{os.getpid()}", 31)
+    assert "last sign of life 31 s ago" in unwell("relay")[0]
+    sign.beat()
+    assert unwell("relay") == []
+    sign.end()
+    assert unwell("relay") == ["No relay runs here."]
+
+
+@pytest.mark.parametrize(("role", "seconds"), heartbeat.SILENCE_SECONDS.items())
+def test_each_role_may_be_silent_for_a_while(folder, role, seconds):
+    Heartbeat(role)
+    age(folder / f"{role}-{os.getpid()}", seconds - 5)
+    assert unwell(role) == []
+    age(folder / f"{role}-{os.getpid()}", 10)
+    assert len(unwell(role)) == 1
+
+
+def test_another_service_and_a_dead_process_do_not_count(folder, tmp_path, monkeypatch):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (folder / f"worker-{ended.pid}").touch()
+    assert unwell("worker") == ["No worker runs here."]
+    assert list(folder.iterdir()) == []
+    Heartbeat("worker")
+    monkeypatch.setenv("TASKMANAGER_DATA_DIR", str(tmp_path / "another"))
+    assert unwell("worker") == ["No worker runs here."]
+
+
+def test_a_web_server_is_asked(app: Flask, server: WebServer, settings: Settings, monkeypatch):
+    monkeypatch.setenv("TASKMANAGER_DATA_DIR", str(settings.data_dir))
+    assert unwell("web") == []
+    Heartbeat("web", "http://127.0.0.1:1/health/live")
+    assert "does not answer" in unwell("web")[0]
