@@ -26,6 +26,6 @@ USER 10001:10001
 WORKDIR /data
 EXPOSE 8000
 # Asks whatever runs in this container: the web server by HTTP, the others for their last sign of life.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["taskmanager", "healthcheck"]
+HEALTHCHECK --interval=10s --timeout=10s --start-period=30s --retries=3 CMD ["taskmanager", "healthcheck"]
 ENTRYPOINT ["taskmanager"]
 CMD ["web"]

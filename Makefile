@@ -7,8 +7,8 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test test-later package-test coverage check migrate demo openapi schemathesis matrix chaos \
-	lost-write bench-workers indexes lock clean
+.PHONY: help run dev stop test test-later test-busy package-test coverage check migrate demo openapi schemathesis matrix chaos \
+	lost-write bench-workers costs indexes lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -37,6 +37,9 @@ test-later: $(VENV)/.later ## the same with the clock 13 months ahead; ARGS="--a
 package-test: $(VENV)/.test ## build sdist, wheel and image; try wheel and image from nothing (PYTHON_IMAGE=…, ENGINE=…)
 	@PACKAGE_TEST=1 $(BIN)/python -m pytest -p no:randomly -v tests/packaging $(ARGS)
 
+test-busy: $(VENV)/.test ## the same in two orders, beside four processes that keep the machine busy
+	@$(BIN)/python -m tests.busy -n 2 $(ARGS)
+
 coverage: $(VENV)/.test ## run the tests, and tell which lines they pass through
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
@@ -60,6 +63,9 @@ chaos: $(VENV)/.test ## kill -9 workers, relay, scheduler, queue and receivers u
 
 lost-write: $(VENV)/.test ## three mongods, killed so that writes are rolled back, ten times: what was acknowledged is kept
 	@LOST_WRITE_ROUNDS=$(or $(N),10) $(BIN)/python -m pytest tests/faults/test_lost_writes.py -q
+
+costs: $(VENV)/.test ## the largest requests that are allowed: CPU seconds of the web process, bytes of the answer
+	@$(BIN)/python -m pytest -q -p no:randomly tests/bench/costs.py
 
 bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plain RQ; seconds from commit to mail
 	@$(BIN)/python -m tests.bench.workers $(ARGS)

@@ -31,18 +31,24 @@ def configure(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,  # no local variables: they hold secrets
-                _redact,
-                structlog.processors.JSONRenderer(serializer=_dumps),
-            ],
-        )
-    )
+    handler.setFormatter(_formatter(shared))
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    _redact_what_is_not_ours()
+
+
+def _formatter(shared: list[Any]) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,  # no local variables: they hold secrets
+            _redact,
+            structlog.processors.JSONRenderer(serializer=_dumps),
+        ],
+    )
+
+
+def _redact_what_is_not_ours() -> None:
     for other in logging.getLogger("gunicorn.error").handlers:
         other.setFormatter(_Redacting("%(asctime)s [%(process)d] [%(levelname)s] %(message)s"))
     sys.excepthook = _uncaught

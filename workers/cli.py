@@ -100,9 +100,9 @@ def worker() -> None:
 @click.option("--count", type=click.IntRange(1, 64), help="How many; else TASKMANAGER_WORKER_PROCESSES.")
 def workers(count: int | None) -> None:
     """Run several workers; each is started again when it ends by itself."""
-    from config.settings import load
+    from workers.in_force import in_force
 
-    importlib.import_module("workers.pool").main(load(), count)
+    importlib.import_module("workers.pool").main(in_force(), count)
 
 
 @main.command()

@@ -21,6 +21,7 @@ from taskmanager.core.outbox import CallSerializer
 from taskmanager.core.settings import Settings
 from taskmanager.core.stores import queue_store
 from taskmanager.web.auth import current_actor
+from workers import fitness
 
 COOKIE = "taskmanager_dashboard"
 _FORM = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Queues</title>
@@ -50,6 +51,7 @@ def make_app(settings: Settings) -> Flask:
 def main(settings: Settings) -> None:
     """Serve it until Ctrl-C."""
     app, place = make_app(settings), (settings.dashboard_host, settings.dashboard_port)
+    fitness.check()
     with make_server(*place, app, server_class=_Server, handler_class=_Quiet) as server:
         click.echo(f"The queues: http://{place[0]}:{place[1]}/login (Ctrl-C ends it)")
         server.serve_forever()

@@ -11,6 +11,7 @@ import structlog
 from config import logging
 from taskmanager.core.settings import Settings
 from taskmanager.embedded.child import wrap
+from workers import fitness
 
 log = structlog.get_logger("taskmanager.pool")
 
@@ -76,4 +77,5 @@ class Pool:
 def main(settings: Settings, number: int | None) -> None:
     """Run so many workers, by default as many as the settings say."""
     logging.configure(settings)
+    fitness.check_before_forks(settings)
     Pool(number or settings.worker_processes).run()

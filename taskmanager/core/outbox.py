@@ -20,11 +20,10 @@ from rq.executions import ExecutionRegistry
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from taskmanager.core import rq_clock, settings
+from taskmanager.core import rq_clock, rq_jobs, settings
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.events import QUEUES, Event, listener
-from taskmanager.core.redaction import redact
 from taskmanager.core.schedule import every
 from taskmanager.core.stores import RedisError, queue_store
 
@@ -57,29 +56,8 @@ class CallSerializer(JSONSerializer):
         return value
 
 
-def _ignore_callbacks() -> None:
-    """A job may also name functions and addresses that RQ calls at its end: none is, in any kind of RQ worker."""
-    for end in ("success_callback", "failure_callback", "stopped_callback"):
-        setattr(Job, end, None)
-    Job.send_webhooks = lambda *_, **__: None  # type: ignore[method-assign]
-
-
-_ignore_callbacks()
+rq_jobs.restrict()
 rq_clock.share()
-
-
-class _Failure:
-    """What RQ keeps of a job that failed, and shows in its dashboard: the traceback, without what settings hold."""
-
-    keep = Job._handle_failure
-
-    @staticmethod
-    def keep_redacted(job: Job, exc_string: str, *args: Any, **options: Any) -> None:
-        _Failure.keep(job, redact(exc_string), *args, **options)
-
-
-Job._handle_failure = _Failure.keep_redacted  # type: ignore[method-assign, assignment]
-
 
 # What else the relay hands out: called with the ids of the jobs in flight and with how many more there may be.
 Source = Callable[[set[str], int], int]

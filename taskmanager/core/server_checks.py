@@ -7,6 +7,7 @@ only a change of a setting, of the server or of the release ends them. No senten
 import secrets
 import time
 from collections.abc import Callable
+from hashlib import sha1
 from typing import Any, Literal, NamedTuple
 
 import pymongo
@@ -187,6 +188,8 @@ def _store_refusal(name: Literal["queue", "cache"], error: Exception) -> Problem
     return Problem(name, f"The {name} store takes no writes now: it is a replica, or has no room.", final=False)
 
 
+_SCRIPT_ID = sha1(b"return{1}").hexdigest()  # noqa: S324 what Redis names scripts by
+_SCRIPTING = ("EVAL return{{1}} 0", "SCRIPT LOAD return{{1}}", f"EVALSHA {_SCRIPT_ID} 0")
 _COMMANDS = {
     "queue": (
         *("PING", "SET {text} 1 NX EX 5", "GET {text}", "EXISTS {text}", "PERSIST {text}", "EXPIRE {text} 5"),
@@ -202,12 +205,12 @@ _COMMANDS = {
             "LRANGE {list} 0 -1",
             "LREM {list} 1 a",
         ),
-        *("BLPOP {list} 1", "XADD {list} * a 1", "EVAL return{{1}} 0", "INFO server", "WATCH {text}", "UNWATCH"),
+        *("BLPOP {list} 1", "XADD {list} * a 1", "INFO server", "WATCH {text}", "UNWATCH", *_SCRIPTING),
         *("PUBLISH {prefix}probe 1", "DEL {text} {hash} {set} {sorted} {list}"),
     ),
     "cache": (
         *("PING", "SET {text} 1 EX 5", "GET {text}", "MGET {text} {hash}", "EXISTS {text}", "INCRBY {text} 1"),
-        *("EXPIRE {text} 5", "PTTL {text}", "EVAL return{{1}} 0", "DEL {text}"),
+        *("SETEX {text} 5 1", "EXPIRE {text} 5", "PTTL {text}", *_SCRIPTING, "DEL {text}"),
     ),
 }
 

@@ -42,8 +42,14 @@ def ceiling(text: str) -> None:
 
 def greeting(text: str) -> None:
     """Accept what a client can greet a mail server with: a name, or an address in brackets (RFC 5321, 4.1.3)."""
-    literal = re.fullmatch(r"\[(?:IPv6:)?([^]]*)\]", text)
-    host(literal[1] if literal else text)
+    literal = re.fullmatch(r"\[(?:IPv6:)?(.*)\]", text)
+    if literal is None:
+        host(text)
+        return
+    try:
+        ip_address(literal[1])
+    except ValueError:
+        raise ValueError("must be a name, or an address in brackets") from None
 
 
 def host(text: str) -> None:

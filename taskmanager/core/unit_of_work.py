@@ -112,6 +112,14 @@ def before_commit(finish: Callable[[list[Any]], None], item: Any) -> None:
         waiting.setdefault(finish, []).append(item)
 
 
+def finish_now() -> None:
+    """Do what waits for the commit at once, for a use case that reads or changes what it has just recorded."""
+    waiting = _before_commit.get() or {}
+    for finish, items in waiting.items():
+        finish(items)
+    waiting.clear()
+
+
 def _transact(function: Callable[[], T], seconds: float | None = None) -> T:
     made: dict[Hashable, Any] = {}
     while True:
@@ -191,13 +199,11 @@ def _abort(session: ClientSession) -> None:
 
 def _attempt(session: ClientSession, function: Callable[[], T], callbacks: list[Callable[[], None]]) -> T:
     callbacks.clear()
-    waiting: dict[Callable[[list[Any]], None], list[Any]] = {}
-    _before_commit.set(waiting)
+    _before_commit.set({})
     try:
         with session.bind(end_session=False):  # ending it here would roll the transaction back, without a word
             result = function()
-            for finish, items in waiting.items():
-                finish(items)
+            finish_now()
             return result
     except OperationError as error:  # MongoEngine's wrapping hides the driver's "run this transaction again"
         if isinstance(error.__context__, OperationFailure) and not isinstance(error, NotUniqueError):

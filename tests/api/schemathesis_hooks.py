@@ -18,6 +18,7 @@ SOMEBODY = "admin@example.com"
 ENDS_SESSIONS = {
     "/api/v1/auth/logout",
     "/api/v1/users/me/sessions/end",
+    "/api/v1/users/me/sessions/{session_id}",
     "/api/v1/users/me/password",
     "/api/v1/users/me",
     "/api/v1/users/me/deletion",

@@ -13,6 +13,9 @@ AWAY = "redis://127.0.0.1:1/0"
 USERS = {
     "right": ("~*", "&*", "+@all"),
     "narrow": ("~*", "&*", "+@all", "-@scripting"),
+    "halfway": ("~*", "&*", "+@all", "-evalsha"),
+    "deaf": ("~*", "&*", "+@all", "-subscribe"),
+    "documented": ("~*", "&*", "+@all", "-@dangerous", "+info"),  # see docs/operations.md
     "mute": ("~*", "resetchannels", "+@all"),
     "elsewhere": ("~other:*", "&*", "+@all"),
     "reader": ("~*", "&*", "+@read", "+ping"),
@@ -45,8 +48,8 @@ def problems(other_app):
 
 
 def test_what_is_right_has_none(problems, store):
-    for name in ("queue", "cache"):
-        assert problems(**{f"{name}_url": f"redis://right:word@127.0.0.1:{store.port}/0"}) == []
+    for name, user in (("queue", "right"), ("cache", "right"), ("queue", "documented"), ("cache", "documented")):
+        assert problems(**{f"{name}_url": f"redis://{user}:word@127.0.0.1:{store.port}/0"}) == []
     with redis.Redis.from_url(f"redis://right:word@127.0.0.1:{store.port}/0") as client:
         assert client.keys() == []  # the question leaves nothing behind
 
@@ -59,6 +62,7 @@ def test_what_is_right_has_none(problems, store):
         ("right:another@", "refuses the user or the password"),
         ("nobody:word@", "refuses the user or the password"),
         ("narrow:word@", "may not run a command"),
+        ("halfway:word@", "may not run a command"),
         ("elsewhere:word@", "may not run a command"),
         ("reader:word@", "may not run a command"),
     ],
@@ -70,8 +74,9 @@ def test_a_store_that_refuses_is_final(problems, store, name, user, words):
     assert not any(part in sentence for part in ("127.0.0.1", "word@", "another", "nobody"))
 
 
-def test_a_queue_that_may_not_publish_is_final(problems, store):
-    ((check, _, final),) = problems(queue_url=f"redis://mute:word@127.0.0.1:{store.port}/0")
+@pytest.mark.parametrize("user", ["mute", "deaf"])
+def test_a_queue_that_may_not_publish_or_listen_is_final(problems, store, user):
+    ((check, _, final),) = problems(queue_url=f"redis://{user}:word@127.0.0.1:{store.port}/0")
     assert (check, final) == ("queue", True)
 
 

@@ -33,7 +33,7 @@ def test_a_planted_job_is_refused(stack: Stack, worker, serializer):
     queue = Queue("high", connection=queue_store(), serializer=serializer)
     job = queue.enqueue("pathlib.Path.touch", str(planted))
     stack.start(worker)
-    stack.wait(lambda: job.get_status() == JobStatus.FAILED, 30, "the refusal")
+    stack.wait(lambda: job.get_status() == JobStatus.FAILED, "the refusal")
     stack.processes[worker].stop()
     assert not planted.exists()
 

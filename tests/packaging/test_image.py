@@ -129,11 +129,11 @@ def test_no_role_works_before_the_database_is_migrated(containers):
 
 
 def test_each_role_becomes_healthy_by_a_check_of_its_own(containers, running: dict[str, str]):
-    eventually(lambda: {containers.health(name) for name in running.values()} == {"healthy"}, SECONDS, "their health")
+    eventually(lambda: {containers.health(name) for name in running.values()} == {"healthy"}, "their health")
 
 
 def test_its_pages_are_served(containers, running):
-    eventually(lambda: ready(containers.url), SECONDS, "readiness")
+    eventually(lambda: ready(containers.url), "readiness")
     assert_documented(containers.url)
 
 
@@ -150,14 +150,14 @@ def test_a_worker_with_a_wrong_password_says_so_and_ends(containers, running):
 def test_a_process_that_hangs_becomes_unhealthy(containers, running):
     """Frozen from within, as process 1 cannot be: its signs of life end."""
     name = containers.start("relay")
-    eventually(lambda: containers.health(name) == "healthy", SECONDS, "health")
+    eventually(lambda: containers.health(name) == "healthy", "health")
     os.kill(int(containers.inspect(name, "{{.State.Pid}}")), signal.SIGSTOP)
-    eventually(lambda: containers.health(name) == "unhealthy", SECONDS, "illness")
+    eventually(lambda: containers.health(name) == "unhealthy", "illness")
 
 
 def test_each_ends_at_once_when_it_is_stopped(containers, running: dict[str, str]):
     names = [*running.values(), containers.start("worker", MONGODB_URI="mongodb://127.0.0.1:1/none?replicaSet=rs0")]
-    eventually(lambda: "waiting" in containers.logs(names[-1]), SECONDS, "the wait for a database")
+    eventually(lambda: "waiting" in containers.logs(names[-1]), "the wait for a database")
     for name in names:
         engine.run(containers.command, "stop", "--time", "60", name)
         assert containers.inspect(name, "{{.State.ExitCode}}") in ("0", "143"), containers.logs(name)

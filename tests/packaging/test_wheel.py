@@ -12,7 +12,7 @@ import pytest
 from taskmanager.embedded import ports
 from tests.faults.stack import eventually
 from tests.packaging.building import ROOT, Packages
-from tests.packaging.service import SECONDS, assert_demonstrated, assert_documented, ready
+from tests.packaging.service import assert_demonstrated, assert_documented, ready
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -64,9 +64,9 @@ def installed(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> I
 def running(installed: Installed) -> Iterator[Installed]:
     process = installed.start()
     log = installed.place.parent / "up.log"
-    eventually(lambda: ready(installed.url) or process.poll() is not None, SECONDS, "readiness")
+    eventually(lambda: ready(installed.url) or process.poll() is not None, "readiness")
     assert process.poll() is None, log.read_text()
-    eventually(lambda: "The service is ready" in log.read_text(), SECONDS, "the banner")
+    eventually(lambda: "The service is ready" in log.read_text(), "the banner")
     yield installed
     process.send_signal(signal.SIGTERM)
     process.wait(60)
@@ -95,7 +95,7 @@ def test_it_serves_its_pages(running):
 
 def test_the_database_is_migrated_and_all_processes_are_well(running):
     assert "fits this release" in running.run("taskmanager", "migrate", "--check").stdout
-    eventually(lambda: running.run("taskmanager", "healthcheck", check=False).returncode == 0, SECONDS, "health")
+    eventually(lambda: running.run("taskmanager", "healthcheck", check=False).returncode == 0, "health")
 
 
 def test_the_demonstration_ends_with_a_mail(running):

@@ -43,7 +43,7 @@ class Uninitiated(mongod.Server):
     initiated = False
 
     def initiate(self) -> None:
-        eventually(super().answers, SECONDS, "the primary")
+        eventually(super().answers, "the primary")
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_none_starts_on_a_database_of_a_newer_release(start, empty, migrated):
 def test_a_newer_release_that_only_adds_is_tolerated_and_readiness_follows_the_database(start, empty, migrated):
     migrated.migrations.insert_one({"_id": NEWER, "expand": True})
     process = start("web", mongodb_uri=empty)
-    eventually(lambda: readiness(process).get("status") == "ok", SECONDS, "readiness")
+    eventually(lambda: readiness(process).get("status") == "ok", "readiness")
     migrated.migrations.delete_one({"_id": runner.all_names()[0]})
     behind = readiness(process)
     assert behind["checks"] == {"database": "ok", "migrations": "unavailable"}
@@ -169,11 +169,11 @@ def test_a_wrong_password_of_a_store_is_said_at_start(start, guarded, role, stor
 
 def test_readiness_says_when_a_store_begins_to_refuse(start, guarded, settings):
     process = start("web", cache_url=f"redis://right:right@127.0.0.1:{guarded.port}/6")
-    eventually(lambda: readiness(process).get("status") == "ok", SECONDS, "readiness")
+    eventually(lambda: readiness(process).get("status") == "ok", "readiness")
     with redis.Redis.from_url(f"redis://right:right@127.0.0.1:{guarded.port}") as client:
         client.execute_command("ACL", "SETUSER", "right", "resetpass", ">another")
     try:
-        eventually(lambda: readiness(process).get("status") == "unavailable", SECONDS, "the refusal")
+        eventually(lambda: readiness(process).get("status") == "unavailable", "the refusal")
         assert "TASKMANAGER_CACHE_URL" in readiness(process)["problems"][0]
     finally:
         with redis.Redis.from_url(f"redis://right:another@127.0.0.1:{guarded.port}") as client:
@@ -187,7 +187,7 @@ def test_a_set_without_a_primary_is_waited_for(start, tmp_path):
         web = start("web", mongodb_uri=server.uri)
         relay = start("relay", mongodb_uri=server.uri)
         relay.wait_for("rs.initiate()")
-        eventually(lambda: readiness(web).get("status") == "unavailable", SECONDS, "an answer")
+        eventually(lambda: readiness(web).get("status") == "unavailable", "an answer")
         assert readiness(web)["checks"]["database"] == "unavailable"
         server.initiate()
         assert relay.ended() != 0  # it has seen by now that nobody has migrated it

@@ -10,7 +10,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Versioned
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.events import Event
-from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.core.unit_of_work import finish_now, unit_of_work
 from taskmanager.features.users import administration, lockout, passwords, sessions
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session, User
@@ -65,5 +65,6 @@ def _nobody(user: User) -> dict[str, Any]:
 
 def _scrub_log(user: User) -> None:
     address = hashlib.sha256(user.email.encode()).hexdigest()[:24]
+    finish_now()  # what was recorded in this unit of work tells who it was, too
     streams = {"$in": [f"user:{user.id}", f"address:{address}"]}
     Event._get_collection().update_many({"stream": streams}, {"$unset": _PERSONAL})
