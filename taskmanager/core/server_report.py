@@ -25,12 +25,6 @@ _LONGEST_LIFETIME_SECONDS = 10
 _PARAMETER = "transactionLifetimeLimitSeconds"
 _SECONDS = 2.0
 
-_LIFETIME_WARNING = (
-    "A killed process may block the writes of a project for {seconds} s on {member}: run there "
-    f"db.adminCommand({{setParameter: 1, {_PARAMETER}: {LIFETIME_SECONDS}}}), and put "
-    f"'setParameter: {{{_PARAMETER}: {LIFETIME_SECONDS}}}' into the configuration of mongod, "
-    "because a restart forgets it."
-)
 _CONCERN_WARNING = (
     "Writes are not acknowledged by the majority of the replica set: run "
     'db.adminCommand({setDefaultRWConcern: 1, defaultWriteConcern: {w: "majority"}}).'
@@ -76,7 +70,7 @@ def _shorten(name: str, port: int | None) -> str | None:
                 return None
             admin.command("setParameter", 1, **{_PARAMETER: LIFETIME_SECONDS})
     except PyMongoError:
-        return _LIFETIME_WARNING.format(seconds="a minute", member=member)
+        return _too_long("a minute", member)
     return f"{member}: transactions live for {LIFETIME_SECONDS} s instead of {seconds}, until it is restarted"
 
 
@@ -105,7 +99,7 @@ def _lifetime() -> int | None:
 def _warnings(seconds: int | None) -> list[str]:
     found = []
     if seconds is not None and seconds > _LONGEST_LIFETIME_SECONDS:
-        found.append(_LIFETIME_WARNING.format(seconds=seconds, member="every member"))
+        found.append(_too_long(f"{seconds} s", "every member"))
     if not _majority():
         found.append(_CONCERN_WARNING)
     return found
@@ -119,3 +113,12 @@ def _majority() -> bool:
     except pymongo.errors.OperationFailure:
         return True
     return bool(defaults.get("defaultWriteConcern", {}).get("w") == "majority")
+
+
+def _too_long(lifetime: str, member: str) -> str:
+    return (
+        f"A killed process may block the writes of a project for {lifetime}: run on {member} "
+        f"db.adminCommand({{setParameter: 1, {_PARAMETER}: {LIFETIME_SECONDS}}}), and put "
+        f"'setParameter: {{{_PARAMETER}: {LIFETIME_SECONDS}}}' into the configuration of mongod, "
+        "because a restart forgets it."
+    )
