@@ -93,13 +93,22 @@ def test_a_rolled_back_event_leaves_no_gap(happened):
 
 
 def test_the_time_of_a_stream_never_runs_back(happened, monkeypatch):
-    clock = iter([now(), now() - timedelta(hours=1), now() + timedelta(seconds=1)])
+    clock = iter([now(), now() - timedelta(seconds=30), now() + timedelta(seconds=1)])
     monkeypatch.setattr(events, "now", lambda: next(clock))
     for _ in range(3):
         record(happened())
     times = [event.at for event in Event.objects.order_by("seq")]
     assert times == sorted(times)
     assert times[0] == times[1]
+
+
+def test_a_time_of_a_clock_that_was_wrong_is_not_kept(happened, monkeypatch):
+    present = now()
+    clock = iter([present + timedelta(hours=1), present, present])
+    monkeypatch.setattr(events, "now", lambda: next(clock))
+    for _ in range(3):
+        record(happened())
+    assert [event.at for event in Event.objects.order_by("seq")][1:] == [present, present]
 
 
 def test_two_listeners_cannot_share_a_name(listening):
