@@ -77,6 +77,7 @@ def before_call(context: Any, case: schemathesis.Case, kwargs: dict[str, Any]) -
 
 def _acceptable(body: dict[str, Any]) -> dict[str, Any]:
     """Only members can be assigned, only accounts can become members, no common password can be set: else a 422."""
+    body = _agreeing(body)
     for name in ("password", "new_password"):  # one that is common is a 422
         if isinstance(body.get(name), str):
             body = body | {name: uuid4().hex}
@@ -92,7 +93,23 @@ def _acceptable(body: dict[str, Any]) -> dict[str, Any]:
         soon = datetime.now(UTC) + timedelta(days=30)
         return {name: value for name, value in body.items() if name != "project_id"} | {"expires_at": soon.isoformat()}
     if body.get("expires_at"):  # what is past is a 422
-        return body | {"expires_at": "2999-12-31T00:00:00Z"}
+        return body | {"expires_at": "2199-12-31T00:00:00Z"}
+    return body
+
+
+def _agreeing(body: dict[str, Any]) -> dict[str, Any]:
+    """Only parts that go together, where that depends on their values: else a 422."""
+    if isinstance(body.get("filter"), str):  # a language of its own
+        body = body | {"filter": "status = open"}
+    if "options" in body and body.get("type") != "select":
+        body = {name: value for name, value in body.items() if name != "options"}
+    if body.get("at") is not None:  # of a reminder: or the two others, together
+        body = {name: value for name, value in body.items() if name not in ("relative_to", "minutes_before")}
+    if isinstance(body.get("statuses"), list):  # each key once
+        keyed = [one | {"key": f"k{number}"} for number, one in enumerate(body["statuses"]) if isinstance(one, dict)]
+        body = body | {"statuses": keyed}
+    if isinstance(body.get("operations"), list):  # each kind of operation has parts of its own
+        body = body | {"operations": [{"op": "complete", "task_id": "65f1c0ffee0123456789abcd"}]}
     return body
 
 

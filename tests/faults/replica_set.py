@@ -49,13 +49,13 @@ class ReplicaSet:
 
     pid = None  # it is no process: its members are
 
-    def start(self) -> None:
+    def start(self, *, timeout: float = _START_SECONDS) -> None:
         """Start what does not run, and wait for a primary; the first time the members form a set."""
         for member in self.members:
             if member.pid is None:
-                member.start(timeout=_START_SECONDS)
+                member.start(timeout=timeout)
         self._form()
-        eventually(lambda: self.primary, "a primary", _START_SECONDS)
+        eventually(lambda: self.primary, "a primary", timeout)
 
     def stop(self) -> None:
         for member in self.members:

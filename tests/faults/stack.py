@@ -168,15 +168,17 @@ class Stack:
         """Wait until every event is finished by all its listeners and every delivery is settled; answers how long."""
         return self.wait(lambda: outbox.waiting() + deliveries.waiting() == 0, "the delivery of every event")
 
-    def mailed(self) -> Counter[tuple[str, str]]:
-        """How often each message (its Message-ID) was sent to each recipient."""
-        return Counter({name: len(times) for name, times in self.mailed_at().items()})
+    def mailed(self, subject: str = "") -> Counter[tuple[str, str]]:
+        """How often each message (its Message-ID) whose subject begins so was sent to each recipient."""
+        return Counter({name: len(times) for name, times in self.mailed_at(subject).items()})
 
-    def mailed_at(self) -> dict[tuple[str, str], list[float]]:
-        """When each message (its Message-ID) was accepted for each recipient."""
+    def mailed_at(self, subject: str = "") -> dict[tuple[str, str], list[float]]:
+        """When each message (its Message-ID) whose subject begins so was accepted for each recipient."""
         found: dict[tuple[str, str], list[float]] = {}
         for path in sorted(self.mails.glob("[0-9]*.eml")):
             message = message_from_bytes(path.read_bytes(), policy=policy.default)
+            if not str(message["Subject"]).startswith(subject):
+                continue
             found.setdefault((str(message["Message-ID"]), str(message["To"])), []).append(accepted_at(path))
         return found
 

@@ -281,7 +281,7 @@ _QUERIES: dict[str, tuple[int, ...]] = {
     "limit=1&limit=2": (422,),
     "limit=5&limit=5": (422,),
     "limit[]=5": (422,),
-    "sort=title": (422,),
+    "sort=description": (422,),
     "sort=": (422,),
     "sort=--due_at": (422,),
     "sort=-due_at,priority": (200,),

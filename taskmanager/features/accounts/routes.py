@@ -30,7 +30,7 @@ from taskmanager.web.conditional import expected
 blp = Blueprint("accounts", __name__, url_prefix="/users/me", description="Your account as a whole")
 
 
-@blp.route("", methods=["DELETE"], problems=(409,))
+@blp.route("", methods=["DELETE"], problems=(404, 409))
 @blp.response(204)
 def delete_account() -> Response:
     """Delete your account

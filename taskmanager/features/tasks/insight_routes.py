@@ -23,7 +23,7 @@ from taskmanager.web.blueprint import Blueprint
 blp = Blueprint("insights", __name__, scope="tasks", description="Search, facets and statistics")
 
 
-@blp.route("/search")
+@blp.route("/search", problems=(404,))
 @blp.arguments(SearchQuery, location="query")
 @blp.response(200, SearchOut)
 @expensive

@@ -116,7 +116,7 @@ def request_email_change(data: dict[str, Any]) -> Response:
     return answers.accepted()
 
 
-@me.route("/email/confirm", methods=["POST"], public=True, problems=(404,))
+@me.route("/email/confirm", methods=["POST"], public=True, problems=(404, 409))
 @me.arguments(TokenRequest)
 @me.response(200, EmailChangeOut)
 @_secret

@@ -47,7 +47,7 @@ def register(data: dict[str, Any]) -> Response:
     return answers.created(users.register(**data), USER, "/users/me")
 
 
-@auth.route("/login", methods=["POST"], public=True, idempotent=False, problems=(401,))
+@auth.route("/login", methods=["POST"], public=True, idempotent=False, problems=(401, 403))
 @auth.arguments(Credentials)
 @auth.response(200, TokensOrTicket)
 @limiter.limit(lambda: settings.current().ratelimit_login_address, key_func=limits.address)

@@ -131,7 +131,7 @@ def test_a_project_has_a_level_of_its_own_and_can_be_muted(scene, assign, delive
 
 def test_a_muted_project_still_reminds(scene, mail, deliver):
     patch(scene.owner, f"{scene.project_path}/notifications", {"muted": True})
-    body = {"at": f"{now() - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"}
+    body = {"at": f"{now() - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}", "fire_if_past": True}
     assert scene.owner.post(f"{scene.task_path}/reminders", json=body).status_code == 201
     reminders.fire_due()
     deliver()

@@ -58,7 +58,7 @@ def test_what_is_not_told_to_members_comes_through_also_beside_what_is(scene, ha
     scene.owner.post(scene.tasks_path, json={"title": "New"})
     body = {"email": "new@example.com", "role": "member"}
     assert scene.owner.post(f"{scene.project_path}/invitations", json=body).status_code == 201
-    body = {"at": "2020-01-01T00:00:00Z"}
+    body = {"at": "2020-01-01T00:00:00Z", "fire_if_past": True}
     assert scene.owner.post(f"{scene.task_path}/reminders", json=body).status_code == 201
     reminders.fire_due()
     UserFactory()
@@ -84,7 +84,7 @@ def test_webhooks_want_what_their_project_or_their_owner_may_hear(scene, happene
     place = place.format(project=scene.project_path)
     assert scene.owner.post(place, json=HOOK | change).status_code == 201
     scene.owner.post(scene.tasks_path, json={"title": "New"})
-    assert happened(webhooks) == found
+    assert [kind for kind in happened(webhooks) if kind in KINDS] == found
 
 
 def test_a_webhook_of_somebody_else_wants_nothing_of_it(scene, happened, app):

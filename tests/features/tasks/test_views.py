@@ -89,7 +89,14 @@ def test_a_view_without_a_project_is_over_all_of_them(scene):
 
 @pytest.mark.parametrize(
     "body",
-    [{"filter": "statu = open"}, {"filter": "x" * 2000}, {"sort": "title"}, {"sort": ""}, {"name": ""}, {"shared": 1}],
+    [
+        {"filter": "statu = open"},
+        {"filter": "x" * 2000},
+        {"sort": "description"},
+        {"sort": ""},
+        {"name": ""},
+        {"shared": 1},
+    ],
 )
 def test_a_view_that_could_not_be_shown_is_refused(scene, views, body):
     assert_problem(scene.owner.post(views, json=MINE | body), 422)

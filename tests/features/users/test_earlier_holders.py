@@ -220,7 +220,7 @@ def test_an_address_that_was_proved_meanwhile_must_confirm_the_change_too(squatt
     assert client.post(f"{ME}/email/confirm", json={"token": theirs}).json == {"changed": False}
     assert User.objects.get().email == OWNER
     deliver()
-    assert ATTACKER in text_of(mail.to(OWNER)[-1])
+    assert ATTACKER in text_of(mail.to(OWNER)[-1]).replace("\u200b", "")  # no link is made of what people chose
     assert client.post(f"{ME}/email/confirm", json={"token": mail.token_to(OWNER)}).json == {"changed": True}
 
 
