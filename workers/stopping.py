@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_PATIENCE_SECONDS = 3.0
+_IDLE_PATIENCE_SECONDS, _BUSY_PATIENCE_SECONDS = 3.0, 75.0  # a job, and what is sent beside it, takes at most a minute
 _LOOK_SECONDS = 0.1
 _ENDED_BY_SIGTERM = 128 + signal.SIGTERM
 
@@ -39,21 +39,23 @@ def exit_on_signals(code: int = _ENDED_BY_SIGTERM) -> None:
         signal.signal(number, end)
 
 
-def end_in_time(patience: Callable[[], float] = lambda: _PATIENCE_SECONDS) -> None:
-    """End the process by force when it has not ended so many seconds after a signal, as `patience` says then.
+def end_in_time(busy: Callable[[], bool] = lambda: False) -> None:
+    """End the process by force when it has not ended some seconds after a signal, or after it was `busy` last.
 
     For the main thread of a process that does not fork.
     """
     heard, tell = os.pipe()
     os.set_blocking(tell, False)
     signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(heard, patience), daemon=True, name="stopping").start()
+    threading.Thread(target=_watch, args=(heard, busy), daemon=True, name="stopping").start()
 
 
-def _watch(heard: int, patience: Callable[[], float]) -> None:
+def _watch(heard: int, busy: Callable[[], bool]) -> None:
     while os.read(heard, 1)[0] not in _SIGNALS:
         pass
-    asked = time.monotonic()
-    while time.monotonic() - asked < patience():
+    asked = idle_since = now = time.monotonic()
+    while now - idle_since < _IDLE_PATIENCE_SECONDS and now - asked < _BUSY_PATIENCE_SECONDS:
         time.sleep(_LOOK_SECONDS)
+        now = time.monotonic()
+        idle_since = now if busy() else idle_since
     os._exit(_ENDED_BY_SIGTERM)

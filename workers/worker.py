@@ -32,7 +32,6 @@ _MAINTENANCE_SECONDS = 5
 _TTL_SECONDS = 20
 _WAIT_SECONDS = 15.0  # what RQ sets itself for this worker_ttl: longer than it blocks for a job
 _RETRY_SECONDS = 1.0
-_IDLE_PATIENCE_SECONDS, _BUSY_PATIENCE_SECONDS = 3.0, 75.0  # a job, and what is sent beside it, takes at most a minute
 
 
 class Worker(SimpleWorker):
@@ -126,7 +125,7 @@ class _Places:
 
 def main() -> None:
     """Work until SIGTERM or SIGINT; a queue that is away is waited for."""
-    stopping.end_in_time(_patience)
+    stopping.end_in_time(_is_busy)
     heartbeat = Heartbeat("worker")
     begin(heartbeat)
     with contextlib.suppress(StopRequested):
@@ -136,11 +135,10 @@ def main() -> None:
     heartbeat.end()
 
 
-def _patience() -> float:
-    """How long it may take to end: what is running is finished, what only waits is not waited for."""
+def _is_busy() -> bool:
+    """Return whether something is running, which is finished before the end; what only waits is not waited for."""
     worker = _Places.worker
-    busy = lanes.busy() or (worker is not None and worker.get_state() == WorkerStatus.BUSY)
-    return _BUSY_PATIENCE_SECONDS if busy else _IDLE_PATIENCE_SECONDS
+    return lanes.busy() or (worker is not None and worker.get_state() == WorkerStatus.BUSY)
 
 
 def _work(heartbeat: Heartbeat) -> bool:

@@ -105,9 +105,9 @@ def _agreeing(body: dict[str, Any]) -> dict[str, Any]:
         body = {name: value for name, value in body.items() if name != "options"}
     if body.get("at") is not None:  # of a reminder: or the two others, together
         body = {name: value for name, value in body.items() if name not in ("relative_to", "minutes_before")}
-    if isinstance(body.get("statuses"), list):  # each key once
-        keyed = [one | {"key": f"k{number}"} for number, one in enumerate(body["statuses"]) if isinstance(one, dict)]
-        body = body | {"statuses": keyed}
+    if isinstance(body.get("statuses"), list):  # each key once, and a beginning and an end
+        groups = {"todo": "backlog", "done": "done"}
+        body = body | {"statuses": [{"key": key, "name": key, "group": group} for key, group in groups.items()]}
     if isinstance(body.get("operations"), list):  # each kind of operation has parts of its own
         body = body | {"operations": [{"op": "complete", "task_id": "65f1c0ffee0123456789abcd"}]}
     return body

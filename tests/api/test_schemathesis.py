@@ -35,7 +35,7 @@ def test_requests_made_from_the_document_are_answered_as_it_says(
         text=True,
         timeout=_LONGEST_SECONDS,
     )
-    assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
+    assert ran.returncode == 0, ran.stdout[:8000] + ran.stdout[-3000:] + ran.stderr[-2000:]
     _count(answers, somebody, capsys)
 
 

@@ -27,9 +27,7 @@ from taskmanager.features.users.events import (
 from taskmanager.features.users.models import User
 from taskmanager.features.users.permissions import AdminAction
 
-_UNPROVED = (
-    "Nobody has confirmed the address of this account yet: ask its owner to confirm it, or to reset the password."
-)
+_UNPROVED = "The address of this account is not confirmed yet: ask its owner to confirm it, or to reset the password."
 
 
 def find(order: Order, limit: int, *, actor: Actor, where: dict[str, Any], **page: Any) -> Page:

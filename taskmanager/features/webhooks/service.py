@@ -18,7 +18,7 @@ from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.guarded_http import Refused, check
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
-from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.core.unit_of_work import outside, unit_of_work
 from taskmanager.features.notifications import deliveries
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.projects import members
@@ -288,6 +288,11 @@ def _may_hear(actor: Actor, patterns: list[str]) -> None:
 
 
 def _check_address(url: str) -> None:
+    """Raise Invalid for an address that is refused; a name server may take its time, so no transaction is open."""
+    outside(("address", url), lambda: _resolve(url))
+
+
+def _resolve(url: str) -> None:
     try:
         check(url, rules())
     except Refused as error:
