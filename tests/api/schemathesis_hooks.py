@@ -101,6 +101,8 @@ def _agreeing(body: dict[str, Any]) -> dict[str, Any]:
     """Only parts that go together, where that depends on their values: else a 422."""
     if isinstance(body.get("filter"), str):  # a language of its own
         body = body | {"filter": "status = open"}
+    if isinstance(body.get("url"), str):  # of a host that there can be, and not here
+        body = body | {"url": "https://example.com/hook"}
     if "options" in body and body.get("type") != "select":
         body = {name: value for name, value in body.items() if name != "options"}
     if body.get("at") is not None:  # of a reminder: or the two others, together
