@@ -13,6 +13,7 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import pymongo
 from pymongo.errors import DuplicateKeyError
 
 from migrations import scripts
@@ -59,7 +60,8 @@ def run(database: Any, dry_run: bool = False, ran: Callable[[str], None] = lambd
         for name in names:
             _prolong(database, holder)
             script = _load(name)
-            script.upgrade(database)
+            with pymongo.timeout(_LOCK_MINUTES * 60):  # not that of a request: building an index takes its time
+                script.upgrade(database)
             record = {"run_at": now(), "expand": getattr(script, "EXPAND", False)}
             database.migrations.update_one({"_id": name}, {"$set": record}, upsert=True)
             ran(name)

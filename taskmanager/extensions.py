@@ -3,7 +3,7 @@
 from typing import Any
 
 from cachelib.serializers import JSONSerializer
-from flask import Response, request
+from flask import Response, g, request
 from flask_caching import Cache
 from flask_compress import Compress
 from flask_limiter import Limiter
@@ -14,6 +14,12 @@ class FallingBackLimiter(Limiter):
     """Of requests that meet a dead store at once, Flask-Limiter 4.1 lets one fall back and raises in the others."""
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
+        """Count the request once for each view, also when a unit of work runs a view again."""
+        counted = g.setdefault("limits_counted", set())
+        if callable_name in counted:
+            return
+        if callable_name and not in_middleware:
+            counted.add(callable_name)
         try:
             super()._check_request_limit(callable_name, in_middleware)
         except RedisError:  # by now it knows, and counts in memory

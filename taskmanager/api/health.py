@@ -111,8 +111,9 @@ def jwks() -> Response:
 def _operators_only() -> None:
     """With the bearer token of `TASKMANAGER_METRICS_TOKEN`, also while the database is away; and administrators."""
     token = settings.current().metrics_token.get_secret_value()
-    sent = request.headers.get("Authorization", "")
-    if not (token and compare_digest(sent.encode(), f"Bearer {token}".encode())) and current_actor().role != "admin":
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    known = token and scheme.lower() == "bearer" and compare_digest(sent.strip().encode(), token.encode())
+    if not known and current_actor().role != "admin":
         raise Forbidden("Only administrators, and who has the metrics token, see this.")
 
 

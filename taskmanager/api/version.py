@@ -97,12 +97,11 @@ class Version:
         return document
 
     def _answer(self, api: Api) -> Response:
-        kept: dict[str, bytes] = api.__dict__.setdefault("kept_documents", {})
-        prefix = mounted("")
-        if prefix not in kept:  # made at the first request, when plugins have added their routes
-            here = {"servers": [{"url": prefix or "/"}]}
-            kept[prefix] = orjson.dumps(self._document(api) | here, option=orjson.OPT_INDENT_2)
-        return cached(kept[prefix], "application/json")
+        kept: dict[str, Any] = api.__dict__.setdefault("kept_document", {})
+        if not kept:  # made at the first request, when plugins have added their routes
+            kept.update(self._document(api))
+        here = {"servers": [{"url": mounted("") or "/"}]}
+        return cached(orjson.dumps(kept | here, option=orjson.OPT_INDENT_2), "application/json")
 
     def _tell(self, response: Response) -> Response:
         old = self.deprecation and request.path.startswith(f"{self.prefix}/")

@@ -20,7 +20,7 @@ from rq.executions import ExecutionRegistry
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from taskmanager.core import rq_clock, rq_jobs, settings
+from taskmanager.core import rq_jobs, settings
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.events import QUEUES, Event, listener
@@ -57,7 +57,6 @@ class CallSerializer(JSONSerializer):
 
 
 rq_jobs.restrict()
-rq_clock.share()
 
 # What else the relay hands out: called with the ids of the jobs in flight and with how many more there may be.
 Source = Callable[[set[str], int], int]

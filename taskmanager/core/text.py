@@ -14,7 +14,16 @@ INVISIBLE = (
 SPACES = r"\u0009\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _MARKS = "\u061c\u200e\u200f"  # of direction: at the end they place the punctuation before them
 _LONGEST_ADDRESS = 320  # characters: a domain may be longer in its ASCII form than in its own script
-_OUTER = re.compile(rf"^[{SPACES}{INVISIBLE}]+|(?:(?![{_MARKS}])[{SPACES}{INVISIBLE}])+$")
+
+
+def _characters(ranges: str) -> str:
+    """Return the characters of ranges such as `\\u200b-\\u200f`."""
+    found = re.findall(r"\\u([0-9a-f]{4})(?:-\\u([0-9a-f]{4}))?", ranges)
+    return "".join(chr(code) for first, last in found for code in range(int(first, 16), int(last or first, 16) + 1))
+
+
+_BEFORE = _characters(SPACES + INVISIBLE)
+_AFTER = "".join(character for character in _BEFORE if character not in _MARKS)
 
 
 def one_form(text: str) -> str:
@@ -24,7 +33,7 @@ def one_form(text: str) -> str:
 
 def trimmed(text: str) -> str:
     """Return the composed form without spaces and invisible characters around it."""
-    return _OUTER.sub("", one_form(text))
+    return one_form(text).lstrip(_BEFORE).rstrip(_AFTER)
 
 
 def compatible(text: str) -> str:

@@ -15,7 +15,7 @@ from taskmanager.core.errors import PreconditionFailed, PreconditionRequired
 # A tag of ours names a revision or a digest, whatever bytes carry it. So a tag as compressing proxies and
 # Flask-Compress rewrite it (`W/"1"`, `"1-gzip"`, `"1;gzip"`, `"1:zstd"`) counts as `"1"`.
 _CODINGS = "gzip|br|zstd|deflate|compress|dcb|dcz"
-_TAG = re.compile(rf'(?<![^\s,])(?:W/)?"([^"]*?)(?:[-:;]+(?:{_CODINGS}))?"(?![^\s,])')
+_TAG = re.compile(rf'(?<![^\s,])(?:W/)?"([^"]*?)(?:[-:;]{{1,2}}(?:{_CODINGS}))?"(?![^\s,])')
 _REVISION = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.[0-9a-f]{16})?")
 _READING = ("GET", "HEAD")
 

@@ -22,7 +22,7 @@ from taskmanager.core.ciphers import cipher
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Malformed, TaskManagerError
 from taskmanager.core.networks import network_of
-from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.core.unit_of_work import long_unit_of_work, unit_of_work
 from taskmanager.web.errors import STATUS
 from taskmanager.web.parser import read_body
 
@@ -63,7 +63,9 @@ class InProgress(Conflict):
 STATUS[KeyReused] = 422
 
 
-def once(view: Callable[[], Response], body: bytes | None = None, *, suffix: str = "") -> Response:
+def once(
+    view: Callable[[], Response], body: bytes | None = None, *, suffix: str = "", seconds: float | None = None
+) -> Response:
     """Run `view` unless the request's key was answered before. Raises Malformed, KeyReused, Conflict while it runs.
 
     `body` stands for the request's body where that was read as a stream. `suffix` names a part of the request that has
@@ -77,12 +79,13 @@ def once(view: Callable[[], Response], body: bytes | None = None, *, suffix: str
         raise Malformed("Idempotency-Key must be 1 to 255 printable ASCII characters.", code="idempotency.key_invalid")
     key_id, fingerprint = _digest(_caller(), request.path, found[1] or found[2], suffix), _fingerprint(body)
     kept = IdempotencyKey.objects(id=key_id, expires_at__gt=now()).first()
-    return _replay(kept, fingerprint) if kept else _first(view, key_id, fingerprint)
+    return _replay(kept, fingerprint) if kept else _first(view, key_id, fingerprint, seconds)
 
 
-def _first(view: Callable[[], Response], key_id: str, fingerprint: str) -> Response:
+def _first(view: Callable[[], Response], key_id: str, fingerprint: str, seconds: float | None) -> Response:
+    within = long_unit_of_work(seconds) if seconds else unit_of_work
     try:
-        return _run(view, key_id, fingerprint)
+        return within(_run)(view, key_id, fingerprint)
     except _InUse:
         kept = IdempotencyKey.objects(id=key_id).first()
         if kept is None:
@@ -94,7 +97,6 @@ class _InUse(Exception):
     """Another request holds the key."""
 
 
-@unit_of_work
 def _run(view: Callable[[], Response], key_id: str, fingerprint: str) -> Response:
     keys = IdempotencyKey._get_collection()
     expires_at = now() + timedelta(hours=settings.current().idempotency_hours)

@@ -1,5 +1,6 @@
 """Addresses of the service as its clients know them, also behind a proxy and below a path."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -11,14 +12,14 @@ from taskmanager.core import settings as core_settings
 from taskmanager.core.settings import Settings
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]{1,100}){1,10}")  # what is no such path is no prefix
 _PATH_CHARACTERS = "/!$&'()*+,;=:@-._~%"
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Make the application know its own address: from trusted proxies, and from the path in the public URL."""
     prefix = urlsplit(settings.public_url).path.rstrip("/")
-    if prefix:
-        app.wsgi_app = _below(app, prefix, app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = _below(app, prefix, app.wsgi_app)  # type: ignore[method-assign]
     if settings.proxy_count:
         count = settings.proxy_count
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -39,13 +40,14 @@ def absolute(path: str) -> str:
 
 
 def _below(app: Flask, prefix: str, inner: Wsgi) -> Wsgi:
-    """Serve below `prefix`, whether or not the proxy takes it off the path (WSGI: SCRIPT_NAME and PATH_INFO)."""
+    """Serve below the prefix that a proxy tells, or else `prefix`, taken off the path or not (WSGI: SCRIPT_NAME)."""
 
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME") or prefix
+        given = str(environ.get("SCRIPT_NAME", "")).rstrip("/")
+        mount = environ["SCRIPT_NAME"] = given if given and _PREFIX.fullmatch(given) else prefix
         path = str(environ.get("PATH_INFO", ""))
-        if path.startswith(f"{prefix}/") and _is_ours(app, path.removeprefix(prefix)):
-            environ["PATH_INFO"] = path.removeprefix(prefix)
+        if mount and path.startswith(f"{mount}/") and _is_ours(app, path.removeprefix(mount)):
+            environ["PATH_INFO"] = path.removeprefix(mount)
         return inner(environ, start_response)
 
     return serve

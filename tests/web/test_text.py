@@ -9,6 +9,7 @@ from base64 import b64encode
 import bcrypt
 import pytest
 
+from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
 from tests.factories import MembershipFactory, UserFactory
 from tests.factories.things import PASSWORD
@@ -182,3 +183,18 @@ def test_an_emoji_is_one_with_and_without_its_variation_selector(scene, reaction
     answer = scene.who("manager").put(f"{reactions}/❤️")
     assert [(reaction["emoji"], len(reaction["user_ids"])) for reaction in answer.json["reactions"]] == [("❤️", 2)]
     assert scene.owner.delete(f"{reactions}/❤").json["reactions"][0]["user_ids"] != []
+
+
+def test_an_administrator_of_an_international_domain_can_log_in(client):
+    assert users.ensure_admin("admin@bücher.example.com", "correct horse")
+    for typed in ("admin@bücher.example.com", "admin@xn--bcher-kva.example.com"):
+        answer = client.post("/api/v1/auth/login", json={"email": typed, "password": "correct horse"})
+        assert answer.status_code == 200
+
+
+def test_a_view_that_is_run_again_outside_of_a_transaction_is_counted_once(other_app):
+    client = other_app(ratelimit_enabled=True, ratelimit_register="4/hour").test_client()
+    for number in range(4):
+        account = {"email": f"ada{number}@example.com", "password": "correct horse", "name": "Ada"}
+        made = client.post("/api/v1/auth/register", json=account, headers={"Idempotency-Key": f"key-{number}"})
+        assert made.status_code == 201, made.text

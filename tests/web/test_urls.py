@@ -91,3 +91,16 @@ def test_a_public_path_that_begins_as_our_own(other_app):
 )
 def test_an_address_of_version_6_stands_in_brackets(settings, host, url):
     assert settings.model_copy(update={"host": host, "port": 8000, "public_url": ""}).base_url == url
+
+
+@pytest.mark.parametrize("prefix", ["//evil.example", "/a b", "pm", "/" + "x" * 200, "/pm?x", '/"'])
+def test_a_prefix_that_is_no_path_is_none(other_app, prefix):
+    client = other_app(proxy_count=1).test_client()
+    answer = client.get("/api/v1/openapi.json", headers=BEHIND | {"X-Forwarded-Prefix": prefix})
+    assert answer.json["servers"] == [{"url": "/"}]
+
+
+def test_a_forwarded_prefix_may_be_left_on_the_path(other_app):
+    scene = Scene(other_app(proxy_count=1))
+    answer = scene.owner.get(f"/pm{scene.task_path}", headers=BEHIND | {"X-Forwarded-Prefix": "/pm"})
+    assert answer.status_code == 200

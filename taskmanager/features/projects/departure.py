@@ -4,6 +4,7 @@ What takes longer follows by the event: tasks, reminders, deliveries and webhook
 """
 
 from bson import ObjectId
+from mongoengine import Q
 
 from taskmanager.core.access import Actor
 from taskmanager.core.documents import Expected
@@ -33,9 +34,9 @@ def remove(project_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor
 
 
 def end_membership(membership: Membership, *, actor: Actor) -> None:
-    """Delete a membership with the account's share links and pending invitations of the project, which are bounded.
+    """Delete a membership with the account's share links of the project, and pending invitations by it and to it.
 
-    Their tokens are known to who has left, so links end and are not handed on.
+    They are bounded. Their tokens are known to who has left, so links end and are not handed on.
     """
     project_id, user_id = membership.project_id, membership.user_id
     Membership.objects(id=membership.id, revision=membership.revision).delete()
@@ -43,6 +44,7 @@ def end_membership(membership: Membership, *, actor: Actor) -> None:
     for link in links:
         ShareLink.objects(id=link.id).delete()
         record(ShareLinkDeleted(link, actor))
-    for invitation in Invitation.objects(project_id=project_id, invited_by=user_id, state="pending"):
+    by_or_to = Q(invited_by=user_id) | Q(user_id=user_id) | Q(email=users.cards([user_id])[user_id]["email"])
+    for invitation in Invitation.objects(by_or_to, project_id=project_id, state="pending"):
         record(InvitationRevoked(revoke_stored(invitation), actor))
     record(MemberRemoved(membership, actor, ended_links=len(links)))

@@ -18,6 +18,7 @@ from taskmanager.core.errors import Conflict, NotFound, TooMany
 from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects import members
 from taskmanager.features.projects.events import InvitationCreated, InvitationRevoked
@@ -45,7 +46,7 @@ def create(
     """
     _authorized(project_id, actor)
     members.may_give(actor, project_id, role)
-    whom = {"email": email and email.lower(), "user_id": user_id}
+    whom = {"email": email and plain_address(email), "user_id": user_id}
     _not_a_member(project_id, **whom)
     _not_too_often(project_id, whom)
     for earlier in Invitation.objects(project_id=project_id, state="pending", **whom):

@@ -16,7 +16,7 @@ from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects import members
 from taskmanager.features.projects.events import InvitationAccepted, InvitationRefused, MemberChanged
 from taskmanager.features.projects.invitations import PURPOSE
-from taskmanager.features.projects.models import Invitation, Membership, Project
+from taskmanager.features.projects.models import Invitation, Membership, Project, check_room_of_owner
 from taskmanager.features.projects.permissions import ProjectAction, at_least
 from taskmanager.features.users import one_time
 from taskmanager.features.users import service as users
@@ -120,6 +120,8 @@ def _membership(invitation: Invitation, actor: Actor) -> Membership:
     if known is not None and at_least(invitation.role, known.role):
         return known
     if known is not None:
+        if invitation.role == "owner":
+            check_room_of_owner(actor.user_id)
         changes = known.differences({"role": invitation.role})
         known = known.write(role=invitation.role)
         users.rights_changed([actor.user_id])

@@ -6,7 +6,6 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import quotas
 from taskmanager.core.access import Actor
 from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound, ScopeMissing
@@ -15,7 +14,7 @@ from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import MemberAdded, MemberChanged, ProjectTransferred
-from taskmanager.features.projects.models import Membership, Project
+from taskmanager.features.projects.models import Membership, Project, check_room_of_owner
 from taskmanager.features.projects.permissions import ProjectAction, at_least
 from taskmanager.features.users import service as users
 
@@ -82,7 +81,7 @@ def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected:
     changes = membership.differences({"role": role})
     if changes:
         if role == "owner":
-            quotas.check_room("projects", Membership.objects(user_id=user_id, role="owner"))
+            check_room_of_owner(user_id)
         membership = membership.write(role=role)
         users.rights_changed([user_id])
         record(MemberChanged(membership, actor, changes))
@@ -103,6 +102,7 @@ def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     heir = Membership.objects(project_id=project_id, user_id=user_id).first()
     if heir is None or heir.id == own.id or users.find_id(user_id=user_id) is None:
         raise Invalid("body.user_id", "Only another member can become the owner.", code="project.not_a_member")
+    check_room_of_owner(user_id)
     heir = _written(heir, "owner", actor)
     _written(own, "manager", actor)
     users.rights_changed([actor.user_id, user_id])

@@ -106,9 +106,19 @@ class Membership(Versioned):
     def clean(self) -> None:
         """Called by MongoEngine before it inserts. Raises Conflict (`quota.…`)."""
         quotas.check_room("members", Membership.objects(project_id=self.project_id))
-        quotas.check_room("memberships", Membership.objects(user_id=self.user_id))
+        quotas.check_room("memberships", _alive(Membership.objects(user_id=self.user_id)))
         if self.role == "owner":
-            quotas.check_room("projects", Membership.objects(user_id=self.user_id, role="owner"))
+            check_room_of_owner(self.user_id)
+
+
+def _alive(memberships: MembershipWords) -> ProjectWords:
+    """Return the projects that these are of, without those that were deleted."""
+    return Project.objects(id__in=memberships.project_ids()).alive()  # type: ignore[no-any-return]
+
+
+def check_room_of_owner(user_id: ObjectId) -> None:
+    """Raise Conflict (`quota.projects`) unless the account may own one more project."""
+    quotas.check_room("projects", _alive(Membership.objects(user_id=user_id, role="owner")))
 
 
 class Invitation(Versioned):

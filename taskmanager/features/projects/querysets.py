@@ -2,6 +2,8 @@
 
 from typing import Self
 
+from bson import ObjectId
+
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.querysets import Filter, Words
@@ -21,6 +23,10 @@ class ProjectWords(Words):
 
 class MembershipWords(Words):
     """Queries of memberships."""
+
+    def project_ids(self) -> list[ObjectId]:
+        """The projects that they are of."""
+        return list(self.distinct("project_id"))
 
     def visible_to(self, actor: Actor) -> Self:
         """Those of projects that the actor is a member of."""

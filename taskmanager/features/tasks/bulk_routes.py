@@ -145,7 +145,7 @@ def _all(operations: list[Operation], temp_ids: list[str | None]) -> Response:
         done = bulk.run_all(operations, actor=current_actor())
         return answers.data({"results": [_result(operation, _shown(task), temp_ids) for operation, task in done]})
 
-    return once(run)
+    return once(run, seconds=bulk.MAX_SECONDS)
 
 
 def _each(operations: list[Operation], temp_ids: list[str | None]) -> Response:

@@ -13,7 +13,7 @@ from taskmanager.core.errors import Conflict, Forbidden
 from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
-from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.core.unit_of_work import outside, unit_of_work
 from taskmanager.features.projects import members
 from taskmanager.features.tasks.comment_models import MOST_VERSIONS, Comment
 from taskmanager.features.tasks.events import CommentCreated, CommentDeleted, CommentReacted, CommentUpdated
@@ -52,7 +52,7 @@ def get(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor, fields: list[s
 
 def create(task_id: ObjectId, text: str, *, actor: Actor) -> Comment:
     """Write a comment. Raises NotFound, Forbidden."""
-    return _create(task_id, text, to_html(text), actor=actor)  # made outside the transaction: it takes its time
+    return _create(task_id, text, _html_of(text), actor=actor)
 
 
 @unit_of_work
@@ -68,7 +68,12 @@ def _create(task_id: ObjectId, text: str, html: str, *, actor: Actor) -> Comment
 
 def update(task_id: ObjectId, comment_id: ObjectId, text: str, *, expected: Expected, actor: Actor) -> Comment:
     """Change one's own comment; what it said before is kept. Raises NotFound, Forbidden, PreconditionFailed."""
-    return _update(task_id, comment_id, text, to_html(text), expected=expected, actor=actor)
+    return _update(task_id, comment_id, text, _html_of(text), expected=expected, actor=actor)
+
+
+def _html_of(text: str) -> str:
+    """Return the HTML of a text, which is made while no transaction is open: it takes its time."""
+    return outside(("html", text), lambda: to_html(text))
 
 
 @unit_of_work

@@ -71,7 +71,7 @@ class Rule:
         The walk ends at the end of the calendar, at most 400 years (146,097 days) later.
         """
         begin = self._jumped(start, after)
-        shift = (9999 - max(begin.year, after.year)) // _CYCLE * _CYCLE
+        shift = (9999 - max(begin.year, after.year, LAST_YEAR)) // _CYCLE * _CYCLE
         walk = rrulestr(self._explicit(start), dtstart=begin.replace(year=begin.year + shift))
         for found in walk.xafter(after.replace(year=after.year + shift)):
             moment = found.replace(year=found.year - shift)

@@ -77,7 +77,7 @@ def _timezone(task: Task | None, changes: dict[str, Any], due: str, actor: Actor
 
 def _settled(text: str, wall: Wall, clock: str | None, *, given: bool) -> str:
     rule = _parsed(text, given=given)
-    if rule.next(wall.moment, wall.moment, zone(clock)) is None:
+    if given and rule.next(wall.moment, wall.moment, zone(clock)) is None:
         raise Invalid("body.recurrence", "This finds no day after the due.", code="task.recurrence_never")
     return rule.text()
 

@@ -12,6 +12,7 @@ from mongoengine import Q
 from taskmanager.core.access import Actor
 from taskmanager.core.errors import PreconditionFailed
 from taskmanager.core.events import record
+from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.workflow import OPEN_GROUPS
 from taskmanager.features.tasks import reminders, subtasks
 from taskmanager.features.tasks.attachment_models import Attachment
@@ -49,6 +50,7 @@ def withdraw(task: Task, actor: Actor) -> dict[str, Any]:
         return {}
     if not Task.objects(id=made.id, revision=made.revision).delete():
         raise PreconditionFailed
+    projects.add_use(made.project_id, tasks=-1)
     reminders.forget(made.id)
     subtasks.tell_parents(made, None, actor)
     record(TaskDeleted(made, actor))

@@ -11,6 +11,7 @@ from mongoengine import DateTimeField, Document, StringField
 
 from taskmanager.core.clock import now
 from taskmanager.core.events import record
+from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords
 from taskmanager.features.users import service as users
@@ -33,7 +34,7 @@ class Registration(Document):
 
 def request(*, email: str, password: str, name: str) -> None:
     """Ask for an account; its owner is told the rest by mail. Raises Invalid (`password.too_common`)."""
-    email = email.lower()
+    email = plain_address(email)
     passwords.check(password, location="body.password", email=email)
     _record(Registration(email=email, name=name, password_hash=passwords.make_hash(password)))
 

@@ -39,9 +39,10 @@ MOST_SESSIONS = 500
 
 def register(*, email: str, password: str, name: str, role: str = "user", verified: bool = False) -> User:
     """Make an account. Raises Conflict (`user.email_taken`), Invalid (`password.too_common`)."""
-    passwords.check(password, location="body.password", email=email.lower())
+    email = plain_address(email)
+    passwords.check(password, location="body.password", email=email)
     # hashed outside of the transaction: it takes a quarter of a second, on purpose
-    return create(email.lower(), passwords.make_hash(password), name, role=role, verified=verified)
+    return create(email, passwords.make_hash(password), name, role=role, verified=verified)
 
 
 @unit_of_work
@@ -140,7 +141,7 @@ def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> Obj
 
 def find_addressee(*, email: str | None = None, user_id: ObjectId | None = None) -> Addressee:
     """Find whom an address or an id stands for: one query, whether or not there is such an account."""
-    query = User.objects(email=email.lower()) if email else User.objects(id=user_id)
+    query = User.objects(email=plain_address(email)) if email else User.objects(id=user_id)
     row = query.only("kind", "email_verified_at", "disabled_at").as_pymongo().first() or {}
     return Addressee(
         user_id=row.get("_id"),

@@ -189,3 +189,16 @@ def test_the_invitations_that_they_sent_end(scene, manager):
     manager.post(scene.members_path, json={"email": "guest@example.com", "role": "viewer"})
     leaves(scene, manager)
     assert Invitation.objects.get().state == "revoked"
+
+
+@pytest.mark.parametrize("by", ["user_id", "email"])
+def test_an_invitation_that_waits_lets_nobody_back_in_who_was_removed(scene, by):
+    person = scene.who("stranger")
+    whom = {"user_id": str(person.user.id)} if by == "user_id" else {"email": person.user.email}
+    invited = scene.owner.post(scene.members_path, json=whom | {"role": "manager"})
+    assert invited.status_code == 202, invited.text
+    MembershipFactory(project=scene.project, user=person.user, role="member")
+    is_removed(scene, person)
+    answer = person.post(f"/api/v1/invitations/{invited.json['id']}/accept")
+    assert_problem(answer, 404, 409, 410)
+    assert person.get(scene.project_path).status_code == 404

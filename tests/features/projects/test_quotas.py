@@ -153,3 +153,29 @@ def test_limits_and_use_are_shown(app, quota):
     assert shown["account_attachment_bytes"]["used"] == 0
     assert shown["tasks"] == {"limit": None, "used": None}
     assert person.get(f"{V1}/users/me?fields=id").json.keys() == {"id"}
+
+
+def test_undoing_a_recurring_task_gives_its_room_back(scene):
+    body = {"title": "Water the plants", "due": "2099-12-01", "recurrence": "FREQ=WEEKLY"}
+    path = f"{V1}/tasks/{scene.owner.post(scene.tasks_path, json=body).json['id']}"
+    count = Project.objects.get(id=scene.project.id).task_count
+    for _ in range(3):
+        assert scene.owner.put(f"{path}/completion", headers=ANY).status_code == 200
+        assert scene.owner.delete(f"{path}/completion", headers=ANY).status_code == 200
+    assert Project.objects.get(id=scene.project.id).task_count == count
+
+
+def test_deleted_projects_take_no_room(scene, quota):
+    quota(projects=2, memberships=2)
+    for number in range(3):
+        made = scene.owner.post(f"{V1}/projects", json={"key": f"NEW{number}", "name": "New"})
+        assert made.status_code == 201, made.text
+        assert scene.owner.delete(made.headers["Location"], headers=ANY).status_code == 204
+
+
+def test_a_transfer_keeps_to_the_quota_of_who_gets_it(scene, quota):
+    heir = scene.member("manager")
+    assert heir.post(f"{V1}/projects", json={"key": "OWN", "name": "Own"}).status_code == 201
+    quota(projects=1)
+    answer = scene.owner.post(f"{scene.project_path}/transfer", json={"user_id": str(heir.user.id)})
+    assert_problem(answer, 409, code="quota.projects")

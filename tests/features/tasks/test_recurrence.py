@@ -5,7 +5,7 @@ from itertools import islice
 
 import pytest
 from dateutil import rrule
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from taskmanager.core.zones import zone
@@ -138,6 +138,7 @@ def test_whatever_rule_is_taken_goes_forward_and_ends_soon(parts, start):
 
 
 @given(_parts, st.datetimes(datetime(1990, 1, 1), datetime(2100, 12, 31)), st.integers(0, 40_000))
+@example({"FREQ": "YEARLY"}, datetime(1999, 1, 1), 0)
 def test_a_walk_that_begins_late_finds_what_the_whole_walk_finds(parts, start, days):
     try:
         rule = parse(";".join(f"{name}={value}" for name, value in parts.items()))

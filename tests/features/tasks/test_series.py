@@ -241,3 +241,11 @@ def test_a_copy_gives_the_rule_to_one_task_of_a_series(scene, weekly):
 def test_a_copy_of_a_series_that_is_over_has_its_last_task_without_the_rule(scene, weekly):
     delete(scene.owner, complete(scene.owner, weekly))
     assert copied(scene) == [("2026-12-01", None)]
+
+
+def test_the_last_of_a_series_can_be_moved(scene):
+    body = {"title": "Last", "due": "2026-12-30", "recurrence": "FREQ=DAILY;UNTIL=20261231"}
+    path = f"{TASKS}/{scene.owner.post(scene.tasks_path, json=body).json['id']}"
+    for due in ("2026-12-31", "2026-12-31", "2027-01-02"):
+        assert patch(scene.owner, path, {"due": due}).json["due"] == due
+    assert_problem(patch(scene.owner, path, {"recurrence": "FREQ=DAILY;UNTIL=20261231"}), 422)
