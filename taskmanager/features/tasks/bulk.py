@@ -17,6 +17,7 @@ from taskmanager.core.querysets import CREATED, Row
 from taskmanager.core.unit_of_work import long_unit_of_work
 from taskmanager.features.tasks import finding
 from taskmanager.features.tasks import service as tasks
+from taskmanager.features.tasks.expensive import expensive
 from taskmanager.features.tasks.models import Task
 
 MAX_TASKS = 100
@@ -109,7 +110,7 @@ def _parts(operation: Operation, actor: Actor) -> list[Operation]:
 
 def _found(operation: Operation, actor: Actor) -> list[Row]:
     tasks = finding.matching(operation.condition, actor, operation.project_id)
-    with finding.expensive(actor):
+    with expensive(actor):
         found = tasks.rows(MAX_TASKS + 1, ["_id"], CREATED.spec())
         if operation.count not in (None, len(found)):
             count = tasks.total()

@@ -12,7 +12,8 @@ from bson import ObjectId
 from taskmanager.core.access import Actor
 from taskmanager.core.collation import natural_key
 from taskmanager.core.querysets import Filter, Row
-from taskmanager.features.tasks.finding import expensive, matching
+from taskmanager.features.tasks.expensive import expensive
+from taskmanager.features.tasks.finding import matching
 from taskmanager.features.tasks.search_tokens import Term, fold, terms_of, tokens_of
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{0,9}(?:-[0-9]{0,9})?")
