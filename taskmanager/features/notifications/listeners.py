@@ -13,6 +13,7 @@ from taskmanager.features.notifications import (
     member_notices,  # noqa: F401 registers its notices
     notices,
     preferences,
+    remains,
     task_notices,  # noqa: F401 registers its notices
     upkeep,
     waiting,
@@ -50,6 +51,12 @@ def cancel_of_member(event: Event) -> None:
     project_id, user_id = project_of(event), event.data["user_id"]
     if not members.are_members(project_id, [user_id]):
         waiting.cancel(user_id, project_id)
+
+
+@listen("task.purged", name="notifications.purged", queue="low")
+def forget_task(event: Event) -> None:
+    """Drop what people were told of a task that is gone for good."""
+    remains.forget_task(event.subject_id)
 
 
 @listen("user.deleted", name="notifications.leaving", queue="low")

@@ -2,6 +2,8 @@
 
 import structlog
 
+from taskmanager.core import forgetting
+from taskmanager.core.errors import Unavailable
 from taskmanager.core.events import Event, listen, project_of
 from taskmanager.core.schedule import every
 from taskmanager.features.tasks import attachments, cleaning, departure, placed_dues, reminders, trash
@@ -45,6 +47,13 @@ def follow_zone_of_project(event: Event) -> None:
 def drop_contents(event: Event) -> None:
     """Drop the contents of attachments that are gone."""
     attachments.drop(event.data.get("content_ids", []))
+
+
+@listen("task.purged", name="tasks.forgetting", queue="low")
+def forget(event: Event) -> None:
+    """Forget what other events hold of a task that is gone for good."""
+    if not forgetting.forget_subject(event.subject_id):
+        raise Unavailable("There is more to forget: the relay hands this out again.")
 
 
 @every(900, name="tasks.contents")

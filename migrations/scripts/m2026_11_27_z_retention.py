@@ -1,0 +1,25 @@
+"""Events end after a number of days, and what they hold of purged tasks goes.
+
+The index has events that all listeners have finished, the oldest first. Tasks that were purged before this release are
+forgotten now: their `task.purged` is handed out again, to the listeners that are new.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+
+_FINISHED = {"due_at": None, "died_at": None}
+_LISTENERS = ["notifications.purged", "tasks.forgetting"]
+
+
+def upgrade(database: Any) -> None:
+    """Create the indexes, have purged tasks forgotten, drop the job that this replaces. Safe to run twice."""
+    by_age = [("audited", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)]
+    database["events"].create_indexes([IndexModel(by_age, name="retention", partialFilterExpression=_FINISHED)])
+    of_tasks = {"task_id": {"$exists": True}}
+    by_task = IndexModel([("task_id", ASCENDING)], name="task_id", partialFilterExpression=of_tasks)
+    database["notifications"].create_indexes([by_task])
+    again = {"audited": True, "pending": _LISTENERS, "due_at": datetime.now(UTC), "attempts": 0}
+    database["events"].update_many({"kind": "task.purged", "audited": None, "due_at": None}, {"$set": again})
+    database["schedules"].delete_one({"_id": "audit.retention"})
