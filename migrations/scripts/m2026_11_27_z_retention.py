@@ -10,6 +10,7 @@ from typing import Any
 from pymongo import ASCENDING, IndexModel
 
 _FINISHED = {"due_at": None, "died_at": None}
+_MONTH_SECONDS = 30 * 24 * 3600  # an API token that has ended is listed for so long
 _LISTENERS = ["notifications.purged", "tasks.forgetting"]
 
 
@@ -20,6 +21,10 @@ def upgrade(database: Any) -> None:
     of_tasks = {"task_id": {"$exists": True}}
     by_task = IndexModel([("task_id", ASCENDING)], name="task_id", partialFilterExpression=of_tasks)
     database["notifications"].create_indexes([by_task])
+    of_content = IndexModel([("content_id", ASCENDING)], name="content_id")
+    database["attachments"].create_indexes([of_content])
+    ended = IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=_MONTH_SECONDS)
+    database["api_tokens"].create_indexes([ended])
     again = {"audited": True, "pending": _LISTENERS, "due_at": datetime.now(UTC), "attempts": 0}
     database["events"].update_many({"kind": "task.purged", "audited": None, "due_at": None}, {"$set": again})
     database["schedules"].delete_one({"_id": "audit.retention"})

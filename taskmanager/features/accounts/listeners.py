@@ -1,10 +1,23 @@
 """What follows from the end of an account."""
 
+import structlog
+
 from taskmanager.core.events import Event, listen
+from taskmanager.core.schedule import every
+from taskmanager.features.accounts import orphans
 from taskmanager.features.accounts import service as accounts
+
+log = structlog.get_logger("taskmanager.orphans")
 
 
 @listen("user.deleted", name="accounts.assignments")
 def delete_private(event: Event) -> None:
     """Delete what the account had for itself."""
     accounts.delete_private(event.subject_id)
+
+
+@every(300, name="accounts.orphans")
+def remove_orphans() -> None:
+    """Remove what belongs to nothing any more, little by little."""
+    if removed := orphans.remove():
+        log.info("orphans", removed=removed)
