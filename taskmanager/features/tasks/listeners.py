@@ -6,7 +6,7 @@ from taskmanager.core import forgetting
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.events import Event, listen, project_of
 from taskmanager.core.schedule import every
-from taskmanager.features.tasks import attachments, cleaning, departure, placed_dues, reminders, trash
+from taskmanager.features.tasks import attachments, cleaning, departure, lost_contents, placed_dues, reminders, trash
 
 log = structlog.get_logger("taskmanager.tasks")
 
@@ -60,6 +60,12 @@ def forget(event: Event) -> None:
 def drop_loose_contents() -> None:
     """Drop contents that were stored and that no attachment came to."""
     log.info("loose contents", dropped=attachments.drop_loose())
+
+
+@every(3600, name="tasks.lost_contents")
+def drop_lost_contents() -> None:
+    """Drop contents that are in the store and that nothing refers to."""
+    log.info("lost contents", dropped=lost_contents.remove())
 
 
 @every(2, name="tasks.reminders")
