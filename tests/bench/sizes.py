@@ -28,7 +28,17 @@ _TEXT = """
     prepare slides for customer meeting check server backups renew certificate order paper ask legal about licence
 """
 _WORDS = _TEXT.split()
-_SHARED = ("users", "projects", "memberships", "labels", "custom_fields", "webhooks", "sessions", "counters")
+_SHARED = (
+    "users",
+    "projects",
+    "memberships",
+    "labels",
+    "custom_fields",
+    "webhooks",
+    "sessions",
+    "counters",
+    "mail_counts",
+)
 _ANY = {"If-Match": "*"}
 
 
