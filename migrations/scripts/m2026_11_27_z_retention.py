@@ -18,9 +18,7 @@ def upgrade(database: Any) -> None:
     """Create the indexes, have purged tasks forgotten, drop the job that this replaces. Safe to run twice."""
     by_age = [("audited", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)]
     database["events"].create_indexes([IndexModel(by_age, name="retention", partialFilterExpression=_FINISHED)])
-    of_tasks = {"task_id": {"$exists": True}}
-    by_task = IndexModel([("task_id", ASCENDING)], name="task_id", partialFilterExpression=of_tasks)
-    database["notifications"].create_indexes([by_task])
+    database["notifications"].create_indexes([_where_there("task_id"), _where_there("actor_id")])
     of_content = IndexModel([("content_id", ASCENDING)], name="content_id")
     database["attachments"].create_indexes([of_content])
     ended = IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=_MONTH_SECONDS)
@@ -28,3 +26,7 @@ def upgrade(database: Any) -> None:
     again = {"audited": True, "pending": _LISTENERS, "due_at": datetime.now(UTC), "attempts": 0}
     database["events"].update_many({"kind": "task.purged", "audited": None, "due_at": None}, {"$set": again})
     database["schedules"].delete_one({"_id": "audit.retention"})
+
+
+def _where_there(field: str) -> IndexModel:
+    return IndexModel([(field, ASCENDING)], name=field, partialFilterExpression={field: {"$exists": True}})

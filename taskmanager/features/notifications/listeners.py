@@ -63,6 +63,7 @@ def forget_task(event: Event) -> None:
 def forget(event: Event) -> None:
     """Drop what somebody who is gone was told, and what he wanted to be told."""
     notifications.forget(event.subject_id)
+    remains.forget_name(event.subject_id)
 
 
 @every(60, name="notifications.sweep")

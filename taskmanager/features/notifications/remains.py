@@ -6,6 +6,7 @@ from bson import ObjectId
 
 from taskmanager.core import forgetting, retention
 from taskmanager.core.events import Event
+from taskmanager.features.notifications import in_app_channel, notices
 from taskmanager.features.notifications.models import Delivery, Notification
 
 
@@ -29,3 +30,11 @@ def renew(events: Iterable[Event]) -> None:
 def forget_task(task_id: ObjectId) -> None:
     """Drop what people were told of a task that is gone for good. Safe to repeat."""
     Notification.objects(task_id=task_id).delete()
+
+
+def forget_name(user_id: ObjectId) -> None:
+    """Have what others were told of somebody who is gone name a deleted user. Safe to repeat."""
+    for stored in Notification.objects(actor_id=user_id):
+        event = Event.objects(id=stored.event_id).first()
+        told = notices.of(event, stored.user_id) if event else []
+        in_app_channel.renew(stored, next((notice for notice in told if notice.kind == stored.kind), None))

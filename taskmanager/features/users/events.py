@@ -109,6 +109,11 @@ class EmailChanged(UserFact):
         return {"before": self.before}
 
 
+def stream_of_address(email: str) -> str:
+    """Return the stream of what was asked for an address, which does not tell the address."""
+    return f"address:{hashlib.sha256(email.encode()).hexdigest()[:24]}"
+
+
 @dataclass(frozen=True)
 class AddressFact(Fact):
     """Something that was asked for an address by somebody unknown, whether or not it has an account."""
@@ -120,7 +125,7 @@ class AddressFact(Fact):
     by: ObjectId | None = None
 
     def stream(self) -> str:
-        return f"address:{hashlib.sha256(self.email.encode()).hexdigest()[:24]}"
+        return stream_of_address(self.email)
 
     def subject(self) -> ObjectId | None:
         return self.user.id if self.user else None

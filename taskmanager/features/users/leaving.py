@@ -1,10 +1,11 @@
 """What is left of an account that its owner deletes: an id without a person."""
 
-import hashlib
 from datetime import timedelta
 from typing import Any
 
-from taskmanager.core import remembered
+from bson import ObjectId
+
+from taskmanager.core import batches, remembered
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.documents import Versioned
@@ -13,6 +14,7 @@ from taskmanager.core.events import Event
 from taskmanager.core.unit_of_work import finish_now, unit_of_work
 from taskmanager.features.users import administration, lockout, passwords, sessions
 from taskmanager.features.users import service as users
+from taskmanager.features.users.events import EmailChanged, stream_of_address
 from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session, User
 from taskmanager.features.users.one_time import OneTimeToken
 
@@ -41,8 +43,11 @@ def anonymise(user: User) -> User:
     for kind in _OWNED:
         kind.objects(user_id=user.id).delete()
     OneTimeToken.objects(subject_id=user.id).delete()
-    lockout.lift(user.email)
-    _scrub_log(user)
+    finish_now()  # what was recorded in this unit of work tells who it was, too
+    addresses = _addresses(user)
+    for address in addresses:
+        lockout.lift(address)
+    _scrub_log(user, addresses)
     user = user.write(**_nobody(user))
     users.rights_changed([user.id])
     remembered.forget("card", user.id)
@@ -63,8 +68,21 @@ def _nobody(user: User) -> dict[str, Any]:
     }
 
 
-def _scrub_log(user: User) -> None:
-    address = hashlib.sha256(user.email.encode()).hexdigest()[:24]
-    finish_now()  # what was recorded in this unit of work tells who it was, too
-    streams = {"$in": [f"user:{user.id}", f"address:{address}"]}
-    Event._get_collection().update_many({"stream": streams}, {"$unset": _PERSONAL})
+def scrub_rest(user_id: ObjectId) -> None:
+    """Remove what the audit log has of a person in the streams of others, such as network addresses. Safe to repeat."""
+    events = Event._get_collection()
+    told = {"$or": [{field: {"$exists": True}} for field in _PERSONAL]}
+    batches.update_all(events, {"audited": True, "subject_id": user_id, **told}, {"$unset": _PERSONAL})
+    done_by = {"audited": True, "actor_id": user_id, "correlation.address": {"$exists": True}}
+    batches.update_all(events, done_by, {"$unset": {"correlation.address": 1}})
+
+
+def _addresses(user: User) -> list[str]:
+    """The address of an account, and those before it that the log knows."""
+    own = Event.objects(stream=f"user:{user.id}", kind=EmailChanged.kind).scalar("data")
+    return sorted({user.email, *(data["before"] for data in own if "before" in data)})
+
+
+def _scrub_log(user: User, addresses: list[str]) -> None:
+    streams = [f"user:{user.id}", *map(stream_of_address, addresses)]
+    Event._get_collection().update_many({"stream": {"$in": streams}}, {"$unset": _PERSONAL})

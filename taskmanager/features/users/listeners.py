@@ -2,7 +2,7 @@
 
 from taskmanager.core import access
 from taskmanager.core.events import Event, listen
-from taskmanager.features.users import registrations
+from taskmanager.features.users import leaving, registrations
 
 
 @listen("session.ended", name="users.revocation", queue="high")
@@ -15,3 +15,9 @@ def publish_revocation(event: Event) -> None:
 def register(event: Event) -> None:
     """Make the account that was asked for, or tell the owner of the one there is."""
     registrations.carry_out(event.data["registration_id"])
+
+
+@listen("user.deleted", name="users.forgetting", queue="low")
+def scrub_log(event: Event) -> None:
+    """Remove what is left in the log of who it was."""
+    leaving.scrub_rest(event.subject_id)
