@@ -1,4 +1,4 @@
-"""What becomes of a person's memberships when he deletes his account."""
+"""What becomes of a user's memberships when they delete their account."""
 
 from bson import ObjectId
 
@@ -10,23 +10,27 @@ from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects.departure import end_membership
 from taskmanager.features.projects.events import ProjectDeleted
 from taskmanager.features.projects.models import Membership, Project
+from taskmanager.features.projects.trash import begin_purge
 
 
 @unit_of_work
 def leave_all(*, actor: Actor) -> list[ObjectId]:
-    """Take the actor out of every project; answers their ids. Those that are his alone go to the trash.
+    """Take the actor out of every project; answers their ids. Theirs alone go to the trash.
+
+    A project in the trash that no owner is left to restore is purged.
 
     Invitations to the account's address or id stay, and end with time: that they change would tell those who invited.
     Raises Conflict (`user.last_owner`, with `projects`) while others would be left without an owner.
     """
     memberships = list(Membership.objects(user_id=actor.user_id))
-    alive = {project.id: project for project in Project.objects(id__in=[m.project_id for m in memberships]).alive()}
+    known = {project.id: project for project in Project.objects(id__in=[m.project_id for m in memberships])}
+    alive = {project.id for project in known.values() if project.deleted_at is None}
     stuck = [m.project_id for m in memberships if m.project_id in alive and _would_be_left_alone(m)]
     if stuck:
         detail = "Some projects would be left without an owner: hand them over or delete them first."
         raise Conflict(detail, code="user.last_owner", projects=[str(project_id) for project_id in stuck])
     for membership in memberships:
-        _leave(membership, alive.get(membership.project_id), actor)
+        _leave(membership, known.get(membership.project_id), actor)
     return list(alive)
 
 
@@ -40,7 +44,9 @@ def _would_be_left_alone(membership: Membership) -> bool:
 
 def _leave(membership: Membership, project: Project | None, actor: Actor) -> None:
     end_membership(membership, actor=actor)
-    if project is None:
+    if project is None or project.purged_at:
         return
-    if Membership.objects(project_id=project.id).first() is None:
+    if project.deleted_at and not Membership.objects(project_id=project.id, role="owner").first():
+        begin_purge(project, actor)  # nobody is left who could restore it
+    elif Membership.objects(project_id=project.id).first() is None:
         record(ProjectDeleted(project.write(deleted_at=now()), actor))
