@@ -75,12 +75,12 @@ def purge_of_project(project_id: ObjectId) -> int:
         _drain(task_ids)
         while attachments.purge(task_ids):
             pass
-        _delete_tasks(project_id, task_ids)
+        delete_tasks(project_id, task_ids)
     return len(task_ids)
 
 
 @unit_of_work
-def _delete_tasks(project_id: ObjectId, task_ids: list[ObjectId]) -> None:
+def delete_tasks(project_id: ObjectId, task_ids: list[ObjectId]) -> None:
     """Delete tasks, and what was added to them by a request that began before the project was deleted.
 
     Such a request writes the counter of the project's events, as this does: of the two the later one is run again, and

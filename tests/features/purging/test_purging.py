@@ -1,26 +1,30 @@
 """A purged project leaves nothing behind, however often its purge is interrupted, and takes nothing else along."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from bson import ObjectId
 
 from taskmanager.core import settings as settings_module
 from taskmanager.core.clock import now
 from taskmanager.core.database import database
+from taskmanager.core.errors import NotFound
 from taskmanager.core.events import Event
+from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects.models import Project
 from taskmanager.features.purging import listeners
 from taskmanager.features.purging import service as purging
 from taskmanager.features.purging.steps import STEPS
+from taskmanager.features.tasks import comments
 from taskmanager.features.tasks.attachment_models import Attachment
 from taskmanager.features.tasks.comment_models import Comment
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.purging import MAX_DOCUMENTS
+from taskmanager.features.tasks.purging import MAX_DOCUMENTS, delete_tasks, purge_of_project
 from taskmanager.features.users.models import User
 from taskmanager.features.webhooks.models import Webhook
-from tests.factories import ProjectFactory, TaskFactory
+from tests.factories import ProjectFactory
+from tests.factories.actors import actor_of
 from tests.factories.things import task_row
 from tests.features.files import attach
 from tests.features.purging.conftest import ANY, contents, naming
@@ -170,8 +174,8 @@ def test_no_command_of_a_purge_deletes_more_than_some_documents(scene, deletions
     rows = [task_row(scene.project.id, key=f"{scene.project.key}-{number}") for number in range(100, 350)]
     Task.objects.insert(rows)
     author = scene.owner.user.id
-    comments = (Comment(task_id=rows[0].id, author_id=author, text="x") for _ in range(3 * MAX_DOCUMENTS))
-    Comment.objects.insert(list(comments))
+    written = (Comment(task_id=rows[0].id, author_id=author, text="x") for _ in range(3 * MAX_DOCUMENTS))
+    Comment.objects.insert(list(written))
     _purge(scene)
     assert not Comment.objects and not Task.objects
     found = deletions()
@@ -195,10 +199,27 @@ def test_one_that_fails_holds_up_no_other(scene):
     assert purging.purge_some() == 1
 
 
-def test_a_comment_that_was_being_written_is_not_left_behind(scene):
-    """It was stored after its task was looked at for the last time but one."""
-    task = TaskFactory(project=scene.project)
+def test_a_comment_that_is_being_written_meanwhile_is_refused(scene):
+    """Its request began before the project was deleted, and commits after the task has gone."""
+    writer, read, gone = actor_of(scene.owner.user), threading.Event(), threading.Event()
     _begin(scene)
-    late = Comment(id=ObjectId(), task_id=task.id, author_id=scene.owner.user.id, text="Late").save(force_insert=True)
-    assert purging.go_on(scene.project.id)
-    assert not Comment.objects(id=late.id)
+
+    @unit_of_work
+    def write():
+        comments.create(scene.task.id, "Late", actor=writer)
+        read.set()
+        gone.wait(1)
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        assert read.wait(30)
+        assert purge_of_project(scene.project.id) == 1
+        gone.set()
+        assert isinstance(writing.exception(), NotFound)
+    assert not Comment.objects
+
+
+def test_a_comment_that_was_written_just_before_goes_with_its_task(scene):
+    Comment(task_id=scene.task.id, author_id=scene.owner.user.id, text="Late").save(force_insert=True)
+    delete_tasks(scene.project.id, [scene.task.id])
+    assert not Comment.objects and not Task.objects
