@@ -61,7 +61,7 @@ def drop_contents(event: Event) -> None:
 @listen("task.purged", name="tasks.forgetting", queue="low")
 def forget(event: Event) -> None:
     """Forget what other events hold of a task that is gone for good."""
-    if not forgetting.forget_subject(event.subject_id):
+    if not forgetting.forget_subjects(event.subject_id):
         raise Unavailable("There is more to forget: the relay hands this out again.")
 
 
