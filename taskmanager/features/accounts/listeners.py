@@ -16,6 +16,12 @@ def delete_private(event: Event) -> None:
     accounts.delete_private(event.subject_id)
 
 
+@listen("user.deleted", name="accounts.deletion")
+def finish_deletion(event: Event) -> None:
+    """Remove what one transaction was not enough for."""
+    accounts.finish_deletion(event.subject_id, event.data.get("streams", []))
+
+
 @every(300, name="accounts.orphans")
 def remove_orphans() -> None:
     """Remove what belongs to nothing any more, little by little."""

@@ -9,6 +9,11 @@ from bson import ObjectId
 from taskmanager.core.events import Fact
 
 
+def stream_of_address(email: str) -> str:
+    """Return the stream of what was asked for an address, which does not tell the address."""
+    return f"address:{hashlib.sha256(email.encode()).hexdigest()[:24]}"
+
+
 @dataclass(frozen=True)
 class UserFact(Fact):
     """Something that happened to an account; `by` is who did it."""
@@ -45,13 +50,17 @@ class UserUpdated(UserFact):
 
 @dataclass(frozen=True)
 class UserDeleted(UserFact):
-    """The account is anonymous from here on. `project_ids` are those that the person was in."""
+    """The account is anonymous from here on. `project_ids` are those that the person was in.
+
+    `streams` are those of the account and of its addresses: what is left in them of the person is still to be removed.
+    """
 
     kind: ClassVar[str] = "user.deleted"
     project_ids: Any = ()
+    streams: Any = ()
 
     def data(self) -> dict[str, Any]:
-        return {"project_ids": list(self.project_ids)}
+        return {"project_ids": list(self.project_ids), "streams": list(self.streams)}
 
 
 @dataclass(frozen=True)
@@ -88,9 +97,11 @@ class PasswordChanged(UserFact):
     kind: ClassVar[str] = "user.password_changed"
     because: str = "change"
     ended: Any = None
+    unfinished: Any = None  # what the next steps of the recovery need, where one was not enough: see `holdings`
 
     def data(self) -> dict[str, Any]:
-        return {"because": self.because, **({"ended": self.ended} if self.ended else {})}
+        more = {"ended": self.ended, "unfinished": self.unfinished}
+        return {"because": self.because, **{name: value for name, value in more.items() if value}}
 
 
 @dataclass(frozen=True)
@@ -107,11 +118,6 @@ class EmailChanged(UserFact):
 
     def data(self) -> dict[str, Any]:
         return {"before": self.before}
-
-
-def stream_of_address(email: str) -> str:
-    """Return the stream of what was asked for an address, which does not tell the address."""
-    return f"address:{hashlib.sha256(email.encode()).hexdigest()[:24]}"
 
 
 @dataclass(frozen=True)
@@ -263,3 +269,15 @@ class SessionEnded(SessionStarted):
 
     def data(self) -> dict[str, Any]:
         return {"session_id": self.session.id, "because": self.because}
+
+
+@dataclass(frozen=True)
+class SessionsEnded(UserFact):
+    """Several sessions of an account at once: `number` of them."""
+
+    kind: ClassVar[str] = "sessions.ended"
+    because: str = "ended"
+    number: int = 0
+
+    def data(self) -> dict[str, Any]:
+        return {"because": self.because, "number": self.number}
