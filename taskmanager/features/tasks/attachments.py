@@ -120,6 +120,16 @@ def forget(task_id: ObjectId) -> list[ObjectId]:
     return ids
 
 
+@unit_of_work
+def remove_lost(attachment_ids: list[ObjectId]) -> int:
+    """Drop attachments whose task is gone, with their contents; answers how many."""
+    found = list(Attachment.objects(id__in=attachment_ids))
+    drop(attachment.content_id for attachment in found)
+    for attachment in found:
+        users.add_attachment_bytes(attachment.uploader_id, -attachment.size)
+    return int(Attachment.objects(id__in=attachment_ids).delete())
+
+
 def discard(content_id: ObjectId) -> None:
     """Drop a content that nothing refers to."""
     drop([content_id])

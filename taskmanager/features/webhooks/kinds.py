@@ -6,6 +6,7 @@ KINDS = (
     "task.completed",
     "task.reopened",
     "task.deleted",
+    "task.purged",
     "task.restored",
     "task.moved_in",
     "task.moved_out",
