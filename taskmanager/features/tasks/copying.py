@@ -28,6 +28,7 @@ _OF_TASK = (
     "start_at",
     "due",
     "due_timezone",
+    "due_timezone_chosen",
     "recurrence",
     "recurs_from",
     "recurs_at",
