@@ -3,7 +3,7 @@
 Two steps. `identify` runs before the rate limiter and touches nothing but the token, a JWT of a session or an
 API token (`tm_…`), so that the limiter counts accounts and fetches the account's access version in its own
 trip. `current_actor` then finds the account's rights (`core.access`) and refuses what has ended. The token of a
-share link stands for no account: its bearer is counted by his address, and the link is read on every request.
+share link stands for no account: its bearer is counted by the address, and the link is read on every request.
 """
 
 import re

@@ -44,7 +44,7 @@ def _withdraw_links(user: User, proved_at: datetime | None) -> int:
     return one_time.withdraw_all(user.id)
 
 
-_CONTENT = "content of projects, which others see and need: it gives nobody a way in"
+_CONTENT = "content of projects, which others see and need: it gives no way in"
 _OWN = "read by the account alone: it tells nothing to others"
 
 HOLDINGS = (
@@ -55,7 +55,7 @@ HOLDINGS = (
     Holding(SecondFactor, "user_id", "it would lock the owner out; the owner's own stays", totp.recover),
     Holding(Identity, "user_id", "a login by a provider; the owner's own stays", identities.recover),
     # ways in which the account tells others
-    Holding(Webhook, "owner_id", "it sends what happens to an address of somebody's choice", webhooks.recover),
+    Holding(Webhook, "owner_id", "it sends what happens to an address of their choice", webhooks.recover),
     Holding(ShareLink, "created_by", "it lets anybody read a project", projects.recover_links),
     Holding(Invitation, "invited_by", "it lets others in, also with a high role", projects.revoke_invitations),
     Holding(Phone, "user_id", "it is told what the account is told", notifications.remove_phone),

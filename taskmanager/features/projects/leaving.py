@@ -1,4 +1,4 @@
-"""What becomes of a person's memberships when he deletes his account."""
+"""What becomes of a user's memberships when the account is deleted."""
 
 from bson import ObjectId
 
@@ -14,7 +14,7 @@ from taskmanager.features.projects.models import Membership, Project
 
 @unit_of_work
 def leave_all(*, actor: Actor) -> list[ObjectId]:
-    """Take the actor out of every project; answers their ids. Those that are his alone go to the trash.
+    """Take the actor out of every project; answers their ids. Those without another owner go to the trash.
 
     Invitations to the account's address or id stay, and end with time: that they change would tell those who invited.
     Raises Conflict (`user.last_owner`, with `projects`) while others would be left without an owner.

@@ -50,7 +50,7 @@ def recover_links(user: User, proved_at: datetime | None) -> int:
 
 @unit_of_work
 def revoke_invitations(user: User, proved_at: datetime | None) -> int:
-    """Take back the invitations of an account that nobody has answered yet. Return how many."""
+    """Take back the invitations by an account that were not answered yet. Return how many."""
     waiting = list(Invitation.objects(invited_by=user.id, state="pending"))
     for invitation in waiting:
         one_time.withdraw(PURPOSE, invitation.id)

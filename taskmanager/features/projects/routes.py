@@ -148,9 +148,9 @@ def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
     By `user_id` or `email`. People join by accepting: the answer is 202 with an invitation, the same whether or not
     there is such an account, and shows nothing that you did not send. It is told in the service and by mail, and
     answered at `/invitations`. Added at once (201) is an account that shares a project with you, a service account,
-    and anybody where the operator allows it; but nobody by an address that they have not confirmed.
+    and anybody where the operator allows it; but not by an address that was not confirmed.
 
-    Needs the role manager; nobody gives a role above their own, and an API token does not give the role owner. 409
+    Needs the role manager; members give no role above their own, and an API token does not give the role owner. 409
     `member.exists`; the bounds of invitations are those of `POST /projects/{project_id}/invitations`.
     """
     made = joining.add_or_invite(project_id, **data, actor=current_actor())

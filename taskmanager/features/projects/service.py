@@ -94,7 +94,7 @@ def update(project_id: ObjectId, changes: dict[str, Any], *, expected: Expected,
 
 @unit_of_work
 def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
-    """Put a project into the trash: nobody sees it or its tasks any more.
+    """Put a project into the trash: it and its tasks are not seen any more.
 
     Raises NotFound, Forbidden, PreconditionFailed.
     """

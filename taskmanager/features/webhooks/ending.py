@@ -24,7 +24,7 @@ def delete_all(webhooks: Iterable[Webhook], *, actor: Actor) -> int:
 
 @unit_of_work
 def turn_off_all(webhooks: Iterable[Webhook], *, actor: Actor) -> int:
-    """Turn these webhooks off, until somebody turns them on again. Return how many."""
+    """Turn these webhooks off, until a user turns them on again. Return how many."""
     found = [webhook for webhook in webhooks if webhook.active]
     for webhook in found:
         differences = webhook.differences({"active": False})
