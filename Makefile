@@ -8,7 +8,7 @@ INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev stop test test-later test-busy package-test coverage check migrate demo openapi schemathesis matrix chaos \
-	lost-write bench-workers costs indexes lock clean
+	lost-write killed-web bench-workers costs indexes lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -63,6 +63,9 @@ chaos: $(VENV)/.test ## kill -9 workers, relay, scheduler, queue and receivers u
 
 lost-write: $(VENV)/.test ## three mongods, killed so that writes are rolled back, ten times: what was acknowledged is kept
 	@LOST_WRITE_ROUNDS=$(or $(N),10) $(BIN)/python -m pytest tests/faults/test_lost_writes.py -q
+
+killed-web: $(VENV)/.test ## how long a project is blocked when a web server is killed, or the database hangs (ARGS=--freeze)
+	@$(BIN)/python -m tests.bench.killed_web $(ARGS)
 
 costs: $(VENV)/.test ## the largest requests that are allowed: CPU seconds of the web process, bytes of the answer
 	@$(BIN)/python -m pytest -q -p no:randomly tests/bench/costs.py

@@ -1,7 +1,8 @@
 """Signs of life of the processes of this machine or container, for health checks that cost next to nothing.
 
-Each process has a file `<role>-<pid>` in a folder in memory: one folder for each data folder, so for each service. It
-is touched again and again by what the process does all the time; that of a web server holds the address to ask instead.
+Each process has a file `<role>-<pid>` in a folder in memory: one folder for each data folder, so for each service. Its
+time of modification is set again and again by what the process does all the time: to the monotonic clock, which all
+processes of a machine share and no operator can set. That of a web server holds the address to ask instead.
 Only the standard library is needed to read them.
 """
 
@@ -31,6 +32,7 @@ class Heartbeat:
         with suppress(OSError):  # a process works without a folder to show it in
             self._path = _folder() / f"{role}-{os.getpid()}"
             self._path.write_text(address)
+            _mark(self._path)
 
     def beat(self) -> None:
         """Show that the process goes on. Cheap to call often."""
@@ -38,7 +40,7 @@ class Heartbeat:
             return
         self._beaten = time.monotonic()
         with suppress(OSError):
-            self._path.touch()
+            _mark(self._path)
 
     def end(self) -> None:
         """Remove the sign."""
@@ -54,10 +56,15 @@ def unwell(role: str | None) -> list[str]:
     return [sentence for path in found if (sentence := _judge(path))]
 
 
+def _mark(path: Path) -> None:
+    moment = time.monotonic()
+    os.utime(path, (moment, moment))
+
+
 def _judge(path: Path) -> str | None:
     role, _, pid = path.name.rpartition("-")
     try:
-        address, silent = path.read_text(), time.time() - path.stat().st_mtime
+        address, silent = path.read_text(), time.monotonic() - path.stat().st_mtime
     except FileNotFoundError:
         return f"The {role} (process {pid}) is ending."
     if address:

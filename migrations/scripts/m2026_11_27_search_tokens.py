@@ -8,7 +8,7 @@ from typing import Any
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from taskmanager.features.tasks.search_tokens import tokens_of, unspaced_tokens_of
+from taskmanager.features.tasks.search_tokens import description_tokens_of, tokens_of
 
 _BATCH = 1000
 
@@ -40,7 +40,7 @@ def _updates(tasks: Any) -> Iterator[UpdateOne]:
     for row in tasks.find({}, {"title": 1, "description": 1, "words": 1, "description_tokens": 1}):
         description = row.get("description")
         wanted = {"words": tokens_of(row["title"])}
-        if found := unspaced_tokens_of(description):
+        if found := description_tokens_of(description):
             wanted["description_tokens"] = found
         changes = {field: tokens for field, tokens in wanted.items() if row.get(field) != tokens}
         if changes:

@@ -1,6 +1,6 @@
 """The base of every document that clients can read and change."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -56,6 +56,20 @@ class Versioned(Document):
         if stored is None:
             raise PreconditionFailed
         return stored
+
+    @classmethod
+    def write_all(cls, documents: Sequence[Self], **changes: Any) -> None:
+        """Store the same `changes` of documents that were read in the open transaction, by one command.
+
+        What follows from a change in `write` of a kind of documents does not follow here.
+        """
+        updates = {f"set__{field}": value for field, value in changes.items()}
+        found = cls.objects(id__in=[document.id for document in documents])
+        if documents:
+            found.update(inc__revision=1, set__updated_at=now(), **updates)
+        for document in documents:
+            for field, value in changes.items():
+                setattr(document, field, value)
 
     @classmethod
     def at(cls, **place: Any) -> Self:

@@ -26,7 +26,7 @@ from mongoengine import (
     ObjectIdField,
     StringField,
 )
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 
 from taskmanager.core.clock import advanced, iso, now
 from taskmanager.core.errors import Misconfigured
@@ -181,10 +181,16 @@ def record(fact: Fact) -> None:
 
 def _append(events: list[dict[str, Any]]) -> None:
     """Number the events within their streams, in the order in which they were recorded, and store them."""
-    for stream, number in sorted(Counts(event["stream"] for event in events).items()):
-        last, at = _next_places(stream, number)
-        for seq, event in enumerate((event for event in events if event["stream"] == stream), last - number + 1):
-            event |= {"seq": seq, "at": at} | ({"due_at": at} if "pending" in event else {})
+    numbers = Counts(event["stream"] for event in events)
+    places = _next_places(dict(sorted(numbers.items())))
+    given: Counts[str] = Counts()
+    for event in events:
+        stream = event["stream"]
+        last, at = places[stream]
+        given[stream] += 1
+        event |= {"seq": last - numbers[stream] + given[stream], "at": at} | (
+            {"due_at": at} if "pending" in event else {}
+        )
     Event._get_collection().insert_many(events)
 
 
@@ -193,12 +199,21 @@ def project_of(event: Event) -> ObjectId:
     return ObjectId(event.stream.partition(":")[2])
 
 
-def _next_places(stream: str, number: int) -> tuple[int, datetime]:
-    seq = {"$add": [{"$ifNull": ["$seq", 0]}, number]}
-    counter = Counter._get_collection().find_one_and_update(
-        {"_id": stream},
-        [{"$set": {"seq": seq, "at": advanced("at", now())}}],
-        upsert=True,
-        return_document=ReturnDocument.AFTER,
+def _next_places(numbers: dict[str, int]) -> dict[str, tuple[int, datetime]]:
+    """Raise the counters of streams; return the last number and the time of each. Two commands for any number."""
+    counters, moment = Counter._get_collection(), now()
+    if len(numbers) == 1:
+        ((stream, number),) = numbers.items()
+        row = counters.find_one_and_update(
+            {"_id": stream}, _raised(number, moment), upsert=True, return_document=ReturnDocument.AFTER
+        )
+        return {stream: (row["seq"], row["at"])}
+    counters.bulk_write(
+        [UpdateOne({"_id": stream}, _raised(number, moment), upsert=True) for stream, number in numbers.items()]
     )
-    return counter["seq"], counter["at"]
+    return {row["_id"]: (row["seq"], row["at"]) for row in counters.find({"_id": {"$in": list(numbers)}})}
+
+
+def _raised(number: int, moment: datetime) -> list[dict[str, Any]]:
+    seq = {"$add": [{"$ifNull": ["$seq", 0]}, number]}
+    return [{"$set": {"seq": seq, "at": advanced("at", moment)}}]

@@ -256,6 +256,10 @@ class Words(QuerySet):
         """What an aggregation makes of the documents within the query."""
         return list(self._raw.aggregate([{"$match": self._query}, *stages]))
 
+    def piped_rows(self, fields: Iterable[str], *stages: Row) -> list[Row]:
+        """As `piped`, with these fields of the documents only."""
+        return self.piped(*stages, {"$project": {name: _read(name) for name in fields}})
+
     def alive(self) -> Self:
         """Without what is in the trash."""
         return self.filter(deleted_at=None)

@@ -60,6 +60,12 @@ class WebClient:
         """Somebody else, who has no account yet."""
         return WebClient(self._url)
 
+    def at(self, url: str) -> "WebClient":
+        """The same person, at another web server of the same service."""
+        same = WebClient(url)
+        same.email, same.id, same._token = self.email, self.id, self._token
+        return same
+
     def login(self, password: str = PASSWORD) -> Answer:
         return self.send("POST", "/api/v1/auth/login", {"email": self.email, "password": password})
 

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from flask import Flask
 
 from taskmanager.core.settings import Settings
@@ -37,6 +39,12 @@ def test_a_process_that_goes_on_is_well_and_one_that_does_not_is_not(folder):
     assert unwell("relay") == []
     sign.end()
     assert unwell("relay") == ["No relay runs here."]
+
+
+def test_a_clock_that_is_set_makes_no_process_unwell(folder):
+    Heartbeat("relay")
+    with time_machine.travel(timedelta(days=1)):
+        assert unwell("relay") == []
 
 
 @pytest.mark.parametrize(("role", "seconds"), heartbeat.SILENCE_SECONDS.items())

@@ -4,17 +4,17 @@ Who asks gives the lookups: what exists is a matter of features. Whatever does n
 column, so that no filter ever means more than its words.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.filters.nodes import Condition, Field, Given, Kind, Mention, Node, Readings
+from taskmanager.core.filters.nodes import Condition, Field, Given, GivenFilter, Kind, Mention, Node, Readings
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.querysets import Filter
 
-UNKNOWN = "filter.unknown_name"
+UNKNOWN, TOO_WIDE = "filter.unknown_name", "filter.too_wide"
 
 
 @dataclass(frozen=True)
@@ -25,25 +25,27 @@ class Known:
     places: frozenset[ObjectId] | None = None
 
 
+# For each sort of names those that are known, by their keys.
+KnownNames = Mapping[str, Mapping[Any, Known]]
 # From the keys of names of one sort to those that are known.
 Lookup = Callable[[Collection[Any]], Mapping[Any, Known]]
 
 
 def meanings(
     node: Node,
-    lookups: Mapping[str, Lookup],
+    known: KnownNames,
     *,
     references: Mapping[int, list[ObjectId]] | None = None,
     everywhere: frozenset[ObjectId] = frozenset(),
 ) -> dict[int, Any]:
-    """Return what each name in a filter stands for, by its column, with one lookup for each sort of names.
+    """Return what each name in a filter stands for, by its column.
 
+    `known` has what `look_up` found for its names.
     `references` has the ids that names had when the filter was stored. What is asked not to be this must be known in
     all projects of `everywhere`. Raises FilterError.
     """
     stored = references or {}
     mentions = list(node.mentions())
-    known = {sort: lookups[sort](_keys(mentions, sort, stored)) for sort in {found.named.sort for found in mentions}}
     found = {}
     for mention in mentions:
         matches = [
@@ -57,8 +59,13 @@ def meanings(
     return found
 
 
-def _keys(mentions: list[Mention], sort: str, stored: Mapping[int, list[ObjectId]]) -> set[Any]:
-    return {key for mention in mentions if mention.named.sort == sort for key in _keys_of(mention, stored)}
+def look_up(lookups: Mapping[str, Lookup], filters: Iterable[GivenFilter]) -> KnownNames:
+    """Return what is known of all that some filters name, with one lookup for each sort of names."""
+    keys: dict[str, set[Any]] = {}
+    for given in filters:
+        for mention in given.node.mentions():
+            keys.setdefault(mention.named.sort, set()).update(_keys_of(mention, given.references))
+    return {sort: lookups[sort](wanted) for sort, wanted in keys.items()}
 
 
 def _keys_of(mention: Mention, stored: Mapping[int, list[ObjectId]]) -> list[Any]:

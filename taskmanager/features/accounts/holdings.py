@@ -3,8 +3,6 @@
 `tests/architecture/test_holdings.py` fails when a collection names an account and is not in this list.
 """
 
-from datetime import datetime
-
 from taskmanager.core.events import Event
 from taskmanager.features.notifications import recovery as notifications
 from taskmanager.features.notifications.models import (
@@ -24,24 +22,24 @@ from taskmanager.features.tasks.relation_models import Relation
 from taskmanager.features.tasks.reminder_models import Reminder
 from taskmanager.features.tasks.view_models import View
 from taskmanager.features.users import api_tokens, identities, one_time, sessions, totp
-from taskmanager.features.users.holdings import Holding
-from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session, User
+from taskmanager.features.users.holdings import Holding, Recovery
+from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session
 from taskmanager.features.users.one_time import OneTimeToken
 from taskmanager.features.webhooks import ending as webhooks
 from taskmanager.features.webhooks.models import Webhook
 
 
-def _end_sessions(user: User, proved_at: datetime | None) -> int:
-    return sessions.end_all(user, because="password")
+def _end_sessions(recovery: Recovery) -> int:
+    return sessions.end_all(recovery.user, because="password")
 
 
-def _revoke_tokens(user: User, proved_at: datetime | None) -> int:
-    return api_tokens.revoke_all(user)
+def _revoke_tokens(recovery: Recovery) -> int:
+    return api_tokens.revoke_all(recovery.user)
 
 
-def _withdraw_links(user: User, proved_at: datetime | None) -> int:
+def _withdraw_links(recovery: Recovery) -> int:
     """A change of address that is under way ends with its links; `set_password` drops the rest of it."""
-    return one_time.withdraw_all(user.id)
+    return one_time.withdraw_all(recovery.user.id)
 
 
 _CONTENT = "content of projects, which others see and need: it gives no way in"
@@ -55,12 +53,16 @@ HOLDINGS = (
     Holding(SecondFactor, "user_id", "it would lock the owner out; the owner's own stays", totp.recover),
     Holding(Identity, "user_id", "a login by a provider; the owner's own stays", identities.recover),
     # ways in which the account tells others
-    Holding(Webhook, "owner_id", "it sends what happens to an address of their choice", webhooks.recover),
-    Holding(ShareLink, "created_by", "it lets anybody read a project", projects.recover_links),
-    Holding(Invitation, "invited_by", "it lets others in, also with a high role", projects.revoke_invitations),
+    Holding(
+        Webhook, "owner_id", "it sends what happens to an address of their choice", webhooks.recover, stepwise=True
+    ),
+    Holding(ShareLink, "created_by", "it lets anybody read a project", projects.recover_links, stepwise=True),
+    Holding(
+        Invitation, "invited_by", "it lets others in, also with a high role", projects.revoke_invitations, stepwise=True
+    ),
     Holding(Phone, "user_id", "it is told what the account is told", notifications.remove_phone),
     Holding(Preferences, "user_id", "they keep things from the owner", notifications.reset_preferences),
-    Holding(ProjectPreferences, "user_id", "as preferences", notifications.reset_project_preferences),
+    Holding(ProjectPreferences, "user_id", "as preferences", notifications.reset_project_preferences, stepwise=True),
     # what stays
     Holding(Invitation, "user_id", "an offer of others, that the owner may refuse"),
     Holding(Membership, "user_id", "rights that others gave the account; the owner of the address may leave"),

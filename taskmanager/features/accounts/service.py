@@ -9,7 +9,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.documents import Expected
 from taskmanager.core.events import record
 from taskmanager.core.querysets import CREATED, HAPPENED, Row
-from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.core.unit_of_work import long_unit_of_work
 from taskmanager.features.audit import service as audit
 from taskmanager.features.notifications import preferences
 from taskmanager.features.notifications.models import Notification, Phone, ProjectPreferences
@@ -26,9 +26,10 @@ from taskmanager.features.webhooks import service as webhooks
 from taskmanager.features.webhooks.models import Webhook
 
 _PAGE = 200
+MAX_SECONDS = 4.0  # of a transaction over a thousand memberships
 
 
-@unit_of_work
+@long_unit_of_work(MAX_SECONDS)
 def delete(*, expected: Expected, actor: Actor) -> None:
     """Delete the actor's account: nothing tells any more who it was, and what others need stays.
 
@@ -38,7 +39,14 @@ def delete(*, expected: Expected, actor: Actor) -> None:
     user.expect(expected)
     leaving.may_leave(user, actor=actor)
     project_ids = projects_leaving.leave_all(actor=actor)
-    record(UserDeleted(leaving.anonymise(user), project_ids=project_ids))
+    user, address_stream = leaving.anonymise(user)
+    record(UserDeleted(user, project_ids=project_ids, address_stream=address_stream))
+
+
+def finish_deletion(user_id: ObjectId, address_stream: str) -> None:
+    """Remove what is left of an account that was deleted, some in each transaction. Safe to repeat."""
+    leaving.forget(user_id, address_stream)
+    projects_leaving.close(user_id)
 
 
 def delete_private(user_id: ObjectId) -> None:

@@ -11,9 +11,8 @@ from taskmanager.core.documents import Expected
 from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects import members
-from taskmanager.features.projects.events import InvitationRevoked, MemberRemoved, ShareLinkDeleted
-from taskmanager.features.projects.invitations import revoke_stored
+from taskmanager.features.projects import members, ways_in
+from taskmanager.features.projects.events import MemberRemoved
 from taskmanager.features.projects.models import Invitation, Membership, ShareLink
 from taskmanager.features.projects.permissions import ProjectAction
 from taskmanager.features.users import service as users
@@ -41,10 +40,8 @@ def end_membership(membership: Membership, *, actor: Actor) -> None:
     project_id, user_id = membership.project_id, membership.user_id
     Membership.objects(id=membership.id, revision=membership.revision).delete()
     links = list(ShareLink.objects(project_id=project_id, created_by=user_id))
-    for link in links:
-        ShareLink.objects(id=link.id).delete()
-        record(ShareLinkDeleted(link, actor))
+    ways_in.delete_links(links, actor=actor)
     by_or_to = Q(invited_by=user_id) | Q(user_id=user_id) | Q(email=users.cards([user_id])[user_id]["email"])
-    for invitation in Invitation.objects(by_or_to, project_id=project_id, state="pending"):
-        record(InvitationRevoked(revoke_stored(invitation), actor))
+    invitations = list(Invitation.objects(by_or_to, project_id=project_id, state="pending"))
+    ways_in.revoke_invitations(invitations, actor=actor)
     record(MemberRemoved(membership, actor, ended_links=len(links)))

@@ -7,20 +7,22 @@ from bson import ObjectId
 
 from taskmanager.core.access import Actor
 from taskmanager.core.errors import Invalid
-from taskmanager.core.filters.binding import Known, meanings
+from taskmanager.core.filters.binding import TOO_WIDE, Known, look_up, meanings
 from taskmanager.core.filters.nodes import Context, GivenFilter
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.querysets import Filter
 from taskmanager.features.projects.models import CustomField, Label, Membership, Project
 from taskmanager.features.projects.workflow import DEFAULT
 
+MAX_LABELS, MAX_FIELDS = 10_000, 3_000  # that the names of one question may stand for, over all projects
 _DEFAULT_STATUSES = frozenset(status["key"] for status in DEFAULT)
 
 
 def bound(given: GivenFilter, actor: Actor) -> Filter:
     """Return the query of a filter on projects. Raises Invalid for a name that does not resolve."""
     try:
-        named = meanings(given.node, {"project": lambda keys: projects(keys, actor)}, references=given.references)
+        known = look_up({"project": lambda keys: projects(keys, actor)}, [given])
+        named = meanings(given.node, known, references=given.references)
     except FilterError as error:
         raise Invalid(given.location, str(error), code=error.code) from None
     return given.node.query(Context.of(actor, named))
@@ -32,17 +34,29 @@ def projects(keys: Collection[ObjectId], actor: Actor) -> dict[ObjectId, Known]:
 
 
 def labels(keys: Collection[str | ObjectId], scope: Collection[ObjectId]) -> dict[Any, Known]:
-    """The ids of the labels of some projects, by their ids and by the keys of their names."""
+    """The ids of the labels of some projects, by their ids and by the keys of their names.
+
+    Raises FilterError (`filter.too_wide`).
+    """
     ids = [key for key in keys if isinstance(key, ObjectId)]
     called = {"$or": [{"_id": {"$in": ids}}, {"name_key": {"$in": [key for key in keys if isinstance(key, str)]}}]}
     found: dict[Any, list[Any]] = {}
-    for label in Label.objects(__raw__={"project_id": {"$in": list(scope)}, **called}):
-        for key in {label.id, label.name_key} & set(keys):
+    labels = Label.objects(__raw__={"project_id": {"$in": list(scope)}, **called})
+    for label in _bounded(labels.only("name_key", "project_id").as_pymongo(), MAX_LABELS, "labels"):
+        for key in {label["_id"], label["name_key"]}.intersection(keys):
             found.setdefault(key, []).append(label)
     return {
-        key: Known([label.id for label in rows], frozenset(label.project_id for label in rows))
+        key: Known([label["_id"] for label in rows], frozenset(label["project_id"] for label in rows))
         for key, rows in found.items()
     }
+
+
+def _bounded(rows: Any, most: int, what: str) -> list[Any]:
+    """Return the rows. Raises FilterError (`filter.too_wide`) beyond `most`: one name may be known in each project."""
+    found = list(rows.limit(most + 1))
+    if len(found) > most:
+        raise FilterError(1, f"its names stand for more than {most:,} {what}: give the project.", TOO_WIDE)
+    return found
 
 
 def statuses(keys: Collection[str], scope: Collection[ObjectId]) -> dict[str, Known]:
@@ -64,9 +78,10 @@ def members(keys: Collection[ObjectId], scope: Collection[ObjectId]) -> dict[Obj
 
 
 def custom_fields(keys: Iterable[str], scope: Collection[ObjectId]) -> Mapping[str, list[CustomField]]:
-    """The custom fields of some projects by their keys."""
+    """The custom fields of some projects by their keys. Raises FilterError (`filter.too_wide`)."""
     found: dict[str, list[CustomField]] = {}
     wanted = list(keys)
-    for field in CustomField.objects(project_id__in=list(scope), key__in=wanted) if wanted else ():
+    fields = CustomField.objects(project_id__in=list(scope), key__in=wanted)
+    for field in _bounded(fields, MAX_FIELDS, "custom fields") if wanted else ():
         found.setdefault(field.key, []).append(field)
     return found

@@ -97,9 +97,9 @@ def _waiting(actor: Actor) -> Any:
 
 
 def _stands(invitation: Invitation) -> bool:
-    """Whether who invited may still do so."""
+    """Whether who invited may still do so, and stands for it."""
     by = Membership.objects(project_id=invitation.project_id, user_id=invitation.invited_by).first()
-    if by is None or users.find_id(user_id=by.user_id) is None:
+    if by is None or not users.stands_for(by.user_id, invitation.created_at):
         return False
     return at_least(ProjectAction.MANAGE_MEMBERS.least, by.role) and at_least(invitation.role, by.role)
 

@@ -207,9 +207,9 @@ def _row(link_id: ObjectId) -> ShareLink | None:
 
 
 def _maker_stays(link: ShareLink) -> bool:
-    """Whether who made it is still a member and may act: a disabled account reads nothing by its own links."""
+    """Whether who made it is still a member and stands for it: a disabled account reads nothing by its own links."""
     membership = Membership.objects(project_id=link.project_id, user_id=link.created_by).only("id").first()
-    return membership is not None and bool(users.who_may_act([link.created_by]))
+    return membership is not None and users.stands_for(link.created_by, link.updated_at)
 
 
 def _visit_token(link: ShareLink, until: datetime) -> str:

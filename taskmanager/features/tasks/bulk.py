@@ -5,25 +5,38 @@ An operation may name a task that an earlier one makes: until it is made, a plac
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import inf
+from time import monotonic
 from typing import Any
 
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
+from taskmanager.core.database import bounded
 from taskmanager.core.documents import Expected
-from taskmanager.core.errors import Conflict, Invalid, NotFound, TaskManagerError
+from taskmanager.core.errors import Conflict, Invalid, NotFound, TaskManagerError, Unavailable
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.querysets import CREATED, Row
 from taskmanager.core.unit_of_work import long_unit_of_work
 from taskmanager.features.tasks import finding
 from taskmanager.features.tasks import service as tasks
+from taskmanager.features.tasks.expensive import expensive
 from taskmanager.features.tasks.models import Task
 
 MAX_TASKS = 100
 MAX_SECONDS = 4.0  # of a transaction over so many; MongoDB ends those that take longer than five
 FILTER = "body.filter"  # where an operation's filter stands, as its errors say before they are located
 
+MAX_EACH_SECONDS = 10.0  # after which a request with a transaction for each operation begins no more of them
+
 Ids = dict[ObjectId, ObjectId]
+
+
+class Unfinished(Unavailable):
+    """The time of a request was over before this operation had its turn."""
+
+    code = "bulk.unfinished"
+    detail = "There was no time left for this operation: repeat the request with the same Idempotency-Key."
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,9 @@ class Operation:
         return _RUN[self.kind](self, actor)
 
 
+# From an operation, and what asks its filter, to the ids of the tasks that it is about.
+Keep = Callable[[Operation, Callable[[], list[ObjectId]]], list[ObjectId]]
+
 _RUN: dict[str, Callable[[Operation, Actor], Task | None]] = {
     "create": lambda it, actor: tasks.create(it.project_id, it.data or {}, actor=actor),
     "update": lambda it, actor: tasks.update(it.task_id, it.data or {}, expected=it.expected, actor=actor),
@@ -84,32 +100,36 @@ def run_all(operations: list[Operation], *, actor: Actor) -> list[tuple[Operatio
     return done
 
 
-def spread(operations: list[Operation], actor: Actor) -> Iterator[Operation]:
+def spread(
+    operations: list[Operation], actor: Actor, keep: Keep = lambda operation, find: find(), until: float = inf
+) -> Iterator[Operation]:
     """The operations with one for each task that a filter finds, as late as possible.
 
-    One whose tasks cannot be found has the `failure`. Raises Conflict (`bulk.too_many`), Unavailable.
+    `keep` may answer with what an operation's filter has found before. An operation whose tasks cannot be found, or
+    whose turn comes after `until` (of the monotonic clock), has the `failure`. Raises Conflict (`bulk.too_many`),
+    Unavailable.
     """
     left = MAX_TASKS
     for operation in operations:
-        parts = [operation] if operation.condition is None else _parts(operation, actor)
+        parts = [operation] if operation.condition is None or monotonic() > until else _parts(operation, actor, keep)
         left -= len(parts)
         if left < 0:
             detail = f"One request changes at most {MAX_TASKS} tasks."
             raise Conflict(detail, code="bulk.too_many", index=operation.index)
-        yield from parts
+        yield from (part if monotonic() <= until else replace(part, failure=Unfinished()) for part in parts)
 
 
-def _parts(operation: Operation, actor: Actor) -> list[Operation]:
+def _parts(operation: Operation, actor: Actor, keep: Keep) -> list[Operation]:
     try:
-        found = _found(operation, actor)
+        ids = keep(operation, lambda: [row["_id"] for row in _found(operation, actor)])
     except (Conflict, Invalid, NotFound) as error:
         return [replace(operation, condition=None, failure=error)]
-    return [replace(operation, task_id=row["_id"], condition=None) for row in found]
+    return [replace(operation, task_id=task_id, condition=None) for task_id in ids]
 
 
 def _found(operation: Operation, actor: Actor) -> list[Row]:
     tasks = finding.matching(operation.condition, actor, operation.project_id)
-    with finding.expensive(actor):
+    with expensive(actor):
         found = tasks.rows(MAX_TASKS + 1, ["_id"], CREATED.spec())
         if operation.count not in (None, len(found)):
             count = tasks.total()
@@ -125,19 +145,21 @@ def _number(count: Any) -> str:
 def counted(operations: list[Operation], *, actor: Actor) -> list[Any]:
     """How many tasks each operation is about, without changing any: a number, or {value, relation} beyond 10,000.
 
-    Raises NotFound, Invalid, each with `index`; Unavailable.
+    All filters together have MAX_SECONDS. Raises NotFound, Invalid, each with `index`; Unavailable (`query.too_slow`).
     """
-    counts: list[Any] = []
-    for operation in operations:
-        try:
-            counts.append(1 if operation.condition is None else _count(operation, actor))
-        except (Invalid, NotFound) as error:
-            located(error, operation.index)
-            raise
-    return counts
+    with bounded(MAX_SECONDS):
+        return [_count(operation, actor) for operation in operations]
 
 
 def _count(operation: Operation, actor: Actor) -> Any:
+    try:
+        return 1 if operation.condition is None else _total(operation, actor)
+    except (Invalid, NotFound) as error:
+        located(error, operation.index)
+        raise
+
+
+def _total(operation: Operation, actor: Actor) -> Any:
     return finding.total(actor=actor, project_id=operation.project_id, condition=operation.condition)
 
 

@@ -1,6 +1,7 @@
 """Route of bulk requests."""
 
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any
 
 import marshmallow as ma
@@ -23,7 +24,7 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.errors import InvalidRequest, problem_body, status_of
-from taskmanager.web.idempotency import KeyReused, once
+from taskmanager.web.idempotency import InProgress, KeyReused, once
 from taskmanager.web.pagination import Total
 from taskmanager.web.schemas import Flag, Form, Id, Json, Problem, Schema, Whole
 
@@ -118,7 +119,9 @@ def run_bulk(data: dict[str, Any]) -> Response:
 
     `all_or_nothing` is one transaction: the first operation that fails ends it, and the problem tells its `index`. With
     `each` every operation is a transaction of its own and has its own status in `results`; with an Idempotency-Key each
-    of them has its effect once, also when the request is repeated after a part of it was done.
+    of them has its effect once, also when the request is repeated after a part of it was done, and a filter stands for
+    the tasks that it found at first. After 10 seconds no operation is begun any more: those that are left have the
+    status 503 `bulk.unfinished`, and the same request with the same key goes on with them.
 
     With `dry_run` nothing is changed: each result has the `count` of tasks that the operation is about. An operation
     with a filter and `expect` is done only if the filter finds that many tasks, else 409 `bulk.unexpected_count` with
@@ -150,10 +153,10 @@ def _all(operations: list[Operation], temp_ids: list[str | None]) -> Response:
 
 def _each(operations: list[Operation], temp_ids: list[str | None]) -> Response:
     actor, results, ids = current_actor(), [], {}
-    for place, operation in enumerate(bulk.spread(operations, actor)):
+    for operation in bulk.spread(operations, actor, _kept, monotonic() + bulk.MAX_EACH_SECONDS):
         try:
-            shown = _once(operation, place, lambda operation=operation: operation.resolved(ids).run(actor))
-        except KeyReused:
+            shown = _once(operation, lambda operation=operation: operation.resolved(ids).run(actor))
+        except (KeyReused, InProgress):
             raise
         except TaskManagerError as error:
             bulk.located(error, operation.index)
@@ -165,9 +168,17 @@ def _each(operations: list[Operation], temp_ids: list[str | None]) -> Response:
     return answers.data({"results": results})
 
 
-def _once(operation: Operation, place: int, run: Callable[[], Task | None]) -> dict[str, Any] | None:
-    """What the operation answers, once for its place in a request with this Idempotency-Key."""
-    response = once(lambda: answers.data(_shown(run())), suffix=f"{place}.{operation.task_id}")
+def _kept(operation: Operation, find: Callable[[], list[ObjectId]]) -> list[ObjectId]:
+    """What a filter finds, once for a request with this Idempotency-Key: it is about the same tasks when repeated."""
+    response = once(lambda: answers.data(list(map(str, find()))), suffix=f"{operation.index}.found")
+    return list(map(ObjectId, orjson.loads(response.get_data())))
+
+
+def _once(operation: Operation, run: Callable[[], Task | None]) -> dict[str, Any] | None:
+    """What the operation answers, once for its task in a request with this Idempotency-Key."""
+    if operation.failure:
+        raise operation.failure
+    response = once(lambda: answers.data(_shown(run())), suffix=f"{operation.index}.{operation.task_id}")
     return orjson.loads(response.get_data())
 
 
@@ -181,7 +192,7 @@ def _result(operation: Operation, shown: Mapping[str, Any] | None, temp_ids: lis
 
 def _failure(operation: Operation, error: TaskManagerError, temp_ids: list[str | None]) -> dict[str, Any]:
     status = status_of(error)
-    if status >= 500:
+    if status >= 500 and not isinstance(error, bulk.Unfinished):
         raise error
     problem = problem_body(status, code=error.code, detail=error.detail, **error.extra)
     return _named(operation, temp_ids) | {"status": status, "task": None, "problem": problem}

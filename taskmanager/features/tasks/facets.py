@@ -7,7 +7,8 @@ from bson import ObjectId
 from taskmanager.core.access import Actor
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.querysets import Row
-from taskmanager.features.tasks.finding import expensive, matching
+from taskmanager.features.tasks.expensive import expensive
+from taskmanager.features.tasks.finding import matching
 from taskmanager.features.tasks.models import PRIORITIES
 
 MOST_VALUES = 100  # of one facet, the most frequent ones
@@ -28,8 +29,9 @@ def count(
     for name, field in _MANY.items():
         unwind = {"$unwind": {"path": f"${field}", "preserveNullAndEmptyArrays": True}}
         parts[name] = [unwind, *_group(f"${field}")]
+    tasks = matching(condition, actor, project_id)
     with expensive(actor):
-        found = matching(condition, actor, project_id).piped({"$facet": parts})[0]
+        found = tasks.piped({"$facet": parts})[0]
     return {name: [_told(name, row) for row in rows] for name, rows in found.items()}
 
 

@@ -4,7 +4,9 @@ A custom field is asked about in the projects that have it: for tasks of other p
 also one with `!=`, and so is its negation. Of a name that some of the projects know, the others have none.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,12 +15,13 @@ from bson import ObjectId
 from taskmanager.core.access import Actor
 from taskmanager.core.errors import Invalid
 from taskmanager.core.filters import kinds, moments
-from taskmanager.core.filters.binding import KindsOf, Known, Lookup, meanings, readings
+from taskmanager.core.filters.binding import KindsOf, Known, Lookup, look_up, meanings, readings
 from taskmanager.core.filters.nodes import Condition, Context, GivenFilter, Node, conditions, defined
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.querysets import Filter
 from taskmanager.features.projects import filter_names as names
 from taskmanager.features.projects.models import CustomField, name_key
+from taskmanager.features.tasks import held
 from taskmanager.features.tasks.filters import CUSTOM_FIELDS
 from taskmanager.features.tasks.models import Task
 
@@ -26,57 +29,56 @@ from taskmanager.features.tasks.models import Task
 def bound(given: GivenFilter, actor: Actor, project_ids: Collection[ObjectId]) -> tuple[Node, Context]:
     """Return the filter as it is to be asked in these projects, and the context with what its names mean.
 
-    Raises Invalid (`filter.unknown_name`, `filter.invalid_value`) with the column in its message.
+    Raises Invalid (`filter.unknown_name`, `filter.invalid_value`) with the column in its message; TooMany, Unavailable.
     """
-    directory = Directory(actor, project_ids if given.scope is None else given.scope, [given])
     try:
-        return directory.bound(given)
+        return Directory(actor, project_ids if given.scope is None else given.scope, [given]).bound(given)
     except FilterError as error:
         raise Invalid(given.location, str(error), code=error.code) from None
 
 
 class Directory:
-    """What is known in some projects of all that some filters name, with one lookup for each sort of names."""
+    """What is known in some projects of all that some filters name, with one lookup for each sort of names.
 
-    def __init__(self, actor: Actor, project_ids: Iterable[ObjectId], filters: Iterable[GivenFilter]) -> None:
+    Raises TooMany, Unavailable (see `held`), FilterError (`filter.too_wide`).
+    """
+
+    def __init__(self, actor: Actor, project_ids: Iterable[ObjectId], filters: Sequence[GivenFilter]) -> None:
         self.actor, self.scope = actor, frozenset(project_ids)
-        nodes = [given.node for given in filters]
-        keys = {key for node in nodes for condition in conditions(node) if (key := _custom(condition))}
-        self.fields = names.custom_fields(keys, self.scope)
-        self.lookups = {sort: _asked_once(lookup) for sort, lookup in _lookups(actor, self.scope).items()}
+        conditions_on = [found for given in filters for found in conditions(given.node) if _custom(found)]
+        self.fields = names.custom_fields({_custom(found) for found in conditions_on}, self.scope)
+        self.options = _Options(self.fields, conditions_on, actor, self.scope)
+        self.known = look_up(_lookups(actor, self.scope), self._defined(filters))
 
     def bound(self, given: GivenFilter) -> tuple[Node, Context]:
         """As the function `bound`. Raises FilterError."""
         node = defined(given.node, self._typed)
         everywhere = self.scope if given.everywhere else frozenset()
-        named = meanings(node, self.lookups, references=given.references, everywhere=everywhere)
+        named = meanings(node, self.known, references=given.references, everywhere=everywhere)
         return node, Context.of(self.actor, named)
+
+    def _defined(self, filters: Iterable[GivenFilter]) -> Iterator[GivenFilter]:
+        """Yield the filters with their custom fields typed. Those that cannot be are left out: `bound` says why."""
+        for given in filters:
+            with suppress(FilterError):
+                yield replace(given, node=defined(given.node, self._typed))
 
     def _typed(self, condition: Condition) -> Any:
         """The condition on a custom field by the type that it has in each project; None for other conditions."""
         key = _custom(condition)
         if not key:
             return None
-        return readings(condition, _kinds(self.fields.get(key, []), self.scope, contains=condition.operator == "~"))
-
-
-def _asked_once(lookup: Lookup) -> Lookup:
-    known: dict[Any, Known] = {}
-    asked: set[Any] = set()
-
-    def remembering(keys: Collection[Any]) -> dict[Any, Known]:
-        if new := set(keys) - asked:
-            known.update(lookup(new))
-            asked.update(new)
-        return known
-
-    return remembering
+        fields = self.fields.get(key, [])
+        return readings(condition, _kinds(fields, self.scope, self.options, contains=condition.operator == "~"))
 
 
 def check_order(names_sorted_by: Iterable[str], project_ids: Collection[ObjectId], location: str) -> None:
     """Raise Invalid unless every custom field among these is one of these projects."""
     keys = [name.partition(".")[2] for name in names_sorted_by if name.startswith(f"{CUSTOM_FIELDS}.")]
-    known = names.custom_fields(keys, project_ids)
+    try:
+        known = names.custom_fields(keys, project_ids)
+    except FilterError as error:
+        raise Invalid(location, str(error), code=error.code) from None
     for key in keys:
         if key not in known:
             raise Invalid(location, f"{key!r} is no custom field that is known here.", code="sort.unknown_name")
@@ -86,22 +88,17 @@ def _lookups(actor: Actor, scope: frozenset[ObjectId]) -> dict[str, Lookup]:
     return {
         "label": partial(names.labels, scope=scope),
         "status": partial(names.statuses, scope=scope),
-        "person": partial(_people, scope=scope),
+        "person": partial(_people, actor=actor, scope=scope),
         "project": partial(names.projects, actor=actor),
         "task": partial(_tasks, actor=actor),
     }
 
 
-def _people(keys: Collection[ObjectId], scope: frozenset[ObjectId]) -> dict[ObjectId, Known]:
+def _people(keys: Collection[ObjectId], actor: Actor, scope: frozenset[ObjectId]) -> dict[ObjectId, Known]:
     """Members, and those who are none any more while tasks still say them."""
     found = names.members(keys, scope)
-    return found | {key: Known(key) for key in keys if key not in found and _named_by_tasks(key, scope)}
-
-
-def _named_by_tasks(user_id: ObjectId, scope: frozenset[ObjectId]) -> bool:
-    marks = {"marks": {"$in": [f"a:{user_id}", f"w:{user_id}"]}}
-    query = {"project_id": {"$in": list(scope)}, "$or": [{"reporter_id": user_id}, marks]}
-    return Task.objects(__raw__=query).only("id").first() is not None
+    former = set(keys) - found.keys()
+    return found | {key: Known(key) for key in held.people(former, actor, scope)}
 
 
 def _tasks(keys: Collection[ObjectId], actor: Actor) -> dict[ObjectId, Known]:
@@ -115,13 +112,13 @@ def _custom(condition: Condition) -> str:
     return key if family == CUSTOM_FIELDS else ""
 
 
-def _kinds(fields: list[CustomField], scope: frozenset[ObjectId], *, contains: bool) -> KindsOf:
+def _kinds(fields: list[CustomField], scope: frozenset[ObjectId], options: "_Options", *, contains: bool) -> KindsOf:
     """The kind of a field by its type and options. What a select `contains` is asked as of any text."""
     alike: dict[Any, list[CustomField]] = {}
     for field in fields:
         alike.setdefault((field.type, tuple(field.options)), []).append(field)
-    types = _KINDS | ({"select": _KINDS["text"]} if contains else {})
-    return [(_places(group, scope), types[group[0].type](group[0], scope)) for group in alike.values()]
+    types = _KINDS | {"select": _KINDS["text"] if contains else options.kind}
+    return [(_places(group, scope), types[group[0].type](group[0])) for group in alike.values()]
 
 
 def _places(fields: list[CustomField], scope: frozenset[ObjectId]) -> Filter | None:
@@ -131,24 +128,48 @@ def _places(fields: list[CustomField], scope: frozenset[ObjectId]) -> Filter | N
     return None if ids == scope else {"$nor": [{"project_id": {"$nin": sorted(ids)}}]}
 
 
-def _choice(field: CustomField, scope: frozenset[ObjectId]) -> kinds.Choice:
-    return kinds.Choice(field.options, lambda text: _option(field, text, scope))
+class _Options:
+    """The options of selects, as filters name them; one that is offered no more is known while a task has it."""
+
+    def __init__(
+        self,
+        fields: Mapping[str, list[CustomField]],
+        conditions_on: Iterable[Condition],
+        actor: Actor,
+        scope: frozenset[ObjectId],
+    ) -> None:
+        self._offered = {
+            field.id: _by_name(field) for one in fields.values() for field in one if field.type == "select"
+        }
+        wanted: dict[str, set[str]] = {}
+        for condition in conditions_on:
+            if condition.operator != "~":
+                key = _custom(condition)
+                wanted.setdefault(key, set()).update(self._former(fields.get(key, []), condition))
+        self._held = held.options({key: texts for key, texts in wanted.items() if texts}, actor, scope)
+
+    def kind(self, field: CustomField) -> kinds.Choice:
+        """Return the kind of this select."""
+        return kinds.Choice(field.options, lambda text: self._find(field, text))
+
+    def _former(self, fields: list[CustomField], condition: Condition) -> set[str]:
+        """Return the values that some of these fields do not offer."""
+        offers = [self._offered[field.id] for field in fields if field.type == "select"]
+        return {given.text for given in condition.given if any(name_key(given.text) not in offer for offer in offers)}
+
+    def _find(self, field: CustomField, text: str) -> str | None:
+        offered = self._offered[field.id].get(name_key(text))
+        return text if text in field.options else offered or (text if text in self._held.get(field.key, ()) else None)
 
 
-def _option(field: CustomField, text: str, scope: frozenset[ObjectId]) -> str | None:
-    """The option of this name; one that is offered no more is known as long as a task has it."""
-    for option in field.options:
-        if text == option or name_key(text) == name_key(option):
-            return option
-    held = {"project_id": {"$in": list(scope)}, f"{CUSTOM_FIELDS}.{field.key}": text}
-    return text if Task.objects(__raw__=held).only("id").first() else None
+def _by_name(field: CustomField) -> dict[str, str]:
+    return {name_key(option): option for option in reversed(field.options)}
 
 
-_KINDS: dict[str, Callable[[CustomField, frozenset[ObjectId]], Any]] = {
-    "text": lambda field, scope: kinds.Words(),
-    "number": lambda field, scope: kinds.Number(),
-    "date": lambda field, scope: moments.Day(),
-    "select": _choice,
-    "user": lambda field, scope: kinds.PersonText(),
-    "checkbox": lambda field, scope: kinds.Checkbox(),
+_KINDS: dict[str, Callable[[CustomField], Any]] = {
+    "text": lambda field: kinds.Words(),
+    "number": lambda field: kinds.Number(),
+    "date": lambda field: moments.Day(),
+    "user": lambda field: kinds.PersonText(),
+    "checkbox": lambda field: kinds.Checkbox(),
 }

@@ -1,22 +1,18 @@
 """Use cases that look for tasks: lists, what is counted over them, and what they all share."""
 
-from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
-from taskmanager.core.database import bounded
 from taskmanager.core.errors import NotFound
-from taskmanager.core.expensive import expensive_queries
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.querysets import Order, Page
 from taskmanager.features.tasks import filter_names
+from taskmanager.features.tasks.expensive import bounded_query, expensive
 from taskmanager.features.tasks.models import Task
-
-# What a filter asks may have no index, or be free text: it must not hold a thread for as long as an outage would.
-LONGEST_SECONDS = 1.5
 
 
 def find(
@@ -41,23 +37,14 @@ def find(
 
 
 def _bounded(condition: GivenFilter | None) -> AbstractContextManager[None]:
-    return nullcontext() if condition is None else bounded(LONGEST_SECONDS)
+    return nullcontext() if condition is None else bounded_query()
 
 
 def total(*, actor: Actor, project_id: ObjectId | None = None, condition: GivenFilter | None = None) -> Any:
     """How many tasks `find` would go through. Raises NotFound, TooMany, Unavailable (`query.too_slow`)."""
-    with _bounded(condition) if condition is None else expensive(actor):
-        return matching(condition, actor, project_id).total()
-
-
-@contextmanager
-def expensive(actor: Actor) -> Iterator[None]:
-    """Hold one of the places for expensive queries, and end the query after some time.
-
-    Raises TooMany (`query.too_many`), Unavailable (`query.busy`, `query.too_slow`).
-    """
-    with expensive_queries.place(actor.identity), bounded(LONGEST_SECONDS):
-        yield
+    found = matching(condition, actor, project_id)
+    with nullcontext() if condition is None else expensive(actor):
+        return found.total()
 
 
 def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None = None) -> Any:

@@ -11,7 +11,7 @@ from taskmanager.core.documents import Versioned
 from taskmanager.features.projects.workflow import GROUPS, OPEN_GROUPS
 from taskmanager.features.tasks.due import due_at, is_floating
 from taskmanager.features.tasks.querysets import TaskWords
-from taskmanager.features.tasks.search_tokens import tokens_of, unspaced_tokens_of
+from taskmanager.features.tasks.search_tokens import description_tokens_of, tokens_of
 
 PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the position, so that it sorts
 RECURS_FROM = ("due", "completion")
@@ -58,7 +58,7 @@ class Task(Versioned):
     closed_at = DateTimeField()  # since when it is done or cancelled
     marks = ListField(StringField())  # see marks_of
     words = ListField(StringField())  # tokens of the title: what searches find it by
-    description_tokens = ListField(StringField())  # those that the text index does not have: see search_tokens
+    description_tokens = ListField(StringField())  # the same of the description
     former_keys = ListField(StringField())  # from before it moved to another project
     deleted_at = DateTimeField()
     trashed_with = ObjectIdField()  # the task above it that was put into the trash, and this one with it
@@ -97,7 +97,7 @@ class Task(Versioned):
         """Called by MongoEngine before it inserts."""
         self.key_order = natural_key(self.key)
         self.words = tokens_of(self.title)
-        self.description_tokens = unspaced_tokens_of(self.description)
+        self.description_tokens = description_tokens_of(self.description)
         self.marks = marks_of(self.assignee_ids, self.label_ids, self.watcher_ids)
 
     def write(self, **changes: Any) -> Self:
@@ -107,7 +107,7 @@ class Task(Versioned):
         if "title" in changes:
             changes["words"] = tokens_of(changes["title"])
         if "description" in changes:
-            changes["description_tokens"] = unspaced_tokens_of(changes["description"]) or None
+            changes["description_tokens"] = description_tokens_of(changes["description"]) or None
         if changes.keys() & set(_MARKED):
             changes["marks"] = marks_of(*[changes.get(field, getattr(self, field)) for field in _MARKED])
         return super().write(**changes)

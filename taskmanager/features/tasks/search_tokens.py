@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 _LONGEST_WORD = 40
 MAX_TOKENS = 512  # of a title, which has at most 500 characters
-MAX_DESCRIPTION_TOKENS = 1_000
+MAX_DESCRIPTION_TOKENS = 3_000
 
 # Diacritics of Latin, Greek and Cyrillic; points of Hebrew and Arabic, and the stroke that stretches Arabic words;
 # selectors of how a character is drawn.
@@ -50,7 +50,6 @@ _PIECE = re.compile(
     rf"(?P<unspaced>[{_UNSPACED}]+)|(?P<emoji>{_EMOJI})"
     rf"|(?P<word>(?:(?![{_UNSPACED}]){_WORD})+(?:['\u2019\u02bc-](?:(?![{_UNSPACED}]){_WORD})+)*)"
 )
-_UNSPACED_PIECE = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|(?P<emoji>{_EMOJI})")
 _PART = re.compile(_PICTURE)
 _JOINT = re.compile("['\u2019\u02bc_-]+")
 
@@ -78,13 +77,9 @@ def tokens_of(text: str) -> list[str]:
     return _once(_tokens(fold(text)), MAX_TOKENS)
 
 
-def unspaced_tokens_of(text: str | None) -> list[str]:
-    """Return the tokens of a description that are no words of a script with spaces: those the text index finds."""
-    if not text or text.isascii():
-        return []
-    return _once(
-        (token for match in _UNSPACED_PIECE.finditer(fold(text)) for token in _unspaced(match)), MAX_DESCRIPTION_TOKENS
-    )
+def description_tokens_of(text: str | None) -> list[str]:
+    """Return the tokens of a description, the first MAX_DESCRIPTION_TOKENS different ones."""
+    return _once(_tokens(fold(text)), MAX_DESCRIPTION_TOKENS) if text else []
 
 
 def terms_of(query: str, limit: int) -> list[Term]:
@@ -94,7 +89,12 @@ def terms_of(query: str, limit: int) -> list[Term]:
 
 
 def _once(tokens: Iterator[str], limit: int) -> list[str]:
-    return list(dict.fromkeys(token[:_LONGEST_WORD] for token in tokens))[:limit]
+    found: dict[str, None] = {}
+    for token in tokens:
+        found[token[:_LONGEST_WORD]] = None
+        if len(found) == limit:
+            break
+    return list(found)
 
 
 def _tokens(text: str) -> Iterator[str]:

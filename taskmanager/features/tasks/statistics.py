@@ -18,7 +18,8 @@ from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.querysets import Row
 from taskmanager.core.zones import zone
 from taskmanager.features.projects.workflow import OPEN_GROUPS
-from taskmanager.features.tasks.finding import expensive, matching
+from taskmanager.features.tasks.expensive import expensive
+from taskmanager.features.tasks.finding import matching
 
 MOST_PEOPLE = 200
 _BEGUN = {"$ifNull": ["$started_at", "$created_at"]}
@@ -42,9 +43,9 @@ def of(
     today = here.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
     first_day = today - timedelta(days=days - 1)
+    tasks = matching(condition, actor, project_id)
     with expensive(actor):
-        asked = {"$facet": _parts(here, monday, first_day)}
-        found = matching(condition, actor, project_id).piped(asked)[0]
+        found = tasks.piped({"$facet": _parts(here, monday, first_day)})[0]
     return {
         "total": sum(row["count"] for row in found["by_status"]),
         "by_status": [_status(row) for row in sorted(found["by_status"], key=lambda row: -row["count"])],

@@ -11,6 +11,7 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.access import Actor
+from taskmanager.core.errors import TooMany, Unavailable
 from taskmanager.core.filters.nodes import GivenFilter, Mention
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import FilterError, written
@@ -65,10 +66,10 @@ def current(rows: list[Row], actor: Actor, project_ids: Collection[ObjectId]) ->
     """Return the rows, each with what changes without a revision of theirs under `current`.
 
     That is the `filter` with the names of now, where these are others than it says, and `filter_problem` when
-    something that it names is not known any more.
+    something that it names is not known any more. Problems are left out when it takes too long to find them.
     """
     filters = [_readable(row) for row in rows]
-    directory = Directory(actor, project_ids, [one for one in filters if isinstance(one, GivenFilter)])
+    directory = _directory(actor, project_ids, [one for one in filters if isinstance(one, GivenFilter)])
     labels = _names([item for row in rows for item in row.get("references", ())])
     return [
         row | {"current": _shown(row, labels) | _problem(one, directory)}
@@ -88,11 +89,19 @@ def _readable(row: Row) -> GivenFilter | FilterError | None:
         return error
 
 
-def _problem(one: GivenFilter | FilterError | None, directory: Directory) -> Row:
+def _directory(actor: Actor, project_ids: Collection[ObjectId], filters: list[GivenFilter]) -> Directory | None:
+    """Return what is known of the names; None when that takes too long: what others share must not hide a list."""
+    try:
+        return Directory(actor, project_ids, filters)
+    except (TooMany, Unavailable, FilterError):
+        return None
+
+
+def _problem(one: GivenFilter | FilterError | None, directory: Directory | None) -> Row:
     try:
         if isinstance(one, FilterError):
             raise one
-        if one:
+        if one and directory:
             directory.bound(one)
     except FilterError as error:
         return {"filter_problem": str(error)}

@@ -9,6 +9,11 @@ from bson import ObjectId
 from taskmanager.core.events import Fact
 
 
+def address_stream(email: str) -> str:
+    """Return the stream of what happens to an address of mail, which it does not tell."""
+    return f"address:{hashlib.sha256(email.encode()).hexdigest()[:24]}"
+
+
 @dataclass(frozen=True)
 class UserFact(Fact):
     """Something that happened to an account; `by` is who did it."""
@@ -45,13 +50,17 @@ class UserUpdated(UserFact):
 
 @dataclass(frozen=True)
 class UserDeleted(UserFact):
-    """The account is anonymous from here on. `project_ids` are those that the person was in."""
+    """The account is anonymous from here on. `project_ids` are those that the person was in.
+
+    `address_stream` is the stream of what happened to the address of mail, of which the rest is still to be anonymised.
+    """
 
     kind: ClassVar[str] = "user.deleted"
     project_ids: Any = ()
+    address_stream: str = ""
 
     def data(self) -> dict[str, Any]:
-        return {"project_ids": list(self.project_ids)}
+        return {"project_ids": list(self.project_ids), "address_stream": self.address_stream}
 
 
 @dataclass(frozen=True)
@@ -88,9 +97,11 @@ class PasswordChanged(UserFact):
     kind: ClassVar[str] = "user.password_changed"
     because: str = "change"
     ended: Any = None
+    unfinished: Any = None  # what the next steps of the recovery need, where one was not enough: see `holdings`
 
     def data(self) -> dict[str, Any]:
-        return {"because": self.because, **({"ended": self.ended} if self.ended else {})}
+        more = {"ended": self.ended, "unfinished": self.unfinished}
+        return {"because": self.because, **{name: value for name, value in more.items() if value}}
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,7 @@ class AddressFact(Fact):
     by: ObjectId | None = None
 
     def stream(self) -> str:
-        return f"address:{hashlib.sha256(self.email.encode()).hexdigest()[:24]}"
+        return address_stream(self.email)
 
     def subject(self) -> ObjectId | None:
         return self.user.id if self.user else None
@@ -258,3 +269,15 @@ class SessionEnded(SessionStarted):
 
     def data(self) -> dict[str, Any]:
         return {"session_id": self.session.id, "because": self.because}
+
+
+@dataclass(frozen=True)
+class SessionsEnded(UserFact):
+    """Several sessions of an account at once: `number` of them."""
+
+    kind: ClassVar[str] = "sessions.ended"
+    because: str = "ended"
+    number: int = 0
+
+    def data(self) -> dict[str, Any]:
+        return {"because": self.because, "number": self.number}

@@ -1,6 +1,5 @@
 """Use cases of people whom a login provider (OpenID Connect) vouches for."""
 
-from datetime import datetime
 from typing import Any
 
 from mongoengine.errors import NotUniqueError
@@ -12,7 +11,7 @@ from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import oidc_refusals, passwords, sessions
 from taskmanager.features.users import service as users
 from taskmanager.features.users.events import IdentityLinked, IdentityUnlinked
-from taskmanager.features.users.holdings import is_of_earlier_holder
+from taskmanager.features.users.holdings import Recovery
 from taskmanager.features.users.models import Identity, User
 from taskmanager.features.users.sessions import Login
 
@@ -44,13 +43,13 @@ def _identity(claims: dict[str, Any]) -> Identity | None:
 
 
 @unit_of_work
-def recover(user: User, proved_at: datetime | None) -> int:
+def recover(recovery: Recovery) -> int:
     """Unlink the logins by a provider that an earlier holder of the account linked. Return how many."""
-    linked = Identity.objects(user_id=user.id)
-    older = [one for one in linked if is_of_earlier_holder(one.created_at, proved_at)]
+    found = recovery.of_earlier_holder(Identity.objects(user_id=recovery.user.id))
+    older = list(found)
+    Identity.objects(id__in=[identity.id for identity in older]).delete()
     for identity in older:
-        identity.delete()
-        record(IdentityUnlinked(user, issuer=identity.issuer))
+        record(IdentityUnlinked(recovery.user, issuer=identity.issuer))
     return len(older)
 
 

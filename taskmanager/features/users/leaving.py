@@ -1,23 +1,24 @@
 """What is left of an account that its owner deletes: an id without a person."""
 
-import hashlib
 from datetime import timedelta
 from typing import Any
+
+from bson import ObjectId
 
 from taskmanager.core import remembered
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
-from taskmanager.core.documents import Versioned
 from taskmanager.core.errors import Forbidden
-from taskmanager.core.events import Event
+from taskmanager.core.events import Counter, Event
 from taskmanager.core.unit_of_work import finish_now, unit_of_work
 from taskmanager.features.users import administration, lockout, passwords, sessions
 from taskmanager.features.users import service as users
+from taskmanager.features.users.events import address_stream
 from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session, User
 from taskmanager.features.users.one_time import OneTimeToken
 
 FRESH = timedelta(minutes=10)
-_OWNED: tuple[type[Versioned], ...] = (Session, ApiToken, SecondFactor, Identity)
+MAX_STEP = 1_000  # documents of one collection that one transaction deletes or changes
 # What the log remembers of a person: names, addresses of mail and network.
 _PERSONAL = dict.fromkeys(("data.changes", "data.before", "data.address", "data.email", "correlation.address"), 1)
 
@@ -35,18 +36,45 @@ def may_leave(user: User, *, actor: Actor) -> None:
 
 
 @unit_of_work
-def anonymise(user: User) -> User:
-    """Remove all that tells who it was, and every way to act; what others need keeps pointing at the id."""
+def anonymise(user: User) -> tuple[User, str]:
+    """Remove all that tells who it was, and every way to act; what others need keeps pointing at the id.
+
+    Of what there may be much of, the newest MAX_STEP: `forget` removes the rest. Return the account as it is now, and
+    the stream of what happened to its address.
+    """
+    streams = [f"user:{user.id}", address_stream(user.email)]
     sessions.end_all(user, because="deleted")
-    for kind in _OWNED:
+    for kind in (ApiToken, SecondFactor, Identity):
         kind.objects(user_id=user.id).delete()
-    OneTimeToken.objects(subject_id=user.id).delete()
+    _delete_some(user.id)
     lockout.lift(user.email)
-    _scrub_log(user)
+    finish_now()  # what was recorded in this unit of work tells who it was, too
+    for stream, last in _lengths(streams).items():
+        _scrub(stream, last - MAX_STEP, last)
     user = user.write(**_nobody(user))
     users.rights_changed([user.id])
     remembered.forget("card", user.id)
-    return user
+    return user, streams[1]
+
+
+def forget(user_id: ObjectId, address_stream: str) -> None:
+    """Remove what is left of an account that was deleted, MAX_STEP documents by each command. Safe to repeat."""
+    while _delete_some(user_id):
+        pass
+    for stream, last in _lengths([f"user:{user_id}", address_stream]).items():
+        for first in range(0, last, MAX_STEP):
+            _scrub(stream, first, first + MAX_STEP)
+
+
+def _delete_some(user_id: ObjectId) -> bool:
+    """Delete MAX_STEP sessions and one-time tokens of the account. Return whether there were any."""
+    numbers = [_delete_first(Session, user_id=user_id), _delete_first(OneTimeToken, subject_id=user_id)]
+    return any(numbers)
+
+
+def _delete_first(kind: Any, **whose: ObjectId) -> int:
+    ids = list(kind.objects(**whose).limit(MAX_STEP).scalar("id"))
+    return int(kind.objects(id__in=ids).delete()) if ids else 0
 
 
 def _nobody(user: User) -> dict[str, Any]:
@@ -63,8 +91,12 @@ def _nobody(user: User) -> dict[str, Any]:
     }
 
 
-def _scrub_log(user: User) -> None:
-    address = hashlib.sha256(user.email.encode()).hexdigest()[:24]
-    finish_now()  # what was recorded in this unit of work tells who it was, too
-    streams = {"$in": [f"user:{user.id}", f"address:{address}"]}
-    Event._get_collection().update_many({"stream": streams}, {"$unset": _PERSONAL})
+def _lengths(streams: list[str]) -> dict[str, int]:
+    """Return the last number of each of these streams."""
+    return {row.stream: row.seq for row in Counter.objects(stream__in=streams)}
+
+
+def _scrub(stream: str, first: int, last: int) -> None:
+    """Remove what tells who it was from the events after number `first` of a stream up to number `last`."""
+    some = {"stream": stream, "seq": {"$gt": first, "$lte": last}}
+    Event._get_collection().update_many(some, {"$unset": _PERSONAL})

@@ -10,7 +10,7 @@ from taskmanager.core.documents import Versioned
 from taskmanager.features.users.querysets import ExpiringWords, SessionWords, UserWords
 
 # Why a session ended before its time.
-ENDINGS = ("logout", "ended", "reuse", "password", "disabled", "forced", "deleted")
+ENDINGS = ("logout", "ended", "reuse", "password", "disabled", "forced", "deleted", "surplus")
 
 
 class User(Versioned):
@@ -30,6 +30,7 @@ class User(Versioned):
     email_verified_at = DateTimeField()
     search = ListField(StringField())  # what administrators find the account by, in lower case
     attachment_bytes = IntField(required=True, default=0)  # of what it uploaded
+    recovered_at = DateTimeField()  # when it was last given back to its owner: see `holdings`
     admin_checks = IntField()  # written when another administrator steps down: see administration.keep_an_admin
     new_email = StringField(max_length=254)  # asked for, and not yet confirmed by all who must
     new_email_confirmed = ListField(StringField())  # by which: the "old" address, the "new" one

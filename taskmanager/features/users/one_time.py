@@ -60,9 +60,9 @@ def issue(
     return token.save(force_insert=True)
 
 
-def withdraw(purpose: str, subject_id: ObjectId) -> None:
+def withdraw(purpose: str, *subject_ids: ObjectId) -> None:
     """Spend the tokens of this purpose without their being used."""
-    OneTimeToken.objects(purpose=purpose, subject_id=subject_id, spent_at=None).update(set__spent_at=now())
+    OneTimeToken.objects(purpose=purpose, subject_id__in=subject_ids, spent_at=None).update(set__spent_at=now())
 
 
 def withdraw_all(subject_id: ObjectId) -> int:

@@ -5,6 +5,7 @@ whether there is an account. So the answer, and the time it takes, tell nothing 
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
@@ -24,6 +25,7 @@ from taskmanager.features.users.events import (
     PasswordResetRequested,
     VerificationRequested,
 )
+from taskmanager.features.users.holdings import Recovery
 from taskmanager.features.users.models import User
 from taskmanager.features.users.one_time import OneTimeToken
 
@@ -113,8 +115,10 @@ def recover(user: User, password_hash: str, *, because: str, proved_at: datetime
 
     `proved_at` is when the present address was proved before; None when it never was.
     """
-    ended = holdings.end_all(user, proved_at)
-    set_password(user, password_hash, because=because, ended=ended)
+    recovery = Recovery(user, now(), proved_at)
+    ended = holdings.end_all(recovery)
+    user = user.write(recovered_at=recovery.at)
+    set_password(user, password_hash, because=because, ended=ended, unfinished=holdings.unfinished(recovery, ended))
 
 
 def change_password(current: str, new: str, *, actor: Actor) -> None:
@@ -132,17 +136,18 @@ def _change(user: User, password_hash: str, actor: Actor) -> None:
 
 @unit_of_work
 def set_password(
-    user: User, password_hash: str, *, because: str, keep: ObjectId | None = None, ended: dict[str, int] | None = None
+    user: User, password_hash: str, *, because: str, keep: ObjectId | None = None, **recovered: dict[str, Any] | None
 ) -> None:
     """Store a new password and end the account's sessions but `keep`, and a change of address that is under way.
 
-    Links that were mailed are good no more. Raises PreconditionFailed when the account was changed meanwhile.
+    Links that were mailed are good no more. `recovered` is what the event tells of a recovery.
+    Raises PreconditionFailed when the account was changed meanwhile.
     """
     user = user.write(password_hash=password_hash, new_email=None, new_email_confirmed=None)
     for purpose in (RESET, sessions.TICKET, *CHANGE.values()):
         one_time.withdraw(purpose, user.id)
     sessions.end_all(user, because="password", keep=keep)
-    record(PasswordChanged(user, because=because, ended=ended))
+    record(PasswordChanged(user, because=because, **recovered))
 
 
 def prove(user: User, password: str) -> None:

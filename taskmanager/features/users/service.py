@@ -1,6 +1,7 @@
 """Use cases of accounts."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from bson import ObjectId
@@ -33,7 +34,7 @@ class Addressee(NamedTuple):
     proved: bool
 
 
-# An account with more live sessions than this keeps the newest; the others have to log in again.
+# An account has at most so many live sessions: with one more, the oldest ends.
 MOST_SESSIONS = 500
 
 
@@ -154,6 +155,20 @@ def find_addressee(*, email: str | None = None, user_id: ObjectId | None = None)
 def who_may_act(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
     """Those of these accounts that are there and not disabled."""
     return set(User.objects(id__in=list(user_ids), disabled_at=None).scalar("id"))
+
+
+def stands_for(user_id: ObjectId, at: datetime) -> bool:
+    """Return whether an account may act, and was not recovered since it did something at this time.
+
+    What it had opened to others before its recovery is closed from that moment on, also while it is still being ended.
+    """
+    row = User.objects(id=user_id, disabled_at=None).only("recovered_at").as_pymongo().first()
+    return row is not None and ("recovered_at" not in row or at >= row["recovered_at"])
+
+
+def was_recovered(user_id: ObjectId, *, since: datetime) -> bool:
+    """Return whether an account was recovered since it did something."""
+    return User.objects(id=user_id, recovered_at__gt=since).only("id").first() is not None
 
 
 def proved_ids(user_ids: Iterable[ObjectId]) -> set[ObjectId]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
+from mongoengine import Q
 
 from taskmanager.core import settings
 from taskmanager.core.access import Actor
@@ -19,7 +20,13 @@ from taskmanager.core.text import plain_address
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import lockout, one_time, passwords, refresh_tokens
 from taskmanager.features.users import service as users
-from taskmanager.features.users.events import LoginFailed, LoginFailedRepeatedly, SessionEnded, SessionStarted
+from taskmanager.features.users.events import (
+    LoginFailed,
+    LoginFailedRepeatedly,
+    SessionEnded,
+    SessionsEnded,
+    SessionStarted,
+)
 from taskmanager.features.users.models import SecondFactor, Session, User
 
 TICKET = "second_factor"  # the purpose of the one-time tokens that stand for a first step that went well
@@ -105,8 +112,9 @@ def start(user: User, *, user_agent: str, address: str) -> Login:
     )
     token = refresh_tokens.make(session.id, 1, session.seed)
     session.token_hash = refresh_tokens.fingerprint(token)
+    users.rights_changed([user.id])  # first: it is the write that two at once meet at, so what is counted below holds
     session.save(force_insert=True)
-    users.rights_changed([user.id])
+    _end_surplus(user)
     record(SessionStarted(user, session=session))
     return Login(user, session, token)
 
@@ -207,12 +215,29 @@ def end_own(*, but_this: bool, actor: Actor) -> None:
 def end_all(user: User, *, because: str, keep: ObjectId | None = None) -> int:
     """End the sessions of an account, but for `keep`: all their tokens are refused from the next request on.
 
-    Return how many there were.
+    One command and one event for all of them. Return how many there were.
     """
-    live = list(Session.objects.live().filter(user_id=user.id, id__ne=keep))
-    for session in live:
-        _end(user, session, because=because)
-    return len(live)
+    return _end_several(user, Session.objects.live().filter(user_id=user.id, id__ne=keep), because)
+
+
+def _end_surplus(user: User) -> None:
+    """End the oldest sessions of an account that has more than it may have."""
+    live = Session.objects.live().filter(user_id=user.id)
+    oldest = live.order_by("-created_at", "-id").skip(users.MOST_SESSIONS - 1).only("created_at").first()
+    if oldest is not None:
+        earlier = Q(created_at__lt=oldest.created_at) | Q(created_at=oldest.created_at, id__lt=oldest.id)
+        _end_several(user, live.filter(earlier), "surplus")
+
+
+def _end_several(user: User, found: Any, because: str) -> int:
+    moment = now()
+    number = int(
+        found.update(set__ended_at=moment, set__ended_because=because, set__updated_at=moment, inc__revision=1)
+    )
+    if number:
+        users.rights_changed([user.id])
+        record(SessionsEnded(user, because=because, number=number))
+    return number
 
 
 def _end(user: User, session: Session, *, because: str) -> None:

@@ -8,7 +8,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pyotp
@@ -23,7 +23,8 @@ from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated
 from taskmanager.core.events import record
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.users import one_time, recovery, sessions
+from taskmanager.features.users import one_time, sessions
+from taskmanager.features.users import recovery as passwords_recovery
 from taskmanager.features.users import service as users
 from taskmanager.features.users.events import (
     RecoveryCodesRenewed,
@@ -32,7 +33,7 @@ from taskmanager.features.users.events import (
     TotpDisabled,
     TotpEnabled,
 )
-from taskmanager.features.users.holdings import is_of_earlier_holder
+from taskmanager.features.users.holdings import Recovery
 from taskmanager.features.users.models import SecondFactor, User
 from taskmanager.features.users.sessions import Login
 
@@ -55,7 +56,7 @@ def begin(password: str, *, actor: Actor) -> dict[str, str]:
     Raises Forbidden (`auth.wrong_password`), Conflict (`totp.enabled`).
     """
     user = User.objects.one(actor.user_id)
-    recovery.prove(user, password)
+    passwords_recovery.prove(user, password)
     secret = pyotp.random_base32()
     _store(user, secret)
     uri = pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name="Task Manager")
@@ -115,7 +116,7 @@ def _replace_codes(actor: Actor) -> list[str]:
 def disable(password: str, code: str, *, actor: Actor) -> None:
     """Turn the second factor off. Raises Forbidden (`auth.wrong_password`, `totp.wrong_code`), Conflict, TooMany."""
     user = User.objects.one(actor.user_id)
-    recovery.prove(user, password)
+    passwords_recovery.prove(user, password)
     _prove(actor, code)
     reset(user)
 
@@ -129,15 +130,15 @@ def reset(user: User, *, by_operator: bool = False) -> None:
 
 
 @unit_of_work
-def recover(user: User, proved_at: datetime | None) -> int:
+def recover(recovery: Recovery) -> int:
     """Remove a second factor that an earlier holder of the account set up, or that is not confirmed. Return how many.
 
     One that was confirmed since the present address was proved stays: to read a person's mail must not be enough.
     """
-    factors = SecondFactor.objects(user_id=user.id)
-    older = [one for one in factors if is_of_earlier_holder(one.confirmed_at, proved_at)]
+    factors = SecondFactor.objects(user_id=recovery.user.id)
+    older = [one for one in factors if recovery.is_of_earlier_holder(one.confirmed_at)]
     if any(one.confirmed_at for one in older):
-        reset(user)
+        reset(recovery.user)
     SecondFactor.objects(id__in=[one.id for one in older]).delete()
     return len(older)
 

@@ -97,6 +97,8 @@ def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
         raise Cancelled("The webhook is deleted or turned off.")
     if webhook.disabled_at:
         raise Rejected("The webhook is disabled.")
+    if users.was_recovered(webhook.owner_id, since=webhook.updated_at):
+        raise Cancelled("The owner has recovered the account since the webhook was made or changed.")
     if webhook.project_id is None:
         _owner_may_know(webhook, delivery)
     elif not members.are_members(webhook.project_id, [webhook.owner_id]):

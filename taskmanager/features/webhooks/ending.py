@@ -1,41 +1,37 @@
-"""What becomes of webhooks when their owner recovers the account or loses what they tell."""
-
-from collections.abc import Iterable
-from datetime import datetime
+"""What becomes of webhooks when their owner recovers the account."""
 
 from taskmanager.core.access import Actor
 from taskmanager.core.events import record
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.users.holdings import is_of_earlier_holder
-from taskmanager.features.users.models import User
+from taskmanager.features.users.holdings import MAX_STEP, Recovery
 from taskmanager.features.webhooks.events import WebhookDeleted, WebhookUpdated
 from taskmanager.features.webhooks.models import Webhook
 
 
 @unit_of_work
-def delete_all(webhooks: Iterable[Webhook], *, actor: Actor) -> int:
-    """Delete these webhooks; what waits to be sent to them is not sent. Return how many."""
-    found = list(webhooks)
-    for webhook in found:
-        webhook.delete()
+def recover(recovery: Recovery) -> int:
+    """Delete the webhooks that an earlier holder of the account made, and turn the others off, MAX_STEP of each.
+
+    Return how many there were.
+    """
+    untouched = Webhook.objects(owner_id=recovery.user.id, updated_at__lt=recovery.at)
+    older, newer = recovery.of_earlier_holder(untouched), recovery.of_owner(untouched.filter(active=True))
+    number = older.count() + newer.count()
+    actor = Actor(recovery.user.id)
+    _delete(list(older.limit(MAX_STEP)), actor)
+    _turn_off(list(newer.limit(MAX_STEP)), actor)
+    return number
+
+
+def _delete(webhooks: list[Webhook], actor: Actor) -> None:
+    """Delete these webhooks; what waits to be sent to them is not sent."""
+    Webhook.objects(id__in=[webhook.id for webhook in webhooks]).delete()
+    for webhook in webhooks:
         record(WebhookDeleted(webhook, actor))
-    return len(found)
 
 
-@unit_of_work
-def turn_off_all(webhooks: Iterable[Webhook], *, actor: Actor) -> int:
-    """Turn these webhooks off, until a user turns them on again. Return how many."""
-    found = [webhook for webhook in webhooks if webhook.active]
-    for webhook in found:
-        differences = webhook.differences({"active": False})
-        record(WebhookUpdated(webhook.write(active=False), actor, differences))
-    return len(found)
-
-
-@unit_of_work
-def recover(user: User, proved_at: datetime | None) -> int:
-    """Delete the webhooks that an earlier holder of the account made, and turn the others off. Return how many."""
-    actor, older, newer = Actor(user.id), [], []
-    for webhook in Webhook.objects(owner_id=user.id):
-        (older if is_of_earlier_holder(webhook.created_at, proved_at) else newer).append(webhook)
-    return delete_all(older, actor=actor) + turn_off_all(newer, actor=actor)
+def _turn_off(webhooks: list[Webhook], actor: Actor) -> None:
+    """Turn these webhooks off, until a user turns them on again."""
+    Webhook.write_all(webhooks, active=False)
+    for webhook in webhooks:
+        record(WebhookUpdated(webhook, actor, ["active"]))

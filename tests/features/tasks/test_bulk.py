@@ -3,9 +3,11 @@
 import pytest
 
 from taskmanager.core.events import Event
+from taskmanager.features.tasks import bulk
 from taskmanager.features.tasks.models import Task
 from tests.factories import ProjectFactory, TaskFactory
 from tests.problems import assert_problem
+from tests.scene import patch
 
 BULK = "/api/v1/tasks/bulk"
 TASKS = "/api/v1/tasks"
@@ -269,3 +271,58 @@ def test_a_temp_id_is_given_once_and_before_it_is_used(scene):
 @pytest.mark.parametrize("operations", [[], [{"op": "complete", "task_id": ID}] * 101, "x", [5]])
 def test_a_request_has_one_to_a_hundred_operations(scene, operations):
     assert_problem(scene.owner.post(BULK, json={"operations": operations}), 422)
+
+
+KEY = {"Idempotency-Key": "k"}
+
+
+@pytest.mark.parametrize("expect", [{}, {"expect": 3}])
+def test_a_filter_stands_for_the_same_tasks_when_a_request_is_repeated(scene, three, expect):
+    """What was done is not found by the filter any more, and a second task is: neither makes a difference."""
+    operations = [{"op": "complete", "filter": "status = open", **expect}, create(scene, "new")]
+    first = run(scene.owner, *operations, headers=KEY, **EACH)
+    assert [(result["index"], result["status"]) for result in results(first)] == [(0, 200)] * 3 + [(1, 201)]
+    again = run(scene.owner, *operations, headers=KEY, **EACH)
+    assert again.json == first.json
+    assert titles() == ["a", "b", "c", "new"]
+    assert Task.objects(title="new").first().status == "open"
+
+
+def test_an_operation_is_known_by_its_index_however_many_tasks_those_before_it_are_about(scene, three):
+    operations = [{"op": "complete", "filter": "label = later"}, create(scene, "new")]
+    first = results(run(scene.owner, *operations, headers=KEY, **EACH))
+    assert [result["status"] for result in first] == [422, 201]
+    label = scene.owner.post(f"{scene.project_path}/labels", json={"name": "later"}).json["id"]
+    for task_id in three:
+        patch(scene.owner, f"/api/v1/tasks/{task_id}", {"label_ids": [label]})
+    again = results(run(scene.owner, *operations, headers=KEY, **EACH))
+    assert [result["status"] for result in again] == [200, 200, 200, 201]
+    assert again[-1]["task"]["id"] == first[-1]["task"]["id"]
+    assert titles() == ["a", "b", "c", "new"]
+
+
+def test_what_there_is_no_time_for_is_told_and_done_when_repeated(scene, three, monkeypatch, commands):
+    operations = [
+        create(scene, "new"),
+        {"op": "complete", "filter": "status = open"},
+        {"op": "delete", "task_id": three[0]},
+    ]
+    monkeypatch.setattr(bulk, "MAX_EACH_SECONDS", -1)
+    with commands.counted() as sent:
+        found = results(run(scene.owner, *operations, headers=KEY, **EACH))
+    assert [(result["index"], result["status"]) for result in found] == [(0, 503), (1, 503), (2, 503)]
+    assert {result["problem"]["code"] for result in found} == {"bulk.unfinished"}
+    assert "insert" not in sent
+    assert titles() == ["a", "b", "c"]
+    monkeypatch.undo()
+    found = results(run(scene.owner, *operations, headers=KEY, **EACH))
+    assert [result["status"] for result in found] == [201, 200, 200, 200, 200, 204]
+
+
+def test_counting_has_a_bound_as_a_whole(scene, three, monkeypatch, commands):
+    """The time of the request is over at once: it is answered, and not a filter later."""
+    operations = [{"op": "complete", "filter": "status = open"}] * 100
+    monkeypatch.setattr(bulk, "MAX_SECONDS", 0.000001)
+    with commands.counted() as sent:
+        assert_problem(run(scene.owner, *operations, dry_run=True), 503, code="query.too_slow")
+    assert len(sent) < 10

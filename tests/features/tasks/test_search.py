@@ -2,10 +2,11 @@
 
 import pytest
 
-from migrations.scripts import m2026_11_27_search_tokens as migration
+from migrations.scripts import m2026_11_27_words_of_descriptions as migration
 from taskmanager.features.tasks.models import Task
-from tests.factories import TaskFactory
+from tests.factories import ProjectFactory, TaskFactory, task_row
 from tests.scene import patch
+from tests.web.counting import commands as counted
 
 SEARCH = "/api/v1/search"
 
@@ -75,9 +76,99 @@ def test_highlights_mark_the_part(scene):
 
 
 def test_what_was_stored_before_is_found_after_the_migration(scene):
-    task = TaskFactory(project=scene.project, title="明天支付房租", description="见 🚀")
-    Task.objects(id=task.id).update(set__words=["明天支付房租"], unset__description_tokens=True)
-    assert found(scene.owner, "房租") == set()
+    task = TaskFactory(project=scene.project, title="明天支付房租", description="见 🚀 soon")
+    Task.objects(id=task.id).update(set__words=["明天支付房租"], set__description_tokens=["见", "🚀"])
+    tasks = Task._get_collection()
+    tasks.create_index([("title", "text")], name="text")
+    assert found(scene.owner, "房租") == found(scene.owner, "soon") == set()
     for _ in range(2):
-        migration.upgrade(Task._get_collection().database)
-    assert found(scene.owner, "房租") == found(scene.owner, "🚀") == {task.title}
+        migration.upgrade(tasks.database)
+    assert found(scene.owner, "房租") == found(scene.owner, "🚀") == found(scene.owner, "soon") == {task.title}
+    assert "text" not in tasks.index_information()
+
+
+@pytest.fixture
+def letters(scene):
+    for title, description in [
+        ("one", "Half of the Café's rent, twice"),
+        ("two", "half of a rent of the cafe"),
+        ("three", "The café: closed. Call o'brien@example.com about user_name"),
+        ("rent for the café", None),
+        ("支付房租", "half-day"),
+    ]:
+        TaskFactory(project=scene.project, title=title, description=description)
+    return scene.owner
+
+
+@pytest.mark.parametrize(
+    ("q", "titles"),
+    [
+        ("cafe", {"one", "two", "three", "rent for the café"}),
+        ("CAFÉ closed", {"three", "one", "two", "rent for the café"}),
+        ('"half of the cafe"', {"one"}),
+        ('"HALF OF THE CAFÉ"', {"one"}),
+        ('"the cafe"', {"one", "two", "three", "rent for the café"}),
+        ('"alf of the caf"', set()),
+        ('"房租"', {"支付房租"}),
+        ("cafe -rent", {"three"}),
+        ("cafe -rent -closed", set()),
+        ('cafe -"half of the"', {"two", "three", "rent for the café"}),
+        ("half -房租", {"one", "two"}),
+        ("half-day", {"支付房租"}),
+        ("caf", {"rent for the café"}),  # of descriptions whole words
+        ("o'brien user_name", {"three"}),
+        ("username", {"three"}),
+        ("-rent", set()),
+        ('-"half of"', set()),
+    ],
+)
+def test_words_phrases_and_what_is_left_out(letters, q, titles):
+    assert found(letters, q) == titles
+
+
+def test_those_with_all_words_come_first_and_then_those_with_words_in_the_title(letters):
+    hits = [hit["task"]["title"] for hit in letters.get(SEARCH, query_string={"q": "rent half"}).json["items"]]
+    assert set(hits[:2]) == {"one", "two"}
+    hits = [hit["task"]["title"] for hit in letters.get(SEARCH, query_string={"q": "closed rent"}).json["items"]]
+    assert hits[0] == "rent for the café"
+
+
+def test_all_words_of_a_long_description_are_found(scene):
+    words = [f"word{number}" for number in range(2_500)]
+    patch(scene.owner, scene.task_path, {"description": " ".join(words * 2)[:49_000]})
+    assert found(scene.owner, "word0") == found(scene.owner, "word2499") == {"Write the notes"}
+
+
+def keys_examined(scene, commands, q):
+    """How many keys and documents the search for this reads, as MongoDB explains its questions."""
+    with commands.counting() as seen:
+        scene.owner.get(SEARCH, query_string={"q": q})
+    asked = [
+        one
+        for one in seen
+        if one.command_name in ("find", "aggregate") and one.command.get(one.command_name) == "tasks"
+    ]
+    assert asked
+    return sum(_examined(one) for one in asked)
+
+
+def _examined(event):
+    names = ("find", "filter", "sort", "limit", "projection", "aggregate", "pipeline", "cursor")
+    question = {name: event.command[name] for name in names if name in event.command}
+    told = Task._get_collection().database.command("explain", question, verbosity="executionStats")
+    told = told["stages"][0]["$cursor"] if "stages" in told else told
+    assert "COLLSCAN" not in str(told["queryPlanner"]["winningPlan"])
+    return told["executionStats"]["totalKeysExamined"] + told["executionStats"]["totalDocsExamined"]
+
+
+@pytest.mark.parametrize("q", ["rent", "rent garden", '"pay the rent"', "rent -garden", "房租", "rent 房租"])
+def test_what_others_have_costs_a_search_nothing(scene, q):
+    description = "please pay the rent of the garden 房租 today"
+    for _ in range(3):
+        TaskFactory(project=scene.project, title="Own", description=description)
+    before = keys_examined(scene, counted, q)
+    elsewhere = ProjectFactory()
+    rows = [task_row(elsewhere.id, title="rent garden 房租", description=description) for _ in range(500)]
+    Task.objects.insert(rows, load_bulk=False)
+    assert keys_examined(scene, counted, q) <= before + 10
+    assert before < 100
