@@ -50,7 +50,7 @@ class Versioned(Document):
 
         MongoEngine's `save()` would overwrite a newer document and bring back a deleted one. What has no value is
         not stored, as MongoEngine does it when it inserts.
-        Raises PreconditionFailed when somebody else was faster.
+        Raises PreconditionFailed when another writer was faster.
         """
         stored = (
             type(self)
@@ -91,7 +91,7 @@ class Versioned(Document):
     def keep(self, **changes: Any) -> Self:
         """Store `changes` of a document that `at` answered, whether or not there was one.
 
-        Raises PreconditionFailed when somebody else was faster.
+        Raises PreconditionFailed when another writer was faster.
         """
         if self.revision:
             return self.write(**changes)

@@ -28,6 +28,7 @@ _OF_TASK = (
     "start_at",
     "due",
     "due_timezone",
+    "due_timezone_chosen",
     "recurrence",
     "recurs_from",
     "recurs_at",
@@ -42,7 +43,7 @@ _OF_PROJECT = ("description", "color", "statuses", "timezone")
 def copy(project_id: ObjectId, data: dict[str, Any], *, with_tasks: bool, actor: Actor) -> Project:
     """Make a project like another, that the actor owns: its workflow, labels, custom fields and perhaps its tasks.
 
-    The tasks are open again and nobody's; those in the trash are left out, and of a series all but its open task
+    The tasks are open again and unassigned; those in the trash are left out, and of a series all but its open task
     (see `series.to_copy`). Raises NotFound, Forbidden, Conflict
     (`project.key_taken`, `project.too_large` beyond 500 tasks), ScopeMissing.
     """
