@@ -2,7 +2,6 @@
 
 from mongoengine import DictField, Document
 
-from taskmanager.core.events import Event
 from taskmanager.core.locks import Lock
 from taskmanager.features.projects.models import Project
 from taskmanager.features.purging.steps import STEPS
@@ -13,7 +12,6 @@ from tests.architecture.test_holdings import documents, holds_ids
 OF_PROJECTS = {"project_id", "task_id", "from_id", "to_id", "subject_id", "event_id"}
 KEPT = {
     Project: "goes last",
-    Event: "the log: it ends by its own rules",
     LooseContent: "belongs to nothing, and ends after an hour",
     Lock: "by name, deleted with the project",
 }

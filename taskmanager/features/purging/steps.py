@@ -10,6 +10,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import forgetting
 from taskmanager.core.events import Event
 from taskmanager.features.notifications.models import Delivery, Notification, ProjectPreferences
 from taskmanager.features.projects.invitations import PURPOSE
@@ -89,6 +90,11 @@ def _invitations(project_id: ObjectId) -> int:
     return _delete(Invitation, Invitation.objects(id__in=ids))
 
 
+def _events(project_id: ObjectId) -> int:
+    """Forget some of what the log has of the project; audited events stay for their days."""
+    return 0 if forgetting.forget_stream(f"project:{project_id}") else 1
+
+
 STEPS = (
     _all_of(ShareLink),
     Step((Invitation, OneTimeToken), _invitations),
@@ -102,4 +108,5 @@ STEPS = (
     _all_of(Membership),
     _all_of(Notification),
     Step((Delivery, Body), _deliveries),
+    Step((Event,), _events),
 )
