@@ -31,7 +31,7 @@ migrate: $(VENV)/.run ## bring the database to the form this release needs
 test: $(VENV)/.test ## run the tests; ARGS="-k login" hands words on to pytest
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-test-later: $(VENV)/.later ## the same with the clock 13 months ahead; ARGS="--at 2028-02-29T23:30" for another day
+test-later: $(VENV)/.test ## the same with the clock 13 months ahead; ARGS="--at 2028-02-29T23:30" for another day
 	@$(BIN)/python -m tests.later -n 2 $(ARGS)
 
 package-test: $(VENV)/.test ## build sdist, wheel and image; try wheel and image from nothing (PYTHON_IMAGE=…, ENGINE=…)
@@ -90,12 +90,6 @@ clean: ## remove what can be made again; the data folder stays
 
 $(VENV)/.run: requirements/run.txt setup.cfg pyproject.toml
 	@$(INSTALL) requirements/run.txt $@
-
-# Built from source, and of use to `make test-later` alone: of the package only the library is needed.
-$(VENV)/.later: $(VENV)/.test requirements/later.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/later.txt || \
-		{ echo "error: libfaketime could not be built: it needs make and a C compiler (apt-get install build-essential)." >&2; exit 1; }
-	@touch $@
 
 $(VENV)/.test: requirements/test.txt setup.cfg pyproject.toml
 	@$(INSTALL) requirements/test.txt $@

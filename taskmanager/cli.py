@@ -185,7 +185,7 @@ def reset_password(environment: Environment, email: str, password_stdin: bool) -
 @click.argument("email")
 @click.pass_obj
 def reset_totp(environment: Environment, email: str) -> None:
-    """Turn the second factor of an account off, for somebody who lost the device and the recovery codes."""
+    """Turn the second factor of an account off, for a user who lost the device and the recovery codes."""
     from taskmanager.features.users import administration, totp
 
     environment.connect()

@@ -1,23 +1,19 @@
 """Run pytest with the clock of the machine put ahead: `python -m tests.later [--at WHEN] [pytest's own words]`.
 
 WHEN is a number of days from now (395 if it is left out: thirteen months) or a moment such as `2028-02-29T23:30`. The
-clock is moved for pytest and for all that it starts (servers, workers, shells) by libfaketime, which knows the calls
-that ask for the time; only the time of day is moved: monotonic clocks and waits stay. The kernel dates new files by its
-own clock: a test that reads their age sets it.
+clock is moved for pytest and for all that it starts (servers, workers, shells) by libfaketime (`tests/faketime.py`),
+which knows the calls that ask for the time; only the time of day is moved: monotonic clocks and waits stay. The kernel
+dates new files by its own clock: a test that reads their age sets it.
 """
 
 import os
 import sys
 from argparse import ArgumentParser
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
-from pathlib import Path
+
+from tests import faketime
 
 _MONTHS_13 = "395"
-_LIBRARY = "vendor/libfaketime/src/libfaketime.so.1"
-# The second, left to be detected, lets MongoDB wait too long: it does not start.
-_MONOTONIC_STAYS = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0"}
-_ABSENT = "libfaketime is missing: run 'make test-later', or install requirements/later.txt."
 
 
 def main(words: list[str]) -> None:
@@ -26,9 +22,8 @@ def main(words: list[str]) -> None:
     parser.add_argument("--at", default=_MONTHS_13, metavar="WHEN")
     given, rest = parser.parse_known_args(words)
     ahead = seconds_ahead(given.at)
-    moved = _MONOTONIC_STAYS | {"LD_PRELOAD": str(library()), "FAKETIME": f"{ahead:+d}"}
     print(f"The tests see the clock at {datetime.now(UTC) + timedelta(seconds=ahead):%Y-%m-%d %H:%M} UTC.", flush=True)
-    os.execve(sys.executable, [sys.executable, "-m", "pytest", *rest], os.environ | moved)
+    os.execve(sys.executable, [sys.executable, "-m", "pytest", *rest], os.environ | faketime.ahead(ahead))
 
 
 def seconds_ahead(when: str) -> int:
@@ -37,13 +32,6 @@ def seconds_ahead(when: str) -> int:
         return int(when) * 86_400
     moment = datetime.fromisoformat(when)
     return round(((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
-
-
-def library() -> Path:
-    """Where libfaketime is. Ends the program with what to install when it is not there."""
-    package = find_spec("libfaketime")
-    place = Path(package.origin).parent / _LIBRARY if package and package.origin else None
-    return place if place and place.is_file() else sys.exit(_ABSENT)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def demo(settings: Settings) -> None:
 
 
 def _registered(settings: Settings, name: str, address: str, password: str) -> Client:
-    """Register somebody who is logged in from then on."""
+    """Register a user who is logged in from then on."""
     client = Client(local_url(settings))
     _step(f"{name} registers", client.send("POST", "/auth/register", _person(address, password, name)))
     client.log_in(address, password)

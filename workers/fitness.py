@@ -17,6 +17,7 @@ from taskmanager.core.settings import Settings, use
 log = structlog.get_logger("taskmanager.fitness")
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
+_WATCH_SECONDS = 15.0
 
 
 class Unfit(TaskManagerError):
@@ -64,6 +65,29 @@ def wait(alive: Callable[[], None]) -> None:
         alive()
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+class Watch:
+    """Ends a process when the database becomes one that it cannot work on, such as one that was migrated meanwhile.
+
+    What may pass by itself, such as a database that is away, is left to the process.
+    """
+
+    def __init__(self) -> None:
+        self._look_at = time.monotonic() + _WATCH_SECONDS
+
+    def look(self) -> None:
+        """End the process, with one sentence, when it is time to look and the database does not fit.
+
+        Between two pieces of work. Cheap to call often: it asks four times a minute.
+        """
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + _WATCH_SECONDS
+        final = [problem.sentence for problem in server_checks.database_problems(seconds=2.0) if problem.final]
+        if final:
+            log.error("ending", reason=final[0])
+            refuse(final[0])
 
 
 def refuse(reason: str | TaskManagerError, code: int = 1) -> NoReturn:

@@ -58,17 +58,21 @@ class LeasedLoop:
         self._stopping = False
         self._outage_pause = 0.0
         self._held = False
+        self._watch = fitness.Watch()
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT."""
+        """Work until SIGTERM or SIGINT, or until the database is one that this process cannot work on."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self._log.info("started")
-        while not self._stopping:
-            self._heartbeat.beat()
-            self._sleep(self._turn())
-        self._release()
-        self._heartbeat.end()
+        try:
+            while not self._stopping:
+                self._heartbeat.beat()
+                self._watch.look()
+                self._sleep(self._turn())
+        finally:
+            self._release()
+            self._heartbeat.end()
         self._log.info("stopped")
 
     def _turn(self) -> float:

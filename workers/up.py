@@ -36,7 +36,7 @@ _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Stopped(BaseException):
-    """Somebody pressed Ctrl-C, ran `make stop` or closed the terminal."""
+    """The user pressed Ctrl-C, ran `make stop` or closed the terminal."""
 
 
 def up(settings: Settings) -> None:

@@ -22,7 +22,7 @@ from taskmanager.core import settings
 from taskmanager.core.outbox import QUEUES, CallSerializer
 from taskmanager.core.stores import RedisError, queue_store
 from taskmanager.features.notifications import lanes, mailer
-from workers import stopping
+from workers import fitness, stopping
 from workers.heartbeat import Heartbeat
 from workers.process import begin
 
@@ -51,6 +51,7 @@ class Worker(SimpleWorker):
             "maintenance_interval": _MAINTENANCE_SECONDS,
         }
         super().__init__(*args, **{**options, **ours})
+        self._watch = fitness.Watch()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """After so many seconds without a sign of life the job is handed out again."""
@@ -97,7 +98,11 @@ class Worker(SimpleWorker):
             self.sign_of_life.beat()
 
     def run_maintenance_tasks(self) -> None:
-        """Called every few seconds: be listed again after the queue was emptied."""
+        """Called every few seconds, between jobs: be listed again after the queue was emptied.
+
+        Ends the process when the database is one that it cannot work on.
+        """
+        self._watch.look()
         if not self.connection.sismember(self.redis_workers_keys, self.key):
             self.connection.hset(self.key, mapping=self.serialize())
             worker_registration.register(self)
@@ -128,11 +133,15 @@ def main() -> None:
     stopping.end_in_time(_is_busy)
     heartbeat = Heartbeat("worker")
     begin(heartbeat)
-    with contextlib.suppress(StopRequested):
-        while not _work(heartbeat):
-            heartbeat.beat()
-            time.sleep(_RETRY_SECONDS)
-    heartbeat.end()
+    watch = fitness.Watch()
+    try:
+        with contextlib.suppress(StopRequested):
+            while not _work(heartbeat):
+                heartbeat.beat()
+                watch.look()
+                time.sleep(_RETRY_SECONDS)
+    finally:
+        heartbeat.end()
 
 
 def _is_busy() -> bool:

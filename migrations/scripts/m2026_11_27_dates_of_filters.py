@@ -17,7 +17,8 @@ def upgrade(database: Any) -> None:
         for row in database[name].find({"filter": {"$regex": "[0-9]{4}-[0-9]{2}-[0-9]{2}"}}, ["filter"]):
             text = _DATE.sub(_nearest, row["filter"])
             if text != row["filter"]:
-                database[name].update_one({"_id": row["_id"], "filter": row["filter"]}, {"$set": {"filter": text}})
+                change = {"$set": {"filter": text}, "$inc": {"revision": 1}}
+                database[name].update_one({"_id": row["_id"], "filter": row["filter"]}, change)
 
 
 def _nearest(match: re.Match[str]) -> str:

@@ -1,7 +1,7 @@
 """Indexes of invitations that name an account by its id, beside those that name an address.
 
 An account has one pending invitation to a project, as an address has. Those to one address or account in one project
-are counted over time: somebody who does not answer, or refuses, is not asked without end.
+are counted over time: a user who does not answer, or refuses, is not asked without end.
 """
 
 from typing import Any

@@ -8,7 +8,7 @@ _BATCH = 1000
 
 
 def upgrade(database: Any) -> None:
-    """Count what there is; what is there already is counted anew."""
+    """Count what there is; what was counted before is counted anew, also where nothing is left."""
     database["memberships"].create_indexes(
         [IndexModel([("user_id", ASCENDING), ("role", ASCENDING)], name="user_id_role")]
     )
@@ -28,7 +28,7 @@ def _sums(collection: Any, key: str, value: Any, *stages: Any) -> Any:
 
 
 def _keep(collection: Any, field: str, sums: Any) -> None:
-    collection.update_many({field: {"$exists": False}}, {"$set": {field: 0}})
+    collection.update_many({field: {"$ne": 0}}, {"$set": {field: 0}})
     updates: list[UpdateOne] = []
     for row in sums:
         updates.append(UpdateOne({"_id": row["_id"]}, {"$set": {field: row["sum"]}}))

@@ -66,7 +66,7 @@ def _queues() -> list[Any]:
     return [
         *families.values(),
         _counter("taskmanager_jobs", "Jobs that were run", "queue", queue_report.JOBS),
-        _counter("taskmanager_attempts", "What came of attempts to tell somebody", "channel", deliveries.ATTEMPTS),
+        _counter("taskmanager_attempts", "What came of attempts to send", "channel", deliveries.ATTEMPTS),
     ]
 
 

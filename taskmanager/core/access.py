@@ -7,7 +7,7 @@ rate limit). A version it does not know makes it load again from MongoDB.
 
 The cache store is never trusted to remember: an entry lives ten seconds, is only ever replaced by a higher
 version, and where it is missing or the store is away MongoDB is asked. So nothing that was revoked comes
-back, and nobody is thrown out, when the store is emptied.
+back, and no session ends, when the store is emptied.
 """
 
 from collections import OrderedDict
@@ -120,10 +120,10 @@ SHARE_LINK, SHARE_VISIT = "tl_", "ts_"
 
 @dataclass(frozen=True)
 class Visitor(Actor):
-    """Somebody who came by a share link: he has a role in one project and no account.
+    """A visitor who came by a share link, with a role in one project and no account.
 
-    He has no `user_id`, not even an empty one, so that the id of a link is never taken for that of an account and
-    nothing is done or kept in the name of nobody: whatever asks for it refuses.
+    There is no `user_id`, not even an empty one, so that the id of a link is never taken for that of an account and
+    nothing is done or kept without an account: whatever asks for it refuses.
     """
 
     user_id: ObjectId = field(init=False, repr=False, compare=False)
@@ -132,7 +132,7 @@ class Visitor(Actor):
 
     def __getattr__(self, name: str) -> Any:
         if name == "user_id":
-            raise Forbidden("Only somebody with an account can do this.", code="auth.account_needed")
+            raise Forbidden("Only users with an account can do this.", code="auth.account_needed")
         raise AttributeError(name)
 
     @property

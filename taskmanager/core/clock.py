@@ -9,6 +9,7 @@ better with each other than this can be measured.
 MongoDB keeps milliseconds, so does `now()`: what is answered is what is stored.
 """
 
+import threading
 import time
 from calendar import monthrange
 from collections import deque
@@ -39,16 +40,20 @@ _CLOCKS_DIFFER = timedelta(minutes=1)
 
 # Tests travel in time by moving the clock of their own process: they set this to False, and no other code does.
 follows_database = True
+_lock = threading.Lock()  # several clients of one process hear their servers at once
 _words: deque[tuple[datetime, float]] = deque(maxlen=8)
 _heard: tuple[datetime, float] | None = None  # what the database's clock said, and when by `time.monotonic`
 
 
-def hear(moment: datetime) -> None:
-    """Take in what the database's clock says at present."""
+def hear(moment: datetime, *, of_another: bool = False) -> None:
+    """Take in what the database's clock says at present; what a primary before this one said counts no more."""
     global _heard
-    _words.append((moment, time.monotonic()))
-    # a word that was read late makes the time seem earlier than it is: of the latest, the one that was read soonest
-    _heard = max(_words, key=lambda word: word[0].timestamp() - word[1])
+    with _lock:
+        if of_another:
+            _words.clear()
+        _words.append((moment, time.monotonic()))
+        # a word that was read late makes the time seem earlier than it is: of the latest, the one that was read soonest
+        _heard = max(_words, key=lambda word: word[0].timestamp() - word[1])
 
 
 def ahead() -> timedelta | None:

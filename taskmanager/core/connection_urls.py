@@ -49,18 +49,30 @@ def mail_server(url: str) -> MailServer:
 
 
 def check_mongodb(uri: str) -> None:
-    """Raise ValueError, with a sentence that holds no part of it, for a URI that PyMongo does not read.
+    """Raise ValueError, with a sentence that holds no part of it, for a URI that cannot be used.
 
-    MongoEngine hands the client's write concern on with each write, which MongoDB refuses inside a transaction.
-    None is needed: a replica set acknowledges writes by its majority by default (MongoDB 5.0), and a transaction
-    commits with "majority" (`unit_of_work`).
+    That is one that PyMongo does not read, or that chooses how safe reads and writes are.
     """
     _refuse_unencoded(uri)
     if not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("must begin with mongodb:// or mongodb+srv://")
     options = _mongodb_options(uri)
-    if "w" in options:
-        raise ValueError("must not set 'w': writes are acknowledged by the majority anyway")
+    for name, (rule, harmless) in _OURS.items():
+        if name in options and (harmless is None or options[name] != harmless):
+            raise ValueError(f"must not set '{name}': {rule} anyway")
+
+
+# What a URI may not choose: (why, the one value that changes nothing). An answer rests on what the majority has.
+_OURS: dict[str, tuple[str, object]] = {
+    "w": ("writes are acknowledged by the majority", None),
+    "journal": ("what is acknowledged is in the journal", None),
+    "fsync": ("what is acknowledged is in the journal", None),
+    "wtimeoutms": ("TASKMANAGER_MONGODB_TIMEOUT_MS bounds each operation", None),
+    "readpreference": ("every read is of the primary", "primary"),
+    "readpreferencetags": ("every read is of the primary", None),
+    "readconcernlevel": ("every read is a majority read", "majority"),
+    "retrywrites": ("a write that met a fault is sent again", True),
+}
 
 
 def _mongodb_options(uri: str) -> dict[str, Any]:
@@ -72,7 +84,8 @@ def _mongodb_options(uri: str) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return dict(parse_uri(uri, validate=True)["options"])
+            options = parse_uri(uri, validate=True)["options"]
+            return {name.lower(): value for name, value in options.items()}
     except (PyMongoError, ValueError, TypeError) as error:
         raise ValueError(f"cannot be read as a MongoDB URI ({type(error).__name__})") from None
 

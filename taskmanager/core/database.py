@@ -38,17 +38,6 @@ _PROBE_EVERY_SECONDS = 0.5
 _PROBE_SECONDS = 0.4  # the driver looks for a server in steps of half a second: these end after the first
 _PATIENCE_SECONDS = 0.25
 _LONGEST_QUEUE_SECONDS = 1.5
-# What a URI may not choose: (why, the one value that changes nothing). An answer rests on what the majority has.
-_OURS: dict[str, tuple[str, object]] = {
-    "w": ("writes are acknowledged by the majority", None),
-    "journal": ("what is acknowledged is in the journal", None),
-    "fsync": ("what is acknowledged is in the journal", None),
-    "wtimeoutms": ("TASKMANAGER_MONGODB_TIMEOUT_MS bounds each operation", None),
-    "readpreference": ("every read is of the primary", "primary"),
-    "readpreferencetags": ("every read is of the primary", None),
-    "readconcernlevel": ("every read is a majority read", "majority"),
-    "retrywrites": ("a write that met a fault is sent again", True),
-}
 _LOST = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
 
 
@@ -92,7 +81,7 @@ def expiring_collections() -> list[str]:
 
 
 def _check_uri(uri: str) -> None:
-    """Raise Misconfigured for a URI that chooses how safe reads and writes are: that is not an operator's choice.
+    """Raise Misconfigured for a URI that cannot be read, or that chooses how safe reads and writes are.
 
     No write concern is sent either: PyMongo would send it with each write of a bound session, and MongoDB refuses it
     inside a transaction. A replica set acknowledges writes by its majority by default (MongoDB 5.0; `server_report`
@@ -100,14 +89,8 @@ def _check_uri(uri: str) -> None:
     """
     try:
         connection_urls.check_mongodb(uri)
-        options = {name.lower(): value for name, value in parse_uri(uri, validate=True)["options"].items()}
     except ValueError as error:
         raise Misconfigured(f"TASKMANAGER_MONGODB_URI {error}") from None
-    except PyMongoError as error:
-        raise Misconfigured(f"TASKMANAGER_MONGODB_URI cannot be read: {type(error).__name__}") from None
-    for name, (rule, harmless) in _OURS.items():
-        if name in options and (harmless is None or options[name] != harmless):
-            raise Misconfigured(f"TASKMANAGER_MONGODB_URI must not set '{name}': {rule} anyway")
 
 
 def _options(settings: Settings) -> dict[str, Any]:

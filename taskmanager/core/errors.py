@@ -29,7 +29,7 @@ class Malformed(TaskManagerError):
 
 
 class Unauthenticated(TaskManagerError):
-    """Nobody is logged in, or the proof of it is not good."""
+    """The request has no login, or the proof of it is not good."""
 
     code = "auth.required"
     detail = "Log in and send the access token as 'Authorization: Bearer …'."

@@ -131,7 +131,7 @@ def listen(
 ) -> Callable[..., Callable[[Event], None]]:
     """Register the decorated function under the unique `name` for events of `kinds` on one of the QUEUES.
 
-    `wanted` answers the ids of those of some events that are not nobody's business; the relay asks it, so that the
+    `wanted` answers the ids of those of some events that are of interest; the relay asks it, so that the
     others cost no job: it must be quick and sure. Where it raises, the listener gets all of them.
     """
     if queue not in QUEUES or not _NAME.fullmatch(name):

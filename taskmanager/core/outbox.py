@@ -116,7 +116,7 @@ def _wanted(events: list[Event]) -> dict[str, set[Any]]:
 
 
 def _wanted_by(name: str, events: list[Event]) -> set[Any]:
-    """One listener that cannot say what it wants gets all, and holds up nobody."""
+    """One listener that cannot say what it wants gets all, and holds up no other."""
     known = listener(name)
     if known is None:
         return set()

@@ -24,7 +24,7 @@ class Action(StrEnum):
 def authorize(actor: Actor, action: Action, item: Any) -> None:
     """Raise Forbidden, naming the permission that is missing, unless `actor` may do `action` to `item`.
 
-    Raises Conflict when he may, but not now.
+    Raises Conflict when the actor may, but not now.
     """
     if not action.permits(actor, item):
         raise Forbidden(f"Your role does not allow {action.value}.", permission=action.value)

@@ -66,7 +66,7 @@ def outside(key: Hashable, work: Callable[[], T]) -> T:
 
 
 class _Outside(BaseException):
-    """Work is to be done while no transaction is open. No error: nobody but `_transact` may catch it."""
+    """Work is to be done while no transaction is open. No error: only `_transact` may catch it."""
 
     def __init__(self, key: Hashable, work: Callable[[], Any]) -> None:
         self.key, self.work = key, work
@@ -158,7 +158,7 @@ def _confirming(session: ClientSession) -> Iterator[None]:
     """Before a use case refuses something, wait until the majority has what it has seen.
 
     A transaction may read what a failover rolls back. Its commit waits for the majority, but one that is aborted
-    waits for nothing, and "somebody was faster" would rest on a write that never was. A session is causally
+    waits for nothing, and "another was faster" would rest on a write that never was. A session is causally
     consistent: its next read waits until the majority is where the transaction was.
     """
     try:
@@ -186,7 +186,7 @@ def _aborting(session: ClientSession, attempt: Callable[[], T]) -> T:
     try:
         return attempt()
     except ConnectionFailure:
-        raise  # there is nobody to tell
+        raise  # there is no caller to tell
     except BaseException:
         Context().run(_abort, session)
         raise

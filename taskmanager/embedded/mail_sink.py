@@ -39,7 +39,7 @@ class Folder:
 
 def file_name(recipients: list[str], content: bytes, at: datetime) -> str:
     """Sorts by time and tells the first recipient: `20260131-081500-123456_ann@example.com_1a2b.eml`."""
-    recipient = re.sub(r"[^A-Za-z0-9@._+-]", "_", recipients[0] if recipients else "nobody")[:80]
+    recipient = re.sub(r"[^A-Za-z0-9@._+-]", "_", recipients[0] if recipients else "unknown")[:80]
     digest = hashlib.sha256(b"\0".join([content, *(to.encode("utf-8", "replace") for to in recipients)]))
     return f"{at:%Y%m%d-%H%M%S-%f}_{recipient}_{digest.hexdigest()[:4]}.eml"
 

@@ -65,7 +65,7 @@ def collection(
     """A list, with `total` unless that is False; `embedded` has for each row what is put beside its fields.
 
     A page whose items have more than MAX_PAGE_BYTES ends early. Its ETag is of what this caller gets, so a 304 never
-    hides that he lost something.
+    hides that a change was lost.
     """
     items, page = _items(page, serialiser.list_item(part.names), part, embedded)
     cursor = make_cursor(page.next_key, part.bound) if page.next_key else None
@@ -108,7 +108,7 @@ def derived(body: Any) -> Response:
 
 
 def unstored(response: Response) -> Response:
-    """`response`, which has a secret in it, for nobody to keep."""
+    """`response`, which has a secret in it, so that no cache keeps it."""
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -3,7 +3,7 @@
 Two steps. `identify` runs before the rate limiter and touches nothing but the token, a JWT of a session or an
 API token (`tm_…`), so that the limiter counts accounts and fetches the account's access version in its own
 trip. `current_actor` then finds the account's rights (`core.access`) and refuses what has ended. The token of a
-share link stands for no account: its bearer is counted by his address, and the link is read on every request.
+share link stands for no account: its bearer is counted by the address, and the link is read on every request.
 """
 
 import re
@@ -25,6 +25,7 @@ from taskmanager.core import access, sealed
 from taskmanager.core.access import Access, Actor
 from taskmanager.core.clock import now
 from taskmanager.core.database import breaker
+from taskmanager.core.dead_tokens import dead_tokens
 from taskmanager.core.errors import Unauthenticated, Unavailable
 from taskmanager.core.keyring import ALGORITHM, KeyRing, LiveRing
 from taskmanager.core.settings import Settings
@@ -184,7 +185,8 @@ def current_actor() -> Actor:
 def live_user_id() -> ObjectId | None:
     """Return the account whose token this request has; None without a token, and for one that is good no more.
 
-    A token that this process knows to be good costs nothing. Any other is looked up, before it is counted.
+    A token that this process knows to be good or dead costs the database nothing. Any other is looked up, before it is
+    counted.
     """
     if g.get("claimed_user_id") is None:
         return None
@@ -196,11 +198,33 @@ def live_user_id() -> ObjectId | None:
 def _is_live() -> bool:
     if _acting(access.kept(g.claimed_user_id)):
         return True
+    version = _stored_version()
+    if dead_tokens.has(_credential(), version):
+        return False
     try:
-        breaker.check()
-        return _acting(access.find(g.claimed_user_id, _stored_version())) is not None
-    except (Unavailable, PyMongoError):
-        return True  # nobody is let in by this: the view needs the database too
+        with breaker.place():
+            return _look_up(version) is not None
+    except PyMongoError as error:
+        breaker.trip(error)
+    except Unavailable:
+        pass
+    return True  # this lets no request in: the view needs the database too
+
+
+def _credential() -> tuple[ObjectId, Any]:
+    """Return what tells the token of this request from others of its account."""
+    return g.claimed_user_id, g.token_hash if "token_id" in g else g.session_id
+
+
+def _look_up(version: int | None) -> Actor | None:
+    """Return the account acting by the token of this request; None for a token that is dead, which is kept in mind."""
+    if dead_tokens.has(_credential(), version):
+        return None
+    found = access.find(g.claimed_user_id, version)
+    actor = _acting(found)
+    if actor is None:
+        dead_tokens.add(_credential(), found.version if found else version)
+    return actor
 
 
 def _acting(found: Access | None) -> Actor | None:
@@ -217,7 +241,7 @@ def _actor() -> Actor:
         if g.get("token_refused"):
             raise Unauthenticated("The access token is not valid or has expired.", code="auth.invalid_token")
         raise Unauthenticated
-    actor = _acting(access.find(g.claimed_user_id, _version()))
+    actor = _look_up(_version())
     if "token_id" in g:
         if actor is None:
             raise Unauthenticated("This API token is not valid or has expired.", code="auth.invalid_token")

@@ -46,7 +46,7 @@ _CODES = {
 _INVALID_TOKEN = 'Bearer realm="taskmanager", error="invalid_token"'  # noqa: S105 no secret
 _CHALLENGES = {"auth.invalid_token": _INVALID_TOKEN, "auth.session_ended": _INVALID_TOKEN}
 
-_MOST_ERRORS = 100  # a body of a megabyte can have fifty thousand: nobody reads them, and the answer would be larger
+_MOST_ERRORS = 100  # a body of a megabyte can have fifty thousand: they are not read, and the answer would be larger
 
 
 class InvalidRequest(errors.TaskManagerError):

@@ -67,7 +67,7 @@ class OneTripStorage(RedisStorage):
         pipeline = self.storage.pipeline(transaction=False)
         pipeline.evalsha(self.lua_acquire_sliding_window.sha, 2, *keys, *arguments)
         pipeline.evalsha(self.lua_sliding_window.sha, 2, *keys, expiry)
-        pipeline.get(g.get("access_key", "tm:nobody"))
+        pipeline.get(g.get("access_key", "tm:anonymous"))
         return pipeline.execute()
 
 
@@ -131,7 +131,7 @@ def sets_no_password() -> bool:
 
 
 def shared_link() -> str:
-    """The share link that somebody tries to open, whoever he is; its token is not stored in clear."""
+    """The share link that a visitor tries to open; its token is not stored in clear."""
     return "link:" + hashlib.sha256(g.get("body", {}).get("token", "").encode()).hexdigest()
 
 

@@ -60,7 +60,7 @@ _ALWAYS_THERE = {"X-Request-ID", "ETag", "Location", "Retry-After", "WWW-Authent
 _PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _PROBLEMS: dict[int, tuple[str, str]] = {  # status → an example of `code`, what it means
     400: ("request.malformed", "The request cannot be parsed: its framing, JSON, cursor or Idempotency-Key."),
-    401: ("auth.required", "Nobody is logged in, or the proof of it is not good."),
+    401: ("auth.required", "The request has no login, or the proof of it is not good."),
     403: ("permission.denied", "Your role does not allow this."),
     404: ("not_found", "There is no such item, or you may not see it."),
     406: ("request.not_acceptable", "You accept neither JSON nor problem+json."),

@@ -3,7 +3,7 @@
 A page has at most `limit` rows and MAX_PAGE_BYTES (see core/querysets.py): what has no more than one row is a page.
 
 A cursor says after which row to go on. It is signed and bound to the list, sort and filter that made it; its
-contents are nobody's contract.
+contents are no contract.
 """
 
 import re

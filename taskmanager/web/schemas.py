@@ -116,7 +116,7 @@ class TimeZone(fields.String):
 
 
 class Json(fields.Dict):
-    """An object whose members are nobody's contract."""
+    """An object whose members are no contract."""
 
     documented = {"type": "object", "additionalProperties": True, "example": {}}
 

@@ -47,6 +47,8 @@ BAD: dict[str, list[str]] = {
         "mongodb://h/db?maxPoolSize=x",
         "mongodb://h/db?tls=maybe",
         "mongodb://h/db?w=1",
+        "mongodb://h/db?readPreference=secondary",
+        "mongodb+srv://h.example.org/db?retryWrites=false",
         "mongodb:///db",
     ],
     "queue_url": REDIS,

@@ -43,7 +43,12 @@ def stack(tmp_path_factory: TempPathFactory, settings: Settings) -> Iterator[Sta
 @pytest.fixture(scope="module")
 def web(stack: Stack) -> WebClient:
     """A person who is logged in to the running service."""
-    stack.start("web", "relay", "worker")
+    return logged_in(stack, "relay", "worker")
+
+
+def logged_in(stack: Stack, *others: str) -> WebClient:
+    """Start a web process and others, and return a user who is logged in once it is ready."""
+    stack.start("web", *others)
     client = WebClient(stack.url)
     eventually(lambda: _ready(client), "readiness")
     return client.register()

@@ -23,7 +23,7 @@ from taskmanager.embedded import mail_sink, mongod, ports, processes, valkey
 from taskmanager.embedded.child import wrap
 from taskmanager.embedded.server import Server, tail
 from taskmanager.features.notifications import deliveries
-from tests import later
+from tests import faketime
 
 ROOT = Path(__file__).parents[2]
 # How long what must happen is waited for: far beyond what it takes on a machine with other work.
@@ -141,7 +141,7 @@ class Stack:
 
     def _clock_of(self, name: str) -> dict[str, str]:
         seconds = self._clocks.get(name)
-        return {} if seconds is None else {"LD_PRELOAD": str(later.library()), "FAKETIME": f"{seconds:+d}"}
+        return {} if seconds is None else faketime.ahead(seconds)
 
     def kill(self, name: str) -> None:
         self.processes[name].kill()

@@ -10,28 +10,20 @@ from taskmanager.core.schedule import Due
 from taskmanager.core.settings import Settings
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.tasks import service as tasks
-from tests import later
+from tests import faketime
 from tests.factories import ProjectFactory, TaskFactory, owner_of
 from tests.faults.assignments import Assignments
-from tests.faults.conftest import running
-from tests.faults.stack import Stack, eventually
+from tests.faults.conftest import logged_in, running
+from tests.faults.stack import Stack
 from tests.faults.web_client import WebClient
 
 HOUR = 3600
 TOKEN = "metrics-token-of-the-clock-tests"
-_SECONDS = 90
-
-
-def _faketime() -> bool:
-    try:
-        return later.library().is_file()
-    except SystemExit:
-        return False
 
 
 pytestmark = [
     pytest.mark.timeout(600),
-    pytest.mark.skipif(not _faketime(), reason="libfaketime is missing: apt-get install faketime"),
+    pytest.mark.skipif(not faketime.IS_SUPPORTED, reason="libfaketime is for Linux"),
 ]
 
 
@@ -46,17 +38,7 @@ def stack(tmp_path_factory: TempPathFactory, settings: Settings):
 
 @pytest.fixture(scope="module")
 def web(stack: Stack) -> WebClient:
-    stack.start("web")
-    client = WebClient(stack.url)
-    eventually(lambda: _is_ready(client), _SECONDS, "readiness")
-    return client.register()
-
-
-def _is_ready(client: WebClient) -> bool:
-    try:
-        return client.get("/health/ready").status == 200
-    except OSError:
-        return False
+    return logged_in(stack)
 
 
 def near(moment: datetime, seconds: float = 30) -> bool:
@@ -82,7 +64,7 @@ def test_a_relay_ten_minutes_behind_and_a_worker_ten_minutes_ahead_tell_everybod
     assignments = Assignments()
     for _ in assignments.make(5):
         pass
-    stack.delivered(_SECONDS)
+    stack.delivered()
     here = list(Delivery.objects(project_id=assignments.project.id, channel="email"))
     assert [delivery.state for delivery in here] == ["sent"] * 5
     assert {delivery.attempts for delivery in here} == {1}
@@ -102,7 +84,7 @@ def test_times_that_cannot_be_are_mended(stack: Stack):
     late = Event.objects(stream=f"project:{assignments.project.id}", pending__ne=[]).order_by("-seq").first()
     Event.objects(id=late.id).update(set__due_at=never)
     stack.start("relay", "worker", "scheduler")
-    stack.delivered(_SECONDS)
+    stack.delivered()
     assert all(near(due.due_at, 2 * HOUR) for due in Due.objects(name__in=("outbox.watch", "tasks.reminders")))
     TaskFactory(project=project)
     owner = owner_of(project.id)

@@ -16,7 +16,7 @@ import pytest
 from pytest import TempPathFactory
 
 from taskmanager.core.settings import Settings
-from tests.faults.conftest import running
+from tests.faults.conftest import logged_in, running
 from tests.faults.replica_set import ReplicaSet
 from tests.faults.stack import Stack, eventually
 from tests.faults.web_client import Answer, WebClient
@@ -36,22 +36,12 @@ def members(tmp_path_factory: TempPathFactory) -> ReplicaSet:
 @pytest.fixture(scope="module")
 def stack(members: ReplicaSet, tmp_path_factory: TempPathFactory, settings: Settings):
     with running(tmp_path_factory.mktemp("stack"), settings, members) as stack:
-        stack.start("web")
         yield stack
 
 
 @pytest.fixture(scope="module")
 def web(stack: Stack) -> WebClient:
-    client = WebClient(stack.url)
-    eventually(lambda: _is_ready(client), "readiness", 60)
-    return client.register()
-
-
-def _is_ready(client: WebClient) -> bool:
-    try:
-        return client.get("/health/ready").status == 200
-    except OSError:
-        return False
+    return logged_in(stack)
 
 
 @dataclass

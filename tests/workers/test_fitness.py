@@ -9,11 +9,12 @@ import redis
 import requests
 
 from migrations import runner
-from taskmanager.core import database
+from taskmanager.core import database, server_checks
 from taskmanager.core.settings import Settings
 from taskmanager.embedded import mongod, ports, valkey
 from tests.faults.stack import eventually, freeze, thaw
 from tests.workers.processes import ROLES, SECONDS, Process, can_be_first
+from workers import fitness
 
 pytestmark = pytest.mark.timeout(600)
 AWAY = "127.0.0.1:1"
@@ -127,6 +128,33 @@ def test_a_newer_release_that_only_adds_is_tolerated_and_readiness_follows_the_d
     assert "newer release" in readiness(process)["problems"][0]
     migrated.migrations.delete_one({"_id": "m9999_breaking"})
     assert readiness(process) == {"status": "ok", "checks": {"database": "ok"}}
+
+
+@pytest.mark.parametrize("change", ["ahead", "behind"])
+def test_what_runs_ends_when_the_database_no_longer_fits_it(start, empty, migrated, change):
+    started = {"relay": "started", "worker": "Listening on", "scheduler": "started"}
+    roles = {role: start(role, mongodb_uri=empty) for role in started}
+    for role, words in started.items():
+        roles[role].wait_for(words)
+    if change == "ahead":
+        migrated.migrations.insert_one({"_id": NEWER})
+    else:
+        migrated.migrations.delete_one({"_id": runner.all_names()[0]})
+    sentence = {"ahead": "newer release", "behind": "run `taskmanager migrate`"}[change]
+    for role, process in roles.items():
+        assert process.ended() == 1, role
+        assert "error: The database " in process.text and sentence in process.text, role
+        assert "Traceback" not in process.text, role
+
+
+def test_what_runs_goes_on_when_the_database_only_got_more_or_is_away(empty, migrated, other_app):
+    migrated.migrations.insert_one({"_id": NEWER, "expand": True})
+    for uri in (empty, f"mongodb://{AWAY}/taskmanager?replicaSet=rs0"):
+        other_app(mongodb_uri=uri)
+        server_checks.compare_migrations(runner.problem)
+        watch = fitness.Watch()
+        watch._look_at = 0.0
+        watch.look()
 
 
 def readiness(process: Process) -> dict[str, Any]:

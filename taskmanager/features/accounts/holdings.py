@@ -42,7 +42,7 @@ def _withdraw_links(recovery: Recovery) -> int:
     return one_time.withdraw_all(recovery.user.id)
 
 
-_CONTENT = "content of projects, which others see and need: it gives nobody a way in"
+_CONTENT = "content of projects, which others see and need: it gives no way in"
 _OWN = "read by the account alone: it tells nothing to others"
 
 HOLDINGS = (
@@ -54,7 +54,7 @@ HOLDINGS = (
     Holding(Identity, "user_id", "a login by a provider; the owner's own stays", identities.recover),
     # ways in which the account tells others
     Holding(
-        Webhook, "owner_id", "it sends what happens to an address of somebody's choice", webhooks.recover, stepwise=True
+        Webhook, "owner_id", "it sends what happens to an address of their choice", webhooks.recover, stepwise=True
     ),
     Holding(ShareLink, "created_by", "it lets anybody read a project", projects.recover_links, stepwise=True),
     Holding(

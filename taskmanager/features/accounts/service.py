@@ -64,18 +64,18 @@ def exported_account(*, actor: Actor) -> Row:
 
 
 def exported_sessions(*, actor: Actor) -> Iterator[Row]:
-    """His sessions, also those that have ended."""
+    """Its sessions, also those that have ended."""
     for row in Session.objects(user_id=actor.user_id).as_pymongo():
         yield row | {"current": row["_id"] == actor.session_id}
 
 
 def exported_tokens(*, actor: Actor) -> Iterator[Row]:
-    """His API tokens."""
+    """Its API tokens."""
     yield from ApiToken.objects(user_id=actor.user_id).as_pymongo()
 
 
 def exported_memberships(*, actor: Actor) -> Iterator[Row]:
-    """What he belongs to, and as what, with the names of the projects."""
+    """What it belongs to, and as what, with the names of the projects."""
     names = dict(Project.objects.visible_to(actor).scalar("id", "name"))
     for row in Membership.objects(user_id=actor.user_id).as_pymongo():
         if row["project_id"] in names:
@@ -83,7 +83,7 @@ def exported_memberships(*, actor: Actor) -> Iterator[Row]:
 
 
 def exported_tasks(*, actor: Actor) -> Iterator[Row]:
-    """The tasks that he made or is assigned to and may see, a page in memory at a time."""
+    """The tasks that it made or is assigned to and may see, a page in memory at a time."""
     seen = Task.objects.visible_to(actor)
     order, after = CREATED, None
     while True:
@@ -95,49 +95,49 @@ def exported_tasks(*, actor: Actor) -> Iterator[Row]:
 
 
 def exported_comments(*, actor: Actor) -> Iterator[Row]:
-    """What he wrote about tasks that he may see."""
+    """What it wrote about tasks that it may see."""
     for row in Comment.objects(author_id=actor.user_id).order_by("created_at", "id").as_pymongo():
         if Task.objects.visible_to(actor).filter(id=row["task_id"]).only("id").first():
             yield row
 
 
 def exported_reminders(*, actor: Actor) -> Iterator[Row]:
-    """What he wants to be reminded of."""
+    """What it wants to be reminded of."""
     yield from Reminder.objects(user_id=actor.user_id).as_pymongo()
 
 
 def exported_views(*, actor: Actor) -> Iterator[Row]:
-    """The views that he saved."""
+    """The views that it saved."""
     yield from View.objects(owner_id=actor.user_id).as_pymongo()
 
 
 def exported_notifications(*, actor: Actor) -> Iterator[Row]:
-    """What he was told within the service, of what he may see."""
+    """What it was told within the service, of what it may see."""
     yield from _seen(Notification.objects(user_id=actor.user_id).order_by("created_at", "id").as_pymongo(), actor)
 
 
 def exported_preferences(*, actor: Actor) -> Iterator[Row]:
-    """What he wants to hear of."""
+    """What it wants to hear of."""
     yield preferences.mine(actor=actor)
 
 
 def exported_project_preferences(*, actor: Actor) -> Iterator[Row]:
-    """What he wants to hear of in single projects."""
+    """What it wants to hear of in single projects."""
     yield from _seen(ProjectPreferences.objects(user_id=actor.user_id).as_pymongo(), actor)
 
 
 def exported_phones(*, actor: Actor) -> Iterator[Row]:
-    """His number, or none."""
+    """Its number, or none."""
     yield from Phone.objects(user_id=actor.user_id).as_pymongo()
 
 
 def exported_webhooks(*, actor: Actor) -> Iterator[Row]:
-    """His webhooks, and those that he made for projects that he may see."""
+    """Its webhooks, and those that it made for projects that it may see."""
     yield from map(webhooks.with_state, _seen(Webhook.objects(owner_id=actor.user_id).as_pymongo(), actor))
 
 
 def exported_events(*, actor: Actor) -> Iterator[Row]:
-    """What the audit log has of his account, a page in memory at a time."""
+    """What the audit log has of the account, a page in memory at a time."""
     order, after = HAPPENED, None
     while True:
         page = audit.find_own(order, _PAGE, actor=actor, where={"until": now()}, after=after)

@@ -13,7 +13,9 @@ class EntryOut(Schema):
     id = Id(attribute="_id", required=True)
     kind = fields.String(required=True, metadata={"example": "session.started"})
     at = Instant(required=True)
-    actor_id = Id(required=True, allow_none=True, metadata={"description": "Who; null for nobody known or an operator"})
+    actor_id = Id(
+        required=True, allow_none=True, metadata={"description": "Who; null for an unknown caller or an operator"}
+    )
     subject_id = Id(required=True, allow_none=True, metadata={"description": "To whom or what"})
     address = fields.String(
         required=True, allow_none=True, metadata={"description": "From where", "example": "192.0.2.7"}

@@ -35,7 +35,7 @@ def _verification_again(event: Event) -> list[Notice]:
 def _repeated(event: Event) -> list[Notice]:
     """An address is registered a second time: its owner hears of it.
 
-    While the account is not confirmed it may have the password of somebody else. So the mail does not confirm the
+    While the account is not confirmed it may have the password of another person. So the mail does not confirm the
     address: it lets its owner set a password, which does.
     """
     if event.subject_id is None:
@@ -43,7 +43,7 @@ def _repeated(event: Event) -> list[Notice]:
     prepared = recovery.prepare_takeover(event.data["email"], event.id)
     if prepared is None:
         text = (
-            "somebody asked for an account with this address, which has one already. If that was you, log in, or ask\n"
+            "someone asked for an account with this address, which has one already. If that was you, log in, or ask\n"
             "for a new password. If it was not, you need not do anything.\n"
         )
         return _to_owner(event.subject_id, "You have an account already", text, budget="claim")
@@ -162,7 +162,7 @@ def _totp_failures(event: Event) -> list[Notice]:
     if event.data["failures"] != _TOLD_FAILURES:
         return []
     text = (
-        f"somebody at {_origin(event)} knows your password and gave {_TOLD_FAILURES} wrong codes after it.\n"
+        f"someone at {_origin(event)} knows your password and gave {_TOLD_FAILURES} wrong codes after it.\n"
         "If that was not you, change your password.\n"
     )
     return _to_owner(event.subject_id, "Wrong codes for your account", text)

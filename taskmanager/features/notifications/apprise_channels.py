@@ -70,7 +70,7 @@ class ChatChannel:
         """Send it. Raises Cancelled, NotTaken."""
         card = users.cards([message.delivery.recipient_id]).get(message.delivery.recipient_id)
         if not settings.current().chat_url or not card or not card["email"]:
-            raise Cancelled("There is nobody that it could be sent to.")
+            raise Cancelled("There is no address that it could be sent to.")
         names = {"email": card["email"], "user": card["email"].split("@")[0]}
         text = "\n\n".join(notice.text.rstrip() for notice in message.notices)
         _notify(settings.current().chat_url, names, text[:_LONGEST_CHAT])

@@ -26,7 +26,7 @@ MOST_TOLD, MOST_MADE = 100, 1000  # notices in one message, and of how many even
 
 
 def leader_of(delivery_id: ObjectId) -> ObjectId:
-    """The oldest of its bundle that nobody has tried, or that somebody tries just now."""
+    """The oldest of its bundle that was not tried, or that a worker tries just now."""
     collection = Delivery._get_collection()
     row = collection.find_one({"_id": delivery_id, "state": "pending", "attempts": 0}, {"bundle": 1}) or {}
     if "bundle" not in row:
@@ -42,7 +42,7 @@ def message(delivery: Delivery, ready: list[Notice] | None, hold: Callable[[], b
 
     What the recipient does not want to be told any more is left out; of very many the latest are told. Making them may
     take longer than a claim lasts, so `hold` is asked before each: it prolongs the claim, or says that it is lost.
-    Raises Lost then, Cancelled when there is nothing to be told any more, Postponed in his quiet hours.
+    Raises Lost then, Cancelled when there is nothing to be told any more, Postponed in quiet hours.
     """
     event_ids = _follow(delivery, alone=ready is not None)
     if ready and not event_ids:
@@ -149,7 +149,7 @@ def _follow(delivery: Delivery, *, alone: bool) -> list[ObjectId]:
 
 
 def _bundled_with(delivery: Delivery) -> dict[str, Any]:
-    """Those of its bundle that nobody has tried yet."""
+    """Those of its bundle that were not tried yet."""
     return {
         "bundle": delivery.bundle,
         "state": "pending",

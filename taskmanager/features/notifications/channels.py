@@ -23,7 +23,7 @@ class Rejected(TaskManagerError):
 
 
 class Cancelled(TaskManagerError):
-    """There is nothing to be told any more, or nobody to be told."""
+    """There is nothing to be told any more, or no user to be told."""
 
     code = "delivery.cancelled"
 

@@ -62,7 +62,7 @@ def send_all(claimed: Iterable[Delivery], known: Iterable[Notice] = ()) -> None:
     `known` are notices that were just written, so that they need not be written anew.
     """
     ready = {(notice.recipient_id, notice.kind): [notice] for notice in known}
-    for delivery in sorted(claimed, key=_lanes_of):  # first what is sent within the job: it waits for nobody
+    for delivery in sorted(claimed, key=_lanes_of):  # first what is sent within the job: it waits for no other
         _begin(delivery, ready.get((delivery.recipient_id, delivery.kind)))
 
 
@@ -75,7 +75,7 @@ def send(delivery_id: ObjectId) -> None:
     delivery = _claim(leader_id)
     if delivery is not None:
         _begin(delivery, None)
-    elif leader_id != delivery_id:  # somebody is about to take this one along, or will have failed
+    elif leader_id != delivery_id:  # a worker is about to take this one along, or will have failed
         alone = {"_id": delivery_id, "state": "pending", "led_by": {"$exists": False}}
         again = {"$set": {"due_at": now() + timedelta(seconds=_LEADER_SECONDS)}}
         Delivery._get_collection().update_one(alone, again)
@@ -142,7 +142,7 @@ def _prepared(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _claim(delivery_id: ObjectId) -> Delivery | None:
-    """The right to try, for a while; None when it is settled, led by another, or somebody has the right."""
+    """The right to try, for a while; None when it is settled, led by another, or another worker has the right."""
     moment = now()
     known = Delivery.objects(id=delivery_id).only("channel", "first_at").first()
     channel = known and channels.find(known.channel)

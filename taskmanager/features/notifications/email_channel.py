@@ -57,7 +57,7 @@ class EmailChannel:
         return settings.current().mail_connections
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Who has proved their address: nobody else gets mails about anything but the account."""
+        """Who has proved their address: others get mails about the account only."""
         return users.proved_ids(user_ids)
 
     def send(self, message: Message) -> None:

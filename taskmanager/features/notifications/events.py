@@ -12,7 +12,7 @@ from taskmanager.core.sealed import fingerprint
 
 @dataclass(frozen=True)
 class TimesChanged(Fact):
-    """Somebody wants to be told at other times: of quiet hours, or of digests."""
+    """A user wants to be told at other times: of quiet hours, or of digests."""
 
     user_id: ObjectId
     kind: ClassVar[str] = "preferences.times_changed"

@@ -22,7 +22,7 @@ def invited(event: Event) -> list[Notice]:
     project = invitation and Project.objects(id=invitation.project_id).alive().first()
     if not (invitation and project):
         return []
-    by = one_line(users.cards([invitation.invited_by]).get(invitation.invited_by, {}).get("name", "Somebody"))
+    by = one_line(users.cards([invitation.invited_by]).get(invitation.invited_by, {}).get("name", "Someone"))
     name = one_line(project.name)
     return [*_by_mail(event, invitation, by, name), *_in_service(event, invitation, by, name)]
 

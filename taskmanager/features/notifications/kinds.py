@@ -30,9 +30,9 @@ KINDS = {
     "webhook.disabled": Kind(_BOTH, urgent=True, title="A webhook of yours was disabled"),
 }
 
-# About the account itself, and invitations: always by mail and at once, and nobody can turn it off.
+# About the account itself, and invitations: always by mail and at once, and it cannot be turned off.
 ALWAYS = "account"
-# What the service did because of what somebody did: told to that person, too.
+# What the service did because of what a user did: told to that person, too.
 CONSEQUENCES = {"share_links.closed"}
 # The code that shows whose a phone number is: always to that number.
 CODE = "phone.code"

@@ -56,7 +56,7 @@ class _LanesOfChannel:
     def _in_lane(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception:  # nobody else would see it; what it was about is taken up again when its claim ends
+        except Exception:  # it would not be seen otherwise; what it was about is taken up again when its claim ends
             log.exception("sending failed")
         finally:
             with self._counting:

@@ -40,14 +40,14 @@ def renew(event: Event) -> None:
 
 @listen("preferences.times_changed", "user.updated", name="notifications.rearrange", queue="high")
 def rearrange(event: Event) -> None:
-    """Let what waits for somebody come at the times that he wants now."""
+    """Let what waits for a user come at the times that they want now."""
     if event.kind != "user.updated" or "timezone" in event.data.get("changes", {}):
         preferences.rearrange(event.subject_id)
 
 
 @listen("member.removed", name="notifications.members", queue="default")
 def cancel_of_member(event: Event) -> None:
-    """Cancel what waits for somebody who is no member any more."""
+    """Cancel what waits for a user who is no member any more."""
     project_id, user_id = project_of(event), event.data["user_id"]
     if not members.are_members(project_id, [user_id]):
         waiting.cancel(user_id, project_id)
@@ -61,7 +61,7 @@ def forget_task(event: Event) -> None:
 
 @listen("user.deleted", name="notifications.leaving", queue="low")
 def forget(event: Event) -> None:
-    """Drop what somebody who is gone was told, and what he wanted to be told."""
+    """Drop what an account that is gone was told, and wanted to be told."""
     notifications.forget(event.subject_id)
     remains.forget_name(event.subject_id)
 

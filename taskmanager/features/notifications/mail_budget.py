@@ -17,7 +17,7 @@ from taskmanager.core import settings
 from taskmanager.core.clock import now
 
 NOTICE, ACCOUNT = "notice", "account"
-# What strangers can cause: an address is registered or asked to be proved, somebody is invited, logins fail. It is not
+# What strangers can cause: an address is registered or asked to be proved, a user is invited, logins fail. It is not
 # sent when its budget is spent; all else waits until there is room.
 DROPPED = {"claim", "invitation", "warning"}
 _HOUR = timedelta(hours=1)

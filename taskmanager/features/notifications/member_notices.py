@@ -16,7 +16,7 @@ def links_ended(event: Event) -> list[Notice]:
         return []
     owners = list(Membership.objects(project_id=project_id, role="owner").scalar("user_id"))
     cards = users.cards([*owners, event.data["user_id"]])
-    name = words(cards.get(event.data["user_id"], {}).get("name", "Somebody"))
+    name = words(cards.get(event.data["user_id"], {}).get("name", "Someone"))
     text = (
         f"{name} is no member of this project any more:\n\n    {words(project.name)}\n\n"
         f"Share links that they had made are closed: {number}. To open others:\n\n"

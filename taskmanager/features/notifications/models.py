@@ -25,7 +25,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 
 class Delivery(Document):
-    """One event told to one recipient on one channel: the unique index is why nobody is told twice.
+    """One event told to one recipient on one channel: the unique index is why no user is told twice.
 
     Several of one bundle go out as one message: the first becomes their leader and alone has a `due_at`.
     """
@@ -106,7 +106,7 @@ class Preferences(Versioned):
 
 
 class Phone(Versioned):
-    """The number that a person gets text messages at, once he has shown that it is his."""
+    """The number that a person gets text messages at, once they have shown that it is theirs."""
 
     meta = {"collection": "phones", "db_alias": "notifications"}
 

@@ -26,8 +26,8 @@ class Notice:
     project_id: ObjectId | None = None
     task_id: ObjectId | None = None
     actor_id: ObjectId | None = None
-    direct: bool = True  # it is about the person, not only about something that he follows
-    involved: bool = True  # he has to do with the task
+    direct: bool = True  # it is about the person, not only about something that they follow
+    involved: bool = True  # they have to do with the task
     budget: str = "account"  # which budget of mails to an address one of kind ALWAYS is counted in: see `mail_budget`
     mailed: bool = False  # another notice of the event is the mail about it
 
@@ -39,7 +39,7 @@ _writers: dict[str, tuple[Writer, bool]] = {}
 def writes(*kinds: str, to_members: bool = False) -> Callable[[Writer], Writer]:
     """Register the decorated function as the one that writes the notices of events of these kinds.
 
-    It takes the event. One that writes `to_members` tells nobody but members of the event's project, and not the one
+    It takes the event. One that writes `to_members` tells only members of the event's project, and not the one
     who did it; it takes also `only`, the id of the one recipient that is asked for, or None for all.
     """
 
@@ -52,12 +52,12 @@ def writes(*kinds: str, to_members: bool = False) -> Callable[[Writer], Writer]:
 
 
 def tells_members(kind: str) -> bool:
-    """Whether events of this kind are told to nobody but members of their project, without the one who did it."""
+    """Whether events of this kind are told only to members of their project, without the one who did it."""
     return kind in _writers and _writers[kind][1]
 
 
 def told() -> list[str]:
-    """The kinds of events that somebody may be told of."""
+    """The kinds of events that a user may be told of."""
     return sorted(_writers)
 
 

@@ -27,7 +27,7 @@ _DIGITS = 6
 
 
 def mine(*, actor: Actor) -> Row:
-    """The actor's number; revision 0 while he has none."""
+    """The actor's number; revision 0 while there is none."""
     row = Phone.at(user_id=actor.user_id).as_row()
     return row | {"number": row.get("number") or None}
 
@@ -114,7 +114,7 @@ def count(user_id: ObjectId) -> bool:
 
 
 def forget(user_id: ObjectId) -> None:
-    """Drop the number of somebody who is gone."""
+    """Drop the number of an account that is gone."""
     Phone.objects(user_id=user_id).delete()
 
 

@@ -21,7 +21,7 @@ from taskmanager.features.users import service as users
 
 
 def mine(*, actor: Actor) -> Row:
-    """The actor's preferences; revision 0 while he has chosen nothing. Raises ScopeMissing."""
+    """The actor's preferences; revision 0 while nothing was chosen. Raises ScopeMissing."""
     return _row(_of(actor))
 
 
@@ -70,9 +70,9 @@ def unsubscribe(user_id: ObjectId, kinds: list[str]) -> None:
 
 
 def rearrange(user_id: ObjectId) -> None:
-    """Have what waits for a person come at the times that he wants now. Safe to repeat.
+    """Have what waits for a person come at the times that they want now. Safe to repeat.
 
-    What was collected for a digest comes with the next one, or at once when he wants none any more; what quiet hours
+    What was collected for a digest comes with the next one, or at once when none is wanted any more; what quiet hours
     held back as if it had just happened. Those that have begun meanwhile hold it back when it is to be sent.
     """
     stored = Preferences.at(user_id=user_id)
@@ -86,7 +86,7 @@ def rearrange(user_id: ObjectId) -> None:
 
 
 def forget(user_id: ObjectId) -> None:
-    """Drop what somebody who is gone had chosen."""
+    """Drop what an account that is gone had chosen."""
     Preferences.objects(user_id=user_id).delete()
     ProjectPreferences.objects(user_id=user_id).delete()
 

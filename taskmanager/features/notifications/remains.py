@@ -12,7 +12,7 @@ from taskmanager.features.notifications.models import Delivery, Notification
 
 @retention.needs("notifications")
 def needed(event_ids: list[ObjectId]) -> set[ObjectId]:
-    """Return which of some events are still to be told, may be told again, or stand on somebody's list."""
+    """Return which of some events are still to be told, may be told again, or are listed in an inbox."""
     told = {"event_id": {"$in": event_ids}}
     return {row["event_id"] for kind in (Delivery, Notification) for row in kind.objects(__raw__=told).as_pymongo()}
 
@@ -33,7 +33,7 @@ def forget_task(task_id: ObjectId) -> None:
 
 
 def forget_name(user_id: ObjectId) -> None:
-    """Have what others were told of somebody who is gone name a deleted user. Safe to repeat."""
+    """Rename a deleted user in the notifications of others. Safe to repeat."""
     for stored in Notification.objects(actor_id=user_id):
         event = Event.objects(id=stored.event_id).first()
         told = notices.of(event, stored.user_id) if event else []

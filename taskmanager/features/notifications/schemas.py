@@ -80,7 +80,7 @@ class NotificationOut(Schema):
     text = fields.String(required=True)
     project_id = Id(required=True, allow_none=True)
     task_id = Id(required=True, allow_none=True)
-    actor_id = Id(required=True, allow_none=True, metadata={"description": "Who did it; null when nobody did"})
+    actor_id = Id(required=True, allow_none=True, metadata={"description": "Who did it; null when the service did"})
     read_at = Instant(required=True, allow_none=True)
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)

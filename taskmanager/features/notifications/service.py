@@ -35,7 +35,7 @@ _READ_COUNTED = 1000
 
 
 def wanted(events: Sequence[Event]) -> set[ObjectId]:
-    """Which of these events somebody may be told of: not what is for members, where nobody is but who did it.
+    """Which of these events a user may be told of: not what is for members, where there are none but who did it.
 
     Asked by the relay; one question of an index for each project and person among them.
     """
@@ -111,7 +111,7 @@ def _zones(wish_of: dict[ObjectId, Wishes]) -> dict[ObjectId, str]:
 
 
 def find(order: Order, limit: int, *, unread: bool, actor: Actor, **page: Any) -> Page:
-    """A page of what the actor was told, in projects that he may see. Raises ScopeMissing."""
+    """A page of what the actor was told, in projects that they may see. Raises ScopeMissing."""
     return _mine(actor, unread=unread).page(order, limit, **page)
 
 
@@ -136,7 +136,7 @@ def mark(notification_id: ObjectId, read: bool, *, expected: Expected, actor: Ac
 
 
 def inbox(*, actor: Actor) -> tuple[Row, Any]:
-    """Up to where the actor has read everything at once, and how much he has not read. Raises ScopeMissing."""
+    """Up to where the actor has read everything at once, and how much is unread. Raises ScopeMissing."""
     return _inbox(actor).as_row(), _mine(actor, unread=True).total(_READ_COUNTED)
 
 
@@ -173,7 +173,7 @@ def renew(task_id: ObjectId, comment_id: ObjectId) -> None:
 
 
 def forget(user_id: ObjectId) -> None:
-    """Drop what somebody who is gone was told."""
+    """Drop what an account that is gone was told."""
     Notification.objects(user_id=user_id).delete()
     Inbox.objects(user_id=user_id).delete()
     preferences.forget(user_id)

@@ -14,7 +14,7 @@ from taskmanager.features.tasks.models import PRIORITIES, Task
 from taskmanager.features.users import service as users
 
 _LONGEST_COMMENT = 1000
-# What is told of a change, by the names that people know; the order of hand and the like are nobody's news.
+# What is told of a change, by the names that people know; the order by hand and the like are no news.
 _TOLD = {
     "title": "title",
     "description": "description",
@@ -33,7 +33,7 @@ _WITH_VALUES = {"status", "priority", "due"}
 
 
 class _Story(NamedTuple):
-    """What happened to a task, as each sort of reader is told: `direct` if it is about the reader himself."""
+    """What happened to a task, as each sort of reader is told: `direct` if it is about the reader."""
 
     kind: str
     headline: str
@@ -50,7 +50,7 @@ def _task(event: Event, only: ObjectId | None) -> list[Notice]:
     """Who is newly assigned hears that, and who is not any more; the others that it is new, or what changed.
 
     Who is assigned to a recurring task is so to the next one too, and hears that the last one is completed.
-    What the service itself does to tasks, such as taking a deleted label off them all, is nobody's news.
+    What the service itself does to tasks, such as taking a deleted label off them all, is no news.
     """
     if event.actor_id is None:
         return []
@@ -92,7 +92,7 @@ def _moved_out(event: Event) -> list[Notice]:
 
 
 def _lost(changes: dict[str, list[Any]], task: Task) -> dict[ObjectId, str]:
-    """Who had to do with a task that was moved, and has not any more; and what it was to him."""
+    """Who had to do with a task that was moved, and has not any more; and what it was to them."""
     reporter = [] if members.are_members(changes["project_id"][1], [task.reporter_id]) else [task.reporter_id]
     words = dict.fromkeys(reporter, "which you made")
     for field, what in (("watcher_ids", "which you watched"), ("assignee_ids", "which was assigned to you")):
@@ -225,4 +225,4 @@ def _text(task: Task, story: _Story, by: str) -> str:
 
 
 def _name(cards: dict[ObjectId, dict[str, str]], user_id: ObjectId | None) -> str:
-    return words(cards.get(user_id, {}).get("name", "Somebody")) if user_id else "Somebody"
+    return words(cards.get(user_id, {}).get("name", "Someone")) if user_id else "Someone"

@@ -15,7 +15,7 @@ _LONGEST_CLAIM = timedelta(hours=1)
 
 
 def sweep() -> int:
-    """Settle what was left between two steps, and hand out what nobody would ever look at again; answers how many."""
+    """Settle what was left between two steps, and hand out what no job would ever look at again; answers how many."""
     lost = {"state": "pending", "due_at": {"$exists": False}, "led_by": {"$exists": False}}
     found = Delivery._get_collection().update_many(lost, {"$set": {"due_at": now()}}).modified_count
     return found + mend_times() + bundles.settle_led()

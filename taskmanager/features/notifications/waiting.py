@@ -14,7 +14,7 @@ _COMING_A_SECOND, _MOST_COUNTED = 20, 20_000
 
 
 def reschedule(recipient_id: ObjectId, *, digest: datetime, others: datetime) -> None:
-    """Let what waits for a person, and was not tried yet, be due then: his digest, and what else waits for longer."""
+    """Let what waits for a person, and was not tried yet, be due then: the digest, and what else waits for longer."""
     waits = {"recipient_id": recipient_id, "state": "pending", "attempts": 0, "led_by": {"$exists": False}}
     collected = {"bundle": {"$regex": f":{DIGEST}$"}}
     _due_again(waits | collected | {"due_at": {"$exists": True, "$ne": digest}}, digest)

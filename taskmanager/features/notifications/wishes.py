@@ -11,20 +11,20 @@ from taskmanager.features.notifications.models import Preferences, ProjectPrefer
 from taskmanager.features.notifications.notices import Notice
 from taskmanager.features.users import service as users
 
-# What a person has set up himself is told also of a muted project.
+# What users have set up themselves is told also of a muted project.
 _ASKED_FOR = {"task.reminder", "webhook.disabled", "share_links.closed"}
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What one person wants to hear of, in general and in some projects; `able`: his account is not disabled."""
+    """What one person wants to hear of, in general and in some projects; `able`: the account is not disabled."""
 
     general: Preferences
     able: bool = True
     projects: dict[ObjectId, ProjectPreferences] = field(default_factory=dict)
 
     def channels(self, notice: Notice) -> list[str]:
-        """By which channels he is to be told this; of a disabled account nothing but what is about itself."""
+        """By which channels the user is to be told this; of a disabled account nothing but what is about itself."""
         if notice.kind in UNCHOSEN:
             return [UNCHOSEN[notice.kind]]
         if not self.able or not self._concerns(notice):

@@ -69,8 +69,10 @@ def parent_after_restore(project: Project) -> ObjectId | None:
 def release_children(project: Project, actor: Actor) -> None:
     """What stood under a project that is deleted stands on the top level."""
     locks.hold("projects:tree")
-    for child in Project.objects(parent_id=project.id).alive():
-        record(ProjectUpdated(child.write(parent_id=None), actor, {"parent_id": [project.id, None]}))
+    children = list(Project.objects(parent_id=project.id).alive())
+    Project.write_all(children, parent_id=None)
+    for child in children:
+        record(ProjectUpdated(child, actor, {"parent_id": [project.id, None]}))
 
 
 @unit_of_work

@@ -169,7 +169,7 @@ class InvitationFact(ProjectFact):
 
     audited: ClassVar[bool] = True
 
-    actor: Actor | None  # None for somebody who answered with the token of the mail and was not logged in
+    actor: Actor | None  # None for a user who answered with the token of the mail and was not logged in
 
     def actor_id(self) -> ObjectId | None:
         return self.actor and self.actor.user_id

@@ -40,7 +40,7 @@ def invite(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Invite the owner of an address
 
     They get a mail, whether they have an account or not; the answer is the same. It replaces an earlier invitation of
-    the address to this project. Needs the role manager; nobody gives a role above their own, and an API token does not
+    the address to this project. Needs the role manager; members give no role above their own, and an API token does not
     give the role owner. 409 `member.exists`; 409 `invitation.too_many` when 100 wait for an answer, or ten of yours to
     this address; 409 `invitation.refused` after three refusals; 429 `invitation.too_often` after five in a week.
     """

@@ -100,7 +100,7 @@ def _not_a_member(project_id: ObjectId, *, email: str | None, user_id: ObjectId 
 
 
 def _not_too_often(project_id: ObjectId, whom: dict[str, Any]) -> None:
-    """Bound how often somebody is asked who does not answer, or says no."""
+    """Bound how often a user is asked who does not answer, or refuses."""
     earlier = Invitation.objects(project_id=project_id, **whom)
     recent = list(earlier.filter(created_at__gt=now() - _WEEK).order_by("created_at").scalar("created_at"))
     if len(recent) >= MAX_A_WEEK:

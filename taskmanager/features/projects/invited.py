@@ -140,7 +140,7 @@ def _decline(invitation: Invitation, actor: Actor | None) -> None:
 
 
 def _with_names(rows: list[Row]) -> list[Row]:
-    """Names, but no addresses: who invites has not shown his to somebody who is no member."""
+    """Names, but no addresses: who invites has not shown theirs to a user who is no member."""
     cards = users.cards({row["invited_by"] for row in rows})
     names = dict(Project.objects(id__in=[row["project_id"] for row in rows]).scalar("id", "name"))
     return [

@@ -40,7 +40,7 @@ _hashing = limiter.limit(
 def create_share_link(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Make a share link
 
-    Without a password its `token` is all that a visitor sends, as `Authorization: Bearer tl_…`; with one he opens the
+    Without a password its `token` is all that a visitor sends, as `Authorization: Bearer tl_…`; with one they open the
     link first. Needs the role manager and a session.
     """
     link = share_links.create(project_id, data, actor=current_actor())

@@ -45,7 +45,7 @@ class ShareLinkOut(Schema):
 
 
 class Opening(Schema):
-    """A link that somebody wants to open."""
+    """A link that a visitor wants to open."""
 
     token = fields.String(required=True, load_only=True, validate=validate.Length(1, 200))
     password = fields.String(load_only=True, validate=validate.Length(1, 128), metadata=_PASSWORD)

@@ -180,7 +180,7 @@ def keep_an_owner(project_id: ObjectId, user_id: ObjectId) -> None:
     """
     others = Membership.objects(project_id=project_id, role="owner", user_id__ne=user_id)
     if others.modify(inc__owner_checks=1) is None:
-        raise Conflict("A project needs an owner: make somebody else an owner first.", code="project.last_owner")
+        raise Conflict("A project needs an owner: make another member an owner first.", code="project.last_owner")
 
 
 def _written(membership: Membership, role: str, actor: Actor) -> Membership:

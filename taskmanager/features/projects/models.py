@@ -133,7 +133,7 @@ def check_room_of_owner(user_id: ObjectId) -> None:
 
 
 class Invitation(Versioned):
-    """That somebody is asked to join a project: the owner of an address, or the account with an id.
+    """That a user is asked to join a project: the owner of an address, or the account with an id.
 
     It has either `email` or `user_id`, as it was asked for; whether there is such an account is not known.
     """

@@ -20,7 +20,7 @@ blp = Blueprint("ownership", __name__, url_prefix="/projects", description="Who 
 def transfer_project(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Give a project to another member
 
-    He becomes an owner and you a manager. Needs the role owner and a session. 422 `project.not_a_member` when he is no
-    member. Answers his membership.
+    The member becomes an owner and you a manager. Needs the role owner and a session. 422 `project.not_a_member` for a
+    user who is no member. Returns the new membership.
     """
     return answers.resource(members.transfer(project_id, data["user_id"], actor=current_actor()), MEMBER)

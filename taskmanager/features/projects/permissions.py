@@ -8,7 +8,7 @@ from taskmanager.core.permissions import Action
 
 ROLES = ("viewer", "commenter", "member", "manager", "owner")  # from least to most
 
-LINK_ROLES = ("viewer", "commenter")  # what a share link may give: its visitors are nobody's account
+LINK_ROLES = ("viewer", "commenter")  # what a share link may give: its visitors have no account
 
 
 class RoleAction(Action):

@@ -26,7 +26,7 @@ def recover_links(recovery: Recovery) -> int:
 
 @unit_of_work
 def revoke_invitations(recovery: Recovery) -> int:
-    """Take back the invitations of an account that nobody has answered yet, MAX_STEP of them.
+    """Take back the invitations by an account that were not answered yet, MAX_STEP of them.
 
     Return how many there were.
     """

@@ -95,7 +95,7 @@ def delete_project(project_id: ObjectId) -> Response:
     """Delete a project with its tasks
 
     It goes into the trash: its owners list it at `GET /projects?deleted=true` and restore it with
-    `POST /projects/{project_id}/restore`, until it is purged. Nobody sees its tasks, nothing is told of it, and its key
+    `POST /projects/{project_id}/restore`, until it is purged. Its tasks are in no list, no notification is sent about it, and its key
     is free. Needs the role owner.
     """
     projects.delete(project_id, expected=expected(), actor=current_actor())
@@ -157,9 +157,9 @@ def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
     By `user_id` or `email`. People join by accepting: the answer is 202 with an invitation, the same whether or not
     there is such an account, and shows nothing that you did not send. It is told in the service and by mail, and
     answered at `/invitations`. Added at once (201) is an account that shares a project with you, a service account,
-    and anybody where the operator allows it; but nobody by an address that they have not confirmed.
+    and anybody where the operator allows it; but not by an address that was not confirmed.
 
-    Needs the role manager; nobody gives a role above their own, and an API token does not give the role owner. 409
+    Needs the role manager; members give no role above their own, and an API token does not give the role owner. 409
     `member.exists`; the bounds of invitations are those of `POST /projects/{project_id}/invitations`.
     """
     made = joining.add_or_invite(project_id, **data, actor=current_actor())

@@ -91,7 +91,7 @@ def _invitations(project_id: ObjectId) -> int:
 
 
 def _events(project_id: ObjectId) -> int:
-    """Forget some of what the log has of the project; audited events stay for their days."""
+    """Forget what the events of the project hold; audited ones stay, and those that a listener waits for keep ids."""
     return 0 if forgetting.forget_stream(f"project:{project_id}") else 1
 
 

@@ -12,6 +12,7 @@ from taskmanager.features.tasks.models import PRIORITIES, Task
 _DERIVED = {
     "due_at",
     "due_floating",
+    "due_timezone_chosen",
     "completed_at",
     "closed_at",
     "started_at",

@@ -77,7 +77,7 @@ def watchers(task_id: ObjectId, *, actor: Actor) -> list[Row]:
 
 @unit_of_work
 def watch(task_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
-    """Let a member of the project watch a task; everybody may himself, members may others.
+    """Let a member of the project watch a task; users may for themselves, members may for others.
 
     Raises NotFound, Forbidden, PreconditionFailed, Invalid (`task.not_a_member`, `task.too_many_watchers`).
     """
@@ -93,7 +93,7 @@ def watch(task_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Ac
 
 @unit_of_work
 def unwatch(task_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
-    """Let somebody watch a task no more. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Let a user watch a task no more. Raises NotFound, Forbidden, PreconditionFailed."""
     task = _to_watch(task_id, user_id, expected, actor)
     if user_id in task.watcher_ids:
         _set_watchers(task, [other for other in task.watcher_ids if other != user_id], actor)

@@ -44,7 +44,7 @@ class Move(Schema):
 
 
 class Watcher(Schema):
-    """Somebody who watches a task."""
+    """A user who watches a task."""
 
     user_id = Id(required=True)
     user = fields.Nested(Card, required=True, allow_none=True)

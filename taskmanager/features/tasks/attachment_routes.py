@@ -73,7 +73,7 @@ def add_attachment(files: dict[str, FileStorage], task_id: ObjectId) -> Response
     """Attach a file to a task
 
     As `multipart/form-data` with one part, `file`. 413 `attachment.too_large` beyond the operator's bound, 422
-    `attachment.type_refused` for types that he does not take. Needs the role member.
+    `attachment.type_refused` for types that are not allowed. Needs the role member.
     """
     file, actor = files["file"], current_actor()
     upload = attachments.upload(task_id, _name(file), _type(file), file.stream, actor=actor)

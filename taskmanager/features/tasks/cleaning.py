@@ -39,5 +39,5 @@ def change_all(found: Callable[[], Any], change: Callable[[Task], dict[str, Any]
 def _change(tasks: list[Task], change: Callable[[Task], dict[str, Any]]) -> None:
     for task in tasks:
         changes = task.differences(change(task))
-        stored = task.write(**{field: after for field, (_, after) in changes.items()})
+        stored = task.write_by_service(**{field: after for field, (_, after) in changes.items()})
         record(TaskUpdated(stored, None, changes))

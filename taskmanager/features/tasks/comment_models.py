@@ -8,7 +8,7 @@ MOST_VERSIONS = 50  # of one comment: the oldest go
 
 
 class Comment(Versioned):
-    """What somebody wrote about a task, in Markdown."""
+    """What a user wrote about a task, in Markdown."""
 
     meta = {"collection": "comments", "db_alias": "tasks"}
 

@@ -176,7 +176,7 @@ def _load(task_id: ObjectId, comment_id: ObjectId, actor: Actor) -> tuple[Task, 
 
 
 def _mentioned(text: str, task: Task) -> list[ObjectId]:
-    """Members who are named in a text, each once; what names nobody is text like any other."""
+    """Members who are named in a text, each once; what names no member is text like any other."""
     found = list(dict.fromkeys(_MENTION.findall(text)))[:MOST_MENTIONS]
     ids = [ObjectId(user_id) if user_id else users.find_id(email=email) for user_id, email in found]
     return members.who_are_members(task.project_id, list(dict.fromkeys(filter(None, ids))))

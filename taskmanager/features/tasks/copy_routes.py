@@ -27,7 +27,7 @@ class CopyIn(ProjectIn):
 def copy_project(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Copy a project
 
-    With its workflow, labels and custom fields; with its tasks when asked, which are open again and assigned to nobody.
+    With its workflow, labels and custom fields; with its tasks when asked, which are open again and unassigned.
     You become its owner; members are not copied. 409 `project.too_large` beyond 500 tasks.
     """
     with_tasks = data.pop("with_tasks")

@@ -142,7 +142,7 @@ class CommentDeleted(CommentFact):
 
 @dataclass(frozen=True)
 class CommentReacted(CommentFact):
-    """Somebody added a reaction, or took one back; `changes` says which."""
+    """A user added a reaction, or took one back; `changes` says which."""
 
     kind: ClassVar[str] = "comment.reacted"
 
@@ -208,7 +208,7 @@ class ViewDeleted(ViewFact):
 
 @dataclass(frozen=True)
 class ReminderFact(Fact):
-    """Something that happened to a person's reminder: his own affair."""
+    """Something that happened to a user's reminder, which others do not see."""
 
     reminder: Any
     actor: Actor | None

@@ -86,7 +86,7 @@ class Week(Schema):
 
 
 class Workload(Schema):
-    """What somebody has to do; null stands for nobody."""
+    """What a user has to do; null stands for the unassigned."""
 
     user_id = Id(required=True, allow_none=True)
     open = fields.Integer(required=True)

@@ -40,7 +40,7 @@ def take_member_off(event: Event) -> None:
 
 @listen("user.updated", name="tasks.reminders", queue="low")
 def follow_time_zone(event: Event) -> None:
-    """Let the reminders of a person follow his zone."""
+    """Let the reminders of a user follow the time zone of the account."""
     if "timezone" in event.data.get("changes", {}):
         reminders.zone_changed(event.subject_id)
 

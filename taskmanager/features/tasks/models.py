@@ -43,6 +43,7 @@ class Task(Versioned):
     due_floating = BooleanField()  # `due` names no zone: `due_at` is in the zone of the project
     estimate_minutes = IntField()
     due_timezone = StringField()  # of a zoned due: whose clock it is on
+    due_timezone_chosen = BooleanField()  # by the service, from an account: it goes when the due has no zone any more
     recurrence = StringField(max_length=600)
     recurs_from = StringField(choices=RECURS_FROM)
     recurs_at = StringField()  # the time of day that a series keeps
@@ -63,11 +64,17 @@ class Task(Versioned):
     purged_at = DateTimeField()  # since when its purge is under way: it cannot be restored any more
     purge_after = DateTimeField()  # when a purge that failed is tried again
     trashed_with = ObjectIdField()  # the task above it that was put into the trash, and this one with it
+    own_writes = IntField()  # how many of its revisions the service made by itself: see write_by_service
 
     @property
     def is_open(self) -> bool:
         """Whether it is still to be done."""
         return self.status_group in OPEN_GROUPS
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether a user has changed it since it was made."""
+        return self.revision - (self.own_writes or 0) > 1
 
     def consequences(self, changes: dict[str, Any], place: str | None = None) -> dict[str, Any]:
         """Return `changes` with what follows from them within this task.
@@ -106,6 +113,10 @@ class Task(Versioned):
         if changes.keys() & set(_MARKED):
             changes["marks"] = marks_of(*[changes.get(field, getattr(self, field)) for field in _MARKED])
         return super().write(**changes)
+
+    def write_by_service(self, **changes: Any) -> Self:
+        """Store `changes` that no user asked this task for, such as those of a deleted label; see `is_edited`."""
+        return self.write(**changes, own_writes=(self.own_writes or 0) + 1)
 
 
 def marks_of(assignees: list[ObjectId], labels: list[ObjectId], watchers: list[ObjectId]) -> list[str]:

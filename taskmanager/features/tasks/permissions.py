@@ -19,7 +19,7 @@ class TaskAction(RoleAction):
 
 
 class CommentAction(RoleAction):
-    """On comments. What somebody wrote himself he may change while he may still write."""
+    """On comments. Users may change what they wrote while they may still write."""
 
     WRITE = "comment:write", "commenter"
     DELETE_ANY = "comment:delete_any", "manager"

@@ -54,7 +54,6 @@ def _data(said: Understood, due: str | None, project: Project, actor: Actor) -> 
         "priority": PRIORITIES.index(said.priority) if said.priority else None,
         "estimate_minutes": said.estimate_minutes,
         "due": due,
-        "due_timezone": actor.timezone if due and "T" in due else None,
         "recurrence": said.recurrence,
         "recurs_from": "completion" if said.from_completion else None,
         "label_ids": [_label(name, project, actor) for name in dict.fromkeys(said.labels)],

@@ -36,6 +36,7 @@ _CARRIED = (
     "parent_id",
     "estimate_minutes",
     "due_timezone",
+    "due_timezone_chosen",
     "recurs_from",
     "recurs_at",
     "custom_fields",
@@ -54,11 +55,11 @@ def settle(task: Task | None, changes: dict[str, Any], actor: Actor, *, place: s
     if text is not None and not due:
         raise Invalid("body.recurrence", "What has no due cannot come again.", code="task.recurrence_needs_due")
     if not due:
-        return changes | {"due_timezone": None, "recurs_at": None}
-    timezone = _timezone(task, changes, due, actor)
+        return changes | {"due_timezone": None, "due_timezone_chosen": None, "recurs_at": None}
+    timezone, chosen = _timezone(task, changes, due, actor)
     wall = _wall(due, timezone)
     time_of_day = None if wall.kind == "day" else wall.moment.time().isoformat()
-    changes = changes | {"due_timezone": timezone, "recurs_at": time_of_day}
+    changes = changes | {"due_timezone": timezone, "due_timezone_chosen": chosen or None, "recurs_at": time_of_day}
     return (
         changes
         if text is None
@@ -66,13 +67,16 @@ def settle(task: Task | None, changes: dict[str, Any], actor: Actor, *, place: s
     )
 
 
-def _timezone(task: Task | None, changes: dict[str, Any], due: str, actor: Actor) -> str | None:
-    """Return on whose clock a due with a zone is: as given now or before, or that of the actor's account.
+def _timezone(task: Task | None, changes: dict[str, Any], due: str, actor: Actor) -> tuple[str | None, bool]:
+    """Return on whose clock a due with a zone is, and whether the service chose it: that of the actor's account.
 
-    A whole day or local time has one only where it is given.
+    One that was given, now or before, stays. A whole day or local time has none but a given one.
     """
-    given = changes.get("due_timezone", task and task.due_timezone)
-    return given or (None if is_floating(due) else actor.timezone)
+    stored = (task.due_timezone, bool(task.due_timezone_chosen)) if task else (None, False)
+    timezone, chosen = (changes["due_timezone"], False) if "due_timezone" in changes else stored
+    if timezone and not (chosen and is_floating(due)):
+        return timezone, chosen
+    return (None, False) if is_floating(due) else (actor.timezone, True)
 
 
 def _settled(text: str, wall: Wall, clock: str | None, *, given: bool) -> str:

@@ -1,7 +1,7 @@
 """Use cases of relations between tasks, also of different projects.
 
-What one end shows, the other shows with the inverse kind. A relation whose other end somebody may not see is not there
-for him. What blocks, and what precedes, makes no circle.
+What one end shows, the other shows with the inverse kind. A relation whose other end a user may not see is not there
+for them. What blocks, and what precedes, makes no circle.
 """
 
 from collections.abc import Sequence
@@ -61,7 +61,7 @@ def create(task_id: ObjectId, kind: str, other_id: ObjectId, *, actor: Actor) ->
     """
     task, other = _ends(task_id, other_id, actor)
     source, target, stored_kind = _directed(task, other, kind)
-    if kind in DIRECTED:  # it changes what the other may do, so he must be able to change that too
+    if kind in DIRECTED:  # it changes what the other may do, so the actor must be able to change that too
         authorize(actor, TaskAction.EDIT, source)
     if max(_number(task.id), _number(other.id)) >= MOST:
         raise Conflict(f"A task has at most {MOST} relations.", code="relation.too_many")

@@ -18,5 +18,5 @@ class Reminder(Versioned):
     relative_to = StringField(choices=RELATIVE_TO)
     minutes_before = IntField()
     fire_at = DateTimeField()  # none: it has fired, or the task has no such time
-    carried = BooleanField()  # made with what follows a recurring task, and not changed since
+    carried = BooleanField()  # came along with what follows a recurring task, and was not changed since
     fired_at = DateTimeField()

@@ -149,7 +149,7 @@ def _set(reminder: Reminder, moment: datetime | None) -> None:
 
 @unit_of_work
 def zone_changed(user_id: ObjectId) -> None:
-    """Let the reminders of a person follow his zone. Safe to repeat."""
+    """Let the reminders of a user follow the time zone of the account. Safe to repeat."""
     timezone = users.timezones([user_id]).get(user_id, "UTC")
     for reminder in Reminder.objects(user_id=user_id, relative_to="due", fired_at=None):
         task = Task.objects(id=reminder.task_id).first()
@@ -158,16 +158,25 @@ def zone_changed(user_id: ObjectId) -> None:
 
 
 def carry_over(task: Task, successor: Task) -> None:
-    """Give what follows a recurring task the same relative reminders, in the open transaction."""
+    """Let the members' relative reminders of a recurring task go along with what follows it, in the open transaction.
+
+    They are moved, not copied: a series has as many after a year as on its first day, and no quota is passed.
+    """
     found = list(Reminder.objects(task_id=task.id, relative_to__ne=None))
     stay = members.who_are_members(task.project_id, [reminder.user_id for reminder in found])
-    found = [reminder for reminder in found if reminder.user_id in stay]
+    _move([reminder for reminder in found if reminder.user_id in stay], successor)
+
+
+def take_back(made: Task, task: Task) -> None:
+    """Give the reminders that went along with `made`, which is withdrawn, back to `task`, in the open transaction."""
+    _move(list(Reminder.objects(task_id=made.id)), task)
+
+
+def _move(found: list[Reminder], to: Task) -> None:
     timezones = users.timezones(reminder.user_id for reminder in found)
     for reminder in found:
-        copied = Reminder(task_id=successor.id, user_id=reminder.user_id, carried=True)
-        copied.relative_to, copied.minutes_before = reminder.relative_to, reminder.minutes_before
-        copied.fire_at = _to_come(_moment(copied, successor, timezones.get(reminder.user_id, "UTC")))
-        copied.save(force_insert=True)
+        moment = _to_come(_moment(reminder, to, timezones.get(reminder.user_id, "UTC")))
+        reminder.write(task_id=to.id, carried=True, fire_at=moment, fired_at=None)
 
 
 def forget(task_id: ObjectId) -> None:

@@ -126,7 +126,7 @@ class TaskOut(Schema):
 
 
 class PersonCard(Schema):
-    """Somebody, as members see each other."""
+    """A user, as members see each other."""
 
     id = Id(required=True)
     name = fields.String(required=True, metadata={"example": "Grace Hopper"})

@@ -1,8 +1,9 @@
 """A series: the tasks that followed each other by one rule. At most one of them is followed when it is completed.
 
 That is the one that was made last. Reopening a task takes back what its completion made, as long as that was not
-touched: not edited, assigned, moved, placed, completed or deleted, without comments, attachments, relations, subtasks
-and reminders that a user set. What was touched stays and carries the series on; the reopened task is followed no more.
+touched by a user: not edited, assigned, moved, placed, completed or deleted, without comments, attachments, relations,
+subtasks and reminders that a user set. What was touched stays and carries the series on; the reopened task is followed
+no more.
 """
 
 from typing import Any
@@ -51,14 +52,14 @@ def withdraw(task: Task, actor: Actor) -> dict[str, Any]:
     if not Task.objects(id=made.id, revision=made.revision).delete():
         raise PreconditionFailed
     projects.add_use(made.project_id, tasks=-1)
-    reminders.forget(made.id)
+    reminders.take_back(made, task)
     subtasks.tell_parents(made, None, actor)
     record(TaskDeleted(made, actor))
     return {"next_task_id": None, "withdrawn_id": made.id, "withdrawn_key": made.key}
 
 
 def _is_touched(task: Task) -> bool:
-    """Return whether anything was done with a task since the service made it."""
+    """Return whether a user has done anything with a task since the service made it."""
     found = (
         Task.objects(parent_id=task.id),
         Comment.objects(task_id=task.id),
@@ -66,7 +67,7 @@ def _is_touched(task: Task) -> bool:
         Relation.objects(Q(from_id=task.id) | Q(to_id=task.id)),
         Reminder.objects(task_id=task.id, carried__ne=True),
     )
-    return task.revision > 1 or any(query.first() is not None for query in found)
+    return task.is_edited or any(query.first() is not None for query in found)
 
 
 def to_copy(tasks: list[Task]) -> list[tuple[Task, bool]]:

@@ -46,10 +46,10 @@ def get_user(query: dict[str, Any], user_id: ObjectId) -> Response:
 @blp.arguments(UserAdminPatch, content_type="application/merge-patch+json")
 @blp.response(200, UserAdminOut)
 def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
-    """Rename somebody, change the role, disable or enable the account
+    """Rename a user, change the role, disable or enable the account
 
     For administrators. Sessions of a disabled account end at once; a new role holds from the next request on. 409
-    `user.last_admin` when nobody would be left to administer; `user.email_unverified` when the account is to become an
+    `user.last_admin` when no administrator would be left; `user.email_unverified` when the account is to become an
     administrator and its address is not confirmed.
     """
     user = administration.update(user_id, changes, expected=expected(), actor=current_actor())
@@ -59,7 +59,7 @@ def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
 @blp.route("/<objectid:user_id>/sessions/end", methods=["POST"])
 @blp.response(204)
 def force_logout(user_id: ObjectId) -> Response:
-    """Log somebody out everywhere
+    """Log a user out everywhere
 
     For administrators. API tokens stay: disable the account to stop these too.
     """
@@ -70,7 +70,7 @@ def force_logout(user_id: ObjectId) -> Response:
 @blp.route("/<objectid:user_id>/password-reset", methods=["POST"])
 @blp.response(202)
 def send_password_reset(user_id: ObjectId) -> Response:
-    """Have a mail sent to somebody that sets a new password
+    """Have a mail sent to a user that sets a new password
 
     For administrators.
     """

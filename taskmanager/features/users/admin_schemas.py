@@ -11,7 +11,7 @@ _ROLES = ("user", "admin")
 
 
 class UserAdminPatch(Schema):
-    """Changes of somebody's account."""
+    """Changes of an account."""
 
     name = Line(most=200, metadata={"example": "Ada Lovelace"})
     role = fields.String(validate=validate.OneOf(_ROLES), metadata={"example": "user"})

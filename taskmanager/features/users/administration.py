@@ -166,7 +166,7 @@ def by_email(email: str) -> User:
     """The account with this address. Raises NotFound."""
     user = User.objects(email=plain_address(email)).first()
     if user is None:
-        raise NotFound(f"Nobody has an account with the address {email}.")
+        raise NotFound(f"There is no account with the address {email}.")
     return user
 
 
@@ -178,4 +178,4 @@ def keep_an_admin(user: User) -> None:
     """
     others = User.objects.administrators().filter(id__ne=user.id)
     if others.modify(inc__admin_checks=1) is None:
-        raise Conflict("There must be an administrator: make somebody else one first.", code="user.last_admin")
+        raise Conflict("There must be an administrator: make another account one first.", code="user.last_admin")

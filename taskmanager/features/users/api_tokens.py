@@ -43,7 +43,7 @@ _USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
 def create(data: dict[str, Any], *, actor: Actor) -> tuple[ApiToken, str]:
-    """Make a token of the actor's own account; answers it and its text, which nobody can see again.
+    """Make a token of the actor's own account; answers it and its text, which cannot be seen again.
 
     Raises Invalid for a time or a project that it cannot have, Conflict (`quota.tokens`).
     """

@@ -22,7 +22,7 @@ class UserFact(Fact):
 
     user: Any
     by: ObjectId | None = None
-    by_operator: bool = False  # at the command line, where nobody is logged in
+    by_operator: bool = False  # at the command line, without a login
 
     def stream(self) -> str:
         return f"user:{self.user.id}"
@@ -122,7 +122,7 @@ class EmailChanged(UserFact):
 
 @dataclass(frozen=True)
 class AddressFact(Fact):
-    """Something that was asked for an address by somebody unknown, whether or not it has an account."""
+    """Something that was asked for an address by an unknown caller, whether or not it has an account."""
 
     audited: ClassVar[bool] = True
 
@@ -224,7 +224,7 @@ class RecoveryCodesRenewed(UserFact):
 
 @dataclass(frozen=True)
 class SecondFactorFailed(UserFact):
-    """A wrong code after the right password: somebody may know the password."""
+    """A wrong code after the right password: another person may know it."""
 
     kind: ClassVar[str] = "totp.failed"
     failures: int = 0
@@ -235,7 +235,7 @@ class SecondFactorFailed(UserFact):
 
 @dataclass(frozen=True)
 class TokenFact(UserFact):
-    """Something that happened to an API token; the token itself is told to nobody."""
+    """Something that happened to an API token; the token itself is not told."""
 
     token: Any = None
 

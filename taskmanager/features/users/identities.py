@@ -17,7 +17,7 @@ from taskmanager.features.users.sessions import Login
 
 
 def is_known(claims: dict[str, Any]) -> bool:
-    """Return whether somebody has logged in as this subject of this issuer before."""
+    """Return whether a user has logged in as this subject of this issuer before."""
     return _identity(claims) is not None
 
 
@@ -26,7 +26,7 @@ def login(claims: dict[str, Any], *, user_agent: str, address: str) -> Login | s
     """Start a session, or answer a ticket for the second step, for whom the checked claims of an ID token name.
 
     The first login makes an account, or joins the one that has the address if both sides have confirmed it. An
-    address that the provider has not confirmed is nobody's: who could claim it would wait in its owner's account.
+    address that the provider has not confirmed joins no account: who could claim it would wait in its owner's account.
     Raises Unauthenticated (`auth.oidc_no_email`, `auth.oidc_unverified`, `auth.invalid_credentials`), Conflict
     (`auth.oidc_email_taken`).
     """

@@ -24,7 +24,7 @@ _PERSONAL = dict.fromkeys(("data.changes", "data.before", "data.address", "data.
 
 
 def may_leave(user: User, *, actor: Actor) -> None:
-    """Raise Forbidden (`auth.fresh_login_needed`) unless he has just logged in, Conflict (`user.last_admin`)."""
+    """Raise Forbidden (`auth.fresh_login_needed`) unless the actor has just logged in, Conflict (`user.last_admin`)."""
     session = sessions.get(actor.session_id, actor=actor) if actor.session_id else None
     if session is None or now() - session["created_at"] > FRESH:
         minutes = int(FRESH.total_seconds() // 60)

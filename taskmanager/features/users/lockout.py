@@ -2,7 +2,7 @@
 
 Who fails too often for one account from one address (of IPv6: from one /64) is locked out there for a while. An account
 that many addresses fail for is locked too, but not for addresses that it has logged in from before, and a password
-reset lifts every lock: nobody can lock owners out of their accounts for long. An unknown account is counted alike.
+reset lifts every lock: owners are not locked out of their accounts for long. An unknown account is counted alike.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ def succeeded(email: str, address: str) -> None:
 
 
 def lift(email: str) -> None:
-    """Forget all failures of an account: its owner has proved himself by mail."""
+    """Forget all failures of an account: its owner has proved the address."""
     _rows().delete_many({"account": _digest(email)})
 
 

@@ -16,7 +16,7 @@ from taskmanager.core.text import compatible
 from taskmanager.core.unit_of_work import outside
 
 SHORTEST, LONGEST = 8, 128  # characters
-UNUSABLE = "none"  # stored in place of a hash by accounts that nobody logs in to with a password
+UNUSABLE = "none"  # stored in place of a hash by accounts without a login by password
 
 
 def make_hash(password: str) -> str:

@@ -1,4 +1,4 @@
-"""What the global role admin may do, beside what everybody may do to his own account."""
+"""What the global role admin may do, beside what every user may do to their own account."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Use cases of addresses and passwords: confirm, reset, change.
 
-What is asked for an address by somebody who is not logged in only records that it was asked; a worker finds out
+What is asked for an address by a caller who is not logged in only records that it was asked; a worker finds out
 whether there is an account. So the answer, and the time it takes, tell nothing about addresses.
 """
 
@@ -54,7 +54,7 @@ def prepare_verification(email: str, token_id: ObjectId) -> tuple[User, OneTimeT
 
 @unit_of_work
 def prepare_reset(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
-    """The account and its token for a mail; None when nobody may reset a password. Safe to repeat."""
+    """The account and its token for a mail; None when no password may be reset. Safe to repeat."""
     user = User.objects(email=email, disabled_at=None).first()
     if user is None or not passwords.usable(user.password_hash):
         return None
@@ -66,7 +66,7 @@ def prepare_reset(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] |
 def prepare_takeover(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
     """An account whose address is not proved, with a token that resets its password. Safe to repeat.
 
-    Links that would only confirm the address are good no more: they would confirm the password of somebody unknown.
+    Links that would only confirm the address are good no more: they would confirm the password of an unknown person.
     """
     if not User.objects(email=email, email_verified_at=None).first():
         return None

@@ -107,7 +107,7 @@ def update_me(changes: dict[str, str], *, expected: Expected, actor: Actor) -> U
 def cards(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     """What members of a project see of each other: {id: {name, email}}, in at most one query.
 
-    `email` is None for one who has deleted his account, and for programs.
+    `email` is None for one who has deleted the account, and for programs.
     """
     return remembered.each("card", user_ids, _load_cards)
 

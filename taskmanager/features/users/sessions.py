@@ -62,7 +62,7 @@ def login(*, email: str, password: str, user_agent: str, address: str) -> Login 
 
 @unit_of_work
 def begin(user: User, *, user_agent: str, address: str) -> Login | str:
-    """Start a session for somebody who has proved to be `user`, or answer a ticket for the second step.
+    """Start a session for a caller who has proved to be `user`, or answer a ticket for the second step.
 
     Raises Forbidden (`auth.email_unverified`) where the operator demands it.
     """

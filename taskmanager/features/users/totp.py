@@ -123,7 +123,7 @@ def disable(password: str, code: str, *, actor: Actor) -> None:
 
 @unit_of_work
 def reset(user: User, *, by_operator: bool = False) -> None:
-    """Remove the second factor of an account, as operators do for somebody who lost everything."""
+    """Remove the second factor of an account, as operators do for a user who lost everything."""
     if SecondFactor.objects(user_id=user.id).delete():
         users.rights_changed([user.id])
         record(TotpDisabled(user, by_operator=by_operator))

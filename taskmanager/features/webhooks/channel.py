@@ -53,7 +53,7 @@ class WebhookChannel:
         return settings.current().webhook_timeout_seconds
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Nobody: who has a webhook has said what it is to be told."""
+        """Return no accounts: each webhook says itself what it is to be sent."""
         return set()
 
     def send(self, message: Message) -> None:
@@ -92,7 +92,7 @@ def rules() -> Rules:
 
 
 def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
-    """Raise Cancelled when nobody is to be told, Rejected for one that is disabled, Postponed while it rests."""
+    """Raise Cancelled when no receiver is to be told, Rejected for one that is disabled, Postponed while it rests."""
     if webhook is None or (not webhook.active and delivery.kind != TEST):
         raise Cancelled("The webhook is deleted or turned off.")
     if webhook.disabled_at:
@@ -116,7 +116,7 @@ _LAST = "project.deleted"
 
 
 def _owner_may_know(webhook: Webhook, delivery: Delivery) -> None:
-    """Raise Cancelled when the owner of a webhook for all his projects has left this one, or may not act at all."""
+    """Raise Cancelled when the owner of a webhook for all their projects has left this one, or may not act at all."""
     if not users.who_may_act([webhook.owner_id]):
         raise Cancelled("The owner of the webhook may not act.")
     if delivery.project_id and not members.are_members(delivery.project_id, [webhook.owner_id]):

@@ -31,7 +31,7 @@ def _delete(webhooks: list[Webhook], actor: Actor) -> None:
 
 
 def _turn_off(webhooks: list[Webhook], actor: Actor) -> None:
-    """Turn these webhooks off, until somebody turns them on again."""
+    """Turn these webhooks off, until a user turns them on again."""
     Webhook.write_all(webhooks, active=False)
     for webhook in webhooks:
         record(WebhookUpdated(webhook, actor, ["active"]))

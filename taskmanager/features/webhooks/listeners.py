@@ -47,5 +47,5 @@ def pass_on_all(event: Event) -> None:
 
 @listen("user.deleted", name="webhooks.leaving", queue="low")
 def forget(event: Event) -> None:
-    """Drop the webhooks of somebody who is gone."""
+    """Drop the webhooks of an account that is gone."""
     webhooks.forget(event.subject_id)

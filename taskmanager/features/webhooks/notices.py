@@ -14,7 +14,7 @@ from taskmanager.features.webhooks.models import Webhook
 
 @writes("webhook.created")
 def created(event: Event) -> list[Notice]:
-    """Tells the account in whose name it was made, always: it may have been somebody else."""
+    """Tells the account in whose name it was made, always: it may have been another person."""
     webhook = Webhook.objects(id=event.subject_id).first()
     card = webhook and users.cards([webhook.owner_id]).get(webhook.owner_id)
     if not webhook or not card or not card["email"]:

@@ -167,7 +167,7 @@ def test(webhook_id: ObjectId, *, actor: Actor) -> Row:
 
 
 def wanted(events: Sequence[Event]) -> set[ObjectId]:
-    """For which of these events somebody may have a webhook: three questions of indexes, asked by the relay."""
+    """For which of these events a user may have a webhook: three questions of indexes, asked by the relay."""
     able, asked = Webhook.objects(active=True, disabled_at=None), list({project_of(event) for event in events})
     of_projects = able.filter(project_id__in=asked).distinct("project_id")
     of_people = members.projects_with(able.filter(project_id=None).distinct("owner_id"), asked)
@@ -186,7 +186,7 @@ def tell(event: Event) -> None:
 
 
 def forget(user_id: ObjectId) -> None:
-    """Drop the webhooks of somebody who is gone; those of projects stay."""
+    """Drop the webhooks of an account that is gone; those of projects stay."""
     Webhook.objects(owner_id=user_id, project_id=None).delete()
 
 
@@ -270,7 +270,7 @@ def _enabled(webhook_id: ObjectId, actor: Actor) -> Webhook:
 
 
 def _deliveries(webhook_id: ObjectId, state: str | None, actor: Actor) -> Any:
-    """Those of a webhook; of one for all of the actor's projects without what is of projects that he has left."""
+    """Those of a webhook; of one for all of the actor's projects without what is of projects that they have left."""
     webhook = _one(webhook_id, actor)
     _may_hear(actor, webhook.events)
     found = Delivery.objects(recipient_id=webhook.id, channel="webhook")

@@ -5,14 +5,14 @@ import time_machine
 from bson import ObjectId
 
 from taskmanager.core.clock import now
-from taskmanager.core.events import Event
 from taskmanager.features.notifications.models import Notification
 from taskmanager.features.projects import invitations
-from taskmanager.features.projects.models import Invitation, Membership
+from taskmanager.features.projects.models import Invitation
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
 from tests.conftest import sign_in
 from tests.factories import MembershipFactory, ProjectFactory, UserFactory
+from tests.features.projects.asking import ask, by_id, roles, unprove
 from tests.features.test_matrix import token_client
 from tests.mailbox import text_of
 from tests.problems import assert_problem
@@ -21,27 +21,6 @@ from tests.scene import patch
 MINE = "/api/v1/invitations"
 ANY = {"If-Match": "*"}
 NOBODY = "65f1c0ffee0123456789abcd"
-
-
-@pytest.fixture
-def grace(caller):
-    return caller(email="grace@example.com", name="Grace Hopper")
-
-
-def ask(scene, by=None, role="member", **whom):
-    return (by or scene.owner).post(scene.members_path, json={"role": role, **whom})
-
-
-def by_id(person):
-    return {"user_id": str(person.user.id)}
-
-
-def unprove(person):
-    User.objects(id=person.user.id).update(unset__email_verified_at=True)
-
-
-def roles(scene):
-    return {row.user_id: row.role for row in Membership.objects(project_id=scene.project.id)}
 
 
 def test_a_guessed_id_makes_nobody_a_member_and_shows_nothing_of_them(scene, grace):
@@ -285,39 +264,3 @@ def test_invitations_have_one_budget_and_members_added_at_once_none(scene, other
     body = {"email": "x@example.com", "role": "viewer"}
     assert owner.post(f"{scene.project_path}/invitations", json=body).status_code == 201
     assert ask(scene, by=owner, user_id=str(ObjectId())).status_code == 429
-
-
-# --- the role owner is given in a session only ------------------------------------------------------------------
-
-
-@pytest.fixture
-def token(scene, grace):
-    """An API token of an owner, who shares another project with Grace."""
-    MembershipFactory(project=ProjectFactory(owner=scene.owner.user), user=grace.user)
-    return token_client(scene, ["members:write", "members:read", "projects:write"])
-
-
-def test_a_token_adds_no_owner_and_invites_none(scene, token, grace):
-    assert_problem(ask(scene, by=token, role="owner", **by_id(grace)), 403, code="auth.scope_missing")
-    assert_problem(ask(scene, by=token, role="owner", email="x@example.com"), 403, code="auth.scope_missing")
-    body = {"email": "x@example.com", "role": "owner"}
-    answer = token.post(f"{scene.project_path}/invitations", json=body)
-    assert_problem(answer, 403, code="auth.scope_missing")
-    assert ask(scene, by=token, role="manager", **by_id(grace)).status_code == 201
-
-
-def test_a_token_makes_no_member_an_owner(scene, token):
-    member = scene.member("manager")
-    path = f"{scene.members_path}/{member.user.id}"
-    assert_problem(patch(token, path, {"role": "owner"}), 403, code="auth.scope_missing")
-    assert token.post(f"{scene.project_path}/transfer", json=by_id(member)).status_code == 403
-    assert roles(scene)[member.user.id] == "manager"
-    assert patch(token, path, {"role": "viewer"}).status_code == 200
-    assert Event.objects(kind="project.transferred").count() == 0
-
-
-def test_a_session_makes_an_owner_by_every_way(scene, grace):
-    made = ask(scene, role="owner", **by_id(grace)).json
-    assert grace.post(f"{MINE}/{made['id']}/accept").json["role"] == "owner"
-    member = scene.member()
-    assert patch(scene.owner, f"{scene.members_path}/{member.user.id}", {"role": "owner"}).status_code == 200

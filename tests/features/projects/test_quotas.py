@@ -143,6 +143,16 @@ def test_what_there_is_already_is_counted(scene):
     assert User.objects(id=scene.owner.user.id).first().attachment_bytes == 100
 
 
+def test_a_counter_that_says_more_than_there_is_is_counted_anew(scene):
+    other = scene.owner.post(f"{V1}/projects", json={"key": "EMPTY", "name": "Empty"}).json["id"]
+    Project.objects.update(set__task_count=7, set__attachment_bytes=700)
+    User.objects.update(set__attachment_bytes=700)
+    for _ in range(2):
+        counted.upgrade(database())
+    assert uses(scene.project.id, other) == [(1, 0), (0, 0)]
+    assert {user.attachment_bytes for user in User.objects} == {0}
+
+
 def test_limits_and_use_are_shown(app, quota):
     quota(projects=7, tasks=0)
     person = sign_in(app, UserFactory())

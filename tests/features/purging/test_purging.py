@@ -83,6 +83,15 @@ def naming_word(word):
     return {name for (name, _), row in contents().items() if word.encode() in encode(row)}
 
 
+def test_no_text_of_a_purged_project_is_left_in_the_log_or_elsewhere(everything, deliver):
+    texts = [f"'{text}'" for text in ("Assigned", "Part", "Trashed", "Trashed part", "urgent", "Ours")]
+    held = str(contents())
+    assert [text for text in texts if text not in held] == []
+    purged(everything)
+    deliver()
+    assert [text for text in texts if text in str(contents())] == []
+
+
 def is_mail_to_account(row):
     """Of a token that was made: it is about the account, not about a project."""
     event = Event.objects(id=row.get("event_id")).first()

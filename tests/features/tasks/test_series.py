@@ -130,6 +130,69 @@ def test_what_was_touched_stays_and_alone_carries_the_series_on(scene, weekly, t
     assert len(opened(scene)) == 1
 
 
+def label_deleted(scene, path):
+    label = scene.owner.post(f"{scene.project_path}/labels", json={"name": "green"}).json
+    patch(scene.owner, path, {"label_ids": [label["id"]]})
+    yield
+    yield scene.owner.delete(f"{scene.project_path}/labels/{label['id']}", headers=ANY)
+
+
+def custom_field_deleted(scene, path):
+    body = {"key": "litres", "name": "Litres", "type": "number"}
+    field = scene.owner.post(f"{scene.project_path}/custom-fields", json=body).json
+    patch(scene.owner, path, {"custom_fields": {"litres": 2}})
+    yield
+    yield scene.owner.delete(f"{scene.project_path}/custom-fields/{field['id']}", headers=ANY)
+
+
+def member_removed(scene, path):
+    member = scene.member()
+    patch(scene.owner, path, {"assignee_ids": [str(member.user.id)]})
+    scene.owner.put(f"{path}/watchers/{member.user.id}", headers=ANY)
+    yield
+    yield scene.owner.delete(f"{scene.members_path}/{member.user.id}", headers=ANY)
+
+
+def zone_of_the_project_changed(scene, path):
+    yield
+    yield patch(scene.owner, scene.project_path, {"timezone": "Asia/Tokyo"})
+
+
+@pytest.mark.parametrize("happens", [label_deleted, custom_field_deleted, member_removed, zone_of_the_project_changed])
+def test_what_the_service_changes_by_itself_is_no_touch(scene, weekly, deliver, happens):
+    steps = happens(scene, weekly)
+    next(steps)
+    following = complete(scene.owner, weekly)
+    before = scene.owner.get(following)
+    assert next(steps).status_code in (200, 204)
+    deliver()
+    after = scene.owner.get(following)
+    assert after.headers["ETag"] != before.headers["ETag"]  # it was changed
+    assert reopen(scene.owner, weekly)["next_task_id"] is None
+    assert opened(scene) == ["2026-12-01"]
+    assert complete(scene.owner, weekly) == following
+
+
+def test_an_edit_after_what_the_service_changed_is_a_touch(scene, weekly, deliver):
+    following = complete(scene.owner, weekly)
+    patch(scene.owner, scene.project_path, {"timezone": "Asia/Tokyo"})
+    deliver()
+    patch(scene.owner, following, {"title": "Water the ficus"})
+    assert reopen(scene.owner, weekly)["next_task_id"] == following.rpartition("/")[2]
+
+
+def test_reminders_go_along_and_back(scene, weekly):
+    scene.owner.post(f"{weekly}/reminders", json={"relative_to": "due", "minutes_before": 30})
+    following = complete(scene.owner, weekly)
+    for _ in range(2):
+        kept = [scene.owner.get(f"{path}/reminders").json["items"] for path in (weekly, following)]
+        assert [[item["fire_at"] for item in items] for items in kept] == [[], ["2026-12-08T08:30:00.000Z"]]
+        reopen(scene.owner, weekly)
+        (back,) = scene.owner.get(f"{weekly}/reminders").json["items"]
+        assert back["fire_at"] == "2026-12-01T08:30:00.000Z"
+        assert complete(scene.owner, weekly) == following
+
+
 def test_reminders_that_went_along_are_no_touch(scene, weekly):
     scene.owner.post(f"{weekly}/reminders", json={"relative_to": "due", "minutes_before": 30})
     following = complete(scene.owner, weekly)

@@ -1,19 +1,16 @@
 """Whole days and local times lie in the zone of their project; a series lives on the clock of its due's zone."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 
-from migrations.scripts import m2026_11_27_time_zones as migration
-from taskmanager.core.database import database
 from taskmanager.features.projects.models import Project
-from taskmanager.features.tasks.models import Task
+from tests.features.tasks.zoned import TASKS, following, live_in, make, project_of
 from tests.problems import assert_problem
 from tests.scene import Scene, patch
 
-ANY = {"If-Match": "*"}
-TASKS = "/api/v1/tasks"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
@@ -23,31 +20,10 @@ def scene(app):
         yield Scene(app)
 
 
-def live_in(client, zone):
-    assert patch(client, "/api/v1/users/me", {"timezone": zone}).status_code == 200
-
-
-def project_of(client, **body):
-    answer = client.post("/api/v1/projects", json={"key": "ZONE", "name": "Zone"} | body)
-    assert answer.status_code == 201, answer.text
-    return answer.json
-
-
-def make(client, project_id, **body):
-    answer = client.post(f"/api/v1/projects/{project_id}/tasks", json={"title": body.get("due", "x")} | body)
-    assert answer.status_code == 201, answer.text
-    return answer.json
-
-
 def found(client, condition, sort="due_at"):
     answer = client.get(TASKS, query_string={"filter": condition, "sort": sort})
     assert answer.status_code == 200, answer.text
     return [item["title"] for item in answer.json["items"]]
-
-
-def following(client, task):
-    done = client.put(f"{TASKS}/{task['id']}/completion", headers=ANY).json
-    return client.get(f"{TASKS}/{done['next_task_id']}").json
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "Asia/Tokyo", "America/Los_Angeles", "Pacific/Kiritimati"])
@@ -55,7 +31,7 @@ def test_whole_days_stand_where_their_day_ends(scene, zone):
     live_in(scene.owner, zone)
     project = project_of(scene.owner)
     assert project["timezone"] == zone
-    offset = datetime(2026, 12, 2, tzinfo=migration.ZoneInfo(zone)).isoformat()[19:]
+    offset = datetime(2026, 12, 2, tzinfo=ZoneInfo(zone)).isoformat()[19:]
     dues = ["2026-12-01T20:00:00", "2026-12-01", f"2026-12-02T08:00:00{offset}", "2026-12-02T09:00:00", "2026-12-02"]
     for due in reversed(dues):
         make(scene.owner, project["id"], due=due)
@@ -231,21 +207,6 @@ def test_filters_count_months_and_years(scene, condition, wanted):
         assert_problem(answer, 422)
     else:
         assert [item["title"] for item in answer.json["items"]] == wanted
-
-
-def test_what_earlier_releases_stored_gets_its_zone(scene):
-    live_in(scene.owner, "Asia/Tokyo")
-    day = make(scene.owner, scene.project.id, due="2026-12-01")
-    series = make(scene.owner, scene.project.id, due="2026-12-01T09:00:00Z", recurrence="FREQ=DAILY")
-    Project._get_collection().update_many({}, {"$unset": {"timezone": 1}})
-    Task._get_collection().update_many({}, {"$unset": {"due_timezone": 1}})
-    for _ in range(2):
-        migration.upgrade(database())
-    assert scene.owner.get(scene.project_path).json["timezone"] == "Asia/Tokyo"
-    assert scene.owner.get(f"{TASKS}/{day['id']}").json["due_at"] == "2026-12-01T14:59:59.999Z"
-    after = scene.owner.get(f"{TASKS}/{series['id']}").json
-    assert (after["due_timezone"], after["due_at"]) == ("Asia/Tokyo", "2026-12-01T09:00:00.000Z")
-    assert following(scene.owner, after)["due"] == "2026-12-02T18:00:00+09:00"
 
 
 def test_a_stored_zone_that_is_no_longer_known_is_utc(scene):

@@ -84,9 +84,9 @@ def test_a_new_password_ends_the_sessions(run, app, client):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("promote", "nobody@example.com"), "Nobody has an account"),
-        (("disable", "nobody@example.com"), "Nobody has an account"),
-        (("reset-password", "nobody@example.com"), "Nobody has an account"),
+        (("promote", "nobody@example.com"), "There is no account"),
+        (("disable", "nobody@example.com"), "There is no account"),
+        (("reset-password", "nobody@example.com"), "There is no account"),
         (("create", "ada@example.com"), "has an account already"),
         (("create", "no address"), "Not an address"),
     ],

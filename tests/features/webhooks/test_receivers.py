@@ -79,20 +79,26 @@ def test_after_a_success_it_does_not_rest_any_more(scene, hook, receiver, delive
     assert (Webhook.objects.get().failures, Webhook.objects.get().failing_since) == (0, None)
 
 
-def test_few_requests_are_under_way_to_one_at_a_time(scene, hook, receiver, deliver):
-    made = hook()
-    rows = [
-        {"event_id": ObjectId(), "channel": "webhook", "recipient_id": Webhook.objects.get().id}
-        | {"kind": "webhook.test", "body": "{}"}
-        for _ in range(12)
-    ]
-    receiver.delay = 0.3
-    planned = deliveries.plan(rows)
+def _waiting(webhook, number, **fields):
+    """Deliveries of a webhook that wait to be sent."""
+    row = {"channel": "webhook", "recipient_id": webhook.id, "kind": "task.created", "body": "{}"} | fields
+    return deliveries.plan([row | {"event_id": ObjectId()} for _ in range(number)])
+
+
+def _send_at_once(planned):
+    """Send each in a thread of its own, and wait for all."""
     threads = [threading.Thread(target=deliveries.send_all, args=([one],)) for one in planned]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_few_requests_are_under_way_to_one_at_a_time(scene, hook, receiver, deliver):
+    made = hook()
+    webhook = Webhook.objects.get()
+    receiver.delay = 0.3
+    _send_at_once(_waiting(webhook, 12))
     assert made["state"] == "active"
     assert 1 <= receiver.most_at_once <= 4
     assert Delivery.objects(state="sent").count() == len(receiver.received)
@@ -102,12 +108,7 @@ def test_few_requests_are_under_way_to_one_at_a_time(scene, hook, receiver, deli
 def test_one_that_fails_lets_its_backlog_rest_and_come_back_little_by_little(scene, hook, receiver, deliver, long_rest):
     hook("/status/500")
     webhook = Webhook.objects.get()
-    rows = [
-        {"event_id": ObjectId(), "channel": "webhook", "recipient_id": webhook.id, "kind": "task.created", "body": "{}"}
-        | {"due_at": now()}
-        for _ in range(200)
-    ]
-    deliveries.plan(rows)
+    _waiting(webhook, 200, due_at=now())
     deliver()
     webhook.reload()
     assert (webhook.failures, len(receiver.received)) == (1, 1)
@@ -175,17 +176,8 @@ def test_one_that_failed_is_tried_with_one_request_at_a_time(scene, hook, receiv
     hook("/status/500")
     webhook = Webhook.objects.get()
     webhook.update(set__failures=3, set__failing_since=now(), set__rests_until=now())
-    rows = [
-        {"event_id": ObjectId(), "channel": "webhook", "recipient_id": webhook.id, "kind": "task.created", "body": "{}"}
-        for _ in range(12)
-    ]
     receiver.delay = 0.5
-    planned = deliveries.plan(rows)
-    threads = [threading.Thread(target=deliveries.send_all, args=([one],)) for one in planned]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    _send_at_once(_waiting(webhook, 12))
     assert len(receiver.received) == 1
     assert Delivery.objects(attempts=0, state="pending").count() == 11
 
