@@ -15,7 +15,7 @@ from taskmanager.core.events import Counter, Event
 from taskmanager.core.retention import FINISHED
 
 _BATCH = 200
-_MOST_SECONDS = 20
+_MOST_SECONDS = 2
 # Of what an event remembers this is needed to finish it: ids, and numbers.
 _KEPT = (
     "attachment_id",

@@ -32,7 +32,7 @@ def test_each_has_one_spelling(token):
 def test_one_in_the_other_alphabet_of_base64_is_none():
     for _ in range(200):  # until one has a character in which they differ
         token = sealed.seal("tm_", ObjectId(), nonce=sealed.make_nonce())
-        if other := token.translate(str.maketrans("-_", "+/", "")) != token:
+        if other := token[3:].translate(str.maketrans("-_", "+/")) != token[3:]:
             break
     assert other and sealed.unseal("tm_", "tm_" + token[3:].translate(str.maketrans("-_", "+/"))) is None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import forgetting
 from taskmanager.core.access import Actor
 from taskmanager.core.errors import PreconditionFailed
 from taskmanager.core.events import Counter, record
@@ -75,7 +76,8 @@ def purge_of_project(project_id: ObjectId) -> int:
         _drain(task_ids)
         while attachments.purge(task_ids):
             pass
-        delete_tasks(project_id, task_ids)
+        if forgetting.forget_subjects(*task_ids):  # also in the streams of projects that they were in before
+            delete_tasks(project_id, task_ids)
     return len(task_ids)
 
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from bson import encode
 
 from taskmanager.core import settings as settings_module
 from taskmanager.core.clock import now
@@ -29,6 +30,7 @@ from tests.factories.things import task_row
 from tests.features.files import attach
 from tests.features.purging.conftest import ANY, contents, naming
 from tests.problems import assert_problem
+from tests.scene import patch
 
 # What is kept of a purged project, each for its time: the log, and answers to repeated requests.
 KEPT = {"events", "counters", "idempotency_keys"}
@@ -58,6 +60,27 @@ def test_nothing_of_a_purged_project_is_left_and_nothing_else_is_gone(everything
     assert [(name, row) for name, row in new if name not in KEPT | OTHERS and not is_mail_to_account(row)] == []
     assert [naming(item_id) - KEPT for item_id in ids] == [set()] * len(ids)
     assert everything.is_gone()
+
+
+def test_nothing_that_people_wrote_is_left(everything, deliver):
+    """Neither in the log of the project, nor in that of another where a task of it was before."""
+    word = "kanarienvogel"
+    made = everything.post(f"/api/v1/projects/{everything.kept.id}/tasks", {"title": word})
+    everything.post(f"/api/v1/tasks/{made['id']}/move", {"project_id": str(everything.project.id)})
+    patch(everything.owner, f"/api/v1/tasks/{everything.task['id']}", {"description": word, "title": f"The {word}"})
+    patch(everything.owner, everything.path, {"description": word})
+    deliver()
+    assert {"tasks", "events", "projects"} <= naming_word(word)
+    purged(everything)
+    deliver()
+    assert naming_word(word) == set()
+    stream = f"project:{everything.project.id}"
+    assert not Event.objects(stream=stream, audited=None)
+    assert Event.objects(stream=stream, kind="project.purged").count() == 1
+
+
+def naming_word(word):
+    return {name for (name, _), row in contents().items() if word.encode() in encode(row)}
 
 
 def test_no_text_of_a_purged_project_is_left_in_the_log_or_elsewhere(everything, deliver):
