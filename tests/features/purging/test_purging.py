@@ -255,3 +255,14 @@ def test_a_comment_that_was_written_just_before_goes_with_its_task(scene):
     Comment(task_id=scene.task.id, author_id=scene.owner.user.id, text="Late").save(force_insert=True)
     delete_tasks(scene.project.id, [scene.task.id])
     assert not Comment.objects and not Task.objects
+
+
+def test_the_log_keeps_what_is_audited_and_nothing_of_the_rest(everything):
+    stream = f"project:{everything.project.id}"
+    assert Event.objects(stream=stream, audited__ne=True)
+    purged(everything)
+    everything.deliver()
+    assert purging.go_on(everything.project.id) is False
+    kept = list(Event.objects(stream=stream))
+    assert "project.purged" in {event.kind for event in kept}
+    assert [event.kind for event in kept if not event.audited] == []
