@@ -95,8 +95,8 @@ def delete_project(project_id: ObjectId) -> Response:
     """Delete a project with its tasks
 
     It goes into the trash: its owners list it at `GET /projects?deleted=true` and restore it with
-    `POST /projects/{project_id}/restore`, until it is purged. Its tasks are in no list, no notification is sent about it, and
-    its key is free. Needs the role owner.
+    `POST /projects/{project_id}/restore`, until it is purged. Its tasks are in no list, no notification is sent about
+    it, and its key is free. Needs the role owner.
     """
     projects.delete(project_id, expected=expected(), actor=current_actor())
     return answers.nothing()

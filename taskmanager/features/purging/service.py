@@ -8,7 +8,6 @@ import time
 import structlog
 from bson import ObjectId
 
-from taskmanager.core import forgetting
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects import trash
 from taskmanager.features.projects.models import Project
@@ -55,8 +54,6 @@ def _purge(project_id: ObjectId, last: float) -> bool:
         while step.purge(project_id):
             if time.monotonic() > last:
                 return False
-    if not forgetting.forget_stream(f"project:{project_id}"):
-        return False
     _end(project_id)
     log.info("project purged", project_id=str(project_id))
     return True
