@@ -8,7 +8,7 @@ INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev stop test test-later test-busy package-test coverage check migrate demo openapi schemathesis matrix chaos \
-	lost-write killed-web bench-workers costs indexes lock clean
+	lost-write killed-web bench-workers costs sizes indexes lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -69,6 +69,9 @@ killed-web: $(VENV)/.test ## how long a project is blocked when a web server is 
 
 costs: $(VENV)/.test ## the largest requests that are allowed: CPU seconds of the web process, bytes of the answer
 	@$(BIN)/python -m pytest -q -p no:randomly tests/bench/costs.py
+
+sizes: $(VENV)/.test ## bytes that a task takes, in data and in indexes, by collection; SIZES_TASKS=100000
+	@$(BIN)/python -m pytest -q -s -p no:randomly --timeout=0 tests/bench/sizes.py | grep -E '^\||tasks, of|passed|failed'
 
 bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plain RQ; seconds from commit to mail
 	@$(BIN)/python -m tests.bench.workers $(ARGS)

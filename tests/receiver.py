@@ -41,7 +41,7 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.sent = body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 with receiver._lock:
                     receiver.received.append(Received(self.path, headers, body))
@@ -87,6 +87,14 @@ def _plain(handler: BaseHTTPRequestHandler, status: int) -> None:
     handler.end_headers()
 
 
+def _echo(handler: Any) -> None:
+    """Refuse what was sent, and say it again."""
+    handler.send_response(400)
+    handler.send_header("Content-Length", str(len(handler.sent)))
+    handler.end_headers()
+    handler.wfile.write(handler.sent)
+
+
 def _redirect(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(302)
     handler.send_header("Location", "/ok")
@@ -126,6 +134,7 @@ def _reset(handler: BaseHTTPRequestHandler) -> None:
 
 
 _BAD: dict[str, Any] = {
+    "echo": _echo,
     "redirect": _redirect,
     "slow": _slow,
     "drip": _drip,

@@ -25,6 +25,11 @@ class AllBut:
         return revision not in self.excluded
 
 
+def _updates(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return what MongoEngine is to do. What has no value is not stored, as MongoEngine does it when it inserts."""
+    return {f"unset__{field}" if value is None else f"set__{field}": value for field, value in changes.items()}
+
+
 class Versioned(Document):
     """A document with a revision: each change raises it, and is refused when it was made on an older one."""
 
@@ -47,15 +52,22 @@ class Versioned(Document):
         not stored, as MongoEngine does it when it inserts.
         Raises PreconditionFailed when another writer was faster.
         """
-        updates = {f"unset__{field}" if value is None else f"set__{field}": value for field, value in changes.items()}
         stored = (
             type(self)
             .objects(id=self.id, revision=self.revision)
-            .modify(new=True, inc__revision=1, set__updated_at=now(), **updates)
+            .modify(new=True, inc__revision=1, set__updated_at=now(), **_updates(changes))
         )
         if stored is None:
             raise PreconditionFailed
         return stored
+
+    @classmethod
+    def insert_all(cls, documents: Sequence[Self]) -> None:
+        """Store new documents, which have ids, by one command."""
+        for document in documents:
+            document.validate(clean=True)
+        if documents:
+            cls._get_collection().insert_many([document.to_mongo() for document in documents])
 
     @classmethod
     def write_all(cls, documents: Sequence[Self], **changes: Any) -> None:
@@ -63,7 +75,7 @@ class Versioned(Document):
 
         What follows from a change in `write` of a kind of documents does not follow here.
         """
-        updates = {f"set__{field}": value for field, value in changes.items()}
+        updates = _updates(changes)
         found = cls.objects(id__in=[document.id for document in documents])
         if documents:
             found.update(inc__revision=1, set__updated_at=now(), **updates)

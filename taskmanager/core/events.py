@@ -45,10 +45,11 @@ class Counter(Document):
     stream = StringField(primary_key=True)
     seq = IntField(required=True)
     at = DateTimeField(required=True)
+    ended = BooleanField()  # the owner of the stream is gone for good: it goes with the last event
 
 
 class Event(Document):
-    """One thing that happened. Never changed, but for what the relay keeps in it (`pending` to `died_at`)."""
+    """One thing that happened. Not changed, but for what the relay keeps in it (`pending` to `died_at`)."""
 
     meta = {"collection": "events", "strict": False, "auto_create_index": False, "queryset_class": Words}
 
@@ -61,6 +62,7 @@ class Event(Document):
     data = DictField()
     correlation = DictField()
     audited = BooleanField()  # belongs to the audit log
+    forgotten = BooleanField()  # what it is about is gone for good: it has ids only, see `forgetting`
 
     pending = ListField(StringField())  # listeners that have not finished with it
     due_at = DateTimeField()  # when the relay hands it out (again); absent once all have finished

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     password_reset_minutes: int = Field(30, ge=5, le=24 * 60)
     token_days_most: int = Field(366, ge=1, le=3660)
     require_totp_for_admins: bool = False
+    event_days: int = Field(365, ge=30, le=36_500)
     audit_days: int = Field(365, ge=1, le=36_500)
     trash_days: int = Field(30, ge=1, le=3660)
     lockout_failures: int = Field(10, ge=3, le=1000)

@@ -27,6 +27,7 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BCRYPT_COST", "99"),
         ("RATELIMIT_ENABLED", "perhaps"),
         ("LOG_LEVEL", "loud"),
+        ("EVENT_DAYS", "29"),
         ("PUBLIC_URL", "https://aufgäben.example"),
         ("PUBLIC_URL", "tasks.example.com"),
         ("WEBHOOK_ALLOW", "*.corp"),

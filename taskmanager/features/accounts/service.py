@@ -39,13 +39,13 @@ def delete(*, expected: Expected, actor: Actor) -> None:
     user.expect(expected)
     leaving.may_leave(user, actor=actor)
     project_ids = projects_leaving.leave_all(actor=actor)
-    user, address_stream = leaving.anonymise(user)
-    record(UserDeleted(user, project_ids=project_ids, address_stream=address_stream))
+    user, streams = leaving.anonymise(user)
+    record(UserDeleted(user, project_ids=project_ids, streams=streams))
 
 
-def finish_deletion(user_id: ObjectId, address_stream: str) -> None:
+def finish_deletion(user_id: ObjectId, streams: list[str]) -> None:
     """Remove what is left of an account that was deleted, some in each transaction. Safe to repeat."""
-    leaving.forget(user_id, address_stream)
+    leaving.forget(user_id, streams)
     projects_leaving.close(user_id)
 
 

@@ -1,20 +1,15 @@
-"""Use cases of the audit log. It is only ever added to, by `events.record`, and ends after a number of days."""
+"""Use cases of the audit log. It is only ever added to, by `events.record`; `core.retention` ends it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import settings
 from taskmanager.core.access import Actor
-from taskmanager.core.clock import now
 from taskmanager.core.events import Event, plain
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.features.audit.permissions import AuditAction
-
-_BATCH = 1_000
-_MOST_BATCHES = 50
 
 
 def find(order: Order, limit: int, *, actor: Actor, where: dict[str, Any], after: Any = None) -> Page:
@@ -43,18 +38,6 @@ def find_own(order: Order, limit: int, *, actor: Actor, where: dict[str, Any], a
 def total_own(*, actor: Actor, where: dict[str, Any]) -> Any:
     """How many entries `find_own` would go through."""
     return _chosen(**where | {"subject_id": actor.user_id}).total()
-
-
-def remove_old() -> int:
-    """Delete entries older than the operator keeps them, but for those a listener waits for; answers how many."""
-    end = now() - timedelta(days=settings.current().audit_days)
-    removed = 0
-    for _ in range(_MOST_BATCHES):
-        ids = list(_chosen(until=end).filter(due_at=None).order_by("at", "seq").limit(_BATCH).scalar("id"))
-        removed += Event.objects(id__in=ids).delete() if ids else 0
-        if len(ids) < _BATCH:
-            break
-    return removed
 
 
 def _chosen(since: datetime | None = None, until: datetime | None = None, **same: Any) -> Any:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import settings
+from taskmanager.core import forgetting, settings
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.channels import Message
 from taskmanager.features.notifications.models import Notification
@@ -40,6 +40,8 @@ class InAppChannel:
                     actor_id=notice.actor_id,
                     expires_at=expires_at,
                 ).save(force_insert=True)
+        if forgetting.is_forgotten(message.delivery.event_id):  # meanwhile
+            Notification.objects(event_id=message.delivery.event_id).delete()
 
 
 def renew(stored: Notification, notice: Notice | None) -> None:

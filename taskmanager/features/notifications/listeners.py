@@ -13,6 +13,7 @@ from taskmanager.features.notifications import (
     member_notices,  # noqa: F401 registers its notices
     notices,
     preferences,
+    remains,
     task_notices,  # noqa: F401 registers its notices
     upkeep,
     waiting,
@@ -52,10 +53,17 @@ def cancel_of_member(event: Event) -> None:
         waiting.cancel(user_id, project_id)
 
 
+@listen("task.purged", name="notifications.purged", queue="low")
+def forget_task(event: Event) -> None:
+    """Drop what people were told of a task that is gone for good."""
+    remains.forget_task(event.subject_id)
+
+
 @listen("user.deleted", name="notifications.leaving", queue="low")
 def forget(event: Event) -> None:
     """Drop what an account that is gone was told, and wanted to be told."""
     notifications.forget(event.subject_id)
+    remains.forget_name(event.subject_id)
 
 
 @every(60, name="notifications.sweep")

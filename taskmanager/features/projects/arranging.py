@@ -59,11 +59,20 @@ def _height(project_id: ObjectId) -> int:
     return levels
 
 
+def parent_after_restore(project: Project) -> ObjectId | None:
+    """Return what a restored project stands under: what it did if that is still there with room, else nothing."""
+    locks.hold("projects:tree")
+    parent = project.parent_id and Project.objects.alive().filter(id=project.parent_id).first()
+    return parent.id if parent and len(_above(parent)) < DEEPEST else None
+
+
 def release_children(project: Project, actor: Actor) -> None:
     """What stood under a project that is deleted stands on the top level."""
     locks.hold("projects:tree")
-    for child in Project.objects(parent_id=project.id).alive():
-        record(ProjectUpdated(child.write(parent_id=None), actor, {"parent_id": [project.id, None]}))
+    children = list(Project.objects(parent_id=project.id).alive())
+    Project.write_all(children, parent_id=None)
+    for child in children:
+        record(ProjectUpdated(child, actor, {"parent_id": [project.id, None]}))
 
 
 @unit_of_work

@@ -1,5 +1,6 @@
 """Use cases of attachments. A content is stored first and then referred to, and dropped when that does not happen."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -105,6 +106,25 @@ def delete(task_id: ObjectId, attachment_id: ObjectId, *, expected: Expected, ac
     record(AttachmentDeleted(task, actor, attachment=attachment))
 
 
+def purge(task_ids: list[ObjectId]) -> int:
+    """Drop some attachments of tasks that are going for good, the contents first; return how many. Safe to repeat."""
+    found = list(Attachment.objects(task_id__in=task_ids).limit(_BATCH))
+    drop([attachment.content_id for attachment in found])
+    _delete_rows([attachment.id for attachment in found])
+    return len(found)
+
+
+@unit_of_work
+def _delete_rows(ids: list[ObjectId]) -> None:
+    """Delete attachments that are still there, and give their bytes back to those who uploaded them."""
+    sizes: Counter[ObjectId] = Counter()
+    for attachment in Attachment.objects(id__in=ids):
+        sizes[attachment.uploader_id] += attachment.size
+    Attachment.objects(id__in=ids).delete()
+    for user_id, size in sorted(sizes.items()):
+        users.add_attachment_bytes(user_id, -size)
+
+
 def bytes_of(task_id: ObjectId) -> int:
     """Return how many bytes the attachments of a task have."""
     return sum(Attachment.objects(task_id=task_id).scalar("size"))
@@ -118,6 +138,16 @@ def forget(task_id: ObjectId) -> list[ObjectId]:
         users.add_attachment_bytes(attachment.uploader_id, -attachment.size)
     Attachment.objects(task_id=task_id).delete()
     return ids
+
+
+@unit_of_work
+def remove_lost(attachment_ids: list[ObjectId]) -> int:
+    """Drop attachments whose task is gone, with their contents; answers how many."""
+    found = list(Attachment.objects(id__in=attachment_ids))
+    drop(attachment.content_id for attachment in found)
+    for attachment in found:
+        users.add_attachment_bytes(attachment.uploader_id, -attachment.size)
+    return int(Attachment.objects(id__in=attachment_ids).delete())
 
 
 def discard(content_id: ObjectId) -> None:

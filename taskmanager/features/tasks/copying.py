@@ -50,20 +50,26 @@ def copy(project_id: ObjectId, data: dict[str, Any], *, with_tasks: bool, actor:
     source = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.COPY, source)
     copied = projects.create({name: getattr(source, name) for name in _OF_PROJECT} | data, actor=actor)
-    labels = {label.id: _copy(label, copied, LabelCreated, actor).id for label in Label.objects(project_id=source.id)}
-    for field in CustomField.objects(project_id=source.id):
-        _copy(field, copied, CustomFieldCreated, actor)
+    labels = _copy_all(Label, source, copied, LabelCreated, actor)
+    _copy_all(CustomField, source, copied, CustomFieldCreated, actor)
     if with_tasks:
         _copy_tasks(source, copied, labels, actor)
     return copied
 
 
-def _copy(item: Any, project: Project, fact: Any, actor: Actor) -> Any:
+def _copy_all(kind: Any, source: Project, project: Project, fact: Any, actor: Actor) -> dict[ObjectId, ObjectId]:
+    """Copy what a project has of a kind. Return the ids of the copies by those of the originals."""
+    originals = list(kind.objects(project_id=source.id))
+    copies = [_copy(item, project) for item in originals]
+    kind.insert_all(copies)
+    for copied in copies:
+        record(fact(copied, actor))
+    return {item.id: copied.id for item, copied in zip(originals, copies, strict=True)}
+
+
+def _copy(item: Any, project: Project) -> Any:
     kept = {name: getattr(item, name) for name in ("name", "key", "type", "options", "color") if hasattr(item, name)}
-    copied = type(item)(project_id=project.id, **kept)
-    copied.save(force_insert=True)
-    record(fact(copied, actor))
-    return copied
+    return type(item)(id=ObjectId(), project_id=project.id, **kept)
 
 
 def _copy_tasks(source: Project, project: Project, labels: dict[ObjectId, ObjectId], actor: Actor) -> None:
@@ -75,6 +81,7 @@ def _copy_tasks(source: Project, project: Project, labels: dict[ObjectId, Object
     quotas.check("tasks", len(tasks))
     ids = {task.id: ObjectId() for task in tasks}
     counts = Counter(task.parent_id for task in tasks)
+    copies = []
     for number, task in enumerate(tasks, start=1):
         made = Task(
             id=ids[task.id],
@@ -84,7 +91,9 @@ def _copy_tasks(source: Project, project: Project, labels: dict[ObjectId, Object
             progress={"total": counts[task.id], "done": 0} if counts[task.id] else {},
         )
         _fill(made, task, project, number, with_rule=task.id in ruled)
-        made.save(force_insert=True)
+        copies.append(made)
+    Task.insert_all(copies)
+    for made in copies:
         record(TaskCreated(made, actor))
     Project.objects(id=project.id).update(**dict.fromkeys(_COUNTERS, len(tasks)))
 

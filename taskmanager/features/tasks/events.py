@@ -107,6 +107,7 @@ class TaskPurged(TaskFact):
     """Gone for good; without an actor when its days in the trash were over. Its attachments' contents are to go too."""
 
     kind: ClassVar[str] = "task.purged"
+    audited: ClassVar[bool] = True
     content_ids: Any = ()
 
     def data(self) -> dict[str, Any]:

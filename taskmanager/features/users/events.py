@@ -9,8 +9,8 @@ from bson import ObjectId
 from taskmanager.core.events import Fact
 
 
-def address_stream(email: str) -> str:
-    """Return the stream of what happens to an address of mail, which it does not tell."""
+def stream_of_address(email: str) -> str:
+    """Return the stream of what was asked for an address, which does not tell the address."""
     return f"address:{hashlib.sha256(email.encode()).hexdigest()[:24]}"
 
 
@@ -52,15 +52,15 @@ class UserUpdated(UserFact):
 class UserDeleted(UserFact):
     """The account is anonymous from here on. `project_ids` are those that the person was in.
 
-    `address_stream` is the stream of what happened to the address of mail, of which the rest is still to be anonymised.
+    `streams` are those of the account and of its addresses: what is left in them of the person is still to be removed.
     """
 
     kind: ClassVar[str] = "user.deleted"
     project_ids: Any = ()
-    address_stream: str = ""
+    streams: Any = ()
 
     def data(self) -> dict[str, Any]:
-        return {"project_ids": list(self.project_ids), "address_stream": self.address_stream}
+        return {"project_ids": list(self.project_ids), "streams": list(self.streams)}
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class AddressFact(Fact):
     by: ObjectId | None = None
 
     def stream(self) -> str:
-        return address_stream(self.email)
+        return stream_of_address(self.email)
 
     def subject(self) -> ObjectId | None:
         return self.user.id if self.user else None

@@ -5,7 +5,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import remembered
+from taskmanager.core import batches, remembered
 from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
@@ -13,7 +13,7 @@ from taskmanager.core.events import Counter, Event
 from taskmanager.core.unit_of_work import finish_now, unit_of_work
 from taskmanager.features.users import administration, lockout, passwords, sessions
 from taskmanager.features.users import service as users
-from taskmanager.features.users.events import address_stream
+from taskmanager.features.users.events import EmailChanged, stream_of_address
 from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session, User
 from taskmanager.features.users.one_time import OneTimeToken
 
@@ -36,32 +36,34 @@ def may_leave(user: User, *, actor: Actor) -> None:
 
 
 @unit_of_work
-def anonymise(user: User) -> tuple[User, str]:
+def anonymise(user: User) -> tuple[User, list[str]]:
     """Remove all that tells who it was, and every way to act; what others need keeps pointing at the id.
 
     Of what there may be much of, the newest MAX_STEP: `forget` removes the rest. Return the account as it is now, and
-    the stream of what happened to its address.
+    the streams of what happened to it and to its addresses.
     """
-    streams = [f"user:{user.id}", address_stream(user.email)]
     sessions.end_all(user, because="deleted")
     for kind in (ApiToken, SecondFactor, Identity):
         kind.objects(user_id=user.id).delete()
     _delete_some(user.id)
-    lockout.lift(user.email)
     finish_now()  # what was recorded in this unit of work tells who it was, too
+    addresses = _addresses(user)
+    for address in addresses:
+        lockout.lift(address)
+    streams = [f"user:{user.id}", *map(stream_of_address, addresses)]
     for stream, last in _lengths(streams).items():
         _scrub(stream, last - MAX_STEP, last)
     user = user.write(**_nobody(user))
     users.rights_changed([user.id])
     remembered.forget("card", user.id)
-    return user, streams[1]
+    return user, streams
 
 
-def forget(user_id: ObjectId, address_stream: str) -> None:
+def forget(user_id: ObjectId, streams: list[str]) -> None:
     """Remove what is left of an account that was deleted, MAX_STEP documents by each command. Safe to repeat."""
     while _delete_some(user_id):
         pass
-    for stream, last in _lengths([f"user:{user_id}", address_stream]).items():
+    for stream, last in _lengths(streams).items():
         for first in range(0, last, MAX_STEP):
             _scrub(stream, first, first + MAX_STEP)
 
@@ -91,6 +93,12 @@ def _nobody(user: User) -> dict[str, Any]:
     }
 
 
+def _addresses(user: User) -> list[str]:
+    """Return the address of an account, and those before it that the log knows, at most MAX_STEP."""
+    own = Event.objects(stream=f"user:{user.id}", kind=EmailChanged.kind).limit(MAX_STEP).scalar("data")
+    return sorted({user.email, *(data["before"] for data in own if "before" in data)})
+
+
 def _lengths(streams: list[str]) -> dict[str, int]:
     """Return the last number of each of these streams."""
     return {row.stream: row.seq for row in Counter.objects(stream__in=streams)}
@@ -100,3 +108,12 @@ def _scrub(stream: str, first: int, last: int) -> None:
     """Remove what tells who it was from the events after number `first` of a stream up to number `last`."""
     some = {"stream": stream, "seq": {"$gt": first, "$lte": last}}
     Event._get_collection().update_many(some, {"$unset": _PERSONAL})
+
+
+def scrub_rest(user_id: ObjectId) -> None:
+    """Remove what the audit log has of a person in the streams of others, such as network addresses. Safe to repeat."""
+    events = Event._get_collection()
+    told = {"$or": [{field: {"$exists": True}} for field in _PERSONAL]}
+    batches.update_all(events, {"audited": True, "subject_id": user_id, **told}, {"$unset": _PERSONAL})
+    done_by = {"audited": True, "actor_id": user_id, "correlation.address": {"$exists": True}}
+    batches.update_all(events, done_by, {"$unset": {"correlation.address": 1}})

@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from taskmanager.core import access
 from taskmanager.core.events import Event, listen
-from taskmanager.features.users import holdings, registrations
+from taskmanager.features.users import holdings, leaving, registrations
 
 
 @listen("session.ended", "sessions.ended", name="users.revocation", queue="high")
@@ -30,3 +30,9 @@ def finish_recovery(event: Event) -> None:
 def register(event: Event) -> None:
     """Make the account that was asked for, or tell the owner of the one there is."""
     registrations.carry_out(event.data["registration_id"])
+
+
+@listen("user.deleted", name="users.forgetting", queue="low")
+def scrub_log(event: Event) -> None:
+    """Remove what is left in the log of who it was."""
+    leaving.scrub_rest(event.subject_id)

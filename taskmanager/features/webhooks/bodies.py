@@ -1,5 +1,6 @@
 """What webhooks are sent of an event: stored once, however many webhooks are told of it."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from bson import ObjectId
@@ -18,6 +19,16 @@ def keep(event_id: ObjectId, text: str) -> None:
 def prolong(event_id: ObjectId) -> None:
     """Keep the body of an event for as long as one of its deliveries that is sent once more."""
     Body._get_collection().update_one({"_id": event_id}, {"$max": {"expires_at": _end()}})
+
+
+def renew(event_id: ObjectId, text: str) -> None:
+    """Store what is left to say of an event in place of its body, if it has one."""
+    Body._get_collection().update_one({"_id": event_id}, {"$set": {"text": text}})
+
+
+def of_events(event_ids: Iterable[ObjectId]) -> set[ObjectId]:
+    """Return which of some events have a body."""
+    return set(Body.objects(id__in=list(event_ids)).scalar("id"))
 
 
 def find(event_id: ObjectId) -> str | None:

@@ -6,6 +6,7 @@ KINDS = (
     "task.completed",
     "task.reopened",
     "task.deleted",
+    "task.purged",
     "task.restored",
     "task.moved_in",
     "task.moved_out",
@@ -26,6 +27,7 @@ KINDS = (
     "project.archived",
     "project.unarchived",
     "project.deleted",
+    "project.restored",
 )
 PATTERNS = ("*", *sorted({f"{kind.split('.')[0]}.*" for kind in KINDS}), *KINDS)
 TEST = "webhook.test"

@@ -6,6 +6,7 @@ from taskmanager.features.notifications import service as notifications
 from taskmanager.features.webhooks import (
     departure,
     notices,  # noqa: F401 registers its notice
+    remains,
 )
 from taskmanager.features.webhooks import service as webhooks
 from taskmanager.features.webhooks.channel import WebhookChannel
@@ -18,6 +19,12 @@ channels.register(WebhookChannel())
 def tell(event: Event) -> None:
     """Tell the programs that want to know."""
     webhooks.tell(event)
+
+
+@listen("comment.deleted", name="webhooks.renew", queue="low")
+def renew_comment(event: Event) -> None:
+    """Forget the text of a deleted comment."""
+    remains.renew_comment(event.subject_id, event.data["comment_id"])
 
 
 @listen("webhook.created", "webhook.disabled", name="webhooks.disabled", queue="high")

@@ -24,7 +24,7 @@ from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.projects import members
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks import finding, stored_filters
-from taskmanager.features.webhooks import bodies, payloads, signing
+from taskmanager.features.webhooks import bodies, payloads, remains, signing
 from taskmanager.features.webhooks.channel import rules
 from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookUpdated
 from taskmanager.features.webhooks.kinds import KINDS, OF_TASKS, SCOPES, TEST, matches
@@ -180,6 +180,7 @@ def tell(event: Event) -> None:
     found = [hook for hook in _active(project_id, event.at) if matches(hook.events, event.kind) and _holds(hook, event)]
     if found:
         bodies.keep(event.id, payloads.of(event))
+        remains.renew_if_forgotten(event)
         rows = [_delivery(hook, event.id, event.kind) | {"project_id": project_id} for hook in found]
         deliveries.send_all(deliveries.plan(rows))
 

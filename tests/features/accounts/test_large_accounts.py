@@ -191,7 +191,7 @@ def test_the_rest_of_a_large_account_goes_by_and_by(app, deliver, small_steps):
     assert Invitation.objects(state="pending").count() == 0
     stored = str(list(Event._get_collection().find({"kind": {"$ne": "user.deleted"}, "subject_id": user.id})))
     assert not [word for word in ("ada@", "Lovelace", "127.0.0.1") if word in stored]
-    accounts.finish_deletion(user.id, "")  # may be repeated
+    accounts.finish_deletion(user.id, [])  # may be repeated
 
 
 def test_an_account_has_a_bound_of_live_sessions(app):

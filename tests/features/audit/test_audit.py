@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from taskmanager.core import retention
 from taskmanager.core.clock import now
 from taskmanager.core.events import Event
 from taskmanager.features.audit import service as audit
@@ -107,7 +108,7 @@ def test_entries_end_after_the_days_of_the_settings_unless_a_listener_waits(app,
         row.pop("due_at", None)
         row["_id"] = audit.ObjectId(row["_id"].binary[:4] + audit.ObjectId().binary[4:])
         Event._get_collection().insert_one(row | ({"due_at": due} if due else {}))
-    assert audit.remove_old() == 1
+    assert retention.remove_old() == 1
     left = set(Event.objects(audited=True).scalar("kind"))
     assert left == {"user.registered", "old.waiting"}
 
