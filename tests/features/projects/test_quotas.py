@@ -112,6 +112,14 @@ def test_a_task_that_is_moved_or_copied_counts_where_it_is(scene, quota):
     assert_problem(scene.owner.post(f"{V1}/projects/{other}/tasks", json={"title": "x"}), 409, code="quota.tasks")
 
 
+def test_a_copy_has_no_more_tasks_than_a_project_may(scene, quota):
+    scene.owner.post(scene.tasks_path, json={"title": "Second"})
+    quota(tasks=1)
+    body = {"key": "COPY", "name": "C", "with_tasks": True}
+    assert_problem(scene.owner.post(f"{scene.project_path}/copy", json=body), 409, code="quota.tasks")
+    assert scene.owner.post(f"{scene.project_path}/copy", json=body | {"with_tasks": False}).status_code == 201
+
+
 def uses(*project_ids):
     found = [Project.objects(id=project_id).first() for project_id in project_ids]
     return [(project.task_count, project.attachment_bytes) for project in found]

@@ -241,3 +241,14 @@ def test_what_an_earlier_release_wrote_is_rendered_within_a_bound(scene, path, r
     assert len(renderings) == 7
     assert scene.owner.get(f"{ones[4]}?html=true").json["html"] == "<p><em>4</em></p>\n"
     assert len(renderings) == 7
+
+
+def test_who_may_no_longer_write_changes_no_earlier_comment(scene):
+    member = scene.member()
+    made = member.post(f"{scene.task_path}/comments", json={"text": "Mine"})
+    path = f"{scene.members_path}/{member.user.id}"
+    assert scene.owner.patch(path, json={"role": "viewer"}, headers={"If-Match": "*"}).status_code == 200
+    one = f"{scene.task_path}/comments/{made.json['id']}"
+    answer = member.patch(one, json={"text": "Changed"}, headers={"If-Match": "*"})
+    assert answer.status_code == 403, answer.text
+    assert scene.owner.get(one).json["text"] == "Mine"
