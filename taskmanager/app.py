@@ -20,7 +20,7 @@ from taskmanager.features.users import service as users
 from taskmanager.web import auth, errors, limits, requests, urls
 
 # Features whose listeners hear events; a feature adds itself here when it gets a `listeners.py`.
-LISTENING = ("users", "tasks", "accounts", "notifications", "webhooks")
+LISTENING = ("users", "tasks", "accounts", "notifications", "webhooks", "purging")
 
 
 def create_app(settings: Settings) -> Flask:

@@ -14,6 +14,7 @@ from taskmanager.features.projects.link_routes import links as share_links
 from taskmanager.features.projects.link_routes import visits
 from taskmanager.features.projects.ownership_routes import blp as ownership
 from taskmanager.features.projects.routes import blp as projects
+from taskmanager.features.projects.trash_routes import blp as project_trash
 from taskmanager.features.tasks.activity_routes import blp as activity
 from taskmanager.features.tasks.arranging_routes import blp as arranging
 from taskmanager.features.tasks.attachment_routes import blp as attachments
@@ -74,6 +75,7 @@ BLUEPRINTS = (
     views,
     insights,
     trash,
+    project_trash,
     activity,
     notifications,
     phone,

@@ -46,9 +46,9 @@ def renews(name: str) -> Callable[[Renewal], Renewal]:
     return register
 
 
-def forget_subject(subject_id: ObjectId) -> bool:
-    """Forget what events hold of a thing. See `_forget`."""
-    return _forget({"subject_id": subject_id})
+def forget_subjects(*subject_ids: ObjectId) -> bool:
+    """Forget what events hold of some things, in whatever streams. See `_forget`."""
+    return _forget({"subject_id": {"$in": list(subject_ids)}})
 
 
 def forget_stream(stream: str) -> bool:

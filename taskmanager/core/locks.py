@@ -20,3 +20,8 @@ class Lock(Document):
 def hold(name: str) -> None:
     """Of the open units of work that hold `name` let one commit; MongoDB has the others run again from their start."""
     Lock._get_collection().update_one({"_id": name}, {"$inc": {"held": 1}}, upsert=True)
+
+
+def drop(name: str) -> None:
+    """Delete a name that nothing will hold any more."""
+    Lock._get_collection().delete_one({"_id": name})

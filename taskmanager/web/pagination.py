@@ -167,12 +167,12 @@ def list_query(
     return type(name, (ListQuery,), parts)
 
 
-def item_query(serialiser: Serialiser, *, expand: Iterable[str] = ()) -> type[Schema]:
-    """The query schema of one item."""
+def item_query(serialiser: Serialiser, *, expand: Iterable[str] = (), **more: Any) -> type[Schema]:
+    """The query schema of one item; `more` are further fields."""
     return type(
         serialiser.schema.__name__ + "Query",
         (Schema,),
-        {"fields": Fields(serialiser, listing=False)} | _embedding(expand),
+        {"fields": Fields(serialiser, listing=False)} | _embedding(expand) | more,
     )
 
 

@@ -99,6 +99,8 @@ DELETION = Route(own(204).expected | {"admin": 409})
 
 # Who may not restore a task does not see it in the trash.
 _PURGE = project("manager", 204, f"{V1}/trash/{{trashed}}")
+_PURGE_PROJECT = project("owner", 204, f"{V1}/trash/projects/{{trashed_project}}")
+SEEN_BY_OWNERS = Route(_PURGE_PROJECT.expected | dict.fromkeys(ROLES[:-1], 404), _PURGE_PROJECT.path)
 UNSEEN_TO_VIEWERS = Route(_PURGE.expected | {"viewer": 404, "commenter": 404}, _PURGE.path)
 
 TABLE: dict[str, Route] = {
@@ -208,6 +210,8 @@ TABLE: dict[str, Route] = {
     f"GET {V1}/projects/<project_id>": project("viewer", 200, "{project}"),
     f"PATCH {V1}/projects/<project_id>": project("manager", 200, "{project}", {"name": "Renamed"}),
     f"DELETE {V1}/projects/<project_id>": project("owner", 204, "{project}"),
+    f"POST {ONE}/restore": project("owner", 200, "{project}/restore"),
+    f"DELETE {V1}/trash/projects/<project_id>": SEEN_BY_OWNERS,
     f"GET {V1}/projects/<project_id>/members": project("viewer", 200, "{project}/members"),
     f"POST {V1}/projects/<project_id>/members": project(
         "manager", 202, "{project}/members", {"email": "other@example.com", "role": "viewer"}

@@ -93,6 +93,7 @@ class Places(dict):
             "task_id": lambda: self.scene.task.id,
             "key": lambda: self.scene.task.key,
             "trashed": self._trashed,
+            "trashed_project": self._trashed_project,
             "bystander": lambda: self.scene.member("viewer").user.id,
             "invitation": lambda: owner.post(f"{path}/invitations", json=INVITATION).json["id"],
             "label": lambda: owner.post(f"{path}/labels", json={"name": "later"}).json["id"],
@@ -129,6 +130,10 @@ class Places(dict):
     def _trashed(self):
         assert self.scene.owner.delete(self.scene.task_path, headers={"If-Match": "*"}).status_code == 204
         return self.scene.task.id
+
+    def _trashed_project(self):
+        assert self.scene.owner.delete(self.scene.project_path, headers={"If-Match": "*"}).status_code == 204
+        return self.scene.project.id
 
     def quoted(self, found):
         return orjson.dumps(str(self[found[1].decode()]))

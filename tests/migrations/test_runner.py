@@ -139,7 +139,7 @@ def test_the_real_ones_make_every_index_and_can_be_run_twice(empty):
     empty.migrations.delete_many({})
     runner.run(empty)
     assert {name: set(empty[name].index_information()) for name in before} == before
-    assert {"key", "list_created_at", "list_due_at"} <= before["tasks"]
+    assert {"project_id_key", "list_created_at", "list_due_at"} <= before["tasks"]
 
 
 def test_indexes_are_made_by_migrations_and_nowhere_else(app: Flask, empty):

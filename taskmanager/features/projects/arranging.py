@@ -59,6 +59,13 @@ def _height(project_id: ObjectId) -> int:
     return levels
 
 
+def parent_after_restore(project: Project) -> ObjectId | None:
+    """Return what a restored project stands under: what it did if that is still there with room, else nothing."""
+    locks.hold("projects:tree")
+    parent = project.parent_id and Project.objects.alive().filter(id=project.parent_id).first()
+    return parent.id if parent and len(_above(parent)) < DEEPEST else None
+
+
 def release_children(project: Project, actor: Actor) -> None:
     """What stood under a project that is deleted stands on the top level."""
     locks.hold("projects:tree")

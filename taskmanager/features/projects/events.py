@@ -46,6 +46,29 @@ class ProjectDeleted(ProjectFact):
 
 
 @dataclass(frozen=True)
+class ProjectRestored(ProjectFact):
+    """Out of the trash; `changes` says so when it has another key now."""
+
+    kind: ClassVar[str] = "project.restored"
+
+
+@dataclass(frozen=True)
+class ProjectPurged(ProjectFact):
+    """Going for good, with all that belongs to it; without an actor when its days in the trash were over."""
+
+    kind: ClassVar[str] = "project.purged"
+    audited: ClassVar[bool] = True
+
+    actor: Actor | None
+
+    def actor_id(self) -> ObjectId | None:
+        return self.actor and self.actor.user_id
+
+    def data(self) -> dict[str, Any]:
+        return {"key": self.item.key}
+
+
+@dataclass(frozen=True)
 class ProjectArchived(ProjectFact):
     kind: ClassVar[str] = "project.archived"
 

@@ -17,7 +17,7 @@ from taskmanager.core.events import record
 from taskmanager.core.querysets import Row
 from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.projects import ways_in
-from taskmanager.features.projects.events import MemberRemoved, ProjectDeleted
+from taskmanager.features.projects.events import MemberRemoved, ProjectDeleted, ProjectPurged
 from taskmanager.features.projects.models import Invitation, Membership, Project, ShareLink
 from taskmanager.features.users import service as users
 from taskmanager.features.users.holdings import MAX_STEP
@@ -27,8 +27,8 @@ from taskmanager.features.users.holdings import MAX_STEP
 def leave_all(*, actor: Actor) -> list[ObjectId]:
     """Take the actor out of every project; return their ids. Those that are the actor's alone go to the trash.
 
-    Other invitations to the account's address or id stay, and end with time: that they change would tell those who
-    invited.
+    What is in the trash, and no owner is left to restore, is purged. Other invitations to the account's address or id
+    stay, and end with time: that they change would tell those who invited.
     Raises Conflict (`user.last_owner`, with `projects`) while others would be left without an owner.
     """
     memberships = list(Membership.objects(user_id=actor.user_id))
@@ -39,6 +39,7 @@ def leave_all(*, actor: Actor) -> list[ObjectId]:
     for membership in memberships:
         record(MemberRemoved(membership, actor, ended_links=links[membership.project_id]))
     ways_in.revoke_invitations(_invitations_to(memberships, actor), actor=actor)
+    _purge_without_owner([one.project_id for one in memberships if one.role == "owner"], actor)
     _trash([project_id for project_id, row in places.items() if not row["others"]], actor)
     close_step(actor.user_id)
     return list(places)
@@ -110,3 +111,13 @@ def _trash(project_ids: list[ObjectId], actor: Actor) -> None:
     Project.write_all(projects, deleted_at=now())
     for project in projects:
         record(ProjectDeleted(project, actor))
+
+
+def _purge_without_owner(project_ids: list[ObjectId], actor: Actor) -> None:
+    """Begin the purge of at most MAX_STEP projects; others wait in the trash until their days are over."""
+    found = Project.objects.in_trash().filter(id__in=project_ids)
+    rows = found.piped(_other("owners", actor, {"role": "owner"}), {"$match": {"owners": []}}, {"$limit": MAX_STEP})
+    projects = list(Project.objects(id__in=[row["_id"] for row in rows])) if rows else []
+    Project.write_all(projects, purged_at=now())
+    for project in projects:
+        record(ProjectPurged(project, actor))

@@ -19,7 +19,10 @@ STATES = ("pending", "accepted", "refused", "revoked")
 
 
 class Project(Versioned):
-    """A body of tasks with members. `key` begins the keys of its tasks (`APP-12`) and is never given twice."""
+    """A body of tasks with members.
+
+    `key` begins the keys of its tasks (`APP-12`). No two projects have the same, but for those that are deleted.
+    """
 
     meta = {"collection": "projects", "db_alias": "tasks", "queryset_class": ProjectWords}
 
@@ -39,10 +42,18 @@ class Project(Versioned):
     last_created_at = DateTimeField()  # of its tasks
     archived_at = DateTimeField()
     deleted_at = DateTimeField()
+    purged_at = DateTimeField()  # since when its purge is under way: it cannot be restored any more
+    purge_after = DateTimeField()  # when a purge that failed is tried again
 
     def clean(self) -> None:
         """Called by MongoEngine before it inserts."""
         self.key_order = natural_key(self.key)
+
+    def write(self, **changes: Any) -> Self:
+        """See Versioned; keeps what orders the key."""
+        if "key" in changes:
+            changes["key_order"] = natural_key(changes["key"])
+        return super().write(**changes)
 
     @property
     def workflow(self) -> Workflow:
@@ -106,19 +117,19 @@ class Membership(Versioned):
     def clean(self) -> None:
         """Called by MongoEngine before it inserts. Raises Conflict (`quota.…`)."""
         quotas.check_room("members", Membership.objects(project_id=self.project_id))
-        quotas.check_room("memberships", _alive(Membership.objects(user_id=self.user_id)))
+        quotas.check_room("memberships", alive_of(Membership.objects(user_id=self.user_id)))
         if self.role == "owner":
             check_room_of_owner(self.user_id)
 
 
-def _alive(memberships: MembershipWords) -> ProjectWords:
+def alive_of(memberships: MembershipWords) -> ProjectWords:
     """Return the projects that these are of, without those that were deleted."""
     return Project.objects(id__in=memberships.project_ids()).alive()  # type: ignore[no-any-return]
 
 
 def check_room_of_owner(user_id: ObjectId) -> None:
     """Raise Conflict (`quota.projects`) unless the account may own one more project."""
-    quotas.check_room("projects", _alive(Membership.objects(user_id=user_id, role="owner")))
+    quotas.check_room("projects", alive_of(Membership.objects(user_id=user_id, role="owner")))
 
 
 class Invitation(Versioned):

@@ -49,6 +49,8 @@ class ProjectAction(RoleAction):
     MANAGE_MEMBERS = "members:manage", "manager", True
     MANAGE_LINKS = "links:manage", "manager", True
     DELETE = "project:delete", "owner", True
+    RESTORE = "project:restore", "owner", True  # who may not restore does not see that it was deleted
+    PURGE = "project:purge", "owner", True
     TRANSFER = "project:transfer", "owner", True
 
 

@@ -16,6 +16,10 @@ class ProjectWords(Words):
         """Those that the actor is a member of."""
         return self.alive().filter(id__in=list(actor.project_roles))
 
+    def in_trash(self) -> Self:
+        """What was deleted and can be restored."""
+        return self.filter(deleted_at__exists=True, purged_at=None)
+
     def matching(self, query: Filter | None) -> Self:
         """Those for which a filter holds."""
         return self.filter(__raw__={"$and": [query]}) if query else self

@@ -28,13 +28,15 @@ from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
 from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.schemas import QueryFlag
 
 blp = Blueprint(
     "projects", __name__, scope="projects", url_prefix="/projects", description="Projects and their members"
 )
 
 _ORDERS = {"created_at": "created_at"}
-_ALL_ORDERS = _ORDERS | {"position": "position", "name": "name", "key": "key_order"}
+_ALL_ORDERS = _ORDERS | {"position": "position", "name": "name", "key": "key_order", "deleted_at": "deleted_at"}
+_DELETED = QueryFlag(load_default=False, metadata={"description": "Deleted projects that you own, and no others"})
 
 
 @blp.route("", methods=["POST"])
@@ -50,25 +52,30 @@ def create_project(data: dict[str, Any]) -> Response:
 
 
 @blp.route("")
-@blp.arguments(list_query(PROJECT, _ALL_ORDERS, FIELDS), location="query")
+@blp.arguments(list_query(PROJECT, _ALL_ORDERS, FIELDS, deleted=_DELETED), location="query")
 @blp.response(200, page_of(ProjectOut))
 def list_projects(query: dict[str, Any]) -> Response:
     """The projects you are a member of
 
-    Also those that are archived: `?filter=archived_at is null` leaves them out.
+    Also those that are archived: `?filter=archived_at is null` leaves them out. With `deleted=true` those that were
+    deleted, which their owners can restore until they are purged.
     """
     part, where = Slice.of(query), {"actor": current_actor(), "condition": query.get("filter")}
+    where["deleted"] = query["deleted"]
     page = projects.find(**part.page_of(PROJECT), **where)
     return answers.collection(page, PROJECT, part, total=part.with_total and projects.total(**where))
 
 
 @blp.route("/<objectid:project_id>")
-@blp.arguments(item_query(PROJECT), location="query")
+@blp.arguments(item_query(PROJECT, deleted=_DELETED), location="query")
 @blp.response(200, ProjectOut)
 def get_project(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """One project"""
-    fields = PROJECT.stored(query.get("fields"))
-    return answers.resource(projects.get(project_id, actor=current_actor(), fields=fields), PROJECT, query)
+    """One project
+
+    One that was deleted is there for its owners only, with `deleted=true`.
+    """
+    how = {"fields": PROJECT.stored(query.get("fields")), "deleted": query["deleted"]}
+    return answers.resource(projects.get(project_id, actor=current_actor(), **how), PROJECT, query)
 
 
 @blp.route("/<objectid:project_id>", methods=["PATCH"])
@@ -87,7 +94,9 @@ def update_project(changes: dict[str, Any], project_id: ObjectId) -> Response:
 def delete_project(project_id: ObjectId) -> Response:
     """Delete a project with its tasks
 
-    Needs the role owner.
+    It goes into the trash: its owners list it at `GET /projects?deleted=true` and restore it with
+    `POST /projects/{project_id}/restore`, until it is purged. Nobody sees its tasks, nothing is told of it, and its key
+    is free. Needs the role owner.
     """
     projects.delete(project_id, expected=expected(), actor=current_actor())
     return answers.nothing()

@@ -7,6 +7,7 @@ from taskmanager.features.projects.permissions import ROLES
 from taskmanager.web.schemas import Color, Email, Form, Id, Instant, Line, Schema, Text, TimeZone
 from taskmanager.web.serialisers import Serialiser
 
+_KEY = ("^[A-Z][A-Z0-9]{0,9}$", "One to ten capital letters and digits, a letter first.")
 _NAME = {"example": "Our application"}
 _DESCRIPTION = {"description": "Markdown", "example": "What we build together."}
 _TIMEZONE = {
@@ -21,12 +22,7 @@ class ProjectIn(Schema):
 
     documented = {"example": {"key": "APP", "name": "Our application", "color": "#33aa77"}}
 
-    key = Form(
-        "^[A-Z][A-Z0-9]{0,9}$",
-        "One to ten capital letters and digits, a letter first.",
-        required=True,
-        metadata={"description": "Begins the keys of its tasks", "example": "APP"},
-    )
+    key = Form(*_KEY, required=True, metadata={"description": "Begins the keys of its tasks", "example": "APP"})
     name = Line(most=200, required=True, metadata=_NAME)
     description = Text(most=20_000, allow_none=True, metadata=_DESCRIPTION)
     color = Color(allow_none=True)
@@ -46,6 +42,15 @@ class ProjectPatch(Schema):
     timezone = TimeZone(metadata=_TIMEZONE)
 
 
+class ProjectRestore(Schema):
+    """How to restore a project; no body is needed."""
+
+    may_be_left_out = True
+    documented = {"example": {"key": "APP2"}}
+
+    key = Form(*_KEY, metadata={"description": "Another key, when its own was taken meanwhile", "example": "APP2"})
+
+
 class ProjectOut(Schema):
     """A project."""
 
@@ -58,6 +63,7 @@ class ProjectOut(Schema):
     timezone = fields.String(required=True, metadata=_TIMEZONE)
     position = fields.String(required=True, metadata={"description": "Sorts by hand", "example": "a1"})
     archived_at = Instant(required=True, allow_none=True, metadata={"description": "Since when it can only be read"})
+    deleted_at = Instant(required=True, allow_none=True, metadata={"description": "When it was put into the trash"})
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)

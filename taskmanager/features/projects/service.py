@@ -16,7 +16,7 @@ from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page, Row
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects import arranging, filter_names
+from taskmanager.features.projects import arranging, filter_names, trash
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.permissions import ROLES, ProjectAction, granted
@@ -48,9 +48,9 @@ def create(data: dict[str, Any], *, actor: Actor) -> Project:
     return project
 
 
-def get(project_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
-    """One project. Raises NotFound."""
-    return Project.objects.visible_to(actor).row(project_id, fields)
+def get(project_id: ObjectId, *, actor: Actor, fields: list[str] | None = None, deleted: bool = False) -> Row:
+    """One project; with `deleted`, one that the actor may restore. Raises NotFound."""
+    return _seen(actor, deleted).row(project_id, fields)
 
 
 def permissions(project_id: ObjectId, *, actor: Actor) -> dict[str, Any]:
@@ -61,18 +61,30 @@ def permissions(project_id: ObjectId, *, actor: Actor) -> dict[str, Any]:
     return {"role": role, "permissions": granted(role), "roles": {name: granted(name) for name in ROLES}}
 
 
-def find(order: Order, limit: int, *, actor: Actor, condition: GivenFilter | None = None, **page: Any) -> Page:
-    """A page of the projects that the actor is a member of and for which a filter holds."""
-    return _matching(condition, actor).page(order, limit, **page)
+def find(
+    order: Order,
+    limit: int,
+    *,
+    actor: Actor,
+    condition: GivenFilter | None = None,
+    deleted: bool = False,
+    **page: Any,
+) -> Page:
+    """A page of the actor's projects, or of deleted ones that the actor may restore, for which a filter holds."""
+    return _matching(condition, actor, deleted).page(order, limit, **page)
 
 
-def total(*, actor: Actor, condition: GivenFilter | None = None) -> Any:
+def total(*, actor: Actor, condition: GivenFilter | None = None, deleted: bool = False) -> Any:
     """How many projects `find` would go through."""
-    return _matching(condition, actor).total()
+    return _matching(condition, actor, deleted).total()
 
 
-def _matching(condition: GivenFilter | None, actor: Actor) -> Any:
-    seen = Project.objects.visible_to(actor)
+def _seen(actor: Actor, deleted: bool) -> Any:
+    return trash.restorable_by(actor) if deleted else Project.objects.visible_to(actor)
+
+
+def _matching(condition: GivenFilter | None, actor: Actor, deleted: bool) -> Any:
+    seen = _seen(actor, deleted)
     return seen.matching(filter_names.bound(condition, actor)) if condition else seen
 
 
@@ -94,7 +106,7 @@ def update(project_id: ObjectId, changes: dict[str, Any], *, expected: Expected,
 
 @unit_of_work
 def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
-    """Put a project into the trash: nobody sees it or its tasks any more.
+    """Put a project into the trash: only its owners see it, and no more than that; its key is free.
 
     Raises NotFound, Forbidden, PreconditionFailed.
     """
@@ -147,6 +159,12 @@ def next_position(project_id: ObjectId) -> int:
 def workflow_of(project_id: ObjectId) -> Workflow:
     """The states that the tasks of a project go through."""
     return Project.objects.only("statuses").one(project_id).workflow
+
+
+def id_of_key(key: str) -> ObjectId | None:
+    """Return the project that has a key, unless it is deleted; None for none."""
+    found = Project.objects(key=key).alive().only("id").first()
+    return found and found.id
 
 
 def timezone_of(project_id: ObjectId) -> str:

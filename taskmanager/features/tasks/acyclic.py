@@ -44,7 +44,16 @@ def check(source: Task, target: Task, kind: str) -> None:
 
 def hold(project_id: ObjectId) -> None:
     """Let no two units of work beside each other relate tasks of a project, or move them."""
-    locks.hold(f"relations:{project_id}")
+    locks.hold(_lock(project_id))
+
+
+def drop_lock(project_id: ObjectId) -> None:
+    """Delete the lock of a project that is gone for good."""
+    locks.drop(_lock(project_id))
+
+
+def _lock(project_id: ObjectId) -> str:
+    return f"relations:{project_id}"
 
 
 def _walk(source_id: ObjectId, target_id: ObjectId, kind: str) -> set[ObjectId]:

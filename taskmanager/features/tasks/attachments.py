@@ -1,5 +1,6 @@
 """Use cases of attachments. A content is stored first and then referred to, and dropped when that does not happen."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -103,6 +104,25 @@ def delete(task_id: ObjectId, attachment_id: ObjectId, *, expected: Expected, ac
     users.add_attachment_bytes(attachment.uploader_id, -attachment.size)
     projects.add_use(task.project_id, attachment_bytes=-attachment.size)
     record(AttachmentDeleted(task, actor, attachment=attachment))
+
+
+def purge(task_ids: list[ObjectId]) -> int:
+    """Drop some attachments of tasks that are going for good, the contents first; return how many. Safe to repeat."""
+    found = list(Attachment.objects(task_id__in=task_ids).limit(_BATCH))
+    drop([attachment.content_id for attachment in found])
+    _delete_rows([attachment.id for attachment in found])
+    return len(found)
+
+
+@unit_of_work
+def _delete_rows(ids: list[ObjectId]) -> None:
+    """Delete attachments that are still there, and give their bytes back to those who uploaded them."""
+    sizes: Counter[ObjectId] = Counter()
+    for attachment in Attachment.objects(id__in=ids):
+        sizes[attachment.uploader_id] += attachment.size
+    Attachment.objects(id__in=ids).delete()
+    for user_id, size in sorted(sizes.items()):
+        users.add_attachment_bytes(user_id, -size)
 
 
 def bytes_of(task_id: ObjectId) -> int:

@@ -165,11 +165,6 @@ def react(
     return comment
 
 
-def forget(task_id: ObjectId) -> None:
-    """Drop the comments of a task that is gone for good."""
-    Comment.objects(task_id=task_id).delete()
-
-
 def _of(task_id: ObjectId, actor: Actor) -> Any:
     Task.objects.visible_to(actor).row(task_id, ["_id"])
     return Comment.objects(task_id=task_id)

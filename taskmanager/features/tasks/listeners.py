@@ -6,7 +6,16 @@ from taskmanager.core import forgetting
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.events import Event, listen, project_of
 from taskmanager.core.schedule import every
-from taskmanager.features.tasks import attachments, cleaning, departure, lost_contents, placed_dues, reminders, trash
+from taskmanager.features.tasks import (
+    attachments,
+    cleaning,
+    departure,
+    lost_contents,
+    placed_dues,
+    rekeying,
+    reminders,
+    trash,
+)
 
 log = structlog.get_logger("taskmanager.tasks")
 
@@ -52,7 +61,7 @@ def drop_contents(event: Event) -> None:
 @listen("task.purged", name="tasks.forgetting", queue="low")
 def forget(event: Event) -> None:
     """Forget what other events hold of a task that is gone for good."""
-    if not forgetting.forget_subject(event.subject_id):
+    if not forgetting.forget_subjects(event.subject_id):
         raise Unavailable("There is more to forget: the relay hands this out again.")
 
 
@@ -75,7 +84,15 @@ def fire_reminders() -> None:
         log.info("reminders", fired=fired)
 
 
-@every(600, name="tasks.trash")
+@listen("project.restored", name="tasks.keys", queue="default")
+def follow_key_of_project(event: Event) -> None:
+    """Give the tasks of a project that was restored with another key keys that begin with it."""
+    if "key" in event.data.get("changes", {}):
+        rekeying.follow(event.subject_id, event.data["changes"]["key"][0])
+
+
+@every(60, name="tasks.trash")
 def empty_trash() -> None:
-    """Purge what has been in the trash longer than the operator keeps it."""
-    log.info("trash", purged=trash.purge_old())
+    """Purge what has been in the trash longer than the operator keeps it, and go on with what was begun."""
+    if purged := trash.purge_old():
+        log.info("trash", purged=purged)

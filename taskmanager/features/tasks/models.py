@@ -60,6 +60,8 @@ class Task(Versioned):
     description_tokens = ListField(StringField())  # the same of the description
     former_keys = ListField(StringField())  # from before it moved to another project
     deleted_at = DateTimeField()
+    purged_at = DateTimeField()  # since when its purge is under way: it cannot be restored any more
+    purge_after = DateTimeField()  # when a purge that failed is tried again
     trashed_with = ObjectIdField()  # the task above it that was put into the trash, and this one with it
 
     @property

@@ -33,8 +33,8 @@ class TaskWords(Words):
         return _reads_documents(self._query)
 
     def in_trash(self) -> Self:
-        """What is in the trash."""
-        return self.filter(deleted_at__exists=True)
+        """What was deleted and can be restored."""
+        return self.filter(deleted_at__exists=True, purged_at=None)
 
     def in_project(self, project_id: ObjectId) -> Self:
         """Those of one project, without the trash."""

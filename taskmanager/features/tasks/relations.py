@@ -105,12 +105,6 @@ def check_blockers(task: Task, actor: Actor) -> None:
         )
 
 
-def forget(task_id: ObjectId) -> None:
-    """Drop the relations of a task that is gone for good."""
-    Relation.objects(from_id=task_id).delete()
-    Relation.objects(to_id=task_id).delete()
-
-
 def _alive(tasks: Any) -> list[Task]:
     found = list(tasks)
     projects = set(Project.objects(id__in={task.project_id for task in found}).alive().scalar("id"))

@@ -1,9 +1,11 @@
 """Use cases of the trash: what was deleted can be restored until it is purged, by hand or after some days.
 
-The key of a purged task is not given again: keys are counted, not searched for.
+A purge begins with a mark, after which the task cannot be restored; then its subtasks go, the deepest first, and the
+task last (see `purging`). The key of a purged task is not given again: keys are counted, not searched for.
 """
 
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,14 +20,15 @@ from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
 from taskmanager.core.querysets import Order, Page
 from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects import service as projects
-from taskmanager.features.tasks import attachments, comments, relations, reminders, subtasks
-from taskmanager.features.tasks.events import TaskPurged, TaskRestored
+from taskmanager.features.projects.trash import not_put_off, put_off
+from taskmanager.features.tasks import purging, subtasks
+from taskmanager.features.tasks.events import TaskRestored
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
 
 _BATCH = 100
-_MOST_SECONDS = 4
+_MOST_SECONDS = 4  # of one round, so that the scheduler's other jobs get their turn
+_MOST_SECONDS_OF_REQUEST = 0.5  # what is left then is done by the next round
 
 
 def find(order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
@@ -70,13 +73,21 @@ def _parent_to_be(task: Task) -> ObjectId | None:
     return parent.id
 
 
-@unit_of_work
 def purge(task_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
-    """Delete a task that is in the trash for good. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Delete a task that is in the trash for good, with its subtasks. Raises NotFound, Forbidden, PreconditionFailed.
+
+    From now on it cannot be restored. What takes longer than a request may is done by the next round.
+    """
+    marked = _begin(task_id, expected=expected, actor=actor)
+    _purge_safely(marked, actor, time.monotonic() + _MOST_SECONDS_OF_REQUEST)
+
+
+@unit_of_work
+def _begin(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
     task = _restorable(actor).one(task_id)
     authorize(actor, TaskAction.PURGE, task)
     task.expect(expected)
-    _purge(task, actor)
+    return task.write(purged_at=now())
 
 
 def _restorable(actor: Actor) -> Any:
@@ -86,35 +97,39 @@ def _restorable(actor: Actor) -> Any:
 
 
 def purge_old() -> int:
-    """Purge what has been in the trash for the operator's number of days; answers how many tasks.
+    """Go on with purges that were begun, and purge what has been in the trash for the operator's number of days.
 
-    Ends after some seconds, so that the scheduler's other jobs get their turn; the next round goes on.
+    Return of how many trees of tasks. Ends after some seconds, so that the scheduler's other jobs get their turn; the
+    next round goes on. One that fails is logged and put off.
     """
-    end, purged, last = now() - timedelta(days=settings.current().trash_days), 0, time.monotonic() + _MOST_SECONDS
-    while time.monotonic() < last and (
-        tasks := list(Task.objects.in_trash().filter(deleted_at__lt=end).order_by("deleted_at", "id").limit(_BATCH))
-    ):
-        purged += sum(_purge_unless_changed(task) for task in tasks)
+    purged, last = 0, time.monotonic() + _MOST_SECONDS
+    for task in _to_purge():
+        purged += _purge_safely(task, None, last)
+        if time.monotonic() > last:
+            break
     return purged
 
 
-def _purge_unless_changed(task: Task) -> bool:
+def _to_purge() -> Iterator[Task]:
+    """Those whose purge was begun, then those whose days in the trash are over."""
+    end = now() - timedelta(days=settings.current().trash_days)
+    begun = Task.objects(__raw__={"purged_at": {"$exists": True}} | not_put_off()).order_by("purged_at", "id")
+    old = Task.objects.in_trash().filter(deleted_at__lt=end, __raw__=not_put_off()).order_by("deleted_at", "id")
+    for tasks in (begun, old):
+        while found := list(tasks.clone().limit(_BATCH)):
+            yield from found
+            if len(found) < _BATCH:
+                break
+
+
+def _purge_safely(task: Task, actor: Actor | None, last: float) -> bool:
+    """Purge a task until `last`; return whether nothing is left. One that fails holds up no other."""
     try:
-        _purge(task, None)
-    except PreconditionFailed:  # restored at this very moment: the next round does not find it
+        if task.purged_at is None:
+            task = task.write(purged_at=now())
+        return purging.purge_tree(task, actor, last)
+    except PreconditionFailed:  # restored at this very moment, or another is at it: the next round looks again
         return False
-    return True
-
-
-@unit_of_work
-def _purge(task: Task, actor: Actor | None) -> None:
-    if not Task.objects(id=task.id, revision=task.revision).delete():
-        raise PreconditionFailed
-    subtasks.tell_parents(task, None, actor)
-    projects.add_use(task.project_id, tasks=-1, attachment_bytes=-attachments.bytes_of(task.id))
-    relations.forget(task.id)
-    reminders.forget(task.id)
-    comments.forget(task.id)
-    record(TaskPurged(task, actor, content_ids=attachments.forget(task.id)))
-    for part in Task.objects.in_trash().filter(trashed_with=task.id):
-        _purge(part, actor)
+    except Exception:
+        put_off(task)
+        return False

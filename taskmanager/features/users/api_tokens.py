@@ -104,6 +104,19 @@ def revoke_all(user: User) -> int:
     return len(tokens)
 
 
+@unit_of_work
+def revoke_of_project(project_id: ObjectId, most: int) -> int:
+    """Delete at most so many of the tokens for one project, which is gone for good. Return how many. Safe to repeat."""
+    tokens = list(ApiToken.objects(project_id=project_id).limit(most))
+    owners = User.objects.in_bulk(list({token.user_id for token in tokens}))
+    for token in tokens:
+        if token.user_id in owners:
+            record(TokenRevoked(owners[token.user_id], token=token))
+    ApiToken.objects(id__in=[token.id for token in tokens]).delete()
+    users.rights_changed(owners)
+    return len(tokens)
+
+
 def used(token_id: ObjectId, address: str) -> None:
     """Remember that a token was used, at most once a minute. A use that cannot be written down is forgotten."""
     moment = now()

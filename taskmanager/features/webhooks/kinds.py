@@ -27,6 +27,7 @@ KINDS = (
     "project.archived",
     "project.unarchived",
     "project.deleted",
+    "project.restored",
 )
 PATTERNS = ("*", *sorted({f"{kind.split('.')[0]}.*" for kind in KINDS}), *KINDS)
 TEST = "webhook.test"

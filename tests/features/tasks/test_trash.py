@@ -1,5 +1,6 @@
 """The trash: what was deleted comes back as it was, or is gone for good."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -7,9 +8,12 @@ import pytest
 
 from taskmanager.core.clock import now
 from taskmanager.core.events import Event
-from taskmanager.features.tasks import listeners
+from taskmanager.features.projects.models import Project
+from taskmanager.features.tasks import listeners, purging
+from taskmanager.features.tasks.attachment_models import Attachment
 from taskmanager.features.tasks.models import Task
 from tests.factories import ProjectFactory, TaskFactory
+from tests.features.files import attach
 from tests.problems import assert_problem
 
 TRASH = "/api/v1/trash"
@@ -150,3 +154,56 @@ def test_a_task_is_found_by_its_key_whatever_the_case(scene):
         assert answer.json == {"id": str(scene.task.id), "title": "Write the notes"}
     assert_problem(scene.who("stranger").get(f"/api/v1/tasks/by-key/{scene.task.key}"), 404)
     assert_problem(scene.owner.get("/api/v1/tasks/by-key/NONE-1"), 404)
+
+
+def tree(scene, *, width):
+    """Put a task into the trash with a chain of two subtasks and `width` more below it; answers their ids."""
+    ids = [scene.task.id]
+    for parent in (0, 1, *[0] * width):
+        ids.append(TaskFactory(project=scene.project, parent_id=ids[parent]).id)
+    delete(scene)
+    return ids
+
+
+def test_a_purged_tree_goes_from_below_each_task_in_a_transaction(scene, commands):
+    ids = tree(scene, width=3)
+    with commands.counted() as sent:
+        assert scene.owner.delete(f"{TRASH}/{scene.task.id}", headers=ANY).status_code == 204
+    assert sent.count("commitTransaction") == 1 + len(ids)
+    order = list(Event.objects(kind="task.purged").order_by("seq").scalar("subject_id"))
+    assert set(order) == set(ids)
+    assert order.index(ids[2]) < order.index(ids[1]) < order.index(ids[0]) == len(ids) - 1
+    assert Project.objects.get(id=scene.project.id).task_count == 0
+
+
+def test_a_purge_that_was_interrupted_is_finished_and_cannot_be_taken_back(scene):
+    ids = tree(scene, width=3)
+    task = Task.objects.get(id=scene.task.id).write(purged_at=now())
+    assert purging.purge_tree(task, None, last=0) is False
+    purging.purge_tree(Task.objects.get(id=ids[-1]), None, last=time.monotonic() + 60)
+    assert scene.task.title not in in_trash(scene.owner)
+    assert_problem(scene.owner.post(f"{scene.task_path}/restore"), 404)
+    listeners.empty_trash()
+    assert not Task.objects
+    assert kinds(scene.task.id)[-1] == "task.purged"
+
+
+def test_a_task_whose_purge_fails_holds_up_no_other(scene):
+    good = TaskFactory(project=scene.project, title="Good")
+    assert attach(scene.owner, scene.task_path).status_code == 201
+    Attachment._get_collection().update_one({"task_id": scene.task.id}, {"$set": {"size": "many"}})
+    for task in (scene.task, good):
+        delete(scene, f"/api/v1/tasks/{task.id}")
+        Task.objects(id=task.id).update(set__deleted_at=now() - timedelta(days=31))
+    listeners.empty_trash()
+    assert list(Task.objects.scalar("id")) == [scene.task.id]
+    assert Task.objects.get(id=scene.task.id).purge_after > now()
+
+
+def test_a_subtask_that_is_purged_takes_along_what_is_below_it(scene):
+    _, middle, lowest, other = tree(scene, width=1)
+    assert scene.owner.delete(f"{TRASH}/{middle}", headers=ANY).status_code == 204
+    assert not Task.objects(id__in=[middle, lowest])
+    assert Task.objects.get(id=scene.task.id).progress == {"total": 1, "done": 0}
+    assert scene.owner.post(f"{scene.task_path}/restore").status_code == 200
+    assert [row["id"] for row in scene.owner.get(f"{scene.task_path}/subtasks").json["items"]] == [str(other)]

@@ -1,0 +1,112 @@
+"""What belongs to a project, and how it goes when the project is purged: one step after the other, all safe to repeat.
+
+A step purges a part, in commands and transactions that are bounded, and returns how many documents that were. It is
+called again until it returns 0. A test compares the models that the steps name with all there are.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core import forgetting
+from taskmanager.core.events import Event
+from taskmanager.features.notifications.models import Delivery, Notification, ProjectPreferences
+from taskmanager.features.projects.invitations import PURPOSE
+from taskmanager.features.projects.models import CustomField, Invitation, Label, Membership, ShareLink
+from taskmanager.features.tasks.attachment_models import Attachment
+from taskmanager.features.tasks.comment_models import Comment
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.purging import MAX_DOCUMENTS, MAX_TASKS, purge_of_project
+from taskmanager.features.tasks.relation_models import Relation
+from taskmanager.features.tasks.reminder_models import Reminder
+from taskmanager.features.tasks.view_models import View
+from taskmanager.features.users import api_tokens
+from taskmanager.features.users.models import ApiToken
+from taskmanager.features.users.one_time import OneTimeToken
+from taskmanager.features.webhooks.models import Body, Webhook
+
+Purge = Callable[[ObjectId], int]
+
+
+@dataclass(frozen=True)
+class Step:
+    """After it has returned 0, nothing of a project is in the collections of these models."""
+
+    models: tuple[Any, ...]
+    purge: Purge
+
+
+def _delete(model: Any, found: Any) -> int:
+    """Delete some of what is found, by id."""
+    ids = list(found.limit(MAX_DOCUMENTS).scalar("id"))
+    if ids:
+        model._get_collection().delete_many({"_id": {"$in": ids}})
+    return len(ids)
+
+
+def _all_of(model: Any) -> Step:
+    """Return the step for a model of which nothing but the project's own documents depend."""
+    return Step((model,), lambda project_id: _delete(model, model.objects(project_id=project_id)))
+
+
+def _webhooks(project_id: ObjectId) -> int:
+    """Delete what was sent to one webhook, tests too, and then the webhook."""
+    webhook = Webhook.objects(project_id=project_id).first()
+    if webhook is None:
+        return 0
+    sent = _sent(Delivery.objects(recipient_id=webhook.id, channel="webhook"))
+    _delete_notices([webhook.id])
+    return sent or Webhook.objects(id=webhook.id).delete()
+
+
+def _delete_notices(ids: list[ObjectId]) -> None:
+    """Delete what was told of invitations and webhooks to those who may see no project, so without its id."""
+    event_ids = list(Event.objects(subject_id__in=ids).scalar("id"))
+    for model in (Notification, Delivery):
+        model._get_collection().delete_many({"event_id": {"$in": event_ids}})
+
+
+def _deliveries(project_id: ObjectId) -> int:
+    """Delete what was sent to anybody about the project, also to webhooks of members for all their projects."""
+    return _sent(Delivery.objects(project_id=project_id))
+
+
+def _sent(found: Any) -> int:
+    """Delete some deliveries, and before them the bodies that were sent."""
+    rows = dict(found.limit(MAX_DOCUMENTS).scalar("id", "event_id"))
+    if rows:
+        Body._get_collection().delete_many({"_id": {"$in": list(rows.values())}})
+        Delivery._get_collection().delete_many({"_id": {"$in": list(rows)}})
+    return len(rows)
+
+
+def _invitations(project_id: ObjectId) -> int:
+    """Delete some invitations, and before them the tokens of their mails and what was told of them."""
+    ids = list(Invitation.objects(project_id=project_id).limit(MAX_TASKS).scalar("id"))
+    _delete_notices(ids)
+    OneTimeToken.objects(purpose=PURPOSE, subject_id__in=ids).delete()
+    return _delete(Invitation, Invitation.objects(id__in=ids))
+
+
+def _events(project_id: ObjectId) -> int:
+    """Forget what the events of the project hold; audited ones stay, and those that a listener waits for keep ids."""
+    return 0 if forgetting.forget_stream(f"project:{project_id}") else 1
+
+
+STEPS = (
+    _all_of(ShareLink),
+    Step((Invitation, OneTimeToken), _invitations),
+    Step((Webhook,), _webhooks),
+    Step((ApiToken,), lambda project_id: api_tokens.revoke_of_project(project_id, MAX_TASKS)),
+    Step((Task, Comment, Attachment, Reminder, Relation), purge_of_project),
+    _all_of(View),
+    _all_of(Label),
+    _all_of(CustomField),
+    _all_of(ProjectPreferences),
+    _all_of(Membership),
+    _all_of(Notification),
+    Step((Delivery, Body), _deliveries),
+    Step((Event,), _events),
+)
