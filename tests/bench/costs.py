@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from taskmanager.core import settings
+from taskmanager.features.projects.models import Label
 from taskmanager.features.tasks.models import Task
-from tests.factories import task_row
-from tests.scene import Scene
+from tests.factories import ProjectFactory, task_row
+from tests.scene import Scene, patch
 
 LONG = "🙂" * 50_000
+HAN = "".join(map(chr, range(0x4E00, 0x9FFF))) * 2
+WORDS = " ".join(f"{number:x}" for number in range(11_000))[:50_000]
 Row = tuple[str, Callable[[Scene], Any]]
 
 
@@ -53,6 +57,20 @@ def bulk(scene: Scene) -> Callable[[Scene], Any]:
     return lambda scene: scene.owner.post("/api/v1/tasks/bulk", json={"operations": operations})
 
 
+def filters(scene: Scene) -> Callable[[Scene], Any]:
+    operations = [{"op": "complete", "filter": "assignee = me and not priority = low"}] * 100
+    body = {"operations": operations, "dry_run": True}
+    return lambda scene: scene.owner.post("/api/v1/tasks/bulk", json=body)
+
+
+def copy(scene: Scene) -> Callable[[Scene], Any]:
+    project = ProjectFactory(owner=scene.owner.user)
+    Label.insert_all([Label(id=ObjectId(), project_id=project.id, name=f"l{n}") for n in range(1000)])
+    Task.objects.insert([task_row(project.id, title=f"{n}") for n in range(500)], load_bulk=False)
+    body = {"key": "COPY", "name": "Copy", "with_tasks": True}
+    return lambda scene: scene.owner.post(f"/api/v1/projects/{project.id}/copy", json=body)
+
+
 def at_once(call: Callable[[Scene], Any]) -> Callable[[Scene], Callable[[Scene], Any]]:
     return lambda scene: call
 
@@ -78,6 +96,17 @@ ROWS: tuple[tuple[str, Callable[[Scene], Callable[[Scene], Any]]], ...] = (
         at_once(lambda scene: scene.owner.get(f"{scene.tasks_path}?filter=description ~ nothing&with_total=true")),
     ),
     ("100 completions in one request", bulk),
+    ("100 filters, counted", filters),
+    (
+        "a description of 50,000 characters, all words different",
+        at_once(lambda scene: patch(scene.owner, scene.task_path, {"description": WORDS})),
+    ),
+    (
+        "the same in a script without spaces",
+        at_once(lambda scene: patch(scene.owner, scene.task_path, {"description": HAN})),
+    ),
+    ("a copy of a project with 500 tasks and 1,000 labels", copy),
+    ("the export of an account", at_once(lambda scene: scene.owner.get("/api/v1/users/me/export"))),
     ("the OpenAPI document", at_once(lambda scene: scene.owner.get("/api/v1/openapi.json"))),
     (
         "a body of 1 MB of nested arrays",

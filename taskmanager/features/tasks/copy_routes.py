@@ -10,6 +10,7 @@ from taskmanager.features.tasks import copying
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.idempotency import once
 from taskmanager.web.schemas import Flag
 
 blp = Blueprint("copies", __name__, scope="projects", description="Projects made after others")
@@ -21,7 +22,7 @@ class CopyIn(ProjectIn):
     with_tasks = Flag(load_default=False, metadata={"description": "Copy the tasks too, at most 500"})
 
 
-@blp.route("/projects/<objectid:project_id>/copy", methods=["POST"])
+@blp.route("/projects/<objectid:project_id>/copy", methods=["POST"], idempotent="itself")
 @blp.arguments(CopyIn)
 @blp.response(201, ProjectOut)
 def copy_project(data: dict[str, Any], project_id: ObjectId) -> Response:
@@ -31,5 +32,9 @@ def copy_project(data: dict[str, Any], project_id: ObjectId) -> Response:
     You become its owner; members are not copied. 409 `project.too_large` beyond 500 tasks.
     """
     with_tasks = data.pop("with_tasks")
-    project = copying.copy(project_id, data, with_tasks=with_tasks, actor=current_actor())
-    return answers.created(project, PROJECT, f"/projects/{project.id}")
+
+    def run() -> Response:
+        project = copying.copy(project_id, data, with_tasks=with_tasks, actor=current_actor())
+        return answers.created(project, PROJECT, f"/projects/{project.id}")
+
+    return once(run, seconds=copying.MAX_SECONDS)

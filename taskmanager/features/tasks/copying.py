@@ -10,7 +10,7 @@ from taskmanager.core.access import Actor
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events import record
 from taskmanager.core.permissions import authorize
-from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.core.unit_of_work import long_unit_of_work
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.events import CustomFieldCreated, LabelCreated
 from taskmanager.features.projects.models import CustomField, Label, Project
@@ -20,6 +20,7 @@ from taskmanager.features.tasks.events import TaskCreated
 from taskmanager.features.tasks.models import Task
 
 MOST_TASKS = 500
+MAX_SECONDS = 4.0  # of a transaction over so many, and a thousand labels
 _OF_TASK = (
     "title",
     "description",
@@ -39,7 +40,7 @@ _OF_RULE = ("recurrence", "recurs_from", "recurs_at")
 _OF_PROJECT = ("description", "color", "statuses", "timezone")
 
 
-@unit_of_work
+@long_unit_of_work(MAX_SECONDS)
 def copy(project_id: ObjectId, data: dict[str, Any], *, with_tasks: bool, actor: Actor) -> Project:
     """Make a project like another, that the actor owns: its workflow, labels, custom fields and perhaps its tasks.
 
