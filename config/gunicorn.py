@@ -42,7 +42,7 @@ control_socket_disable = True  # it would lie in the home directory, where two s
 
 def post_worker_init(worker: Any) -> None:
     """Called in each process once it has the application: hear the database's clock, and say what is wrong with it."""
-    from taskmanager.core import server_report
+    from taskmanager.core.servers import server_report
 
     server_report.tell()
 

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import structlog
 
-from taskmanager.core.redaction import redact, redacted
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.security.redaction import redact, redacted
 
 # Never written, under whatever key they come.
 _SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie")

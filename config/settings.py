@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from taskmanager.core.configuration.settings import Settings, build
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.settings import Settings, build
 
 
 class Development(Settings):

@@ -7,10 +7,10 @@ release has migrated it. The last two come from `--check` only, for scripts.
 from collections.abc import Callable
 
 from migrations import runner
-from taskmanager.core import server_checks, server_report
-from taskmanager.core.database import connect, database
+from taskmanager.core.configuration.settings import Settings, use
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.settings import Settings, use
+from taskmanager.core.servers import server_checks, server_report
+from taskmanager.core.storage.database import connect, database
 
 FITS, MISSING, NEWER = 0, 3, 4
 Say = Callable[[str], None]

@@ -7,16 +7,19 @@ from flask import Flask
 
 from taskmanager import plugins
 from taskmanager.api import docs, health, v1
-from taskmanager.core import access, database, keyring, stores
-from taskmanager.core import settings as core_settings
-from taskmanager.core.access import Access
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration import settings as core_settings
+from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.security import access, keyring
+from taskmanager.core.security.access import Access
+from taskmanager.core.servers import stores
+from taskmanager.core.storage import database
 from taskmanager.extensions import CacheSerializer, cache, compress
 from taskmanager.features.accounts.holdings import HOLDINGS
 from taskmanager.features.projects import service as projects
-from taskmanager.features.projects import share_links
-from taskmanager.features.users import api_tokens, holdings, oidc
-from taskmanager.features.users import service as users
+from taskmanager.features.projects.share_links import service as share_links
+from taskmanager.features.users import holdings, service as users
+from taskmanager.features.users.sso import oidc
+from taskmanager.features.users.tokens import service as api_tokens
 from taskmanager.web import auth, errors, limits, requests, urls
 
 # Features whose listeners hear events; a feature adds itself here when it gets a `listeners.py`.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from taskmanager.features.notifications import commands as delivery_commands
+from taskmanager.features.notifications.delivery import commands as delivery_commands
 
 if TYPE_CHECKING:
-    from taskmanager.core.settings import KeySettings, Settings
+    from taskmanager.core.configuration.settings import KeySettings, Settings
 
 _KEEP_AFTER_TOKENS_SECONDS = 3600  # a margin for clocks that differ
 
@@ -48,7 +48,7 @@ def keys() -> None:
 @click.pass_obj
 def create(environment: Environment) -> None:
     """Make the first key, or another; the older ones still verify."""
-    from taskmanager.core import keyring
+    from taskmanager.core.security import keyring
 
     click.echo(keyring.create(environment.load_keys().keys_path))
 
@@ -60,7 +60,7 @@ def rotate(environment: Environment) -> None:
 
     Processes that run find the new key by themselves; it signs after some seconds.
     """
-    from taskmanager.core import keyring
+    from taskmanager.core.security import keyring
 
     settings = environment.load_keys()
     keep = settings.access_token_minutes * 60 + _KEEP_AFTER_TOKENS_SECONDS
@@ -74,8 +74,8 @@ def rotate(environment: Environment) -> None:
 @click.pass_obj
 def list_keys(environment: Environment) -> None:
     """List the keys: id, when it was made, and what it does."""
-    from taskmanager.core import keyring
     from taskmanager.core.clock import iso
+    from taskmanager.core.security import keyring
 
     for kid, made, state in keyring.described(environment.load_keys().keys_path):
         click.echo(f"{kid}  {iso(made)}  {state}")
@@ -93,7 +93,7 @@ def events() -> None:
 @click.pass_obj
 def revive(environment: Environment) -> None:
     """Hand out again the events whose listeners failed until they were given up."""
-    from taskmanager.core import outbox
+    from taskmanager.core.events import outbox
 
     environment.connect()
     click.echo(f"{outbox.revive()} to be handed out again.")
@@ -103,9 +103,10 @@ def revive(environment: Environment) -> None:
 @click.pass_obj
 def schedules(environment: Environment) -> None:
     """List what happens at its time: the scheduler's jobs, what the relay hands out, and what MongoDB lets end."""
-    from taskmanager.core import database, schedule
     from taskmanager.core.clock import iso
-    from taskmanager.features.notifications import delivery_report
+    from taskmanager.core.events import schedule
+    from taskmanager.core.storage import database
+    from taskmanager.features.notifications.delivery import report as delivery_report
 
     environment.connect()
     for job, due in schedule.listed():
@@ -147,7 +148,7 @@ def create_user(environment: Environment, email: str, name: str | None, admin: b
 @click.pass_obj
 def promote(environment: Environment, email: str) -> None:
     """Make an account an administrator, at once. Its address must be confirmed: else a mail asks for that."""
-    from taskmanager.features.users import administration
+    from taskmanager.features.users.administration import service as administration
 
     environment.connect()
     administration.promote(administration.by_email(email))
@@ -159,7 +160,7 @@ def promote(environment: Environment, email: str) -> None:
 @click.pass_obj
 def disable(environment: Environment, email: str) -> None:
     """Refuse everything to an account, at once."""
-    from taskmanager.features.users import administration
+    from taskmanager.features.users.administration import service as administration
 
     environment.connect()
     administration.disable(administration.by_email(email))
@@ -172,7 +173,7 @@ def disable(environment: Environment, email: str) -> None:
 @click.pass_obj
 def reset_password(environment: Environment, email: str, password_stdin: bool) -> None:
     """Set a new password and end all sessions of an account."""
-    from taskmanager.features.users import administration
+    from taskmanager.features.users.administration import service as administration
 
     environment.connect()
     password = _password(password_stdin)
@@ -186,7 +187,8 @@ def reset_password(environment: Environment, email: str, password_stdin: bool) -
 @click.pass_obj
 def reset_totp(environment: Environment, email: str) -> None:
     """Turn the second factor of an account off, for a user who lost the device and the recovery codes."""
-    from taskmanager.features.users import administration, totp
+    from taskmanager.features.users.administration import service as administration
+    from taskmanager.features.users.second_factor import service as totp
 
     environment.connect()
     totp.reset(administration.by_email(email), by_operator=True)

@@ -9,8 +9,8 @@ from importlib.metadata import entry_points
 import structlog
 from flask import Flask
 
+from taskmanager.core.configuration.settings import Settings, refuse_unknown_of_plugins
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.settings import Settings, refuse_unknown_of_plugins
 from taskmanager.web.blueprint import Blueprint
 
 log = structlog.get_logger("taskmanager.plugins")

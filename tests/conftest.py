@@ -22,11 +22,14 @@ from structlog.processors import add_log_level
 from config.settings import Testing
 from migrations import runner
 from taskmanager.app import create_app
-from taskmanager.core import access, clock, database, outbox
-from taskmanager.core.settings import Settings, build
-from taskmanager.core.stores import cache_rest, cache_store, queue_store
+from taskmanager.core import clock
+from taskmanager.core.configuration.settings import Settings, build
+from taskmanager.core.events import outbox
+from taskmanager.core.security import access
+from taskmanager.core.servers.stores import cache_rest, cache_store, queue_store
+from taskmanager.core.storage import database
 from taskmanager.extensions import limiter
-from taskmanager.features.notifications import mailer
+from taskmanager.features.notifications.channels import mailer
 from taskmanager.features.users.models import User
 from tests import certificates, documented
 from tests.commands import COMMANDS, Commands

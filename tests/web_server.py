@@ -14,7 +14,7 @@ import pytest
 import requests
 from flask import Flask
 
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
 from taskmanager.embedded import ports
 from taskmanager.embedded.child import wrap
 

@@ -15,7 +15,7 @@ from workers import stopping
 from workers.heartbeat import ROLES
 
 if TYPE_CHECKING:
-    from taskmanager.core.settings import KeySettings, Settings
+    from taskmanager.core.configuration.settings import KeySettings, Settings
 
 
 class Explaining(click.Group):
@@ -143,7 +143,7 @@ def demo() -> None:
 @main.command("bootstrap-admin", hidden=True)
 def bootstrap_admin() -> None:
     """Make the administrator of the settings, unless the account is there; says which."""
-    from taskmanager.core import database
+    from taskmanager.core.storage import database
     from taskmanager.features.users.service import ensure_admin
     from workers import fitness
     from workers.in_force import in_force
@@ -173,7 +173,7 @@ def _connected() -> "Settings":
 
 
 def _load_keys() -> "KeySettings":
-    from taskmanager.core.settings import KeySettings, build
+    from taskmanager.core.configuration.settings import KeySettings, build
 
     return build(KeySettings)
 

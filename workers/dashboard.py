@@ -16,10 +16,10 @@ import rq.serializers
 from flask import Blueprint, Flask, Response, redirect, request
 
 from taskmanager.app import create_app
+from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import TaskManagerError, Unauthenticated
-from taskmanager.core.outbox import CallSerializer
-from taskmanager.core.settings import Settings
-from taskmanager.core.stores import queue_store
+from taskmanager.core.events.outbox import CallSerializer
+from taskmanager.core.servers.stores import queue_store
 from taskmanager.web.auth import current_actor
 from workers import fitness
 

@@ -11,8 +11,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.settings import Settings
 from workers.local_url import local_url
 
 MAIL_SECONDS = 15

@@ -4,9 +4,9 @@ from mongoengine.errors import MongoEngineException
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
-from taskmanager.core import server_checks
 from taskmanager.core.errors import Invalid, Misconfigured, TaskManagerError, Unavailable
-from taskmanager.core.redaction import redact
+from taskmanager.core.security.redaction import redact
+from taskmanager.core.servers import server_checks
 
 _SERVERS = (PyMongoError, MongoEngineException, RedisError, Unavailable)
 

@@ -8,11 +8,12 @@ from typing import NoReturn
 import structlog
 
 from migrations import runner
-from taskmanager.core import database, server_checks
+from taskmanager.core.configuration.settings import Settings, use
 from taskmanager.core.errors import TaskManagerError
-from taskmanager.core.redaction import redact
-from taskmanager.core.server_checks import Problem
-from taskmanager.core.settings import Settings, use
+from taskmanager.core.security.redaction import redact
+from taskmanager.core.servers import server_checks
+from taskmanager.core.servers.server_checks import Problem
+from taskmanager.core.storage import database
 
 log = structlog.get_logger("taskmanager.fitness")
 

@@ -109,7 +109,9 @@ def _answers(address: str) -> bool:
 def _folder() -> Path:
     """A folder of this user. Raises OSError, also for one that another user has made in its place."""
     parent = _MEMORY if os.access(_MEMORY, os.W_OK) else _TEMPORARY
-    data = Path(os.environ.get("TASKMANAGER_DATA_DIR") or ".data").expanduser().absolute()  # as in core/settings.py
+    data = (
+        Path(os.environ.get("TASKMANAGER_DATA_DIR") or ".data").expanduser().absolute()
+    )  # as in core/configuration/settings.py
     folder = parent / f"taskmanager-{os.getuid()}-{crc32(bytes(data)):08x}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():

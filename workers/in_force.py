@@ -1,8 +1,8 @@
 """The settings of a process that works beside a service, which may be one that `taskmanager up` runs."""
 
 from config.settings import load
+from taskmanager.core.configuration.settings import Settings, use
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.settings import Settings, use
 from taskmanager.embedded.folder import DataFolder
 
 

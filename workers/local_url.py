@@ -1,6 +1,6 @@
 """Where a service on this machine is reached."""
 
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, never listened on
 

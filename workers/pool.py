@@ -9,7 +9,7 @@ from types import FrameType
 import structlog
 
 from config import logging
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
 from taskmanager.embedded.child import wrap
 from workers import fitness
 

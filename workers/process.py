@@ -10,11 +10,11 @@ from pymongo.errors import PyMongoError
 
 from config import logging
 from taskmanager.app import create_app
-from taskmanager.core import server_report
+from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import TaskManagerError
-from taskmanager.core.lease import Lease
-from taskmanager.core.settings import Settings
-from taskmanager.core.stores import RedisError
+from taskmanager.core.servers import server_report
+from taskmanager.core.servers.stores import RedisError
+from taskmanager.core.storage.lease import Lease
 from workers import fitness, stopping
 from workers.heartbeat import Heartbeat
 from workers.in_force import in_force

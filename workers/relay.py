@@ -1,6 +1,6 @@
 """`python -m workers.relay`: hands committed events to the workers. A second one stands by."""
 
-from taskmanager.core.outbox import relay_batch
+from taskmanager.core.events.outbox import relay_batch
 from workers import stopping
 from workers.heartbeat import Heartbeat
 from workers.process import LeasedLoop, begin

@@ -1,6 +1,6 @@
 """`python -m workers.schedule`: runs periodic jobs at their time. A second one stands by."""
 
-from taskmanager.core.schedule import run_due
+from taskmanager.core.events.schedule import run_due
 from workers import stopping
 from workers.heartbeat import Heartbeat
 from workers.process import LeasedLoop, begin

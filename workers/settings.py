@@ -10,7 +10,7 @@ That is enough to work. To have a killed worker noticed in seconds instead of mi
 
 import rq.serializers
 
-from taskmanager.core import outbox
+from taskmanager.core.events import outbox
 from workers.process import begin
 
 _settings = begin()

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType
 
 import taskmanager
+from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.settings import Settings
 from taskmanager.embedded import mail_sink, mongod, ports, valkey
 from taskmanager.embedded.child import wrap
 from taskmanager.embedded.folder import PRIVATE, DataFolder

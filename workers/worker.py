@@ -18,10 +18,11 @@ from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.worker import SimpleWorker, WorkerStatus
 
-from taskmanager.core import settings
-from taskmanager.core.outbox import QUEUES, CallSerializer
-from taskmanager.core.stores import RedisError, queue_store
-from taskmanager.features.notifications import lanes, mailer
+from taskmanager.core.configuration import settings
+from taskmanager.core.events.outbox import QUEUES, CallSerializer
+from taskmanager.core.servers.stores import RedisError, queue_store
+from taskmanager.features.notifications.channels import mailer
+from taskmanager.features.notifications.delivery import thread_pool as lanes
 from workers import fitness, stopping
 from workers.heartbeat import Heartbeat
 from workers.process import begin

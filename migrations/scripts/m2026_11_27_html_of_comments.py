@@ -4,7 +4,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from taskmanager.features.tasks.markdown import to_html
+from taskmanager.features.comments.markdown import to_html
 
 _BATCH = 200
 

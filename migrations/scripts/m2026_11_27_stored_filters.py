@@ -10,8 +10,8 @@ from bson import ObjectId
 from taskmanager.core.filters.nodes import Mention
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import FilterError
-from taskmanager.features.tasks.filters import FIELDS
-from taskmanager.features.tasks.stored_filters import named, reference
+from taskmanager.features.tasks.filtering.fields import FIELDS
+from taskmanager.features.tasks.filtering.stored import named, reference
 
 
 def upgrade(database: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from taskmanager.core.collation import COLLATION, natural_key
+from taskmanager.core.storage.collation import COLLATION, natural_key
 
 _BATCH = 1000
 

@@ -13,11 +13,14 @@ import psutil
 from flask import Blueprint, Flask, Response, current_app, request
 
 from taskmanager.api import metrics
-from taskmanager.core import database, outbox, queue_report, server_checks, server_report, settings
+from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Forbidden, Unavailable
-from taskmanager.core.stores import cache_store
+from taskmanager.core.events import outbox, queue_report
+from taskmanager.core.servers import server_checks, server_report
+from taskmanager.core.servers.stores import cache_store
+from taskmanager.core.storage import database
 from taskmanager.extensions import limiter
-from taskmanager.features.notifications import deliveries, delivery_report
+from taskmanager.features.notifications.delivery import report as delivery_report, service as deliveries
 from taskmanager.web.answers import cached, data
 from taskmanager.web.auth import current_actor
 

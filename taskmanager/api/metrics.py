@@ -10,11 +10,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
-from taskmanager.core import clock, outbox, queue_report
+from taskmanager.core import clock
 from taskmanager.core.errors import Unavailable
-from taskmanager.core.stores import RedisError
-from taskmanager.core.tally import Tally
-from taskmanager.features.notifications import deliveries, delivery_report
+from taskmanager.core.events import outbox, queue_report
+from taskmanager.core.events.outcome_counters import Tally
+from taskmanager.core.servers.stores import RedisError
+from taskmanager.features.notifications.delivery import report as delivery_report, service as deliveries
 
 T = TypeVar("T")
 

@@ -8,9 +8,9 @@ from bson import ObjectId
 from rq import get_current_job
 
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.events import Event, correlation, listener
-from taskmanager.core.outbox import acknowledge
-from taskmanager.core.queue_report import JOBS
+from taskmanager.core.events.log import Event, correlation, listener
+from taskmanager.core.events.outbox import acknowledge
+from taskmanager.core.events.queue_report import JOBS
 
 log = structlog.get_logger("taskmanager.jobs")
 

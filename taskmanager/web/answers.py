@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 from flask import Response, request
 
-from taskmanager.core.documents import Versioned
-from taskmanager.core.querysets import MAX_PAGE_BYTES, Page, Row
+from taskmanager.core.storage.documents import Versioned
+from taskmanager.core.storage.querysets import MAX_PAGE_BYTES, Page, Row
 from taskmanager.web.conditional import etag_of, unchanged
 from taskmanager.web.pagination import Slice, make_cursor, next_link
 from taskmanager.web.serialisers import Serialiser

@@ -21,15 +21,15 @@ from jwt import InvalidTokenError, PyJWTError
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
-from taskmanager.core import access, sealed
-from taskmanager.core.access import Access, Actor
 from taskmanager.core.clock import now
-from taskmanager.core.database import breaker
-from taskmanager.core.dead_tokens import dead_tokens
+from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import Unauthenticated, Unavailable
-from taskmanager.core.keyring import ALGORITHM, KeyRing, LiveRing
-from taskmanager.core.settings import Settings
-from taskmanager.core.stores import cache_rest, cache_store
+from taskmanager.core.security import access, signed_tokens as sealed
+from taskmanager.core.security.access import Access, Actor
+from taskmanager.core.security.dead_tokens import dead_tokens
+from taskmanager.core.security.keyring import ALGORITHM, KeyRing, LiveRing
+from taskmanager.core.servers.stores import cache_rest, cache_store
+from taskmanager.core.storage.database import breaker
 from taskmanager.extensions import limiter
 
 API_TOKEN = "tm_"  # noqa: S105 begins every API token, so that scanners for leaked secrets find them

@@ -18,8 +18,8 @@ from bson import ObjectId
 from flask import Response, request
 from werkzeug.routing import BaseConverter
 
-from taskmanager.core.database import breaker
 from taskmanager.core.errors import ScopeMissing
+from taskmanager.core.storage.database import breaker
 from taskmanager.web.auth import current_actor
 from taskmanager.web.conditional import check_post, check_read
 from taskmanager.web.errors import InvalidRequest, NotAcceptable

@@ -9,8 +9,8 @@ import re
 from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
-from taskmanager.core.documents import AllBut, Expected
 from taskmanager.core.errors import PreconditionFailed, PreconditionRequired
+from taskmanager.core.storage.documents import AllBut, Expected
 
 # A tag of ours names a revision or a digest, whatever bytes carry it. So a tag as compressing proxies and
 # Flask-Compress rewrite it (`W/"1"`, `"1-gzip"`, `"1;gzip"`, `"1:zstd"`) counts as `"1"`.

@@ -15,7 +15,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from werkzeug.exceptions import HTTPException
 
 from taskmanager.core import errors
-from taskmanager.core.database import breaker
+from taskmanager.core.storage.database import breaker
 from taskmanager.web.limits import seconds_to_wait
 from taskmanager.web.requests import request_id
 

@@ -16,13 +16,13 @@ from flask import Response, g, request
 from mongoengine import BinaryField, DateTimeField, DictField, Document, IntField, StringField
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
-from taskmanager.core import settings
-from taskmanager.core.access import Visitor
-from taskmanager.core.ciphers import cipher
 from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Conflict, Malformed, TaskManagerError
-from taskmanager.core.networks import network_of
-from taskmanager.core.unit_of_work import long_unit_of_work, unit_of_work
+from taskmanager.core.security.access import Visitor
+from taskmanager.core.security.ciphers import cipher
+from taskmanager.core.security.networks import network_of
+from taskmanager.core.storage.unit_of_work import long_unit_of_work, unit_of_work
 from taskmanager.web.errors import STATUS
 from taskmanager.web.parser import read_body
 

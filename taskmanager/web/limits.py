@@ -17,10 +17,10 @@ from flask_limiter import ApplicationLimit
 from limits.storage import RedisStorage
 from redis.exceptions import NoScriptError, RedisError
 
-from taskmanager.core import settings as core_settings
-from taskmanager.core.networks import network_of
-from taskmanager.core.settings import Settings
-from taskmanager.core.stores import cache_rest, options
+from taskmanager.core.configuration import settings as core_settings
+from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.security.networks import network_of
+from taskmanager.core.servers.stores import cache_rest, options
 from taskmanager.core.text import plain_address
 from taskmanager.extensions import limiter
 from taskmanager.web.auth import live_user_id

@@ -144,7 +144,9 @@ def components(spec: Any) -> None:
 def describe_field(converter: Any, field: ma.fields.Field, *, ret: Json, **_: Any) -> Json:
     """For apispec: what a field of `web.schemas` says of itself, unless its metadata say otherwise."""
     documented = getattr(field, "documented", {})
-    return {name: value for name, value in documented.items() if name not in ret or name in ("type", "additionalProperties")}
+    return {
+        name: value for name, value in documented.items() if name not in ret or name in ("type", "additionalProperties")
+    }
 
 
 def finish(document: Json, names: dict[Any, str]) -> Json:

@@ -1,6 +1,7 @@
 """Lists: the query parameters they all take, signed cursors, and the answer.
 
-A page has at most `limit` rows and MAX_PAGE_BYTES (see core/querysets.py): what has no more than one row is a page.
+A page has at most `limit` rows and MAX_PAGE_BYTES (see core/storage/querysets.py): one row is always
+a page.
 
 A cursor says after which row to go on. It is signed and bound to the list, sort and filter that made it; its
 contents are no contract.
@@ -20,12 +21,12 @@ from flask import request
 from itsdangerous import BadSignature, URLSafeSerializer
 from marshmallow import fields, validate
 
-from taskmanager.core import settings
+from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Malformed
 from taskmanager.core.filters import nodes as filter_nodes
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import LONGEST, FilterError
-from taskmanager.core.querysets import Order
+from taskmanager.core.storage.querysets import Order
 from taskmanager.web.schemas import KEY, QueryFlag, Schema
 from taskmanager.web.serialisers import Serialiser
 from taskmanager.web.urls import absolute

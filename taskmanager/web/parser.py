@@ -14,9 +14,9 @@ from flask import Request, g
 from gunicorn.http.errors import ParseException
 from webargs.flaskparser import FlaskParser
 
-from taskmanager.core import settings
-from taskmanager.core.database import breaker
+from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Malformed
+from taskmanager.core.storage.database import breaker
 from taskmanager.web.errors import InvalidRequest, UnsupportedMediaType
 
 _FORM_BYTES = 10_000  # what a form has beside its files

@@ -7,7 +7,7 @@ import time
 import structlog
 from flask import Flask, Response, g, request
 
-from taskmanager.core.events import correlation
+from taskmanager.core.events.log import correlation
 
 log = structlog.get_logger("taskmanager.requests")
 

@@ -14,7 +14,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from taskmanager.core.clock import iso
-from taskmanager.core.querysets import Row, Shortened, shortened
+from taskmanager.core.storage.querysets import Row, Shortened, shortened
 from taskmanager.web import schemas
 
 # Field type → expression over {value}, the stored value, which may be None.

@@ -8,8 +8,8 @@ from urllib.parse import quote, urlsplit
 from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from taskmanager.core import settings as core_settings
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration import settings as core_settings
+from taskmanager.core.configuration.settings import Settings
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]{1,100}){1,10}")  # what is no such path is no prefix

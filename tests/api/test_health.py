@@ -5,9 +5,10 @@ import base64
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from taskmanager.core import database, outbox, queue_report
-from taskmanager.core.stores import queue_store
-from taskmanager.features.notifications import deliveries
+from taskmanager.core.events import outbox, queue_report
+from taskmanager.core.servers.stores import queue_store
+from taskmanager.core.storage import database
+from taskmanager.features.notifications.delivery import service as deliveries
 
 AWAY = "redis://127.0.0.1:1/0"
 

@@ -2,10 +2,10 @@
 
 from mongoengine import DictField, Document
 
-from taskmanager.core.locks import Lock
+from taskmanager.core.storage.locks import Lock
+from taskmanager.features.attachments.models import LooseContent
 from taskmanager.features.projects.models import Project
 from taskmanager.features.purging.steps import STEPS
-from taskmanager.features.tasks.attachment_models import LooseContent
 from tests.architecture.test_holdings import documents, holds_ids
 
 # Fields by which something belongs to a project: by its id, or by that of something which has one.

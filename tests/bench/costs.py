@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from taskmanager.core import settings
+from taskmanager.core.configuration import settings
 from taskmanager.features.projects.models import Label
 from taskmanager.features.tasks.models import Task
 from tests.factories import ProjectFactory, task_row

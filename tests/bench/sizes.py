@@ -15,9 +15,9 @@ import pymongo
 import pytest
 from bson import ObjectId
 
-from taskmanager.core import database
 from taskmanager.core.clock import now
-from taskmanager.features.webhooks.channel import WebhookChannel
+from taskmanager.core.storage import database
+from taskmanager.features.webhooks.delivery.channel import WebhookChannel
 from tests.features.files import attach
 from tests.scene import Scene, patch
 

@@ -20,10 +20,11 @@ from rq.serializers import JSONSerializer
 
 from migrations import runner
 from taskmanager.app import create_app
-from taskmanager.core import database, outbox
-from taskmanager.core.events import Event
-from taskmanager.core.stores import queue_store
-from taskmanager.features.notifications import deliveries
+from taskmanager.core.events import outbox
+from taskmanager.core.events.log import Event
+from taskmanager.core.servers.stores import queue_store
+from taskmanager.core.storage import database
+from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.webhooks import service as webhooks
 from tests.factories import ProjectFactory, TaskFactory, owner_of

@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from config.settings import load
+from taskmanager.core.configuration.setting_rules import PATHS, rule_of
+from taskmanager.core.configuration.settings import Settings, build
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.setting_rules import PATHS, rule_of
-from taskmanager.core.settings import Settings, build
 
 LONG = "k3" * 20
 ESCAPED = r"percent-encoded: write # as %23"

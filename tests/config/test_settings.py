@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from config.settings import load
-from taskmanager.core import keyring
+from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.settings import Settings
+from taskmanager.core.security import keyring
 
 LONG = "k3" * 20
 

@@ -11,9 +11,10 @@ from bson import ObjectId
 from flask import Flask
 from pymongo.uri_parser import parse_uri
 
-from taskmanager.core import database, events
-from taskmanager.core.events import Event, Fact
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.events import log as events
+from taskmanager.core.events.log import Event, Fact
+from taskmanager.core.storage import database
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Keys by hand: there is always room between two, and they stay in order and short."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from taskmanager.core import fractional
 

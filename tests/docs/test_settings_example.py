@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Development
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
 
 
 @pytest.fixture

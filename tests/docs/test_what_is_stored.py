@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from taskmanager.core import database
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.storage import database
 from tests.architecture.test_holdings import documents
 
 _OF_TESTS = {"emptied"}
@@ -53,7 +53,7 @@ def test_collections_that_are_said_to_end_by_themselves_do(app, rows):
 
 
 def test_jobs_that_are_named_are_periodic_jobs(app, rows):
-    from taskmanager.core import schedule
+    from taskmanager.core.events import schedule
 
     named = {name for row in rows for name in re.findall(r"`([a-z]+\.[a-z_]+)`", row[2])}
     assert named <= {job.name for job, _ in schedule.listed()}

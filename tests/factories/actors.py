@@ -4,7 +4,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
+from taskmanager.core.security.access import Actor
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.models import Membership
 from taskmanager.features.users.models import User

@@ -7,8 +7,8 @@ import factory
 from bson import ObjectId
 
 from taskmanager.core import fractional
-from taskmanager.features.projects import members
 from taskmanager.features.projects import service as projects
+from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.workflow import Workflow
 from taskmanager.features.tasks import service as tasks

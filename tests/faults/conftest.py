@@ -10,8 +10,8 @@ from pytest import TempPathFactory
 
 from migrations import runner
 from taskmanager.app import create_app
-from taskmanager.core import database
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.storage import database
 from tests.faults.stack import Stack, eventually
 from tests.faults.web_client import WebClient
 

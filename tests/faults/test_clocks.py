@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pytest import TempPathFactory
 
-from taskmanager.core.events import Counter, Event
-from taskmanager.core.schedule import Due
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.events.log import Counter, Event
+from taskmanager.core.events.schedule import Due
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.tasks import service as tasks
 from tests import faketime

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rq import Worker
 
-from taskmanager.core.stores import queue_store
+from taskmanager.core.servers.stores import queue_store
 from taskmanager.features.webhooks import service as webhooks
 from tests.factories import owner_of
 from tests.faults.assignments import Assignments

@@ -14,9 +14,9 @@ from typing import Any
 import psutil
 import pytest
 
-from taskmanager.core import outbox
-from taskmanager.core.stores import queue_store
-from taskmanager.features.notifications import deliveries
+from taskmanager.core.events import outbox
+from taskmanager.core.servers.stores import queue_store
+from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.models import Delivery, Notification
 from taskmanager.features.webhooks import service as webhooks
 from tests.factories import owner_of

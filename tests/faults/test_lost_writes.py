@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from pytest import TempPathFactory
 
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
 from tests.faults.conftest import logged_in, running
 from tests.faults.replica_set import ReplicaSet
 from tests.faults.stack import Stack, eventually

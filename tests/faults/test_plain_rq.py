@@ -8,7 +8,7 @@ from rq import Queue
 from rq.job import JobStatus
 from rq.serializers import DefaultSerializer, JSONSerializer
 
-from taskmanager.core.stores import queue_store
+from taskmanager.core.servers.stores import queue_store
 from tests.faults.assignments import Assignments
 from tests.faults.stack import PATIENCE, ROOT, Stack
 

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from taskmanager.core.lease import LeaseRecord
+from taskmanager.core.storage.lease import LeaseRecord
 from tests.faults.assignments import Assignments
 from tests.faults.stack import Stack
 

@@ -5,11 +5,11 @@ import random
 import pytest
 
 from taskmanager.features.accounts import service as accounts
+from taskmanager.features.attachments.models import Attachment
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks import service as tasks
-from taskmanager.features.tasks.attachment_models import Attachment
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.reminder_models import Reminder
+from taskmanager.features.tasks.reminders.models import Reminder
 from taskmanager.features.users.models import User
 from tests.factories import actor_of
 from tests.features.files import attach

@@ -6,18 +6,20 @@ from pathlib import Path
 import pytest
 from bson import encode
 
-from taskmanager.core import database, forgetting
-from taskmanager.core import settings as settings_module
 from taskmanager.core.clock import now
-from taskmanager.core.events import Event
-from taskmanager.core.stores import cache_store, queue_store
-from taskmanager.features.notifications import notices
-from taskmanager.features.notifications.channels import Message
-from taskmanager.features.notifications.in_app_channel import InAppChannel
+from taskmanager.core.configuration import settings as settings_module
+from taskmanager.core.events import forgetting
+from taskmanager.core.events.log import Event
+from taskmanager.core.servers.stores import cache_store, queue_store
+from taskmanager.core.storage import database
+from taskmanager.features.notifications.channels.base import Message
+from taskmanager.features.notifications.channels.in_app import InAppChannel
+from taskmanager.features.notifications.content import registry as notices
 from taskmanager.features.notifications.models import Delivery, Notification
-from taskmanager.features.tasks import listeners, reminders
+from taskmanager.features.tasks import listeners
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.reminder_models import Reminder
+from taskmanager.features.tasks.reminders import service as reminders
+from taskmanager.features.tasks.reminders.models import Reminder
 from taskmanager.features.webhooks import service as webhooks
 from taskmanager.features.webhooks.models import Body
 from tests.features.files import attach

@@ -8,9 +8,9 @@ import orjson
 import pytest
 import time_machine
 
-from taskmanager.features.users import api_tokens, service_accounts
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
+from taskmanager.features.users.tokens import service as api_tokens, service_accounts
 from tests.conftest import sign_in
 from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
 from tests.factories.actors import actor_of

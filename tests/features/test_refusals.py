@@ -5,8 +5,11 @@ from datetime import timedelta
 import pytest
 
 from taskmanager.core.clock import iso, now
-from taskmanager.features.projects import share_links
-from taskmanager.features.tasks import arranging, copying, relations, subtasks
+from taskmanager.features.projects.share_links import service as share_links
+from taskmanager.features.tasks import subtasks
+from taskmanager.features.tasks.placement import service as arranging
+from taskmanager.features.tasks.relations import service as relations
+from taskmanager.features.templates import service as copying
 from tests.factories import ProjectFactory, TaskFactory, UserFactory
 from tests.problems import assert_problem
 from tests.scene import patch

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from migrations.scripts import m2026_11_27_text_orders as migration
+from taskmanager.features.attachments.models import Attachment
 from taskmanager.features.projects.models import Project
-from taskmanager.features.tasks.attachment_models import Attachment
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users.models import User
 from tests.conftest import sign_in

@@ -6,7 +6,7 @@ import re
 import subprocess
 
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.reminder_models import Reminder
+from taskmanager.features.tasks.reminders.models import Reminder
 
 
 def test_the_script_of_the_documentation_runs(server, root):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from migrations import runner
-from taskmanager.core import database
+from taskmanager.core.storage import database
 from tests.workers.conftest import command  # noqa: F401 a fixture
 
 COUNT = len(runner.all_names())

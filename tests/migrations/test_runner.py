@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 
 from migrations import runner, scripts
-from taskmanager.core import database
 from taskmanager.core.errors import Conflict, Misconfigured
+from taskmanager.core.storage import database
 
 _SCRIPT = '''"""Counts how often it was run."""
 import time

@@ -6,10 +6,10 @@ import pytest
 import time_machine
 
 from migrations.scripts import m2026_11_27_time_zones as migration
-from taskmanager.core.database import database
+from taskmanager.core.storage.database import database
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.models import Task
-from tests.features.tasks.zoned import TASKS, following, live_in, make
+from tests.features.tasks.recurrence.zoned import TASKS, following, live_in, make
 from tests.scene import Scene
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

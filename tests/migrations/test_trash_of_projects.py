@@ -5,8 +5,8 @@ from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
 from migrations.scripts import m2026_11_27_trash_of_projects as migration
-from taskmanager.core import database
 from taskmanager.core.clock import now
+from taskmanager.core.storage import database
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from types import ModuleType
 import pytest
 from flask import Flask
 
-from taskmanager.core import events, schedule
 from taskmanager.core.clock import now
+from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.settings import Settings
-from taskmanager.features.notifications import channels
+from taskmanager.core.events import log as events, schedule
+from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.models import Delivery
 from tests.conftest import sign_in
 from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory

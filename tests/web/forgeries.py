@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from taskmanager.core.keyring import KeyRing
+from taskmanager.core.security.keyring import KeyRing
 
 Claims = dict[str, Any]
 Sign = Callable[[bytes], bytes]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from taskmanager.core.database import database
+from taskmanager.core.storage.database import database
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User

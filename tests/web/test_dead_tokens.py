@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from taskmanager.core import settings as core_settings
 from taskmanager.core.clock import iso, now
-from taskmanager.core.database import breaker, database
-from taskmanager.core.stores import cache_store
+from taskmanager.core.configuration import settings as core_settings
+from taskmanager.core.servers.stores import cache_store
+from taskmanager.core.storage.database import breaker, database
 from taskmanager.features.users.models import User
 from tests.conftest import sign_in
 from tests.factories import UserFactory

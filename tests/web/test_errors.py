@@ -5,7 +5,7 @@ from flask import Flask
 from pymongo.errors import DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError
 
 from taskmanager.core import errors
-from taskmanager.core.database import breaker
+from taskmanager.core.storage.database import breaker
 from taskmanager.web import errors as web_errors
 from tests.problems import assert_problem
 

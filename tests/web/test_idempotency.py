@@ -8,9 +8,9 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from taskmanager.core import settings as settings_module
 from taskmanager.core.clock import now
-from taskmanager.core.events import Event
+from taskmanager.core.configuration import settings as settings_module
+from taskmanager.core.events.log import Event
 from taskmanager.features.tasks.models import Task
 from taskmanager.web.idempotency import IdempotencyKey
 from tests.moments import from_now

@@ -3,8 +3,8 @@
 import pytest
 from bson import ObjectId
 
-from taskmanager.core import querysets
-from taskmanager.core.querysets import MAX_BRANCHES, Order
+from taskmanager.core.storage import querysets
+from taskmanager.core.storage.querysets import MAX_BRANCHES, Order
 from taskmanager.features.tasks.models import Task
 from tests.factories import ProjectFactory, task_row
 from tests.web.test_pagination import pages

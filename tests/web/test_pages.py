@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from bson import ObjectId
 
-from taskmanager.core import querysets
-from taskmanager.core.querysets import MAX_PAGE_BYTES
+from taskmanager.core.storage import querysets
+from taskmanager.core.storage.querysets import MAX_PAGE_BYTES
 from taskmanager.features.notifications.models import Notification
 from taskmanager.features.tasks import expansions
 from taskmanager.features.tasks.models import Task

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from bson import ObjectId
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from taskmanager.features.tasks.models import Task
 from tests.factories import TaskFactory, task_row

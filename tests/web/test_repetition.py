@@ -6,7 +6,7 @@ import bcrypt
 import pytest
 import requests
 
-from taskmanager.core import database, unit_of_work
+from taskmanager.core.storage import database, unit_of_work
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import passwords
 from taskmanager.web.idempotency import IdempotencyKey

@@ -3,7 +3,7 @@
 import pytest
 from bson import ObjectId
 
-from taskmanager.core import database
+from taskmanager.core.storage import database
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users.models import User

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import marshmallow as ma
 import pytest
 from bson import ObjectId
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from marshmallow import fields
 
 from taskmanager.features.projects.schemas import MEMBER, PROJECT

@@ -6,7 +6,7 @@ import threading
 import bcrypt
 import pytest
 
-from taskmanager.core.database import breaker
+from taskmanager.core.storage.database import breaker
 from tests.factories.things import PASSWORD
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
 from tests.scene import scene
 from tests.workers.processes import ROOT, environment
 

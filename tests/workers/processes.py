@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
 from taskmanager.embedded import ports
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from taskmanager.core import database
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.storage import database
 from workers.cli import main
 
 ROOT = Path(__file__).parents[2]

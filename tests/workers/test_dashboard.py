@@ -4,8 +4,8 @@ import pytest
 from rq import Queue
 
 from taskmanager.app import create_app
-from taskmanager.core import outbox
-from taskmanager.core.stores import queue_store
+from taskmanager.core.events import outbox
+from taskmanager.core.servers.stores import queue_store
 from tests.conftest import sign_in
 from tests.factories import UserFactory
 from workers.dashboard import make_app

@@ -9,8 +9,9 @@ import redis
 import requests
 
 from migrations import runner
-from taskmanager.core import database, server_checks
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.servers import server_checks
+from taskmanager.core.storage import database
 from taskmanager.embedded import mongod, ports, valkey
 from tests.faults.stack import eventually, freeze, thaw
 from tests.workers.processes import ROLES, SECONDS, Process, can_be_first

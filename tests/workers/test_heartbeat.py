@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from flask import Flask
 
-from taskmanager.core.settings import Settings
+from taskmanager.core.configuration.settings import Settings
 from tests.web_server import WebServer, server
 from workers import heartbeat
 from workers.heartbeat import Heartbeat, unwell

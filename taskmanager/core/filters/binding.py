@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from taskmanager.core.filters.nodes import Condition, Field, Given, GivenFilter, Kind, Mention, Node, Readings
 from taskmanager.core.filters.tokens import FilterError
-from taskmanager.core.querysets import Filter
+from taskmanager.core.storage.querysets import Filter
 
 UNKNOWN, TOO_WIDE = "filter.unknown_name", "filter.too_wide"
 

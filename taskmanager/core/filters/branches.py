@@ -1,7 +1,7 @@
 """A filter as queries that an index answers in the order of a list."""
 
 from taskmanager.core.filters.nodes import Context, Every, Node, Some
-from taskmanager.core.querysets import Filter
+from taskmanager.core.storage.querysets import Filter
 
 _MOST_BRANCHES = 16
 

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor, Visitor
 from taskmanager.core.clock import now
-from taskmanager.core.querysets import Filter
+from taskmanager.core.security.access import Actor, Visitor
+from taskmanager.core.storage.querysets import Filter
 from taskmanager.core.zones import zone
 
 

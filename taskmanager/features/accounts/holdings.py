@@ -3,7 +3,9 @@
 `tests/architecture/test_holdings.py` fails when a collection names an account and is not in this list.
 """
 
-from taskmanager.core.events import Event
+from taskmanager.core.events.log import Event
+from taskmanager.features.attachments.models import Attachment
+from taskmanager.features.comments.models import Comment
 from taskmanager.features.notifications import recovery as notifications
 from taskmanager.features.notifications.models import (
     Delivery,
@@ -15,17 +17,19 @@ from taskmanager.features.notifications.models import (
 )
 from taskmanager.features.projects import recovery as projects
 from taskmanager.features.projects.models import Invitation, Membership, ShareLink
-from taskmanager.features.tasks.attachment_models import Attachment
-from taskmanager.features.tasks.comment_models import Comment
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.relation_models import Relation
-from taskmanager.features.tasks.reminder_models import Reminder
-from taskmanager.features.tasks.view_models import View
-from taskmanager.features.users import api_tokens, identities, one_time, sessions, totp
+from taskmanager.features.tasks.relations.models import Relation
+from taskmanager.features.tasks.reminders.models import Reminder
+from taskmanager.features.users import one_time_tokens as one_time
 from taskmanager.features.users.holdings import Holding, Recovery
 from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session
-from taskmanager.features.users.one_time import OneTimeToken
-from taskmanager.features.webhooks import ending as webhooks
+from taskmanager.features.users.one_time_tokens import OneTimeToken
+from taskmanager.features.users.second_factor import service as totp
+from taskmanager.features.users.sessions import service as sessions
+from taskmanager.features.users.sso import service as identities
+from taskmanager.features.users.tokens import service as api_tokens
+from taskmanager.features.views.models import View
+from taskmanager.features.webhooks import recovery as webhooks
 from taskmanager.features.webhooks.models import Webhook
 
 

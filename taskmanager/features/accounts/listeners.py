@@ -2,10 +2,9 @@
 
 import structlog
 
-from taskmanager.core.events import Event, listen
-from taskmanager.core.schedule import every
-from taskmanager.features.accounts import orphans
-from taskmanager.features.accounts import service as accounts
+from taskmanager.core.events.log import Event, listen
+from taskmanager.core.events.schedule import every
+from taskmanager.features.accounts import orphans, service as accounts
 
 log = structlog.get_logger("taskmanager.orphans")
 

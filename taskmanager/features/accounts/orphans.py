@@ -11,19 +11,19 @@ from typing import Any, NamedTuple
 
 from bson import ObjectId
 
-from taskmanager.core import walks
 from taskmanager.core.clock import now
-from taskmanager.core.querysets import Row
+from taskmanager.core.storage import walks
+from taskmanager.core.storage.querysets import Row
+from taskmanager.features.attachments import service as attachments
+from taskmanager.features.attachments.models import Attachment
+from taskmanager.features.comments.models import Comment
 from taskmanager.features.notifications.models import Inbox, Phone, Preferences, ProjectPreferences
 from taskmanager.features.projects.models import CustomField, Invitation, Label, Membership, Project, ShareLink
-from taskmanager.features.tasks import attachments
-from taskmanager.features.tasks.attachment_models import Attachment
-from taskmanager.features.tasks.comment_models import Comment
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.relation_models import Relation
-from taskmanager.features.tasks.reminder_models import Reminder
-from taskmanager.features.tasks.view_models import View
+from taskmanager.features.tasks.relations.models import Relation
+from taskmanager.features.tasks.reminders.models import Reminder
 from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, User
+from taskmanager.features.views.models import View
 from taskmanager.features.webhooks.models import Webhook
 
 _YOUNG = timedelta(hours=1)  # what is younger may be being made, or be about to be deleted by a job

@@ -6,21 +6,21 @@ from typing import Any
 import orjson
 from flask import Response
 
-from taskmanager.core import settings
-from taskmanager.core.access import Actor
-from taskmanager.core.querysets import Row
+from taskmanager.core.configuration import settings
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.querysets import Row
 from taskmanager.extensions import limiter
 from taskmanager.features.accounts import service as accounts
 from taskmanager.features.accounts.schemas import BELONGING, ExportOut
 from taskmanager.features.audit.schemas import ENTRY
-from taskmanager.features.notifications.phone_routes import PHONE
+from taskmanager.features.comments.routes import COMMENT
+from taskmanager.features.notifications.phones.routes import PHONE
 from taskmanager.features.notifications.schemas import NOTIFICATION, PREFERENCES, PROJECT_PREFERENCES
-from taskmanager.features.tasks.comment_routes import COMMENT
-from taskmanager.features.tasks.recurring_routes import REMINDER
+from taskmanager.features.tasks.recurrence.routes import REMINDER
 from taskmanager.features.tasks.schemas import TASK
-from taskmanager.features.tasks.view_routes import VIEW
 from taskmanager.features.users.schemas import SESSION, USER
-from taskmanager.features.users.token_schemas import API_TOKEN
+from taskmanager.features.users.tokens.schemas import API_TOKEN
+from taskmanager.features.views.routes import VIEW
 from taskmanager.features.webhooks.schemas import WEBHOOK
 from taskmanager.web import answers, limits
 from taskmanager.web.auth import current_actor

@@ -3,15 +3,15 @@
 from marshmallow import fields
 
 from taskmanager.features.audit.schemas import EntryOut
-from taskmanager.features.notifications.phone_routes import PhoneOut
+from taskmanager.features.comments.routes import CommentOut
+from taskmanager.features.notifications.phones.routes import PhoneOut
 from taskmanager.features.notifications.schemas import NotificationOut, PreferencesOut, ProjectPreferencesOut
 from taskmanager.features.projects.permissions import ROLES
-from taskmanager.features.tasks.comment_routes import CommentOut
-from taskmanager.features.tasks.recurring_routes import ReminderOut
+from taskmanager.features.tasks.recurrence.routes import ReminderOut
 from taskmanager.features.tasks.schemas import TaskOut
-from taskmanager.features.tasks.view_routes import ViewOut
 from taskmanager.features.users.schemas import SessionOut, UserOut
-from taskmanager.features.users.token_schemas import ApiTokenOut
+from taskmanager.features.users.tokens.schemas import ApiTokenOut
+from taskmanager.features.views.routes import ViewOut
 from taskmanager.features.webhooks.schemas import WebhookOut
 from taskmanager.web.schemas import Id, Instant, Line, Schema
 from taskmanager.web.serialisers import Serialiser

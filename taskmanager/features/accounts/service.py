@@ -4,24 +4,24 @@ from collections.abc import Iterable, Iterator
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
-from taskmanager.core.documents import Expected
-from taskmanager.core.events import record
-from taskmanager.core.querysets import CREATED, HAPPENED, Row
-from taskmanager.core.unit_of_work import long_unit_of_work
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import CREATED, HAPPENED, Row
+from taskmanager.core.storage.unit_of_work import long_unit_of_work
 from taskmanager.features.audit import service as audit
-from taskmanager.features.notifications import preferences
+from taskmanager.features.comments.models import Comment
 from taskmanager.features.notifications.models import Notification, Phone, ProjectPreferences
-from taskmanager.features.projects import leaving as projects_leaving
+from taskmanager.features.notifications.preferences import service as preferences
+from taskmanager.features.projects.members import account_deletion as projects_leaving
 from taskmanager.features.projects.models import Membership, Project
-from taskmanager.features.tasks.comment_models import Comment
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.reminder_models import Reminder
-from taskmanager.features.tasks.view_models import View
-from taskmanager.features.users import leaving
+from taskmanager.features.tasks.reminders.models import Reminder
+from taskmanager.features.users import deletion as leaving
 from taskmanager.features.users.events import UserDeleted
 from taskmanager.features.users.models import ApiToken, Session, User
+from taskmanager.features.views.models import View
 from taskmanager.features.webhooks import service as webhooks
 from taskmanager.features.webhooks.models import Webhook
 

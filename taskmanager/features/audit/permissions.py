@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from taskmanager.core.access import Actor
-from taskmanager.core.permissions import Action
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import Action
 
 
 class AuditAction(Action):

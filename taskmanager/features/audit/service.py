@@ -5,10 +5,10 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
-from taskmanager.core.events import Event, plain
-from taskmanager.core.permissions import authorize
-from taskmanager.core.querysets import Order, Page, Row
+from taskmanager.core.events.log import Event, plain
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage.querysets import Order, Page, Row
 from taskmanager.features.audit.permissions import AuditAction
 
 

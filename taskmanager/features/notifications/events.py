@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
-from taskmanager.core.events import Fact
-from taskmanager.core.sealed import fingerprint
+from taskmanager.core.events.log import Fact
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.signed_tokens import fingerprint
 
 
 @dataclass(frozen=True)

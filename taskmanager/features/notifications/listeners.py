@@ -2,24 +2,26 @@
 
 import structlog
 
-from taskmanager.core.events import Event, listen, project_of
+from taskmanager.core.events.log import Event, listen, project_of
+from taskmanager.core.events.schedule import every
 from taskmanager.core.jobs import job
-from taskmanager.core.schedule import every
-from taskmanager.features.notifications import (
-    account_notices,  # noqa: F401 registers its notices
-    deliveries,
-    installed,  # noqa: F401 registers the channels
-    invitation_notices,  # noqa: F401 registers its notices
-    member_notices,  # noqa: F401 registers its notices
-    notices,
-    preferences,
-    remains,
-    task_notices,  # noqa: F401 registers its notices
-    upkeep,
-    waiting,
-)
 from taskmanager.features.notifications import service as notifications
-from taskmanager.features.projects import members
+from taskmanager.features.notifications.channels import installed  # noqa: F401 registers the channels
+from taskmanager.features.notifications.content import (
+    accounts as account_notices,  # noqa: F401 registers its notices
+    invitations as invitation_notices,  # noqa: F401 registers its notices
+    members as member_notices,  # noqa: F401 registers its notices
+    registry as notices,
+    tasks as task_notices,  # noqa: F401 registers its notices
+)
+from taskmanager.features.notifications.delivery import (
+    maintenance as upkeep,
+    pending as waiting,
+    retention as remains,
+    service as deliveries,
+)
+from taskmanager.features.notifications.preferences import service as preferences
+from taskmanager.features.projects.members import service as members
 
 log = structlog.get_logger("taskmanager.notifications")
 

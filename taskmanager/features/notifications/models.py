@@ -14,8 +14,8 @@ from mongoengine import (
 )
 
 from taskmanager.core.clock import now
-from taskmanager.core.documents import Versioned
-from taskmanager.core.querysets import Words
+from taskmanager.core.storage.documents import Versioned
+from taskmanager.core.storage.querysets import Words
 
 STATES = ("pending", "sent", "dead", "cancelled")
 LEVELS = ("involved", "all", "none")

@@ -1,8 +1,8 @@
 """What becomes of the ways in which a person is told, when the account is recovered."""
 
-from taskmanager.core.access import Actor
-from taskmanager.core.events import record
-from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.events import PhoneRemoved
 from taskmanager.features.notifications.models import Phone, Preferences, ProjectPreferences
 from taskmanager.features.users.holdings import MAX_STEP, Recovery

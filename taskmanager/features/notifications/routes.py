@@ -7,9 +7,9 @@ from flask import Response
 from marshmallow import fields
 
 from taskmanager.core.errors import TokenInvalid
-from taskmanager.features.notifications import preferences
 from taskmanager.features.notifications import service as notifications
-from taskmanager.features.notifications.email_channel import read_unsubscribe, template, titles
+from taskmanager.features.notifications.channels.email_channel import read_unsubscribe, template, titles
+from taskmanager.features.notifications.preferences import service as preferences
 from taskmanager.features.notifications.schemas import (
     INBOX,
     NOTIFICATION,

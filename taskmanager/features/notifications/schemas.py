@@ -5,7 +5,10 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from taskmanager.features.notifications import channels, installed  # noqa: F401 registers the channels
+from taskmanager.features.notifications.channels import (
+    base as channels,
+    installed,  # noqa: F401 registers the channels
+)
 from taskmanager.features.notifications.kinds import KINDS
 from taskmanager.features.notifications.models import DIGESTS, LEVELS, WEEKDAYS
 from taskmanager.web.schemas import Flag, Form, Id, Instant, Json, Schema

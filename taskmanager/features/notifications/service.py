@@ -6,29 +6,27 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import batches, settings, zones
-from taskmanager.core.access import Actor
+from taskmanager.core import zones
 from taskmanager.core.clock import now
-from taskmanager.core.documents import Expected
+from taskmanager.core.configuration import settings
 from taskmanager.core.errors import ScopeMissing
-from taskmanager.core.events import Event, project_of
-from taskmanager.core.querysets import NEWEST, Order, Page, Row
-from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.notifications import (
-    channels,
-    deliveries,
-    in_app_channel,
-    notices,
-    phones,
-    preferences,
-    timing,
-    wishes,
-)
+from taskmanager.core.events.log import Event, project_of
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage import chunked_updates as batches
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import NEWEST, Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.notifications.channels import base as channels, in_app as in_app_channel
+from taskmanager.features.notifications.content import registry as notices
+from taskmanager.features.notifications.content.registry import Notice
+from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import DIGEST, Inbox, Notification
-from taskmanager.features.notifications.notices import Notice
-from taskmanager.features.notifications.wishes import Wishes
-from taskmanager.features.projects import members
+from taskmanager.features.notifications.phones import service as phones
+from taskmanager.features.notifications.policy import levels as wishes, quiet_hours as timing
+from taskmanager.features.notifications.policy.levels import Wishes
+from taskmanager.features.notifications.preferences import service as preferences
+from taskmanager.features.projects.members import service as members
 from taskmanager.features.users import service as users
 
 _READ_COUNTED = 1000

@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from taskmanager.core import settings
+from taskmanager.core.configuration import settings
 from taskmanager.extensions import limiter
 from taskmanager.web import limits
 

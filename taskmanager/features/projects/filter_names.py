@@ -5,12 +5,12 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
 from taskmanager.core.errors import Invalid
 from taskmanager.core.filters.binding import TOO_WIDE, Known, look_up, meanings
 from taskmanager.core.filters.nodes import Context, GivenFilter
 from taskmanager.core.filters.tokens import FilterError
-from taskmanager.core.querysets import Filter
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.querysets import Filter
 from taskmanager.features.projects.models import CustomField, Label, Membership, Project
 from taskmanager.features.projects.workflow import DEFAULT
 

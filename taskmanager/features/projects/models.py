@@ -6,9 +6,10 @@ from typing import Any, Self
 from bson import ObjectId
 from mongoengine import BinaryField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
-from taskmanager.core import quotas, zones
-from taskmanager.core.collation import natural_key
-from taskmanager.core.documents import Versioned
+from taskmanager.core import zones
+from taskmanager.core.storage import quotas
+from taskmanager.core.storage.collation import natural_key
+from taskmanager.core.storage.documents import Versioned
 from taskmanager.features.projects.querysets import InvitationWords, MembershipWords, ProjectWords
 from taskmanager.features.projects.workflow import Workflow
 

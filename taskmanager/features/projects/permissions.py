@@ -2,9 +2,9 @@
 
 from typing import Any, Self
 
-from taskmanager.core.access import Actor
 from taskmanager.core.errors import Conflict
-from taskmanager.core.permissions import Action
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import Action
 
 ROLES = ("viewer", "commenter", "member", "manager", "owner")  # from least to most
 

@@ -4,9 +4,9 @@ from typing import Self
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
-from taskmanager.core.querysets import Filter, Words
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.querysets import Filter, Words
 
 
 class ProjectWords(Words):

@@ -2,9 +2,9 @@
 
 from mongoengine import Q
 
-from taskmanager.core.access import Actor
-from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects import ways_in
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects.members import ways_in
 from taskmanager.features.projects.models import Invitation, ShareLink
 from taskmanager.features.users.holdings import MAX_STEP, Recovery
 

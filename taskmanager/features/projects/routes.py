@@ -5,11 +5,11 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
-from taskmanager.features.projects import arranging, departure, joining, members
-from taskmanager.features.projects import service as projects
+from taskmanager.features.projects import hierarchy as arranging, service as projects
 from taskmanager.features.projects.budgets import invites
 from taskmanager.features.projects.filters import FIELDS
-from taskmanager.features.projects.invitation_schemas import INVITATION, InvitationOut
+from taskmanager.features.projects.invitations.schemas import INVITATION, InvitationOut
+from taskmanager.features.projects.members import joining, removal as departure, service as members
 from taskmanager.features.projects.models import Invitation
 from taskmanager.features.projects.schemas import (
     MEMBER,

@@ -6,20 +6,22 @@ from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 from pymongo import ReturnDocument
 
-from taskmanager.core import fractional, quotas
-from taskmanager.core.access import Actor
+from taskmanager.core import fractional
 from taskmanager.core.clock import advanced, now
-from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, NotFound, ScopeMissing
-from taskmanager.core.events import record
+from taskmanager.core.events.log import record
 from taskmanager.core.filters.nodes import GivenFilter
-from taskmanager.core.permissions import authorize
-from taskmanager.core.querysets import Order, Page, Row
-from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects import arranging, filter_names, trash
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage import quotas
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects import filter_names, hierarchy as arranging
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.permissions import ROLES, ProjectAction, granted
+from taskmanager.features.projects.trash import service as trash
 from taskmanager.features.projects.workflow import Workflow
 from taskmanager.features.users import service as users
 

@@ -8,7 +8,7 @@ from bson import ObjectId
 
 from taskmanager.core.clock import DAY
 from taskmanager.core.errors import Invalid
-from taskmanager.features.projects import members
+from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import CustomField, Label, name_key
 
 _LONGEST_TEXT = 2000

@@ -1,7 +1,7 @@
 """What purges do by themselves."""
 
-from taskmanager.core.events import Event, listen
-from taskmanager.core.schedule import every
+from taskmanager.core.events.log import Event, listen
+from taskmanager.core.events.schedule import every
 from taskmanager.features.purging import service as purging
 
 

@@ -8,11 +8,11 @@ import time
 import structlog
 from bson import ObjectId
 
-from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects import trash
+from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.models import Project
+from taskmanager.features.projects.trash import service as trash
 from taskmanager.features.purging.steps import STEPS
-from taskmanager.features.tasks import acyclic
+from taskmanager.features.tasks.relations import acyclic
 
 log = structlog.get_logger("taskmanager.purging")
 

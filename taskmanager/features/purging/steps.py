@@ -10,21 +10,21 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import forgetting
-from taskmanager.core.events import Event
+from taskmanager.core.events import forgetting
+from taskmanager.core.events.log import Event
+from taskmanager.features.attachments.models import Attachment
+from taskmanager.features.comments.models import Comment
 from taskmanager.features.notifications.models import Delivery, Notification, ProjectPreferences
-from taskmanager.features.projects.invitations import PURPOSE
+from taskmanager.features.projects.invitations.service import PURPOSE
 from taskmanager.features.projects.models import CustomField, Invitation, Label, Membership, ShareLink
-from taskmanager.features.tasks.attachment_models import Attachment
-from taskmanager.features.tasks.comment_models import Comment
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.purging import MAX_DOCUMENTS, MAX_TASKS, purge_of_project
-from taskmanager.features.tasks.relation_models import Relation
-from taskmanager.features.tasks.reminder_models import Reminder
-from taskmanager.features.tasks.view_models import View
-from taskmanager.features.users import api_tokens
+from taskmanager.features.tasks.relations.models import Relation
+from taskmanager.features.tasks.reminders.models import Reminder
+from taskmanager.features.trash.purging import MAX_DOCUMENTS, MAX_TASKS, purge_of_project
 from taskmanager.features.users.models import ApiToken
-from taskmanager.features.users.one_time import OneTimeToken
+from taskmanager.features.users.one_time_tokens import OneTimeToken
+from taskmanager.features.users.tokens import service as api_tokens
+from taskmanager.features.views.models import View
 from taskmanager.features.webhooks.models import Body, Webhook
 
 Purge = Callable[[ObjectId], int]

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
-from taskmanager.core.events import Fact
+from taskmanager.core.events.log import Fact
+from taskmanager.core.security.access import Actor
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,16 @@
 
 import structlog
 
-from taskmanager.core import forgetting
 from taskmanager.core.errors import Unavailable
-from taskmanager.core.events import Event, listen, project_of
-from taskmanager.core.schedule import every
-from taskmanager.features.tasks import (
-    attachments,
-    cleaning,
-    departure,
-    lost_contents,
-    placed_dues,
-    rekeying,
-    reminders,
-    trash,
-)
+from taskmanager.core.events import forgetting
+from taskmanager.core.events.log import Event, listen, project_of
+from taskmanager.core.events.schedule import every
+from taskmanager.features.attachments import lost_contents, service as attachments
+from taskmanager.features.tasks import placed_dues
+from taskmanager.features.tasks.cleanup import members as departure, values as cleaning
+from taskmanager.features.tasks.placement import rekeying
+from taskmanager.features.tasks.reminders import service as reminders
+from taskmanager.features.trash import service as trash
 
 log = structlog.get_logger("taskmanager.tasks")
 

@@ -6,8 +6,8 @@ from bson import ObjectId
 from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.clock import now
-from taskmanager.core.collation import natural_key
-from taskmanager.core.documents import Versioned
+from taskmanager.core.storage.collation import natural_key
+from taskmanager.core.storage.documents import Versioned
 from taskmanager.features.projects.workflow import GROUPS, OPEN_GROUPS
 from taskmanager.features.tasks.due import due_at, is_floating
 from taskmanager.features.tasks.querysets import TaskWords

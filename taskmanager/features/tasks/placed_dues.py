@@ -2,11 +2,11 @@
 
 from bson import ObjectId
 
-from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects import service as projects
-from taskmanager.features.tasks import reminders
 from taskmanager.features.tasks.due import due_at
 from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.reminders import service as reminders
 
 _BATCH = 50
 

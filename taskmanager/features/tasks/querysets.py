@@ -5,10 +5,10 @@ from typing import Any, Self
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
 from taskmanager.core.filters.branches import branches
 from taskmanager.core.filters.nodes import Context, Node
-from taskmanager.core.querysets import Words
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.querysets import Words
 
 
 class TaskWords(Words):

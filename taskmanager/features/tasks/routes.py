@@ -5,11 +5,10 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
-from taskmanager.core.querysets import Row
-from taskmanager.features.tasks import expansions, finding
-from taskmanager.features.tasks import service as tasks
+from taskmanager.core.storage.querysets import Row
+from taskmanager.features.tasks import expansions, listing as finding, service as tasks
 from taskmanager.features.tasks.expansions import EXPANSIONS
-from taskmanager.features.tasks.filters import FIELDS
+from taskmanager.features.tasks.filtering.fields import FIELDS
 from taskmanager.features.tasks.schemas import TASK, CompletionQuery, TaskIn, TaskOut, TaskPatch, TaskRead
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor

@@ -5,7 +5,7 @@ from marshmallow import fields, validate
 from taskmanager.features.projects.workflow import GROUPS
 from taskmanager.features.tasks.due import FORM
 from taskmanager.features.tasks.models import PRIORITIES, RECURS_FROM
-from taskmanager.features.tasks.recurrence import LONGEST
+from taskmanager.features.tasks.recurrence.rules import LONGEST
 from taskmanager.web.schemas import (
     KEY,
     Choice,

@@ -7,18 +7,18 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core import fractional
-from taskmanager.core.access import Actor
 from taskmanager.core.clock import now
-from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Invalid, NotFound
-from taskmanager.core.events import record
-from taskmanager.core.permissions import authorize
-from taskmanager.core.querysets import Row
-from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.projects import members, values
-from taskmanager.features.projects import service as projects
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects import service as projects, values
+from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.workflow import OPEN_GROUPS, Workflow
-from taskmanager.features.tasks import recurring, relations, reminders, series, subtasks
+from taskmanager.features.tasks import subtasks
 from taskmanager.features.tasks.events import (
     TaskCompleted,
     TaskCreated,
@@ -29,6 +29,9 @@ from taskmanager.features.tasks.events import (
 )
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
+from taskmanager.features.tasks.recurrence import series, service as recurring
+from taskmanager.features.tasks.relations import service as relations
+from taskmanager.features.tasks.reminders import service as reminders
 
 
 @unit_of_work

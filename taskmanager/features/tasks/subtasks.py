@@ -8,10 +8,10 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
 from taskmanager.core.errors import Conflict, Invalid
-from taskmanager.core.events import record
-from taskmanager.core.querysets import Order, Page
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.querysets import Order, Page
 from taskmanager.features.tasks.events import TaskProgressed
 from taskmanager.features.tasks.models import Task
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from bson import ObjectId
 
-from taskmanager.core.events import Fact
+from taskmanager.core.events.log import Fact
 
 
 def stream_of_address(email: str) -> str:

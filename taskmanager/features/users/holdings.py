@@ -18,7 +18,7 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.clock import iso
-from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users.models import User
 
 MAX_STEP = 200  # documents of one collection that one transaction ends

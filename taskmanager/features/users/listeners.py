@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from bson import ObjectId
 
-from taskmanager.core import access
-from taskmanager.core.events import Event, listen
-from taskmanager.features.users import holdings, leaving, registrations
+from taskmanager.core.events.log import Event, listen
+from taskmanager.core.security import access
+from taskmanager.features.users import deletion as leaving, holdings, registrations
 
 
 @listen("session.ended", "sessions.ended", name="users.revocation", queue="high")

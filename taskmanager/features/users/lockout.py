@@ -14,10 +14,10 @@ from mongoengine import DateTimeField, Document, IntField, StringField
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from taskmanager.core import settings
 from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
 from taskmanager.core.errors import TooMany
-from taskmanager.core.networks import network_of
+from taskmanager.core.security.networks import network_of
 from taskmanager.features.users.models import Session, User
 
 _ANYWHERE = "anywhere"

@@ -6,7 +6,7 @@ from mongoengine import BinaryField, DateTimeField, IntField, ListField, ObjectI
 
 from taskmanager.core import zones
 from taskmanager.core.clock import now
-from taskmanager.core.documents import Versioned
+from taskmanager.core.storage.documents import Versioned
 from taskmanager.features.users.querysets import ExpiringWords, SessionWords, UserWords
 
 # Why a session ended before its time.

@@ -10,10 +10,10 @@ from functools import cache
 
 import bcrypt
 
-from taskmanager.core import settings
+from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Invalid
+from taskmanager.core.storage.unit_of_work import outside
 from taskmanager.core.text import compatible
-from taskmanager.core.unit_of_work import outside
 
 SHORTEST, LONGEST = 8, 128  # characters
 UNUSABLE = "none"  # stored in place of a hash by accounts without a login by password

@@ -3,7 +3,7 @@
 from typing import Self
 
 from taskmanager.core.clock import now
-from taskmanager.core.querysets import Words
+from taskmanager.core.storage.querysets import Words
 
 
 class UserWords(Words):

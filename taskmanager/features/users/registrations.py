@@ -10,11 +10,10 @@ from bson import ObjectId
 from mongoengine import DateTimeField, Document, StringField
 
 from taskmanager.core.clock import now
-from taskmanager.core.events import record
+from taskmanager.core.events.log import record
+from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
-from taskmanager.core.unit_of_work import unit_of_work
-from taskmanager.features.users import passwords
-from taskmanager.features.users import service as users
+from taskmanager.features.users import passwords, service as users
 from taskmanager.features.users.events import RegistrationRepeated, RegistrationRequested
 from taskmanager.features.users.models import User
 

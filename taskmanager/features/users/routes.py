@@ -4,10 +4,10 @@ from typing import Any
 
 from flask import Response, request
 
-from taskmanager.core import quotas, settings
+from taskmanager.core.configuration import settings
+from taskmanager.core.storage import quotas
 from taskmanager.extensions import limiter
-from taskmanager.features.users import registrations, sessions
-from taskmanager.features.users import service as users
+from taskmanager.features.users import registrations, service as users
 from taskmanager.features.users.models import User
 from taskmanager.features.users.schemas import (
     USER,
@@ -20,6 +20,7 @@ from taskmanager.features.users.schemas import (
     UserOut,
     UserPatch,
 )
+from taskmanager.features.users.sessions import service as sessions
 from taskmanager.web import answers, limits
 from taskmanager.web.auth import current_actor, issue
 from taskmanager.web.blueprint import Blueprint

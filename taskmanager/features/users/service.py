@@ -7,15 +7,18 @@ from typing import Any, NamedTuple
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import access, quotas, remembered, settings, zones
-from taskmanager.core.access import Access, Actor, Grant
+from taskmanager.core import cached_values as remembered, zones
 from taskmanager.core.clock import now
-from taskmanager.core.documents import Expected
+from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Conflict
-from taskmanager.core.events import record
-from taskmanager.core.querysets import Order, Page
+from taskmanager.core.events.log import record
+from taskmanager.core.security import access
+from taskmanager.core.security.access import Access, Actor, Grant
+from taskmanager.core.storage import quotas
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page
+from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
-from taskmanager.core.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords
 from taskmanager.features.users.events import (
     AddressConfirmed,

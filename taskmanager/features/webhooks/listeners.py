@@ -1,15 +1,15 @@
 """What webhooks do when something happened."""
 
-from taskmanager.core.events import Event, listen, project_of
-from taskmanager.features.notifications import channels
+from taskmanager.core.events.log import Event, listen, project_of
 from taskmanager.features.notifications import service as notifications
+from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.webhooks import (
-    departure,
-    notices,  # noqa: F401 registers its notice
-    remains,
+    member_removal as departure,
+    notices,  # noqa: F401 registers its notices
+    service as webhooks,
 )
-from taskmanager.features.webhooks import service as webhooks
-from taskmanager.features.webhooks.channel import WebhookChannel
+from taskmanager.features.webhooks.delivery import retention as remains
+from taskmanager.features.webhooks.delivery.channel import WebhookChannel
 from taskmanager.features.webhooks.kinds import KINDS
 
 channels.register(WebhookChannel())

@@ -11,7 +11,7 @@ from mongoengine import (
     StringField,
 )
 
-from taskmanager.core.documents import Versioned
+from taskmanager.core.storage.documents import Versioned
 
 
 class Webhook(Versioned):

@@ -3,10 +3,10 @@
 They go to its owner; that one was disabled goes to the project's owners when its own has left, or may not act.
 """
 
-from taskmanager.core.events import Event
-from taskmanager.features.notifications.notices import Notice, url, writes
-from taskmanager.features.notifications.quoting import words
-from taskmanager.features.projects import members
+from taskmanager.core.events.log import Event
+from taskmanager.features.notifications.content.quoting import words
+from taskmanager.features.notifications.content.registry import Notice, url, writes
+from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Membership
 from taskmanager.features.users import service as users
 from taskmanager.features.webhooks.models import Webhook

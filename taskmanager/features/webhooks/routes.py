@@ -5,9 +5,9 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
-from taskmanager.core.querysets import Row
-from taskmanager.features.tasks import stored_filters
-from taskmanager.features.tasks.budgets import expensive
+from taskmanager.core.storage.querysets import Row
+from taskmanager.features.tasks.filtering import stored as stored_filters
+from taskmanager.features.tasks.filtering.budgets import expensive
 from taskmanager.features.webhooks import service as webhooks
 from taskmanager.features.webhooks.schemas import (
     DELIVERY,

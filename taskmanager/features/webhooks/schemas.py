@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 
 from taskmanager.core.filters.tokens import LONGEST
 from taskmanager.features.notifications.models import STATES
-from taskmanager.features.tasks.view_routes import PROBLEM, FilterWords
+from taskmanager.features.views.routes import PROBLEM, FilterWords
 from taskmanager.features.webhooks.kinds import PATTERNS
 from taskmanager.web.schemas import Flag, Form, Id, Instant, Line, Schema, Whole, Words
 from taskmanager.web.serialisers import Serialiser

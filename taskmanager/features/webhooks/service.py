@@ -7,25 +7,25 @@ from typing import Any
 import structlog
 from bson import ObjectId
 
-from taskmanager.core import quotas
-from taskmanager.core.access import Access, Actor
-from taskmanager.core.access import sources as access_sources
 from taskmanager.core.clock import now
-from taskmanager.core.documents import Expected
 from taskmanager.core.errors import Conflict, Invalid, NotFound, ScopeMissing
-from taskmanager.core.events import Event, project_of, record
+from taskmanager.core.events.log import Event, project_of, record
 from taskmanager.core.filters.tokens import FilterError
-from taskmanager.core.guarded_http import Refused, check
-from taskmanager.core.permissions import authorize
-from taskmanager.core.querysets import Order, Page, Row
-from taskmanager.core.unit_of_work import outside, unit_of_work
-from taskmanager.features.notifications import deliveries
+from taskmanager.core.http.guarded_http import Refused, check
+from taskmanager.core.security.access import Access, Actor, sources as access_sources
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage import quotas
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import outside, unit_of_work
+from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.models import Delivery
-from taskmanager.features.projects import members
+from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Project
-from taskmanager.features.tasks import finding, stored_filters
-from taskmanager.features.webhooks import bodies, payloads, remains, signing
-from taskmanager.features.webhooks.channel import rules
+from taskmanager.features.tasks import listing as finding
+from taskmanager.features.tasks.filtering import stored as stored_filters
+from taskmanager.features.webhooks.delivery import bodies, payloads, retention as remains, signing
+from taskmanager.features.webhooks.delivery.channel import rules
 from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookUpdated
 from taskmanager.features.webhooks.kinds import KINDS, OF_TASKS, SCOPES, TEST, matches
 from taskmanager.features.webhooks.models import Webhook

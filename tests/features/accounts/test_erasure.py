@@ -2,8 +2,8 @@
 
 from bson import encode
 
-from taskmanager.core import database
-from taskmanager.core.stores import cache_store, queue_store
+from taskmanager.core.servers.stores import cache_store, queue_store
+from taskmanager.core.storage import database
 from tests.conftest import sign_in
 from tests.factories import MembershipFactory, UserFactory
 from tests.scene import patch

@@ -10,17 +10,17 @@ import pytest
 from bson import ObjectId
 
 from taskmanager.core.clock import now
-from taskmanager.core.events import Event
+from taskmanager.core.events.log import Event
 from taskmanager.features.accounts import service as accounts
-from taskmanager.features.notifications.channels import Cancelled
+from taskmanager.features.notifications.channels.base import Cancelled
 from taskmanager.features.notifications.models import Delivery
-from taskmanager.features.projects import leaving as projects_leaving
+from taskmanager.features.projects.members import account_deletion as projects_leaving
 from taskmanager.features.projects.models import Invitation, Membership, Project, ShareLink
-from taskmanager.features.users import administration, holdings
-from taskmanager.features.users import leaving as users_leaving
+from taskmanager.features.users import deletion as users_leaving, holdings
+from taskmanager.features.users.administration import service as administration
 from taskmanager.features.users.models import Session, User
 from taskmanager.features.users.service import MOST_SESSIONS
-from taskmanager.features.webhooks.channel import WebhookChannel
+from taskmanager.features.webhooks.delivery.channel import WebhookChannel
 from taskmanager.features.webhooks.models import Webhook
 from tests.conftest import sign_in
 from tests.factories import MembershipFactory, ProjectFactory, UserFactory

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 
-from taskmanager.core import walks
 from taskmanager.core.clock import now
+from taskmanager.core.storage import walks
 from taskmanager.features.accounts import orphans
+from taskmanager.features.attachments import storage as contents
+from taskmanager.features.attachments.models import Attachment
+from taskmanager.features.comments.models import Comment
 from taskmanager.features.projects.models import Membership
-from taskmanager.features.tasks import contents
-from taskmanager.features.tasks.attachment_models import Attachment
-from taskmanager.features.tasks.comment_models import Comment
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users.models import User
 from tests.features.files import attach

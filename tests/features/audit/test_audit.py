@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from taskmanager.core import retention
 from taskmanager.core.clock import now
-from taskmanager.core.events import Event
+from taskmanager.core.events import retention
+from taskmanager.core.events.log import Event
 from taskmanager.features.audit import service as audit
 from tests.factories import UserFactory
 from tests.problems import assert_problem

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 
-from taskmanager.core import batches
 from taskmanager.core.clock import now
+from taskmanager.core.storage import chunked_updates as batches
 from taskmanager.features.notifications.models import Notification
 from tests.features.notifications.conftest import told
 from tests.problems import assert_problem
@@ -92,7 +92,7 @@ def test_what_was_told_of_a_project_that_one_left_is_not_shown(member, scene):
 
 
 def test_an_event_that_is_told_twice_is_there_once(scene, assign, deliver):
-    from taskmanager.core.events import Event
+    from taskmanager.core.events.log import Event
     from taskmanager.features.notifications import service
 
     member = scene.member()

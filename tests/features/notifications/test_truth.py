@@ -5,8 +5,8 @@ import re
 import pytest
 
 from taskmanager.core.clock import now
-from taskmanager.features.notifications import deliveries, upkeep
-from taskmanager.features.notifications.email_channel import unsubscribe_token
+from taskmanager.features.notifications.channels.email_channel import unsubscribe_token
+from taskmanager.features.notifications.delivery import maintenance as upkeep, service as deliveries
 from taskmanager.features.notifications.models import Delivery
 from tests.factories import MembershipFactory, ProjectFactory
 from tests.features.notifications.conftest import prefer, told
@@ -107,7 +107,7 @@ def test_who_ends_his_digest_gets_what_it_had_collected(scene, follower, mail, d
 
 
 def test_of_very_much_the_latest_is_told_and_how_much_is_left_out(scene, follower, mail, later, monkeypatch):
-    monkeypatch.setattr("taskmanager.features.notifications.bundles.MOST_TOLD", 3)
+    monkeypatch.setattr("taskmanager.features.notifications.delivery.grouping.MOST_TOLD", 3)
     for number in range(5):
         comment(scene, f"Number {number}")
     later()
@@ -117,7 +117,7 @@ def test_of_very_much_the_latest_is_told_and_how_much_is_left_out(scene, followe
 
 
 def test_what_is_not_wanted_any_more_takes_no_place_of_what_is(scene, follower, mail, deliver, later, monkeypatch):
-    monkeypatch.setattr("taskmanager.features.notifications.bundles.MOST_TOLD", 2)
+    monkeypatch.setattr("taskmanager.features.notifications.delivery.grouping.MOST_TOLD", 2)
     for number in range(3):
         comment(scene, f"Number {number}")
     for priority in ("low", "medium", "high"):

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from taskmanager.core.events import Event
+from taskmanager.core.events.log import Event
 from taskmanager.features.projects.models import Membership
 from taskmanager.features.users.models import User
 from tests.problems import assert_problem

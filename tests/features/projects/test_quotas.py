@@ -6,8 +6,8 @@ from io import BytesIO
 import pytest
 
 from migrations.scripts import m2026_11_27_quotas as counted
-from taskmanager.core import settings as core_settings
-from taskmanager.core.database import database
+from taskmanager.core.configuration import settings as core_settings
+from taskmanager.core.storage.database import database
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.users.models import User
 from tests.conftest import sign_in

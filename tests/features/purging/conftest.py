@@ -8,7 +8,7 @@ import bson
 import pytest
 
 from taskmanager.core.clock import now
-from taskmanager.core.database import database
+from taskmanager.core.storage.database import database
 from taskmanager.features.projects.models import Project
 from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
 from tests.features.files import attach

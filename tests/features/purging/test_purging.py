@@ -7,21 +7,20 @@ from datetime import timedelta
 import pytest
 from bson import encode
 
-from taskmanager.core import settings as settings_module
 from taskmanager.core.clock import now
-from taskmanager.core.database import database
+from taskmanager.core.configuration import settings as settings_module
 from taskmanager.core.errors import NotFound
-from taskmanager.core.events import Event
-from taskmanager.core.unit_of_work import unit_of_work
+from taskmanager.core.events.log import Event
+from taskmanager.core.storage.database import database
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.attachments.models import Attachment
+from taskmanager.features.comments import service as comments
+from taskmanager.features.comments.models import Comment
 from taskmanager.features.projects.models import Project
-from taskmanager.features.purging import listeners
-from taskmanager.features.purging import service as purging
+from taskmanager.features.purging import listeners, service as purging
 from taskmanager.features.purging.steps import STEPS
-from taskmanager.features.tasks import comments
-from taskmanager.features.tasks.attachment_models import Attachment
-from taskmanager.features.tasks.comment_models import Comment
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.purging import MAX_DOCUMENTS, delete_tasks, purge_of_project
+from taskmanager.features.trash.purging import MAX_DOCUMENTS, delete_tasks, purge_of_project
 from taskmanager.features.users.models import User
 from taskmanager.features.webhooks.models import Webhook
 from tests.factories import ProjectFactory

@@ -9,13 +9,14 @@ import pymongo
 import pytest
 from bson import ObjectId
 
-from taskmanager.core.access import Actor
-from taskmanager.core.collation import natural_key
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
-from taskmanager.core.querysets import Order
-from taskmanager.features.tasks import finding, search
-from taskmanager.features.tasks.filters import FIELDS
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.collation import natural_key
+from taskmanager.core.storage.querysets import Order
+from taskmanager.features.insights import search
+from taskmanager.features.tasks import listing as finding
+from taskmanager.features.tasks.filtering.fields import FIELDS
 from taskmanager.features.tasks.models import Task, marks_of
 from taskmanager.features.tasks.routes import ORDERS
 from taskmanager.features.tasks.search_tokens import tokens_of

@@ -8,9 +8,9 @@ import requests
 from bson import ObjectId
 from itsdangerous import URLSafeSerializer
 
-from taskmanager.core import settings as core_settings
+from taskmanager.core.configuration import settings as core_settings
+from taskmanager.features.comments.models import Comment
 from taskmanager.features.projects.models import Label, Project
-from taskmanager.features.tasks.comment_models import Comment
 from taskmanager.features.tasks.models import Task
 from taskmanager.web import pagination
 from tests.factories import task_row

@@ -4,8 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from taskmanager.core.errors import Conflict, Invalid
 from taskmanager.features.tasks import service as tasks

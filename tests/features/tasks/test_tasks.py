@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskmanager.core.events import Event
+from taskmanager.core.events.log import Event
 from tests.problems import assert_problem
 from tests.scene import patch
 

@@ -6,7 +6,7 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from tests.features.users.provider import CLIENT_ID, CLIENT_SECRET, Provider
+from tests.features.users.sso.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
 OIDC = "/api/v1/auth/oidc"
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from taskmanager.core import settings as settings_module
 from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings as settings_module
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.webhooks.models import Webhook
 from tests.receiver import Receiver

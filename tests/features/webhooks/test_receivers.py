@@ -8,9 +8,9 @@ import pytest
 from bson import ObjectId
 
 from taskmanager.core.clock import now
-from taskmanager.features.notifications import deliveries, waiting
+from taskmanager.features.notifications.delivery import pending as waiting, service as deliveries
 from taskmanager.features.notifications.models import Delivery
-from taskmanager.features.webhooks import channel
+from taskmanager.features.webhooks.delivery import channel
 from taskmanager.features.webhooks.models import Webhook
 from tests.features.webhooks.conftest import only
 from tests.features.webhooks.test_webhooks import new_task

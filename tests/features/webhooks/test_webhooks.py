@@ -4,13 +4,12 @@ import base64
 
 import orjson
 import pytest
-from standardwebhooks.webhooks import Webhook as Verifier
-from standardwebhooks.webhooks import WebhookVerificationError
+from standardwebhooks.webhooks import Webhook as Verifier, WebhookVerificationError
 
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.users.models import User
-from taskmanager.features.webhooks import payloads
+from taskmanager.features.webhooks.delivery import payloads
 from taskmanager.features.webhooks.models import Webhook
 from tests.factories import ProjectFactory, TaskFactory
 from tests.features.webhooks.conftest import only
@@ -250,7 +249,7 @@ def test_there_are_at_most_twenty_in_a_project(scene, hook):
 
 
 def test_events_that_nobody_wants_cost_no_job(scene, hook, receiver, deliver):
-    from taskmanager.core import outbox
+    from taskmanager.core.events import outbox
 
     deliver()
     new_task(scene)

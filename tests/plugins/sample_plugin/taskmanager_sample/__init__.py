@@ -12,11 +12,11 @@ from marshmallow import fields, validate
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from taskmanager.core.events import Event, listen
-from taskmanager.core.schedule import every
-from taskmanager.core.settings import build
-from taskmanager.features.notifications import channels
-from taskmanager.features.notifications.channels import Message, Rejected
+from taskmanager.core.configuration.settings import build
+from taskmanager.core.events.log import Event, listen
+from taskmanager.core.events.schedule import every
+from taskmanager.features.notifications.channels import base as channels
+from taskmanager.features.notifications.channels.base import Message, Rejected
 from taskmanager.plugins import register_blueprint
 from taskmanager.web import answers
 from taskmanager.web.blueprint import Blueprint

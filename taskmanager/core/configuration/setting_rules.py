@@ -1,0 +1,203 @@
+"""Rules for values of settings: each is read at start as its user will read it later.
+
+A rule takes the text and raises ValueError with a sentence that never holds the value.
+"""
+
+import re
+from collections.abc import Callable
+from email.errors import MessageError
+from email.message import EmailMessage
+from email.policy import default as default_policy
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import urlsplit
+
+from taskmanager.core.configuration import connection_urls
+from taskmanager.core.http.guarded_http import Rules
+
+Rule = Callable[[str], object]
+
+_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_-]{1,63})*\.?")
+_MEDIA_PATTERN = re.compile(r"[A-Za-z0-9!#$&^_.+*?-]{1,127}/[A-Za-z0-9!#$&^_.+*?-]{1,127}")
+
+
+def rate(text: str) -> None:
+    """Accept what `limits` reads and what lets at least one request through."""
+    import limits
+
+    try:
+        found = limits.parse_many(text)
+    except ValueError:
+        found = []
+    if not found or any(item.amount < 1 for item in found):
+        raise ValueError('must be such as "600/minute": a count of at least 1 for each second, minute, hour or day')
+
+
+def ceiling(text: str) -> None:
+    """Accept a rate, or 0 for none."""
+    if text != "0":
+        rate(text)
+
+
+def greeting(text: str) -> None:
+    """Accept what a client can greet a mail server with: a name, or an address in brackets (RFC 5321, 4.1.3)."""
+    literal = re.fullmatch(r"\[(?:IPv6:)?(.*)\]", text)
+    if literal is None:
+        host(text)
+        return
+    try:
+        ip_address(literal[1])
+    except ValueError:
+        raise ValueError("must be a name, or an address in brackets") from None
+
+
+def host(text: str) -> None:
+    """Accept an address of the network or the name of a host."""
+    try:
+        ip_address(text)
+    except ValueError:
+        if not _HOST.fullmatch(text) or re.fullmatch(r"[\d.]+", text):
+            raise ValueError("must be an address such as 127.0.0.1 or ::1, or the name of a host") from None
+
+
+def http_url(text: str) -> None:
+    """Accept an address of http or https without user, query and fragment."""
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine or not text.isascii() or re.search(r"[\s\x00-\x1f]", text):
+        raise ValueError("must begin with http:// or https:// and be ASCII: write an international name as xn--…")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("must have no user, query (?) and fragment (#)")
+
+
+def mail_address(text: str) -> None:
+    """Accept one address, with a name before it or without, as the From header of a mail has it."""
+    message = EmailMessage(policy=default_policy)
+    try:
+        message["From"] = text
+        addresses = message["From"].addresses
+        fine = len(addresses) == 1 and addresses[0].username and addresses[0].domain and not message["From"].defects
+    except (ValueError, MessageError, IndexError):
+        fine = False
+    if not fine or not addresses[0].addr_spec.isascii():
+        raise ValueError('must be one address, such as "Task Manager <tasks@example.com>"')
+
+
+def login_address(text: str) -> None:
+    """Accept an address that an account can log in with."""
+    import email_validator
+
+    try:
+        email_validator.validate_email(text, check_deliverability=False, test_environment=True)
+    except email_validator.EmailNotValidError:
+        raise ValueError("must be an address of mail, such as admin@example.com") from None
+
+
+def media_patterns(text: str) -> None:
+    """Accept patterns of media types, separated by commas."""
+    if not all(_MEDIA_PATTERN.fullmatch(word.strip()) for word in text.split(",")):
+        raise ValueError("must be types such as image/png or image/*, separated by commas")
+
+
+def networks(text: str) -> None:
+    """Accept networks, addresses and names of hosts, separated by commas."""
+    Rules.parse(text, plain=False)
+
+
+def one_line(text: str) -> None:
+    """Accept up to 100 printable characters."""
+    if not (text.isprintable() and 0 < len(text.strip()) <= 100):
+        raise ValueError("must be one line of at most 100 printable characters")
+
+
+def password(text: str) -> None:
+    """Accept what an account can have as its password."""
+    if not 8 <= len(text) <= 128:
+        raise ValueError("must have 8 to 128 characters")
+
+
+def header_word(text: str) -> None:
+    """Accept what a client can send in a header."""
+    if not (text.isascii() and text.isprintable() and text == text.strip()):
+        raise ValueError("must be printable ASCII without blanks around it")
+
+
+def folder(path: Path) -> None:
+    """Accept a folder, or a place where nothing is yet."""
+    if "\0" in str(path) or (path.exists() and not path.is_dir()):
+        raise ValueError("must be a folder")
+
+
+def file(path: Path) -> None:
+    """Accept a file, or a place where nothing is yet: it may be written and renewed by others."""
+    if "\0" in str(path) or path.is_dir():
+        raise ValueError("must be a file")
+
+
+def certificates(path: Path) -> None:
+    """Accept a file of certificates in PEM form."""
+    import ssl
+
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except (OSError, ValueError):
+        raise ValueError("must be a file of certificates in PEM form that can be read") from None
+
+
+RULES: dict[str, Rule] = {
+    "host": host,
+    "dashboard_host": host,
+    "public_url": http_url,
+    "oidc_issuer": http_url,
+    "oidc_client_id": header_word,
+    "oidc_client_secret": header_word,
+    "oidc_name": one_line,
+    "admin_email": login_address,
+    "admin_password": password,
+    "metrics_token": header_word,
+    "mongodb_uri": connection_urls.check_mongodb,
+    "queue_url": connection_urls.check_redis,
+    "cache_url": connection_urls.check_redis,
+    "mail_url": connection_urls.mail_server,
+    "sms_url": lambda text: connection_urls.check_apprise(text, "{to}"),
+    "chat_url": lambda text: connection_urls.check_apprise(text, "{email}", "{user}"),
+    "mail_from": mail_address,
+    "mail_helo": greeting,
+    "ratelimit_network": ceiling,
+    "attachment_types": media_patterns,
+    "webhook_allow": networks,
+}
+PATHS: dict[str, Callable[[Path], None]] = {
+    "data_dir": folder,
+    "keys_dir": folder,
+    "attachment_folder": folder,
+    "mail_ca_file": certificates,
+    "mail_oauth_token_file": file,
+}
+_LARGEST_NUMBER = 2**63 - 1  # of the database
+# settings that share the beginning of their name share the rule
+_FAMILIES: dict[str, Rule] = {"ratelimit_": rate}
+
+
+def rule_of(name: str, annotation: Any) -> Rule | None:
+    """Return the rule for the text of this setting; None for what its type alone decides."""
+    if name in RULES:
+        return RULES[name]
+    is_text = annotation is str or str in get_args(annotation)
+    return next((rule for start, rule in _FAMILIES.items() if is_text and name.startswith(start)), None)
+
+
+def check(name: str, annotation: Any, value: Any) -> None:
+    """Raise ValueError when `value` is not good for the setting `name`; what is not given (empty) is."""
+    text = value.get_secret_value() if hasattr(value, "get_secret_value") else value
+    if isinstance(text, Path):
+        PATHS[name](text)
+    if isinstance(text, int) and text > _LARGEST_NUMBER:
+        raise ValueError("is too large")
+    rule = rule_of(name, annotation)
+    if rule is not None and isinstance(text, str) and text:
+        rule(text)

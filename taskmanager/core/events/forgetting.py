@@ -1,0 +1,106 @@
+"""What events hold of something that is gone for good, such as a purged task, goes too, and what was made of them.
+
+Audited events stay as they are: they hold no text that people wrote about tasks. Of the others those that all
+listeners have finished are deleted; one that a listener waits for keeps the ids that it needs, and nothing else.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from taskmanager.core.events.log import Counter, Event
+from taskmanager.core.events.retention import FINISHED
+
+_BATCH = 200
+_MOST_SECONDS = 2
+# Of what an event remembers this is needed to finish it: ids, and numbers.
+_KEPT = (
+    "attachment_id",
+    "comment_id",
+    "content_ids",
+    "key",
+    "mentioned",
+    "project_id",
+    "revision",
+    "role",
+    "task_id",
+    "token_id",
+    "user_id",
+)
+
+# Drops, or makes anew, what was made of some events and is stored elsewhere; the events say what is left of them.
+Renewal = Callable[[Sequence[Event]], None]
+_renewals: dict[str, Renewal] = {}
+
+
+def renews(name: str) -> Callable[[Renewal], Renewal]:
+    """Register the decorated function, which is called with events before they are forgotten. Safe to repeat."""
+
+    def register(function: Renewal) -> Renewal:
+        _renewals[name] = function
+        return function
+
+    return register
+
+
+def forget_subjects(*subject_ids: ObjectId) -> bool:
+    """Forget what events hold of some things, in whatever streams. See `_forget`."""
+    return _forget({"subject_id": {"$in": list(subject_ids)}})
+
+
+def forget_stream(stream: str) -> bool:
+    """Forget what a stream holds, whose owner is gone for good; its counter ends with its last event. See `_forget`."""
+    Counter._get_collection().update_one({"_id": stream}, {"$set": {"ended": True}})
+    _renew_audited(stream)
+    return _forget({"stream": stream})
+
+
+def is_forgotten(event_id: ObjectId) -> bool:
+    """Return whether an event was forgotten, which a job that has read it before must ask when it has stored of it."""
+    row = Event._get_collection().find_one({"_id": event_id}, {"forgotten": 1})
+    return row is None or bool(row.get("forgotten"))
+
+
+def renew(events: Sequence[Event]) -> None:
+    """Have what was made of events say what they say now."""
+    for renewal in _renewals.values():
+        renewal(events)
+
+
+def _forget(about: dict[str, Any]) -> bool:
+    """Go on for some seconds; answers whether that was all. What waits for a listener counts as done."""
+    collection, end = Event._get_collection(), time.monotonic() + _MOST_SECONDS
+    about = about | {"audited": None}
+    collection.delete_many(about | FINISHED | {"forgotten": True})
+    while events := list(Event.objects(__raw__=about | {"forgotten": None}).limit(_BATCH)):
+        if time.monotonic() > end:
+            return False
+        collection.bulk_write([_emptied(strip(event)) for event in events])
+        renew(events)
+        collection.delete_many({"_id": {"$in": [event.id for event in events]}} | FINISHED)
+    return True
+
+
+def strip(event: Event) -> Event:
+    """Take off an event in memory what is not needed to finish it."""
+    event.data = {name: event.data[name] for name in _KEPT if name in event.data}
+    event.forgotten = True
+    return event
+
+
+def _emptied(event: Event) -> UpdateOne:
+    return UpdateOne({"_id": event.id}, {"$set": {"data": event.data, "forgotten": True}})
+
+
+def _renew_audited(stream: str) -> None:
+    after = 0
+    while events := list(
+        Event.objects(stream=stream, audited=True, seq__gt=after).order_by("seq").limit(_BATCH).hint("stream_seq")
+    ):
+        for event in events:
+            event.forgotten = True
+        renew(events)
+        after = events[-1].seq

@@ -1,0 +1,97 @@
+"""Takes out of texts what the settings keep secret: for what is logged, stored or shown of errors.
+
+Libraries put addresses and credentials into the messages of their exceptions. Where such a message leaves the
+process, `redact` replaces each part of a URL setting, and each secret, by the name of the variable.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from taskmanager.core.configuration import settings
+
+_SERVER_URLS = ("mongodb_uri", "queue_url", "cache_url", "mail_url")
+_PROVIDER_URLS = ("sms_url", "chat_url")
+_SECRETS = ("secret_key", "oidc_client_secret", "admin_password", "metrics_token")
+_SHORT, _LONG_NAME, _LONG_TOKEN = 4, 12, 6
+
+
+class _Pattern:
+    """What is sought, for the settings that it was made of."""
+
+    made_of: Any = None
+    expression: re.Pattern[str] | None = None
+    names: dict[str, str] = {}
+
+
+_pattern = _Pattern()
+
+
+def redact(text: str) -> str:
+    """Return the text with `[TASKMANAGER_MAIL_URL]` and the like in the place of what the settings keep secret."""
+    chosen = settings.in_force()
+    if chosen is None:
+        return text
+    if _pattern.made_of is not chosen:
+        _prepare(chosen)
+    return _pattern.expression.sub(_name_of, text) if _pattern.expression else text
+
+
+def redacted(value: Any) -> Any:
+    """Return the same of a value that may hold texts, such as what is logged."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {name: redacted(inner) for name, inner in value.items()}
+    return [redacted(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _name_of(match: re.Match[str]) -> str:
+    return f"[{_pattern.names[match.group()]}]"
+
+
+def _prepare(chosen: settings.Settings) -> None:
+    names = {part: f"TASKMANAGER_{name.upper()}" for name, part in _found(chosen) if part}
+    for part, name in list(names.items()):
+        names.setdefault(ascii(part)[1:-1], name)  # as an exception shows bytes and texts
+    longest_first = sorted(names, key=len, reverse=True)
+    words = [re.escape(part) if len(part) >= _SHORT else rf"(?<!\w){re.escape(part)}(?!\w)" for part in longest_first]
+    _pattern.expression, _pattern.names = re.compile("|".join(words)) if words else None, names
+    _pattern.made_of = chosen
+
+
+def _found(chosen: settings.Settings) -> Iterator[tuple[str, str]]:
+    for name in _SERVER_URLS:
+        yield from ((name, part) for part in _parts(getattr(chosen, name)))
+    for name in _PROVIDER_URLS:
+        yield from ((name, part) for part in _tokens(getattr(chosen, name)))
+    for name in _SECRETS:
+        yield name, getattr(chosen, name).get_secret_value()
+
+
+def _parts(url: str) -> Iterator[str]:
+    """The URL, its authority, credentials and hosts; what is no secret and stands in every log is left out."""
+    try:
+        authority = urlsplit(url).netloc
+    except ValueError:
+        authority = ""
+    userinfo, _, hosts = authority.rpartition("@")
+    user, _, secret = userinfo.partition(":")
+    yield from (url, secret, unquote(secret))
+    yield from (userinfo, unquote(userinfo)) if secret else ()
+    yield from (name for name in (user, unquote(user)) if "@" in name or len(name) >= _LONG_NAME)
+    for place in hosts.split(","):
+        host = place.partition(":")[0]
+        known = host in ("localhost", "") or re.fullmatch(r"[\d.]+", host) or place.startswith("[")
+        yield from () if known else (place if ":" in place else "", host if "." in host else "")
+
+
+def _tokens(url: str) -> Iterator[str]:
+    """The URL and all in it that looks made up by a machine: such URLs hold secrets in any of their parts."""
+    yield url
+    yield from _parts(url)
+    for word in re.split(r"[/?&=:@]+", url):
+        mixed = re.search(r"\d", word) or (word.lower() != word and word.upper() != word)
+        if "{" not in word and len(word) >= _LONG_TOKEN and mixed:
+            yield from (word, unquote(word))

@@ -1,0 +1,66 @@
+"""Opaque tokens that only this service can make: API tokens, links in mails, public links.
+
+A token names the rows it stands for and carries a code, HMAC-SHA256 over the names and a nonce. So a made-up
+token is refused without asking the database; what a good one may still do stands in its row, which holds at
+most a hash of the token. A token whose nonce is stored can be made again, for a mail that is sent later.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+from typing import NamedTuple
+
+from bson import ObjectId
+
+from taskmanager.core.configuration import settings
+
+_NONCE_BYTES = 16
+_CODE_BYTES = 32
+_FORM = re.compile(r"[A-Za-z0-9_-]{64,400}")
+
+
+class Seal(NamedTuple):
+    """What a token names: the ids it was made for, and its nonce."""
+
+    ids: tuple[ObjectId, ...]
+    nonce: bytes
+
+
+def make_nonce() -> bytes:
+    """Random bytes that make a token unlike every other."""
+    return secrets.token_bytes(_NONCE_BYTES)
+
+
+def seal(prefix: str, *ids: ObjectId, nonce: bytes) -> str:
+    """The token of this kind (`prefix`, such as `tm_`) for these ids; the same nonce gives the same token."""
+    head = b"".join(item.binary for item in ids) + nonce
+    return prefix + base64.urlsafe_b64encode(head + _code(prefix, head)).rstrip(b"=").decode()
+
+
+def unseal(prefix: str, token: str) -> Seal | None:
+    """What a token of this kind names; None when we did not make it."""
+    body = token.removeprefix(prefix)
+    if body == token or not _FORM.fullmatch(body):
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+    except binascii.Error:
+        return None
+    head, code = raw[:-_CODE_BYTES], raw[-_CODE_BYTES:]
+    names = head[:-_NONCE_BYTES]
+    canonical = base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == body  # one spelling for one token
+    if len(names) % 12 or not canonical or not hmac.compare_digest(code, _code(prefix, head)):
+        return None
+    return Seal(tuple(ObjectId(names[at : at + 12]) for at in range(0, len(names), 12)), head[-_NONCE_BYTES:])
+
+
+def fingerprint(token: str) -> str:
+    """What the database keeps of a token that is shown once."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _code(prefix: str, head: bytes) -> bytes:
+    return hmac.digest(settings.current().secret(), b"sealed:" + prefix.encode() + head, "sha256")

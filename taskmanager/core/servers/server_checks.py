@@ -1,0 +1,221 @@
+"""Whether the servers of the settings are what the service needs, and the database in the form that this release needs.
+
+Some problems pass by themselves: a server that is away, a replica set that elects its primary. The others are final:
+only a change of a setting, of the server or of the release ends them. No sentence holds a part of a URL.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from hashlib import sha1
+from typing import Any, Literal, NamedTuple
+
+import pymongo
+import redis
+from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
+from redis import exceptions as refusals
+
+from taskmanager.core.configuration import settings
+from taskmanager.core.servers import stores
+from taskmanager.core.storage import database
+
+Check = Literal["database", "migrations", "queue", "cache"]
+
+_AUTHENTICATION_FAILED, _UNAUTHORIZED = (18, 8000), 13  # MongoDB's codes; 8000 is Atlas's
+_OLDEST_WIRE_VERSION = 13  # MongoDB 5.0: writes are acknowledged by the majority by default
+_FRESH_SECONDS = 5.0  # so long an answer about a store is good for the next question
+
+
+class Problem(NamedTuple):
+    """What is wrong, in a sentence that says what to do."""
+
+    check: Check
+    sentence: str
+    final: bool
+
+
+State = Callable[[Any], str | None]
+_state: list[State] = []
+
+
+def compare_migrations(state: State) -> None:
+    """Let `state` say what is wrong with the migrations of the database; the package knows none itself."""
+    _state[:] = [state]
+
+
+def problems() -> list[Problem]:
+    """Return all problems: of the database, its migrations, and both stores."""
+    return [*database_problems(seconds=2.0), *store_problems()]
+
+
+def database_problems(seconds: float) -> list[Problem]:
+    """Return the first problem of the database, or of its migrations, asked for `seconds` at most."""
+    try:
+        with pymongo.timeout(seconds):
+            hello = database.client().admin.command("hello")
+            wrong = _wrong_server(hello)
+            state = _state[0](database.database()) if _state and not wrong else None
+    except PyMongoError as error:
+        return [_refusal(error) or _absence()]
+    if wrong:
+        return [_final("database", wrong)]
+    return [_final("migrations", state)] if state else []
+
+
+def _wrong_server(hello: dict[str, Any]) -> str | None:
+    if not hello.get("setName") and hello.get("msg") != "isdbgrid":
+        return _STANDALONE
+    if hello.get("maxWireVersion", 0) < _OLDEST_WIRE_VERSION:
+        return _TOO_OLD
+    return None
+
+
+_STANDALONE = (
+    "TASKMANAGER_MONGODB_URI leads to a standalone server, which has no transactions: start mongod with --replSet, run"
+    " rs.initiate() once, and name the set in the URI (replicaSet=…)."
+)
+_TOO_OLD = "The database server is older than MongoDB 5.0, whose majority acknowledges writes by default: upgrade it."
+
+
+def _refusal(error: PyMongoError) -> Problem | None:
+    code = error.code if isinstance(error, OperationFailure) else None
+    if code in _AUTHENTICATION_FAILED:
+        return _final("database", "The database refuses the user or the password of TASKMANAGER_MONGODB_URI.")
+    if code == _UNAUTHORIZED:
+        return _final("database", "The user of TASKMANAGER_MONGODB_URI may not use this database: grant readWrite.")
+    if isinstance(error, ConfigurationError):
+        return _final(
+            "database", _TOO_OLD if "wire version" in str(error) else "TASKMANAGER_MONGODB_URI is not usable."
+        )
+    return None
+
+
+def _absence() -> Problem:
+    """Say why no server takes writes, by what the driver has seen of each."""
+    topology = database.client().topology_description
+    kinds = {found.server_type_name for found in topology.server_descriptions().values()}
+    if not kinds:  # the driver strikes out who answers and is no member of the set
+        return _final(
+            "database",
+            "TASKMANAGER_MONGODB_URI leads to no member of the replica set that it names (replicaSet=…): the server is"
+            " standalone, or a member of another set. Start mongod with --replSet and run rs.initiate(), or correct the"
+            " name.",
+        )
+    return Problem("database", _ABSENCES[_kind(kinds)], final=False)
+
+
+def _kind(kinds: set[str]) -> str:
+    if kinds & {"RSSecondary", "RSOther", "RSArbiter", "RSPrimary"}:
+        return "no primary"
+    return "not initiated" if "RSGhost" in kinds else "away"
+
+
+_ABSENCES = {
+    "no primary": "The replica set has no primary: nothing is written until a majority of its members is there.",
+    "not initiated": "The database server is in no replica set yet: run rs.initiate() there once.",
+    "away": "The database does not answer: see whether it runs, and TASKMANAGER_MONGODB_URI.",
+}
+
+
+def store_problems(seconds: float = 1.0) -> list[Problem]:
+    """Return the problems of queue and cache, asked for `seconds` at most each."""
+    chosen = settings.current()
+    urls: dict[Literal["queue", "cache"], str] = {"queue": chosen.queue_url, "cache": chosen.cache_url}
+    found = [_store_problem(name, url, seconds) for name, url in urls.items()]
+    return [problem for problem in found if problem]
+
+
+def recent_store_problems() -> list[Problem]:
+    """Return the same, as known since a few seconds ago at most: for who asks often."""
+    chosen = settings.current()
+    key = (chosen.queue_url, chosen.cache_url)
+    if _recent.key != key or time.monotonic() >= _recent.until:
+        found = store_problems(chosen.redis_timeout_ms / 1000)
+        _recent.key, _recent.until, _recent.found = key, time.monotonic() + _FRESH_SECONDS, found
+    return _recent.found
+
+
+class _Recent:
+    key: tuple[str, str] = ("", "")
+    until = 0.0
+    found: list[Problem] = []
+
+
+_recent = _Recent()
+
+
+def _store_problem(name: Literal["queue", "cache"], url: str, seconds: float) -> Problem | None:
+    """Run each command that is needed, on keys of its own that end by themselves, and read the answers."""
+    try:
+        with redis.Redis.from_url(url, **stores.options(seconds)) as client:
+            for answer in _answers(client, name):
+                if isinstance(answer, refusals.RedisError):
+                    return _store_refusal(name, answer)
+    except refusals.RedisError as error:
+        return _store_refusal(name, error)
+    return None
+
+
+def _answers(client: redis.Redis, name: Literal["queue", "cache"]) -> list[Any]:
+    prefix = {"queue": "rq:", "cache": "tm:"}[name]
+    keys = {kind: f"{prefix}probe:{kind}:{secrets.token_hex(8)}" for kind in ("text", "hash", "set", "sorted", "list")}
+    commands = [[word.format(prefix=prefix, **keys) for word in line.split()] for line in _COMMANDS[name]]
+    pipeline = client.pipeline(transaction=False)
+    for words in commands:
+        pipeline.execute_command(*words)
+    answers = pipeline.execute(raise_on_error=False)
+    if name == "queue":
+        transaction: Any = client.pipeline(transaction=True).ping()
+        answers.append(transaction.execute())
+        with client.pubsub() as listener:
+            listener.subscribe(f"{prefix}probe")
+            listener.get_message(timeout=1)
+    return answers
+
+
+def _store_refusal(name: Literal["queue", "cache"], error: Exception) -> Problem:
+    """The most telling of what a refusal can mean. Credentials come first: redis-py counts them among the absences."""
+    variable = f"TASKMANAGER_{name.upper()}_URL"
+    text = str(error).lower()
+    if isinstance(error, refusals.AuthenticationError) or "wrongpass" in text or "noauth" in text:
+        return _final(name, f"The {name} store refuses the user or the password of {variable}.")
+    if isinstance(error, refusals.ConnectionError | refusals.TimeoutError):
+        return Problem(name, f"The {name} store does not answer: see whether it runs, and {variable}.", final=False)
+    if isinstance(error, refusals.NoPermissionError):
+        return _final(name, f"The user of {variable} may not run a command that is needed: see docs/operations.md.")
+    if "unknown command" in text or "unknown subcommand" in text or "wrong number of arguments" in text:
+        return _final(name, f"The {name} store lacks a command that is needed: Redis 6.2, Valkey 7.2 or newer is.")
+    if text.startswith(("moved", "crossslot", "clusterdown")) or isinstance(error, refusals.MovedError):
+        return _final(name, f"{variable} leads to a cluster: the {name} is one store.")
+    return Problem(name, f"The {name} store takes no writes now: it is a replica, or has no room.", final=False)
+
+
+_SCRIPT_ID = sha1(b"return{1}").hexdigest()  # noqa: S324 what Redis names scripts by
+_SCRIPTING = ("EVAL return{{1}} 0", "SCRIPT LOAD return{{1}}", f"EVALSHA {_SCRIPT_ID} 0")
+_COMMANDS = {
+    "queue": (
+        *("PING", "SET {text} 1 NX EX 5", "GET {text}", "EXISTS {text}", "PERSIST {text}", "EXPIRE {text} 5"),
+        *("HSET {hash} a 1", "HGET {hash} a", "HGETALL {hash}", "HINCRBY {hash} a 1", "HINCRBYFLOAT {hash} a 1.5"),
+        *("SADD {set} a", "SISMEMBER {set} a", "SMEMBERS {set}", "SREM {set} a"),
+        *("ZADD {sorted} 1 a", "ZRANGE {sorted} 0 -1", "ZRANGEBYSCORE {sorted} 0 +inf", "ZCOUNT {sorted} 0 +inf"),
+        *("ZCARD {sorted}", "ZREM {sorted} a", "ZREMRANGEBYSCORE {sorted} 0 1"),
+        *(
+            "RPUSH {list} a",
+            "LPUSH {list} a",
+            "LLEN {list}",
+            "LINDEX {list} 0",
+            "LRANGE {list} 0 -1",
+            "LREM {list} 1 a",
+        ),
+        *("BLPOP {list} 1", "XADD {list} * a 1", "INFO server", "WATCH {text}", "UNWATCH", *_SCRIPTING),
+        *("PUBLISH {prefix}probe 1", "DEL {text} {hash} {set} {sorted} {list}"),
+    ),
+    "cache": (
+        *("PING", "SET {text} 1 EX 5", "GET {text}", "MGET {text} {hash}", "EXISTS {text}", "INCRBY {text} 1"),
+        *("SETEX {text} 5 1", "EXPIRE {text} 5", "PTTL {text}", *_SCRIPTING, "DEL {text}"),
+    ),
+}
+
+
+def _final(check: Check, sentence: str) -> Problem:
+    return Problem(check, sentence, final=True)

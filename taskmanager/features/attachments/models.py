@@ -1,0 +1,29 @@
+"""Attachments, and contents that nothing refers to yet."""
+
+from mongoengine import DateTimeField, Document, IntField, ObjectIdField, StringField
+
+from taskmanager.core.clock import now
+from taskmanager.core.storage.documents import Versioned
+
+
+class Attachment(Versioned):
+    """A file of a task. What is in it stands in the store of contents."""
+
+    meta = {"collection": "attachments", "db_alias": "tasks"}
+
+    task_id = ObjectIdField(required=True)
+    uploader_id = ObjectIdField(required=True)
+    name = StringField(required=True, max_length=255)
+    content_type = StringField(required=True, max_length=127)
+    size = IntField(required=True)
+    sha256 = StringField(required=True)
+    content_id = ObjectIdField(required=True)
+
+
+class LooseContent(Document):
+    """A content that is being stored, or whose attachment was not made; noted before its first byte."""
+
+    meta = {"collection": "loose_contents", "db_alias": "tasks", "strict": False, "auto_create_index": False}
+
+    id = ObjectIdField(primary_key=True)
+    created_at = DateTimeField(required=True, default=now)

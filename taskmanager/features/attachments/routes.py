@@ -1,0 +1,179 @@
+"""Routes of attachments. Contents come and go as streams, and are never shown by the service itself."""
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import marshmallow as ma
+from bson import ObjectId
+from flask import Response, request
+from flask_smorest.fields import Upload as UploadField
+from marshmallow import fields
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+
+from taskmanager.core.storage.querysets import Row
+from taskmanager.core.text import trimmed
+from taskmanager.features.attachments import service as attachments, storage as contents
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected, unchanged
+from taskmanager.web.errors import STATUS
+from taskmanager.web.idempotency import once
+from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.schemas import Id, Instant, Schema
+from taskmanager.web.serialisers import Serialiser
+
+blp = Blueprint("attachments", __name__, scope="tasks", description="Files of tasks")
+
+STATUS[contents.TooLarge] = 413
+
+_PLACE = "/tasks/<objectid:task_id>/attachments"
+_ONE = f"{_PLACE}/<objectid:attachment_id>"
+_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_LONGEST_NAME = 255
+
+
+class AttachmentIn(Schema):
+    """A file."""
+
+    file = UploadField(required=True)
+
+    @ma.validates("file")
+    def named(self, file: FileStorage, data_key: str) -> None:
+        if not _name(file):
+            raise ma.ValidationError("The file has no name.")
+
+
+class AttachmentOut(Schema):
+    """A file of a task; its content is at `…/content`."""
+
+    id = Id(attribute="_id", required=True)
+    task_id = Id(required=True)
+    uploader_id = Id(required=True)
+    name = fields.String(required=True, metadata={"example": "plan.pdf"})
+    content_type = fields.String(
+        required=True, metadata={"description": "As the uploader said", "example": "application/pdf"}
+    )
+    size = fields.Integer(required=True, metadata={"description": "Bytes"})
+    sha256 = fields.String(required=True, metadata={"description": "Checksum of the content, in hexadecimal digits"})
+    revision = fields.Integer(required=True)
+    created_at = Instant(required=True)
+
+
+ATTACHMENT = Serialiser(AttachmentOut)
+
+
+@blp.route(_PLACE, methods=["POST"], idempotent="itself", problems=(413, 415))
+@blp.arguments(AttachmentIn, location="files")
+@blp.response(201, AttachmentOut)
+def add_attachment(files: dict[str, FileStorage], task_id: ObjectId) -> Response:
+    """Attach a file to a task
+
+    As `multipart/form-data` with one part, `file`. 413 `attachment.too_large` beyond the operator's bound, 422
+    `attachment.type_refused` for types that are not allowed. Needs the role member.
+    """
+    file, actor = files["file"], current_actor()
+    upload = attachments.upload(task_id, _name(file), _type(file), file.stream, actor=actor)
+
+    def attach() -> Response:
+        attachment = attachments.add(task_id, upload, actor=actor)
+        return answers.created(attachment, ATTACHMENT, f"/tasks/{task_id}/attachments/{attachment.id}")
+
+    body = f"{upload.name}\n{upload.content_type}\n{upload.sha256}".encode()
+    return attachments.attached_or_discarded(upload, lambda: once(attach, body))
+
+
+@blp.route(_PLACE)
+@blp.arguments(list_query(ATTACHMENT, {"created_at": "created_at", "name": "name"}), location="query")
+@blp.response(200, page_of(AttachmentOut))
+def list_attachments(query: dict[str, Any], task_id: ObjectId) -> Response:
+    """The attachments of a task"""
+    part, actor = Slice.of(query), current_actor()
+    page = attachments.find(task_id, **part.page_of(ATTACHMENT), actor=actor)
+    total = part.with_total and attachments.total(task_id, actor=actor)
+    return answers.collection(page, ATTACHMENT, part, total=total)
+
+
+@blp.route(_ONE)
+@blp.arguments(item_query(ATTACHMENT), location="query")
+@blp.response(200, AttachmentOut)
+def get_attachment(query: dict[str, Any], task_id: ObjectId, attachment_id: ObjectId) -> Response:
+    """One attachment, without its content"""
+    return answers.resource(attachments.get(task_id, attachment_id, actor=current_actor()), ATTACHMENT, query)
+
+
+@blp.route(_ONE, methods=["DELETE"])
+@blp.response(204)
+def delete_attachment(task_id: ObjectId, attachment_id: ObjectId) -> Response:
+    """Delete an attachment
+
+    One that you added; with the role manager any.
+    """
+    attachments.delete(task_id, attachment_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route(f"{_ONE}/content", binary=True, problems=(416,))
+@blp.response(200, description="The bytes", content_type="application/octet-stream")
+@blp.alt_response(206, description="The range that was asked for")
+def get_content(task_id: ObjectId, attachment_id: ObjectId) -> Response:
+    """What is in an attachment
+
+    Always as a download. Takes `Range` (one range of bytes) and `If-Range`; the ETag is the SHA-256 of the content.
+    404 `attachment.content_missing` when the store has lost it, 503 `attachment.store_away` while the store is away.
+    """
+    row = attachments.get(task_id, attachment_id, actor=current_actor())
+    if unchanged(row["sha256"]):
+        return _with_headers(Response(status=304), row)
+    start, end, status = _range(row)
+    stream = contents.chosen().read(row["content_id"], start, end)
+    response = _with_headers(Response(stream, status, content_type="application/octet-stream"), row)
+    response.headers["Content-Length"] = str(end - start)
+    if status == 206:
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{row['size']}"
+    return response
+
+
+def _with_headers(response: Response, row: Row) -> Response:
+    """A browser must neither show it nor guess what it is; compressing it would change what ranges mean."""
+    plain = re.sub(r'[^\x20-\x7e]|["\\\\%]', "_", row["name"])
+    response.headers |= {
+        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(row['name'], safe='')}",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "X-Content-Type-Options": "nosniff",
+        "Accept-Ranges": "bytes",
+    }
+    response.set_etag(row["sha256"])
+    return response
+
+
+def _range(row: Row) -> tuple[int, int, int]:
+    """(first byte, the one after the last, status). Raises RequestedRangeNotSatisfiable.
+
+    What is no single range of bytes, or is of another content by If-Range, is the whole (RFC 9110, 14.2, 13.1.5);
+    ranges are of GET only.
+    """
+    size, asked = row["size"], request.range if request.method == "GET" else None
+    condition = request.headers.get("If-Range")
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        return 0, size, 200
+    if condition is not None and condition.strip() != f'"{row["sha256"]}"':
+        return 0, size, 200
+    found = asked.range_for_length(size)
+    if found is None:
+        raise RequestedRangeNotSatisfiable(size)
+    return found[0], found[1], 206
+
+
+def _name(file: FileStorage) -> str:
+    """The last part of the name that the client gave, without what could mislead people or file systems."""
+    name = trimmed(re.split(r"[/\\\\]", _UNSAFE.sub("", file.filename or ""))[-1])
+    return "" if name in (".", "..") else name[-_LONGEST_NAME:]
+
+
+def _type(file: FileStorage) -> str:
+    kind = (file.mimetype or "").lower()
+    return kind if _TYPE.fullmatch(kind) else "application/octet-stream"

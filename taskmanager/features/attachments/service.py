@@ -1,0 +1,185 @@
+"""Use cases of attachments. A content is stored first and then referred to, and dropped when that does not happen."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import Any, BinaryIO, NamedTuple
+
+from bson import ObjectId
+
+from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
+from taskmanager.core.errors import Conflict, Invalid
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.attachments import storage as contents
+from taskmanager.features.attachments.models import Attachment, LooseContent
+from taskmanager.features.projects import service as projects
+from taskmanager.features.tasks.events import AttachmentAdded, AttachmentDeleted
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.permissions import AttachmentAction
+from taskmanager.features.users import service as users
+
+MOST = 100  # of one task
+_LOOSE = timedelta(hours=1)
+_BATCH = 100
+
+
+class Upload(NamedTuple):
+    """A file as it came, and what was stored of it."""
+
+    name: str
+    content_type: str
+    content_id: ObjectId
+    size: int
+    sha256: str
+
+
+def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+    """A page of the attachments of a task. Raises NotFound."""
+    return _of(task_id, actor).page(order, limit, **page)
+
+
+def total(task_id: ObjectId, *, actor: Actor) -> Any:
+    """How many attachments a task has. Raises NotFound."""
+    return _of(task_id, actor).total()
+
+
+def get(task_id: ObjectId, attachment_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
+    """One attachment, without its content. Raises NotFound."""
+    return _of(task_id, actor).row(attachment_id, fields)
+
+
+def upload(task_id: ObjectId, name: str, content_type: str, file: BinaryIO, *, actor: Actor) -> Upload:
+    """Store a content for a task that the actor may attach files to.
+
+    Raises NotFound, Forbidden, Invalid (`attachment.type_refused`), TooLarge, Conflict, Unavailable.
+    """
+    authorize(actor, AttachmentAction.ADD, Task.objects.visible_to(actor).one(task_id))
+    patterns = [pattern.strip() for pattern in settings.current().attachment_types.split(",")]
+    if not any(fnmatchcase(content_type, pattern) for pattern in patterns):
+        raise Invalid("body.file", f"Files of this type are not taken: {content_type}", code="attachment.type_refused")
+    loose = LooseContent(id=ObjectId()).save(force_insert=True)
+    try:
+        stored = contents.store(loose.id, file)
+    except BaseException:
+        discard(loose.id)
+        raise
+    return Upload(name, content_type, loose.id, *stored)
+
+
+@unit_of_work
+def add(task_id: ObjectId, upload: Upload, *, actor: Actor) -> Attachment:
+    """Attach a stored content to a task. Raises NotFound, Forbidden, Conflict (`attachment.too_many`, `quota.…`)."""
+    task = Task.objects.visible_to(actor).one(task_id)
+    authorize(actor, AttachmentAction.ADD, task)
+    if Attachment.objects(task_id=task.id).count() >= MOST:
+        raise Conflict(f"A task has at most {MOST} attachments.", code="attachment.too_many")
+    users.add_attachment_bytes(actor.user_id, upload.size)
+    projects.add_use(task.project_id, attachment_bytes=upload.size)
+    attachment = Attachment(task_id=task.id, uploader_id=actor.user_id, **upload._asdict())
+    attachment.save(force_insert=True)
+    LooseContent.objects(id=upload.content_id).delete()
+    record(AttachmentAdded(task, actor, attachment=attachment))
+    return attachment
+
+
+@unit_of_work
+def delete(task_id: ObjectId, attachment_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Delete an attachment: one's own, or as a manager any; a job drops its content.
+
+    Raises NotFound, Forbidden, PreconditionFailed.
+    """
+    task = Task.objects.visible_to(actor).one(task_id)
+    attachment = Attachment.objects(task_id=task_id).one(attachment_id)
+    own = attachment.uploader_id == actor.user_id
+    authorize(actor, AttachmentAction.ADD if own else AttachmentAction.DELETE_ANY, task)
+    attachment.expect(expected)
+    attachment.delete()
+    users.add_attachment_bytes(attachment.uploader_id, -attachment.size)
+    projects.add_use(task.project_id, attachment_bytes=-attachment.size)
+    record(AttachmentDeleted(task, actor, attachment=attachment))
+
+
+def purge(task_ids: list[ObjectId]) -> int:
+    """Drop some attachments of tasks that are going for good, the contents first; return how many. Safe to repeat."""
+    found = list(Attachment.objects(task_id__in=task_ids).limit(_BATCH))
+    drop([attachment.content_id for attachment in found])
+    _delete_rows([attachment.id for attachment in found])
+    return len(found)
+
+
+@unit_of_work
+def _delete_rows(ids: list[ObjectId]) -> None:
+    """Delete attachments that are still there, and give their bytes back to those who uploaded them."""
+    sizes: Counter[ObjectId] = Counter()
+    for attachment in Attachment.objects(id__in=ids):
+        sizes[attachment.uploader_id] += attachment.size
+    Attachment.objects(id__in=ids).delete()
+    for user_id, size in sorted(sizes.items()):
+        users.add_attachment_bytes(user_id, -size)
+
+
+def bytes_of(task_id: ObjectId) -> int:
+    """Return how many bytes the attachments of a task have."""
+    return sum(Attachment.objects(task_id=task_id).scalar("size"))
+
+
+def forget(task_id: ObjectId) -> list[ObjectId]:
+    """Drop the attachments of a task that is gone for good; answers the ids of their contents, which are to go too."""
+    ids = []
+    for attachment in Attachment.objects(task_id=task_id):
+        ids.append(attachment.content_id)
+        users.add_attachment_bytes(attachment.uploader_id, -attachment.size)
+    Attachment.objects(task_id=task_id).delete()
+    return ids
+
+
+@unit_of_work
+def remove_lost(attachment_ids: list[ObjectId]) -> int:
+    """Drop attachments whose task is gone, with their contents; answers how many."""
+    found = list(Attachment.objects(id__in=attachment_ids))
+    drop(attachment.content_id for attachment in found)
+    for attachment in found:
+        users.add_attachment_bytes(attachment.uploader_id, -attachment.size)
+    return int(Attachment.objects(id__in=attachment_ids).delete())
+
+
+def discard(content_id: ObjectId) -> None:
+    """Drop a content that nothing refers to."""
+    drop([content_id])
+    LooseContent.objects(id=content_id).delete()
+
+
+def drop(content_ids: Iterable[ObjectId]) -> None:
+    """Drop contents. Safe to repeat."""
+    store = contents.chosen()
+    for content_id in content_ids:
+        store.delete(content_id)
+
+
+def drop_loose() -> int:
+    """Drop contents that were stored an hour ago and that no attachment came to; answers how many."""
+    loose = list(LooseContent.objects(created_at__lt=now() - _LOOSE).limit(_BATCH))
+    for content in loose:
+        discard(content.id)
+    return len(loose)
+
+
+def attached_or_discarded(upload: Upload, attach: Callable[[], Any]) -> Any:
+    """What `attach` answers; when it fails, or did not use the content, that is dropped."""
+    try:
+        return attach()
+    finally:
+        if LooseContent.objects(id=upload.content_id).first() is not None:
+            discard(upload.content_id)
+
+
+def _of(task_id: ObjectId, actor: Actor) -> Any:
+    Task.objects.visible_to(actor).row(task_id, ["_id"])
+    return Attachment.objects(task_id=task_id)

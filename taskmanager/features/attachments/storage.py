@@ -1,0 +1,207 @@
+"""Where the contents of attachments are kept: in MongoDB, in a folder, or nowhere; chosen by the operator."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol
+
+from bson import Binary, ObjectId
+
+from taskmanager.core.configuration import settings
+from taskmanager.core.errors import Conflict, NotFound, TaskManagerError, Unavailable
+from taskmanager.core.storage.database import database
+
+CHUNK = 255 * 1024  # as GridFS has it
+_OWNER = ".database"  # a file in a folder of contents: whose it is
+
+
+class TooLarge(TaskManagerError):
+    """More bytes than the operator allows."""
+
+    code = "attachment.too_large"
+
+
+class Stored(NamedTuple):
+    """What was stored."""
+
+    size: int
+    sha256: str
+
+
+class Store(Protocol):
+    """A place for contents, each written once."""
+
+    def write(self, content_id: ObjectId, chunks: Iterator[bytes]) -> None:
+        """Store the chunks, none of which is longer than CHUNK, all but the last that long."""
+
+    def read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from `start` up to but without `end`.
+
+        Raises NotFound, Unavailable at once, and not when the first byte is asked for: then the answer has begun.
+        """
+
+    def delete(self, content_id: ObjectId) -> None:
+        """Drop a content; one that is not there is no error."""
+
+    def ids(self, after: ObjectId | None, limit: int) -> list[ObjectId]:
+        """Return some of the contents that are there, those that follow one in an order of the store's own."""
+
+    def belongs_to(self, owner: str) -> bool:
+        """Return whether the store is the one of the database that is called so; the first that asks gets it."""
+
+
+def missing() -> NotFound:
+    """What is said of a file whose content the store has lost."""
+    return NotFound("The content of this file is not in the store any more.", code="attachment.content_missing")
+
+
+class GridFs:
+    """In MongoDB, laid out as the GridFS specification has its chunks; what a file is called stands in attachments."""
+
+    def write(self, content_id: ObjectId, chunks: Iterator[bytes]) -> None:
+        for number, chunk in enumerate(chunks):
+            self._chunks.insert_one({"files_id": content_id, "n": number, "data": Binary(chunk)})
+
+    def read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
+        first, beyond = start // CHUNK, -(-end // CHUNK)
+        asked = {"files_id": content_id, "n": {"$gte": first, "$lt": beyond}}
+        if self._chunks.count_documents(asked) < beyond - first:
+            raise missing()
+        return self._read(content_id, start, end)
+
+    def _read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
+        # one question for each chunk: a cursor would be over before a slow client has read
+        for number in range(start // CHUNK, -(-end // CHUNK)):
+            chunk = self._chunks.find_one({"files_id": content_id, "n": number}, {"data": 1})
+            if chunk is None:
+                raise NotFound
+            yield chunk["data"][max(0, start - number * CHUNK) : end - number * CHUNK]
+
+    def delete(self, content_id: ObjectId) -> None:
+        self._chunks.delete_many({"files_id": content_id})
+
+    def ids(self, after: ObjectId | None, limit: int) -> list[ObjectId]:
+        beyond = {"files_id": {"$gt": after}} if after else {}
+        found = self._chunks.find(beyond | {"n": 0}, {"files_id": 1}, sort=[("files_id", 1)]).limit(limit)
+        return [row["files_id"] for row in found]
+
+    def belongs_to(self, owner: str) -> bool:
+        return True
+
+    @property
+    def _chunks(self):  # type: ignore[no-untyped-def]
+        return database()["attachments.chunks"]
+
+
+class Folder:
+    """Files in a folder that all instances share, spread over folders by the ends of their ids."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, content_id: ObjectId, chunks: Iterator[bytes]) -> None:
+        path = self._path(content_id)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise Unavailable("Files cannot be stored now.", code="attachment.store_away") from error
+
+    def read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
+        try:
+            with self._path(content_id).open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and self.folder.is_dir():
+                raise missing() from None
+            raise Unavailable("Files cannot be read now.", code="attachment.store_away") from error
+        if size < end:
+            raise missing()
+        return self._read(content_id, start, end)
+
+    def _read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
+        with self._path(content_id).open("rb") as file:
+            file.seek(start)
+            while start < end and (chunk := file.read(min(CHUNK, end - start))):
+                start += len(chunk)
+                yield chunk
+
+    def delete(self, content_id: ObjectId) -> None:
+        self._path(content_id).unlink(missing_ok=True)
+
+    def ids(self, after: ObjectId | None, limit: int) -> list[ObjectId]:
+        place = (str(after)[-2:], str(after)) if after else ("", "")
+        names = (
+            name
+            for part in _names(self.folder)
+            if part >= place[0] and (self.folder / part).is_dir()
+            for name in _names(self.folder / part)
+            if (part, name) > place and ObjectId.is_valid(name) and name[-2:] == part
+        )
+        return [ObjectId(name) for name in islice(names, limit)]
+
+    def belongs_to(self, owner: str) -> bool:
+        mark = self.folder / _OWNER
+        if not self.folder.is_dir():
+            return True
+        with suppress(FileExistsError), mark.open("x") as file:
+            file.write(owner)
+        return mark.read_text() == owner
+
+    def _path(self, content_id: ObjectId) -> Path:
+        return self.folder / str(content_id)[-2:] / str(content_id)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+class Null:
+    """Takes nothing."""
+
+    def write(self, content_id: ObjectId, chunks: Iterator[bytes]) -> None:
+        raise Conflict("This service takes no attachments.", code="attachment.none_taken")
+
+    def read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
+        raise NotFound
+
+    def delete(self, content_id: ObjectId) -> None:
+        pass
+
+    def ids(self, after: ObjectId | None, limit: int) -> list[ObjectId]:
+        return []
+
+    def belongs_to(self, owner: str) -> bool:
+        return True
+
+
+def chosen() -> Store:
+    """The store by the settings."""
+    wanted = settings.current()
+    if wanted.attachment_store == "folder":
+        return Folder(wanted.attachment_folder or wanted.data_dir / "attachments")
+    return GridFs() if wanted.attachment_store == "gridfs" else Null()
+
+
+def store(content_id: ObjectId, file: BinaryIO) -> Stored:
+    """Store what is in an open file, a chunk at a time. Raises TooLarge, Conflict, Unavailable."""
+    digest, size, most = hashlib.sha256(), 0, settings.current().attachment_max_bytes
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal size
+        while chunk := file.read(CHUNK):
+            size += len(chunk)
+            if size > most:
+                raise TooLarge(f"A file has at most {most:,} bytes.")
+            digest.update(chunk)
+            yield chunk
+
+    chosen().write(content_id, chunks())
+    return Stored(size, digest.hexdigest())

@@ -1,0 +1,178 @@
+"""Routes of comments and their reactions."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+from marshmallow import fields
+
+from taskmanager.core.clock import iso
+from taskmanager.core.errors import NotFound
+from taskmanager.core.storage.querysets import Row
+from taskmanager.features.comments import reactions, service as comments
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.schemas import Id, Instant, QueryFlag, Schema, Text, UniqueIds
+from taskmanager.web.serialisers import Serialiser
+
+blp = Blueprint("comments", __name__, scope="comments", description="What people write about tasks")
+
+_PLACE = "/tasks/<objectid:task_id>/comments"
+_ONE = f"{_PLACE}/<objectid:comment_id>"
+_TEXT = {
+    "description": "Markdown. `@` and an address or id mentions a member.",
+    "example": "See *here*, @ada@example.com",
+}
+
+
+class CommentIn(Schema):
+    """A new comment."""
+
+    text = Text(most=20_000, least=1, required=True, metadata=_TEXT)
+
+
+class ReactionOut(Schema):
+    """A reaction, and whose it is."""
+
+    emoji = fields.String(required=True, metadata={"example": "👍"})
+    user_ids = UniqueIds(most=10_000, required=True)
+
+
+class CommentOut(Schema):
+    """A comment."""
+
+    id = Id(attribute="_id", required=True)
+    task_id = Id(required=True)
+    author_id = Id(required=True)
+    text = Text(most=20_000, required=True, metadata=_TEXT)
+    mentioned_ids = UniqueIds(most=comments.MOST_MENTIONS, required=True)
+    reactions = fields.List(fields.Nested(ReactionOut), required=True)
+    edited_at = Instant(required=True, allow_none=True)
+    revision = fields.Integer(required=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+
+
+class CommentRead(CommentOut):
+    """A comment, and where `html=true` asked for it its text as safe HTML."""
+
+    html = fields.String(metadata={"example": "<p>See <em>here</em></p>"})
+
+
+class Version(Schema):
+    """What a comment said before."""
+
+    text = Text(most=20_000, required=True)
+    until = Instant(required=True)
+
+
+class VersionsOut(Schema):
+    """What a comment said before, the oldest first."""
+
+    items = fields.List(fields.Nested(Version), required=True)
+
+
+COMMENT = Serialiser(CommentOut)
+_HTML = QueryFlag(load_default=False, metadata={"description": "Add `html`, the text as HTML that is safe to show"})
+_LIST = list_query(COMMENT, {"created_at": "created_at"}, html=_HTML)
+_ITEM = type("CommentQuery", (item_query(COMMENT),), {"html": _HTML})
+
+
+@blp.route(_PLACE, methods=["POST"])
+@blp.arguments(CommentIn)
+@blp.response(201, CommentOut)
+def create_comment(data: dict[str, Any], task_id: ObjectId) -> Response:
+    """Comment on a task
+
+    Members who are mentioned in it are told by mail. Needs the role commenter.
+    """
+    comment = comments.create(task_id, data["text"], actor=current_actor())
+    return answers.created(comment, COMMENT, f"/tasks/{task_id}/comments/{comment.id}")
+
+
+@blp.route(_PLACE)
+@blp.arguments(_LIST, location="query")
+@blp.response(200, page_of(CommentRead))
+def list_comments(query: dict[str, Any], task_id: ObjectId) -> Response:
+    """The comments of a task"""
+    part, actor = Slice.of(query), current_actor()
+    more = ("text", "html") if query["html"] else ()
+    page = comments.find(task_id, **part.page_of(COMMENT, *more), actor=actor)
+    total = part.with_total and comments.total(task_id, actor=actor)
+    embedded = _html(page.rows) if query["html"] else None
+    return answers.collection(page, COMMENT, part, total=total, embedded=embedded)
+
+
+@blp.route(_ONE)
+@blp.arguments(_ITEM, location="query")
+@blp.response(200, CommentRead)
+def get_comment(query: dict[str, Any], task_id: ObjectId, comment_id: ObjectId) -> Response:
+    """One comment"""
+    row = comments.get(task_id, comment_id, actor=current_actor())
+    return answers.resource(row, COMMENT, query, embedded=_html([row])[0] if query["html"] else None)
+
+
+@blp.route(_ONE, methods=["PATCH"])
+@blp.arguments(CommentIn, content_type="application/merge-patch+json")
+@blp.response(200, CommentOut)
+def update_comment(changes: dict[str, Any], task_id: ObjectId, comment_id: ObjectId) -> Response:
+    """Change a comment of yours
+
+    What it said before is kept. Members who are newly mentioned are told by mail.
+    """
+    comment = comments.update(task_id, comment_id, changes["text"], expected=expected(), actor=current_actor())
+    return answers.resource(comment, COMMENT)
+
+
+@blp.route(_ONE, methods=["DELETE"])
+@blp.response(204)
+def delete_comment(task_id: ObjectId, comment_id: ObjectId) -> Response:
+    """Delete a comment
+
+    Of yours; with the role manager any.
+    """
+    comments.delete(task_id, comment_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route(f"{_ONE}/history")
+@blp.response(200, VersionsOut)
+def list_comment_versions(task_id: ObjectId, comment_id: ObjectId) -> Response:
+    """What a comment said before
+
+    The oldest of the last fifty first.
+    """
+    versions = comments.history(task_id, comment_id, actor=current_actor())
+    return answers.derived({"items": [version | {"until": iso(version["until"])} for version in versions]})
+
+
+@blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["PUT"], conditional=False)
+@blp.response(200, CommentOut)
+def react_to_comment(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
+    """React to a comment with an emoji
+
+    Or with `+1` or `-1`. Needs the role commenter.
+    """
+    return _reacted(task_id, comment_id, emoji, True)
+
+
+@blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["DELETE"], conditional=False)
+@blp.response(200, CommentOut)
+def take_reaction_back(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
+    """Take a reaction to a comment back"""
+    return _reacted(task_id, comment_id, emoji, False)
+
+
+def _reacted(task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool) -> Response:
+    reaction = reactions.canonical(emoji)
+    if reaction is None:
+        raise NotFound("This is not one emoji.")
+    how = {"expected": expected(required=False), "actor": current_actor()}
+    return answers.resource(comments.react(task_id, comment_id, reaction, given, **how), COMMENT)
+
+
+def _html(rows: list[Row]) -> list[Row]:
+    return [{"html": html} for html in comments.rendered(rows)]

@@ -1,0 +1,182 @@
+"""Use cases of comments: written in Markdown, with mentions of members, earlier versions and reactions."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.clock import now
+from taskmanager.core.errors import Conflict, Forbidden
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor, Visitor, members_only
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import outside, unit_of_work
+from taskmanager.features.comments.markdown import plain_html, to_html
+from taskmanager.features.comments.models import MOST_VERSIONS, Comment
+from taskmanager.features.comments.reactions import canonical
+from taskmanager.features.projects.members import service as members
+from taskmanager.features.tasks.events import CommentCreated, CommentDeleted, CommentReacted, CommentUpdated
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.permissions import CommentAction
+from taskmanager.features.users import service as users
+
+MOST_MENTIONS = 20
+MAX_RENDERED_CHARACTERS = 40_000  # of comments without stored HTML, by one request
+MOST_REACTIONS = 20  # different ones, of one comment
+# A mention is @ and an address or an id, not after a letter or digit that could belong to another address. Scripts
+# without spaces put it right behind a word, and their keyboards type a full-width @.
+_MENTION = re.compile(
+    r"(?<![A-Za-z0-9_@\uff20.+-])[@\uff20](?:([0-9a-f]{24})(?![A-Za-z0-9])"
+    r"|([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+[@\uff20][A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+))"
+)
+
+
+def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+    """A page of the comments of a task. Raises NotFound."""
+    found = _of(task_id, actor).page(order, limit, **page)
+    return Page([_readable(row, actor) for row in found.rows], found.next_key)
+
+
+def total(task_id: ObjectId, *, actor: Actor) -> Any:
+    """How many comments a task has. Raises NotFound."""
+    return _of(task_id, actor).total()
+
+
+def get(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
+    """One comment. Raises NotFound."""
+    return _readable(_of(task_id, actor).row(comment_id, fields), actor)
+
+
+def create(task_id: ObjectId, text: str, *, actor: Actor) -> Comment:
+    """Write a comment. Raises NotFound, Forbidden."""
+    return _create(task_id, text, _html_of(text), actor=actor)
+
+
+@unit_of_work
+def _create(task_id: ObjectId, text: str, html: str, *, actor: Actor) -> Comment:
+    task = Task.objects.visible_to(actor).one(task_id)
+    authorize(actor, CommentAction.WRITE, task)
+    mentioned = _mentioned(text, task)
+    comment = Comment(task_id=task.id, author_id=actor.user_id, text=text, html=html, mentioned_ids=mentioned)
+    comment.save(force_insert=True)
+    record(CommentCreated(task, actor, comment=comment, mentioned=comment.mentioned_ids))
+    return comment
+
+
+def update(task_id: ObjectId, comment_id: ObjectId, text: str, *, expected: Expected, actor: Actor) -> Comment:
+    """Change one's own comment; what it said before is kept. Raises NotFound, Forbidden, PreconditionFailed."""
+    return _update(task_id, comment_id, text, _html_of(text), expected=expected, actor=actor)
+
+
+def _html_of(text: str) -> str:
+    """Return the HTML of a text, which is made while no transaction is open: it takes its time."""
+    return outside(("html", text), lambda: to_html(text))
+
+
+@unit_of_work
+def _update(
+    task_id: ObjectId, comment_id: ObjectId, text: str, html: str, *, expected: Expected, actor: Actor
+) -> Comment:
+    task, comment = _load(task_id, comment_id, actor)
+    authorize(actor, CommentAction.WRITE, task)
+    if comment.author_id != actor.user_id:
+        raise Forbidden("Only its author can change a comment.", code="comment.not_yours")
+    comment.expect(expected)
+    if comment.text == text:
+        return comment
+    moment, before = now(), comment
+    history = [*comment.history, {"text": comment.text, "until": moment}][-MOST_VERSIONS:]
+    mentioned = _mentioned(text, task)
+    comment = comment.write(text=text, html=html, mentioned_ids=mentioned, history=history, edited_at=moment)
+    new = [user_id for user_id in mentioned if user_id not in before.mentioned_ids]
+    record(CommentUpdated(task, actor, comment=comment, mentioned=new))
+    return comment
+
+
+@unit_of_work
+def delete(task_id: ObjectId, comment_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Delete a comment: one's own, or as a manager any. Raises NotFound, Forbidden, PreconditionFailed."""
+    task, comment = _load(task_id, comment_id, actor)
+    own = comment.author_id == actor.user_id
+    authorize(actor, CommentAction.WRITE if own else CommentAction.DELETE_ANY, task)
+    comment.expect(expected)
+    comment.delete()
+    record(CommentDeleted(task, actor, comment=comment))
+
+
+def rendered(rows: Sequence[Row]) -> list[str]:
+    """Return the HTML of each of some stored comments.
+
+    Those without, which an earlier release wrote, are rendered up to MAX_RENDERED_CHARACTERS; the others are shown as
+    they were written.
+    """
+    left, found = MAX_RENDERED_CHARACTERS, []
+    for row in rows:
+        html = row.get("html")
+        if html is None:
+            left -= len(row["text"])
+            html = to_html(row["text"]) if left >= 0 else plain_html(row["text"])
+        found.append(html)
+    return found
+
+
+def history(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor) -> list[Row]:
+    """What a comment said before, the oldest first: [{text, until}]. Raises NotFound, Forbidden for a visitor."""
+    row = _of(task_id, actor).row(comment_id, ["history"])
+    members_only(actor)
+    return list(row.get("history", []))
+
+
+def _readable(row: Row, actor: Actor) -> Row:
+    """A comment as this actor reads it: visitors see no address of a member that is mentioned."""
+    if not isinstance(actor, Visitor) or "text" not in row:
+        return row
+    text = _MENTION.sub(lambda found: found[0] if found[1] else "@…", row["text"])
+    kept = row if text == row["text"] else {name: value for name, value in row.items() if name != "html"}
+    return kept | {"text": text}
+
+
+@unit_of_work
+def react(
+    task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool, *, expected: Expected, actor: Actor
+) -> Comment:
+    """Give the actor's reaction to a comment, or take it back.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Conflict (`comment.too_many_reactions`).
+    """
+    task, comment = _load(task_id, comment_id, actor)
+    authorize(actor, CommentAction.WRITE, task)
+    comment.expect(expected)
+    people: dict[str, list[ObjectId]] = {}
+    for reaction in comment.reactions:  # earlier ones may be kept in another form
+        people.setdefault(canonical(reaction["emoji"]) or reaction["emoji"], []).extend(reaction["user_ids"])
+    others = [user_id for user_id in people.get(emoji, []) if user_id != actor.user_id]
+    if given == (len(others) < len(people.get(emoji, []))):
+        return comment
+    people[emoji] = [*others, actor.user_id] if given else others
+    reactions = [{"emoji": word, "user_ids": user_ids} for word, user_ids in people.items() if user_ids]
+    if len(reactions) > MOST_REACTIONS:
+        raise Conflict(f"A comment has at most {MOST_REACTIONS} reactions.", code="comment.too_many_reactions")
+    comment = comment.write(reactions=reactions)
+    record(CommentReacted(task, actor, {emoji: [not given, given]}, comment=comment))
+    return comment
+
+
+def _of(task_id: ObjectId, actor: Actor) -> Any:
+    Task.objects.visible_to(actor).row(task_id, ["_id"])
+    return Comment.objects(task_id=task_id)
+
+
+def _load(task_id: ObjectId, comment_id: ObjectId, actor: Actor) -> tuple[Task, Comment]:
+    task = Task.objects.visible_to(actor).one(task_id)
+    return task, Comment.objects(task_id=task_id).one(comment_id)
+
+
+def _mentioned(text: str, task: Task) -> list[ObjectId]:
+    """Members who are named in a text, each once; what names no member is text like any other."""
+    found = list(dict.fromkeys(_MENTION.findall(text)))[:MOST_MENTIONS]
+    ids = [ObjectId(user_id) if user_id else users.find_id(email=email) for user_id, email in found]
+    return members.who_are_members(task.project_id, list(dict.fromkeys(filter(None, ids))))

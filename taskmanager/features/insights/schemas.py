@@ -1,0 +1,114 @@
+"""What clients send and get of searches, facets and statistics."""
+
+from marshmallow import fields, validate
+
+from taskmanager.features.insights.facets import NAMES
+from taskmanager.features.tasks.filtering.fields import FIELDS
+from taskmanager.features.tasks.schemas import TaskOut
+from taskmanager.web.pagination import FilterText, Number
+from taskmanager.web.schemas import Id, Line, Schema
+
+
+class SearchQuery(Schema):
+    """What to search for."""
+
+    q = Line(most=200, required=True, metadata={"description": 'A key, words, "a phrase", -without', "example": "rent"})
+    limit = Number(
+        load_default=20, validate=validate.Range(1, 50), metadata={"description": "Most hits", "example": 20}
+    )
+    project_id = Id(metadata={"description": "Only in this project"})
+
+
+class Highlights(Schema):
+    """Safe HTML with `<mark>` around what was found."""
+
+    title = fields.String(required=True, metadata={"example": "Pay <mark>rent</mark>"})
+    description = fields.String(
+        required=True, allow_none=True, metadata={"description": "The part around the first hit"}
+    )
+
+
+class Hit(Schema):
+    """A task that was found, and why."""
+
+    task = fields.Nested(TaskOut, required=True)
+    matched = fields.String(required=True, metadata={"enum": ["key", "title", "text"]})
+    highlights = fields.Nested(Highlights, required=True)
+
+
+class SearchOut(Schema):
+    """What was found, best first."""
+
+    items = fields.List(fields.Nested(Hit), required=True)
+
+
+class InsightQuery(Schema):
+    """Over which tasks."""
+
+    filter = FilterText(FIELDS)
+
+
+class StatisticsQuery(InsightQuery):
+    """Over which tasks, and how far back."""
+
+    weeks = Number(load_default=12, validate=validate.Range(1, 52), metadata={"description": "Weeks", "example": 12})
+    days = Number(load_default=30, validate=validate.Range(1, 365), metadata={"description": "Days", "example": 30})
+
+
+class FacetValue(Schema):
+    """A value, and how many tasks have it."""
+
+    value = fields.String(required=True, allow_none=True, metadata={"example": "open"})
+    count = fields.Integer(required=True)
+
+
+FacetsOut = Schema.from_dict(
+    {name: fields.List(fields.Nested(FacetValue), required=True) for name in NAMES}, name="Facets"
+)
+
+
+class StatusCount(Schema):
+    """How many tasks have a status."""
+
+    status = fields.String(required=True, metadata={"example": "open"})
+    status_group = fields.String(required=True, metadata={"example": "backlog"})
+    count = fields.Integer(required=True)
+
+
+class Week(Schema):
+    """What happened in a week. Cycle time: from first becoming active, or from creation, to completion."""
+
+    week = fields.String(required=True, metadata={"description": "Its Monday", "example": "2026-11-23"})
+    created = fields.Integer(required=True)
+    completed = fields.Integer(required=True)
+    cycle_hours_median = fields.Float(required=True, allow_none=True)
+    cycle_hours_mean = fields.Float(required=True, allow_none=True)
+
+
+class Workload(Schema):
+    """What a user has to do; null stands for the unassigned."""
+
+    user_id = Id(required=True, allow_none=True)
+    open = fields.Integer(required=True)
+    overdue = fields.Integer(required=True)
+    estimate_minutes = fields.Integer(required=True)
+
+
+class Day(Schema):
+    """What was open at the end of a day."""
+
+    day = fields.String(required=True, metadata={"example": "2026-11-23"})
+    open = fields.Integer(required=True)
+    created = fields.Integer(required=True)
+    closed = fields.Integer(required=True)
+
+
+class StatisticsOut(Schema):
+    """Figures over tasks."""
+
+    total = fields.Integer(required=True)
+    by_status = fields.List(fields.Nested(StatusCount), required=True)
+    overdue = fields.Integer(required=True)
+    weeks = fields.List(fields.Nested(Week), required=True)
+    workload = fields.List(fields.Nested(Workload), required=True)
+    burn_down = fields.List(fields.Nested(Day), required=True)

@@ -1,0 +1,159 @@
+"""Figures over tasks, worked out by the database in one pass: states, what is late, throughput, workload, burn-down.
+
+Throughput is the number of tasks completed in a week. Cycle time is counted from when a task first became active (or
+was made, when it never was) to its completion (D. Anderson, Kanban, 2010). Burn-down counts what was open at the end of
+each day. Weeks begin on Monday and days at midnight in the zone of the one who asks.
+"""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.clock import now
+from taskmanager.core.filters.nodes import GivenFilter
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.querysets import Row
+from taskmanager.core.zones import zone
+from taskmanager.features.projects.workflow import OPEN_GROUPS
+from taskmanager.features.tasks.filtering.expensive import expensive
+from taskmanager.features.tasks.listing import matching
+
+MOST_PEOPLE = 200
+_BEGUN = {"$ifNull": ["$started_at", "$created_at"]}
+_HOURS = {"$divide": [{"$subtract": ["$completed_at", _BEGUN]}, 3_600_000]}
+_OPEN = {"status_group": {"$in": list(OPEN_GROUPS)}}
+
+
+def of(
+    *,
+    actor: Actor,
+    project_id: ObjectId | None = None,
+    condition: GivenFilter | None = None,
+    weeks: int = 12,
+    days: int = 30,
+) -> Row:
+    """The figures of a project, or of all that the actor may see, for which a filter holds.
+
+    Raises NotFound, TooMany, Unavailable (`query.too_slow`).
+    """
+    here = now().astimezone(zone(actor.timezone))
+    today = here.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
+    first_day = today - timedelta(days=days - 1)
+    tasks = matching(condition, actor, project_id)
+    with expensive(actor):
+        found = tasks.piped({"$facet": _parts(here, monday, first_day)})[0]
+    return {
+        "total": sum(row["count"] for row in found["by_status"]),
+        "by_status": [_status(row) for row in sorted(found["by_status"], key=lambda row: -row["count"])],
+        "overdue": _count(found["overdue"]),
+        "weeks": _weeks(found, monday, weeks),
+        "workload": [_person(row) for row in found["workload"]],
+        "burn_down": _burn_down(found, first_day, days),
+    }
+
+
+def _parts(here: datetime, monday: datetime, first_day: datetime) -> Row:
+    return {
+        "by_status": [{"$group": {"_id": {"s": "$status", "g": "$status_group"}, "count": {"$sum": 1}}}],
+        "overdue": [{"$match": _OPEN | {"$expr": _late(here)}}, {"$count": "count"}],
+        "created": _by_quarter("created_at", monday),
+        "completed": _by_quarter("completed_at", monday, hours={"$push": _HOURS}),
+        "workload": _workload(here),
+        "left_before": [{"$match": {"created_at": {"$lt": first_day}, **_still_open(first_day)}}, {"$count": "count"}],
+        "made": _by_quarter("created_at", first_day),
+        "closed": _by_quarter("closed_at", first_day),
+    }
+
+
+def _late(here: datetime) -> Row:
+    """Return the expression of whether it is past due."""
+    return {"$and": [{"$gt": ["$due_at", None]}, {"$lt": ["$due_at", here]}]}
+
+
+def _by_quarter(field: str, first: datetime, **more: Row) -> list[Row]:
+    """Count by quarters of an hour in UTC, in which the days of all zones begin.
+
+    The database may know other zones than the service: which day that is in a zone, the service works out.
+    """
+    quarter = {"$dateTrunc": {"date": f"${field}", "unit": "minute", "binSize": 15}}
+    return [{"$match": {field: {"$gte": first}}}, {"$group": {"_id": quarter, "count": {"$sum": 1}, **more}}]
+
+
+def _still_open(moment: datetime) -> Row:
+    return {"$or": [{"closed_at": {"$exists": False}}, {"closed_at": {"$gte": moment}}]}
+
+
+def _workload(here: datetime) -> list[Row]:
+    return [
+        {"$match": _OPEN},
+        {"$unwind": {"path": "$assignee_ids", "preserveNullAndEmptyArrays": True}},
+        {
+            "$group": {
+                "_id": "$assignee_ids",
+                "open": {"$sum": 1},
+                "overdue": {"$sum": {"$cond": [_late(here), 1, 0]}},
+                "estimate_minutes": {"$sum": {"$ifNull": ["$estimate_minutes", 0]}},
+            }
+        },
+        {"$sort": {"open": -1, "_id": 1}},
+        {"$limit": MOST_PEOPLE},
+    ]
+
+
+def _status(row: Row) -> Row:
+    return {"status": row["_id"]["s"], "status_group": row["_id"]["g"], "count": row["count"]}
+
+
+def _person(row: Row) -> Row:
+    return {"user_id": row["_id"] and str(row["_id"]), **{name: row[name] for name in row if name != "_id"}}
+
+
+def _count(rows: list[Row]) -> int:
+    return rows[0]["count"] if rows else 0
+
+
+def _weeks(found: Row, monday: datetime, weeks: int) -> list[Row]:
+    created, completed = (_by_week(found[name], monday) for name in ("created", "completed"))
+    return [_week((monday + timedelta(weeks=number)).date(), created, completed) for number in range(weeks)]
+
+
+def _by_week(rows: list[Row], monday: datetime) -> dict[Any, Row]:
+    weeks: dict[Any, Row] = {}
+    for row in rows:
+        day = row["_id"].astimezone(monday.tzinfo).date()
+        week = weeks.setdefault(day - timedelta(days=day.weekday()), {"count": 0, "hours": []})
+        week["count"] += row["count"]
+        week["hours"] += row.get("hours", [])
+    return weeks
+
+
+def _week(day: Any, created: dict[Any, Row], completed: dict[Any, Row]) -> Row:
+    hours = completed.get(day, {}).get("hours", [])
+    return {
+        "week": day.isoformat(),
+        "created": created.get(day, {}).get("count", 0),
+        "completed": completed.get(day, {}).get("count", 0),
+        "cycle_hours_median": round(median(hours), 2) if hours else None,
+        "cycle_hours_mean": round(sum(hours) / len(hours), 2) if hours else None,
+    }
+
+
+def _burn_down(found: Row, first_day: datetime, days: int) -> list[Row]:
+    made, closed = (_by_day(found[name], first_day) for name in ("made", "closed"))
+    left, told = _count(found["left_before"]), []
+    for number in range(days):
+        day = (first_day + timedelta(days=number)).date().isoformat()
+        left += made[day] - closed[day]
+        told.append({"day": day, "open": left, "created": made[day], "closed": closed[day]})
+    return told
+
+
+def _by_day(rows: list[Row], first_day: datetime) -> Counter[str]:
+    days: Counter[str] = Counter()
+    for row in rows:
+        days[row["_id"].astimezone(first_day.tzinfo).date().isoformat()] += row["count"]
+    return days

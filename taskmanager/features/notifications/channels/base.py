@@ -1,0 +1,97 @@
+"""The one small interface of everything that tells people, and the register of what is installed.
+
+A channel is an object with the members of `Channel`; a plugin makes one and calls `register`. The service says when
+and to whom; the channel sends, and says by what it raises how it went.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bson import ObjectId
+
+from taskmanager.core.errors import Misconfigured, TaskManagerError
+from taskmanager.features.notifications.content.registry import Notice
+from taskmanager.features.notifications.models import Delivery
+
+
+class Rejected(TaskManagerError):
+    """The receiver will never take this: it is not tried again."""
+
+    code = "delivery.rejected"
+
+
+class Cancelled(TaskManagerError):
+    """There is nothing to be told any more, or no user to be told."""
+
+    code = "delivery.cancelled"
+
+
+class Postponed(TaskManagerError):
+    """Not now, through no fault of this delivery: no attempt is counted. `until` None: until there may be room.
+
+    With `bundle` it goes out then together with all that waits under this name.
+    """
+
+    code = "delivery.postponed"
+
+    def __init__(self, until: datetime | None = None, *, bundle: str | None = None) -> None:
+        super().__init__()
+        self.until, self.bundle = until, bundle
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a channel sends to one recipient: the delivery that stands for it, and all notices it tells, oldest first.
+
+    `delivery.id` stays the same however often it is tried: what the receiver can tell repetitions by.
+    `earlier` is how many older notices were left out because there are too many.
+    """
+
+    delivery: Delivery
+    notices: list[Notice]
+    earlier: int = 0
+
+
+class Channel(Protocol):
+    """What can tell people."""
+
+    name: str  # in preferences and delivery records: small letters, digits and _
+    queue: str  # on which of the queues it is tried again
+    seconds: float  # the longest that `send` takes: it must end by itself
+    lanes: int  # how many messages a worker sends at a time beside its jobs, in threads; 0: within the job
+    bundled: bool  # whether quiet hours, digests and the wait for more of the same task hold for it
+
+    def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+        """Which of these people it can tell: an address is known."""
+
+    def send(self, message: Message) -> None:
+        """Tell it. Raises Rejected, Cancelled, Postponed; anything else is a failure that is tried again."""
+
+
+_MEMBERS = ("name", "queue", "seconds", "lanes", "bundled", "reaches", "send")
+_channels: dict[str, Channel] = {}
+
+
+def register(channel: Channel) -> None:
+    """Install a channel. Raises Misconfigured when it lacks something, or another kind of channel has its name."""
+    if missing := [member for member in _MEMBERS if member not in dir(channel)]:
+        raise Misconfigured(f"the channel {type(channel).__qualname__} has no {', '.join(missing)}")
+    known = _channels.get(channel.name)
+    if known is not None and type(known).__qualname__ != type(channel).__qualname__:
+        raise Misconfigured(f"two channels are called {channel.name!r}")
+    _channels[channel.name] = channel
+
+
+def find(name: str) -> Channel | None:
+    """The channel of this name; None when it is not installed."""
+    return _channels.get(name)
+
+
+def personal() -> list[Channel]:
+    """The channels that people choose from, in a fixed order."""
+    return [_channels[name] for name in sorted(_channels) if name not in _UNCHOSEN]
+
+
+_UNCHOSEN = {"webhook"}  # who has one has said what it is to be told

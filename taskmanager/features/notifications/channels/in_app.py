@@ -1,0 +1,58 @@
+"""The list of what happened that people read within the service."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import timedelta
+
+from bson import ObjectId
+from mongoengine.errors import NotUniqueError
+
+from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
+from taskmanager.core.events import forgetting
+from taskmanager.features.notifications.channels.base import Message
+from taskmanager.features.notifications.content.quoting import as_written
+from taskmanager.features.notifications.content.registry import Notice
+from taskmanager.features.notifications.models import Notification
+
+_LONGEST_TITLE = 300
+
+
+class InAppChannel:
+    """See `Channel`."""
+
+    name, queue, bundled, seconds, lanes = "in_app", "high", False, 5.0, 0
+
+    def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+        """Everybody."""
+        return set(user_ids)
+
+    def send(self, message: Message) -> None:
+        """Put it on the person's list, once."""
+        expires_at = now() + timedelta(days=settings.current().notification_days)
+        for notice in message.notices:
+            with suppress(NotUniqueError):
+                Notification(
+                    user_id=notice.recipient_id,
+                    event_id=message.delivery.event_id,
+                    **_words(notice),
+                    project_id=notice.project_id,
+                    task_id=notice.task_id,
+                    actor_id=notice.actor_id,
+                    expires_at=expires_at,
+                ).save(force_insert=True)
+        if forgetting.is_forgotten(message.delivery.event_id):  # meanwhile
+            Notification.objects(event_id=message.delivery.event_id).delete()
+
+
+def renew(stored: Notification, notice: Notice | None) -> None:
+    """Have it say what `notice` says, or drop it when there is none; whether it was read stays as it is."""
+    if notice is None:
+        stored.delete()
+    elif stored.differences(words := _words(notice)):
+        changes = {f"set__{field}": value for field, value in words.items()}
+        Notification.objects(id=stored.id).update_one(inc__revision=1, set__updated_at=now(), **changes)
+
+
+def _words(notice: Notice) -> dict[str, str]:
+    return {"kind": notice.kind, "title": notice.subject[:_LONGEST_TITLE], "text": as_written(notice.text)}

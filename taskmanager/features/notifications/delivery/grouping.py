@@ -1,0 +1,163 @@
+"""Bundles: deliveries to one person that go out as one message. The oldest leads, and the others follow it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core import zones
+from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
+from taskmanager.core.events.log import Event
+from taskmanager.features.notifications.channels import base as channels
+from taskmanager.features.notifications.channels.base import Cancelled, Message, Postponed
+from taskmanager.features.notifications.content import registry as notices
+from taskmanager.features.notifications.content.registry import Notice
+from taskmanager.features.notifications.kinds import UNCHOSEN
+from taskmanager.features.notifications.models import DIGEST, Delivery, Preferences
+from taskmanager.features.notifications.policy import levels as wishes, quiet_hours as timing
+from taskmanager.features.notifications.policy.levels import Wishes
+from taskmanager.features.users import service as users
+
+
+class Lost(Exception):
+    """Another worker has the claim by now."""
+
+
+MOST_TOLD, MOST_MADE = 100, 1000  # notices in one message, and of how many events they are chosen
+
+
+def leader_of(delivery_id: ObjectId) -> ObjectId:
+    """The oldest of its bundle that was not tried, or that a worker tries just now."""
+    collection = Delivery._get_collection()
+    row = collection.find_one({"_id": delivery_id, "state": "pending", "attempts": 0}, {"bundle": 1}) or {}
+    if "bundle" not in row:
+        return delivery_id
+    bundled = {"bundle": row["bundle"], "state": "pending", "led_by": {"$exists": False}}
+    free = {"$or": [{"attempts": 0}, {"claimed_until": {"$gt": now()}}]}
+    oldest = collection.find_one(bundled | free, {"_id": 1}, sort=[("created_at", 1), ("_id", 1)])
+    return oldest["_id"] if oldest else delivery_id
+
+
+def message(delivery: Delivery, ready: list[Notice] | None, hold: Callable[[], bool]) -> Message:
+    """What it tells, with what waits to be told together with it; `ready` is its own notice if that was just written.
+
+    What the recipient does not want to be told any more is left out; of very many the latest are told. Making them may
+    take longer than a claim lasts, so `hold` is asked before each: it prolongs the claim, or says that it is lost.
+    Raises Lost then, Cancelled when there is nothing to be told any more, Postponed in quiet hours.
+    """
+    event_ids = _follow(delivery, alone=ready is not None)
+    if ready and not event_ids:
+        return Message(delivery, ready)
+    events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.seq))
+    told = [(event.id, _made(event, delivery.recipient_id, hold)) for event in events[-MOST_MADE:]]
+    wish_of = wishes.of(notice for _, each in told for notice in each)
+    found = _still_wanted(delivery, told, wish_of)
+    if not found:
+        raise Cancelled("There is nothing to be told any more.")
+    _mind_quiet_hours(delivery, found, wish_of[delivery.recipient_id].general)
+    latest = found[-MOST_TOLD:]
+    return Message(delivery, latest, len(found) - len(latest) + len(events) - len(told))
+
+
+def _made(event: Event, recipient_id: ObjectId, hold: Callable[[], bool]) -> list[Notice]:
+    if not hold():
+        raise Lost
+    return notices.of(event, recipient_id)
+
+
+def _still_wanted(
+    delivery: Delivery, found: list[tuple[ObjectId, list[Notice]]], wish_of: dict[ObjectId, Wishes]
+) -> list[Notice]:
+    """Without what the recipient is not to be told any more."""
+    kept = [
+        (event_id, [notice for notice in each if delivery.channel in wish_of[notice.recipient_id].channels(notice)])
+        for event_id, each in found
+    ]
+    _cancel(delivery, [event_id for event_id, each in kept if not each])
+    return [notice for _, each in kept for notice in each]
+
+
+def _mind_quiet_hours(delivery: Delivery, found: list[Notice], wish: Preferences) -> None:
+    """Raise Postponed when quiet hours have begun since it was planned: they were turned on, or it did not go out.
+
+    Reminders and digests come at the time that was chosen for them; a digest that failed then waits as others do.
+    """
+    channel = channels.find(delivery.channel)
+    chosen = any(notice.kind == "task.reminder" or notice.kind in UNCHOSEN for notice in found) or (
+        delivery.attempts == 1 and str(delivery.bundle).endswith(f":{DIGEST}")
+    )
+    if chosen or not wish.quiet_from or channel is None or not channel.bundled:
+        return
+    zone = users.timezones([wish.user_id]).get(wish.user_id, zones.DEFAULT)
+    moment = now()
+    until = timing.after_quiet(moment, wish.quiet_from, wish.quiet_to, zone)
+    if until > moment:
+        raise Postponed(until)
+
+
+def _cancel(leader: Delivery, event_ids: list[ObjectId]) -> None:
+    """Settle those that follow it and have nothing to tell any more."""
+    if leader.bundle and event_ids:
+        followers = {"led_by": leader.id, "state": "pending", "event_id": {"$in": event_ids}}
+        Delivery._get_collection().update_many(followers, {"$set": fate("cancelled", "Not to be told any more.")})
+
+
+def fate(state: str, words: str | None) -> dict[str, Any]:
+    """What is written of a delivery that is settled; `words` say why it was not sent."""
+    moment, chosen = now(), settings.current()
+    days = chosen.dead_delivery_days if state == "dead" else chosen.delivery_days
+    written: dict[str, Any] = {"state": state, "ended_at": moment, "expires_at": moment + timedelta(days=days)}
+    return written | ({"last_error": words} if words else {})
+
+
+def join(delivery: Delivery, bundle: str, until: datetime) -> None:
+    """Put a delivery and what follows it into another bundle, each by itself, to be due then."""
+    collection = Delivery._get_collection()
+    alone = {"$set": {"bundle": bundle, "due_at": until}, "$unset": {"led_by": 1}}
+    collection.update_many({"led_by": delivery.id, "state": "pending"}, alone)
+    collection.update_one({"_id": delivery.id, "state": "pending"}, {"$set": {"bundle": bundle}})
+
+
+def settle_led() -> int:
+    """Let those that follow a delivery which is settled share its fate, and those that follow none go alone.
+
+    For what was left between two steps; answers how many.
+    """
+    collection, count = Delivery._get_collection(), 0
+    left = {"state": "pending", "led_by": {"$exists": True}}
+    for leader_id in collection.distinct("led_by", left):
+        leader = collection.find_one({"_id": leader_id}, {"state": 1, "ended_at": 1, "expires_at": 1}) or {}
+        if leader.get("state") == "pending":
+            continue
+        shared = {"$set": {name: value for name, value in leader.items() if name != "_id"}}
+        alone = {"$unset": {"led_by": 1}, "$set": {"due_at": now()}}
+        count += collection.update_many(left | {"led_by": leader_id}, shared if leader else alone).modified_count
+    return count
+
+
+def _follow(delivery: Delivery, *, alone: bool) -> list[ObjectId]:
+    """Let what is bundled with it follow it; answers the ids of the events. `alone`: nothing follows it yet."""
+    if not delivery.bundle:
+        return []
+    collection = Delivery._get_collection()
+    if delivery.attempts == 1:  # what is sent again is the same as before
+        others = _bundled_with(delivery)
+        if alone and collection.find_one(others, {"_id": 1}) is None:
+            return []
+        collection.update_many(others, {"$set": {"led_by": delivery.id}, "$unset": {"due_at": 1}})
+    led = {"led_by": delivery.id, "state": "pending"}
+    return [row["event_id"] for row in collection.find(led, {"event_id": 1})]
+
+
+def _bundled_with(delivery: Delivery) -> dict[str, Any]:
+    """Those of its bundle that were not tried yet."""
+    return {
+        "bundle": delivery.bundle,
+        "state": "pending",
+        "led_by": {"$exists": False},
+        "claimed_until": {"$lte": now()},
+        "_id": {"$ne": delivery.id},
+        "attempts": 0,
+    }

@@ -1,0 +1,105 @@
+"""Routes of one's phone number."""
+
+import hashlib
+from contextlib import suppress
+
+from flask import Response, g
+from marshmallow import fields, validate
+
+from taskmanager.core.configuration import settings
+from taskmanager.core.errors import Invalid
+from taskmanager.extensions import limiter
+from taskmanager.features.notifications.phones import service as phones
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.limits import caller
+from taskmanager.web.schemas import Form, Instant, Schema
+from taskmanager.web.serialisers import Serialiser
+
+blp = Blueprint("phone", __name__, description="The number that you get text messages at")
+
+_NUMBER = {"description": "With its country", "example": "+491701234567"}
+
+
+class PhoneIn(Schema):
+    """A mobile number."""
+
+    number = fields.String(required=True, validate=validate.Length(4, 40), metadata=_NUMBER)
+
+
+class CodeIn(Schema):
+    """The code from the text message."""
+
+    code = Form("^[0-9]{6}$", "Six digits are needed.", required=True, metadata={"example": "123456"})
+
+
+class PhoneOut(Schema):
+    """Your number. Text messages are sent to it once it is verified, for what you have chosen."""
+
+    number = fields.String(required=True, allow_none=True, metadata=_NUMBER)
+    verified_at = Instant(required=True, allow_none=True)
+    month = fields.String(required=True, allow_none=True, metadata={"example": "2026-11"})
+    sent = fields.Integer(required=True, metadata={"description": "Text messages in that month"})
+    revision = fields.Integer(required=True)
+
+
+PHONE = Serialiser(PhoneOut)
+_APART = ("month", "sent")  # counted as messages go out
+
+
+def _number() -> str:
+    """The number that a message is asked for, whoever asks and however it is written; it is not stored in clear."""
+    number = str(g.get("body", {}).get("number", ""))
+    with suppress(Invalid):
+        number = phones.normal(number)
+    return "phone:" + hashlib.sha256(number.encode()).hexdigest()
+
+
+_by_caller = limiter.limit(lambda: settings.current().ratelimit_sms, key_func=caller)
+_by_number = limiter.limit(lambda: settings.current().ratelimit_sms, key_func=_number)
+_secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=caller)
+
+
+@blp.route("/notifications/phone")
+@blp.response(200, PhoneOut)
+def get_phone() -> Response:
+    """Your phone number"""
+    return answers.resource(phones.mine(actor=current_actor()), PHONE, apart=_APART)
+
+
+@blp.route("/notifications/phone", methods=["PUT"], conditional=False)
+@blp.arguments(PhoneIn)
+@blp.response(200, PhoneOut)
+@_by_caller
+@_by_number
+def give_phone(data: dict[str, str]) -> Response:
+    """Give your phone number
+
+    A code is sent to it, which is good for ten minutes. 409 `sms.not_configured` where the operator has no provider
+    of text messages. What you want to be told by text message you choose in the preferences: nothing, at first.
+    """
+    phone = phones.give(data["number"], expected=expected(required=False), actor=current_actor())
+    return answers.resource(phone, PHONE, apart=_APART)
+
+
+@blp.route("/notifications/phone/confirm", methods=["POST"], idempotent=False, problems=(404,))
+@blp.arguments(CodeIn)
+@blp.response(200, PhoneOut)
+@_secret
+def confirm_phone(data: dict[str, str]) -> Response:
+    """Confirm your phone number with the code
+
+    422 `phone.wrong_code`; after five of them 409 `phone.expired`: ask for another. A code is good once, and a
+    repetition changes nothing.
+    """
+    return answers.resource(phones.confirm(data["code"], actor=current_actor()), PHONE, apart=_APART)
+
+
+@blp.route("/notifications/phone", methods=["DELETE"], problems=(404,), conditional=False)
+@blp.response(204)
+def remove_phone() -> Response:
+    """Remove your phone number"""
+    phones.remove(expected=expected(required=False), actor=current_actor())
+    return answers.nothing()

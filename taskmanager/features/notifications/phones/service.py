@@ -1,0 +1,154 @@
+"""Use cases of phone numbers: given, shown to be one's own by a code, and counted when they are used."""
+
+import hmac
+import secrets
+from collections.abc import Iterable
+from datetime import timedelta
+
+import phonenumbers
+from bson import ObjectId
+
+from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
+from taskmanager.core.errors import Conflict, Invalid, NotFound
+from taskmanager.core.events.log import Event, record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.signed_tokens import fingerprint
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.notifications.content.registry import Notice, writes
+from taskmanager.features.notifications.events import PhoneCodeRequested, PhoneRemoved, PhoneVerified
+from taskmanager.features.notifications.kinds import CODE
+from taskmanager.features.notifications.models import Phone
+
+CODE_MINUTES, MOST_TRIES = 10, 5
+_DIGITS = 6
+
+
+def mine(*, actor: Actor) -> Row:
+    """The actor's number; revision 0 while there is none."""
+    row = Phone.at(user_id=actor.user_id).as_row()
+    return row | {"number": row.get("number") or None}
+
+
+@unit_of_work
+def give(number: str, *, expected: Expected, actor: Actor) -> Row:
+    """Keep a number and send it a code.
+
+    Raises PreconditionFailed, Invalid (`phone.invalid`), Conflict (`sms.not_configured`, `sms.cap_reached`).
+    """
+    if not settings.current().sms_url:
+        raise Conflict("This service sends no text messages.", code="sms.not_configured")
+    known = Phone.at(user_id=actor.user_id)
+    known.expect(expected)
+    changes = {
+        "number": normal(number),
+        "verified_at": None,
+        "nonce": secrets.token_hex(16),
+        "code_until": now() + timedelta(minutes=CODE_MINUTES),
+        "tries": 0,
+    }
+    phone = known.keep(**changes)
+    if phone.month == _month() and phone.sent >= settings.current().sms_monthly_cap:
+        raise Conflict("No more text messages are sent to you this month.", code="sms.cap_reached")
+    record(PhoneCodeRequested(phone, actor))
+    return phone.as_row()
+
+
+def confirm(code: str, *, actor: Actor) -> Row:
+    """Show that the number is the actor's.
+
+    Raises NotFound, Invalid (`phone.wrong_code`), Conflict (`phone.expired`).
+    """
+    phone = Phone.objects(user_id=actor.user_id, number__ne="").first()
+    if phone is None:
+        raise NotFound
+    if phone.verified_at:
+        return phone.as_row()
+    # counted before it is compared, and outside of the transaction, so that a wrong one stays counted
+    tried = Phone.objects(id=phone.id, tries__lt=MOST_TRIES, code_until__gt=now()).modify(new=True, inc__tries=1)
+    if tried is None:
+        raise Conflict("The code has expired, or was tried too often: ask for another.", code="phone.expired")
+    if not hmac.compare_digest(_code(tried), code):
+        raise Invalid("body.code", "This is not the code that was sent.", code="phone.wrong_code")
+    return _verified(tried, actor)
+
+
+@unit_of_work
+def _verified(phone: Phone, actor: Actor) -> Row:
+    phone = phone.write(verified_at=now(), nonce=None, code_until=None, tries=0)
+    record(PhoneVerified(phone, actor))
+    return phone.as_row()
+
+
+@unit_of_work
+def remove(*, expected: Expected, actor: Actor) -> None:
+    """Forget the actor's number. Raises NotFound, PreconditionFailed."""
+    phone = Phone.objects(user_id=actor.user_id, number__ne="").first()
+    if phone is None:
+        raise NotFound
+    phone.expect(expected)
+    # what was sent stays counted: to remove a number and to give it again makes no new month
+    phone.write(number="", verified_at=None, nonce=None, code_until=None)
+    record(PhoneRemoved(phone, actor))
+
+
+def verified(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
+    """The numbers of those of these people who have shown that they are theirs."""
+    found = Phone.objects(user_id__in=list(user_ids), verified_at__ne=None)
+    return {phone.user_id: phone.number for phone in found}
+
+
+def to_be_verified(user_id: ObjectId) -> str | None:
+    """The number that a code is to be sent to."""
+    phone = Phone.objects(user_id=user_id, verified_at=None, code_until__gt=now()).first()
+    return phone and phone.number
+
+
+def count(user_id: ObjectId) -> bool:
+    """Count one message of this month; False when there have been as many as the operator allows."""
+    month, most = _month(), settings.current().sms_monthly_cap
+    Phone.objects(user_id=user_id, month__ne=month).update(set__month=month, set__sent=0)
+    return bool(Phone.objects(user_id=user_id, month=month, sent__lt=most).update_one(inc__sent=1))
+
+
+def forget(user_id: ObjectId) -> None:
+    """Drop the number of an account that is gone."""
+    Phone.objects(user_id=user_id).delete()
+
+
+@writes("phone.code_requested")
+def _told(event: Event) -> list[Notice]:
+    phone = Phone.objects(user_id=event.subject_id, verified_at=None, code_until__gt=now()).first()
+    if phone is None or fingerprint(phone.nonce) != event.data["code"]:  # another code was asked for since
+        return []
+    to = {"name": "", "email": ""}
+    return [Notice(phone.user_id, to, f"Your code for Task Manager: {_code(phone)}", "", CODE)]
+
+
+def normal(number: str) -> str:
+    """In the form E.164. Raises Invalid unless it is a number that text messages can reach."""
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except phonenumbers.NumberParseException:
+        parsed = None
+    if parsed is None or not phonenumbers.is_valid_number(parsed) or phonenumbers.number_type(parsed) not in _REACHED:
+        message = "Not a mobile number with its country, such as +491701234567."
+        raise Invalid("body.number", message, code="phone.invalid")
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+_TYPES = phonenumbers.PhoneNumberType
+_REACHED = {_TYPES.MOBILE, _TYPES.FIXED_LINE_OR_MOBILE}
+
+
+def _code(phone: Phone) -> str:
+    """Of the nonce, the number and the service's secret: what is stored does not tell it."""
+    words = f"phone:{phone.nonce}:{phone.number}".encode()
+    value = int.from_bytes(hmac.digest(settings.current().secret(), words, "sha256")[:8], "big")
+    return str(value % 10**_DIGITS).zfill(_DIGITS)
+
+
+def _month() -> str:
+    return f"{now():%Y-%m}"

@@ -1,0 +1,168 @@
+"""Use cases of what people want to hear of."""
+
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core import zones
+from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
+from taskmanager.core.errors import Invalid, NotFound, ScopeMissing
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.notifications.channels import base as channels
+from taskmanager.features.notifications.delivery import pending as waiting
+from taskmanager.features.notifications.events import TimesChanged
+from taskmanager.features.notifications.kinds import KINDS
+from taskmanager.features.notifications.models import Preferences, ProjectPreferences
+from taskmanager.features.notifications.policy import levels as wishes, quiet_hours as timing
+from taskmanager.features.users import service as users
+
+
+def mine(*, actor: Actor) -> Row:
+    """The actor's preferences; revision 0 while nothing was chosen. Raises ScopeMissing."""
+    return _row(_of(actor))
+
+
+@unit_of_work
+def update(changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
+    """Change the actor's preferences; they hold for what waits, too.
+
+    Raises ScopeMissing, PreconditionFailed, Invalid for a channel or kind that there is not, and for half of the quiet
+    hours.
+    """
+    stored = _of(actor)
+    changes = dict(changes)
+    if "channels" in changes:
+        changes["chosen"] = _chosen(stored, changes.pop("channels"))
+    if "quiet_hours" in changes:
+        changes |= _quiet(stored, changes.pop("quiet_hours"))
+    changes = _with_defaults(stored, changes)
+    times = any(name.startswith(("digest", "quiet")) for name in stored.differences(changes))
+    stored = _written(stored, changes, expected)
+    if times:
+        record(TimesChanged(actor.user_id))
+    return _row(stored)
+
+
+def of_project(project_id: ObjectId, *, actor: Actor) -> Row:
+    """What the actor wants to hear of in a project. Raises NotFound."""
+    _member(project_id, actor)
+    return ProjectPreferences.at(user_id=actor.user_id, project_id=project_id).as_row()
+
+
+@unit_of_work
+def update_project(project_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
+    """Change what the actor wants to hear of in a project. Raises NotFound, PreconditionFailed."""
+    _member(project_id, actor)
+    stored = ProjectPreferences.at(user_id=actor.user_id, project_id=project_id)
+    return _written(stored, _with_defaults(stored, changes), expected).as_row()
+
+
+@unit_of_work
+def unsubscribe(user_id: ObjectId, kinds: list[str]) -> None:
+    """Turn mails of some kinds off, also those that wait to be sent. Safe to repeat."""
+    if not users.cards([user_id]).get(user_id, {}).get("email"):
+        return  # the account is deleted: there are no mails
+    stored = Preferences.at(user_id=user_id)
+    _written(stored, {"chosen": _chosen(stored, {"email": dict.fromkeys(kinds, False)})}, None)
+
+
+def rearrange(user_id: ObjectId) -> None:
+    """Have what waits for a person come at the times that they want now. Safe to repeat.
+
+    What was collected for a digest comes with the next one, or at once when none is wanted any more; what quiet hours
+    held back as if it had just happened. Those that have begun meanwhile hold it back when it is to be sent.
+    """
+    stored = Preferences.at(user_id=user_id)
+    zone = users.timezones([user_id]).get(user_id, zones.DEFAULT)
+    digest = due = now()
+    if stored.digest != "off":
+        digest = timing.next_digest(digest, stored.digest, stored.digest_at, stored.digest_on, zone)
+    due += timedelta(seconds=settings.current().notification_window_seconds)
+    due = timing.after_quiet(due, stored.quiet_from, stored.quiet_to, zone)
+    waiting.reschedule(user_id, digest=digest, others=due)
+
+
+def forget(user_id: ObjectId) -> None:
+    """Drop what an account that is gone had chosen."""
+    Preferences.objects(user_id=user_id).delete()
+    ProjectPreferences.objects(user_id=user_id).delete()
+
+
+def _of(actor: Actor) -> Preferences:
+    if actor.one_project:
+        raise ScopeMissing("A token for one project does not change what is told of all of them.")
+    return Preferences.at(user_id=actor.user_id)
+
+
+def _member(project_id: ObjectId, actor: Actor) -> None:
+    if actor.role_in(project_id) is None:
+        raise NotFound
+    _ = actor.user_id  # visitors have none, and are refused
+
+
+def _with_defaults(stored: Preferences | ProjectPreferences, changes: dict[str, Any]) -> dict[str, Any]:
+    """In a merge patch null stands for the default, where there is one."""
+    return {name: stored._fields[name].default if value is None else value for name, value in changes.items()}
+
+
+def _written(stored: Any, changes: dict[str, Any], expected: Expected) -> Any:
+    stored.expect(expected)
+    return stored.keep(**changes) if stored.differences(changes) or not stored.revision else stored
+
+
+def _quiet(stored: Preferences, quiet: dict[str, str | None] | None) -> dict[str, str | None]:
+    """Merged with what there is, as RFC 7396 says. Raises Invalid when one of two times is missing then."""
+    before = {"start": stored.quiet_from, "end": stored.quiet_to}
+    after = before | quiet if quiet is not None else dict.fromkeys(before)
+    if bool(after["start"]) != bool(after["end"]):
+        raise Invalid("body.quiet_hours", "Quiet hours have a start and an end.", code="quiet_hours.incomplete")
+    return {"quiet_from": after["start"], "quiet_to": after["end"]}
+
+
+Choices = dict[str, dict[str, bool | None] | None]
+
+
+def _chosen(stored: Preferences, wanted: Choices | None) -> list[str]:
+    """What differs from the defaults once `wanted` holds too, merged as RFC 7396 says; null stands for the default.
+
+    What was chosen of channels and kinds that there are not at the moment, such as a plugin's, is kept.
+    """
+    names = [channel.name for channel in channels.personal()]
+    _check(wanted or {}, names)
+    known = {f"{channel} {kind}" for channel in names for kind in KINDS}
+    chosen = [words for words in stored.chosen if words[1:] not in known]
+    for channel in names:
+        kinds = None if wanted is None else wanted.get(channel, {})
+        for kind, about in KINDS.items():
+            default = channel in about.on
+            on = default if kinds is None else kinds.get(kind, wishes.wants(stored, channel, kind))
+            if on is not None and on != default:
+                chosen.append(f"{'+' if on else '-'}{channel} {kind}")
+    return chosen
+
+
+def _check(wanted: Choices, names: list[str]) -> None:
+    for channel, kinds in wanted.items():
+        if channel not in names:
+            raise Invalid(
+                f"body.channels.{channel[:50]}", f"The channels are: {', '.join(names)}.", code="channel.unknown"
+            )
+        for kind in kinds or {}:
+            if kind not in KINDS:
+                place = f"body.channels.{channel}.{kind[:50]}"
+                raise Invalid(place, f"The kinds are: {', '.join(KINDS)}.", code="kind.unknown")
+
+
+def _row(stored: Preferences) -> Row:
+    matrix = {
+        channel.name: {kind: wishes.wants(stored, channel.name, kind) for kind in KINDS}
+        for channel in channels.personal()
+    }
+    quiet = stored.quiet_from and {"start": stored.quiet_from, "end": stored.quiet_to}
+    return stored.as_row() | {"channels": matrix, "quiet_hours": quiet or None}

@@ -1,0 +1,152 @@
+"""Use cases of invitations, for those who are invited.
+
+An invitation is answered with the token of its mail, or by the account whose address was confirmed before. At the
+moment of acceptance everything is asked again: the project is there, and who invited may still give this role.
+"""
+
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.errors import Forbidden, NotFound, TokenInvalid
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects.events import InvitationAccepted, InvitationRefused, MemberChanged
+from taskmanager.features.projects.invitations.service import PURPOSE
+from taskmanager.features.projects.members import service as members
+from taskmanager.features.projects.models import Invitation, Membership, Project, check_room_of_owner
+from taskmanager.features.projects.permissions import ProjectAction, at_least
+from taskmanager.features.users import one_time_tokens as one_time, service as users
+
+
+@unit_of_work
+def accept(token: str, *, actor: Actor) -> Row:
+    """Join a project with the token of the mail, which proves the actor's address; answers the membership.
+
+    Raises TokenInvalid, and Forbidden (`invitation.other_address`), which leaves the token good.
+    """
+    invitation = _by_token(token)
+    if users.me(actor=actor).email != invitation.email:
+        raise Forbidden("This invitation is for another address than yours.", code="invitation.other_address")
+    if not _stands(invitation):
+        raise TokenInvalid
+    users.address_proved(actor.user_id, invitation.email)
+    return _join(invitation, actor)
+
+
+@unit_of_work
+def refuse(token: str) -> None:
+    """Decline with the token of the mail, without an account. Raises TokenInvalid."""
+    _decline(_by_token(token), None)
+
+
+@unit_of_work
+def accept_mine(invitation_id: ObjectId, *, actor: Actor) -> Row:
+    """Join a project; answers the membership. Raises NotFound."""
+    invitation = _mine(invitation_id, actor)
+    one_time.withdraw(PURPOSE, invitation.id)
+    return _join(invitation, actor)
+
+
+@unit_of_work
+def refuse_mine(invitation_id: ObjectId, *, actor: Actor) -> None:
+    """Decline an invitation to the actor's address. Raises NotFound."""
+    invitation = _mine(invitation_id, actor)
+    one_time.withdraw(PURPOSE, invitation.id)
+    _decline(invitation, actor)
+
+
+def find(order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any) -> Page:
+    """A page of the invitations that wait for the actor's address: none before it was confirmed."""
+    wanted = fields and [*fields, "project_id", "invited_by"]  # names are found by these
+    found = _waiting(actor).page(order, limit, fields=wanted, **page)
+    return Page(_with_names(found.rows), found.next_key)
+
+
+def total(*, actor: Actor) -> Any:
+    """How many invitations wait for the actor's address."""
+    return _waiting(actor).total()
+
+
+def _by_token(token: str) -> Invitation:
+    """The invitation of a token, which is used up. Raises TokenInvalid."""
+    spent = one_time.spend(PURPOSE, token)
+    invitation = Invitation.objects(id=spent.subject_id).waiting().first()
+    if invitation is None or not Project.objects(id=invitation.project_id).alive().first():
+        raise TokenInvalid
+    return invitation
+
+
+def _mine(invitation_id: ObjectId, actor: Actor) -> Invitation:
+    invitation = _waiting(actor).one(invitation_id)
+    if not _stands(invitation):
+        raise NotFound
+    return invitation
+
+
+def _waiting(actor: Actor) -> Any:
+    """The invitations to the actor's id, and those to their address once it was proved: anybody can register any."""
+    me = users.me(actor=actor)
+    mine = [{"user_id": me.id}, *([{"email": me.email}] if me.email_verified_at else [])]
+    waiting = Invitation.objects(__raw__={"$or": mine}).waiting()
+    asking = waiting.distinct("project_id")
+    return waiting.filter(project_id__in=list(Project.objects(id__in=asking).alive().scalar("id")))
+
+
+def _stands(invitation: Invitation) -> bool:
+    """Whether who invited may still do so, and stands for it."""
+    by = Membership.objects(project_id=invitation.project_id, user_id=invitation.invited_by).first()
+    if by is None or not users.stands_for(by.user_id, invitation.created_at):
+        return False
+    return at_least(ProjectAction.MANAGE_MEMBERS.least, by.role) and at_least(invitation.role, by.role)
+
+
+def _join(invitation: Invitation, actor: Actor) -> Row:
+    membership = _membership(invitation, actor)
+    record(InvitationAccepted(invitation.write(state="accepted"), actor))
+    for other in _others_of(invitation, actor):
+        one_time.withdraw(PURPOSE, other.id)
+        other.write(state="revoked")
+    return members.with_cards([membership.as_row()])[0]
+
+
+def _membership(invitation: Invitation, actor: Actor) -> Membership:
+    """The actor's membership: a new one, or the one there is with the higher of the two roles."""
+    place = {"project_id": invitation.project_id, "user_id": actor.user_id}
+    known = Membership.objects(**place).first()
+    if known is not None and at_least(invitation.role, known.role):
+        return known
+    if known is not None:
+        if invitation.role == "owner":
+            check_room_of_owner(actor.user_id)
+        changes = known.differences({"role": invitation.role})
+        known = known.write(role=invitation.role)
+        users.rights_changed([actor.user_id])
+        record(MemberChanged(known, actor, changes))
+        return known
+    return members.join(**place, role=invitation.role, actor=actor)
+
+
+def _others_of(invitation: Invitation, actor: Actor) -> list[Invitation]:
+    """The actor's other invitations to the same project: one may be to the address and one to the id."""
+    return list(_waiting(actor).filter(project_id=invitation.project_id, id__ne=invitation.id))
+
+
+def _decline(invitation: Invitation, actor: Actor | None) -> None:
+    record(InvitationRefused(invitation.write(state="refused"), actor))
+
+
+def _with_names(rows: list[Row]) -> list[Row]:
+    """Names, but no addresses: who invites has not shown theirs to a user who is no member."""
+    cards = users.cards({row["invited_by"] for row in rows})
+    names = dict(Project.objects(id__in=[row["project_id"] for row in rows]).scalar("id", "name"))
+    return [
+        {
+            **row,
+            "project_name": names.get(row["project_id"]),
+            "inviter_name": cards.get(row["invited_by"], {}).get("name"),
+        }
+        for row in rows
+    ]

@@ -1,0 +1,140 @@
+"""Routes of invitations: of a project, for those who invite, and one's own, which only a session answers."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+
+from taskmanager.core.configuration import settings
+from taskmanager.extensions import limiter
+from taskmanager.features.projects.budgets import invites
+from taskmanager.features.projects.invitations import invited, service as invitations
+from taskmanager.features.projects.invitations.schemas import (
+    INVITATION,
+    WAITING,
+    InvitationIn,
+    InvitationOut,
+    InvitationToken,
+    WaitingOut,
+)
+from taskmanager.features.projects.schemas import MEMBER, MemberOut
+from taskmanager.web import answers, limits
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+
+sent = Blueprint(
+    "invitations", __name__, scope="members", url_prefix="/projects", description="Invitations to a project"
+)
+received = Blueprint("my_invitations", __name__, url_prefix="/invitations", description="Invitations that you got")
+
+_ORDERS = {"created_at": "created_at"}
+
+
+@sent.route("/<objectid:project_id>/invitations", methods=["POST"])
+@sent.arguments(InvitationIn)
+@sent.response(201, InvitationOut)
+@invites
+def invite(data: dict[str, Any], project_id: ObjectId) -> Response:
+    """Invite the owner of an address
+
+    They get a mail, whether they have an account or not; the answer is the same. It replaces an earlier invitation of
+    the address to this project. Needs the role manager; members give no role above their own, and an API token does not
+    give the role owner. 409 `member.exists`; 409 `invitation.too_many` when 100 wait for an answer, or ten of yours to
+    this address; 409 `invitation.refused` after three refusals; 429 `invitation.too_often` after five in a week.
+    """
+    invitation = invitations.create(project_id, **data, actor=current_actor())
+    return answers.created(invitation, INVITATION, f"/projects/{project_id}/invitations/{invitation.id}")
+
+
+@sent.route("/<objectid:project_id>/invitations")
+@sent.arguments(list_query(INVITATION, _ORDERS), location="query")
+@sent.response(200, page_of(InvitationOut))
+def list_invitations(query: dict[str, Any], project_id: ObjectId) -> Response:
+    """The invitations to a project
+
+    Answered and expired ones too, for some weeks. Needs the role manager.
+    """
+    part, actor = Slice.of(query), current_actor()
+    page = invitations.find(project_id, **part.page_of(INVITATION), actor=actor)
+    total = part.with_total and invitations.total(project_id, actor=actor)
+    return answers.collection(page, INVITATION, part, total=total)
+
+
+@sent.route("/<objectid:project_id>/invitations/<objectid:invitation_id>")
+@sent.arguments(item_query(INVITATION), location="query")
+@sent.response(200, InvitationOut)
+def get_invitation(query: dict[str, Any], project_id: ObjectId, invitation_id: ObjectId) -> Response:
+    """One invitation"""
+    fields = INVITATION.stored(query.get("fields"))
+    row = invitations.get(project_id, invitation_id, actor=current_actor(), fields=fields)
+    return answers.resource(row, INVITATION, query)
+
+
+@sent.route("/<objectid:project_id>/invitations/<objectid:invitation_id>", methods=["DELETE"])
+@sent.response(204)
+def revoke_invitation(project_id: ObjectId, invitation_id: ObjectId) -> Response:
+    """Take an invitation back
+
+    409 `invitation.answered` when it is not waiting any more.
+    """
+    invitations.revoke(project_id, invitation_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@received.route("")
+@received.arguments(list_query(WAITING, _ORDERS), location="query")
+@received.response(200, page_of(WaitingOut))
+def list_my_invitations(query: dict[str, Any]) -> Response:
+    """The invitations that wait for you
+
+    Those to your id, and those to your address once it is confirmed.
+    """
+    part, actor = Slice.of(query), current_actor()
+    page = invited.find(**part.page_of(WAITING), actor=actor)
+    return answers.collection(page, WAITING, part, total=part.with_total and invited.total(actor=actor))
+
+
+@received.route("/<objectid:invitation_id>/accept", methods=["POST"])
+@received.response(200, MemberOut)
+def accept_my_invitation(invitation_id: ObjectId) -> Response:
+    """Accept an invitation
+
+    You become a member of its project, or keep the role that you have there when that is higher.
+    """
+    return answers.resource(invited.accept_mine(invitation_id, actor=current_actor()), MEMBER)
+
+
+@received.route("/<objectid:invitation_id>/refuse", methods=["POST"])
+@received.response(204)
+def refuse_my_invitation(invitation_id: ObjectId) -> Response:
+    """Refuse an invitation"""
+    invited.refuse_mine(invitation_id, actor=current_actor())
+    return answers.nothing()
+
+
+@received.route("/accept", methods=["POST"], problems=(404,))
+@received.arguments(InvitationToken)
+@received.response(200, MemberOut)
+@limiter.limit(lambda: settings.current().ratelimit_invitation, key_func=limits.caller)
+def accept_invitation(data: dict[str, Any]) -> Response:
+    """Accept an invitation with the token of the mail
+
+    Your account has to have the address that was invited: 403 `invitation.other_address` otherwise, and the token
+    stays good. This confirms your address. 404 `token.invalid` when the token was used, has expired or was revoked.
+    """
+    return answers.resource(invited.accept(data["token"], actor=current_actor()), MEMBER)
+
+
+@received.route("/refuse", methods=["POST"], public=True, problems=(404,))
+@received.arguments(InvitationToken)
+@received.response(204)
+@limiter.limit(lambda: settings.current().ratelimit_invitation, key_func=limits.address)
+def refuse_invitation(data: dict[str, Any]) -> Response:
+    """Refuse an invitation with the token of the mail
+
+    No account is needed. 404 `token.invalid` when the token was used, has expired or was revoked.
+    """
+    invited.refuse(data["token"])
+    return answers.nothing()

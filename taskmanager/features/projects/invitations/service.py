@@ -1,0 +1,142 @@
+"""Use cases of invitations, for those who invite.
+
+Whether there is an account with an address or an id makes no difference to any answer. That it is a member of this
+project already does: who may invite sees the members and their addresses.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+from mongoengine.errors import NotUniqueError
+
+from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
+from taskmanager.core.errors import Conflict, NotFound, TooMany
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.core.text import plain_address
+from taskmanager.features.projects.events import InvitationCreated, InvitationRevoked
+from taskmanager.features.projects.members import service as members
+from taskmanager.features.projects.models import Invitation, Project
+from taskmanager.features.projects.permissions import ProjectAction
+from taskmanager.features.users import one_time_tokens as one_time, service as users
+
+PURPOSE = "invitation"  # of the one-time tokens
+MOST_PENDING = 100  # of one project
+MAX_PENDING_TO_ONE = 10  # from one account to one address or id, in all projects
+# To one address or id in one project. The second is counted over what is kept: a month after an invitation ends.
+MAX_A_WEEK, MAX_REFUSED = 5, 3
+_WEEK = timedelta(days=7)
+
+
+@unit_of_work
+def create(
+    project_id: ObjectId, *, role: str, actor: Actor, email: str | None = None, user_id: ObjectId | None = None
+) -> Invitation:
+    """Invite the owner of an address, or the account with an id, instead of an earlier invitation of the same one.
+
+    Raises NotFound, Forbidden, ScopeMissing, Conflict (`member.exists`, `invitation.refused`, `invitation.too_many`,
+    `invitation.in_progress`), TooMany (`invitation.too_often`).
+    """
+    _authorized(project_id, actor)
+    members.may_give(actor, project_id, role)
+    whom = {"email": email and plain_address(email), "user_id": user_id}
+    _not_a_member(project_id, **whom)
+    _not_too_often(project_id, whom)
+    for earlier in Invitation.objects(project_id=project_id, state="pending", **whom):
+        revoke_stored(earlier)
+    _not_too_many(project_id, whom, actor)
+    invitation = _stored(Invitation(project_id=project_id, role=role, invited_by=actor.user_id, **whom))
+    record(InvitationCreated(invitation, actor, token_id=_token(invitation)))
+    return invitation
+
+
+def get(project_id: ObjectId, invitation_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
+    """One invitation to the project. Raises NotFound, Forbidden."""
+    _authorized(project_id, actor)
+    return Invitation.objects(project_id=project_id).row(invitation_id, fields)
+
+
+def find(project_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+    """A page of the project's invitations, answered ones too. Raises NotFound, Forbidden."""
+    _authorized(project_id, actor)
+    return Invitation.objects(project_id=project_id).page(order, limit, **page)
+
+
+def total(project_id: ObjectId, *, actor: Actor) -> Any:
+    """How many invitations `find` would go through. Raises NotFound, Forbidden."""
+    _authorized(project_id, actor)
+    return Invitation.objects(project_id=project_id).total()
+
+
+@unit_of_work
+def revoke(project_id: ObjectId, invitation_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Take an invitation back. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`invitation.answered`)."""
+    _authorized(project_id, actor)
+    invitation = Invitation.objects(id=invitation_id, project_id=project_id).first()
+    if invitation is None:
+        raise NotFound
+    invitation.expect(expected)
+    if invitation.state != "pending":
+        raise Conflict("This invitation was answered or taken back already.", code="invitation.answered")
+    record(InvitationRevoked(revoke_stored(invitation), actor))
+
+
+def _authorized(project_id: ObjectId, actor: Actor) -> None:
+    project = Project.objects.visible_to(actor).one(project_id)
+    authorize(actor, ProjectAction.MANAGE_MEMBERS, project)
+
+
+def _not_a_member(project_id: ObjectId, *, email: str | None, user_id: ObjectId | None) -> None:
+    known = users.find_addressee(email=email, user_id=user_id).user_id
+    if members.are_members(project_id, [known or ObjectId()]):
+        raise Conflict("This account is a member already.", code="member.exists")
+
+
+def _not_too_often(project_id: ObjectId, whom: dict[str, Any]) -> None:
+    """Bound how often a user is asked who does not answer, or refuses."""
+    earlier = Invitation.objects(project_id=project_id, **whom)
+    recent = list(earlier.filter(created_at__gt=now() - _WEEK).order_by("created_at").scalar("created_at"))
+    if len(recent) >= MAX_A_WEEK:
+        wait = recent[-MAX_A_WEEK] + _WEEK - now()
+        detail = f"At most {MAX_A_WEEK} invitations a week are sent to one address or account."
+        raise TooMany(detail, code="invitation.too_often", retry_after=max(1, int(wait.total_seconds())))
+    if earlier.filter(state="refused").count() >= MAX_REFUSED:
+        raise Conflict(f"This invitation was refused {MAX_REFUSED} times.", code="invitation.refused")
+
+
+def _not_too_many(project_id: ObjectId, whom: dict[str, Any], actor: Actor) -> None:
+    mine = Invitation.objects(invited_by=actor.user_id, **whom).waiting()
+    if Invitation.objects(project_id=project_id).waiting().count() >= MOST_PENDING:
+        raise Conflict(f"At most {MOST_PENDING} invitations can wait for an answer.", code="invitation.too_many")
+    if mine.count() >= MAX_PENDING_TO_ONE:
+        detail = f"At most {MAX_PENDING_TO_ONE} of your invitations can wait for one answer."
+        raise Conflict(detail, code="invitation.too_many")
+
+
+def revoke_stored(invitation: Invitation) -> Invitation:
+    """Take an invitation back, and the token of its mail, in the open transaction."""
+    one_time.withdraw(PURPOSE, invitation.id)
+    return invitation.write(state="revoked")
+
+
+def _token(invitation: Invitation) -> ObjectId | None:
+    """Issue the token of the mail to an address. An account that was invited by its id answers in a session."""
+    if not invitation.email:
+        return None
+    lifetime = timedelta(days=settings.current().invitation_days)
+    return one_time.issue(PURPOSE, invitation.id, lifetime=lifetime, email=invitation.email).id
+
+
+def _stored(invitation: Invitation) -> Invitation:
+    invitation.expires_at = now() + timedelta(days=settings.current().invitation_days)
+    try:
+        return invitation.save(force_insert=True)
+    except NotUniqueError:
+        detail = "Another invitation of the same address or account is being made: try again."
+        raise Conflict(detail, code="invitation.in_progress") from None

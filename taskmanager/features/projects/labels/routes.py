@@ -1,0 +1,150 @@
+"""Routes of labels and custom fields."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+
+from taskmanager.features.projects.labels.schemas import (
+    CUSTOM_FIELD,
+    LABEL,
+    CustomFieldIn,
+    CustomFieldOut,
+    CustomFieldPatch,
+    LabelIn,
+    LabelOut,
+    LabelPatch,
+)
+from taskmanager.features.projects.labels.service import Belongings, custom_fields, labels
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.serialisers import Serialiser
+
+label_blp = Blueprint("labels", __name__, scope="projects", description="Words that tasks of a project are marked with")
+field_blp = Blueprint(
+    "custom fields",
+    __name__,
+    scope="projects",
+    description="What the tasks of a project say beside what all tasks do",
+)
+
+_LABELS = "/projects/<objectid:project_id>/labels"
+_FIELDS = "/projects/<objectid:project_id>/custom-fields"
+_ORDERS = {"created_at": "created_at", "name": "name"}
+
+
+@label_blp.route(_LABELS, methods=["POST"])
+@label_blp.arguments(LabelIn)
+@label_blp.response(201, LabelOut)
+def create_label(data: dict[str, Any], project_id: ObjectId) -> Response:
+    """Make a label
+
+    409 `label.taken` when the project has one of this name, whatever the case. Needs the role member.
+    """
+    return _created(labels, LABEL, data, project_id, "labels")
+
+
+@label_blp.route(_LABELS)
+@label_blp.arguments(list_query(LABEL, _ORDERS), location="query")
+@label_blp.response(200, page_of(LabelOut))
+def list_labels(query: dict[str, Any], project_id: ObjectId) -> Response:
+    """The labels of a project"""
+    return _listed(labels, LABEL, query, project_id)
+
+
+@label_blp.route(f"{_LABELS}/<objectid:label_id>")
+@label_blp.arguments(item_query(LABEL), location="query")
+@label_blp.response(200, LabelOut)
+def get_label(query: dict[str, Any], project_id: ObjectId, label_id: ObjectId) -> Response:
+    """One label"""
+    return answers.resource(labels.get(project_id, label_id, actor=current_actor()), LABEL, query)
+
+
+@label_blp.route(f"{_LABELS}/<objectid:label_id>", methods=["PATCH"])
+@label_blp.arguments(LabelPatch, content_type="application/merge-patch+json")
+@label_blp.response(200, LabelOut)
+def update_label(changes: dict[str, Any], project_id: ObjectId, label_id: ObjectId) -> Response:
+    """Change a label
+
+    Needs the role member.
+    """
+    label = labels.update(project_id, label_id, changes, expected=expected(), actor=current_actor())
+    return answers.resource(label, LABEL)
+
+
+@label_blp.route(f"{_LABELS}/<objectid:label_id>", methods=["DELETE"])
+@label_blp.response(204)
+def delete_label(project_id: ObjectId, label_id: ObjectId) -> Response:
+    """Delete a label
+
+    It is taken off the tasks soon after. Needs the role member.
+    """
+    labels.delete(project_id, label_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@field_blp.route(_FIELDS, methods=["POST"])
+@field_blp.arguments(CustomFieldIn)
+@field_blp.response(201, CustomFieldOut)
+def create_custom_field(data: dict[str, Any], project_id: ObjectId) -> Response:
+    """Make a custom field
+
+    Tasks then have it under `custom_fields`, and lists can be filtered and sorted by `custom_fields.<key>`.
+    409 `custom_field.taken` when the project has one of this key. Needs the role manager.
+    """
+    return _created(custom_fields, CUSTOM_FIELD, data, project_id, "custom-fields")
+
+
+@field_blp.route(_FIELDS)
+@field_blp.arguments(list_query(CUSTOM_FIELD, _ORDERS), location="query")
+@field_blp.response(200, page_of(CustomFieldOut))
+def list_custom_fields(query: dict[str, Any], project_id: ObjectId) -> Response:
+    """The custom fields of a project"""
+    return _listed(custom_fields, CUSTOM_FIELD, query, project_id)
+
+
+@field_blp.route(f"{_FIELDS}/<objectid:field_id>")
+@field_blp.arguments(item_query(CUSTOM_FIELD), location="query")
+@field_blp.response(200, CustomFieldOut)
+def get_custom_field(query: dict[str, Any], project_id: ObjectId, field_id: ObjectId) -> Response:
+    """One custom field"""
+    return answers.resource(custom_fields.get(project_id, field_id, actor=current_actor()), CUSTOM_FIELD, query)
+
+
+@field_blp.route(f"{_FIELDS}/<objectid:field_id>", methods=["PATCH"])
+@field_blp.arguments(CustomFieldPatch, content_type="application/merge-patch+json")
+@field_blp.response(200, CustomFieldOut)
+def update_custom_field(changes: dict[str, Any], project_id: ObjectId, field_id: ObjectId) -> Response:
+    """Change a custom field
+
+    Its key and type stay; tasks keep values that are no longer offered. Needs the role manager.
+    """
+    field = custom_fields.update(project_id, field_id, changes, expected=expected(), actor=current_actor())
+    return answers.resource(field, CUSTOM_FIELD)
+
+
+@field_blp.route(f"{_FIELDS}/<objectid:field_id>", methods=["DELETE"])
+@field_blp.response(204)
+def delete_custom_field(project_id: ObjectId, field_id: ObjectId) -> Response:
+    """Delete a custom field
+
+    Its values are taken off the tasks soon after. Needs the role manager.
+    """
+    custom_fields.delete(project_id, field_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+def _created(
+    kind: Belongings, serialiser: Serialiser, data: dict[str, Any], project_id: ObjectId, place: str
+) -> Response:
+    item = kind.create(project_id, data, actor=current_actor())
+    return answers.created(item, serialiser, f"/projects/{project_id}/{place}/{item.id}")
+
+
+def _listed(kind: Belongings, serialiser: Serialiser, query: dict[str, Any], project_id: ObjectId) -> Response:
+    part, actor = Slice.of(query), current_actor()
+    page = kind.find(project_id, **part.page_of(serialiser), actor=actor)
+    return answers.collection(page, serialiser, part, total=part.with_total and kind.total(project_id, actor=actor))

@@ -1,0 +1,125 @@
+"""Use cases of the small things that a project has many of: labels and custom fields."""
+
+from typing import Any
+
+from bson import ObjectId
+from mongoengine.errors import NotUniqueError
+
+from taskmanager.core.errors import Conflict, NotFound
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage import quotas
+from taskmanager.core.storage.documents import Expected, Versioned
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects.events import (
+    CustomFieldCreated,
+    CustomFieldDeleted,
+    CustomFieldUpdated,
+    LabelCreated,
+    LabelDeleted,
+    LabelUpdated,
+    ProjectFact,
+)
+from taskmanager.features.projects.models import CustomField, Label, Project
+from taskmanager.features.projects.permissions import ProjectAction
+
+
+class Belongings:
+    """One sort of things that a project has. `word` begins the codes of errors: `label.name_taken`."""
+
+    def __init__(
+        self,
+        document: type[Versioned],
+        action: ProjectAction,
+        facts: tuple[type[ProjectFact], type[ProjectFact], type[ProjectFact]],
+        *,
+        word: str,
+        quota: str,
+    ) -> None:
+        self.document, self.action, self.word, self.quota = document, action, word, quota
+        self._created, self._updated, self._deleted = facts
+
+    def get(self, project_id: ObjectId, item_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
+        """One of them. Raises NotFound."""
+        return self.of(project_id, actor).row(item_id, fields)
+
+    def find(self, project_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+        """A page of them. Raises NotFound."""
+        return self.of(project_id, actor).page(order, limit, **page)
+
+    def total(self, project_id: ObjectId, *, actor: Actor) -> Any:
+        """How many there are. Raises NotFound."""
+        return self.of(project_id, actor).total()
+
+    def create(self, project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Any:
+        """Make one. Raises NotFound, Forbidden, Conflict (`….taken`, `quota.…`)."""
+        return unit_of_work(self._create)(project_id, data, actor)
+
+    def _create(self, project_id: ObjectId, data: dict[str, Any], actor: Actor) -> Any:
+        authorize(actor, self.action, Project.objects.visible_to(actor).one(project_id))
+        quotas.check_room(self.quota, self.document.objects(project_id=project_id))
+        item = self.document(project_id=project_id, **data)
+        try:
+            item.save(force_insert=True)
+        except NotUniqueError:
+            raise self._taken() from None
+        record(self._created(item, actor))
+        return item
+
+    def update(
+        self, project_id: ObjectId, item_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor
+    ) -> Any:
+        """Change one. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`….taken`)."""
+        return unit_of_work(self._update)(project_id, item_id, changes, expected, actor)
+
+    def _update(
+        self, project_id: ObjectId, item_id: ObjectId, changes: dict[str, Any], expected: Expected, actor: Actor
+    ) -> Any:
+        item = self._mine(project_id, item_id, expected, actor)
+        differences = item.differences(changes)
+        if not differences:
+            return item
+        try:
+            item = item.write(**{field: after for field, (_, after) in differences.items()})
+        except NotUniqueError:
+            raise self._taken() from None
+        record(self._updated(item, actor, differences))
+        return item
+
+    def delete(self, project_id: ObjectId, item_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+        """Delete one; a job takes it off the tasks. Raises NotFound, Forbidden, PreconditionFailed."""
+        unit_of_work(self._delete)(project_id, item_id, expected, actor)
+
+    def _delete(self, project_id: ObjectId, item_id: ObjectId, expected: Expected, actor: Actor) -> None:
+        item = self._mine(project_id, item_id, expected, actor)
+        item.delete()
+        record(self._deleted(item, actor))
+
+    def of(self, project_id: ObjectId, actor: Actor) -> Any:
+        """Those of a project that the actor may see. Raises NotFound."""
+        if actor.role_in(project_id) is None:
+            raise NotFound
+        return self.document.objects(project_id=project_id)
+
+    def _mine(self, project_id: ObjectId, item_id: ObjectId, expected: Expected, actor: Actor) -> Any:
+        item = self.of(project_id, actor).one(item_id)
+        authorize(actor, self.action, item)
+        item.expect(expected)
+        return item
+
+    def _taken(self) -> Conflict:
+        return Conflict("The project has one of this name already.", code=f"{self.word}.taken")
+
+
+labels = Belongings(
+    Label, ProjectAction.MANAGE_LABELS, (LabelCreated, LabelUpdated, LabelDeleted), word="label", quota="labels"
+)
+custom_fields = Belongings(
+    CustomField,
+    ProjectAction.EDIT,
+    (CustomFieldCreated, CustomFieldUpdated, CustomFieldDeleted),
+    word="custom_field",
+    quota="custom_fields",
+)

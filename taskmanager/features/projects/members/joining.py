@@ -1,0 +1,42 @@
+"""How an account becomes a member: by accepting an invitation, or directly where it need not be asked."""
+
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.configuration import settings
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects.invitations import service as invitations
+from taskmanager.features.projects.members import service as members
+from taskmanager.features.projects.models import Invitation, Project
+from taskmanager.features.projects.permissions import ProjectAction
+from taskmanager.features.users import service as users
+from taskmanager.features.users.service import Addressee
+
+
+@unit_of_work
+def add_or_invite(project_id: ObjectId, *, role: str, actor: Actor, **whom: Any) -> Row | Invitation:
+    """Add the account with this `user_id` or `email`, or invite whoever it stands for; return the membership or the
+    invitation.
+
+    An invitation is made and answered alike whether or not there is such an account, with the same queries.
+    Raises NotFound, Forbidden, ScopeMissing, Conflict (`member.exists` and those of `invitations.create`), TooMany.
+    """
+    authorize(actor, ProjectAction.MANAGE_MEMBERS, Project.objects.visible_to(actor).one(project_id))
+    members.may_give(actor, project_id, role)
+    user_id = _joins_directly(users.find_addressee(**whom), actor)
+    if user_id is None:
+        return invitations.create(project_id, role=role, actor=actor, **whom)
+    return members.with_cards([members.join(project_id, user_id, role, actor=actor).as_row()])[0]
+
+
+def _joins_directly(addressee: Addressee, actor: Actor) -> ObjectId | None:
+    """Return the account when it need not be asked: it shares a project with the actor, is a program, or the operator
+    wants it so. An account that is named by an address that it never proved is always asked.
+    """
+    met = members.share_project(addressee.user_id or ObjectId(), actor=actor)
+    known = met or addressee.service or settings.current().direct_membership
+    return addressee.user_id if known and addressee.active and addressee.proved else None

@@ -1,0 +1,26 @@
+"""The route by which a project gets another owner. No API token is admitted: only a session may do this."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+
+from taskmanager.features.projects.members import service as members
+from taskmanager.features.projects.schemas import MEMBER, MemberOut, Transfer
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+
+blp = Blueprint("ownership", __name__, url_prefix="/projects", description="Who owns a project")
+
+
+@blp.route("/<objectid:project_id>/transfer", methods=["POST"])
+@blp.arguments(Transfer)
+@blp.response(200, MemberOut)
+def transfer_project(data: dict[str, Any], project_id: ObjectId) -> Response:
+    """Give a project to another member
+
+    The member becomes an owner and you a manager. Needs the role owner and a session. 422 `project.not_a_member` for a
+    user who is no member. Returns the new membership.
+    """
+    return answers.resource(members.transfer(project_id, data["user_id"], actor=current_actor()), MEMBER)

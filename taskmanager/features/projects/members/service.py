@@ -1,0 +1,197 @@
+"""Use cases of memberships."""
+
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from mongoengine.errors import NotUniqueError
+
+from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound, ScopeMissing
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects.events import MemberAdded, MemberChanged, ProjectTransferred
+from taskmanager.features.projects.models import Membership, Project, check_room_of_owner
+from taskmanager.features.projects.permissions import ProjectAction, at_least
+from taskmanager.features.users import service as users
+
+
+@unit_of_work
+def join(project_id: ObjectId, user_id: ObjectId, role: str, *, actor: Actor) -> Membership:
+    """Store a membership. The caller has made sure that the account accepted, or need not be asked (see `joining`).
+
+    Raises Conflict (`member.exists`).
+    """
+    membership = Membership(project_id=project_id, user_id=user_id, role=role)
+    try:
+        membership.save(force_insert=True)
+    except NotUniqueError:
+        raise Conflict("This account is a member already.", code="member.exists") from None
+    users.rights_changed([user_id])
+    record(MemberAdded(membership, actor))
+    return membership
+
+
+def get(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
+    """One membership with the person's name and address. Raises NotFound."""
+    return with_cards([visible(project_id, user_id, actor).as_row()])[0]
+
+
+def find(
+    project_id: ObjectId, order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any
+) -> Page:
+    """A page of the project's members, with names and addresses. Raises NotFound."""
+    if actor.role_in(project_id) is None:
+        raise NotFound
+    if order.fields[0][0] == "name":
+        return _by_name(project_id, order, limit, page.get("after"))
+    wanted = fields and [*fields, "user_id"]  # names and addresses are found by it
+    found = Membership.objects(project_id=project_id).page(order, limit, fields=wanted, **page)
+    return Page(with_cards(found.rows), found.next_key)
+
+
+def _by_name(project_id: ObjectId, order: Order, limit: int, after: list[Any] | None) -> Page:
+    """A page in the order of names, which accounts have: those come first, and then their memberships."""
+    people = users.find_by_name(ids_of(project_id), order, limit, after)
+    user_ids = [row["_id"] for row in people.rows]
+    rows = {row["user_id"]: row for row in Membership.objects(project_id=project_id, user_id__in=user_ids).as_pymongo()}
+    return Page(with_cards([rows[user_id] for user_id in user_ids if user_id in rows]), people.next_key)
+
+
+def total(project_id: ObjectId, *, actor: Actor) -> Any:
+    """How many members the project has. Raises NotFound."""
+    if actor.role_in(project_id) is None:
+        raise NotFound
+    return Membership.objects(project_id=project_id).total()
+
+
+@unit_of_work
+def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected: Expected, actor: Actor) -> Row:
+    """Give a member another role. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
+    membership = visible(project_id, user_id, actor)
+    authorize(actor, ProjectAction.MANAGE_MEMBERS, membership)
+    may_take(actor, project_id, membership.role)
+    may_give(actor, project_id, role)
+    membership.expect(expected)
+    if membership.role == "owner" != role:
+        keep_an_owner(project_id, user_id)
+    changes = membership.differences({"role": role})
+    if changes:
+        if role == "owner":
+            check_room_of_owner(user_id)
+        membership = membership.write(role=role)
+        users.rights_changed([user_id])
+        record(MemberChanged(membership, actor, changes))
+    return with_cards([membership.as_row()])[0]
+
+
+@unit_of_work
+def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
+    """Make another member the owner and the actor a manager; answers the new owner's membership.
+
+    Raises NotFound, Forbidden, Invalid when the other is no member or may not act. Both memberships are written, so of
+    two transfers at the same moment, or of a transfer and a leaving, the later one meets what the earlier one made.
+    """
+    own = visible(project_id, actor.user_id, actor)
+    authorize(actor, ProjectAction.TRANSFER, own)
+    if own.role != "owner":  # another transfer was faster than what the actor's rights were loaded from
+        raise Forbidden(permission=ProjectAction.TRANSFER.value)
+    heir = Membership.objects(project_id=project_id, user_id=user_id).first()
+    if heir is None or heir.id == own.id or users.find_id(user_id=user_id) is None:
+        raise Invalid("body.user_id", "Only another member can become the owner.", code="project.not_a_member")
+    check_room_of_owner(user_id)
+    heir = _written(heir, "owner", actor)
+    _written(own, "manager", actor)
+    users.rights_changed([actor.user_id, user_id])
+    owners = {"owner_id": [actor.user_id, user_id]}
+    record(ProjectTransferred(Project.objects.one(project_id), actor, owners))
+    return with_cards([heir.as_row()])[0]
+
+
+def may_give(actor: Actor, project_id: ObjectId, role: str) -> None:
+    """Check that the actor may give a role: not above their own, and the role owner in a session only.
+
+    Raises Forbidden (`member.role_too_high`), ScopeMissing.
+    """
+    may_take(actor, project_id, role)
+    if role == "owner" and actor.scopes is not None:
+        raise ScopeMissing("An API token cannot make an owner: log in and do it in a session.")
+
+
+def may_take(actor: Actor, project_id: ObjectId, role: str) -> None:
+    """Check that a role is not above the actor's own. Raises Forbidden (`member.role_too_high`)."""
+    if not at_least(role, actor.role_in(project_id)):
+        raise Forbidden("You cannot give or take a role above your own.", code="member.role_too_high")
+
+
+def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
+    """Whether all of these people belong to the project."""
+    known = Membership.objects(project_id=project_id, user_id__in=user_ids).scalar("user_id")
+    return set(known) >= set(user_ids)
+
+
+def share_project(user_id: ObjectId, *, actor: Actor) -> bool:
+    """Whether this account belongs to a project that the actor belongs to as well, archived ones too."""
+    found = Membership.objects(user_id=user_id, project_id__in=list(actor.project_roles))
+    return found.only("id").first() is not None
+
+
+def has_others(project_id: ObjectId, user_id: ObjectId) -> bool:
+    """Whether anybody but this person belongs to the project."""
+    return Membership.objects(project_id=project_id, user_id__ne=user_id).only("id").first() is not None
+
+
+def projects_with(user_ids: list[ObjectId], project_ids: list[ObjectId]) -> list[ObjectId]:
+    """Those of these projects that any of these people belongs to."""
+    found = Membership.objects(project_id__in=project_ids, user_id__in=user_ids)
+    return list(found.distinct("project_id")) if user_ids else []
+
+
+def ids_of(
+    project_id: ObjectId, among: list[ObjectId] | None = None, *, since: datetime | None = None
+) -> list[ObjectId]:
+    """Who belongs to the project; of `among` only; with `since`, who did already then."""
+    found = Membership.objects(project_id=project_id, **({"user_id__in": among} if among is not None else {}))
+    return list((found.filter(created_at__lte=since) if since else found).scalar("user_id"))
+
+
+def who_are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> list[ObjectId]:
+    """Those of these people who belong to the project, in their order."""
+    known = set(Membership.objects(project_id=project_id, user_id__in=user_ids).scalar("user_id")) if user_ids else ()
+    return [user_id for user_id in user_ids if user_id in known]
+
+
+def visible(project_id: ObjectId, user_id: ObjectId, actor: Actor) -> Membership:
+    """Return a membership that the actor may see. Raises NotFound."""
+    membership = Membership.objects.visible_to(actor).filter(project_id=project_id, user_id=user_id).first()
+    if membership is None:
+        raise NotFound
+    return membership
+
+
+def keep_an_owner(project_id: ObjectId, user_id: ObjectId) -> None:
+    """Raise Conflict unless another owner stays.
+
+    The other owner's membership is written, not only read: of two owners who leave at the same moment, one
+    meets the other's write and is refused.
+    """
+    others = Membership.objects(project_id=project_id, role="owner", user_id__ne=user_id)
+    if others.modify(inc__owner_checks=1) is None:
+        raise Conflict("A project needs an owner: make another member an owner first.", code="project.last_owner")
+
+
+def _written(membership: Membership, role: str, actor: Actor) -> Membership:
+    changes = membership.differences({"role": role})
+    membership = membership.write(role=role)
+    if changes:
+        record(MemberChanged(membership, actor, changes))
+    return membership
+
+
+def with_cards(rows: list[Row]) -> list[Row]:
+    """Memberships with the names and addresses of their people."""
+    cards = users.cards(row["user_id"] for row in rows)
+    return [{**row, "user": cards.get(row["user_id"])} for row in rows]

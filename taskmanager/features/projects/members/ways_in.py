@@ -1,0 +1,40 @@
+"""Ending the ways into projects that accounts gave to others: a number of them by a few commands.
+
+Call these in a transaction that has read what they are given.
+"""
+
+from collections.abc import Sequence
+
+from taskmanager.core.clock import now
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.features.projects.events import InvitationRevoked, ShareLinkDeleted, ShareLinkUpdated
+from taskmanager.features.projects.invitations.service import PURPOSE
+from taskmanager.features.projects.models import Invitation, ShareLink
+from taskmanager.features.users import one_time_tokens as one_time
+
+
+def delete_links(links: Sequence[ShareLink], *, actor: Actor) -> None:
+    """Delete these share links: their visitors are refused at their next request."""
+    if links:
+        ShareLink.objects(id__in=[link.id for link in links]).delete()
+    for link in links:
+        record(ShareLinkDeleted(link, actor))
+
+
+def expire_links(links: Sequence[ShareLink], *, actor: Actor) -> None:
+    """Let these share links end now; a later `expires_at` opens them again."""
+    moment = now()
+    changes = [link.differences({"expires_at": moment}) for link in links]
+    ShareLink.write_all(links, expires_at=moment)
+    for link, differences in zip(links, changes, strict=True):
+        record(ShareLinkUpdated(link, actor, differences))
+
+
+def revoke_invitations(invitations: Sequence[Invitation], *, actor: Actor) -> None:
+    """Take these invitations back, with the tokens of their mails."""
+    if invitations:
+        one_time.withdraw(PURPOSE, *[invitation.id for invitation in invitations])
+    Invitation.write_all(invitations, state="revoked")
+    for invitation in invitations:
+        record(InvitationRevoked(invitation, actor))

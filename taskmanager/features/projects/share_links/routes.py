@@ -1,0 +1,119 @@
+"""Routes of share links. Only a session manages them: with what they answer, others read the project."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+
+from taskmanager.core.configuration import settings
+from taskmanager.extensions import limiter
+from taskmanager.features.projects.share_links import service as share_links
+from taskmanager.features.projects.share_links.schemas import (
+    SHARE_LINK,
+    Opening,
+    ShareLinkIn,
+    ShareLinkOut,
+    ShareLinkPatch,
+    VisitOut,
+)
+from taskmanager.web import answers, limits
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+
+links = Blueprint(
+    "share_links", __name__, url_prefix="/projects", description="Links that let people without an account read"
+)
+visits = Blueprint("visits", __name__, url_prefix="/share-links", description="Opening share links")
+
+_ORDERS = {"created_at": "created_at"}
+_hashing = limiter.limit(
+    lambda: settings.current().ratelimit_secret, key_func=limits.caller, exempt_when=limits.sets_no_password
+)
+
+
+@links.route("/<objectid:project_id>/share-links", methods=["POST"])
+@links.arguments(ShareLinkIn)
+@links.response(201, ShareLinkOut)
+@_hashing
+def create_share_link(data: dict[str, Any], project_id: ObjectId) -> Response:
+    """Make a share link
+
+    Without a password its `token` is all that a visitor sends, as `Authorization: Bearer tl_…`; with one they open the
+    link first. Needs the role manager and a session.
+    """
+    link = share_links.create(project_id, data, actor=current_actor())
+    path = f"/projects/{project_id}/share-links/{link['_id']}"
+    return answers.unstored(answers.created(link, SHARE_LINK, path))
+
+
+@links.route("/<objectid:project_id>/share-links")
+@links.arguments(list_query(SHARE_LINK, _ORDERS), location="query")
+@links.response(200, page_of(ShareLinkOut))
+def list_share_links(query: dict[str, Any], project_id: ObjectId) -> Response:
+    """The share links of a project
+
+    Needs the role manager and a session.
+    """
+    part, actor = Slice.of(query), current_actor()
+    page = share_links.find(project_id, **part.page_of(SHARE_LINK), actor=actor)
+    total = part.with_total and share_links.total(project_id, actor=actor)
+    return answers.unstored(answers.collection(page, SHARE_LINK, part, total=total))
+
+
+@links.route("/<objectid:project_id>/share-links/<objectid:link_id>")
+@links.arguments(item_query(SHARE_LINK), location="query")
+@links.response(200, ShareLinkOut)
+def get_share_link(query: dict[str, Any], project_id: ObjectId, link_id: ObjectId) -> Response:
+    """One share link"""
+    link = share_links.get(project_id, link_id, actor=current_actor())
+    return answers.unstored(answers.resource(link, SHARE_LINK, query))
+
+
+@links.route("/<objectid:project_id>/share-links/<objectid:link_id>", methods=["PATCH"])
+@links.arguments(ShareLinkPatch, content_type="application/merge-patch+json")
+@links.response(200, ShareLinkOut)
+@_hashing
+def update_share_link(changes: dict[str, Any], project_id: ObjectId, link_id: ObjectId) -> Response:
+    """Change a share link
+
+    Counts at the visitors' next request. Null clears the name, the password and the time at which it expires.
+    """
+    link = share_links.update(project_id, link_id, changes, expected=expected(), actor=current_actor())
+    return answers.unstored(answers.resource(link, SHARE_LINK))
+
+
+@links.route("/<objectid:project_id>/share-links/<objectid:link_id>", methods=["DELETE"])
+@links.response(204)
+def delete_share_link(project_id: ObjectId, link_id: ObjectId) -> Response:
+    """End a share link
+
+    Its visitors are refused from their next request on.
+    """
+    share_links.delete(project_id, link_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@visits.route("/open", methods=["POST"], public=True, idempotent=False, problems=(401,))
+@visits.arguments(Opening)
+@visits.response(200, VisitOut)
+@limiter.limit(lambda: settings.current().ratelimit_open_address, key_func=limits.address)
+@limiter.limit(lambda: settings.current().ratelimit_open_link, key_func=limits.shared_link)
+def open_share_link(data: dict[str, Any]) -> Response:
+    """Open a share link
+
+    A visitor sends the `access_token` of the answer. The visit ends after an hour, and at once when the link is
+    deleted, expires, or gets another password. 401 `share_link.wrong_password` when it has another one.
+    A repetition begins another visit, of which nothing is stored.
+    """
+    visit = share_links.open_link(data["token"], data.get("password"))
+    return answers.data(
+        {
+            "access_token": visit.access_token,
+            "token_type": "Bearer",
+            "expires_in": visit.seconds,
+            "project_id": str(visit.link.project_id),
+            "role": visit.link.role,
+        }
+    )

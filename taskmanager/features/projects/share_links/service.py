@@ -1,0 +1,222 @@
+"""Use cases of share links: they let people without an account read one project.
+
+A link is read on every request of its visitors, so what is changed, expired or deleted counts at once. A link without
+a password is opened by its token alone (`tl_…`). One with a password is opened by both, for a visit (`ts_…`) whose
+code hangs on the link's nonce and on the hash of its password: with another password, or none, the visit is over.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hmac import compare_digest
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
+from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from taskmanager.core.events.log import record
+from taskmanager.core.security import signed_tokens as sealed
+from taskmanager.core.security.access import SHARE_LINK, SHARE_VISIT, Actor, Visitor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects.events import ShareLinkCreated, ShareLinkDeleted, ShareLinkUpdated
+from taskmanager.features.projects.models import Membership, Project, ShareLink
+from taskmanager.features.projects.permissions import LINK_ROLES, ProjectAction
+from taskmanager.features.users import passwords, service as users
+
+MOST_LINKS = 100  # of one project
+
+_READS = frozenset({"projects:read", "tasks:read", "comments:read"})
+_SCOPES = {"viewer": _READS, "commenter": _READS | {"comments:write"}}
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A link that was opened."""
+
+    access_token: str
+    seconds: int
+    link: ShareLink
+
+
+def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Row:
+    """Make a link to a project. Raises NotFound, Forbidden, Invalid for a time that is past, Conflict for too many."""
+    _authorized(project_id, actor)  # before the hash, which costs a quarter of a second
+    data = _hashed(data)
+    return _create(project_id, data, actor=actor)
+
+
+@unit_of_work
+def _create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Row:
+    _authorized(project_id, actor)
+    _check(data)
+    if ShareLink.objects(project_id=project_id).count() >= MOST_LINKS:
+        raise Conflict(f"A project has at most {MOST_LINKS} share links.", code="share_link.too_many")
+    link = ShareLink(project_id=project_id, created_by=actor.user_id, nonce=sealed.make_nonce(), **data)
+    link.save(force_insert=True)
+    record(ShareLinkCreated(link, actor))
+    return shown(link)
+
+
+def get(project_id: ObjectId, link_id: ObjectId, *, actor: Actor) -> Row:
+    """One link with its token. Raises NotFound, Forbidden."""
+    return shown(_found(project_id, link_id, actor))
+
+
+def find(
+    project_id: ObjectId, order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any
+) -> Page:
+    """A page of the project's links with their tokens. Raises NotFound, Forbidden."""
+    _authorized(project_id, actor)
+    found = ShareLink.objects(project_id=project_id).page(order, limit, **page)
+    return Page([_shown(row) for row in found.rows], found.next_key)
+
+
+def total(project_id: ObjectId, *, actor: Actor) -> Any:
+    """How many links the project has. Raises NotFound, Forbidden."""
+    _authorized(project_id, actor)
+    return ShareLink.objects(project_id=project_id).total()
+
+
+def update(
+    project_id: ObjectId, link_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor
+) -> Row:
+    """Change a link; another password ends the visits. Raises NotFound, Forbidden, PreconditionFailed, Invalid."""
+    _found(project_id, link_id, actor)  # before the hash, which costs a quarter of a second
+    return _update(project_id, link_id, _hashed(changes), expected=expected, actor=actor)
+
+
+@unit_of_work
+def _update(
+    project_id: ObjectId, link_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor
+) -> Row:
+    link = _found(project_id, link_id, actor)
+    link.expect(expected)
+    _check(changes)
+    differences = link.differences(changes)
+    if not differences:
+        return shown(link)
+    link = link.write(**{field: after for field, (_, after) in differences.items()})
+    if differences.pop("password_hash", None):
+        differences["has_password"] = [None, link.password_hash is not None]
+    record(ShareLinkUpdated(link, actor, differences))
+    return shown(link)
+
+
+@unit_of_work
+def delete(project_id: ObjectId, link_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """End a link: its visitors are refused at their next request. Raises NotFound, Forbidden, PreconditionFailed."""
+    link = _found(project_id, link_id, actor)
+    link.expect(expected)
+    ShareLink.objects(id=link.id, revision=link.revision).delete()
+    record(ShareLinkDeleted(link, actor))
+
+
+def open_link(token: str, password: str | None = None) -> Visit:
+    """Begin a visit. Raises Unauthenticated for a link that is not good and for a password that is not."""
+    link = _live(token)
+    if link is None:
+        raise Unauthenticated("This share link is not valid or has expired.", code="auth.invalid_token")
+    if link.password_hash and not passwords.matches(password or "", link.password_hash):
+        raise Unauthenticated("The password of this share link is wrong.", code="share_link.wrong_password")
+    until = now() + timedelta(minutes=settings.current().share_visit_minutes)
+    until = min(until, link.expires_at or until)
+    seconds = max(0, int((until - now()).total_seconds()))
+    return Visit(_visit_token(link, until), seconds, link)
+
+
+def visitor(token: str) -> Visitor | None:
+    """Who bears this token of a link or of a visit, as the link stands now; None when it is good no more."""
+    link = _visited(token) if token.startswith(SHARE_VISIT) else _live(token)
+    if link is None or (link.password_hash and not token.startswith(SHARE_VISIT)):
+        return None
+    return Visitor(project_roles={link.project_id: link.role}, scopes=_SCOPES[link.role], link_id=link.id)
+
+
+def shown(link: ShareLink) -> Row:
+    """What managers see of a link: its token, and whether it has a password."""
+    return _shown(link.as_row())
+
+
+def _shown(row: Row) -> Row:
+    kept = {name: value for name, value in row.items() if name not in ("nonce", "password_hash")}
+    token = sealed.seal(SHARE_LINK, row["_id"], nonce=row["nonce"])
+    return {**kept, "token": token, "has_password": "password_hash" in row}
+
+
+def _hashed(data: dict[str, Any]) -> dict[str, Any]:
+    if "password" not in data:
+        return data
+    password = data["password"]
+    rest = {name: value for name, value in data.items() if name != "password"}
+    return {**rest, "password_hash": passwords.make_hash(password) if password is not None else None}
+
+
+def _check(data: dict[str, Any]) -> None:
+    if data.get("role", "viewer") not in LINK_ROLES:
+        raise Forbidden("A share link gives no such role.", code="share_link.role_too_high")
+    if data.get("expires_at") and data["expires_at"] <= now():
+        raise Invalid("body.expires_at", "This is past already.", code="share_link.past")
+
+
+def _authorized(project_id: ObjectId, actor: Actor) -> Project:
+    project = Project.objects.visible_to(actor).one(project_id)
+    authorize(actor, ProjectAction.MANAGE_LINKS, project)
+    return project
+
+
+def _found(project_id: ObjectId, link_id: ObjectId, actor: Actor) -> ShareLink:
+    _authorized(project_id, actor)
+    link = ShareLink.objects(id=link_id, project_id=project_id).first()
+    if link is None:
+        raise NotFound
+    return link
+
+
+def _live(token: str) -> ShareLink | None:
+    """The link of a token `tl_…`, unless it or its project is gone."""
+    known = sealed.unseal(SHARE_LINK, token)
+    if known is None or len(known.ids) != 1:
+        return None
+    link = _row(known.ids[0])
+    return link if link and compare_digest(link.nonce, known.nonce) else None
+
+
+def _visited(token: str) -> ShareLink | None:
+    """The link of a token `ts_…`, unless the visit is over or the link is another one by now."""
+    known = sealed.unseal(SHARE_VISIT, token)
+    if known is None or len(known.ids) != 2:
+        return None
+    link_id, until = known.ids
+    if int.from_bytes(until.binary) <= now().timestamp():
+        return None
+    link = _row(link_id)
+    return link if link and compare_digest(_visit_nonce(link, until), known.nonce) else None
+
+
+def _row(link_id: ObjectId) -> ShareLink | None:
+    link = ShareLink.objects(id=link_id).first()
+    if link is None or link.role not in LINK_ROLES or (link.expires_at and link.expires_at <= now()):
+        return None
+    alive = Project.objects(id=link.project_id).alive().only("id").first()
+    return link if alive and _maker_stays(link) else None
+
+
+def _maker_stays(link: ShareLink) -> bool:
+    """Whether who made it is still a member and stands for it: a disabled account reads nothing by its own links."""
+    membership = Membership.objects(project_id=link.project_id, user_id=link.created_by).only("id").first()
+    return membership is not None and users.stands_for(link.created_by, link.updated_at)
+
+
+def _visit_token(link: ShareLink, until: datetime) -> str:
+    moment = ObjectId(int(until.timestamp()).to_bytes(12))  # a token names ids, and a time fits into one
+    return sealed.seal(SHARE_VISIT, link.id, moment, nonce=_visit_nonce(link, moment))
+
+
+def _visit_nonce(link: ShareLink, moment: ObjectId) -> bytes:
+    state = link.nonce + moment.binary + (link.password_hash or "").encode()
+    return hashlib.sha256(state).digest()[: len(link.nonce)]

@@ -1,0 +1,49 @@
+"""What one line of text says of a task, before anything is looked up."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+
+from taskmanager.core.zones import zone
+from taskmanager.features.tasks.recurrence.rules import parse
+
+
+@dataclass
+class Understood:
+    """What a line says. Days and times are on the clock of the one who writes."""
+
+    title: str = ""
+    project: str | None = None
+    labels: list[str] = field(default_factory=list)
+    people: list[str] = field(default_factory=list)
+    priority: str | None = None
+    estimate_minutes: int | None = None
+    recurrence: str | None = None
+    from_completion: bool = False
+    day: date | None = None
+    clock: time | None = None
+
+    def due(self, now: datetime) -> str | None:
+        """The due that this gives at a moment of a zone: a whole day, or a time with the zone's offset."""
+        day = self.day
+        if self.recurrence:
+            day = self.first(now)
+        elif day is None and self.clock is not None:
+            day = now.date() if self.clock > now.time() else now.date() + timedelta(days=1)
+        if day is None:
+            return None
+        return datetime.combine(day, self.clock, now.tzinfo).isoformat() if self.clock else day.isoformat()
+
+    def first(self, now: datetime) -> date | None:
+        """The first day of the rule: that which is given if it fits, and none that is over.
+
+        An interval counts from there: "every other Monday" begins on the coming one.
+        """
+        begin = self.day or now.date()
+        start = datetime.combine(begin, self.clock or time())
+        before = start - timedelta(days=1)
+        if self.clock and self.day is None and start <= now.replace(tzinfo=None):
+            before = start
+        rule = re.sub(";INTERVAL=[0-9]+", "", self.recurrence or "")
+        found = parse(rule).next(start, before, zone(None))
+        return found and found.date()

@@ -1,0 +1,47 @@
+"""Routes of what happened to a task."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+from marshmallow import fields
+
+from taskmanager.features.tasks.activity import service as activity
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.pagination import Slice, list_query, page_of
+from taskmanager.web.schemas import Id, Instant, Json, Schema
+from taskmanager.web.serialisers import Serialiser
+
+blp = Blueprint("activity", __name__, scope="tasks", description="What happened to tasks")
+
+
+class ActivityOut(Schema):
+    """Something that happened to a task."""
+
+    id = Id(attribute="_id", required=True)
+    kind = fields.String(required=True, metadata={"example": "task.updated"})
+    at = Instant(required=True)
+    actor_id = Id(required=True, allow_none=True, metadata={"description": "Who did it; null for the service itself"})
+    changes = Json(
+        required=True,
+        metadata={
+            "description": "Each changed field with its value `before` and `after`",
+            "example": {"priority": {"before": "none", "after": "high"}},
+        },
+    )
+
+
+ACTIVITY = Serialiser(ActivityOut)
+_LIST = list_query(ACTIVITY, {"at": "at seq"})
+
+
+@blp.route("/tasks/<objectid:task_id>/activity")
+@blp.arguments(_LIST, location="query")
+@blp.response(200, page_of(ActivityOut))
+def list_activity(query: dict[str, Any], task_id: ObjectId) -> Response:
+    """What happened to a task: who changed what, from what to what"""
+    part, actor = Slice.of(query), current_actor()
+    page = activity.find(task_id, part.order, part.limit, actor=actor, after=part.after)
+    return answers.collection(page, ACTIVITY, part, total=part.with_total and activity.total(task_id, actor=actor))

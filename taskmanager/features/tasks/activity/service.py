@@ -1,0 +1,58 @@
+"""What happened to a task, read from the event log: who changed what, from what to what."""
+
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.events.log import Event, plain
+from taskmanager.core.security.access import Actor, members_only
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.features.tasks.models import PRIORITIES, Task
+
+_DERIVED = {
+    "due_at",
+    "due_floating",
+    "due_timezone_chosen",
+    "completed_at",
+    "closed_at",
+    "started_at",
+    "recurs_at",
+    "withdrawn_id",
+    "withdrawn_key",
+    "status_group",
+}  # follow from other fields, which are told
+
+
+def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, after: Any = None) -> Page:
+    """A page of what happened to a task; one entry holds all that one request changed.
+
+    Raises NotFound, Forbidden for a visitor, who reads the present state.
+    """
+    page = _of(task_id, actor).page(order, limit, after=after)
+    return Page([_entry(row) for row in page.rows], page.next_key)
+
+
+def total(task_id: ObjectId, *, actor: Actor) -> Any:
+    """How many entries `find` would go through. Raises NotFound, Forbidden."""
+    return _of(task_id, actor).total()
+
+
+def _of(task_id: ObjectId, actor: Actor) -> Any:
+    Task.objects.visible_to(actor).row(task_id, ["_id"])
+    members_only(actor)
+    return Event.objects(subject_id=task_id)
+
+
+def _entry(row: Row) -> Row:
+    shown = told_changes(row.get("data", {}).get("changes", {}))
+    return {**row, "revision": 1, "changes": shown}  # an entry never changes
+
+
+def told_changes(changes: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
+    """The changes that an event of a task remembers, as clients know the fields: {field: {before, after}}."""
+    return {field: _told(field, change) for field, change in changes.items() if field not in _DERIVED}
+
+
+def _told(field: str, change: list[Any]) -> dict[str, Any]:
+    before, after = (PRIORITIES[value] if field == "priority" else plain(value) for value in change)
+    return {"before": before, "after": after}

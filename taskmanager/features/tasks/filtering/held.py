@@ -1,0 +1,59 @@
+"""What tasks still have though it exists no more: former members, and options of selects that are offered no more.
+
+All names of one sort are one query, which may read all tasks of the projects: it takes a place of the expensive ones.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.querysets import Filter, Row
+from taskmanager.features.tasks.filtering.expensive import expensive
+from taskmanager.features.tasks.filtering.fields import CUSTOM_FIELDS
+from taskmanager.features.tasks.models import Task
+
+_REPORTER = {"$concat": ["r:", {"$toString": "$reporter_id"}]}
+
+
+def people(user_ids: Collection[ObjectId], actor: Actor, project_ids: Collection[ObjectId]) -> set[ObjectId]:
+    """Return those of these people whom tasks have as assignee, watcher or reporter.
+
+    Raises TooMany, Unavailable (`query.too_slow`).
+    """
+    if not user_ids or not project_ids:
+        return set()
+    marks = [f"{letter}:{user_id}" for letter in "awr" for user_id in user_ids]
+    named = {"$setIntersection": [marks, {"$concatArrays": [{"$ifNull": ["$marks", []]}, [_REPORTER]]}]}
+    some = [{"reporter_id": {"$in": list(user_ids)}}, {"marks": {"$in": marks}}]
+    stages = [{"$project": {"named": named}}, {"$unwind": "$named"}, {"$group": {"_id": "$named"}}]
+    with expensive(actor):
+        return {ObjectId(row["_id"][2:]) for row in _alive(project_ids, some).piped(*stages)}
+
+
+def options(
+    wanted: Mapping[str, Collection[str]], actor: Actor, project_ids: Collection[ObjectId]
+) -> dict[str, set[str]]:
+    """Return those of some texts that tasks have as values of custom fields, by the keys of the fields.
+
+    Raises TooMany, Unavailable (`query.too_slow`).
+    """
+    if not wanted or not project_ids:
+        return {}
+    some = [{f"{CUSTOM_FIELDS}.{key}": {"$in": list(texts)}} for key, texts in wanted.items()]
+    values = {key: {"$addToSet": _value(key, texts)} for key, texts in wanted.items()}
+    with expensive(actor):
+        found = _alive(project_ids, some).piped({"$group": {"_id": None, **values}})
+    return {key: set(found[0][key]) for key in wanted} if found else {}
+
+
+def _value(key: str, texts: Collection[str]) -> Row:
+    stored = f"${CUSTOM_FIELDS}.{key}"
+    return {"$cond": [{"$in": [stored, {"$literal": list(texts)}]}, stored, "$$REMOVE"]}
+
+
+def _alive(project_ids: Collection[ObjectId], some: list[Filter]) -> Any:
+    """The tasks of projects for which one of some conditions holds, each of which an index may answer for itself."""
+    place: Filter = {"project_id": {"$in": list(project_ids)}, "deleted_at": None}
+    return Task.objects(__raw__={"$or": [place | one for one in some]})

@@ -1,0 +1,175 @@
+"""What a filter on tasks means in some projects: its custom fields get their types, and its names must exist.
+
+A custom field is asked about in the projects that have it: for tasks of other projects a condition on it is false,
+also one with `!=`, and so is its negation. Of a name that some of the projects know, the others have none.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.errors import Invalid
+from taskmanager.core.filters import kinds, moments
+from taskmanager.core.filters.binding import KindsOf, Known, Lookup, look_up, meanings, readings
+from taskmanager.core.filters.nodes import Condition, Context, GivenFilter, Node, conditions, defined
+from taskmanager.core.filters.tokens import FilterError
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.querysets import Filter
+from taskmanager.features.projects import filter_names as names
+from taskmanager.features.projects.models import CustomField, name_key
+from taskmanager.features.tasks.filtering import held
+from taskmanager.features.tasks.filtering.fields import CUSTOM_FIELDS
+from taskmanager.features.tasks.models import Task
+
+
+def bound(given: GivenFilter, actor: Actor, project_ids: Collection[ObjectId]) -> tuple[Node, Context]:
+    """Return the filter as it is to be asked in these projects, and the context with what its names mean.
+
+    Raises Invalid (`filter.unknown_name`, `filter.invalid_value`) with the column in its message; TooMany, Unavailable.
+    """
+    try:
+        return Directory(actor, project_ids if given.scope is None else given.scope, [given]).bound(given)
+    except FilterError as error:
+        raise Invalid(given.location, str(error), code=error.code) from None
+
+
+class Directory:
+    """What is known in some projects of all that some filters name, with one lookup for each sort of names.
+
+    Raises TooMany, Unavailable (see `held`), FilterError (`filter.too_wide`).
+    """
+
+    def __init__(self, actor: Actor, project_ids: Iterable[ObjectId], filters: Sequence[GivenFilter]) -> None:
+        self.actor, self.scope = actor, frozenset(project_ids)
+        conditions_on = [found for given in filters for found in conditions(given.node) if _custom(found)]
+        self.fields = names.custom_fields({_custom(found) for found in conditions_on}, self.scope)
+        self.options = _Options(self.fields, conditions_on, actor, self.scope)
+        self.known = look_up(_lookups(actor, self.scope), self._defined(filters))
+
+    def bound(self, given: GivenFilter) -> tuple[Node, Context]:
+        """As the function `bound`. Raises FilterError."""
+        node = defined(given.node, self._typed)
+        everywhere = self.scope if given.everywhere else frozenset()
+        named = meanings(node, self.known, references=given.references, everywhere=everywhere)
+        return node, Context.of(self.actor, named)
+
+    def _defined(self, filters: Iterable[GivenFilter]) -> Iterator[GivenFilter]:
+        """Yield the filters with their custom fields typed. Those that cannot be are left out: `bound` says why."""
+        for given in filters:
+            with suppress(FilterError):
+                yield replace(given, node=defined(given.node, self._typed))
+
+    def _typed(self, condition: Condition) -> Any:
+        """The condition on a custom field by the type that it has in each project; None for other conditions."""
+        key = _custom(condition)
+        if not key:
+            return None
+        fields = self.fields.get(key, [])
+        return readings(condition, _kinds(fields, self.scope, self.options, contains=condition.operator == "~"))
+
+
+def check_order(names_sorted_by: Iterable[str], project_ids: Collection[ObjectId], location: str) -> None:
+    """Raise Invalid unless every custom field among these is one of these projects."""
+    keys = [name.partition(".")[2] for name in names_sorted_by if name.startswith(f"{CUSTOM_FIELDS}.")]
+    try:
+        known = names.custom_fields(keys, project_ids)
+    except FilterError as error:
+        raise Invalid(location, str(error), code=error.code) from None
+    for key in keys:
+        if key not in known:
+            raise Invalid(location, f"{key!r} is no custom field that is known here.", code="sort.unknown_name")
+
+
+def _lookups(actor: Actor, scope: frozenset[ObjectId]) -> dict[str, Lookup]:
+    return {
+        "label": partial(names.labels, scope=scope),
+        "status": partial(names.statuses, scope=scope),
+        "person": partial(_people, actor=actor, scope=scope),
+        "project": partial(names.projects, actor=actor),
+        "task": partial(_tasks, actor=actor),
+    }
+
+
+def _people(keys: Collection[ObjectId], actor: Actor, scope: frozenset[ObjectId]) -> dict[ObjectId, Known]:
+    """Members, and those who are none any more while tasks still say them."""
+    found = names.members(keys, scope)
+    former = set(keys) - found.keys()
+    return found | {key: Known(key) for key in held.people(former, actor, scope)}
+
+
+def _tasks(keys: Collection[ObjectId], actor: Actor) -> dict[ObjectId, Known]:
+    """Tasks that the actor may see, also in the trash."""
+    found = Task.objects(id__in=list(keys), project_id__in=list(actor.project_roles)).scalar("id")
+    return {task_id: Known(task_id) for task_id in found}
+
+
+def _custom(condition: Condition) -> str:
+    family, _, key = condition.field.stored.partition(".")
+    return key if family == CUSTOM_FIELDS else ""
+
+
+def _kinds(fields: list[CustomField], scope: frozenset[ObjectId], options: "_Options", *, contains: bool) -> KindsOf:
+    """The kind of a field by its type and options. What a select `contains` is asked as of any text."""
+    alike: dict[Any, list[CustomField]] = {}
+    for field in fields:
+        alike.setdefault((field.type, tuple(field.options)), []).append(field)
+    types = _KINDS | {"select": _KINDS["text"] if contains else options.kind}
+    return [(_places(group, scope), types[group[0].type](group[0])) for group in alike.values()]
+
+
+def _places(fields: list[CustomField], scope: frozenset[ObjectId]) -> Filter | None:
+    """The projects of these fields; None for all. Said in a way that no index answers: lists are read by project, and
+    a project that contradicts the others would make MongoDB sort what it found."""
+    ids = {field.project_id for field in fields}
+    return None if ids == scope else {"$nor": [{"project_id": {"$nin": sorted(ids)}}]}
+
+
+class _Options:
+    """The options of selects, as filters name them; one that is offered no more is known while a task has it."""
+
+    def __init__(
+        self,
+        fields: Mapping[str, list[CustomField]],
+        conditions_on: Iterable[Condition],
+        actor: Actor,
+        scope: frozenset[ObjectId],
+    ) -> None:
+        self._offered = {
+            field.id: _by_name(field) for one in fields.values() for field in one if field.type == "select"
+        }
+        wanted: dict[str, set[str]] = {}
+        for condition in conditions_on:
+            if condition.operator != "~":
+                key = _custom(condition)
+                wanted.setdefault(key, set()).update(self._former(fields.get(key, []), condition))
+        self._held = held.options({key: texts for key, texts in wanted.items() if texts}, actor, scope)
+
+    def kind(self, field: CustomField) -> kinds.Choice:
+        """Return the kind of this select."""
+        return kinds.Choice(field.options, lambda text: self._find(field, text))
+
+    def _former(self, fields: list[CustomField], condition: Condition) -> set[str]:
+        """Return the values that some of these fields do not offer."""
+        offers = [self._offered[field.id] for field in fields if field.type == "select"]
+        return {given.text for given in condition.given if any(name_key(given.text) not in offer for offer in offers)}
+
+    def _find(self, field: CustomField, text: str) -> str | None:
+        offered = self._offered[field.id].get(name_key(text))
+        return text if text in field.options else offered or (text if text in self._held.get(field.key, ()) else None)
+
+
+def _by_name(field: CustomField) -> dict[str, str]:
+    return {name_key(option): option for option in reversed(field.options)}
+
+
+_KINDS: dict[str, Callable[[CustomField], Any]] = {
+    "text": lambda field: kinds.Words(),
+    "number": lambda field: kinds.Number(),
+    "date": lambda field: moments.Day(),
+    "user": lambda field: kinds.PersonText(),
+    "checkbox": lambda field: kinds.Checkbox(),
+}

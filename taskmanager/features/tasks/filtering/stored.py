@@ -1,0 +1,142 @@
+"""Filters that are kept, of views and webhooks: they mean what their names meant when they were stored.
+
+Beside the text stand `references`: for each name of a label the ids that it had, and where it stands. What is asked are
+the ids; what is shown is the text with the names that these have now. Statuses, custom fields, people, projects and
+tasks are written by keys and ids that never change.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.errors import TooMany, Unavailable
+from taskmanager.core.filters.nodes import GivenFilter, Mention
+from taskmanager.core.filters.parser import parse
+from taskmanager.core.filters.tokens import FilterError, written
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.querysets import Row
+from taskmanager.features.projects.models import Label
+from taskmanager.features.tasks.filtering.fields import FIELDS
+from taskmanager.features.tasks.filtering.names import Directory, bound
+
+FIELDS_NEEDED = ("filter", "references")  # of a stored row, for `current`
+_SEVERAL = {"=": "in", "!=": "not in"}
+
+
+def storable(changes: Mapping[str, Any], actor: Actor, project_ids: Collection[ObjectId]) -> Row:
+    """Return `changes` with the references of their filter, if it is among them.
+
+    Raises Invalid when something that it names is not known in these projects.
+    """
+    if "filter" not in changes:
+        return dict(changes)
+    if not changes["filter"]:
+        return {**changes, "references": []}
+    node = parse(changes["filter"], FIELDS)
+    _, context = bound(GivenFilter(node, "body.filter"), actor, project_ids)
+    return {
+        **changes,
+        "references": [reference(mention, context.named) for mention in node.mentions() if named(mention)],
+    }
+
+
+def named(mention: Mention) -> bool:
+    """Whether this is the name of something that can get another name."""
+    return mention.named.sort == "label" and isinstance(mention.named.key, str)
+
+
+def reference(mention: Mention, meanings: Mapping[int, Any]) -> Row:
+    """Return what is stored of a name: its place, that of an operator that is for one value, and its ids."""
+    given, condition = mention.given, mention.condition
+    found = {"column": given.column, "end": given.end, "key": mention.named.key, "ids": list(meanings[given.column])}
+    operator = condition.operator if condition.operator in _SEVERAL else None
+    return found | ({"operator": operator, "operator_column": condition.operator_column} if operator else {})
+
+
+def given(row: Mapping[str, Any], location: str, scope: Iterable[ObjectId] | None = None) -> GivenFilter | None:
+    """Return the filter of a stored row; None when it has none. Raises FilterError for one that cannot be read."""
+    if not row.get("filter"):
+        return None
+    references = {item["column"]: list(item["ids"]) for item in row.get("references", ())}
+    return GivenFilter(parse(row["filter"], FIELDS), location, references, scope)
+
+
+def current(rows: list[Row], actor: Actor, project_ids: Collection[ObjectId]) -> list[Row]:
+    """Return the rows, each with what changes without a revision of theirs under `current`.
+
+    That is the `filter` with the names of now, where these are others than it says, and `filter_problem` when
+    something that it names is not known any more. Problems are left out when it takes too long to find them.
+    """
+    filters = [_readable(row) for row in rows]
+    directory = _directory(actor, project_ids, [one for one in filters if isinstance(one, GivenFilter)])
+    labels = _names([item for row in rows for item in row.get("references", ())])
+    return [
+        row | {"current": _shown(row, labels) | _problem(one, directory)}
+        for row, one in zip(rows, filters, strict=True)
+    ]
+
+
+def asked(row: Row, names: Collection[str] | None) -> Row:
+    """Return the fields under `current` that a client asked for."""
+    return {name: value for name, value in row["current"].items() if not names or name in names}
+
+
+def _readable(row: Row) -> GivenFilter | FilterError | None:
+    try:
+        return given(row, "filter")
+    except FilterError as error:
+        return error
+
+
+def _directory(actor: Actor, project_ids: Collection[ObjectId], filters: list[GivenFilter]) -> Directory | None:
+    """Return what is known of the names; None when that takes too long: what others share must not hide a list."""
+    try:
+        return Directory(actor, project_ids, filters)
+    except (TooMany, Unavailable, FilterError):
+        return None
+
+
+def _problem(one: GivenFilter | FilterError | None, directory: Directory | None) -> Row:
+    try:
+        if isinstance(one, FilterError):
+            raise one
+        if one and directory:
+            directory.bound(one)
+    except FilterError as error:
+        return {"filter_problem": str(error)}
+    return {}
+
+
+def _names(references: list[Row]) -> dict[ObjectId, Label]:
+    ids = [label_id for item in references for label_id in item["ids"]]
+    return {label.id: label for label in Label.objects(id__in=ids)} if ids else {}
+
+
+def _shown(row: Row, labels: Mapping[ObjectId, Label]) -> Row:
+    text = row.get("filter") or ""
+    edits: dict[tuple[int, int], str] = {}
+    for item in row.get("references", ()):
+        called = {label.name_key: label.name for label_id in item["ids"] if (label := labels.get(label_id))}
+        if called and called.keys() != {item["key"]}:
+            edits |= _edits(text, item, list(called.values()))
+    for (begin, end), words in sorted(edits.items(), reverse=True):
+        text = text[: begin - 1] + words + text[end - 1 :]
+    return {"filter": text} if edits else {}
+
+
+def _edits(text: str, item: Row, called: list[str]) -> dict[tuple[int, int], str]:
+    """What replaces which columns: one name, or a list of them where there are several now."""
+    place = (item["column"], item["end"])
+    words = ", ".join(map(written, called))
+    if len(called) == 1 or not item.get("operator"):
+        return {place: words}
+    begin = item["operator_column"]
+    operator = (begin, begin + len(item["operator"]))
+    return {place: f"[{words}]", operator: _apart(text, *operator, _SEVERAL[item["operator"]])}
+
+
+def _apart(text: str, begin: int, end: int, word: str) -> str:
+    """A word in the place of a mark, with a space on each side."""
+    before, after = text[begin - 2], text[end - 1]
+    return ("" if before.isspace() else " ") + word + ("" if after.isspace() else " ")

@@ -1,0 +1,71 @@
+"""Use cases that look for tasks: lists, what is counted over them, and what they all share."""
+
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.errors import NotFound
+from taskmanager.core.filters.nodes import GivenFilter
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.querysets import Order, Page
+from taskmanager.features.tasks.filtering import names as filter_names
+from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
+from taskmanager.features.tasks.models import Task
+
+
+def find(
+    order: Order,
+    limit: int,
+    *,
+    actor: Actor,
+    project_id: ObjectId | None = None,
+    condition: GivenFilter | None = None,
+    **page: Any,
+) -> Page:
+    """A page of a project's tasks, or of all that the actor may see, for which a filter holds.
+
+    Raises NotFound, Invalid, TooMany (`query.too_many`), Unavailable (`query.too_slow`).
+    """
+    by_custom_field = any("." in field for field, _ in order.fields)
+    if by_custom_field:
+        filter_names.check_order([field for field, _ in order.fields], _asked(actor, project_id), "query.sort")
+    found = matching(condition, actor, project_id)
+    with expensive(actor) if by_custom_field or found.reads_documents else _bounded(condition):
+        return found.page(order, limit, **page, hinted=not by_custom_field)
+
+
+def _bounded(condition: GivenFilter | None) -> AbstractContextManager[None]:
+    return nullcontext() if condition is None else bounded_query()
+
+
+def total(*, actor: Actor, project_id: ObjectId | None = None, condition: GivenFilter | None = None) -> Any:
+    """How many tasks `find` would go through. Raises NotFound, TooMany, Unavailable (`query.too_slow`)."""
+    found = matching(condition, actor, project_id)
+    with nullcontext() if condition is None else expensive(actor):
+        return found.total()
+
+
+def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None = None) -> Any:
+    """The tasks of a project, or all that the actor may see but those of archived projects, for which a filter holds.
+
+    Raises NotFound, Invalid for a filter with names that do not resolve (see `filter_names.bound`).
+    """
+    seen = _seen(actor, project_id)
+    if condition is None:
+        return seen
+    return seen.matching(*filter_names.bound(condition, actor, _asked(actor, project_id)))
+
+
+def _asked(actor: Actor, project_id: ObjectId | None) -> Collection[ObjectId]:
+    """The projects in which names are looked up."""
+    return [project_id] if project_id else list(actor.project_roles)
+
+
+def _seen(actor: Actor, project_id: ObjectId | None) -> Any:
+    if project_id is None:
+        return Task.objects.current_of(actor)
+    if actor.role_in(project_id) is None:
+        raise NotFound
+    return Task.objects.in_project(project_id)

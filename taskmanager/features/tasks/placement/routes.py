@@ -1,0 +1,112 @@
+"""Routes of where tasks stand, and of who watches them."""
+
+from typing import Any
+
+import marshmallow as ma
+from bson import ObjectId
+from flask import Response
+from marshmallow import fields, validate
+
+from taskmanager.features.projects.schemas import Card
+from taskmanager.features.tasks.placement import moves as moving, service as arranging
+from taskmanager.features.tasks.schemas import TASK, TaskOut
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.schemas import Id, Schema
+
+blp = Blueprint("arranging", __name__, scope="tasks", description="Order, project and watchers of tasks")
+
+
+class TaskPlace(Schema):
+    """Where a task goes: before another, after it, or to one of the ends."""
+
+    documented = {
+        "oneOf": [{"required": ["before"]}, {"required": ["after"]}, {"required": ["at"]}],
+        "example": {"at": "first"},
+    }
+
+    before = Id()
+    after = Id()
+    at = fields.String(validate=validate.OneOf(("first", "last")))
+
+    @ma.validates_schema
+    def one_of_three(self, data: dict[str, object], **_: object) -> None:
+        if len(data) != 1:
+            raise ma.ValidationError("Give one of before, after and at.")
+
+
+class Move(Schema):
+    """Where a task moves."""
+
+    project_id = Id(required=True)
+
+
+class Watcher(Schema):
+    """A user who watches a task."""
+
+    user_id = Id(required=True)
+    user = fields.Nested(Card, required=True, allow_none=True)
+
+
+class WatchersOut(Schema):
+    """Who watches a task."""
+
+    items = fields.List(fields.Nested(Watcher), required=True)
+
+
+@blp.route("/tasks/<objectid:task_id>/position", methods=["PUT"], conditional=False)
+@blp.arguments(TaskPlace)
+@blp.response(200, TaskOut)
+def place_task(where: dict[str, Any], task_id: ObjectId) -> Response:
+    """Put a task before or after another of its project, or to one of the ends
+
+    `?sort=position` lists them in this order. Needs the role member.
+    """
+    return answers.resource(
+        arranging.place(task_id, **where, expected=expected(required=False), actor=current_actor()), TASK
+    )
+
+
+@blp.route("/tasks/<objectid:task_id>/move", methods=["POST"])
+@blp.arguments(Move)
+@blp.response(200, TaskOut)
+def move_task(data: dict[str, Any], task_id: ObjectId) -> Response:
+    """Move a task with its subtasks to another project
+
+    It gets a new key, and `GET /tasks/by-key/…` still finds it by the old one. A status that is not there becomes the
+    first of its group; labels are taken over by name, custom fields where the value fits; people who are no members
+    there are dropped. Needs the role member in both projects.
+    """
+    return answers.resource(moving.move(task_id, data["project_id"], actor=current_actor()), TASK)
+
+
+@blp.route("/tasks/<objectid:task_id>/watchers", scope="members")
+@blp.response(200, WatchersOut)
+def list_watchers(task_id: ObjectId) -> Response:
+    """Who watches a task"""
+    rows = arranging.watchers(task_id, actor=current_actor())
+    return answers.derived({"items": [row | {"user_id": str(row["user_id"])} for row in rows]})
+
+
+@blp.route("/tasks/<objectid:task_id>/watchers/<objectid:user_id>", methods=["PUT"], conditional=False)
+@blp.response(204)
+def watch_task(task_id: ObjectId, user_id: ObjectId) -> Response:
+    """Watch a task, or let another member watch it
+
+    Every member may watch for themselves; for others it needs the role member.
+    """
+    arranging.watch(task_id, user_id, expected=expected(required=False), actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route("/tasks/<objectid:task_id>/watchers/<objectid:user_id>", methods=["DELETE"], conditional=False)
+@blp.response(204)
+def unwatch_task(task_id: ObjectId, user_id: ObjectId) -> Response:
+    """Watch a task no more
+
+    Every member may stop for themselves; for others it needs the role member.
+    """
+    arranging.unwatch(task_id, user_id, expected=expected(required=False), actor=current_actor())
+    return answers.nothing()

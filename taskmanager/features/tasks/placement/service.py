@@ -1,0 +1,111 @@
+"""Use cases of where tasks stand: in the order by hand, and in which project; and of who watches them."""
+
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core import fractional
+from taskmanager.core.errors import Invalid
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects import service as projects
+from taskmanager.features.projects.members import service as members
+from taskmanager.features.tasks.events import TaskPlaced, TaskUpdated
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.permissions import TaskAction
+
+MOST_WATCHERS = 500
+
+
+@unit_of_work
+def place(
+    task_id: ObjectId,
+    *,
+    expected: Expected,
+    actor: Actor,
+    before: ObjectId | None = None,
+    after: ObjectId | None = None,
+    at: str | None = None,
+) -> Task:
+    """Put a task before or after another of its project, or `at` its `first` or `last` place.
+
+    Units of work of one project meet at its event stream, so of two that read the same neighbours one is run again.
+    Raises NotFound, Forbidden, PreconditionFailed, Invalid (`task.neighbour_unknown`).
+    """
+    task = Task.objects.visible_to(actor).one(task_id)
+    authorize(actor, TaskAction.EDIT, task)
+    task.expect(expected)
+    others = Task.objects.in_project(task.project_id).filter(id__ne=task.id)
+    if at == "last":
+        position = fractional.at(projects.next_position(task.project_id))
+    elif at == "first":
+        first = others.order_by("position").first()
+        position = fractional.between(None, first and first.position)
+    else:
+        position = _beside(others, before, after)
+    changes = task.differences({"position": position})
+    if changes:
+        task = task.write(position=position)
+        record(TaskPlaced(task, actor, changes))
+    return task
+
+
+def _beside(others: Any, before: ObjectId | None, after: ObjectId | None) -> str:
+    """A position between a neighbour and the one beyond it."""
+    field, neighbour_id = ("before", before) if before else ("after", after)
+    neighbour = others.filter(id=neighbour_id).first()
+    if neighbour is None:
+        raise Invalid(f"body.{field}", "The project has no such task.", code="task.neighbour_unknown")
+    if before:
+        lower = others.filter(position__lt=neighbour.position).order_by("-position").first()
+        return fractional.between(lower and lower.position, neighbour.position)
+    upper = others.filter(position__gt=neighbour.position).order_by("position").first()
+    if upper is None:  # the last place: numbers are given once, so that no new task gets the same
+        return fractional.at(projects.next_position(neighbour.project_id))
+    return fractional.between(neighbour.position, upper.position)
+
+
+def watchers(task_id: ObjectId, *, actor: Actor) -> list[Row]:
+    """Who watches a task, as members see each other: [{user_id, user}]. Raises NotFound."""
+    row = Task.objects.visible_to(actor).row(task_id, ["watcher_ids"])
+    return members.with_cards([{"user_id": user_id} for user_id in row.get("watcher_ids", [])])
+
+
+@unit_of_work
+def watch(task_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Let a member of the project watch a task; users may for themselves, members may for others.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Invalid (`task.not_a_member`, `task.too_many_watchers`).
+    """
+    task = _to_watch(task_id, user_id, expected, actor)
+    if user_id in task.watcher_ids:
+        return
+    if not members.are_members(task.project_id, [user_id]):
+        raise Invalid("path.user_id", "Only members of the project can watch it.", code="task.not_a_member")
+    if len(task.watcher_ids) >= MOST_WATCHERS:
+        raise Invalid("path.user_id", f"At most {MOST_WATCHERS} can watch.", code="task.too_many_watchers")
+    _set_watchers(task, [*task.watcher_ids, user_id], actor)
+
+
+@unit_of_work
+def unwatch(task_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Let a user watch a task no more. Raises NotFound, Forbidden, PreconditionFailed."""
+    task = _to_watch(task_id, user_id, expected, actor)
+    if user_id in task.watcher_ids:
+        _set_watchers(task, [other for other in task.watcher_ids if other != user_id], actor)
+
+
+def _to_watch(task_id: ObjectId, user_id: ObjectId, expected: Expected, actor: Actor) -> Task:
+    task = Task.objects.visible_to(actor).one(task_id)
+    authorize(actor, TaskAction.WATCH if user_id == actor.user_id else TaskAction.SET_WATCHERS, task)
+    task.expect(expected)
+    return task
+
+
+def _set_watchers(task: Task, watcher_ids: list[ObjectId], actor: Actor) -> None:
+    changes = {"watcher_ids": [task.watcher_ids, watcher_ids]}
+    record(TaskUpdated(task.write(watcher_ids=watcher_ids), actor, changes))

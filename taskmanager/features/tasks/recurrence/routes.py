@@ -1,0 +1,161 @@
+"""Routes of reminders, and of what is to be expected of a recurring task."""
+
+from typing import Any
+
+import marshmallow as ma
+from bson import ObjectId
+from flask import Response
+from marshmallow import fields, validate
+
+from taskmanager.core.clock import iso
+from taskmanager.features.tasks.due import FORM
+from taskmanager.features.tasks.recurrence import service as recurring
+from taskmanager.features.tasks.reminders import service as reminders
+from taskmanager.features.tasks.reminders.models import RELATIVE_TO
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Number, Slice, item_query, list_query, page_of
+from taskmanager.web.schemas import Flag, Form, Id, Instant, Schema, Whole
+from taskmanager.web.serialisers import Serialiser
+
+blp = Blueprint("reminders", __name__, scope="tasks", description="Reminders, and what tasks come again")
+
+_RELATIVE = {"description": "What `minutes_before` is counted from", "example": "due"}
+_MINUTES = {"description": "May be negative: after it", "example": 30}
+_UNTIL = {
+    "description": "Up to when: a day or a time; one without a zone is in that of the project",
+    "example": "2027-12-31",
+}
+_YEAR = 366 * 24 * 60
+
+
+class OccurrencesQuery(Schema):
+    """How far ahead."""
+
+    until = Form(FORM, "Not a day or a time.", metadata=_UNTIL)
+    limit = Number(
+        load_default=50,
+        validate=validate.Range(1, recurring.MOST_OCCURRENCES),
+        metadata={"description": "Most occurrences", "example": 50},
+    )
+
+
+class Occurrence(Schema):
+    """When the task will be due again."""
+
+    due = fields.String(required=True, metadata={"example": "2026-12-01"})
+    due_at = Instant(required=True)
+
+
+class OccurrencesOut(Schema):
+    """What is to be expected."""
+
+    items = fields.List(fields.Nested(Occurrence), required=True)
+
+
+class ReminderIn(Schema):
+    """When to be reminded: `at` a moment, or `minutes_before` what it is `relative_to`."""
+
+    documented = {
+        "oneOf": [{"required": ["at"]}, {"required": ["relative_to", "minutes_before"]}],
+        "example": {"relative_to": "due", "minutes_before": 30},
+    }
+
+    at = Instant()
+    relative_to = fields.String(validate=validate.OneOf(RELATIVE_TO), metadata=_RELATIVE)
+    minutes_before = Whole(validate=validate.Range(-_YEAR, _YEAR), metadata=_MINUTES)
+
+    fire_if_past = Flag(metadata={"description": "Fire at once when its time is past already", "example": False})
+
+    @ma.validates_schema
+    def one_of_both(self, data: dict[str, object], **_: object) -> None:
+        if data.keys() - {"fire_if_past"} not in ({"at"}, {"relative_to", "minutes_before"}):
+            raise ma.ValidationError("Give either at, or relative_to and minutes_before.")
+
+
+class ReminderOut(Schema):
+    """A reminder of yours."""
+
+    id = Id(attribute="_id", required=True)
+    task_id = Id(required=True)
+    at = Instant(required=True, allow_none=True)
+    relative_to = fields.String(required=True, allow_none=True, metadata=_RELATIVE)
+    minutes_before = fields.Integer(required=True, allow_none=True, metadata=_MINUTES)
+    fire_at = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "When; null when it has fired, cannot, or its time was past when it was set or moved"},
+    )
+    fired_at = Instant(required=True, allow_none=True)
+    revision = fields.Integer(required=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+
+
+REMINDER = Serialiser(ReminderOut)
+_PLACE = "/tasks/<objectid:task_id>/reminders"
+
+
+@blp.route("/tasks/<objectid:task_id>/occurrences")
+@blp.arguments(OccurrencesQuery, location="query")
+@blp.response(200, OccurrencesOut)
+def list_occurrences(query: dict[str, Any], task_id: ObjectId) -> Response:
+    """When a recurring task will be due again
+
+    After its present due, for a year or `until`; empty for one that does not recur.
+    """
+    found = recurring.occurrences(task_id, query.get("until"), query["limit"], actor=current_actor())
+    return answers.derived({"items": [row | {"due_at": iso(row["due_at"])} for row in found]})
+
+
+@blp.route(_PLACE, methods=["POST"])
+@blp.arguments(ReminderIn)
+@blp.response(201, ReminderOut)
+def create_reminder(data: dict[str, Any], task_id: ObjectId) -> Response:
+    """Set a reminder of a task for yourself
+
+    One that is relative follows the start or due of the task. A whole day counts from nine in the morning. One whose
+    time is past does not fire, unless `fire_if_past` is true.
+    """
+    reminder = reminders.create(task_id, data, actor=current_actor())
+    return answers.created(reminder, REMINDER, f"/tasks/{task_id}/reminders/{reminder.id}")
+
+
+@blp.route(_PLACE)
+@blp.arguments(list_query(REMINDER, {"created_at": "created_at"}), location="query")
+@blp.response(200, page_of(ReminderOut))
+def list_reminders(query: dict[str, Any], task_id: ObjectId) -> Response:
+    """Your reminders of a task"""
+    part, actor = Slice.of(query), current_actor()
+    page = reminders.find(task_id, **part.page_of(REMINDER), actor=actor)
+    return answers.collection(page, REMINDER, part, total=part.with_total and reminders.total(task_id, actor=actor))
+
+
+@blp.route(f"{_PLACE}/<objectid:reminder_id>")
+@blp.arguments(item_query(REMINDER), location="query")
+@blp.response(200, ReminderOut)
+def get_reminder(query: dict[str, Any], task_id: ObjectId, reminder_id: ObjectId) -> Response:
+    """One of your reminders"""
+    return answers.resource(reminders.get(task_id, reminder_id, actor=current_actor()), REMINDER, query)
+
+
+@blp.route(f"{_PLACE}/<objectid:reminder_id>", methods=["PUT"])
+@blp.arguments(ReminderIn)
+@blp.response(200, ReminderOut)
+def replace_reminder(data: dict[str, Any], task_id: ObjectId, reminder_id: ObjectId) -> Response:
+    """Set a reminder anew
+
+    One that has fired fires again, when its time is to come.
+    """
+    reminder = reminders.update(task_id, reminder_id, data, expected=expected(), actor=current_actor())
+    return answers.resource(reminder, REMINDER)
+
+
+@blp.route(f"{_PLACE}/<objectid:reminder_id>", methods=["DELETE"])
+@blp.response(204)
+def delete_reminder(task_id: ObjectId, reminder_id: ObjectId) -> Response:
+    """Delete one of your reminders"""
+    reminders.delete(task_id, reminder_id, expected=expected(), actor=current_actor())
+    return answers.nothing()

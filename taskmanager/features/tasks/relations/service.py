@@ -1,0 +1,166 @@
+"""Use cases of relations between tasks, also of different projects.
+
+What one end shows, the other shows with the inverse kind. A relation whose other end a user may not see is not there
+for them. What blocks, and what precedes, makes no circle.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bson import ObjectId
+from mongoengine.errors import NotUniqueError
+
+from taskmanager.core.errors import Conflict, Invalid, NotFound
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects.models import Project
+from taskmanager.features.projects.workflow import OPEN_GROUPS
+from taskmanager.features.tasks.events import TaskRelated, TaskUnrelated
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.permissions import TaskAction
+from taskmanager.features.tasks.relations import acyclic
+from taskmanager.features.tasks.relations.models import ACYCLIC, DIRECTED, INVERSES, Relation
+
+MOST = 100  # of one task
+_CARD = ("key", "title", "status", "status_group")
+
+
+def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, after: Sequence[Any] | None = None) -> Page:
+    """A page of the relations of a task, as it sees them. Raises NotFound."""
+    rows = _shown(task_id, actor)
+    backwards = order.fields[0][1]
+    rows = rows[::-1] if backwards else rows
+    if after:
+        rows = [row for row in rows if (_place(row) < tuple(after) if backwards else _place(row) > tuple(after))]
+    return Page(rows[:limit], order.key_of(rows[limit - 1]) if len(rows) > limit else None)
+
+
+def total(task_id: ObjectId, *, actor: Actor) -> int:
+    """How many relations `find` would go through. Raises NotFound."""
+    return len(_shown(task_id, actor))
+
+
+def get(task_id: ObjectId, relation_id: ObjectId, *, actor: Actor) -> Row:
+    """One relation, as this task sees it. Raises NotFound."""
+    for row in _shown(task_id, actor):
+        if row["_id"] == relation_id:
+            return row
+    raise NotFound
+
+
+@unit_of_work
+def create(task_id: ObjectId, kind: str, other_id: ObjectId, *, actor: Actor) -> Row:
+    """Relate a task to another that the actor sees.
+
+    Raises NotFound, Forbidden, Invalid (`relation.task_unknown`, `relation.itself`), Conflict (`relation.exists`,
+    `relation.cycle`, `relation.too_far`, `relation.too_many`).
+    """
+    task, other = _ends(task_id, other_id, actor)
+    source, target, stored_kind = _directed(task, other, kind)
+    if kind in DIRECTED:  # it changes what the other may do, so the actor must be able to change that too
+        authorize(actor, TaskAction.EDIT, source)
+    if max(_number(task.id), _number(other.id)) >= MOST:
+        raise Conflict(f"A task has at most {MOST} relations.", code="relation.too_many")
+    if stored_kind in ACYCLIC:
+        acyclic.check(source, target, stored_kind)
+    relation = Relation(from_id=source.id, to_id=target.id, kind=stored_kind, created_by=actor.user_id)
+    try:
+        relation.save(force_insert=True)
+    except NotUniqueError:
+        raise Conflict("The two are related in this way already.", code="relation.exists") from None
+    _record(TaskRelated, relation, source, target, actor)
+    return _row(relation, task.id, other)
+
+
+@unit_of_work
+def delete(task_id: ObjectId, relation_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """End a relation. Raises NotFound, Forbidden, PreconditionFailed."""
+    row = get(task_id, relation_id, actor=actor)
+    task = Task.objects.visible_to(actor).one(task_id)
+    authorize(actor, TaskAction.EDIT, task)
+    relation = Relation.objects.one(row["_id"])
+    relation.expect(expected)
+    other = Task.objects.one(_other(relation, task.id))
+    relation.delete()
+    source, target = (task, other) if relation.from_id == task.id else (other, task)
+    _record(TaskUnrelated, relation, source, target, actor)
+
+
+def check_blockers(task: Task, actor: Actor) -> None:
+    """Raise Conflict (`task.blocked`) while an open task blocks this one; names those that the actor may see."""
+    ids = list(Relation.objects(to_id=task.id, kind="blocks").scalar("from_id"))
+    blockers = _alive(Task.objects.alive().filter(id__in=ids, status_group__in=OPEN_GROUPS)) if ids else []
+    if blockers:
+        named = [
+            {"id": str(other.id), "key": other.key, "title": other.title}
+            for other in blockers
+            if actor.role_in(other.project_id)
+        ]
+        raise Conflict(
+            "Other tasks have to be done first.", code="task.blocked", blockers=named, hidden=len(blockers) - len(named)
+        )
+
+
+def _alive(tasks: Any) -> list[Task]:
+    found = list(tasks)
+    projects = set(Project.objects(id__in={task.project_id for task in found}).alive().scalar("id"))
+    return [task for task in found if task.project_id in projects]
+
+
+def _ends(task_id: ObjectId, other_id: ObjectId, actor: Actor) -> tuple[Task, Task]:
+    seen = Task.objects.visible_to(actor)
+    task = seen.one(task_id)
+    authorize(actor, TaskAction.EDIT, task)
+    if other_id == task_id:
+        raise Invalid("body.task_id", "A task has no relation to itself.", code="relation.itself")
+    other = seen.filter(id=other_id).first()
+    if other is None:
+        raise Invalid("body.task_id", "You see no such task.", code="relation.task_unknown")
+    return task, other
+
+
+def _directed(task: Task, other: Task, kind: str) -> tuple[Task, Task, str]:
+    if kind in DIRECTED:
+        return other, task, DIRECTED[kind]
+    if kind == INVERSES[kind] and other.id < task.id:
+        return other, task, kind
+    return task, other, kind
+
+
+def _number(task_id: ObjectId) -> int:
+    return Relation.objects(from_id=task_id).count() + Relation.objects(to_id=task_id).count()
+
+
+def _shown(task_id: ObjectId, actor: Actor) -> list[Row]:
+    """All relations of a task whose other end the actor sees, in the order they were made."""
+    seen = Task.objects.visible_to(actor)
+    seen.row(task_id, ["_id"])
+    relations = [*Relation.objects(from_id=task_id), *Relation.objects(to_id=task_id)]
+    ids = [_other(relation, task_id) for relation in relations]
+    others = {task.id: task for task in seen.filter(id__in=ids).only("project_id", *_CARD)} if ids else {}
+    rows = [_row(relation, task_id, others[end]) for relation, end in zip(relations, ids, strict=True) if end in others]
+    return sorted(rows, key=_place)
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    return row["created_at"], row["_id"]
+
+
+def _other(relation: Relation, task_id: ObjectId) -> ObjectId:
+    return relation.to_id if relation.from_id == task_id else relation.from_id
+
+
+def _row(relation: Relation, task_id: ObjectId, other: Task) -> Row:
+    kind = relation.kind if relation.from_id == task_id else INVERSES[relation.kind]
+    card = {"id": other.id, **{name: getattr(other, name) for name in _CARD}}
+    return {**relation.as_row(), "kind": kind, "task": card}
+
+
+def _record(fact: Any, relation: Relation, source: Task, target: Task, actor: Actor) -> None:
+    """Tell both ends; what a project's log says of a task of another is its id only."""
+    for task, other, kind in ((source, target, relation.kind), (target, source, INVERSES[relation.kind])):
+        record(fact(task, actor, {kind: [None, other.id] if fact is TaskRelated else [other.id, None]}))

@@ -1,0 +1,40 @@
+"""Route that copies a project."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+
+from taskmanager.features.projects.schemas import PROJECT, ProjectIn, ProjectOut
+from taskmanager.features.templates import service as copying
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.idempotency import once
+from taskmanager.web.schemas import Flag
+
+blp = Blueprint("copies", __name__, scope="projects", description="Projects made after others")
+
+
+class CopyIn(ProjectIn):
+    """The new project. What is not given is as in the one that is copied."""
+
+    with_tasks = Flag(load_default=False, metadata={"description": "Copy the tasks too, at most 500"})
+
+
+@blp.route("/projects/<objectid:project_id>/copy", methods=["POST"], idempotent="itself")
+@blp.arguments(CopyIn)
+@blp.response(201, ProjectOut)
+def copy_project(data: dict[str, Any], project_id: ObjectId) -> Response:
+    """Copy a project
+
+    With its workflow, labels and custom fields; with its tasks when asked, which are open again and unassigned.
+    You become its owner; members are not copied. 409 `project.too_large` beyond 500 tasks.
+    """
+    with_tasks = data.pop("with_tasks")
+
+    def run() -> Response:
+        project = copying.copy(project_id, data, with_tasks=with_tasks, actor=current_actor())
+        return answers.created(project, PROJECT, f"/projects/{project.id}")
+
+    return once(run, seconds=copying.MAX_SECONDS)

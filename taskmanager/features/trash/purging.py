@@ -1,0 +1,108 @@
+"""How tasks go for good: little by little, in small transactions that may end anywhere and be repeated.
+
+What belongs to a task goes first, at most MAX_DOCUMENTS in one command; the task itself is last.
+"""
+
+import time
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.errors import PreconditionFailed
+from taskmanager.core.events import forgetting
+from taskmanager.core.events.log import Counter, record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.attachments import service as attachments
+from taskmanager.features.attachments.models import Attachment
+from taskmanager.features.comments.models import Comment
+from taskmanager.features.projects import service as projects
+from taskmanager.features.tasks import subtasks
+from taskmanager.features.tasks.events import TaskPurged
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.relations.models import Relation
+from taskmanager.features.tasks.reminders.models import Reminder
+
+MAX_DOCUMENTS = 500  # that one command deletes
+MAX_TASKS = 100  # that one transaction deletes
+_ENDS: tuple[tuple[Any, str], ...] = (
+    (Comment, "task_id"),
+    (Reminder, "task_id"),
+    (Relation, "from_id"),
+    (Relation, "to_id"),
+)
+
+
+def purge_tree(task: Task, actor: Actor | None, last: float) -> bool:
+    """Purge the subtasks that went into the trash with a task, the deepest first, then the task; until `last`.
+
+    The task is marked: it cannot be restored. Return whether nothing is left.
+    Raises PreconditionFailed when one of them was changed meanwhile.
+    """
+    for part_id in [*_parts(task), task.id]:
+        if time.monotonic() > last:
+            return False
+        part = Task.objects(id=part_id).first()
+        if part is not None:
+            _drain([part_id])
+            _purge_one(part, actor, is_top=part_id == task.id)
+    return True
+
+
+def _parts(task: Task) -> list[ObjectId]:
+    """The subtasks in the trash that go with a task, the deepest first."""
+    top = task.trashed_with or task.id
+    levels = subtasks.levels(task.id, lambda: Task.objects(trashed_with=top))[1:]
+    below = [part_id for level in reversed(levels) for part_id in level]
+    alone = [] if task.trashed_with else Task.objects(trashed_with=task.id, id__nin=below).scalar("id")
+    return [*alone, *below]
+
+
+@unit_of_work
+def _purge_one(task: Task, actor: Actor | None, *, is_top: bool) -> None:
+    """Delete a task of which nothing but a little is left. The parents of the others go too, and count nothing."""
+    if not Task.objects(id=task.id, revision=task.revision).delete():
+        raise PreconditionFailed
+    if is_top:
+        subtasks.tell_parents(task, None, actor)
+    projects.add_use(task.project_id, tasks=-1, attachment_bytes=-attachments.bytes_of(task.id))
+    _delete_ends([task.id])
+    record(TaskPurged(task, actor, content_ids=attachments.forget(task.id)))
+
+
+def purge_of_project(project_id: ObjectId) -> int:
+    """Purge some tasks of a project that is going for good; return how many. Records no events. Safe to repeat."""
+    task_ids = list(Task.objects(project_id=project_id).order_by("project_id", "key").limit(MAX_TASKS).scalar("id"))
+    if task_ids:
+        _drain(task_ids)
+        while attachments.purge(task_ids):
+            pass
+        if forgetting.forget_subjects(*task_ids):  # also in the streams of projects that they were in before
+            delete_tasks(project_id, task_ids)
+    return len(task_ids)
+
+
+@unit_of_work
+def delete_tasks(project_id: ObjectId, task_ids: list[ObjectId]) -> None:
+    """Delete tasks, and what was added to them by a request that began before the project was deleted.
+
+    Such a request writes the counter of the project's events, as this does: of the two the later one is run again, and
+    finds no task. An attachment is left for the next time, with its task.
+    """
+    Counter._get_collection().update_one({"_id": f"project:{project_id}"}, {"$inc": {"held": 1}})
+    attached = set(Attachment.objects(task_id__in=task_ids).scalar("task_id"))
+    gone = [task_id for task_id in task_ids if task_id not in attached]
+    _delete_ends(gone)
+    Task.objects(id__in=gone).delete()
+
+
+def _drain(task_ids: list[ObjectId]) -> None:
+    """Delete what belongs to some tasks, at most MAX_DOCUMENTS in one command, outside of transactions."""
+    for model, field in _ENDS:
+        while ids := list(model.objects(**{f"{field}__in": task_ids}).limit(MAX_DOCUMENTS).scalar("id")):
+            model._get_collection().delete_many({"_id": {"$in": ids}})
+
+
+def _delete_ends(task_ids: list[ObjectId]) -> None:
+    for model, field in _ENDS:
+        model._get_collection().delete_many({field: {"$in": task_ids}})

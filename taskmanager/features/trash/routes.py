@@ -1,0 +1,53 @@
+"""Routes of the trash."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+
+from taskmanager.features.tasks.schemas import TASK, TaskOut
+from taskmanager.features.trash import service as trash
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Slice, list_query, page_of
+
+blp = Blueprint("trash", __name__, scope="tasks", description="Tasks that were deleted")
+
+_LIST = list_query(TASK, {"deleted_at": "deleted_at"})
+
+
+@blp.route("/trash")
+@blp.arguments(_LIST, location="query")
+@blp.response(200, page_of(TaskOut))
+def list_trash(query: dict[str, Any]) -> Response:
+    """The deleted tasks that you may restore
+
+    Those that will be purged next come first. Needs the role member in their projects.
+    """
+    part, actor = Slice.of(query), current_actor()
+    page = trash.find(**part.page_of(TASK), actor=actor)
+    return answers.collection(page, TASK, part, total=part.with_total and trash.total(actor=actor))
+
+
+@blp.route("/trash/<objectid:task_id>", methods=["DELETE"])
+@blp.response(204)
+def purge_task(task_id: ObjectId) -> Response:
+    """Purge a task: delete it for good
+
+    It must be in the trash. Its key is not given again. Needs the role manager.
+    """
+    trash.purge(task_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route("/tasks/<objectid:task_id>/restore", methods=["POST"])
+@blp.response(200, TaskOut)
+def restore_task(task_id: ObjectId) -> Response:
+    """Take a task, and the subtasks that went with it, out of the trash
+
+    One that is not in the trash stays as it is. 409 `task.parent_in_trash` when it is a part of one that is there too.
+    Needs the role member.
+    """
+    return answers.resource(trash.restore(task_id, actor=current_actor()), TASK)

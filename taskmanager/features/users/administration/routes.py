@@ -1,0 +1,84 @@
+"""Routes of administrators. Only sessions get here: an API token never has the global role."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+
+from taskmanager.features.users.administration import service as administration
+from taskmanager.features.users.administration.schemas import (
+    CHOOSING,
+    USER_ADMIN,
+    UserAdminOut,
+    UserAdminPatch,
+    UserListQuery,
+)
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Slice, item_query, page_of
+
+blp = Blueprint("administration", __name__, url_prefix="/users", description="Accounts, for administrators")
+
+
+@blp.route("")
+@blp.arguments(UserListQuery, location="query")
+@blp.response(200, page_of(UserAdminOut))
+def list_users(query: dict[str, Any]) -> Response:
+    """All accounts
+
+    For administrators. `q` finds by the beginning of the address, the name, or a word of the name.
+    """
+    part, actor = Slice.of(query), current_actor()
+    where = {name: query[name] for name in CHOOSING if name in query}
+    page = administration.find(**part.page_of(USER_ADMIN), actor=actor, where=where)
+    total = part.with_total and administration.total(actor=actor, where=where)
+    return answers.collection(page, USER_ADMIN, part, total=total)
+
+
+@blp.route("/<objectid:user_id>")
+@blp.arguments(item_query(USER_ADMIN), location="query")
+@blp.response(200, UserAdminOut)
+def get_user(query: dict[str, Any], user_id: ObjectId) -> Response:
+    """One account
+
+    For administrators.
+    """
+    return answers.resource(administration.get(user_id, actor=current_actor()), USER_ADMIN, query)
+
+
+@blp.route("/<objectid:user_id>", methods=["PATCH"])
+@blp.arguments(UserAdminPatch, content_type="application/merge-patch+json")
+@blp.response(200, UserAdminOut)
+def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
+    """Rename a user, change the role, disable or enable the account
+
+    For administrators. Sessions of a disabled account end at once; a new role holds from the next request on. 409
+    `user.last_admin` when no administrator would be left; `user.email_unverified` when the account is to become an
+    administrator and its address is not confirmed.
+    """
+    user = administration.update(user_id, changes, expected=expected(), actor=current_actor())
+    return answers.resource(user, USER_ADMIN)
+
+
+@blp.route("/<objectid:user_id>/sessions/end", methods=["POST"])
+@blp.response(204)
+def force_logout(user_id: ObjectId) -> Response:
+    """Log a user out everywhere
+
+    For administrators. API tokens stay: disable the account to stop these too.
+    """
+    administration.end_sessions(user_id, actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route("/<objectid:user_id>/password-reset", methods=["POST"])
+@blp.response(202)
+def send_password_reset(user_id: ObjectId) -> Response:
+    """Have a mail sent to a user that sets a new password
+
+    For administrators.
+    """
+    administration.send_reset(user_id, actor=current_actor())
+    return answers.accepted()

@@ -1,0 +1,182 @@
+"""Use cases of administrators: other people's accounts. Commands use those that begin with the person."""
+
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core import cached_values as remembered
+from taskmanager.core.clock import now
+from taskmanager.core.errors import Conflict, NotFound
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.core.text import plain_address
+from taskmanager.features.users import passwords, service as users
+from taskmanager.features.users.events import (
+    PasswordResetRequested,
+    SessionsForcedOut,
+    UserDisabled,
+    UserEnabled,
+    UserRoleChanged,
+    UserUpdated,
+)
+from taskmanager.features.users.models import User
+from taskmanager.features.users.permissions import AdminAction
+from taskmanager.features.users.recovery import service as recovery
+from taskmanager.features.users.sessions import service as sessions
+
+_UNPROVED = "The address of this account is not confirmed yet: ask its owner to confirm it, or to reset the password."
+
+
+def find(order: Order, limit: int, *, actor: Actor, where: dict[str, Any], **page: Any) -> Page:
+    """A page of all accounts; `where` may have q, role, kind and disabled. Raises Forbidden."""
+    authorize(actor, AdminAction.MANAGE_USERS, None)
+    return _chosen(**where).page(order, limit, **page)
+
+
+def total(*, actor: Actor, where: dict[str, Any]) -> Any:
+    """How many accounts `find` would go through. Raises Forbidden."""
+    authorize(actor, AdminAction.MANAGE_USERS, None)
+    return _chosen(**where).total()
+
+
+def _chosen(q: str | None = None, disabled: bool | None = None, **same: Any) -> Any:
+    found = User.objects(**same)
+    if q is not None:
+        found = found.found_by(q)
+    if disabled is not None:
+        found = found.filter(disabled_at__exists=disabled)
+    return found
+
+
+def get(user_id: ObjectId, *, actor: Actor) -> Row:
+    """One account. Raises Forbidden, NotFound."""
+    authorize(actor, AdminAction.MANAGE_USERS, None)
+    return User.objects.row(user_id)
+
+
+@unit_of_work
+def update(user_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> User:
+    """Rename an account, change its role, disable or enable it.
+
+    Raises Forbidden, NotFound, PreconditionFailed, Conflict (`user.last_admin`, `user.yourself`,
+    `user.email_unverified`).
+    """
+    authorize(actor, AdminAction.MANAGE_USERS, None)
+    user = User.objects.one(user_id)
+    user.expect(expected)
+    if "name" in changes:
+        user = _rename(user, changes["name"], actor)
+    if "role" in changes:
+        user = change_role(user, changes["role"], by=actor.user_id)
+    if changes.get("disabled") and user.id == actor.user_id:
+        raise Conflict("You cannot disable yourself.", code="user.yourself")
+    if "disabled" in changes:
+        user = (disable if changes["disabled"] else enable)(user, by=actor.user_id)
+    return user
+
+
+def _rename(user: User, name: str, actor: Actor) -> User:
+    differences = user.differences({"name": name})
+    if differences:
+        user = user.write(name=name)
+        remembered.forget("card", user.id)
+        record(UserUpdated(user, by=actor.user_id, changes=differences))
+    return user
+
+
+@unit_of_work
+def change_role(user: User, role: str, *, by: ObjectId | None = None) -> User:
+    """Give an account another global role, for running sessions too.
+
+    Raises Conflict (`user.last_admin`; `user.email_unverified`: whoever registered an address need not own it).
+    """
+    differences = user.differences({"role": role})
+    if differences:
+        if user.role == "admin":
+            keep_an_admin(user)
+        elif not user.email_verified_at:
+            raise Conflict(_UNPROVED, code="user.email_unverified")
+        user = user.write(role=role)
+        users.rights_changed([user.id])
+        record(UserRoleChanged(user, by=by, by_operator=by is None, changes=differences))
+    return user
+
+
+def promote(user: User) -> User:
+    """Make an account an administrator; one whose address is not proved is sent a mail to confirm it.
+
+    Raises Conflict (`user.email_unverified`).
+    """
+    if not user.email_verified_at:
+        recovery.request_verification(user.email)
+    return change_role(user, "admin")
+
+
+@unit_of_work
+def disable(user: User, *, by: ObjectId | None = None) -> User:
+    """Refuse everything to an account: its sessions end, its API tokens rest. Raises Conflict (`user.last_admin`)."""
+    if user.disabled_at is None:
+        if user.role == "admin":
+            keep_an_admin(user)
+        user = user.write(disabled_at=now())
+        sessions.end_all(user, because="disabled")
+        users.rights_changed([user.id])
+        record(UserDisabled(user, by=by, by_operator=by is None))
+    return user
+
+
+@unit_of_work
+def enable(user: User, *, by: ObjectId | None = None) -> User:
+    """Let an account act again; it has to log in anew."""
+    if user.disabled_at is not None:
+        user = user.write(disabled_at=None)
+        users.rights_changed([user.id])
+        record(UserEnabled(user, by=by, by_operator=by is None))
+    return user
+
+
+@unit_of_work
+def end_sessions(user_id: ObjectId, *, actor: Actor) -> None:
+    """Log an account out everywhere. Raises Forbidden, NotFound."""
+    authorize(actor, AdminAction.MANAGE_USERS, None)
+    user = User.objects.one(user_id)
+    sessions.end_all(user, because="forced")
+    record(SessionsForcedOut(user, by=actor.user_id))
+
+
+@unit_of_work
+def send_reset(user_id: ObjectId, *, actor: Actor) -> None:
+    """Have a mail sent to an account that sets a new password. Raises Forbidden, NotFound."""
+    authorize(actor, AdminAction.MANAGE_USERS, None)
+    user = User.objects.one(user_id)
+    record(PasswordResetRequested(user.email, user, by=actor.user_id))
+
+
+def reset_password(user: User, password: str) -> None:
+    """Set a password at the command line, as a recovery. Raises Invalid (`password.too_common`)."""
+    passwords.check(password, location="password", email=user.email)
+    password_hash = passwords.make_hash(password)
+    recovery.recover(user, password_hash, because="operator", proved_at=user.email_verified_at)
+
+
+def by_email(email: str) -> User:
+    """The account with this address. Raises NotFound."""
+    user = User.objects(email=plain_address(email)).first()
+    if user is None:
+        raise NotFound(f"There is no account with the address {email}.")
+    return user
+
+
+def keep_an_admin(user: User) -> None:
+    """Raise Conflict unless another administrator stays.
+
+    The other's account is written, not only read: of two who demote each other at the same moment, one meets the
+    other's write and is refused.
+    """
+    others = User.objects.administrators().filter(id__ne=user.id)
+    if others.modify(inc__admin_checks=1) is None:
+        raise Conflict("There must be an administrator: make another account one first.", code="user.last_admin")

@@ -1,0 +1,121 @@
+"""What is left of an account that its owner deletes: an id without a person."""
+
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core import cached_values as remembered
+from taskmanager.core.clock import now
+from taskmanager.core.errors import Forbidden
+from taskmanager.core.events.log import Counter, Event
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage import chunked_updates as batches
+from taskmanager.core.storage.unit_of_work import finish_now, unit_of_work
+from taskmanager.features.users import lockout, passwords, service as users
+from taskmanager.features.users.administration import service as administration
+from taskmanager.features.users.events import EmailChanged, stream_of_address
+from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session, User
+from taskmanager.features.users.one_time_tokens import OneTimeToken
+from taskmanager.features.users.sessions import service as sessions
+
+FRESH = timedelta(minutes=10)
+MAX_STEP = 1_000  # documents of one collection that one transaction deletes or changes
+# What the log remembers of a person: names, addresses of mail and network.
+_PERSONAL = dict.fromkeys(("data.changes", "data.before", "data.address", "data.email", "correlation.address"), 1)
+
+
+def may_leave(user: User, *, actor: Actor) -> None:
+    """Raise Forbidden (`auth.fresh_login_needed`) unless the actor has just logged in, Conflict (`user.last_admin`)."""
+    session = sessions.get(actor.session_id, actor=actor) if actor.session_id else None
+    if session is None or now() - session["created_at"] > FRESH:
+        minutes = int(FRESH.total_seconds() // 60)
+        raise Forbidden(
+            f"Log in again: this needs a login of the last {minutes} minutes.", code="auth.fresh_login_needed"
+        )
+    if user.role == "admin":
+        administration.keep_an_admin(user)
+
+
+@unit_of_work
+def anonymise(user: User) -> tuple[User, list[str]]:
+    """Remove all that tells who it was, and every way to act; what others need keeps pointing at the id.
+
+    Of what there may be much of, the newest MAX_STEP: `forget` removes the rest. Return the account as it is now, and
+    the streams of what happened to it and to its addresses.
+    """
+    sessions.end_all(user, because="deleted")
+    for kind in (ApiToken, SecondFactor, Identity):
+        kind.objects(user_id=user.id).delete()
+    _delete_some(user.id)
+    finish_now()  # what was recorded in this unit of work tells who it was, too
+    addresses = _addresses(user)
+    for address in addresses:
+        lockout.lift(address)
+    streams = [f"user:{user.id}", *map(stream_of_address, addresses)]
+    for stream, last in _lengths(streams).items():
+        _scrub(stream, last - MAX_STEP, last)
+    user = user.write(**_nobody(user))
+    users.rights_changed([user.id])
+    remembered.forget("card", user.id)
+    return user, streams
+
+
+def forget(user_id: ObjectId, streams: list[str]) -> None:
+    """Remove what is left of an account that was deleted, MAX_STEP documents by each command. Safe to repeat."""
+    while _delete_some(user_id):
+        pass
+    for stream, last in _lengths(streams).items():
+        for first in range(0, last, MAX_STEP):
+            _scrub(stream, first, first + MAX_STEP)
+
+
+def _delete_some(user_id: ObjectId) -> bool:
+    """Delete MAX_STEP sessions and one-time tokens of the account. Return whether there were any."""
+    numbers = [_delete_first(Session, user_id=user_id), _delete_first(OneTimeToken, subject_id=user_id)]
+    return any(numbers)
+
+
+def _delete_first(kind: Any, **whose: ObjectId) -> int:
+    ids = list(kind.objects(**whose).limit(MAX_STEP).scalar("id"))
+    return int(kind.objects(id__in=ids).delete()) if ids else 0
+
+
+def _nobody(user: User) -> dict[str, Any]:
+    return {
+        "email": f"deleted-{user.id}@deleted.invalid",
+        "name": "Deleted user",
+        "password_hash": passwords.UNUSABLE,
+        "role": "user",
+        "disabled_at": now(),
+        "deleted_at": now(),
+        "email_verified_at": None,
+        "new_email": None,
+        "new_email_confirmed": None,
+    }
+
+
+def _addresses(user: User) -> list[str]:
+    """Return the address of an account, and those before it that the log knows, at most MAX_STEP."""
+    own = Event.objects(stream=f"user:{user.id}", kind=EmailChanged.kind).limit(MAX_STEP).scalar("data")
+    return sorted({user.email, *(data["before"] for data in own if "before" in data)})
+
+
+def _lengths(streams: list[str]) -> dict[str, int]:
+    """Return the last number of each of these streams."""
+    return {row.stream: row.seq for row in Counter.objects(stream__in=streams)}
+
+
+def _scrub(stream: str, first: int, last: int) -> None:
+    """Remove what tells who it was from the events after number `first` of a stream up to number `last`."""
+    some = {"stream": stream, "seq": {"$gt": first, "$lte": last}}
+    Event._get_collection().update_many(some, {"$unset": _PERSONAL})
+
+
+def scrub_rest(user_id: ObjectId) -> None:
+    """Remove what the audit log has of a person in the streams of others, such as network addresses. Safe to repeat."""
+    events = Event._get_collection()
+    told = {"$or": [{field: {"$exists": True}} for field in _PERSONAL]}
+    batches.update_all(events, {"audited": True, "subject_id": user_id, **told}, {"$unset": _PERSONAL})
+    done_by = {"audited": True, "actor_id": user_id, "correlation.address": {"$exists": True}}
+    batches.update_all(events, done_by, {"$unset": {"correlation.address": 1}})

@@ -1,0 +1,52 @@
+"""Refresh tokens: session id, generation and a code that only this service can make.
+
+The code of a generation is HMAC-SHA256 over the session's own random seed, so the same answer can be given
+again to a client that lost it, while the database keeps only a hash of the token.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from typing import NamedTuple
+
+from bson import ObjectId
+
+from taskmanager.core.configuration import settings
+
+_CODE_BYTES = 32
+
+
+class Claim(NamedTuple):
+    """What a refresh token says of itself; nothing is proved yet."""
+
+    session_id: ObjectId
+    generation: int
+
+
+def make(session_id: ObjectId, generation: int, seed: str) -> str:
+    """The token of one generation of a session."""
+    head = session_id.binary + generation.to_bytes(4, "big")
+    code = hmac.digest(settings.current().secret(), head + seed.encode(), "sha256")
+    return base64.urlsafe_b64encode(head + code).decode()
+
+
+def read(token: str) -> Claim | None:
+    """The claim in a token; None when it is none of ours."""
+    try:
+        raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        return None
+    if len(raw) != 12 + 4 + _CODE_BYTES:
+        return None
+    return Claim(ObjectId(raw[:12]), int.from_bytes(raw[12:16], "big"))
+
+
+def same(one: str, other: str) -> bool:
+    """Compare without telling by the time taken where they differ."""
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def fingerprint(token: str) -> str:
+    """What the database keeps of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()

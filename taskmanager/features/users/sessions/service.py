@@ -1,0 +1,246 @@
+"""Use cases of sessions: log in, refresh, end."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+from mongoengine import Q
+
+from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
+from taskmanager.core.errors import Forbidden, NotFound, Unauthenticated
+from taskmanager.core.events.log import record
+from taskmanager.core.security.access import Actor
+from taskmanager.core.security.networks import network_of
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.core.text import plain_address
+from taskmanager.features.users import lockout, one_time_tokens as one_time, passwords, service as users
+from taskmanager.features.users.events import (
+    LoginFailed,
+    LoginFailedRepeatedly,
+    SessionEnded,
+    SessionsEnded,
+    SessionStarted,
+)
+from taskmanager.features.users.models import SecondFactor, Session, User
+from taskmanager.features.users.sessions import refresh_tokens
+
+TICKET = "second_factor"  # the purpose of the one-time tokens that stand for a first step that went well
+TICKET_LIFETIME = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Login:
+    """A session that was started or refreshed, with the refresh token that the client gets."""
+
+    user: User
+    session: Session
+    refresh_token: str
+
+
+def login(*, email: str, password: str, user_agent: str, address: str) -> Login | str:
+    """Start a session, or answer the ticket for the second step where the account has a second factor.
+
+    Raises Unauthenticated, alike for an unknown address, a wrong password and a disabled account; TooMany
+    (`auth.locked`) after too many of these; Forbidden (`auth.email_unverified`) where the operator demands it.
+    """
+    email = plain_address(email)
+    user = User.objects(email=email).first()
+    lockout.check(email, address, user)
+    fits = passwords.matches(password, user and user.password_hash)
+    if not fits or user.disabled_at:
+        _count_failure(email, address, user)
+        raise Unauthenticated("The address or the password is wrong.", code="auth.invalid_credentials")
+    lockout.succeeded(email, address)
+    _rehash(user, password)
+    return begin(user, user_agent=user_agent, address=address)
+
+
+@unit_of_work
+def begin(user: User, *, user_agent: str, address: str) -> Login | str:
+    """Start a session for a caller who has proved to be `user`, or answer a ticket for the second step.
+
+    Raises Forbidden (`auth.email_unverified`) where the operator demands it.
+    """
+    if settings.current().require_verified_email and not user.email_verified_at:
+        raise Forbidden("Confirm your address first: the link is in your mail.", code="auth.email_unverified")
+    if SecondFactor.objects(user_id=user.id, confirmed_at__ne=None).first():
+        return one_time.issue(TICKET, user.id, lifetime=TICKET_LIFETIME).text()
+    return start(user, user_agent=user_agent, address=address)
+
+
+def _count_failure(email: str, address: str, user: User | None) -> None:
+    """Counted outside of the transaction: parallel tries must not wait for each other."""
+    _tell_failure(email, user, repeated=lockout.failed(email, address))
+
+
+@unit_of_work
+def _tell_failure(email: str, user: User | None, *, repeated: bool) -> None:
+    record(LoginFailed(email, user))
+    if repeated:
+        record(LoginFailedRepeatedly(email, user))
+
+
+def _rehash(user: User, password: str) -> None:
+    """Keep the password by today's cost: only now is it known in clear."""
+    if passwords.needs_rehash(user.password_hash):
+        known = User.objects(id=user.id, password_hash=user.password_hash)
+        user.password_hash = passwords.make_hash(password)
+        known.update(set__password_hash=user.password_hash)
+
+
+@unit_of_work
+def start(user: User, *, user_agent: str, address: str) -> Login:
+    """Start a session: nothing more is to be proved.
+
+    Raises Unauthenticated when the account was disabled, or got another password, since `user` was read.
+    """
+    if not User.objects(id=user.id, password_hash=user.password_hash, disabled_at=None).first():
+        raise Unauthenticated("The account was changed meanwhile: log in again.", code="auth.invalid_credentials")
+    session = Session(
+        id=ObjectId(),
+        user_id=user.id,
+        seed=secrets.token_hex(16),
+        expires_at=now() + timedelta(days=settings.current().refresh_token_days),
+        user_agent=user_agent[:400],
+        address=address,
+        network=network_of(address),
+    )
+    token = refresh_tokens.make(session.id, 1, session.seed)
+    session.token_hash = refresh_tokens.fingerprint(token)
+    users.rights_changed([user.id])  # first: it is the write that two at once meet at, so what is counted below holds
+    session.save(force_insert=True)
+    _end_surplus(user)
+    record(SessionStarted(user, session=session))
+    return Login(user, session, token)
+
+
+def refresh(token: str, *, user_agent: str) -> Login:
+    """Spend a refresh token for the next one. Raises Unauthenticated.
+
+    A token that was spent before ends the whole session (RFC 9700, 4.14.2), except within the grace of a few
+    seconds for the same client, which gets the same answer again: it may have lost the first one.
+    """
+    login = _rotate(token, user_agent[:400])
+    if login is None:  # raised here and not inside, so that what the transaction ended stays ended
+        raise Unauthenticated("This refresh token is not valid.", code="auth.invalid_refresh_token")
+    return login
+
+
+@unit_of_work
+def _rotate(token: str, user_agent: str) -> Login | None:
+    claim = refresh_tokens.read(token)
+    session = claim and Session.objects.live().filter(id=claim.session_id).first()
+    if not claim or not session:
+        return None
+    if not refresh_tokens.same(token, refresh_tokens.make(session.id, claim.generation, session.seed)):
+        return None
+    user = User.objects(id=session.user_id, disabled_at=None).first()
+    if user is None:
+        return None
+    if claim.generation == session.generation:
+        return _next_generation(user, session)
+    if claim.generation == session.generation - 1 and _in_grace(session, user_agent):
+        return Login(user, session, refresh_tokens.make(session.id, session.generation, session.seed))
+    _end(user, session, because="reuse")
+    return None
+
+
+def _next_generation(user: User, session: Session) -> Login:
+    token = refresh_tokens.make(session.id, session.generation + 1, session.seed)
+    session = session.write(
+        generation=session.generation + 1,
+        token_hash=refresh_tokens.fingerprint(token),
+        rotated_at=now(),
+        expires_at=now() + timedelta(days=settings.current().refresh_token_days),
+    )
+    return Login(user, session, token)
+
+
+def _in_grace(session: Session, user_agent: str) -> bool:
+    grace = timedelta(seconds=settings.current().refresh_grace_seconds)
+    return session.user_agent == user_agent and now() - session.rotated_at <= grace
+
+
+@unit_of_work
+def logout(*, actor: Actor) -> None:
+    """End the actor's session: its tokens are refused from the next request on, in every process."""
+    session = Session.objects(id=actor.session_id, user_id=actor.user_id, ended_at=None).first()
+    if session is not None:
+        _end(User.objects.one(actor.user_id), session, because="logout")
+
+
+def find(order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
+    """A page of the actor's own live sessions; `current` says which one is asking."""
+    found = Session.objects.live().filter(user_id=actor.user_id).page(order, limit, **page)
+    return Page([_marked(row, actor) for row in found.rows], found.next_key)
+
+
+def get(session_id: ObjectId, *, actor: Actor) -> Row:
+    """One of the actor's own live sessions. Raises NotFound."""
+    return _marked(Session.objects.live().filter(user_id=actor.user_id).row(session_id), actor)
+
+
+def _marked(row: Row, actor: Actor) -> Row:
+    return {**row, "current": row["_id"] == actor.session_id}
+
+
+def total(*, actor: Actor) -> Any:
+    """How many live sessions the actor has."""
+    return Session.objects.live().filter(user_id=actor.user_id).total()
+
+
+@unit_of_work
+def end(session_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """End one of the actor's own sessions. Raises NotFound, PreconditionFailed."""
+    session = Session.objects.live().filter(id=session_id, user_id=actor.user_id).first()
+    if session is None:
+        raise NotFound
+    session.expect(expected)
+    _end(User.objects.one(actor.user_id), session, because="ended")
+
+
+@unit_of_work
+def end_own(*, but_this: bool, actor: Actor) -> None:
+    """End all of the actor's sessions, or all others."""
+    keep = actor.session_id if but_this else None
+    end_all(User.objects.one(actor.user_id), because="ended", keep=keep)
+
+
+@unit_of_work
+def end_all(user: User, *, because: str, keep: ObjectId | None = None) -> int:
+    """End the sessions of an account, but for `keep`: all their tokens are refused from the next request on.
+
+    One command and one event for all of them. Return how many there were.
+    """
+    return _end_several(user, Session.objects.live().filter(user_id=user.id, id__ne=keep), because)
+
+
+def _end_surplus(user: User) -> None:
+    """End the oldest sessions of an account that has more than it may have."""
+    live = Session.objects.live().filter(user_id=user.id)
+    oldest = live.order_by("-created_at", "-id").skip(users.MOST_SESSIONS - 1).only("created_at").first()
+    if oldest is not None:
+        earlier = Q(created_at__lt=oldest.created_at) | Q(created_at=oldest.created_at, id__lt=oldest.id)
+        _end_several(user, live.filter(earlier), "surplus")
+
+
+def _end_several(user: User, found: Any, because: str) -> int:
+    moment = now()
+    number = int(
+        found.update(set__ended_at=moment, set__ended_because=because, set__updated_at=moment, inc__revision=1)
+    )
+    if number:
+        users.rights_changed([user.id])
+        record(SessionsEnded(user, because=because, number=number))
+    return number
+
+
+def _end(user: User, session: Session, *, because: str) -> None:
+    session.write(ended_at=now(), ended_because=because)
+    users.rights_changed([user.id])
+    record(SessionEnded(user, session=session, because=because))

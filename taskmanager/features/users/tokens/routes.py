@@ -1,0 +1,177 @@
+"""Routes of API tokens and service accounts. Only sessions get here: a token makes no other."""
+
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+
+from taskmanager.features.users.tokens import service as api_tokens, service_accounts
+from taskmanager.features.users.tokens.schemas import (
+    API_TOKEN,
+    NEW_API_TOKEN,
+    SERVICE_ACCOUNT,
+    ApiTokenIn,
+    ApiTokenOut,
+    NewApiToken,
+    ServiceAccountIn,
+    ServiceAccountOut,
+    ServiceAccountPatch,
+)
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+
+own = Blueprint("tokens", __name__, url_prefix="/users/me/tokens", description="API tokens of your own")
+services = Blueprint("service_accounts", __name__, url_prefix="/service-accounts", description="Accounts of programs")
+
+_ORDERS = {"created_at": "created_at"}
+
+
+@own.route("", methods=["POST"], problems=(409,))
+@own.arguments(ApiTokenIn)
+@own.response(201, NewApiToken)
+def create_token(data: dict[str, Any]) -> Response:
+    """Make an API token
+
+    The answer shows it this once. It is sent as `Authorization: Bearer tm_…`, does what its scopes name and never
+    more than you may, and cannot make tokens or reach your sessions, password and second factor.
+    """
+    token, text = api_tokens.create(data, actor=current_actor())
+    return _shown(token, text, f"/users/me/tokens/{token.id}")
+
+
+@own.route("")
+@own.arguments(list_query(API_TOKEN, _ORDERS), location="query")
+@own.response(200, page_of(ApiTokenOut))
+def list_tokens(query: dict[str, Any]) -> Response:
+    """Your API tokens"""
+    return _list(query, current_actor().user_id)
+
+
+@own.route("/<objectid:token_id>")
+@own.arguments(item_query(API_TOKEN), location="query")
+@own.response(200, ApiTokenOut)
+def get_token(query: dict[str, Any], token_id: ObjectId) -> Response:
+    """One of your API tokens"""
+    return answers.resource(api_tokens.get(token_id, user_id=current_actor().user_id), API_TOKEN, query)
+
+
+@own.route("/<objectid:token_id>", methods=["DELETE"])
+@own.response(204)
+def revoke_token(token_id: ObjectId) -> Response:
+    """Revoke an API token
+
+    It is refused from the next request on.
+    """
+    actor = current_actor()
+    api_tokens.revoke(token_id, user_id=actor.user_id, expected=expected(), actor=actor)
+    return answers.nothing()
+
+
+@services.route("", methods=["POST"])
+@services.arguments(ServiceAccountIn)
+@services.response(201, ServiceAccountOut)
+def create_service_account(data: dict[str, Any]) -> Response:
+    """Make a service account
+
+    For administrators. It has no password: it acts through API tokens, and is added to projects by its id.
+    """
+    account = service_accounts.create(**data, actor=current_actor())
+    return answers.created(account, SERVICE_ACCOUNT, f"/service-accounts/{account.id}")
+
+
+@services.route("")
+@services.arguments(list_query(SERVICE_ACCOUNT, _ORDERS), location="query")
+@services.response(200, page_of(ServiceAccountOut))
+def list_service_accounts(query: dict[str, Any]) -> Response:
+    """The service accounts
+
+    For administrators.
+    """
+    part, actor = Slice.of(query), current_actor()
+    page = service_accounts.find(**part.page_of(SERVICE_ACCOUNT), actor=actor)
+    total = part.with_total and service_accounts.total(actor=actor)
+    return answers.collection(page, SERVICE_ACCOUNT, part, total=total)
+
+
+@services.route("/<objectid:account_id>")
+@services.arguments(item_query(SERVICE_ACCOUNT), location="query")
+@services.response(200, ServiceAccountOut)
+def get_service_account(query: dict[str, Any], account_id: ObjectId) -> Response:
+    """One service account
+
+    For administrators.
+    """
+    return answers.resource(service_accounts.get(account_id, actor=current_actor()), SERVICE_ACCOUNT, query)
+
+
+@services.route("/<objectid:account_id>", methods=["PATCH"])
+@services.arguments(ServiceAccountPatch, content_type="application/merge-patch+json")
+@services.response(200, ServiceAccountOut)
+def update_service_account(changes: dict[str, Any], account_id: ObjectId) -> Response:
+    """Rename, disable or enable a service account
+
+    For administrators. The tokens of a disabled one are refused from the next request on.
+    """
+    account = service_accounts.update(account_id, changes, expected=expected(), actor=current_actor())
+    return answers.resource(account, SERVICE_ACCOUNT)
+
+
+@services.route("/<objectid:account_id>/tokens", methods=["POST"])
+@services.arguments(ApiTokenIn)
+@services.response(201, NewApiToken)
+def create_service_token(data: dict[str, Any], account_id: ObjectId) -> Response:
+    """Make an API token of a service account
+
+    For administrators. The answer shows it this once.
+    """
+    token, text = service_accounts.create_token(account_id, data, actor=current_actor())
+    return _shown(token, text, f"/service-accounts/{account_id}/tokens/{token.id}")
+
+
+@services.route("/<objectid:account_id>/tokens")
+@services.arguments(list_query(API_TOKEN, _ORDERS), location="query")
+@services.response(200, page_of(ApiTokenOut))
+def list_service_tokens(query: dict[str, Any], account_id: ObjectId) -> Response:
+    """The API tokens of a service account
+
+    For administrators.
+    """
+    return _list(query, service_accounts.account_of(account_id, actor=current_actor()))
+
+
+@services.route("/<objectid:account_id>/tokens/<objectid:token_id>")
+@services.arguments(item_query(API_TOKEN), location="query")
+@services.response(200, ApiTokenOut)
+def get_service_token(query: dict[str, Any], account_id: ObjectId, token_id: ObjectId) -> Response:
+    """One API token of a service account
+
+    For administrators.
+    """
+    user_id = service_accounts.account_of(account_id, actor=current_actor())
+    return answers.resource(api_tokens.get(token_id, user_id=user_id), API_TOKEN, query)
+
+
+@services.route("/<objectid:account_id>/tokens/<objectid:token_id>", methods=["DELETE"])
+@services.response(204)
+def revoke_service_token(account_id: ObjectId, token_id: ObjectId) -> Response:
+    """Revoke an API token of a service account
+
+    For administrators. It is refused from the next request on.
+    """
+    actor = current_actor()
+    user_id = service_accounts.account_of(account_id, actor=actor)
+    api_tokens.revoke(token_id, user_id=user_id, expected=expected(), actor=actor)
+    return answers.nothing()
+
+
+def _shown(token: api_tokens.ApiToken, text: str, path: str) -> Response:
+    return answers.unstored(answers.created(token.as_row() | {"token": text}, NEW_API_TOKEN, path))
+
+
+def _list(query: dict[str, Any], user_id: ObjectId) -> Response:
+    part = Slice.of(query)
+    page = api_tokens.find(**part.page_of(API_TOKEN), user_id=user_id)
+    return answers.collection(page, API_TOKEN, part, total=part.with_total and api_tokens.total(user_id=user_id))

@@ -1,0 +1,143 @@
+"""Use cases of API tokens: a part of what an account may do, for a program, until a day.
+
+A token is shown once, when it is made; what is stored is its hash. Only a session makes tokens, so none can make
+another, and what a token may do is never more than what its account may do at that moment.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from pymongo.errors import PyMongoError
+
+from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
+from taskmanager.core.errors import Invalid, NotFound
+from taskmanager.core.events.log import record
+from taskmanager.core.security import signed_tokens as sealed
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage import quotas
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.users import service as users
+from taskmanager.features.users.events import TokenCreated, TokenRevoked
+from taskmanager.features.users.models import ApiToken, User
+
+PREFIX = "tm_"
+SCOPES = (
+    "profile:read",
+    "profile:write",
+    "projects:read",
+    "projects:write",
+    "members:read",
+    "members:write",
+    "tasks:read",
+    "tasks:write",
+    "comments:read",
+    "comments:write",
+    "notifications:read",
+    "notifications:write",
+    "webhooks:read",
+    "webhooks:write",
+)
+_USE_RECORDED_EVERY = timedelta(minutes=1)
+
+
+def create(data: dict[str, Any], *, actor: Actor) -> tuple[ApiToken, str]:
+    """Make a token of the actor's own account; answers it and its text, which cannot be seen again.
+
+    Raises Invalid for a time or a project that it cannot have, Conflict (`quota.tokens`).
+    """
+    project_id = data.get("project_id")
+    if project_id is not None and actor.role_in(project_id) is None:
+        raise Invalid("body.project_id", "You are in no such project.", code="token.unknown_project")
+    return create_for(actor.user_id, data, actor=actor)
+
+
+@unit_of_work
+def create_for(user_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> tuple[ApiToken, str]:
+    """Make a token of an account that the caller has authorised the actor to act for. Raises as `create`."""
+    _check_end(data["expires_at"])
+    users.rights_changed([user_id])  # first: it is the write that two at once meet at, so the count below holds
+    quotas.check_room("tokens", ApiToken.objects.live().filter(user_id=user_id))
+    token = ApiToken(id=ObjectId(), user_id=user_id, **data)
+    text = sealed.seal(PREFIX, user_id, token.id, nonce=sealed.make_nonce())
+    token.token_hash = sealed.fingerprint(text)
+    token.save(force_insert=True)
+    record(TokenCreated(User.objects.one(user_id), by=actor.user_id, token=token))
+    return token, text
+
+
+def find(order: Order, limit: int, *, user_id: ObjectId, **page: Any) -> Page:
+    """A page of the tokens of an account, those that have expired too."""
+    return ApiToken.objects(user_id=user_id).page(order, limit, **page)
+
+
+def total(*, user_id: ObjectId) -> Any:
+    """How many tokens the account has."""
+    return ApiToken.objects(user_id=user_id).total()
+
+
+def get(token_id: ObjectId, *, user_id: ObjectId) -> Row:
+    """One token of an account. Raises NotFound."""
+    return ApiToken.objects(user_id=user_id).row(token_id)
+
+
+@unit_of_work
+def revoke(token_id: ObjectId, *, user_id: ObjectId, expected: Expected, actor: Actor) -> None:
+    """Make a token good no more, from the next request on. Raises NotFound, PreconditionFailed."""
+    token = ApiToken.objects(user_id=user_id).one(token_id)
+    token.expect(expected)
+    if not ApiToken.objects(id=token_id, revision=token.revision).delete():
+        raise NotFound
+    users.rights_changed([user_id])
+    record(TokenRevoked(User.objects.one(user_id), by=actor.user_id, token=token))
+
+
+@unit_of_work
+def revoke_all(user: User) -> int:
+    """Make all tokens of an account good no more. Return how many."""
+    tokens = list(ApiToken.objects(user_id=user.id))
+    for token in tokens:
+        record(TokenRevoked(user, token=token))
+    ApiToken.objects(user_id=user.id).delete()
+    users.rights_changed([user.id])
+    return len(tokens)
+
+
+@unit_of_work
+def revoke_of_project(project_id: ObjectId, most: int) -> int:
+    """Delete at most so many of the tokens for one project, which is gone for good. Return how many. Safe to repeat."""
+    tokens = list(ApiToken.objects(project_id=project_id).limit(most))
+    owners = User.objects.in_bulk(list({token.user_id for token in tokens}))
+    for token in tokens:
+        if token.user_id in owners:
+            record(TokenRevoked(owners[token.user_id], token=token))
+    ApiToken.objects(id__in=[token.id for token in tokens]).delete()
+    users.rights_changed(owners)
+    return len(tokens)
+
+
+def used(token_id: ObjectId, address: str) -> None:
+    """Remember that a token was used, at most once a minute. A use that cannot be written down is forgotten."""
+    moment = now()
+    if _recorded.get(token_id, moment - _USE_RECORDED_EVERY) > moment - _USE_RECORDED_EVERY:
+        return
+    if len(_recorded) > 10_000:
+        _recorded.clear()
+    _recorded[token_id] = moment
+    try:
+        ApiToken.objects(id=token_id).update(set__last_used_at=moment, set__last_used_address=address)
+    except PyMongoError:
+        _recorded.pop(token_id, None)
+
+
+_recorded: dict[ObjectId, datetime] = {}  # when this process last wrote down the use of a token
+
+
+def _check_end(expires_at: datetime) -> None:
+    most = settings.current().token_days_most
+    if not now() < expires_at <= now() + timedelta(days=most):
+        message = f"It must end in the future, at most {most} days from now."
+        raise Invalid("body.expires_at", message, code="token.bad_expiry")

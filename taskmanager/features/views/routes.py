@@ -1,0 +1,246 @@
+"""Routes of saved views, in a project and over all projects."""
+
+from typing import Any
+
+import marshmallow as ma
+from bson import ObjectId
+from flask import Response
+from marshmallow import fields
+
+from taskmanager.core.filters.parser import parse
+from taskmanager.core.filters.tokens import LONGEST, FilterError
+from taskmanager.core.storage.querysets import Row
+from taskmanager.features.tasks.expansions import EXPANSIONS
+from taskmanager.features.tasks.filtering import stored as stored_filters
+from taskmanager.features.tasks.filtering.fields import FIELDS
+from taskmanager.features.tasks.routes import ORDERS, page_of_tasks
+from taskmanager.features.tasks.schemas import TASK, TaskRead
+from taskmanager.features.views import service as views
+from taskmanager.web import answers
+from taskmanager.web.auth import current_actor
+from taskmanager.web.blueprint import Blueprint
+from taskmanager.web.conditional import expected
+from taskmanager.web.pagination import Expand, Fields, ListQuery, Slice, Sort, item_query, list_query, page_of
+from taskmanager.web.schemas import Flag, Id, Instant, Line, Schema
+from taskmanager.web.serialisers import Serialiser
+
+blp = Blueprint("views", __name__, scope="tasks", description="Filters and orders of tasks under a name")
+
+_NAME = {"example": "Mine this week"}
+_FILTER = {"description": "As in lists of tasks", "example": "assignee = me and due_at = now/w", "maxLength": LONGEST}
+_SORT = Sort(ORDERS, "custom_fields")
+PROBLEM = {"description": "Why the filter finds nothing: what it names that is gone, with its column", "example": None}
+_SHARED = {"description": "Whether all members of the project see it"}
+
+
+class FilterWords(fields.String):
+    """A filter that is kept as its text, once it is known to be one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = str(super()._deserialize(value, attr, data, **kwargs))
+        try:
+            parse(text, FIELDS)
+        except FilterError as error:
+            raise ma.ValidationError(str(error)) from None
+        return text
+
+
+class SortWords(fields.String):
+    """An order that is kept as its text, once it is known to be one."""
+
+    documented = _SORT.documented
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        _SORT.deserialize(value)
+        return str(value)
+
+
+class ViewIn(Schema):
+    """A new view."""
+
+    name = Line(most=100, required=True, metadata=_NAME)
+    filter = FilterWords(allow_none=True, metadata=_FILTER)
+    sort = SortWords(load_default="created_at")
+    shared = Flag(load_default=False, metadata=_SHARED)
+
+
+class ViewPatch(Schema):
+    """Changes of a view."""
+
+    name = Line(most=100, metadata=_NAME)
+    filter = FilterWords(allow_none=True, metadata=_FILTER)
+    sort = SortWords()
+    shared = Flag(metadata=_SHARED)
+
+
+class ViewOut(Schema):
+    """A saved view."""
+
+    id = Id(attribute="_id", required=True)
+    project_id = Id(required=True, allow_none=True)
+    owner_id = Id(required=True)
+    name = Line(most=100, required=True, metadata=_NAME)
+    filter = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=_FILTER
+        | {"description": "With the names that labels have now; longer than it may be sent, if those are"},
+    )
+    filter_problem = fields.String(required=True, allow_none=True, metadata=PROBLEM)
+    sort = fields.String(required=True, metadata={"example": "-due_at"})
+    shared = fields.Boolean(required=True, metadata=_SHARED)
+    revision = fields.Integer(required=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+
+
+class ViewedQuery(ListQuery):
+    """Query parameters of the tasks of a view, which has its filter and order itself."""
+
+    fields = Fields(TASK)
+    expand = Expand(EXPANSIONS)
+
+
+VIEW = Serialiser(ViewOut)
+_LIST, _ONE = list_query(VIEW, {"created_at": "created_at", "name": "name"}), item_query(VIEW)
+_OWN, _IN_PROJECT = "/views", "/projects/<objectid:project_id>/views"
+
+
+@blp.route(_OWN, methods=["POST"])
+@blp.arguments(ViewIn)
+@blp.response(201, ViewOut)
+def create_view(data: dict[str, Any]) -> Response:
+    """Save a view over all your projects
+
+    Only you see it.
+    """
+    return _create(None, data)
+
+
+@blp.route(_IN_PROJECT, methods=["POST"])
+@blp.arguments(ViewIn)
+@blp.response(201, ViewOut)
+def create_project_view(data: dict[str, Any], project_id: ObjectId) -> Response:
+    """Save a view of a project
+
+    Only you see it, unless it is shared, which needs the role member.
+    """
+    return _create(project_id, data)
+
+
+@blp.route(_OWN)
+@blp.arguments(_LIST, location="query")
+@blp.response(200, page_of(ViewOut))
+def list_views(query: dict[str, Any]) -> Response:
+    """Your views over all projects"""
+    return _list(None, query)
+
+
+@blp.route(_IN_PROJECT)
+@blp.arguments(_LIST, location="query")
+@blp.response(200, page_of(ViewOut))
+def list_project_views(query: dict[str, Any], project_id: ObjectId) -> Response:
+    """The views of a project: yours, and those that are shared"""
+    return _list(project_id, query)
+
+
+@blp.route(f"{_OWN}/<objectid:view_id>")
+@blp.arguments(_ONE, location="query")
+@blp.response(200, ViewOut)
+def get_view(query: dict[str, Any], view_id: ObjectId) -> Response:
+    """One of your views"""
+    return _one(views.get(None, view_id, actor=current_actor()), query)
+
+
+@blp.route(f"{_IN_PROJECT}/<objectid:view_id>")
+@blp.arguments(_ONE, location="query")
+@blp.response(200, ViewOut)
+def get_project_view(query: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
+    """One view of a project"""
+    return _one(views.get(project_id, view_id, actor=current_actor()), query)
+
+
+@blp.route(f"{_OWN}/<objectid:view_id>", methods=["PATCH"])
+@blp.arguments(ViewPatch, content_type="application/merge-patch+json")
+@blp.response(200, ViewOut)
+def update_view(changes: dict[str, Any], view_id: ObjectId) -> Response:
+    """Change one of your views"""
+    return _update(None, view_id, changes)
+
+
+@blp.route(f"{_IN_PROJECT}/<objectid:view_id>", methods=["PATCH"])
+@blp.arguments(ViewPatch, content_type="application/merge-patch+json")
+@blp.response(200, ViewOut)
+def update_project_view(changes: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
+    """Change a view of a project
+
+    One that is shared can be changed by its owner and by managers.
+    """
+    return _update(project_id, view_id, changes)
+
+
+@blp.route(f"{_OWN}/<objectid:view_id>", methods=["DELETE"])
+@blp.response(204)
+def delete_view(view_id: ObjectId) -> Response:
+    """Delete one of your views"""
+    views.delete(None, view_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route(f"{_IN_PROJECT}/<objectid:view_id>", methods=["DELETE"])
+@blp.response(204)
+def delete_project_view(project_id: ObjectId, view_id: ObjectId) -> Response:
+    """Delete a view of a project
+
+    One that is shared can be deleted by its owner and by managers.
+    """
+    views.delete(project_id, view_id, expected=expected(), actor=current_actor())
+    return answers.nothing()
+
+
+@blp.route(f"{_OWN}/<objectid:view_id>/tasks")
+@blp.arguments(ViewedQuery, location="query")
+@blp.response(200, page_of(TaskRead))
+def list_view_tasks(query: dict[str, Any], view_id: ObjectId) -> Response:
+    """The tasks of one of your views"""
+    return _tasks(None, view_id, query)
+
+
+@blp.route(f"{_IN_PROJECT}/<objectid:view_id>/tasks")
+@blp.arguments(ViewedQuery, location="query")
+@blp.response(200, page_of(TaskRead))
+def list_project_view_tasks(query: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
+    """The tasks of a view of a project
+
+    `me` and `today` are yours.
+    """
+    return _tasks(project_id, view_id, query)
+
+
+def _create(project_id: ObjectId | None, data: dict[str, Any]) -> Response:
+    view = views.create(project_id, data, actor=current_actor())
+    return answers.created(view, VIEW, f"/projects/{project_id}/views/{view.id}" if project_id else f"/views/{view.id}")
+
+
+def _list(project_id: ObjectId | None, query: dict[str, Any]) -> Response:
+    part, actor = Slice.of(query), current_actor()
+    page = views.find(project_id, **part.page_of(VIEW), actor=actor)
+    total = part.with_total and views.total(project_id, actor=actor)
+    now = [stored_filters.asked(row, part.names) for row in page.rows]
+    return answers.collection(page, VIEW, part, total=total, embedded=now)
+
+
+def _update(project_id: ObjectId | None, view_id: ObjectId, changes: dict[str, Any]) -> Response:
+    actor = current_actor()
+    view = views.update(project_id, view_id, changes, expected=expected(), actor=actor)
+    return _one(views.described(view.as_row(), actor))
+
+
+def _one(row: Row, query: dict[str, Any] | None = None) -> Response:
+    return answers.resource(row, VIEW, query, embedded=stored_filters.asked(row, query and query.get("fields")))
+
+
+def _tasks(project_id: ObjectId | None, view_id: ObjectId, query: dict[str, Any]) -> Response:
+    view = views.get(project_id, view_id, actor=current_actor())
+    part = Slice.of(query, order=_SORT.order(view["sort"]), bound=str(view["revision"]))
+    return page_of_tasks(part, query["expand"], project_id=project_id, condition=views.condition(view))

@@ -1,0 +1,138 @@
+"""Use cases of saved views: a filter and an order under a name.
+
+A view without a project is over all that its owner may see, and theirs alone. A view of a project is its owner's own,
+or shared: then all members see it, each with their own meaning of `me` and `today`.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound
+from taskmanager.core.events.log import record
+from taskmanager.core.filters.nodes import GivenFilter
+from taskmanager.core.filters.tokens import FilterError
+from taskmanager.core.security.access import Actor, Visitor
+from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage import quotas
+from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.tasks.events import ViewCreated, ViewDeleted, ViewFact, ViewUpdated
+from taskmanager.features.tasks.filtering import names as filter_names, stored as stored_filters
+from taskmanager.features.tasks.permissions import ViewAction
+from taskmanager.features.views.models import View
+
+
+def find(
+    project_id: ObjectId | None, order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any
+) -> Page:
+    """A page of the views that the actor sees in a project, or of their own over all. Raises NotFound."""
+    wanted = [*fields, *stored_filters.FIELDS_NEEDED] if fields else None
+    found = _seen(project_id, actor).page(order, limit, fields=wanted, **page)
+    return replace(found, rows=stored_filters.current(found.rows, actor, _scope(project_id, actor)))
+
+
+def total(project_id: ObjectId | None, *, actor: Actor) -> Any:
+    """How many views `find` would go through. Raises NotFound."""
+    return _seen(project_id, actor).total()
+
+
+def get(project_id: ObjectId | None, view_id: ObjectId, *, actor: Actor) -> Row:
+    """One view, with what it says now under `current`. Raises NotFound."""
+    return described(_seen(project_id, actor).row(view_id), actor)
+
+
+def described(row: Row, actor: Actor) -> Row:
+    """Return a stored view with what it says now under `current` (see `stored_filters.current`)."""
+    return stored_filters.current([row], actor, _scope(row.get("project_id"), actor))[0]
+
+
+def condition(row: Row) -> GivenFilter | None:
+    """Return the filter of a stored view. What it names that is gone is 422 at `view.filter`."""
+    try:
+        return stored_filters.given(row, "view.filter")
+    except FilterError as error:
+        raise Invalid("view.filter", str(error), code=error.code) from None
+
+
+@unit_of_work
+def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -> View:
+    """Save a view. Raises NotFound, Forbidden, Conflict (`quota.views`), Invalid when its filter names nothing."""
+    _seen(project_id, actor)
+    data = _storable(data, project_id, actor)
+    view = View(project_id=project_id, owner_id=actor.user_id, **data)
+    if view.shared:
+        _may_share(view, actor)
+    quotas.check_room("views", View.objects(project_id=project_id, owner_id=actor.user_id))
+    view.save(force_insert=True)
+    _record(ViewCreated, view, actor)
+    return view
+
+
+@unit_of_work
+def update(
+    project_id: ObjectId | None, view_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor
+) -> View:
+    """Change a view: one's own, or as a manager one that is shared.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Invalid when its new filter names something unknown.
+    """
+    view = _mine(project_id, view_id, expected, actor)
+    differences = view.differences(_storable(changes, project_id, actor))
+    if not differences:
+        return view
+    if changes.get("shared"):
+        _may_share(view, actor)
+    view = view.write(**{field: after for field, (_, after) in differences.items()})
+    _record(ViewUpdated, view, actor, {name: differences[name] for name in differences if name != "references"})
+    return view
+
+
+@unit_of_work
+def delete(project_id: ObjectId | None, view_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    """Delete a view: one's own, or as a manager one that is shared. Raises NotFound, Forbidden, PreconditionFailed."""
+    view = _mine(project_id, view_id, expected, actor)
+    view.delete()
+    _record(ViewDeleted, view, actor)
+
+
+def _seen(project_id: ObjectId | None, actor: Actor) -> Any:
+    views = View.objects(project_id=project_id)
+    if project_id is None:
+        return views.filter(owner_id=actor.user_id)
+    if actor.role_in(project_id) is None:
+        raise NotFound
+    if isinstance(actor, Visitor):
+        return views.filter(shared=True)
+    return views.filter(__raw__={"$or": [{"shared": True}, {"owner_id": actor.user_id}]})
+
+
+def _storable(data: dict[str, Any], project_id: ObjectId | None, actor: Actor) -> Row:
+    scope = _scope(project_id, actor)
+    filter_names.check_order([data["sort"].removeprefix("-")] if "sort" in data else (), scope, "body.sort")
+    return stored_filters.storable(data, actor, scope)
+
+
+def _scope(project_id: ObjectId | None, actor: Actor) -> list[ObjectId]:
+    """The projects in which a view's names are looked up."""
+    return [project_id] if project_id else list(actor.project_roles)
+
+
+def _mine(project_id: ObjectId | None, view_id: ObjectId, expected: Expected, actor: Actor) -> View:
+    view = _seen(project_id, actor).one(view_id)
+    if view.owner_id != actor.user_id and not ViewAction.MANAGE.permits(actor, view):
+        raise Forbidden("Only its owner and managers can change a view.", code="view.not_yours")
+    view.expect(expected)
+    return view
+
+
+def _may_share(view: View, actor: Actor) -> None:
+    if view.project_id is None:
+        raise Conflict("Only a view of a project can be shared.", code="view.no_project")
+    authorize(actor, ViewAction.SHARE, view)
+
+
+def _record(fact: type[ViewFact], view: View, actor: Actor, changes: Any = None) -> None:
+    record(fact(view, actor, changes))

@@ -1,0 +1,229 @@
+"""The channel that tells programs: one request for each delivery, signed, logged, and never to our own network."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import BoundedSemaphore
+from time import monotonic
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager import __version__
+from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
+from taskmanager.core.events.log import record
+from taskmanager.core.http.guarded_http import Answer, Refused, Rules, post
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.notifications.channels.base import Cancelled, Message, Postponed, Rejected
+from taskmanager.features.notifications.delivery import pending as waiting, service as deliveries
+from taskmanager.features.notifications.delivery.throttle import Pacer
+from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.projects.members import service as members
+from taskmanager.features.projects.models import Project
+from taskmanager.features.users import service as users
+from taskmanager.features.webhooks.delivery import bodies, signing
+from taskmanager.features.webhooks.events import WebhookDisabled
+from taskmanager.features.webhooks.kinds import TEST
+from taskmanager.features.webhooks.member_removal import pass_on_one
+from taskmanager.features.webhooks.models import Webhook
+
+GONE = 410
+_GOOD = range(200, 300)
+_KEPT_BYTES = 2_000
+_FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 2.0, 300.0
+# What finds no place comes back in order: so many a second that few ask in vain, and places are seldom empty.
+_PLACE_TAKEN, _pace = timedelta(seconds=0.5), Pacer(30)
+# Receivers whose last answer took longer share half of the lanes, so that however many they leave room for others.
+_SLOW_MS, _LANES = 1000, 16
+_slow_lanes = BoundedSemaphore(_LANES // 2)
+
+
+class Unanswered(Exception):
+    """The receiver did not say that it has it: the attempt is repeated later."""
+
+
+class WebhookChannel:
+    """See `Channel`."""
+
+    name, queue, bundled, lanes = "webhook", "low", False, _LANES
+
+    @property
+    def seconds(self) -> float:
+        return settings.current().webhook_timeout_seconds
+
+    def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+        """Return no accounts: each webhook says itself what it is to be sent."""
+        return set()
+
+    def send(self, message: Message) -> None:
+        """Send the body that was made for it. Raises Rejected, Cancelled, Postponed, Unanswered."""
+        delivery = message.delivery
+        webhook = Webhook.objects(id=delivery.recipient_id).first()
+        _may_be_told(webhook, delivery)
+        with _lane_of_slow(webhook):
+            _take_place(webhook, delivery)
+            try:
+                _judge(webhook, _posted(webhook, delivery))
+            except BaseException:  # what failed is written down before there is room for the next
+                _leave_place(webhook, delivery)
+                raise
+            _leave_place(webhook, delivery, worked=True)
+
+
+@contextmanager
+def _lane_of_slow(webhook: Webhook) -> Iterator[None]:
+    """One of the lanes that slow receivers share; nothing for the others. Raises Postponed when none is free."""
+    if (webhook.took_ms or 0) < _SLOW_MS:
+        yield
+        return
+    if not _slow_lanes.acquire(blocking=False):
+        raise Postponed(_pace.next("slow", now() + _PLACE_TAKEN))
+    try:
+        yield
+    finally:
+        _slow_lanes.release()
+
+
+def rules() -> Rules:
+    """Where webhooks may be sent to, by the settings."""
+    chosen = settings.current()
+    return Rules.parse(chosen.webhook_allow, plain=chosen.webhook_http)
+
+
+def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
+    """Raise Cancelled when no receiver is to be told, Rejected for one that is disabled, Postponed while it rests."""
+    if webhook is None or (not webhook.active and delivery.kind != TEST):
+        raise Cancelled("The webhook is deleted or turned off.")
+    if webhook.disabled_at:
+        raise Rejected("The webhook is disabled.")
+    if users.was_recovered(webhook.owner_id, since=webhook.updated_at):
+        raise Cancelled("The owner has recovered the account since the webhook was made or changed.")
+    if webhook.project_id is None:
+        _owner_may_know(webhook, delivery)
+    elif not members.are_members(webhook.project_id, [webhook.owner_id]):
+        pass_on_one(webhook.id)
+        raise Cancelled("Who made the webhook is not in the project any more.")
+    project_id = delivery.project_id or webhook.project_id
+    if project_id and delivery.kind != _LAST and not Project.objects(id=project_id).alive().first():
+        raise Cancelled("The project is deleted.")
+    longest = now() + timedelta(seconds=_LONGEST_REST_SECONDS + 60)  # a clock that was wrong has set a later one
+    if webhook.rests_until and now() < webhook.rests_until < longest and delivery.kind != TEST:
+        raise Postponed(_pace.next((webhook.id, webhook.rests_until), webhook.rests_until))
+
+
+_LAST = "project.deleted"
+
+
+def _owner_may_know(webhook: Webhook, delivery: Delivery) -> None:
+    """Raise Cancelled when the owner of a webhook for all their projects has left this one, or may not act at all."""
+    if not users.who_may_act([webhook.owner_id]):
+        raise Cancelled("The owner of the webhook may not act.")
+    if delivery.project_id and not members.are_members(delivery.project_id, [webhook.owner_id]):
+        raise Cancelled("The owner of the webhook is not in the project any more.")
+
+
+def _take_place(webhook: Webhook, delivery: Delivery) -> None:
+    """One of the few requests that may be under way to it, so that one which hangs does not hold all lanes.
+
+    Raises Postponed when all are taken; of one that has failed, until the request that tries it has ended. A place
+    ends by itself when its worker dies.
+    """
+    moment = now()
+    place = {"by": delivery.id, "until": moment + timedelta(seconds=settings.current().webhook_timeout_seconds)}
+    under_way = {"$filter": {"input": {"$ifNull": ["$busy", []]}, "cond": {"$gt": ["$$this.until", moment]}}}
+    probing = webhook.failures and delivery.kind != TEST
+    most = 1 if probing else settings.current().webhook_concurrency
+    taken = Webhook._get_collection().find_one_and_update(
+        {"_id": webhook.id, "$expr": {"$lt": [{"$size": under_way}, most]}},
+        [{"$set": {"busy": {"$concatArrays": [under_way, [place]]}}}],
+    )
+    if taken is None:
+        earliest = place["until"] if probing else moment + _PLACE_TAKEN
+        raise Postponed(_pace.next((webhook.id, probing and place["until"]), earliest))
+
+
+def _leave_place(webhook: Webhook, delivery: Delivery, *, worked: bool = False) -> None:
+    """The request has ended; when it worked, whatever failed before or meanwhile, the webhook works."""
+    leave: dict[str, Any] = {"$pull": {"busy": {"by": delivery.id}}}
+    changes = {"took_ms": delivery.note["duration_ms"]} if delivery.note else {}
+    if worked:
+        changes, leave = changes | {"failures": 0}, leave | {"$unset": {"failing_since": 1, "rests_until": 1}}
+    if changes:
+        leave["$set"] = changes
+    Webhook._get_collection().update_one({"_id": webhook.id}, leave)
+
+
+def _body_of(delivery: Delivery) -> str:
+    text = delivery.body if delivery.body is not None else bodies.find(delivery.event_id)
+    if text is None:
+        raise Cancelled("What was to be sent is not kept any more.")
+    return text
+
+
+def _posted(webhook: Webhook, delivery: Delivery) -> Answer:
+    """One attempt, written down whatever comes of it. Raises Rejected, Unanswered."""
+    body = _body_of(delivery).encode()
+    headers = {"Content-Type": "application/json", "User-Agent": f"TaskManager/{__version__}"}
+    headers |= signing.headers(delivery.id, body, webhook.secrets)
+    began, note = monotonic(), {"at": now(), "url": webhook.url, "request_headers": headers}
+    try:
+        answer = post(webhook.url, body, headers, seconds=settings.current().webhook_timeout_seconds, rules=rules())
+    except Refused as error:
+        _log(delivery, note, began, error=error.detail)
+        _failed(webhook, error.detail)
+        raise Rejected(error.detail) from None
+    except OSError as error:
+        words = f"{type(error).__name__}: {error}"[:300]
+        _log(delivery, note, began, error=words)
+        _failed(webhook, words)
+        raise Unanswered(words) from None
+    shown = {str(name)[:100]: str(value)[:500] for name, value in list(answer.headers.items())[:30]}
+    text = answer.body[:_KEPT_BYTES].decode("utf-8", "replace").replace("\0", "")
+    _log(delivery, note, began, status=answer.status, response_headers=shown, response_body=text)
+    return answer
+
+
+def _judge(webhook: Webhook, answer: Answer) -> None:
+    """Only 2xx is a yes; 410 says that nothing is wanted any more."""
+    if answer.status in _GOOD:
+        return
+    if answer.status == GONE:
+        _disable(webhook.id, "It answered 410: gone.")
+        raise Rejected("The receiver answered 410: gone.")
+    words = f"The receiver answered {answer.status}."
+    _failed(webhook, words)
+    raise Unanswered(words)
+
+
+def _log(delivery: Delivery, note: dict[str, Any], began: float, **more: Any) -> None:
+    note = note | {"duration_ms": round((monotonic() - began) * 1000)} | more
+    # header names have no dots that MongoDB would mind, but receivers may answer with any: kept as pairs
+    for name in ("request_headers", "response_headers"):
+        if name in note:
+            note[name] = [[key, value] for key, value in note[name].items()]
+    delivery.note = note
+
+
+def _failed(webhook: Webhook, words: str) -> None:
+    """Let it rest, the longer the more often it has failed; after days of many failures, disable it."""
+    moment = now()
+    seconds = min(_FIRST_REST_SECONDS * 2.0 ** min(webhook.failures, 20), _LONGEST_REST_SECONDS)
+    rests_until = moment + timedelta(seconds=seconds)
+    changes = {"rests_until": rests_until}
+    if webhook.failing_since is None:
+        changes["failing_since"] = moment
+    Webhook._get_collection().update_one({"_id": webhook.id}, {"$set": changes, "$inc": {"failures": 1}})
+    waiting.put_off(webhook.id, rests_until, but=TEST)
+    days = timedelta(days=settings.current().webhook_disable_days)
+    many = webhook.failures + 1 >= deliveries.LEAST_ATTEMPTS
+    if many and webhook.failing_since and moment - webhook.failing_since >= days:
+        _disable(webhook.id, f"It has failed since {webhook.failing_since:%Y-%m-%d}, the last time so: {words}")
+
+
+@unit_of_work
+def _disable(webhook_id: ObjectId, because: str) -> None:
+    webhook = Webhook.objects(id=webhook_id, disabled_at=None).first()
+    if webhook is not None:
+        webhook = webhook.write(disabled_at=now(), disabled_because=because)
+        record(WebhookDisabled(webhook, None))

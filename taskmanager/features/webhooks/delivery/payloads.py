@@ -1,0 +1,61 @@
+"""What a webhook is sent: `{type, timestamp, data}`, as Standard Webhooks has it; the same at each attempt."""
+
+from typing import Any
+
+import orjson
+from bson import ObjectId
+
+from taskmanager.core.clock import iso, now
+from taskmanager.core.events.log import Event, plain, project_of
+from taskmanager.features.comments.models import Comment
+from taskmanager.features.tasks.activity.service import told_changes
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.schemas import TASK
+from taskmanager.features.webhooks.kinds import OF_TASKS, TEST, TOLD
+
+LARGEST = 256 * 1024
+
+
+def of(event: Event) -> str:
+    """The event and, when it is about a task or a comment, both as they are now; without them when that is too much."""
+    data: dict[str, Any] = {
+        "event_id": str(event.id),
+        "seq": event.seq,
+        "actor_id": event.actor_id and str(event.actor_id),
+        "project_id": str(project_of(event)),
+        "subject_id": event.subject_id and str(event.subject_id),
+        **{name: plain(event.data[name]) for name in TOLD if name in event.data},
+    }
+    if isinstance(event.data.get("changes"), dict) and event.kind.startswith(OF_TASKS):
+        data["changes"] = {field: list(pair.values()) for field, pair in told_changes(event.data["changes"]).items()}
+    text = _text(event.kind, iso(event.at), data | _of_task(event))
+    if len(text.encode()) <= LARGEST:
+        return text
+    return _text(event.kind, iso(event.at), {name: data[name] for name in data if name != "changes"} | {"cut": True})
+
+
+def of_test(webhook_id: ObjectId) -> str:
+    """What a test sends."""
+    return _text(TEST, iso(now()), {"webhook_id": str(webhook_id)})
+
+
+def _of_task(event: Event) -> dict[str, Any]:
+    """The task, as long as it is in the project that the event is of: what is done to it elsewhere is not told here."""
+    if not event.kind.startswith(OF_TASKS):
+        return {}
+    row = Task.objects(id=event.subject_id, project_id=project_of(event)).as_pymongo().first()
+    return {"task": TASK.dump(row)} | _comment(event) if row else {}
+
+
+def _comment(event: Event) -> dict[str, Any]:
+    comment = Comment.objects(id=event.data["comment_id"]).first() if "comment_id" in event.data else None
+    if comment is None:
+        return {}
+    author = str(comment.author_id)
+    return {
+        "comment": {"id": str(comment.id), "author_id": author, "text": comment.text, "at": iso(comment.created_at)}
+    }
+
+
+def _text(kind: str, timestamp: str, data: dict[str, Any]) -> str:
+    return orjson.dumps({"type": kind, "timestamp": timestamp, "data": data}).decode()

@@ -1,0 +1,34 @@
+"""What is kept of what webhooks are sent: it needs its events, and says what they say once they are forgotten."""
+
+from collections.abc import Iterable
+
+from bson import ObjectId
+
+from taskmanager.core.events import forgetting, retention
+from taskmanager.core.events.log import Event
+from taskmanager.features.webhooks.delivery import bodies, payloads
+
+
+@retention.needs("webhooks")
+def needed(event_ids: list[ObjectId]) -> set[ObjectId]:
+    """Return which of some events something was made of that is sent, or may be sent again."""
+    return bodies.of_events(event_ids)
+
+
+@forgetting.renews("webhooks")
+def renew(events: Iterable[Event]) -> None:
+    """Have what is sent of events say what they say now, without what is gone. Safe to repeat."""
+    told = {event.id: event for event in events}
+    for event_id in bodies.of_events(told):
+        bodies.renew(event_id, payloads.of(told[event_id]))
+
+
+def renew_if_forgotten(event: Event) -> None:
+    """Have what a job has just stored say less, if the event was forgotten since the job read it."""
+    if forgetting.is_forgotten(event.id):
+        renew([forgetting.strip(event)])
+
+
+def renew_comment(task_id: ObjectId, comment_id: ObjectId) -> None:
+    """Forget the text of a comment that is deleted, and what receivers answered to it. Safe to repeat."""
+    forgetting.renew(list(Event.objects(subject_id=task_id, data__comment_id=comment_id)))

@@ -1,0 +1,181 @@
+"""The connection: bounded waits, and a breaker that answers at once while the database is gone."""
+
+import threading
+import time
+
+import pytest
+from mongoengine.connection import get_db
+from pymongo.errors import AutoReconnect, ExecutionTimeout, NetworkTimeout, OperationFailure
+
+from taskmanager.core.errors import Misconfigured, Unavailable
+from taskmanager.core.events.log import Event
+from taskmanager.core.storage import database
+from taskmanager.core.storage.database import Breaker
+from tests.faults.stack import eventually
+
+pytestmark = pytest.mark.usefixtures("app")
+
+
+@pytest.fixture
+def breaker():
+    breaker = Breaker()
+    breaker.seat(4)
+    return breaker
+
+
+@pytest.fixture
+def pings(monkeypatch):
+    """What the database answers to a ping, and how often it was asked."""
+
+    class Pings:
+        answer, asked = False, 0
+
+        def __call__(self, seconds=0):
+            self.asked += 1
+            return self.answer
+
+    pings = Pings()
+    monkeypatch.setattr(database, "ping", pings)
+    return pings
+
+
+def test_lets_through_what_comes_while_all_is_well(breaker, pings):
+    breaker.check()
+    assert pings.asked == 0
+
+
+def test_an_error_of_the_request_does_not_open_it(breaker):
+    breaker.trip(OperationFailure("a duplicate key, for instance"))
+    breaker.check()
+
+
+def test_answers_at_once_after_the_database_was_lost(breaker, pings):
+    breaker.trip(AutoReconnect("gone"))
+    for _ in range(100):
+        with pytest.raises(Unavailable):
+            breaker.check()
+    assert pings.asked == 0
+
+
+def test_one_request_that_took_too_long_is_not_held_against_a_server_that_answers(breaker, pings):
+    pings.answer = True
+    breaker.trip(NetworkTimeout("slow, or hung"))
+    breaker.check()
+    breaker.check()
+    assert pings.asked == 1
+
+
+def test_a_server_that_says_itself_that_time_is_up_is_there(failing, breaker, pings):
+    with failing("find", errorCode=50), pytest.raises(ExecutionTimeout) as slow:
+        Event.objects.first()
+    breaker.trip(slow.value)
+    breaker.check()
+    assert pings.asked == 0
+
+
+def test_asks_again_after_a_while_and_closes_when_the_database_answers(breaker, pings, monkeypatch):
+    breaker.trip(AutoReconnect("gone"))
+    monkeypatch.setattr(breaker, "_probe_at", time.monotonic())
+    with pytest.raises(Unavailable):
+        breaker.check()
+    pings.answer = True
+    with pytest.raises(Unavailable):  # not yet time to ask again
+        breaker.check()
+    monkeypatch.setattr(breaker, "_probe_at", time.monotonic())
+    breaker.check()
+    breaker.check()
+    assert pings.asked == 2
+
+
+def test_one_thread_in_four_is_kept_from_waiting_for_a_database_that_hangs(breaker, pings):
+    """Four threads: three may wait, and the fourth finds out."""
+    release, waiting = threading.Event(), threading.Barrier(4)
+
+    def wait_for_the_database():
+        with breaker.place():
+            waiting.wait(60)
+            release.wait(60)
+
+    threads = [threading.Thread(target=wait_for_the_database) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    waiting.wait(60)
+    try:
+        for _ in range(2):
+            with pytest.raises(Unavailable), breaker.place():
+                pass
+        assert pings.asked == 1
+    finally:
+        release.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_waits_for_a_place_while_the_database_answers(breaker, pings):
+    pings.answer = True
+    breaker.seat(1)
+    taken = threading.Event()
+
+    def work():
+        with breaker.place():
+            taken.set()
+            eventually(lambda: pings.asked, "the question whether the database answers")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    taken.wait(60)
+    with breaker.place():
+        assert pings.asked == 1
+    thread.join()
+
+
+def test_gives_its_place_back_after_an_error(breaker):
+    breaker.seat(1)
+    for _ in range(3):
+        with pytest.raises(ValueError), breaker.place():
+            raise ValueError
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb://",
+        "http://127.0.0.1",
+        "mongodb://127.0.0.1/x?w=1",
+        "mongodb://127.0.0.1/x?w=majority",
+        "mongodb://127.0.0.1/x?journal=false",
+        "mongodb://127.0.0.1/x?wTimeoutMS=5",
+        "mongodb://127.0.0.1/x?readConcernLevel=local",
+        "mongodb://127.0.0.1/x?readPreference=secondaryPreferred",
+        "mongodb://127.0.0.1/x?retryWrites=false",
+    ],
+)
+def test_a_uri_that_cannot_work_is_refused_without_telling_it(settings, uri):
+    with pytest.raises(Misconfigured) as caught:
+        database.connect(settings.model_copy(update={"mongodb_uri": uri}))
+    assert "127.0.0.1" not in caught.value.detail
+
+
+@pytest.mark.parametrize("options", ["retryWrites=true", "readPreference=primary&readConcernLevel=majority"])
+def test_a_uri_may_say_what_holds_anyway(settings, options):
+    database._check_uri(f"mongodb://127.0.0.1/x?{options}")
+
+
+@pytest.mark.parametrize("alias", database.ALIASES)
+def test_every_read_is_a_majority_read_of_the_primary(alias):
+    found = get_db(alias)
+    assert (found.read_concern.level, found.read_preference.name) == ("majority", "Primary")
+
+
+def test_a_failed_ping_is_an_answer_too(failing):
+    assert database.ping()
+    with failing("ping", errorCode=8000, times=1):
+        assert not database.ping()
+
+
+def test_the_relay_asks_for_due_events_through_its_index(happened, listening):
+    """Keys examined are those of due events, however many wait for their time."""
+    plan = Event.objects(due_at__lte="2026-01-01").order_by("due_at", "seq").hint("relay").explain()
+    stages = str(plan["queryPlanner"]["winningPlan"])
+    assert "'relay'" in stages
+    assert "SORT'" not in stages and "COLLSCAN" not in stages
