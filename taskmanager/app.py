@@ -15,15 +15,20 @@ from taskmanager.core.servers import stores
 from taskmanager.core.storage import database
 from taskmanager.extensions import CacheSerializer, cache, compress
 from taskmanager.features.accounts.holdings import HOLDINGS
+from taskmanager.features.attachments import service as attachments
+from taskmanager.features.attachments.models import Attachment
+from taskmanager.features.comments.models import Comment
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.share_links import service as share_links
+from taskmanager.features.tasks import attached
+from taskmanager.features.tasks.attached import Attached
 from taskmanager.features.users import holdings, service as users
 from taskmanager.features.users.sso import oidc
 from taskmanager.features.users.tokens import service as api_tokens
 from taskmanager.web import auth, errors, limits, requests, urls
 
 # Features whose listeners hear events; a feature adds itself here when it gets a `listeners.py`.
-LISTENING = ("users", "tasks", "accounts", "notifications", "webhooks", "purging")
+LISTENING = ("users", "tasks", "attachments", "trash", "accounts", "notifications", "webhooks", "purging")
 
 
 def create_app(settings: Settings) -> Flask:
@@ -69,6 +74,7 @@ def _connect(settings: Settings) -> None:
     access.sources.token_used = api_tokens.used
     access.sources.visitor = share_links.visitor
     holdings.use(HOLDINGS)
+    attached.use(Attached(models=(Comment, Attachment), bytes_of=attachments.bytes_of))
 
 
 def _load_access(user_id: access.ObjectId) -> Access | None:

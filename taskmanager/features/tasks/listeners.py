@@ -6,12 +6,10 @@ from taskmanager.core.errors import Unavailable
 from taskmanager.core.events import forgetting
 from taskmanager.core.events.log import Event, listen, project_of
 from taskmanager.core.events.schedule import every
-from taskmanager.features.attachments import lost_contents, service as attachments
 from taskmanager.features.tasks import placed_dues
 from taskmanager.features.tasks.cleanup import members as departure, values as cleaning
 from taskmanager.features.tasks.placement import rekeying
 from taskmanager.features.tasks.reminders import service as reminders
-from taskmanager.features.trash import service as trash
 
 log = structlog.get_logger("taskmanager.tasks")
 
@@ -48,29 +46,11 @@ def follow_zone_of_project(event: Event) -> None:
         placed_dues.place_dues(event.subject_id)
 
 
-@listen("attachment.deleted", "task.purged", name="tasks.contents", queue="low")
-def drop_contents(event: Event) -> None:
-    """Drop the contents of attachments that are gone."""
-    attachments.drop(event.data.get("content_ids", []))
-
-
 @listen("task.purged", name="tasks.forgetting", queue="low")
 def forget(event: Event) -> None:
     """Forget what other events hold of a task that is gone for good."""
     if not forgetting.forget_subjects(event.subject_id):
         raise Unavailable("There is more to forget: the relay hands this out again.")
-
-
-@every(900, name="tasks.contents")
-def drop_loose_contents() -> None:
-    """Drop contents that were stored and that no attachment came to."""
-    log.info("loose contents", dropped=attachments.drop_loose())
-
-
-@every(3600, name="tasks.lost_contents")
-def drop_lost_contents() -> None:
-    """Drop contents that are in the store and that nothing refers to."""
-    log.info("lost contents", dropped=lost_contents.remove())
 
 
 @every(2, name="tasks.reminders")
@@ -85,10 +65,3 @@ def follow_key_of_project(event: Event) -> None:
     """Give the tasks of a project that was restored with another key keys that begin with it."""
     if "key" in event.data.get("changes", {}):
         rekeying.follow(event.subject_id, event.data["changes"]["key"][0])
-
-
-@every(60, name="tasks.trash")
-def empty_trash() -> None:
-    """Purge what has been in the trash longer than the operator keeps it, and go on with what was begun."""
-    if purged := trash.purge_old():
-        log.info("trash", purged=purged)

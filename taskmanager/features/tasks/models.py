@@ -15,6 +15,7 @@ from taskmanager.features.tasks.search_tokens import description_tokens_of, toke
 
 PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the position, so that it sorts
 RECURS_FROM = ("due", "completion")
+MAX_RULE_CHARACTERS = 500  # of a recurrence, as clients give it
 _MARKED = ("assignee_ids", "label_ids", "watcher_ids")
 
 

@@ -4,8 +4,7 @@ from marshmallow import fields, validate
 
 from taskmanager.features.projects.workflow import GROUPS
 from taskmanager.features.tasks.due import FORM
-from taskmanager.features.tasks.models import PRIORITIES, RECURS_FROM
-from taskmanager.features.tasks.recurrence.rules import LONGEST
+from taskmanager.features.tasks.models import MAX_RULE_CHARACTERS, PRIORITIES, RECURS_FROM
 from taskmanager.web.schemas import (
     KEY,
     Choice,
@@ -56,7 +55,7 @@ class TaskChanges(Schema):
     start_at = Instant(allow_none=True)
     due = Form(FORM, "Not a date, a local time or a time with a zone.", allow_none=True, metadata=_DUE)
     due_timezone = TimeZone(allow_none=True, metadata=_DUE_ZONE)
-    recurrence = Line(most=LONGEST, allow_none=True, metadata=_RECURRENCE)
+    recurrence = Line(most=MAX_RULE_CHARACTERS, allow_none=True, metadata=_RECURRENCE)
     recurs_from = fields.String(validate=validate.OneOf(RECURS_FROM), metadata=_RECURS_FROM)
     estimate_minutes = Whole(allow_none=True, validate=validate.Range(0, 1_000_000), metadata=_MINUTES)
 

@@ -10,12 +10,11 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.features.attachments import service as attachments
 from taskmanager.features.projects import service as projects, values
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Label, Project
 from taskmanager.features.projects.workflow import Workflow
-from taskmanager.features.tasks import subtasks
+from taskmanager.features.tasks import attached, subtasks
 from taskmanager.features.tasks.events import TaskMovedIn, TaskMovedOut
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
@@ -66,7 +65,7 @@ def _move(task: Task, project_id: ObjectId, actor: Actor, parent_id: ObjectId | 
     }
     differences = task.differences(task.consequences(changes, project.timezone))
     moved = task.write(**{field: after for field, (_, after) in differences.items()})
-    projects.add_use(project.id, attachment_bytes=(size := attachments.bytes_of(task.id)))
+    projects.add_use(project.id, attachment_bytes=(size := attached.bytes_of(task.id)))
     projects.add_use(task.project_id, tasks=-1, attachment_bytes=-size)
     reminders.reschedule(moved, differences)
     people = {field: differences[field] for field in ("assignee_ids", "watcher_ids") if field in differences}

@@ -14,8 +14,8 @@ from dateutil.rrule import rrulestr
 
 from taskmanager.core.clock import FIRST_YEAR, LAST_YEAR, is_allowed
 from taskmanager.core.zones import DEFAULT
+from taskmanager.features.tasks.models import MAX_RULE_CHARACTERS
 
-LONGEST = 500
 _MOST_COUNT, _MOST_INTERVAL, _MOST_VALUES = 1000, 999, 40
 _DAYS = {"MO", "TU", "WE", "TH", "FR", "SA", "SU"}
 # Which parts go with which frequency. What is left out is what would make rules that are dear or hard to foresee.
@@ -150,8 +150,8 @@ def parse(text: str) -> Rule:
 
 def _split(text: str) -> dict[str, str]:
     text = text.strip().upper().removeprefix("RRULE:")
-    if len(text) > LONGEST:
-        raise ValueError(f"A rule has at most {LONGEST} characters.")
+    if len(text) > MAX_RULE_CHARACTERS:
+        raise ValueError(f"A rule has at most {MAX_RULE_CHARACTERS} characters.")
     parts: dict[str, str] = {}
     for part in text.split(";"):
         name, equals, value = part.partition("=")

@@ -13,11 +13,9 @@ from mongoengine import Q
 from taskmanager.core.errors import PreconditionFailed
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
-from taskmanager.features.attachments.models import Attachment
-from taskmanager.features.comments.models import Comment
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.workflow import OPEN_GROUPS
-from taskmanager.features.tasks import subtasks
+from taskmanager.features.tasks import attached, subtasks
 from taskmanager.features.tasks.events import TaskDeleted
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.relations.models import Relation
@@ -63,12 +61,10 @@ def _is_touched(task: Task) -> bool:
     """Return whether a user has done anything with a task since the service made it."""
     found = (
         Task.objects(parent_id=task.id),
-        Comment.objects(task_id=task.id),
-        Attachment.objects(task_id=task.id),
         Relation.objects(Q(from_id=task.id) | Q(to_id=task.id)),
         Reminder.objects(task_id=task.id, carried__ne=True),
     )
-    return task.is_edited or any(query.first() is not None for query in found)
+    return task.is_edited or any(query.first() is not None for query in found) or attached.is_any(task.id)
 
 
 def to_copy(tasks: list[Task]) -> list[tuple[Task, bool]]:

@@ -1,0 +1,61 @@
+"""Each import contract of setup.cfg catches what it forbids: planted in a copy of the code, one violation for each."""
+
+import re
+import shutil
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+CODE = ("taskmanager", "workers", "migrations", "config")
+# The contract's id: the module that breaks it, and what it must not import.
+PLANTED = {
+    "outside": ("taskmanager/core/clock.py", "workers.relay"),
+    "layers": ("taskmanager/core/text.py", "taskmanager.web.answers"),
+    "features": ("taskmanager/features/tasks/due.py", "taskmanager.features.comments.markdown"),
+    "inside": ("taskmanager/features/comments/models.py", "taskmanager.features.comments.service"),
+    "tasks": ("taskmanager/features/tasks/relations/acyclic.py", "taskmanager.features.tasks.recurrence.rules"),
+    "notifications": (
+        "taskmanager/features/notifications/content/quoting.py",
+        "taskmanager.features.notifications.phones",
+    ),
+    "http": ("taskmanager/features/quick_add/grammar.py", "flask"),
+    "embedded": ("taskmanager/embedded/ports.py", "flask"),
+}
+
+
+@pytest.fixture(scope="module")
+def contracts(root: Path) -> dict[str, str]:
+    """The name of each contract by its id."""
+    config = ConfigParser()
+    config.read(root / "setup.cfg")
+    prefix = "importlinter:contract:"
+    return {part.removeprefix(prefix): config[part]["name"] for part in config.sections() if part.startswith(prefix)}
+
+
+@pytest.fixture(scope="module")
+def said(root: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the linter says of a copy with all violations."""
+    copy = tmp_path_factory.mktemp("planted")
+    for name in CODE:
+        shutil.copytree(root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "setup.cfg", copy)
+    for path, imported in PLANTED.values():
+        with (copy / path).open("a") as file:
+            file.write(f"\nimport {imported}\n")
+    linter = Path(sys.executable).with_name("lint-imports")
+    command = [linter, "--config", "setup.cfg", "--no-cache"]
+    ran = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    return " ".join(ran.stdout.split())
+
+
+def test_there_is_a_violation_for_each_contract(contracts: dict[str, str]):
+    assert contracts.keys() == PLANTED.keys()
+
+
+@pytest.mark.parametrize("contract", PLANTED)
+def test_the_contract_catches_what_it_forbids(contract: str, contracts: dict[str, str], said: str):
+    assert re.search(re.escape(contracts[contract]) + r" BROKEN", said), said
