@@ -29,16 +29,16 @@ migrate: $(VENV)/.run ## bring the database to the form this release needs
 	@$(BIN)/taskmanager migrate $(ARGS)
 
 test: $(VENV)/.test ## run the tests; ARGS="-k login" hands words on to pytest
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-later: $(VENV)/.test ## the same with the clock 13 months ahead; ARGS="--at 2028-02-29T23:30" for another day
-	@$(BIN)/python -m tests.later -n 2 $(ARGS)
+	@$(BIN)/python -m tests.later -n 2 --dist worksteal $(ARGS)
 
 package-test: $(VENV)/.test ## build sdist, wheel and image; try wheel and image from nothing (PYTHON_IMAGE=…, ENGINE=…)
 	@PACKAGE_TEST=1 $(BIN)/python -m pytest -p no:randomly -v tests/packaging $(ARGS)
 
 test-busy: $(VENV)/.test ## the same in two orders, beside four processes that keep the machine busy
-	@$(BIN)/python -m tests.busy -n 2 $(ARGS)
+	@$(BIN)/python -m tests.busy -n 2 --dist worksteal $(ARGS)
 
 coverage: $(VENV)/.test ## run the tests, and tell which lines they pass through
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term

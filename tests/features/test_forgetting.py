@@ -16,10 +16,10 @@ from taskmanager.features.notifications.channels.base import Message
 from taskmanager.features.notifications.channels.in_app import InAppChannel
 from taskmanager.features.notifications.content import registry as notices
 from taskmanager.features.notifications.models import Delivery, Notification
-from taskmanager.features.tasks import listeners
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.reminders import service as reminders
 from taskmanager.features.tasks.reminders.models import Reminder
+from taskmanager.features.trash import listeners
 from taskmanager.features.webhooks import service as webhooks
 from taskmanager.features.webhooks.models import Body
 from tests.features.files import attach

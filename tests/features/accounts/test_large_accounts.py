@@ -106,7 +106,7 @@ def small_steps(monkeypatch):
     """Let each transaction end three documents only."""
     for module in (holdings, users_leaving, projects_leaving):
         monkeypatch.setattr(module, "MAX_STEP", 3)
-    for name in ("projects.recovery", "webhooks.ending", "notifications.recovery"):
+    for name in ("projects.recovery", "webhooks.recovery", "notifications.recovery"):
         monkeypatch.setattr(f"taskmanager.features.{name}.MAX_STEP", 3)
 
 

@@ -10,9 +10,8 @@ from taskmanager.core.clock import now
 from taskmanager.core.events.log import Event
 from taskmanager.features.attachments.models import Attachment
 from taskmanager.features.projects.models import Project
-from taskmanager.features.tasks import listeners
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.trash import purging
+from taskmanager.features.trash import listeners, purging
 from tests.factories import ProjectFactory, TaskFactory
 from tests.features.files import attach
 from tests.problems import assert_problem
