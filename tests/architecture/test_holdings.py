@@ -22,6 +22,7 @@ NOT_ACCOUNTS = {
     "led_by",
     "read_until",
     "trashed_with",
+    "purged_with",
     "id",
 }
 

@@ -3,7 +3,7 @@
 from taskmanager.features.accounts.orphans import BELONGINGS
 from tests.architecture.test_holdings import documents
 
-OWNERS = ("task_id", "project_id", "user_id")
+OWNERS = ("task_id", "project_id", "user_id", "owner_id")
 # Why the others need no walk.
 OTHERWISE = {
     ("ApiToken", "project_id"): "good for nothing without the project; ends by itself",

@@ -79,6 +79,7 @@ HOLDINGS = (
     Holding(Task, "assignee_ids", _CONTENT),
     Holding(Task, "watcher_ids", _CONTENT),
     Holding(Task, "reporter_id", _CONTENT),
+    Holding(Task, "purged_by", _CONTENT),
     Holding(Comment, "author_id", _CONTENT),
     Holding(Comment, "mentioned_ids", _CONTENT),
     Holding(Attachment, "uploader_id", _CONTENT),

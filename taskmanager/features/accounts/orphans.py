@@ -5,8 +5,9 @@ one that deletes it, and earlier releases left things behind. So all that can be
 `tests/architecture/test_orphans.py` fails when a collection names an owner and is not in this list.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bson import ObjectId
@@ -35,16 +36,19 @@ class Belonging(NamedTuple):
     model: Any
     field: str
     owner: Any
+    where: Mapping[str, Any] = MappingProxyType({})  # which of them
 
 
 _OF_TASKS = (Comment, Attachment, Reminder)
 _OF_PROJECTS = (Label, CustomField, Membership, Invitation, ShareLink, View, Webhook, ProjectPreferences)
 _OF_ACCOUNTS = (ApiToken, SecondFactor, Identity, Membership, Reminder, Inbox, Phone, Preferences, ProjectPreferences)
+_OF_NO_PROJECT = MappingProxyType({"project_id": None})
 BELONGINGS = (
     *(Belonging(model, "task_id", Task) for model in _OF_TASKS),
     *(Belonging(Relation, field, Task) for field in ("from_id", "to_id")),
     *(Belonging(model, "project_id", Project) for model in _OF_PROJECTS),
     *(Belonging(model, "user_id", User) for model in _OF_ACCOUNTS),
+    *(Belonging(model, "owner_id", User, _OF_NO_PROJECT) for model in (View, Webhook)),  # else the project keeps them
 )
 
 
@@ -60,7 +64,9 @@ def _following(after: list[Any], limit: int) -> list[Row]:
     for number, belonging in enumerate(BELONGINGS[first:], first):
         beyond = {"_id": {"$gt": last_id}} if number == first and last_id else {}
         owned = {belonging.field: {"$type": "objectId"}, "created_at": {"$lt": now() - _YOUNG}}
-        rows = belonging.model._get_collection().find(beyond | owned, {belonging.field: 1}, sort=[("_id", 1)])
+        rows = belonging.model._get_collection().find(
+            beyond | owned | belonging.where, {belonging.field: 1}, sort=[("_id", 1)]
+        )
         found += [
             {"place": [number, row["_id"]], "owner_id": row[belonging.field]} for row in rows.limit(limit - len(found))
         ]

@@ -1,33 +1,28 @@
-"""Contents that are in the store, and that nothing refers to: left by a crash, or by an earlier choice of the store.
+"""Contents in MongoDB that nothing refers to: left by a crash, or by an earlier choice of the store.
 
-A folder is looked through only by the database that it belongs to: a service that is started on an empty database, or
-on a copy, and on the folder of another must not find that all files there are lost.
+A folder of files is never looked through: a service that is started on an empty database, on a copy or on an older
+dump cannot know which of the files there another database refers to. What an upload leaves in a folder when its process
+is killed is known by its LooseContent, and goes after an hour.
 """
 
-import secrets
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from bson import ObjectId
-from pymongo import ReturnDocument
 
 from taskmanager.core.clock import now
 from taskmanager.core.storage import walks
-from taskmanager.features.attachments import service as attachments, storage as contents
+from taskmanager.features.attachments import service as attachments
 from taskmanager.features.attachments.models import Attachment, LooseContent
-
-log = structlog.get_logger("taskmanager.contents")
+from taskmanager.features.attachments.storage import GridFs, chosen
 
 _YOUNG = timedelta(days=1)
-_OWNER = "contents.owner"
 
 
 def remove() -> int:
-    """Drop contents that nothing refers to since a day, for some seconds; answers how many."""
-    store = contents.chosen()
-    if not store.belongs_to(_our_name()):
-        log.warning("the folder of attachments belongs to another database, and is not looked through")
+    """Drop contents that nothing refers to since a day, for some seconds. Return how many."""
+    store = chosen()
+    if not isinstance(store, GridFs):
         return 0
 
     def following(after: list[Any], limit: int) -> list[dict[str, Any]]:
@@ -38,19 +33,10 @@ def remove() -> int:
 
 
 def _drop_lost(content_ids: list[ObjectId]) -> int:
+    """Drop those that nothing refers to. A content that is attached meanwhile stops being loose in that transaction."""
     old = [content_id for content_id in content_ids if content_id.generation_time < now() - _YOUNG]
-    known = {
-        *Attachment.objects(content_id__in=old).scalar("content_id"),
-        *LooseContent.objects(id__in=old).scalar("id"),
-    }
-    lost = [content_id for content_id in old if content_id not in known]
+    loose = set(LooseContent.objects(id__in=old).scalar("id"))
+    attached = set(Attachment.objects(content_id__in=old).scalar("content_id"))
+    lost = [content_id for content_id in old if content_id not in loose | attached]
     attachments.drop(lost)
     return len(lost)
-
-
-def _our_name() -> str:
-    """Return what this database is called in folders of contents; made once."""
-    made = {"$setOnInsert": {"after": [secrets.token_hex(16)]}}
-    places = walks.Place._get_collection()
-    row = places.find_one_and_update({"_id": _OWNER}, made, upsert=True, return_document=ReturnDocument.AFTER)
-    return str(row["after"][0])

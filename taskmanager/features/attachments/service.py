@@ -140,14 +140,12 @@ def forget(task_id: ObjectId) -> list[ObjectId]:
     return ids
 
 
-@unit_of_work
 def remove_lost(attachment_ids: list[ObjectId]) -> int:
-    """Drop attachments whose task is gone, with their contents; answers how many."""
-    found = list(Attachment.objects(id__in=attachment_ids))
-    drop(attachment.content_id for attachment in found)
-    for attachment in found:
-        users.add_attachment_bytes(attachment.uploader_id, -attachment.size)
-    return int(Attachment.objects(id__in=attachment_ids).delete())
+    """Drop attachments whose task is gone, the contents first. Return how many. Safe to repeat."""
+    while some := list(Attachment.objects(id__in=attachment_ids).limit(_BATCH)):
+        drop([attachment.content_id for attachment in some])
+        _delete_rows([attachment.id for attachment in some])
+    return len(attachment_ids)
 
 
 def discard(content_id: ObjectId) -> None:

@@ -3,8 +3,6 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -15,7 +13,6 @@ from taskmanager.core.errors import Conflict, NotFound, TaskManagerError, Unavai
 from taskmanager.core.storage.database import database
 
 CHUNK = 255 * 1024  # as GridFS has it
-_OWNER = ".database"  # a file in a folder of contents: whose it is
 
 
 class TooLarge(TaskManagerError):
@@ -45,12 +42,6 @@ class Store(Protocol):
 
     def delete(self, content_id: ObjectId) -> None:
         """Drop a content; one that is not there is no error."""
-
-    def ids(self, after: ObjectId | None, limit: int) -> list[ObjectId]:
-        """Return some of the contents that are there, those that follow one in an order of the store's own."""
-
-    def belongs_to(self, owner: str) -> bool:
-        """Return whether the store is the one of the database that is called so; the first that asks gets it."""
 
 
 def missing() -> NotFound:
@@ -84,12 +75,10 @@ class GridFs:
         self._chunks.delete_many({"files_id": content_id})
 
     def ids(self, after: ObjectId | None, limit: int) -> list[ObjectId]:
+        """Return some of the contents that are there, those that follow one in the order of their ids."""
         beyond = {"files_id": {"$gt": after}} if after else {}
         found = self._chunks.find(beyond | {"n": 0}, {"files_id": 1}, sort=[("files_id", 1)]).limit(limit)
         return [row["files_id"] for row in found]
-
-    def belongs_to(self, owner: str) -> bool:
-        return True
 
     @property
     def _chunks(self):  # type: ignore[no-untyped-def]
@@ -136,31 +125,8 @@ class Folder:
     def delete(self, content_id: ObjectId) -> None:
         self._path(content_id).unlink(missing_ok=True)
 
-    def ids(self, after: ObjectId | None, limit: int) -> list[ObjectId]:
-        place = (str(after)[-2:], str(after)) if after else ("", "")
-        names = (
-            name
-            for part in _names(self.folder)
-            if part >= place[0] and (self.folder / part).is_dir()
-            for name in _names(self.folder / part)
-            if (part, name) > place and ObjectId.is_valid(name) and name[-2:] == part
-        )
-        return [ObjectId(name) for name in islice(names, limit)]
-
-    def belongs_to(self, owner: str) -> bool:
-        mark = self.folder / _OWNER
-        if not self.folder.is_dir():
-            return True
-        with suppress(FileExistsError), mark.open("x") as file:
-            file.write(owner)
-        return mark.read_text() == owner
-
     def _path(self, content_id: ObjectId) -> Path:
         return self.folder / str(content_id)[-2:] / str(content_id)
-
-
-def _names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
 class Null:
@@ -174,12 +140,6 @@ class Null:
 
     def delete(self, content_id: ObjectId) -> None:
         pass
-
-    def ids(self, after: ObjectId | None, limit: int) -> list[ObjectId]:
-        return []
-
-    def belongs_to(self, owner: str) -> bool:
-        return True
 
 
 def chosen() -> Store:

@@ -110,6 +110,9 @@ class TaskPurged(TaskFact):
     audited: ClassVar[bool] = True
     content_ids: Any = ()
 
+    def actor_id(self) -> ObjectId | None:
+        return self.task.purged_by  # also where a later round finishes it
+
     def data(self) -> dict[str, Any]:
         return {**super().data(), "content_ids": list(self.content_ids)}
 

@@ -63,6 +63,8 @@ class Task(Versioned):
     former_keys = ListField(StringField())  # from before it moved to another project
     deleted_at = DateTimeField()
     purged_at = DateTimeField()  # since when its purge is under way: it cannot be restored any more
+    purged_by = ObjectIdField()  # who began that; None when its days in the trash were over
+    purged_with = ObjectIdField()  # the task above it whose purge takes it along
     purge_after = DateTimeField()  # when a purge that failed is tried again
     trashed_with = ObjectIdField()  # the task above it that was put into the trash, and this one with it
     own_writes = IntField()  # how many of its revisions the service made by itself: see write_by_service

@@ -4,10 +4,12 @@ What belongs to a task goes first, at most MAX_DOCUMENTS in one command; the tas
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core.clock import now
 from taskmanager.core.errors import PreconditionFailed
 from taskmanager.core.events import forgetting
 from taskmanager.core.events.log import Counter, record
@@ -33,10 +35,27 @@ _ENDS: tuple[tuple[Any, str], ...] = (
 )
 
 
+@unit_of_work
+def begin(task: Task, actor: Actor | None) -> Task:
+    """Mark a task in the trash, and the subtasks in it that go along: none of them can be restored any more.
+
+    Raises PreconditionFailed when the task was restored meanwhile.
+    """
+    mark = {"purged_at": now(), "purged_by": actor and actor.user_id}
+    marked = task.write(**mark)
+
+    def among() -> Any:
+        return Task.objects(trashed_with=task.trashed_with or task.id, purged_at=None)
+
+    along = _below(task, among) if task.trashed_with else list(among().scalar("id"))
+    Task.write_all(list(Task.objects(id__in=along)), **mark, purged_with=task.id)
+    return marked
+
+
 def purge_tree(task: Task, actor: Actor | None, last: float) -> bool:
     """Purge the subtasks that went into the trash with a task, the deepest first, then the task; until `last`.
 
-    The task is marked: it cannot be restored. Return whether nothing is left.
+    They are marked: what is restored meanwhile is not among them. Return whether nothing is left.
     Raises PreconditionFailed when one of them was changed meanwhile.
     """
     for part_id in [*_parts(task), task.id]:
@@ -50,12 +69,17 @@ def purge_tree(task: Task, actor: Actor | None, last: float) -> bool:
 
 
 def _parts(task: Task) -> list[ObjectId]:
-    """The subtasks in the trash that go with a task, the deepest first."""
-    top = task.trashed_with or task.id
-    levels = subtasks.levels(task.id, lambda: Task.objects(trashed_with=top))[1:]
-    below = [part_id for level in reversed(levels) for part_id in level]
-    alone = [] if task.trashed_with else Task.objects(trashed_with=task.id, id__nin=below).scalar("id")
-    return [*alone, *below]
+    """The marked subtasks that go with a task, the deepest first."""
+
+    def among() -> Any:
+        return Task.objects(trashed_with=task.trashed_with or task.id, purged_with=task.id)
+
+    below = _below(task, among)
+    return [*among().filter(id__nin=below).scalar("id"), *below]
+
+
+def _below(task: Task, among: Callable[[], Any]) -> list[ObjectId]:
+    return [part_id for level in reversed(subtasks.levels(task.id, among)[1:]) for part_id in level]
 
 
 @unit_of_work
@@ -91,7 +115,8 @@ def delete_tasks(project_id: ObjectId, task_ids: list[ObjectId]) -> None:
     """
     Counter._get_collection().update_one({"_id": f"project:{project_id}"}, {"$inc": {"held": 1}})
     attached = set(Attachment.objects(task_id__in=task_ids).scalar("task_id"))
-    gone = [task_id for task_id in task_ids if task_id not in attached]
+    there = Task.objects(id__in=task_ids, project_id=project_id).scalar("id")  # the others were moved meanwhile
+    gone = [task_id for task_id in there if task_id not in attached]
     _delete_ends(gone)
     Task.objects(id__in=gone).delete()
 

@@ -88,7 +88,7 @@ def _begin(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
     task = _restorable(actor).one(task_id)
     authorize(actor, TaskAction.PURGE, task)
     task.expect(expected)
-    return task.write(purged_at=now())
+    return purging.begin(task, actor)
 
 
 def _restorable(actor: Actor) -> Any:
@@ -114,7 +114,8 @@ def purge_old() -> int:
 def _to_purge() -> Iterator[Task]:
     """Those whose purge was begun, then those whose days in the trash are over."""
     end = now() - timedelta(days=settings.current().trash_days)
-    begun = Task.objects(__raw__={"purged_at": {"$exists": True}} | not_put_off()).order_by("purged_at", "id")
+    tops = {"purged_at": {"$exists": True}, "purged_with": None}
+    begun = Task.objects(__raw__=tops | not_put_off()).order_by("purged_at", "id")
     old = Task.objects.in_trash().filter(deleted_at__lt=end, __raw__=not_put_off()).order_by("deleted_at", "id")
     for tasks in (begun, old):
         while found := list(tasks.clone().limit(_BATCH)):
@@ -127,7 +128,7 @@ def _purge_safely(task: Task, actor: Actor | None, last: float) -> bool:
     """Purge a task until `last`; return whether nothing is left. One that fails holds up no other."""
     try:
         if task.purged_at is None:
-            task = task.write(purged_at=now())
+            task = purging.begin(task, None)
         return purging.purge_tree(task, actor, last)
     except PreconditionFailed:  # restored at this very moment, or another is at it: the next round looks again
         return False

@@ -23,7 +23,7 @@ def store(belonging, owner_id, *, age=timedelta(days=1)):
     unique = {"key": str(ObjectId()), "email": f"{ObjectId()}@x.test", "event_id": ObjectId(), "state": "refused"}
     unique |= {name: ObjectId() for name in ("project_id", "user_id", "task_id") if name != belonging.field}
     unique |= {"name": str(ObjectId()), "issuer": "x", "subject": str(ObjectId()), "expires_at": now(), "size": 1}
-    belonging.model._get_collection().insert_one(unique | row)
+    belonging.model._get_collection().insert_one(unique | row | belonging.where)
     return row["_id"]
 
 

@@ -36,7 +36,8 @@ def is_there(store, content_id):
         return False
 
 
-def test_what_nothing_refers_to_goes_after_a_day(scene, store, monkeypatch):
+def test_what_nothing_refers_to_goes_after_a_day(scene, monkeypatch):
+    store = contents.GridFs()
     monkeypatch.setattr(walks, "BATCH", 3)
     assert attach(scene.owner, scene.task_path).status_code == 201
     kept, gone = Attachment.objects.get().content_id, [lost(store) for _ in range(7)]
@@ -60,11 +61,13 @@ def test_what_a_killed_upload_left_goes_after_an_hour(app, store):
     assert not LooseContent.objects
 
 
-def test_a_folder_of_another_database_is_left_alone(scene, settings, tmp_path):
+@pytest.mark.parametrize("database", ["empty", "older than the file"])
+def test_nothing_in_a_folder_is_lost_because_this_database_does_not_know_it(scene, settings, tmp_path, database):
     folder = contents.Folder(tmp_path)
     settings_module.use(settings.model_copy(update={"attachment_store": "folder", "attachment_folder": tmp_path}))
+    if database != "empty":
+        assert attach(scene.owner, scene.task_path).status_code == 201
     content_id = lost(folder)
-    assert folder.belongs_to("another")
     with time_machine.travel(now() + timedelta(days=2), tick=False):
         assert lost_contents.remove() == 0
     assert is_there(folder, content_id)

@@ -82,6 +82,21 @@ def naming_word(word):
     return {name for (name, _), row in contents().items() if word.encode() in encode(row)}
 
 
+def test_bodies_of_webhooks_whose_deliveries_have_ended_tell_no_text(everything, deliver):
+    assert "Assigned" in str(database()["webhook_bodies"].distinct("text"))
+    database()["deliveries"].delete_many({})
+    purged(everything)
+    deliver()
+    assert "Assigned" not in str(list(database()["webhook_bodies"].find()))
+
+
+def test_a_task_that_was_moved_away_meanwhile_is_not_purged(everything):
+    task_id = Task.objects(key=everything.task["key"]).get().id
+    Task.objects(id=task_id).update(set__project_id=everything.kept.id)
+    delete_tasks(everything.project.id, [task_id])
+    assert Task.objects(id=task_id)
+
+
 def test_no_text_of_a_purged_project_is_left_in_the_log_or_elsewhere(everything, deliver):
     texts = [f"'{text}'" for text in ("Assigned", "Part", "Trashed", "Trashed part", "urgent", "Ours")]
     held = str(contents())

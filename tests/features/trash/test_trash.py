@@ -9,10 +9,12 @@ import pytest
 from taskmanager.core.clock import now
 from taskmanager.core.events.log import Event
 from taskmanager.features.attachments.models import Attachment
+from taskmanager.features.comments.models import Comment
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.trash import listeners, purging
 from tests.factories import ProjectFactory, TaskFactory
+from tests.factories.actors import actor_of
 from tests.features.files import attach
 from tests.problems import assert_problem
 
@@ -178,7 +180,7 @@ def test_a_purged_tree_goes_from_below_each_task_in_a_transaction(scene, command
 
 def test_a_purge_that_was_interrupted_is_finished_and_cannot_be_taken_back(scene):
     ids = tree(scene, width=3)
-    task = Task.objects.get(id=scene.task.id).write(purged_at=now())
+    task = purging.begin(Task.objects.get(id=scene.task.id), actor_of(scene.owner.user))
     assert purging.purge_tree(task, None, last=0) is False
     purging.purge_tree(Task.objects.get(id=ids[-1]), None, last=time.monotonic() + 60)
     assert scene.task.title not in in_trash(scene.owner)
@@ -186,6 +188,20 @@ def test_a_purge_that_was_interrupted_is_finished_and_cannot_be_taken_back(scene
     listeners.empty_trash()
     assert not Task.objects
     assert kinds(scene.task.id)[-1] == "task.purged"
+    assert set(Event.objects(kind="task.purged").scalar("actor_id")) == {scene.owner.user.id}
+
+
+def test_what_is_restored_beside_a_purge_below_it_leaves_out_what_the_purge_takes(scene):
+    top, middle, lowest, other = tree(scene, width=1)
+    Comment(task_id=lowest, author_id=scene.owner.user.id, text="Old").save(force_insert=True)
+    Comment(task_id=other, author_id=scene.owner.user.id, text="Kept").save(force_insert=True)
+    marked = purging.begin(Task.objects.get(id=middle), actor_of(scene.owner.user))
+    assert scene.owner.post(f"{scene.task_path}/restore").status_code == 200
+    for task_id in (middle, lowest):
+        assert_problem(scene.owner.get(f"/api/v1/tasks/{task_id}"), 404)
+    assert purging.purge_tree(marked, None, last=time.monotonic() + 60)
+    assert set(Task.objects.scalar("id")) == {top, other}
+    assert list(Comment.objects.scalar("text")) == ["Kept"]
 
 
 def test_a_task_whose_purge_fails_holds_up_no_other(scene):

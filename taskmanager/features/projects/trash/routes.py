@@ -24,7 +24,8 @@ def restore_project(data: dict[str, Any], project_id: ObjectId) -> Response:
     One that is not in the trash stays as it is. 409 `project.key_taken` when another project has got its key meanwhile:
     give another `key` then; the keys of its tasks follow, and the tasks are found by their former keys too. Webhooks,
     share links, members and reminders are as before; reminders whose time has passed meanwhile do not fire. What stood
-    under it stays on the top level. Needs the role owner.
+    under it stays on the top level. Tasks that were in its trash before keep their own days there. Needs the role
+    owner.
     """
     return answers.resource(trash.restore(project_id, **data, actor=current_actor()), PROJECT)
 

@@ -53,7 +53,7 @@ def restore(project_id: ObjectId, *, key: str | None = None, actor: Actor) -> Pr
     deleted = restorable_by(actor).filter(id=project_id).first()
     if deleted is None:
         return _not_deleted(project_id, actor)
-    _check_room(deleted)
+    _check_room(deleted, actor)
     key = key or deleted.key
     changes = deleted.differences({"key": key})
     place = {"parent_id": arranging.parent_after_restore(deleted)}
@@ -77,21 +77,15 @@ def _not_deleted(project_id: ObjectId, actor: Actor) -> Project:
     return project
 
 
-def _check_room(project: Project) -> None:
-    """Raise Conflict (`quota.projects`, `quota.memberships`) when a member has no room for one more project."""
-    members = list(Membership.objects(project_id=project.id))
-    for user_id in _perhaps_without_room([member.user_id for member in members]):
-        quotas.check_room("memberships", alive_of(Membership.objects(user_id=user_id)))
-    for owner in (member for member in members if member.role == "owner"):
-        check_room_of_owner(owner.user_id)
+def _check_room(project: Project, actor: Actor) -> None:
+    """Raise Conflict (`quota.projects`, `quota.memberships`) when who restores has no room for one more project.
 
-
-def _perhaps_without_room(user_ids: list[ObjectId]) -> list[ObjectId]:
-    """Those of some members who have too many memberships if none of the projects is deleted: few, if any."""
-    most = quotas.limit("memberships")
-    numbers = {"$group": {"_id": "$user_id", "number": {"$sum": 1}}}
-    rows = Membership.objects(user_id__in=user_ids).piped(numbers, {"$match": {"number": {"$gt": most}}})
-    return [row["_id"] for row in rows] if most else []
+    Others may have one more than they may, for it: what fills their quota must not let the project be purged.
+    """
+    if membership := Membership.objects(project_id=project.id, user_id=actor.user_id).first():
+        quotas.check_room("memberships", alive_of(Membership.objects(user_id=actor.user_id)))
+        if membership.role == "owner":
+            check_room_of_owner(membership.user_id)
 
 
 @unit_of_work

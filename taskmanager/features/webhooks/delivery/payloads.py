@@ -41,7 +41,7 @@ def of_test(webhook_id: ObjectId) -> str:
 
 def _of_task(event: Event) -> dict[str, Any]:
     """The task, as long as it is in the project that the event is of: what is done to it elsewhere is not told here."""
-    if not event.kind.startswith(OF_TASKS):
+    if event.forgotten or not event.kind.startswith(OF_TASKS):
         return {}
     row = Task.objects(id=event.subject_id, project_id=project_of(event)).as_pymongo().first()
     return {"task": TASK.dump(row)} | _comment(event) if row else {}
