@@ -14,3 +14,11 @@ def update_all(collection: Any, query: dict[str, Any], update: Any) -> int:
     while found := [row["_id"] for row in collection.find(query, {"_id": 1}).limit(_SIZE)]:
         count += collection.update_many(query | {"_id": {"$in": found}}, update).modified_count
     return count
+
+
+def delete_some(found: Any, limit: int) -> int:
+    """Delete at most `limit` documents of a query set, by their ids in one command. Return how many were found."""
+    ids = list(found.limit(limit).scalar("id"))
+    if ids:
+        found._document._get_collection().delete_many({"_id": {"$in": ids}})
+    return len(ids)

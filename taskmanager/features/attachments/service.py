@@ -108,10 +108,14 @@ def delete(task_id: ObjectId, attachment_id: ObjectId, *, expected: Expected, ac
 
 def purge(task_ids: list[ObjectId]) -> int:
     """Drop some attachments of tasks that are going for good, the contents first; return how many. Safe to repeat."""
-    found = list(Attachment.objects(task_id__in=task_ids).limit(_BATCH))
-    drop([attachment.content_id for attachment in found])
-    _delete_rows([attachment.id for attachment in found])
-    return len(found)
+    return _purge_some(Attachment.objects(task_id__in=task_ids))
+
+
+def _purge_some(found: Any) -> int:
+    some = list(found.limit(_BATCH))
+    drop([attachment.content_id for attachment in some])
+    _delete_rows([attachment.id for attachment in some])
+    return len(some)
 
 
 @unit_of_work
@@ -142,9 +146,8 @@ def forget(task_id: ObjectId) -> list[ObjectId]:
 
 def remove_lost(attachment_ids: list[ObjectId]) -> int:
     """Drop attachments whose task is gone, the contents first. Return how many. Safe to repeat."""
-    while some := list(Attachment.objects(id__in=attachment_ids).limit(_BATCH)):
-        drop([attachment.content_id for attachment in some])
-        _delete_rows([attachment.id for attachment in some])
+    while _purge_some(Attachment.objects(id__in=attachment_ids)):
+        pass
     return len(attachment_ids)
 
 

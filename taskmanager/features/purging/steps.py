@@ -12,6 +12,7 @@ from bson import ObjectId
 
 from taskmanager.core.events import forgetting
 from taskmanager.core.events.log import Event
+from taskmanager.core.storage.chunked_updates import delete_some
 from taskmanager.features.attachments.models import Attachment
 from taskmanager.features.comments.models import Comment
 from taskmanager.features.notifications.models import Delivery, Notification, ProjectPreferences
@@ -38,17 +39,9 @@ class Step:
     purge: Purge
 
 
-def _delete(model: Any, found: Any) -> int:
-    """Delete some of what is found, by id."""
-    ids = list(found.limit(MAX_DOCUMENTS).scalar("id"))
-    if ids:
-        model._get_collection().delete_many({"_id": {"$in": ids}})
-    return len(ids)
-
-
 def _all_of(model: Any) -> Step:
     """Return the step for a model of which nothing but the project's own documents depend."""
-    return Step((model,), lambda project_id: _delete(model, model.objects(project_id=project_id)))
+    return Step((model,), lambda project_id: delete_some(model.objects(project_id=project_id), MAX_DOCUMENTS))
 
 
 def _webhooks(project_id: ObjectId) -> int:
@@ -87,7 +80,7 @@ def _invitations(project_id: ObjectId) -> int:
     ids = list(Invitation.objects(project_id=project_id).limit(MAX_TASKS).scalar("id"))
     _delete_notices(ids)
     OneTimeToken.objects(purpose=PURPOSE, subject_id__in=ids).delete()
-    return _delete(Invitation, Invitation.objects(id__in=ids))
+    return delete_some(Invitation.objects(id__in=ids), MAX_DOCUMENTS)
 
 
 def _events(project_id: ObjectId) -> int:

@@ -14,6 +14,7 @@ from taskmanager.core.errors import PreconditionFailed
 from taskmanager.core.events import forgetting
 from taskmanager.core.events.log import Counter, record
 from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.chunked_updates import delete_some
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.attachments import service as attachments
 from taskmanager.features.attachments.models import Attachment
@@ -47,8 +48,8 @@ def begin(task: Task, actor: Actor | None) -> Task:
     def among() -> Any:
         return Task.objects(trashed_with=task.trashed_with or task.id, purged_at=None)
 
-    along = _below(task, among) if task.trashed_with else list(among().scalar("id"))
-    Task.write_all(list(Task.objects(id__in=along)), **mark, purged_with=task.id)
+    along = Task.objects(id__in=_below(task, among)) if task.trashed_with else among()
+    Task.write_all(list(along), **mark, purged_with=task.id)
     return marked
 
 
@@ -124,8 +125,8 @@ def delete_tasks(project_id: ObjectId, task_ids: list[ObjectId]) -> None:
 def _drain(task_ids: list[ObjectId]) -> None:
     """Delete what belongs to some tasks, at most MAX_DOCUMENTS in one command, outside of transactions."""
     for model, field in _ENDS:
-        while ids := list(model.objects(**{f"{field}__in": task_ids}).limit(MAX_DOCUMENTS).scalar("id")):
-            model._get_collection().delete_many({"_id": {"$in": ids}})
+        while delete_some(model.objects(**{f"{field}__in": task_ids}), MAX_DOCUMENTS):
+            pass
 
 
 def _delete_ends(task_ids: list[ObjectId]) -> None:

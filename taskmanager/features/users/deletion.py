@@ -72,13 +72,11 @@ def forget(user_id: ObjectId, streams: list[str]) -> None:
 
 def _delete_some(user_id: ObjectId) -> bool:
     """Delete MAX_STEP sessions and one-time tokens of the account. Return whether there were any."""
-    numbers = [_delete_first(Session, user_id=user_id), _delete_first(OneTimeToken, subject_id=user_id)]
+    numbers = [
+        batches.delete_some(Session.objects(user_id=user_id), MAX_STEP),
+        batches.delete_some(OneTimeToken.objects(subject_id=user_id), MAX_STEP),
+    ]
     return any(numbers)
-
-
-def _delete_first(kind: Any, **whose: ObjectId) -> int:
-    ids = list(kind.objects(**whose).limit(MAX_STEP).scalar("id"))
-    return int(kind.objects(id__in=ids).delete()) if ids else 0
 
 
 def _nobody(user: User) -> dict[str, Any]:
