@@ -19,25 +19,31 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.outbox import enqueue, job_id, source
 from taskmanager.core.events.outcome_counters import Tally
+from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.security.redaction import redact
 from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.channels.base import Cancelled, Channel, Message, Postponed, Rejected
 from taskmanager.features.notifications.content.registry import Notice
 from taskmanager.features.notifications.delivery import grouping as bundles, thread_pool as lanes
-from taskmanager.features.notifications.delivery.throttle import Pacer, delay
+from taskmanager.features.notifications.delivery.throttle import Pacer
 from taskmanager.features.notifications.models import Delivery
 
 log = structlog.get_logger("taskmanager.deliveries")
 
 SEND = "notifications.send"
 ATTEMPTS = Tally("attempts", "sent", "failed", "dead", "cancelled")  # by channel
-LEAST_ATTEMPTS = 8
 _SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
 _LEADER_SECONDS = 2
 _NO_ROOM, _room = timedelta(seconds=0.5), Pacer(20)
 _KEPT_ATTEMPTS = 10
 _BATCH = 200
 _LONGEST_ERROR = 500
+
+
+def retry_policy() -> RetryPolicy:
+    """Return when a delivery that failed is tried again: for the hours of the settings, at most every four hours."""
+    lasts = timedelta(hours=settings.current().delivery_hours)
+    return RetryPolicy(first_seconds=5, factor=3, max_seconds=4 * 3600, jitter=0.2, min_attempts=8, give_up_after=lasts)
 
 
 def plan(rows: Sequence[dict[str, Any]]) -> list[Delivery]:
@@ -229,11 +235,10 @@ def _renewed(delivery: Delivery, seconds: float) -> bool:
 def _failed(delivery: Delivery, error: Exception) -> None:
     words = redact(f"{type(error).__name__}: {error}")[:_LONGEST_ERROR]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
-    tried_for = now() - (delivery.first_at or now())
-    if delivery.attempts >= LEAST_ATTEMPTS and tried_for >= timedelta(hours=settings.current().delivery_hours):
+    moment, retry = now(), retry_policy()
+    if retry.exhausted(delivery.attempts, moment - (delivery.first_at or moment)):
         return _settle(delivery, "dead", words)
-    moment = now()
-    changes = {"last_error": words, "claimed_until": moment, "due_at": moment + delay(delivery.attempts)}
+    changes = {"last_error": words, "claimed_until": moment, "due_at": moment + retry.delay(delivery.attempts)}
     _written(delivery, {"$set": changes}, "failed")
     return None
 

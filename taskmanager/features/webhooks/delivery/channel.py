@@ -14,9 +14,10 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import record
 from taskmanager.core.http.guarded_http import Answer, Refused, Rules, post
+from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.channels.base import Cancelled, Message, Postponed, Rejected
-from taskmanager.features.notifications.delivery import pending as waiting, service as deliveries
+from taskmanager.features.notifications.delivery import pending as waiting
 from taskmanager.features.notifications.delivery.throttle import Pacer
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.projects.members import service as members
@@ -31,7 +32,6 @@ from taskmanager.features.webhooks.models import Webhook
 GONE = 410
 _GOOD = range(200, 300)
 _KEPT_BYTES = 2_000
-_FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 2.0, 300.0
 # What finds no place comes back in order: so many a second that few ask in vain, and places are seldom empty.
 _PLACE_TAKEN, _pace = timedelta(seconds=0.5), Pacer(30)
 # Receivers whose last answer took longer share half of the lanes, so that however many they leave room for others.
@@ -85,6 +85,12 @@ def _lane_of_slow(webhook: Webhook) -> Iterator[None]:
         _slow_lanes.release()
 
 
+def retry_policy() -> RetryPolicy:
+    """Return for how long nothing is sent to a webhook after its failures, and when it is disabled for them."""
+    lasts = timedelta(days=settings.current().webhook_disable_days)
+    return RetryPolicy(first_seconds=2, max_seconds=300, min_attempts=8, give_up_after=lasts)
+
+
 def rules() -> Rules:
     """Where webhooks may be sent to, by the settings."""
     chosen = settings.current()
@@ -107,7 +113,7 @@ def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
     project_id = delivery.project_id or webhook.project_id
     if project_id and delivery.kind != _LAST and not Project.objects(id=project_id).alive().first():
         raise Cancelled("The project is deleted.")
-    longest = now() + timedelta(seconds=_LONGEST_REST_SECONDS + 60)  # a clock that was wrong has set a later one
+    longest = now() + timedelta(seconds=retry_policy().max_seconds + 60)  # a clock that was wrong has set a later one
     if webhook.rests_until and now() < webhook.rests_until < longest and delivery.kind != TEST:
         raise Postponed(_pace.next((webhook.id, webhook.rests_until), webhook.rests_until))
 
@@ -207,17 +213,14 @@ def _log(delivery: Delivery, note: dict[str, Any], began: float, **more: Any) ->
 
 def _failed(webhook: Webhook, words: str) -> None:
     """Let it rest, the longer the more often it has failed; after days of many failures, disable it."""
-    moment = now()
-    seconds = min(_FIRST_REST_SECONDS * 2.0 ** min(webhook.failures, 20), _LONGEST_REST_SECONDS)
-    rests_until = moment + timedelta(seconds=seconds)
+    moment, retry, failures = now(), retry_policy(), webhook.failures + 1
+    rests_until = moment + retry.delay(failures)
     changes = {"rests_until": rests_until}
     if webhook.failing_since is None:
         changes["failing_since"] = moment
     Webhook._get_collection().update_one({"_id": webhook.id}, {"$set": changes, "$inc": {"failures": 1}})
     waiting.put_off(webhook.id, rests_until, but=TEST)
-    days = timedelta(days=settings.current().webhook_disable_days)
-    many = webhook.failures + 1 >= deliveries.LEAST_ATTEMPTS
-    if many and webhook.failing_since and moment - webhook.failing_since >= days:
+    if webhook.failing_since and retry.exhausted(failures, moment - webhook.failing_since):
         _disable(webhook.id, f"It has failed since {webhook.failing_since:%Y-%m-%d}, the last time so: {words}")
 
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from bson import ObjectId
-from hypothesis import given, strategies as st
 from pydantic import SecretStr
 
 from taskmanager.core.clock import now
@@ -56,20 +55,6 @@ def test_the_message_id_is_the_same_at_each_attempt(failing, mail, deliver):
     due(failing)
     deliver()
     assert mail.messages[0]["Message-ID"] == f"<{failing.id}.email@127.0.0.1>"
-
-
-@given(st.integers(1, 60))
-def test_intervals_grow_to_hours_and_vary(attempts):
-    least, most = (5 * 3.0 ** min(attempts - 1, 20) * factor for factor in (0.8, 1.2))
-    assert min(least, 4 * 3600 * 0.8) <= deliveries.delay(attempts).total_seconds() <= min(most, 4 * 3600 * 1.2)
-
-
-def test_tries_go_on_for_more_than_a_day():
-    waited, attempts = timedelta(), 0
-    while waited < timedelta(hours=24):
-        attempts += 1
-        waited += deliveries.delay(attempts)
-    assert 10 <= attempts <= 16
 
 
 def test_after_a_day_it_is_given_up_and_kept(failing, mail, deliver):
