@@ -117,19 +117,19 @@ def test_a_worker_that_died_between_planning_and_sending_is_made_up_for(scene, a
 
 def test_who_has_claimed_a_delivery_is_alone_with_it(failing, mail):
     due(failing)
-    first = deliveries._claim(failing.id)
+    first = deliveries._claim(deliveries.bundles.leader_of(failing.id))
     assert first is not None
-    assert deliveries._claim(failing.id) is None
+    assert deliveries._claim(deliveries.bundles.leader_of(failing.id)) is None
     deliveries.send(failing.id)
     assert mail.messages == []
 
 
 def test_one_that_took_too_long_does_not_overwrite_what_another_did(failing):
     due(failing)
-    slow = deliveries._claim(failing.id)
+    slow = deliveries._claim(deliveries.bundles.leader_of(failing.id))
     due(failing)
-    fast = deliveries._claim(failing.id)
-    deliveries._settle(fast, "sent", None)
+    fast = deliveries._claim(deliveries.bundles.leader_of(failing.id))
+    deliveries._settle(fast, "sent", None, None)
     deliveries._failed(slow, OSError("late"))
     assert email().state == "sent"
 
