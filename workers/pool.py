@@ -9,9 +9,9 @@ from types import FrameType
 import structlog
 
 from config import logging
+from taskmanager.core.child import wrap
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.retry import RetryPolicy
-from taskmanager.embedded.child import wrap
 from workers import fitness
 
 log = structlog.get_logger("taskmanager.pool")

@@ -269,7 +269,7 @@ def _stored_version() -> int | None:
     if cache_rest.resting:
         return None
     try:
-        found = cache_store().get(g.access_key)
+        found: Any = cache_store().get(g.access_key)
     except RedisError:
         cache_rest.failed()
         return None

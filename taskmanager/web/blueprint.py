@@ -69,7 +69,7 @@ class Blueprint(flask_smorest.Blueprint):
         super().__init__(name, import_name, **options)
         self.scope = scope
 
-    def route(  # type: ignore[override]
+    def route(
         self,
         rule: str,
         *,
