@@ -105,21 +105,26 @@ class Task(Versioned):
         self.description_tokens = description_tokens_of(self.description)
         self.marks = marks_of(self.assignee_ids, self.label_ids, self.watcher_ids)
 
-    def write(self, **changes: Any) -> Self:
-        """See Versioned; keeps what the task is found by."""
+    def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """See Versioned: what the task is found by."""
+        found: dict[str, Any] = {}
         if "key" in changes:
-            changes["key_order"] = natural_key(changes["key"])
+            found["key_order"] = natural_key(changes["key"])
         if "title" in changes:
-            changes["words"] = tokens_of(changes["title"])
+            found["words"] = tokens_of(changes["title"])
         if "description" in changes:
-            changes["description_tokens"] = description_tokens_of(changes["description"]) or None
+            found["description_tokens"] = description_tokens_of(changes["description"]) or None
         if changes.keys() & set(_MARKED):
-            changes["marks"] = marks_of(*[changes.get(field, getattr(self, field)) for field in _MARKED])
-        return super().write(**changes)
+            found["marks"] = marks_of(*[changes.get(field, getattr(self, field)) for field in _MARKED])
+        return found
+
+    def by_service(self, **changes: Any) -> dict[str, Any]:
+        """Return `changes` that no user asked this task for, such as those of a deleted label; see `is_edited`."""
+        return {**changes, "own_writes": (self.own_writes or 0) + 1}
 
     def write_by_service(self, **changes: Any) -> Self:
-        """Store `changes` that no user asked this task for, such as those of a deleted label; see `is_edited`."""
-        return self.write(**changes, own_writes=(self.own_writes or 0) + 1)
+        """Store `changes` that no user asked this task for."""
+        return self.write(**self.by_service(**changes))
 
 
 def marks_of(assignees: list[ObjectId], labels: list[ObjectId], watchers: list[ObjectId]) -> list[str]:
