@@ -3,6 +3,7 @@
 import importlib
 from dataclasses import replace
 
+from bson import ObjectId
 from flask import Flask
 
 from taskmanager import plugins
@@ -77,7 +78,7 @@ def _connect(settings: Settings) -> None:
     attached.use(Attached(models=(Comment, Attachment), bytes_of=attachments.bytes_of))
 
 
-def _load_access(user_id: access.ObjectId) -> Access | None:
+def _load_access(user_id: ObjectId) -> Access | None:
     found = users.load_access(user_id)
     if found is None:
         return None

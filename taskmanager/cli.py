@@ -4,6 +4,7 @@ What a command needs is imported when it runs: `taskmanager --help` is asked for
 """
 
 import secrets
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -209,7 +210,7 @@ def _check_address(email: str) -> None:
 def _password(from_input: bool) -> str:
     if not from_input:
         return secrets.token_urlsafe(15)
-    password = click.get_text_stream("stdin").readline().rstrip("\n")
+    password = sys.stdin.readline().rstrip("\n")
     if not 8 <= len(password) <= 128:
         raise click.ClickException("A password has 8 to 128 characters.")
     return password

@@ -10,11 +10,12 @@ That is enough to work. To have a killed worker noticed in seconds instead of mi
 
 import rq.serializers
 
-from taskmanager.core.events import outbox
+from taskmanager.core.events import log
+from taskmanager.core.events.outbox import CallSerializer
 from workers.process import begin
 
 _settings = begin()
-rq.serializers.DefaultSerializer = outbox.CallSerializer
+rq.serializers.DefaultSerializer = CallSerializer  # type: ignore[misc, assignment]
 
 REDIS_URL = _settings.queue_url
-QUEUES = outbox.QUEUES
+QUEUES = log.QUEUES

@@ -27,7 +27,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.dead_tokens import dead_tokens
 from taskmanager.core.security.keyring import ALGORITHM, KeyRing, LiveRing
 from taskmanager.core.servers.stores import cache_rest, cache_store
-from taskmanager.core.storage.database import breaker
+from taskmanager.core.storage.database import breaker, capacity
 from taskmanager.extensions import limiter
 from taskmanager.web.credentials import Claim, Credential, claim_of
 
@@ -178,7 +178,7 @@ def _is_live(credential: Credential) -> bool:
     if dead_tokens.has(credential.key, version):
         return False
     try:
-        with breaker.place():
+        with capacity.acquire_slot():
             return _look_up(credential, version) is not None
     except PyMongoError as error:
         breaker.trip(error)
@@ -232,7 +232,7 @@ def _stored_version() -> int | None:
     if cache_rest.resting:
         return None
     try:
-        found = cache_store().get(version_key())
+        found: Any = cache_store().get(version_key())
     except RedisError:
         cache_rest.failed()
         return None

@@ -1,6 +1,6 @@
 """Tasks."""
 
-from typing import Any, Self
+from typing import Any
 
 from bson import ObjectId
 from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
@@ -67,7 +67,7 @@ class Task(Versioned):
     purged_with = ObjectIdField()  # the task above it whose purge takes it along
     purge_after = DateTimeField()  # when a purge that failed is tried again
     trashed_with = ObjectIdField()  # the task above it that was put into the trash, and this one with it
-    own_writes = IntField()  # how many of its revisions the service made by itself: see write_by_service
+    own_writes = IntField()  # how many of its revisions the service made by itself: see by_service
 
     @property
     def is_open(self) -> bool:
@@ -121,10 +121,6 @@ class Task(Versioned):
     def by_service(self, **changes: Any) -> dict[str, Any]:
         """Return `changes` that no user asked this task for, such as those of a deleted label; see `is_edited`."""
         return {**changes, "own_writes": (self.own_writes or 0) + 1}
-
-    def write_by_service(self, **changes: Any) -> Self:
-        """Store `changes` that no user asked this task for."""
-        return self.write(**self.by_service(**changes))
 
 
 def marks_of(assignees: list[ObjectId], labels: list[ObjectId], watchers: list[ObjectId]) -> list[str]:
