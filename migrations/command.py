@@ -7,6 +7,7 @@ release has migrated it. The last two come from `--check` only, for scripts.
 from collections.abc import Callable
 
 from migrations import runner
+from taskmanager.app import load_features
 from taskmanager.core.configuration.settings import Settings, use
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.servers import server_checks, server_report
@@ -19,6 +20,7 @@ Say = Callable[[str], None]
 def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
     """Run, name or only compare migrations; returns the exit code. Raises TaskManagerError."""
     use(settings)
+    load_features(settings)
     connect(settings)
     for problem in server_checks.database_problems(seconds=5.0):
         if problem.check == "database":

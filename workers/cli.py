@@ -43,7 +43,9 @@ class Explaining(click.Group):
 @click.pass_context
 def main(context: click.Context) -> None:
     """Task Manager: run the service or a part of it."""
-    context.obj = Environment(_load_keys, _connected)  # the package's own commands may not import `config`
+    context.obj = Environment(
+        _load_settings, _load_keys, _connected
+    )  # the package's own commands may not import `config`
 
 
 @main.command()
@@ -143,15 +145,10 @@ def demo() -> None:
 @main.command("bootstrap-admin", hidden=True)
 def bootstrap_admin() -> None:
     """Make the administrator of the settings, unless the account is there; says which."""
-    from taskmanager.core.storage import database
     from taskmanager.features.users.service import ensure_admin
-    from workers import fitness
-    from workers.in_force import in_force
     from workers.up import CREATED
 
-    settings = in_force()
-    database.connect(settings)
-    fitness.require_database()
+    settings = _connected()
     created = ensure_admin(settings.admin_email, settings.admin_password.get_secret_value())
     click.echo(CREATED if created else "kept")
 
@@ -170,6 +167,12 @@ def _connected() -> "Settings":
     create_app(settings)
     fitness.require_database()
     return settings
+
+
+def _load_settings() -> "Settings":
+    from config.settings import load
+
+    return load()
 
 
 def _load_keys() -> "KeySettings":

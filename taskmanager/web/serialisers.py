@@ -15,7 +15,7 @@ from marshmallow import fields
 
 from taskmanager.core.clock import iso
 from taskmanager.core.storage.querysets import Row, Shortened, shortened
-from taskmanager.web import schemas
+from taskmanager.web import contributed, schemas
 
 # Field type → expression over {value}, the stored value, which may be None.
 _AS_IT_IS = "{value}"
@@ -23,6 +23,7 @@ _EXPRESSIONS: dict[type[Any], str] = {
     fields.String: _AS_IT_IS,
     fields.Integer: _AS_IT_IS,
     fields.Boolean: _AS_IT_IS,
+    contributed.ContributedName: _AS_IT_IS,
     schemas.Form: _AS_IT_IS,
     schemas.Text: _AS_IT_IS,
     schemas.Line: _AS_IT_IS,
@@ -31,7 +32,7 @@ _EXPRESSIONS: dict[type[Any], str] = {
     schemas.Id: "None if (v := {value}) is None else str(v)",
     schemas.Instant: "None if (v := {value}) is None else iso(v)",
     schemas.Json: "{value} or {{}}",
-    schemas.Words: "list({value} or ())",
+    contributed.Words: "list({value} or ())",
     schemas.Names: "list({value} or ())",
     schemas.UniqueIds: "[str(i) for i in {value} or ()]",
 }

@@ -27,7 +27,7 @@ from taskmanager.features.tasks.filtering import stored as stored_filters
 from taskmanager.features.webhooks.delivery import bodies, payloads, retention as remains, signing
 from taskmanager.features.webhooks.delivery.channel import rules
 from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookUpdated
-from taskmanager.features.webhooks.kinds import KINDS, OF_TASKS, SCOPES, TEST, matches
+from taskmanager.features.webhooks.kinds import KINDS, TEST, matches
 from taskmanager.features.webhooks.models import Webhook
 from taskmanager.features.webhooks.permissions import WebhookAction
 
@@ -223,7 +223,7 @@ def _holds(webhook: Webhook, event: Event) -> bool:
     """
     if not webhook.filter:
         return True
-    if not event.kind.startswith(OF_TASKS):
+    if not KINDS[event.kind].of_task:
         return False
     project_id = project_of(event)
     access: Access | None = access_sources.load(webhook.owner_id)
@@ -282,10 +282,9 @@ def _deliveries(webhook_id: ObjectId, state: str | None, actor: Actor) -> Any:
 
 def _may_hear(actor: Actor, patterns: list[str]) -> None:
     """Raise ScopeMissing unless the actor may read all that these events tell: a webhook is no way around scopes."""
-    for kind in KINDS:
-        scope = SCOPES[kind.split(".")[0]]
-        if matches(patterns, kind) and not actor.has_scope(scope):
-            raise ScopeMissing(f"These events tell what needs the scope {scope}.", scope=scope)
+    for name, kind in KINDS.items():
+        if matches(patterns, name) and not actor.has_scope(kind.scope):
+            raise ScopeMissing(f"These events tell what needs the scope {kind.scope}.", scope=kind.scope)
 
 
 def _check_address(url: str) -> None:
