@@ -7,8 +7,8 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test test-later test-busy package-test coverage check migrate demo openapi schemathesis matrix chaos \
-	lost-write killed-web bench-workers costs sizes indexes lock clean
+.PHONY: help run dev stop test test-later test-busy package-test coverage check style types contracts metadata workflows hooks \
+	migrate demo openapi schemathesis matrix chaos lost-write killed-web bench-workers costs sizes indexes lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -40,13 +40,30 @@ package-test: $(VENV)/.test ## build sdist, wheel and image; try wheel and image
 test-busy: $(VENV)/.test ## the same in two orders, beside four processes that keep the machine busy
 	@$(BIN)/python -m tests.busy -n 2 --dist worksteal $(ARGS)
 
-coverage: $(VENV)/.test ## run the tests, and tell which lines they pass through
+coverage: $(VENV)/.test ## run the tests; list lines and branches that they miss, fail below the floor of setup.cfg
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
-check: $(VENV)/.test ## format, lint, types, import contracts, packaging metadata
+check: style types contracts metadata workflows ## all that reads the code without running it
+
+style: $(VENV)/.test ## format and lint
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
-	@$(BIN)/mypy && $(BIN)/lint-imports --config setup.cfg
+
+types: $(VENV)/.test ## check types
+	@$(BIN)/mypy
+
+contracts: $(VENV)/.test ## check who may import whom
+	@$(BIN)/lint-imports --config setup.cfg
+
+metadata: $(VENV)/.test ## compare setup.cfg with the pinned requirements
 	@$(BIN)/python requirements/sanity.py
+
+workflows: $(VENV)/.test ## lint .github: security of the workflows, schemas of the files
+	@$(BIN)/zizmor --offline --quiet --persona auditor .github
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+
+hooks: $(VENV)/.test ## run the words of `make check` before each commit, for the files that changed
+	@$(BIN)/pre-commit install
 
 openapi: $(VENV)/.run ## renew docs/openapi.json
 	@$(BIN)/taskmanager openapi > docs/.openapi.json && mv docs/.openapi.json docs/openapi.json

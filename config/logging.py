@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import structlog
+from structlog.typing import Processor
 
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.security.redaction import redact, redacted
@@ -17,7 +18,7 @@ _SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie")
 
 def configure(settings: Settings) -> None:
     """Set up structlog and the standard library's logging alike."""
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -36,7 +37,7 @@ def configure(settings: Settings) -> None:
     _redact_what_is_not_ours()
 
 
-def _formatter(shared: list[Any]) -> logging.Formatter:
+def _formatter(shared: list[Processor]) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[

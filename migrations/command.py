@@ -1,10 +1,12 @@
 """What `taskmanager migrate` and `python -m migrations` do and print.
 
 Exit codes: 0 the database fits, 1 it cannot be asked or a migration failed, 3 migrations are missing, 4 a newer
-release has migrated it. The last two come from `--check` only, for scripts.
+release has migrated it, 5 one of those missing is older than the last that was run. The last three come from `--check`
+only, for scripts.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from migrations import runner
 from taskmanager.app import load_features
@@ -13,7 +15,7 @@ from taskmanager.core.errors import Misconfigured
 from taskmanager.core.servers import server_checks, server_report
 from taskmanager.core.storage.database import connect, database
 
-FITS, MISSING, NEWER = 0, 3, 4
+FITS, MISSING, NEWER, LATE = 0, 3, 4, 5
 Say = Callable[[str], None]
 
 
@@ -26,7 +28,7 @@ def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
         if problem.check == "database":
             raise Misconfigured(problem.sentence)
     if check:
-        return _compare(say)
+        return compare(database(), say)
     names = runner.run(database(), dry_run, lambda name: say(_line("ran", name)))
     for name in names if dry_run else ():
         say(_line("would run", name))
@@ -36,13 +38,16 @@ def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
     return FITS
 
 
-def _compare(say: Say) -> int:
-    found = runner.state(database())
+def compare(database: Any, say: Say) -> int:
+    """Say how a database and this release fit together; returns the exit code."""
+    found = runner.state(database)
     for name in found.pending:
         say(_line("missing" if name in found.needed else "missing, but may be run later:", name))
     say(found.problem or "The database fits this release.")
     if found.unknown:
         return NEWER
+    if found.late:
+        return LATE
     return MISSING if found.needed else FITS
 
 

@@ -1,5 +1,8 @@
 """Runs the migrations in `scripts/` in order of their names: each once, recorded, by one runner at a time.
 
+A name is `m<yyyymmddhhmm>_<what>`, the time at which it was written. One that is older than the last that a database
+has run is refused: it was merged late, and what it would find is not what its author had (see CONTRIBUTING.md).
+
 Releases by expand and contract (see docs/operations.md): a script may declare what it tolerates.
 `EXPAND = True`: it only adds, so the release before may go on with the database; that is recorded with it.
 `CONTRACT = True`: it only removes what this release no longer uses, so this release may start before it was run.
@@ -16,7 +19,7 @@ from typing import Any, NamedTuple
 import pymongo
 from pymongo.errors import DuplicateKeyError
 
-from migrations import scripts
+from migrations import renamed, scripts
 from taskmanager.core import registry
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Misconfigured
@@ -31,6 +34,8 @@ class State(NamedTuple):
     pending: list[str]  # not run yet
     needed: list[str]  # those of them that this release does not work without
     unknown: list[str]  # run by another release, which did not say that this one may go on
+    late: list[str]  # those of `pending` that are older than `last`
+    last: str  # the newest of this release that was run; empty when none was
 
     @property
     def problem(self) -> str | None:
@@ -39,6 +44,11 @@ class State(NamedTuple):
             return (
                 f"The database was migrated by a newer release ({self.unknown[-1]} is unknown here): start that"
                 " release, or restore the backup that was made before its migration."
+            )
+        if self.late:
+            return (
+                f"The migration {self.late[0]} is older than {self.last}, which this database has already run: start a"
+                " release in which it has a newer name, and run `taskmanager migrate` (docs/operations.md, Migrations)."
             )
         if self.needed:
             return (
@@ -50,8 +60,9 @@ class State(NamedTuple):
 def run(database: Any, dry_run: bool = False, ran: Callable[[str], None] = lambda name: None) -> list[str]:
     """Run what has not been run and call `ran` after each; returns the names.
 
-    Raises Conflict while another runner is at work, Misconfigured when a newer release has migrated the database. A
-    migration that fails is not recorded and ends the run: it is written so that it can be run again.
+    Raises Conflict while another runner is at work, Misconfigured when a newer release has migrated the database, or
+    one of those that would be run is older than the last. A migration that fails is not recorded and ends the run: it
+    is written so that it can be run again.
     """
     if dry_run:
         return _runnable(database)
@@ -74,12 +85,19 @@ def run(database: Any, dry_run: bool = False, ran: Callable[[str], None] = lambd
 
 def state(database: Any) -> State:
     """Compare what was run with the scripts of this release. One read of a small collection."""
-    records = {record["_id"]: record.get("expand", False) for record in database.migrations.find({}, {"expand": 1})}
+    found = database.migrations.find({}, {"expand": 1})
+    records = {renamed.NAMES.get(record["_id"], record["_id"]): record.get("expand", False) for record in found}
     names = all_names()
     pending = [name for name in names if name not in records]
     needed = [name for name in pending if not getattr(_load(name), "CONTRACT", False)]
-    others = (name for name, expand in records.items() if name not in names and not expand and not _is_of_plugin(name))
-    return State(pending, needed, sorted(others))
+    unknown = (name for name, expand in records.items() if not (name in names or expand or _is_of_plugin(name)))
+    own = [name for name in names if not _is_of_plugin(name)]
+    last = max((name for name in own if name in records), default="")
+    return State(pending, needed, sorted(unknown), _late([name for name in pending if name in own], last), last)
+
+
+def _late(pending: list[str], last: str) -> list[str]:
+    return [name for name in pending if renamed.LAST_UNTIMED < name < last]
 
 
 def problem(database: Any) -> str | None:
@@ -122,8 +140,8 @@ def about(name: str) -> str:
 
 def _runnable(database: Any) -> list[str]:
     found = state(database)
-    if found.unknown:
-        raise Misconfigured(found.problem, code="migration.newer")
+    if found.unknown or found.late:
+        raise Misconfigured(found.problem, code="migration.newer" if found.unknown else "migration.late")
     return found.pending
 
 

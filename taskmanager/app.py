@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from bson import ObjectId
 from flask import Flask
 
 from taskmanager import plugins
@@ -149,7 +150,7 @@ def _connect(settings: Settings) -> None:
     access.sources.visitor = share_links.visitor
 
 
-def _load_access(user_id: access.ObjectId) -> Access | None:
+def _load_access(user_id: ObjectId) -> Access | None:
     found = user_service.load_access(user_id)
     if found is None:
         return None

@@ -30,10 +30,14 @@ class FallingBackLimiter(Limiter):
 class PoliteCompress(Compress):
     """Flask-Compress reads `gzip;q=0` as a wish for gzip; it is a refusal (RFC 9110, 12.5.3)."""
 
-    def after_request(self, response: Response) -> Response:
-        if ";q=0" in request.headers.get("Accept-Encoding", "") and not any(dict(request.accept_encodings).values()):
+    def after_request(self, response: Response | None) -> Response:
+        if (
+            response is not None
+            and ";q=0" in request.headers.get("Accept-Encoding", "")
+            and not any(dict(request.accept_encodings).values())
+        ):
             return response
-        return super().after_request(response)  # type: ignore[no-any-return]
+        return super().after_request(response)
 
 
 class CacheSerializer(JSONSerializer):

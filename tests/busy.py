@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from taskmanager.embedded.child import wrap
+from taskmanager.core.child import wrap
 
 _LOOPS, _SEEDS = 4, (1, 2)
 _LOOP = [sys.executable, "-S", "-c", "while True: pass"]

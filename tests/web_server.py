@@ -14,9 +14,9 @@ import pytest
 import requests
 from flask import Flask
 
+from taskmanager.core.child import wrap
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.embedded import ports
-from taskmanager.embedded.child import wrap
 
 _START_SECONDS = 300  # a process that boots is waited for as long as it lives; this ends one that hangs
 _STOP_SECONDS = 30

@@ -6,6 +6,7 @@ What a command needs is imported when it runs, so that `taskmanager --help` cost
 import importlib
 import sys
 import threading
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,18 +54,16 @@ def main(context: click.Context) -> None:
 def up(reload: bool) -> None:
     """Run everything on this machine until Ctrl-C."""
     from config.settings import load
-    from workers.up import up as run
 
-    run(load(reload=True) if reload else load())
+    _supervised().up(load(reload=True) if reload else load())
 
 
 @main.command()
 def stop() -> None:
     """End the service that runs on this data folder."""
     from config.settings import load
-    from workers.up import stop as end
 
-    click.echo("Stopped." if end(load()) else "Nothing is running on this data folder.")
+    click.echo("Stopped." if _supervised().stop(load()) else "Nothing is running on this data folder.")
 
 
 @main.command()
@@ -146,15 +145,27 @@ def demo() -> None:
 def bootstrap_admin() -> None:
     """Make the administrator of the settings, unless the account is there; says which."""
     from taskmanager.features.users.service import ensure_admin
-    from workers.up import CREATED
 
     settings = _connected()
     created = ensure_admin(settings.admin_email, settings.admin_password.get_secret_value())
-    click.echo(CREATED if created else "kept")
+    click.echo("created" if created else "kept")
 
 
 for _command in group.commands.values():
     main.add_command(_command)
+
+
+def _supervised() -> ModuleType:
+    """Return `workers.up`. Raises Misconfigured where there are no embedded servers: in the wheel and the image."""
+    try:
+        return importlib.import_module("workers.up")
+    except ModuleNotFoundError as error:
+        from taskmanager.core.errors import Misconfigured
+
+        raise Misconfigured(
+            f"This installation has no embedded servers ({error.name} is missing): in a checkout, 'make run' has them; "
+            "elsewhere, start `taskmanager web`, `relay`, `worker` and `scheduler` with servers of your own."
+        ) from error
 
 
 def _connected() -> "Settings":

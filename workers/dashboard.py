@@ -31,7 +31,7 @@ _FORM = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Queues</
 
 def make_app(settings: Settings) -> Flask:
     """The application with the dashboard at `/queues`."""
-    rq.serializers.DefaultSerializer = CallSerializer  # what rq-dashboard reads jobs with: never a pickle
+    rq.serializers.DefaultSerializer = CallSerializer  # type: ignore[misc, assignment] # what rq-dashboard reads jobs with: never a pickle
     from rq_dashboard.web import blueprint, config
 
     config.serializer = CallSerializer
@@ -44,7 +44,7 @@ def make_app(settings: Settings) -> Flask:
     app.add_url_rule("/static/<path:filename>", "static", lambda filename: Response(status=404))
     app.register_blueprint(blueprint, url_prefix="/queues")
     app.before_request_funcs.setdefault("rq_dashboard", []).insert(0, _only_administrators)
-    app.wsgi_app = _FromCookie(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = _FromCookie(app.wsgi_app)  # type: ignore[method-assign, assignment]
     return app
 
 

@@ -63,8 +63,8 @@ def demo(settings: Settings) -> None:
     member = _step("Ben accepts with the token in it", ben.send("POST", "/invitations/accept", token))
     answer = ann.send("POST", f"{path}/tasks", {"title": "Write the invitation"})
     task = _step("Ann creates a task", answer)
-    body = {"assignee_ids": [member["user_id"]]}
-    answer = ann.send("PATCH", f"/tasks/{task['id']}", body, **{"If-Match": answer[1]})
+    assigned = {"assignee_ids": [member["user_id"]]}
+    answer = ann.send("PATCH", f"/tasks/{task['id']}", assigned, **{"If-Match": answer[1]})
     _step("Ann assigns the task to Ben", answer)
     print(f"\nThe mail that a worker sent to Ben:\n\n{_mail_to(ben_address, mails, 'assigned')}")
 

@@ -10,6 +10,7 @@ import structlog
 from migrations import runner
 from taskmanager.core.configuration.settings import Settings, use
 from taskmanager.core.errors import TaskManagerError
+from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.security.redaction import redact
 from taskmanager.core.servers import server_checks
 from taskmanager.core.servers.server_checks import Problem
@@ -17,7 +18,7 @@ from taskmanager.core.storage import database
 
 log = structlog.get_logger("taskmanager.fitness")
 
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
+OUTAGE = RetryPolicy(first_seconds=0.2, max_seconds=2.0)  # how often a server that is away is asked again
 _WATCH_SECONDS = 15.0
 
 
@@ -58,14 +59,14 @@ def wait(alive: Callable[[], None]) -> None:
 
     Ends the process as `check` does.
     """
-    pause, told = _SHORTEST_PAUSE, ""
+    attempts, told = 0, ""
     while waiting := [problem.sentence for problem in check() if problem.check in ("database", "migrations")]:
         if waiting[0] != told:
             log.warning("waiting", reason=waiting[0])
         told = waiting[0]
         alive()
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+        attempts += 1
+        time.sleep(OUTAGE.seconds(attempts))
 
 
 class Watch:

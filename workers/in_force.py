@@ -3,7 +3,7 @@
 from config.settings import load
 from taskmanager.core.configuration.settings import Settings, use
 from taskmanager.core.errors import Misconfigured
-from taskmanager.embedded.folder import DataFolder
+from workers.data_folder import DataFolder
 
 
 def in_force() -> Settings:

@@ -9,14 +9,15 @@ from types import FrameType
 import structlog
 
 from config import logging
+from taskmanager.core.child import wrap
 from taskmanager.core.configuration.settings import Settings
-from taskmanager.embedded.child import wrap
+from taskmanager.core.retry import RetryPolicy
 from workers import fitness
 
 log = structlog.get_logger("taskmanager.pool")
 
 _LOOK_SECONDS = 0.2
-_SHORTEST_PAUSE, _LONGEST_PAUSE, _STEADY_SECONDS = 0.5, 30.0, 60.0
+_RESTART, _STEADY_SECONDS = RetryPolicy(first_seconds=0.5, max_seconds=30.0), 60.0
 _STOP_SECONDS = 75  # a job, and what is sent beside it, takes at most a minute
 
 
@@ -24,8 +25,8 @@ class _Place:
     """One worker, again and again: the pause before it is started grows while it ends soon."""
 
     def __init__(self, command: list[str]) -> None:
-        self._command, self._pause, self._start_at = command, 0.0, 0.0
-        self._began = 0.0
+        self._command, self._start_at, self._began = command, 0.0, 0.0
+        self._failures = 0  # how often it ended soon, one after the other
         self.process: subprocess.Popen[bytes] | None = None
 
     def look(self) -> None:
@@ -35,9 +36,10 @@ class _Place:
             self.process, self._began = subprocess.Popen(wrap(self._command)), moment  # noqa: S603 our own command line
         elif self.process is not None and self.process.poll() is not None:
             steady = moment - self._began > _STEADY_SECONDS
-            self._pause = 0.0 if steady else min(max(_SHORTEST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
-            log.warning("a worker ended", code=self.process.returncode, again_s=self._pause)
-            self.process, self._start_at = None, moment + self._pause
+            self._failures = 0 if steady else self._failures + 1
+            pause = _RESTART.seconds(self._failures) if self._failures else 0.0
+            log.warning("a worker ended", code=self.process.returncode, again_s=pause)
+            self.process, self._start_at = None, moment + pause
 
 
 class Pool:

@@ -22,7 +22,6 @@ from workers.in_force import in_force
 log = structlog.get_logger("taskmanager.process")
 
 _STANDBY_SECONDS = 0.5
-_SHORTEST_OUTAGE_PAUSE, _LONGEST_OUTAGE_PAUSE = 0.2, 2.0
 _SLICE_SECONDS = 0.1
 
 
@@ -56,7 +55,7 @@ class LeasedLoop:
         self._lease = Lease(name)
         self._log = log.bind(process=name)
         self._stopping = False
-        self._outage_pause = 0.0
+        self._failures = 0  # of a server, one after the other
         self._held = False
         self._watch = fitness.Watch()
 
@@ -94,16 +93,15 @@ class LeasedLoop:
         return held
 
     def _away(self, error: Exception) -> float:
-        if not self._outage_pause:
+        if not self._failures:
             self._log.warning("a server is away", error=type(error).__name__)
-        doubled = max(_SHORTEST_OUTAGE_PAUSE, 2 * self._outage_pause)
-        self._outage_pause = min(doubled, _LONGEST_OUTAGE_PAUSE)
-        return self._outage_pause
+        self._failures += 1
+        return fitness.OUTAGE.seconds(self._failures)
 
     def _back(self) -> None:
-        if self._outage_pause:
+        if self._failures:
             self._log.info("all servers answer again")
-        self._outage_pause = 0.0
+        self._failures = 0
 
     def _release(self) -> None:
         try:

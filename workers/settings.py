@@ -11,12 +11,13 @@ That is enough to work. To have a killed worker noticed in seconds instead of mi
 
 import rq.serializers
 
-from taskmanager.core.events import outbox, rq_jobs
+from taskmanager.core.events import log, rq_jobs
+from taskmanager.core.events.outbox import CallSerializer
 from workers.process import begin
 
 _settings = begin()
-rq.serializers.DefaultSerializer = outbox.CallSerializer
+rq.serializers.DefaultSerializer = CallSerializer  # type: ignore[misc, assignment]
 rq_jobs.restrict_plain_rq()
 
 REDIS_URL = _settings.queue_url
-QUEUES = outbox.QUEUES
+QUEUES = log.QUEUES

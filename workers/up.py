@@ -14,20 +14,20 @@ from pathlib import Path
 from types import FrameType
 
 import taskmanager
+from taskmanager.core.child import wrap
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import Misconfigured
 from taskmanager.embedded import mail_sink, mongod, ports, valkey
-from taskmanager.embedded.child import wrap
-from taskmanager.embedded.folder import PRIVATE, DataFolder
 from taskmanager.embedded.server import Server, tail
 from taskmanager.embedded.supervision import Program, Supervisor
+from workers.data_folder import PRIVATE, DataFolder
 from workers.local_url import local_url
 from workers.source_watch import SourceWatch
 
 ROOT = Path(taskmanager.__file__).resolve().parents[1]
 TOLD_EVERY_SECONDS = 15.0
 WATCH_EVERY_SECONDS = 1.0
-CREATED = "created"
+CREATED = "created"  # what the command `bootstrap-admin` prints
 # The setting that takes the place of each embedded server.
 SETTINGS = {"mongodb": "mongodb_uri", "queue": "queue_url", "cache": "cache_url", "mail": "mail_url"}
 

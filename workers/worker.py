@@ -19,7 +19,8 @@ from rq.job import Job
 from rq.worker import SimpleWorker, WorkerStatus
 
 from taskmanager.core.configuration import settings
-from taskmanager.core.events.outbox import QUEUES, CallSerializer
+from taskmanager.core.events.log import QUEUES
+from taskmanager.core.events.outbox import CallSerializer
 from taskmanager.core.events.rq_jobs import SafeJob
 from taskmanager.core.servers.stores import RedisError, queue_store
 from taskmanager.features.notifications.channels import mailer

@@ -39,7 +39,7 @@ class Api(flask_smorest.Api):
     def _register_pagination_header(self) -> None:
         """Left out: lists are paged by cursor."""
 
-    def register_blueprint(self, blp: Blueprint, **options: Any) -> None:  # type: ignore[override]
+    def register_blueprint(self, blp: Blueprint, **options: Any) -> None:
         """Register the routes; their tag is the blueprint's own name, whatever version it is in."""
         super().register_blueprint(blp, **options)
         self.spec._tags[-1]["name"] = blp.name

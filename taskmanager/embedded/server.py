@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from taskmanager.core.child import wrap
 from taskmanager.core.errors import Misconfigured
 from taskmanager.embedded import ports, processes
-from taskmanager.embedded.child import wrap
 
 
 class Server:

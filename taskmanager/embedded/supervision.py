@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from taskmanager.core.child import wrap
 from taskmanager.core.errors import Misconfigured
 from taskmanager.embedded import processes
-from taskmanager.embedded.child import wrap
 
 # supervisord stops group after group, last priority first: nothing loses its database while it ends.
 _PRIORITY = {"servers": 10, "app": 20}

@@ -36,7 +36,7 @@ def resource(
     etag = etag_of(row["revision"], more)
     if unchanged(etag):
         return _not_modified(etag)
-    dump = serialiser.only(query and query.get("fields"))
+    dump = serialiser.only((query or {}).get("fields"))
     return _bytes(orjson.dumps(dump(row) | (embedded or {})), status, etag)
 
 

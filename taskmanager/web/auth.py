@@ -29,7 +29,7 @@ from taskmanager.core.security.access import Access, Actor
 from taskmanager.core.security.dead_tokens import dead_tokens
 from taskmanager.core.security.keyring import ALGORITHM, KeyRing, LiveRing
 from taskmanager.core.servers.stores import cache_rest, cache_store
-from taskmanager.core.storage.database import breaker
+from taskmanager.core.storage.database import breaker, capacity
 from taskmanager.extensions import limiter
 
 API_TOKEN = "tm_"  # noqa: S105 begins every API token, so that scanners for leaked secrets find them
@@ -202,7 +202,7 @@ def _is_live() -> bool:
     if dead_tokens.has(_credential(), version):
         return False
     try:
-        with breaker.place():
+        with capacity.acquire_slot():
             return _look_up(version) is not None
     except PyMongoError as error:
         breaker.trip(error)
@@ -269,7 +269,7 @@ def _stored_version() -> int | None:
     if cache_rest.resting:
         return None
     try:
-        found = cache_store().get(g.access_key)
+        found: Any = cache_store().get(g.access_key)
     except RedisError:
         cache_rest.failed()
         return None

@@ -19,7 +19,7 @@ from flask import Response, request
 from werkzeug.routing import BaseConverter
 
 from taskmanager.core.errors import ScopeMissing
-from taskmanager.core.storage.database import breaker
+from taskmanager.core.storage.database import capacity
 from taskmanager.web.auth import current_actor
 from taskmanager.web.conditional import check_post, check_read
 from taskmanager.web.errors import InvalidRequest, NotAcceptable
@@ -69,7 +69,7 @@ class Blueprint(flask_smorest.Blueprint):
         super().__init__(name, import_name, **options)
         self.scope = scope
 
-    def route(  # type: ignore[override]
+    def route(
         self,
         rule: str,
         *,
@@ -122,7 +122,7 @@ def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary
     def guarded(*args: Any, **kwargs: Any) -> Response:
         if not binary:
             _acceptable()
-        with breaker.place():
+        with capacity.acquire_slot():
             if not kind.public and not current_actor().has_scope(kind.scope):
                 raise ScopeMissing(scope=kind.scope)
             if not takes_query and request.query_string:

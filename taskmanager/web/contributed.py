@@ -17,7 +17,7 @@ class LateMetadata(fields.Field[Any]):
         raise NotImplementedError
 
     @property
-    def metadata(self) -> dict[str, Any]:  # type: ignore[override]
+    def metadata(self) -> dict[str, Any]:
         return {**self.late_metadata(), **self._given}
 
     @metadata.setter
@@ -63,5 +63,6 @@ class Words(fields.List):
         """What the OpenAPI document says of it beside its validators."""
         return {"example": [next(iter(self.choices()))], "minItems": 1, "maxItems": 100}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
-        return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:  # type: ignore[override]
+        words: list[Any] = super()._deserialize(value, attr, data, **kwargs)
+        return list(dict.fromkeys(words))

@@ -15,6 +15,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from werkzeug.exceptions import HTTPException
 
 from taskmanager.core import errors
+from taskmanager.core.storage.breaker import unavailable
 from taskmanager.core.storage.database import breaker
 from taskmanager.web.limits import seconds_to_wait
 from taskmanager.web.requests import request_id
@@ -151,9 +152,7 @@ def _limited(error: RateLimitExceeded) -> Response:
 def _database_error(error: PyMongoError) -> Response:
     breaker.trip(error)
     log.error("database", error=type(error).__name__, request_id=request_id())
-    return _domain_error(
-        errors.Unavailable("The database is not available. Try again shortly.", code="database.unavailable")
-    )
+    return _domain_error(unavailable())
 
 
 def _mongoengine_error(error: OperationError) -> Response:

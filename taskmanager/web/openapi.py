@@ -100,7 +100,8 @@ def describe_operation(view: Any, rule: str, kind: Conventions) -> None:
     for response in (response for responses in documented.values() for response in responses):
         response.setdefault("headers", {}).update(_references(_answer_headers(response, kind)))
         if _takes_fields(info):
-            response["schema"] = sparse(type(response["schema"]))
+            whole: type[Schema] = type(response["schema"])
+            response["schema"] = sparse(whole)
     doc: Json = info.setdefault("manual_doc", {})
     doc["operationId"] = view.__name__
     doc["responses"] = {status: f"Problem{status}" for status in _problems(rule, info, kind)}

@@ -38,7 +38,7 @@ _DIGITS = re.compile(r"[0-9]{1,9}")
 class Number(fields.Integer):
     """A number in a query: plain digits. Python's `int` reads `1_0`, ` 5 ` and digits of other scripts too."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not _DIGITS.fullmatch(value):
             raise self.make_error("invalid")
         return super()._deserialize(value, attr, data, **kwargs)
@@ -99,7 +99,7 @@ class Sort(fields.String):
         description = f"One of {known}; a minus before a name turns its direction round"
         super().__init__(load_default=lambda: self.order(default), metadata={"description": description})
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Order:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Order:  # type: ignore[override]
         text = super()._deserialize(value, attr, data, **kwargs)
         if text is None or not self.form.fullmatch(text):
             raise ma.ValidationError(f"Must be one of: {', '.join(self.orders)}, each name with or without a minus.")

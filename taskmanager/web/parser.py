@@ -16,7 +16,7 @@ from webargs.flaskparser import FlaskParser
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Malformed
-from taskmanager.core.storage.database import breaker
+from taskmanager.core.storage.database import capacity
 from taskmanager.web.errors import InvalidRequest, UnsupportedMediaType
 
 _FORM_BYTES = 10_000  # what a form has beside its files
@@ -50,7 +50,7 @@ class StrictParser(FlaskParser):
             raise UnsupportedMediaType("Send the body as multipart/form-data.")
         req.max_content_length = settings.current().attachment_max_bytes + _FORM_BYTES
         try:
-            with breaker.away():  # as long as the client sends
+            with capacity.release_slot():  # as long as the client sends
                 files, fields = req.files, req.form
         except (OSError, ParseException, ValueError):
             raise Malformed("The form cannot be read to its end.", code="request.incomplete") from None
@@ -78,11 +78,11 @@ class StrictParser(FlaskParser):
 def read_body(req: Request) -> bytes:
     """The whole body. Raises Malformed when it cannot be read to its end (broken chunks, a client that goes away).
 
-    However slowly it comes, no place is taken meanwhile from those that wait for the database.
+    However slowly it comes, no slot is taken meanwhile from those that wait for the database.
     """
     try:
         if "body_read" not in g:
-            with breaker.away():
+            with capacity.release_slot():
                 g.body_read = req.get_data(cache=True)
         return bytes(g.body_read)
     except (OSError, ParseException):

@@ -1,9 +1,9 @@
 """Building blocks of schemas: fields that let nothing through which storage, other readers or people would choke on."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import email_validator
 import marshmallow as ma
@@ -39,6 +39,11 @@ class Schema(ma.Schema):
 
     class Meta:
         unknown = ma.RAISE
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any], *, name: str = "GeneratedSchema") -> "type[Schema]":
+        """Return a schema of ours; marshmallow's own type is that of its base class."""
+        return cast("type[Schema]", super().from_dict(dict(fields), name=name))
 
 
 class Form(fields.String):
@@ -85,7 +90,7 @@ class Id(Form):
         super().__init__(_ID, "Not an id: 24 hexadecimal digits are.", **kwargs)
         self.documented["example"] = "65f1c0ffee0123456789abcd"
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> ObjectId:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> ObjectId:  # type: ignore[override]
         return ObjectId(super()._deserialize(value, attr, data, **kwargs))
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
@@ -100,7 +105,7 @@ class Instant(Form):
         super().__init__(_INSTANT, message, **kwargs)
         self.documented |= {"format": "date-time", "example": "2026-12-01T09:00:00.000Z"}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:  # type: ignore[override]
         return milliseconds(datetime.fromisoformat(super()._deserialize(value, attr, data, **kwargs).upper()))
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
@@ -124,7 +129,7 @@ class Json(fields.Dict):
 class Whole(fields.Integer):
     """A whole number; `5.0` is one, as JSON Schema says, and `"5"` is not."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         whole = type(value) is int or (isinstance(value, float) and value.is_integer())
         if not whole:
             raise self.make_error("invalid")
@@ -143,7 +148,7 @@ class Flag(fields.Boolean):
 class QueryFlag(fields.Boolean):
     """`true` or `false` in a query, and none of the other words that marshmallow takes for them."""
 
-    truthy, falsy = {"true"}, {"false"}  # type: ignore[assignment]
+    truthy, falsy = {"true"}, {"false"}
 
 
 class Choice(fields.Field[int]):
@@ -199,10 +204,11 @@ class UniqueIds(fields.List):
         self.most = most
         self.documented: dict[str, Any] = {"example": []}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[ObjectId]:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[ObjectId]:  # type: ignore[override]
         if isinstance(value, list) and len(value) > self.most:
             raise ma.ValidationError(f"At most {self.most}.")
-        return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
+        ids: list[Any] = super()._deserialize(value, attr, data, **kwargs)
+        return list(dict.fromkeys(ids))
 
 
 class Names(fields.List):

@@ -19,7 +19,7 @@ _PATH_CHARACTERS = "/!$&'()*+,;=:@-._~%"
 def init_app(app: Flask, settings: Settings) -> None:
     """Make the application know its own address: from trusted proxies, and from the path in the public URL."""
     prefix = urlsplit(settings.public_url).path.rstrip("/")
-    app.wsgi_app = _below(app, prefix, app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = _below(app, prefix, app.wsgi_app)  # type: ignore[method-assign, assignment]
     if settings.proxy_count:
         count = settings.proxy_count
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

@@ -22,6 +22,7 @@ PLANTED = {
         "taskmanager.features.notifications.phones",
     ),
     "http": ("taskmanager/features/quick_add/grammar.py", "flask"),
+    "production": ("workers/pool.py", "taskmanager.embedded.ports"),
     "embedded": ("taskmanager/embedded/ports.py", "flask"),
 }
 

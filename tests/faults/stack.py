@@ -17,10 +17,10 @@ import psutil
 from pydantic import SecretStr
 
 from config.settings import Testing
+from taskmanager.core.child import wrap
 from taskmanager.core.configuration.settings import Settings, build
 from taskmanager.core.events import outbox
 from taskmanager.embedded import mail_sink, mongod, ports, processes, valkey
-from taskmanager.embedded.child import wrap
 from taskmanager.embedded.server import Server, tail
 from taskmanager.features.notifications.delivery import service as deliveries
 from tests import faketime

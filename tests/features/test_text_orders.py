@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from migrations.scripts import m2026_11_27_text_orders as migration
+from migrations.scripts import m202611270012_text_orders as migration
 from taskmanager.features.attachments.models import Attachment
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.models import Task

@@ -1,15 +1,17 @@
 """Migrations run in order, once, and by one runner at a time."""
 
+import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from migrations import runner, scripts
+from migrations import command, renamed, runner, scripts
 from taskmanager.core.errors import Conflict, Misconfigured
 from taskmanager.core.storage import database
 
@@ -121,6 +123,63 @@ def test_a_release_starts_before_a_migration_that_only_removes(empty, folder):
     write(folder, "m9014_removes", declares="CONTRACT = True")
     assert runner.problem(empty) is None
     assert runner.run(empty) == ["m9014_removes"]
+
+
+def test_one_that_is_older_than_the_last_that_was_run_is_refused_and_both_are_named(empty, folder):
+    """Two branches were merged: the one that was written later ran first."""
+    write(folder, "m9018_second")
+    runner.run(empty)
+    write(folder, "m9017_first")
+    write(folder, "m9019_third")
+    for dry_run in (True, False):
+        with pytest.raises(Misconfigured, match="m9017_first is older than m9018_second"):
+            runner.run(empty, dry_run)
+    assert "m9017_first is older than m9018_second" in runner.problem(empty)
+    lines: list[str] = []
+    assert command.compare(empty, lines.append) == command.LATE
+    assert "m9017_first is older than m9018_second" in lines[-1]
+    assert ran(empty) == ["m9018_second"]
+    (folder / "m9017_first.py").rename(folder / "m9020_first.py")
+    assert runner.run(empty) == ["m9019_third", "m9020_first"]
+
+
+def test_one_that_was_renamed_after_it_ran_is_known(empty, folder, monkeypatch):
+    write(folder, "m9021_first")
+    write(folder, "m9022_second")
+    runner.run(empty)
+    (folder / "m9021_first.py").rename(folder / "m9023_first.py")
+    assert "m9021_first is unknown" in runner.problem(empty)
+    monkeypatch.setitem(renamed.NAMES, "m9021_first", "m9023_first")
+    assert (runner.problem(empty), runner.run(empty)) == (None, [])
+
+
+def test_a_database_that_ran_all_under_their_names_before_has_nothing_to_run(empty):
+    names = [name for name in runner.all_names() if name <= renamed.LAST_UNTIMED]
+    before = {now: then for then, now in renamed.NAMES.items()}
+    empty.migrations.insert_many([{"_id": before[name]} for name in names])
+    assert [name for name in runner.pending(empty) if name in names] == []
+    assert runner.state(empty)[2:4] == ([], [])
+    assert {row["_id"] for row in empty.migrations.find()} == {before[name] for name in names}  # for the release before
+
+
+def test_a_database_of_a_release_before_may_lack_one_between_two_others(empty):
+    """Their names said a day only, and later releases had some that stood between those that there were."""
+    before = {now: then for then, now in renamed.NAMES.items()}
+    known = [name for name in runner.all_names() if name <= renamed.LAST_UNTIMED]
+    missing = "m202611270017_words_of_descriptions"
+    empty.migrations.insert_many([{"_id": before[name]} for name in known if name != missing])
+    assert runner.state(empty).late == [] and runner.pending(empty)[0] == missing
+
+
+def test_names_say_when_they_were_written_and_those_before_keep_their_order():
+    names = runner.all_names()
+    for name in names:
+        written = re.fullmatch(r"m(\d{12})_[a-z0-9]+(_[a-z0-9]+)*", name)
+        assert written, f"{name} is not m<yyyymmddhhmm>_<what>"
+        datetime.strptime(written[1], "%Y%m%d%H%M").replace(tzinfo=UTC)  # a time that there is
+    then = sorted(renamed.NAMES)
+    assert set(renamed.NAMES.values()) <= set(names)
+    assert [renamed.NAMES[name] for name in then] == sorted(renamed.NAMES.values())
 
 
 def test_a_runner_whose_lock_was_taken_over_stops_and_leaves_the_other_its_lock(empty, folder):

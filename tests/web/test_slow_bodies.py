@@ -6,15 +6,15 @@ import threading
 import bcrypt
 import pytest
 
-from taskmanager.core.storage.database import breaker
+from taskmanager.core.storage.database import capacity
 from tests.factories.things import PASSWORD
 
 
 @pytest.fixture
 def one_place(app, settings):
-    breaker.seat(1)
+    capacity.set_threads(1)
     yield
-    breaker.seat(settings.web_threads)
+    capacity.set_threads(settings.web_threads)
 
 
 class Slow(io.RawIOBase):

@@ -28,18 +28,17 @@ from taskmanager.core.events.log import QUEUES, Event, listener
 from taskmanager.core.events.rq_jobs import SafeJob
 from taskmanager.core.events.schedule import every
 from taskmanager.core.registry import Part
+from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.servers.stores import RedisError, queue_store
 
 log = structlog.get_logger("taskmanager.outbox")
 
 JOB = "taskmanager.core.jobs.perform"
 JOB_SECONDS = 60
-MOST_ATTEMPTS = 40  # with the delays below: more than a day
 _KEEP_FINISHED_SECONDS = 600
 _KEEP_FAILED_SECONDS = 7 * 24 * 3600
 _BATCH = 200
 _MOST_IN_FLIGHT = 2_000
-_LONGEST_REPEAT_SECONDS = 3600
 _LONG_WAIT_SECONDS = 300
 
 
@@ -69,6 +68,12 @@ class JobSource:
 
     name: str
     make_jobs: Callable[[set[str], int], int]
+
+
+def retry_policy() -> RetryPolicy:
+    """Return when the relay dispatches an event again whose listeners have not finished: for more than a day."""
+    silence = settings.current().job_silence_seconds
+    return RetryPolicy(first_seconds=silence, max_seconds=3600, min_attempts=40)
 
 
 JOB_SOURCES: Part[JobSource] = Part("job_sources")
@@ -186,7 +191,7 @@ def watch() -> None:
 
 def mend_times() -> None:
     """Hand out now what is due later than anything can be: a clock that was wrong has said so."""
-    latest = now() + timedelta(seconds=_LONGEST_REPEAT_SECONDS + _LONG_WAIT_SECONDS)
+    latest = now() + timedelta(seconds=retry_policy().max_seconds + _LONG_WAIT_SECONDS)
     found = Event._get_collection().update_many({"due_at": {"$gt": latest}}, {"$set": {"due_at": now()}})
     if found.modified_count:
         log.warning("times that cannot be are mended", events=found.modified_count)
@@ -224,15 +229,15 @@ def _hand_out(event: Event, in_flight: set[str], wanted: dict[str, set[Any]]) ->
     of_nobody = [name for name in event.pending if event.id not in wanted[name]]
     left = [name for name in event.pending if name not in of_nobody and job_id(name, event.id) not in in_flight]
     done = [_acknowledgement(event.id, name) for name in of_nobody]
-    repeat = settings.current().job_silence_seconds
+    retry = retry_policy()
     if not left:  # look again in case its worker dies, and count no attempt
-        return [*done, _plan(event, {"due_at": now() + timedelta(seconds=repeat)})]
-    if event.attempts >= MOST_ATTEMPTS:
+        return [*done, _plan(event, {"due_at": now() + timedelta(seconds=settings.current().job_silence_seconds)})]
+    if retry.exhausted(event.attempts):
         return [*done, _plan(event, {"died_at": now()}, {"due_at": 1})]
     for name in left:
         _hand_to(event, name)
-    delay = min(repeat * 2**event.attempts, _LONGEST_REPEAT_SECONDS)
-    return [*done, _plan(event, {"due_at": now() + timedelta(seconds=delay), "attempts": event.attempts + 1})]
+    attempts = event.attempts + 1
+    return [*done, _plan(event, {"due_at": now() + retry.delay(attempts), "attempts": attempts})]
 
 
 def _plan(event: Event, values: dict[str, Any], remove: dict[str, Any] | None = None) -> UpdateOne:

@@ -20,7 +20,7 @@ from pymongo.write_concern import WriteConcern
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import TaskManagerError
-from taskmanager.core.storage.database import breaker, client, database
+from taskmanager.core.storage.database import capacity, client, database
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def outside(key: Hashable, work: Callable[[], T]) -> T:
     """
     made = _made.get()
     if made is None:
-        with breaker.away():
+        with capacity.release_slot():
             return work()
     if key not in made:
         raise _Outside(key, work)
@@ -130,7 +130,7 @@ def _transact(function: Callable[[], T], seconds: float | None = None) -> T:
             found = wanted
         finally:
             _made.reset(token)
-        with breaker.away():
+        with capacity.release_slot():
             made[found.key] = found.work()
 
 

@@ -1,7 +1,5 @@
 """What was sent to whom, what waits to be read, and what people want to hear of."""
 
-from typing import Any
-
 from mongoengine import (
     BooleanField,
     DateTimeField,
@@ -56,8 +54,6 @@ class Delivery(Document):
     has_body = BooleanField()  # of a webhook: what is sent is made already, and stored once for the event
     body = StringField()  # of a webhook, where an earlier release stored what is sent with each delivery
     log = ListField(DictField())  # of a webhook: its latest attempts
-
-    note: dict[str, Any] | None = None  # what a channel has to say of an attempt, unless it is postponed: for the log
 
     created_at = DateTimeField(required=True, default=now)
     ended_at = DateTimeField()  # since when it is not pending any more

@@ -77,6 +77,15 @@ def members(keys: Collection[ObjectId], scope: Collection[ObjectId]) -> dict[Obj
     return {user_id: Known(user_id) for user_id in found}
 
 
+def projects_of_members(keys: Collection[ObjectId], scope: Collection[ObjectId]) -> dict[ObjectId, Known]:
+    """The same, each with those of the projects that they are a member of."""
+    places: dict[ObjectId, set[ObjectId]] = {}
+    found = Membership.objects(project_id__in=list(scope), user_id__in=list(keys))
+    for user_id, project_id in found.scalar("user_id", "project_id"):
+        places.setdefault(user_id, set()).add(project_id)
+    return {user_id: Known(user_id, frozenset(ids)) for user_id, ids in places.items()}
+
+
 def custom_fields(keys: Iterable[str], scope: Collection[ObjectId]) -> Mapping[str, list[CustomField]]:
     """The custom fields of some projects by their keys. Raises FilterError (`filter.too_wide`)."""
     found: dict[str, list[CustomField]] = {}

@@ -1,5 +1,6 @@
 """Use cases of projects."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from bson import ObjectId
@@ -172,6 +173,17 @@ def id_of_key(key: str) -> ObjectId | None:
 def timezone_of(project_id: ObjectId) -> str:
     """Return the time zone in which whole days and floating times of a project are due."""
     return str(Project.objects.only("timezone").one(project_id).timezone)
+
+
+def roles_of(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[ObjectId, str]]:
+    """The roles of some accounts in their projects that are not in the trash: {user: {project: role}}, two queries."""
+    found = list(Membership.objects(user_id__in=list(user_ids)).scalar("user_id", "project_id", "role"))
+    alive = set(Project.objects(id__in=list({project_id for _, project_id, _ in found})).alive().scalar("id"))
+    roles: dict[ObjectId, dict[ObjectId, str]] = {}
+    for user_id, project_id, role in found:
+        if project_id in alive:
+            roles.setdefault(user_id, {})[project_id] = role
+    return roles
 
 
 def standing_of(user_id: ObjectId) -> tuple[dict[ObjectId, str], frozenset[ObjectId]]:

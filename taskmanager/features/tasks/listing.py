@@ -1,6 +1,6 @@
 """Use cases that look for tasks: lists, what is counted over them, and what they all share."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -8,11 +8,14 @@ from bson import ObjectId
 
 from taskmanager.core.errors import NotFound
 from taskmanager.core.filters.nodes import GivenFilter
+from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.querysets import Order, Page
 from taskmanager.features.tasks.filtering import names as filter_names
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
+from taskmanager.features.tasks.filtering.names import Asked
 from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.querysets import query_of
 
 
 def find(
@@ -56,6 +59,24 @@ def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId |
     if condition is None:
         return seen
     return seen.matching(*filter_names.bound(condition, actor, _asked(actor, project_id)))
+
+
+def that_match(task_id: ObjectId, project_id: ObjectId, asked: Sequence[Asked]) -> list[bool | FilterError]:
+    """Return for each of many filters whether a task of a project matches; the error of one that is not understood.
+
+    The filters of many people cost one query, and one for each sort of names in them. Raises TooMany, Unavailable.
+    """
+    bound = filter_names.bound_each(asked)
+    parts = {
+        str(number): [{"$match": query_of(*found)}, {"$project": {"_id": 1}}]
+        for number, found in enumerate(bound)
+        if not isinstance(found, FilterError)
+    }
+    rows = Task.objects.in_project(project_id).filter(id=task_id).piped({"$facet": parts}) if parts else [{}]
+    return [
+        found if isinstance(found, FilterError) else bool(rows[0].get(str(number)))
+        for number, found in enumerate(bound)
+    ]
 
 
 def _asked(actor: Actor, project_id: ObjectId | None) -> Collection[ObjectId]:

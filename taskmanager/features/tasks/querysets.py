@@ -8,7 +8,7 @@ from bson import ObjectId
 from taskmanager.core.filters.branches import branches
 from taskmanager.core.filters.nodes import Context, Node
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Words
+from taskmanager.core.storage.querysets import Filter, Words
 
 
 class TaskWords(Words):
@@ -24,8 +24,7 @@ class TaskWords(Words):
 
     def matching(self, condition: Node, context: Context) -> Self:
         """Those for which a filter holds, as the one who asks means it."""
-        found = branches(condition, context)
-        return self.filter(__raw__={"$or": found} if len(found) > 1 else {"$and": found})
+        return self.filter(__raw__=query_of(condition, context))
 
     @property
     def reads_documents(self) -> bool:
@@ -39,6 +38,12 @@ class TaskWords(Words):
     def in_project(self, project_id: ObjectId) -> Self:
         """Those of one project, without the trash."""
         return self.alive().filter(project_id=project_id)
+
+
+def query_of(condition: Node, context: Context) -> Filter:
+    """Return the query of a filter, as the one who asks means it."""
+    found = branches(condition, context)
+    return {"$or": found} if len(found) > 1 else {"$and": found}
 
 
 _NOT_INDEXED = ("title", "description", "key", "$regex", "custom_fields")

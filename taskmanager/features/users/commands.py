@@ -1,6 +1,7 @@
 """`taskmanager users …`: accounts, for operators. What a command needs is imported when it runs."""
 
 import secrets
+import sys
 from typing import Any
 
 import click
@@ -96,7 +97,7 @@ def _check_address(email: str) -> None:
 def _password(from_input: bool) -> str:
     if not from_input:
         return secrets.token_urlsafe(15)
-    password = click.get_text_stream("stdin").readline().rstrip("\n")
+    password = sys.stdin.readline().rstrip("\n")
     if not 8 <= len(password) <= 128:
         raise click.ClickException("A password has 8 to 128 characters.")
     return password

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Invalid, NotFound, ScopeMissing
 from taskmanager.core.events.log import Event, project_of, record
-from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.http.guarded_http import Refused, check
-from taskmanager.core.security.access import Access, Actor, sources as access_sources
+from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage import quotas
 from taskmanager.core.storage.documents import Expected
@@ -22,16 +20,14 @@ from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Project
-from taskmanager.features.tasks import listing as finding
 from taskmanager.features.tasks.filtering import stored as stored_filters
+from taskmanager.features.webhooks import filters
 from taskmanager.features.webhooks.delivery import bodies, payloads, retention as remains, signing
 from taskmanager.features.webhooks.delivery.channel import rules
 from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookUpdated
 from taskmanager.features.webhooks.kinds import KINDS, TEST, matches
 from taskmanager.features.webhooks.models import Webhook
 from taskmanager.features.webhooks.permissions import WebhookAction
-
-log = structlog.get_logger("taskmanager.webhooks")
 
 
 def find(
@@ -58,7 +54,7 @@ def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -
 
     Raises NotFound, Forbidden, Invalid (`webhook.address_refused`), Conflict (`quota.webhooks`).
     """
-    _of(project_id, actor)
+    _check_may_manage(project_id, actor)
     _may_hear(actor, data["events"])
     _check_address(data["url"])
     return _create(project_id, data, actor)
@@ -67,7 +63,7 @@ def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -
 @unit_of_work
 def _create(project_id: ObjectId | None, data: dict[str, Any], actor: Actor) -> tuple[Row, str]:
     quotas.check_room("webhooks", _of(project_id, actor))
-    data = stored_filters.storable(data, actor, _scope(project_id, actor))
+    data = stored_filters.storable(data, actor, filters.scope(project_id, actor))
     secret = signing.make_secret()
     webhook = Webhook(owner_id=actor.user_id, project_id=project_id, secrets=[signing.stored(secret)], **data)
     webhook.save(force_insert=True)
@@ -81,7 +77,7 @@ def update(webhook_id: ObjectId, changes: dict[str, Any], *, expected: Expected,
     Raises NotFound, Forbidden, PreconditionFailed, Invalid (`webhook.address_refused`).
     """
     if "url" in changes:
-        _one(webhook_id, actor)
+        _check_may_change(webhook_id, actor)
         _check_address(changes["url"])
     return _update(webhook_id, changes, expected, actor)
 
@@ -94,7 +90,7 @@ def _update(webhook_id: ObjectId, changes: dict[str, Any], expected: Expected, a
     if changes.get("active") and webhook.disabled_at:
         healed = dict.fromkeys(("disabled_at", "disabled_because", "failing_since", "rests_until"))
         changes = changes | healed | {"failures": 0}
-    differences = webhook.differences(stored_filters.storable(changes, actor, _scope(webhook.project_id, actor)))
+    differences = webhook.differences(stored_filters.storable(changes, actor, filters.scope(webhook.project_id, actor)))
     if differences:
         webhook = webhook.write(**{field: after for field, (_, after) in differences.items()})
         record(WebhookUpdated(webhook, actor, [field for field in differences if field != "references"]))
@@ -177,7 +173,8 @@ def wanted(events: Sequence[Event]) -> set[ObjectId]:
 def tell(event: Event) -> None:
     """Make a delivery for each webhook that wants the event, and send them. Safe to repeat."""
     project_id = project_of(event)
-    found = [hook for hook in _active(project_id, event.at) if matches(hook.events, event.kind) and _holds(hook, event)]
+    active = [hook for hook in _active(project_id, event.at) if matches(hook.events, event.kind)]
+    found = filters.holding(active, event)
     if found:
         bodies.keep(event.id, payloads.of(event))
         remains.renew_if_forgotten(event)
@@ -192,7 +189,7 @@ def forget(user_id: ObjectId) -> None:
 
 def described(rows: list[Row], project_id: ObjectId | None, actor: Actor) -> list[Row]:
     """Return the webhooks of a place as clients see them."""
-    return stored_filters.current(list(map(with_state, rows)), actor, _scope(project_id, actor))
+    return stored_filters.current(list(map(with_state, rows)), actor, filters.scope(project_id, actor))
 
 
 def _described(webhook: Webhook, actor: Actor) -> Row:
@@ -204,11 +201,6 @@ def with_state(row: Row) -> Row:
     return row | {"state": "disabled" if row.get("disabled_at") else "active" if row["active"] else "off"}
 
 
-def _scope(project_id: ObjectId | None, actor: Actor) -> list[ObjectId]:
-    """The projects in which the names of a webhook's filter are looked up."""
-    return [project_id] if project_id else list(actor.project_roles)
-
-
 def _active(project_id: ObjectId, at: datetime) -> list[Webhook]:
     """The webhooks that a project had then, and those of its members for all their projects."""
     people = members.ids_of(project_id)
@@ -216,50 +208,36 @@ def _active(project_id: ObjectId, at: datetime) -> list[Webhook]:
     return list(Webhook.objects(__raw__={"$and": [places]}, active=True, disabled_at=None, created_at__lte=at))
 
 
-def _holds(webhook: Webhook, event: Event) -> bool:
-    """Whether its filter holds for the task that the event is about; a filter lets nothing else through.
-
-    `me` is the owner of the webhook. What is deleted matches no filter.
-    """
-    if not webhook.filter:
-        return True
-    if not KINDS[event.kind].of_task:
-        return False
-    project_id = project_of(event)
-    access: Access | None = access_sources.load(webhook.owner_id)
-    if access is None:  # the account is disabled: its own webhooks are silent, those of a project are the project's
-        if webhook.project_id is None:
-            return False
-        access = Access(webhook.owner_id, 0)
-    roles = access.project_roles if project_id in access.project_roles else {project_id: "viewer"}
-    actor = Actor(webhook.owner_id, project_roles=roles, timezone=access.timezone)
-    try:
-        condition = stored_filters.given(webhook.to_mongo(), "body.filter", _scope(webhook.project_id, actor))
-        found = finding.matching(condition, actor, project_id)
-    except (FilterError, Invalid) as error:  # it was good when it was given; others must not suffer from it
-        log.warning("a webhook's filter is not understood any more", webhook_id=str(webhook.id), error=str(error))
-        return False
-    return found.filter(id=event.subject_id).first() is not None
-
-
 def _delivery(webhook: Webhook, event_id: ObjectId, kind: str) -> Row:
     return {"event_id": event_id, "channel": "webhook", "recipient_id": webhook.id, "kind": kind, "has_body": True}
 
 
 def _of(project_id: ObjectId | None, actor: Actor) -> Any:
+    _check_may_manage(project_id, actor)
     if project_id is None:
-        if actor.one_project:
-            raise ScopeMissing("A token for one project cannot have webhooks for all of them.")
         return Webhook.objects(owner_id=actor.user_id, project_id=None)
-    authorize(actor, WebhookAction.MANAGE, Project.objects.visible_to(actor).one(project_id))
     return Webhook.objects(project_id=project_id)
+
+
+def _check_may_manage(project_id: ObjectId | None, actor: Actor) -> None:
+    """Raise NotFound, Forbidden, ScopeMissing unless the actor may have webhooks of this project, or of their own."""
+    if project_id is not None:
+        authorize(actor, WebhookAction.MANAGE, Project.objects.visible_to(actor).one(project_id))
+    elif actor.one_project:
+        raise ScopeMissing("A token for one project cannot have webhooks for all of them.")
 
 
 def _one(webhook_id: ObjectId, actor: Actor) -> Webhook:
     webhook = Webhook.objects(id=webhook_id).first()
     if webhook is None or (webhook.project_id is None and webhook.owner_id != actor.user_id):
         raise NotFound
-    return _of(webhook.project_id, actor).one(webhook_id)
+    _check_may_manage(webhook.project_id, actor)
+    return webhook
+
+
+def _check_may_change(webhook_id: ObjectId, actor: Actor) -> None:
+    """Raise NotFound, Forbidden, ScopeMissing unless the actor may change this webhook."""
+    _one(webhook_id, actor)
 
 
 def _enabled(webhook_id: ObjectId, actor: Actor) -> Webhook:

@@ -163,7 +163,7 @@ def test_a_failed_job_is_handed_out_again_later_and_later(happened, listening):
 def test_an_event_that_fails_too_often_is_given_up(happened, listening):
     listening()
     record(happened())
-    Event.objects.update(attempts=outbox.MOST_ATTEMPTS)
+    Event.objects.update(attempts=outbox.retry_policy().min_attempts)
     outbox.relay_batch()
     assert queued() == []
     assert stored()["died_at"] and "due_at" not in stored()
@@ -173,7 +173,7 @@ def test_an_event_that_fails_too_often_is_given_up(happened, listening):
 def test_an_event_that_was_given_up_and_is_done_after_all_is_given_up_no_more(happened, listening):
     listening()
     record(happened())
-    Event.objects.update(attempts=outbox.MOST_ATTEMPTS)
+    Event.objects.update(attempts=outbox.retry_policy().min_attempts)
     outbox.relay_batch()
     outbox.acknowledge(stored()["_id"], stored()["pending"][0])
     assert (outbox.waiting(), outbox.dead(), outbox.revive()) == (0, 0, 0)

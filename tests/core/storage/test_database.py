@@ -10,33 +10,37 @@ from pymongo.errors import AutoReconnect, ExecutionTimeout, NetworkTimeout, Oper
 from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.events.log import Event
 from taskmanager.core.storage import database
-from taskmanager.core.storage.database import Breaker
+from taskmanager.core.storage.breaker import CircuitBreaker
+from taskmanager.core.storage.capacity import Capacity
 from tests.faults.stack import eventually
 
 pytestmark = pytest.mark.usefixtures("app")
 
 
 @pytest.fixture
-def breaker():
-    breaker = Breaker()
-    breaker.seat(4)
-    return breaker
-
-
-@pytest.fixture
-def pings(monkeypatch):
+def pings():
     """What the database answers to a ping, and how often it was asked."""
 
     class Pings:
         answer, asked = False, 0
 
-        def __call__(self, seconds=0):
+        def __call__(self):
             self.asked += 1
             return self.answer
 
-    pings = Pings()
-    monkeypatch.setattr(database, "ping", pings)
-    return pings
+    return Pings()
+
+
+@pytest.fixture
+def breaker(pings):
+    return CircuitBreaker(pings)
+
+
+@pytest.fixture
+def capacity(breaker):
+    capacity = Capacity(breaker, lambda: False)
+    capacity.set_threads(4)
+    return capacity
 
 
 def test_lets_through_what_comes_while_all_is_well(breaker, pings):
@@ -87,12 +91,12 @@ def test_asks_again_after_a_while_and_closes_when_the_database_answers(breaker, 
     assert pings.asked == 2
 
 
-def test_one_thread_in_four_is_kept_from_waiting_for_a_database_that_hangs(breaker, pings):
+def test_one_thread_in_four_is_kept_from_waiting_for_a_database_that_hangs(capacity, pings):
     """Four threads: three may wait, and the fourth finds out."""
     release, waiting = threading.Event(), threading.Barrier(4)
 
     def wait_for_the_database():
-        with breaker.place():
+        with capacity.acquire_slot():
             waiting.wait(60)
             release.wait(60)
 
@@ -102,7 +106,7 @@ def test_one_thread_in_four_is_kept_from_waiting_for_a_database_that_hangs(break
     waiting.wait(60)
     try:
         for _ in range(2):
-            with pytest.raises(Unavailable), breaker.place():
+            with pytest.raises(Unavailable), capacity.acquire_slot():
                 pass
         assert pings.asked == 1
     finally:
@@ -111,28 +115,28 @@ def test_one_thread_in_four_is_kept_from_waiting_for_a_database_that_hangs(break
             thread.join()
 
 
-def test_waits_for_a_place_while_the_database_answers(breaker, pings):
+def test_waits_for_a_slot_while_the_database_answers(capacity, pings):
     pings.answer = True
-    breaker.seat(1)
+    capacity.set_threads(1)
     taken = threading.Event()
 
     def work():
-        with breaker.place():
+        with capacity.acquire_slot():
             taken.set()
             eventually(lambda: pings.asked, "the question whether the database answers")
 
     thread = threading.Thread(target=work)
     thread.start()
     taken.wait(60)
-    with breaker.place():
+    with capacity.acquire_slot():
         assert pings.asked == 1
     thread.join()
 
 
-def test_gives_its_place_back_after_an_error(breaker):
-    breaker.seat(1)
+def test_gives_its_slot_back_after_an_error(capacity):
+    capacity.set_threads(1)
     for _ in range(3):
-        with pytest.raises(ValueError), breaker.place():
+        with pytest.raises(ValueError), capacity.acquire_slot():
             raise ValueError
 
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from migrations.scripts import m2026_11_27_html_of_comments as html_of_comments
+from migrations.scripts import m202611270003_html_of_comments as html_of_comments
 from taskmanager.core.storage import unit_of_work
 from taskmanager.core.storage.database import database
 from taskmanager.features.comments import service as comments

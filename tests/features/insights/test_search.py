@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrations.scripts import m2026_11_27_words_of_descriptions as migration
+from migrations.scripts import m202611270017_words_of_descriptions as migration
 from taskmanager.features.tasks.models import Task
 from tests.factories import ProjectFactory, TaskFactory, task_row
 from tests.scene import patch

@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 
-from migrations.scripts import m2026_11_27_quotas as counted
+from migrations.scripts import m202611270007_quotas as counted
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.storage.database import database
 from taskmanager.features.projects.models import Membership, Project

@@ -8,6 +8,7 @@ import pytest
 from bson import ObjectId
 
 from taskmanager.core.clock import now
+from taskmanager.core.retry import RetryPolicy
 from taskmanager.features.notifications.delivery import pending as waiting, service as deliveries
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.webhooks.delivery import channel
@@ -51,7 +52,7 @@ def test_nobody_listens(scene, hook, receiver, deliver):
 @pytest.fixture
 def long_rest(monkeypatch):
     """A webhook that has failed rests for longer than a test takes on a slow machine."""
-    monkeypatch.setattr(channel, "_FIRST_REST_SECONDS", 60.0)
+    monkeypatch.setattr(channel, "retry_policy", lambda: RetryPolicy(first_seconds=60, max_seconds=300, min_attempts=8))
 
 
 def test_one_that_hangs_rests_and_does_not_hold_up_others(scene, hook, receiver, deliver, long_rest):

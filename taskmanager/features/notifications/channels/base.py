@@ -7,7 +7,7 @@ and to whom; the channel sends, and says by what it raises how it went.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from bson import ObjectId
 
@@ -16,11 +16,25 @@ from taskmanager.core.registry import Part
 from taskmanager.features.notifications.content.registry import Notice
 from taskmanager.features.notifications.models import Delivery
 
+Note = dict[str, Any]  # what a channel says of one attempt, for the log of the delivery
+
+
+class Failed(Exception):
+    """It did not work this time: it is tried again. For channels that have something to say of the attempt."""
+
+    def __init__(self, words: str, *, note: Note | None = None) -> None:
+        super().__init__(words)
+        self.note = note
+
 
 class Rejected(TaskManagerError):
     """The receiver will never take this: it is not tried again."""
 
     code = "delivery.rejected"
+
+    def __init__(self, detail: str, *, note: Note | None = None) -> None:
+        super().__init__(detail)
+        self.note = note
 
 
 class Cancelled(TaskManagerError):
@@ -67,8 +81,11 @@ class Channel(Protocol):
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Which of these people it can tell: an address is known."""
 
-    def send(self, message: Message) -> None:
-        """Tell it. Raises Rejected, Cancelled, Postponed; anything else is a failure that is tried again."""
+    def send(self, message: Message) -> Note | None:
+        """Tell it; returns what is to be kept of the attempt, if anything.
+
+        Raises Rejected, Cancelled, Postponed; anything else, such as Failed, is a failure that is tried again.
+        """
 
 
 CHANNELS: Part[Channel] = Part("channels")

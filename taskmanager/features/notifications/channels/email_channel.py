@@ -67,16 +67,25 @@ class EmailChannel:
         Raises Cancelled for a notice to an address that is not proved, and when the budget of the address is spent for
         something that is not to wait; Postponed for what is.
         """
-        mail = compose(message)
-        _within_budget(message)
-        mailer.send(mail)
+        newest = message.notices[-1]
+        proved = bool(users.proved_ids([newest.recipient_id]))
+        _check_address(newest, proved)
+        _spend_budget(message)
+        mailer.send(compose(message, proved))
 
 
-def _within_budget(message: Message) -> None:
+def _check_address(notice: Notice, proved: bool) -> None:
+    """Raise Cancelled when there is no address, or none that was proved: to others go mails about the account only."""
+    if not notice.to.get("email"):
+        raise Cancelled("There is no address.")
+    if notice.kind not in UNCHOSEN and not proved:
+        raise Cancelled("The address is not proved.")
+
+
+def _spend_budget(message: Message) -> None:
+    """Count the mail in the budget of its address. Raises Cancelled or Postponed when that is spent."""
     newest = message.notices[-1]
     account = newest.kind in UNCHOSEN
-    if not account and not users.proved_ids([newest.recipient_id]):
-        raise Cancelled("The address is not proved.")
     budget = newest.budget if account else mail_budget.NOTICE
     until = mail_budget.spend(newest.to["email"], budget, message.delivery.id)
     if until is None:
@@ -87,12 +96,13 @@ def _within_budget(message: Message) -> None:
     raise Postponed(until, bundle=None if account or digest else f"email:{newest.recipient_id}:later")
 
 
-def compose(message: Message) -> EmailMessage:
-    """The mail. Its Message-ID is the same each time it is made. Raises Cancelled when there is no address."""
+def compose(message: Message, proved: bool) -> EmailMessage:
+    """Return the mail; its Message-ID is the same each time it is made.
+
+    It greets by name only at an address that is `proved`: whoever registered another chose the name.
+    """
     newest = message.notices[-1]
-    if not newest.to.get("email"):
-        raise Cancelled("There is no address.")
-    name = one_line(_name_of(newest))
+    name = one_line(newest.to["name"] if proved else "")
     mail = _headed(message, name)
     kinds = [kind for kind in KINDS if kind in {notice.kind for notice in message.notices}]
     shown = _shown(message, name) | {"unsubscribe": _unsubscribable(mail, newest.recipient_id, kinds)}
@@ -111,12 +121,6 @@ def _shown(message: Message, name: str) -> dict[str, Any]:
         "notices": message.notices,
         "earlier": message.earlier,
     }
-
-
-def _name_of(notice: Notice) -> str:
-    """The name to greet by; none while the address is not proved: whoever registered it chose the name."""
-    name = notice.to["name"]
-    return name if name and users.proved_ids([notice.recipient_id]) else ""
 
 
 def _headed(message: Message, name: str) -> EmailMessage:

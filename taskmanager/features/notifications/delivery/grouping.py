@@ -10,6 +10,7 @@ from taskmanager.core import zones
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import Event
+from taskmanager.core.storage.querysets import Row
 from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.channels.base import Cancelled, Message, Postponed
 from taskmanager.features.notifications.content import registry as notices
@@ -25,19 +26,22 @@ class Lost(Exception):
     """Another worker has the claim by now."""
 
 
+_TO_CLAIM = {"bundle": 1, "attempts": 1, "channel": 1, "first_at": 1}
 MOST_TOLD, MOST_MADE = 100, 1000  # notices in one message, and of how many events they are chosen
 
 
-def leader_of(delivery_id: ObjectId) -> ObjectId:
-    """The oldest of its bundle that was not tried, or that a worker tries just now."""
+def leader_of(delivery_id: ObjectId) -> Row | None:
+    """Return what is needed to claim the delivery that goes first; None when this one is settled.
+
+    That is the oldest of its bundle that was not tried, or that a worker tries just now; else the delivery itself.
+    """
     collection = Delivery._get_collection()
-    row = collection.find_one({"_id": delivery_id, "state": "pending", "attempts": 0}, {"bundle": 1}) or {}
-    if "bundle" not in row:
-        return delivery_id
+    row = collection.find_one({"_id": delivery_id, "state": "pending"}, _TO_CLAIM)
+    if row is None or "bundle" not in row or row["attempts"]:
+        return row
     bundled = {"bundle": row["bundle"], "state": "pending", "led_by": {"$exists": False}}
     free = {"$or": [{"attempts": 0}, {"claimed_until": {"$gt": now()}}]}
-    oldest = collection.find_one(bundled | free, {"_id": 1}, sort=[("created_at", 1), ("_id", 1)])
-    return oldest["_id"] if oldest else delivery_id
+    return collection.find_one(bundled | free, _TO_CLAIM, sort=[("created_at", 1), ("_id", 1)]) or row
 
 
 def message(delivery: Delivery, ready: list[Notice] | None, hold: Callable[[], bool]) -> Message:
@@ -51,7 +55,10 @@ def message(delivery: Delivery, ready: list[Notice] | None, hold: Callable[[], b
     if ready and not event_ids:
         return Message(delivery, ready)
     events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.seq))
-    told = [(event.id, _made(event, delivery.recipient_id, hold)) for event in events[-MOST_MADE:]]
+    written = {delivery.event_id: ready} if ready else {}
+    told = [
+        (event.id, written.get(event.id) or _made(event, delivery.recipient_id, hold)) for event in events[-MOST_MADE:]
+    ]
     wish_of = wishes.of(notice for _, each in told for notice in each)
     found = _still_wanted(delivery, told, wish_of)
     if not found:

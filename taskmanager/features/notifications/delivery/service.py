@@ -19,25 +19,40 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.outbox import enqueue, job_id, source
 from taskmanager.core.events.outcome_counters import Tally
+from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.security.redaction import redact
+from taskmanager.core.storage.querysets import Row
 from taskmanager.features.notifications.channels import base as channels
-from taskmanager.features.notifications.channels.base import Cancelled, Channel, Message, Postponed, Rejected
+from taskmanager.features.notifications.channels.base import (
+    Cancelled,
+    Channel,
+    Failed,
+    Message,
+    Note,
+    Postponed,
+    Rejected,
+)
 from taskmanager.features.notifications.content.registry import Notice
 from taskmanager.features.notifications.delivery import grouping as bundles, thread_pool as lanes
-from taskmanager.features.notifications.delivery.throttle import Pacer, delay
+from taskmanager.features.notifications.delivery.throttle import Pacer
 from taskmanager.features.notifications.models import Delivery
 
 log = structlog.get_logger("taskmanager.deliveries")
 
 SEND = "notifications.send"
 ATTEMPTS = Tally("attempts", "sent", "failed", "dead", "cancelled")  # by channel
-LEAST_ATTEMPTS = 8
 _SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
 _LEADER_SECONDS = 2
 _NO_ROOM, _room = timedelta(seconds=0.5), Pacer(20)
 _KEPT_ATTEMPTS = 10
 _BATCH = 200
 _LONGEST_ERROR = 500
+
+
+def retry_policy() -> RetryPolicy:
+    """Return when a delivery that failed is tried again: for the hours of the settings, at most every four hours."""
+    lasts = timedelta(hours=settings.current().delivery_hours)
+    return RetryPolicy(first_seconds=5, factor=3, max_seconds=4 * 3600, jitter=0.2, min_attempts=8, give_up_after=lasts)
 
 
 def plan(rows: Sequence[dict[str, Any]]) -> list[Delivery]:
@@ -72,11 +87,13 @@ def send(delivery_id: ObjectId) -> None:
 
     Of a bundle the oldest goes first and takes the others along, whichever of them was handed out.
     """
-    leader_id = bundles.leader_of(delivery_id)
-    delivery = _claim(leader_id)
+    leader = bundles.leader_of(delivery_id)
+    if leader is None:
+        return
+    delivery = _claim(leader)
     if delivery is not None:
         _begin(delivery, None)
-    elif leader_id != delivery_id:  # a worker is about to take this one along, or will have failed
+    elif leader["_id"] != delivery_id:  # a worker is about to take this one along, or will have failed
         alone = {"_id": delivery_id, "state": "pending", "led_by": {"$exists": False}}
         again = {"$set": {"due_at": now() + timedelta(seconds=_LEADER_SECONDS)}}
         Delivery._get_collection().update_one(alone, again)
@@ -126,8 +143,7 @@ def purge(before: datetime) -> int:
 def _prepared(row: dict[str, Any]) -> dict[str, Any]:
     """As it is stored: one that is to be sent at once is claimed, and due again when the claim ends."""
     moment = now()
-    channel = channels.find(row["channel"])
-    ends = moment + timedelta(seconds=(channel.seconds if channel else 0) + _SPARE_SECONDS)
+    ends = _end_of_claim(row["channel"], moment)
     waits = "due_at" in row
     return {
         "_id": ObjectId(),
@@ -142,20 +158,22 @@ def _prepared(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _claim(delivery_id: ObjectId) -> Delivery | None:
-    """The right to try, for a while; None when it is settled, led by another, or another worker has the right."""
+def _claim(known: Row) -> Delivery | None:
+    """Claim a delivery for as long as sending may take; None when it is settled, led by another, or claimed already."""
     moment = now()
-    known = Delivery.objects(id=delivery_id).only("channel", "first_at").first()
-    channel = known and channels.find(known.channel)
-    seconds = (channel.seconds if channel else 0) + _SPARE_SECONDS
-    ends = moment + timedelta(seconds=seconds)
-    free = {"_id": delivery_id, "state": "pending", "led_by": {"$exists": False}, "claimed_until": {"$lte": moment}}
+    ends = _end_of_claim(known["channel"], moment)
+    free = {"_id": known["_id"], "state": "pending", "led_by": {"$exists": False}, "claimed_until": {"$lte": moment}}
     claim = {"claimed_until": ends, "due_at": ends}
-    first = {} if known is None or known.first_at else {"first_at": moment}
+    first = {} if known.get("first_at") else {"first_at": moment}
     row = Delivery._get_collection().find_one_and_update(
         free, {"$set": claim | first, "$inc": {"attempts": 1}}, return_document=ReturnDocument.AFTER
     )
     return row and Delivery._from_son(row)
+
+
+def _end_of_claim(channel_name: str, moment: datetime) -> datetime:
+    channel = channels.find(channel_name)
+    return moment + timedelta(seconds=(channel.seconds if channel else 0) + _SPARE_SECONDS)
 
 
 def _begin(delivery: Delivery, ready: list[Notice] | None) -> None:
@@ -173,7 +191,7 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     """Send it with what is bundled with it, and write down what became of it. Raises PyMongoError."""
     try:
         channel = _channel(delivery)
-        channel.send(_message(delivery, ready, channel.seconds))
+        note = channel.send(_message(delivery, ready, channel.seconds))
     except bundles.Lost:
         return
     except PyMongoError:
@@ -181,14 +199,14 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     except Postponed as later:
         _postpone(delivery, later.until, later.bundle)
     except Cancelled as reason:
-        _settle(delivery, "cancelled", reason.detail)
+        _settle(delivery, "cancelled", reason.detail, None)
     except Rejected as reason:
         log.warning("delivery refused", delivery_id=str(delivery.id), channel=delivery.channel)
-        _settle(delivery, "dead", reason.detail)
+        _settle(delivery, "dead", reason.detail, reason.note)
     except Exception as error:  # whatever a channel does, the others must go on
         _failed(delivery, error)
     else:
-        _settle(delivery, "sent", None)
+        _settle(delivery, "sent", None, note)
 
 
 def _channel(delivery: Delivery) -> Channel:
@@ -227,14 +245,14 @@ def _renewed(delivery: Delivery, seconds: float) -> bool:
 
 
 def _failed(delivery: Delivery, error: Exception) -> None:
+    note = error.note if isinstance(error, Failed) else None
     words = redact(f"{type(error).__name__}: {error}")[:_LONGEST_ERROR]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
-    tried_for = now() - (delivery.first_at or now())
-    if delivery.attempts >= LEAST_ATTEMPTS and tried_for >= timedelta(hours=settings.current().delivery_hours):
-        return _settle(delivery, "dead", words)
-    moment = now()
-    changes = {"last_error": words, "claimed_until": moment, "due_at": moment + delay(delivery.attempts)}
-    _written(delivery, {"$set": changes}, "failed")
+    moment, retry = now(), retry_policy()
+    if retry.exhausted(delivery.attempts, moment - (delivery.first_at or moment)):
+        return _settle(delivery, "dead", words, note)
+    changes = {"last_error": words, "claimed_until": moment, "due_at": moment + retry.delay(delivery.attempts)}
+    _written(delivery, {"$set": changes}, "failed", note)
     return None
 
 
@@ -247,26 +265,23 @@ def _postpone(delivery: Delivery, until: datetime | None, bundle: str | None = N
     Delivery._get_collection().update_one(_tried(delivery), changes)
 
 
-def _settle(delivery: Delivery, state: str, words: str | None) -> None:
+def _settle(delivery: Delivery, state: str, words: str | None, note: Note | None) -> None:
     fate = bundles.fate(state, words and redact(words)[:_LONGEST_ERROR])
     gone = {"due_at": 1} | ({} if words else {"last_error": 1})
-    if not _written(delivery, {"$set": fate, "$unset": gone}, state):
+    if not _written(delivery, {"$set": fate, "$unset": gone}, state, note):
         return
     if delivery.bundle:
         followers = {"led_by": delivery.id, "state": "pending"}
         Delivery._get_collection().update_many(followers, {"$set": fate})
 
 
-def _written(delivery: Delivery, update: dict[str, Any], outcome: str) -> bool:
+def _written(delivery: Delivery, update: dict[str, Any], outcome: str, note: Note | None) -> bool:
     """Write down and count what came of an attempt, unless it is not ours any more; answers whether it was."""
-    written = Delivery._get_collection().update_one(_tried(delivery), update | _logged(delivery)).modified_count
+    logged = {"$push": {"log": {"$each": [note], "$slice": -_KEPT_ATTEMPTS}}} if note else {}
+    written = Delivery._get_collection().update_one(_tried(delivery), update | logged).modified_count
     if written:
         ATTEMPTS.count(delivery.channel, outcome)
     return bool(written)
-
-
-def _logged(delivery: Delivery) -> dict[str, Any]:
-    return {"$push": {"log": {"$each": [delivery.note], "$slice": -_KEPT_ATTEMPTS}}} if delivery.note else {}
 
 
 def _tried(delivery: Delivery) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Moments at which what found no room is to come back: in order, and so many a second."""
 
-import random
 import threading
 from collections.abc import Hashable
 from datetime import datetime, timedelta
@@ -8,10 +7,6 @@ from datetime import datetime, timedelta
 from taskmanager.core.clock import now
 
 _MOST_KEYS = 1000
-
-
-_FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 5.0, 4 * 3600.0
-_GROWTH, _JITTER = 3.0, 0.2
 
 
 class Pacer:
@@ -31,9 +26,3 @@ class Pacer:
                 self._last = {known: last for known, last in self._last.items() if last > present}
             self._last[key] = moment
             return moment
-
-
-def delay(attempts: int) -> timedelta:
-    """How long to wait after so many attempts: exponential, with jitter so that many do not come back at once."""
-    seconds = min(_FIRST_DELAY_SECONDS * _GROWTH ** min(attempts - 1, 20), _LONGEST_DELAY_SECONDS)
-    return timedelta(seconds=seconds * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 no secret

@@ -8,13 +8,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 
 from taskmanager.core.errors import Invalid
 from taskmanager.core.filters import kinds, moments
-from taskmanager.core.filters.binding import KindsOf, Known, Lookup, look_up, meanings, readings
+from taskmanager.core.filters.binding import KindsOf, Known, KnownNames, Lookup, look_up, meanings, readings
 from taskmanager.core.filters.nodes import Condition, Context, GivenFilter, Node, conditions, defined
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
@@ -43,12 +44,31 @@ class Directory:
     Raises TooMany, Unavailable (see `held`), FilterError (`filter.too_wide`).
     """
 
-    def __init__(self, actor: Actor, project_ids: Iterable[ObjectId], filters: Sequence[GivenFilter]) -> None:
-        self.actor, self.scope = actor, frozenset(project_ids)
-        conditions_on = [found for given in filters for found in conditions(given.node) if _custom(found)]
-        self.fields = names.custom_fields({_custom(found) for found in conditions_on}, self.scope)
+    def __init__(
+        self,
+        actor: Actor,
+        project_ids: Iterable[ObjectId],
+        filters: Sequence[GivenFilter],
+        fields: Mapping[str, list[CustomField]] | None = None,
+    ) -> None:
+        """With `fields`, the custom fields are known already, and names are only looked up by `look_up`."""
+        self.actor, self.scope, self._filters = actor, frozenset(project_ids), filters
+        conditions_on = _on_custom_fields(filters)
+        self.fields = names.custom_fields(set(map(_custom, conditions_on)), self.scope) if fields is None else fields
         self.options = _Options(self.fields, conditions_on, actor, self.scope)
-        self.known = look_up(_lookups(actor, self.scope), self._defined(filters))
+        self.known: KnownNames = {}
+        if fields is None:
+            self.look_up(_lookups(actor, self.scope))
+
+    def look_up(self, lookups: Mapping[str, Lookup]) -> None:
+        """Look up all that the filters name."""
+        self.known = look_up(lookups, self.defined())
+
+    def defined(self) -> Iterator[GivenFilter]:
+        """Yield the filters with their custom fields typed. Those that cannot be are left out: `bound` says why."""
+        for given in self._filters:
+            with suppress(FilterError):
+                yield replace(given, node=defined(given.node, self._typed))
 
     def bound(self, given: GivenFilter) -> tuple[Node, Context]:
         """As the function `bound`. Raises FilterError."""
@@ -57,12 +77,6 @@ class Directory:
         named = meanings(node, self.known, references=given.references, everywhere=everywhere)
         return node, Context.of(self.actor, named)
 
-    def _defined(self, filters: Iterable[GivenFilter]) -> Iterator[GivenFilter]:
-        """Yield the filters with their custom fields typed. Those that cannot be are left out: `bound` says why."""
-        for given in filters:
-            with suppress(FilterError):
-                yield replace(given, node=defined(given.node, self._typed))
-
     def _typed(self, condition: Condition) -> Any:
         """The condition on a custom field by the type that it has in each project; None for other conditions."""
         key = _custom(condition)
@@ -70,6 +84,89 @@ class Directory:
             return None
         fields = self.fields.get(key, [])
         return readings(condition, _kinds(fields, self.scope, self.options, contains=condition.operator == "~"))
+
+
+class Asked(NamedTuple):
+    """One filter, who asks, and the projects in which its names are looked up."""
+
+    actor: Actor
+    scope: frozenset[ObjectId]
+    given: GivenFilter
+
+
+def bound_each(asked: Sequence[Asked]) -> list[tuple[Node, Context] | FilterError]:
+    """Return for each of many filters what `Directory.bound` does, or raises: the filters of many people.
+
+    Names are looked up once for all, with one query for each sort of names; only what is named and exists no more is
+    looked up for each filter (see `held`). Raises TooMany, Unavailable.
+    """
+    try:
+        directories = _directories(asked)
+    except FilterError as error:  # too wide: the names of all these together, or of one
+        if len(asked) == 1:
+            return [error]
+        middle = len(asked) // 2
+        return [*bound_each(asked[:middle]), *bound_each(asked[middle:])]
+    return [_bound(directory, one.given) for directory, one in zip(directories, asked, strict=True)]
+
+
+def _bound(directory: Directory, given: GivenFilter) -> tuple[Node, Context] | FilterError:
+    try:
+        return directory.bound(given)
+    except FilterError as error:
+        return error
+
+
+def _directories(asked: Sequence[Asked]) -> list[Directory]:
+    """Return a directory for each filter, with one query for each sort of names. Raises FilterError."""
+    scope = frozenset(chain.from_iterable(one.scope for one in asked))
+    custom = {_custom(found) for found in _on_custom_fields([one.given for one in asked])}
+    fields = names.custom_fields(custom, scope)
+    found = [Directory(one.actor, one.scope, [one.given], _fields_in(one.scope, fields)) for one in asked]
+    shared = _Shared([given for directory in found for given in directory.defined()], asked, scope)
+    for directory in found:
+        directory.look_up(shared.lookups(directory.actor, directory.scope))
+    return found
+
+
+def _fields_in(scope: frozenset[ObjectId], fields: Mapping[str, list[CustomField]]) -> dict[str, list[CustomField]]:
+    own = {key: [field for field in found if field.project_id in scope] for key, found in fields.items()}
+    return {key: found for key, found in own.items() if found}
+
+
+class _Shared:
+    """What is known, in any project of those who ask, of all that their filters name."""
+
+    def __init__(self, filters: Iterable[GivenFilter], asked: Sequence[Asked], scope: frozenset[ObjectId]) -> None:
+        self._roles = set(chain.from_iterable(one.actor.project_roles for one in asked))
+        lookups: dict[str, Lookup] = {
+            "label": partial(names.labels, scope=scope),
+            "status": partial(names.statuses, scope=scope),
+            "person": partial(names.projects_of_members, scope=scope),
+            "project": lambda keys: {},  # what who asks sees: no lookup
+            "task": self._projects_of_tasks,
+        }
+        self._known = look_up(lookups, filters)
+
+    def lookups(self, actor: Actor, scope: frozenset[ObjectId]) -> dict[str, Lookup]:
+        """Return lookups for one who asks, in what is known here."""
+        return {
+            "label": partial(self._find, "label", scope),
+            "status": partial(self._find, "status", scope),
+            "person": partial(_people, actor=actor, scope=scope, members=partial(self._find, "person", scope)),
+            "project": partial(names.projects, actor=actor),
+            "task": partial(self._find, "task", frozenset(actor.project_roles)),
+        }
+
+    def _find(self, sort: str, scope: frozenset[ObjectId], keys: Collection[Any]) -> dict[Any, Known]:
+        """Those that are known in any of these projects; of people and tasks it says nothing where they are not."""
+        known = self._known.get(sort, {})
+        found = {key: known[key] for key in keys if key in known and (known[key].places or frozenset()) & scope}
+        return found if sort in ("label", "status") else {key: Known(key) for key in found}
+
+    def _projects_of_tasks(self, keys: Collection[ObjectId]) -> dict[ObjectId, Known]:
+        found = Task.objects(id__in=list(keys), project_id__in=list(self._roles)).scalar("id", "project_id")
+        return {task_id: Known(task_id, frozenset({project_id})) for task_id, project_id in found}
 
 
 def check_order(names_sorted_by: Iterable[str], project_ids: Collection[ObjectId], location: str) -> None:
@@ -94,17 +191,23 @@ def _lookups(actor: Actor, scope: frozenset[ObjectId]) -> dict[str, Lookup]:
     }
 
 
-def _people(keys: Collection[ObjectId], actor: Actor, scope: frozenset[ObjectId]) -> dict[ObjectId, Known]:
+def _people(
+    keys: Collection[ObjectId], actor: Actor, scope: frozenset[ObjectId], members: Lookup | None = None
+) -> dict[ObjectId, Known]:
     """Members, and those who are none any more while tasks still say them."""
-    found = names.members(keys, scope)
+    found = members(keys) if members else names.members(keys, scope)
     former = set(keys) - found.keys()
-    return found | {key: Known(key) for key in held.people(former, actor, scope)}
+    return {**found, **{key: Known(key) for key in held.people(former, actor, scope)}}
 
 
 def _tasks(keys: Collection[ObjectId], actor: Actor) -> dict[ObjectId, Known]:
     """Tasks that the actor may see, also in the trash."""
     found = Task.objects(id__in=list(keys), project_id__in=list(actor.project_roles)).scalar("id")
     return {task_id: Known(task_id) for task_id in found}
+
+
+def _on_custom_fields(filters: Iterable[GivenFilter]) -> list[Condition]:
+    return [found for given in filters for found in conditions(given.node) if _custom(found)]
 
 
 def _custom(condition: Condition) -> str:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from threading import BoundedSemaphore
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 
@@ -14,9 +14,10 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import record
 from taskmanager.core.http.guarded_http import Answer, Refused, Rules, post
+from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.features.notifications.channels.base import Cancelled, Message, Postponed, Rejected
-from taskmanager.features.notifications.delivery import pending as waiting, service as deliveries
+from taskmanager.features.notifications.channels.base import Cancelled, Failed, Message, Note, Postponed, Rejected
+from taskmanager.features.notifications.delivery import pending as waiting
 from taskmanager.features.notifications.delivery.throttle import Pacer
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.projects.members import service as members
@@ -31,7 +32,6 @@ from taskmanager.features.webhooks.models import Webhook
 GONE = 410
 _GOOD = range(200, 300)
 _KEPT_BYTES = 2_000
-_FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 2.0, 300.0
 # What finds no place comes back in order: so many a second that few ask in vain, and places are seldom empty.
 _PLACE_TAKEN, _pace = timedelta(seconds=0.5), Pacer(30)
 # Receivers whose last answer took longer share half of the lanes, so that however many they leave room for others.
@@ -39,8 +39,17 @@ _SLOW_MS, _LANES = 1000, 16
 _slow_lanes = BoundedSemaphore(_LANES // 2)
 
 
-class Unanswered(Exception):
+class Unanswered(Failed):
     """The receiver did not say that it has it: the attempt is repeated later."""
+
+
+class Attempt(NamedTuple):
+    """One request and what came of it; `failure` says why the receiver has it not, None that it has."""
+
+    note: Note
+    failure: str | None = None
+    final: bool = False  # it will never take it
+    gone: bool = False  # nor anything else
 
 
 class WebhookChannel:
@@ -56,19 +65,16 @@ class WebhookChannel:
         """Return no accounts: each webhook says itself what it is to be sent."""
         return set()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Note:
         """Send the body that was made for it. Raises Rejected, Cancelled, Postponed, Unanswered."""
         delivery = message.delivery
         webhook = Webhook.objects(id=delivery.recipient_id).first()
         _may_be_told(webhook, delivery)
         with _lane_of_slow(webhook):
-            _take_place(webhook, delivery)
-            try:
-                _judge(webhook, _posted(webhook, delivery))
-            except BaseException:  # what failed is written down before there is room for the next
-                _leave_place(webhook, delivery)
-                raise
-            _leave_place(webhook, delivery, worked=True)
+            attempt = _attempt_in_slot(webhook, delivery)
+        if attempt.failure is None:
+            return attempt.note
+        raise (Rejected if attempt.final else Unanswered)(attempt.failure, note=attempt.note)
 
 
 @contextmanager
@@ -83,6 +89,12 @@ def _lane_of_slow(webhook: Webhook) -> Iterator[None]:
         yield
     finally:
         _slow_lanes.release()
+
+
+def retry_policy() -> RetryPolicy:
+    """Return for how long nothing is sent to a webhook after its failures, and when it is disabled for them."""
+    lasts = timedelta(days=settings.current().webhook_disable_days)
+    return RetryPolicy(first_seconds=2, max_seconds=300, min_attempts=8, give_up_after=lasts)
 
 
 def rules() -> Rules:
@@ -107,7 +119,7 @@ def _may_be_told(webhook: Webhook | None, delivery: Delivery) -> None:
     project_id = delivery.project_id or webhook.project_id
     if project_id and delivery.kind != _LAST and not Project.objects(id=project_id).alive().first():
         raise Cancelled("The project is deleted.")
-    longest = now() + timedelta(seconds=_LONGEST_REST_SECONDS + 60)  # a clock that was wrong has set a later one
+    longest = now() + timedelta(seconds=retry_policy().max_seconds + 60)  # a clock that was wrong has set a later one
     if webhook.rests_until and now() < webhook.rests_until < longest and delivery.kind != TEST:
         raise Postponed(_pace.next((webhook.id, webhook.rests_until), webhook.rests_until))
 
@@ -123,10 +135,22 @@ def _owner_may_know(webhook: Webhook, delivery: Delivery) -> None:
         raise Cancelled("The owner of the webhook is not in the project any more.")
 
 
-def _take_place(webhook: Webhook, delivery: Delivery) -> None:
-    """One of the few requests that may be under way to it, so that one which hangs does not hold all lanes.
+def _attempt_in_slot(webhook: Webhook, delivery: Delivery) -> Attempt:
+    """Send it; what failed is written down before there is room for the next. Raises Postponed, Cancelled."""
+    _acquire_slot(webhook, delivery)
+    attempt = None
+    try:
+        attempt = _attempt(webhook, delivery)
+        _write_failure(webhook, attempt)
+    finally:
+        _release_slot(webhook, delivery, attempt)
+    return attempt
 
-    Raises Postponed when all are taken; of one that has failed, until the request that tries it has ended. A place
+
+def _acquire_slot(webhook: Webhook, delivery: Delivery) -> None:
+    """Take one of the few requests that may be under way to it, so that one which hangs does not hold all lanes.
+
+    Raises Postponed when all are taken; of one that has failed, until the request that tries it has ended. A slot
     ends by itself when its worker dies.
     """
     moment = now()
@@ -143,15 +167,15 @@ def _take_place(webhook: Webhook, delivery: Delivery) -> None:
         raise Postponed(_pace.next((webhook.id, probing and place["until"]), earliest))
 
 
-def _leave_place(webhook: Webhook, delivery: Delivery, *, worked: bool = False) -> None:
-    """The request has ended; when it worked, whatever failed before or meanwhile, the webhook works."""
-    leave: dict[str, Any] = {"$pull": {"busy": {"by": delivery.id}}}
-    changes = {"took_ms": delivery.note["duration_ms"]} if delivery.note else {}
-    if worked:
-        changes, leave = changes | {"failures": 0}, leave | {"$unset": {"failing_since": 1, "rests_until": 1}}
-    if changes:
-        leave["$set"] = changes
-    Webhook._get_collection().update_one({"_id": webhook.id}, leave)
+def _release_slot(webhook: Webhook, delivery: Delivery, attempt: Attempt | None) -> None:
+    """Say that the request has ended; when it worked, whatever failed before or meanwhile, the webhook works."""
+    update: dict[str, Any] = {"$pull": {"busy": {"by": delivery.id}}}
+    if attempt is not None:
+        update["$set"] = {"took_ms": attempt.note["duration_ms"]}
+        if attempt.failure is None:
+            update["$set"] |= {"failures": 0}
+            update["$unset"] = {"failing_since": 1, "rests_until": 1}
+    Webhook._get_collection().update_one({"_id": webhook.id}, update)
 
 
 def _body_of(delivery: Delivery) -> str:
@@ -161,63 +185,59 @@ def _body_of(delivery: Delivery) -> str:
     return text
 
 
-def _posted(webhook: Webhook, delivery: Delivery) -> Answer:
-    """One attempt, written down whatever comes of it. Raises Rejected, Unanswered."""
+def _attempt(webhook: Webhook, delivery: Delivery) -> Attempt:
+    """Send it once; whatever comes of it is in the result. Raises Cancelled when there is nothing to send any more."""
     body = _body_of(delivery).encode()
     headers = {"Content-Type": "application/json", "User-Agent": f"TaskManager/{__version__}"}
     headers |= signing.headers(delivery.id, body, webhook.secrets)
-    began, note = monotonic(), {"at": now(), "url": webhook.url, "request_headers": headers}
+    began, note = monotonic(), {"at": now(), "url": webhook.url, "request_headers": _pairs(headers)}
     try:
-        answer = post(webhook.url, body, headers, seconds=settings.current().webhook_timeout_seconds, rules=rules())
+        attempt = _classify_response(
+            post(webhook.url, body, headers, seconds=settings.current().webhook_timeout_seconds, rules=rules())
+        )
     except Refused as error:
-        _log(delivery, note, began, error=error.detail)
-        _failed(webhook, error.detail)
-        raise Rejected(error.detail) from None
+        attempt = Attempt({"error": error.detail}, error.detail, final=True)
     except OSError as error:
         words = f"{type(error).__name__}: {error}"[:300]
-        _log(delivery, note, began, error=words)
-        _failed(webhook, words)
-        raise Unanswered(words) from None
+        attempt = Attempt({"error": words}, words)
+    took = {"duration_ms": round((monotonic() - began) * 1000)}
+    return attempt._replace(note=note | took | attempt.note)
+
+
+def _classify_response(answer: Answer) -> Attempt:
+    """Only 2xx is a yes; 410 says that nothing is wanted any more."""
     shown = {str(name)[:100]: str(value)[:500] for name, value in list(answer.headers.items())[:30]}
     text = answer.body[:_KEPT_BYTES].decode("utf-8", "replace").replace("\0", "")
-    _log(delivery, note, began, status=answer.status, response_headers=shown, response_body=text)
-    return answer
-
-
-def _judge(webhook: Webhook, answer: Answer) -> None:
-    """Only 2xx is a yes; 410 says that nothing is wanted any more."""
+    note: Note = {"status": answer.status, "response_headers": _pairs(shown), "response_body": text}
     if answer.status in _GOOD:
-        return
+        return Attempt(note)
     if answer.status == GONE:
+        return Attempt(note, "The receiver answered 410: gone.", final=True, gone=True)
+    return Attempt(note, f"The receiver answered {answer.status}.")
+
+
+def _pairs(headers: dict[str, str]) -> list[list[str]]:
+    """Names as they are: receivers may answer with dots in them, which MongoDB would mind in the names of fields."""
+    return [[name, value] for name, value in headers.items()]
+
+
+def _write_failure(webhook: Webhook, attempt: Attempt) -> None:
+    if attempt.gone:
         _disable(webhook.id, "It answered 410: gone.")
-        raise Rejected("The receiver answered 410: gone.")
-    words = f"The receiver answered {answer.status}."
-    _failed(webhook, words)
-    raise Unanswered(words)
-
-
-def _log(delivery: Delivery, note: dict[str, Any], began: float, **more: Any) -> None:
-    note = note | {"duration_ms": round((monotonic() - began) * 1000)} | more
-    # header names have no dots that MongoDB would mind, but receivers may answer with any: kept as pairs
-    for name in ("request_headers", "response_headers"):
-        if name in note:
-            note[name] = [[key, value] for key, value in note[name].items()]
-    delivery.note = note
+    elif attempt.failure:
+        _failed(webhook, attempt.failure)
 
 
 def _failed(webhook: Webhook, words: str) -> None:
     """Let it rest, the longer the more often it has failed; after days of many failures, disable it."""
-    moment = now()
-    seconds = min(_FIRST_REST_SECONDS * 2.0 ** min(webhook.failures, 20), _LONGEST_REST_SECONDS)
-    rests_until = moment + timedelta(seconds=seconds)
+    moment, retry, failures = now(), retry_policy(), webhook.failures + 1
+    rests_until = moment + retry.delay(failures)
     changes = {"rests_until": rests_until}
     if webhook.failing_since is None:
         changes["failing_since"] = moment
     Webhook._get_collection().update_one({"_id": webhook.id}, {"$set": changes, "$inc": {"failures": 1}})
     waiting.put_off(webhook.id, rests_until, but=TEST)
-    days = timedelta(days=settings.current().webhook_disable_days)
-    many = webhook.failures + 1 >= deliveries.LEAST_ATTEMPTS
-    if many and webhook.failing_since and moment - webhook.failing_since >= days:
+    if webhook.failing_since and retry.exhausted(failures, moment - webhook.failing_since):
         _disable(webhook.id, f"It has failed since {webhook.failing_since:%Y-%m-%d}, the last time so: {words}")
 
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from bson import ObjectId
-from hypothesis import given, strategies as st
 from pydantic import SecretStr
 
 from taskmanager.core.clock import now
@@ -55,20 +54,6 @@ def test_the_message_id_is_the_same_at_each_attempt(failing, mail, deliver):
     due(failing)
     deliver()
     assert mail.messages[0]["Message-ID"] == f"<{failing.id}.email@127.0.0.1>"
-
-
-@given(st.integers(1, 60))
-def test_intervals_grow_to_hours_and_vary(attempts):
-    least, most = (5 * 3.0 ** min(attempts - 1, 20) * factor for factor in (0.8, 1.2))
-    assert min(least, 4 * 3600 * 0.8) <= deliveries.delay(attempts).total_seconds() <= min(most, 4 * 3600 * 1.2)
-
-
-def test_tries_go_on_for_more_than_a_day():
-    waited, attempts = timedelta(), 0
-    while waited < timedelta(hours=24):
-        attempts += 1
-        waited += deliveries.delay(attempts)
-    assert 10 <= attempts <= 16
 
 
 def test_after_a_day_it_is_given_up_and_kept(failing, mail, deliver):
@@ -131,19 +116,19 @@ def test_a_worker_that_died_between_planning_and_sending_is_made_up_for(scene, a
 
 def test_who_has_claimed_a_delivery_is_alone_with_it(failing, mail):
     due(failing)
-    first = deliveries._claim(failing.id)
+    first = deliveries._claim(deliveries.bundles.leader_of(failing.id))
     assert first is not None
-    assert deliveries._claim(failing.id) is None
+    assert deliveries._claim(deliveries.bundles.leader_of(failing.id)) is None
     deliveries.send(failing.id)
     assert mail.messages == []
 
 
 def test_one_that_took_too_long_does_not_overwrite_what_another_did(failing):
     due(failing)
-    slow = deliveries._claim(failing.id)
+    slow = deliveries._claim(deliveries.bundles.leader_of(failing.id))
     due(failing)
-    fast = deliveries._claim(failing.id)
-    deliveries._settle(fast, "sent", None)
+    fast = deliveries._claim(deliveries.bundles.leader_of(failing.id))
+    deliveries._settle(fast, "sent", None, None)
     deliveries._failed(slow, OSError("late"))
     assert email().state == "sent"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrations.scripts import m2026_11_27_stored_filters as migration
+from migrations.scripts import m202611270011_stored_filters as migration
 from taskmanager.core.events.log import Event
 from taskmanager.features.views.models import View
 from tests.factories import ProjectFactory, TaskFactory

@@ -5,7 +5,7 @@ That one held the words of all tenants: a word that was common among others made
 
 from typing import Any
 
-from migrations.scripts import m2026_11_27_search_tokens as tokens
+from migrations.scripts import m202611270009_search_tokens as tokens
 
 _REPLACED = "text"
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from taskmanager.core.child import wrap
 from taskmanager.embedded import processes
-from taskmanager.embedded.child import wrap
 
 PARENT = """
 import subprocess, sys, time

@@ -7,7 +7,7 @@ import pytest
 
 from taskmanager.core.errors import Misconfigured
 from taskmanager.embedded import ports
-from taskmanager.embedded.folder import DataFolder
+from workers.data_folder import DataFolder
 
 
 def test_has_one_owner_at_a_time(tmp_path):

@@ -1,0 +1,84 @@
+"""A circuit breaker for the database: while it is known to be gone, requests are refused without waiting for it.
+
+`timeoutMS` bounds each operation, also on a server that hangs; without the breaker every request of an outage would
+still hold a thread for that long. Source: M. Nygard, "Release It!", Circuit Breaker.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+)
+
+from taskmanager.core.errors import Unavailable
+
+_PROBE_EVERY_SECONDS = 0.5
+_LOST = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
+
+
+class CircuitBreaker:
+    """Open after an error that says that the server was not reached; asks it again twice a second.
+
+    Only one caller at a time pays for the question; the others get `Unavailable` without waiting.
+    """
+
+    def __init__(self, ping: Callable[[], bool]) -> None:
+        """`ping` asks the server, in bounded time, whether it answers."""
+        self._ping = ping
+        self._lock = threading.Lock()
+        self._open = False
+        self._probe_at = 0.0
+
+    def trip(self, error: PyMongoError) -> None:
+        """Open, when `error` says that the server was not reached in time.
+
+        What merely took too long may be one expensive request on a server that is well: the next request asks it.
+        """
+        if not (isinstance(error, _LOST) or error.timeout) or _said_by_server(error):
+            return
+        slow = error.timeout and not isinstance(error, ServerSelectionTimeoutError)
+        self._open_for(0 if slow else _PROBE_EVERY_SECONDS)
+
+    def close(self) -> None:
+        """Let requests through again."""
+        self._open = False
+
+    def check(self) -> None:
+        """Raise Unavailable while open, except for the one caller whose probe succeeds."""
+        if not self._open:
+            return
+        with self._lock:
+            if time.monotonic() < self._probe_at:
+                raise unavailable()
+            self._probe_at = time.monotonic() + 2 * _PROBE_EVERY_SECONDS
+        if not self._ping():
+            raise unavailable()
+        self.close()
+
+    def suspect(self, *, gone: bool) -> None:
+        """Open unless the server answers, and raise Unavailable then; `gone`: it is known not to, without asking it."""
+        if gone or not self._ping():
+            self._open_for(_PROBE_EVERY_SECONDS)
+            raise unavailable()
+
+    def _open_for(self, seconds: float) -> None:
+        with self._lock:
+            self._open, self._probe_at = True, time.monotonic() + seconds
+
+
+def unavailable() -> Unavailable:
+    """Return what a request is answered that cannot reach the database."""
+    return Unavailable("The database is not available. Try again shortly.", code="database.unavailable")
+
+
+def _said_by_server(error: PyMongoError) -> bool:
+    """Whether the server itself answered that time is up; the driver's own errors have no name of a code."""
+    return isinstance(error, OperationFailure) and "codeName" in (error.details or {})
