@@ -21,9 +21,11 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from migrations import renamed, scripts
+from taskmanager.core import registry
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Misconfigured
 
+MIGRATIONS: registry.Part[str] = registry.Part("migrations")
 _LOCK_MINUTES = 30
 
 
@@ -91,9 +93,10 @@ def state(database: Database[dict[str, Any]]) -> State:
     names = all_names()
     pending = [name for name in names if name not in records]
     needed = [name for name in pending if not getattr(_load(name), "CONTRACT", False)]
-    unknown = sorted(name for name, expand in records.items() if name not in names and not expand)
-    last = max((name for name in names if name in records), default="")
-    return State(pending, needed, unknown, _late(pending, last), last)
+    unknown = (name for name, expand in records.items() if not (name in names or expand or _is_of_plugin(name)))
+    own = [name for name in names if not _is_of_plugin(name)]
+    last = max((name for name in own if name in records), default="")
+    return State(pending, needed, sorted(unknown), _late([name for name in pending if name in own], last), last)
 
 
 def _late(pending: list[str], last: str) -> list[str]:
@@ -111,8 +114,26 @@ def pending(database: Database[dict[str, Any]]) -> list[str]:
 
 
 def all_names() -> list[str]:
-    """Names of all migrations, in order."""
-    return sorted(module.name for module in pkgutil.iter_modules(scripts.__path__))
+    """Names of all migrations, in order: those of the service, then of each plugin as `<package>.<module>`."""
+    own = sorted(module.name for module in pkgutil.iter_modules(scripts.__path__))
+    return [*own, *(name for package in _packages_of_features() for name in _names_in(package))]
+
+
+def _packages_of_features() -> list[str]:
+    """Return the packages with migrations of features and plugins; none in a process that has loaded no features.
+
+    Such is the one that gunicorn forks from: the processes that it forks load them, and compare again.
+    """
+    return list(MIGRATIONS) if registry.is_loaded() else []
+
+
+def _names_in(package: str) -> list[str]:
+    found = pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}.")
+    return sorted(module.name for module in found)
+
+
+def _is_of_plugin(name: str) -> bool:
+    return "." in name
 
 
 def about(name: str) -> str:
@@ -128,7 +149,7 @@ def _runnable(database: Database[dict[str, Any]]) -> list[str]:
 
 
 def _load(name: str) -> ModuleType:
-    return importlib.import_module(f"{scripts.__name__}.{name}")
+    return importlib.import_module(name if _is_of_plugin(name) else f"{scripts.__name__}.{name}")
 
 
 def _lock(database: Database[dict[str, Any]], holder: str = "") -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from bson import ObjectId
 
@@ -94,23 +94,22 @@ class Field:
     kind: Kind
 
 
-class Fields(dict[str, Field]):
+class Fields:
     """What a list can be filtered by. A family is a beginning that stands for all fields whose names begin with it."""
 
     def __init__(self, fields: Mapping[str, Field], families: Mapping[str, Kind] | None = None) -> None:
-        super().__init__(fields)
-        self.families = families or {}
+        self.fields, self.families = fields, families or {}
 
     def find(self, name: str) -> Field | None:
         """Return the field of this name; None when there is none."""
         family, dot, key = name.partition(".")
         if dot and family in self.families and _MEMBER.fullmatch(key):
             return Field(name, self.families[family])
-        return self.get(name)
+        return self.fields.get(name)
 
     def names(self) -> list[str]:
         """What to tell people."""
-        return [*self, *(f"{family}.…" for family in self.families)]
+        return [*self.fields, *(f"{family}.…" for family in self.families)]
 
 
 _MEMBER = re.compile("[a-z][a-z0-9_]{0,29}")
@@ -149,29 +148,29 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Every:
+class _Joined:
+    """Several parts, joined by an operator of MongoDB."""
+
+    operator: ClassVar[str]
+    parts: tuple[Node, ...]
+
+    def mentions(self, negative: bool = False) -> Iterator[Mention]:
+        return (found for part in self.parts for found in part.mentions(negative))
+
+    def query(self, context: Context) -> Filter:
+        return {self.operator: [part.query(context) for part in self.parts]}
+
+
+class Every(_Joined):
     """All parts hold."""
 
-    parts: tuple[Node, ...]
-
-    def mentions(self, negative: bool = False) -> Iterator[Mention]:
-        return (found for part in self.parts for found in part.mentions(negative))
-
-    def query(self, context: Context) -> Filter:
-        return {"$and": [part.query(context) for part in self.parts]}
+    operator = "$and"
 
 
-@dataclass(frozen=True)
-class Some:
+class Some(_Joined):
     """At least one part holds."""
 
-    parts: tuple[Node, ...]
-
-    def mentions(self, negative: bool = False) -> Iterator[Mention]:
-        return (found for part in self.parts for found in part.mentions(negative))
-
-    def query(self, context: Context) -> Filter:
-        return {"$or": [part.query(context) for part in self.parts]}
+    operator = "$or"
 
 
 @dataclass(frozen=True)
