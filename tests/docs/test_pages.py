@@ -45,13 +45,14 @@ def test_settings(text: str):
 def test_files(text: str):
     named = set(re.findall(r"`(\w[\w./-]*/[\w.-]+\.(?:py|md|txt|html|cfg|yml|yaml|json))`", text))
     named |= set(re.findall(r"`((?:\w+/)+)`", text))
+    named = {name for name in named if not name.startswith("taskmanager_")}  # of a plugin
     assert [name for name in named - ELSEWHERE if not any((ROOT / base / name).exists() for base in BASES)] == []
 
 
 def test_routes(text: str):
     known = set(_routes())
     named = {(method, _shape(path)) for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[\w{}/-]+)`", text)}
-    assert named - known == set()
+    assert {(method, path) for method, path in named - known if not path.startswith("/x/")} == set()  # of plugins
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
