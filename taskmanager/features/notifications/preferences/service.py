@@ -10,7 +10,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Invalid, NotFound, ScopeMissing
 from taskmanager.core.events.log import record
-from taskmanager.core.security.access import Actor
+from taskmanager.core.security.access import Actor, members_only
 from taskmanager.core.storage.documents import Expected
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
@@ -103,7 +103,7 @@ def _of(actor: Actor) -> Preferences:
 def _member(project_id: ObjectId, actor: Actor) -> None:
     if actor.role_in(project_id) is None:
         raise NotFound
-    _ = actor.user_id  # visitors have none, and are refused
+    members_only(actor)
 
 
 def _with_defaults(stored: Preferences | ProjectPreferences, changes: dict[str, Any]) -> dict[str, Any]:
