@@ -8,6 +8,8 @@ only, for scripts.
 from collections.abc import Callable
 from typing import Any
 
+from pymongo.database import Database
+
 from migrations import runner
 from taskmanager.app import load_features
 from taskmanager.core.configuration.settings import Settings, use
@@ -38,7 +40,7 @@ def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
     return FITS
 
 
-def compare(database: Any, say: Say) -> int:
+def compare(database: Database[dict[str, Any]], say: Say) -> int:
     """Say how a database and this release fit together; returns the exit code."""
     found = runner.state(database)
     for name in found.pending:

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pymongo
+from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from migrations import renamed, scripts
@@ -57,7 +58,9 @@ class State(NamedTuple):
         return None
 
 
-def run(database: Any, dry_run: bool = False, ran: Callable[[str], None] = lambda name: None) -> list[str]:
+def run(
+    database: Database[dict[str, Any]], dry_run: bool = False, ran: Callable[[str], None] = lambda name: None
+) -> list[str]:
     """Run what has not been run and call `ran` after each; returns the names.
 
     Raises Conflict while another runner is at work, Misconfigured when a newer release has migrated the database, or
@@ -83,7 +86,7 @@ def run(database: Any, dry_run: bool = False, ran: Callable[[str], None] = lambd
     return names
 
 
-def state(database: Any) -> State:
+def state(database: Database[dict[str, Any]]) -> State:
     """Compare what was run with the scripts of this release. One read of a small collection."""
     found = database.migrations.find({}, {"expand": 1})
     records = {renamed.NAMES.get(record["_id"], record["_id"]): record.get("expand", False) for record in found}
@@ -100,12 +103,12 @@ def _late(pending: list[str], last: str) -> list[str]:
     return [name for name in pending if renamed.LAST_UNTIMED < name < last]
 
 
-def problem(database: Any) -> str | None:
+def problem(database: Database[dict[str, Any]]) -> str | None:
     """What is wrong with the migrations of the database, for `server_checks.compare_migrations`."""
     return state(database).problem
 
 
-def pending(database: Any) -> list[str]:
+def pending(database: Database[dict[str, Any]]) -> list[str]:
     """Names of the migrations that have not been run, in order."""
     return state(database).pending
 
@@ -138,7 +141,7 @@ def about(name: str) -> str:
     return " ".join((_load(name).__doc__ or "").strip().split("\n\n")[0].split())
 
 
-def _runnable(database: Any) -> list[str]:
+def _runnable(database: Database[dict[str, Any]]) -> list[str]:
     found = state(database)
     if found.unknown or found.late:
         raise Misconfigured(found.problem, code="migration.newer" if found.unknown else "migration.late")
@@ -149,7 +152,7 @@ def _load(name: str) -> ModuleType:
     return importlib.import_module(name if _is_of_plugin(name) else f"{scripts.__name__}.{name}")
 
 
-def _lock(database: Any, holder: str = "") -> None:
+def _lock(database: Database[dict[str, Any]], holder: str = "") -> None:
     """Take the lock; one that a killed runner left ends by itself."""
     moment = now()
     try:
@@ -166,7 +169,7 @@ def _lock(database: Any, holder: str = "") -> None:
         ) from None
 
 
-def _prolong(database: Any, holder: str) -> None:
+def _prolong(database: Database[dict[str, Any]], holder: str) -> None:
     """Keep the lock for the next script. Raises Conflict when another runner has taken it meanwhile."""
     until = now() + timedelta(minutes=_LOCK_MINUTES)
     kept = database.migration_lock.update_one({"_id": "lock", "holder": holder}, {"$set": {"until": until}})

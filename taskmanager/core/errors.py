@@ -42,6 +42,13 @@ class Forbidden(TaskManagerError):
     detail = "Your role does not allow this."
 
 
+class AccountNeeded(Forbidden):
+    """The actor came by a share link and has no account."""
+
+    code = "auth.account_needed"
+    detail = "Only users with an account can do this."
+
+
 class ScopeMissing(Forbidden):
     """The API token was not given what this needs, or only a session may do it."""
 
@@ -67,6 +74,12 @@ class Conflict(TaskManagerError):
     """The state of the system does not allow this now."""
 
     code = "conflict"
+
+
+class TooLarge(TaskManagerError):
+    """More bytes than the operator allows."""
+
+    code = "content.too_large"
 
 
 class TooMany(TaskManagerError):

@@ -1,7 +1,7 @@
 """The answers routes give: one resource, a list, or nothing; with ETag, 304, Link and Location."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import repeat
 from typing import Any
 
@@ -9,6 +9,7 @@ import orjson
 from flask import Response, request
 
 from taskmanager.core.storage.documents import Versioned
+from taskmanager.core.storage.listings import Listing
 from taskmanager.core.storage.querysets import MAX_PAGE_BYTES, Page, Row
 from taskmanager.web.conditional import etag_of, unchanged
 from taskmanager.web.pagination import Slice, make_cursor, next_link
@@ -78,6 +79,25 @@ def collection(
     if cursor:
         response.headers["Link"] = next_link(cursor)
     return response
+
+
+def listing(
+    query: Mapping[str, Any],
+    serialiser: Serialiser,
+    visible: Listing,
+    *,
+    needed: tuple[str, ...] = (),
+    embed: Callable[[list[Row]], list[Row]] | None = None,
+) -> Response:
+    """Return the page of `visible` that a list's `query` asks for, with `total` where it asks for that.
+
+    `embed` returns for each row what is put beside its fields, and reads the stored fields `needed`.
+    Raises Malformed for a cursor that is not of this list, sort and filter.
+    """
+    part = Slice.of(query)
+    page = visible.page(**part.page_of(serialiser, *needed))
+    total = part.with_total and visible.total()
+    return collection(page, serialiser, part, total=total, embedded=embed(page.rows) if embed else None)
 
 
 def _items(page: Page, dump: Callable[[Row], Row], part: Slice, embedded: list[Row] | None) -> tuple[list[bytes], Page]:

@@ -1,40 +1,36 @@
 """Who is asking: the access token of the request, checked by Flask-JWT-Extended with what it leaves open closed.
 
-Two steps. `identify` runs before the rate limiter and touches nothing but the token, a JWT of a session or an
-API token (`tm_…`), so that the limiter counts accounts and fetches the account's access version in its own
-trip. `current_actor` then finds the account's rights (`core.access`) and refuses what has ended. The token of a
+Two steps. `claim` touches nothing but the token, a JWT of a session or an API token (`tm_…`), so that the limiter
+counts accounts and fetches the account's access version in its own trip. `current_actor` then finds the account's
+rights (`core.access`) and refuses what has ended. Both are worked out once per request, and kept in `g`. The token of a
 share link stands for no account: its bearer is counted by the address, and the link is read on every request.
 """
 
 import re
 from collections import OrderedDict
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import flask_jwt_extended as jwt_extended
 import jwt
 from bson import ObjectId
-from bson.errors import InvalidId
 from flask import Flask, current_app, g, request
-from flask_jwt_extended.exceptions import JWTExtendedException
-from jwt import InvalidTokenError, PyJWTError
+from jwt import InvalidTokenError
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import Unauthenticated, Unavailable
-from taskmanager.core.security import access, signed_tokens as sealed
-from taskmanager.core.security.access import Access, Actor
+from taskmanager.core.security import access
+from taskmanager.core.security.access import Actor
 from taskmanager.core.security.dead_tokens import dead_tokens
 from taskmanager.core.security.keyring import ALGORITHM, KeyRing, LiveRing
 from taskmanager.core.servers.stores import cache_rest, cache_store
 from taskmanager.core.storage.database import breaker, capacity
 from taskmanager.extensions import limiter
+from taskmanager.web.credentials import Claim, Credential, claim_of
 
-API_TOKEN = "tm_"  # noqa: S105 begins every API token, so that scanners for leaked secrets find them
-_SHARED = (access.SHARE_LINK, access.SHARE_VISIT)
-_BEARER = re.compile(r"(?i:bearer) +(\S+)")  # the scheme is case-insensitive (RFC 9110, 11.1)
 _TYPE = "at+jwt"  # RFC 9068: an access token cannot be mistaken for another kind
 _ISSUER, _AUDIENCE = "taskmanager", "taskmanager-api"
 _REQUIRED = {"exp", "iat", "nbf", "jti", "sub", "sid", "iss", "aud", "type"}
@@ -43,18 +39,6 @@ _LONGEST_TOKEN = 4_096
 _FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]{86}", re.ASCII)  # PyJWT takes padding too: many spellings of one token
 LEEWAY_SECONDS = 5
 _TIMES = ("exp", "iat", "nbf")
-# Whatever is wrong with a token is a 401 where one is needed, never another error.
-_REFUSED = (
-    JWTExtendedException,
-    PyJWTError,
-    InvalidId,
-    ValueError,
-    TypeError,
-    LookupError,  # Flask-JWT-Extended meets an IndexError in the header " , "
-    ArithmeticError,
-    AttributeError,
-    RecursionError,
-)
 
 
 class TokenManager(jwt_extended.JWTManager):
@@ -94,7 +78,7 @@ def _in_time(claims: dict[str, Any]) -> dict[str, Any]:
 
 
 def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
-    """Bind the token library and register `identify`."""
+    """Bind the token library."""
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
         JWT_DECODE_ALGORITHMS=[ALGORITHM],
@@ -111,10 +95,9 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
     longest = settings.access_token_minutes * 60
     manager = TokenManager(app, ring)
 
-    @manager.encode_key_loader
-    def signing_key(identity: str) -> Any:
-        """The key that `issue` has named in the token's header."""
-        return ring.keys[g.signing_kid]
+    manager.user_identity_loader(lambda signed: str(signed.user_id))
+    manager.additional_headers_loader(lambda signed: {"kid": signed.kid, "typ": _TYPE})
+    manager.encode_key_loader(lambda signed: ring.keys[signed.kid])
 
     @manager.decode_key_loader
     def find_key(header: dict[str, Any], claims: dict[str, Any]) -> Any:
@@ -128,58 +111,39 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
             raise InvalidTokenError("times that we do not give")
         return key.public_key()
 
-    app.before_request(identify)
+
+class _Signed(NamedTuple):
+    """For whom a token is made, and the key that signs it: what the loaders of `init_app` are given."""
+
+    user_id: ObjectId
+    kid: str
 
 
 def issue(user_id: ObjectId, session_id: ObjectId) -> str:
     """An access token for a session."""
-    kid = g.signing_kid = current_app.extensions["taskmanager-keys"].active_kid
+    signed = _Signed(user_id, current_app.extensions["taskmanager-keys"].active_kid)
     begins, lifetime = int(now().timestamp()), current_app.config["JWT_ACCESS_TOKEN_EXPIRES"]
     times = {"iat": begins, "nbf": begins, "exp": begins + int(lifetime.total_seconds())}
-    return jwt_extended.create_access_token(
-        str(user_id), additional_claims={"sid": str(session_id)} | times, additional_headers={"kid": kid, "typ": _TYPE}
-    )
+    return jwt_extended.create_access_token(signed, additional_claims={"sid": str(session_id)} | times)
 
 
-def identify() -> None:
-    """Read the token, if there is a good one, into `g`; whether one is needed is decided by the route."""
-    g.claimed_user_id = None
-    if "Authorization" not in request.headers or request.method == "OPTIONS":
-        return None
-    found = _BEARER.fullmatch(request.headers["Authorization"])
-    if found and found[1].startswith(API_TOKEN):
-        return _identify_token(found[1])
-    if found and found[1].startswith(_SHARED):
-        g.share_token = found[1]
-        return None
-    if found is None:
-        g.token_refused = True
-        return None
-    try:
-        claims = jwt_extended.decode_token(found[1])
-        g.claimed_user_id, g.session_id = ObjectId(claims["sub"]), ObjectId(claims["sid"])
-        g.access_key = access.key(g.claimed_user_id)
-    except _REFUSED:
-        g.claimed_user_id, g.token_refused = None, True
-    return None
-
-
-def _identify_token(token: str) -> None:
-    known = sealed.unseal(API_TOKEN, token)
-    if known is None or len(known.ids) != 2:
-        g.token_refused = True
-        return
-    g.claimed_user_id, g.token_id = known.ids
-    g.token_hash = sealed.fingerprint(token)
-    g.access_key = access.key(g.claimed_user_id)
+def claim() -> Claim:
+    """Return what the token of this request claims; whether one is needed is decided by the route."""
+    if "claim" not in g:
+        g.claim = Claim() if request.method == "OPTIONS" else claim_of(request.headers.get("Authorization"))
+    return cast(Claim, g.claim)
 
 
 def current_actor() -> Actor:
     """The actor of this request. Raises Unauthenticated."""
     if "actor" not in g:
-        g.actor = _actor()
-        g.user_id = g.actor.identity
-    return g.actor
+        g.actor = _actor(claim())
+    return cast(Actor, g.actor)
+
+
+def known_actor() -> Actor | None:
+    """Return the actor, if the route has asked for one by now."""
+    return cast(Actor | None, g.get("actor"))
 
 
 def live_user_id() -> ObjectId | None:
@@ -188,22 +152,34 @@ def live_user_id() -> ObjectId | None:
     A token that this process knows to be good or dead costs the database nothing. Any other is looked up, before it is
     counted.
     """
-    if g.get("claimed_user_id") is None:
+    credential = claim().credential
+    if credential is None:
         return None
     if "live_user_id" not in g:
-        g.live_user_id = g.claimed_user_id if _is_live() else None
-    return g.live_user_id
+        g.live_user_id = credential.user_id if _is_live(credential) else None
+    return cast(ObjectId | None, g.live_user_id)
 
 
-def _is_live() -> bool:
-    if _acting(access.kept(g.claimed_user_id)):
+def version_key() -> str:
+    """Return the key in the cache store of the access version of the claimed account; of none where there is none."""
+    credential = claim().credential
+    return access.key(credential.user_id) if credential else "tm:anonymous"
+
+
+def keep_version(version: int) -> None:
+    """Keep the access version that the limiter fetched in its own trip, for the rest of this request."""
+    g.access_version = version
+
+
+def _is_live(credential: Credential) -> bool:
+    if credential.acting(access.kept(credential.user_id)):
         return True
     version = _stored_version()
-    if dead_tokens.has(_credential(), version):
+    if dead_tokens.has(credential.key, version):
         return False
     try:
         with capacity.acquire_slot():
-            return _look_up(version) is not None
+            return _look_up(credential, version) is not None
     except PyMongoError as error:
         breaker.trip(error)
     except Unavailable:
@@ -211,44 +187,31 @@ def _is_live() -> bool:
     return True  # this lets no request in: the view needs the database too
 
 
-def _credential() -> tuple[ObjectId, Any]:
-    """Return what tells the token of this request from others of its account."""
-    return g.claimed_user_id, g.token_hash if "token_id" in g else g.session_id
-
-
-def _look_up(version: int | None) -> Actor | None:
-    """Return the account acting by the token of this request; None for a token that is dead, which is kept in mind."""
-    if dead_tokens.has(_credential(), version):
+def _look_up(credential: Credential, version: int | None) -> Actor | None:
+    """Return the account acting by a token; None for a token that is dead, which is kept in mind."""
+    if dead_tokens.has(credential.key, version):
         return None
-    found = access.find(g.claimed_user_id, version)
-    actor = _acting(found)
+    found = access.find(credential.user_id, version)
+    actor = credential.acting(found)
     if actor is None:
-        dead_tokens.add(_credential(), found.version if found else version)
+        dead_tokens.add(credential.key, found.version if found else version)
     return actor
 
 
-def _acting(found: Access | None) -> Actor | None:
-    """The account acting by the token of this request."""
-    if found is None:
-        return None
-    return found.by_token(g.token_id, g.token_hash) if "token_id" in g else found.by_session(g.session_id)
-
-
-def _actor() -> Actor:
-    if "share_token" in g:
-        return _visitor(g.share_token)
-    if g.get("claimed_user_id") is None:
-        if g.get("token_refused"):
-            raise Unauthenticated("The access token is not valid or has expired.", code="auth.invalid_token")
+def _actor(claimed: Claim) -> Actor:
+    if claimed.share_token:
+        return _visitor(claimed.share_token)
+    if claimed.refused:
+        raise Unauthenticated("The access token is not valid or has expired.", code="auth.invalid_token")
+    if claimed.credential is None:
         raise Unauthenticated
-    actor = _look_up(_version())
-    if "token_id" in g:
-        if actor is None:
-            raise Unauthenticated("This API token is not valid or has expired.", code="auth.invalid_token")
-        access.sources.token_used(g.token_id, request.remote_addr or "")
-        return actor
+    actor = _look_up(claimed.credential, _version())
+    if actor is None and claimed.credential.token_hash:
+        raise Unauthenticated("This API token is not valid or has expired.", code="auth.invalid_token")
     if actor is None:
         raise Unauthenticated("This session has ended: log in again.", code="auth.session_ended")
+    if actor.token_id:
+        access.sources.token_used(actor.token_id, request.remote_addr or "")
     return actor
 
 
@@ -269,7 +232,7 @@ def _stored_version() -> int | None:
     if cache_rest.resting:
         return None
     try:
-        found: Any = cache_store().get(g.access_key)
+        found: Any = cache_store().get(version_key())
     except RedisError:
         cache_rest.failed()
         return None

@@ -1,7 +1,7 @@
 """The one place that turns exceptions into answers: RFC 9457 problem+json for every error there is."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
@@ -21,19 +21,6 @@ from taskmanager.web.limits import seconds_to_wait
 from taskmanager.web.requests import request_id
 
 log = structlog.get_logger("taskmanager.errors")
-
-STATUS: dict[type[errors.TaskManagerError], int] = {
-    errors.Malformed: 400,
-    errors.Unauthenticated: 401,
-    errors.Forbidden: 403,
-    errors.NotFound: 404,
-    errors.Conflict: 409,
-    errors.PreconditionFailed: 412,
-    errors.Invalid: 422,
-    errors.PreconditionRequired: 428,
-    errors.TooMany: 429,
-    errors.Unavailable: 503,
-}
 
 # What marshmallow's own sentences mean to a program.
 _CODES = {
@@ -58,16 +45,10 @@ class InvalidRequest(errors.TaskManagerError):
         super().__init__(errors.Invalid.detail, code=errors.Invalid.code, errors=listed)
 
 
-STATUS[InvalidRequest] = 422
-
-
 class UnsupportedMediaType(errors.TaskManagerError):
     """The body is in a form that is not read here."""
 
     code = "request.unsupported_media_type"
-
-
-STATUS[UnsupportedMediaType] = 415
 
 
 class NotAcceptable(errors.TaskManagerError):
@@ -77,7 +58,30 @@ class NotAcceptable(errors.TaskManagerError):
     detail = "Answers are application/json; errors are application/problem+json."
 
 
-STATUS[NotAcceptable] = 406
+class KeyReused(errors.TaskManagerError):
+    """An Idempotency-Key came a second time with another request."""
+
+    code = "idempotency.key_reused"
+    detail = "This Idempotency-Key was used with another request: make a new key for a new request."
+
+
+STATUS: Mapping[type[errors.TaskManagerError], int] = {
+    errors.Malformed: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    NotAcceptable: 406,
+    errors.Conflict: 409,
+    errors.PreconditionFailed: 412,
+    errors.TooLarge: 413,
+    UnsupportedMediaType: 415,
+    errors.Invalid: 422,
+    InvalidRequest: 422,
+    KeyReused: 422,
+    errors.PreconditionRequired: 428,
+    errors.TooMany: 429,
+    errors.Unavailable: 503,
+}
 
 
 def init_app(app: Flask) -> None:

@@ -12,18 +12,19 @@ from datetime import timedelta
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from flask import Response, g, request
+from flask import Response, request
 from mongoengine import BinaryField, DateTimeField, DictField, Document, IntField, StringField
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
-from taskmanager.core.errors import Conflict, Malformed, TaskManagerError
-from taskmanager.core.security.access import Visitor
+from taskmanager.core.errors import Conflict, Malformed
+from taskmanager.core.security.access import Actor, Visitor
 from taskmanager.core.security.ciphers import cipher
 from taskmanager.core.security.networks import network_of
 from taskmanager.core.storage.unit_of_work import long_unit_of_work, unit_of_work
-from taskmanager.web.errors import STATUS
+from taskmanager.web.auth import known_actor
+from taskmanager.web.errors import KeyReused
 from taskmanager.web.parser import read_body
 
 _KEY = re.compile(r'"([\x20\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
@@ -45,22 +46,12 @@ class IdempotencyKey(Document):
     body = BinaryField()  # encrypted
 
 
-class KeyReused(TaskManagerError):
-    """The same key came with another request."""
-
-    code = "idempotency.key_reused"
-    detail = "This Idempotency-Key was used with another request: make a new key for a new request."
-
-
 class InProgress(Conflict):
     """The first request with the key is still running."""
 
     code = "idempotency.in_progress"
     detail = "A request with this Idempotency-Key is running: try again shortly."
     retry_after = 1  # seconds
-
-
-STATUS[KeyReused] = 422
 
 
 def once(
@@ -77,7 +68,10 @@ def once(
     found = _KEY.fullmatch(header.strip())
     if not found:
         raise Malformed("Idempotency-Key must be 1 to 255 printable ASCII characters.", code="idempotency.key_invalid")
-    key_id, fingerprint = _digest(_caller(), request.path, found[1] or found[2], suffix), _fingerprint(body)
+    key_id, fingerprint = (
+        _digest(_caller(known_actor()), request.path, found[1] or found[2], suffix),
+        _fingerprint(body),
+    )
     kept = IdempotencyKey.objects(id=key_id, expires_at__gt=now()).first()
     return _replay(kept, fingerprint) if kept else _first(view, key_id, fingerprint, seconds)
 
@@ -133,15 +127,15 @@ def _replay(kept: IdempotencyKey, fingerprint: str) -> Response:
     return response
 
 
-def _caller() -> str:
+def _caller(actor: Actor | None) -> str:
     """Who repeats: visitors of one share link are told apart by their addresses, which is all we know of them."""
     address = f"address:{network_of(request.remote_addr)}"
-    if "actor" not in g:
+    if actor is None:
         return address
-    if isinstance(g.actor, Visitor):
-        return f"{g.actor.identity}:{address}"
+    if isinstance(actor, Visitor):
+        return f"{actor.identity}:{address}"
     # one API token does not get what another, or a session, was answered: it may be allowed less
-    return f"{g.actor.identity}:{g.actor.token_id}" if g.actor.token_id else g.actor.identity
+    return f"{actor.identity}:{actor.token_id}" if actor.token_id else actor.identity
 
 
 def _fingerprint(body: bytes | None) -> str:

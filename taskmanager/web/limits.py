@@ -23,7 +23,8 @@ from taskmanager.core.security.networks import network_of
 from taskmanager.core.servers.stores import cache_rest, options
 from taskmanager.core.text import plain_address
 from taskmanager.extensions import limiter
-from taskmanager.web.auth import live_user_id
+from taskmanager.web.auth import keep_version, live_user_id, version_key
+from taskmanager.web.requests import body_fields
 
 OFF = "0"  # the ceiling per address that is none
 _SCHEMES = ("redis", "rediss", "unix")
@@ -42,7 +43,7 @@ class OneTripStorage(RedisStorage):
         acquired, window, version = self._trip(keys, [limit, expiry, amount], expiry)
         g.setdefault("windows", {})[key] = window
         if version is not None:
-            g.access_version = int(version)
+            keep_version(int(version))
         return bool(acquired)
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
@@ -67,7 +68,7 @@ class OneTripStorage(RedisStorage):
         pipeline = self.storage.pipeline(transaction=False)
         pipeline.evalsha(self.lua_acquire_sliding_window.sha, 2, *keys, *arguments)
         pipeline.evalsha(self.lua_sliding_window.sha, 2, *keys, expiry)
-        pipeline.get(g.get("access_key", "tm:anonymous"))
+        pipeline.get(version_key())
         return pipeline.execute()
 
 
@@ -116,7 +117,7 @@ def address() -> str:
 
 def account() -> str:
     """The account that something is asked for, known or not; the address is not stored in clear."""
-    email = g.get("body", {}).get("email", "")
+    email = body_fields().get("email", "")
     return "account:" + hashlib.sha256(plain_address(email).encode()).hexdigest()
 
 
@@ -127,12 +128,12 @@ def account_here() -> str:
 
 def sets_no_password() -> bool:
     """Whether the body has no password to be hashed: for the `exempt_when` of the budget of secrets."""
-    return g.get("body", {}).get("password") is None
+    return body_fields().get("password") is None
 
 
 def shared_link() -> str:
     """The share link that a visitor tries to open; its token is not stored in clear."""
-    return "link:" + hashlib.sha256(g.get("body", {}).get("token", "").encode()).hexdigest()
+    return "link:" + hashlib.sha256(body_fields().get("token", "").encode()).hexdigest()
 
 
 def seconds_to_wait() -> float:

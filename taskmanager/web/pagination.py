@@ -239,7 +239,7 @@ class Slice:
         return cls(order, query["limit"], after, query.get("fields"), query["with_total"], bound)
 
     def page_of(self, serialiser: Serialiser, *more: str) -> dict[str, Any]:
-        """The keyword arguments of a service's `find`; `more` are stored fields that are needed beside those asked."""
+        """Return the keyword arguments of `page`; `more` are stored fields that are needed beside those asked."""
         stored = [*serialiser.stored_of_list(self.names), *more]
         return {"order": self.order, "limit": self.limit, "after": self.after, "fields": stored}
 

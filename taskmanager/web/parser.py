@@ -18,6 +18,7 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Malformed
 from taskmanager.core.storage.database import capacity
 from taskmanager.web.errors import InvalidRequest, UnsupportedMediaType
+from taskmanager.web.requests import keep_body
 
 _FORM_BYTES = 10_000  # what a form has beside its files
 _JSON = "application/json"
@@ -41,7 +42,7 @@ class StrictParser(FlaskParser):
         if req.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise UnsupportedMediaType("Send the body without compression.", code="request.unsupported_encoding")
         body = parse(read_body(req))
-        g.body = body if isinstance(body, dict) else {}
+        keep_body(body)
         return body
 
     def load_files(self, req: Request, schema: marshmallow.Schema) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 import re
 import secrets
 import time
+from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
 
 from taskmanager.core.events.log import correlation
+from taskmanager.web.auth import known_actor
 
 log = structlog.get_logger("taskmanager.requests")
 
@@ -30,6 +32,16 @@ def request_id() -> str:
     return g.request_id
 
 
+def keep_body(body: Any) -> None:
+    """Keep the parsed body of the request in hand, for `body_fields`."""
+    g.body = body if isinstance(body, dict) else {}
+
+
+def body_fields() -> dict[str, Any]:
+    """Return the fields of the JSON body as it came, for what is counted by them; none before it is parsed."""
+    return g.get("body", {})
+
+
 def _begin() -> None:
     g.started = time.perf_counter()
     trace = request.headers.get("traceparent", "")
@@ -48,12 +60,13 @@ def _finish(response: Response) -> Response:
 
 
 def _log(response: Response) -> None:
+    actor = known_actor()
     log.info(
         "request",
         method=request.method,
         route=request.url_rule.rule if request.url_rule else None,
         status=response.status_code,
         duration_ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 2),
-        user_id=g.get("user_id"),
+        user_id=actor and actor.identity,
         **correlation.get(),
     )

@@ -1,9 +1,10 @@
 """Serialisers compiled from marshmallow schemas, for the answers that are many.
 
-`schema.dump` walks its fields through several calls each; here the schema is turned once into one Python
-expression over the stored document. The projection and the renames come from the schema too, so nothing is
-written twice and a field that the schema hides cannot leak. A schema that holds anything which is not
-known to give the same result is refused at import (`TypeError`), never approximated.
+`schema.dump` walks its fields through several calls each; here the schema is turned once into a table from stored
+names to fields, with a function for each whose stored value is not what clients get. The projection and the
+renames come from the schema too, so nothing is written twice and a field that the schema hides cannot leak. A schema
+that holds anything which is not known to give the same result is refused at import (`TypeError`), never approximated.
+ADR 0007 says why, and what else was tried.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,24 +18,38 @@ from taskmanager.core.clock import iso
 from taskmanager.core.storage.querysets import Row, Shortened, shortened
 from taskmanager.web import contributed, schemas
 
-# Field type → expression over {value}, the stored value, which may be None.
-_AS_IT_IS = "{value}"
-_EXPRESSIONS: dict[type[Any], str] = {
-    fields.String: _AS_IT_IS,
-    fields.Integer: _AS_IT_IS,
-    fields.Boolean: _AS_IT_IS,
-    contributed.ContributedName: _AS_IT_IS,
-    schemas.Form: _AS_IT_IS,
-    schemas.Text: _AS_IT_IS,
-    schemas.Line: _AS_IT_IS,
-    schemas.Email: _AS_IT_IS,
-    schemas.Color: _AS_IT_IS,
-    schemas.Id: "None if (v := {value}) is None else str(v)",
-    schemas.Instant: "None if (v := {value}) is None else iso(v)",
-    schemas.Json: "{value} or {{}}",
-    contributed.Words: "list({value} or ())",
-    schemas.Names: "list({value} or ())",
-    schemas.UniqueIds: "[str(i) for i in {value} or ()]",
+Convert = Callable[[Any], Any]
+
+# Types of fields whose stored value is what clients get.
+_PLAIN: frozenset[type[Any]] = frozenset(
+    {
+        fields.String,
+        fields.Integer,
+        fields.Boolean,
+        contributed.ContributedName,
+        schemas.Form,
+        schemas.Text,
+        schemas.Line,
+        schemas.Email,
+        schemas.Color,
+        schemas.Json,
+    }
+)
+# Type of a field → what makes the answer of a stored value that is not None.
+_CONVERTED: dict[type[Any], Convert] = {
+    schemas.Id: str,
+    schemas.Instant: iso,
+    contributed.Words: list,
+    schemas.Names: list,
+    schemas.UniqueIds: lambda ids: [str(item) for item in ids],
+}
+# Type of a field → what makes the answer where nothing is stored; null for all others.
+_EMPTY: dict[type[Any], Callable[[], Any]] = {
+    schemas.Json: dict,
+    contributed.Words: list,
+    schemas.Names: list,
+    schemas.UniqueIds: list,
+    fields.List: list,
 }
 
 
@@ -50,6 +65,8 @@ class Serialiser:
         if any(instance._hooks[kind] for kind in ("pre_dump", "post_dump")):
             raise TypeError(f"{schema.__name__} has hooks: it cannot be compiled")
         self._fields = {name: field for name, field in instance.fields.items() if not field.load_only}
+        self._sources = {name: field.attribute or name for name, field in self._fields.items()}
+        self._converters = {name: self._converter(name, field) for name, field in self._fields.items()}
         self.names = tuple(self._fields)
         self.long = long
         self.dump = self._compile(self.names)
@@ -57,7 +74,7 @@ class Serialiser:
 
     def stored(self, names: Iterable[str] | None = None) -> list[str]:
         """The stored fields needed to answer `names`, with the revision that makes the ETag."""
-        return ["revision", *(_source(name, self._fields[name]) for name in names or self.names)]
+        return ["revision", *(self._sources[name] for name in names or self.names)]
 
     def stored_of_list(self, names: Iterable[str] | None = None) -> list[str]:
         """The same for an item of a list."""
@@ -80,32 +97,39 @@ class Serialiser:
         return self._subset(tuple(name for name in self.names if name in names))
 
     def _compile(self, names: tuple[str, ...]) -> Callable[[Row], Row]:
-        scope: dict[str, Any] = {"iso": iso}
-        parts = [self._part(name, scope) for name in names]
-        return eval(f"lambda row: {{{', '.join(parts)}}}", scope)  # noqa: S307 made of the schema's own names
+        """Return the function that dumps these fields, in this order: it walks what is stored, which is mostly less."""
+        nothing = dict.fromkeys(names)
+        known = {self._sources[name]: (name, self._converters[name]) for name in names}
+        empty = tuple((name, _EMPTY[kind]) for name in names if (kind := type(self._fields[name])) in _EMPTY)
 
-    def _part(self, name: str, scope: dict[str, Any]) -> str:
-        field = self._fields[name]
-        expression = _expression(field, name, scope).format(value=f"row.get({_source(name, field)!r})")
-        return f"{name!r}: {expression}"
+        def dump(row: Row) -> Row:
+            item: Row = nothing.copy()
+            for source, value in row.items():
+                if value is not None and (found := known.get(source)):
+                    name, convert = found
+                    item[name] = convert(value) if convert else value
+            for name, make in empty:
+                if item[name] is None:
+                    item[name] = make()
+            return item
+
+        return dump
+
+    def _converter(self, name: str, field: Any) -> Convert | None:
+        """Return what makes the answer of a stored value; None where it is the answer itself. Raises TypeError."""
+        if field.data_key not in (None, name) or field.dump_default is not ma.missing or "." in self._sources[name]:
+            raise TypeError(f"no proven serialisation for {name}: data_key, dump_default and dotted names are none")
+        kind = type(field)
+        if kind is fields.Nested and not field.many:
+            return Serialiser(type(field.schema)).dump
+        if kind is fields.List and type(field.inner) is fields.Nested:
+            return _each(Serialiser(type(field.inner.schema)).dump)
+        if kind is schemas.Choice:
+            return field.choices.__getitem__
+        if kind not in _PLAIN and kind not in _CONVERTED:
+            raise TypeError(f"no proven serialisation for {name}: {kind.__name__}")
+        return _CONVERTED.get(kind)
 
 
-def _source(name: str, field: Any) -> str:
-    return field.attribute or name
-
-
-def _expression(field: Any, name: str, scope: dict[str, Any]) -> str:
-    if field.data_key not in (None, name) or field.dump_default is not ma.missing or "." in _source(name, field):
-        raise TypeError(f"no proven serialisation for {name}: data_key, dump_default and dotted names are not compiled")
-    if type(field) is fields.Nested and not field.many:
-        scope[f"nested_{name}"] = Serialiser(type(field.schema)).dump
-        return f"None if (v := {{value}}) is None else nested_{name}(v)"
-    if type(field) is fields.List and type(field.inner) is fields.Nested:
-        scope[f"nested_{name}"] = Serialiser(type(field.inner.schema)).dump
-        return f"[nested_{name}(v) for v in {{value}} or ()]"
-    if type(field) is schemas.Choice:
-        scope[f"choices_{name}"] = field.choices
-        return f"None if (v := {{value}}) is None else choices_{name}[v]"
-    if type(field) not in _EXPRESSIONS:
-        raise TypeError(f"no proven serialisation for {name}: {type(field).__name__}")
-    return _EXPRESSIONS[type(field)]
+def _each(dump: Callable[[Row], Row]) -> Convert:
+    return lambda rows: [dump(row) for row in rows]

@@ -1,6 +1,7 @@
 """House rules as checks: what was said twice is said here once."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,33 @@ def test_services_do_not_enqueue(sources: list[Path]):
     """A side effect starts from a committed event, never from a use case."""
     services = [path for path in sources if path.name == "service.py" and path.parent.name != "delivery"]
     assert [path for path in services if "enqueue" in path.read_text()] == []
+
+
+def test_lists_are_answered_in_one_way(sources: list[Path]):
+    """`answers.listing` pages and counts what a feature's `visible` returns; only tasks trim pages."""
+    routes = [path for path in sources if "features" in path.parts and path.name == "routes.py"]
+    assert [path.parent.name for path in routes if "answers.collection" in path.read_text()] == ["tasks"]
+    services = [ast.parse(path.read_text()).body for path in sources if path.name == "service.py"]
+    named = {node.name for body in services for node in body if isinstance(node, ast.FunctionDef)}
+    assert not {"find", "total"} & named
+
+
+def test_no_code_is_made_of_text(sources: list[Path]):
+    calls = [(path.name, node) for path in sources for node in ast.walk(ast.parse(path.read_text()))]
+    named = [
+        (name, node.func.id) for name, node in calls if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+    assert [(name, called) for name, called in named if called in ("eval", "exec", "compile")] == []
+
+
+def test_what_a_request_keeps_is_known_to_one_module(sources: list[Path]):
+    """`g` keeps what a function has worked out for the request; others call that function."""
+    known: dict[str, set[str]] = {}
+    for path in sources:
+        for name in re.findall(r"\bg\.(?:get\(\"|setdefault\(\")?([a-z_]+)", path.read_text()):
+            known.setdefault(name, set()).add(path.name)
+    assert known.keys() >= {"actor", "claim", "request_id"}
+    assert {name: paths for name, paths in known.items() if len(paths) > 1} == {}
 
 
 def _lines(path: Path) -> int:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from bson import ObjectId
 
@@ -148,29 +148,29 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Every:
+class _Joined:
+    """Several parts, joined by an operator of MongoDB."""
+
+    operator: ClassVar[str]
+    parts: tuple[Node, ...]
+
+    def mentions(self, negative: bool = False) -> Iterator[Mention]:
+        return (found for part in self.parts for found in part.mentions(negative))
+
+    def query(self, context: Context) -> Filter:
+        return {self.operator: [part.query(context) for part in self.parts]}
+
+
+class Every(_Joined):
     """All parts hold."""
 
-    parts: tuple[Node, ...]
-
-    def mentions(self, negative: bool = False) -> Iterator[Mention]:
-        return (found for part in self.parts for found in part.mentions(negative))
-
-    def query(self, context: Context) -> Filter:
-        return {"$and": [part.query(context) for part in self.parts]}
+    operator = "$and"
 
 
-@dataclass(frozen=True)
-class Some:
+class Some(_Joined):
     """At least one part holds."""
 
-    parts: tuple[Node, ...]
-
-    def mentions(self, negative: bool = False) -> Iterator[Mention]:
-        return (found for part in self.parts for found in part.mentions(negative))
-
-    def query(self, context: Context) -> Filter:
-        return {"$or": [part.query(context) for part in self.parts]}
+    operator = "$or"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from bson import ObjectId
 
 from taskmanager.core import zones
 from taskmanager.core.clock import now
-from taskmanager.core.errors import Forbidden
+from taskmanager.core.errors import AccountNeeded
 from taskmanager.core.servers.stores import RedisError, cache_rest, cache_store
 from taskmanager.core.storage.unit_of_work import on_commit
 
@@ -90,7 +90,7 @@ class Actor:
     those of the account's projects that can only be read. `timezone` is what a day is to this actor.
     """
 
-    user_id: ObjectId
+    account_id: ObjectId | None
     role: str = "user"
     session_id: ObjectId | None = None
     project_roles: Mapping[ObjectId, str] = field(default_factory=dict)
@@ -99,6 +99,13 @@ class Actor:
     one_project: bool = False
     timezone: str = zones.DEFAULT
     archived: frozenset[ObjectId] = frozenset()
+
+    @property
+    def user_id(self) -> ObjectId:
+        """The account that acts. Raises Forbidden (`auth.account_needed`) for a visitor, who has none."""
+        if self.account_id is None:
+            raise AccountNeeded
+        return self.account_id
 
     def has_scope(self, scope: str | None) -> bool:
         """Whether this way of acting is enough for `scope`; None stands for what only a session may do."""
@@ -122,18 +129,13 @@ SHARE_LINK, SHARE_VISIT = "tl_", "ts_"
 class Visitor(Actor):
     """A visitor who came by a share link, with a role in one project and no account.
 
-    There is no `user_id`, not even an empty one, so that the id of a link is never taken for that of an account and
-    nothing is done or kept without an account: whatever asks for it refuses.
+    Its `user_id` refuses, so that the id of a link is never taken for that of an account and nothing is done or kept
+    without an account.
     """
 
-    user_id: ObjectId = field(init=False, repr=False, compare=False)
+    account_id: None = None
     scopes: frozenset[str] | None = frozenset()
     link_id: ObjectId | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "user_id":
-            raise Forbidden("Only users with an account can do this.", code="auth.account_needed")
-        raise AttributeError(name)
 
     @property
     def identity(self) -> str:
@@ -142,7 +144,8 @@ class Visitor(Actor):
 
 def members_only(actor: Actor) -> None:
     """Refuse a visitor what only members read: the past, and who they are. Raises Forbidden (`auth.account_needed`)."""
-    _ = actor.user_id  # visitors have none, and are refused
+    if actor.account_id is None:
+        raise AccountNeeded
 
 
 class _Sources:

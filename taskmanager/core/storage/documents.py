@@ -6,6 +6,8 @@ from typing import Any, Self
 
 from mongoengine import DateTimeField, Document, IntField
 from mongoengine.errors import NotUniqueError
+from mongoengine.queryset import transform
+from pymongo import UpdateOne
 
 from taskmanager.core.clock import now
 from taskmanager.core.errors import PreconditionFailed
@@ -52,6 +54,7 @@ class Versioned(Document):
         not stored, as MongoEngine does it when it inserts.
         Raises PreconditionFailed when another writer was faster.
         """
+        changes |= self.derived(changes)
         stored = (
             type(self)
             .objects(id=self.id, revision=self.revision)
@@ -60,6 +63,34 @@ class Versioned(Document):
         if stored is None:
             raise PreconditionFailed
         return stored
+
+    def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """Return what is stored beside `changes` because of them, such as the tokens of a title."""
+        return {}
+
+    @classmethod
+    def write_each(cls, documents: Sequence[Self], changes: Sequence[dict[str, Any]]) -> list[Self]:
+        """Store the changes of each of some documents as `write` does, by one command, in the open transaction.
+
+        Return the documents as stored. Raises PreconditionFailed when another writer was faster with one of them.
+        """
+        if not documents:
+            return []
+        moment, operations, stored = now(), [], []
+        for document, changed in zip(documents, changes, strict=True):
+            changed = changed | document.derived(changed)
+            update = transform.update(cls, inc__revision=1, set__updated_at=moment, **_updates(changed))
+            operations.append(UpdateOne({"_id": document.id, "revision": document.revision}, update))
+            stored.append(document._copy(changed | {"revision": document.revision + 1, "updated_at": moment}))
+        if cls._get_collection().bulk_write(operations).matched_count < len(operations):
+            raise PreconditionFailed
+        return stored
+
+    def _copy(self, changes: dict[str, Any]) -> Self:
+        copied: Self = type(self)._from_son(self.to_mongo())
+        for field, value in changes.items():
+            setattr(copied, field, value)
+        return copied
 
     @classmethod
     def insert_all(cls, documents: Sequence[Self]) -> None:
@@ -73,7 +104,7 @@ class Versioned(Document):
     def write_all(cls, documents: Sequence[Self], **changes: Any) -> None:
         """Store the same `changes` of documents that were read in the open transaction, by one command.
 
-        What follows from a change in `write` of a kind of documents does not follow here.
+        What is `derived` from a change is not stored here.
         """
         updates = _updates(changes)
         found = cls.objects(id__in=[document.id for document in documents])

@@ -188,7 +188,6 @@ class Page:
 
     rows: list[Row]
     next_key: list[Any] | None = None
-    total: int | Mapping[str, Any] | None = None
 
     def first(self, count: int, order: Order) -> "Page":
         """Return the page with at most the first `count` rows."""
@@ -215,6 +214,10 @@ class Words(QuerySet):
         if row is None:
             raise NotFound
         return row
+
+    def check_exists(self, item_id: ObjectId) -> None:
+        """Raise NotFound unless a document with this id is within the query."""
+        self.row(item_id, ["_id"])
 
     def page(
         self,

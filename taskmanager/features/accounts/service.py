@@ -8,6 +8,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.listings import all_rows
 from taskmanager.core.storage.querysets import CREATED, HAPPENED, Row
 from taskmanager.core.storage.unit_of_work import long_unit_of_work
 from taskmanager.features.audit import service as audit
@@ -84,14 +85,9 @@ def exported_memberships(*, actor: Actor) -> Iterator[Row]:
 
 def exported_tasks(*, actor: Actor) -> Iterator[Row]:
     """The tasks that it made or is assigned to and may see, a page in memory at a time."""
-    seen = Task.objects.visible_to(actor)
-    order, after = CREATED, None
-    while True:
-        page = seen.page(order, _PAGE, after=after)
-        yield from (row for row in page.rows if actor.user_id in (row["reporter_id"], *row.get("assignee_ids", ())))
-        if page.next_key is None:
-            return
-        after = page.next_key
+    for row in all_rows(Task.objects.visible_to(actor), CREATED, _PAGE):
+        if actor.user_id in (row["reporter_id"], *row.get("assignee_ids", ())):
+            yield row
 
 
 def exported_comments(*, actor: Actor) -> Iterator[Row]:
@@ -138,13 +134,7 @@ def exported_webhooks(*, actor: Actor) -> Iterator[Row]:
 
 def exported_events(*, actor: Actor) -> Iterator[Row]:
     """What the audit log has of the account, a page in memory at a time."""
-    order, after = HAPPENED, None
-    while True:
-        page = audit.find_own(order, _PAGE, actor=actor, where={"until": now()}, after=after)
-        yield from page.rows
-        if page.next_key is None:
-            return
-        after = page.next_key
+    yield from all_rows(audit.visible_own(actor, until=now()), HAPPENED, _PAGE)
 
 
 def _seen(rows: Iterable[Row], actor: Actor) -> Iterator[Row]:

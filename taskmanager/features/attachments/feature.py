@@ -5,9 +5,9 @@ from taskmanager.core.events.schedule import PeriodicJob
 from taskmanager.feature import Feature, declared
 from taskmanager.features.attachments import listeners, routes, service
 from taskmanager.features.attachments.models import Attachment
+from taskmanager.features.attachments.permissions import AttachmentAction
 from taskmanager.features.attachments.storage import OWN_STORAGES
 from taskmanager.features.tasks.attached import Attached
-from taskmanager.features.tasks.permissions import AttachmentAction
 
 FEATURE = Feature(
     "attachments",

@@ -19,15 +19,12 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected, unchanged
-from taskmanager.web.errors import STATUS
 from taskmanager.web.idempotency import once
-from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import Id, Instant, Schema
 from taskmanager.web.serialisers import Serialiser
 
 blp = Blueprint("attachments", __name__, scope="tasks", description="Files of tasks")
-
-STATUS[contents.TooLarge] = 413
 
 _PLACE = "/tasks/<objectid:task_id>/attachments"
 _ONE = f"{_PLACE}/<objectid:attachment_id>"
@@ -91,10 +88,7 @@ def add_attachment(files: dict[str, FileStorage], task_id: ObjectId) -> Response
 @blp.response(200, page_of(AttachmentOut))
 def list_attachments(query: dict[str, Any], task_id: ObjectId) -> Response:
     """The attachments of a task"""
-    part, actor = Slice.of(query), current_actor()
-    page = attachments.find(task_id, **part.page_of(ATTACHMENT), actor=actor)
-    total = part.with_total and attachments.total(task_id, actor=actor)
-    return answers.collection(page, ATTACHMENT, part, total=total)
+    return answers.listing(query, ATTACHMENT, attachments.visible(task_id, current_actor()))
 
 
 @blp.route(_ONE)

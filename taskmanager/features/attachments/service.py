@@ -1,7 +1,7 @@
 """Use cases of attachments. A content is stored first and then referred to, and dropped when that does not happen."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any, BinaryIO, NamedTuple
@@ -15,14 +15,14 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.querysets import Row, Words
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.attachments import storage as contents
+from taskmanager.features.attachments.events import AttachmentAdded, AttachmentDeleted
 from taskmanager.features.attachments.models import Attachment, LooseContent
+from taskmanager.features.attachments.permissions import AttachmentAction
 from taskmanager.features.projects import service as projects
-from taskmanager.features.tasks.events import AttachmentAdded, AttachmentDeleted
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.permissions import AttachmentAction
 from taskmanager.features.users import service as users
 
 MOST = 100  # of one task
@@ -40,19 +40,15 @@ class Upload(NamedTuple):
     sha256: str
 
 
-def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
-    """A page of the attachments of a task. Raises NotFound."""
-    return _of(task_id, actor).page(order, limit, **page)
-
-
-def total(task_id: ObjectId, *, actor: Actor) -> Any:
-    """How many attachments a task has. Raises NotFound."""
-    return _of(task_id, actor).total()
+def visible(task_id: ObjectId, actor: Actor) -> Words:
+    """Return the attachments of a task. Raises NotFound unless the actor may see the task."""
+    Task.objects.visible_to(actor).check_exists(task_id)
+    return Attachment.objects(task_id=task_id)
 
 
 def get(task_id: ObjectId, attachment_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
     """One attachment, without its content. Raises NotFound."""
-    return _of(task_id, actor).row(attachment_id, fields)
+    return visible(task_id, actor).row(attachment_id, fields)
 
 
 def upload(task_id: ObjectId, name: str, content_type: str, file: BinaryIO, *, actor: Actor) -> Upload:
@@ -129,9 +125,9 @@ def _delete_rows(ids: list[ObjectId]) -> None:
         users.add_attachment_bytes(user_id, -size)
 
 
-def bytes_of(task_id: ObjectId) -> int:
-    """Return how many bytes the attachments of a task have."""
-    return sum(Attachment.objects(task_id=task_id).scalar("size"))
+def bytes_of(task_ids: Collection[ObjectId]) -> int:
+    """Return how many bytes the attachments of some tasks have together."""
+    return sum(Attachment.objects(task_id__in=list(task_ids)).scalar("size"))
 
 
 def forget(task_id: ObjectId) -> list[ObjectId]:
@@ -179,8 +175,3 @@ def attached_or_discarded(upload: Upload, attach: Callable[[], Any]) -> Any:
     finally:
         if LooseContent.objects(id=upload.content_id).first() is not None:
             discard(upload.content_id)
-
-
-def _of(task_id: ObjectId, actor: Actor) -> Any:
-    Task.objects.visible_to(actor).row(task_id, ["_id"])
-    return Attachment.objects(task_id=task_id)

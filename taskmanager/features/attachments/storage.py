@@ -9,17 +9,11 @@ from typing import BinaryIO, NamedTuple, Protocol
 from bson import Binary, ObjectId
 
 from taskmanager.core.configuration import settings
-from taskmanager.core.errors import Conflict, NotFound, TaskManagerError, Unavailable
+from taskmanager.core.errors import Conflict, NotFound, TooLarge, Unavailable
 from taskmanager.core.registry import Part
 from taskmanager.core.storage.database import database
 
 CHUNK = 255 * 1024  # as GridFS has it
-
-
-class TooLarge(TaskManagerError):
-    """More bytes than the operator allows."""
-
-    code = "attachment.too_large"
 
 
 class Stored(NamedTuple):
@@ -166,7 +160,7 @@ def store(content_id: ObjectId, file: BinaryIO) -> Stored:
         while chunk := file.read(CHUNK):
             size += len(chunk)
             if size > most:
-                raise TooLarge(f"A file has at most {most:,} bytes.")
+                raise TooLarge(f"A file has at most {most:,} bytes.", code="attachment.too_large")
             digest.update(chunk)
             yield chunk
 

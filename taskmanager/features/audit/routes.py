@@ -10,7 +10,7 @@ from taskmanager.features.audit.schemas import CHOOSING, ENTRY, EntryListQuery, 
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.pagination import Slice, item_query, page_of
+from taskmanager.web.pagination import item_query, page_of
 
 blp = Blueprint("audit", __name__, description="The log of security events")
 
@@ -23,9 +23,7 @@ def list_audit(query: dict[str, Any]) -> Response:
 
     For administrators. Entries are only ever added, and end after the days that the operator keeps them.
     """
-    part, actor, where = Slice.of(query), current_actor(), _where(query)
-    page = audit.find(part.order, part.limit, actor=actor, where=where, after=part.after)
-    return answers.collection(page, ENTRY, part, total=part.with_total and audit.total(actor=actor, where=where))
+    return answers.listing(query, ENTRY, audit.visible(current_actor(), **_where(query)))
 
 
 @blp.route("/audit/<objectid:event_id>")
@@ -44,9 +42,7 @@ def get_audit(query: dict[str, Any], event_id: ObjectId) -> Response:
 @blp.response(200, page_of(EntryOut))
 def list_own_events(query: dict[str, Any]) -> Response:
     """What happened to your account: logins, failures, changes"""
-    part, actor, where = Slice.of(query), current_actor(), _where(query)
-    page = audit.find_own(part.order, part.limit, actor=actor, where=where, after=part.after)
-    return answers.collection(page, ENTRY, part, total=part.with_total and audit.total_own(actor=actor, where=where))
+    return answers.listing(query, ENTRY, audit.visible_own(current_actor(), **_where(query)))
 
 
 def _where(query: dict[str, Any]) -> dict[str, Any]:

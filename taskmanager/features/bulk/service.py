@@ -153,14 +153,14 @@ def counted(operations: list[Operation], *, actor: Actor) -> list[Any]:
 
 def _count(operation: Operation, actor: Actor) -> Any:
     try:
-        return 1 if operation.condition is None else _total(operation, actor)
+        return 1 if operation.condition is None else _tasks(operation, actor).total()
     except (Invalid, NotFound) as error:
         located(error, operation.index)
         raise
 
 
-def _total(operation: Operation, actor: Actor) -> Any:
-    return finding.total(actor=actor, project_id=operation.project_id, condition=operation.condition)
+def _tasks(operation: Operation, actor: Actor) -> finding.VisibleTasks:
+    return finding.visible(actor, project_id=operation.project_id, condition=operation.condition)
 
 
 def located(error: TaskManagerError, index: int) -> None:

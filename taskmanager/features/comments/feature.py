@@ -3,8 +3,8 @@
 from taskmanager.feature import Feature
 from taskmanager.features.comments import routes
 from taskmanager.features.comments.models import Comment
+from taskmanager.features.comments.permissions import CommentAction
 from taskmanager.features.tasks.attached import Attached
-from taskmanager.features.tasks.permissions import CommentAction
 
 FEATURE = Feature(
     "comments",

@@ -14,7 +14,7 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import Id, Instant, QueryFlag, Schema, Text, UniqueIds
 from taskmanager.web.serialisers import Serialiser
 
@@ -98,12 +98,8 @@ def create_comment(data: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.response(200, page_of(CommentRead))
 def list_comments(query: dict[str, Any], task_id: ObjectId) -> Response:
     """The comments of a task"""
-    part, actor = Slice.of(query), current_actor()
-    more = ("text", "html") if query["html"] else ()
-    page = comments.find(task_id, **part.page_of(COMMENT, *more), actor=actor)
-    total = part.with_total and comments.total(task_id, actor=actor)
-    embedded = _html(page.rows) if query["html"] else None
-    return answers.collection(page, COMMENT, part, total=total, embedded=embedded)
+    html = {"embed": _html, "needed": ("text", "html")} if query["html"] else {}
+    return answers.listing(query, COMMENT, comments.visible(task_id, current_actor()), **html)
 
 
 @blp.route(_ONE)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from bson import ObjectId
 
@@ -12,15 +11,16 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor, Visitor, members_only
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.listings import Described
+from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import outside, unit_of_work
+from taskmanager.features.comments.events import CommentCreated, CommentDeleted, CommentReacted, CommentUpdated
 from taskmanager.features.comments.markdown import plain_html, to_html
 from taskmanager.features.comments.models import MOST_VERSIONS, Comment
+from taskmanager.features.comments.permissions import CommentAction
 from taskmanager.features.comments.reactions import canonical
 from taskmanager.features.projects.members import service as members
-from taskmanager.features.tasks.events import CommentCreated, CommentDeleted, CommentReacted, CommentUpdated
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.permissions import CommentAction
 from taskmanager.features.users import service as users
 
 MOST_MENTIONS = 20
@@ -34,20 +34,15 @@ _MENTION = re.compile(
 )
 
 
-def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
-    """A page of the comments of a task. Raises NotFound."""
-    found = _of(task_id, actor).page(order, limit, **page)
-    return Page([_readable(row, actor) for row in found.rows], found.next_key)
-
-
-def total(task_id: ObjectId, *, actor: Actor) -> Any:
-    """How many comments a task has. Raises NotFound."""
-    return _of(task_id, actor).total()
+def visible(task_id: ObjectId, actor: Actor) -> Described:
+    """Return the comments of a task, as the actor reads them. Raises NotFound unless the actor may see the task."""
+    Task.objects.visible_to(actor).check_exists(task_id)
+    return Described(Comment.objects(task_id=task_id), lambda rows: [_readable(row, actor) for row in rows])
 
 
 def get(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
     """One comment. Raises NotFound."""
-    return _readable(_of(task_id, actor).row(comment_id, fields), actor)
+    return visible(task_id, actor).row(comment_id, fields)
 
 
 def create(task_id: ObjectId, text: str, *, actor: Actor) -> Comment:
@@ -125,7 +120,7 @@ def rendered(rows: Sequence[Row]) -> list[str]:
 
 def history(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor) -> list[Row]:
     """What a comment said before, the oldest first: [{text, until}]. Raises NotFound, Forbidden for a visitor."""
-    row = _of(task_id, actor).row(comment_id, ["history"])
+    row = visible(task_id, actor).row(comment_id, ["history"])
     members_only(actor)
     return list(row.get("history", []))
 
@@ -163,11 +158,6 @@ def react(
     comment = comment.write(reactions=reactions)
     record(CommentReacted(task, actor, {emoji: [not given, given]}, comment=comment))
     return comment
-
-
-def _of(task_id: ObjectId, actor: Actor) -> Any:
-    Task.objects.visible_to(actor).row(task_id, ["_id"])
-    return Comment.objects(task_id=task_id)
 
 
 def _load(task_id: ObjectId, comment_id: ObjectId, actor: Actor) -> tuple[Task, Comment]:

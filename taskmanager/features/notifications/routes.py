@@ -27,7 +27,7 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import QueryFlag, Schema
 
 blp = Blueprint("notifications", __name__, scope="notifications", description="What you are told, and want to be told")
@@ -51,9 +51,7 @@ def list_notifications(query: dict[str, Any]) -> Response:
 
     In projects that you may still see. `sort=-created_at` begins with the newest.
     """
-    part, asked = Slice.of(query), {"unread": query["unread"], "actor": current_actor()}
-    page = notifications.find(**part.page_of(NOTIFICATION), **asked)
-    return answers.collection(page, NOTIFICATION, part, total=part.with_total and notifications.total(**asked))
+    return answers.listing(query, NOTIFICATION, notifications.visible(current_actor(), unread=query["unread"]))
 
 
 @blp.route(_ONE)

@@ -14,7 +14,7 @@ from taskmanager.core.events.log import Event, project_of
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage import chunked_updates as batches
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import NEWEST, Order, Page, Row
+from taskmanager.core.storage.querysets import NEWEST, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.channels import base as channels, in_app as in_app_channel
 from taskmanager.features.notifications.content import registry as notices
@@ -108,25 +108,23 @@ def _zones(wish_of: dict[ObjectId, Wishes]) -> dict[ObjectId, str]:
     return users.timezones(asked) if asked else {}
 
 
-def find(order: Order, limit: int, *, unread: bool, actor: Actor, **page: Any) -> Page:
-    """A page of what the actor was told, in projects that they may see. Raises ScopeMissing."""
-    return _mine(actor, unread=unread).page(order, limit, **page)
-
-
-def total(*, unread: bool, actor: Actor) -> Any:
-    """How much `find` would go through. Raises ScopeMissing."""
-    return _mine(actor, unread=unread).total()
+def visible(actor: Actor, *, unread: bool = False) -> Any:
+    """Return what the actor was told in projects that they may see, or the unread of it. Raises ScopeMissing."""
+    _check_all_projects(actor)
+    places = {"$or": [{"project_id": {"$exists": False}}, {"project_id": {"$in": list(actor.project_roles)}}]}
+    found = Notification.objects(user_id=actor.user_id, __raw__=places)
+    return found.filter(read_at=None) if unread else found
 
 
 def get(notification_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
     """One notification. Raises NotFound, ScopeMissing."""
-    return _mine(actor).row(notification_id, fields)
+    return visible(actor).row(notification_id, fields)
 
 
 @unit_of_work
 def mark(notification_id: ObjectId, read: bool, *, expected: Expected, actor: Actor) -> Notification:
     """Mark one as read, or as unread. Raises NotFound, PreconditionFailed, ScopeMissing."""
-    notification = _mine(actor).one(notification_id)
+    notification = visible(actor).one(notification_id)
     notification.expect(expected)
     if bool(notification.read_at) == read:
         return notification
@@ -135,16 +133,16 @@ def mark(notification_id: ObjectId, read: bool, *, expected: Expected, actor: Ac
 
 def inbox(*, actor: Actor) -> tuple[Row, Any]:
     """Up to where the actor has read everything at once, and how much is unread. Raises ScopeMissing."""
-    return _inbox(actor).as_row(), _mine(actor, unread=True).total(_READ_COUNTED)
+    return _inbox(actor).as_row(), visible(actor, unread=True).total(_READ_COUNTED)
 
 
 def mark_all(until: ObjectId | None, *, expected: Expected, actor: Actor) -> None:
     """Mark as read all that there is, or all up to one. Raises NotFound, PreconditionFailed, ScopeMissing."""
     stored = _inbox(actor)
     stored.expect(expected)
-    found = _mine(actor, unread=True)
+    found = visible(actor, unread=True)
     if until is not None:  # by time: ids that two workers make within a second have no order
-        found = found.filter(created_at__lte=_mine(actor).one(until).created_at)
+        found = found.filter(created_at__lte=visible(actor).one(until).created_at)
     newest = until or next((row["_id"] for row in found.rows(1, ["_id"], NEWEST.spec())), None)
     stored.keep(read_until=_later_of(newest, stored.read_until))
     marks = {"$set": {"read_at": now(), "updated_at": now()}, "$inc": {"revision": 1}}
@@ -178,14 +176,12 @@ def forget(user_id: ObjectId) -> None:
     phones.forget(user_id)
 
 
-def _mine(actor: Actor, *, unread: bool = False) -> Any:
+def _check_all_projects(actor: Actor) -> None:
+    """Raise ScopeMissing for a token that is for one project."""
     if actor.one_project:
         raise ScopeMissing("A token for one project does not read what is about all of them.")
-    places = {"$or": [{"project_id": {"$exists": False}}, {"project_id": {"$in": list(actor.project_roles)}}]}
-    found = Notification.objects(user_id=actor.user_id, __raw__=places)
-    return found.filter(read_at=None) if unread else found
 
 
 def _inbox(actor: Actor) -> Inbox:
-    _mine(actor)
+    _check_all_projects(actor)
     return Inbox.at(user_id=actor.user_id)

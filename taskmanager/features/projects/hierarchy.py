@@ -13,7 +13,7 @@ from taskmanager.core.errors import Invalid
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage import locks
+from taskmanager.core.storage import locks, positions
 from taskmanager.core.storage.documents import Expected
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import ProjectArchived, ProjectUnarchived, ProjectUpdated
@@ -131,8 +131,4 @@ def _position(project: Project, before: ObjectId | None, after: ObjectId | None,
     other: Any = others.filter(id=other_id).first()
     if other is None:
         raise Invalid(f"body.{field}", "You see no such project.", code="project.neighbour_unknown")
-    if before:
-        below = others.filter(position__lt=other.position).order_by("-position").first()
-        return fractional.between(below and below.position, other.position)
-    above = others.filter(position__gt=other.position).order_by("position").first()
-    return fractional.between(other.position, above and above.position)
+    return fractional.between(*positions.around(others, other.position, before=before is not None))

@@ -1,7 +1,7 @@
 """Projects, who belongs to them, who is invited, and the links that let others read."""
 
 import unicodedata
-from typing import Any, Self
+from typing import Any
 
 from bson import ObjectId
 from mongoengine import BinaryField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
@@ -50,11 +50,9 @@ class Project(Versioned):
         """Called by MongoEngine before it inserts."""
         self.key_order = natural_key(self.key)
 
-    def write(self, **changes: Any) -> Self:
-        """See Versioned; keeps what orders the key."""
-        if "key" in changes:
-            changes["key_order"] = natural_key(changes["key"])
-        return super().write(**changes)
+    def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """See Versioned: what orders the key."""
+        return {"key_order": natural_key(changes["key"])} if "key" in changes else {}
 
     @property
     def workflow(self) -> Workflow:
@@ -81,11 +79,9 @@ class Label(Versioned):
         """Called by MongoEngine before it inserts."""
         self.name_key = name_key(self.name)
 
-    def write(self, **changes: Any) -> Self:
-        """See Versioned; keeps what makes the name unique."""
-        if "name" in changes:
-            changes["name_key"] = name_key(changes["name"])
-        return super().write(**changes)
+    def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """See Versioned: what makes the name unique."""
+        return {"name_key": name_key(changes["name"])} if "name" in changes else {}
 
 
 def name_key(name: str) -> str:

@@ -27,7 +27,7 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import QueryFlag
 
 blp = Blueprint(
@@ -60,10 +60,8 @@ def list_projects(query: dict[str, Any]) -> Response:
     Also those that are archived: `?filter=archived_at is null` leaves them out. With `deleted=true` those that were
     deleted, which their owners can restore until they are purged.
     """
-    part, where = Slice.of(query), {"actor": current_actor(), "condition": query.get("filter")}
-    where["deleted"] = query["deleted"]
-    page = projects.find(**part.page_of(PROJECT), **where)
-    return answers.collection(page, PROJECT, part, total=part.with_total and projects.total(**where))
+    found = projects.visible(current_actor(), query.get("filter"), deleted=query["deleted"])
+    return answers.listing(query, PROJECT, found)
 
 
 @blp.route("/<objectid:project_id>")
@@ -173,10 +171,7 @@ def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.response(200, page_of(MemberOut))
 def list_members(query: dict[str, Any], project_id: ObjectId) -> Response:
     """The members of a project"""
-    part, actor = Slice.of(query), current_actor()
-    page = members.find(project_id, **part.page_of(MEMBER), actor=actor)
-    total = part.with_total and members.total(project_id, actor=actor)
-    return answers.collection(page, MEMBER, part, total=total)
+    return answers.listing(query, MEMBER, members.visible(project_id, current_actor()))
 
 
 @blp.route("/<objectid:project_id>/members/<objectid:user_id>", scope="members")

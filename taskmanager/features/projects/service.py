@@ -1,7 +1,7 @@
 """Use cases of projects."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
@@ -16,7 +16,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage import quotas
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects import filter_names, hierarchy as arranging
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
@@ -51,9 +51,15 @@ def create(data: dict[str, Any], *, actor: Actor) -> Project:
     return project
 
 
+def visible(actor: Actor, condition: GivenFilter | None = None, *, deleted: bool = False) -> Any:
+    """Return the actor's projects, or the deleted ones that the actor may restore, for which a filter holds."""
+    found = trash.restorable_by(actor) if deleted else Project.objects.visible_to(actor)
+    return found.matching(filter_names.bound(condition, actor)) if condition else found
+
+
 def get(project_id: ObjectId, *, actor: Actor, fields: list[str] | None = None, deleted: bool = False) -> Row:
     """One project; with `deleted`, one that the actor may restore. Raises NotFound."""
-    return _seen(actor, deleted).row(project_id, fields)
+    return visible(actor, deleted=deleted).row(project_id, fields)
 
 
 def permissions(project_id: ObjectId, *, actor: Actor) -> dict[str, Any]:
@@ -62,33 +68,6 @@ def permissions(project_id: ObjectId, *, actor: Actor) -> dict[str, Any]:
     if role is None:
         raise NotFound
     return {"role": role, "permissions": granted(role), "roles": {name: granted(name) for name in ROLES}}
-
-
-def find(
-    order: Order,
-    limit: int,
-    *,
-    actor: Actor,
-    condition: GivenFilter | None = None,
-    deleted: bool = False,
-    **page: Any,
-) -> Page:
-    """A page of the actor's projects, or of deleted ones that the actor may restore, for which a filter holds."""
-    return _matching(condition, actor, deleted).page(order, limit, **page)
-
-
-def total(*, actor: Actor, condition: GivenFilter | None = None, deleted: bool = False) -> Any:
-    """How many projects `find` would go through."""
-    return _matching(condition, actor, deleted).total()
-
-
-def _seen(actor: Actor, deleted: bool) -> Any:
-    return trash.restorable_by(actor) if deleted else Project.objects.visible_to(actor)
-
-
-def _matching(condition: GivenFilter | None, actor: Actor, deleted: bool) -> Any:
-    seen = _seen(actor, deleted)
-    return seen.matching(filter_names.bound(condition, actor)) if condition else seen
 
 
 @unit_of_work
@@ -122,22 +101,31 @@ def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
     record(ProjectDeleted(project, actor))
 
 
-def next_number(project_id: ObjectId) -> Project:
-    """The project with its counters raised by one for a new task, in the open transaction.
+class Place(NamedTuple):
+    """Where a new task of a project stands: its key, and its position in the order by hand."""
 
-    `last_created_at` is the time of the task's creation: later than that of every task before it, whatever the clocks
+    key: str
+    position: str
+
+
+def next_places(project_id: ObjectId, number: int = 1) -> tuple[Project, list[Place]]:
+    """Raise a project's counters for `number` new tasks, in the open transaction; return it, and a place for each.
+
+    `last_created_at` is the time of the tasks' creation: later than that of every task before them, whatever the clocks
     of the processes say. Transactions that raise one counter commit one after the other.
     Raises NotFound, Conflict (`quota.tasks`).
     """
-    raised = {field: {"$add": [{"$ifNull": [f"${field}", 0]}, 1]} for field in _COUNTERS}
-    place = raised | {"last_created_at": advanced("last_created_at", now(), by_ms=1)}
+    raised = {field: {"$add": [{"$ifNull": [f"${field}", 0]}, number]} for field in _COUNTERS}
+    update = raised | {"last_created_at": advanced("last_created_at", now(), by_ms=1)}
     row = Project._get_collection().find_one_and_update(
-        {"_id": project_id, "deleted_at": None}, [{"$set": place}], return_document=ReturnDocument.AFTER
+        {"_id": project_id, "deleted_at": None}, [{"$set": update}], return_document=ReturnDocument.AFTER
     )
     if row is None:
         raise NotFound
     quotas.check("tasks", row["task_count"])
-    return Project._from_son(row)
+    first, lowest = row["last_number"] - number + 1, row["last_position"] - number + 1
+    places = [Place(f"{row['key']}-{first + more}", fractional.at(lowest + more)) for more in range(number)]
+    return Project._from_son(row), places
 
 
 def add_use(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0) -> None:

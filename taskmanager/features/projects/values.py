@@ -36,15 +36,46 @@ def labels_called(names: Iterable[str], project_ids: Iterable[ObjectId]) -> dict
 def check_values(project_id: ObjectId, values: dict[str, Any]) -> None:
     """Raise Invalid unless each value is one that the project's custom field of this key can have, or None."""
     given = {key: value for key, value in values.items() if value is not None}
-    known = CustomField.objects(project_id=project_id, key__in=list(given)) if given else ()
-    fields = {field.key: field for field in known}
+    check = _Checks(project_id, [given])
     for key, value in given.items():
-        place = f"body.custom_fields.{key}"
-        if key not in fields:
-            raise Invalid(place, "The project has no such custom field.", code="task.custom_field_unknown")
-        problem = _CHECKS[fields[key].type](fields[key], value)
-        if problem:
-            raise Invalid(place, problem, code="task.custom_field_invalid")
+        if problem := check.problem(key, value):
+            raise Invalid(f"body.custom_fields.{key}", problem[0], code=problem[1])
+
+
+def fitting(project_id: ObjectId, several: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return of the custom fields of each of several tasks those that they can have in a project.
+
+    At most two commands, however many tasks there are.
+    """
+    check = _Checks(project_id, several)
+    return [{key: value for key, value in values.items() if not check.problem(key, value)} for values in several]
+
+
+class _Checks:
+    """The custom fields of a project that have the keys of some values, and the members that the values name."""
+
+    def __init__(self, project_id: ObjectId, several: list[dict[str, Any]]) -> None:
+        keys = {key for values in several for key in values}
+        known = CustomField.objects(project_id=project_id, key__in=list(keys)) if keys else ()
+        self._fields = {field.key: field for field in known}
+        of_users = {key for key, field in self._fields.items() if field.type == "user"}
+        named = {_id(values[key]) for values in several for key in of_users & values.keys()}
+        self._members = set(members.who_are_members(project_id, [one for one in named if one]))
+
+    def problem(self, key: str, value: Any) -> tuple[str, str] | None:
+        """Return what is wrong with a value, and the code of the error; None for one that fits."""
+        field = self._fields.get(key)
+        if field is None:
+            return "The project has no such custom field.", "task.custom_field_unknown"
+        if field.type == "user":
+            problem = None if _id(value) in self._members else "Must be the id of a member of the project."
+        else:
+            problem = _CHECKS[field.type](field, value)
+        return (problem, "task.custom_field_invalid") if problem else None
+
+
+def _id(value: Any) -> ObjectId | None:
+    return ObjectId(value) if isinstance(value, str) and ObjectId.is_valid(value) else None
 
 
 def _text(field: CustomField, value: Any) -> str | None:
@@ -65,14 +96,8 @@ def _select(field: CustomField, value: Any) -> str | None:
     return None if value in field.options else f"Must be one of: {', '.join(field.options)}."
 
 
-def _user(field: CustomField, value: Any) -> str | None:
-    known = isinstance(value, str) and ObjectId.is_valid(value)
-    good = known and members.are_members(field.project_id, [ObjectId(value)])
-    return None if good else "Must be the id of a member of the project."
-
-
 def _checkbox(field: CustomField, value: Any) -> str | None:
     return None if isinstance(value, bool) else "Must be true or false."
 
 
-_CHECKS = {"text": _text, "number": _number, "date": _date, "select": _select, "user": _user, "checkbox": _checkbox}
+_CHECKS = {"text": _text, "number": _number, "date": _date, "select": _select, "checkbox": _checkbox}

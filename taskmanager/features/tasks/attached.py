@@ -1,6 +1,6 @@
 """What other features attach to tasks, such as comments and files. They stand above tasks, so they contribute it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,10 @@ from taskmanager.core.registry import Part
 
 @dataclass(frozen=True)
 class Attached:
-    """`models` have a field `task_id`; `bytes_of` returns how many bytes of files a task has."""
+    """`models` have a field `task_id`; `bytes_of` returns how many bytes of files some tasks have."""
 
     models: tuple[Any, ...]
-    bytes_of: Callable[[ObjectId], int] = lambda task_id: 0
+    bytes_of: Callable[[Collection[ObjectId]], int] = lambda task_ids: 0
 
 
 ATTACHED: Part[Attached] = Part("attached")
@@ -26,6 +26,6 @@ def is_any(task_id: ObjectId) -> bool:
     return any(model.objects(task_id=task_id).first() is not None for model in models)
 
 
-def bytes_of(task_id: ObjectId) -> int:
-    """Return how many bytes the files of a task have."""
-    return sum(attached.bytes_of(task_id) for attached in ATTACHED.values())
+def bytes_of(task_ids: Collection[ObjectId]) -> int:
+    """Return how many bytes the files of some tasks have together."""
+    return sum(attached.bytes_of(task_ids) for attached in ATTACHED.values())

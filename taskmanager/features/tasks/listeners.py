@@ -6,8 +6,7 @@ from taskmanager.core.errors import Unavailable
 from taskmanager.core.events import forgetting
 from taskmanager.core.events.log import Event, listen, project_of
 from taskmanager.core.events.schedule import every
-from taskmanager.features.tasks import placed_dues
-from taskmanager.features.tasks.cleanup import members as departure, values as cleaning
+from taskmanager.features.tasks.cleanup import due_times, members as departure, values as cleaning
 from taskmanager.features.tasks.placement import rekeying
 from taskmanager.features.tasks.reminders import service as reminders
 
@@ -43,7 +42,7 @@ def follow_time_zone(event: Event) -> None:
 def follow_zone_of_project(event: Event) -> None:
     """Place whole days and local times in the new time zone of their project."""
     if "timezone" in event.data.get("changes", {}):
-        placed_dues.place_dues(event.subject_id)
+        due_times.place_dues(event.subject_id)
 
 
 @listen("task.purged", name="tasks.forgetting", queue="low")

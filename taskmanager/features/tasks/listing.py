@@ -1,7 +1,8 @@
 """Use cases that look for tasks: lists, what is counted over them, and what they all share."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
@@ -15,39 +16,43 @@ from taskmanager.features.tasks.filtering import names as filter_names
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
 from taskmanager.features.tasks.filtering.names import Asked
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.querysets import query_of
+from taskmanager.features.tasks.querysets import TaskWords, query_of
 
 
-def find(
-    order: Order,
-    limit: int,
-    *,
-    actor: Actor,
-    project_id: ObjectId | None = None,
-    condition: GivenFilter | None = None,
-    **page: Any,
-) -> Page:
-    """A page of a project's tasks, or of all that the actor may see, for which a filter holds.
+@dataclass(frozen=True)
+class VisibleTasks:
+    """The tasks of a project, or all that the actor may see, for which a filter holds: by pages, within bounds."""
 
-    Raises NotFound, Invalid, TooMany (`query.too_many`), Unavailable (`query.too_slow`).
-    """
-    by_custom_field = any("." in field for field, _ in order.fields)
-    if by_custom_field:
-        filter_names.check_order([field for field, _ in order.fields], _asked(actor, project_id), "query.sort")
-    found = matching(condition, actor, project_id)
-    with expensive(actor) if by_custom_field or found.reads_documents else _bounded(condition):
-        return found.page(order, limit, **page, hinted=not by_custom_field)
+    found: TaskWords
+    actor: Actor
+    project_id: ObjectId | None
+    filtered: bool
+
+    def page(
+        self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
+    ) -> Page:
+        """Return a page. Raises Invalid for an unknown order, TooMany (`query.too_many`), Unavailable."""
+        by_custom_field = any("." in field for field, _ in order.fields)
+        if by_custom_field:
+            names = [field for field, _ in order.fields]
+            filter_names.check_order(names, _asked(self.actor, self.project_id), "query.sort")
+        with self._bounds(by_custom_field or self.found.reads_documents):
+            return self.found.page(order, limit, after=after, fields=fields, hinted=not by_custom_field)
+
+    def total(self) -> Any:
+        """Return how many there are. Raises TooMany (`query.too_many`), Unavailable (`query.too_slow`)."""
+        with expensive(self.actor) if self.filtered else nullcontext():
+            return self.found.total()
+
+    def _bounds(self, is_expensive: bool) -> AbstractContextManager[None]:
+        if is_expensive:
+            return expensive(self.actor)
+        return bounded_query() if self.filtered else nullcontext()
 
 
-def _bounded(condition: GivenFilter | None) -> AbstractContextManager[None]:
-    return nullcontext() if condition is None else bounded_query()
-
-
-def total(*, actor: Actor, project_id: ObjectId | None = None, condition: GivenFilter | None = None) -> Any:
-    """How many tasks `find` would go through. Raises NotFound, TooMany, Unavailable (`query.too_slow`)."""
-    found = matching(condition, actor, project_id)
-    with nullcontext() if condition is None else expensive(actor):
-        return found.total()
+def visible(actor: Actor, *, project_id: ObjectId | None = None, condition: GivenFilter | None = None) -> VisibleTasks:
+    """Return the tasks that `matching` finds, for a list. Raises NotFound, Invalid."""
+    return VisibleTasks(matching(condition, actor, project_id), actor, project_id, condition is not None)
 
 
 def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None = None) -> Any:

@@ -1,6 +1,6 @@
 """Tasks."""
 
-from typing import Any, Self
+from typing import Any
 
 from bson import ObjectId
 from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
@@ -67,7 +67,7 @@ class Task(Versioned):
     purged_with = ObjectIdField()  # the task above it whose purge takes it along
     purge_after = DateTimeField()  # when a purge that failed is tried again
     trashed_with = ObjectIdField()  # the task above it that was put into the trash, and this one with it
-    own_writes = IntField()  # how many of its revisions the service made by itself: see write_by_service
+    own_writes = IntField()  # how many of its revisions the service made by itself: see by_service
 
     @property
     def is_open(self) -> bool:
@@ -105,21 +105,22 @@ class Task(Versioned):
         self.description_tokens = description_tokens_of(self.description)
         self.marks = marks_of(self.assignee_ids, self.label_ids, self.watcher_ids)
 
-    def write(self, **changes: Any) -> Self:
-        """See Versioned; keeps what the task is found by."""
+    def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """See Versioned: what the task is found by."""
+        found: dict[str, Any] = {}
         if "key" in changes:
-            changes["key_order"] = natural_key(changes["key"])
+            found["key_order"] = natural_key(changes["key"])
         if "title" in changes:
-            changes["words"] = tokens_of(changes["title"])
+            found["words"] = tokens_of(changes["title"])
         if "description" in changes:
-            changes["description_tokens"] = description_tokens_of(changes["description"]) or None
+            found["description_tokens"] = description_tokens_of(changes["description"]) or None
         if changes.keys() & set(_MARKED):
-            changes["marks"] = marks_of(*[changes.get(field, getattr(self, field)) for field in _MARKED])
-        return super().write(**changes)
+            found["marks"] = marks_of(*[changes.get(field, getattr(self, field)) for field in _MARKED])
+        return found
 
-    def write_by_service(self, **changes: Any) -> Self:
-        """Store `changes` that no user asked this task for, such as those of a deleted label; see `is_edited`."""
-        return self.write(**changes, own_writes=(self.own_writes or 0) + 1)
+    def by_service(self, **changes: Any) -> dict[str, Any]:
+        """Return `changes` that no user asked this task for, such as those of a deleted label; see `is_edited`."""
+        return {**changes, "own_writes": (self.own_writes or 0) + 1}
 
 
 def marks_of(assignees: list[ObjectId], labels: list[ObjectId], watchers: list[ObjectId]) -> list[str]:

@@ -6,7 +6,7 @@ from bson import ObjectId
 from flask import Response
 
 from taskmanager.core.storage.querysets import Row
-from taskmanager.features.tasks import expansions, listing as finding, service as tasks
+from taskmanager.features.tasks import expansions, listing, service as tasks
 from taskmanager.features.tasks.expansions import EXPANSIONS
 from taskmanager.features.tasks.filtering.fields import FIELDS
 from taskmanager.features.tasks.schemas import TASK, CompletionQuery, TaskIn, TaskOut, TaskPatch, TaskRead
@@ -52,7 +52,8 @@ def create_task(data: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.response(200, page_of(TaskRead))
 def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
     """The tasks of a project"""
-    return _list(query, project_id=project_id)
+    found = listing.visible(current_actor(), project_id=project_id, condition=query.get("filter"))
+    return page_of_tasks(Slice.of(query), query["expand"], found)
 
 
 @blp.route("/tasks")
@@ -60,7 +61,8 @@ def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.response(200, page_of(TaskRead))
 def list_tasks(query: dict[str, Any]) -> Response:
     """All tasks that you may see"""
-    return _list(query)
+    found = listing.visible(current_actor(), condition=query.get("filter"))
+    return page_of_tasks(Slice.of(query), query["expand"], found)
 
 
 @blp.route("/tasks/<objectid:task_id>")
@@ -129,16 +131,10 @@ def _one(row: Row, query: dict[str, Any]) -> Response:
     return answers.resource(row, TASK, query, embedded=embedded)
 
 
-def _list(query: dict[str, Any], **where: Any) -> Response:
-    where |= {"condition": query.get("filter")}
-    return page_of_tasks(Slice.of(query), query["expand"], **where)
-
-
-def page_of_tasks(part: Slice, names: tuple[str, ...], **where: Any) -> Response:
-    """A page of tasks with what `expand` named."""
-    where |= {"actor": current_actor()}
-    page = finding.find(**part.page_of(TASK, *expansions.sources(names)), **where)
+def page_of_tasks(part: Slice, names: tuple[str, ...], found: listing.VisibleTasks) -> Response:
+    """Return a page of tasks with what `expand` named: as many as can be expanded within its bound."""
+    page = found.page(**part.page_of(TASK, *expansions.sources(names)))
     page = page.first(expansions.fitting(page.rows, names), part.order)
     embedded = expansions.expand(page.rows, names, current_actor()) if names else None
-    total = part.with_total and finding.total(**where)
+    total = part.with_total and found.total()
     return answers.collection(page, TASK, part, total=total, embedded=embedded)

@@ -6,7 +6,6 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import fractional
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Invalid, NotFound
 from taskmanager.core.events.log import record
@@ -18,10 +17,9 @@ from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects import service as projects, values
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.workflow import OPEN_GROUPS, Workflow
-from taskmanager.features.tasks import subtasks
+from taskmanager.features.tasks import creation, subtasks
 from taskmanager.features.tasks.events import (
     TaskCompleted,
-    TaskCreated,
     TaskDeleted,
     TaskFact,
     TaskReopened,
@@ -36,26 +34,21 @@ from taskmanager.features.tasks.reminders import service as reminders
 
 @unit_of_work
 def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
-    """Make a task in a project. Raises NotFound, Forbidden, Invalid when an assignee is no member."""
+    """Make a task in a project. What it names is checked before the project's counters, which others wait for, move.
+
+    Raises NotFound, Forbidden, Invalid when an assignee is no member, Conflict (`quota.tasks`).
+    """
     if actor.role_in(project_id) is None:
         raise NotFound
-    task = Task(id=ObjectId(), project_id=project_id, reporter_id=actor.user_id)
-    authorize(actor, TaskAction.CREATE, task)
-    project = projects.next_number(project_id)
-    task.key, task.position = f"{project.key}-{project.last_number}", fractional.at(project.last_position)
-    task.created_at = task.updated_at = project.last_created_at
-    data = {"status": project.workflow.first} | data
-    data["custom_fields"] = _merged({}, data.get("custom_fields"))
-    data = recurring.settle(None, data, actor, place=project.timezone)
-    data = data | _in_group(data["status"], project.workflow)
-    for field, value in task.consequences(data, project.timezone).items():
-        setattr(task, field, value)
+    draft = Task(id=ObjectId(), project_id=project_id)
+    authorize(actor, TaskAction.CREATE, draft)
     _check_references(project_id, data)
-    subtasks.check_parent(task, task.parent_id)
-    task.save(force_insert=True)
-    subtasks.tell_parents(None, task, actor)
-    record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids]}))
-    return task
+    subtasks.check_parent(draft, data.get("parent_id"))
+    project, (place,) = projects.next_places(project_id)
+    data = data | {"reporter_id": actor.user_id, "custom_fields": _merged({}, data.get("custom_fields"))}
+    data = recurring.settle(None, data, actor, place=project.timezone)
+    data |= _in_group(data.get("status", project.workflow.first), project.workflow)
+    return creation.insert(creation.new_task(project, place, data, task_id=draft.id), actor)
 
 
 def get(task_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
@@ -122,7 +115,7 @@ def reopen(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
     if task.status_group != "done":
         return task
     workflow = projects.workflow_of(task.project_id)
-    return _change(task, {"status": workflow.first} | _in_group(workflow.first, workflow), TaskReopened, actor)
+    return _change(task, _in_group(workflow.first, workflow), TaskReopened, actor)
 
 
 @unit_of_work
@@ -134,9 +127,9 @@ def delete(task_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.DELETE, task)
     task.expect(expected)
-    moment = now()
-    for part in subtasks.below(task):
-        record(TaskDeleted(part.write(deleted_at=moment, trashed_with=task.id), actor))
+    moment, parts = now(), subtasks.below(task)
+    for part in Task.write_each(parts, [{"deleted_at": moment, "trashed_with": task.id}] * len(parts)):
+        record(TaskDeleted(part, actor))
     trashed = task.write(deleted_at=moment)
     subtasks.tell_parents(task, trashed, actor)
     record(TaskDeleted(trashed, actor))
@@ -153,7 +146,7 @@ def _change(task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Ac
         return task
     before, task = task, task.write(**{field: after for field, (_, after) in differences.items()})
     subtasks.tell_parents(before, task, actor)
-    reminders.reschedule(task, differences)
+    reminders.reschedule([(task, differences)])
     record(fact(task, actor, differences))
     return task
 
@@ -162,7 +155,7 @@ def _in_group(status: str, workflow: Workflow) -> dict[str, str]:
     group = workflow.group_of(status)
     if group is None:
         raise Invalid("body.status", "The project has no such status.", code="task.status_unknown")
-    return {"status_group": group}
+    return {"status": status, "status_group": group}
 
 
 def _merged(values: dict[str, Any], changes: dict[str, Any] | None) -> dict[str, Any]:

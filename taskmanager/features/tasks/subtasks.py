@@ -11,7 +11,7 @@ from bson import ObjectId
 from taskmanager.core.errors import Conflict, Invalid
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Order, Page
+from taskmanager.core.storage.querysets import Words
 from taskmanager.features.tasks.events import TaskProgressed
 from taskmanager.features.tasks.models import Task
 
@@ -19,18 +19,9 @@ DEEPEST = 5
 MOST = 200  # tasks that go into the trash, or to another project, together
 
 
-def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
-    """A page of the subtasks of a task. Raises NotFound."""
-    return _of(task_id, actor).page(order, limit, **page)
-
-
-def total(task_id: ObjectId, *, actor: Actor) -> Any:
-    """How many subtasks a task has. Raises NotFound."""
-    return _of(task_id, actor).total()
-
-
-def _of(task_id: ObjectId, actor: Actor) -> Any:
-    Task.objects.visible_to(actor).row(task_id, ["_id"])
+def visible(task_id: ObjectId, actor: Actor) -> Words:
+    """Return the subtasks of a task. Raises NotFound unless the actor may see the task."""
+    Task.objects.visible_to(actor).check_exists(task_id)
     return Task.objects.alive().filter(parent_id=task_id)
 
 
@@ -66,12 +57,15 @@ def levels(task_id: ObjectId, among: Any) -> list[list[ObjectId]]:
 
 
 def below(task: Task) -> list[Task]:
-    """All tasks that are parts of it, from the top down. Raises Conflict (`task.too_many_subtasks`) beyond 200."""
-    ids = [task_id for level in levels(task.id, lambda: Task.objects.alive())[1:] for task_id in level]
-    if len(ids) > MOST:
+    """Return all tasks that are parts of it, from the top down, each level in its order by hand.
+
+    Raises Conflict (`task.too_many_subtasks`) beyond 200.
+    """
+    found = levels(task.id, lambda: Task.objects.alive())[1:]
+    depths = {task_id: depth for depth, level in enumerate(found) for task_id in level}
+    if len(depths) > MOST:
         raise Conflict(f"The task has more than {MOST} subtasks.", code="task.too_many_subtasks")
-    tasks = {found.id: found for found in Task.objects(id__in=ids)}
-    return [tasks[task_id] for task_id in ids]
+    return sorted(Task.objects(id__in=list(depths)), key=lambda one: (depths[one.id], one.position))
 
 
 def tell_parents(before: Task | None, after: Task | None, actor: Actor | None) -> None:

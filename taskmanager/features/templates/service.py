@@ -5,17 +5,16 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import fractional
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage import quotas
 from taskmanager.core.storage.unit_of_work import long_unit_of_work
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.events import CustomFieldCreated, LabelCreated
 from taskmanager.features.projects.models import CustomField, Label, Project
 from taskmanager.features.projects.permissions import ProjectAction
+from taskmanager.features.tasks import creation
 from taskmanager.features.tasks.events import TaskCreated
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.recurrence import series
@@ -36,7 +35,6 @@ _OF_TASK = (
     "recurs_at",
     "custom_fields",
 )
-_COUNTERS = ("set__last_number", "set__last_position", "set__task_count")
 _OF_RULE = ("recurrence", "recurs_from", "recurs_at")
 _OF_PROJECT = ("description", "color", "statuses", "timezone")
 
@@ -74,37 +72,25 @@ def _copy(item: Any, project: Project) -> Any:
     return type(item)(id=ObjectId(), project_id=project.id, **kept)
 
 
-def _copy_tasks(source: Project, project: Project, labels: dict[ObjectId, ObjectId], actor: Actor) -> None:
+def _copy_tasks(source: Project, copied: Project, labels: dict[ObjectId, ObjectId], actor: Actor) -> None:
     tasks = list(Task.objects.in_project(source.id).order_by("position", "id").limit(MOST_TASKS + 1))
     if len(tasks) > MOST_TASKS:
         raise Conflict(f"The project has more than {MOST_TASKS} tasks.", code="project.too_large")
     chosen = series.to_copy(tasks)
     tasks, ruled = [task for task, _ in chosen], {task.id for task, with_rule in chosen if with_rule}
-    quotas.check("tasks", len(tasks))
     ids = {task.id: ObjectId() for task in tasks}
     counts = Counter(task.parent_id for task in tasks)
+    project, places = projects.next_places(copied.id, len(tasks))
     copies = []
-    for number, task in enumerate(tasks, start=1):
-        made = Task(
-            id=ids[task.id],
-            reporter_id=actor.user_id,
-            label_ids=[labels[label_id] for label_id in task.label_ids if label_id in labels],
-            parent_id=ids.get(task.parent_id),
-            progress={"total": counts[task.id], "done": 0} if counts[task.id] else {},
-        )
-        _fill(made, task, project, number, with_rule=task.id in ruled)
-        copies.append(made)
+    for task, place in zip(tasks, places, strict=True):
+        values = {name: getattr(task, name) for name in _OF_TASK if task.id in ruled or name not in _OF_RULE}
+        values |= {
+            "reporter_id": actor.user_id,
+            "label_ids": [labels[label_id] for label_id in task.label_ids if label_id in labels],
+            "parent_id": ids.get(task.parent_id),
+            "progress": {"total": counts[task.id], "done": 0} if counts[task.id] else {},
+        }
+        copies.append(creation.new_task(project, place, values, task_id=ids[task.id]))
     Task.insert_all(copies)
     for made in copies:
         record(TaskCreated(made, actor))
-    Project.objects(id=project.id).update(**dict.fromkeys(_COUNTERS, len(tasks)))
-
-
-def _fill(made: Task, task: Task, project: Project, number: int, *, with_rule: bool) -> None:
-    """Let a copy be like its original, open and the `number`-th in its project."""
-    made.project_id, made.key, made.position = project.id, f"{project.key}-{number}", fractional.at(number)
-    made.status = project.workflow.first
-    made.status_group = project.workflow.group_of(made.status)
-    taken = {name: getattr(task, name) for name in _OF_TASK if with_rule or name not in _OF_RULE}
-    for name, value in made.consequences(taken, project.timezone).items():
-        setattr(made, name, value)

@@ -90,7 +90,7 @@ def _purge_one(task: Task, actor: Actor | None, *, is_top: bool) -> None:
         raise PreconditionFailed
     if is_top:
         subtasks.tell_parents(task, None, actor)
-    projects.add_use(task.project_id, tasks=-1, attachment_bytes=-attachments.bytes_of(task.id))
+    projects.add_use(task.project_id, tasks=-1, attachment_bytes=-attachments.bytes_of([task.id]))
     _delete_ends([task.id])
     record(TaskPurged(task, actor, content_ids=attachments.forget(task.id)))
 

@@ -11,7 +11,7 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, list_query, page_of
+from taskmanager.web.pagination import list_query, page_of
 
 blp = Blueprint("trash", __name__, scope="tasks", description="Tasks that were deleted")
 
@@ -26,9 +26,7 @@ def list_trash(query: dict[str, Any]) -> Response:
 
     Those that will be purged next come first. Needs the role member in their projects.
     """
-    part, actor = Slice.of(query), current_actor()
-    page = trash.find(**part.page_of(TASK), actor=actor)
-    return answers.collection(page, TASK, part, total=part.with_total and trash.total(actor=actor))
+    return answers.listing(query, TASK, trash.visible(current_actor()))
 
 
 @blp.route("/trash/<objectid:task_id>", methods=["DELETE"])

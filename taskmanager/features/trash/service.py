@@ -18,7 +18,6 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.trash.service import not_put_off, put_off
 from taskmanager.features.tasks import subtasks
@@ -32,14 +31,10 @@ _MOST_SECONDS = 4  # of one round, so that the scheduler's other jobs get their 
 _MOST_SECONDS_OF_REQUEST = 0.5  # what is left then is done by the next round
 
 
-def find(order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
-    """A page of what the actor may restore."""
-    return _restorable(actor).page(order, limit, **page)
-
-
-def total(*, actor: Actor) -> Any:
-    """How many tasks the actor may restore."""
-    return _restorable(actor).total()
+def visible(actor: Actor) -> Any:
+    """Return what is in the trash of the projects where the actor may restore."""
+    may = [project_id for project_id, role in actor.project_roles.items() if TaskAction.RESTORE.allows(role)]
+    return Task.objects.in_trash().filter(project_id__in=may)
 
 
 @unit_of_work
@@ -49,15 +44,16 @@ def restore(task_id: ObjectId, *, actor: Actor) -> Task:
     A subtask whose parent is gone for good stands by itself then. Raises NotFound, Forbidden, Conflict
     (`task.parent_in_trash`, `task.too_deep`).
     """
-    task = _restorable(actor).filter(id=task_id).first() or Task.objects.visible_to(actor).one(task_id)
+    task = visible(actor).filter(id=task_id).first() or Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.RESTORE, task)
     if task.deleted_at is None:
         return task
     before, task = task, task.write(deleted_at=None, trashed_with=None, parent_id=_parent_to_be(task))
     subtasks.tell_parents(before, task, actor)
     record(TaskRestored(task, actor))
-    for part in Task.objects.in_trash().filter(trashed_with=task.id):
-        record(TaskRestored(part.write(deleted_at=None, trashed_with=None), actor))
+    parts = list(Task.objects.in_trash().filter(trashed_with=task.id))
+    for part in Task.write_each(parts, [{"deleted_at": None, "trashed_with": None}] * len(parts)):
+        record(TaskRestored(part, actor))
     return task
 
 
@@ -85,16 +81,10 @@ def purge(task_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
 
 @unit_of_work
 def _begin(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
-    task = _restorable(actor).one(task_id)
+    task = visible(actor).one(task_id)
     authorize(actor, TaskAction.PURGE, task)
     task.expect(expected)
     return purging.begin(task, actor)
-
-
-def _restorable(actor: Actor) -> Any:
-    """What is in the trash of projects where the actor may restore."""
-    may = [project_id for project_id, role in actor.project_roles.items() if TaskAction.RESTORE.allows(role)]
-    return Task.objects.in_trash().filter(project_id__in=may)
 
 
 def purge_old() -> int:

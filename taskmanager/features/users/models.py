@@ -1,6 +1,6 @@
 """Accounts and their sessions."""
 
-from typing import Any, Self
+from typing import Any
 
 from mongoengine import BinaryField, DateTimeField, IntField, ListField, ObjectIdField, StringField
 
@@ -39,11 +39,11 @@ class User(Versioned):
         """Called by MongoEngine before it inserts."""
         self.search = search_words(self.email, self.name)
 
-    def write(self, **changes: Any) -> Self:
-        """See Versioned; keeps what the account is found by."""
-        if changes.keys() & {"email", "name"}:
-            changes["search"] = search_words(changes.get("email", self.email), changes.get("name", self.name))
-        return super().write(**changes)
+    def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """See Versioned: what the account is found by."""
+        if not changes.keys() & {"email", "name"}:
+            return {}
+        return {"search": search_words(changes.get("email", self.email), changes.get("name", self.name))}
 
 
 def search_words(email: str, name: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Use cases of accounts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -115,7 +115,7 @@ def cards(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     return remembered.each("card", user_ids, _load_cards)
 
 
-def find_by_name(user_ids: list[ObjectId], order: Order, limit: int, after: list[Any] | None) -> Page:
+def find_by_name(user_ids: list[ObjectId], order: Order, limit: int, after: Sequence[Any] | None) -> Page:
     """A page of these accounts in the order of their names: {_id, name}."""
     return User.objects(id__in=user_ids).page(order, limit, after=after, fields=["name"])
 

@@ -10,6 +10,7 @@ from marshmallow import fields
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import LONGEST, FilterError
 from taskmanager.core.storage.querysets import Row
+from taskmanager.features.tasks import listing
 from taskmanager.features.tasks.expansions import EXPANSIONS
 from taskmanager.features.tasks.filtering import stored as stored_filters
 from taskmanager.features.tasks.filtering.fields import FIELDS
@@ -223,11 +224,13 @@ def _create(project_id: ObjectId | None, data: dict[str, Any]) -> Response:
 
 
 def _list(project_id: ObjectId | None, query: dict[str, Any]) -> Response:
-    part, actor = Slice.of(query), current_actor()
-    page = views.find(project_id, **part.page_of(VIEW), actor=actor)
-    total = part.with_total and views.total(project_id, actor=actor)
-    now = [stored_filters.asked(row, part.names) for row in page.rows]
-    return answers.collection(page, VIEW, part, total=total, embedded=now)
+    names = query.get("fields")
+    return answers.listing(
+        query,
+        VIEW,
+        views.visible(project_id, current_actor()),
+        embed=lambda rows: [stored_filters.asked(row, names) for row in rows],
+    )
 
 
 def _update(project_id: ObjectId | None, view_id: ObjectId, changes: dict[str, Any]) -> Response:
@@ -243,4 +246,5 @@ def _one(row: Row, query: dict[str, Any] | None = None) -> Response:
 def _tasks(project_id: ObjectId | None, view_id: ObjectId, query: dict[str, Any]) -> Response:
     view = views.get(project_id, view_id, actor=current_actor())
     part = Slice.of(query, order=_SORT.order(view["sort"]), bound=str(view["revision"]))
-    return page_of_tasks(part, query["expand"], project_id=project_id, condition=views.condition(view))
+    found = listing.visible(current_actor(), project_id=project_id, condition=views.condition(view))
+    return page_of_tasks(part, query["expand"], found)

@@ -4,7 +4,6 @@ A view without a project is over all that its owner may see, and theirs alone. A
 or shared: then all members see it, each with their own meaning of `me` and `today`.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from bson import ObjectId
@@ -13,35 +12,29 @@ from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound
 from taskmanager.core.events.log import record
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.tokens import FilterError
-from taskmanager.core.security.access import Actor, Visitor
+from taskmanager.core.security.access import Actor, Visitor, members_only
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage import quotas
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.listings import Described
+from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.features.tasks.events import ViewCreated, ViewDeleted, ViewFact, ViewUpdated
 from taskmanager.features.tasks.filtering import names as filter_names, stored as stored_filters
-from taskmanager.features.tasks.permissions import ViewAction
+from taskmanager.features.views.events import ViewCreated, ViewDeleted, ViewFact, ViewUpdated
 from taskmanager.features.views.models import View
+from taskmanager.features.views.permissions import ViewAction
 
 
-def find(
-    project_id: ObjectId | None, order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any
-) -> Page:
-    """A page of the views that the actor sees in a project, or of their own over all. Raises NotFound."""
-    wanted = [*fields, *stored_filters.FIELDS_NEEDED] if fields else None
-    found = _seen(project_id, actor).page(order, limit, fields=wanted, **page)
-    return replace(found, rows=stored_filters.current(found.rows, actor, _scope(project_id, actor)))
-
-
-def total(project_id: ObjectId | None, *, actor: Actor) -> Any:
-    """How many views `find` would go through. Raises NotFound."""
-    return _seen(project_id, actor).total()
+def visible(project_id: ObjectId | None, actor: Actor) -> Described:
+    """Return the views of a project, or the actor's own over all, with what they say now. Raises NotFound."""
+    scope = _scope(project_id, actor)
+    query = _seen(project_id, actor)
+    return Described(query, lambda rows: stored_filters.current(rows, actor, scope), stored_filters.FIELDS_NEEDED)
 
 
 def get(project_id: ObjectId | None, view_id: ObjectId, *, actor: Actor) -> Row:
     """One view, with what it says now under `current`. Raises NotFound."""
-    return described(_seen(project_id, actor).row(view_id), actor)
+    return visible(project_id, actor).row(view_id)
 
 
 def described(row: Row, actor: Actor) -> Row:
@@ -60,7 +53,7 @@ def condition(row: Row) -> GivenFilter | None:
 @unit_of_work
 def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -> View:
     """Save a view. Raises NotFound, Forbidden, Conflict (`quota.views`), Invalid when its filter names nothing."""
-    _seen(project_id, actor)
+    _check_place(project_id, actor)
     data = _storable(data, project_id, actor)
     view = View(project_id=project_id, owner_id=actor.user_id, **data)
     if view.shared:
@@ -99,14 +92,21 @@ def delete(project_id: ObjectId | None, view_id: ObjectId, *, expected: Expected
 
 
 def _seen(project_id: ObjectId | None, actor: Actor) -> Any:
+    _check_place(project_id, actor)
     views = View.objects(project_id=project_id)
     if project_id is None:
         return views.filter(owner_id=actor.user_id)
-    if actor.role_in(project_id) is None:
-        raise NotFound
     if isinstance(actor, Visitor):
         return views.filter(shared=True)
     return views.filter(__raw__={"$or": [{"shared": True}, {"owner_id": actor.user_id}]})
+
+
+def _check_place(project_id: ObjectId | None, actor: Actor) -> None:
+    """Raise NotFound for a project that the actor does not see, Forbidden for the own views of a visitor."""
+    if project_id is None:
+        members_only(actor)
+    elif actor.role_in(project_id) is None:
+        raise NotFound
 
 
 def _storable(data: dict[str, Any], project_id: ObjectId | None, actor: Actor) -> Row:

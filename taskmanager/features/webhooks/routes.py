@@ -26,7 +26,7 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.pagination import item_query, list_query, page_of
 
 blp = Blueprint("webhooks", __name__, scope="webhooks", description="Programs that are told of events")
 
@@ -145,10 +145,7 @@ def list_deliveries(query: dict[str, Any], webhook_id: ObjectId) -> Response:
 
     `state=dead` are those that were given up.
     """
-    part, asked = Slice.of(query), {"state": query["state"], "actor": current_actor()}
-    page = webhooks.find_deliveries(webhook_id, **part.page_of(DELIVERY), **asked)
-    total = part.with_total and webhooks.total_deliveries(webhook_id, **asked)
-    return answers.collection(page, DELIVERY, part, total=total)
+    return answers.listing(query, DELIVERY, webhooks.visible_deliveries(webhook_id, query["state"], current_actor()))
 
 
 @blp.route(_DELIVERY)
@@ -177,11 +174,13 @@ def _created(project_id: ObjectId | None, data: dict[str, Any]) -> Response:
 
 
 def _listed(project_id: ObjectId | None, query: dict[str, Any]) -> Response:
-    part, actor = Slice.of(query), current_actor()
-    page = webhooks.find(project_id, **part.page_of(WEBHOOK, "active", "disabled_at"), actor=actor)
-    total = part.with_total and webhooks.total(project_id, actor=actor)
-    now = [stored_filters.asked(row, part.names) for row in page.rows]
-    return answers.collection(page, WEBHOOK, part, total=total, embedded=now)
+    names = query.get("fields")
+    return answers.listing(
+        query,
+        WEBHOOK,
+        webhooks.visible(project_id, current_actor()),
+        embed=lambda rows: [stored_filters.asked(row, names) for row in rows],
+    )
 
 
 def _one(row: Row, query: dict[str, Any] | None = None) -> Response:

@@ -14,7 +14,8 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage import quotas
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.listings import Described
+from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import outside, unit_of_work
 from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.models import Delivery
@@ -30,18 +31,13 @@ from taskmanager.features.webhooks.models import Webhook
 from taskmanager.features.webhooks.permissions import WebhookAction
 
 
-def find(
-    project_id: ObjectId | None, order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any
-) -> Page:
-    """A page of the webhooks of a project, or of the actor's own. Raises NotFound, Forbidden, ScopeMissing."""
-    wanted = [*fields, *stored_filters.FIELDS_NEEDED] if fields else None
-    found = _of(project_id, actor).page(order, limit, fields=wanted, **page)
-    return Page(described(found.rows, project_id, actor), found.next_key)
+def visible(project_id: ObjectId | None, actor: Actor) -> Described:
+    """Return the webhooks of a project, or the actor's own, with what they say now.
 
-
-def total(project_id: ObjectId | None, *, actor: Actor) -> Any:
-    """How many `find` would go through. Raises NotFound, Forbidden, ScopeMissing."""
-    return _of(project_id, actor).total()
+    Raises NotFound, Forbidden, ScopeMissing.
+    """
+    needed = (*stored_filters.FIELDS_NEEDED, "active", "disabled_at")
+    return Described(_of(project_id, actor), lambda rows: described(rows, project_id, actor), needed)
 
 
 def get(webhook_id: ObjectId, *, actor: Actor) -> Row:
@@ -120,21 +116,24 @@ def delete(webhook_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
     record(WebhookDeleted(webhook, actor))
 
 
-def find_deliveries(
-    webhook_id: ObjectId, order: Order, limit: int, *, state: str | None, actor: Actor, **page: Any
-) -> Page:
-    """A page of what was sent to a webhook, and what waits. Raises NotFound, Forbidden, ScopeMissing."""
-    return _deliveries(webhook_id, state, actor).page(order, limit, **page)
+def visible_deliveries(webhook_id: ObjectId, state: str | None, actor: Actor) -> Any:
+    """Return what was sent to a webhook, and what waits.
 
-
-def total_deliveries(webhook_id: ObjectId, *, state: str | None, actor: Actor) -> Any:
-    """How many `find_deliveries` would go through. Raises NotFound, Forbidden."""
-    return _deliveries(webhook_id, state, actor).total()
+    Of one for all of the actor's projects without what is of projects that they have left. Raises NotFound, Forbidden,
+    ScopeMissing.
+    """
+    webhook = _one(webhook_id, actor)
+    _may_hear(actor, webhook.events)
+    found = Delivery.objects(recipient_id=webhook.id, channel="webhook")
+    if webhook.project_id is None:
+        seen = {"project_id": {"$in": [None, *actor.project_roles]}}
+        found = found.filter(__raw__=seen)
+    return found.filter(state=state) if state else found
 
 
 def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
     """One delivery with what was sent and what was answered. Raises NotFound, Forbidden."""
-    row = _deliveries(webhook_id, None, actor).row(delivery_id)
+    row = visible_deliveries(webhook_id, None, actor).row(delivery_id)
     return row if "body" in row else row | {"body": bodies.find(row["event_id"]) or ""}
 
 
@@ -143,7 +142,7 @@ def replay(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
 
     Raises NotFound, Forbidden, Conflict (`delivery.pending`; `webhook.disabled`, `webhook.off`).
     """
-    event_id = _deliveries(webhook_id, None, actor).row(delivery_id, ["event_id"])["event_id"]
+    event_id = visible_deliveries(webhook_id, None, actor).row(delivery_id, ["event_id"])["event_id"]
     webhook = _enabled(webhook_id, actor)
     if not webhook.active:
         raise Conflict("The webhook is off: turn it on first.", code="webhook.off")
@@ -245,17 +244,6 @@ def _enabled(webhook_id: ObjectId, actor: Actor) -> Webhook:
     if webhook.disabled_at:
         raise Conflict("The webhook is disabled: turn it on first.", code="webhook.disabled")
     return webhook
-
-
-def _deliveries(webhook_id: ObjectId, state: str | None, actor: Actor) -> Any:
-    """Those of a webhook; of one for all of the actor's projects without what is of projects that they have left."""
-    webhook = _one(webhook_id, actor)
-    _may_hear(actor, webhook.events)
-    found = Delivery.objects(recipient_id=webhook.id, channel="webhook")
-    if webhook.project_id is None:
-        seen = {"project_id": {"$in": [None, *actor.project_roles]}}
-        found = found.filter(__raw__=seen)
-    return found.filter(state=state) if state else found
 
 
 def _may_hear(actor: Actor, patterns: list[str]) -> None:

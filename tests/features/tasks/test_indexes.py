@@ -194,9 +194,8 @@ def dear(actor, text, sort, project, after=None):
     found = {}
 
     def ask():
-        found["page"] = finding.find(
-            order_of(sort), LIMIT, actor=actor, project_id=project, condition=condition, after=after
-        )
+        tasks = finding.visible(actor, project_id=project, condition=condition)
+        found["page"] = tasks.page(order_of(sort), LIMIT, after=after)
 
     question = asked_of(ask)[-1]  # before it, names are looked up
     plan, fetched, answered = explained(question)

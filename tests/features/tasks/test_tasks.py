@@ -1,10 +1,12 @@
 """Tasks: what can be done with them."""
 
 import pytest
+from bson import ObjectId
 
 from taskmanager.core.events.log import Event
 from tests.problems import assert_problem
 from tests.scene import patch
+from tests.web.counting import commands
 
 
 def create(scene, **body):
@@ -103,3 +105,30 @@ def test_every_write_records_one_event_with_what_changed(scene):
     assert event.kind == "task.updated"
     assert event.actor_id == scene.owner.user.id
     assert event.data["changes"] == {"title": ["Write the notes", "Other"], "priority": [0, 3]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"assignee_ids": [str(ObjectId())]},
+        {"label_ids": [str(ObjectId())]},
+        {"custom_fields": {"unknown": 1}},
+        {"parent_id": str(ObjectId())},
+    ],
+    ids=lambda body: next(iter(body)),
+)
+def test_what_a_new_task_names_is_checked_before_the_counter_moves(scene, body):
+    with commands.counting() as seen:
+        assert_problem(create(scene, **body), 422)
+    assert [
+        event for event in seen if event.command_name == "findAndModify" and "projects" in event.command.values()
+    ] == []
+
+
+@pytest.mark.parametrize("body", [{"assignee_ids": [str(ObjectId())]}, {"status": "unknown"}, {"recurrence": "daily"}])
+def test_a_refused_task_takes_no_number(scene, body):
+    before = create(scene).json
+    assert_problem(create(scene, **body), 422)
+    after = create(scene).json
+    numbers = [int(task["key"].split("-")[1]) for task in (before, after)]
+    assert numbers[1] == numbers[0] + 1

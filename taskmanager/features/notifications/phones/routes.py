@@ -3,7 +3,7 @@
 import hashlib
 from contextlib import suppress
 
-from flask import Response, g
+from flask import Response
 from marshmallow import fields, validate
 
 from taskmanager.core.configuration import settings
@@ -15,6 +15,7 @@ from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
 from taskmanager.web.limits import caller
+from taskmanager.web.requests import body_fields
 from taskmanager.web.schemas import Form, Instant, Schema
 from taskmanager.web.serialisers import Serialiser
 
@@ -51,7 +52,7 @@ _APART = ("month", "sent")  # counted as messages go out
 
 def _number() -> str:
     """The number that a message is asked for, whoever asks and however it is written; it is not stored in clear."""
-    number = str(g.get("body", {}).get("number", ""))
+    number = str(body_fields().get("number", ""))
     with suppress(Invalid):
         number = phones.normal(number)
     return "phone:" + hashlib.sha256(number.encode()).hexdigest()

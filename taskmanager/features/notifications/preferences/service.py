@@ -10,7 +10,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Invalid, NotFound, ScopeMissing
 from taskmanager.core.events.log import record
-from taskmanager.core.security.access import Actor
+from taskmanager.core.security.access import Actor, members_only
 from taskmanager.core.storage.documents import Expected
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
@@ -51,14 +51,14 @@ def update(changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
 
 def of_project(project_id: ObjectId, *, actor: Actor) -> Row:
     """What the actor wants to hear of in a project. Raises NotFound."""
-    _member(project_id, actor)
+    _check_member(project_id, actor)
     return ProjectPreferences.at(user_id=actor.user_id, project_id=project_id).as_row()
 
 
 @unit_of_work
 def update_project(project_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
     """Change what the actor wants to hear of in a project. Raises NotFound, PreconditionFailed."""
-    _member(project_id, actor)
+    _check_member(project_id, actor)
     stored = ProjectPreferences.at(user_id=actor.user_id, project_id=project_id)
     return _written(stored, _with_defaults(stored, changes), expected).as_row()
 
@@ -100,10 +100,11 @@ def _of(actor: Actor) -> Preferences:
     return Preferences.at(user_id=actor.user_id)
 
 
-def _member(project_id: ObjectId, actor: Actor) -> None:
+def _check_member(project_id: ObjectId, actor: Actor) -> None:
+    """Raise NotFound for a project that the actor does not see, Forbidden for a visitor."""
     if actor.role_in(project_id) is None:
         raise NotFound
-    _ = actor.user_id  # visitors have none, and are refused
+    members_only(actor)
 
 
 def _with_defaults(stored: Preferences | ProjectPreferences, changes: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from bson import ObjectId
 from taskmanager.core.errors import Forbidden, NotFound, TokenInvalid
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.listings import Described
+from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import InvitationAccepted, InvitationRefused, MemberChanged
 from taskmanager.features.projects.invitations.service import PURPOSE
@@ -58,16 +59,9 @@ def refuse_mine(invitation_id: ObjectId, *, actor: Actor) -> None:
     _decline(invitation, actor)
 
 
-def find(order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any) -> Page:
-    """A page of the invitations that wait for the actor's address: none before it was confirmed."""
-    wanted = fields and [*fields, "project_id", "invited_by"]  # names are found by these
-    found = _waiting(actor).page(order, limit, fields=wanted, **page)
-    return Page(_with_names(found.rows), found.next_key)
-
-
-def total(*, actor: Actor) -> Any:
-    """How many invitations wait for the actor's address."""
-    return _waiting(actor).total()
+def visible(actor: Actor) -> Described:
+    """Return the invitations that wait for the actor, with names: none by address before it was confirmed."""
+    return Described(_waiting(actor), _with_names, needed=("project_id", "invited_by"))
 
 
 def _by_token(token: str) -> Invitation:

@@ -22,7 +22,7 @@ from taskmanager.web import answers, limits
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.pagination import item_query, list_query, page_of
 
 sent = Blueprint(
     "invitations", __name__, scope="members", url_prefix="/projects", description="Invitations to a project"
@@ -56,10 +56,7 @@ def list_invitations(query: dict[str, Any], project_id: ObjectId) -> Response:
 
     Answered and expired ones too, for some weeks. Needs the role manager.
     """
-    part, actor = Slice.of(query), current_actor()
-    page = invitations.find(project_id, **part.page_of(INVITATION), actor=actor)
-    total = part.with_total and invitations.total(project_id, actor=actor)
-    return answers.collection(page, INVITATION, part, total=total)
+    return answers.listing(query, INVITATION, invitations.visible(project_id, current_actor()))
 
 
 @sent.route("/<objectid:project_id>/invitations/<objectid:invitation_id>")
@@ -91,9 +88,7 @@ def list_my_invitations(query: dict[str, Any]) -> Response:
 
     Those to your id, and those to your address once it is confirmed.
     """
-    part, actor = Slice.of(query), current_actor()
-    page = invited.find(**part.page_of(WAITING), actor=actor)
-    return answers.collection(page, WAITING, part, total=part.with_total and invited.total(actor=actor))
+    return answers.listing(query, WAITING, invited.visible(current_actor()))
 
 
 @received.route("/<objectid:invitation_id>/accept", methods=["POST"])

@@ -17,7 +17,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
 from taskmanager.features.projects.events import InvitationCreated, InvitationRevoked
@@ -43,7 +43,7 @@ def create(
     Raises NotFound, Forbidden, ScopeMissing, Conflict (`member.exists`, `invitation.refused`, `invitation.too_many`,
     `invitation.in_progress`), TooMany (`invitation.too_often`).
     """
-    _authorized(project_id, actor)
+    _check_manager(project_id, actor)
     members.may_give(actor, project_id, role)
     whom = {"email": email and plain_address(email), "user_id": user_id}
     _not_a_member(project_id, **whom)
@@ -56,28 +56,21 @@ def create(
     return invitation
 
 
+def visible(project_id: ObjectId, actor: Actor) -> Any:
+    """Return the invitations to a project, answered ones too. Raises NotFound, Forbidden."""
+    _check_manager(project_id, actor)
+    return Invitation.objects(project_id=project_id)
+
+
 def get(project_id: ObjectId, invitation_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
     """One invitation to the project. Raises NotFound, Forbidden."""
-    _authorized(project_id, actor)
-    return Invitation.objects(project_id=project_id).row(invitation_id, fields)
-
-
-def find(project_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
-    """A page of the project's invitations, answered ones too. Raises NotFound, Forbidden."""
-    _authorized(project_id, actor)
-    return Invitation.objects(project_id=project_id).page(order, limit, **page)
-
-
-def total(project_id: ObjectId, *, actor: Actor) -> Any:
-    """How many invitations `find` would go through. Raises NotFound, Forbidden."""
-    _authorized(project_id, actor)
-    return Invitation.objects(project_id=project_id).total()
+    return visible(project_id, actor).row(invitation_id, fields)
 
 
 @unit_of_work
 def revoke(project_id: ObjectId, invitation_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
     """Take an invitation back. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`invitation.answered`)."""
-    _authorized(project_id, actor)
+    _check_manager(project_id, actor)
     invitation = Invitation.objects(id=invitation_id, project_id=project_id).first()
     if invitation is None:
         raise NotFound
@@ -87,7 +80,7 @@ def revoke(project_id: ObjectId, invitation_id: ObjectId, *, expected: Expected,
     record(InvitationRevoked(revoke_stored(invitation), actor))
 
 
-def _authorized(project_id: ObjectId, actor: Actor) -> None:
+def _check_manager(project_id: ObjectId, actor: Actor) -> None:
     project = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.MANAGE_MEMBERS, project)
 

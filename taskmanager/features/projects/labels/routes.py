@@ -20,7 +20,7 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.serialisers import Serialiser
 
 label_blp = Blueprint("labels", __name__, scope="projects", description="Words that tasks of a project are marked with")
@@ -52,7 +52,7 @@ def create_label(data: dict[str, Any], project_id: ObjectId) -> Response:
 @label_blp.response(200, page_of(LabelOut))
 def list_labels(query: dict[str, Any], project_id: ObjectId) -> Response:
     """The labels of a project"""
-    return _listed(labels, LABEL, query, project_id)
+    return answers.listing(query, LABEL, labels.visible(project_id, current_actor()))
 
 
 @label_blp.route(f"{_LABELS}/<objectid:label_id>")
@@ -103,7 +103,7 @@ def create_custom_field(data: dict[str, Any], project_id: ObjectId) -> Response:
 @field_blp.response(200, page_of(CustomFieldOut))
 def list_custom_fields(query: dict[str, Any], project_id: ObjectId) -> Response:
     """The custom fields of a project"""
-    return _listed(custom_fields, CUSTOM_FIELD, query, project_id)
+    return answers.listing(query, CUSTOM_FIELD, custom_fields.visible(project_id, current_actor()))
 
 
 @field_blp.route(f"{_FIELDS}/<objectid:field_id>")
@@ -142,9 +142,3 @@ def _created(
 ) -> Response:
     item = kind.create(project_id, data, actor=current_actor())
     return answers.created(item, serialiser, f"/projects/{project_id}/{place}/{item.id}")
-
-
-def _listed(kind: Belongings, serialiser: Serialiser, query: dict[str, Any], project_id: ObjectId) -> Response:
-    part, actor = Slice.of(query), current_actor()
-    page = kind.find(project_id, **part.page_of(serialiser), actor=actor)
-    return answers.collection(page, serialiser, part, total=part.with_total and kind.total(project_id, actor=actor))

@@ -11,7 +11,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage import quotas
 from taskmanager.core.storage.documents import Expected, Versioned
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import (
     CustomFieldCreated,
@@ -41,17 +41,15 @@ class Belongings:
         self.document, self.action, self.word, self.quota = document, action, word, quota
         self._created, self._updated, self._deleted = facts
 
+    def visible(self, project_id: ObjectId, actor: Actor) -> Any:
+        """Return those of a project. Raises NotFound unless the actor may see the project."""
+        if actor.role_in(project_id) is None:
+            raise NotFound
+        return self.document.objects(project_id=project_id)
+
     def get(self, project_id: ObjectId, item_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
         """One of them. Raises NotFound."""
-        return self.of(project_id, actor).row(item_id, fields)
-
-    def find(self, project_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
-        """A page of them. Raises NotFound."""
-        return self.of(project_id, actor).page(order, limit, **page)
-
-    def total(self, project_id: ObjectId, *, actor: Actor) -> Any:
-        """How many there are. Raises NotFound."""
-        return self.of(project_id, actor).total()
+        return self.visible(project_id, actor).row(item_id, fields)
 
     def create(self, project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Any:
         """Make one. Raises NotFound, Forbidden, Conflict (`….taken`, `quota.…`)."""
@@ -97,14 +95,8 @@ class Belongings:
         item.delete()
         record(self._deleted(item, actor))
 
-    def of(self, project_id: ObjectId, actor: Actor) -> Any:
-        """Those of a project that the actor may see. Raises NotFound."""
-        if actor.role_in(project_id) is None:
-            raise NotFound
-        return self.document.objects(project_id=project_id)
-
     def _mine(self, project_id: ObjectId, item_id: ObjectId, expected: Expected, actor: Actor) -> Any:
-        item = self.of(project_id, actor).one(item_id)
+        item = self.visible(project_id, actor).one(item_id)
         authorize(actor, self.action, item)
         item.expect(expected)
         return item

@@ -21,7 +21,7 @@ from taskmanager.features.users import service as users
 @unit_of_work
 def remove(project_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
     """Remove a member, or leave. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
-    membership = members.visible(project_id, user_id, actor)
+    membership = members.one(project_id, user_id, actor)
     leaving = user_id == actor.user_id
     authorize(actor, ProjectAction.LEAVE if leaving else ProjectAction.MANAGE_MEMBERS, membership)
     members.may_take(actor, project_id, membership.role)

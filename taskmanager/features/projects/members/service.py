@@ -1,5 +1,7 @@
 """Use cases of memberships."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +13,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.listings import Described
 from taskmanager.core.storage.querysets import Order, Page, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import MemberAdded, MemberChanged, ProjectTransferred
@@ -35,43 +38,50 @@ def join(project_id: ObjectId, user_id: ObjectId, role: str, *, actor: Actor) ->
     return membership
 
 
+@dataclass(frozen=True)
+class Members:
+    """The memberships of a project with the names and addresses of the members, by pages."""
+
+    project_id: ObjectId
+
+    def page(
+        self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
+    ) -> Page:
+        """Return a page; in the order of names, which accounts have, those come first and then their memberships."""
+        if order.fields[0][0] != "name":
+            return self._described().page(order, limit, after=after, fields=fields)
+        found = users.find_by_name(ids_of(self.project_id), order, limit, after)
+        user_ids = [row["_id"] for row in found.rows]
+        rows = {row["user_id"]: row for row in self._stored().filter(user_id__in=user_ids).as_pymongo()}
+        return Page(with_cards([rows[user_id] for user_id in user_ids if user_id in rows]), found.next_key)
+
+    def total(self) -> Any:
+        """Return how many members the project has."""
+        return self._stored().total()
+
+    def _described(self) -> Described:
+        return Described(self._stored(), with_cards, needed=("user_id",))
+
+    def _stored(self) -> Any:
+        return Membership.objects(project_id=self.project_id)
+
+
+def visible(project_id: ObjectId, actor: Actor) -> Members:
+    """Return the members of a project. Raises NotFound unless the actor may see the project."""
+    if actor.role_in(project_id) is None:
+        raise NotFound
+    return Members(project_id)
+
+
 def get(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     """One membership with the person's name and address. Raises NotFound."""
-    return with_cards([visible(project_id, user_id, actor).as_row()])[0]
-
-
-def find(
-    project_id: ObjectId, order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any
-) -> Page:
-    """A page of the project's members, with names and addresses. Raises NotFound."""
-    if actor.role_in(project_id) is None:
-        raise NotFound
-    if order.fields[0][0] == "name":
-        return _by_name(project_id, order, limit, page.get("after"))
-    wanted = fields and [*fields, "user_id"]  # names and addresses are found by it
-    found = Membership.objects(project_id=project_id).page(order, limit, fields=wanted, **page)
-    return Page(with_cards(found.rows), found.next_key)
-
-
-def _by_name(project_id: ObjectId, order: Order, limit: int, after: list[Any] | None) -> Page:
-    """A page in the order of names, which accounts have: those come first, and then their memberships."""
-    people = users.find_by_name(ids_of(project_id), order, limit, after)
-    user_ids = [row["_id"] for row in people.rows]
-    rows = {row["user_id"]: row for row in Membership.objects(project_id=project_id, user_id__in=user_ids).as_pymongo()}
-    return Page(with_cards([rows[user_id] for user_id in user_ids if user_id in rows]), people.next_key)
-
-
-def total(project_id: ObjectId, *, actor: Actor) -> Any:
-    """How many members the project has. Raises NotFound."""
-    if actor.role_in(project_id) is None:
-        raise NotFound
-    return Membership.objects(project_id=project_id).total()
+    return with_cards([one(project_id, user_id, actor).as_row()])[0]
 
 
 @unit_of_work
 def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected: Expected, actor: Actor) -> Row:
     """Give a member another role. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
-    membership = visible(project_id, user_id, actor)
+    membership = one(project_id, user_id, actor)
     authorize(actor, ProjectAction.MANAGE_MEMBERS, membership)
     may_take(actor, project_id, membership.role)
     may_give(actor, project_id, role)
@@ -95,7 +105,7 @@ def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     Raises NotFound, Forbidden, Invalid when the other is no member or may not act. Both memberships are written, so of
     two transfers at the same moment, or of a transfer and a leaving, the later one meets what the earlier one made.
     """
-    own = visible(project_id, actor.user_id, actor)
+    own = one(project_id, actor.user_id, actor)
     authorize(actor, ProjectAction.TRANSFER, own)
     if own.role != "owner":  # another transfer was faster than what the actor's rights were loaded from
         raise Forbidden(permission=ProjectAction.TRANSFER.value)
@@ -164,7 +174,7 @@ def who_are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> list[Obje
     return [user_id for user_id in user_ids if user_id in known]
 
 
-def visible(project_id: ObjectId, user_id: ObjectId, actor: Actor) -> Membership:
+def one(project_id: ObjectId, user_id: ObjectId, actor: Actor) -> Membership:
     """Return a membership that the actor may see. Raises NotFound."""
     membership = Membership.objects.visible_to(actor).filter(project_id=project_id, user_id=user_id).first()
     if membership is None:

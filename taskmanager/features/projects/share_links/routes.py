@@ -20,7 +20,7 @@ from taskmanager.web import answers, limits
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.pagination import item_query, list_query, page_of
 
 links = Blueprint(
     "share_links", __name__, url_prefix="/projects", description="Links that let people without an account read"
@@ -56,10 +56,7 @@ def list_share_links(query: dict[str, Any], project_id: ObjectId) -> Response:
 
     Needs the role manager and a session.
     """
-    part, actor = Slice.of(query), current_actor()
-    page = share_links.find(project_id, **part.page_of(SHARE_LINK), actor=actor)
-    total = part.with_total and share_links.total(project_id, actor=actor)
-    return answers.unstored(answers.collection(page, SHARE_LINK, part, total=total))
+    return answers.unstored(answers.listing(query, SHARE_LINK, share_links.visible(project_id, current_actor())))
 
 
 @links.route("/<objectid:project_id>/share-links/<objectid:link_id>")

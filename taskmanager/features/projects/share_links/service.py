@@ -15,13 +15,14 @@ from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
-from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from taskmanager.core.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from taskmanager.core.events.log import record
 from taskmanager.core.security import signed_tokens as sealed
 from taskmanager.core.security.access import SHARE_LINK, SHARE_VISIT, Actor, Visitor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.listings import Described
+from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import ShareLinkCreated, ShareLinkDeleted, ShareLinkUpdated
 from taskmanager.features.projects.models import Membership, Project, ShareLink
@@ -45,14 +46,14 @@ class Visit:
 
 def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Row:
     """Make a link to a project. Raises NotFound, Forbidden, Invalid for a time that is past, Conflict for too many."""
-    _authorized(project_id, actor)  # before the hash, which costs a quarter of a second
+    _check_manager(project_id, actor)  # before the hash, which costs a quarter of a second
     data = _hashed(data)
     return _create(project_id, data, actor=actor)
 
 
 @unit_of_work
 def _create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Row:
-    _authorized(project_id, actor)
+    _check_manager(project_id, actor)
     _check(data)
     if ShareLink.objects(project_id=project_id).count() >= MOST_LINKS:
         raise Conflict(f"A project has at most {MOST_LINKS} share links.", code="share_link.too_many")
@@ -62,31 +63,24 @@ def _create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Row:
     return shown(link)
 
 
+def visible(project_id: ObjectId, actor: Actor) -> Described:
+    """Return the links of a project with their tokens. Raises NotFound, Forbidden."""
+    _check_manager(project_id, actor)
+    links = ShareLink.objects(project_id=project_id)
+    return Described(links, lambda rows: [_shown(row) for row in rows], needed=("nonce", "password_hash"))
+
+
 def get(project_id: ObjectId, link_id: ObjectId, *, actor: Actor) -> Row:
     """One link with its token. Raises NotFound, Forbidden."""
     return shown(_found(project_id, link_id, actor))
-
-
-def find(
-    project_id: ObjectId, order: Order, limit: int, *, actor: Actor, fields: list[str] | None = None, **page: Any
-) -> Page:
-    """A page of the project's links with their tokens. Raises NotFound, Forbidden."""
-    _authorized(project_id, actor)
-    found = ShareLink.objects(project_id=project_id).page(order, limit, **page)
-    return Page([_shown(row) for row in found.rows], found.next_key)
-
-
-def total(project_id: ObjectId, *, actor: Actor) -> Any:
-    """How many links the project has. Raises NotFound, Forbidden."""
-    _authorized(project_id, actor)
-    return ShareLink.objects(project_id=project_id).total()
 
 
 def update(
     project_id: ObjectId, link_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor
 ) -> Row:
     """Change a link; another password ends the visits. Raises NotFound, Forbidden, PreconditionFailed, Invalid."""
-    _found(project_id, link_id, actor)  # before the hash, which costs a quarter of a second
+    _check_manager(project_id, actor)  # before the hash, which costs a quarter of a second
+    ShareLink.objects(project_id=project_id).check_exists(link_id)
     return _update(project_id, link_id, _hashed(changes), expected=expected, actor=actor)
 
 
@@ -163,18 +157,14 @@ def _check(data: dict[str, Any]) -> None:
         raise Invalid("body.expires_at", "This is past already.", code="share_link.past")
 
 
-def _authorized(project_id: ObjectId, actor: Actor) -> Project:
-    project = Project.objects.visible_to(actor).one(project_id)
-    authorize(actor, ProjectAction.MANAGE_LINKS, project)
-    return project
+def _check_manager(project_id: ObjectId, actor: Actor) -> None:
+    """Raise NotFound, Forbidden unless the actor may manage the links of the project."""
+    authorize(actor, ProjectAction.MANAGE_LINKS, Project.objects.visible_to(actor).one(project_id))
 
 
 def _found(project_id: ObjectId, link_id: ObjectId, actor: Actor) -> ShareLink:
-    _authorized(project_id, actor)
-    link = ShareLink.objects(id=link_id, project_id=project_id).first()
-    if link is None:
-        raise NotFound
-    return link
+    _check_manager(project_id, actor)
+    return ShareLink.objects(project_id=project_id).one(link_id)
 
 
 def _live(token: str) -> ShareLink | None:

@@ -10,7 +10,7 @@ from taskmanager.features.tasks.activity import service as activity
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.pagination import Slice, list_query, page_of
+from taskmanager.web.pagination import list_query, page_of
 from taskmanager.web.schemas import Id, Instant, Json, Schema
 from taskmanager.web.serialisers import Serialiser
 
@@ -42,6 +42,4 @@ _LIST = list_query(ACTIVITY, {"at": "at seq"})
 @blp.response(200, page_of(ActivityOut))
 def list_activity(query: dict[str, Any], task_id: ObjectId) -> Response:
     """What happened to a task: who changed what, from what to what"""
-    part, actor = Slice.of(query), current_actor()
-    page = activity.find(task_id, part.order, part.limit, actor=actor, after=part.after)
-    return answers.collection(page, ACTIVITY, part, total=part.with_total and activity.total(task_id, actor=actor))
+    return answers.listing(query, ACTIVITY, activity.visible(task_id, current_actor()))

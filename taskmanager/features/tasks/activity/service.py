@@ -6,7 +6,8 @@ from bson import ObjectId
 
 from taskmanager.core.events.log import Event, plain
 from taskmanager.core.security.access import Actor, members_only
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.listings import Described
+from taskmanager.core.storage.querysets import Row
 from taskmanager.features.tasks.models import PRIORITIES, Task
 
 _DERIVED = {
@@ -23,24 +24,14 @@ _DERIVED = {
 }  # follow from other fields, which are told
 
 
-def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, after: Any = None) -> Page:
-    """A page of what happened to a task; one entry holds all that one request changed.
+def visible(task_id: ObjectId, actor: Actor) -> Described:
+    """Return what happened to a task; one entry holds all that one request changed.
 
     Raises NotFound, Forbidden for a visitor, who reads the present state.
     """
-    page = _of(task_id, actor).page(order, limit, after=after)
-    return Page([_entry(row) for row in page.rows], page.next_key)
-
-
-def total(task_id: ObjectId, *, actor: Actor) -> Any:
-    """How many entries `find` would go through. Raises NotFound, Forbidden."""
-    return _of(task_id, actor).total()
-
-
-def _of(task_id: ObjectId, actor: Actor) -> Any:
-    Task.objects.visible_to(actor).row(task_id, ["_id"])
+    Task.objects.visible_to(actor).check_exists(task_id)
     members_only(actor)
-    return Event.objects(subject_id=task_id)
+    return Described(Event.objects(subject_id=task_id), lambda rows: [_entry(row) for row in rows], needed=("data",))
 
 
 def _entry(row: Row) -> Row:

@@ -37,7 +37,8 @@ def change_all(found: Callable[[], Any], change: Callable[[Task], dict[str, Any]
 
 @unit_of_work
 def _change(tasks: list[Task], change: Callable[[Task], dict[str, Any]]) -> None:
-    for task in tasks:
-        changes = task.differences(change(task))
-        stored = task.write_by_service(**{field: after for field, (_, after) in changes.items()})
-        record(TaskUpdated(stored, None, changes))
+    changes = [task.differences(change(task)) for task in tasks]
+    after = [{field: after for field, (_, after) in changed.items()} for changed in changes]
+    stored = Task.write_each(tasks, [task.by_service(**one) for task, one in zip(tasks, after, strict=True)])
+    for task, changed in zip(stored, changes, strict=True):
+        record(TaskUpdated(task, None, changed))

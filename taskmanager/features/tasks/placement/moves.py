@@ -1,10 +1,10 @@
 """Moving a task, with its subtasks, to another project, and what follows from that."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import fractional
 from taskmanager.core.errors import Invalid
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
@@ -39,39 +39,48 @@ def move(task_id: ObjectId, project_id: ObjectId, *, actor: Actor) -> Task:
     authorize(actor, TaskAction.CREATE, Task(project_id=project_id))
     if task.project_id == project_id:
         return task
-    parts = subtasks.below(task)
-    moved = _move(task, project_id, actor, parent_id=None)
-    subtasks.tell_parents(task, moved, actor)
-    for part in parts:
-        _move(part, project_id, actor, parent_id=part.parent_id)
-    return moved
-
-
-def _move(task: Task, project_id: ObjectId, actor: Actor, parent_id: ObjectId | None) -> Task:
     for place in sorted((task.project_id, project_id)):
         acyclic.hold(place)
-    project = projects.next_number(project_id)
-    changes = {
-        "project_id": project.id,
-        "key": f"{project.key}-{project.last_number}",
-        "former_keys": [*task.former_keys, task.key],
-        "position": fractional.at(project.last_position),
-        "parent_id": parent_id,
-        "label_ids": _labels(task.label_ids, project),
-        "custom_fields": _fitting(task.custom_fields, project),
-        "assignee_ids": members.who_are_members(project.id, task.assignee_ids),
-        "watcher_ids": members.who_are_members(project.id, task.watcher_ids),
-        **_status(task, project.workflow),
-    }
-    differences = task.differences(task.consequences(changes, project.timezone))
-    moved = task.write(**{field: after for field, (_, after) in differences.items()})
-    projects.add_use(project.id, attachment_bytes=(size := attached.bytes_of(task.id)))
-    projects.add_use(task.project_id, tasks=-1, attachment_bytes=-size)
-    reminders.reschedule(moved, differences)
-    people = {field: differences[field] for field in ("assignee_ids", "watcher_ids") if field in differences}
-    record(TaskMovedOut(task, actor, {"project_id": [task.project_id, project.id], **people}))
-    record(TaskMovedIn(moved, actor, differences))
+    moved = _move([task, *subtasks.below(task)], project_id, actor)
+    subtasks.tell_parents(task, moved, actor)
     return moved
+
+
+def _move(tasks: list[Task], project_id: ObjectId, actor: Actor) -> Task:
+    """Move tasks, which are one and all below it; return that one. The number of commands is that for a single one."""
+    project, places = projects.next_places(project_id, len(tasks))
+    differences = [
+        task.differences(task.consequences(changes | place._asdict(), project.timezone))
+        for task, place, changes in zip(tasks, places, _translated(tasks, project), strict=True)
+    ]
+    moved = Task.write_each(tasks, [{field: after for field, (_, after) in one.items()} for one in differences])
+    size = attached.bytes_of([task.id for task in tasks])
+    projects.add_use(project.id, attachment_bytes=size)
+    projects.add_use(tasks[0].project_id, tasks=-len(tasks), attachment_bytes=-size)
+    reminders.reschedule(list(zip(moved, differences, strict=True)))
+    for before, after, changed in zip(tasks, moved, differences, strict=True):
+        people = {field: changed[field] for field in ("assignee_ids", "watcher_ids") if field in changed}
+        record(TaskMovedOut(before, actor, {"project_id": [before.project_id, project.id], **people}))
+        record(TaskMovedIn(after, actor, changed))
+    return moved[0]
+
+
+def _translated(tasks: list[Task], project: Project) -> Iterator[dict[str, Any]]:
+    """Yield what each of some tasks, the first of which has no parent there, says in the terms of another project."""
+    named = {user_id for task in tasks for user_id in (*task.assignee_ids, *task.watcher_ids)}
+    people = set(members.who_are_members(project.id, list(named)))
+    labels, fields = _labels(tasks, project), values.fitting(project.id, [task.custom_fields for task in tasks])
+    for task, custom_fields in zip(tasks, fields, strict=True):
+        yield {
+            "project_id": project.id,
+            "former_keys": [*task.former_keys, task.key],
+            "parent_id": None if task is tasks[0] else task.parent_id,
+            "label_ids": [label_id for one in task.label_ids for label_id in labels.get(one, ())],
+            "custom_fields": custom_fields,
+            "assignee_ids": [user_id for user_id in task.assignee_ids if user_id in people],
+            "watcher_ids": [user_id for user_id in task.watcher_ids if user_id in people],
+            **_status(task, project.workflow),
+        }
 
 
 def _status(task: Task, workflow: Workflow) -> dict[str, str]:
@@ -82,17 +91,9 @@ def _status(task: Task, workflow: Workflow) -> dict[str, str]:
     return {"status": status, "status_group": str(workflow.group_of(status))}
 
 
-def _labels(label_ids: list[ObjectId], project: Project) -> list[ObjectId]:
-    keys = Label.objects(id__in=label_ids).scalar("name_key") if label_ids else []
-    return [label_id for ids in values.labels_called(keys, [project.id]).values() for label_id in ids]
-
-
-def _fitting(custom_fields: dict[str, Any], project: Project) -> dict[str, Any]:
-    kept = {}
-    for key, value in custom_fields.items():
-        try:
-            values.check_values(project.id, {key: value})
-        except Invalid:
-            continue
-        kept[key] = value
-    return kept
+def _labels(tasks: list[Task], project: Project) -> dict[ObjectId, list[ObjectId]]:
+    """Return the labels of a project that are called like those of some tasks: {id of theirs: ids of its own}."""
+    ids = {label_id for task in tasks for label_id in task.label_ids}
+    keys = dict(Label.objects(id__in=list(ids)).scalar("id", "name_key")) if ids else {}
+    called = values.labels_called(keys.values(), [project.id])
+    return {label_id: called.get(key, []) for label_id, key in keys.items()}

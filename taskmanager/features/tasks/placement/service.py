@@ -9,6 +9,7 @@ from taskmanager.core.errors import Invalid
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
+from taskmanager.core.storage import positions
 from taskmanager.core.storage.documents import Expected
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
@@ -60,13 +61,10 @@ def _beside(others: Any, before: ObjectId | None, after: ObjectId | None) -> str
     neighbour = others.filter(id=neighbour_id).first()
     if neighbour is None:
         raise Invalid(f"body.{field}", "The project has no such task.", code="task.neighbour_unknown")
-    if before:
-        lower = others.filter(position__lt=neighbour.position).order_by("-position").first()
-        return fractional.between(lower and lower.position, neighbour.position)
-    upper = others.filter(position__gt=neighbour.position).order_by("position").first()
+    lower, upper = positions.around(others, neighbour.position, before=before is not None)
     if upper is None:  # the last place: numbers are given once, so that no new task gets the same
         return fractional.at(projects.next_position(neighbour.project_id))
-    return fractional.between(neighbour.position, upper.position)
+    return fractional.between(lower, upper)
 
 
 def watchers(task_id: ObjectId, *, actor: Actor) -> list[Row]:

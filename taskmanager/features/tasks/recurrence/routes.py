@@ -16,7 +16,7 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Number, Slice, item_query, list_query, page_of
+from taskmanager.web.pagination import Number, item_query, list_query, page_of
 from taskmanager.web.schemas import Flag, Form, Id, Instant, Schema, Whole
 from taskmanager.web.serialisers import Serialiser
 
@@ -128,9 +128,7 @@ def create_reminder(data: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.response(200, page_of(ReminderOut))
 def list_reminders(query: dict[str, Any], task_id: ObjectId) -> Response:
     """Your reminders of a task"""
-    part, actor = Slice.of(query), current_actor()
-    page = reminders.find(task_id, **part.page_of(REMINDER), actor=actor)
-    return answers.collection(page, REMINDER, part, total=part.with_total and reminders.total(task_id, actor=actor))
+    return answers.listing(query, REMINDER, reminders.visible(task_id, current_actor()))
 
 
 @blp.route(f"{_PLACE}/<objectid:reminder_id>")

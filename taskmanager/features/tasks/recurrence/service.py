@@ -6,19 +6,16 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import fractional
 from taskmanager.core.clock import LAST, now, shifted
 from taskmanager.core.errors import Invalid
-from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.zones import zone
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Project
-from taskmanager.features.tasks import subtasks
+from taskmanager.features.tasks import creation
 from taskmanager.features.tasks.due import due_at, is_floating
-from taskmanager.features.tasks.events import TaskCreated
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.recurrence import series
 from taskmanager.features.tasks.recurrence.rules import Rule, Wall, parse
@@ -27,7 +24,6 @@ from taskmanager.features.tasks.reminders import service as reminders
 MOST_OCCURRENCES = 366
 OF_TIME = frozenset({"recurrence", "due", "due_timezone"})
 _CARRIED = (
-    "project_id",
     "title",
     "description",
     "priority",
@@ -115,50 +111,36 @@ def follow(task: Task, actor: Actor) -> dict[str, Any]:
     if rule is None or due is None:
         return {"next_task_id": None}
     made = _successor(task, rule, due, actor)
-    made.save(force_insert=True)
     reminders.carry_over(task, made)
-    subtasks.tell_parents(None, made, actor)
-    record(TaskCreated(made, actor, {"assignee_ids": [[], made.assignee_ids], "follows": [None, task.id]}))
+    creation.insert(made, actor, follows=[None, task.id])
     return {"next_task_id": made.id, "withdrawn_id": None, "withdrawn_key": None}
 
 
 def _successor(task: Task, rule: Rule, due: str, actor: Actor) -> Task:
-    project = projects.next_number(task.project_id)
-    task_id, key = _identity(task, project)
-    made = Task(
-        id=task_id,
-        key=key,
-        position=fractional.at(project.last_position),
-        created_at=project.last_created_at,
-        updated_at=project.last_created_at,
-        status=project.workflow.first,
-        status_group=project.workflow.group_of(project.workflow.first),
-        series_id=task.series_id or task.id,
-        recurrence=rule.text(),
-        **{name: getattr(task, name) for name in _CARRIED},
-    )
+    values = {name: getattr(task, name) for name in _CARRIED}
     for field in ("assignee_ids", "watcher_ids"):  # who has left may not be taken off the task before it yet
-        setattr(made, field, members.who_are_members(task.project_id, getattr(task, field)))
-    for field, value in made.consequences({"due": due}, project.timezone).items():
-        setattr(made, field, value)
-    made.start_at = task.start_at and _moved_start(task, made, project)
-    return made
+        values[field] = members.who_are_members(task.project_id, values[field])
+    project, (place,) = projects.next_places(task.project_id)
+    values |= {"series_id": task.series_id or task.id, "recurrence": rule.text(), "due": due}
+    values["start_at"] = task.start_at and _moved_start(task, due, project)
+    task_id, key = _identity(task, project, place.key)
+    return creation.new_task(project, place._replace(key=key), values, task_id=task_id)
 
 
-def _moved_start(task: Task, made: Task, project: Project) -> datetime | None:
+def _moved_start(task: Task, due: str, project: Project) -> datetime | None:
     """Return the start as long before the due as it was, on the clock of the series; None beyond the last year."""
     clock = zone(task.due_timezone or project.timezone)
-    due, later = (_wall(one.due, task.due_timezone).moment for one in (task, made))
+    before, later = (_wall(one, task.due_timezone).moment for one in (task.due, due))
     start = task.start_at.astimezone(clock).replace(tzinfo=None)
-    moved = shifted(start, later - due)
+    moved = shifted(start, later - before)
     return moved and moved.replace(tzinfo=clock).astimezone(UTC)
 
 
-def _identity(task: Task, project: Project) -> tuple[ObjectId, str]:
-    """Return the id and key of what follows: those of the task that was withdrawn, or new ones."""
+def _identity(task: Task, project: Project, key: str) -> tuple[ObjectId, str]:
+    """Return the id and key of what follows: those of the task that was withdrawn, or a new id and `key`."""
     if task.withdrawn_id and task.withdrawn_key.startswith(f"{project.key}-"):
         return task.withdrawn_id, task.withdrawn_key
-    return ObjectId(), f"{project.key}-{project.last_number}"
+    return ObjectId(), key
 
 
 def _next_due(task: Task, place: str) -> str | None:

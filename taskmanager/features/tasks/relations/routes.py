@@ -15,7 +15,7 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import Id, Instant, Schema
 from taskmanager.web.serialisers import Serialiser
 
@@ -76,9 +76,7 @@ def list_relations(query: dict[str, Any], task_id: ObjectId) -> Response:
 
     Those to tasks that you may not see are left out.
     """
-    part, actor = Slice.of(query), current_actor()
-    page = relations.find(task_id, part.order, part.limit, actor=actor, after=part.after)
-    return answers.collection(page, RELATION, part, total=part.with_total and relations.total(task_id, actor=actor))
+    return answers.listing(query, RELATION, relations.visible(task_id, current_actor()))
 
 
 @blp.route(f"{_PLACE}/<objectid:relation_id>")
@@ -105,6 +103,4 @@ def delete_relation(task_id: ObjectId, relation_id: ObjectId) -> Response:
 @blp.response(200, page_of(TaskOut))
 def list_subtasks(query: dict[str, Any], task_id: ObjectId) -> Response:
     """The subtasks of a task"""
-    part, actor = Slice.of(query), current_actor()
-    page = subtasks.find(task_id, **part.page_of(TASK), actor=actor)
-    return answers.collection(page, TASK, part, total=part.with_total and subtasks.total(task_id, actor=actor))
+    return answers.listing(query, TASK, subtasks.visible(task_id, current_actor()))

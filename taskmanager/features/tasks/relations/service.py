@@ -4,7 +4,8 @@ What one end shows, the other shows with the inverse kind. A relation whose othe
 for them. What blocks, and what precedes, makes no circle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
@@ -19,34 +20,51 @@ from taskmanager.core.storage.querysets import Order, Page, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.models import Project
 from taskmanager.features.projects.workflow import OPEN_GROUPS
-from taskmanager.features.tasks.events import TaskRelated, TaskUnrelated
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
 from taskmanager.features.tasks.relations import acyclic
+from taskmanager.features.tasks.relations.events import TaskRelated, TaskUnrelated
 from taskmanager.features.tasks.relations.models import ACYCLIC, DIRECTED, INVERSES, Relation
 
 MOST = 100  # of one task
 _CARD = ("key", "title", "status", "status_group")
 
 
-def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, after: Sequence[Any] | None = None) -> Page:
-    """A page of the relations of a task, as it sees them. Raises NotFound."""
-    rows = _shown(task_id, actor)
-    backwards = order.fields[0][1]
-    rows = rows[::-1] if backwards else rows
-    if after:
-        rows = [row for row in rows if (_place(row) < tuple(after) if backwards else _place(row) > tuple(after))]
-    return Page(rows[:limit], order.key_of(rows[limit - 1]) if len(rows) > limit else None)
+@dataclass(frozen=True)
+class Relations:
+    """All relations of a task, as it sees them, by pages."""
+
+    rows: list[Row]  # in the order they were made
+
+    def page(
+        self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
+    ) -> Page:
+        """Return a page; whole rows, whatever `fields` are asked."""
+        backwards = order.fields[0][1]
+        rows = self.rows[::-1] if backwards else self.rows
+        if after:
+            rows = [row for row in rows if (_place(row) < tuple(after) if backwards else _place(row) > tuple(after))]
+        return Page(rows[:limit], order.key_of(rows[limit - 1]) if len(rows) > limit else None)
+
+    def total(self) -> int:
+        """Return how many there are."""
+        return len(self.rows)
 
 
-def total(task_id: ObjectId, *, actor: Actor) -> int:
-    """How many relations `find` would go through. Raises NotFound."""
-    return len(_shown(task_id, actor))
+def visible(task_id: ObjectId, actor: Actor) -> Relations:
+    """Return the relations of a task whose other end the actor may see too. Raises NotFound."""
+    seen = Task.objects.visible_to(actor)
+    seen.check_exists(task_id)
+    relations = [*Relation.objects(from_id=task_id), *Relation.objects(to_id=task_id)]
+    ids = [_other(relation, task_id) for relation in relations]
+    others = {task.id: task for task in seen.filter(id__in=ids).only("project_id", *_CARD)} if ids else {}
+    rows = [_row(relation, task_id, others[end]) for relation, end in zip(relations, ids, strict=True) if end in others]
+    return Relations(sorted(rows, key=_place))
 
 
 def get(task_id: ObjectId, relation_id: ObjectId, *, actor: Actor) -> Row:
     """One relation, as this task sees it. Raises NotFound."""
-    for row in _shown(task_id, actor):
+    for row in visible(task_id, actor).rows:
         if row["_id"] == relation_id:
             return row
     raise NotFound
@@ -133,17 +151,6 @@ def _directed(task: Task, other: Task, kind: str) -> tuple[Task, Task, str]:
 
 def _number(task_id: ObjectId) -> int:
     return Relation.objects(from_id=task_id).count() + Relation.objects(to_id=task_id).count()
-
-
-def _shown(task_id: ObjectId, actor: Actor) -> list[Row]:
-    """All relations of a task whose other end the actor sees, in the order they were made."""
-    seen = Task.objects.visible_to(actor)
-    seen.row(task_id, ["_id"])
-    relations = [*Relation.objects(from_id=task_id), *Relation.objects(to_id=task_id)]
-    ids = [_other(relation, task_id) for relation in relations]
-    others = {task.id: task for task in seen.filter(id__in=ids).only("project_id", *_CARD)} if ids else {}
-    rows = [_row(relation, task_id, others[end]) for relation, end in zip(relations, ids, strict=True) if end in others]
-    return sorted(rows, key=_place)
 
 
 def _place(row: Row) -> tuple[Any, ...]:

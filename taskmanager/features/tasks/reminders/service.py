@@ -4,7 +4,7 @@ A whole day counts from nine in the morning in the person's zone; every other du
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,13 +16,13 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage import quotas
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.querysets import Row, Words
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.zones import zone
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Project
-from taskmanager.features.tasks.events import ReminderChanged, ReminderDeleted, ReminderFired, ReminderSet
 from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.reminders.events import ReminderChanged, ReminderDeleted, ReminderFired, ReminderSet
 from taskmanager.features.tasks.reminders.models import Reminder
 from taskmanager.features.users import service as users
 
@@ -33,19 +33,15 @@ _FOLLOWED = {"start": {"start_at"}, "due": {"due", "due_at"}}
 _DAY_BEGINS = timedelta(hours=9)
 
 
-def find(task_id: ObjectId, order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
-    """A page of the actor's reminders of a task. Raises NotFound."""
-    return _mine(task_id, actor).page(order, limit, **page)
-
-
-def total(task_id: ObjectId, *, actor: Actor) -> Any:
-    """How many reminders of a task the actor has. Raises NotFound."""
-    return _mine(task_id, actor).total()
+def visible(task_id: ObjectId, actor: Actor) -> Words:
+    """Return the actor's own reminders of a task. Raises NotFound unless the actor may see the task."""
+    Task.objects.visible_to(actor).check_exists(task_id)
+    return Reminder.objects(task_id=task_id, user_id=actor.user_id)
 
 
 def get(task_id: ObjectId, reminder_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
     """One of the actor's reminders. Raises NotFound."""
-    return _mine(task_id, actor).row(reminder_id, fields)
+    return visible(task_id, actor).row(reminder_id, fields)
 
 
 @unit_of_work
@@ -55,7 +51,7 @@ def create(task_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Reminder
     One whose time is past does not fire, unless `fire_if_past`.
     Raises NotFound, Conflict (`reminder.too_many`, `quota.reminders`).
     """
-    if _mine(task_id, actor).count() >= MOST:
+    if visible(task_id, actor).count() >= MOST:
         raise Conflict(f"One person has at most {MOST} reminders of a task.", code="reminder.too_many")
     quotas.check_room("reminders", Reminder.objects(user_id=actor.user_id))
     late, data = _is_late_wanted(data)
@@ -72,7 +68,7 @@ def update(
     task_id: ObjectId, reminder_id: ObjectId, data: dict[str, Any], *, expected: Expected, actor: Actor
 ) -> Reminder:
     """Set a reminder anew, whether or not it has fired; see `create`. Raises NotFound, PreconditionFailed."""
-    reminder = _mine(task_id, actor).one(reminder_id)
+    reminder = visible(task_id, actor).one(reminder_id)
     reminder.expect(expected)
     late, data = _is_late_wanted(data)
     changes = dict.fromkeys(("at", "relative_to", "minutes_before")) | data
@@ -87,15 +83,10 @@ def update(
 @unit_of_work
 def delete(task_id: ObjectId, reminder_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
     """Delete a reminder. Raises NotFound, PreconditionFailed."""
-    reminder = _mine(task_id, actor).one(reminder_id)
+    reminder = visible(task_id, actor).one(reminder_id)
     reminder.expect(expected)
     reminder.delete()
     record(ReminderDeleted(reminder, actor))
-
-
-def _mine(task_id: ObjectId, actor: Actor) -> Any:
-    Task.objects.visible_to(actor).row(task_id, ["_id"])
-    return Reminder.objects(task_id=task_id, user_id=actor.user_id)
 
 
 def _is_late_wanted(data: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
@@ -124,37 +115,43 @@ def _due(task: Task, timezone: str) -> datetime | None:
     return min(morning.replace(tzinfo=zone(timezone)).astimezone(UTC), task.due_at)
 
 
-def reschedule(task: Task, changed: Iterable[str]) -> None:
-    """Let reminders follow the start and due of a task that have changed, in the open transaction.
+def reschedule(changed: Sequence[tuple[Task, Iterable[str]]]) -> None:
+    """Let reminders follow the start and due of tasks of which these fields have changed, in the open transaction.
 
-    One that has fired fires again at a new time that is to come; at a time that is past none does.
+    One that has fired fires again at a new time that is to come; at a time that is past none does. Three commands at
+    most, however many tasks there are.
     """
-    changed = set(changed)
-    concerned = [name for name, fields in _FOLLOWED.items() if fields & changed]
+    tasks = {task.id: task for task, _ in changed}
+    concerned = {(task.id, name) for task, names in changed for name in _FOLLOWED if _FOLLOWED[name] & set(names)}
     if not concerned:
         return
-    found = list(Reminder.objects(task_id=task.id, relative_to__in=concerned))
-    timezones = users.timezones(reminder.user_id for reminder in found)
-    for reminder in found:
-        _set(reminder, _moment(reminder, task, timezones.get(reminder.user_id, "UTC")))
+    ids, kinds = ({pair[place] for pair in concerned} for place in (0, 1))
+    found = Reminder.objects(task_id__in=list(ids), relative_to__in=list(kinds))
+    followers = [one for one in found if (one.task_id, one.relative_to) in concerned]
+    zones = users.timezones(reminder.user_id for reminder in followers)
+    _set([(one, _moment(one, tasks[one.task_id], zones.get(one.user_id, "UTC"))) for one in followers])
 
 
-def _set(reminder: Reminder, moment: datetime | None) -> None:
-    if moment == reminder.fire_at:  # also one that is past, and about to fire
-        return
-    moment = _to_come(moment)
-    if reminder.fired_at is None or moment is not None:
-        reminder.write(fire_at=moment, fired_at=None)
+def _set(moments: Iterable[tuple[Reminder, datetime | None]]) -> None:
+    """Let reminders fire at other moments, by one command."""
+    reminders, changes = [], []
+    for reminder, moment in moments:
+        if moment == reminder.fire_at:  # also one that is past, and about to fire
+            continue
+        moment = _to_come(moment)
+        if reminder.fired_at is None or moment is not None:
+            reminders.append(reminder)
+            changes.append({"fire_at": moment, "fired_at": None})
+    Reminder.write_each(reminders, changes)
 
 
 @unit_of_work
 def zone_changed(user_id: ObjectId) -> None:
     """Let the reminders of a user follow the time zone of the account. Safe to repeat."""
     timezone = users.timezones([user_id]).get(user_id, "UTC")
-    for reminder in Reminder.objects(user_id=user_id, relative_to="due", fired_at=None):
-        task = Task.objects(id=reminder.task_id).first()
-        if task is not None:
-            _set(reminder, _moment(reminder, task, timezone))
+    found = list(Reminder.objects(user_id=user_id, relative_to="due", fired_at=None))
+    tasks = {task.id: task for task in Task.objects(id__in=[reminder.task_id for reminder in found])}
+    _set([(one, _moment(one, tasks[one.task_id], timezone)) for one in found if one.task_id in tasks])
 
 
 def carry_over(task: Task, successor: Task) -> None:
@@ -173,10 +170,10 @@ def take_back(made: Task, task: Task) -> None:
 
 
 def _move(found: list[Reminder], to: Task) -> None:
-    timezones = users.timezones(reminder.user_id for reminder in found)
-    for reminder in found:
-        moment = _to_come(_moment(reminder, to, timezones.get(reminder.user_id, "UTC")))
-        reminder.write(task_id=to.id, carried=True, fire_at=moment, fired_at=None)
+    zones = users.timezones(reminder.user_id for reminder in found)
+    moments = [_to_come(_moment(reminder, to, zones.get(reminder.user_id, "UTC"))) for reminder in found]
+    moved = {"task_id": to.id, "carried": True, "fired_at": None}
+    Reminder.write_each(found, [moved | {"fire_at": moment} for moment in moments])
 
 
 def forget(task_id: ObjectId) -> None:

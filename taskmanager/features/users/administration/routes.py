@@ -17,7 +17,7 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, item_query, page_of
+from taskmanager.web.pagination import item_query, page_of
 
 blp = Blueprint("administration", __name__, url_prefix="/users", description="Accounts, for administrators")
 
@@ -30,11 +30,8 @@ def list_users(query: dict[str, Any]) -> Response:
 
     For administrators. `q` finds by the beginning of the address, the name, or a word of the name.
     """
-    part, actor = Slice.of(query), current_actor()
     where = {name: query[name] for name in CHOOSING if name in query}
-    page = administration.find(**part.page_of(USER_ADMIN), actor=actor, where=where)
-    total = part.with_total and administration.total(actor=actor, where=where)
-    return answers.collection(page, USER_ADMIN, part, total=total)
+    return answers.listing(query, USER_ADMIN, administration.visible(current_actor(), **where))
 
 
 @blp.route("/<objectid:user_id>")

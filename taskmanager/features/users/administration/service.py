@@ -11,7 +11,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
 from taskmanager.features.users import passwords, service as users
@@ -31,19 +31,9 @@ from taskmanager.features.users.sessions import service as sessions
 _UNPROVED = "The address of this account is not confirmed yet: ask its owner to confirm it, or to reset the password."
 
 
-def find(order: Order, limit: int, *, actor: Actor, where: dict[str, Any], **page: Any) -> Page:
-    """A page of all accounts; `where` may have q, role, kind and disabled. Raises Forbidden."""
+def visible(actor: Actor, q: str | None = None, disabled: bool | None = None, **same: Any) -> Any:
+    """Return all accounts: those found by `q`, with this role or kind, disabled or not. Raises Forbidden."""
     authorize(actor, AdminAction.MANAGE_USERS, None)
-    return _chosen(**where).page(order, limit, **page)
-
-
-def total(*, actor: Actor, where: dict[str, Any]) -> Any:
-    """How many accounts `find` would go through. Raises Forbidden."""
-    authorize(actor, AdminAction.MANAGE_USERS, None)
-    return _chosen(**where).total()
-
-
-def _chosen(q: str | None = None, disabled: bool | None = None, **same: Any) -> Any:
     found = User.objects(**same)
     if q is not None:
         found = found.found_by(q)
@@ -54,8 +44,7 @@ def _chosen(q: str | None = None, disabled: bool | None = None, **same: Any) -> 
 
 def get(user_id: ObjectId, *, actor: Actor) -> Row:
     """One account. Raises Forbidden, NotFound."""
-    authorize(actor, AdminAction.MANAGE_USERS, None)
-    return User.objects.row(user_id)
+    return visible(actor).row(user_id)
 
 
 @unit_of_work

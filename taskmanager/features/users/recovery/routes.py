@@ -24,7 +24,7 @@ from taskmanager.web import answers, limits
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.pagination import item_query, list_query, page_of
 
 auth = Blueprint("recovery", __name__, url_prefix="/auth", description="Confirming addresses, resetting passwords")
 me = Blueprint("account", __name__, url_prefix="/users/me", description="Your password, address and sessions")
@@ -135,9 +135,7 @@ def confirm_email_change(data: dict[str, Any]) -> Response:
 @me.response(200, page_of(SessionOut))
 def list_sessions(query: dict[str, Any]) -> Response:
     """Your sessions"""
-    part, actor = Slice.of(query), current_actor()
-    page = sessions.find(**part.page_of(SESSION), actor=actor)
-    return answers.collection(page, SESSION, part, total=part.with_total and sessions.total(actor=actor))
+    return answers.listing(query, SESSION, sessions.visible(current_actor()))
 
 
 @me.route("/sessions/end", methods=["POST"])

@@ -15,7 +15,8 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.networks import network_of
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.listings import Described
+from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
 from taskmanager.features.users import lockout, one_time_tokens as one_time, passwords, service as users
@@ -174,24 +175,15 @@ def logout(*, actor: Actor) -> None:
         _end(User.objects.one(actor.user_id), session, because="logout")
 
 
-def find(order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
-    """A page of the actor's own live sessions; `current` says which one is asking."""
-    found = Session.objects.live().filter(user_id=actor.user_id).page(order, limit, **page)
-    return Page([_marked(row, actor) for row in found.rows], found.next_key)
+def visible(actor: Actor) -> Described:
+    """Return the actor's own live sessions; `current` says which one is asking."""
+    found = Session.objects.live().filter(user_id=actor.user_id)
+    return Described(found, lambda rows: [{**row, "current": row["_id"] == actor.session_id} for row in rows])
 
 
 def get(session_id: ObjectId, *, actor: Actor) -> Row:
     """One of the actor's own live sessions. Raises NotFound."""
-    return _marked(Session.objects.live().filter(user_id=actor.user_id).row(session_id), actor)
-
-
-def _marked(row: Row, actor: Actor) -> Row:
-    return {**row, "current": row["_id"] == actor.session_id}
-
-
-def total(*, actor: Actor) -> Any:
-    """How many live sessions the actor has."""
-    return Session.objects.live().filter(user_id=actor.user_id).total()
+    return visible(actor).row(session_id)
 
 
 @unit_of_work

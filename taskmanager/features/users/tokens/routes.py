@@ -21,7 +21,7 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.pagination import item_query, list_query, page_of
 
 own = Blueprint("tokens", __name__, url_prefix="/users/me/tokens", description="API tokens of your own")
 services = Blueprint("service_accounts", __name__, url_prefix="/service-accounts", description="Accounts of programs")
@@ -47,7 +47,7 @@ def create_token(data: dict[str, Any]) -> Response:
 @own.response(200, page_of(ApiTokenOut))
 def list_tokens(query: dict[str, Any]) -> Response:
     """Your API tokens"""
-    return _list(query, current_actor().user_id)
+    return answers.listing(query, API_TOKEN, api_tokens.visible(current_actor().user_id))
 
 
 @own.route("/<objectid:token_id>")
@@ -90,10 +90,7 @@ def list_service_accounts(query: dict[str, Any]) -> Response:
 
     For administrators.
     """
-    part, actor = Slice.of(query), current_actor()
-    page = service_accounts.find(**part.page_of(SERVICE_ACCOUNT), actor=actor)
-    total = part.with_total and service_accounts.total(actor=actor)
-    return answers.collection(page, SERVICE_ACCOUNT, part, total=total)
+    return answers.listing(query, SERVICE_ACCOUNT, service_accounts.visible(current_actor()))
 
 
 @services.route("/<objectid:account_id>")
@@ -139,7 +136,8 @@ def list_service_tokens(query: dict[str, Any], account_id: ObjectId) -> Response
 
     For administrators.
     """
-    return _list(query, service_accounts.account_of(account_id, actor=current_actor()))
+    user_id = service_accounts.account_of(account_id, actor=current_actor())
+    return answers.listing(query, API_TOKEN, api_tokens.visible(user_id))
 
 
 @services.route("/<objectid:account_id>/tokens/<objectid:token_id>")
@@ -169,9 +167,3 @@ def revoke_service_token(account_id: ObjectId, token_id: ObjectId) -> Response:
 
 def _shown(token: api_tokens.ApiToken, text: str, path: str) -> Response:
     return answers.unstored(answers.created(token.as_row() | {"token": text}, NEW_API_TOKEN, path))
-
-
-def _list(query: dict[str, Any], user_id: ObjectId) -> Response:
-    part = Slice.of(query)
-    page = api_tokens.find(**part.page_of(API_TOKEN), user_id=user_id)
-    return answers.collection(page, API_TOKEN, part, total=part.with_total and api_tokens.total(user_id=user_id))

@@ -19,7 +19,7 @@ from taskmanager.core.security import signed_tokens as sealed
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage import quotas
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users import service as users
 from taskmanager.features.users.events import TokenCreated, TokenRevoked
@@ -55,25 +55,20 @@ def create_for(user_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> tupl
     return token, text
 
 
-def find(order: Order, limit: int, *, user_id: ObjectId, **page: Any) -> Page:
-    """A page of the tokens of an account, those that have expired too."""
-    return ApiToken.objects(user_id=user_id).page(order, limit, **page)
-
-
-def total(*, user_id: ObjectId) -> Any:
-    """How many tokens the account has."""
-    return ApiToken.objects(user_id=user_id).total()
+def visible(user_id: ObjectId) -> Any:
+    """Return the tokens of an account whose tokens the actor may keep, those that have expired too."""
+    return ApiToken.objects(user_id=user_id)
 
 
 def get(token_id: ObjectId, *, user_id: ObjectId) -> Row:
     """One token of an account. Raises NotFound."""
-    return ApiToken.objects(user_id=user_id).row(token_id)
+    return visible(user_id).row(token_id)
 
 
 @unit_of_work
 def revoke(token_id: ObjectId, *, user_id: ObjectId, expected: Expected, actor: Actor) -> None:
     """Make a token good no more, from the next request on. Raises NotFound, PreconditionFailed."""
-    token = ApiToken.objects(user_id=user_id).one(token_id)
+    token = visible(user_id).one(token_id)
     token.expect(expected)
     if not ApiToken.objects(id=token_id, revision=token.revision).delete():
         raise NotFound

@@ -12,7 +12,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords, service as users
 from taskmanager.features.users.events import UserRegistered, UserUpdated
@@ -39,29 +39,21 @@ def create(name: str, *, actor: Actor) -> User:
     return user
 
 
-def find(order: Order, limit: int, *, actor: Actor, **page: Any) -> Page:
-    """A page of the service accounts. Raises Forbidden."""
+def visible(actor: Actor) -> Any:
+    """Return the service accounts. Raises Forbidden."""
     authorize(actor, AdminAction.MANAGE_SERVICE_ACCOUNTS, None)
-    return _accounts().page(order, limit, **page)
-
-
-def total(*, actor: Actor) -> Any:
-    """How many service accounts there are. Raises Forbidden."""
-    authorize(actor, AdminAction.MANAGE_SERVICE_ACCOUNTS, None)
-    return _accounts().total()
+    return User.objects(kind="service")
 
 
 def get(account_id: ObjectId, *, actor: Actor) -> Row:
     """One service account. Raises Forbidden, NotFound."""
-    authorize(actor, AdminAction.MANAGE_SERVICE_ACCOUNTS, None)
-    return _accounts().row(account_id)
+    return visible(actor).row(account_id)
 
 
 @unit_of_work
 def update(account_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> User:
     """Rename, disable or enable a service account. Raises Forbidden, NotFound, PreconditionFailed."""
-    authorize(actor, AdminAction.MANAGE_SERVICE_ACCOUNTS, None)
-    account = _accounts().one(account_id)
+    account = visible(actor).one(account_id)
     account.expect(expected)
     if "disabled" in changes:
         disabled = changes.pop("disabled")
@@ -82,7 +74,3 @@ def account_of(account_id: ObjectId, *, actor: Actor) -> ObjectId:
 def create_token(account_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> tuple[ApiToken, str]:
     """Make a token of a service account. Raises Forbidden, NotFound, Invalid, Conflict (`token.too_many`)."""
     return api_tokens.create_for(account_of(account_id, actor=actor), data, actor=actor)
-
-
-def _accounts() -> Any:
-    return User.objects(kind="service")

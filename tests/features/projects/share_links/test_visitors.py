@@ -2,7 +2,6 @@
 
 import pytest
 from bson import ObjectId
-from flask import g
 
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.security.access import Actor, Visitor
@@ -11,8 +10,7 @@ from taskmanager.web import idempotency
 
 def caller_of(app, actor, address):
     with app.test_request_context(environ_base={"REMOTE_ADDR": address}):
-        g.actor = actor
-        return idempotency._caller()
+        return idempotency._caller(actor)
 
 
 def test_a_visitor_has_no_user_id_to_be_mistaken_for_one():

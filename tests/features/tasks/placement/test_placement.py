@@ -1,16 +1,21 @@
 """Order by hand, moves to other projects, watchers."""
 
+from collections import Counter as Counts
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
+from bson import ObjectId
 from hypothesis import given, settings, strategies as st
 from pymongo.errors import PyMongoError
 
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.placement import service as arranging
-from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory, actor_of
+from taskmanager.features.tasks.reminders.models import Reminder
+from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory, actor_of, task_row
 from tests.problems import assert_problem
 from tests.scene import patch
+from tests.web.counting import commands
 
 ANY = {"If-Match": "*"}
 TASKS = "/api/v1/tasks"
@@ -201,3 +206,80 @@ def test_every_former_key_of_a_task_that_moved_often_leads_to_it(scene):
         keys.append(move(scene.owner, scene, ProjectFactory(owner=scene.owner.user)).json["key"])
     found = [scene.owner.get(f"/api/v1/tasks/by-key/{key}").json.get("id") for key in keys]
     assert len(set(keys)) == 4 and found == [str(scene.task.id)] * 4
+
+
+@pytest.fixture
+def parts(scene, target):
+    """Makes subtasks of the scene's task, each with all that is translated when it moves."""
+    member = UserFactory()
+    ids = {}
+    for project in (scene.project, target):
+        MembershipFactory(project=project, user=member)
+        path = f"/api/v1/projects/{project.id}"
+        ids[project.id] = ObjectId(scene.owner.post(f"{path}/labels", json={"name": "Bug"}).json["id"])
+        scene.owner.post(f"{path}/custom-fields", json={"key": "tester", "name": "Tester", "type": "user"})
+
+    def make(number):
+        rows = [
+            task_row(
+                scene.project.id,
+                parent_id=scene.task.id,
+                title=f"Part {place}",
+                label_ids=[ids[scene.project.id]],
+                assignee_ids=[member.id],
+                custom_fields={"tester": str(member.id)},
+                due="2026-12-01T09:00",
+                due_floating=True,
+            )
+            for place in range(number)
+        ]
+        Task.objects.insert(rows, load_bulk=False)
+        reminder = {"user_id": member.id, "relative_to": "due", "minutes_before": 10}
+        Reminder.objects.insert([Reminder(task_id=row.id, **reminder) for row in rows], load_bulk=False)
+        return rows, ids[target.id], member
+
+    return make
+
+
+def counted(request):
+    with commands.counting() as seen:
+        answer = request()
+    assert answer.status_code in (200, 204), answer.text
+    return Counts(event.command_name for event in seen if event.command_name != "getMore")  # batches of one answer
+
+
+def test_a_move_costs_the_same_however_many_subtasks_there_are(scene, target, parts):
+    there = {"timezone": "Asia/Tokyo"}
+    assert patch(scene.owner, f"/api/v1/projects/{target.id}", there).status_code == 200
+    parts(2)
+    few = counted(lambda: move(scene.owner, scene, target))
+    counted(lambda: move(scene.owner, scene, scene.project))
+    rows, label_id, member = parts(190)
+    many = counted(lambda: move(scene.owner, scene, target))
+    assert many == few
+    assert sum(many.values()) < 40
+    moved = list(Task.objects(id__in=[row.id for row in rows]).order_by("position"))
+    assert [part.title for part in moved] == [row.title for row in rows]
+    first = int(moved[0].key.split("-")[1])
+    assert [part.key for part in moved] == [f"{target.key}-{number}" for number in range(first, first + 190)]
+    last = moved[-1]
+    assert (last.project_id, last.parent_id, last.revision) == (target.id, scene.task.id, 2)
+    assert (last.label_ids, last.assignee_ids, last.custom_fields) == (
+        [label_id],
+        [member.id],
+        {"tester": str(member.id)},
+    )
+    assert last.due_at == datetime(2026, 12, 1, 0, tzinfo=UTC)  # nine in Tokyo
+    assert f"l:{label_id}" in last.marks
+    assert Reminder.objects(task_id__in=[row.id for row in rows], revision=2).count() == 190
+
+
+def test_the_trash_takes_and_gives_back_many_subtasks_at_the_cost_of_few(scene, parts):
+    costs = []
+    for number in (1, 100):
+        parts(number)
+        deleted = counted(lambda: scene.owner.delete(scene.task_path, headers=ANY))
+        restored = counted(lambda: scene.owner.post(f"{scene.task_path}/restore"))
+        costs.append((sum(deleted.values()), sum(restored.values())))
+    assert costs[0] == costs[1]
+    assert Task.objects.alive().filter(parent_id=scene.task.id).count() == 101

@@ -26,5 +26,6 @@ def place_dues(project_id: ObjectId) -> None:
 @unit_of_work
 def _place(project_id: ObjectId, task_ids: list[ObjectId]) -> None:
     place = projects.timezone_of(project_id)  # read again: it may have changed since
-    for task in Task.objects(id__in=task_ids, project_id=project_id, due_floating=True):
-        reminders.reschedule(task.write_by_service(due_at=due_at(task.due, place)), ["due"])
+    tasks = list(Task.objects(id__in=task_ids, project_id=project_id, due_floating=True))
+    placed = Task.write_each(tasks, [task.by_service(due_at=due_at(task.due, place)) for task in tasks])
+    reminders.reschedule([(task, ["due"]) for task in placed])

@@ -1,0 +1,86 @@
+"""What an Authorization header claims: an account by a session or an API token, or a visit by a share link."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import flask_jwt_extended as jwt_extended
+from bson import ObjectId
+from bson.errors import InvalidId
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt import PyJWTError
+
+from taskmanager.core.security import access, signed_tokens as sealed
+from taskmanager.core.security.access import Access, Actor
+
+API_TOKEN = "tm_"  # noqa: S105 begins every API token, so that scanners for leaked secrets find them
+_SHARED = (access.SHARE_LINK, access.SHARE_VISIT)
+_BEARER = re.compile(r"(?i:bearer) +(\S+)")  # the scheme is case-insensitive (RFC 9110, 11.1)
+# Whatever is wrong with a token is a 401 where one is needed, never another error.
+_REFUSED = (
+    JWTExtendedException,
+    PyJWTError,
+    InvalidId,
+    ValueError,
+    TypeError,
+    LookupError,  # Flask-JWT-Extended meets an IndexError in the header " , "
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+)
+
+
+@dataclass(frozen=True)
+class Credential:
+    """An account, and the session or API token that is to act for it."""
+
+    user_id: ObjectId
+    id: ObjectId  # of the session, or of the API token
+    token_hash: str = ""  # of the API token
+
+    @property
+    def key(self) -> tuple[ObjectId, Any]:
+        """Return what tells it from others of its account."""
+        return self.user_id, self.token_hash or self.id
+
+    def acting(self, found: Access | None) -> Actor | None:
+        """Return the account acting by it; None when it is not good."""
+        if found is None:
+            return None
+        return found.by_token(self.id, self.token_hash) if self.token_hash else found.by_session(self.id)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the Authorization header of a request says, before anything is looked up."""
+
+    credential: Credential | None = None
+    share_token: str = ""
+    refused: bool = False  # there is a header, and it holds no token of ours
+
+
+def claim_of(header: str | None) -> Claim:
+    """Return what an Authorization header claims, by its form and signature alone."""
+    if header is None:
+        return Claim()
+    found = _BEARER.fullmatch(header)
+    if found is None:
+        return Claim(refused=True)
+    if found[1].startswith(_SHARED):
+        return Claim(share_token=found[1])
+    return _of_token(found[1]) if found[1].startswith(API_TOKEN) else _of_session(found[1])
+
+
+def _of_session(token: str) -> Claim:
+    try:
+        claims = jwt_extended.decode_token(token)
+        return Claim(Credential(ObjectId(claims["sub"]), ObjectId(claims["sid"])))
+    except _REFUSED:
+        return Claim(refused=True)
+
+
+def _of_token(token: str) -> Claim:
+    known = sealed.unseal(API_TOKEN, token)
+    if known is None or len(known.ids) != 2:
+        return Claim(refused=True)
+    return Claim(Credential(*known.ids, token_hash=sealed.fingerprint(token)))
