@@ -8,7 +8,10 @@ only, for scripts.
 from collections.abc import Callable
 from typing import Any
 
+from pymongo.database import Database
+
 from migrations import runner
+from taskmanager.app import load_features
 from taskmanager.core.configuration.settings import Settings, use
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.servers import server_checks, server_report
@@ -21,6 +24,7 @@ Say = Callable[[str], None]
 def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
     """Run, name or only compare migrations; returns the exit code. Raises TaskManagerError."""
     use(settings)
+    load_features(settings)
     connect(settings)
     for problem in server_checks.database_problems(seconds=5.0):
         if problem.check == "database":
@@ -36,7 +40,7 @@ def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
     return FITS
 
 
-def compare(database: Any, say: Say) -> int:
+def compare(database: Database[dict[str, Any]], say: Say) -> int:
     """Say how a database and this release fit together; returns the exit code."""
     found = runner.state(database)
     for name in found.pending:

@@ -17,12 +17,15 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pymongo
+from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from migrations import renamed, scripts
+from taskmanager.core import registry
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Misconfigured
 
+MIGRATIONS: registry.Part[str] = registry.Part("migrations")
 _LOCK_MINUTES = 30
 
 
@@ -55,7 +58,9 @@ class State(NamedTuple):
         return None
 
 
-def run(database: Any, dry_run: bool = False, ran: Callable[[str], None] = lambda name: None) -> list[str]:
+def run(
+    database: Database[dict[str, Any]], dry_run: bool = False, ran: Callable[[str], None] = lambda name: None
+) -> list[str]:
     """Run what has not been run and call `ran` after each; returns the names.
 
     Raises Conflict while another runner is at work, Misconfigured when a newer release has migrated the database, or
@@ -81,35 +86,54 @@ def run(database: Any, dry_run: bool = False, ran: Callable[[str], None] = lambd
     return names
 
 
-def state(database: Any) -> State:
+def state(database: Database[dict[str, Any]]) -> State:
     """Compare what was run with the scripts of this release. One read of a small collection."""
     found = database.migrations.find({}, {"expand": 1})
     records = {renamed.NAMES.get(record["_id"], record["_id"]): record.get("expand", False) for record in found}
     names = all_names()
     pending = [name for name in names if name not in records]
     needed = [name for name in pending if not getattr(_load(name), "CONTRACT", False)]
-    unknown = sorted(name for name, expand in records.items() if name not in names and not expand)
-    last = max((name for name in names if name in records), default="")
-    return State(pending, needed, unknown, _late(pending, last), last)
+    unknown = (name for name, expand in records.items() if not (name in names or expand or _is_of_plugin(name)))
+    own = [name for name in names if not _is_of_plugin(name)]
+    last = max((name for name in own if name in records), default="")
+    return State(pending, needed, sorted(unknown), _late([name for name in pending if name in own], last), last)
 
 
 def _late(pending: list[str], last: str) -> list[str]:
     return [name for name in pending if renamed.LAST_UNTIMED < name < last]
 
 
-def problem(database: Any) -> str | None:
+def problem(database: Database[dict[str, Any]]) -> str | None:
     """What is wrong with the migrations of the database, for `server_checks.compare_migrations`."""
     return state(database).problem
 
 
-def pending(database: Any) -> list[str]:
+def pending(database: Database[dict[str, Any]]) -> list[str]:
     """Names of the migrations that have not been run, in order."""
     return state(database).pending
 
 
 def all_names() -> list[str]:
-    """Names of all migrations, in order."""
-    return sorted(module.name for module in pkgutil.iter_modules(scripts.__path__))
+    """Names of all migrations, in order: those of the service, then of each plugin as `<package>.<module>`."""
+    own = sorted(module.name for module in pkgutil.iter_modules(scripts.__path__))
+    return [*own, *(name for package in _packages_of_features() for name in _names_in(package))]
+
+
+def _packages_of_features() -> list[str]:
+    """Return the packages with migrations of features and plugins; none in a process that has loaded no features.
+
+    Such is the one that gunicorn forks from: the processes that it forks load them, and compare again.
+    """
+    return list(MIGRATIONS) if registry.is_loaded() else []
+
+
+def _names_in(package: str) -> list[str]:
+    found = pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}.")
+    return sorted(module.name for module in found)
+
+
+def _is_of_plugin(name: str) -> bool:
+    return "." in name
 
 
 def about(name: str) -> str:
@@ -117,7 +141,7 @@ def about(name: str) -> str:
     return " ".join((_load(name).__doc__ or "").strip().split("\n\n")[0].split())
 
 
-def _runnable(database: Any) -> list[str]:
+def _runnable(database: Database[dict[str, Any]]) -> list[str]:
     found = state(database)
     if found.unknown or found.late:
         raise Misconfigured(found.problem, code="migration.newer" if found.unknown else "migration.late")
@@ -125,10 +149,10 @@ def _runnable(database: Any) -> list[str]:
 
 
 def _load(name: str) -> ModuleType:
-    return importlib.import_module(f"{scripts.__name__}.{name}")
+    return importlib.import_module(name if _is_of_plugin(name) else f"{scripts.__name__}.{name}")
 
 
-def _lock(database: Any, holder: str = "") -> None:
+def _lock(database: Database[dict[str, Any]], holder: str = "") -> None:
     """Take the lock; one that a killed runner left ends by itself."""
     moment = now()
     try:
@@ -145,7 +169,7 @@ def _lock(database: Any, holder: str = "") -> None:
         ) from None
 
 
-def _prolong(database: Any, holder: str) -> None:
+def _prolong(database: Database[dict[str, Any]], holder: str) -> None:
     """Keep the lock for the next script. Raises Conflict when another runner has taken it meanwhile."""
     until = now() + timedelta(minutes=_LOCK_MINUTES)
     kept = database.migration_lock.update_one({"_id": "lock", "holder": holder}, {"$set": {"until": until}})

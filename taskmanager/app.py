@@ -1,56 +1,130 @@
 """The application factory: the one place where the parts are put together."""
 
-import importlib
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from bson import ObjectId
 from flask import Flask
 
 from taskmanager import plugins
 from taskmanager.api import docs, health, v1
+from taskmanager.api.version import Version
+from taskmanager.core import registry
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.errors import Misconfigured
+from taskmanager.core.events import outbox, retention, rq_jobs
+from taskmanager.core.events.schedule import PeriodicJob
 from taskmanager.core.security import access, keyring
 from taskmanager.core.security.access import Access
 from taskmanager.core.servers import stores
 from taskmanager.core.storage import database
 from taskmanager.extensions import CacheSerializer, cache, compress
-from taskmanager.features.accounts.holdings import HOLDINGS
-from taskmanager.features.attachments import service as attachments
-from taskmanager.features.attachments.models import Attachment
-from taskmanager.features.comments.models import Comment
-from taskmanager.features.projects import service as projects
+from taskmanager.feature import Feature, build_registry, declared
+from taskmanager.features.accounts import feature as accounts
+from taskmanager.features.attachments import feature as attachments
+from taskmanager.features.audit import feature as audit
+from taskmanager.features.bulk import feature as bulk
+from taskmanager.features.comments import feature as comments
+from taskmanager.features.insights import feature as insights
+from taskmanager.features.notifications import feature as notifications
+from taskmanager.features.projects import feature as projects, service as project_service
 from taskmanager.features.projects.share_links import service as share_links
-from taskmanager.features.tasks import attached
-from taskmanager.features.tasks.attached import Attached
-from taskmanager.features.users import holdings, service as users
-from taskmanager.features.users.sso import oidc
+from taskmanager.features.purging import feature as purging
+from taskmanager.features.quick_add import feature as quick_add
+from taskmanager.features.tasks import feature as tasks
+from taskmanager.features.templates import feature as templates
+from taskmanager.features.trash import feature as trash
+from taskmanager.features.users import feature as users, service as user_service
+from taskmanager.features.users.login_methods.routes import blueprint_of
 from taskmanager.features.users.tokens import service as api_tokens
+from taskmanager.features.views import feature as views
+from taskmanager.features.webhooks import feature as webhooks
 from taskmanager.web import auth, errors, limits, requests, urls
 
-# Features whose listeners hear events; a feature adds itself here when it gets a `listeners.py`.
-LISTENING = ("users", "tasks", "attachments", "trash", "accounts", "notifications", "webhooks", "purging")
+# Without core: all that the service consists of, in the order of their things in the registry.
+FEATURES = (
+    users.FEATURE,
+    audit.FEATURE,
+    projects.FEATURE,
+    tasks.FEATURE,
+    comments.FEATURE,
+    attachments.FEATURE,
+    views.FEATURE,
+    templates.FEATURE,
+    insights.FEATURE,
+    quick_add.FEATURE,
+    bulk.FEATURE,
+    trash.FEATURE,
+    notifications.FEATURE,
+    webhooks.FEATURE,
+    accounts.FEATURE,
+    purging.FEATURE,
+)
+CORE = Feature("core", periodic_jobs=declared(PeriodicJob, outbox, retention))
 
 
 def create_app(settings: Settings) -> Flask:
-    """The application with these settings. Web processes, workers and tests all start with it.
+    """Make the application with these settings. Web processes, workers and tests all start with it.
 
     Raises Misconfigured. Connects lazily, so it may be called before a fork.
     """
     core_settings.use(settings)
+    rq_jobs.share_clock()
+    loaded = load_features(settings)
+    if settings.plugins_enabled:
+        plugins.report(_plugins(loaded))
     app = _flask(settings)
     _connect(settings)
-    _register_listeners()
     requests.init_app(app)
     auth.init_app(app, settings, _keys(settings))
     limits.init_app(app, settings)
     _bind_extensions(app, settings)
-    oidc.init_app(app, settings)
+    for feature in loaded:
+        if feature.init_app:
+            feature.init_app(app, settings)
     errors.init_app(app)
-    for part in (health, v1, docs):
-        part.init_app(app)
-    plugins.init_app(app, settings)
+    health.init_app(app)
+    _add_routes(app, loaded)
+    docs.init_app(app)
     return app
+
+
+def load_features(settings: Settings) -> tuple[Feature, ...]:
+    """Make the features and plugins those of this process: from here on events have listeners. Raises Misconfigured."""
+    found = (CORE, *FEATURES, *plugins.load(settings))
+    built = build_registry(found)
+    if settings.attachment_store not in built.parts["storages"]:
+        known = ", ".join(built.parts["storages"])
+        raise Misconfigured(f"TASKMANAGER_ATTACHMENT_STORE: there is no file storage of this name; there are {known}")
+    registry.use(built)
+    return found
+
+
+def api_document() -> dict[str, Any]:
+    """Return the OpenAPI document of version 1 with the features of the service, without plugins, settings, servers."""
+    with registry.using(build_registry((CORE, *FEATURES))):
+        return _version().document()
+
+
+def _version() -> Version:
+    return v1.version(blueprint for feature in FEATURES for blueprint in feature.blueprints)
+
+
+def _add_routes(app: Flask, loaded: Iterable[Feature]) -> None:
+    """Add version 1 of the API, and to it the routes of plugins, below `/x/<name of the plugin>`."""
+    version = _version()
+    api = version.init_app(app)
+    for plugin in _plugins(loaded):
+        logins = [blueprint_of(plugin.name, plugin.login_methods)] if plugin.login_methods else []
+        for blueprint in (*plugin.blueprints, *logins):
+            prefix = f"{version.prefix}/x/{plugin.name}{blueprint.url_prefix or ''}"
+            api.register_blueprint(blueprint, name=f"x_{plugin.name}_{blueprint.name}", url_prefix=prefix)
+
+
+def _plugins(loaded: Iterable[Feature]) -> list[Feature]:
+    return [feature for feature in loaded if feature not in (CORE, *FEATURES)]
 
 
 def _flask(settings: Settings) -> Flask:
@@ -71,24 +145,17 @@ def _connect(settings: Settings) -> None:
     database.connect(settings)
     access.forget()
     access.sources.load = _load_access
-    access.sources.versions = users.access_versions
+    access.sources.versions = user_service.access_versions
     access.sources.token_used = api_tokens.used
     access.sources.visitor = share_links.visitor
-    holdings.use(HOLDINGS)
-    attached.use(Attached(models=(Comment, Attachment), bytes_of=attachments.bytes_of))
 
 
 def _load_access(user_id: ObjectId) -> Access | None:
-    found = users.load_access(user_id)
+    found = user_service.load_access(user_id)
     if found is None:
         return None
-    roles, archived = projects.standing_of(user_id)
+    roles, archived = project_service.standing_of(user_id)
     return replace(found, project_roles=roles, archived=archived)
-
-
-def _register_listeners() -> None:
-    for feature in LISTENING:
-        importlib.import_module(f"taskmanager.features.{feature}.listeners")
 
 
 def _keys(settings: Settings) -> keyring.KeyRing:

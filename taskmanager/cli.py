@@ -1,26 +1,33 @@
 """Commands that need none of the processes; `workers/cli.py` takes them into the command `taskmanager`.
 
-What a command needs is imported when it runs: `taskmanager --help` is asked for more often than any of them.
+What a command needs is imported when it runs: `taskmanager --help` is asked for more often than any of them. For the
+same reason the commands of features are found in `features/<name>/commands.py` and not by their Feature objects, which
+name the same ones, and the commands of plugins stand under `taskmanager x`, where a plugin is loaded when it is named.
 """
 
-import secrets
-import sys
-from collections.abc import Callable
+import json
+import pkgutil
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from taskmanager.features.notifications.delivery import commands as delivery_commands
+from taskmanager import features
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from taskmanager.core.configuration.settings import KeySettings, Settings
 
 _KEEP_AFTER_TOKENS_SECONDS = 3600  # a margin for clocks that differ
 
 
 class Environment(NamedTuple):
-    """How a command gets the settings of keys alone, and the connection to the service's database and stores."""
+    """How a command gets the settings, those of keys alone, and the connection to the service's database and stores."""
 
+    load_settings: "Callable[[], Settings]"
     load_keys: "Callable[[], KeySettings]"
     connect: "Callable[[], Settings]"
 
@@ -35,9 +42,9 @@ def openapi() -> None:
     """Print the OpenAPI document of version 1."""
     import orjson
 
-    from taskmanager.api.v1 import V1
+    from taskmanager.app import api_document
 
-    click.echo(orjson.dumps(V1.document(), option=orjson.OPT_INDENT_2).decode())
+    click.echo(orjson.dumps(api_document(), option=orjson.OPT_INDENT_2).decode())
 
 
 @group.group()
@@ -82,9 +89,6 @@ def list_keys(environment: Environment) -> None:
         click.echo(f"{kid}  {iso(made)}  {state}")
 
 
-group.add_command(delivery_commands.deliveries)
-
-
 @group.group()
 def events() -> None:
     """The event log, for operators."""
@@ -120,102 +124,65 @@ def schedules(environment: Environment) -> None:
         click.echo(f"{name:26} by MongoDB  each at its time")
 
 
-@group.group()
-def users() -> None:
-    """Accounts, for operators."""
-
-
-@users.command("create")
-@click.argument("email")
-@click.option("--name", help="Else the address before the @.")
-@click.option("--admin", is_flag=True, help="Make an administrator.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made.")
+@group.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 @click.pass_obj
-def create_user(environment: Environment, email: str, name: str | None, admin: bool, password_stdin: bool) -> None:
-    """Make an account whose address counts as confirmed."""
-    from taskmanager.features.users import service as accounts
+def plugins(environment: Environment, as_json: bool) -> None:
+    """List the plugins: name, version, the version of the interface, and what each adds."""
+    from taskmanager.feature import described
+    from taskmanager.plugins import load
 
-    environment.connect()
-    _check_address(email)
-    password = _password(password_stdin)
-    role = "admin" if admin else "user"
-    accounts.register(email=email, password=password, name=name or email.split("@")[0], role=role, verified=True)
-    click.echo(f"{email} has an account, with the role {role}.")
-    _show(password, password_stdin)
-
-
-@users.command()
-@click.argument("email")
-@click.pass_obj
-def promote(environment: Environment, email: str) -> None:
-    """Make an account an administrator, at once. Its address must be confirmed: else a mail asks for that."""
-    from taskmanager.features.users.administration import service as administration
-
-    environment.connect()
-    administration.promote(administration.by_email(email))
-    click.echo(f"{email} is an administrator.")
+    found = [described(plugin) for plugin in load(environment.load_settings())]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for one in found:
+        click.echo(f"{one['name']} {one['version']} (interface {one['interface']})")
+        for part, names in one["adds"].items():
+            click.echo(f"  {part.replace('_', ' ')}: {', '.join(names)}")
+    if not found:
+        click.echo("No plugins are loaded.")
 
 
-@users.command()
-@click.argument("email")
-@click.pass_obj
-def disable(environment: Environment, email: str) -> None:
-    """Refuse everything to an account, at once."""
-    from taskmanager.features.users.administration import service as administration
+class PluginGroups(click.Group):
+    """A group for each plugin that has commands. A plugin is loaded when its group is asked for."""
 
-    environment.connect()
-    administration.disable(administration.by_email(email))
-    click.echo(f"{email} is disabled.")
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from taskmanager.plugin_names import installed
 
+        return [point.name for point in installed()]
 
-@users.command("reset-password")
-@click.argument("email")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made.")
-@click.pass_obj
-def reset_password(environment: Environment, email: str, password_stdin: bool) -> None:
-    """Set a new password and end all sessions of an account."""
-    from taskmanager.features.users.administration import service as administration
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        from taskmanager.plugin_names import installed
 
-    environment.connect()
-    password = _password(password_stdin)
-    administration.reset_password(administration.by_email(email), password)
-    click.echo(f"{email} has a new password.")
-    _show(password, password_stdin)
+        return next((PluginGroup(point) for point in installed() if point.name == cmd_name), None)
 
 
-@users.command("reset-totp")
-@click.argument("email")
-@click.pass_obj
-def reset_totp(environment: Environment, email: str) -> None:
-    """Turn the second factor of an account off, for a user who lost the device and the recovery codes."""
-    from taskmanager.features.users.administration import service as administration
-    from taskmanager.features.users.second_factor import service as totp
+class PluginGroup(click.Group):
+    """The commands of one plugin, which is loaded when one of them is asked for, or the list of them."""
 
-    environment.connect()
-    totp.reset(administration.by_email(email), by_operator=True)
-    click.echo(f"{email} logs in without a second factor.")
+    def __init__(self, point: "EntryPoint") -> None:
+        super().__init__(point.name, help=f"Commands of the plugin {point.name}.")
+        self._point = point
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._commands())
 
-def _check_address(email: str) -> None:
-    from marshmallow import ValidationError
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self._commands().get(cmd_name)
 
-    from taskmanager.web.schemas import Email
+    def _commands(self) -> dict[str, click.Command]:
+        from taskmanager.plugins import loaded
 
-    try:
-        Email().deserialize(email)
-    except ValidationError as error:
-        raise click.ClickException(" ".join(error.messages)) from None
+        return {command.name or "": command for command in loaded(self._point).commands}
 
 
-def _password(from_input: bool) -> str:
-    if not from_input:
-        return secrets.token_urlsafe(15)
-    password = sys.stdin.readline().rstrip("\n")
-    if not 8 <= len(password) <= 128:
-        raise click.ClickException("A password has 8 to 128 characters.")
-    return password
+def _commands_of_features() -> Iterator[click.Command]:
+    for found in pkgutil.iter_modules(features.__path__):
+        name = f"{features.__name__}.{found.name}.commands"
+        if find_spec(name):
+            yield from import_module(name).COMMANDS
 
 
-def _show(password: str, known: bool) -> None:
-    if not known:
-        click.echo(f"Password: {password}")
+for _command in (*_commands_of_features(), PluginGroups("x", help="Commands of plugins: a group for each.")):
+    group.add_command(_command)

@@ -1,43 +1,90 @@
 """Installed packages that extend the service: entry points in the group `taskmanager.plugins`.
 
-Each points to a module with `init_app(app)`, which may register listeners, a blueprint under
-`/api/v1/x/<name>` (`register_blueprint`) and settings of its own prefix (`TASKMANAGER_X_<NAME>_…`).
+Each names a Feature, or a module that has one as `FEATURE`. See docs/plugins.md.
 """
 
-from importlib.metadata import entry_points
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+from types import ModuleType
+from typing import Any
 
 import structlog
-from flask import Flask
 
 from taskmanager.core.configuration.settings import Settings, refuse_unknown_of_plugins
 from taskmanager.core.errors import Misconfigured
-from taskmanager.web.blueprint import Blueprint
+from taskmanager.feature import INTERFACE, Feature
+from taskmanager.plugin_names import installed
 
 log = structlog.get_logger("taskmanager.plugins")
 
-GROUP = "taskmanager.plugins"
+_NAME = re.compile("[a-z][a-z0-9_]{0,29}")
+_VERSION = re.compile(r"(\d{1,4})(?:\.(\d{1,4}))?")
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Load every installed plugin, in order of name. Raises Misconfigured for one that cannot be loaded.
+def load(settings: Settings) -> tuple[Feature, ...]:
+    """Load every installed plugin, in the order of their names.
 
-    So does a variable that begins like the settings of a plugin and is none of them.
+    Raises Misconfigured for one that cannot be loaded, and for a variable that begins like the settings of a plugin
+    and is none of them.
     """
     if not settings.plugins_enabled:
-        return
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        try:
-            point.load().init_app(app)
-        except Exception as error:
-            raise Misconfigured(
-                f"the plugin {point.name!r} cannot be loaded: {type(error).__name__}: {error}"
-            ) from error
-        log.info("plugin", name=point.name)
-    for variable in refuse_unknown_of_plugins():
+        return ()
+    found = tuple(loaded(point) for point in installed())
+    unread_variables(found)
+    return found
+
+
+def unread_variables(plugins: Iterable[Feature]) -> list[str]:
+    """Return the variables for plugins that none of these reads. Raises Misconfigured for one that is misspelled."""
+    return refuse_unknown_of_plugins(plugin.settings for plugin in plugins if plugin.settings)
+
+
+def report(plugins: Iterable[Feature]) -> None:
+    """Log what is loaded, and what no plugin reads."""
+    known = list(plugins)
+    for plugin in known:
+        log.info("plugin", name=plugin.name, version=plugin.version)
+    for variable in unread_variables(known):
         log.warning("no plugin that is installed reads this variable", variable=variable)
 
 
-def register_blueprint(app: Flask, blueprint: Blueprint) -> None:
-    """Add a plugin's blueprint under `/api/v1/x/<name>`, with all conventions, to the document of version 1."""
-    api = app.extensions["taskmanager-versions"]["v1"]
-    api.register_blueprint(blueprint, name=f"x_{blueprint.name}", url_prefix=f"/api/v1/x/{blueprint.name}")
+def loaded(point: EntryPoint) -> Feature:
+    """Load the plugin of an entry point, with its version. Raises Misconfigured, in one sentence."""
+    try:
+        named = point.load()
+    except Exception as error:
+        raise Misconfigured(f"the plugin {point.name!r} cannot be loaded: {type(error).__name__}: {error}") from error
+    if problem := _problem(point.name, feature := _feature(named)):
+        raise Misconfigured(f"the plugin {point.name!r} {problem}")
+    return replace(feature, version=feature.version or (point.dist.version if point.dist else ""))
+
+
+def _feature(named: Any) -> Any:
+    return getattr(named, "FEATURE", named) if isinstance(named, ModuleType) else named
+
+
+def _problem(name: str, feature: Any) -> str | None:
+    """Return what is wrong with a plugin, as the end of a sentence; None when nothing is."""
+    if not isinstance(feature, Feature):
+        if hasattr(feature, "init_app"):
+            return "has init_app(app) and no FEATURE: it was made for releases before 1.0, see docs/plugins.md"
+        return "names no Feature: its entry point must be one, or a module that has one as FEATURE"
+    if feature.name != name or not _NAME.fullmatch(name):
+        return f"is called {feature.name!r} by its Feature: both must be one word of small letters, digits and _"
+    prefix = f"TASKMANAGER_X_{name.upper()}_"
+    if feature.settings and feature.settings.model_config.get("env_prefix") != prefix:
+        return f"must read its settings from variables that begin with {prefix}"
+    return _version_problem(feature.requires)
+
+
+def _version_problem(requires: str) -> str | None:
+    ours = ".".join(map(str, INTERFACE))
+    made_for = _VERSION.fullmatch(requires)
+    if made_for is None:
+        return f'does not say which version of the plugin interface it was made for, such as requires="{ours}"'
+    major, minor = int(made_for[1]), int(made_for[2] or 0)
+    if major == INTERFACE[0] and minor <= INTERFACE[1]:
+        return None
+    return f"was made for version {requires} of the plugin interface; this release has {ours}: install one that fits"

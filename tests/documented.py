@@ -26,9 +26,9 @@ def _note(response: Response) -> Response:
 
 @cache
 def _statuses() -> dict[str, dict[str, set[str]]]:
-    from taskmanager.api.v1 import V1
+    from taskmanager.app import api_document
 
-    paths = V1.document()["paths"].items()
+    paths = api_document()["paths"].items()
     return {
         path: {method: set(operation["responses"]) for method, operation in item.items() if method != "parameters"}
         for path, item in paths

@@ -44,7 +44,9 @@ class Explaining(click.Group):
 @click.pass_context
 def main(context: click.Context) -> None:
     """Task Manager: run the service or a part of it."""
-    context.obj = Environment(_load_keys, _connected)  # the package's own commands may not import `config`
+    context.obj = Environment(
+        _load_settings, _load_keys, _connected
+    )  # the package's own commands may not import `config`
 
 
 @main.command()
@@ -142,14 +144,9 @@ def demo() -> None:
 @main.command("bootstrap-admin", hidden=True)
 def bootstrap_admin() -> None:
     """Make the administrator of the settings, unless the account is there; says which."""
-    from taskmanager.core.storage import database
     from taskmanager.features.users.service import ensure_admin
-    from workers import fitness
-    from workers.in_force import in_force
 
-    settings = in_force()
-    database.connect(settings)
-    fitness.require_database()
+    settings = _connected()
     created = ensure_admin(settings.admin_email, settings.admin_password.get_secret_value())
     click.echo("created" if created else "kept")
 
@@ -181,6 +178,12 @@ def _connected() -> "Settings":
     create_app(settings)
     fitness.require_database()
     return settings
+
+
+def _load_settings() -> "Settings":
+    from config.settings import load
+
+    return load()
 
 
 def _load_keys() -> "KeySettings":

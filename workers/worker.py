@@ -21,6 +21,7 @@ from rq.worker import SimpleWorker, WorkerStatus
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import QUEUES
 from taskmanager.core.events.outbox import CallSerializer
+from taskmanager.core.events.rq_jobs import SafeJob
 from taskmanager.core.servers.stores import RedisError, queue_store
 from taskmanager.features.notifications.channels import mailer
 from taskmanager.features.notifications.delivery import thread_pool as lanes
@@ -49,6 +50,7 @@ class Worker(SimpleWorker):
         options.pop("default_worker_ttl", None)
         ours = {
             "serializer": CallSerializer,
+            "job_class": SafeJob,
             "worker_ttl": _TTL_SECONDS,
             "maintenance_interval": _MAINTENANCE_SECONDS,
         }

@@ -7,6 +7,7 @@ out what is in the trash, so these indexes are partial on it: a trashed row cost
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 _ALIVE = {"deleted_at": None}
 
@@ -43,7 +44,7 @@ INDEXES = {
 }
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the indexes; an index that is there already is left alone."""
     for collection, indexes in INDEXES.items():
         database[collection].create_indexes(indexes)

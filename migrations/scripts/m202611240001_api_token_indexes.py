@@ -3,6 +3,7 @@
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 INDEXES = {
     "api_tokens": [IndexModel([("user_id", ASCENDING), ("_id", ASCENDING)], name="user_id__id")],
@@ -16,7 +17,7 @@ INDEXES = {
 }
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the indexes; an index that is there already is left alone."""
     for collection, indexes in INDEXES.items():
         database[collection].create_indexes(indexes)

@@ -3,11 +3,12 @@
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.database import Database
 
 _PAIRS = (("due_at", "priority"), ("priority", "due_at"))
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the indexes: read forwards and backwards, these four give all eight orders."""
     database["tasks"].create_indexes(
         [

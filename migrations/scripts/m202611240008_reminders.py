@@ -3,13 +3,14 @@
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 
 def _index(*fields: str, **options: Any) -> IndexModel:
     return IndexModel([(field, ASCENDING) for field in fields], name="_".join(fields), **options)
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the indexes; an index that is there already is left alone."""
     database["reminders"].create_indexes(
         [

@@ -7,6 +7,7 @@ addresses of people who may never have wanted to be known here.
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 _PENDING = {"state": "pending"}
 _MONTH_SECONDS = 30 * 24 * 3600
@@ -28,7 +29,7 @@ INDEXES = {
 }
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the indexes; an index that is there already is left alone."""
     for collection, indexes in INDEXES.items():
         database[collection].create_indexes(indexes)

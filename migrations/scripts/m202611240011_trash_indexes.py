@@ -3,11 +3,12 @@
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 _TRASHED = {"deleted_at": {"$exists": True}}
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the indexes; an index that is there already is left alone."""
     database["tasks"].create_indexes(
         [

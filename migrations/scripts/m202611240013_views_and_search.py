@@ -5,6 +5,7 @@ import unicodedata
 from typing import Any
 
 from pymongo import ASCENDING, TEXT, IndexModel, UpdateOne
+from pymongo.database import Database
 
 _ALIVE = {"deleted_at": None}
 _BATCH = 1000
@@ -24,7 +25,7 @@ INDEXES = [
 ]
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Fill in what is missing and create the indexes; what is there already is left alone."""
     database["tasks"].update_many(
         {"status_group": {"$in": ["done", "cancelled"]}, "closed_at": {"$exists": False}},

@@ -6,6 +6,7 @@ Until now there was one workflow, and the order of creation is the order by hand
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo.database import Database
 
 from taskmanager.core import fractional
 
@@ -13,7 +14,7 @@ _GROUPS = {"open": "backlog", "in_progress": "active", "done": "done", "cancelle
 _BATCH = 1000
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Fill in what is missing, in batches; what is there already is left alone."""
     for status, group in _GROUPS.items():
         missing = {"status": status, "status_group": {"$exists": False}}

@@ -8,6 +8,7 @@ fetched. That makes the indexes large (some kilobytes for each task) and lists c
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.database import Database
 
 _UP, _DOWN = ASCENDING, DESCENDING
 _ORDERS: dict[str, list[tuple[str, int]]] = {
@@ -46,7 +47,7 @@ _REPLACED = (
 )
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Fill in the marks, create the indexes, drop those that they replace."""
     tasks = database["tasks"]
     tasks.update_many({"marks": {"$exists": False}}, [{"$set": {"marks": _marks()}}])

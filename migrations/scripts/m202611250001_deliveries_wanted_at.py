@@ -5,6 +5,7 @@ the deliveries of one webhook are listed by state, and put off while it fails.
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 
 def _index(*fields: str, **options: Any) -> IndexModel:
@@ -18,7 +19,7 @@ INDEXES = [
 ]
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Make the indexes; what waits already was wanted when it was made."""
     database["deliveries"].create_indexes(INDEXES)
     waits = {"state": "pending", "wanted_at": {"$exists": False}}

@@ -8,6 +8,7 @@ address of such a change is asked (again) when the new one confirms.
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 INDEXES = {
     "share_links": [("created_by", ASCENDING)],
@@ -15,7 +16,7 @@ INDEXES = {
 }
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Make the indexes, and drop confirmations by old addresses alone; safe to repeat."""
     for collection, keys in INDEXES.items():
         name = "_".join(field for field, _ in keys)

@@ -7,11 +7,13 @@ become the nearest that are allowed, which no task of use lies beyond.
 import re
 from typing import Any
 
+from pymongo.database import Database
+
 _DATE = re.compile(r"(?<![\w-])([0-9]{4})-[0-9]{2}-[0-9]{2}")
 _FIRST, _LAST = "1900-01-01", "2200-12-31"
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Change the filters that name other dates; safe to run twice."""
     for name in ("views", "webhooks"):
         for row in database[name].find({"filter": {"$regex": "[0-9]{4}-[0-9]{2}-[0-9]{2}"}}, ["filter"]):

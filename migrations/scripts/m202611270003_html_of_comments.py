@@ -3,13 +3,14 @@
 from typing import Any
 
 from pymongo import UpdateOne
+from pymongo.database import Database
 
 from taskmanager.features.comments.markdown import to_html
 
 _BATCH = 200
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Render what has no HTML yet; a text that changes meanwhile is left to who changed it."""
     updates: list[UpdateOne] = []
     for row in database["comments"].find({"html": {"$exists": False}}, {"text": 1}, batch_size=_BATCH):

@@ -7,6 +7,7 @@ are counted over time: a user who does not answer, or refuses, is not asked with
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 _OLD = "one_pending"
 
@@ -28,7 +29,7 @@ INDEXES = [
 ]
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Make the indexes, then drop the one that knows addresses only; what is done already is left alone."""
     database["invitations"].create_indexes(INDEXES)
     if _OLD in database["invitations"].index_information():

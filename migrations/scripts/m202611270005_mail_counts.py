@@ -3,8 +3,9 @@
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Make the index; one that is there already is left alone."""
     database["mail_counts"].create_indexes([IndexModel([("until", ASCENDING)], name="until", expireAfterSeconds=0)])

@@ -7,6 +7,7 @@ Each index here replaces one that ended with the id only.
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 _AUDITED = {"audited": True}
 _ALIVE = {"deleted_at": None}
@@ -81,7 +82,7 @@ REPLACED = {
 }
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the indexes, then drop those that they replace; what is done already is left alone."""
     for collection, indexes in INDEXES.items():
         database[collection].create_indexes(indexes)

@@ -3,11 +3,12 @@
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo.database import Database
 
 _BATCH = 1000
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Count what there is; what was counted before is counted anew, also where nothing is left."""
     database["memberships"].create_indexes(
         [IndexModel([("user_id", ASCENDING), ("role", ASCENDING)], name="user_id_role")]

@@ -3,9 +3,10 @@
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Make the index; one that is there already is left alone."""
     database["registrations"].create_indexes(
         [IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=0)]

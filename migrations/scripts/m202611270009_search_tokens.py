@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo.database import Database
 
 from taskmanager.features.tasks.search_tokens import description_tokens_of, tokens_of
 
 _BATCH = 1000
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the index and write the tokens of all tasks, also of those in the trash; safe to run twice."""
     tasks = database["tasks"]
     tasks.create_indexes(

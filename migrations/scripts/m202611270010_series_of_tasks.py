@@ -3,9 +3,10 @@
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the index; one that is there already is left alone."""
     where = {"series_id": {"$exists": True}}
     database["tasks"].create_indexes(

@@ -6,6 +6,7 @@ What names nothing that exists gets no reference: a view then tells what is wron
 from typing import Any
 
 from bson import ObjectId
+from pymongo.database import Database
 
 from taskmanager.core.filters.nodes import Mention
 from taskmanager.core.filters.parser import parse
@@ -14,7 +15,7 @@ from taskmanager.features.tasks.filtering.fields import FIELDS
 from taskmanager.features.tasks.filtering.stored import named, reference
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Write the references of stored filters that have none; safe to run twice."""
     for name in ("views", "webhooks"):
         missing = {"filter": {"$exists": True}, "references": {"$exists": False}}
@@ -24,7 +25,7 @@ def upgrade(database: Any) -> None:
                 database[name].update_one(same, {"$set": {"references": found}})
 
 
-def _references(database: Any, row: dict[str, Any]) -> list[dict[str, Any]]:
+def _references(database: Database[dict[str, Any]], row: dict[str, Any]) -> list[dict[str, Any]]:
     try:
         mentions = [mention for mention in parse(row["filter"], FIELDS).mentions() if named(mention)]
     except FilterError:
@@ -33,11 +34,11 @@ def _references(database: Any, row: dict[str, Any]) -> list[dict[str, Any]]:
     return [reference(mention, ids) for mention in mentions if ids[mention.given.column]]
 
 
-def _labels(database: Any, row: dict[str, Any], mention: Mention) -> list[ObjectId]:
+def _labels(database: Database[dict[str, Any]], row: dict[str, Any], mention: Mention) -> list[ObjectId]:
     project_ids = [row["project_id"]] if row.get("project_id") else _projects(database, row["owner_id"])
     query = {"project_id": {"$in": project_ids}, "name_key": mention.named.key}
     return [label["_id"] for label in database["labels"].find(query, {"_id": 1})]
 
 
-def _projects(database: Any, user_id: ObjectId) -> list[ObjectId]:
+def _projects(database: Database[dict[str, Any]], user_id: ObjectId) -> list[ObjectId]:
     return [row["project_id"] for row in database["memberships"].find({"user_id": user_id}, {"project_id": 1})]

@@ -6,6 +6,7 @@ Indexes of texts have the collation of the questions; keys are stored in a form 
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo.database import Database
 
 from taskmanager.core.storage.collation import COLLATION, natural_key
 
@@ -16,7 +17,7 @@ def _index(*fields: str, name: str | None = None, **options: Any) -> IndexModel:
     return IndexModel([(field, ASCENDING) for field in fields], name=name or "_".join(fields) + "_collated", **options)
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Fill in the forms of keys and create the indexes; what is there already is left alone."""
     for collection in ("tasks", "projects"):
         _fill(database[collection])

@@ -10,13 +10,15 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from pymongo.database import Database
+
 from taskmanager.core.clock import milliseconds, now, shifted
 from taskmanager.core.zones import zone
 
 _ZONED = re.compile(r"T.*(?:Z|[+-][0-9]{2}:[0-9]{2})$")
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Fill in what is missing; safe to run twice."""
     for project in database["projects"].find({"timezone": {"$exists": False}}, ["_id"]):
         place = _zone_of_owner(database, project["_id"])
@@ -26,17 +28,17 @@ def upgrade(database: Any) -> None:
     _name_clocks(database)
 
 
-def _zone_of_owner(database: Any, project_id: Any) -> str:
+def _zone_of_owner(database: Database[dict[str, Any]], project_id: Any) -> str:
     first = database["memberships"].find_one({"project_id": project_id, "role": "owner"}, sort=[("_id", 1)])
     return _zone_of(database, first and first["user_id"])
 
 
-def _zone_of(database: Any, user_id: Any) -> str:
+def _zone_of(database: Database[dict[str, Any]], user_id: Any) -> str:
     user = database["users"].find_one({"_id": user_id}, ["timezone"]) or {}
     return str(user.get("timezone") or "UTC")
 
 
-def _place(database: Any, project_id: Any, place: str) -> None:
+def _place(database: Database[dict[str, Any]], project_id: Any, place: str) -> None:
     """Place each due and its reminders; a task that is placed already keeps its revision."""
     for row in database["tasks"].find({"project_id": project_id, "due_floating": True}, ["due", "due_at"]):
         try:
@@ -58,7 +60,7 @@ def _moment(due: str, place: str) -> datetime:
     return milliseconds(datetime.fromisoformat(due).replace(tzinfo=zone(place)))
 
 
-def _due(database: Any, user_id: Any, due: str, due_at: datetime) -> datetime:
+def _due(database: Database[dict[str, Any]], user_id: Any, due: str, due_at: datetime) -> datetime:
     """Return what reminders count from: of a whole day nine in the morning of the user, but never after its end."""
     if "T" in due:
         return due_at
@@ -66,7 +68,7 @@ def _due(database: Any, user_id: Any, due: str, due_at: datetime) -> datetime:
     return min(morning.astimezone(UTC), due_at)
 
 
-def _follow(database: Any, reminder: dict[str, Any], due: datetime) -> None:
+def _follow(database: Database[dict[str, Any]], reminder: dict[str, Any], due: datetime) -> None:
     """Move a reminder as a change of the due does: one whose time is past by now is not set, or stays fired."""
     moment, before = shifted(due, -timedelta(minutes=reminder["minutes_before"])), reminder.get("fire_at")
     to_come = moment if moment and moment >= now() else None
@@ -78,7 +80,7 @@ def _follow(database: Any, reminder: dict[str, Any], due: datetime) -> None:
     database["reminders"].update_one(same, {**place, "$unset": gone, "$inc": {"revision": 1}})
 
 
-def _name_clocks(database: Any) -> None:
+def _name_clocks(database: Database[dict[str, Any]]) -> None:
     tasks = database["tasks"]
     where = {"recurrence": {"$exists": True}, "due": _ZONED, "due_timezone": {"$exists": False}}
     for reporter_id in tasks.distinct("reporter_id", where):

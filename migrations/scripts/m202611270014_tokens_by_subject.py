@@ -7,11 +7,12 @@ accounts.
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 _REPLACED = "purpose_subject_id"
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the index, then drop the one that it replaces; what is done already is left alone."""
     tokens = database["one_time_tokens"]
     tokens.create_indexes([IndexModel([("subject_id", ASCENDING), ("purpose", ASCENDING)], name="subject_id_purpose")])

@@ -7,6 +7,7 @@ what a purge finds its tokens, deliveries and notifications by.
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 
 def _index(*fields: str, **options: Any) -> IndexModel:
@@ -38,7 +39,7 @@ INDEXES = {
 REPLACED = {"projects": "key", "tasks": "key"}
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the indexes, then drop those that they replace; what is done already is left alone."""
     for collection, indexes in INDEXES.items():
         database[collection].create_indexes(indexes)

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
 
 _FINISHED = {"due_at": None, "died_at": None}
 _MONTH_SECONDS = 30 * 24 * 3600  # an API token that has ended is listed for so long
 _LISTENERS = ["notifications.purged", "tasks.forgetting"]
 
 
-def upgrade(database: Any) -> None:
+def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the indexes, have purged tasks forgotten, drop the job that this replaces. Safe to run twice."""
     by_age = [("audited", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)]
     database["events"].create_indexes([IndexModel(by_age, name="retention", partialFilterExpression=_FINISHED)])

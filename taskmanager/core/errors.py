@@ -76,6 +76,12 @@ class Conflict(TaskManagerError):
     code = "conflict"
 
 
+class TooLarge(TaskManagerError):
+    """More bytes than the operator allows."""
+
+    code = "content.too_large"
+
+
 class TooMany(TaskManagerError):
     """Too many tries: wait `retry_after` seconds."""
 

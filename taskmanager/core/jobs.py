@@ -2,41 +2,39 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 from bson import ObjectId
 from rq import get_current_job
 
-from taskmanager.core.errors import Misconfigured
 from taskmanager.core.events.log import Event, correlation, listener
 from taskmanager.core.events.outbox import acknowledge
 from taskmanager.core.events.queue_report import JOBS
+from taskmanager.core.registry import Part
 
 log = structlog.get_logger("taskmanager.jobs")
 
 
-Run = Callable[[ObjectId], None]
-_jobs: dict[str, Run] = {}
+@dataclass(frozen=True)
+class Job:
+    """A job that is no call of a listener: `run` takes the id of what it is about, and is safe to repeat."""
+
+    name: str
+    run: Callable[[ObjectId], None]
 
 
-def job(name: str) -> Callable[[Run], Run]:
-    """Register the decorated function as the job `name`: it takes the id of what it is about, and is safe to repeat."""
-
-    def register(function: Run) -> Run:
-        known = _jobs.get(name)
-        if known and known.__qualname__ != function.__qualname__:
-            raise Misconfigured(f"two jobs are called {name!r}")
-        _jobs[name] = function
-        return function
-
-    return register
+KNOWN_JOBS: Part[Job] = Part("jobs")
 
 
 def perform(name: str, item_id: str) -> None:
-    """Run the job `name` for this id, or call the listener `name` with the event that has it; may run twice."""
+    """Run the job `name` for this id, or call the listener `name` with the event that has it; may run twice.
+
+    Raises RegistryNotLoaded: a job that no feature knows would count as done.
+    """
     try:
-        if name in _jobs:
-            _jobs[name](ObjectId(item_id))
+        if name in KNOWN_JOBS:
+            KNOWN_JOBS[name].run(ObjectId(item_id))
         else:
             _tell(name, item_id)
     except BaseException:

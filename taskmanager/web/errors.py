@@ -73,6 +73,7 @@ STATUS: Mapping[type[errors.TaskManagerError], int] = {
     NotAcceptable: 406,
     errors.Conflict: 409,
     errors.PreconditionFailed: 412,
+    errors.TooLarge: 413,
     UnsupportedMediaType: 415,
     errors.Invalid: 422,
     InvalidRequest: 422,

@@ -8,7 +8,7 @@ contents are no contract.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -27,6 +27,7 @@ from taskmanager.core.filters import nodes as filter_nodes
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import LONGEST, FilterError
 from taskmanager.core.storage.querysets import Order
+from taskmanager.web.contributed import LateMetadata
 from taskmanager.web.schemas import KEY, QueryFlag, Schema
 from taskmanager.web.serialisers import Serialiser
 from taskmanager.web.urls import absolute
@@ -112,15 +113,15 @@ class Sort(fields.String):
         return Order(tuple((field, word.startswith("-")) for fields, word in named for field in fields.split()))
 
 
-class FilterText(fields.String):
+class FilterText(LateMetadata, fields.String):
     """`?filter=status = open and assignee = me`: loads as a GivenFilter."""
 
     def __init__(self, known: filter_nodes.Fields) -> None:
         self.known = known
-        description = f"Only rows for which this holds; fields: {', '.join(known.names())}"
-        super().__init__(
-            metadata={"description": description, "example": "status = open and due_at < now+7d", "maxLength": LONGEST},
-        )
+        super().__init__(metadata={"example": "status = open and due_at < now+7d", "maxLength": LONGEST})
+
+    def late_metadata(self) -> dict[str, Any]:
+        return {"description": f"Only rows for which this holds; fields: {', '.join(self.known.names())}"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         try:
@@ -130,17 +131,21 @@ class FilterText(fields.String):
         return filter_nodes.GivenFilter(node)
 
 
-class Expand(fields.String):
+class Expand(LateMetadata, fields.String):
     """`?expand=assignees,labels`: what to embed."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self.names = tuple(names)
+    def __init__(self, names: Collection[str]) -> None:
+        self.names = names
+        super().__init__(load_default=lambda: ())
+
+    def late_metadata(self) -> dict[str, Any]:
+        return {"description": f"Embed these, separated by commas: {', '.join(self.names)}"}
+
+    @property
+    def documented(self) -> dict[str, Any]:
+        """What the OpenAPI document says of it beside its metadata."""
         word = "|".join(self.names)
-        super().__init__(
-            load_default=lambda: (),
-            metadata={"description": f"Embed these, separated by commas: {', '.join(self.names)}"},
-        )
-        self.documented = {"pattern": f"^(?:{word})(?:,(?:{word}))*$"}
+        return {"pattern": f"^(?:{word})(?:,(?:{word}))*$"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         names = tuple(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs).split(",")))
@@ -154,7 +159,7 @@ def list_query(
     orders: Mapping[str, str],
     filters: filter_nodes.Fields | None = None,
     *,
-    expand: Iterable[str] = (),
+    expand: Collection[str] | None = None,
     **more: Any,
 ) -> type[ListQuery]:
     """The query schema of one list; `orders` maps sortable names to stored fields, the default first.
@@ -162,13 +167,13 @@ def list_query(
     `expand` names what can be embedded; `more` are further fields.
     """
     name = serialiser.schema.__name__ + "ListQuery"
-    family = next(iter(filters.families), None) if filters else None
+    family = next(iter(filters.families), None) if filters is not None else None
     parts: dict[str, Any] = {"fields": Fields(serialiser), "sort": Sort(orders, family)}
-    parts |= ({"filter": FilterText(filters)} if filters else {}) | _embedding(expand) | more
+    parts |= ({"filter": FilterText(filters)} if filters is not None else {}) | _embedding(expand) | more
     return type(name, (ListQuery,), parts)
 
 
-def item_query(serialiser: Serialiser, *, expand: Iterable[str] = (), **more: Any) -> type[Schema]:
+def item_query(serialiser: Serialiser, *, expand: Collection[str] | None = None, **more: Any) -> type[Schema]:
     """The query schema of one item; `more` are further fields."""
     return type(
         serialiser.schema.__name__ + "Query",
@@ -177,9 +182,8 @@ def item_query(serialiser: Serialiser, *, expand: Iterable[str] = (), **more: An
     )
 
 
-def _embedding(expand: Iterable[str]) -> dict[str, Any]:
-    names = tuple(expand)
-    return {"expand": Expand(names)} if names else {}
+def _embedding(expand: Collection[str] | None) -> dict[str, Any]:
+    return {} if expand is None else {"expand": Expand(expand)}
 
 
 class Total(fields.Field[Any]):

@@ -219,18 +219,6 @@ class Names(fields.List):
         super().__init__(fields.String(), **kwargs)
 
 
-class Words(fields.List):
-    """Some of a few words, at least one, each kept once."""
-
-    def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:
-        self.documented: dict[str, Any] = {"example": [choices[0]], "minItems": 1, "maxItems": 100}
-        super().__init__(fields.String(validate=validate.OneOf(choices)), validate=validate.Length(1, 100), **kwargs)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:  # type: ignore[override]
-        words: list[Any] = super()._deserialize(value, attr, data, **kwargs)
-        return list(dict.fromkeys(words))
-
-
 class ProblemItem(Schema):
     """One thing that is wrong with a request."""
 

@@ -16,7 +16,7 @@ from marshmallow import fields
 
 from taskmanager.core.clock import iso
 from taskmanager.core.storage.querysets import Row, Shortened, shortened
-from taskmanager.web import schemas
+from taskmanager.web import contributed, schemas
 
 Convert = Callable[[Any], Any]
 
@@ -26,6 +26,7 @@ _PLAIN: frozenset[type[Any]] = frozenset(
         fields.String,
         fields.Integer,
         fields.Boolean,
+        contributed.ContributedName,
         schemas.Form,
         schemas.Text,
         schemas.Line,
@@ -38,14 +39,14 @@ _PLAIN: frozenset[type[Any]] = frozenset(
 _CONVERTED: dict[type[Any], Convert] = {
     schemas.Id: str,
     schemas.Instant: iso,
-    schemas.Words: list,
+    contributed.Words: list,
     schemas.Names: list,
     schemas.UniqueIds: lambda ids: [str(item) for item in ids],
 }
 # Type of a field → what makes the answer where nothing is stored; null for all others.
 _EMPTY: dict[type[Any], Callable[[], Any]] = {
     schemas.Json: dict,
-    schemas.Words: list,
+    contributed.Words: list,
     schemas.Names: list,
     schemas.UniqueIds: list,
     fields.List: list,

@@ -7,14 +7,14 @@ import orjson
 import pytest
 from openapi_spec_validator import validate
 
-from taskmanager.api.v1 import V1
+from taskmanager.app import api_document
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
 @pytest.fixture(scope="module")
 def document() -> dict:
-    return V1.document()
+    return api_document()
 
 
 def operations(document: dict) -> list[tuple[str, str, dict]]:

@@ -83,7 +83,7 @@ BAD: dict[str, list[str]] = {
     "metrics_token": ["a\nb", "ä", " blank "],
     "ratelimit_network": ["-1", "00", *RATES],
     "environment": ["staging"],
-    "attachment_store": ["s3"],
+    "attachment_store": ["S 3"],
     "log_level": ["loud"],
     **{name: RATES for name in Settings.model_fields if name.startswith("ratelimit_") and name not in _NO_RATES},
 }

@@ -15,6 +15,7 @@ from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.events import log as events
 from taskmanager.core.events.log import Event, Fact
 from taskmanager.core.storage import database
+from taskmanager.testing.contributions import Contributions
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,15 @@ class Hearing:
 
 
 @pytest.fixture
-def listening(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hearing]:
-    """Registers a listener of `Happened` for the length of a test."""
-    monkeypatch.setattr(events, "_listeners", dict(events._listeners))
+def listening(contribute: Contributions) -> Callable[..., Hearing]:
+    """Contributes a listener of `Happened` for the length of a test."""
 
-    def register(name: str = "test.hearing", queue: str = "default") -> Hearing:
+    def listen(name: str = "test.hearing", queue: str = "default", **options: Any) -> Hearing:
         hearing = Hearing()
-        events._listeners[name] = events.Listener(name, frozenset({Happened.kind}), queue, hearing)
+        contribute(listeners=(events.Listener(name, frozenset({Happened.kind}), queue, hearing, **options),))
         return hearing
 
-    return register
+    return listen
 
 
 @pytest.fixture

@@ -1,6 +1,3 @@
-"""Things to test with, made through the services, so that they are what a client would have made."""
+"""See `taskmanager.testing.factories`."""
 
-from tests.factories.actors import actor_of, owner_of
-from tests.factories.things import MembershipFactory, ProjectFactory, TaskFactory, UserFactory, task_row
-
-__all__ = ["MembershipFactory", "ProjectFactory", "TaskFactory", "UserFactory", "actor_of", "owner_of", "task_row"]
+from taskmanager.testing.factories import *  # noqa: F403

@@ -1,22 +1,3 @@
-"""Who acts in a test."""
+"""See `taskmanager.testing.factories`."""
 
-from typing import Any
-
-from bson import ObjectId
-
-from taskmanager.core.security.access import Actor
-from taskmanager.features.projects import service as projects
-from taskmanager.features.projects.models import Membership
-from taskmanager.features.users.models import User
-
-
-def actor_of(user: User) -> Actor:
-    """The actor that a request of this person has now: make it anew after a change of roles."""
-    roles, archived = projects.standing_of(user.id)
-    return Actor(user.id, user.role, None, roles, archived=archived)
-
-
-def owner_of(project_id: ObjectId) -> Actor:
-    """The project's first owner."""
-    membership: Any = Membership.objects(project_id=project_id, role="owner").order_by("id").first()
-    return actor_of(User.objects.one(membership.user_id))
+from taskmanager.testing.factories.actors import *  # noqa: F403

@@ -1,34 +1,52 @@
-"""The contract with plugins: what `CONTRIBUTING.md` promises them, shown with a complete one."""
+"""The contract with plugins: what docs/plugins.md promises them, shown with one that contributes one of each."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import pytest
+from bson import ObjectId
+from click.testing import CliRunner, Result
 from flask import Flask
+from flask.testing import FlaskClient
 
+from migrations import runner
 from taskmanager.core.clock import now
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.events import log as events, schedule
+from taskmanager.core.events import schedule
+from taskmanager.core.storage.database import database
+from taskmanager.feature import Feature
+from taskmanager.features.accounts import orphans
 from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.models import Delivery
+from taskmanager.features.purging import service as purging
+from taskmanager.features.users.models import Identity, User
 from tests.conftest import sign_in
 from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
+from tests.features.files import attach
+from tests.moments import from_now
+from tests.scene import Scene
+from workers.cli import main
 
 PLUGIN = Path(__file__).parent / "sample_plugin"
-PATH = "/api/v1/x/sample/greetings"
+API = "/api/v1"
+PATH = f"{API}/x/sample/greetings"
+LOGIN = f"{API}/x/sample/login/badge"
+ANY = {"If-Match": "*"}
+MIGRATION = "taskmanager_sample.migrations.m202611270900_indexes_of_greetings"
 
 
 @pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The plugin as it is after `pip install`: importable, with its entry point."""
-    for module, register in ((events, "_listeners"), (channels, "_channels"), (schedule, "_periodic")):
-        monkeypatch.setattr(module, register, dict(getattr(module, register)))
+def installed(other_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The plugin as it is after `pip install`: importable, with its entry point. It ends before `other_app` does."""
     monkeypatch.syspath_prepend(str(PLUGIN))
     yield
-    sys.modules.pop("taskmanager_sample", None)
+    for name in [name for name in sys.modules if name.startswith("taskmanager_sample")]:
+        sys.modules.pop(name)
 
 
 @pytest.fixture
@@ -38,21 +56,29 @@ def extended(installed: None, other_app: Callable[..., Flask]) -> Flask:
 
 
 @pytest.fixture
-def plugin(extended: Flask) -> ModuleType:
-    return sys.modules["taskmanager_sample"]
+def plugin(extended: Flask) -> SimpleNamespace:
+    """What the tests need of the plugin."""
+    from taskmanager_sample import channel, listeners, models
+
+    return SimpleNamespace(board=channel.board, listeners=listeners, Greeting=models.Greeting)
+
+
+@pytest.fixture
+def scene(extended: Flask) -> Scene:
+    return Scene(extended)
+
+
+def greet(scene: Scene, by: FlaskClient | None = None, name: str = "Ada"):
+    return (by or scene.owner).post(f"{API}/x/sample/tasks/{scene.task.id}/greetings", json={"name": name})
+
+
+# routes
 
 
 def test_its_route_works_with_its_setting(monkeypatch, installed, other_app):
     monkeypatch.setenv("TASKMANAGER_X_SAMPLE_GREETING", "Moin")
     caller = sign_in(other_app(), UserFactory())
     assert caller.post(PATH, json={"name": "Ada"}).json == {"text": "Moin, Ada!"}
-
-
-def test_a_misspelled_setting_of_it_is_refused(monkeypatch, installed, other_app):
-    with monkeypatch.context() as patch:
-        patch.setenv("TASKMANAGER_X_SAMPLE_GRETING", "Moin")
-        with pytest.raises(Misconfigured, match="did you mean TASKMANAGER_X_SAMPLE_GREETING"):
-            other_app()
 
 
 def test_its_route_needs_a_login_like_every_other(extended):
@@ -69,24 +95,197 @@ def test_its_route_is_as_strict_as_every_other(extended, sent, status):
 
 
 def test_its_route_is_in_the_document(extended):
-    document = extended.test_client().get("/api/v1/openapi.json").json
+    document = extended.test_client().get(f"{API}/openapi.json").json
     operation = document["paths"][PATH]["post"]
     assert operation["summary"] == "Be greeted"
     assert "422" in operation["responses"]
 
 
+def test_what_it_contributes_is_in_the_document(extended):
+    document = extended.test_client().get(f"{API}/openapi.json").json
+    schemas, text = document["components"]["schemas"], json.dumps(document)
+    assert "sample:read" in schemas["ApiTokenIn"]["properties"]["scopes"]["items"]["enum"]
+    assert "sample.*" in schemas["WebhookIn"]["properties"]["events"]["items"]["enum"]
+    assert "sample.greeted" in schemas["NotificationOut"]["properties"]["kind"]["enum"]
+    assert "updated_at, effort, custom_fields" in text
+    assert "project, parent, greetings" in text
+
+
+# what is stored, and who may do what
+
+
+def test_its_collection_and_its_permission(scene, plugin):
+    answer = greet(scene, scene.member("commenter"))
+    assert (answer.status_code, answer.json["text"]) == (201, "Hello, Ada!")
+    assert greet(scene, scene.member("viewer")).status_code == 403
+    assert greet(scene, scene.who("stranger")).status_code == 404
+    assert plugin.Greeting.objects.count() == 1
+
+
+def test_its_permission_is_listed_with_its_roles(scene):
+    roles = scene.owner.get(f"{scene.project_path}/permissions").json["roles"]
+    assert [role for role, names in roles.items() if "sample:greet" in names] == [
+        "commenter", "member", "manager", "owner"
+    ]  # fmt: skip
+
+
+def test_its_scope_admits_api_tokens(scene):
+    def token(scope):
+        body = {"name": "x", "scopes": [scope], "expires_at": from_now(days=1)}
+        answer = scene.owner.post(f"{API}/users/me/tokens", json=body)
+        assert answer.status_code == 201, answer.text
+        return {"Authorization": f"Bearer {answer.json['token']}"}
+
+    client = scene.app.test_client()
+    for scope, status in (("sample:write", 200), ("sample:read", 403), ("tasks:write", 403)):
+        assert client.post(PATH, json={"name": "Ada"}, headers=token(scope)).status_code == status
+
+
+def test_its_migration_is_run_once_and_is_no_riddle_when_it_is_removed(installed, extended, other_app):
+    database().migrations.delete_one({"_id": MIGRATION})
+    assert runner.state(database()).needed == [MIGRATION]
+    assert (runner.run(database()), runner.run(database())) == ([MIGRATION], [])
+    assert "task_id" in database()["x_sample_greetings"].index_information()
+    assert runner.about(MIGRATION).startswith("Greetings are found")
+    other_app(plugins_enabled=False)
+    assert runner.problem(database()) is None
+
+
+def test_its_settings_of_other_names_are_refused(monkeypatch, installed, other_app):
+    with monkeypatch.context() as patch:
+        patch.setenv("TASKMANAGER_X_SAMPLE_GRETING", "Moin")
+        with pytest.raises(Misconfigured, match="did you mean TASKMANAGER_X_SAMPLE_GREETING"):
+            other_app()
+
+
+def test_a_wrong_setting_is_one_sentence_at_start(monkeypatch, installed, other_app):
+    with monkeypatch.context() as patch, pytest.raises(Misconfigured, match="X_SAMPLE_GREETING") as refused:
+        patch.setenv("TASKMANAGER_X_SAMPLE_GREETING", "much too long for a greeting")
+        other_app()
+    assert "sample" in refused.value.detail
+    assert "much too long" not in refused.value.detail
+
+
+def test_its_file_storage_keeps_attachments(installed, other_app):
+    scene = Scene(other_app(attachment_store="sample"))
+    made = attach(scene.owner, scene.task_path, b"in memory").json
+    from taskmanager_sample.storage import contents
+
+    assert list(contents.values()) == [b"in memory"]
+    content = scene.owner.get(f"{scene.task_path}/attachments/{made['id']}/content")
+    assert content.data == b"in memory"
+
+
+# the end of what is stored
+
+
+def test_its_data_goes_with_a_purged_project(scene, plugin, deliver):
+    greet(scene)
+    assert scene.owner.delete(scene.project_path, headers=ANY).status_code == 204
+    assert scene.owner.delete(f"{API}/trash/projects/{scene.project.id}", headers=ANY).status_code == 204
+    deliver()
+    purging.purge_some()
+    assert not plugin.Greeting.objects
+
+
+def test_its_data_goes_with_a_purged_task(scene, plugin, deliver):
+    greet(scene)
+    scene.owner.delete(scene.task_path, headers=ANY)
+    assert scene.owner.delete(f"{API}/trash/{scene.task.id}", headers=ANY).status_code == 204
+    deliver()
+    assert not plugin.Greeting.objects
+
+
+def test_its_data_goes_with_an_erased_account(scene, plugin, deliver):
+    member = scene.member()
+    greet(scene, member)
+    assert member.delete(f"{API}/users/me", headers=ANY).status_code == 204
+    deliver()
+    assert not plugin.Greeting.objects
+
+
+def test_what_is_left_of_its_data_is_found(scene, plugin):
+    old = now() - timedelta(days=1)
+    plugin.Greeting(
+        project_id=ObjectId(), task_id=ObjectId(), author_id=ObjectId(), text="x", created_at=old
+    ).save()  # fmt: skip
+    assert orphans.remove() == 1
+    assert not plugin.Greeting.objects
+
+
+def test_what_it_attaches_to_a_task_counts(scene, plugin):
+    from taskmanager.features.tasks import attached
+
+    assert not attached.is_any(scene.task.id)
+    greet(scene)
+    assert attached.is_any(scene.task.id)
+
+
+# tasks
+
+
+def test_its_filter_field_filters(scene):
+    made = TaskFactory(project=scene.project, estimate_minutes=30)
+    found = scene.owner.get(scene.tasks_path, query_string={"filter": "effort >= 30"}).json["items"]
+    assert [task["id"] for task in found] == [str(made.id)]
+
+
+def test_its_expansion_expands(scene):
+    greet(scene)
+    assert scene.owner.get(f"{scene.task_path}?expand=greetings").json["greetings"] == {"count": 1}
+    assert scene.owner.get(f"{scene.tasks_path}?expand=greetings").json["items"][0]["greetings"] == {"count": 1}
+
+
+# what happens after a write, and at its time
+
+
 def test_its_listener_hears_of_events(plugin, deliver):
     task = TaskFactory()
     deliver()
-    assert plugin.made == [str(task.id)]
+    assert plugin.listeners.made == [str(task.id)]
+
+
+def test_its_periodic_job_runs(plugin, deliver):
+    schedule.run_due()
+    assert plugin.listeners.wiped == [0]
+
+
+def watching(scene: Scene, **channels: dict[str, bool]) -> FlaskClient:
+    """A member who watches the task."""
+    member = scene.member()
+    scene.task.update(push__watcher_ids=member.user.id)
+    answer = member.patch(f"{API}/notifications/preferences", json={"channels": channels}, headers=ANY)
+    assert answer.status_code == 200, answer.text
+    return member
+
+
+def test_its_kind_of_notification_is_told_and_chosen(scene, deliver):
+    member = watching(scene)
+    quiet = watching(scene, in_app={"sample.greeted": False})
+    greet(scene)
+    deliver()
+    told = [
+        [item["title"] for item in client.get(f"{API}/notifications").json["items"] if item["kind"] == "sample.greeted"]
+        for client in (member, quiet)
+    ]
+    assert told == [[f"[{scene.task.key}] Hello, Ada!"], []]
+
+
+def test_its_kind_of_event_is_sent_to_webhooks(scene, hook, receiver, deliver):
+    hook(events=["sample.*"])
+    greet(scene)
+    deliver()
+    sent = json.loads(receiver.received[0].body)
+    assert (sent["type"], sent["data"]["greeting"]) == ("sample.greeted", "Hello, Ada!")
+    assert sent["data"]["task"]["id"] == str(scene.task.id)
 
 
 @pytest.fixture
 def reader(extended, plugin):
-    """Somebody who wants to be told of assignments on the plugin's channel, and nobody else's."""
+    """A user who wants to be notified of assignments on the plugin's channel, and by no other."""
     client = sign_in(extended, UserFactory())
     wanted = {"channels": {"blackboard": {"task.assigned": True}, "email": {"task.assigned": False}}}
-    answer = client.patch("/api/v1/notifications/preferences", json=wanted, headers={"If-Match": "*"})
+    answer = client.patch(f"{API}/notifications/preferences", json=wanted, headers=ANY)
     assert answer.status_code == 200, answer.text
     assert answer.json["channels"]["blackboard"] == {
         kind: kind == "task.assigned" for kind in answer.json["channels"]["email"]
@@ -95,13 +294,13 @@ def reader(extended, plugin):
 
 
 def assigned(client):
-    """A task that somebody else assigns to this person."""
+    """A task that somebody else assigns to this user."""
     project = ProjectFactory()
     MembershipFactory(project=project, user=client.user)
     return TaskFactory(project=project, assignees=(client.user,))
 
 
-def test_its_channel_tells_who_has_chosen_it(plugin, reader, deliver):
+def test_its_channel_notifies_who_has_chosen_it(plugin, reader, deliver):
     task = assigned(reader)
     deliver()
     ((delivery_id, line),) = plugin.board.lines.items()
@@ -121,28 +320,137 @@ def test_what_its_channel_raises_is_tried_again_or_given_up(plugin, reader, deli
     assert delivery.reload().state == "dead"
 
 
-def test_its_periodic_job_runs(plugin, deliver):
-    schedule.run_due()
-    assert plugin.wiped == [0]
+# logins
 
 
-def test_a_wrong_setting_is_one_sentence_at_start(monkeypatch, installed, other_app):
-    with monkeypatch.context() as patch, pytest.raises(Misconfigured, match="X_SAMPLE_GREETING") as refused:
-        patch.setenv("TASKMANAGER_X_SAMPLE_GREETING", "much too long for a greeting")
+def test_its_login_makes_an_account_and_begins_a_session(extended, deliver):
+    client = extended.test_client()
+    badge = {"email": "ada@example.com", "code": "open sesame"}
+    answer = client.post(LOGIN, json=badge)
+    assert answer.status_code == 200, answer.text
+    headers = {"Authorization": f"Bearer {answer.json['access_token']}"}
+    assert client.get(f"{API}/users/me", headers=headers).json["email"] == "ada@example.com"
+    assert client.post(LOGIN, json=badge).status_code == 200
+    assert User.objects.count() == 1
+    assert Identity.objects.get().issuer == "urn:taskmanager:x:sample:badge"
+
+
+def test_its_login_refuses_whom_it_does_not_know(extended):
+    refused = extended.test_client().post(LOGIN, json={"email": "ada@example.com", "code": "x"})
+    assert (refused.status_code, refused.json["code"]) == (401, "auth.invalid_credentials")
+    assert not User.objects
+
+
+def test_its_login_is_limited_like_every_other(installed, other_app):
+    client = other_app(ratelimit_enabled=True, ratelimit_login_address="2/minute").test_client()
+    badge = {"email": "ada@example.com", "code": "x"}
+    assert [client.post(LOGIN, json=badge).status_code for _ in range(3)] == [401, 401, 429]
+
+
+# the command line
+
+
+@pytest.fixture
+def command(extended: Flask, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Callable[..., Result]:
+    """Runs `taskmanager …` in this process."""
+    runner.run(database())
+    for name in ("MONGODB_URI", "QUEUE_URL", "CACHE_URL", "DATA_DIR", "BCRYPT_COST"):
+        monkeypatch.setenv(f"TASKMANAGER_{name}", str(getattr(settings, name.lower())))
+    return lambda *words: CliRunner().invoke(main, words)
+
+
+def test_its_command_runs_below_x(command):
+    ran = command("x", "sample", "count")
+    assert (ran.exit_code, ran.output.splitlines()[-1]) == (0, "0 greetings")
+    assert "sample" in command("x", "--help").output
+    assert "Say how many greetings are stored." in command("x", "sample", "--help").output
+
+
+def test_what_is_loaded_is_listed(command):
+    lines = command("plugins").output.splitlines()
+    assert lines[0] == "sample 1.0 (interface 1.0)"
+    assert "  listeners: sample.count, sample.forget_task, sample.forget_account" in lines
+    assert "  settings: TASKMANAGER_X_SAMPLE_GREETING" in lines
+    (listed,) = json.loads(command("plugins", "--json").output)
+    assert (listed["name"], listed["version"], listed["interface"]) == ("sample", "1.0", "1.0")
+    assert listed["adds"]["scopes"] == ["sample:read", "sample:write"]
+
+
+# what is refused at start
+
+
+@pytest.fixture
+def made(other_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[object], None]:
+    """Installs a plugin called `broken` whose module is this object."""
+
+    def make(module: object, points_to: str = "broken_plugin") -> None:
+        folder = tmp_path / "broken-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text(f"[taskmanager.plugins]\nbroken = {points_to}\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.setitem(sys.modules, "broken_plugin", module)
+
+    return make
+
+
+def module(**contents: object) -> object:
+    from types import ModuleType
+
+    made = ModuleType("broken_plugin")
+    vars(made).update(contents)
+    return made
+
+
+REFUSED = {
+    "of another major version": (
+        module(FEATURE=Feature("broken", requires="2.0")),
+        r"the plugin 'broken' was made for version 2\.0 of the plugin interface; this release has 1\.0",
+    ),
+    "of a later minor version": (
+        module(FEATURE=Feature("broken", requires="1.99")),
+        r"was made for version 1\.99 of the plugin interface; this release has 1\.0: install one that fits",
+    ),
+    "without a version": (
+        module(FEATURE=Feature("broken")),
+        r"the plugin 'broken' does not say which version of the plugin interface it was made for",
+    ),
+    "with init_app": (
+        module(init_app=lambda app: None),
+        r"the plugin 'broken' has init_app\(app\) and no FEATURE: it was made for releases before 1\.0",
+    ),
+    "with nothing": (module(), r"the plugin 'broken' names no Feature"),
+    "with another name": (
+        module(FEATURE=Feature("whole", requires="1.0")),
+        r"the plugin 'broken' is called 'whole' by its Feature",
+    ),
+}
+
+
+@pytest.mark.parametrize(("plugin_module", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_one_that_does_not_fit_is_refused_with_a_sentence(made, other_app, plugin_module, sentence):
+    made(plugin_module)
+    with pytest.raises(Misconfigured, match=sentence):
         other_app()
-    assert "sample" in refused.value.detail
-    assert "much too long" not in refused.value.detail
 
 
-def test_one_that_cannot_be_loaded_is_named(monkeypatch, tmp_path, other_app):
-    (tmp_path / "broken-1.0.dist-info").mkdir()
-    (tmp_path / "broken-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (tmp_path / "broken-1.0.dist-info" / "entry_points.txt").write_text("[taskmanager.plugins]\nbroken = nowhere\n")
-    with monkeypatch.context() as patch, pytest.raises(Misconfigured, match="the plugin 'broken' cannot be loaded"):
-        patch.syspath_prepend(str(tmp_path))
+def test_one_that_cannot_be_loaded_is_named(made, other_app):
+    made(module(), points_to="nowhere")
+    with pytest.raises(Misconfigured, match="the plugin 'broken' cannot be loaded"):
         other_app()
 
 
-def test_all_can_be_turned_off(installed, other_app: Callable[..., Flask], settings: Settings):
+def test_one_that_takes_a_name_of_the_service_is_refused(made, other_app):
+    made(module(FEATURE=Feature("broken", requires="1.0", scopes=("tasks:read",))))
+    with pytest.raises(Misconfigured, match=r"the scope 'tasks:read' .* by the features 'tasks' and 'broken'"):
+        other_app()
+
+
+def test_its_name_may_be_the_object_itself(made, other_app):
+    made(module(ITSELF=Feature("broken", requires="1.0")), points_to="broken_plugin:ITSELF")
+    assert other_app()
+
+
+def test_all_can_be_turned_off(installed, other_app: Callable[..., Flask]):
     app = other_app(plugins_enabled=False)
     assert app.test_client().post(PATH, json={"name": "Ada"}).status_code == 404

@@ -7,30 +7,30 @@ from collections.abc import Iterable, Mapping
 PLUGINS = "TASKMANAGER_X_"
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST|_SERVICE_PORT|_PORT_\d+_(TCP|UDP)")
 
-_known: dict[str, frozenset[str]] = {}  # by prefix, of the kinds of settings that this process has read
 
-
-def register(prefix: str, fields: Iterable[str]) -> None:
-    """Remember that settings with these names are read from variables that begin with `prefix`."""
-    _known[prefix] = frozenset(f"{prefix}{field}".upper() for field in fields)
-
-
-def unknown(prefix: str, environment: Mapping[str, str]) -> list[str]:
+def unknown(prefix: str, fields: Iterable[str], environment: Mapping[str, str]) -> list[str]:
     """Return one sentence for each variable that begins with `prefix` and is no setting, but for those of plugins."""
+    known = _variables(prefix, fields)
     names = [name.upper() for name in environment if name.upper().startswith(prefix)]
-    return [_sentence(name, _known[prefix]) for name in names if name not in _known[prefix] and not _plugin(name)]
+    return [_sentence(name, known) for name in names if name not in known and not _plugin(name)]
 
 
-def unknown_of_plugins(environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
+def unknown_of_plugins(
+    known: Mapping[str, Iterable[str]], environment: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
     """Return sentences on variables that begin with a plugin's prefix and are none of its settings; and orphans.
 
-    An orphan is a variable that begins with the prefix of no plugin that reads settings by `settings.build`.
+    `known` is {prefix: names of fields}. An orphan is a variable that begins with the prefix of no plugin.
     """
-    prefixes = [prefix for prefix in _known if prefix.startswith(PLUGINS)]
-    settings = frozenset[str]().union(*(_known[prefix] for prefix in prefixes))
+    prefixes = [prefix for prefix in known if prefix.startswith(PLUGINS)]
+    settings = frozenset[str]().union(*(_variables(prefix, known[prefix]) for prefix in prefixes))
     names = [name.upper() for name in environment if _plugin(name.upper()) and name.upper() not in settings]
     of_plugin = [name for name in names if name.startswith(tuple(prefixes))]
     return [_sentence(name, settings) for name in of_plugin], [name for name in names if name not in of_plugin]
+
+
+def _variables(prefix: str, fields: Iterable[str]) -> frozenset[str]:
+    return frozenset(f"{prefix}{field}".upper() for field in fields)
 
 
 def _plugin(name: str) -> bool:

@@ -148,6 +148,12 @@ def certificates(path: Path) -> None:
         raise ValueError("must be a file of certificates in PEM form that can be read") from None
 
 
+def plain_name(text: str) -> None:
+    """Accept small letters, digits and `_`."""
+    if not re.fullmatch("[a-z][a-z0-9_]{0,39}", text):
+        raise ValueError("must be a name of small letters, digits and _")
+
+
 RULES: dict[str, Rule] = {
     "host": host,
     "dashboard_host": host,
@@ -168,6 +174,7 @@ RULES: dict[str, Rule] = {
     "mail_from": mail_address,
     "mail_helo": greeting,
     "ratelimit_network": ceiling,
+    "attachment_store": plain_name,
     "attachment_types": media_patterns,
     "webhook_allow": networks,
 }

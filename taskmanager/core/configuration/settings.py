@@ -6,6 +6,7 @@ command) calls `use(settings)` once; code that needs a value asks `current()`.
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -90,7 +91,7 @@ class Settings(BaseSettings):
     ratelimit_open_link: str = "10/minute"
     proxy_count: int = Field(0, ge=0, le=10)
     max_body_bytes: int = Field(1_000_000, ge=1_000, le=16_000_000)
-    attachment_store: Literal["gridfs", "folder", "null"] = "gridfs"
+    attachment_store: str = "gridfs"
     attachment_folder: Path | None = None
     attachment_max_bytes: int = Field(25_000_000, ge=1, le=2_000_000_000)
     attachment_types: str = "*/*"
@@ -244,14 +245,13 @@ def current() -> Settings:
 
 
 def build(kind: type[S], **overrides: Any) -> S:
-    """Read `kind` from the environment; plugins use it for settings of their own prefix.
+    """Read `kind` from the environment.
 
     Raises Misconfigured, naming each wrong variable and never its value, and each variable that is no setting.
     """
     prefix = kind.model_config.get("env_prefix", "")
     ours = prefix == Settings.model_config["env_prefix"]
-    setting_names.register(prefix, Settings.model_fields if ours else kind.model_fields)
-    lines = setting_names.unknown(prefix, os.environ) if ours else []
+    lines = setting_names.unknown(prefix, Settings.model_fields, os.environ) if ours else []
     try:
         found = kind(**overrides)
     except ValidationError as error:
@@ -261,12 +261,13 @@ def build(kind: type[S], **overrides: Any) -> S:
     return found
 
 
-def refuse_unknown_of_plugins() -> list[str]:
-    """Call it when all plugins have read their settings; returns variables that no plugin here reads.
+def refuse_unknown_of_plugins(kinds: Iterable[type[BaseSettings]]) -> list[str]:
+    """Compare the variables with the settings of all plugins; return those that no plugin here reads.
 
     Raises Misconfigured for a variable that begins like a plugin's settings and is none of them.
     """
-    lines, orphans = setting_names.unknown_of_plugins(os.environ)
+    known = {kind.model_config.get("env_prefix", ""): kind.model_fields for kind in kinds}
+    lines, orphans = setting_names.unknown_of_plugins(known, os.environ)
     if lines:
         raise Misconfigured("; ".join(lines))
     return orphans

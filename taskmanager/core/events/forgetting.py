@@ -6,6 +6,7 @@ listeners have finished are deleted; one that a listener waits for keeps the ids
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
@@ -13,6 +14,7 @@ from pymongo import UpdateOne
 
 from taskmanager.core.events.log import Counter, Event
 from taskmanager.core.events.retention import FINISHED
+from taskmanager.core.registry import Part
 
 _BATCH = 200
 _MOST_SECONDS = 2
@@ -31,19 +33,19 @@ _KEPT = (
     "user_id",
 )
 
-# Drops, or makes anew, what was made of some events and is stored elsewhere; the events say what is left of them.
-Renewal = Callable[[Sequence[Event]], None]
-_renewals: dict[str, Renewal] = {}
+
+@dataclass(frozen=True)
+class EventRenewal:
+    """Drops, or makes anew, what was made of some events and is stored elsewhere; the events say what is left of them.
+
+    `renew` is called with events before they are forgotten, and must be safe to repeat.
+    """
+
+    name: str
+    renew: Callable[[Sequence[Event]], None]
 
 
-def renews(name: str) -> Callable[[Renewal], Renewal]:
-    """Register the decorated function, which is called with events before they are forgotten. Safe to repeat."""
-
-    def register(function: Renewal) -> Renewal:
-        _renewals[name] = function
-        return function
-
-    return register
+EVENT_RENEWALS: Part[EventRenewal] = Part("event_renewals")
 
 
 def forget_subjects(*subject_ids: ObjectId) -> bool:
@@ -66,8 +68,8 @@ def is_forgotten(event_id: ObjectId) -> bool:
 
 def renew(events: Sequence[Event]) -> None:
     """Have what was made of events say what they say now."""
-    for renewal in _renewals.values():
-        renewal(events)
+    for renewal in EVENT_RENEWALS.values():
+        renewal.renew(events)
 
 
 def _forget(about: dict[str, Any]) -> bool:

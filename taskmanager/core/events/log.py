@@ -9,7 +9,7 @@ machines say, so (`at`, `seq`) is an order over all streams that keeps the order
 
 import re
 from collections import Counter as Counts
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +30,7 @@ from pymongo import ReturnDocument, UpdateOne
 
 from taskmanager.core.clock import advanced, iso, now
 from taskmanager.core.errors import Misconfigured
+from taskmanager.core.registry import Part, derived
 from taskmanager.core.storage.querysets import Words
 from taskmanager.core.storage.unit_of_work import before_commit
 
@@ -111,25 +112,36 @@ def _all(events: Sequence[Event]) -> set[ObjectId]:
 
 @dataclass(frozen=True)
 class Listener:
-    """A function that is called, by a job, with each event of some kinds. It must be safe to repeat."""
+    """A function that is called, by a job, with each event of some kinds. It must be safe to repeat.
+
+    `more_kinds` returns further kinds, which depend on what other features contribute.
+    """
 
     name: str
     kinds: frozenset[str]
     queue: str
     handle: Callable[[Event], None]
     wanted: Callable[[Sequence[Event]], set[ObjectId]] = _all
+    more_kinds: Callable[[], Iterable[str]] = tuple
+
+    def __call__(self, event: Event) -> None:
+        self.handle(event)
 
 
 QUEUES = ("high", "default", "low")  # from most to least urgent
 
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
-_listeners: dict[str, Listener] = {}
+LISTENERS: Part[Listener] = Part("listeners")
 
 
 def listen(
-    *kinds: str, name: str, queue: str = "default", wanted: Callable[[Sequence[Event]], set[ObjectId]] = _all
-) -> Callable[..., Callable[[Event], None]]:
-    """Register the decorated function under the unique `name` for events of `kinds` on one of the QUEUES.
+    *kinds: str,
+    name: str,
+    queue: str = "default",
+    wanted: Callable[[Sequence[Event]], set[ObjectId]] = _all,
+    more_kinds: Callable[[], Iterable[str]] = tuple,
+) -> Callable[[Callable[[Event], None]], Listener]:
+    """Make the decorated function a Listener, which a Feature contributes, for events of `kinds` on one of the QUEUES.
 
     `wanted` answers the ids of those of some events that are of interest; the relay asks it, so that the
     others cost no job: it must be quick and sure. Where it raises, the listener gets all of them.
@@ -137,30 +149,33 @@ def listen(
     if queue not in QUEUES or not _NAME.fullmatch(name):
         raise Misconfigured(f"a listener cannot be called {name!r} or use the queue {queue!r}")
 
-    def register(function: Callable[[Event], None]) -> Callable[[Event], None]:
-        known = _listeners.get(name)
-        if known and known.handle.__qualname__ != function.__qualname__:
-            raise Misconfigured(f"two listeners are called {name!r}")
-        _listeners[name] = Listener(name, frozenset(kinds), queue, function, wanted)
-        return function
-
-    return register
+    return lambda function: Listener(name, frozenset(kinds), queue, function, wanted, more_kinds)
 
 
 def listener(name: str) -> Listener | None:
-    """The listener of this name; None when no installed feature or plugin has it."""
-    return _listeners.get(name)
+    """Return the listener of this name; None when no installed feature or plugin has it. Raises RegistryNotLoaded."""
+    return LISTENERS.get(name)
 
 
 def listeners_of(kind: str) -> list[str]:
-    """Names of the listeners of a kind, in a fixed order."""
-    return sorted(name for name, known in _listeners.items() if kind in known.kinds)
+    """Return the names of the listeners of a kind, in a fixed order. Raises RegistryNotLoaded."""
+    return _names_by_kind().get(kind, [])
+
+
+@derived
+def _names_by_kind() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, known in sorted(LISTENERS.items()):
+        for kind in known.kinds.union(known.more_kinds()):
+            found.setdefault(kind, []).append(name)
+    return found
 
 
 def record(fact: Fact) -> None:
     """Append `fact` to the log when the unit of work ends, with all others that it records.
 
-    The counter is the one document that all writers of a stream share, so it is held as shortly as possible.
+    The counter is the one document that all writers of a stream share, so it is held as shortly as possible. Raises
+    RegistryNotLoaded in a process without features: no listener would ever hear of it.
     """
     event: dict[str, Any] = {
         "_id": ObjectId(),
@@ -177,7 +192,7 @@ def record(fact: Fact) -> None:
         event["correlation"].pop("address", None)
     waiting = listeners_of(fact.kind)
     if waiting:
-        event |= {"pending": waiting, "attempts": 0}
+        event |= {"pending": list(waiting), "attempts": 0}
     before_commit(_append, event)
 
 

@@ -8,6 +8,7 @@ the event and is handed out again: the queue may be emptied without losing anyth
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -23,9 +24,10 @@ from rq.serializers import JSONSerializer
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Forbidden
-from taskmanager.core.events import rq_jobs
 from taskmanager.core.events.log import QUEUES, Event, listener
+from taskmanager.core.events.rq_jobs import SafeJob
 from taskmanager.core.events.schedule import every
+from taskmanager.core.registry import Part
 from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.servers.stores import RedisError, queue_store
 
@@ -56,7 +58,16 @@ class CallSerializer(JSONSerializer):
         return value
 
 
-rq_jobs.restrict()
+@dataclass(frozen=True)
+class JobSource:
+    """What else the relay makes jobs of. They have the name of the source, see `enqueue`.
+
+    `make_jobs` is called with the ids of the jobs in flight and with how many more there may be; returns how many it
+    made.
+    """
+
+    name: str
+    make_jobs: Callable[[set[str], int], int]
 
 
 def retry_policy() -> RetryPolicy:
@@ -65,32 +76,25 @@ def retry_policy() -> RetryPolicy:
     return RetryPolicy(first_seconds=silence, max_seconds=3600, min_attempts=40)
 
 
-# What else the relay hands out: called with the ids of the jobs in flight and with how many more there may be.
-Source = Callable[[set[str], int], int]
-_sources: dict[str, Source] = {}
+JOB_SOURCES: Part[JobSource] = Part("job_sources")
 
 
-def source(name: str) -> Callable[[Source], Source]:
-    """Register the decorated function, which makes jobs of this name (see `enqueue`) and answers how many."""
-
-    def register(function: Source) -> Source:
-        _sources[name] = function
-        return function
-
-    return register
+def source(name: str) -> Callable[[Callable[[set[str], int], int]], JobSource]:
+    """Make the decorated function a JobSource, which a Feature contributes."""
+    return lambda function: JobSource(name, function)
 
 
 def relay_batch() -> int:
     """Hand out the next due events in the order of their commit, then what other sources have; answers how many.
 
-    Raises RedisError, PyMongoError.
+    Raises RedisError, PyMongoError; RegistryNotLoaded, because without features every listener would count as removed.
     """
-    in_flight = _in_flight()
-    of_sources = {name: _number(in_flight, name) for name in _sources}
+    sources, in_flight = dict(JOB_SOURCES), _in_flight()
+    of_sources = {name: _number(in_flight, name) for name in sources}
     made = _relay_events(in_flight, _MOST_IN_FLIGHT - len(in_flight) + sum(of_sources.values()))
-    for name, more in _sources.items():  # each has room of its own: what fails by the thousand holds up nothing else
+    for name, more in sources.items():  # each has room of its own: what fails by the thousand holds up nothing else
         room = _MOST_IN_FLIGHT - of_sources[name]
-        made += more(in_flight, room) if room > 0 else 0
+        made += more.make_jobs(in_flight, room) if room > 0 else 0
     return made
 
 
@@ -152,7 +156,8 @@ def _acknowledgement(event_id: Any, name: str) -> UpdateOne:
 
 def queue(name: str) -> Queue:
     """The queue of this urgency."""
-    return Queue(name, connection=queue_store(), serializer=CallSerializer, default_timeout=JOB_SECONDS)
+    options: dict[str, Any] = {"serializer": CallSerializer, "job_class": SafeJob, "default_timeout": JOB_SECONDS}
+    return Queue(name, connection=queue_store(), **options)
 
 
 def waiting() -> int:

@@ -5,6 +5,7 @@ something told of it refers to, such as a delivery. Numbers of streams go on: th
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import Counter, Event
 from taskmanager.core.events.schedule import every
+from taskmanager.core.registry import Part
 from taskmanager.core.storage import walks
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
@@ -24,19 +26,16 @@ log = structlog.get_logger("taskmanager.retention")
 FINISHED = {"due_at": None, "died_at": None}
 _SHORT_LIVED = "address:"  # streams of addresses that no account has: their counters end with their last event
 
-# Answers which of some events are still needed.
-Need = Callable[[list[ObjectId]], set[ObjectId]]
-_needs: dict[str, Need] = {}
+
+@dataclass(frozen=True)
+class EventNeed:
+    """Of the ids of some events, `needed` returns those that must stay."""
+
+    name: str
+    needed: Callable[[list[ObjectId]], set[ObjectId]]
 
 
-def needs(name: str) -> Callable[[Need], Need]:
-    """Register the decorated function, which answers which of some events must stay."""
-
-    def register(function: Need) -> Need:
-        _needs[name] = function
-        return function
-
-    return register
+EVENT_NEEDS: Part[EventNeed] = Part("event_needs")
 
 
 @every(600, name="events.retention")
@@ -58,10 +57,10 @@ def remove_old() -> int:
 
 
 def _remove(name: str, audited: bool | None, end: datetime) -> int:
-    removed = 0
+    removed, needs = 0, list(EVENT_NEEDS.values())
     for rows in walks.batches(name, lambda after, limit: old(audited, end, after, limit), _key):
         ids = [row["_id"] for row in rows]
-        kept = set[ObjectId]().union(*(needed(ids) for needed in _needs.values()))
+        kept = set[ObjectId]().union(*(need.needed(ids) for need in needs))
         going = {"_id": {"$in": [event_id for event_id in ids if event_id not in kept]}}
         removed += Event._get_collection().delete_many(going | FINISHED).deleted_count
         _drop_counters({row["stream"] for row in rows})

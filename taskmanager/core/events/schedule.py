@@ -13,7 +13,7 @@ from mongoengine import DateTimeField, Document, StringField
 from pymongo import ReturnDocument
 
 from taskmanager.core.clock import iso, now
-from taskmanager.core.errors import Misconfigured
+from taskmanager.core.registry import Part
 
 log = structlog.get_logger("taskmanager.schedule")
 
@@ -33,42 +33,40 @@ class Due(Document):
 
 
 @dataclass(frozen=True)
-class Periodic:
+class PeriodicJob:
     """A function that is called every so many seconds. It must be safe to repeat, and short."""
 
     name: str
     seconds: float
     run: Callable[[], None]
 
-
-_periodic: dict[str, Periodic] = {}
-
-
-def every(seconds: float, *, name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Register the decorated function under the unique `name`."""
-
-    def register(function: Callable[[], None]) -> Callable[[], None]:
-        known = _periodic.get(name)
-        if known and known.run.__qualname__ != function.__qualname__:
-            raise Misconfigured(f"two periodic jobs are called {name!r}")
-        _periodic[name] = Periodic(name, seconds, function)
-        return function
-
-    return register
+    def __call__(self) -> None:
+        self.run()
 
 
-def listed() -> list[tuple[Periodic, Due | None]]:
+PERIODIC_JOBS: Part[PeriodicJob] = Part("periodic_jobs")
+
+
+def every(seconds: float, *, name: str) -> Callable[[Callable[[], None]], PeriodicJob]:
+    """Make the decorated function a PeriodicJob, which a Feature contributes."""
+    return lambda function: PeriodicJob(name, seconds, function)
+
+
+def listed() -> list[tuple[PeriodicJob, Due | None]]:
     """Every periodic job with when it last ran and is due, in order of name."""
     known = {due.name: due for due in Due.objects}
-    return [(job, known.get(name)) for name, job in sorted(_periodic.items())]
+    return [(job, known.get(name)) for name, job in sorted(PERIODIC_JOBS.items())]
 
 
 def run_due() -> int:
-    """Run what is due; answers how many were. A job that fails is logged and repeated. Raises PyMongoError."""
-    return sum(_run(job) for job in list(_periodic.values()))
+    """Run what is due; answers how many were. A job that fails is logged and repeated.
+
+    Raises PyMongoError, RegistryNotLoaded.
+    """
+    return sum(_run(job) for job in PERIODIC_JOBS.values())
 
 
-def _run(job: Periodic) -> bool:
+def _run(job: PeriodicJob) -> bool:
     claimed = _claim(job)
     if claimed is None:
         return False
@@ -81,7 +79,7 @@ def _run(job: Periodic) -> bool:
     return True
 
 
-def _claim(job: Periodic) -> datetime | None:
+def _claim(job: PeriodicJob) -> datetime | None:
     """The right to run the job now, until the moment answered; None when it is not due or another took it.
 
     A job that is new is due at once, and so is one whose time cannot be: a clock that was wrong has set it.
@@ -101,7 +99,7 @@ def _claim(job: Periodic) -> datetime | None:
     return due and until
 
 
-def _ended(job: Periodic, claimed: datetime) -> None:
+def _ended(job: PeriodicJob, claimed: datetime) -> None:
     moment = now()
     Due._get_collection().update_one(
         {"_id": job.name, "due_at": claimed},

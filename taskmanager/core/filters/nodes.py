@@ -94,23 +94,22 @@ class Field:
     kind: Kind
 
 
-class Fields(dict[str, Field]):
+class Fields:
     """What a list can be filtered by. A family is a beginning that stands for all fields whose names begin with it."""
 
     def __init__(self, fields: Mapping[str, Field], families: Mapping[str, Kind] | None = None) -> None:
-        super().__init__(fields)
-        self.families = families or {}
+        self.fields, self.families = fields, families or {}
 
     def find(self, name: str) -> Field | None:
         """Return the field of this name; None when there is none."""
         family, dot, key = name.partition(".")
         if dot and family in self.families and _MEMBER.fullmatch(key):
             return Field(name, self.families[family])
-        return self.get(name)
+        return self.fields.get(name)
 
     def names(self) -> list[str]:
         """What to tell people."""
-        return [*self, *(f"{family}.…" for family in self.families)]
+        return [*self.fields, *(f"{family}.…" for family in self.families)]
 
 
 _MEMBER = re.compile("[a-z][a-z0-9_]{0,29}")

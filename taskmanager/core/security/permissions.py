@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from taskmanager.core.errors import Forbidden
+from taskmanager.core.registry import Part
 from taskmanager.core.security.access import Actor
 
 
@@ -19,6 +20,9 @@ class Action(StrEnum):
 
     def check(self, actor: Actor, item: Any) -> None:
         """Raise Conflict when what the item belongs to is in a state that does not allow this to anybody."""
+
+
+PERMISSIONS: Part[type[Action]] = Part("permissions")
 
 
 def authorize(actor: Actor, action: Action, item: Any) -> None:

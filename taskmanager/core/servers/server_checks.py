@@ -35,12 +35,13 @@ class Problem(NamedTuple):
 
 
 State = Callable[[Any], str | None]
-_state: list[State] = []
+_migrations: State | None = None
 
 
 def compare_migrations(state: State) -> None:
     """Let `state` say what is wrong with the migrations of the database; the package knows none itself."""
-    _state[:] = [state]
+    global _migrations
+    _migrations = state
 
 
 def problems() -> list[Problem]:
@@ -54,7 +55,7 @@ def database_problems(seconds: float) -> list[Problem]:
         with pymongo.timeout(seconds):
             hello = database.client().admin.command("hello")
             wrong = _wrong_server(hello)
-            state = _state[0](database.database()) if _state and not wrong else None
+            state = _migrations(database.database()) if _migrations and not wrong else None
     except PyMongoError as error:
         return [_refusal(error) or _absence()]
     if wrong:
@@ -125,23 +126,23 @@ def store_problems(seconds: float = 1.0) -> list[Problem]:
     return [problem for problem in found if problem]
 
 
-def recent_store_problems() -> list[Problem]:
-    """Return the same, as known since a few seconds ago at most: for who asks often."""
-    chosen = settings.current()
-    key = (chosen.queue_url, chosen.cache_url)
-    if _recent.key != key or time.monotonic() >= _recent.until:
-        found = store_problems(chosen.redis_timeout_ms / 1000)
-        _recent.key, _recent.until, _recent.found = key, time.monotonic() + _FRESH_SECONDS, found
-    return _recent.found
+class _RecentStoreProblems:
+    """The same, as known since a few seconds ago at most: for callers that ask often."""
+
+    def __init__(self) -> None:
+        self._urls, self._until = ("", ""), 0.0
+        self._found: list[Problem] = []
+
+    def __call__(self) -> list[Problem]:
+        chosen = settings.current()
+        urls = (chosen.queue_url, chosen.cache_url)
+        if self._urls != urls or time.monotonic() >= self._until:
+            self._found = store_problems(chosen.redis_timeout_ms / 1000)
+            self._urls, self._until = urls, time.monotonic() + _FRESH_SECONDS
+        return self._found
 
 
-class _Recent:
-    key: tuple[str, str] = ("", "")
-    until = 0.0
-    found: list[Problem] = []
-
-
-_recent = _Recent()
+recent_store_problems = _RecentStoreProblems()
 
 
 def _store_problem(name: Literal["queue", "cache"], url: str, seconds: float) -> Problem | None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from bson import ObjectId
 
 from taskmanager.core.clock import now
+from taskmanager.core.registry import Part
 from taskmanager.core.storage import walks
 from taskmanager.core.storage.querysets import Row
 from taskmanager.features.attachments import service as attachments
@@ -50,6 +51,12 @@ BELONGINGS = (
     *(Belonging(model, "user_id", User) for model in _OF_ACCOUNTS),
     *(Belonging(model, "owner_id", User, _OF_NO_PROJECT) for model in (View, Webhook)),  # else the project keeps them
 )
+OWNED_MODELS: Part[Belonging] = Part("owned_models")
+
+
+def walked() -> list[Belonging]:
+    """Return all that is walked: what is listed here, and what plugins contribute."""
+    return list(OWNED_MODELS.values())
 
 
 def remove() -> int:
@@ -61,7 +68,7 @@ def _following(after: list[Any], limit: int) -> list[Row]:
     """Return what follows (number of a belonging, id), as {place, owner_id, _id}; also of the belongings after it."""
     found: list[Row] = []
     first, last_id = after or (0, None)
-    for number, belonging in enumerate(BELONGINGS[first:], first):
+    for number, belonging in enumerate(walked()[first:], first):
         beyond = {"_id": {"$gt": last_id}} if number == first and last_id else {}
         owned = {belonging.field: {"$type": "objectId"}, "created_at": {"$lt": now() - _YOUNG}}
         rows = belonging.model._get_collection().find(
@@ -80,7 +87,7 @@ def _remove(rows: Iterable[Row]) -> int:
     for row in rows:
         number, document_id = row["place"]
         by_number.setdefault(number, {})[document_id] = row["owner_id"]
-    return sum(_remove_of(BELONGINGS[number], owners) for number, owners in by_number.items())
+    return sum(_remove_of(walked()[number], owners) for number, owners in by_number.items())
 
 
 def _remove_of(belonging: Belonging, owners: dict[ObjectId, ObjectId]) -> int:

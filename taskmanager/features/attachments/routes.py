@@ -19,15 +19,12 @@ from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import expected, unchanged
-from taskmanager.web.errors import STATUS
 from taskmanager.web.idempotency import once
 from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import Id, Instant, Schema
 from taskmanager.web.serialisers import Serialiser
 
 blp = Blueprint("attachments", __name__, scope="tasks", description="Files of tasks")
-
-STATUS[contents.TooLarge] = 413
 
 _PLACE = "/tasks/<objectid:task_id>/attachments"
 _ONE = f"{_PLACE}/<objectid:attachment_id>"

@@ -18,11 +18,11 @@ from taskmanager.core.storage.documents import Expected
 from taskmanager.core.storage.querysets import Row, Words
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.attachments import storage as contents
+from taskmanager.features.attachments.events import AttachmentAdded, AttachmentDeleted
 from taskmanager.features.attachments.models import Attachment, LooseContent
+from taskmanager.features.attachments.permissions import AttachmentAction
 from taskmanager.features.projects import service as projects
-from taskmanager.features.tasks.events import AttachmentAdded, AttachmentDeleted
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.permissions import AttachmentAction
 from taskmanager.features.users import service as users
 
 MOST = 100  # of one task

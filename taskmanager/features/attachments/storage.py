@@ -2,23 +2,18 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
 from bson import Binary, ObjectId
 
 from taskmanager.core.configuration import settings
-from taskmanager.core.errors import Conflict, NotFound, TaskManagerError, Unavailable
+from taskmanager.core.errors import Conflict, NotFound, TooLarge, Unavailable
+from taskmanager.core.registry import Part
 from taskmanager.core.storage.database import database
 
 CHUNK = 255 * 1024  # as GridFS has it
-
-
-class TooLarge(TaskManagerError):
-    """More bytes than the operator allows."""
-
-    code = "attachment.too_large"
 
 
 class Stored(NamedTuple):
@@ -142,12 +137,18 @@ class Null:
         pass
 
 
-def chosen() -> Store:
-    """The store by the settings."""
+def _folder() -> Store:
     wanted = settings.current()
-    if wanted.attachment_store == "folder":
-        return Folder(wanted.attachment_folder or wanted.data_dir / "attachments")
-    return GridFs() if wanted.attachment_store == "gridfs" else Null()
+    return Folder(wanted.attachment_folder or wanted.data_dir / "attachments")
+
+
+OWN_STORAGES: dict[str, Callable[[], Store]] = {"gridfs": GridFs, "folder": _folder, "null": Null}
+STORAGES: Part[Callable[[], Store]] = Part("storages")
+
+
+def chosen() -> Store:
+    """Return the store that the settings name."""
+    return STORAGES[settings.current().attachment_store]()
 
 
 def store(content_id: ObjectId, file: BinaryIO) -> Stored:
@@ -159,7 +160,7 @@ def store(content_id: ObjectId, file: BinaryIO) -> Stored:
         while chunk := file.read(CHUNK):
             size += len(chunk)
             if size > most:
-                raise TooLarge(f"A file has at most {most:,} bytes.")
+                raise TooLarge(f"A file has at most {most:,} bytes.", code="attachment.too_large")
             digest.update(chunk)
             yield chunk
 

@@ -23,8 +23,8 @@ from taskmanager.features.tasks.schemas import LISTED_TASK, TaskIn, TaskOut, Tas
 from taskmanager.web import answers
 from taskmanager.web.auth import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.errors import InvalidRequest, problem_body, status_of
-from taskmanager.web.idempotency import InProgress, KeyReused, once
+from taskmanager.web.errors import InvalidRequest, KeyReused, problem_body, status_of
+from taskmanager.web.idempotency import InProgress, once
 from taskmanager.web.pagination import Total
 from taskmanager.web.schemas import Flag, Form, Id, Json, Problem, Schema, Whole
 

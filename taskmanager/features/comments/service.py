@@ -14,13 +14,13 @@ from taskmanager.core.storage.documents import Expected
 from taskmanager.core.storage.listings import Described
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import outside, unit_of_work
+from taskmanager.features.comments.events import CommentCreated, CommentDeleted, CommentReacted, CommentUpdated
 from taskmanager.features.comments.markdown import plain_html, to_html
 from taskmanager.features.comments.models import MOST_VERSIONS, Comment
+from taskmanager.features.comments.permissions import CommentAction
 from taskmanager.features.comments.reactions import canonical
 from taskmanager.features.projects.members import service as members
-from taskmanager.features.tasks.events import CommentCreated, CommentDeleted, CommentReacted, CommentUpdated
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.permissions import CommentAction
 from taskmanager.features.users import service as users
 
 MOST_MENTIONS = 20

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from taskmanager.core.registry import Part
+
 
 class Kind(NamedTuple):
     """One sort of notice. `on` are the channels that tell it unless a person chooses otherwise.
@@ -16,7 +18,8 @@ class Kind(NamedTuple):
 
 _BOTH, _INSIDE = frozenset({"in_app", "email"}), frozenset({"in_app"})
 
-KINDS = {
+KINDS: Part[Kind] = Part("notification_kinds")
+OWN_KINDS = {
     "task.assigned": Kind(_BOTH, urgent=True, title="A task was assigned to you"),
     "task.mentioned": Kind(_BOTH, urgent=True, title="You were mentioned"),
     "task.reminder": Kind(_BOTH, urgent=True, title="A reminder that you set"),

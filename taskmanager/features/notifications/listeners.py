@@ -4,31 +4,20 @@ import structlog
 
 from taskmanager.core.events.log import Event, listen, project_of
 from taskmanager.core.events.schedule import every
-from taskmanager.core.jobs import job
 from taskmanager.features.notifications import service as notifications
-from taskmanager.features.notifications.channels import installed  # noqa: F401 registers the channels
-from taskmanager.features.notifications.content import (
-    accounts as account_notices,  # noqa: F401 registers its notices
-    invitations as invitation_notices,  # noqa: F401 registers its notices
-    members as member_notices,  # noqa: F401 registers its notices
-    registry as notices,
-    tasks as task_notices,  # noqa: F401 registers its notices
-)
+from taskmanager.features.notifications.content import registry as notices
 from taskmanager.features.notifications.delivery import (
     maintenance as upkeep,
     pending as waiting,
     retention as remains,
-    service as deliveries,
 )
 from taskmanager.features.notifications.preferences import service as preferences
 from taskmanager.features.projects.members import service as members
 
 log = structlog.get_logger("taskmanager.notifications")
 
-job(deliveries.SEND)(deliveries.send)
 
-
-@listen(*notices.told(), name="notifications.tell", queue="high", wanted=notifications.wanted)
+@listen(name="notifications.tell", queue="high", wanted=notifications.wanted, more_kinds=notices.told)
 def tell(event: Event) -> None:
     """Tell people of it."""
     notifications.tell(event)

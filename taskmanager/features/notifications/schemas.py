@@ -5,12 +5,10 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from taskmanager.features.notifications.channels import (
-    base as channels,
-    installed,  # noqa: F401 registers the channels
-)
+from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.kinds import KINDS
 from taskmanager.features.notifications.models import DIGESTS, LEVELS, WEEKDAYS
+from taskmanager.web.contributed import ContributedName
 from taskmanager.web.schemas import Flag, Form, Id, Instant, Json, Schema
 from taskmanager.web.serialisers import Serialiser
 
@@ -78,7 +76,7 @@ class NotificationOut(Schema):
     """Something that you are told."""
 
     id = Id(attribute="_id", required=True)
-    kind = fields.String(required=True, metadata={"enum": list(KINDS), "example": "task.assigned"})
+    kind = ContributedName(lambda: KINDS, required=True, metadata={"example": "task.assigned"})
     title = fields.String(required=True, metadata={"example": "[APP-1] Write the notes"})
     text = fields.String(required=True)
     project_id = Id(required=True, allow_none=True)

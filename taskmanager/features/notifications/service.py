@@ -110,8 +110,7 @@ def _zones(wish_of: dict[ObjectId, Wishes]) -> dict[ObjectId, str]:
 
 def visible(actor: Actor, *, unread: bool = False) -> Any:
     """Return what the actor was told in projects that they may see, or the unread of it. Raises ScopeMissing."""
-    if actor.one_project:
-        raise ScopeMissing("A token for one project does not read what is about all of them.")
+    _check_all_projects(actor)
     places = {"$or": [{"project_id": {"$exists": False}}, {"project_id": {"$in": list(actor.project_roles)}}]}
     found = Notification.objects(user_id=actor.user_id, __raw__=places)
     return found.filter(read_at=None) if unread else found
@@ -177,6 +176,12 @@ def forget(user_id: ObjectId) -> None:
     phones.forget(user_id)
 
 
+def _check_all_projects(actor: Actor) -> None:
+    """Raise ScopeMissing for a token that is for one project."""
+    if actor.one_project:
+        raise ScopeMissing("A token for one project does not read what is about all of them.")
+
+
 def _inbox(actor: Actor) -> Inbox:
-    visible(actor)
+    _check_all_projects(actor)
     return Inbox.at(user_id=actor.user_id)

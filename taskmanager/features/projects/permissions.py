@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from taskmanager.core.errors import Conflict
 from taskmanager.core.security.access import Actor
-from taskmanager.core.security.permissions import Action
+from taskmanager.core.security.permissions import PERMISSIONS, Action
 
 ROLES = ("viewer", "commenter", "member", "manager", "owner")  # from least to most
 
@@ -61,5 +61,6 @@ def at_least(least: str, role: str | None) -> bool:
 
 def granted(role: str) -> list[str]:
     """Names of all permissions of a role, in every feature that is installed."""
-    actions = (action for table in RoleAction.__subclasses__() for action in table)
+    tables = (table for table in PERMISSIONS.values() if issubclass(table, RoleAction))
+    actions = (action for table in tables for action in table)
     return sorted(action.value for action in actions if at_least(action.least, role))

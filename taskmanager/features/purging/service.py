@@ -11,7 +11,7 @@ from bson import ObjectId
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.models import Project
 from taskmanager.features.projects.trash import service as trash
-from taskmanager.features.purging.steps import STEPS
+from taskmanager.features.purging.steps import PURGE_STEPS
 from taskmanager.features.tasks.relations import acyclic
 
 log = structlog.get_logger("taskmanager.purging")
@@ -50,7 +50,7 @@ def _purge_safely(project: Project, last: float) -> bool:
 
 
 def _purge(project_id: ObjectId, last: float) -> bool:
-    for step in STEPS:
+    for step in PURGE_STEPS.values():
         while step.purge(project_id):
             if time.monotonic() > last:
                 return False

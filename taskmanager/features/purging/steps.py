@@ -12,6 +12,7 @@ from bson import ObjectId
 
 from taskmanager.core.events import forgetting
 from taskmanager.core.events.log import Event
+from taskmanager.core.registry import Part
 from taskmanager.core.storage.chunked_updates import delete_some
 from taskmanager.features.attachments.models import Attachment
 from taskmanager.features.comments.models import Comment
@@ -88,6 +89,7 @@ def _events(project_id: ObjectId) -> int:
     return 0 if forgetting.forget_stream(f"project:{project_id}") else 1
 
 
+PURGE_STEPS: Part[Step] = Part("purge_steps")
 STEPS = (
     _all_of(ShareLink),
     Step((Invitation, OneTimeToken), _invitations),

@@ -8,6 +8,7 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.errors import ScopeMissing
+from taskmanager.core.registry import Part
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.querysets import Row
 from taskmanager.features.projects.models import Label, Project
@@ -53,7 +54,7 @@ def _tasks(ids: list[ObjectId], actor: Actor) -> dict[ObjectId, Row]:
     }
 
 
-EXPANSIONS = {
+OWN_EXPANSIONS = {
     "assignees": Expansion("assignee_ids", True, _people, "members:read"),
     "watchers": Expansion("watcher_ids", True, _people, "members:read"),
     "reporter": Expansion("reporter_id", False, _people, "members:read"),
@@ -61,6 +62,9 @@ EXPANSIONS = {
     "project": Expansion("project_id", False, _projects, "projects:read"),
     "parent": Expansion("parent_id", False, _tasks, "tasks:read"),
 }
+
+
+EXPANSIONS: Part[Expansion] = Part("expansions")
 
 
 def sources(names: Iterable[str]) -> list[str]:

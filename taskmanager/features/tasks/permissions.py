@@ -16,24 +16,3 @@ class TaskAction(RoleAction):
     DELETE = "task:delete", "member"
     RESTORE = "task:restore", "member"  # who may not restore does not see the trash either
     PURGE = "task:purge", "manager"
-
-
-class CommentAction(RoleAction):
-    """On comments. Users may change what they wrote while they may still write."""
-
-    WRITE = "comment:write", "commenter"
-    DELETE_ANY = "comment:delete_any", "manager"
-
-
-class AttachmentAction(RoleAction):
-    """On attachments."""
-
-    ADD = "attachment:add", "member"
-    DELETE_ANY = "attachment:delete_any", "manager"
-
-
-class ViewAction(RoleAction):
-    """On views that are shared with a project; one's own need no permission."""
-
-    SHARE = "views:share", "member"
-    MANAGE = "views:manage", "manager"

@@ -2,15 +2,14 @@
 
 Whoever registers an address need not own it, and whoever knew a password may have lost the account since. So a recovery
 (a new password by mail or by an operator) ends what an earlier holder may have left behind. The list of all that an
-account holds is in `features/accounts/holdings.py`; the composition root hands it over, because this feature knows none
-of the others.
+account holds is in `features/accounts/holdings.py`, and plugins contribute theirs: this feature knows none of them.
 
 An account may hold a hundred thousand share links. So a recovery is a small transaction, which sets `recovered_at` of
 the account and ends MAX_STEP documents of each collection, and as many more steps by a listener as it takes. What gives
 others a way in asks `service.stands_for`, so that all of it is closed from the first transaction on.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.clock import iso
+from taskmanager.core.registry import Part
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users.models import User
 
@@ -72,13 +72,7 @@ class Holding:
         return str(self.model._get_collection_name())
 
 
-_holdings: tuple[Holding, ...] = ()
-
-
-def use(holdings: Iterable[Holding]) -> None:
-    """Make these the holdings of accounts in this process."""
-    global _holdings
-    _holdings = tuple(holdings)
+ACCOUNT_HOLDINGS: Part[Holding] = Part("account_holdings")
 
 
 @unit_of_work
@@ -87,13 +81,13 @@ def end_all(recovery: Recovery) -> dict[str, int]:
 
     Return how many there were to end: {collection: number of documents}.
     """
-    ended = {one.collection: one.end(recovery) for one in _holdings if one.end}
+    ended = {one.collection: one.end(recovery) for one in ACCOUNT_HOLDINGS.values() if one.end}
     return {name: number for name, number in ended.items() if number}
 
 
 def unfinished(recovery: Recovery, ended: dict[str, int]) -> dict[str, Any] | None:
     """Return what `finish` needs when one step was not enough, as an event keeps it; None when it was."""
-    if not any(one.stepwise and ended.get(one.collection, 0) > MAX_STEP for one in _holdings):
+    if not any(one.stepwise and ended.get(one.collection, 0) > MAX_STEP for one in ACCOUNT_HOLDINGS.values()):
         return None
     return {"at": iso(recovery.at), "proved_at": recovery.proved_at and iso(recovery.proved_at)}
 
@@ -102,6 +96,6 @@ def finish(user_id: ObjectId, data: dict[str, Any]) -> None:
     """End the rest, MAX_STEP documents of a collection in each transaction. Safe to repeat."""
     proved_at = data["proved_at"] and datetime.fromisoformat(data["proved_at"])
     recovery = Recovery(User.objects.one(user_id), datetime.fromisoformat(data["at"]), proved_at)
-    for end in [one.end for one in _holdings if one.end and one.stepwise]:
+    for end in [one.end for one in ACCOUNT_HOLDINGS.values() if one.end and one.stepwise]:
         while end(recovery) > MAX_STEP:
             pass

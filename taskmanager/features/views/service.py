@@ -19,10 +19,10 @@ from taskmanager.core.storage.documents import Expected
 from taskmanager.core.storage.listings import Described
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.features.tasks.events import ViewCreated, ViewDeleted, ViewFact, ViewUpdated
 from taskmanager.features.tasks.filtering import names as filter_names, stored as stored_filters
-from taskmanager.features.tasks.permissions import ViewAction
+from taskmanager.features.views.events import ViewCreated, ViewDeleted, ViewFact, ViewUpdated
 from taskmanager.features.views.models import View
+from taskmanager.features.views.permissions import ViewAction
 
 
 def visible(project_id: ObjectId | None, actor: Actor) -> Described:

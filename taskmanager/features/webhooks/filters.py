@@ -15,7 +15,7 @@ from taskmanager.features.tasks import listing as tasks
 from taskmanager.features.tasks.filtering import stored as stored_filters
 from taskmanager.features.tasks.filtering.names import Asked
 from taskmanager.features.users import service as users
-from taskmanager.features.webhooks.kinds import OF_TASKS
+from taskmanager.features.webhooks.kinds import KINDS
 from taskmanager.features.webhooks.models import Webhook
 
 log = structlog.get_logger("taskmanager.webhooks")
@@ -43,7 +43,7 @@ def scope(project_id: ObjectId | None, actor: Actor) -> list[ObjectId]:
 
 
 def _matched(webhooks: Sequence[Webhook], event: Event) -> set[ObjectId]:
-    if not webhooks or not event.kind.startswith(OF_TASKS):
+    if not webhooks or not KINDS[event.kind].of_task:
         return set()
     project_id = project_of(event)
     owners = _owners({webhook.owner_id for webhook in webhooks}, project_id)

@@ -8,8 +8,9 @@ from marshmallow import fields, validate
 from taskmanager.core.filters.tokens import LONGEST
 from taskmanager.features.notifications.models import STATES
 from taskmanager.features.views.routes import PROBLEM, FilterWords
-from taskmanager.features.webhooks.kinds import PATTERNS
-from taskmanager.web.schemas import Flag, Form, Id, Instant, Line, Schema, Whole, Words
+from taskmanager.features.webhooks.kinds import patterns
+from taskmanager.web.contributed import Words
+from taskmanager.web.schemas import Flag, Form, Id, Instant, Line, Schema, Whole
 from taskmanager.web.serialisers import Serialiser
 
 _URL = {"description": "Public, by https unless the operator allows http too", "example": "https://example.com/hook"}
@@ -37,7 +38,7 @@ class WebhookIn(Schema):
 
     url = Url(required=True, metadata=_URL)
     description = Line(most=200, allow_none=True)
-    events = Words(PATTERNS, required=True, metadata=_EVENTS)
+    events = Words(patterns, required=True, metadata=_EVENTS)
     filter = FilterWords(allow_none=True, metadata=_FILTER)
     active = Flag(load_default=True)
 
@@ -49,7 +50,7 @@ class WebhookPatch(Schema):
 
     url = Url(metadata=_URL)
     description = Line(most=200, allow_none=True)
-    events = Words(PATTERNS, metadata=_EVENTS)
+    events = Words(patterns, metadata=_EVENTS)
     filter = FilterWords(allow_none=True, metadata=_FILTER)
     active = Flag(metadata={"description": "True also turns on again what was disabled for its failures"})
 
@@ -62,7 +63,7 @@ class WebhookOut(Schema):
     owner_id = Id(required=True)
     url = fields.String(required=True, metadata=_URL)
     description = fields.String(required=True, allow_none=True)
-    events = Words(PATTERNS, required=True, metadata=_EVENTS)
+    events = Words(patterns, required=True, metadata=_EVENTS)
     filter = fields.String(required=True, allow_none=True, metadata=_FILTER)
     filter_problem = fields.String(required=True, allow_none=True, metadata=PROBLEM)
     state = fields.String(required=True, metadata={"enum": ["active", "off", "disabled"]})

@@ -26,7 +26,7 @@ from taskmanager.features.webhooks import filters
 from taskmanager.features.webhooks.delivery import bodies, payloads, retention as remains, signing
 from taskmanager.features.webhooks.delivery.channel import rules
 from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookUpdated
-from taskmanager.features.webhooks.kinds import KINDS, SCOPES, TEST, matches
+from taskmanager.features.webhooks.kinds import KINDS, TEST, matches
 from taskmanager.features.webhooks.models import Webhook
 from taskmanager.features.webhooks.permissions import WebhookAction
 
@@ -248,10 +248,9 @@ def _enabled(webhook_id: ObjectId, actor: Actor) -> Webhook:
 
 def _may_hear(actor: Actor, patterns: list[str]) -> None:
     """Raise ScopeMissing unless the actor may read all that these events tell: a webhook is no way around scopes."""
-    for kind in KINDS:
-        scope = SCOPES[kind.split(".")[0]]
-        if matches(patterns, kind) and not actor.has_scope(scope):
-            raise ScopeMissing(f"These events tell what needs the scope {scope}.", scope=scope)
+    for name, kind in KINDS.items():
+        if matches(patterns, name) and not actor.has_scope(kind.scope):
+            raise ScopeMissing(f"These events tell what needs the scope {kind.scope}.", scope=kind.scope)
 
 
 def _check_address(url: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.events import log as events
-from taskmanager.core.events.log import Event, listen, listeners_of, record
+from taskmanager.core.events.log import Event, listen, record
 from taskmanager.core.storage.unit_of_work import unit_of_work
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -109,24 +109,6 @@ def test_a_time_of_a_clock_that_was_wrong_is_not_kept(happened, monkeypatch):
     for _ in range(3):
         record(happened())
     assert [event.at for event in Event.objects.order_by("seq")][1:] == [present, present]
-
-
-def test_two_listeners_cannot_share_a_name(listening):
-    def hear(event):
-        """Nothing to do."""
-
-    listen("test.happened", name="test.hear")(hear)
-    with pytest.raises(Misconfigured):
-        listen("test.happened", name="test.hear")(lambda event: None)
-
-
-def test_registering_the_same_listener_again_changes_nothing(listening):
-    def hear(event):
-        """Nothing to do."""
-
-    for _ in range(2):
-        listen("test.again", name="test.again")(hear)
-    assert listeners_of("test.again") == ["test.again"]
 
 
 @pytest.mark.parametrize(("name", "queue"), [("with space", "low"), ("a-b", "low"), ("", "low"), ("a.b", "lowest")])

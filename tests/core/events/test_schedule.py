@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from taskmanager.core.clock import now
-from taskmanager.core.errors import Misconfigured
 from taskmanager.core.events import schedule
 from taskmanager.core.events.schedule import Due, every, run_due
 
@@ -14,15 +13,15 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 @pytest.fixture(autouse=True)
-def only_ours(monkeypatch):
-    monkeypatch.setattr(schedule, "_periodic", {})
+def only_ours(contribute):
+    contribute.only()
 
 
 @pytest.fixture
-def ran():
+def ran(contribute):
     """A list that a periodic job adds to each hour."""
     runs = []
-    every(3600, name="test.hourly")(lambda: runs.append(now()))
+    contribute(periodic_jobs=(every(3600, name="test.hourly")(lambda: runs.append(now())),))
     return runs
 
 
@@ -44,8 +43,8 @@ def test_of_many_schedulers_one_runs_it(ran):
     assert len(ran) == 1
 
 
-def test_a_job_that_fails_is_repeated_and_does_not_stop_the_others(ran):
-    every(3600, name="test.failing")(lambda: 1 / 0)
+def test_a_job_that_fails_is_repeated_and_does_not_stop_the_others(ran, contribute):
+    contribute(periodic_jobs=(every(3600, name="test.failing")(lambda: 1 / 0),))
     assert run_due() == 2
     failing = Due.objects.get(name="test.failing")
     assert failing.ran_at is None
@@ -54,15 +53,7 @@ def test_a_job_that_fails_is_repeated_and_does_not_stop_the_others(ran):
 
 
 def test_a_run_whose_process_died_is_repeated(ran):
-    schedule._claim(schedule._periodic["test.hourly"])
+    schedule._claim(schedule.PERIODIC_JOBS["test.hourly"])
     assert run_due() == 0
     Due.objects.update(due_at=now())
     assert run_due() == 1
-
-
-def test_two_jobs_cannot_share_a_name(ran):
-    def other():
-        """Nothing to do."""
-
-    with pytest.raises(Misconfigured):
-        every(60, name="test.hourly")(other)

@@ -69,9 +69,9 @@ def test_a_changed_setting_is_known_at_once(given):
     assert redact("Cache2") == "Cache2"
 
 
-def test_what_rq_keeps_of_a_job_that_failed(app, secret):
+def test_what_rq_keeps_of_a_job_that_failed(contribute, secret):
     secret("no Ma:il3 here")
-    jobs.job("tests.fails")(_fails)
+    contribute(jobs=(jobs.Job("tests.fails", _fails),))
     known = outbox.queue("high")
     known.enqueue_call(outbox.JOB, args=("tests.fails", "0" * 24), job_id="fails")
     Worker([known], connection=queue_store()).work(burst=True)

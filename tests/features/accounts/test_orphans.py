@@ -29,7 +29,7 @@ def store(belonging, owner_id, *, age=timedelta(days=1)):
 
 @pytest.mark.parametrize("belonging", orphans.BELONGINGS, ids=lambda one: f"{one.model.__name__}.{one.field}")
 def test_what_belongs_to_nothing_goes(app, monkeypatch, belonging):
-    monkeypatch.setattr(orphans, "BELONGINGS", (belonging,))
+    monkeypatch.setattr(orphans, "walked", lambda: [belonging])
     owner = {"_id": ObjectId(), "key": "X", "email": "x@x.test"}
     belonging.owner._get_collection().insert_one(owner)
     kept, gone, young = store(belonging, owner["_id"]), store(belonging, ObjectId()), None

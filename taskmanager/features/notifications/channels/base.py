@@ -1,6 +1,6 @@
-"""The one small interface of everything that tells people, and the register of what is installed.
+"""The one small interface of everything that notifies users.
 
-A channel is an object with the members of `Channel`; a plugin makes one and calls `register`. The service says when
+A channel is an object with the members of `Channel`, which a feature or plugin contributes. The service says when
 and to whom; the channel sends, and says by what it raises how it went.
 """
 
@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from bson import ObjectId
 
-from taskmanager.core.errors import Misconfigured, TaskManagerError
+from taskmanager.core.errors import TaskManagerError
+from taskmanager.core.registry import Part
 from taskmanager.features.notifications.content.registry import Notice
 from taskmanager.features.notifications.models import Delivery
 
@@ -87,28 +88,17 @@ class Channel(Protocol):
         """
 
 
-_MEMBERS = ("name", "queue", "seconds", "lanes", "bundled", "reaches", "send")
-_channels: dict[str, Channel] = {}
-
-
-def register(channel: Channel) -> None:
-    """Install a channel. Raises Misconfigured when it lacks something, or another kind of channel has its name."""
-    if missing := [member for member in _MEMBERS if member not in dir(channel)]:
-        raise Misconfigured(f"the channel {type(channel).__qualname__} has no {', '.join(missing)}")
-    known = _channels.get(channel.name)
-    if known is not None and type(known).__qualname__ != type(channel).__qualname__:
-        raise Misconfigured(f"two channels are called {channel.name!r}")
-    _channels[channel.name] = channel
+CHANNELS: Part[Channel] = Part("channels")
 
 
 def find(name: str) -> Channel | None:
-    """The channel of this name; None when it is not installed."""
-    return _channels.get(name)
+    """Return the channel of this name; None when it is not installed. Raises RegistryNotLoaded."""
+    return CHANNELS.get(name)
 
 
 def personal() -> list[Channel]:
-    """The channels that people choose from, in a fixed order."""
-    return [_channels[name] for name in sorted(_channels) if name not in _UNCHOSEN]
+    """Return the channels that users choose from, in a fixed order. Raises RegistryNotLoaded."""
+    return [channel for name, channel in sorted(CHANNELS.items()) if name not in _UNCHOSEN]
 
 
 _UNCHOSEN = {"webhook"}  # who has one has said what it is to be told

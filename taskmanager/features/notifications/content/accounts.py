@@ -116,16 +116,30 @@ def _failures(event: Event) -> list[Notice]:
     return _to_owner(event.subject_id, "Logins to your account failed", text, budget="warning")
 
 
-@writes("totp.enabled")
-def _totp_on(event: Event) -> list[Notice]:
-    text = f"logging in to your account needs a code from your authenticator app from now on.\n{_WAS_IT_YOU}"
-    return _to_owner(event.subject_id, "Your second factor is on", text)
+# What happened to an account, where that is all there is to say: (subject, text).
+_PLAIN = {
+    "totp.enabled": (
+        "Your second factor is on",
+        f"logging in to your account needs a code from your authenticator app from now on.\n{_WAS_IT_YOU}",
+    ),
+    "totp.disabled": (
+        "Your second factor is off",
+        "your second factor was turned off. If that was not you, change your password and turn it on again.\n",
+    ),
+    "totp.recovery_codes_renewed": (
+        "You have new recovery codes",
+        f"your account has new recovery codes; the earlier ones are good no more.\n{_WAS_IT_YOU}",
+    ),
+    "phone.verified": (
+        "Your phone number was confirmed",
+        f"text messages to you go to another phone number from now on.\n{_WAS_IT_YOU}",
+    ),
+}
 
 
-@writes("totp.recovery_codes_renewed")
-def _codes_renewed(event: Event) -> list[Notice]:
-    text = f"your account has new recovery codes; the earlier ones are good no more.\n{_WAS_IT_YOU}"
-    return _to_owner(event.subject_id, "You have new recovery codes", text)
+@writes(*_PLAIN)
+def _plain(event: Event) -> list[Notice]:
+    return _to_owner(event.subject_id, *_PLAIN[event.kind])
 
 
 @writes("token.created")
@@ -142,18 +156,6 @@ def _token_made(event: Event) -> list[Notice]:
 def _linked(event: Event) -> list[Notice]:
     text = f"whoever logs in as you at {event.data['issuer']} is logged in to your account from now on.\n{_WAS_IT_YOU}"
     return _to_owner(event.subject_id, "A login provider was linked", text)
-
-
-@writes("phone.verified")
-def _phone_confirmed(event: Event) -> list[Notice]:
-    text = f"text messages to you go to another phone number from now on.\n{_WAS_IT_YOU}"
-    return _to_owner(event.subject_id, "Your phone number was confirmed", text)
-
-
-@writes("totp.disabled")
-def _totp_off(event: Event) -> list[Notice]:
-    text = "your second factor was turned off. If that was not you, change your password and turn it on again.\n"
-    return _to_owner(event.subject_id, "Your second factor is off", text)
 
 
 @writes("totp.failed")

@@ -11,6 +11,7 @@ from bson import ObjectId
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import Event
+from taskmanager.core.registry import Part
 from taskmanager.features.notifications.kinds import ALWAYS, CONSEQUENCES, UNCHOSEN
 
 
@@ -33,32 +34,37 @@ class Notice:
 
 
 Writer = Callable[..., Iterable[Notice]]
-_writers: dict[str, tuple[Writer, bool]] = {}
 
 
-def writes(*kinds: str, to_members: bool = False) -> Callable[[Writer], Writer]:
-    """Register the decorated function as the one that writes the notices of events of these kinds.
+@dataclass(frozen=True)
+class NoticeWriter:
+    """A function that writes the notices of events of the kinds `names`. See `writes`."""
+
+    names: tuple[str, ...]
+    write: Writer
+    to_members: bool
+
+
+NOTICE_WRITERS: Part[NoticeWriter] = Part("notices")
+
+
+def writes(*kinds: str, to_members: bool = False) -> Callable[[Writer], NoticeWriter]:
+    """Make the decorated function a NoticeWriter, which a Feature contributes, for events of these kinds.
 
     It takes the event. One that writes `to_members` tells only members of the event's project, and not the one
     who did it; it takes also `only`, the id of the one recipient that is asked for, or None for all.
     """
-
-    def register(function: Writer) -> Writer:
-        for kind in kinds:
-            _writers[kind] = function, to_members
-        return function
-
-    return register
+    return lambda function: NoticeWriter(kinds, function, to_members)
 
 
 def tells_members(kind: str) -> bool:
     """Whether events of this kind are told only to members of their project, without the one who did it."""
-    return kind in _writers and _writers[kind][1]
+    return kind in NOTICE_WRITERS and NOTICE_WRITERS[kind].to_members
 
 
 def told() -> list[str]:
     """The kinds of events that a user may be told of."""
-    return sorted(_writers)
+    return sorted(NOTICE_WRITERS)
 
 
 def of(event: Event, only: ObjectId | None = None) -> list[Notice]:
@@ -67,10 +73,10 @@ def of(event: Event, only: ObjectId | None = None) -> list[Notice]:
 
     `only` is the one recipient that is asked for.
     """
-    if event.kind not in _writers:
+    writer = NOTICE_WRITERS.get(event.kind)
+    if writer is None:
         return []
-    writer, to_members = _writers[event.kind]
-    found = writer(event, only=only) if to_members else writer(event)
+    found = writer.write(event, only=only) if writer.to_members else writer.write(event)
     return [notice for notice in found if _is_news(notice, event) and only in (None, notice.recipient_id)]
 
 

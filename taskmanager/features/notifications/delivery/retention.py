@@ -4,21 +4,18 @@ from collections.abc import Iterable
 
 from bson import ObjectId
 
-from taskmanager.core.events import forgetting, retention
 from taskmanager.core.events.log import Event
 from taskmanager.features.notifications.channels import in_app as in_app_channel
 from taskmanager.features.notifications.content import registry as notices
 from taskmanager.features.notifications.models import Delivery, Notification
 
 
-@retention.needs("notifications")
 def needed(event_ids: list[ObjectId]) -> set[ObjectId]:
     """Return which of some events are still to be told, may be told again, or are listed in an inbox."""
     told = {"event_id": {"$in": event_ids}}
     return {row["event_id"] for kind in (Delivery, Notification) for row in kind.objects(__raw__=told).as_pymongo()}
 
 
-@forgetting.renews("notifications")
 def renew(events: Iterable[Event]) -> None:
     """Drop what people were told of events that are forgotten, and what receivers answered. Safe to repeat."""
     events = list(events)

@@ -48,15 +48,24 @@ def of(notices: Iterable[Notice]) -> dict[ObjectId, Wishes]:
     user_ids = list({notice.recipient_id for notice in found})
     choosing = [notice.recipient_id for notice in found if notice.kind not in UNCHOSEN]
     able = users.who_may_act(choosing) if choosing else set()
-    project_ids = list({notice.project_id for notice in found if notice.project_id})
     general = {row.user_id: row for row in Preferences.objects(user_id__in=user_ids)}
-    wishes = {
-        user_id: Wishes(general.get(user_id) or Preferences(user_id=user_id), user_id in able) for user_id in user_ids
+    projects = _of_projects(user_ids, list({notice.project_id for notice in found if notice.project_id}))
+    return {
+        user_id: Wishes(
+            general.get(user_id) or Preferences(user_id=user_id), user_id in able, projects.get(user_id, {})
+        )
+        for user_id in user_ids
     }
+
+
+def _of_projects(
+    user_ids: list[ObjectId], project_ids: list[ObjectId]
+) -> dict[ObjectId, dict[ObjectId, ProjectPreferences]]:
+    found: dict[ObjectId, dict[ObjectId, ProjectPreferences]] = {}
     if project_ids:
         for row in ProjectPreferences.objects(user_id__in=user_ids, project_id__in=project_ids):
-            wishes[row.user_id].projects[row.project_id] = row
-    return wishes
+            found.setdefault(row.user_id, {})[row.project_id] = row
+    return found
 
 
 def wants(stored: Preferences, channel: str, kind: str) -> bool:

@@ -51,14 +51,14 @@ def update(changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
 
 def of_project(project_id: ObjectId, *, actor: Actor) -> Row:
     """What the actor wants to hear of in a project. Raises NotFound."""
-    _member(project_id, actor)
+    _check_member(project_id, actor)
     return ProjectPreferences.at(user_id=actor.user_id, project_id=project_id).as_row()
 
 
 @unit_of_work
 def update_project(project_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
     """Change what the actor wants to hear of in a project. Raises NotFound, PreconditionFailed."""
-    _member(project_id, actor)
+    _check_member(project_id, actor)
     stored = ProjectPreferences.at(user_id=actor.user_id, project_id=project_id)
     return _written(stored, _with_defaults(stored, changes), expected).as_row()
 
@@ -100,7 +100,8 @@ def _of(actor: Actor) -> Preferences:
     return Preferences.at(user_id=actor.user_id)
 
 
-def _member(project_id: ObjectId, actor: Actor) -> None:
+def _check_member(project_id: ObjectId, actor: Actor) -> None:
+    """Raise NotFound for a project that the actor does not see, Forbidden for a visitor."""
     if actor.role_in(project_id) is None:
         raise NotFound
     members_only(actor)

@@ -20,10 +20,10 @@ from taskmanager.core.storage.querysets import Order, Page, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.models import Project
 from taskmanager.features.projects.workflow import OPEN_GROUPS
-from taskmanager.features.tasks.events import TaskRelated, TaskUnrelated
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
 from taskmanager.features.tasks.relations import acyclic
+from taskmanager.features.tasks.relations.events import TaskRelated, TaskUnrelated
 from taskmanager.features.tasks.relations.models import ACYCLIC, DIRECTED, INVERSES, Relation
 
 MOST = 100  # of one task

@@ -21,8 +21,8 @@ from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.zones import zone
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Project
-from taskmanager.features.tasks.events import ReminderChanged, ReminderDeleted, ReminderFired, ReminderSet
 from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.reminders.events import ReminderChanged, ReminderDeleted, ReminderFired, ReminderSet
 from taskmanager.features.tasks.reminders.models import Reminder
 from taskmanager.features.users import service as users
 

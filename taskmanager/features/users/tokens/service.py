@@ -14,6 +14,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Invalid, NotFound
 from taskmanager.core.events.log import record
+from taskmanager.core.registry import Part
 from taskmanager.core.security import signed_tokens as sealed
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage import quotas
@@ -25,22 +26,7 @@ from taskmanager.features.users.events import TokenCreated, TokenRevoked
 from taskmanager.features.users.models import ApiToken, User
 
 PREFIX = "tm_"
-SCOPES = (
-    "profile:read",
-    "profile:write",
-    "projects:read",
-    "projects:write",
-    "members:read",
-    "members:write",
-    "tasks:read",
-    "tasks:write",
-    "comments:read",
-    "comments:write",
-    "notifications:read",
-    "notifications:write",
-    "webhooks:read",
-    "webhooks:write",
-)
+SCOPES: Part[str] = Part("scopes")
 _USE_RECORDED_EVERY = timedelta(minutes=1)
 
 

@@ -43,8 +43,8 @@ class Unanswered(Failed):
     """The receiver did not say that it has it: the attempt is repeated later."""
 
 
-class Attempt(NamedTuple):
-    """One request and what came of it; `failure` says why the receiver has it not, None that it has."""
+class Outcome(NamedTuple):
+    """What came of one request; `failure` says why the receiver has it not, None that it has."""
 
     note: Note
     failure: str | None = None
@@ -71,10 +71,10 @@ class WebhookChannel:
         webhook = Webhook.objects(id=delivery.recipient_id).first()
         _may_be_told(webhook, delivery)
         with _lane_of_slow(webhook):
-            attempt = _attempt_in_slot(webhook, delivery)
-        if attempt.failure is None:
-            return attempt.note
-        raise (Rejected if attempt.final else Unanswered)(attempt.failure, note=attempt.note)
+            outcome = _attempt_in_slot(webhook, delivery)
+        if outcome.failure is None:
+            return outcome.note
+        raise (Rejected if outcome.final else Unanswered)(outcome.failure, note=outcome.note)
 
 
 @contextmanager
@@ -135,16 +135,16 @@ def _owner_may_know(webhook: Webhook, delivery: Delivery) -> None:
         raise Cancelled("The owner of the webhook is not in the project any more.")
 
 
-def _attempt_in_slot(webhook: Webhook, delivery: Delivery) -> Attempt:
+def _attempt_in_slot(webhook: Webhook, delivery: Delivery) -> Outcome:
     """Send it; what failed is written down before there is room for the next. Raises Postponed, Cancelled."""
     _acquire_slot(webhook, delivery)
-    attempt = None
+    outcome = None
     try:
-        attempt = _attempt(webhook, delivery)
-        _write_failure(webhook, attempt)
+        outcome = _attempt(webhook, delivery)
+        _write_failure(webhook, outcome)
     finally:
-        _release_slot(webhook, delivery, attempt)
-    return attempt
+        _release_slot(webhook, delivery, outcome)
+    return outcome
 
 
 def _acquire_slot(webhook: Webhook, delivery: Delivery) -> None:
@@ -167,12 +167,12 @@ def _acquire_slot(webhook: Webhook, delivery: Delivery) -> None:
         raise Postponed(_pace.next((webhook.id, probing and place["until"]), earliest))
 
 
-def _release_slot(webhook: Webhook, delivery: Delivery, attempt: Attempt | None) -> None:
+def _release_slot(webhook: Webhook, delivery: Delivery, outcome: Outcome | None) -> None:
     """Say that the request has ended; when it worked, whatever failed before or meanwhile, the webhook works."""
     update: dict[str, Any] = {"$pull": {"busy": {"by": delivery.id}}}
-    if attempt is not None:
-        update["$set"] = {"took_ms": attempt.note["duration_ms"]}
-        if attempt.failure is None:
+    if outcome is not None:
+        update["$set"] = {"took_ms": outcome.note["duration_ms"]}
+        if outcome.failure is None:
             update["$set"] |= {"failures": 0}
             update["$unset"] = {"failing_since": 1, "rests_until": 1}
     Webhook._get_collection().update_one({"_id": webhook.id}, update)
@@ -185,35 +185,35 @@ def _body_of(delivery: Delivery) -> str:
     return text
 
 
-def _attempt(webhook: Webhook, delivery: Delivery) -> Attempt:
+def _attempt(webhook: Webhook, delivery: Delivery) -> Outcome:
     """Send it once; whatever comes of it is in the result. Raises Cancelled when there is nothing to send any more."""
     body = _body_of(delivery).encode()
     headers = {"Content-Type": "application/json", "User-Agent": f"TaskManager/{__version__}"}
     headers |= signing.headers(delivery.id, body, webhook.secrets)
     began, note = monotonic(), {"at": now(), "url": webhook.url, "request_headers": _pairs(headers)}
     try:
-        attempt = _classify_response(
+        outcome = _classify_response(
             post(webhook.url, body, headers, seconds=settings.current().webhook_timeout_seconds, rules=rules())
         )
     except Refused as error:
-        attempt = Attempt({"error": error.detail}, error.detail, final=True)
+        outcome = Outcome({"error": error.detail}, error.detail, final=True)
     except OSError as error:
         words = f"{type(error).__name__}: {error}"[:300]
-        attempt = Attempt({"error": words}, words)
+        outcome = Outcome({"error": words}, words)
     took = {"duration_ms": round((monotonic() - began) * 1000)}
-    return attempt._replace(note=note | took | attempt.note)
+    return outcome._replace(note=note | took | outcome.note)
 
 
-def _classify_response(answer: Answer) -> Attempt:
+def _classify_response(answer: Answer) -> Outcome:
     """Only 2xx is a yes; 410 says that nothing is wanted any more."""
     shown = {str(name)[:100]: str(value)[:500] for name, value in list(answer.headers.items())[:30]}
     text = answer.body[:_KEPT_BYTES].decode("utf-8", "replace").replace("\0", "")
     note: Note = {"status": answer.status, "response_headers": _pairs(shown), "response_body": text}
     if answer.status in _GOOD:
-        return Attempt(note)
+        return Outcome(note)
     if answer.status == GONE:
-        return Attempt(note, "The receiver answered 410: gone.", final=True, gone=True)
-    return Attempt(note, f"The receiver answered {answer.status}.")
+        return Outcome(note, "The receiver answered 410: gone.", final=True, gone=True)
+    return Outcome(note, f"The receiver answered {answer.status}.")
 
 
 def _pairs(headers: dict[str, str]) -> list[list[str]]:
@@ -221,11 +221,11 @@ def _pairs(headers: dict[str, str]) -> list[list[str]]:
     return [[name, value] for name, value in headers.items()]
 
 
-def _write_failure(webhook: Webhook, attempt: Attempt) -> None:
-    if attempt.gone:
+def _write_failure(webhook: Webhook, outcome: Outcome) -> None:
+    if outcome.gone:
         _disable(webhook.id, "It answered 410: gone.")
-    elif attempt.failure:
-        _failed(webhook, attempt.failure)
+    elif outcome.failure:
+        _failed(webhook, outcome.failure)
 
 
 def _failed(webhook: Webhook, words: str) -> None:

@@ -11,24 +11,27 @@ from taskmanager.features.comments.models import Comment
 from taskmanager.features.tasks.activity.service import told_changes
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.schemas import TASK
-from taskmanager.features.webhooks.kinds import OF_TASKS, TEST, TOLD
+from taskmanager.features.webhooks.kinds import KINDS, SENT_DATA, TEST
 
 LARGEST = 256 * 1024
 
 
 def of(event: Event) -> str:
     """The event and, when it is about a task or a comment, both as they are now; without them when that is too much."""
+    kind = KINDS.get(event.kind)
+    of_task = kind is not None and kind.of_task
+    sent = (*SENT_DATA, *(kind.data if kind else ()))
     data: dict[str, Any] = {
         "event_id": str(event.id),
         "seq": event.seq,
         "actor_id": event.actor_id and str(event.actor_id),
         "project_id": str(project_of(event)),
         "subject_id": event.subject_id and str(event.subject_id),
-        **{name: plain(event.data[name]) for name in TOLD if name in event.data},
+        **{name: plain(event.data[name]) for name in sent if name in event.data},
     }
-    if isinstance(event.data.get("changes"), dict) and event.kind.startswith(OF_TASKS):
+    if of_task and isinstance(event.data.get("changes"), dict):
         data["changes"] = {field: list(pair.values()) for field, pair in told_changes(event.data["changes"]).items()}
-    text = _text(event.kind, iso(event.at), data | _of_task(event))
+    text = _text(event.kind, iso(event.at), data | (_task(event) if of_task else {}))
     if len(text.encode()) <= LARGEST:
         return text
     return _text(event.kind, iso(event.at), {name: data[name] for name in data if name != "changes"} | {"cut": True})
@@ -39,9 +42,9 @@ def of_test(webhook_id: ObjectId) -> str:
     return _text(TEST, iso(now()), {"webhook_id": str(webhook_id)})
 
 
-def _of_task(event: Event) -> dict[str, Any]:
+def _task(event: Event) -> dict[str, Any]:
     """The task, as long as it is in the project that the event is of: what is done to it elsewhere is not told here."""
-    if event.forgotten or not event.kind.startswith(OF_TASKS):
+    if event.forgotten:
         return {}
     row = Task.objects(id=event.subject_id, project_id=project_of(event)).as_pymongo().first()
     return {"task": TASK.dump(row)} | _comment(event) if row else {}

@@ -4,18 +4,16 @@ from collections.abc import Iterable
 
 from bson import ObjectId
 
-from taskmanager.core.events import forgetting, retention
+from taskmanager.core.events import forgetting
 from taskmanager.core.events.log import Event
 from taskmanager.features.webhooks.delivery import bodies, payloads
 
 
-@retention.needs("webhooks")
 def needed(event_ids: list[ObjectId]) -> set[ObjectId]:
     """Return which of some events something was made of that is sent, or may be sent again."""
     return bodies.of_events(event_ids)
 
 
-@forgetting.renews("webhooks")
 def renew(events: Iterable[Event]) -> None:
     """Have what is sent of events say what they say now, without what is gone. Safe to repeat."""
     told = {event.id: event for event in events}

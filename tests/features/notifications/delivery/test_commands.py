@@ -20,7 +20,9 @@ def run(app):
     """Run a command; answers what it printed."""
 
     def run(*words, code=0):
-        result = CliRunner().invoke(group, words, obj=Environment(lambda: None, lambda: None), input="y\n")
+        result = CliRunner().invoke(
+            group, words, obj=Environment(lambda: None, lambda: None, lambda: None), input="y\n"
+        )
         assert result.exit_code == code, result.output
         return result.output
 

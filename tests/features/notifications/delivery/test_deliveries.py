@@ -12,7 +12,6 @@ from taskmanager.core.events import outbox
 from taskmanager.core.events.log import Event
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.features.notifications import service
-from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.delivery import maintenance as upkeep, service as deliveries
 from taskmanager.features.notifications.models import Delivery
 from tests.features.notifications.conftest import prefer
@@ -160,9 +159,8 @@ class Odd:
 
 
 @pytest.fixture
-def odd(monkeypatch):
-    monkeypatch.setattr(channels, "_channels", dict(channels._channels))
-    channels.register(Odd())
+def odd(contribute):
+    contribute(channels=(Odd(),))
 
 
 def test_whatever_a_channel_does_the_others_go_on(odd, scene, assign, mail, deliver):

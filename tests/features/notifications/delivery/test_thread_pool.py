@@ -9,7 +9,6 @@ from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Misconfigured
-from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.delivery import service as deliveries, thread_pool as lanes
 from taskmanager.features.notifications.delivery.throttle import Pacer
 from taskmanager.features.notifications.models import Delivery
@@ -38,10 +37,9 @@ class Gate:
 
 
 @pytest.fixture
-def gate(app, monkeypatch):
-    monkeypatch.setattr(channels, "_channels", dict(channels._channels))
+def gate(contribute):
     gate = Gate()
-    channels.register(gate)
+    contribute(channels=(gate,))
     yield gate
     gate.open.set()
 
@@ -80,12 +78,13 @@ def test_what_finds_all_lanes_taken_is_put_off_without_an_attempt_each_to_a_mome
     assert len(gate.asked) == 2
 
 
-def test_a_slow_receiver_does_not_set_the_pace_of_the_worker(gate):
+def test_a_slow_receiver_does_not_set_the_pace_of_the_worker(gate, contribute):
     """What is sent within the job goes first, and the patience of the worker is small in the long run too."""
     gate.pause = 1.0
     gate.open.set()
     told = []
-    channels.register(type("Quick", (Gate,), {"name": "quick", "lanes": 0, "send": lambda _, m: told.append(m)})())
+    quick = type("Quick", (Gate,), {"name": "quick", "lanes": 0, "send": lambda _, message: told.append(message)})()
+    contribute(channels=(quick,))
     rows = [
         {"event_id": ObjectId(), "channel": name, "recipient_id": ObjectId(), "kind": "webhook.test", "body": "{}"}
         for _ in range(100)
@@ -131,7 +130,7 @@ def test_what_ends_badly_in_a_lane_leaves_it_free(gate, monkeypatch):
     assert len(gate.told) == 2
 
 
-def test_a_channel_that_lacks_something_is_named_when_it_is_installed(gate):
+def test_a_channel_that_lacks_something_is_named_when_it_is_installed(contribute):
     class Old:
         name, queue, seconds, bundled = "old", "low", 1.0, False
 
@@ -142,7 +141,7 @@ def test_a_channel_that_lacks_something_is_named_when_it_is_installed(gate):
             """Nothing."""
 
     with pytest.raises(Misconfigured, match="Old has no lanes"):
-        channels.register(Old())
+        contribute(channels=(Old(),))
 
 
 def test_moments_are_given_out_in_order():

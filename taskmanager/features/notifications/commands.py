@@ -97,3 +97,6 @@ def _id(text: str) -> "ObjectId":
         return ObjectId(text)
     except InvalidId:
         raise click.ClickException("An id has 24 hexadecimal digits.") from None
+
+
+COMMANDS = (deliveries,)

@@ -1,0 +1,1 @@
+"""Scripts that `taskmanager migrate` runs once, in the order of their names."""

@@ -1,0 +1,202 @@
+"""A feature, said in one object: what it adds to the API, to the processes, to the database and to the command line.
+
+The features that ship with the service and the plugins hand over the same object: `features/<name>/feature.py` has it
+as `FEATURE`, a plugin names it in its entry point. Nothing of a feature works unless it stands in this object, and
+importing a module adds nothing. See docs/plugins.md.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType, ModuleType
+from typing import Any, Literal, TypeVar
+
+import click
+from flask import Flask
+from pydantic_settings import BaseSettings
+
+from taskmanager.core.configuration import settings as core_settings
+from taskmanager.core.errors import Misconfigured
+from taskmanager.core.events.forgetting import EventRenewal
+from taskmanager.core.events.log import Listener
+from taskmanager.core.events.outbox import JobSource
+from taskmanager.core.events.retention import EventNeed
+from taskmanager.core.events.schedule import PeriodicJob
+from taskmanager.core.jobs import Job
+from taskmanager.core.registry import Part, Registry
+from taskmanager.core.security.permissions import Action
+from taskmanager.web.blueprint import Blueprint
+
+# The version of the plugin interface: all that this module and docs/plugins.md name. A plugin says in `requires` which
+# one it was made for; the major number must be the same, and the minor one not higher.
+INTERFACE = (1, 0)
+
+Service = Literal["user", "task", "notification", "stream"]
+T = TypeVar("T")
+S = TypeVar("S", bound=BaseSettings)
+
+
+def _part(noun: str) -> Any:
+    """A field whose things must have unique names over all features; `noun` says in a sentence what one is."""
+    return field(default=(), metadata={"noun": noun})
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What one feature or plugin contributes. See docs/plugins.md for each field, with an example.
+
+    `service` names the set of processes that serves it where services are deployed apart. Fields that are a mapping
+    are tables by name, which the feature that reads them says the values of; all others are tuples of things that have
+    a name of their own.
+    """
+
+    name: str
+    version: str = ""
+    requires: str = ""  # the version of the interface that a plugin was made for, such as "1.0"
+    service: Service = "task"
+
+    # the API and the command line
+    blueprints: tuple[Blueprint, ...] = _part("blueprint")
+    commands: tuple[click.Command, ...] = _part("command")
+    login_methods: tuple[Any, ...] = _part("login method")  # see features/users/login_methods/service.py
+    init_app: Callable[[Flask, Any], None] | None = None  # only for what a Flask extension must do with the application
+
+    # what happens after a write, and at its time
+    listeners: tuple[Listener, ...] = _part("listener")
+    periodic_jobs: tuple[PeriodicJob, ...] = _part("periodic job")
+    jobs: tuple[Job, ...] = _part("job")
+    job_sources: tuple[JobSource, ...] = _part("source of jobs")
+    event_needs: tuple[EventNeed, ...] = _part("need of events")
+    event_renewals: tuple[EventRenewal, ...] = _part("renewal of events")
+
+    # what users and programs are notified of
+    channels: tuple[Any, ...] = _part("channel")  # see features/notifications/channels/base.py
+    notices: tuple[Any, ...] = _part("notice about events of the kind")  # see notifications/content/registry.py
+    notification_kinds: Mapping[str, Any] = _part("notification kind")  # see features/notifications/kinds.py
+    webhook_kinds: Mapping[str, Any] = _part("webhook kind")  # see features/webhooks/kinds.py
+
+    # who may do what
+    scopes: tuple[str, ...] = _part("scope")  # of API tokens
+    permissions: tuple[type[Action], ...] = _part("table of permissions")
+
+    # what tasks are filtered and shown by
+    filter_fields: Mapping[str, Any] = _part("filter field")  # see core/filters/nodes.py
+    expansions: Mapping[str, Any] = _part("expansion")  # see features/tasks/expansions.py
+
+    # what is stored
+    migrations: tuple[str, ...] = _part("package of migrations")  # packages with modules `m<time>_<what>`
+    storages: Mapping[str, Callable[[], Any]] = _part("file storage")  # see features/attachments/storage.py
+    attached: tuple[Any, ...] = _part("thing attached to tasks")  # see features/tasks/attached.py
+    account_holdings: tuple[Any, ...] = _part("holding of accounts")  # see features/users/holdings.py
+    owned_models: tuple[Any, ...] = _part("owned model")  # see features/accounts/orphans.py
+    purge_steps: tuple[Any, ...] = _part("purge step")  # see features/purging/steps.py
+
+    settings: type[BaseSettings] | None = None  # of variables that begin with `TASKMANAGER_X_<NAME>_`
+
+
+PARTS = {one.name: one.metadata["noun"] for one in fields(Feature) if "noun" in one.metadata}
+# What an object must have that is no instance of a class of ours.
+_MEMBERS = {
+    "channels": ("name", "queue", "seconds", "lanes", "bundled", "reaches", "send"),
+    "login_methods": ("name", "title", "schema", "verify"),
+}
+
+
+def declared(kind: type[T], *modules: ModuleType) -> tuple[T, ...]:
+    """Return what these modules define of a kind, such as Listener, in the order of their lines."""
+    return tuple(thing for module in modules for thing in vars(module).values() if isinstance(thing, kind))
+
+
+def build_registry(features: Iterable[Feature]) -> Registry:
+    """Put features together, and read their settings.
+
+    Raises Misconfigured when two have the same name or contribute things of the same name, and for a wrong setting.
+    """
+    known = tuple(features)
+    _refuse_twins(known)
+    parts = {name: _merged(name, noun, known) for name, noun in PARTS.items()}
+    settings = {one.name: _settings(one.name, one.settings) for one in known if one.settings}
+    return Registry(known, MappingProxyType(parts | {SETTINGS.name: settings}))
+
+
+SETTINGS: Part[BaseSettings] = Part("settings")
+
+
+def settings_of(kind: type[S]) -> S:
+    """Return the settings of this class, which a feature names. Raises LookupError when none does."""
+    for settings in SETTINGS.values():
+        if type(settings) is kind:
+            return settings
+    raise LookupError(f"no feature that is loaded has the settings {kind.__qualname__}")
+
+
+def _settings(name: str, kind: type[BaseSettings]) -> BaseSettings:
+    try:
+        return core_settings.build(kind)
+    except Misconfigured as error:
+        raise Misconfigured(f"the settings of the plugin {name!r}: {error.detail}") from None
+
+
+def _refuse_twins(features: tuple[Feature, ...]) -> None:
+    names = [one.name for one in features]
+    for name in names:
+        if names.count(name) > 1:
+            raise Misconfigured(f"two features are called {name!r}")
+
+
+def _merged(part: str, noun: str, features: tuple[Feature, ...]) -> Mapping[str, Any]:
+    things: dict[str, Any] = {}
+    owners: dict[str, str] = {}
+    for feature in features:
+        for name, thing in named_things(feature, part):
+            if name in things:
+                raise Misconfigured(
+                    f"the {noun} {name!r} is contributed twice: by the features {owners[name]!r} and {feature.name!r}"
+                )
+            things[name], owners[name] = thing, feature.name
+    return MappingProxyType(things)
+
+
+def named_things(feature: Feature, part: str) -> Iterator[tuple[str, Any]]:
+    """Yield what a feature contributes of one part: its name, and the thing.
+
+    Raises Misconfigured for an object that lacks a member.
+    """
+    contributed = getattr(feature, part)
+    if isinstance(contributed, Mapping):
+        yield from contributed.items()
+        return
+    for number, thing in enumerate(contributed):
+        if missing := [name for name in _MEMBERS.get(part, ()) if name not in dir(thing)]:
+            raise Misconfigured(f"the {PARTS[part]} {type(thing).__qualname__} has no {', '.join(missing)}")
+        for name in _names(thing) or (f"{feature.name}.{number}",):
+            yield name, thing
+
+
+def _names(thing: Any) -> tuple[str, ...]:
+    """Return the names by which a thing is found; none for one that is only gone through."""
+    if isinstance(thing, str):
+        return (thing,)
+    if isinstance(thing, type):
+        return (thing.__qualname__,)
+    if hasattr(thing, "names"):
+        return tuple(thing.names)
+    name = getattr(thing, "name", None)
+    return (str(name),) if name else ()
+
+
+def described(feature: Feature) -> dict[str, Any]:
+    """Return what `taskmanager plugins` says of a feature: `{name, version, interface, service, adds}`, all texts.
+
+    `adds` is {part: names of the things}.
+    """
+    adds = {part: [name for name, _ in named_things(feature, part)] for part in PARTS}
+    if feature.settings:
+        prefix = feature.settings.model_config.get("env_prefix", "")
+        adds["settings"] = [f"{prefix}{name}".upper() for name in feature.settings.model_fields]
+    return {
+        "name": feature.name,
+        "version": feature.version,
+        "interface": feature.requires,
+        "service": feature.service,
+        "adds": {part: names for part, names in adds.items() if names},
+    }

@@ -1,0 +1,27 @@
+"""What happens to attachments."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from taskmanager.features.tasks.events import TaskFact
+
+
+@dataclass(frozen=True)
+class AttachmentFact(TaskFact):
+    """Something that happened to an attachment of the task."""
+
+    attachment: Any = None
+
+    def data(self) -> dict[str, Any]:
+        named = {"attachment_id": self.attachment.id, "name": self.attachment.name}
+        return {**super().data(), **named, "content_ids": [self.attachment.content_id]}
+
+
+@dataclass(frozen=True)
+class AttachmentAdded(AttachmentFact):
+    kind: ClassVar[str] = "attachment.added"
+
+
+@dataclass(frozen=True)
+class AttachmentDeleted(AttachmentFact):
+    kind: ClassVar[str] = "attachment.deleted"

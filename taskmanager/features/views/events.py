@@ -1,0 +1,47 @@
+"""What happens to saved views."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from bson import ObjectId
+
+from taskmanager.core.events.log import Fact
+from taskmanager.core.security.access import Actor
+
+
+@dataclass(frozen=True)
+class ViewFact(Fact):
+    """Something that happened to a saved view; one that is not shared is its owner's own affair."""
+
+    view: Any
+    actor: Actor
+    changes: Any = None
+
+    def stream(self) -> str:
+        return f"project:{self.view.project_id}" if self.view.shared else f"user:{self.view.owner_id}"
+
+    def subject(self) -> ObjectId:
+        return self.view.id
+
+    def actor_id(self) -> ObjectId | None:
+        return self.actor.user_id
+
+    def data(self) -> dict[str, Any]:
+        return {"name": self.view.name, "shared": self.view.shared} | (
+            {"changes": self.changes} if self.changes else {}
+        )
+
+
+@dataclass(frozen=True)
+class ViewCreated(ViewFact):
+    kind: ClassVar[str] = "view.created"
+
+
+@dataclass(frozen=True)
+class ViewUpdated(ViewFact):
+    kind: ClassVar[str] = "view.updated"
+
+
+@dataclass(frozen=True)
+class ViewDeleted(ViewFact):
+    kind: ClassVar[str] = "view.deleted"

@@ -1,0 +1,26 @@
+"""Programs that are notified of what happens."""
+
+from taskmanager.core.events.forgetting import EventRenewal
+from taskmanager.core.events.log import Listener
+from taskmanager.core.events.retention import EventNeed
+from taskmanager.feature import Feature, declared
+from taskmanager.features.notifications.content.registry import NoticeWriter
+from taskmanager.features.webhooks import listeners, notices, routes
+from taskmanager.features.webhooks.delivery import retention
+from taskmanager.features.webhooks.delivery.channel import WebhookChannel
+from taskmanager.features.webhooks.kinds import OWN_KINDS
+from taskmanager.features.webhooks.permissions import WebhookAction
+
+FEATURE = Feature(
+    "webhooks",
+    service="notification",
+    blueprints=(routes.blp,),
+    listeners=declared(Listener, listeners),
+    event_needs=(EventNeed("webhooks", retention.needed),),
+    event_renewals=(EventRenewal("webhooks", retention.renew),),
+    channels=(WebhookChannel(),),
+    notices=declared(NoticeWriter, notices),
+    webhook_kinds=OWN_KINDS,
+    scopes=("webhooks:read", "webhooks:write"),
+    permissions=(WebhookAction,),
+)

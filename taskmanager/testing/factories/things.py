@@ -1,0 +1,107 @@
+"""Accounts, projects, memberships and tasks."""
+
+from itertools import count
+from typing import Any
+
+import factory
+from bson import ObjectId
+
+from taskmanager.core import fractional
+from taskmanager.features.projects import service as projects
+from taskmanager.features.projects.members import service as members
+from taskmanager.features.projects.models import Membership, Project
+from taskmanager.features.projects.workflow import Workflow
+from taskmanager.features.tasks import service as tasks
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.users import service as users
+from taskmanager.features.users.models import User
+from taskmanager.testing.factories.actors import actor_of, owner_of
+
+PASSWORD = "correct horse battery staple"  # noqa: S105 of users of tests
+_positions = count(1)
+
+
+class UserFactory(factory.Factory):
+    """An account with the password PASSWORD."""
+
+    class Meta:
+        model = User
+
+    email = factory.Sequence(lambda number: f"person{number}@example.com")
+    name = factory.Sequence(lambda number: f"Person {number}")
+    password = PASSWORD
+
+    @classmethod
+    def _create(cls, model_class: type[User], *args: Any, **fields: Any) -> User:
+        return users.register(**{"verified": True} | fields)
+
+
+class ProjectFactory(factory.Factory):
+    """A project of `owner`."""
+
+    class Meta:
+        model = Project
+
+    owner = factory.SubFactory(UserFactory)
+    key = factory.Sequence(lambda number: f"P{number}")
+    name = factory.Sequence(lambda number: f"Project {number}")
+
+    @classmethod
+    def _create(cls, model_class: type[Project], *args: Any, owner: User, **fields: Any) -> Project:
+        return projects.create(fields, actor=actor_of(owner))
+
+
+class MembershipFactory(factory.Factory):
+    """`user` as a member of `project`, added by its owner. The one way in which tests make members.
+
+    The user is not asked: tests of invitations use the API.
+    """
+
+    class Meta:
+        model = Membership
+
+    project = factory.SubFactory(ProjectFactory)
+    user = factory.SubFactory(UserFactory)
+    role = "member"
+
+    @classmethod
+    def _create(cls, model_class: type[Membership], *args: Any, project: Project, user: User, role: str) -> Membership:
+        return members.join(project.id, user.id, role, actor=owner_of(project.id))
+
+
+def task_row(project_id: ObjectId, **fields: Any) -> Task:
+    """A task that no service made, for tests that need many; to be inserted by the caller."""
+    status = fields.pop("status", "open")
+    task = Task(
+        **{
+            "id": ObjectId(),
+            "project_id": project_id,
+            "reporter_id": ObjectId(),
+            "key": str(ObjectId()),
+            "title": "A task",
+            "status": status,
+            "status_group": Workflow().group_of(status),
+            "position": fractional.at(next(_positions)),
+            **fields,
+        }
+    )
+    task.clean()
+    return task
+
+
+class TaskFactory(factory.Factory):
+    """A task in `project`, made by its owner; `assignees` must be members."""
+
+    class Meta:
+        model = Task
+
+    project = factory.SubFactory(ProjectFactory)
+    title = factory.Sequence(lambda number: f"Task {number}")
+    assignees: tuple[User, ...] = ()
+
+    @classmethod
+    def _create(
+        cls, model_class: type[Task], *args: Any, project: Project, assignees: tuple[User, ...], **fields: Any
+    ) -> Task:
+        data = {**fields, "assignee_ids": [user.id for user in assignees]}
+        return tasks.create(project.id, data, actor=owner_of(project.id))

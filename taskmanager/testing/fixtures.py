@@ -1,0 +1,175 @@
+"""The application over real servers, an empty database, users who are logged in.
+
+One MongoDB and two Valkeys serve a whole run. Each test process has a database of its own in them, which is migrated
+once and emptied before each test that uses it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from rq import Queue
+
+from config.settings import Testing
+from migrations import runner
+from taskmanager.app import create_app
+from taskmanager.core import clock
+from taskmanager.core.configuration.settings import Settings, build
+from taskmanager.core.events import outbox
+from taskmanager.core.events.log import QUEUES
+from taskmanager.core.events.rq_jobs import SafeJob
+from taskmanager.core.servers.stores import queue_store
+from taskmanager.core.storage import database
+from taskmanager.extensions import limiter
+from taskmanager.features.notifications.channels import mailer
+from taskmanager.features.projects.models import Project
+from taskmanager.features.users.models import User
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.contributions import Contributions
+from taskmanager.testing.emptying import empty_all
+from taskmanager.testing.factories import ProjectFactory, UserFactory
+from taskmanager.testing.mailbox import Mailbox
+from taskmanager.testing.servers import Servers, of_worker
+
+_servers: list[Servers] = []
+_addresses: dict[str, Any] = {}
+
+
+def _start_servers() -> dict[str, Any]:
+    """Return the addresses of the servers of this run, which are started when first asked for."""
+    if not _servers:
+        _servers.append(Servers())
+        _addresses.update(_servers[0].start())
+    return _addresses
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Called by xdist in the process that distributes the tests, for each process that runs them."""
+    node.workerinput["addresses"] = _start_servers()
+
+
+def pytest_unconfigure() -> None:
+    """Stop what this process started."""
+    for servers in _servers:
+        servers.stop()
+    _servers.clear()
+
+
+@pytest.fixture(scope="session")
+def mail_server() -> Iterator[Mailbox]:
+    """An SMTP server, for the whole run; `mail` is it within a test."""
+    mailbox = Mailbox()
+    mailbox.open()
+    yield mailbox
+    mailer.hang_up()
+    mailbox.close()
+
+
+@pytest.fixture(scope="session")
+def settings(
+    request: pytest.FixtureRequest, mail_server: Mailbox, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """The settings of `app`. Limits are off: a test of them makes an application of its own."""
+    given = getattr(request.config, "workerinput", {})
+    addresses = given.get("addresses") or _start_servers()
+    return build(
+        Testing,
+        **of_worker(addresses, given.get("workerid", "main")),
+        data_dir=tmp_path_factory.mktemp("data"),
+        mail_url=mail_server.url,
+        mail_timeout_seconds=2,
+        ratelimit_enabled=False,
+        job_silence_seconds=2,
+    )
+
+
+@pytest.fixture(scope="session")
+def prepare_app() -> Callable[[Flask], Flask]:
+    """Called with each application that is made; a conftest may replace it, to watch what applications answer."""
+    return lambda app: app
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings, prepare_app: Callable[[Flask], Flask]) -> Flask:
+    """The application, with all installed plugins and all migrations."""
+    clock.follows_database = False  # tests travel by moving the clock of this process; real processes follow
+    app = prepare_app(create_app(settings))
+    runner.run(database.database())
+    return app
+
+
+@pytest.fixture
+def other_app(app: Flask, settings: Settings, prepare_app: Callable[[Flask], Flask]) -> Iterator[Callable[..., Flask]]:
+    """Makes an application whose settings differ: `other_app(ratelimit_enabled=True)`; afterwards all is as before."""
+    yield lambda **changes: prepare_app(create_app(settings.model_copy(update=changes)))
+    create_app(settings)
+    limiter.enabled = settings.ratelimit_enabled
+
+
+@pytest.fixture(autouse=True)
+def _empty(request: pytest.FixtureRequest) -> None:
+    """Begin each test that uses the application with nothing stored and nothing remembered."""
+    if "app" not in request.fixturenames:
+        return
+    request.getfixturevalue("app")
+    empty_all()
+    request.getfixturevalue("mail_server").empty()
+
+
+@pytest.fixture
+def contribute(app: Flask) -> Iterator[Contributions]:
+    """See `Contributions`; it ends with the test."""
+    contributions = Contributions()
+    yield contributions
+    contributions.undo()
+
+
+@pytest.fixture
+def mail(app: Flask, mail_server: Mailbox) -> Mailbox:
+    """What was mailed in this test."""
+    return mail_server
+
+
+@pytest.fixture
+def deliver(app: Flask) -> Callable[[], int]:
+    """Does what the relay and a worker do until nothing is due; returns how many jobs were done."""
+    return _deliver
+
+
+def _deliver() -> int:
+    done, kinds = 0, dict[str, Any](serializer=outbox.CallSerializer, job_class=SafeJob)
+    while outbox.relay_batch():
+        queues = [outbox.queue(name) for name in QUEUES]
+        while taken := Queue.dequeue_any(queues, None, connection=queue_store(), **kinds):
+            taken[0].perform()
+            done += 1
+    return done
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client that is not logged in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def caller(app: Flask) -> Callable[..., FlaskClient]:
+    """Makes a client that is logged in: `caller()` of a new user, `caller(user)` of that one (`client.user`)."""
+    return lambda user=None, **fields: sign_in(app, user or UserFactory.create(**fields))
+
+
+@pytest.fixture
+def user(app: Flask) -> User:
+    """A user with a confirmed address."""
+    made: User = UserFactory.create()
+    return made
+
+
+@pytest.fixture
+def project(user: User) -> Project:
+    """A project that `user` owns."""
+    made: Project = ProjectFactory.create(owner=user)
+    return made

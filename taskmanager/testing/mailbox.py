@@ -1,0 +1,97 @@
+"""An SMTP server inside the test process: what was sent is a list."""
+
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from taskmanager.embedded import ports
+
+
+def text_of(message: EmailMessage) -> str:
+    """What the message says, as plain text."""
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+class Mailbox:
+    """The messages that arrived, oldest first.
+
+    `refusing` makes the server say no for a while; it knows no mailboxes that are `unknown`, and some are `busy`.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[EmailMessage] = []
+        self.raw: list[bytes] = []  # as they came over the wire
+        self.refusing = False
+        self.unknown: set[str] = set()
+        self.busy: set[str] = set()
+        self._sessions: list[SMTP] = []
+        self._server = Controller(self, hostname=ports.LOCALHOST, port=ports.bind(ports.LOCALHOST, 0))
+
+    @property
+    def url(self) -> str:
+        """For `TASKMANAGER_MAIL_URL`."""
+        return f"smtp://{ports.LOCALHOST}:{self._server.port}"
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """The messages to one person."""
+        return [message for message in self.messages if address in str(message["To"])]
+
+    def open(self) -> None:
+        self._server.start()
+
+    def close(self) -> None:
+        self._server.stop()
+
+    def empty(self) -> None:
+        self.messages.clear()
+        self.raw.clear()
+        self.refusing = False
+        self.unknown, self.busy = set(), set()
+
+    def hang_up(self) -> None:
+        """Close every connection, as a server does that is restarted."""
+        for session in self._sessions:
+            if session.transport is not None:
+                session.loop.call_soon_threadsafe(session.transport.close)
+        self._sessions.clear()
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Called by aiosmtpd with the sender."""
+        self._sessions.append(server)
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Called by aiosmtpd with each recipient."""
+        if address in self.unknown:
+            return "550 no such mailbox"
+        if address in self.busy:
+            return "450 mailbox busy"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Called by aiosmtpd with each message."""
+        if self.refusing:
+            return "451 try again later"
+        if b"unwanted words" in (envelope.original_content or b""):
+            return "554 not this message"
+        self.raw.append(envelope.original_content or b"")
+        message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        self.messages.append(message)
+        return "250 OK"
+
+    def token_to(self, address: str) -> str:
+        """The one-time token in the newest message to one person."""
+        words = text_of(self.to(address)[-1]).split()
+        return next(word for word in words if word.startswith("tc_"))
