@@ -1,7 +1,7 @@
 """The fixtures that the service's own tests use, for tests of plugins: `pytest_plugins = ["taskmanager.testing"]`.
 
-Needs `taskmanager[testing]`. Nothing of the service imports it, and no entry point does: a run of pytest that does not
-name it knows nothing of it. See docs/plugins.md.
+Needs an editable install of a checkout with the extra `testing`. Nothing of the service imports it, and no entry point
+does: a run of pytest that does not name it knows nothing of it. See docs/plugins.md.
 """
 
 from taskmanager.testing.fixtures import (
