@@ -12,6 +12,6 @@ def sign_in(app: Flask, user: User) -> FlaskClient:
     client = app.test_client()
     answer = client.post("/api/v1/auth/login", json={"email": user.email, "password": PASSWORD})
     assert answer.status_code == 200, answer.text
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {answer.json['access_token']}"
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {answer.get_json()['access_token']}"
     client.user = user  # type: ignore[attr-defined]
     return client

@@ -18,6 +18,7 @@ from taskmanager.app import create_app
 from taskmanager.core import clock
 from taskmanager.core.configuration.settings import Settings, build
 from taskmanager.core.events import outbox
+from taskmanager.core.events.log import QUEUES
 from taskmanager.core.events.rq_jobs import SafeJob
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.core.storage import database
@@ -139,9 +140,10 @@ def deliver(app: Flask) -> Callable[[], int]:
 
 
 def _deliver() -> int:
-    done, kinds = 0, {"serializer": outbox.CallSerializer, "job_class": SafeJob}
+    done = 0
+    kinds: dict[str, Any] = {"serializer": outbox.CallSerializer, "job_class": SafeJob}
     while outbox.relay_batch():
-        queues = [outbox.queue(name) for name in outbox.QUEUES]
+        queues = [outbox.queue(name) for name in QUEUES]
         while taken := Queue.dequeue_any(queues, None, connection=queue_store(), **kinds):
             taken[0].perform()
             done += 1
@@ -157,16 +159,16 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def caller(app: Flask) -> Callable[..., FlaskClient]:
     """Makes a client that is logged in: `caller()` of a new user, `caller(user)` of that one (`client.user`)."""
-    return lambda user=None, **fields: sign_in(app, user or UserFactory(**fields))
+    return lambda user=None, **fields: sign_in(app, user or UserFactory.create(**fields))
 
 
 @pytest.fixture
 def user(app: Flask) -> User:
     """A user with a confirmed address."""
-    return UserFactory()  # type: ignore[no-any-return]
+    return UserFactory.create()
 
 
 @pytest.fixture
 def project(user: User) -> Project:
     """A project that `user` owns."""
-    return ProjectFactory(owner=user)  # type: ignore[no-any-return]
+    return ProjectFactory.create(owner=user)
