@@ -2,6 +2,7 @@
 
 from config import logging
 from config.settings import load
+from taskmanager import plugins
 from taskmanager.app import create_app
 from taskmanager.core.errors import TaskManagerError
 from workers import fitness
@@ -12,6 +13,7 @@ try:
     settings = load()
     logging.configure(settings)
     app = create_app(settings)
+    plugins.report()
 except TaskManagerError as error:
     fitness.refuse(error, _FAILED_TO_BOOT)
 fitness.check(_FAILED_TO_BOOT)

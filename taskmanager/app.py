@@ -73,8 +73,6 @@ def create_app(settings: Settings) -> Flask:
     core_settings.use(settings)
     rq_jobs.share_clock()
     loaded = load_features(settings)
-    if settings.plugins_enabled:
-        plugins.report(_plugins(loaded))
     app = _flask(settings)
     _connect(settings)
     requests.init_app(app)

@@ -165,23 +165,22 @@ def named_things(feature: Feature, part: str) -> Iterator[tuple[str, Any]]:
     if isinstance(contributed, Mapping):
         yield from contributed.items()
         return
-    for number, thing in enumerate(contributed):
+    for thing in contributed:
         if missing := [name for name in _MEMBERS.get(part, ()) if name not in dir(thing)]:
             raise Misconfigured(f"the {PARTS[part]} {type(thing).__qualname__} has no {', '.join(missing)}")
-        for name in _names(thing) or (f"{feature.name}.{number}",):
+        for name in _names(thing):
             yield name, thing
 
 
 def _names(thing: Any) -> tuple[str, ...]:
-    """Return the names by which a thing is found; none for one that is only gone through."""
+    """Return the names by which a thing is found."""
     if isinstance(thing, str):
         return (thing,)
     if isinstance(thing, type):
         return (thing.__qualname__,)
     if hasattr(thing, "names"):
         return tuple(thing.names)
-    name = getattr(thing, "name", None)
-    return (str(name),) if name else ()
+    return (str(thing.name),)
 
 
 def described(feature: Feature) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from taskmanager.core import registry
 from taskmanager.core.configuration.settings import Settings, refuse_unknown_of_plugins
 from taskmanager.core.errors import Misconfigured
 from taskmanager.feature import INTERFACE, Feature
@@ -41,9 +42,9 @@ def unread_variables(plugins: Iterable[Feature]) -> list[str]:
     return refuse_unknown_of_plugins(plugin.settings for plugin in plugins if plugin.settings)
 
 
-def report(plugins: Iterable[Feature]) -> None:
-    """Log what is loaded, and what no plugin reads."""
-    known = list(plugins)
+def report() -> None:
+    """Log which plugins this process has loaded, and which variables no plugin reads."""
+    known: list[Feature] = [feature for feature in registry.current().features if feature.requires]
     for plugin in known:
         log.info("plugin", name=plugin.name, version=plugin.version)
     for variable in unread_variables(known):

@@ -9,6 +9,7 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from config import logging
+from taskmanager import plugins
 from taskmanager.app import create_app
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import TaskManagerError
@@ -36,6 +37,7 @@ def begin(heartbeat: Heartbeat | None = None) -> Settings:
         settings = in_force()
         logging.configure(settings)
         create_app(settings)
+        plugins.report()
     except TaskManagerError as error:
         fitness.refuse(error)
     fitness.wait(heartbeat.beat if heartbeat else lambda: None)

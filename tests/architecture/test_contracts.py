@@ -23,6 +23,7 @@ PLANTED = {
     ),
     "http": ("taskmanager/features/quick_add/grammar.py", "flask"),
     "production": ("workers/pool.py", "taskmanager.embedded.ports"),
+    "testing": ("workers/local_url.py", "taskmanager.testing.emptying"),
     "embedded": ("taskmanager/embedded/ports.py", "flask"),
 }
 

@@ -18,6 +18,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.events import schedule
+from taskmanager.core.events.log import Event
 from taskmanager.core.storage.database import database
 from taskmanager.feature import Feature
 from taskmanager.features.accounts import orphans
@@ -280,6 +281,17 @@ def test_its_kind_of_event_is_sent_to_webhooks(scene, hook, receiver, deliver):
     assert sent["data"]["task"]["id"] == str(scene.task.id)
 
 
+def test_what_waits_of_one_that_is_removed_ends(scene, hook, receiver, other_app, deliver):
+    hook(events=["*"])
+    hook(events=["sample.*"])
+    watching(scene)
+    greet(scene)
+    other_app(plugins_enabled=False)
+    deliver()
+    assert Event.objects.get(kind="sample.greeted").pending == []
+    assert not Delivery.objects(kind="sample.greeted")
+
+
 @pytest.fixture
 def reader(extended, plugin):
     """A user who wants to be notified of assignments on the plugin's channel, and by no other."""
@@ -361,7 +373,7 @@ def command(extended: Flask, monkeypatch: pytest.MonkeyPatch, settings: Settings
 
 def test_its_command_runs_below_x(command):
     ran = command("x", "sample", "count")
-    assert (ran.exit_code, ran.output.splitlines()[-1]) == (0, "0 greetings")
+    assert (ran.exit_code, ran.output) == (0, "0 greetings\n")
     assert "sample" in command("x", "--help").output
     assert "Say how many greetings are stored." in command("x", "sample", "--help").output
 
@@ -371,6 +383,7 @@ def test_what_is_loaded_is_listed(command):
     assert lines[0] == "sample 1.0 (interface 1.0)"
     assert "  listeners: sample.count, sample.forget_task, sample.forget_account" in lines
     assert "  settings: TASKMANAGER_X_SAMPLE_GREETING" in lines
+    assert "  purge steps: x_sample_greetings" in lines
     (listed,) = json.loads(command("plugins", "--json").output)
     assert (listed["name"], listed["version"], listed["interface"]) == ("sample", "1.0", "1.0")
     assert listed["adds"]["scopes"] == ["sample:read", "sample:write"]

@@ -39,6 +39,11 @@ class Belonging(NamedTuple):
     owner: Any
     where: Mapping[str, Any] = MappingProxyType({})  # which of them
 
+    @property
+    def name(self) -> str:
+        """The collection and the field."""
+        return f"{self.model._get_collection_name()}.{self.field}"
+
 
 _OF_TASKS = (Comment, Attachment, Reminder)
 _OF_PROJECTS = (Label, CustomField, Membership, Invitation, ShareLink, View, Webhook, ProjectPreferences)

@@ -39,6 +39,11 @@ class Step:
     models: tuple[Any, ...]
     purge: Purge
 
+    @property
+    def name(self) -> str:
+        """The first collection."""
+        return str(self.models[0]._get_collection_name())
+
 
 def _all_of(model: Any) -> Step:
     """Return the step for a model of which nothing but the project's own documents depend."""

@@ -16,6 +16,11 @@ class Attached:
     models: tuple[Any, ...]
     bytes_of: Callable[[Collection[ObjectId]], int] = lambda task_ids: 0
 
+    @property
+    def name(self) -> str:
+        """The first collection."""
+        return str(self.models[0]._get_collection_name())
+
 
 ATTACHED: Part[Attached] = Part("attached")
 

@@ -67,6 +67,11 @@ class Holding:
     stepwise: bool = False
 
     @property
+    def name(self) -> str:
+        """The collection and the field."""
+        return f"{self.collection}.{self.field}"
+
+    @property
     def collection(self) -> str:
         """The name of the collection."""
         return str(self.model._get_collection_name())

@@ -3,8 +3,9 @@
 from itertools import count
 from typing import Any
 
-import factory
 from bson import ObjectId
+from factory.base import Factory
+from factory.declarations import Sequence, SubFactory
 
 from taskmanager.core import fractional
 from taskmanager.features.projects import service as projects
@@ -21,14 +22,14 @@ PASSWORD = "correct horse battery staple"  # noqa: S105 of users of tests
 _positions = count(1)
 
 
-class UserFactory(factory.Factory):
+class UserFactory(Factory[User]):
     """An account with the password PASSWORD."""
 
     class Meta:
         model = User
 
-    email = factory.Sequence(lambda number: f"person{number}@example.com")
-    name = factory.Sequence(lambda number: f"Person {number}")
+    email = Sequence(lambda number: f"person{number}@example.com")
+    name = Sequence(lambda number: f"Person {number}")
     password = PASSWORD
 
     @classmethod
@@ -36,22 +37,22 @@ class UserFactory(factory.Factory):
         return users.register(**{"verified": True} | fields)
 
 
-class ProjectFactory(factory.Factory):
+class ProjectFactory(Factory[Project]):
     """A project of `owner`."""
 
     class Meta:
         model = Project
 
-    owner = factory.SubFactory(UserFactory)
-    key = factory.Sequence(lambda number: f"P{number}")
-    name = factory.Sequence(lambda number: f"Project {number}")
+    owner = SubFactory(UserFactory)
+    key = Sequence(lambda number: f"P{number}")
+    name = Sequence(lambda number: f"Project {number}")
 
     @classmethod
     def _create(cls, model_class: type[Project], *args: Any, owner: User, **fields: Any) -> Project:
         return projects.create(fields, actor=actor_of(owner))
 
 
-class MembershipFactory(factory.Factory):
+class MembershipFactory(Factory[Membership]):
     """`user` as a member of `project`, added by its owner. The one way in which tests make members.
 
     The user is not asked: tests of invitations use the API.
@@ -60,8 +61,8 @@ class MembershipFactory(factory.Factory):
     class Meta:
         model = Membership
 
-    project = factory.SubFactory(ProjectFactory)
-    user = factory.SubFactory(UserFactory)
+    project = SubFactory(ProjectFactory)
+    user = SubFactory(UserFactory)
     role = "member"
 
     @classmethod
@@ -89,14 +90,14 @@ def task_row(project_id: ObjectId, **fields: Any) -> Task:
     return task
 
 
-class TaskFactory(factory.Factory):
+class TaskFactory(Factory[Task]):
     """A task in `project`, made by its owner; `assignees` must be members."""
 
     class Meta:
         model = Task
 
-    project = factory.SubFactory(ProjectFactory)
-    title = factory.Sequence(lambda number: f"Task {number}")
+    project = SubFactory(ProjectFactory)
+    title = Sequence(lambda number: f"Task {number}")
     assignees: tuple[User, ...] = ()
 
     @classmethod
