@@ -96,7 +96,7 @@ class Feature:
 PARTS = {one.name: one.metadata["noun"] for one in fields(Feature) if "noun" in one.metadata}
 # What an object must have that is no instance of a class of ours.
 _MEMBERS = {
-    "channels": ("name", "queue", "seconds", "threads", "bundled", "reaches", "send"),
+    "channels": ("name", "queue", "seconds", "threads", "grouped", "reaches", "send"),
     "login_methods": ("name", "title", "schema", "verify"),
 }
 

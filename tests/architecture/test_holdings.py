@@ -19,7 +19,7 @@ NOT_ACCOUNTS = {
     "event_id",
     "from_id",
     "to_id",
-    "led_by",
+    "leader_id",
     "read_until",
     "trashed_with",
     "purged_with",

@@ -107,11 +107,11 @@ def test_a_body_in_an_encoding_is_not_guessed_at(scene):
 def small(monkeypatch):
     """Bounds small enough to reach."""
     for module, name in (
-        (share_links, "MOST_LINKS"),
-        (relations, "MOST"),
-        (subtasks, "MOST"),
-        (placement, "MOST_WATCHERS"),
-        (templates, "MOST_TASKS"),
+        (share_links, "MAX_LINKS"),
+        (relations, "MAX_RELATIONS"),
+        (subtasks, "MAX_SUBTASKS"),
+        (placement, "MAX_WATCHERS"),
+        (templates, "MAX_TASKS"),
     ):
         monkeypatch.setattr(module, name, 1)
 

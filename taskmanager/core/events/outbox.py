@@ -226,9 +226,9 @@ def _dispatch_safely(event: Event, in_flight: set[str], wanted: dict[str, set[An
 def _dispatch(event: Event, in_flight: set[str], wanted: dict[str, set[Any]]) -> list[UpdateOne]:
     """Make jobs of an event; answers what is to be written down of it."""
     # a plugin that is no longer installed will never finish this, and some listeners know at once that it is not theirs
-    of_nobody = [name for name in event.pending if event.id not in wanted[name]]
-    left = [name for name in event.pending if name not in of_nobody and job_id(name, event.id) not in in_flight]
-    done = [_acknowledgement(event.id, name) for name in of_nobody]
+    unheard = [name for name in event.pending if event.id not in wanted[name]]
+    left = [name for name in event.pending if name not in unheard and job_id(name, event.id) not in in_flight]
+    done = [_acknowledgement(event.id, name) for name in unheard]
     retry = retry_policy()
     if not left:  # look again in case its worker dies, and count no attempt
         return [*done, _plan(event, {"due_at": now() + timedelta(seconds=settings.current().job_silence_seconds)})]

@@ -134,7 +134,7 @@ def _found(operation: Operation, actor: Actor) -> list[Row]:
         if operation.count not in (None, len(found)):
             count = tasks.total()
             detail = f"Tasks that the filter finds: {_number(count)}, expected: {operation.count}. Nothing was changed."
-            raise Conflict(detail, code="bulk.unexpected_count", count=count, check_revision=operation.count)
+            raise Conflict(detail, code="bulk.unexpected_count", count=count, expect=operation.count)
     return found
 
 

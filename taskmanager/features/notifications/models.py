@@ -17,7 +17,7 @@ from taskmanager.core.storage.querysets import BaseQuerySet
 
 STATES = ("pending", "sent", "dead", "cancelled")
 LEVELS = ("involved", "all", "none")
-DIGEST = "digest"  # what bundles are about that go out at their time
+DIGEST = "digest"  # what groups are about that go out at their time
 DIGESTS = ("off", "daily", "weekly")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -25,7 +25,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 class Delivery(Document):
     """One event told to one recipient on one channel: the unique index is why no user is told twice.
 
-    Several of one bundle go out as one message: the first becomes their leader and alone has a `due_at`.
+    Several of one group go out as one message: the first becomes their leader and alone has a `due_at`.
     """
 
     meta = {
@@ -41,8 +41,8 @@ class Delivery(Document):
     recipient_id = ObjectIdField(required=True)
     kind = StringField()  # what it tells: see `kinds`; of a webhook, the kind of the event
     project_id = ObjectIdField()
-    bundle = StringField()  # what may go out together
-    led_by = ObjectIdField()  # the delivery whose message tells this too
+    group = StringField(db_field="bundle")  # what may go out together
+    leader_id = ObjectIdField(db_field="led_by")  # the delivery whose message tells this too
     state = StringField(required=True, default="pending", choices=STATES)
     due_at = DateTimeField()  # when the relay hands it out (again)
     claimed_until = DateTimeField(required=True, default=now)

@@ -76,7 +76,7 @@ def _row(event: Event, notice: Notice, name: str, policy: NotificationPolicy, ti
         **({"project_id": notice.project_id} if notice.project_id else {}),
     }
     channel = channels.find(name)
-    if notice.kind in UNCHOSEN or channel is None or not channel.bundled:
+    if notice.kind in UNCHOSEN or channel is None or not channel.grouped:
         return row
     about = notice.task_id or notice.project_id or event.id
     row["bundle"] = f"{name}:{notice.recipient_id}:{about}"

@@ -45,7 +45,7 @@ def test_api_tokens_end_too(app, caller):
     assert (ApiToken.objects.count(), Session.objects.count()) == (0, 0)
 
 
-def test_what_he_made_stays_and_names_a_deleted_user(scene, deliver):
+def test_what_they_made_stays_and_names_a_deleted_user(scene, deliver):
     member = scene.member()
     made = member.post(scene.tasks_path, json={"title": "Stays", "assignee_ids": [str(member.user.id)]}).json
     leave(member)
@@ -55,7 +55,7 @@ def test_what_he_made_stays_and_names_a_deleted_user(scene, deliver):
     assert str(member.user.id) not in scene.owner.get(scene.members_path).text
 
 
-def test_what_was_his_alone_goes_with_him(scene, deliver):
+def test_what_was_theirs_alone_goes_with_them(scene, deliver):
     member = scene.member()
     member.put(f"{scene.task_path}/watchers/{member.user.id}", headers=ANY)
     member.post(f"{scene.task_path}/reminders", json={"at": from_now(days=30)})
@@ -68,7 +68,7 @@ def test_what_was_his_alone_goes_with_him(scene, deliver):
     assert [view["shared"] for view in scene.owner.get(f"{scene.project_path}/views").json["items"]] == [True]
 
 
-def test_a_project_of_his_alone_goes_to_the_trash(caller):
+def test_a_project_of_their_alone_goes_to_the_trash(caller):
     person = caller()
     project = ProjectFactory(owner=person.user)
     assert leave(person).status_code == 204

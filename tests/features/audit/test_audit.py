@@ -44,7 +44,7 @@ def test_failures_are_logged_without_what_was_typed(client, admin):
     assert "hunter2" not in answer.text
 
 
-def test_what_an_administrator_does_names_him_and_the_person(admin):
+def test_what_an_administrator_does_names_them_and_the_person(admin):
     user = UserFactory()
     patch(admin, f"/api/v1/users/{user.id}", {"role": "admin"})
     patch(admin, f"/api/v1/users/{user.id}", {"disabled": True})

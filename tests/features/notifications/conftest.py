@@ -17,7 +17,7 @@ def later(deliver) -> Callable[[], None]:
 
     def run() -> None:
         deliver()
-        Delivery.objects(state="pending", led_by=None).update(set__due_at=now(), set__claimed_until=now())
+        Delivery.objects(state="pending", leader_id=None).update(set__due_at=now(), set__claimed_until=now())
         deliver()
 
     return run

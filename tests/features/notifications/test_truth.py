@@ -65,7 +65,7 @@ def test_a_project_that_is_muted_is_muted_for_what_waits(scene, follower, mail, 
 
 
 @pytest.mark.parametrize("first", ["comment", "change"])
-def test_to_unsubscribe_from_one_kind_leaves_the_others_of_its_bundle(
+def test_to_unsubscribe_from_one_kind_leaves_the_others_of_its_group(
     scene, follower, mail, deliver, later, client, first
 ):
     """Whichever of the two leads, and although both were tried together before."""
@@ -96,7 +96,7 @@ def test_a_mail_offers_to_turn_off_all_that_it_tells_of(scene, follower, mail, d
     assert (policies["task.commented"], policies["task.changed"], policies["task.assigned"]) == (False, False, True)
 
 
-def test_who_ends_his_digest_gets_what_it_had_collected(scene, follower, mail, deliver):
+def test_who_ends_their_digest_gets_what_it_had_collected(scene, follower, mail, deliver):
     prefer(follower, digest="weekly")
     comment(scene, "Collected")
     deliver()
@@ -107,7 +107,7 @@ def test_who_ends_his_digest_gets_what_it_had_collected(scene, follower, mail, d
 
 
 def test_of_very_much_the_latest_is_told_and_how_much_is_left_out(scene, follower, mail, later, monkeypatch):
-    monkeypatch.setattr("taskmanager.features.notifications.delivery.grouping.MOST_TOLD", 3)
+    monkeypatch.setattr("taskmanager.features.notifications.delivery.grouping.MAX_NOTICES", 3)
     for number in range(5):
         comment(scene, f"Number {number}")
     later()
@@ -117,7 +117,7 @@ def test_of_very_much_the_latest_is_told_and_how_much_is_left_out(scene, followe
 
 
 def test_what_is_not_wanted_any_more_takes_no_place_of_what_is(scene, follower, mail, deliver, later, monkeypatch):
-    monkeypatch.setattr("taskmanager.features.notifications.delivery.grouping.MOST_TOLD", 2)
+    monkeypatch.setattr("taskmanager.features.notifications.delivery.grouping.MAX_NOTICES", 2)
     for number in range(3):
         comment(scene, f"Number {number}")
     for priority in ("low", "medium", "high"):
@@ -129,7 +129,7 @@ def test_what_is_not_wanted_any_more_takes_no_place_of_what_is(scene, follower, 
     assert "1 earlier ones are left out" in text and "Number 2" in text and "priority" not in text
 
 
-def test_who_is_not_assigned_any_more_is_not_told_that_he_is(scene, mail, assign, deliver, later):
+def test_who_is_not_assigned_any_more_is_not_told_that_they_are(scene, mail, assign, deliver, later):
     member = scene.member()
     prefer(member, quiet_hours={"start": "00:00", "end": "23:59"})
     assign(member)
@@ -139,7 +139,7 @@ def test_who_is_not_assigned_any_more_is_not_told_that_he_is(scene, mail, assign
     assert "assigned" not in texts(mail, member)
 
 
-def test_who_is_not_mentioned_any_more_is_not_told_that_he_is(scene, mail, deliver, later):
+def test_who_is_not_mentioned_any_more_is_not_told_that_they_are(scene, mail, deliver, later):
     member = scene.member()
     prefer(member, quiet_hours={"start": "00:00", "end": "23:59"})
     path = f"{scene.task_path}/comments/{comment(scene, f'@{member.user.email} see')['id']}"
@@ -240,7 +240,7 @@ def test_a_worker_whose_time_is_over_sends_nothing_and_settles_nothing(scene, fo
     deliver()
     Delivery.objects(state="pending").update(set__due_at=now(), set__claimed_until=now())
     first = Delivery.objects(channel="email", state="pending").order_by("id").first()
-    make, calls = deliveries.bundles.message, []
+    make, calls = deliveries.grouping.message, []
 
     def slow(delivery, *how):
         calls.append(delivery)
@@ -251,7 +251,7 @@ def test_a_worker_whose_time_is_over_sends_nothing_and_settles_nothing(scene, fo
             delivery.claimed_until = now()
         return message
 
-    monkeypatch.setattr(deliveries.bundles, "message", slow)
+    monkeypatch.setattr(deliveries.grouping, "message", slow)
     deliveries.send(first.id)
     assert len(calls) == 2 and len(mail.to(follower.user.email)) == 1
     assert {row.state for row in Delivery.objects(channel="email")} == {"sent"}

@@ -27,7 +27,7 @@ def titles(client, path, **query):
     return [task["title"] for task in answer.json["items"]]
 
 
-def test_a_shared_view_means_everybody_himself(scene, views):
+def test_a_shared_view_means_each_reader(scene, views):
     other = scene.member()
     TaskFactory(project=scene.project, title="low", priority=1, assignees=(other.user,))
     TaskFactory(project=scene.project, title="high", priority=3, assignees=(other.user,))

@@ -188,7 +188,7 @@ def test_a_filter_follows_its_label_and_is_silent_when_that_is_gone(scene, hook,
     assert patch(scene.owner, path, {"filter": "title ~ x"}).json["filter_problem"] is None
 
 
-def test_one_of_a_person_is_told_of_all_his_projects_and_of_no_other(scene, hook, receiver, deliver):
+def test_one_of_a_person_is_told_of_all_their_projects_and_of_no_other(scene, hook, receiver, deliver):
     member = scene.member()
     deliver()
     hook(client=member, own=True)

@@ -31,7 +31,7 @@ class NotTaken(Exception):
 class SmsChannel:
     """Text messages, to numbers that were shown to be people's own, and so many a month."""
 
-    name, queue, bundled, seconds, threads = "sms", "default", True, _SECONDS, _THREADS
+    name, queue, grouped, seconds, threads = "sms", "default", True, _SECONDS, _THREADS
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Return who has such a number, where the operator has chosen a provider."""
@@ -60,7 +60,7 @@ def _count(delivery: Delivery) -> None:
 class ChatChannel:
     """Messages to a person in the operator's chat."""
 
-    name, queue, bundled, seconds, threads = "chat", "default", True, _SECONDS, _THREADS
+    name, queue, grouped, seconds, threads = "chat", "default", True, _SECONDS, _THREADS
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Return who has proved the address that the chat knows them by, where the operator has a chat."""

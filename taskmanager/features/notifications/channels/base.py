@@ -46,14 +46,14 @@ class Cancelled(TaskManagerError):
 class Postponed(TaskManagerError):
     """Not now, through no fault of this delivery: no attempt is counted. `until` None: until there may be room.
 
-    With `bundle` it goes out then together with all that waits under this name.
+    With `group` it goes out then together with all that waits under this name.
     """
 
     code = "delivery.postponed"
 
-    def __init__(self, until: datetime | None = None, *, bundle: str | None = None) -> None:
+    def __init__(self, until: datetime | None = None, *, group: str | None = None) -> None:
         super().__init__()
-        self.until, self.bundle = until, bundle
+        self.until, self.group = until, group
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Channel(Protocol):
     queue: str  # on which of the queues it is tried again
     seconds: float  # the longest that `send` takes: it must end by itself
     threads: int  # how many messages a worker sends at a time beside its jobs, in threads; 0: within the job
-    bundled: bool  # whether quiet hours, digests and the wait for more of the same task hold for it
+    grouped: bool  # whether quiet hours, digests and the wait for more of the same task hold for it
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Return which of these people it can tell: an address is known."""

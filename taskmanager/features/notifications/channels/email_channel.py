@@ -47,7 +47,7 @@ _POLICY = _Policy(cte_type="7bit")  # every server takes it, whether or not it k
 class EmailChannel:
     """See `Channel`."""
 
-    name, queue, bundled = "email", "default", True
+    name, queue, grouped = "email", "default", True
 
     @property
     def seconds(self) -> float:
@@ -92,8 +92,8 @@ def _spend_budget(message: Message) -> None:
         return
     if budget in mail_budget.DROPPED:
         raise Cancelled("This address has got as many such mails as it gets in an hour.")
-    digest = str(message.delivery.bundle).endswith(f":{DIGEST}")
-    raise Postponed(until, bundle=None if account or digest else f"email:{newest.recipient_id}:later")
+    digest = str(message.delivery.group).endswith(f":{DIGEST}")
+    raise Postponed(until, group=None if account or digest else f"email:{newest.recipient_id}:later")
 
 
 def compose(message: Message, proved: bool) -> EmailMessage:

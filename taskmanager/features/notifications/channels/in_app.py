@@ -21,7 +21,7 @@ _MAX_TITLE_CHARACTERS = 300
 class InAppChannel:
     """See `Channel`."""
 
-    name, queue, bundled, seconds, threads = "in_app", "high", False, 5.0, 0
+    name, queue, grouped, seconds, threads = "in_app", "high", False, 5.0, 0
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Return everybody."""

@@ -33,15 +33,15 @@ MAX_NOTICES, MAX_GROUPED = 100, 1000  # notices in one message, and of how many 
 def leader_of(delivery_id: ObjectId) -> Row | None:
     """Return what is needed to claim the delivery that goes first; None when this one is settled.
 
-    That is the oldest of its bundle that was not tried, or that a worker tries just now; else the delivery itself.
+    That is the oldest of its group that was not tried, or that a worker tries just now; else the delivery itself.
     """
     collection = Delivery._get_collection()
     row = collection.find_one({"_id": delivery_id, "state": "pending"}, _TO_CLAIM)
     if row is None or "bundle" not in row or row["attempts"]:
         return row
-    bundled = {"bundle": row["bundle"], "state": "pending", "led_by": {"$exists": False}}
+    grouped = {"bundle": row["bundle"], "state": "pending", "led_by": {"$exists": False}}
     free = {"$or": [{"attempts": 0}, {"claimed_until": {"$gt": now()}}]}
-    return collection.find_one(bundled | free, _TO_CLAIM, sort=[("created_at", 1), ("_id", 1)]) or row
+    return collection.find_one(grouped | free, _TO_CLAIM, sort=[("created_at", 1), ("_id", 1)]) or row
 
 
 def message(delivery: Delivery, ready: list[Notice] | None, hold: Callable[[], bool]) -> Message:
@@ -95,9 +95,9 @@ def _mind_quiet_hours(delivery: Delivery, found: list[Notice], policy: Preferenc
     """
     channel = channels.find(delivery.channel)
     chosen = any(notice.kind == "task.reminder" or notice.kind in UNCHOSEN for notice in found) or (
-        delivery.attempts == 1 and str(delivery.bundle).endswith(f":{DIGEST}")
+        delivery.attempts == 1 and str(delivery.group).endswith(f":{DIGEST}")
     )
-    if chosen or not policy.quiet_from or channel is None or not channel.bundled:
+    if chosen or not policy.quiet_from or channel is None or not channel.grouped:
         return
     zone = users.timezones([policy.user_id]).get(policy.user_id, zones.DEFAULT)
     moment = now()
@@ -108,7 +108,7 @@ def _mind_quiet_hours(delivery: Delivery, found: list[Notice], policy: Preferenc
 
 def _cancel(leader: Delivery, event_ids: list[ObjectId]) -> None:
     """Settle those that follow it and have nothing to tell any more."""
-    if leader.bundle and event_ids:
+    if leader.group and event_ids:
         followers = {"led_by": leader.id, "state": "pending", "event_id": {"$in": event_ids}}
         Delivery._get_collection().update_many(followers, {"$set": fate("cancelled", "Not to be told any more.")})
 
@@ -121,12 +121,12 @@ def fate(state: str, words: str | None) -> dict[str, Any]:
     return written | ({"last_error": words} if words else {})
 
 
-def join(delivery: Delivery, bundle: str, until: datetime) -> None:
-    """Put a delivery and what follows it into another bundle, each by itself, to be due then."""
+def join(delivery: Delivery, group: str, until: datetime) -> None:
+    """Put a delivery and what follows it into another group, each by itself, to be due then."""
     collection = Delivery._get_collection()
-    alone = {"$set": {"bundle": bundle, "due_at": until}, "$unset": {"led_by": 1}}
+    alone = {"$set": {"bundle": group, "due_at": until}, "$unset": {"led_by": 1}}
     collection.update_many({"led_by": delivery.id, "state": "pending"}, alone)
-    collection.update_one({"_id": delivery.id, "state": "pending"}, {"$set": {"bundle": bundle}})
+    collection.update_one({"_id": delivery.id, "state": "pending"}, {"$set": {"bundle": group}})
 
 
 def finish_followers() -> int:
@@ -147,12 +147,12 @@ def finish_followers() -> int:
 
 
 def _follow(delivery: Delivery, *, alone: bool) -> list[ObjectId]:
-    """Let what is bundled with it follow it; answers the ids of the events. `alone`: nothing follows it yet."""
-    if not delivery.bundle:
+    """Let what is grouped with it follow it; answers the ids of the events. `alone`: nothing follows it yet."""
+    if not delivery.group:
         return []
     collection = Delivery._get_collection()
     if delivery.attempts == 1:  # what is sent again is the same as before
-        others = _bundled_with(delivery)
+        others = _grouped_with(delivery)
         if alone and collection.find_one(others, {"_id": 1}) is None:
             return []
         collection.update_many(others, {"$set": {"led_by": delivery.id}, "$unset": {"due_at": 1}})
@@ -160,10 +160,10 @@ def _follow(delivery: Delivery, *, alone: bool) -> list[ObjectId]:
     return [row["event_id"] for row in collection.find(led, {"event_id": 1})]
 
 
-def _bundled_with(delivery: Delivery) -> dict[str, Any]:
-    """Return those of its bundle that were not tried yet."""
+def _grouped_with(delivery: Delivery) -> dict[str, Any]:
+    """Return those of its group that were not tried yet."""
     return {
-        "bundle": delivery.bundle,
+        "bundle": delivery.group,
         "state": "pending",
         "led_by": {"$exists": False},
         "claimed_until": {"$lte": now()},

@@ -85,7 +85,7 @@ def send_all(claimed: Iterable[Delivery], known: Iterable[Notice] = ()) -> None:
 def send(delivery_id: ObjectId) -> None:
     """Try a delivery, unless it is settled or being tried. Safe to repeat.
 
-    Of a bundle the oldest goes first and takes the others along, whichever of them was handed out.
+    Of a group the oldest goes first and takes the others along, whichever of them was handed out.
     """
     leader = grouping.leader_of(delivery_id)
     if leader is None:
@@ -188,7 +188,7 @@ def _threads_of(delivery: Delivery) -> int:
 
 
 def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
-    """Send it with what is bundled with it, and write down what became of it. Raises PyMongoError."""
+    """Send it with what is grouped with it, and write down what became of it. Raises PyMongoError."""
     try:
         channel = _channel(delivery)
         note = channel.send(_message(delivery, ready, channel.seconds))
@@ -197,7 +197,7 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
-        _postpone(delivery, later.until, later.bundle)
+        _postpone(delivery, later.until, later.group)
     except Cancelled as reason:
         _finish(delivery, "cancelled", reason.detail, None)
     except Rejected as reason:
@@ -260,10 +260,10 @@ def _failed(delivery: Delivery, error: Exception) -> None:
     return None
 
 
-def _postpone(delivery: Delivery, until: datetime | None, bundle: str | None = None) -> None:
-    """Until then, or until there may be room: as if it had not been tried; in another bundle, if one is named."""
-    if bundle:
-        grouping.join(delivery, bundle, until or now())
+def _postpone(delivery: Delivery, until: datetime | None, group: str | None = None) -> None:
+    """Until then, or until there may be room: as if it had not been tried; in another group, if one is named."""
+    if group:
+        grouping.join(delivery, group, until or now())
     until = until or _room.next(delivery.channel, now() + _NO_ROOM)
     changes = {"$set": {"claimed_until": now(), "due_at": until}, "$inc": {"attempts": -1}}
     Delivery._get_collection().update_one(_tried(delivery), changes)
@@ -274,7 +274,7 @@ def _finish(delivery: Delivery, state: str, words: str | None, note: Note | None
     gone = {"due_at": 1} | ({} if words else {"last_error": 1})
     if not _written(delivery, {"$set": fate, "$unset": gone}, state, note):
         return
-    if delivery.bundle:
+    if delivery.group:
         followers = {"led_by": delivery.id, "state": "pending"}
         Delivery._get_collection().update_many(followers, {"$set": fate})
 

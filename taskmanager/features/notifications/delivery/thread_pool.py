@@ -1,6 +1,6 @@
 """Sending beside a worker's jobs, so that receivers which hang, or are slow, hold up no others.
 
-A worker that lives on opens lanes: for each channel so many threads, each of which sends one message at a time. Where
+A worker that lives on has so many threads for each channel, each of which sends one message at a time. Where
 none are open, as in RQ's own worker, whose processes end with their job, a message is sent within the job.
 """
 
@@ -13,9 +13,9 @@ from threading import Lock, Semaphore
 
 import structlog
 
-log = structlog.get_logger("taskmanager.lanes")
+log = structlog.get_logger("taskmanager.channel_threads")
 
-# A worker waits for free lanes of a channel half a second at once, and in the long run a tenth of its time.
+# A worker waits for free threads of a channel half a second at once, and in the long run a tenth of its time.
 _MAX_PATIENCE_SECONDS, _PATIENCE_REGAINED = 0.5, 0.1
 
 
@@ -88,9 +88,9 @@ def is_busy() -> bool:
 
 
 def run(name: str, number: int, work: Callable[[], None]) -> bool:
-    """Begin `work` in one of the `number` lanes of a channel, or do it now where there are none.
+    """Begin `work` in one of the `number` threads of a channel, or do it now where there are none.
 
-    False when all lanes are taken, by messages that take their time: it is to be tried later.
+    False when all threads are taken, by messages that take their time: it is to be tried later.
     """
     if _open is None or not number:
         work()

@@ -21,7 +21,7 @@ from taskmanager.core.security.networks import network_of
 from taskmanager.features.users.models import Session, User
 
 _ANYWHERE = "anywhere"
-_NOBODY = ObjectId("0" * 24)  # the id of no account
+_NO_ACCOUNT = ObjectId("0" * 24)  # the id of no account
 _ACCOUNT_FACTOR = 5  # so many times the failures of one address lock the account for new addresses
 
 
@@ -78,7 +78,7 @@ def _known(user: User | None, address: str) -> bool:
     alone.
     """
     places = {"$or": [{"network": network_of(address)}, {"address": address}]}
-    found = Session.objects(user_id=user.id if user else _NOBODY, __raw__=places)
+    found = Session.objects(user_id=user.id if user else _NO_ACCOUNT, __raw__=places)
     return found.limit(1).first() is not None
 
 

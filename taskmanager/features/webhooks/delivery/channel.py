@@ -34,7 +34,7 @@ _GOOD = range(200, 300)
 _MAX_KEPT_BYTES = 2_000
 # What finds no place comes back in order: so many a second that few ask in vain, and places are seldom empty.
 _PLACE_TAKEN, _pace = timedelta(seconds=0.5), Throttle(30)
-# Receivers whose last answer took longer share half of the lanes, so that however many they leave room for others.
+# Receivers whose last answer took longer share half of the threads, so that however many they leave room for others.
 _SLOW_MS, _THREADS = 1000, 16
 _slow_lanes = BoundedSemaphore(_THREADS // 2)
 
@@ -55,7 +55,7 @@ class Outcome(NamedTuple):
 class WebhookChannel:
     """See `Channel`."""
 
-    name, queue, bundled, threads = "webhook", "low", False, _THREADS
+    name, queue, grouped, threads = "webhook", "low", False, _THREADS
 
     @property
     def seconds(self) -> float:

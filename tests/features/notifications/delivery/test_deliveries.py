@@ -116,18 +116,18 @@ def test_a_worker_that_died_between_planning_and_sending_is_made_up_for(scene, a
 
 def test_who_has_claimed_a_delivery_is_alone_with_it(failing, mail):
     due(failing)
-    first = deliveries._claim(deliveries.bundles.leader_of(failing.id))
+    first = deliveries._claim(deliveries.grouping.leader_of(failing.id))
     assert first is not None
-    assert deliveries._claim(deliveries.bundles.leader_of(failing.id)) is None
+    assert deliveries._claim(deliveries.grouping.leader_of(failing.id)) is None
     deliveries.send(failing.id)
     assert mail.messages == []
 
 
 def test_one_that_took_too_long_does_not_overwrite_what_another_did(failing):
     due(failing)
-    slow = deliveries._claim(deliveries.bundles.leader_of(failing.id))
+    slow = deliveries._claim(deliveries.grouping.leader_of(failing.id))
     due(failing)
-    fast = deliveries._claim(deliveries.bundles.leader_of(failing.id))
+    fast = deliveries._claim(deliveries.grouping.leader_of(failing.id))
     deliveries._finish(fast, "sent", None, None)
     deliveries._failed(slow, OSError("late"))
     assert email().state == "sent"
@@ -149,7 +149,7 @@ def test_the_sweep_hands_out_what_no_one_looks_at(failing):
 class Odd:
     """A channel that raises something that no one expected."""
 
-    name, queue, seconds, bundled, threads = "odd", "low", 1.0, False, 0
+    name, queue, seconds, grouped, threads = "odd", "low", 1.0, False, 0
 
     def reaches(self, user_ids):
         return set(user_ids)

@@ -16,25 +16,25 @@ from tests.features.notifications.conftest import prefer
 from tests.mailbox import text_of
 
 
-def test_the_sweep_settles_those_led_by_one_that_is_settled(scene, mail, deliver, later):
+def test_the_sweep_settles_those_that_follow_one_that_is_settled(scene, mail, deliver, later):
     member = scene.member()
     prefer(member, level="all")
     for text in ("One", "Two"):
         scene.owner.post(f"{scene.task_path}/comments", json={"text": text})
     later()
-    led = Delivery.objects(channel="email", led_by__ne=None).get()
+    led = Delivery.objects(channel="email", leader_id__ne=None).get()
     led.modify(set__state="pending")
     assert maintenance.sweep() == 1
     assert led.reload().state == "sent"
     led.modify(set__state="pending")
     led.modify(unset__due_at=True)
-    Delivery.objects(id=led.led_by).delete()
+    Delivery.objects(id=led.leader_id).delete()
     led.modify(set__state="pending")
     maintenance.sweep()
-    assert led.reload().due_at is not None and led.led_by is None
+    assert led.reload().due_at is not None and led.leader_id is None
 
 
-def test_a_claim_is_prolonged_while_a_large_bundle_is_made(scene, mail, deliver, monkeypatch):
+def test_a_claim_is_prolonged_while_a_large_group_is_made(scene, mail, deliver, monkeypatch):
     member = scene.member()
     prefer(member, level="all")
     for number in range(3):
@@ -58,7 +58,7 @@ def test_a_claim_is_prolonged_while_a_large_bundle_is_made(scene, mail, deliver,
 
 
 @pytest.mark.parametrize("comments", [2, 5])
-def test_several_workers_at_a_bundle_send_one_message(scene, mail, deliver, comments):
+def test_several_workers_at_a_group_send_one_message(scene, mail, deliver, comments):
     member = scene.member()
     prefer(member, level="all")
     for number in range(comments):
@@ -82,7 +82,7 @@ def test_several_workers_at_a_bundle_send_one_message(scene, mail, deliver, comm
     assert Delivery.objects(channel="email", state="sent").count() == comments
 
 
-def test_a_bundle_that_is_sent_again_is_the_same(scene, mail, deliver, later):
+def test_a_group_that_is_sent_again_is_the_same(scene, mail, deliver, later):
     member = scene.member()
     prefer(member, level="all")
     scene.owner.post(f"{scene.task_path}/comments", json={"text": "One"})
@@ -95,7 +95,7 @@ def test_a_bundle_that_is_sent_again_is_the_same(scene, mail, deliver, later):
     assert ["One" in text and "Two" not in text for text in texts] in ([True, False], [False, True])
 
 
-def test_a_bundle_that_was_given_up_is_replayed_one_by_one(scene, mail, deliver, later):
+def test_a_group_that_was_given_up_is_replayed_one_by_one(scene, mail, deliver, later):
     member = scene.member()
     prefer(member, level="all")
     mail.unknown = {member.user.email}

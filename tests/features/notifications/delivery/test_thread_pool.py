@@ -20,7 +20,7 @@ _LONG_SECONDS = 120.0  # a worker that waits for a receiver is held for so long
 class Gate:
     """A channel whose receivers answer when they are let."""
 
-    name, queue, bundled, seconds, thread_pool = "gate", "low", False, 30.0, 2
+    name, queue, grouped, seconds, threads = "gate", "low", False, 30.0, 2
 
     def __init__(self):
         self.open = threading.Event()
@@ -63,7 +63,7 @@ def test_a_worker_goes_on_while_receivers_are_waited_for_and_finishes_what_it_be
     assert Delivery.objects(state="sent").count() == 2
 
 
-def test_what_finds_all_lanes_taken_is_put_off_without_an_attempt_each_to_a_moment_of_its_own(gate):
+def test_what_finds_all_threads_taken_is_put_off_without_an_attempt_each_to_a_moment_of_its_own(gate):
     with thread_pool.opened():
         deliveries.send_all(claimed(2))
         began = time.monotonic()
@@ -96,7 +96,7 @@ def test_a_slow_receiver_does_not_set_the_pace_of_the_worker(gate, contribute):
         assert len(gate.asked) < 80  # a hundred of a second each, two at a time, would hold the worker for fifty
 
 
-def test_lanes_are_free_again(gate):
+def test_threads_are_free_again(gate):
     gate.open.set()
     with thread_pool.opened():
         for number in range(1, 11):
@@ -105,7 +105,7 @@ def test_lanes_are_free_again(gate):
     assert len(gate.told) == 20
 
 
-def test_without_lanes_a_message_is_sent_within_the_job(gate):
+def test_without_threads_a_message_is_sent_within_the_job(gate):
     gate.open.set()
     deliveries.send_all(claimed(3))
     assert len(gate.told) == 3
@@ -121,7 +121,7 @@ def test_one_whose_claim_is_nearly_over_is_handed_out_again_at_once_and_as_if_ne
     assert (late.state, late.attempts) == ("pending", 0) and late.due_at <= now()
 
 
-def test_what_ends_badly_in_a_lane_leaves_it_free(gate, monkeypatch):
+def test_what_ends_badly_in_a_thread_leaves_it_free(gate, monkeypatch):
     gate.open.set()
     monkeypatch.setattr(deliveries, "_finish", lambda *_: 1 / 0)
     with thread_pool.opened():
@@ -132,7 +132,7 @@ def test_what_ends_badly_in_a_lane_leaves_it_free(gate, monkeypatch):
 
 def test_a_channel_that_lacks_something_is_named_when_it_is_installed(contribute):
     class Old:
-        name, queue, seconds, bundled = "old", "low", 1.0, False
+        name, queue, seconds, grouped = "old", "low", 1.0, False
 
         def reaches(self, user_ids):
             return set()
@@ -140,7 +140,7 @@ def test_a_channel_that_lacks_something_is_named_when_it_is_installed(contribute
         def send(self, message):
             """Nothing."""
 
-    with pytest.raises(Misconfigured, match="Old has no lanes"):
+    with pytest.raises(Misconfigured, match="Old has no threads"):
         contribute(channels=(Old(),))
 
 

@@ -105,7 +105,7 @@ def test_those_involved_are_told_of_changes_and_others_are_not(scene, assign, de
     assert [kind for kind, _ in told(bystander)] == ["project.added"]
 
 
-def test_who_follows_all_is_told_of_every_task_and_who_follows_none_of_his_own_only(scene, assign, deliver):
+def test_who_follows_all_is_told_of_every_task_and_who_follows_none_of_their_own_only(scene, assign, deliver):
     follower, quiet = scene.member(), scene.member()
     prefer(follower, level="all")
     prefer(quiet, level="none")

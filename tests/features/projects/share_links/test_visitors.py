@@ -21,7 +21,7 @@ def test_a_visitor_has_no_user_id_to_be_mistaken_for_one():
         _ = visitor.nothing
 
 
-def test_a_visitor_may_only_what_he_is_given():
+def test_a_visitor_may_only_what_they_is_given():
     assert not Visitor(link_id=ObjectId()).has_scope("tasks:read")
     assert not Visitor(link_id=ObjectId(), scopes=frozenset({"tasks:read"})).has_scope(None)
 

@@ -217,7 +217,7 @@ def test_a_code_turns_on_no_other_secret_than_its_own(person, clock):
     assert_problem(answer, 403, code="totp.wrong_code")
 
 
-def test_codes_are_limited_per_address_whoever_says_he_asks(other_app, clock):
+def test_codes_are_limited_per_address_whoever_says_they_asks(other_app, clock):
     app = other_app(ratelimit_enabled=True, ratelimit_secret="3/minute")
     client = app.test_client()
     UserFactory(email="ada@example.com")

@@ -14,7 +14,7 @@ class Blackboard:
     queue = "low"  # on which it is tried again
     seconds = 1.0  # the longest that `send` takes
     threads = 2  # how many messages a worker sends at a time beside its jobs, in threads; 0: within the job
-    bundled = False  # whether quiet hours, digests and the wait for more of the same task hold for it
+    grouped = False  # whether quiet hours, digests and the wait for more of the same task hold for it
 
     def __init__(self) -> None:
         self.lines: dict[ObjectId, str] = {}  # by the id of the delivery, which is the same at each attempt
