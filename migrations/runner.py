@@ -27,6 +27,7 @@ from taskmanager.core.errors import Conflict, Misconfigured
 
 MIGRATIONS: registry.Part[str] = registry.Part("migrations")
 _LOCK_MINUTES = 30
+_UNTIMED = frozenset(name for name in renamed.NAMES.values() if name <= renamed.LAST_UNTIMED)
 
 
 class State(NamedTuple):
@@ -35,8 +36,7 @@ class State(NamedTuple):
     pending: list[str]  # not run yet
     needed: list[str]  # those of them that this release does not work without
     unknown: list[str]  # run by another release, which did not say that this one may go on
-    late: list[str]  # those of `pending` that are older than `last`
-    last: str  # the newest of this release that was run; empty when none was
+    late: list[tuple[str, str]]  # those of `pending` that are older than one that was run, with the newest such
 
     @property
     def problem(self) -> str | None:
@@ -47,8 +47,9 @@ class State(NamedTuple):
                 " release, or restore the backup that was made before its migration."
             )
         if self.late:
+            name, last = self.late[0]
             return (
-                f"The migration {self.late[0]} is older than {self.last}, which this database has already run: start a"
+                f"The migration {name} is older than {last}, which this database has already run: start a"
                 " release in which it has a newer name, and run `taskmanager migrate` (docs/operations.md, Migrations)."
             )
         if self.needed:
@@ -94,13 +95,19 @@ def state(database: Database[dict[str, Any]]) -> State:
     pending = [name for name in names if name not in records]
     needed = [name for name in pending if not getattr(_load(name), "CONTRACT", False)]
     unknown = (name for name, expand in records.items() if not (name in names or expand or _is_of_plugin(name)))
-    own = [name for name in names if not _is_of_plugin(name)]
-    last = max((name for name in own if name in records), default="")
-    return State(pending, needed, sorted(unknown), _late([name for name in pending if name in own], last), last)
+    return State(pending, needed, sorted(unknown), _late(pending, [name for name in names if name in records]))
 
 
-def _late(pending: list[str], last: str) -> list[str]:
-    return [name for name in pending if renamed.LAST_UNTIMED < name < last]
+def _late(pending: list[str], run: list[str]) -> list[tuple[str, str]]:
+    """Compare the migrations of the service, and those of each plugin, among themselves."""
+    last = {_source(name): name for name in sorted(run)}
+    found = [(name, last.get(_source(name), "")) for name in pending]
+    return [(name, newest) for name, newest in found if name < newest and name not in _UNTIMED]
+
+
+def _source(name: str) -> str:
+    """Return the package of a plugin's migration; empty for one of the service."""
+    return name.rpartition(".")[0]
 
 
 def problem(database: Database[dict[str, Any]]) -> str | None:
@@ -133,7 +140,7 @@ def _names_in(package: str) -> list[str]:
 
 
 def _is_of_plugin(name: str) -> bool:
-    return "." in name
+    return bool(_source(name))
 
 
 def about(name: str) -> str:

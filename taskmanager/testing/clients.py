@@ -11,7 +11,7 @@ def sign_in(app: Flask, user: User) -> FlaskClient:
     """Return a client of `app` that sends an access token of this user, which is `client.user`."""
     client = app.test_client()
     answer = client.post("/api/v1/auth/login", json={"email": user.email, "password": PASSWORD})
-    assert answer.status_code == 200, answer.text
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {answer.get_json()['access_token']}"
+    assert answer.status_code == 200 and answer.json, answer.text
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {answer.json['access_token']}"
     client.user = user  # type: ignore[attr-defined]
     return client

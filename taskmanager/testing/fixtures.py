@@ -140,8 +140,7 @@ def deliver(app: Flask) -> Callable[[], int]:
 
 
 def _deliver() -> int:
-    done = 0
-    kinds: dict[str, Any] = {"serializer": outbox.CallSerializer, "job_class": SafeJob}
+    done, kinds = 0, dict[str, Any](serializer=outbox.CallSerializer, job_class=SafeJob)
     while outbox.relay_batch():
         queues = [outbox.queue(name) for name in QUEUES]
         while taken := Queue.dequeue_any(queues, None, connection=queue_store(), **kinds):
@@ -165,10 +164,12 @@ def caller(app: Flask) -> Callable[..., FlaskClient]:
 @pytest.fixture
 def user(app: Flask) -> User:
     """A user with a confirmed address."""
-    return UserFactory.create()
+    made: User = UserFactory.create()
+    return made
 
 
 @pytest.fixture
 def project(user: User) -> Project:
     """A project that `user` owns."""
-    return ProjectFactory.create(owner=user)
+    made: Project = ProjectFactory.create(owner=user)
+    return made

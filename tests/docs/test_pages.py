@@ -25,6 +25,7 @@ BASES = (
     "taskmanager/features/tasks",
     "tests",
     "docs",
+    "docs/plugin-template",
 )
 OTHER_VARIABLES = {"TASKMANAGER_ENVIRONMENT"}  # `config/settings.py` reads it before there are settings
 ELSEWHERE = {

@@ -143,6 +143,13 @@ def test_one_that_is_older_than_the_last_that_was_run_is_refused_and_both_are_na
     assert runner.run(empty) == ["m9019_third", "m9020_first"]
 
 
+def test_a_plugin_that_is_installed_later_is_compared_with_its_own_only():
+    assert runner._late(["weather.m202601010000_a"], ["m202611281200_ours"]) == []
+    assert runner._late(["weather.m1_a", "weather.m3_c"], ["sun.m4_d", "weather.m2_b"]) == [
+        ("weather.m1_a", "weather.m2_b")
+    ]
+
+
 def test_one_that_was_renamed_after_it_ran_is_known(empty, folder, monkeypatch):
     write(folder, "m9021_first")
     write(folder, "m9022_second")

@@ -1,0 +1,69 @@
+"""Many documents in one command: each on the revision that was read, with what is derived, or none of them."""
+
+import pytest
+
+from taskmanager.core.errors import PreconditionFailed
+from taskmanager.core.storage.listings import all_rows
+from taskmanager.core.storage.querysets import CREATED
+from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects.models import Label
+from taskmanager.features.tasks.models import Task
+from tests.factories import task_row
+from tests.scene import Scene
+from tests.web.counting import commands
+
+
+@pytest.fixture
+def scene(app):
+    return Scene(app)
+
+
+@pytest.fixture
+def tasks(scene):
+    rows = [task_row(scene.project.id, title=f"Task {number}", description="Old") for number in range(5)]
+    Task.objects.insert(rows, load_bulk=False)
+    return list(Task.objects(id__in=[row.id for row in rows]).order_by("id"))
+
+
+def changes_of(tasks):
+    return [{"title": f"Changed {number}", "description": None} for number in range(len(tasks))]
+
+
+def test_several_documents_are_written_by_one_command_as_each_would_be(tasks):
+    with commands.counting() as seen:
+        stored = Task.write_each(tasks, changes_of(tasks))
+    assert [event.command_name for event in seen] == ["update"]
+    read = list(Task.objects(id__in=[task.id for task in tasks]).order_by("id"))
+    assert [task.to_mongo() for task in stored] == [task.to_mongo() for task in read]
+    single = read[0].write(title="Changed 0", description="Old").write(title="Changed 0", description=None)
+    kept = ("title", "words", "description_tokens", "marks")
+    assert [single[name] for name in kept] == [read[0][name] for name in kept]
+    assert ([task.title for task in tasks], {task.revision for task in tasks}) == ([f"Task {n}" for n in range(5)], {1})
+
+
+def test_none_is_written_when_another_writer_was_faster_with_one(tasks):
+    tasks[3].write(title="Faster")
+    with pytest.raises(PreconditionFailed):
+        unit_of_work(Task.write_each)(tasks, changes_of(tasks))
+    titles = Task.objects(id__in=[task.id for task in tasks]).order_by("id").scalar("title")
+    assert list(titles) == ["Task 0", "Task 1", "Task 2", "Faster", "Task 4"]
+
+
+def test_nothing_to_write_is_no_command():
+    with commands.counting() as seen:
+        assert Task.write_each([], []) == []
+    assert seen == []
+
+
+def test_what_is_derived_is_stored_beside_a_change(scene):
+    label = Label(project_id=scene.project.id, name="Bug").save(force_insert=True)
+    assert label.write(name="FIX").name_key == "fix"
+    assert label.write_each([Label.objects.one(label.id)], [{"name": "Later"}])[0].name_key == "later"
+
+
+def test_all_rows_are_read_a_page_at_a_time(tasks):
+    mine = Task.objects(id__in=[task.id for task in tasks])
+    with commands.counting() as seen:
+        rows = list(all_rows(mine, CREATED, 2))
+    assert [row["_id"] for row in rows] == [task.id for task in tasks]
+    assert [event.command_name for event in seen] == ["find"] * 3
