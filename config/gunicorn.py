@@ -41,25 +41,25 @@ control_socket_disable = True  # it would lie in the home directory, where two s
 
 
 def post_worker_init(worker: Any) -> None:
-    """Called in each process once it has the application: hear the database's clock, and say what is wrong with it."""
+    """Observe the database's clock in each process that has the application, and log what is wrong with it."""
     from taskmanager.core.servers import server_report
 
-    server_report.tell()
+    server_report.log_report()
 
 
 def on_starting(server: Any) -> None:
-    """Called by gunicorn before it listens: end, with one sentence, what cannot work."""
+    """End, with one sentence, what cannot work, before gunicorn listens."""
     fitness.check_before_forks(_settings)
 
 
 def when_ready(server: Any) -> None:
-    """Called by gunicorn when it listens: let health checks know where."""
+    """Let health checks know where gunicorn listens."""
     global _heartbeat
     _heartbeat = Heartbeat("web", f"{local_url(_settings)}/health/live")
 
 
 def on_exit(server: Any) -> None:
-    """Called by gunicorn at its end."""
+    """Clean up at gunicorn's end."""
     if _heartbeat:
         _heartbeat.end()
 

@@ -34,7 +34,7 @@ _KINDS: dict[str, type[Settings]] = {"development": Development, "testing": Test
 
 
 def load(**overrides: object) -> Settings:
-    """The settings of this process. Raises Misconfigured, naming each wrong variable and never its value."""
+    """Return the settings of this process. Raises Misconfigured, naming each wrong variable and never its value."""
     name = os.environ.get("TASKMANAGER_ENVIRONMENT", "development")
     if name not in _KINDS:
         raise Misconfigured(f"TASKMANAGER_ENVIRONMENT must be one of {', '.join(_KINDS)}")

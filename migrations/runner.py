@@ -40,7 +40,9 @@ class State(NamedTuple):
 
     @property
     def problem(self) -> str | None:
-        """What is wrong, in a sentence that says what to run; None when this release may work on the database."""
+        """Return what is wrong, in a sentence that says what to run; None when this release may work on
+        the database.
+        """
         if self.unknown:
             return (
                 f"The database was migrated by a newer release ({self.unknown[-1]} is unknown here): start that"
@@ -111,17 +113,17 @@ def _source(name: str) -> str:
 
 
 def problem(database: Database[dict[str, Any]]) -> str | None:
-    """What is wrong with the migrations of the database, for `server_checks.compare_migrations`."""
+    """Return what is wrong with the migrations of the database, for `server_checks.compare_migrations`."""
     return state(database).problem
 
 
 def pending(database: Database[dict[str, Any]]) -> list[str]:
-    """Names of the migrations that have not been run, in order."""
+    """Return names of the migrations that have not been run, in order."""
     return state(database).pending
 
 
 def all_names() -> list[str]:
-    """Names of all migrations, in order: those of the service, then of each plugin as `<package>.<module>`."""
+    """Return names of all migrations, in order: those of the service, then of each plugin as `<package>.<module>`."""
     own = sorted(module.name for module in pkgutil.iter_modules(scripts.__path__))
     return [*own, *(name for package in _packages_of_features() for name in _names_in(package))]
 
@@ -144,7 +146,7 @@ def _is_of_plugin(name: str) -> bool:
 
 
 def about(name: str) -> str:
-    """The first line of what a migration says of itself."""
+    """Return the first line of what a migration says of itself."""
     return " ".join((_load(name).__doc__ or "").strip().split("\n\n")[0].split())
 
 

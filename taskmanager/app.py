@@ -9,7 +9,7 @@ from flask import Flask
 
 from taskmanager import plugins
 from taskmanager.api import docs, health, v1
-from taskmanager.api.version import Version
+from taskmanager.api.version import ApiVersion
 from taskmanager.core import registry
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
@@ -41,7 +41,8 @@ from taskmanager.features.users.login_methods.routes import blueprint_of
 from taskmanager.features.users.tokens import service as api_tokens
 from taskmanager.features.views import feature as views
 from taskmanager.features.webhooks import feature as webhooks
-from taskmanager.web import auth, errors, limits, requests, urls
+from taskmanager.web import errors, limits, requests, urls
+from taskmanager.web.authentication import actors
 
 # Without core: all that the service consists of, in the order of their things in the registry.
 FEATURES = (
@@ -76,7 +77,7 @@ def create_app(settings: Settings) -> Flask:
     app = _flask(settings)
     _connect(settings)
     requests.init_app(app)
-    auth.init_app(app, settings, _keys(settings))
+    actors.init_app(app, settings, _keys(settings))
     limits.init_app(app, settings)
     _bind_extensions(app, settings)
     for feature in loaded:
@@ -106,7 +107,7 @@ def api_document() -> dict[str, Any]:
         return _version().document()
 
 
-def _version() -> Version:
+def _version() -> ApiVersion:
     return v1.version(blueprint for feature in FEATURES for blueprint in feature.blueprints)
 
 
@@ -141,23 +142,23 @@ def _flask(settings: Settings) -> Flask:
 def _connect(settings: Settings) -> None:
     database.disconnect()
     database.connect(settings)
-    access.forget()
-    access.sources.load = _load_access
-    access.sources.versions = user_service.access_versions
-    access.sources.token_used = api_tokens.used
-    access.sources.visitor = share_links.visitor
+    access.invalidate_all()
+    access.loaders.load = _load_access
+    access.loaders.versions = user_service.access_versions
+    access.loaders.token_used = api_tokens.used
+    access.loaders.visitor = share_links.visitor
 
 
 def _load_access(user_id: ObjectId) -> Access | None:
     found = user_service.load_access(user_id)
     if found is None:
         return None
-    roles, archived = project_service.standing_of(user_id)
+    roles, archived = project_service.load_project_roles(user_id)
     return replace(found, project_roles=roles, archived=archived)
 
 
 def _keys(settings: Settings) -> keyring.KeyRing:
-    """Production must be given its keys; elsewhere the first one is made."""
+    """Return production must be given its keys; elsewhere the first one is made."""
     find = keyring.load if settings.environment == "production" else keyring.ensure
     return find(settings.keys_path)
 

@@ -34,7 +34,7 @@ class Environment(NamedTuple):
 
 @click.group()
 def group() -> None:
-    """Commands of the package."""
+    """Hold the commands of the package."""
 
 
 @group.command()
@@ -49,7 +49,7 @@ def openapi() -> None:
 
 @group.group()
 def keys() -> None:
-    """The keys that sign access tokens."""
+    """Manage the keys that sign access tokens."""
 
 
 @keys.command()
@@ -91,7 +91,7 @@ def list_keys(environment: Environment) -> None:
 
 @group.group()
 def events() -> None:
-    """The event log, for operators."""
+    """Look after the event log."""
 
 
 @events.command()

@@ -36,7 +36,7 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def _part(noun: str) -> Any:
-    """A field whose things must have unique names over all features; `noun` says in a sentence what one is."""
+    """Return a field whose things must have unique names over all features; `noun` says in a sentence what one is."""
     return field(default=(), metadata={"noun": noun})
 
 
@@ -96,7 +96,7 @@ class Feature:
 PARTS = {one.name: one.metadata["noun"] for one in fields(Feature) if "noun" in one.metadata}
 # What an object must have that is no instance of a class of ours.
 _MEMBERS = {
-    "channels": ("name", "queue", "seconds", "lanes", "bundled", "reaches", "send"),
+    "channels": ("name", "queue", "seconds", "threads", "bundled", "reaches", "send"),
     "login_methods": ("name", "title", "schema", "verify"),
 }
 

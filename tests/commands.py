@@ -7,7 +7,7 @@ from pymongo import monitoring
 
 
 class Commands(monitoring.CommandListener):
-    """Remembers the names of commands while somebody counts them."""
+    """Remembers the names of commands while a user counts them."""
 
     def __init__(self) -> None:
         self._counts: list[list[str]] = []

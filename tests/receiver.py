@@ -103,7 +103,7 @@ def _redirect(handler: BaseHTTPRequestHandler) -> None:
 
 
 def _slow(handler: BaseHTTPRequestHandler) -> None:
-    time.sleep(120)  # beyond every bound that a test of slowness sets, on a slow machine too; nobody waits for it
+    time.sleep(120)  # beyond every bound that a test of slowness sets, on a slow machine too; no one waits for it
     _plain(handler, 200)
 
 

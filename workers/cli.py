@@ -23,7 +23,7 @@ class Explaining(click.Group):
     """Tells what is wrong in one sentence, without a traceback, and ends in order at SIGTERM."""
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Called with the command line."""
+        """Run the Task Manager service or a part of it."""
         if threading.current_thread() is threading.main_thread():
             stopping.exit_on_sigterm()
         return super().main(*args, **options)
@@ -43,7 +43,7 @@ class Explaining(click.Group):
 @click.group(cls=Explaining)
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Task Manager: run the service or a part of it."""
+    """Run the Task Manager service or a part of it."""
     context.obj = Environment(
         _load_settings, _load_keys, _connected
     )  # the package's own commands may not import `config`
@@ -74,9 +74,9 @@ def stop() -> None:
 def migrate(dry_run: bool, check: bool) -> None:
     """Bring the database to the form this release needs."""
     from migrations import command
-    from workers.in_force import in_force
+    from workers.effective_settings import effective_settings
 
-    sys.exit(command.migrate(in_force(), dry_run=dry_run, check=check, say=click.echo))
+    sys.exit(command.migrate(effective_settings(), dry_run=dry_run, check=check, say=click.echo))
 
 
 @main.command()
@@ -101,17 +101,17 @@ def worker() -> None:
 @click.option("--count", type=click.IntRange(1, 64), help="How many; else TASKMANAGER_WORKER_PROCESSES.")
 def workers(count: int | None) -> None:
     """Run several workers; each is started again when it ends by itself."""
-    from workers.in_force import in_force
+    from workers.effective_settings import effective_settings
 
-    importlib.import_module("workers.pool").main(in_force(), count)
+    importlib.import_module("workers.pool").main(effective_settings(), count)
 
 
 @main.command()
 def dashboard() -> None:
     """Show the queues in a browser (rq-dashboard), to administrators only."""
-    from workers.in_force import in_force
+    from workers.effective_settings import effective_settings
 
-    importlib.import_module("workers.dashboard").main(in_force())
+    importlib.import_module("workers.dashboard").main(effective_settings())
 
 
 @main.command()
@@ -169,12 +169,12 @@ def _supervised() -> ModuleType:
 
 
 def _connected() -> "Settings":
-    """The settings, with all that the use cases need: database, stores, and listeners that hear what happens."""
+    """Return the settings, with all that the use cases need: database, stores, and listeners that hear what happens."""
     from taskmanager.app import create_app
     from workers import fitness
-    from workers.in_force import in_force
+    from workers.effective_settings import effective_settings
 
-    settings = in_force()
+    settings = effective_settings()
     create_app(settings)
     fitness.require_database()
     return settings

@@ -20,7 +20,7 @@ from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import TaskManagerError, Unauthenticated
 from taskmanager.core.events.outbox import CallSerializer
 from taskmanager.core.servers.stores import queue_store
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from workers import fitness
 
 COOKIE = "taskmanager_dashboard"
@@ -30,7 +30,7 @@ _FORM = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Queues</
 
 
 def make_app(settings: Settings) -> Flask:
-    """The application with the dashboard at `/queues`."""
+    """Return the application with the dashboard at `/queues`."""
     rq.serializers.DefaultSerializer = CallSerializer  # type: ignore[misc, assignment] # what rq-dashboard reads jobs with: never a pickle
     from rq_dashboard.web import blueprint, config
 
@@ -67,7 +67,7 @@ class _Quiet(WSGIRequestHandler):
     timeout = 30  # seconds without a byte
 
     def log_message(self, *args: Any) -> None:
-        """The application logs its requests itself."""
+        """Log nothing: the application logs its requests itself."""
 
 
 _login = Blueprint("dashboard_login", __name__)
@@ -75,7 +75,7 @@ _login = Blueprint("dashboard_login", __name__)
 
 @_login.get("/login")
 def ask() -> Response:
-    """The form."""
+    """Return the form."""
     return Response(_FORM, content_type="text/html; charset=utf-8", headers={"Cache-Control": "no-store"})
 
 

@@ -51,7 +51,7 @@ class DataFolder:
             self._lock = None
 
     def owner(self) -> int | None:
-        """The id of the process that runs a service on this folder now."""
+        """Return the id of the process that runs a service on this folder now."""
         with suppress(OSError, ValueError):
             lock = os.open(self._lock_file, os.O_RDWR)
             try:
@@ -66,7 +66,7 @@ class DataFolder:
         self._addresses.write_text(json.dumps(addresses))
 
     def addresses(self) -> dict[str, str]:
-        """Where the embedded servers of the running service listen; nothing when none runs."""
+        """Return where the embedded servers of the running service listen; nothing when none runs."""
         with suppress(OSError, ValueError):
             return dict(json.loads(self._addresses.read_text())) if self.owner() else {}
         return {}
@@ -83,7 +83,7 @@ class DataFolder:
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
     def _refuse_odd_name(self) -> None:
-        """The supervisor's configuration file would take the rest of such a name for a comment."""
+        """Refuse a name whose rest the supervisor's configuration file would take for a comment."""
         if re.search(r"\s[;#]|[\r\n]", str(self.path)):
             raise Misconfigured("TASKMANAGER_DATA_DIR must have no line break, ' ;' or ' #' in its name.")
 

@@ -32,7 +32,7 @@ class Client:
         self._token = answer["access_token"]
 
     def send(self, method: str, path: str, body: dict[str, Any], **headers: str) -> tuple[dict[str, Any], str]:
-        """The JSON of the answer and its ETag. Raises Misconfigured with the service's own words."""
+        """Return the JSON of the answer and its ETag. Raises Misconfigured with the service's own words."""
         request = urllib.request.Request(  # noqa: S310 - our own address
             self._api + path, json.dumps(body).encode(), self._headers(method) | headers, method=method
         )
@@ -82,7 +82,7 @@ def _key() -> str:
 
 
 def _token_in(mail: str) -> str:
-    """The one-time token in a mail. Raises Misconfigured when there is none."""
+    """Return the one-time token in a mail. Raises Misconfigured when there is none."""
     found = re.search(r'"(tc_[\w-]+)"', mail)
     if found is None:
         raise Misconfigured(f"No token is in this mail:\n{mail}")
@@ -100,7 +100,7 @@ def _step(what: str, answer: tuple[dict[str, Any], str]) -> dict[str, Any]:
 
 
 def _mail_to(address: str, folder: Path, words: str) -> str:
-    """The newest message to `address` that has these words, awaited for a moment."""
+    """Return the newest message to `address` that has these words, awaited for a moment."""
     deadline = time.monotonic() + MAIL_SECONDS
     while time.monotonic() < deadline:
         for path in sorted(folder.glob(f"*_{address}_*.eml"), reverse=True):

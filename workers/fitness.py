@@ -13,7 +13,7 @@ from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.security.redaction import redact
 from taskmanager.core.servers import server_checks
-from taskmanager.core.servers.server_checks import Problem
+from taskmanager.core.servers.server_checks import ServerProblem
 from taskmanager.core.storage import database
 
 log = structlog.get_logger("taskmanager.fitness")
@@ -28,7 +28,7 @@ class Unfit(TaskManagerError):
     code = "database.unfit"
 
 
-def check(code: int = 1) -> list[Problem]:
+def check(code: int = 1) -> list[ServerProblem]:
     """Return what is wrong now but may pass. Ends the process, with one sentence and this code, for what does not."""
     server_checks.compare_migrations(runner.problem)
     problems = server_checks.problems()

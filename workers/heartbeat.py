@@ -53,7 +53,7 @@ def unwell(role: str | None) -> list[str]:
     found = list(_living(role))
     if not found:
         return [f"No {role or 'process of the service'} runs here."]
-    return [sentence for path in found if (sentence := _judge(path))]
+    return [sentence for path in found if (sentence := _problem_of(path))]
 
 
 def _mark(path: Path) -> None:
@@ -61,7 +61,7 @@ def _mark(path: Path) -> None:
     os.utime(path, (moment, moment))
 
 
-def _judge(path: Path) -> str | None:
+def _problem_of(path: Path) -> str | None:
     role, _, pid = path.name.rpartition("-")
     try:
         address, silent = path.read_text(), time.monotonic() - path.stat().st_mtime
@@ -75,7 +75,7 @@ def _judge(path: Path) -> str | None:
 
 
 def _living(role: str | None) -> Iterator[Path]:
-    """The files of living processes; those of dead ones are removed."""
+    """Yield the files of living processes; those of dead ones are removed."""
     with suppress(OSError):
         for path in sorted(_folder().iterdir()):
             name, _, pid = path.name.rpartition("-")
@@ -107,7 +107,7 @@ def _answers(address: str) -> bool:
 
 
 def _folder() -> Path:
-    """A folder of this user. Raises OSError, also for one that another user has made in its place."""
+    """Return a folder of this user. Raises OSError, also for one that another user has made in its place."""
     parent = _MEMORY if os.access(_MEMORY, os.W_OK) else _TEMPORARY
     data = (
         Path(os.environ.get("TASKMANAGER_DATA_DIR") or ".data").expanduser().absolute()

@@ -6,6 +6,6 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, never lis
 
 
 def local_url(settings: Settings) -> str:
-    """The service's own address, from this machine: the public one may lead elsewhere."""
+    """Return the service's own address, from this machine: the public one may lead elsewhere."""
     host = _ANY.get(settings.host, settings.host)
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"

@@ -21,7 +21,7 @@ _RESTART, _STEADY_SECONDS = RetryPolicy(first_seconds=0.5, max_seconds=30.0), 60
 _STOP_SECONDS = 75  # a job, and what is sent beside it, takes at most a minute
 
 
-class _Place:
+class _WorkerSlot:
     """One worker, again and again: the pause before it is started grows while it ends soon."""
 
     def __init__(self, command: list[str]) -> None:
@@ -46,7 +46,7 @@ class Pool:
     """The places, until a signal ends them."""
 
     def __init__(self, number: int) -> None:
-        self._places = [_Place([sys.executable, "-m", "workers.worker"]) for _ in range(number)]
+        self._places = [_WorkerSlot([sys.executable, "-m", "workers.worker"]) for _ in range(number)]
         self._stopping = False
 
     def run(self) -> None:

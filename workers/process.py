@@ -17,8 +17,8 @@ from taskmanager.core.servers import server_report
 from taskmanager.core.servers.stores import RedisError
 from taskmanager.core.storage.lease import Lease
 from workers import fitness, stopping
+from workers.effective_settings import effective_settings
 from workers.heartbeat import Heartbeat
-from workers.in_force import in_force
 
 log = structlog.get_logger("taskmanager.process")
 
@@ -34,14 +34,14 @@ def begin(heartbeat: Heartbeat | None = None) -> Settings:
     """
     stopping.exit_on_signals(0)
     try:
-        settings = in_force()
+        settings = effective_settings()
         logging.configure(settings)
         create_app(settings)
         plugins.report()
     except TaskManagerError as error:
         fitness.refuse(error)
     fitness.wait(heartbeat.beat if heartbeat else lambda: None)
-    server_report.tell()  # the first word of the database also sets the clock
+    server_report.log_report()  # the first word of the database also sets the clock
     return settings
 
 
@@ -77,7 +77,7 @@ class LeasedLoop:
         self._log.info("stopped")
 
     def _turn(self) -> float:
-        """One look at the work; answers for how many seconds to rest."""
+        """Return one look at the work; answers for how many seconds to rest."""
         try:
             if not self._hold():
                 return _STANDBY_SECONDS

@@ -13,7 +13,7 @@ class SourceWatch:
         self._seen = self._stamp()
 
     def changed(self) -> bool:
-        """Whether a file has been written, added or removed since the last question."""
+        """Return whether a file has been written, added or removed since the last question."""
         before, self._seen = self._seen, self._stamp()
         return before != self._seen
 

@@ -18,7 +18,7 @@ from taskmanager.core.child import wrap
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import Misconfigured
 from taskmanager.embedded import mail_sink, mongod, ports, valkey
-from taskmanager.embedded.server import Server, tail
+from taskmanager.embedded.server import EmbeddedServer, tail
 from taskmanager.embedded.supervision import Program, Supervisor
 from workers.data_folder import PRIVATE, DataFolder
 from workers.local_url import local_url
@@ -64,7 +64,7 @@ class _Service:
 
     def __init__(self, settings: Settings, folder: DataFolder) -> None:
         self.settings, self.folder = settings, folder
-        self.servers: dict[str, Server] = {}
+        self.servers: dict[str, EmbeddedServer] = {}
         self.environment = dict(os.environ)
         self.supervisor = Supervisor([], run=folder.run, logs=folder.logs, root=ROOT)
 
@@ -183,19 +183,19 @@ class _Service:
                 self.supervisor.restart_app(*(p.name for p in self.supervisor.programs if p.reload))
 
 
-def _servers(settings: Settings, folder: DataFolder) -> dict[str, Server]:
-    """The embedded servers, except where a setting names one that runs elsewhere."""
+def _servers(settings: Settings, folder: DataFolder) -> dict[str, EmbeddedServer]:
+    """Return the embedded servers, except where a setting names one that runs elsewhere."""
     path = folder.path
-    makers: dict[str, Callable[[], Server]] = {
-        "mongodb": lambda: mongod.Server(path / "mongodb"),
-        "queue": lambda: valkey.Server(path / "queue", role="queue"),
-        "cache": lambda: valkey.Server(path / "cache", role="cache"),
-        "mail": lambda: mail_sink.Server(folder.run / "mail", mails=folder.mails),
+    makers: dict[str, Callable[[], EmbeddedServer]] = {
+        "mongodb": lambda: mongod.MongodServer(path / "mongodb"),
+        "queue": lambda: valkey.ValkeyServer(path / "queue", role="queue"),
+        "cache": lambda: valkey.ValkeyServer(path / "cache", role="cache"),
+        "mail": lambda: mail_sink.MailSink(folder.run / "mail", mails=folder.mails),
     }
     return {name: make() for name, make in makers.items() if SETTINGS[name] not in settings.model_fields_set}
 
 
-def _programs(settings: Settings, servers: dict[str, Server]) -> list[Program]:
+def _programs(settings: Settings, servers: dict[str, EmbeddedServer]) -> list[Program]:
     python, count = sys.executable, settings.worker_processes
     web = [python, "-m", "gunicorn", "-c", "python:config.gunicorn", "--graceful-timeout", "4", "wsgi:app"]
     workers = ["worker"] if count == 1 else [f"worker-{number}" for number in range(1, count + 1)]
@@ -241,7 +241,7 @@ def _note_password(note: Path, email: str) -> str:
     return password
 
 
-def _banner(settings: Settings, folder: DataFolder, servers: dict[str, Server], password: str) -> str:
+def _banner(settings: Settings, folder: DataFolder, servers: dict[str, EmbeddedServer], password: str) -> str:
     url = settings.public_url.rstrip("/") or local_url(settings)
     lines = {
         "API": f"{url}/docs (Swagger UI)",
@@ -263,13 +263,13 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def _occupy_standard_streams() -> None:
-    """Started with a standard stream closed, the next file opened would take its number, and its output."""
+    """Open the standard streams that are closed: the next file opened would take their number, and their output."""
     while os.open(os.devnull, os.O_RDWR) <= 2:
         pass
 
 
 def _stop_on_signals() -> None:
-    """Also where a shell has made us ignore Ctrl-C, as for a background job; `nohup` is respected."""
+    """Stop on signals, also where a shell has made us ignore Ctrl-C, as for a background job; `nohup` is respected."""
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, _raise_stopped)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -282,6 +282,6 @@ def _raise_stopped(number: int, frame: FrameType | None) -> None:
 
 
 def _ignore_signals() -> None:
-    """While everything is being stopped: a second Ctrl-C must not leave a half of it behind."""
+    """Ignore signals while everything is being stopped: a second Ctrl-C must not leave a half of it behind."""
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, signal.SIG_IGN)

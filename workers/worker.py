@@ -24,7 +24,7 @@ from taskmanager.core.events.outbox import CallSerializer
 from taskmanager.core.events.rq_jobs import SafeJob
 from taskmanager.core.servers.stores import RedisError, queue_store
 from taskmanager.features.notifications.channels import mailer
-from taskmanager.features.notifications.delivery import thread_pool as lanes
+from taskmanager.features.notifications.delivery import thread_pool
 from workers import fitness, stopping
 from workers.heartbeat import Heartbeat
 from workers.process import begin
@@ -58,13 +58,13 @@ class Worker(SimpleWorker):
         self._watch = fitness.Watch()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
-        """After so many seconds without a sign of life the job is handed out again."""
+        """Return after so many seconds without a sign of life the job is handed out again."""
         return settings.current().job_silence_seconds
 
     def work(self, *args: Any, **options: Any) -> bool:
         """Work until told to end, and finish what is being sent beside the jobs."""
         try:
-            with lanes.opened():
+            with thread_pool.opened():
                 return super().work(*args, **options)
         finally:
             mailer.hang_up()
@@ -93,7 +93,7 @@ class Worker(SimpleWorker):
             over.set()
 
     def heartbeat(self, *args: Any, **options: Any) -> None:
-        """Called before and after each wait for a job, also when the queue is away."""
+        """Show that the worker lives: called before and after each wait for a job, also when the queue is away."""
         self._show()
         super().heartbeat(*args, **options)
 
@@ -102,7 +102,7 @@ class Worker(SimpleWorker):
             self.sign_of_life.beat()
 
     def run_maintenance_tasks(self) -> None:
-        """Called every few seconds, between jobs: be listed again after the queue was emptied.
+        """Register the worker again after the queue was emptied; called every few seconds, between jobs.
 
         Ends the process when the database is one that it cannot work on.
         """
@@ -151,7 +151,7 @@ def main() -> None:
 def _is_busy() -> bool:
     """Return whether something is running, which is finished before the end; what only waits is not waited for."""
     worker = _Places.worker
-    return lanes.busy() or (worker is not None and worker.get_state() == WorkerStatus.BUSY)
+    return thread_pool.is_busy() or (worker is not None and worker.get_state() == WorkerStatus.BUSY)
 
 
 def _work(heartbeat: Heartbeat) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.database import Database
 
-from taskmanager.features.tasks.search_tokens import description_tokens_of, tokens_of
+from taskmanager.core.search_tokens import description_tokens_of, tokens_of
 
 _BATCH = 1000
 
@@ -37,7 +37,7 @@ def upgrade(database: Database[dict[str, Any]]) -> None:
 
 
 def _updates(tasks: Any) -> Iterator[UpdateOne]:
-    """What is there already is left alone. The title is compared, so that a change meanwhile is not overwritten."""
+    """Compare the title, so that a change meanwhile is not overwritten; what is there already is left alone."""
     for row in tasks.find({}, {"title": 1, "description": 1, "words": 1, "description_tokens": 1}):
         description = row.get("description")
         wanted = {"words": tokens_of(row["title"])}

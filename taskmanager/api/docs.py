@@ -32,20 +32,20 @@ def init_app(app: Flask) -> None:
 
 @blp.get("")
 def page() -> Response:
-    """The page."""
+    """Return the page."""
     html = (_PAGE / "index.html").read_text().replace("VERSION", _VERSION).replace("BASE", escape(mounted("/docs")))
     return _secured(Response(html, content_type="text/html; charset=utf-8"))
 
 
 @blp.get("/start.js")
 def start() -> Response:
-    """The script that starts Swagger UI."""
+    """Return the script that starts Swagger UI."""
     return Response((_PAGE / "start.js").read_bytes(), content_type="text/javascript; charset=utf-8")
 
 
 @blp.get(f"/assets/{_VERSION}/<path:name>")
 def asset(name: str) -> Response:
-    """One file of Swagger UI; the version in the address makes it cacheable for ever."""
+    """Return one file of Swagger UI; the version in the address makes it cacheable for ever."""
     response = send_from_directory(_ASSETS, name)
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response

@@ -22,7 +22,7 @@ from taskmanager.core.storage import database
 from taskmanager.extensions import limiter
 from taskmanager.features.notifications.delivery import report as delivery_report, service as deliveries
 from taskmanager.web.answers import cached, data
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 
 _PROBE_SECONDS = 0.4  # the driver looks for a server in steps of half a second: this ends after the first
 
@@ -38,13 +38,13 @@ def init_app(app: Flask) -> None:
 
 @blp.get("/health/live")
 def live() -> Response:
-    """This process answers."""
+    """Say that this process answers."""
     return data({"status": "ok"})
 
 
 @blp.get("/health/ready")
 def ready() -> Response:
-    """This process can do its work: the database has a primary that answers, and the form that this release needs.
+    """Say whether this process can work: the database has a primary that answers, in the form this release needs.
 
     Stores that are away do not make it unready, because requests go on without them; stores that refuse it do.
     """
@@ -59,7 +59,7 @@ def ready() -> Response:
 
 @blp.get("/health")
 def details() -> Response:
-    """All there is to know, for who may see the metrics; what a server that is away would say is left out."""
+    """Return all there is to know, for who may see the metrics; what a server that is away would say is left out."""
     _operators_only()
     asked = {"database": _database, "queue": _queue, "cache": _cache}
     answers = {name: metrics.asked(ask) for name, ask in asked.items()}
@@ -72,7 +72,7 @@ def details() -> Response:
     return data(body)
 
 
-def _problems() -> list[server_checks.Problem]:
+def _problems() -> list[server_checks.ServerProblem]:
     return server_checks.database_problems(_PROBE_SECONDS) + server_checks.recent_store_problems()
 
 
@@ -98,7 +98,7 @@ def _cache() -> dict[str, Any]:
 
 @blp.get("/metrics")
 def show_metrics() -> Response:
-    """For Prometheus."""
+    """Return the metrics for Prometheus."""
     _operators_only()
     response = Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"
@@ -107,12 +107,12 @@ def show_metrics() -> Response:
 
 @blp.get("/.well-known/jwks.json")
 def jwks() -> Response:
-    """The public keys that access tokens are checked with (RFC 7517)."""
+    """Return the public keys that access tokens are checked with (RFC 7517)."""
     return cached(orjson.dumps(current_app.extensions["taskmanager-keys"].jwks()), "application/json")
 
 
 def _operators_only() -> None:
-    """With the bearer token of `TASKMANAGER_METRICS_TOKEN`, also while the database is away; and administrators."""
+    """Admit the bearer token of `TASKMANAGER_METRICS_TOKEN`, also while the database is away; and administrators."""
     token = settings.current().metrics_token.get_secret_value()
     scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
     known = token and scheme.lower() == "bearer" and compare_digest(sent.strip().encode(), token.encode())

@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 from taskmanager.core import clock
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.events import outbox, queue_report
-from taskmanager.core.events.outcome_counters import Tally
+from taskmanager.core.events.outcome_counters import OutcomeCounter
 from taskmanager.core.servers.stores import RedisError
 from taskmanager.features.notifications.delivery import report as delivery_report, service as deliveries
 
@@ -29,7 +29,7 @@ _QUEUE = {
 
 
 def exposition() -> bytes:
-    """The text that Prometheus reads."""
+    """Return the text that Prometheus reads."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector())
     return generate_latest(registry)
@@ -39,7 +39,7 @@ class _Collector:
     """Asks when it is scraped."""
 
     def collect(self) -> Iterator[Any]:
-        """Called by the registry."""
+        """Yield called by the registry."""
         up = GaugeMetricFamily("taskmanager_up", "Whether a store answers", labels=["store"])
         for store, ask in (("queue", _queues), ("database", _database)):
             found = asked(ask)
@@ -49,7 +49,7 @@ class _Collector:
 
 
 def asked(ask: Callable[[], T]) -> T | None:
-    """What `ask` answers; None while the server that it asks is away."""
+    """Return what `ask` answers; None while the server that it asks is away."""
     try:
         return ask()
     except (RedisError, PyMongoError, Unavailable):
@@ -71,9 +71,9 @@ def _queues() -> list[Any]:
     ]
 
 
-def _counter(name: str, text: str, place: str, tally: Tally) -> CounterMetricFamily:
+def _counter(name: str, text: str, place: str, counter: OutcomeCounter) -> CounterMetricFamily:
     family = CounterMetricFamily(name, text, labels=[place, "outcome"])
-    for words, number in tally.totals().items():
+    for words, number in counter.totals().items():
         family.add_metric(list(words), number)
     return family
 

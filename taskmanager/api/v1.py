@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from taskmanager.api.version import Version
+from taskmanager.api.version import ApiVersion
 from taskmanager.web.blueprint import Blueprint
 
 # Names of blueprints. One that is not here comes after these.
@@ -48,10 +48,10 @@ CHAPTERS = (
 )
 
 
-def version(blueprints: Iterable[Blueprint]) -> Version:
+def version(blueprints: Iterable[Blueprint]) -> ApiVersion:
     """Make version 1 of these blueprints."""
     in_order = sorted(blueprints, key=lambda blueprint: _chapter(blueprint.name))
-    return Version("v1", in_order, description="Task management: projects, tasks, members, notifications.")
+    return ApiVersion("v1", in_order, description="Task management: projects, tasks, members, notifications.")
 
 
 def _chapter(name: str) -> int:

@@ -15,7 +15,7 @@ import taskmanager
 from taskmanager.web import openapi
 from taskmanager.web.answers import cached
 from taskmanager.web.blueprint import Blueprint, Deprecation, ObjectIdConverter
-from taskmanager.web.schemas import Choice, Form, Problem
+from taskmanager.web.schemas import Form, Problem, RankedChoice
 from taskmanager.web.urls import mounted
 
 _BEARER = {
@@ -34,10 +34,10 @@ class Api(flask_smorest.Api):
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def _register_error_handlers(self) -> None:
-        """Left out on purpose."""
+        """Register none, on purpose."""
 
     def _register_pagination_header(self) -> None:
-        """Left out: lists are paged by cursor."""
+        """Register none: lists are paged by cursor."""
 
     def register_blueprint(self, blp: Blueprint, **options: Any) -> None:
         """Register the routes; their tag is the blueprint's own name, whatever version it is in."""
@@ -45,7 +45,7 @@ class Api(flask_smorest.Api):
         self.spec._tags[-1]["name"] = blp.name
 
 
-class Version:
+class ApiVersion:
     """A named version of the API and the blueprints in it."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Version:
         return api
 
     def document(self) -> dict[str, Any]:
-        """The OpenAPI document of this version alone: without plugins, settings or servers."""
+        """Return the OpenAPI document of this version alone: without plugins, settings or servers."""
         return self._document(self.init_app(Flask(__name__)))
 
     def _api(self, app: Flask) -> Api:
@@ -84,7 +84,7 @@ class Version:
         api = Api(app, config_prefix=prefix, spec_kwargs=about)
         api.register_converter(ObjectIdConverter, lambda converter: _ID_IN_A_PATH)
         api.register_field(Form, "string", None)
-        api.register_field(Choice, "string", None)
+        api.register_field(RankedChoice, "string", None)
         api.ma_plugin.converter.add_attribute_function(openapi.describe_field)
         api.spec.components.security_scheme("bearer", _BEARER)
         openapi.components(api.spec)

@@ -15,7 +15,9 @@ _SECONDS = 60
 
 
 def each(kind: str, ids: Iterable[Any], load: Callable[[list[Any]], dict[Any, Any]]) -> dict[Any, Any]:
-    """The values of `ids`; `load` answers for those that are not remembered, in one query. Values must be JSON."""
+    """Return the values of `ids`; `load` answers for those that are not remembered, in one query.
+    Values must be JSON.
+    """
     wanted = list(dict.fromkeys(ids))
     known = _read(kind, wanted)
     missing = [item_id for item_id in wanted if item_id not in known]
@@ -26,7 +28,7 @@ def each(kind: str, ids: Iterable[Any], load: Callable[[list[Any]], dict[Any, An
     return known | loaded
 
 
-def forget(kind: str, item_id: Any) -> None:
+def invalidate(kind: str, item_id: Any) -> None:
     """Drop a value once the open transaction has changed it; where the store is away it ends by itself in a minute."""
     on_commit(lambda: _quietly(lambda: cache.delete(_key(kind, item_id))))
 
@@ -37,7 +39,7 @@ def _read(kind: str, ids: list[Any]) -> dict[Any, Any]:
 
 
 def _quietly(step: Callable[[], Any]) -> Any:
-    """What `step` answers; None while the store is away."""
+    """Return what `step` answers; None while the store is away."""
     if cache_rest.resting:
         return None
     try:

@@ -14,7 +14,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def wrap(command: list[str], *, on_orphaned: signal.Signals = signal.SIGTERM) -> list[str]:
-    """The command line that runs `command` under this guard."""
+    """Return the command line that runs `command` under this guard."""
     return [sys.executable, "-S", "-E", __file__, on_orphaned.name, *command]
 
 

@@ -45,7 +45,7 @@ _words: deque[tuple[datetime, float]] = deque(maxlen=8)
 _heard: tuple[datetime, float] | None = None  # what the database's clock said, and when by `time.monotonic`
 
 
-def hear(moment: datetime, *, of_another: bool = False) -> None:
+def observe(moment: datetime, *, of_another: bool = False) -> None:
     """Take in what the database's clock says at present; what a primary before this one said counts no more."""
     global _heard
     with _lock:
@@ -57,12 +57,14 @@ def hear(moment: datetime, *, of_another: bool = False) -> None:
 
 
 def ahead() -> timedelta | None:
-    """How far this process's own clock is ahead of the database's; None before the first word of the database."""
+    """Return how far this process's own clock is ahead of the database's; None before the first word of
+    the database.
+    """
     return _ahead_of(datetime.now(UTC))
 
 
 def now() -> datetime:
-    """The present moment in UTC by the database's clock, cut to whole milliseconds.
+    """Return the present moment in UTC by the database's clock, cut to whole milliseconds.
 
     By this process's own clock as long as the database was not heard.
     """
@@ -79,7 +81,7 @@ def _ahead_of(own: datetime) -> timedelta | None:
 
 
 def advanced(field: str, moment: datetime, *, by_ms: int = 0) -> dict[str, Any]:
-    """The expression of an update: `moment`, or `by_ms` after what `field` holds where that is not earlier.
+    """Return the expression of an update: `moment`, or `by_ms` after what `field` holds where that is not earlier.
 
     So a stored time never runs backwards. One that is further ahead than clocks may differ came from a clock that was
     wrong: it ends here, and is not kept for ever.
@@ -90,13 +92,13 @@ def advanced(field: str, moment: datetime, *, by_ms: int = 0) -> dict[str, Any]:
 
 
 def milliseconds(moment: datetime) -> datetime:
-    """The moment in UTC, cut to whole milliseconds."""
+    """Return the moment in UTC, cut to whole milliseconds."""
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def iso(moment: datetime) -> str:
-    """A UTC moment as `2026-12-01T09:00:00.000Z`."""
+    """Return a UTC moment as `2026-12-01T09:00:00.000Z`."""
     return moment.isoformat(timespec="milliseconds")[:23] + "Z"
 
 

@@ -10,7 +10,7 @@ _POSITIVE, _NEGATIVE = DIGITS[36:], DIGITS[10:36][::-1]  # a: one digit, b: two,
 
 
 def at(number: int) -> str:
-    """The key of a whole number: those of greater numbers come later."""
+    """Return the key of a whole number: those of greater numbers come later."""
     heads, rest = (_POSITIVE, number) if number >= 0 else (_NEGATIVE, -number - 1)
     for length, head in enumerate(heads, start=1):
         if rest < _BASE**length:
@@ -20,7 +20,7 @@ def at(number: int) -> str:
 
 
 def between(before: str | None, after: str | None) -> str:
-    """A key that comes after `before` and before `after`; None stands for there being none.
+    """Return a key that comes after `before` and before `after`; None stands for there being none.
 
     Raises ValueError unless `before` comes before `after`.
     """
@@ -41,7 +41,7 @@ def between(before: str | None, after: str | None) -> str:
 
 
 def number_of(key: str) -> int:
-    """The whole part of a key."""
+    """Return the whole part of a key."""
     head = key[0]
     length = (_POSITIVE if head in _POSITIVE else _NEGATIVE).index(head) + 1
     shorter = sum(_BASE**less for less in range(1, length))
@@ -57,7 +57,9 @@ def _lower(after: str) -> str:
 
 
 def _middle(low: str, high: str | None) -> str:
-    """A fraction between two; None stands for 1. Fractions do not end in 0, so there is always room below one."""
+    """Return a fraction between two; None stands for 1. Fractions do not end in 0, so there is always
+    room below one.
+    """
     shared = 0
     while high is not None and (low[shared : shared + 1] or "0") == high[shared : shared + 1]:
         shared += 1

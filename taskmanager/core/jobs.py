@@ -36,7 +36,7 @@ def perform(name: str, item_id: str) -> None:
         if name in KNOWN_JOBS:
             KNOWN_JOBS[name].run(ObjectId(item_id))
         else:
-            _tell(name, item_id)
+            _call_listener(name, item_id)
     except BaseException:
         JOBS.count(_queue(), "failed")
         raise
@@ -48,7 +48,7 @@ def _queue() -> str:
     return running.origin if running else "none"
 
 
-def _tell(name: str, event_id: str) -> None:
+def _call_listener(name: str, event_id: str) -> None:
     """Call listener `name` with the event and take it off the event's list.
 
     Raises what the listener raises: the job fails, the event stays pending and the relay hands it out again.

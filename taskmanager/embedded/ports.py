@@ -8,7 +8,7 @@ LOCALHOST = "127.0.0.1"
 
 
 def is_free(port: int, host: str = LOCALHOST) -> bool:
-    """Whether a server could listen there now."""
+    """Return whether a server could listen there now."""
     try:
         bind(host, port)
     except OSError:
@@ -25,8 +25,8 @@ def bind(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def remembered(memory: Path) -> int:
-    """The port noted in the file `memory` while it is free, else a new one, which is noted there.
+def noted(memory: Path) -> int:
+    """Return the port noted in the file `memory` while it is free, else a new one, which is noted there.
 
     Keeping the port lets a person's database client reconnect after a restart.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def recorded(pid_file: Path, *, folder: Path) -> int | None:
-    """The id in `pid_file` if such a process lives and has to do with `folder`.
+    """Return the id in `pid_file` if such a process lives and has to do with `folder`.
 
     The second condition matters after a reboot, when the number may belong to anybody.
     """
@@ -19,7 +19,7 @@ def recorded(pid_file: Path, *, folder: Path) -> int | None:
 
 
 def concerns(pid: int, folder: Path) -> bool:
-    """Most name the folder in their command line; Valkey rewrites that, but works in the folder."""
+    """Return most name the folder in their command line; Valkey rewrites that, but works in the folder."""
     process = Path(f"/proc/{pid}")
     with suppress(OSError):
         place = (process / "cwd").readlink()
@@ -46,7 +46,7 @@ def _gone_within(pid: int, seconds: float) -> bool:
 
 
 def is_running(pid: int) -> bool:
-    """Whether the process lives; one that ended and was not yet collected does not."""
+    """Return whether the process lives; one that ended and was not yet collected does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (OSError, IndexError):

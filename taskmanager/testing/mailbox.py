@@ -10,7 +10,7 @@ from taskmanager.embedded import ports
 
 
 def text_of(message: EmailMessage) -> str:
-    """What the message says, as plain text."""
+    """Return what the message says, as plain text."""
     body = message.get_body(("plain",))
     assert body is not None
     return str(body.get_content())
@@ -33,11 +33,11 @@ class Mailbox:
 
     @property
     def url(self) -> str:
-        """For `TASKMANAGER_MAIL_URL`."""
+        """Return for `TASKMANAGER_MAIL_URL`."""
         return f"smtp://{ports.LOCALHOST}:{self._server.port}"
 
     def to(self, address: str) -> list[EmailMessage]:
-        """The messages to one person."""
+        """Return the messages to one person."""
         return [message for message in self.messages if address in str(message["To"])]
 
     def open(self) -> None:
@@ -92,6 +92,6 @@ class Mailbox:
         return "250 OK"
 
     def token_to(self, address: str) -> str:
-        """The one-time token in the newest message to one person."""
+        """Return the one-time token in the newest message to one person."""
         words = text_of(self.to(address)[-1]).split()
         return next(word for word in words if word.startswith("tc_"))

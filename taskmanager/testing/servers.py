@@ -7,7 +7,7 @@ from typing import Any
 from taskmanager.embedded import mongod, valkey
 
 # Valkey has sixteen numbered databases.
-_MOST_WORKERS = 16
+_MAX_WORKERS = 16
 _START_SECONDS = 300.0
 
 
@@ -17,9 +17,9 @@ class Servers:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="taskmanager-tests-")
         path = Path(self._folder.name)
-        self._mongod = mongod.Server(path / "mongodb", test_commands=True)
-        self._queue = valkey.Server(path / "queue", role="queue")
-        self._cache = valkey.Server(path / "cache", role="cache")
+        self._mongod = mongod.MongodServer(path / "mongodb", test_commands=True)
+        self._queue = valkey.ValkeyServer(path / "queue", role="queue")
+        self._cache = valkey.ValkeyServer(path / "cache", role="cache")
 
     def start(self) -> dict[str, Any]:
         """Start all; answers what `of_worker` needs."""
@@ -35,13 +35,13 @@ class Servers:
 
 
 def of_worker(addresses: dict[str, Any], worker: str) -> dict[str, str]:
-    """The settings that give one test process databases of its own.
+    """Return the settings that give one test process databases of its own.
 
     The application name differs too: a failpoint can be aimed at it, and does not hit the neighbours.
     """
     number = int("".join(filter(str.isdigit, worker)) or 0)
-    if number >= _MOST_WORKERS:
-        raise ValueError(f"at most {_MOST_WORKERS} test processes")
+    if number >= _MAX_WORKERS:
+        raise ValueError(f"at most {_MAX_WORKERS} test processes")
     name = f"taskmanager_{worker}"
     return {
         "mongodb_uri": f"mongodb://{addresses['mongodb']}/{name}?replicaSet={mongod.REPLICA_SET}&appName={name}",

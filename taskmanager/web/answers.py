@@ -12,7 +12,7 @@ from taskmanager.core.storage.documents import Versioned
 from taskmanager.core.storage.listings import Listing
 from taskmanager.core.storage.querysets import MAX_PAGE_BYTES, Page, Row
 from taskmanager.web.conditional import etag_of, unchanged
-from taskmanager.web.pagination import Slice, make_cursor, next_link
+from taskmanager.web.pagination import PageRequest, make_cursor, next_link
 from taskmanager.web.serialisers import Serialiser
 from taskmanager.web.urls import mounted
 
@@ -26,7 +26,7 @@ def resource(
     embedded: Row | None = None,
     apart: tuple[str, ...] = (),
 ) -> Response:
-    """One resource under its strong ETag; 304 without a body when the client has it.
+    """Return one resource under its strong ETag; 304 without a body when the client has it.
 
     What is embedded, and the fields that stand `apart`, change without a new revision, so the ETag then says them too,
     after the revision.
@@ -42,14 +42,14 @@ def resource(
 
 
 def created(item: Row | Versioned, serialiser: Serialiser, path: str, *, status: int = 201) -> Response:
-    """201 with the new resource and where it is: `path` is within the version of the API that was asked."""
+    """Return 201 with the new resource and where it is: `path` is within the version of the API that was asked."""
     response = resource(item, serialiser, status=status)
     response.headers["Location"] = _within_version(path)
     return response
 
 
 def created_with(body: Row, revision: int, path: str) -> Response:
-    """201 with more than the new resource: its ETag and where it is are those of the resource."""
+    """Return 201 with more than the new resource: its ETag and where it is are those of the resource."""
     response = _bytes(orjson.dumps(body), 201, etag_of(revision))
     response.headers["Location"] = _within_version(path)
     return response
@@ -61,9 +61,9 @@ def _within_version(path: str) -> str:
 
 
 def collection(
-    page: Page, serialiser: Serialiser, part: Slice, *, total: Any = False, embedded: list[Row] | None = None
+    page: Page, serialiser: Serialiser, part: PageRequest, *, total: Any = False, embedded: list[Row] | None = None
 ) -> Response:
-    """A list, with `total` unless that is False; `embedded` has for each row what is put beside its fields.
+    """Return a list, with `total` unless that is False; `embedded` has for each row what is put beside its fields.
 
     A page whose items have more than MAX_PAGE_BYTES ends early. Its ETag is of what this caller gets, so a 304 never
     hides that a change was lost.
@@ -94,13 +94,15 @@ def listing(
     `embed` returns for each row what is put beside its fields, and reads the stored fields `needed`.
     Raises Malformed for a cursor that is not of this list, sort and filter.
     """
-    part = Slice.of(query)
+    part = PageRequest.of(query)
     page = visible.page(**part.page_of(serialiser, *needed))
     total = part.with_total and visible.total()
     return collection(page, serialiser, part, total=total, embedded=embed(page.rows) if embed else None)
 
 
-def _items(page: Page, dump: Callable[[Row], Row], part: Slice, embedded: list[Row] | None) -> tuple[list[bytes], Page]:
+def _items(
+    page: Page, dump: Callable[[Row], Row], part: PageRequest, embedded: list[Row] | None
+) -> tuple[list[bytes], Page]:
     """Return the items as they are sent, as many as fit, and the page of just these."""
     items: list[bytes] = []
     size = 0
@@ -114,27 +116,27 @@ def _items(page: Page, dump: Callable[[Row], Row], part: Slice, embedded: list[R
 
 
 def data(body: Any, status: int = 200) -> Response:
-    """Something that is no resource with a revision, such as tokens: never stored by anybody."""
+    """Return something that is no resource with a revision, such as tokens: never stored by anybody."""
     response = _bytes(orjson.dumps(body), status)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def derived(body: Any) -> Response:
-    """What is worked out for this caller and has no revision: private, under an ETag of what it says."""
+    """Return what is worked out for this caller and has no revision: private, under an ETag of what it says."""
     encoded = orjson.dumps(body)
     etag = hashlib.blake2b(encoded, digest_size=16).hexdigest()
     return _not_modified(etag) if unchanged(etag) else _bytes(encoded, 200, etag)
 
 
 def unstored(response: Response) -> Response:
-    """`response`, which has a secret in it, so that no cache keeps it."""
+    """Return `response`, which has a secret in it, so that no cache keeps it."""
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def cached(body: bytes, content_type: str, seconds: int = 300) -> Response:
-    """Something public that seldom changes: anybody may keep it for some time and ask again with its ETag."""
+    """Return something public that seldom changes: anybody may keep it for some time and ask again with its ETag."""
     etag = hashlib.blake2b(body, digest_size=16).hexdigest()
     response = _not_modified(etag) if unchanged(etag) else _bytes(body, 200, etag)
     response.headers["Cache-Control"] = f"public, max-age={seconds}"
@@ -143,12 +145,12 @@ def cached(body: bytes, content_type: str, seconds: int = 300) -> Response:
 
 
 def accepted() -> Response:
-    """202: what follows is told by mail, and this answer tells nothing."""
+    """Return 202: what follows is told by mail, and this answer tells nothing."""
     return Response(status=202)
 
 
 def nothing() -> Response:
-    """204."""
+    """Return 204."""
     return Response(status=204)
 
 

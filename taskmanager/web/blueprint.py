@@ -20,7 +20,7 @@ from werkzeug.routing import BaseConverter
 
 from taskmanager.core.errors import ScopeMissing
 from taskmanager.core.storage.database import capacity
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.conditional import check_post, check_read
 from taskmanager.web.errors import InvalidRequest, NotAcceptable
 from taskmanager.web.idempotency import once
@@ -65,7 +65,7 @@ class Blueprint(flask_smorest.Blueprint):
     ARGUMENTS_PARSER = StrictParser()
 
     def __init__(self, name: str, import_name: str, *, scope: str | None = None, **options: Any) -> None:
-        """`scope`: what API tokens need for its routes, as `<scope>:read` or `<scope>:write`; None admits none."""
+        """Take `scope`: what API tokens need for its routes, as `<scope>:read` or `<scope>:write`; None admits none."""
         super().__init__(name, import_name, **options)
         self.scope = scope
 
@@ -107,7 +107,7 @@ class Blueprint(flask_smorest.Blueprint):
         return decorate
 
     def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]:
-        """As flask-smorest's; the document tells which bodies may be left out."""
+        """Return as flask-smorest's; the document tells which bodies may be left out."""
         return super().arguments(schema, required=not getattr(schema, "may_be_left_out", False), **options)
 
     def _scope_of(self, method: str, scope: str | None) -> str | None:

@@ -10,7 +10,7 @@ from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from taskmanager.core.errors import PreconditionFailed, PreconditionRequired
-from taskmanager.core.storage.documents import AllBut, Expected
+from taskmanager.core.storage.documents import AllBut, IfMatch
 
 # A tag of ours names a revision or a digest, whatever bytes carry it. So a tag as compressing proxies and
 # Flask-Compress rewrite it (`W/"1"`, `"1-gzip"`, `"1;gzip"`, `"1:zstd"`) counts as `"1"`.
@@ -25,7 +25,7 @@ def etag_of(revision: int, embedded: bytes = b"") -> str:
     return f"{revision}.{hashlib.blake2b(embedded, digest_size=8).hexdigest()}" if embedded else str(revision)
 
 
-def expected(*, required: bool = True) -> Expected:
+def if_match(*, required: bool = True) -> IfMatch:
     """Return the revisions that If-Match and If-None-Match admit; None for all.
 
     A tag that is no revision of ours matches nothing. Raises PreconditionRequired without If-Match, unless it is not

@@ -51,7 +51,7 @@ class ContributedOneOf(validate.OneOf):
         return ", ".join(self.choices)
 
 
-class Words(fields.List):
+class ChoiceList(fields.List):
     """Some of a few words, at least one, each kept once. `choices` is asked for them at each use."""
 
     def __init__(self, choices: Callable[[], Iterable[str]], **kwargs: Any) -> None:
@@ -60,7 +60,7 @@ class Words(fields.List):
 
     @property
     def documented(self) -> dict[str, Any]:
-        """What the OpenAPI document says of it beside its validators."""
+        """Return what the OpenAPI document says of it beside its validators."""
         return {"example": [next(iter(self.choices()))], "minItems": 1, "maxItems": 100}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:  # type: ignore[override]

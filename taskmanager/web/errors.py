@@ -34,14 +34,14 @@ _CODES = {
 _INVALID_TOKEN = 'Bearer realm="taskmanager", error="invalid_token"'  # noqa: S105 no secret
 _CHALLENGES = {"auth.invalid_token": _INVALID_TOKEN, "auth.session_ended": _INVALID_TOKEN}
 
-_MOST_ERRORS = 100  # a body of a megabyte can have fifty thousand: they are not read, and the answer would be larger
+_MAX_ERRORS = 100  # a body of a megabyte can have fifty thousand: they are not read, and the answer would be larger
 
 
 class InvalidRequest(errors.TaskManagerError):
     """The schema refused a body or a query; `messages` are marshmallow's."""
 
     def __init__(self, messages: Any) -> None:
-        listed = list(islice(_flatten(messages), _MOST_ERRORS))
+        listed = list(islice(_flatten(messages), _MAX_ERRORS))
         super().__init__(errors.Invalid.detail, code=errors.Invalid.code, errors=listed)
 
 
@@ -160,7 +160,7 @@ def _database_error(error: PyMongoError) -> Response:
 
 
 def _mongoengine_error(error: OperationError) -> Response:
-    """MongoEngine wraps some of the driver's errors: answer to what is inside."""
+    """Return MongoEngine wraps some of the driver's errors: answer to what is inside."""
     cause = error.__cause__ or error.__context__
     return _database_error(cause) if isinstance(cause, PyMongoError) else _crash(error)
 
@@ -171,7 +171,7 @@ def _crash(error: Exception) -> Response:
 
 
 def _flatten(messages: Any, path: str = "") -> Iterator[dict[str, str]]:
-    """Marshmallow's nested messages as a list of {location, message, code}."""
+    """Yield Marshmallow's nested messages as a list of {location, message, code}."""
     if isinstance(messages, dict):
         for name, inner in messages.items():
             step = {"json": "body", "_schema": ""}.get(name, str(name))

@@ -23,7 +23,7 @@ from taskmanager.core.security.access import Actor, Visitor
 from taskmanager.core.security.ciphers import cipher
 from taskmanager.core.security.networks import network_of
 from taskmanager.core.storage.unit_of_work import long_unit_of_work, unit_of_work
-from taskmanager.web.auth import known_actor
+from taskmanager.web.authentication.actors import known_actor
 from taskmanager.web.errors import KeyReused
 from taskmanager.web.parser import read_body
 
@@ -128,7 +128,9 @@ def _replay(kept: IdempotencyKey, fingerprint: str) -> Response:
 
 
 def _caller(actor: Actor | None) -> str:
-    """Who repeats: visitors of one share link are told apart by their addresses, which is all we know of them."""
+    """Return who repeats: visitors of one share link are told apart by their addresses, which is all we
+    know of them.
+    """
     address = f"address:{network_of(request.remote_addr)}"
     if actor is None:
         return address

@@ -23,7 +23,7 @@ from taskmanager.core.security.networks import network_of
 from taskmanager.core.servers.stores import cache_rest, options
 from taskmanager.core.text import plain_address
 from taskmanager.extensions import limiter
-from taskmanager.web.auth import keep_version, live_user_id, version_key
+from taskmanager.web.authentication.actors import keep_version, live_user_id, version_key
 from taskmanager.web.requests import body_fields
 
 OFF = "0"  # the ceiling per address that is none
@@ -90,13 +90,15 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _ceiling() -> str:
-    """The rate of all callers behind one address; empty for none."""
+    """Return the rate of all callers behind one address; empty for none."""
     rate = core_settings.current().ratelimit_network
     return "" if rate == OFF else rate
 
 
 def _of_all_requests() -> list[ApplicationLimit]:
-    """What counts every request: a budget for each caller and, where the operator sets one, a ceiling per address."""
+    """Return what counts every request: a budget for each caller and, where the operator sets one, a ceiling per
+    address.
+    """
     return [
         # callables, because the limiter keeps the first word it is given, whatever application comes after
         ApplicationLimit(limit_provider=lambda: core_settings.current().ratelimit_default, key_function=caller),
@@ -105,39 +107,43 @@ def _of_all_requests() -> list[ApplicationLimit]:
 
 
 def caller() -> str:
-    """Who is counted: the account of a token that is good, else the address; who has a dead token uses up its own."""
+    """Return who is counted: the account of a token that is good, else the address; who has a dead token uses up its
+    own.
+    """
     user_id = live_user_id()
     return f"user:{user_id}" if user_id else address()
 
 
 def address() -> str:
-    """The network address that asks: of IPv6 its /64, which one subscriber has as a whole."""
+    """Return the network address that asks: of IPv6 its /64, which one subscriber has as a whole."""
     return f"address:{network_of(request.remote_addr)}"
 
 
 def account() -> str:
-    """The account that something is asked for, known or not; the address is not stored in clear."""
+    """Return the account that something is asked for, known or not; the address is not stored in clear."""
     email = body_fields().get("email", "")
     return "account:" + hashlib.sha256(plain_address(email).encode()).hexdigest()
 
 
 def account_here() -> str:
-    """The account that a login is tried for, from this network address: others must not use up its owner's budget."""
+    """Return the account that a login is tried for, from this network address: others must not use up its owner's
+    budget.
+    """
     return f"{account()}:{network_of(request.remote_addr)}"
 
 
 def sets_no_password() -> bool:
-    """Whether the body has no password to be hashed: for the `exempt_when` of the budget of secrets."""
+    """Return whether the body has no password to be hashed: for the `exempt_when` of the budget of secrets."""
     return body_fields().get("password") is None
 
 
 def shared_link() -> str:
-    """The share link that a visitor tries to open; its token is not stored in clear."""
+    """Return the share link that a visitor tries to open; its token is not stored in clear."""
     return "link:" + hashlib.sha256(body_fields().get("token", "").encode()).hexdigest()
 
 
 def seconds_to_wait() -> float:
-    """After how many seconds the breached limit lets something through again; at least 1."""
+    """Return after how many seconds the breached limit lets something through again; at least 1."""
     limit = limiter.current_limit
     try:
         return max(1.0, limit.window.reset_time - time.time()) if limit else 1.0

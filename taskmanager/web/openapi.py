@@ -117,7 +117,7 @@ def describe_operation(view: Any, rule: str, kind: Conventions) -> None:
 
 @cache
 def sparse(schema: type[Schema]) -> type[Schema]:
-    """`schema` as it is when `?fields=` asks for a part of it: nothing is sure to be there."""
+    """Return `schema` as it is when `?fields=` asks for a part of it: nothing is sure to be there."""
     declared: dict[str, Any] = schema._declared_fields
     if "items" in declared:
         items = fields.List(fields.Nested(sparse(declared["items"].inner.nested)), required=True)
@@ -143,7 +143,7 @@ def components(spec: Any) -> None:
 
 
 def describe_field(converter: Any, field: ma.fields.Field, *, ret: Json, **_: Any) -> Json:
-    """For apispec: what a field of `web.schemas` says of itself, unless its metadata say otherwise."""
+    """Return for apispec: what a field of `web.schemas` says of itself, unless its metadata say otherwise."""
     documented = getattr(field, "documented", {})
     return {
         name: value for name, value in documented.items() if name not in ret or name in ("type", "additionalProperties")
@@ -169,7 +169,7 @@ def finish(document: Json, names: dict[Any, str]) -> Json:
 
 
 def operations(document: Json) -> Iterator[Json]:
-    """The operations of a document."""
+    """Yield the operations of a document."""
     for path in document["paths"].values():
         yield from (operation for method, operation in path.items() if method != "parameters")
 
@@ -192,7 +192,7 @@ def _sent(kind: Conventions) -> Iterable[str]:
 
 
 def _problems(rule: str, info: Json, kind: Conventions) -> list[int]:
-    """The errors that an operation can answer with."""
+    """Return the errors that an operation can answer with."""
     locations = {part["in"] for part in info.get("arguments", {}).get("parameters", [])}
     writes = kind.method != "GET"
     found = {400, 406, 422, 429, 431, 503, *kind.extra}
@@ -235,7 +235,7 @@ def _problem(status: int) -> Json:
 
 
 def _example(schema: Json, schemas: Json) -> Any:
-    """A value that `schema` allows, made of the examples in it."""
+    """Return a value that `schema` allows, made of the examples in it."""
     if "$ref" in schema:
         return _example(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
     for name in ("example", "default", "const"):

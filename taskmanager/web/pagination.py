@@ -25,7 +25,7 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Malformed
 from taskmanager.core.filters import nodes as filter_nodes
 from taskmanager.core.filters.parser import parse
-from taskmanager.core.filters.tokens import LONGEST, FilterError
+from taskmanager.core.filters.tokens import MAX_CHARACTERS, FilterError
 from taskmanager.core.storage.querysets import Order
 from taskmanager.web.contributed import LateMetadata
 from taskmanager.web.schemas import KEY, QueryFlag, Schema
@@ -35,7 +35,7 @@ from taskmanager.web.urls import absolute
 _DIGITS = re.compile(r"[0-9]{1,9}")
 
 
-class Number(fields.Integer):
+class IntegerParameter(fields.Integer):
     """A number in a query: plain digits. Python's `int` reads `1_0`, ` 5 ` and digits of other scripts too."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
@@ -47,7 +47,7 @@ class Number(fields.Integer):
 class ListQuery(Schema):
     """Query parameters of every list."""
 
-    limit = Number(
+    limit = IntegerParameter(
         load_default=50,
         validate=validate.Range(1, 200),
         metadata={"description": "Rows per page, at most: one of more than 4 MB ends early", "example": 50},
@@ -61,7 +61,7 @@ class ListQuery(Schema):
     )
 
 
-class Fields(fields.String):
+class FieldsParameter(fields.String):
     """`?fields=id,title`: which fields to answer."""
 
     def __init__(self, serialiser: Serialiser, *, listing: bool = True) -> None:
@@ -79,7 +79,7 @@ class Fields(fields.String):
         return names
 
 
-class Sort(fields.String):
+class SortParameter(fields.String):
     """`?sort=-due_at,priority`: one of a documented list of orders.
 
     `orders` maps the names that a list can be sorted by, and those that can stand together (`due_at,priority`), to
@@ -106,19 +106,19 @@ class Sort(fields.String):
         return self.order(text)
 
     def order(self, text: str) -> Order:
-        """The order that these words stand for."""
+        """Return the order that these words stand for."""
         words = text.split(",")
         stored = self.orders.get(text.replace("-", ""), text.replace("-", "")).split(",")
         named = zip(stored, words, strict=True)
         return Order(tuple((field, word.startswith("-")) for fields, word in named for field in fields.split()))
 
 
-class FilterText(LateMetadata, fields.String):
+class FilterParameter(LateMetadata, fields.String):
     """`?filter=status = open and assignee = me`: loads as a GivenFilter."""
 
-    def __init__(self, known: filter_nodes.Fields) -> None:
+    def __init__(self, known: filter_nodes.FilterFields) -> None:
         self.known = known
-        super().__init__(metadata={"example": "status = open and due_at < now+7d", "maxLength": LONGEST})
+        super().__init__(metadata={"example": "status = open and due_at < now+7d", "maxLength": MAX_CHARACTERS})
 
     def late_metadata(self) -> dict[str, Any]:
         return {"description": f"Only rows for which this holds; fields: {', '.join(self.known.names())}"}
@@ -131,7 +131,7 @@ class FilterText(LateMetadata, fields.String):
         return filter_nodes.GivenFilter(node)
 
 
-class Expand(LateMetadata, fields.String):
+class ExpandParameter(LateMetadata, fields.String):
     """`?expand=assignees,labels`: what to embed."""
 
     def __init__(self, names: Collection[str]) -> None:
@@ -143,7 +143,7 @@ class Expand(LateMetadata, fields.String):
 
     @property
     def documented(self) -> dict[str, Any]:
-        """What the OpenAPI document says of it beside its metadata."""
+        """Return what the OpenAPI document says of it beside its metadata."""
         word = "|".join(self.names)
         return {"pattern": f"^(?:{word})(?:,(?:{word}))*$"}
 
@@ -157,33 +157,33 @@ class Expand(LateMetadata, fields.String):
 def list_query(
     serialiser: Serialiser,
     orders: Mapping[str, str],
-    filters: filter_nodes.Fields | None = None,
+    filters: filter_nodes.FilterFields | None = None,
     *,
     expand: Collection[str] | None = None,
     **more: Any,
 ) -> type[ListQuery]:
-    """The query schema of one list; `orders` maps sortable names to stored fields, the default first.
+    """Return the query schema of one list; `orders` maps sortable names to stored fields, the default first.
 
     `expand` names what can be embedded; `more` are further fields.
     """
     name = serialiser.schema.__name__ + "ListQuery"
     family = next(iter(filters.families), None) if filters is not None else None
-    parts: dict[str, Any] = {"fields": Fields(serialiser), "sort": Sort(orders, family)}
-    parts |= ({"filter": FilterText(filters)} if filters is not None else {}) | _embedding(expand) | more
+    parts: dict[str, Any] = {"fields": FieldsParameter(serialiser), "sort": SortParameter(orders, family)}
+    parts |= ({"filter": FilterParameter(filters)} if filters is not None else {}) | _embedding(expand) | more
     return type(name, (ListQuery,), parts)
 
 
 def item_query(serialiser: Serialiser, *, expand: Collection[str] | None = None, **more: Any) -> type[Schema]:
-    """The query schema of one item; `more` are further fields."""
+    """Return the query schema of one item; `more` are further fields."""
     return type(
         serialiser.schema.__name__ + "Query",
         (Schema,),
-        {"fields": Fields(serialiser, listing=False)} | _embedding(expand) | more,
+        {"fields": FieldsParameter(serialiser, listing=False)} | _embedding(expand) | more,
     )
 
 
 def _embedding(expand: Collection[str] | None) -> dict[str, Any]:
-    return {} if expand is None else {"expand": Expand(expand)}
+    return {} if expand is None else {"expand": ExpandParameter(expand)}
 
 
 class Total(fields.Field[Any]):
@@ -203,7 +203,7 @@ class Total(fields.Field[Any]):
 
 @cache
 def page_of(schema: type[Schema]) -> type[Schema]:
-    """The schema of a page of `schema`, for the OpenAPI document."""
+    """Return the schema of a page of `schema`, for the OpenAPI document."""
     return Schema.from_dict(
         {
             "items": fields.List(fields.Nested(schema), required=True),
@@ -215,7 +215,7 @@ def page_of(schema: type[Schema]) -> type[Schema]:
 
 
 @dataclass(frozen=True)
-class Slice:
+class PageRequest:
     """What a list is asked for."""
 
     order: Order
@@ -226,8 +226,8 @@ class Slice:
     bound: str = ""
 
     @classmethod
-    def of(cls, query: Mapping[str, Any], *, order: Order | None = None, bound: str = "") -> "Slice":
-        """From the parsed query, or in an order that the list has of itself.
+    def of(cls, query: Mapping[str, Any], *, order: Order | None = None, bound: str = "") -> "PageRequest":
+        """Return from the parsed query, or in an order that the list has of itself.
 
         `bound` is what the cursor is bound to besides the request, such as the revision of what gives filter and order.
         Raises Malformed for a cursor that is not of this very list.
@@ -245,12 +245,12 @@ class Slice:
 
 
 def make_cursor(key: list[Any], bound: str = "") -> str:
-    """A cursor that goes on after `key`."""
+    """Return a cursor that goes on after `key`."""
     return _signer(bound).dumps([_pack(part) for part in key])
 
 
 def read_cursor(cursor: str, bound: str = "") -> list[Any]:
-    """The key in a cursor. Raises Malformed when it was not made for this list, sort and filter."""
+    """Return the key in a cursor. Raises Malformed when it was not made for this list, sort and filter."""
     try:
         return [_unpack(part) for part in _signer(bound).loads(cursor)]
     except (BadSignature, UnicodeError, ValueError):
@@ -258,13 +258,13 @@ def read_cursor(cursor: str, bound: str = "") -> list[Any]:
 
 
 def next_link(cursor: str) -> str:
-    """The Link header's value (RFC 8288) for the next page of this request."""
+    """Return the Link header's value (RFC 8288) for the next page of this request."""
     parameters = {**request.args.to_dict(), "cursor": cursor}
     return f'<{absolute(request.path)}?{urlencode(parameters)}>; rel="next"'
 
 
 def _signer(bound: str) -> URLSafeSerializer:
-    """Signs for this path and these parameters but those that do not change which rows there are."""
+    """Return signs for this path and these parameters but those that do not change which rows there are."""
     asked = sorted((name, value) for name, value in request.args.items() if name not in _FREE)
     return URLSafeSerializer(settings.current().secret(), salt=repr((request.path, asked, bound)))
 

@@ -31,7 +31,7 @@ class StrictParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": marshmallow.RAISE, "query": marshmallow.RAISE, "files": marshmallow.RAISE}
 
     def load_json(self, req: Request, schema: marshmallow.Schema) -> Any:
-        """The body; none is an empty object where the schema says so.
+        """Return the body; none is an empty object where the schema says so.
 
         Raises UnsupportedMediaType, Malformed; flask raises 413.
         """
@@ -46,7 +46,7 @@ class StrictParser(FlaskParser):
         return body
 
     def load_files(self, req: Request, schema: marshmallow.Schema) -> dict[str, Any]:
-        """The files of a form, each once; large ones wait on disk. Raises as `load_json`, and InvalidRequest."""
+        """Return the files of a form, each once; large ones wait on disk. Raises as `load_json`, and InvalidRequest."""
         if req.mimetype != "multipart/form-data":
             raise UnsupportedMediaType("Send the body as multipart/form-data.")
         req.max_content_length = settings.current().attachment_max_bytes + _FORM_BYTES
@@ -61,7 +61,7 @@ class StrictParser(FlaskParser):
         return files.to_dict()
 
     def load_querystring(self, req: Request, schema: marshmallow.Schema) -> dict[str, str]:
-        """The query parameters, each at most once. Raises InvalidRequest."""
+        """Return the query parameters, each at most once. Raises InvalidRequest."""
         return query_parameters(req)
 
     def handle_error(
@@ -77,7 +77,8 @@ class StrictParser(FlaskParser):
 
 
 def read_body(req: Request) -> bytes:
-    """The whole body. Raises Malformed when it cannot be read to its end (broken chunks, a client that goes away).
+    """Return the whole body. Raises Malformed when it cannot be read to its end (broken chunks, a client that goes
+    away).
 
     However slowly it comes, no slot is taken meanwhile from those that wait for the database.
     """
@@ -102,7 +103,7 @@ def parse(body: bytes) -> Any:
 
 
 def query_parameters(req: Request) -> dict[str, str]:
-    """The query parameters, each at most once. Raises InvalidRequest for what is repeated or not UTF-8."""
+    """Return the query parameters, each at most once. Raises InvalidRequest for what is repeated or not UTF-8."""
     try:
         unquote_to_bytes(req.query_string).decode()
     except UnicodeDecodeError:

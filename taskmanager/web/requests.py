@@ -9,7 +9,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from taskmanager.core.events.log import correlation
-from taskmanager.web.auth import known_actor
+from taskmanager.web.authentication.actors import known_actor
 
 log = structlog.get_logger("taskmanager.requests")
 
@@ -25,7 +25,7 @@ def init_app(app: Flask) -> None:
 
 
 def request_id() -> str:
-    """The id of the request in hand; made on first use, so that even a routing error has one."""
+    """Return the id of the request in hand; made on first use, so that even a routing error has one."""
     if "request_id" not in g:
         given = request.headers.get("X-Request-ID", "")
         g.request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(16)

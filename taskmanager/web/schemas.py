@@ -126,7 +126,7 @@ class Json(fields.Dict):
     documented = {"type": "object", "additionalProperties": True, "example": {}}
 
 
-class Whole(fields.Integer):
+class WholeNumber(fields.Integer):
     """A whole number; `5.0` is one, as JSON Schema says, and `"5"` is not."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
@@ -151,7 +151,7 @@ class QueryFlag(fields.Boolean):
     truthy, falsy = {"true"}, {"false"}
 
 
-class Choice(fields.Field[int]):
+class RankedChoice(fields.Field[int]):
     """One of a few words, stored as its position, so that it sorts by rank."""
 
     def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:

@@ -39,14 +39,14 @@ _PLAIN: frozenset[type[Any]] = frozenset(
 _CONVERTED: dict[type[Any], Convert] = {
     schemas.Id: str,
     schemas.Instant: iso,
-    contributed.Words: list,
+    contributed.ChoiceList: list,
     schemas.Names: list,
     schemas.UniqueIds: lambda ids: [str(item) for item in ids],
 }
 # Type of a field → what makes the answer where nothing is stored; null for all others.
 _EMPTY: dict[type[Any], Callable[[], Any]] = {
     schemas.Json: dict,
-    contributed.Words: list,
+    contributed.ChoiceList: list,
     schemas.Names: list,
     schemas.UniqueIds: list,
     fields.List: list,
@@ -73,17 +73,17 @@ class Serialiser:
         self._subset = lru_cache(maxsize=128)(self._compile)
 
     def stored(self, names: Iterable[str] | None = None) -> list[str]:
-        """The stored fields needed to answer `names`, with the revision that makes the ETag."""
+        """Return the stored fields needed to answer `names`, with the revision that makes the ETag."""
         return ["revision", *(self._sources[name] for name in names or self.names)]
 
     def stored_of_list(self, names: Iterable[str] | None = None) -> list[str]:
-        """The same for an item of a list."""
+        """Return the same for an item of a list."""
         return (
             self.stored(names) if names else [Shortened(name) if name in self.long else name for name in self.stored()]
         )
 
     def list_item(self, names: tuple[str, ...] | None = None) -> Callable[[Row], Row]:
-        """The function for an item of a list: some of the fields, or all with what is long shortened."""
+        """Return the function for an item of a list: some of the fields, or all with what is long shortened."""
         return self.only(names) if names else self._shorten
 
     def _shorten(self, row: Row) -> Row:
@@ -91,7 +91,7 @@ class Serialiser:
         return item | {name: shortened(item[name]) for name in self.long if item[name]}
 
     def only(self, names: tuple[str, ...] | None) -> Callable[[Row], Row]:
-        """The function for some of the fields, in the schema's order."""
+        """Return the function for some of the fields, in the schema's order."""
         if not names:
             return self.dump
         return self._subset(tuple(name for name in self.names if name in names))
@@ -124,7 +124,7 @@ class Serialiser:
             return Serialiser(type(field.schema)).dump
         if kind is fields.List and type(field.inner) is fields.Nested:
             return _each(Serialiser(type(field.inner.schema)).dump)
-        if kind is schemas.Choice:
+        if kind is schemas.RankedChoice:
             return field.choices.__getitem__
         if kind not in _PLAIN and kind not in _CONVERTED:
             raise TypeError(f"no proven serialisation for {name}: {kind.__name__}")

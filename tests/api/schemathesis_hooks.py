@@ -14,7 +14,7 @@ import requests
 import schemathesis
 
 # `taskmanager up` makes this account by default.
-SOMEBODY = "admin@example.com"
+ADMIN_EMAIL = "admin@example.com"
 ENDS_SESSIONS = {
     "/api/v1/auth/logout",
     "/api/v1/users/me/sessions/end",
@@ -25,7 +25,7 @@ ENDS_SESSIONS = {
 }
 
 
-TOKEN = "SCHEMATHESIS_TOKEN"  # the access token of whoever makes the requests; without one, nobody is logged in
+TOKEN = "SCHEMATHESIS_TOKEN"  # the access token of whoever makes the requests; without one, no one is logged in
 ANSWERS = "SCHEMATHESIS_ANSWERS"  # a file that gets a line for each answer: method, path, status, whose token was sent
 
 
@@ -88,7 +88,7 @@ def _acceptable(body: dict[str, Any]) -> dict[str, Any]:
     if "assignee_ids" in body:
         return body | {"assignee_ids": []}
     if {"user_id", "email"} & body.keys() and "role" in body:
-        return {"email": SOMEBODY, "role": body["role"]}
+        return {"email": ADMIN_EMAIL, "role": body["role"]}
     if "scopes" in body:  # a token ends within a year, and is for a project that one is in
         soon = datetime.now(UTC) + timedelta(days=30)
         return {name: value for name, value in body.items() if name != "project_id"} | {"expires_at": soon.isoformat()}
@@ -116,7 +116,7 @@ def _agreeing(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _session(base_url: str) -> str:
-    """The access token of a session, and of an account, that nobody else uses: it may be about to end."""
+    """The access token of a session, and of an account, that no one else uses: it may be about to end."""
     account = {"email": f"{uuid4().hex}@example.com", "password": uuid4().hex}
     auth = f"{base_url.rstrip('/')}/api/v1/auth"
     requests.post(f"{auth}/register", json=account | {"name": "Leaver"}, timeout=60)

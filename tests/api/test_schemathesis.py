@@ -21,15 +21,15 @@ pytestmark = pytest.mark.timeout(_LONGEST_SECONDS + 60)
 ASK_FOR_SECRETS = {f"/api/v1{path}" for path in ("/auth/login", "/auth/totp", "/auth/refresh", "/share-links/open")}
 
 
-@pytest.mark.parametrize("somebody", [True, False], ids=["logged in", "anonymous"])
+@pytest.mark.parametrize("logged_in", [True, False], ids=["logged in", "anonymous"])
 def test_requests_made_from_the_document_are_answered_as_it_says(
-    app, server: WebServer, root: Path, somebody: bool, tmp_path, capsys
+    app, server: WebServer, root: Path, logged_in: bool, tmp_path, capsys
 ):
     caller = sign_in(app, UserFactory(email="admin@example.com"))
-    token = {TOKEN: caller.environ_base["HTTP_AUTHORIZATION"].removeprefix("Bearer ")} if somebody else {}
+    token = {TOKEN: caller.environ_base["HTTP_AUTHORIZATION"].removeprefix("Bearer ")} if logged_in else {}
     answers = tmp_path / "answers"
     command = [Path(sys.executable).with_name("schemathesis"), "run", f"{server.url}/api/v1/openapi.json"]
-    phases = "examples,coverage,fuzzing" if somebody else "examples,fuzzing"  # the first thing that is told is 401
+    phases = "examples,coverage,fuzzing" if logged_in else "examples,fuzzing"  # the first thing that is told is 401
     size = ["--max-examples", "2", "--mode", "positive", "--seed", "1", "--phases", phases]
     ran = subprocess.run(
         [*command, *size, "--no-color"],
@@ -40,16 +40,16 @@ def test_requests_made_from_the_document_are_answered_as_it_says(
         timeout=_LONGEST_SECONDS,
     )
     assert ran.returncode == 0, ran.stdout[:8000] + ran.stdout[-3000:] + ran.stderr[-2000:]
-    _count(answers, somebody, capsys)
+    _count(answers, logged_in, capsys)
 
 
-def _count(answers: Path, somebody: bool, capsys) -> None:
-    """Tell how many requests were refused as nobody's; with the token of a session that lives, none is."""
+def _count(answers: Path, logged_in: bool, capsys) -> None:
+    """Tell how many requests were refused as anonymous; with the token of a session that lives, none is."""
     lines = [line.split() for line in answers.read_text().splitlines()]
     ours = [line for line in lines if line[3] == "ours"]
     unknown = [line for line in ours if line[2] == "401" and line[1] not in ASK_FOR_SECRETS]
     with capsys.disabled():
         print(f"\n{len(lines)} requests, {len(ours)} logged in, {len(unknown)} of these 401")
     assert unknown == []
-    assert bool(ours) == somebody
-    assert not somebody or len(ours) > len(lines) / 2
+    assert bool(ours) == logged_in
+    assert not logged_in or len(ours) > len(lines) / 2

@@ -7,7 +7,7 @@ from flask import Flask, Response
 from marshmallow import fields
 from openapi_spec_validator import validate
 
-from taskmanager.api.version import Version
+from taskmanager.api.version import ApiVersion
 from taskmanager.web import answers
 from taskmanager.web.blueprint import Blueprint, Deprecation
 from taskmanager.web.schemas import Schema
@@ -25,7 +25,7 @@ class New(Schema):
     names = fields.List(fields.String(), required=True)
 
 
-def _version(name: str, schema: type[Schema], body: dict, deprecated: Deprecation | None = None) -> Version:
+def _version(name: str, schema: type[Schema], body: dict, deprecated: Deprecation | None = None) -> ApiVersion:
     blueprint = Blueprint("names", __name__, url_prefix="/names")
 
     @blueprint.route("", public=True, deprecated=deprecated)
@@ -34,7 +34,7 @@ def _version(name: str, schema: type[Schema], body: dict, deprecated: Deprecatio
         """The names"""
         return answers.data(body)
 
-    return Version(name, (blueprint,), description=f"Version {name}")
+    return ApiVersion(name, (blueprint,), description=f"Version {name}")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Every collection whose documents belong to a task, a project or an account is walked for what is left behind."""
 
-from taskmanager.features.accounts.orphans import BELONGINGS
+from taskmanager.features.accounts.orphans import DEPENDENTS
 from tests.architecture.test_holdings import documents
 
 OWNERS = ("task_id", "project_id", "user_id", "owner_id")
@@ -19,5 +19,5 @@ OTHERWISE = {
 
 def test_every_belonging_is_walked_or_ends_otherwise(app):
     named = {(kind.__name__, name) for kind in documents() for name in kind._fields if name in OWNERS}
-    walked = {(one.model.__name__, one.field) for one in BELONGINGS}
+    walked = {(one.model.__name__, one.field) for one in DEPENDENTS}
     assert named - walked == set(OTHERWISE)

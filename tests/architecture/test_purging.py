@@ -3,7 +3,7 @@
 from mongoengine import DictField, Document
 
 from taskmanager.core.storage.locks import Lock
-from taskmanager.features.attachments.models import LooseContent
+from taskmanager.features.attachments.models import OrphanedUpload
 from taskmanager.features.projects.models import Project
 from taskmanager.features.purging.steps import STEPS
 from tests.architecture.test_holdings import documents, holds_ids
@@ -12,7 +12,7 @@ from tests.architecture.test_holdings import documents, holds_ids
 OF_PROJECTS = {"project_id", "task_id", "from_id", "to_id", "subject_id", "event_id"}
 KEPT = {
     Project: "goes last",
-    LooseContent: "belongs to nothing, and ends after an hour",
+    OrphanedUpload: "belongs to nothing, and ends after an hour",
     Lock: "by name, deleted with the project",
 }
 # Without such a field: found by the id of what they belong to.

@@ -62,7 +62,7 @@ def measured(folder: Path, lifetime: int, rounds: int, freezing: bool) -> list[f
         stack.stop()
 
 
-def set_lifetime(server: mongod.Server, seconds: int) -> None:
+def set_lifetime(server: mongod.MongodServer, seconds: int) -> None:
     """As MongoDB starts with it, or as we set it: `migrate` has shortened it."""
     with MongoClient(server.uri) as client:
         client.admin.command("setParameter", 1, **{PARAMETER: seconds})

@@ -72,7 +72,7 @@ def test_a_newcomer_gets_from_the_page_to_a_project(docs, server, tmp_path):
     assert docs.hosts == {urlsplit(server.url).netloc}
 
 
-def test_the_policy_allows_nothing_inline_and_nobody_else(docs, client):
+def test_the_policy_allows_nothing_inline_and_no_one_else(docs, client):
     policy = client.get("/docs").headers["Content-Security-Policy"]
     assert "unsafe" not in policy
     assert "http" not in policy

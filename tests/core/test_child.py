@@ -52,7 +52,7 @@ def test_a_stubborn_process_is_ended_too():
         assert process.wait(60) == -signal.SIGKILL
 
 
-def test_a_recorded_number_that_belongs_to_somebody_else_is_no_orphan(tmp_path):
+def test_a_recorded_number_that_belongs_to_another_user_is_no_orphan(tmp_path):
     note = tmp_path / "server.pid"
     note.write_text(f"{os.getpid()}\n")
     assert processes.recorded(note, folder=tmp_path / "elsewhere") is None

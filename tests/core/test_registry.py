@@ -26,7 +26,7 @@ USES = {
     "list of periodic jobs": lambda happened: schedule.listed(),
     "job": lambda happened: perform("test.hearing", str(ObjectId())),
     "retention": lambda happened: retention.remove_old(),
-    "forgetting": lambda happened: forgetting.renew([]),
+    "forgetting": lambda happened: forgetting.refresh_copies([]),
     "channel": lambda happened: channels.find("email"),
     "channels of a user": lambda happened: channels.personal(),
     "notices": lambda happened: notices.of(Event(kind="task.created")),

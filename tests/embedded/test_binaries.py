@@ -5,7 +5,7 @@ import pytest
 from taskmanager.core.errors import Misconfigured
 from taskmanager.embedded import binaries
 
-ABSENT = binaries.Program("MongoDB", "no-such-distribution", "bin/mongod", ("mongod",), "TASKMANAGER_MONGODB_URI")
+ABSENT = binaries.Binary("MongoDB", "no-such-distribution", "bin/mongod", ("mongod",), "TASKMANAGER_MONGODB_URI")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from taskmanager.embedded import mail_sink
 
 @pytest.fixture
 def sink(tmp_path):
-    server = mail_sink.Server(tmp_path / "run", mails=tmp_path / "mail")
+    server = mail_sink.MailSink(tmp_path / "run", mails=tmp_path / "mail")
     server.start()
     yield server
     server.stop()

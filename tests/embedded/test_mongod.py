@@ -13,7 +13,7 @@ from taskmanager.embedded import mongod, ports
 
 @pytest.fixture
 def server(tmp_path):
-    server = mongod.Server(tmp_path / "a folder")
+    server = mongod.MongodServer(tmp_path / "a folder")
     yield server
     server.stop()
 
@@ -41,7 +41,7 @@ def test_keeps_data_and_port_over_a_restart(server):
     server.start()
     write(server, "Ann")
     server.stop()
-    again = mongod.Server(server.data_dir)
+    again = mongod.MongodServer(server.data_dir)
     again.start()
     try:
         assert (names(again), again.port) == (["Ann"], server.port)
@@ -53,7 +53,7 @@ def test_comes_up_on_another_port_with_the_same_data(server):
     server.start()
     write(server, "Ann")
     server.stop()
-    moved = mongod.Server(server.data_dir, ports.bind(ports.LOCALHOST, 0))
+    moved = mongod.MongodServer(server.data_dir, ports.bind(ports.LOCALHOST, 0))
     moved.start()
     try:
         assert moved.port != server.port
@@ -75,12 +75,12 @@ def test_recovers_from_kill_9(server):
 def test_refuses_a_folder_in_use_and_names_the_process(server):
     server.start()
     with pytest.raises(Misconfigured, match=f"kill {server.pid}"):
-        mongod.Server(server.data_dir).start()
+        mongod.MongodServer(server.data_dir).start()
 
 
 def test_the_owner_of_the_folder_ends_what_a_killed_run_left(server):
     server.start()
-    mongod.Server(server.data_dir).end_orphan()
+    mongod.MongodServer(server.data_dir).end_orphan()
     assert server.orphan() is None
 
 
@@ -100,6 +100,6 @@ def test_tells_the_end_of_the_log_when_it_cannot_start(server):
 
 
 def test_fail_points_exist_only_where_asked_for(tmp_path):
-    server = mongod.Server(tmp_path, test_commands=True)
+    server = mongod.MongodServer(tmp_path, test_commands=True)
     assert "enableTestCommands=1" in server.command
-    assert "enableTestCommands=1" not in mongod.Server(tmp_path, server.port).command
+    assert "enableTestCommands=1" not in mongod.MongodServer(tmp_path, server.port).command

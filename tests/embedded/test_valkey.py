@@ -12,7 +12,7 @@ from taskmanager.embedded import valkey
 
 @pytest.fixture
 def queue(tmp_path):
-    server = valkey.Server(tmp_path / "queue", role="queue")
+    server = valkey.ValkeyServer(tmp_path / "queue", role="queue")
     server.start()
     yield server
     server.stop()
@@ -20,7 +20,7 @@ def queue(tmp_path):
 
 @pytest.fixture
 def cache(tmp_path):
-    server = valkey.Server(tmp_path / "cache", role="cache")
+    server = valkey.ValkeyServer(tmp_path / "cache", role="cache")
     server.start()
     yield server
     server.stop()
@@ -58,4 +58,4 @@ def test_listens_on_this_machine_only(queue):
 
 def test_refuses_a_folder_in_use(queue):
     with pytest.raises(Misconfigured, match=f"kill {queue.pid}"):
-        valkey.Server(queue.data_dir).start()
+        valkey.ValkeyServer(queue.data_dir).start()

@@ -29,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *args: object) -> None:
-        """Nobody reads it."""
+        """No one reads it."""
 
 
 def main() -> None:

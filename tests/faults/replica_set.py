@@ -13,7 +13,7 @@ from tests.faults.stack import eventually, kill, thaw
 _START_SECONDS = 60
 
 
-class Member(mongod.Server):
+class Member(mongod.MongodServer):
     """One of several members: it is up when it answers, whatever its part in the set."""
 
     def answers(self) -> bool:

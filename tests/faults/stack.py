@@ -21,7 +21,7 @@ from taskmanager.core.child import wrap
 from taskmanager.core.configuration.settings import Settings, build
 from taskmanager.core.events import outbox
 from taskmanager.embedded import mail_sink, mongod, ports, processes, valkey
-from taskmanager.embedded.server import Server, tail
+from taskmanager.embedded.server import EmbeddedServer, tail
 from taskmanager.features.notifications.delivery import service as deliveries
 from tests import faketime
 
@@ -82,7 +82,7 @@ class Process:
 
     @property
     def crashed(self) -> bool:
-        """Whether it has ended though nobody stopped it."""
+        """Whether it has ended though no one stopped it."""
         return self._popen is not None and self._popen.poll() is not None
 
 
@@ -104,11 +104,11 @@ class Stack:
     def __init__(self, folder: Path, mongodb: Any = None, **changes: Any) -> None:
         """`mongodb` stands in for the one server that is started otherwise."""
         self.folder, self.mails = folder, folder / "mails"
-        self.mongodb = mongodb or mongod.Server(folder / "mongodb")
-        self.queue = valkey.Server(folder / "queue", role="queue")
-        self.cache = valkey.Server(folder / "cache", role="cache")
-        self.sink = mail_sink.Server(folder / "sink", mails=self.mails)
-        self.servers: tuple[Server, ...] = (self.mongodb, self.queue, self.cache, self.sink)
+        self.mongodb = mongodb or mongod.MongodServer(folder / "mongodb")
+        self.queue = valkey.ValkeyServer(folder / "queue", role="queue")
+        self.cache = valkey.ValkeyServer(folder / "cache", role="cache")
+        self.sink = mail_sink.MailSink(folder / "sink", mails=self.mails)
+        self.servers: tuple[EmbeddedServer, ...] = (self.mongodb, self.queue, self.cache, self.sink)
         self.processes: dict[str, Process] = {}
         self._clocks: dict[str, int] = {}
         self.hook_port, self.hooks = ports.bind(ports.LOCALHOST, 0), folder / "hooks.txt"
@@ -261,19 +261,19 @@ def accepted_at(path: Path) -> float:
     return moment.replace(tzinfo=UTC).timestamp()
 
 
-def freeze(server: Server) -> None:
+def freeze(server: EmbeddedServer) -> None:
     """Let a server hang: it accepts connections and says nothing."""
     assert server.pid
     os.kill(server.pid, signal.SIGSTOP)
     eventually(lambda: psutil.Process(server.pid).status() == psutil.STATUS_STOPPED, "the freeze")
 
 
-def thaw(server: Server) -> None:
+def thaw(server: EmbeddedServer) -> None:
     if server.pid and processes.is_running(server.pid):
         os.kill(server.pid, signal.SIGCONT)
 
 
-def kill(server: Server) -> None:
+def kill(server: EmbeddedServer) -> None:
     """End a server with -9."""
     assert server.pid
     os.kill(server.pid, signal.SIGKILL)

@@ -44,7 +44,7 @@ class Chaos:
 
     def strike(self) -> None:
         """One fault; the one before is mended first, so that not everything is down at once."""
-        self.mend()
+        self.fix()
         what = random.choice([*_PROCESSES, "queue", "mail"])
         self.done[what] += 1
         self.at.append((what, time.time()))
@@ -59,11 +59,11 @@ class Chaos:
 
     def empty_queue(self) -> None:
         """All that was handed out and not done yet is forgotten."""
-        self.mend()
+        self.fix()
         queue_store().flushall()
         self.done["queue emptied"] += 1
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Start again what was ended."""
         while self._pending:
             self._pending.pop()()
@@ -100,7 +100,7 @@ def test_everybody_is_told_once_on_each_channel_whatever_is_killed(stack: Stack,
             chaos.strike()
         if number == ASSIGNMENTS // 2:
             chaos.empty_queue()
-    chaos.mend()
+    chaos.fix()
     _settle(stack, chaos)
     mailed, hooked = stack.mailed_at(), stack.hooked_at()
     mailed = {name: times for name, times in mailed.items() if name not in before}

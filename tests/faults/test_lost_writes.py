@@ -2,7 +2,7 @@
 
 LOST_WRITE_ROUNDS sets how often (1): `make lost-write` makes ten rounds.
 
-Both secondaries are killed, so that the primary takes writes that it can tell nobody of; then it is killed too, and
+Both secondaries are killed, so that the primary takes writes that it can tell no one of; then it is killed too, and
 the secondaries, which never heard of these writes, go on without it. Whatever was answered with a success must be
 there at the end; so must be the reason of every refusal.
 """

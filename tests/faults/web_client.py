@@ -47,7 +47,7 @@ class WebClient:
         return self
 
     def joins(self, project: str, *, by: "WebClient") -> str:
-        """Prove the address, and become a member of a project: invited `by` somebody, and accepting; return the id."""
+        """Prove the address, and become a member of a project: invited `by` a user, and accepting; return the id."""
         User.objects(id=self.id).update(set__email_verified_at=now())
         body = {"user_id": self.id, "role": "member"}
         invited = by.send("POST", f"/api/v1/projects/{project}/members", body)
@@ -57,7 +57,7 @@ class WebClient:
         return self.id
 
     def another(self) -> "WebClient":
-        """Somebody else, who has no account yet."""
+        """Another user, who has no account yet."""
         return WebClient(self._url)
 
     def at(self, url: str) -> "WebClient":

@@ -1,6 +1,6 @@
 """Who may do what: every route of the service with what each kind of caller gets. `make matrix` prints it.
 
-A route that is in nobody's table fails the test beside this; so does one whose answers differ from it.
+A route that is in no table fails the test beside this; so does one whose answers differ from it.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 ROLES = ("viewer", "commenter", "member", "manager", "owner")
 WHO = ("anonymous", "stranger", *ROLES, "admin", "disabled", "expired", "other_project", "no_scope")
-NOBODY = "65f1c0ffee0123456789abcd"  # an id that nothing has
+UNKNOWN_ID = "65f1c0ffee0123456789abcd"  # an id that nothing has
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Route:
 
 
 def public(status: int, body: Any = None, **more: Any) -> Route:
-    """Everybody gets the same, whatever token he sends."""
+    """Everybody gets the same, whatever token they send."""
     return Route(dict.fromkeys(WHO, status), body=body, **more)
 
 
@@ -58,7 +58,7 @@ def admin(status: int, body: Any = None, **more: Any) -> Route:
 
 AUTH, ME, V1 = "/api/v1/auth", "/api/v1/users/me", "/api/v1"
 PASSWORD = "correct horse battery staple"
-CREDENTIALS = {"email": "nobody@example.com", "password": "wrong words"}
+CREDENTIALS = {"email": "unknown@example.com", "password": "wrong words"}
 
 TOKEN = {
     "name": "T",
@@ -80,7 +80,7 @@ WORKFLOW = {
 _COPY = project("viewer", 201, "{project}/copy", {"key": "COPY", "name": "A copy"})
 
 REMINDER = {"relative_to": "due", "minutes_before": 5}
-# Nobody sees the reminders of others: this one is the owner's.
+# No one sees the reminders of others: this one is the owner's.
 _REMINDER = project("owner", 200, "{task}/reminders/{reminder}")
 _REMINDER = replace(_REMINDER, expected=_REMINDER.expected | dict.fromkeys(ROLES[:-1], 404))
 _GONE = _REMINDER.expected | {"owner": 204}
@@ -123,8 +123,8 @@ TABLE: dict[str, Route] = {
     f"POST {AUTH}/refresh": public(401, {"refresh_token": "x"}),
     f"POST {AUTH}/logout": own(204),
     f"POST {AUTH}/verify-email": public(404, {"token": "x"}),
-    f"POST {AUTH}/verify-email/request": public(202, {"email": "nobody@example.com"}),
-    f"POST {AUTH}/password-reset": public(202, {"email": "nobody@example.com"}),
+    f"POST {AUTH}/verify-email/request": public(202, {"email": "unknown@example.com"}),
+    f"POST {AUTH}/password-reset": public(202, {"email": "unknown@example.com"}),
     f"POST {AUTH}/password-reset/confirm": public(404, {"token": "x", "password": "some ordinary words"}),
     # --- one's own account
     f"GET {ME}": own(200, sessions_only=False),
@@ -136,8 +136,8 @@ TABLE: dict[str, Route] = {
     f"POST {ME}/email/confirm": public(404, {"token": "x"}),
     f"GET {ME}/sessions": own(200),
     f"POST {ME}/sessions/end": own(204, {}),
-    f"GET {ME}/sessions/<session_id>": own(404, path=f"{ME}/sessions/{NOBODY}"),
-    f"DELETE {ME}/sessions/<session_id>": own(404, path=f"{ME}/sessions/{NOBODY}"),
+    f"GET {ME}/sessions/<session_id>": own(404, path=f"{ME}/sessions/{UNKNOWN_ID}"),
+    f"DELETE {ME}/sessions/<session_id>": own(404, path=f"{ME}/sessions/{UNKNOWN_ID}"),
     f"GET {ME}/totp": own(200),
     f"POST {ME}/totp": own(200, {"password": PASSWORD}),
     f"POST {ME}/totp/confirm": own(409, {"code": "000000"}),
@@ -145,35 +145,35 @@ TABLE: dict[str, Route] = {
     f"POST {ME}/totp/disable": own(409, {"password": PASSWORD, "code": "000000"}),
     f"POST {ME}/tokens": own(201, TOKEN),
     f"GET {ME}/tokens": own(200),
-    f"GET {ME}/tokens/<token_id>": own(404, path=f"{ME}/tokens/{NOBODY}"),
-    f"DELETE {ME}/tokens/<token_id>": own(404, path=f"{ME}/tokens/{NOBODY}"),
+    f"GET {ME}/tokens/<token_id>": own(404, path=f"{ME}/tokens/{UNKNOWN_ID}"),
+    f"DELETE {ME}/tokens/<token_id>": own(404, path=f"{ME}/tokens/{UNKNOWN_ID}"),
     # --- administration
     f"POST {V1}/service-accounts": admin(201, {"name": "Importer"}),
     f"GET {V1}/service-accounts": admin(200),
-    f"GET {SERVICE}": admin(404, path=f"{V1}/service-accounts/{NOBODY}"),
-    f"PATCH {SERVICE}": admin(404, {"name": "Renamed"}, path=f"{V1}/service-accounts/{NOBODY}"),
-    f"POST {SERVICE}/tokens": admin(404, TOKEN, path=f"{V1}/service-accounts/{NOBODY}/tokens"),
-    f"GET {SERVICE}/tokens": admin(404, path=f"{V1}/service-accounts/{NOBODY}/tokens"),
-    f"GET {SERVICE}/tokens/<token_id>": admin(404, path=f"{V1}/service-accounts/{NOBODY}/tokens/{NOBODY}"),
-    f"DELETE {SERVICE}/tokens/<token_id>": admin(404, path=f"{V1}/service-accounts/{NOBODY}/tokens/{NOBODY}"),
+    f"GET {SERVICE}": admin(404, path=f"{V1}/service-accounts/{UNKNOWN_ID}"),
+    f"PATCH {SERVICE}": admin(404, {"name": "Renamed"}, path=f"{V1}/service-accounts/{UNKNOWN_ID}"),
+    f"POST {SERVICE}/tokens": admin(404, TOKEN, path=f"{V1}/service-accounts/{UNKNOWN_ID}/tokens"),
+    f"GET {SERVICE}/tokens": admin(404, path=f"{V1}/service-accounts/{UNKNOWN_ID}/tokens"),
+    f"GET {SERVICE}/tokens/<token_id>": admin(404, path=f"{V1}/service-accounts/{UNKNOWN_ID}/tokens/{UNKNOWN_ID}"),
+    f"DELETE {SERVICE}/tokens/<token_id>": admin(404, path=f"{V1}/service-accounts/{UNKNOWN_ID}/tokens/{UNKNOWN_ID}"),
     f"GET {V1}/users": admin(200),
-    f"GET {V1}/users/<user_id>": admin(404, path=f"{V1}/users/{NOBODY}"),
-    f"PATCH {V1}/users/<user_id>": admin(404, {"role": "user"}, path=f"{V1}/users/{NOBODY}"),
-    f"POST {V1}/users/<user_id>/sessions/end": admin(404, path=f"{V1}/users/{NOBODY}/sessions/end"),
-    f"POST {V1}/users/<user_id>/password-reset": admin(404, path=f"{V1}/users/{NOBODY}/password-reset"),
+    f"GET {V1}/users/<user_id>": admin(404, path=f"{V1}/users/{UNKNOWN_ID}"),
+    f"PATCH {V1}/users/<user_id>": admin(404, {"role": "user"}, path=f"{V1}/users/{UNKNOWN_ID}"),
+    f"POST {V1}/users/<user_id>/sessions/end": admin(404, path=f"{V1}/users/{UNKNOWN_ID}/sessions/end"),
+    f"POST {V1}/users/<user_id>/password-reset": admin(404, path=f"{V1}/users/{UNKNOWN_ID}/password-reset"),
     f"GET {V1}/audit": admin(200),
-    f"GET {V1}/audit/<event_id>": admin(404, path=f"{V1}/audit/{NOBODY}"),
+    f"GET {V1}/audit/<event_id>": admin(404, path=f"{V1}/audit/{UNKNOWN_ID}"),
     f"GET {ME}/events": own(200),
     # --- notifications
     f"GET {V1}/notifications": own(200, sessions_only=False, one_project=False),
     f"GET {V1}/notifications/<notification_id>": own(
-        404, sessions_only=False, one_project=False, path=f"{V1}/notifications/{NOBODY}"
+        404, sessions_only=False, one_project=False, path=f"{V1}/notifications/{UNKNOWN_ID}"
     ),
     f"PUT {V1}/notifications/<notification_id>/read": own(
-        404, sessions_only=False, one_project=False, path=f"{V1}/notifications/{NOBODY}/read"
+        404, sessions_only=False, one_project=False, path=f"{V1}/notifications/{UNKNOWN_ID}/read"
     ),
     f"DELETE {V1}/notifications/<notification_id>/read": own(
-        404, sessions_only=False, one_project=False, path=f"{V1}/notifications/{NOBODY}/read"
+        404, sessions_only=False, one_project=False, path=f"{V1}/notifications/{UNKNOWN_ID}/read"
     ),
     f"GET {V1}/notifications/read": own(200, sessions_only=False, one_project=False),
     f"PUT {V1}/notifications/read": own(200, {}, sessions_only=False, one_project=False),
@@ -236,7 +236,7 @@ TABLE: dict[str, Route] = {
     f"DELETE {ONE}/share-links/<link_id>": project("manager", 204, "{project}/share-links/{link}", sessions_only=True),
     f"PUT {ONE}/archive": project("manager", 200, "{project}/archive"),
     f"DELETE {ONE}/archive": project("manager", 200, "{project}/archive"),
-    f"PUT {ONE}/position": project("manager", 422, "{project}/position", {"after": NOBODY}),
+    f"PUT {ONE}/position": project("manager", 422, "{project}/position", {"after": UNKNOWN_ID}),
     f"POST {ONE}/copy": _COPY,
     f"GET {ONE}/statuses": project("viewer", 200, "{project}/statuses"),
     f"PUT {ONE}/statuses": project("manager", 200, "{project}/statuses", WORKFLOW),
@@ -252,8 +252,8 @@ TABLE: dict[str, Route] = {
     f"DELETE {ONE}/custom-fields/<field_id>": project("manager", 204, "{project}/custom-fields/{field}"),
     # --- invitations received, links opened
     f"GET {V1}/invitations": own(200),
-    f"POST {V1}/invitations/<invitation_id>/accept": own(404, path=f"{V1}/invitations/{NOBODY}/accept"),
-    f"POST {V1}/invitations/<invitation_id>/refuse": own(404, path=f"{V1}/invitations/{NOBODY}/refuse"),
+    f"POST {V1}/invitations/<invitation_id>/accept": own(404, path=f"{V1}/invitations/{UNKNOWN_ID}/accept"),
+    f"POST {V1}/invitations/<invitation_id>/refuse": own(404, path=f"{V1}/invitations/{UNKNOWN_ID}/refuse"),
     f"POST {V1}/invitations/accept": own(404, {"token": "x"}),
     f"POST {V1}/invitations/refuse": public(404, {"token": "x"}),
     f"POST {V1}/share-links/open": public(401, {"token": "tl_x"}),
@@ -265,12 +265,12 @@ TABLE: dict[str, Route] = {
     f"GET {V1}/tasks/by-key/<key>": project("viewer", 200, f"{V1}/tasks/by-key/{{key}}"),
     f"POST {V1}/tasks/<task_id>/restore": project("member", 200, "{task}/restore"),
     f"GET {V1}/tasks/<task_id>/activity": project("viewer", 200, "{task}/activity"),
-    # the caller's role decides for each operation: what he may not see is a 404
+    # the caller's role decides for each operation: what they may not see is a 404
     f"POST {V1}/tasks/bulk": project(
         "member", 200, f"{V1}/tasks/bulk", {"operations": [{"op": "complete", "task_id": "{task_id}"}]}
     ),
     f"POST {V1}/tasks/quick": own(
-        422, {"text": "Pay rent", "project_id": NOBODY}, sessions_only=False, path=f"{V1}/tasks/quick"
+        422, {"text": "Pay rent", "project_id": UNKNOWN_ID}, sessions_only=False, path=f"{V1}/tasks/quick"
     ),
     f"GET {V1}/tasks/<task_id>/comments": project("viewer", 200, "{task}/comments"),
     f"POST {V1}/tasks/<task_id>/comments": project("commenter", 201, "{task}/comments", {"text": "Fine"}),
@@ -300,16 +300,16 @@ TABLE: dict[str, Route] = {
     f"GET {V1}/tasks/<task_id>/relations/<relation_id>": project("viewer", 200, "{task}/relations/{relation}"),
     f"DELETE {V1}/tasks/<task_id>/relations/<relation_id>": project("member", 204, "{task}/relations/{relation}"),
     f"PUT {V1}/tasks/<task_id>/position": project("member", 200, "{task}/position", {"at": "last"}),
-    f"POST {V1}/tasks/<task_id>/move": project("member", 422, "{task}/move", {"project_id": NOBODY}),
+    f"POST {V1}/tasks/<task_id>/move": project("member", 422, "{task}/move", {"project_id": UNKNOWN_ID}),
     f"GET {V1}/tasks/<task_id>/watchers": project("viewer", 200, "{task}/watchers"),
     f"PUT {V1}/tasks/<task_id>/watchers/<user_id>": project("member", 204, "{task}/watchers/{bystander}"),
     f"DELETE {V1}/tasks/<task_id>/watchers/<user_id>": project("member", 204, "{task}/watchers/{bystander}"),
     f"GET {V1}/views": own(200, sessions_only=False),
     f"POST {V1}/views": own(201, {"name": "Mine"}, sessions_only=False),
-    f"GET {V1}/views/<view_id>": own(404, sessions_only=False, path=f"{V1}/views/{NOBODY}"),
-    f"PATCH {V1}/views/<view_id>": own(404, {"name": "x"}, sessions_only=False, path=f"{V1}/views/{NOBODY}"),
-    f"DELETE {V1}/views/<view_id>": own(404, sessions_only=False, path=f"{V1}/views/{NOBODY}"),
-    f"GET {V1}/views/<view_id>/tasks": own(404, sessions_only=False, path=f"{V1}/views/{NOBODY}/tasks"),
+    f"GET {V1}/views/<view_id>": own(404, sessions_only=False, path=f"{V1}/views/{UNKNOWN_ID}"),
+    f"PATCH {V1}/views/<view_id>": own(404, {"name": "x"}, sessions_only=False, path=f"{V1}/views/{UNKNOWN_ID}"),
+    f"DELETE {V1}/views/<view_id>": own(404, sessions_only=False, path=f"{V1}/views/{UNKNOWN_ID}"),
+    f"GET {V1}/views/<view_id>/tasks": own(404, sessions_only=False, path=f"{V1}/views/{UNKNOWN_ID}/tasks"),
     f"GET {ONE}/views": project("viewer", 200, "{project}/views"),
     f"POST {ONE}/views": project("member", 201, "{project}/views", {"name": "Ours", "shared": True}),
     f"GET {ONE}/views/<view_id>": project("viewer", 200, "{project}/views/{view}"),
@@ -338,7 +338,7 @@ def _of_admin(status: int, body: Any = None, *, path: str) -> Route:
     return Route({"owner": 403, "admin": status}, path, body)
 
 
-# What the table asks of things that nobody has is asked here of things that are there: preconditions are of these.
+# What the table asks of things that no one has is asked here of things that are there: preconditions are of these.
 REVISED: dict[str, Route] = {
     f"DELETE {ME}/sessions/<session_id>": _of_owner(204, path=f"{ME}/sessions/{{session}}"),
     f"DELETE {ME}/tokens/<token_id>": _of_owner(204, path=f"{ME}/tokens/{{token}}"),

@@ -7,14 +7,14 @@ import pytest
 from taskmanager.core.clock import iso, now
 from taskmanager.features.projects.share_links import service as share_links
 from taskmanager.features.tasks import subtasks
-from taskmanager.features.tasks.placement import service as arranging
+from taskmanager.features.tasks.placement import service as placement
 from taskmanager.features.tasks.relations import service as relations
-from taskmanager.features.templates import service as copying
+from taskmanager.features.templates import service as templates
 from tests.factories import ProjectFactory, TaskFactory, UserFactory
 from tests.problems import assert_problem
 from tests.scene import patch
 
-NOBODY = "65f1c0ffee0123456789abcd"
+UNKNOWN_ID = "65f1c0ffee0123456789abcd"
 V1 = "/api/v1"
 TOKEN = {"name": "T", "scopes": ["tasks:read"]}
 
@@ -36,14 +36,14 @@ def days(number):
 
 
 REFUSED = [
-    ("PUT", of_project("/position"), lambda s: {"after": NOBODY}, 422, "project.neighbour_unknown"),
-    ("PUT", of_task("/position"), lambda s: {"after": NOBODY}, 422, "task.neighbour_unknown"),
-    ("POST", of_project("/transfer"), lambda s: {"user_id": NOBODY}, 422, "project.not_a_member"),
+    ("PUT", of_project("/position"), lambda s: {"after": UNKNOWN_ID}, 422, "project.neighbour_unknown"),
+    ("PUT", of_task("/position"), lambda s: {"after": UNKNOWN_ID}, 422, "task.neighbour_unknown"),
+    ("POST", of_project("/transfer"), lambda s: {"user_id": UNKNOWN_ID}, 422, "project.not_a_member"),
     ("POST", of_project("/transfer"), lambda s: {"user_id": str(UserFactory().id)}, 422, "project.not_a_member"),
     ("POST", of_project("/transfer"), lambda s: {"user_id": str(s.owner.user.id)}, 422, "project.not_a_member"),
     ("POST", of_project("/share-links"), lambda s: {"role": "viewer", "expires_at": days(-1)}, 422, "share_link.past"),
     ("POST", of_task("/relations"), lambda s: {"kind": "blocks", "task_id": str(s.task.id)}, 422, "relation.itself"),
-    ("POST", of_task("/relations"), lambda s: {"kind": "blocks", "task_id": NOBODY}, 422, "relation.task_unknown"),
+    ("POST", of_task("/relations"), lambda s: {"kind": "blocks", "task_id": UNKNOWN_ID}, 422, "relation.task_unknown"),
     ("POST", of_task("/move"), lambda s: {"project_id": str(ProjectFactory().id)}, 422, "task.project_unknown"),
     ("PATCH", of_task(""), lambda s: {"custom_fields": {"none": 1}}, 422, "task.custom_field_unknown"),
     ("POST", everywhere("/users/me/tokens"), lambda s: TOKEN | {"expires_at": days(-1)}, 422, "token.bad_expiry"),
@@ -110,8 +110,8 @@ def small(monkeypatch):
         (share_links, "MOST_LINKS"),
         (relations, "MOST"),
         (subtasks, "MOST"),
-        (arranging, "MOST_WATCHERS"),
-        (copying, "MOST_TASKS"),
+        (placement, "MOST_WATCHERS"),
+        (templates, "MOST_TASKS"),
     ):
         monkeypatch.setattr(module, name, 1)
 

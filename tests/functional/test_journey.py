@@ -8,7 +8,7 @@ from tests.mailbox import text_of
 
 
 class Person:
-    """Somebody with a client."""
+    """A user with a client."""
 
     def __init__(self, url: str, name: str) -> None:
         self.url, self.session = f"{url}/api/v1", requests.Session()
@@ -35,7 +35,7 @@ def test_from_registering_to_the_mail(server, mail, deliver):
     path = f"/tasks/{task.json()['id']}"
     ada.send("PATCH", path, {"assignee_ids": [grace.id]}, **{"If-Match": task.headers["ETag"]})
     deliver()
-    assert len(mail.to("ada.journey@example.com")) == 1  # to confirm her address
+    assert len(mail.to("ada.journey@example.com")) == 1  # to confirm the address
     assert "Pack" in mail.to("grace.journey@example.com")[-1]["Subject"]
     seen = grace.send("GET", path)
     done = grace.send("PUT", f"{path}/completion", **{"If-Match": seen.headers["ETag"]}).json()

@@ -26,10 +26,10 @@ class Containers:
         self.command, self.volume, self.mark = command, volume, secrets.token_hex(4)
         self.mails = folder / "mails"
         self.servers = [
-            mongod.Server(folder / "mongodb"),
-            valkey.Server(folder / "queue", role="queue"),
-            valkey.Server(folder / "cache", role="cache"),
-            mail_sink.Server(folder / "sink", mails=self.mails),
+            mongod.MongodServer(folder / "mongodb"),
+            valkey.ValkeyServer(folder / "queue", role="queue"),
+            valkey.ValkeyServer(folder / "cache", role="cache"),
+            mail_sink.MailSink(folder / "sink", mails=self.mails),
         ]
         self.port, self.secret = ports.bind(ports.LOCALHOST, 0), secrets.token_urlsafe(48)
         self.url = f"http://{ports.LOCALHOST}:{self.port}"
@@ -142,7 +142,7 @@ def test_the_demonstration_ends_with_a_mail(containers, running):
 
 
 def test_a_worker_with_a_wrong_password_says_so_and_ends(containers, running):
-    url = containers.servers[1].uri.replace("://", "://somebody:S3cretWord@")
+    url = containers.servers[1].uri.replace("://", "://stranger:S3cretWord@")
     said = containers.once("worker", check=False, QUEUE_URL=url)
     assert "TASKMANAGER_QUEUE_URL" in said and "S3cretWord" not in said
 

@@ -26,10 +26,10 @@ class Installed:
         self.bin, self.place, self.data = folder / "venv" / "bin", folder / "empty", folder / "data"
         self.place.mkdir(parents=True)
         self.servers = {
-            "MONGODB_URI": mongod.Server(folder / "mongodb"),
-            "QUEUE_URL": valkey.Server(folder / "queue", role="queue"),
-            "CACHE_URL": valkey.Server(folder / "cache", role="cache"),
-            "MAIL_URL": mail_sink.Server(folder / "sink", mails=self.data / "mail"),
+            "MONGODB_URI": mongod.MongodServer(folder / "mongodb"),
+            "QUEUE_URL": valkey.ValkeyServer(folder / "queue", role="queue"),
+            "CACHE_URL": valkey.ValkeyServer(folder / "cache", role="cache"),
+            "MAIL_URL": mail_sink.MailSink(folder / "sink", mails=self.data / "mail"),
         }
         self.port, self.secret = ports.bind(ports.LOCALHOST, 0), secrets.token_urlsafe(48)
         self.url = f"http://{ports.LOCALHOST}:{self.port}"

@@ -307,7 +307,7 @@ def reader(extended, plugin):
 
 
 def assigned(client):
-    """A task that somebody else assigns to this user."""
+    """A task that another user assigns to this user."""
     project = ProjectFactory()
     MembershipFactory(project=project, user=client.user)
     return TaskFactory(project=project, assignees=(client.user,))

@@ -129,7 +129,7 @@ FORGERIES: dict[str, Callable[[Forger], str]] = {
     "signature cut short": lambda f: f.good[:-4],
     "payload swapped": _payload_swapped,
     # keys named in the header
-    "unknown kid": lambda f: f.token({"kid": "nobody"}, _OTHER.sign),
+    "unknown kid": lambda f: f.token({"kid": "unknown"}, _OTHER.sign),
     "no kid": lambda f: f.token({"kid": _MISSING}),
     "kid null": lambda f: f.token({"kid": None}),
     "kid as a path": lambda f: f.token({"kid": "../../../../dev/null"}, _OTHER.sign),

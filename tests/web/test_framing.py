@@ -1,4 +1,4 @@
-"""Requests that are no proper HTTP, over a raw socket to a real gunicorn: refused, and they harm nobody."""
+"""Requests that are no proper HTTP, over a raw socket to a real gunicorn: refused, and they harm no one."""
 
 import socket
 
@@ -27,7 +27,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_framing_is_refused_and_harms_nobody(server: WebServer, name: str):
+def test_broken_framing_is_refused_and_harms_no_one(server: WebServer, name: str):
     answer = _send(server, BROKEN[name])
     status = answer.split(b" ", 2)[1:2]
     assert not answer or status[0].startswith(b"4"), answer[:200]

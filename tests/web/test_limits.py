@@ -16,7 +16,7 @@ def limited(other_app):
     return lambda **changes: other_app(ratelimit_enabled=True, **changes)
 
 
-def login(client, email="nobody@example.com", **headers):
+def login(client, email="unknown@example.com", **headers):
     return client.post(LOGIN, json={"email": email, "password": "not this one"}, headers=headers)
 
 
@@ -135,6 +135,6 @@ def test_an_odd_address_in_a_login_breaks_no_limit(limited, email):
     assert statuses <= {401, 422, 429}
 
 
-def test_health_checks_and_metrics_cost_nobody_his_budget(limited):
+def test_health_checks_and_metrics_use_no_budget(limited):
     client = limited(ratelimit_default="3/minute").test_client()
     assert {client.get("/health/live").status_code for _ in range(6)} == {200}

@@ -19,14 +19,14 @@ _IDS = st.binary(min_size=12, max_size=12).map(ObjectId)
 _MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(
     lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000, tzinfo=UTC)
 )
-_CARDS = st.fixed_dictionaries({"name": st.text(), "email": st.text()})
+_PROFILES = st.fixed_dictionaries({"name": st.text(), "email": st.text()})
 _VALUES = {
     schemas.Id: _IDS,
     schemas.Instant: _MOMENTS,
-    schemas.Choice: st.integers(0, len(PRIORITIES) - 1),
+    schemas.RankedChoice: st.integers(0, len(PRIORITIES) - 1),
     schemas.UniqueIds: st.lists(_IDS, max_size=3),
     fields.Integer: st.integers(-(2**62), 2**62),
-    fields.Nested: _CARDS,
+    fields.Nested: _PROFILES,
     schemas.Json: st.dictionaries(st.text(), st.integers() | st.text()),
 }
 

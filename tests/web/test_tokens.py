@@ -7,7 +7,7 @@ import pytest
 import requests
 import time_machine
 
-from taskmanager.web.auth import LEEWAY_SECONDS
+from taskmanager.web.authentication.actors import LEEWAY_SECONDS
 from tests.conftest import sign_in
 from tests.factories import UserFactory
 from tests.factories.things import PASSWORD
@@ -174,7 +174,7 @@ def test_an_old_generation_ends_the_session_even_within_the_grace(client):
     assert client.get(ME, headers=bearer(third)).status_code == 401
 
 
-def test_a_session_that_nobody_refreshes_ends(client, settings):
+def test_a_session_that_no_one_refreshes_ends(client, settings):
     with time_machine.travel("2026-12-01T09:00:00Z", tick=False) as clock:
         tokens = logged_in(client)
         clock.shift(settings.refresh_token_days * 24 * 3600 + 1)

@@ -57,12 +57,12 @@ def test_addresses_are_told_only_while_the_service_runs(tmp_path):
 
 
 def test_a_port_is_remembered_while_it_is_free(tmp_path):
-    first = ports.remembered(tmp_path / "port")
-    assert ports.remembered(tmp_path / "port") == first
+    first = ports.noted(tmp_path / "port")
+    assert ports.noted(tmp_path / "port") == first
     with socket.create_server((ports.LOCALHOST, first)):
-        assert ports.remembered(tmp_path / "port") != first
+        assert ports.noted(tmp_path / "port") != first
 
 
 def test_a_damaged_note_is_replaced(tmp_path):
     (tmp_path / "port").write_text("no number")
-    assert ports.remembered(tmp_path / "port") > 0
+    assert ports.noted(tmp_path / "port") > 0

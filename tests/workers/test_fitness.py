@@ -22,7 +22,7 @@ AWAY = "127.0.0.1:1"
 NEWER = "m9999_of_a_newer_release"
 
 
-class Standalone(mongod.Server):
+class Standalone(mongod.MongodServer):
     """A mongod that is in no replica set."""
 
     @property
@@ -36,7 +36,7 @@ class Standalone(mongod.Server):
             return bool(client.admin.command("hello")["isWritablePrimary"])
 
 
-class Uninitiated(mongod.Server):
+class Uninitiated(mongod.MongodServer):
     """A mongod that waits for its replica set to be initiated."""
 
     def answers(self) -> bool:
@@ -89,9 +89,9 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkey.Server]:
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkey.ValkeyServer]:
     """A store with users: `right` may do all, `narrow` may not run scripts, and some do not exist."""
-    server = valkey.Server(tmp_path_factory.mktemp("guarded"))
+    server = valkey.ValkeyServer(tmp_path_factory.mktemp("guarded"))
     server.start()
     with redis.Redis.from_url(server.uri) as client:
         client.execute_command("ACL", "SETUSER", "right", "on", ">right", "~*", "&*", "+@all")
@@ -182,7 +182,7 @@ def test_migrate_refuses_a_server_without_transactions(standalone, settings, com
 
 @pytest.mark.parametrize("role", ["web", "scheduler"])
 def test_a_wrong_password_of_the_database_is_said_at_start(start, settings, role):
-    process = start(role, mongodb_uri=settings.mongodb_uri.replace("://", "://somebody:S3cretWord@"))
+    process = start(role, mongodb_uri=settings.mongodb_uri.replace("://", "://stranger:S3cretWord@"))
     assert process.ended() != 0
     assert "TASKMANAGER_MONGODB_URI" in process.text
     assert "S3cretWord" not in process.text and "Traceback" not in process.text
@@ -219,7 +219,7 @@ def test_a_set_without_a_primary_is_waited_for(start, tmp_path):
         eventually(lambda: readiness(web).get("status") == "unavailable", "an answer")
         assert readiness(web)["checks"]["database"] == "unavailable"
         server.initiate()
-        assert relay.ended() != 0  # it has seen by now that nobody has migrated it
+        assert relay.ended() != 0  # it has seen by now that no one has migrated it
         assert "taskmanager migrate" in relay.text
         assert "taskmanager migrate" in readiness(web)["problems"][0]
     finally:
@@ -241,7 +241,7 @@ def test_sigterm_ends_each_as_first_process_while_a_server_is_away(start, role, 
 
 
 def test_sigterm_ends_a_worker_that_waits_for_a_queue_that_hangs(start, settings, tmp_path: Path):
-    server = valkey.Server(tmp_path / "queue")
+    server = valkey.ValkeyServer(tmp_path / "queue")
     server.start()
     try:
         process = start("worker", queue_url=server.uri)

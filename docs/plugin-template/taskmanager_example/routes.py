@@ -5,7 +5,7 @@ from flask import Response
 from marshmallow import fields
 
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.schemas import Schema
 from taskmanager_example import service

@@ -185,7 +185,7 @@ PATHS: dict[str, Callable[[Path], None]] = {
     "mail_ca_file": certificates,
     "mail_oauth_token_file": file,
 }
-_LARGEST_NUMBER = 2**63 - 1  # of the database
+_MAX_NUMBER = 2**63 - 1  # of the database
 # settings that share the beginning of their name share the rule
 _FAMILIES: dict[str, Rule] = {"ratelimit_": rate}
 
@@ -203,7 +203,7 @@ def check(name: str, annotation: Any, value: Any) -> None:
     text = value.get_secret_value() if hasattr(value, "get_secret_value") else value
     if isinstance(text, Path):
         PATHS[name](text)
-    if isinstance(text, int) and text > _LARGEST_NUMBER:
+    if isinstance(text, int) and text > _MAX_NUMBER:
         raise ValueError("is too large")
     rule = rule_of(name, annotation)
     if rule is not None and isinstance(text, str) and text:

@@ -177,17 +177,17 @@ class Settings(BaseSettings):
 
     @property
     def keys_path(self) -> Path:
-        """Folder of the signing keys."""
+        """Return folder of the signing keys."""
         return self.keys_dir or self.data_dir / "keys"
 
     @property
     def base_url(self) -> str:
-        """Address that people reach the service at, without a trailing slash."""
+        """Return address that people reach the service at, without a trailing slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     def secret(self) -> bytes:
-        """The secret that signs cursors. Outside production it is made once and kept in the data folder."""
+        """Return the secret that signs cursors. Outside production it is made once and kept in the data folder."""
         configured = self.secret_key.get_secret_value()
         return configured.encode() if configured else _kept_secret(self.data_dir / "secret")
 
@@ -203,7 +203,7 @@ class KeySettings(BaseSettings):
 
     @property
     def keys_path(self) -> Path:
-        """Folder of the signing keys."""
+        """Return folder of the signing keys."""
         return (self.keys_dir or self.data_dir / "keys").expanduser().absolute()
 
 
@@ -232,13 +232,13 @@ def use(settings: Settings) -> None:
     _current = settings
 
 
-def in_force() -> Settings | None:
-    """The settings in force, if any are yet."""
+def effective() -> Settings | None:
+    """Return the settings in force, if any are yet."""
     return _current
 
 
 def current() -> Settings:
-    """The settings in force. Raises Misconfigured when no composition root has set them."""
+    """Return the settings in force. Raises Misconfigured when no composition root has set them."""
     if _current is None:
         raise Misconfigured("no settings are in force: call create_app(settings) or connect(settings) first")
     return _current

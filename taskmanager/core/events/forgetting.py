@@ -17,7 +17,7 @@ from taskmanager.core.events.retention import FINISHED
 from taskmanager.core.registry import Part
 
 _BATCH = 200
-_MOST_SECONDS = 2
+_MAX_SECONDS = 2
 # Of what an event remembers this is needed to finish it: ids, and numbers.
 _KEPT = (
     "attachment_id",
@@ -38,50 +38,50 @@ _KEPT = (
 class EventRenewal:
     """Drops, or makes anew, what was made of some events and is stored elsewhere; the events say what is left of them.
 
-    `renew` is called with events before they are forgotten, and must be safe to repeat.
+    `refresh_copies` is called with events before they are forgotten, and must be safe to repeat.
     """
 
     name: str
-    renew: Callable[[Sequence[Event]], None]
+    refresh_copies: Callable[[Sequence[Event]], None]
 
 
 EVENT_RENEWALS: Part[EventRenewal] = Part("event_renewals")
 
 
-def forget_subjects(*subject_ids: ObjectId) -> bool:
-    """Forget what events hold of some things, in whatever streams. See `_forget`."""
-    return _forget({"subject_id": {"$in": list(subject_ids)}})
+def erase_subjects(*subject_ids: ObjectId) -> bool:
+    """Forget what events hold of some things, in whatever streams. See `_erase`."""
+    return _erase({"subject_id": {"$in": list(subject_ids)}})
 
 
-def forget_stream(stream: str) -> bool:
-    """Forget what a stream holds, whose owner is gone for good; its counter ends with its last event. See `_forget`."""
+def erase_stream(stream: str) -> bool:
+    """Forget what a stream holds, whose owner is gone for good; its counter ends with its last event. See `_erase`."""
     Counter._get_collection().update_one({"_id": stream}, {"$set": {"ended": True}})
-    _renew_audited(stream)
-    return _forget({"stream": stream})
+    _refresh_audited(stream)
+    return _erase({"stream": stream})
 
 
-def is_forgotten(event_id: ObjectId) -> bool:
+def is_erased(event_id: ObjectId) -> bool:
     """Return whether an event was forgotten, which a job that has read it before must ask when it has stored of it."""
     row = Event._get_collection().find_one({"_id": event_id}, {"forgotten": 1})
     return row is None or bool(row.get("forgotten"))
 
 
-def renew(events: Sequence[Event]) -> None:
+def refresh_copies(events: Sequence[Event]) -> None:
     """Have what was made of events say what they say now."""
     for renewal in EVENT_RENEWALS.values():
-        renewal.renew(events)
+        renewal.refresh_copies(events)
 
 
-def _forget(about: dict[str, Any]) -> bool:
+def _erase(about: dict[str, Any]) -> bool:
     """Go on for some seconds; answers whether that was all. What waits for a listener counts as done."""
-    collection, end = Event._get_collection(), time.monotonic() + _MOST_SECONDS
+    collection, end = Event._get_collection(), time.monotonic() + _MAX_SECONDS
     about = about | {"audited": None}
     collection.delete_many(about | FINISHED | {"forgotten": True})
     while events := list(Event.objects(__raw__=about | {"forgotten": None}).limit(_BATCH)):
         if time.monotonic() > end:
             return False
         collection.bulk_write([_emptied(strip(event)) for event in events])
-        renew(events)
+        refresh_copies(events)
         collection.delete_many({"_id": {"$in": [event.id for event in events]}} | FINISHED)
     return True
 
@@ -97,12 +97,12 @@ def _emptied(event: Event) -> UpdateOne:
     return UpdateOne({"_id": event.id}, {"$set": {"data": event.data, "forgotten": True}})
 
 
-def _renew_audited(stream: str) -> None:
+def _refresh_audited(stream: str) -> None:
     after = 0
     while events := list(
         Event.objects(stream=stream, audited=True, seq__gt=after).order_by("seq").limit(_BATCH).hint("stream_seq")
     ):
         for event in events:
             event.forgotten = True
-        renew(events)
+        refresh_copies(events)
         after = events[-1].seq

@@ -31,7 +31,7 @@ from pymongo import ReturnDocument, UpdateOne
 from taskmanager.core.clock import advanced, iso, now
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.registry import Part, derived
-from taskmanager.core.storage.querysets import Words
+from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import before_commit
 
 # Where the log remembers which request caused an event; the web sets it per request, a job per event.
@@ -52,7 +52,7 @@ class Counter(Document):
 class Event(Document):
     """One thing that happened. Not changed, but for what the relay keeps in it (`pending` to `died_at`)."""
 
-    meta = {"collection": "events", "strict": False, "auto_create_index": False, "queryset_class": Words}
+    meta = {"collection": "events", "strict": False, "auto_create_index": False, "queryset_class": BaseQuerySet}
 
     kind = StringField(required=True)
     stream = StringField(required=True)
@@ -72,7 +72,7 @@ class Event(Document):
 
 
 def plain(value: Any) -> Any:
-    """What an event remembers, as JSON can say it."""
+    """Return what an event remembers, as JSON can say it."""
     if isinstance(value, dict):
         return {name: plain(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -90,19 +90,19 @@ class Fact:
     audited: ClassVar[bool] = False  # a security event: kept with the address it came from, for the audit log
 
     def stream(self) -> str:
-        """The stream it belongs to, such as `project:<id>`."""
+        """Return the stream it belongs to, such as `project:<id>`."""
         raise NotImplementedError
 
     def subject(self) -> ObjectId | None:
-        """Id of the thing it happened to; None when there is none."""
+        """Return id of the thing it happened to; None when there is none."""
         raise NotImplementedError
 
     def actor_id(self) -> ObjectId | None:
-        """Who did it; None for the system."""
+        """Return who did it; None for the system."""
         raise NotImplementedError
 
     def data(self) -> dict[str, Any]:
-        """What readers of the log need to know; ids and values, no secrets."""
+        """Return what readers of the log need to know; ids and values, no secrets."""
         return {}
 
 
@@ -212,7 +212,7 @@ def _append(events: list[dict[str, Any]]) -> None:
 
 
 def project_of(event: Event) -> ObjectId:
-    """The project whose event it is."""
+    """Return the project whose event it is."""
     return ObjectId(event.stream.partition(":")[2])
 
 

@@ -38,7 +38,7 @@ JOB_SECONDS = 60
 _KEEP_FINISHED_SECONDS = 600
 _KEEP_FAILED_SECONDS = 7 * 24 * 3600
 _BATCH = 200
-_MOST_IN_FLIGHT = 2_000
+_MAX_IN_FLIGHT = 2_000
 _LONG_WAIT_SECONDS = 300
 
 
@@ -51,7 +51,7 @@ class CallSerializer(JSONSerializer):
 
     @staticmethod
     def loads(s: bytes, *args: Any, **kwargs: Any) -> Any:
-        """What `dumps` made. Raises Forbidden for a call (a list) of another function; RQ fails the job."""
+        """Return what `dumps` made. Raises Forbidden for a call (a list) of another function; RQ fails the job."""
         value = JSONSerializer.loads(s, *args, **kwargs)
         if isinstance(value, list) and value[:1] != [JOB]:
             raise Forbidden(f"Jobs call {JOB} and nothing else.", code="job.refused")
@@ -91,9 +91,9 @@ def relay_batch() -> int:
     """
     sources, in_flight = dict(JOB_SOURCES), _in_flight()
     of_sources = {name: _number(in_flight, name) for name in sources}
-    made = _relay_events(in_flight, _MOST_IN_FLIGHT - len(in_flight) + sum(of_sources.values()))
+    made = _relay_events(in_flight, _MAX_IN_FLIGHT - len(in_flight) + sum(of_sources.values()))
     for name, more in sources.items():  # each has room of its own: what fails by the thousand holds up nothing else
-        room = _MOST_IN_FLIGHT - of_sources[name]
+        room = _MAX_IN_FLIGHT - of_sources[name]
         made += more.make_jobs(in_flight, room) if room > 0 else 0
     return made
 
@@ -110,7 +110,7 @@ def _relay_events(in_flight: set[str], room: int) -> int:
     wanted, updates = _wanted(events), list[UpdateOne]()
     try:
         for event in events:
-            updates += _hand_out_safely(event, in_flight, wanted)
+            updates += _dispatch_safely(event, in_flight, wanted)
     finally:  # also of a batch that ends early: what was made is in flight, and would only be looked at again
         if updates:
             Event._get_collection().bulk_write(updates)
@@ -118,7 +118,7 @@ def _relay_events(in_flight: set[str], room: int) -> int:
 
 
 def _wanted(events: list[Event]) -> dict[str, set[Any]]:
-    """{listener: ids of the events that it wants}; of listeners that are not installed nothing."""
+    """Return {listener: ids of the events that it wants}; of listeners that are not installed nothing."""
     pending: dict[str, list[Event]] = {}
     for event in events:
         for name in event.pending:
@@ -127,7 +127,7 @@ def _wanted(events: list[Event]) -> dict[str, set[Any]]:
 
 
 def _wanted_by(name: str, events: list[Event]) -> set[Any]:
-    """One listener that cannot say what it wants gets all, and holds up no other."""
+    """Return one listener that cannot say what it wants gets all, and holds up no other."""
     known = listener(name)
     if known is None:
         return set()
@@ -155,18 +155,18 @@ def _acknowledgement(event_id: Any, name: str) -> UpdateOne:
 
 
 def queue(name: str) -> Queue:
-    """The queue of this urgency."""
+    """Return the queue of this urgency."""
     options: dict[str, Any] = {"serializer": CallSerializer, "job_class": SafeJob, "default_timeout": JOB_SECONDS}
     return Queue(name, connection=queue_store(), **options)
 
 
 def waiting() -> int:
-    """How many events are not finished by all their listeners."""
+    """Return how many events are not finished by all their listeners."""
     return Event._get_collection().count_documents({"due_at": {"$exists": True}}, limit=100_000)
 
 
 def dead() -> int:
-    """How many events were given up: an operator decides about them."""
+    """Return how many events were given up: an operator decides about them."""
     return Event._get_collection().count_documents({"died_at": {"$exists": True}}, limit=100_000)
 
 
@@ -185,11 +185,11 @@ def watch() -> None:
     waited = (now() - oldest["at"]).total_seconds() if oldest else 0.0
     given_up = dead()
     report = log.warning if given_up or waited > _LONG_WAIT_SECONDS else log.info
-    mend_times()
+    fix_times()
     report("outbox", waiting=waiting(), waited_s=round(waited, 1), given_up=given_up)
 
 
-def mend_times() -> None:
+def fix_times() -> None:
     """Hand out now what is due later than anything can be: a clock that was wrong has said so."""
     latest = now() + timedelta(seconds=retry_policy().max_seconds + _LONG_WAIT_SECONDS)
     found = Event._get_collection().update_many({"due_at": {"$gt": latest}}, {"$set": {"due_at": now()}})
@@ -198,7 +198,7 @@ def mend_times() -> None:
 
 
 def _in_flight() -> set[str]:
-    """Ids of the jobs that are queued, or run by a worker that gives signs of life.
+    """Return ids of the jobs that are queued, or run by a worker that gives signs of life.
 
     A job's own status proves nothing: a worker that is killed between taking a job from the queue and
     starting it leaves one that says "queued" for ever.
@@ -212,10 +212,10 @@ def _in_flight() -> set[str]:
     return {entry.decode("utf-8", "replace").partition(":")[0] for entry in entries}
 
 
-def _hand_out_safely(event: Event, in_flight: set[str], wanted: dict[str, set[Any]]) -> list[UpdateOne]:
-    """One event that cannot be handed out, for whatever reason, must not hold up those behind it."""
+def _dispatch_safely(event: Event, in_flight: set[str], wanted: dict[str, set[Any]]) -> list[UpdateOne]:
+    """Return one event that cannot be handed out, for whatever reason, must not hold up those behind it."""
     try:
-        return _hand_out(event, in_flight, wanted)
+        return _dispatch(event, in_flight, wanted)
     except (PyMongoError, RedisError):
         raise
     except Exception:
@@ -223,7 +223,7 @@ def _hand_out_safely(event: Event, in_flight: set[str], wanted: dict[str, set[An
         return [_plan(event, {"due_at": now() + timedelta(seconds=_LONG_WAIT_SECONDS)})]
 
 
-def _hand_out(event: Event, in_flight: set[str], wanted: dict[str, set[Any]]) -> list[UpdateOne]:
+def _dispatch(event: Event, in_flight: set[str], wanted: dict[str, set[Any]]) -> list[UpdateOne]:
     """Make jobs of an event; answers what is to be written down of it."""
     # a plugin that is no longer installed will never finish this, and some listeners know at once that it is not theirs
     of_nobody = [name for name in event.pending if event.id not in wanted[name]]
@@ -235,7 +235,7 @@ def _hand_out(event: Event, in_flight: set[str], wanted: dict[str, set[Any]]) ->
     if retry.exhausted(event.attempts):
         return [*done, _plan(event, {"died_at": now()}, {"due_at": 1})]
     for name in left:
-        _hand_to(event, name)
+        _enqueue_for(event, name)
     attempts = event.attempts + 1
     return [*done, _plan(event, {"due_at": now() + retry.delay(attempts), "attempts": attempts})]
 
@@ -246,14 +246,14 @@ def _plan(event: Event, values: dict[str, Any], remove: dict[str, Any] | None = 
     return UpdateOne({"_id": event.id, "due_at": event.due_at}, update)
 
 
-def _hand_to(event: Event, name: str) -> None:
+def _enqueue_for(event: Event, name: str) -> None:
     known = listener(name)
     assert known
     enqueue(known.queue, name, event.id, f"{name} of {event.kind} {event.id}", dict(event.correlation))
 
 
 def job_id(name: str, item_id: Any) -> str:
-    """The id of the one job that there is of this name for this item."""
+    """Return the id of the one job that there is of this name for this item."""
     return f"{name.replace('.', '-')}-{item_id}"  # RQ takes no dots
 
 

@@ -11,7 +11,7 @@ _MINUTE_KEPT_SECONDS = 600
 _WAIT_SECONDS = 0.5
 
 
-class Tally:
+class OutcomeCounter:
     """Counts of one sort of thing, by its place, such as a queue, and by what came of it."""
 
     def __init__(self, name: str, *outcomes: str) -> None:
@@ -27,12 +27,12 @@ class Tally:
             pipeline.execute()
 
     def totals(self) -> dict[tuple[str, str], int]:
-        """{(place, outcome): how many since the store was made or emptied}. Raises RedisError."""
+        """Return {(place, outcome): how many since the store was made or emptied}. Raises RedisError."""
         found = self._hash(self._totals).items()
         return {tuple(key.decode().split(":", 1)): int(value) for key, value in found}  # type: ignore[misc]
 
     def last_minute(self) -> dict[str, int]:
-        """{outcome: how many in the last whole minute}. Raises RedisError."""
+        """Return {outcome: how many in the last whole minute}. Raises RedisError."""
         found = self._hash(self._minute(now() - timedelta(minutes=1)))
         return {outcome: int(found.get(outcome.encode(), 0)) for outcome in self._outcomes}
 

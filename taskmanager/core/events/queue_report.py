@@ -6,16 +6,18 @@ from typing import Any
 from taskmanager.core.clock import now
 from taskmanager.core.events.log import QUEUES
 from taskmanager.core.events.outbox import queue
-from taskmanager.core.events.outcome_counters import Tally
+from taskmanager.core.events.outcome_counters import OutcomeCounter
 from taskmanager.core.servers.stores import queue_store
 
-JOBS = Tally("jobs", "done", "failed")  # by queue
+JOBS = OutcomeCounter("jobs", "done", "failed")  # by queue
 
 _WAIT_SECONDS = 0.5  # of who asks: a scrape, or an operator
 
 
 def report() -> dict[str, dict[str, Any]]:
-    """Of each queue: `waiting`, `oldest_s` (how long the first has waited), `running`, `failed`. Raises RedisError."""
+    """Return of each queue: `waiting`, `oldest_s` (how long the first has waited), `running`, `failed`. Raises
+    RedisError.
+    """
     return {name: _of(name) for name in QUEUES}
 
 
@@ -33,7 +35,7 @@ def _of(name: str) -> dict[str, Any]:
 
 
 def _age(since: bytes | None) -> float:
-    """0 for what is no job of ours."""
+    """Return 0 for what is no job of ours."""
     try:
         moment = datetime.fromisoformat(since.decode()) if since else now()
         return round(max(0.0, (now() - moment).total_seconds()), 1)

@@ -53,7 +53,7 @@ def every(seconds: float, *, name: str) -> Callable[[Callable[[], None]], Period
 
 
 def listed() -> list[tuple[PeriodicJob, Due | None]]:
-    """Every periodic job with when it last ran and is due, in order of name."""
+    """Return every periodic job with when it last ran and is due, in order of name."""
     known = {due.name: due for due in Due.objects}
     return [(job, known.get(name)) for name, job in sorted(PERIODIC_JOBS.items())]
 
@@ -80,7 +80,7 @@ def _run(job: PeriodicJob) -> bool:
 
 
 def _claim(job: PeriodicJob) -> datetime | None:
-    """The right to run the job now, until the moment answered; None when it is not due or another took it.
+    """Return the right to run the job now, until the moment answered; None when it is not due or another took it.
 
     A job that is new is due at once, and so is one whose time cannot be: a clock that was wrong has set it.
     """

@@ -10,7 +10,16 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.filters.nodes import Condition, Field, Given, GivenFilter, Kind, Mention, Node, Readings
+from taskmanager.core.filters.nodes import (
+    Condition,
+    FieldKind,
+    FilterField,
+    Given,
+    GivenFilter,
+    Mention,
+    Node,
+    Readings,
+)
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.storage.querysets import Filter
 
@@ -84,7 +93,7 @@ def _unknown(mention: Mention, problem: str = "") -> FilterError:
 
 
 # For some rows (None: all) the kind that a field has in them.
-KindsOf = list[tuple[Filter | None, Kind]]
+KindsOf = list[tuple[Filter | None, FieldKind]]
 
 
 def readings(condition: Condition, kinds: KindsOf) -> Readings:
@@ -104,13 +113,13 @@ def readings(condition: Condition, kinds: KindsOf) -> Readings:
         if not any(given.column == other.column for _, _, found in fitting for other in found):
             _read(given, able[0][1])  # raises what is wrong with it
     return [
-        (places, replace(condition, field=Field(name, kind), given=tuple(found)))
+        (places, replace(condition, field=FilterField(name, kind), given=tuple(found)))
         for places, kind, found in fitting
         if found or not condition.given
     ]
 
 
-def _fitting(values: tuple[Given, ...], kind: Kind) -> Iterator[Given]:
+def _fitting(values: tuple[Given, ...], kind: FieldKind) -> Iterator[Given]:
     for given in values:
         try:
             yield _read(given, kind)
@@ -118,7 +127,7 @@ def _fitting(values: tuple[Given, ...], kind: Kind) -> Iterator[Given]:
             continue
 
 
-def _read(given: Given, kind: Kind) -> Given:
+def _read(given: Given, kind: FieldKind) -> Given:
     try:
         return replace(given, value=kind.read(given.text))
     except ValueError as error:

@@ -16,7 +16,7 @@ NULLABLE = frozenset({"is null", "is not null"})
 MONGO = {"=": "$eq", "!=": "$ne", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte", "in": "$in", "not in": "$nin"}
 
 
-class Plain:
+class BaseKind:
     """Compares stored values as they are. What is not there is unlike everything, and neither more nor less."""
 
     operators = SAME
@@ -34,7 +34,7 @@ def presence(stored: str, operator: str, lowest: Any) -> Filter:
     return {stored: {"$exists": True} if lowest is None else {"$gte": lowest}}
 
 
-class OneOf(Plain):
+class OneOfKind(BaseKind):
     """A word of a few."""
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -46,7 +46,7 @@ class OneOf(Plain):
         return lambda context: text
 
 
-class Key(Plain):
+class KeyKind(BaseKind):
     """A short name of something, such as a status: small letters, digits and `_`."""
 
     def __init__(self, sort: str) -> None:
@@ -58,7 +58,7 @@ class Key(Plain):
         return Named(self.sort, text, text)
 
 
-class Ranked(Plain):
+class RankedKind(BaseKind):
     """A word of a few that have an order; its place in `words` is what is stored."""
 
     operators = ORDERED
@@ -72,7 +72,7 @@ class Ranked(Plain):
         return lambda context: self.ranks[text]
 
 
-class Whole(Plain):
+class IntegerKind(BaseKind):
     """A whole number."""
 
     operators = ORDERED | NULLABLE
@@ -87,7 +87,7 @@ class Whole(Plain):
 _ID = re.compile("[0-9a-f]{24}")
 
 
-class Reference(Plain):
+class ReferenceKind(BaseKind):
     """An id of something of a `sort`."""
 
     def __init__(self, sort: str) -> None:
@@ -99,14 +99,14 @@ class Reference(Plain):
         return Named(self.sort, ObjectId(text), ObjectId(text))
 
 
-class MaybeReference(Reference):
+class OptionalReferenceKind(ReferenceKind):
     """An id, or none."""
 
     operators = SAME | NULLABLE
     lowest = ObjectId(b"\0" * 12)
 
 
-class Person(Reference):
+class PersonKind(ReferenceKind):
     """The id of an account, or `me`."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class Person(Reference):
         return (lambda context: context.user_id) if text == "me" else super().read(text)
 
 
-class _Marks(Plain):
+class _TagsKind(BaseKind):
     """Several ids, each as a mark: a letter, a colon and the id. Rows without any have the letter alone if `flagged`.
     All sorts of marks of a row stand in one list, because an index takes in one list only."""
 
@@ -135,14 +135,14 @@ class _Marks(Plain):
         return {stored: self.letter if self.flagged else {"$not": some}}
 
 
-class People(_Marks):
+class PeopleKind(_TagsKind):
     """Several accounts: `=` asks whether one is among them, `is null` whether there is none."""
 
     def read(self, text: str) -> Value:
-        return Person().read(text)
+        return PersonKind().read(text)
 
 
-class Words(Plain):
+class TextKind(BaseKind):
     """Text: `~` asks whether it contains something, whatever the case. The Unicode form of a text makes no difference:
     that of the question may be another one than that of what is stored."""
 
@@ -164,18 +164,18 @@ def _forms(text: str) -> list[str]:
     return [text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)]
 
 
-class KeyText(Words):
+class KeyTextKind(TextKind):
     """Text in capitals, whatever the case of the question."""
 
     def read(self, text: str) -> Value:
         return lambda context: text.upper()
 
 
-class Label(_Marks):
+class LabelKind(_TagsKind):
     """Names of things that a row has several of, or their ids: `=` asks whether one of them is among these."""
 
     def __init__(self, letter: str, key: Callable[[str], str]) -> None:
-        """`key` makes of a name what the one who asks looks it up by."""
+        """Take `key`, which makes of a name what the one who asks looks it up by."""
         super().__init__(letter)
         self.key = key
 
@@ -189,7 +189,7 @@ class Label(_Marks):
         return super().query(stored, several, [item_id for value in values for item_id in value])
 
 
-class Unread:
+class UntypedKind:
     """A value of a field whose kind is known only when the filter is asked: see `binding.defined_by`."""
 
     operators = ORDERED | NULLABLE | {"~"}
@@ -201,7 +201,7 @@ class Unread:
         raise TypeError(f"{stored} was not given a kind")
 
 
-class Number(Plain):
+class NumberKind(BaseKind):
     """A number."""
 
     operators = ORDERED | NULLABLE
@@ -212,7 +212,7 @@ class Number(Plain):
         return lambda context: float(text)
 
 
-class Checkbox(Plain):
+class CheckboxKind(BaseKind):
     """True or false."""
 
     operators = SAME | NULLABLE
@@ -223,7 +223,7 @@ class Checkbox(Plain):
         return lambda context: text == "true"
 
 
-class Choice(Plain):
+class SelectKind(BaseKind):
     """One of some texts. `fits` returns the one that is meant, or None. `~` is asked of it as of any text: of Words."""
 
     operators = SAME | NULLABLE | {"~"}
@@ -238,7 +238,7 @@ class Choice(Plain):
         return lambda context: option
 
 
-class PersonText(Person):
+class PersonTextKind(PersonKind):
     """The id of an account as text, or `me`."""
 
     operators = SAME | NULLABLE

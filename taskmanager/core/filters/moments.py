@@ -21,7 +21,7 @@ _MIN_YEAR, _MAX_YEAR = 100, 9000  # of what steps lead to: far enough from both 
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 
 
-class Moment:
+class MomentKind:
     """An instant: `2026-12-01T09:00Z`, `now+2h`; or a stretch of time: `2026-12-01`, `today-1d`, `now/w`.
 
     `=` asks whether the stored instant lies in a stretch; `<` is before it, `<=` not after it, and so on. A time
@@ -58,7 +58,7 @@ class Moment:
         return {stored: {"$eq": first} if following is None else {"$gte": first, "$lt": following}}
 
 
-class Day(Moment):
+class DayKind(MomentKind):
     """A day of the calendar, stored as `2026-12-01`; a stretch of days is asked for as one of time is."""
 
     lowest = None
@@ -87,7 +87,7 @@ def _stretch(match: re.Match[str], now: datetime) -> tuple[datetime, datetime | 
 
 
 def _shifted(moment: datetime, amount: int, unit: str) -> datetime:
-    """Days, months and years are counted on the calendar, hours on the clock that knows no summer time.
+    """Return days, months and years are counted on the calendar, hours on the clock that knows no summer time.
 
     The 31st of a shorter month is its last day.
     """
@@ -113,7 +113,7 @@ def _base(match: re.Match[str], now: datetime) -> datetime:
 
 
 def _begin(moment: datetime, unit: str) -> datetime:
-    """The first instant of the day, week, month or year that `moment` lies in."""
+    """Return the first instant of the day, week, month or year that `moment` lies in."""
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     if unit == "w":
         return day - timedelta(days=day.weekday())
@@ -121,7 +121,7 @@ def _begin(moment: datetime, unit: str) -> datetime:
 
 
 def _end(moment: datetime, unit: str) -> datetime:
-    """The first instant after the day, week, month or year that `moment` lies in."""
+    """Return the first instant after the day, week, month or year that `moment` lies in."""
     longer = {"d": 1, "w": 7, "M": 31, "y": 366}[unit]
     begin = _begin(moment, unit)
     return begin + timedelta(days=longer) if unit in "dw" else _begin(begin + timedelta(days=longer), unit)

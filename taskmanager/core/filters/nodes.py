@@ -74,41 +74,41 @@ class Mention:
     condition: "Condition"
 
 
-class Kind(Protocol):
+class FieldKind(Protocol):
     """What sort of things a field holds: which operators there are, and how values are read."""
 
     operators: frozenset[str]
 
     def read(self, text: str) -> Value:
-        """The value that a word or string stands for. Raises ValueError with what is wrong."""
+        """Return the value that a word or string stands for. Raises ValueError with what is wrong."""
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
-        """The condition on the stored field."""
+        """Return the condition on the stored field."""
 
 
 @dataclass(frozen=True)
-class Field:
+class FilterField:
     """Something that can be filtered by."""
 
     stored: str
-    kind: Kind
+    kind: FieldKind
 
 
-class Fields:
+class FilterFields:
     """What a list can be filtered by. A family is a beginning that stands for all fields whose names begin with it."""
 
-    def __init__(self, fields: Mapping[str, Field], families: Mapping[str, Kind] | None = None) -> None:
+    def __init__(self, fields: Mapping[str, FilterField], families: Mapping[str, FieldKind] | None = None) -> None:
         self.fields, self.families = fields, families or {}
 
-    def find(self, name: str) -> Field | None:
+    def find(self, name: str) -> FilterField | None:
         """Return the field of this name; None when there is none."""
         family, dot, key = name.partition(".")
         if dot and family in self.families and _MEMBER.fullmatch(key):
-            return Field(name, self.families[family])
+            return FilterField(name, self.families[family])
         return self.fields.get(name)
 
     def names(self) -> list[str]:
-        """What to tell people."""
+        """Return what to tell people."""
         return [*self.fields, *(f"{family}.…" for family in self.families)]
 
 
@@ -132,7 +132,7 @@ _NEGATIVE = frozenset({"!=", "not in"})
 class Condition:
     """`field operator values`; `column` and `operator_column` say where its field and its operator stand."""
 
-    field: Field
+    field: FilterField
     operator: str
     given: tuple[Given, ...] = ()
     column: int = 1
@@ -161,13 +161,13 @@ class _Joined:
         return {self.operator: [part.query(context) for part in self.parts]}
 
 
-class Every(_Joined):
+class AllOf(_Joined):
     """All parts hold."""
 
     operator = "$and"
 
 
-class Some(_Joined):
+class AnyOf(_Joined):
     """At least one part holds."""
 
     operator = "$or"
@@ -206,10 +206,10 @@ class Within:
 
 def negated(node: Node) -> Node:
     """Return what holds where the node does not, with negations at the conditions only (De Morgan)."""
-    if isinstance(node, Every):
-        return Some(tuple(negated(part) for part in node.parts))
-    if isinstance(node, Some):
-        return Every(tuple(negated(part) for part in node.parts))
+    if isinstance(node, AllOf):
+        return AnyOf(tuple(negated(part) for part in node.parts))
+    if isinstance(node, AnyOf):
+        return AllOf(tuple(negated(part) for part in node.parts))
     if isinstance(node, Negation):
         return node.part
     if not isinstance(node, Condition):
@@ -223,7 +223,7 @@ Readings = list[tuple[Filter | None, Condition]]
 
 def conditions(node: Node) -> Iterator[Condition]:
     """Yield all conditions of a filter as `parse` makes it."""
-    if isinstance(node, Every | Some):
+    if isinstance(node, AllOf | AnyOf):
         for part in node.parts:
             yield from conditions(part)
     elif isinstance(node, Negation):
@@ -237,14 +237,14 @@ def defined(node: Node, readings: Callable[[Condition], Readings | None]) -> Nod
 
     A row for which none of them is asked is outside of the condition and of its negation.
     """
-    if isinstance(node, Every | Some):
+    if isinstance(node, AllOf | AnyOf):
         return replace(node, parts=tuple(defined(part, readings) for part in node.parts))
     condition = node.part if isinstance(node, Negation) else node
     found = readings(condition) if isinstance(condition, Condition) else None
     if found is None:
         return node
     parts = [_reading(places, part, isinstance(node, Negation)) for places, part in found]
-    return parts[0] if len(parts) == 1 else Some(tuple(parts))
+    return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
 
 
 def _reading(places: Filter | None, condition: Condition, negative: bool) -> Node:

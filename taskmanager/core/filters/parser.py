@@ -9,22 +9,22 @@ list      = "[" value { "," value } "]" | "(" value { "," value } ")"
 
 from collections.abc import Callable
 
-from taskmanager.core.filters.nodes import Condition, Every, Field, Fields, Given, Node, Some, negated
-from taskmanager.core.filters.tokens import FilterError, Token, tokens
+from taskmanager.core.filters.nodes import AllOf, AnyOf, Condition, FilterField, FilterFields, Given, Node, negated
+from taskmanager.core.filters.tokens import FilterError, FilterToken, tokens
 
-_DEEPEST = 10
-_MOST_CONDITIONS = 50
-_MOST_VALUES = 100
+_MAX_DEPTH = 10
+_MAX_CONDITIONS = 50
+_MAX_VALUES = 100
 _CLOSING = {"(": ")", "[": "]"}
 
 
-def parse(text: str, fields: Fields) -> Node:
-    """The tree of a filter over these fields. Raises FilterError."""
+def parse(text: str, fields: FilterFields) -> Node:
+    """Return the tree of a filter over these fields. Raises FilterError."""
     return _Parser(text, fields).whole()
 
 
 class _Parser:
-    def __init__(self, text: str, fields: Fields) -> None:
+    def __init__(self, text: str, fields: FilterFields) -> None:
         self.left = tokens(text)[::-1]
         self.fields = fields
         self.conditions = 0
@@ -36,25 +36,25 @@ class _Parser:
         return node
 
     @property
-    def next(self) -> Token:
+    def next(self) -> FilterToken:
         return self.left[-1]
 
-    def take(self, *texts: str, kind: str) -> Token | None:
-        """The next token if it is one of these."""
+    def take(self, *texts: str, kind: str) -> FilterToken | None:
+        """Return the next token if it is one of these."""
         known = self.next.kind == kind and self.next.text in texts
         return self.left.pop() if known else None
 
-    def demand(self, *texts: str, kind: str) -> Token:
+    def demand(self, *texts: str, kind: str) -> FilterToken:
         token = self.take(*texts, kind=kind)
         if token is None:
             raise FilterError(self.next.column, f"here must be {' or '.join(texts)}.")
         return token
 
     def either(self, depth: int) -> Node:
-        return self.chain("or", self.both, Some, depth)
+        return self.chain("or", self.both, AnyOf, depth)
 
     def both(self, depth: int) -> Node:
-        return self.chain("and", self.negated, Every, depth)
+        return self.chain("and", self.negated, AllOf, depth)
 
     def chain(
         self, word: str, part: Callable[[int], Node], join: Callable[[tuple[Node, ...]], Node], depth: int
@@ -65,8 +65,8 @@ class _Parser:
         return join(tuple(parts)) if len(parts) > 1 else parts[0]
 
     def negated(self, depth: int) -> Node:
-        if depth > _DEEPEST:
-            raise FilterError(self.next.column, f"a filter is at most {_DEEPEST} levels deep.")
+        if depth > _MAX_DEPTH:
+            raise FilterError(self.next.column, f"a filter is at most {_MAX_DEPTH} levels deep.")
         if self.take("not", kind="keyword"):
             return negated(self.negated(depth + 1))
         if self.take("(", kind="mark"):
@@ -82,8 +82,8 @@ class _Parser:
             known = ", ".join(self.fields.names())
             raise FilterError((name or self.next).column, f"here must be a field, one of {known}.")
         self.conditions += 1
-        if self.conditions > _MOST_CONDITIONS:
-            raise FilterError(name.column, f"a filter has at most {_MOST_CONDITIONS} conditions.")
+        if self.conditions > _MAX_CONDITIONS:
+            raise FilterError(name.column, f"a filter has at most {_MAX_CONDITIONS} conditions.")
         column = self.next.column
         operator = self.operator()
         if operator not in field.kind.operators:
@@ -103,7 +103,7 @@ class _Parser:
             raise FilterError(self.next.column, "here must be an operator, like =, in, is null.")
         return "not in" if negated else "in"
 
-    def values(self, field: Field, operator: str) -> tuple[Given, ...]:
+    def values(self, field: FilterField, operator: str) -> tuple[Given, ...]:
         if operator in ("is null", "is not null"):
             return ()
         if operator not in ("in", "not in"):
@@ -113,11 +113,11 @@ class _Parser:
         while self.take(",", kind="mark"):
             found.append(self.value(field))
         self.demand(_CLOSING[opening.text], kind="mark")
-        if len(found) > _MOST_VALUES:
-            raise FilterError(opening.column, f"a list has at most {_MOST_VALUES} values.")
+        if len(found) > _MAX_VALUES:
+            raise FilterError(opening.column, f"a list has at most {_MAX_VALUES} values.")
         return tuple(found)
 
-    def value(self, field: Field, operator: str = "=") -> Given:
+    def value(self, field: FilterField, operator: str = "=") -> Given:
         token = self.next
         if token.kind not in ("word", "string"):
             raise FilterError(token.column, "here must be a value; put words of the language into quotes.")

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-LONGEST = 1024
+MAX_CHARACTERS = 1024
 KEYWORDS = frozenset({"and", "or", "not", "in", "is", "null"})
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
@@ -26,7 +26,7 @@ class FilterError(ValueError):
 
 
 @dataclass(frozen=True)
-class Token:
+class FilterToken:
     """A piece of a filter. `kind` is string, operator, mark, word, keyword or end."""
 
     kind: str
@@ -35,10 +35,10 @@ class Token:
     end: int = 0  # the column after its last character
 
 
-def tokens(text: str) -> list[Token]:
-    """The tokens of a filter, and one that stands for its end. Raises FilterError."""
-    if len(text) > LONGEST:
-        raise FilterError(LONGEST + 1, f"a filter has at most {LONGEST:,} characters.")
+def tokens(text: str) -> list[FilterToken]:
+    """Return the tokens of a filter, and one that stands for its end. Raises FilterError."""
+    if len(text) > MAX_CHARACTERS:
+        raise FilterError(MAX_CHARACTERS + 1, f"a filter has at most {MAX_CHARACTERS:,} characters.")
     found, position = [], 0
     while position < len(text):
         match = _TOKEN.match(text, position)
@@ -48,7 +48,7 @@ def tokens(text: str) -> list[Token]:
         if match.lastgroup != "space":
             found.append(_token(str(match.lastgroup), match.group(), position + 1))
         position = match.end()
-    return [*found, Token("end", "", len(text) + 1)]
+    return [*found, FilterToken("end", "", len(text) + 1)]
 
 
 def written(text: str) -> str:
@@ -58,10 +58,10 @@ def written(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _token(kind: str, text: str, column: int) -> Token:
+def _token(kind: str, text: str, column: int) -> FilterToken:
     end = column + len(text)
     if kind == "string":
-        return Token(kind, _ESCAPED.sub(r"\1", text[1:-1]), column, end)
+        return FilterToken(kind, _ESCAPED.sub(r"\1", text[1:-1]), column, end)
     if kind == "word" and text.lower() in KEYWORDS:
-        return Token("keyword", text.lower(), column, end)
-    return Token(kind, text, column, end)
+        return FilterToken("keyword", text.lower(), column, end)
+    return FilterToken(kind, text, column, end)

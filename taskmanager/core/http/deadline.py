@@ -36,7 +36,8 @@ def deadline(seconds: float, cut: Callable[[], None]) -> Iterator[threading.Even
 
 
 def within(seconds: float, function: Callable[[], T]) -> T:
-    """What `function` answers, for what knows no bound and cannot be cut: a thread that is not waited for longer.
+    """Return what `function` answers, for what knows no bound and cannot be cut: a thread that is not waited for
+    longer.
 
     Raises what it raises, TimeoutError when it takes longer.
     """

@@ -20,9 +20,9 @@ from urllib.parse import SplitResult, urlsplit
 from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.http.deadline import deadline, within
 
-LARGEST_ANSWER = 64 * 1024
+MAX_RESPONSE_BYTES = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
-_LEAST_FREE_PORT = 1024
+_MIN_FREE_PORT = 1024
 _LOOKUP_SECONDS = 2.0
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
@@ -70,7 +70,9 @@ class Rules(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, *, plain: bool) -> "Rules":
-        """From words separated by commas, each a network, an address or a name. Raises ValueError for other words."""
+        """Return from words separated by commas, each a network, an address or a name. Raises ValueError for other
+        words.
+        """
         words = [word.strip().lower() for word in text.split(",") if word.strip()]
         nets = [word for word in words if "/" in word or _literal(word) is not None]
         names = {word.rstrip(".") for word in words if word not in nets}
@@ -125,9 +127,9 @@ def _exchange(
 
 
 def _beginning(answer: http.client.HTTPResponse) -> bytes:
-    """The beginning of the body; the answer stands already, whatever comes of it."""
+    """Return the beginning of the body; the answer stands already, whatever comes of it."""
     try:
-        return answer.read(LARGEST_ANSWER)
+        return answer.read(MAX_RESPONSE_BYTES)
     except (OSError, http.client.HTTPException):
         return b""
 
@@ -141,7 +143,7 @@ class _Pinned(http.client.HTTPConnection):
         self._addresses, self._ends = addresses, ends
 
     def connect(self) -> None:
-        """Called by `request`: to the first address that answers; each has its share of the time. Raises OSError."""
+        """Connect for `request` to the first address that answers; each has its share of the time. Raises OSError."""
         self.sock = self._first()
         self.sock.settimeout(self._left())
         if self._secure:
@@ -180,7 +182,7 @@ def _split(url: str, rules: Rules) -> SplitResult:
         raise Refused("This is no URL.") from None
     if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None or parts.fragment:
         raise Refused("A URL of http or https without user and fragment is needed.")
-    if port not in _PORTS.values() and port < _LEAST_FREE_PORT:
+    if port not in _PORTS.values() and port < _MIN_FREE_PORT:
         raise Refused("The port must be 80, 443 or one from 1024 on.")
     if any(character <= " " or character > "~" for character in url):
         raise Refused("A URL has no spaces, and no letters but those of ASCII.")
@@ -205,7 +207,7 @@ def _target(parts: SplitResult) -> str:
 
 
 def _addresses(parts: SplitResult) -> list[Any]:
-    """All that a name resolves to, or what a spelling of an address stands for.
+    """Return all that a name resolves to, or what a spelling of an address stands for.
 
     Raises OSError, also after two seconds: the system's resolver knows no bound.
     """
@@ -232,7 +234,7 @@ def _check_addresses(parts: SplitResult, addresses: list[Any], rules: Rules) -> 
 
 
 def _public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether an address is one of the public internet, also in what it carries."""
+    """Return whether an address is one of the public internet, also in what it carries."""
     if isinstance(address, IPv6Address):
         for network, shift in _CARRIERS:
             if address in network:

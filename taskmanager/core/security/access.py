@@ -26,7 +26,7 @@ from taskmanager.core.servers.stores import RedisError, cache_rest, cache_store
 from taskmanager.core.storage.unit_of_work import on_commit
 
 _TTL_SECONDS = 10
-_KEPT_ACCOUNTS = 10_000
+_MAX_ACCOUNTS = 10_000
 
 # KEYS[1] the version's key, ARGV[1] the version, ARGV[2] seconds: an older version never replaces a newer one.
 _RAISE = """
@@ -59,13 +59,13 @@ class Access:
     archived: frozenset[ObjectId] = frozenset()
 
     def by_session(self, session_id: ObjectId) -> "Actor | None":
-        """The account acting in one of its sessions; None when that has ended."""
+        """Return the account acting in one of its sessions; None when that has ended."""
         if session_id not in self.sessions:
             return None
         return self._actor(role=self.role, session_id=session_id, project_roles=self.project_roles)
 
     def by_token(self, token_id: ObjectId, token_hash: str) -> "Actor | None":
-        """The account acting through one of its API tokens; None when that was revoked or has expired.
+        """Return the account acting through one of its API tokens; None when that was revoked or has expired.
 
         A token never has the global role of its account, and one that is for one project sees no other.
         """
@@ -102,22 +102,22 @@ class Actor:
 
     @property
     def user_id(self) -> ObjectId:
-        """The account that acts. Raises Forbidden (`auth.account_needed`) for a visitor, who has none."""
+        """Return the account that acts. Raises Forbidden (`auth.account_needed`) for a visitor, who has none."""
         if self.account_id is None:
             raise AccountNeeded
         return self.account_id
 
     def has_scope(self, scope: str | None) -> bool:
-        """Whether this way of acting is enough for `scope`; None stands for what only a session may do."""
+        """Return whether this way of acting is enough for `scope`; None stands for what only a session may do."""
         return self.scopes is None or scope in self.scopes
 
     @property
     def identity(self) -> str:
-        """Who this is in log lines and in keys: unlike for everybody else."""
+        """Return who this is in log lines and in keys: unlike for everybody else."""
         return str(self.user_id)
 
     def role_in(self, project_id: ObjectId) -> str | None:
-        """This actor's role in a project; None for a stranger."""
+        """Return this actor's role in a project; None for a stranger."""
         return self.project_roles.get(project_id)
 
 
@@ -148,7 +148,7 @@ def members_only(actor: Actor) -> None:
         raise AccountNeeded
 
 
-class _Sources:
+class _Loaders:
     """Where accounts and roles come from; set by the composition root, so that this module knows no feature."""
 
     load: Callable[[ObjectId], Access | None]
@@ -157,22 +157,22 @@ class _Sources:
     visitor: Callable[[str], Visitor | None]
 
 
-sources = _Sources()
+loaders = _Loaders()
 _kept: OrderedDict[ObjectId, Access] = OrderedDict()
 
 
 def key(user_id: ObjectId) -> str:
-    """Key of an account's version in the cache store."""
+    """Return key of an account's version in the cache store."""
     return f"tm:access:{user_id}"
 
 
 def find(user_id: ObjectId, version: int | None) -> Access | None:
-    """What the account may do now; None when it may not act at all.
+    """Return what the account may do now; None when it may not act at all.
 
     `version` is what the cache store said; None when it was not there or not reached.
     """
     if version is None:
-        version = sources.versions([user_id]).get(user_id)
+        version = loaders.versions([user_id]).get(user_id)
         if version is None:
             return None
         _publish({user_id: version})
@@ -195,11 +195,11 @@ def changed(user_ids: Iterable[ObjectId]) -> None:
 
 def republish(user_ids: Iterable[ObjectId]) -> None:
     """Write the current versions to the cache store. Raises RedisError: a job that repeats calls this."""
-    for user_id, version in sources.versions(user_ids).items():
+    for user_id, version in loaders.versions(user_ids).items():
         _raise(user_id, version)
 
 
-def forget() -> None:
+def invalidate_all() -> None:
     """Drop what this process has loaded."""
     _kept.clear()
 
@@ -207,7 +207,7 @@ def forget() -> None:
 def _announce(user_ids: list[ObjectId]) -> None:
     for user_id in user_ids:
         _kept.pop(user_id, None)
-    _publish(sources.versions(user_ids))
+    _publish(loaders.versions(user_ids))
 
 
 def _publish(versions: dict[ObjectId, int]) -> None:
@@ -225,9 +225,9 @@ def _raise(user_id: ObjectId, version: int) -> None:
 
 
 def _reload(user_id: ObjectId) -> Access | None:
-    access = sources.load(user_id)
+    access = loaders.load(user_id)
     if access is not None:
         _kept[user_id] = access
-        if len(_kept) > _KEPT_ACCOUNTS:
+        if len(_kept) > _MAX_ACCOUNTS:
             _kept.popitem(last=False)
     return access

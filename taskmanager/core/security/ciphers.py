@@ -11,7 +11,7 @@ from taskmanager.core.configuration import settings
 
 
 def cipher(purpose: str) -> Fernet:
-    """What encrypts and decrypts secrets of one purpose, such as `second factor`."""
+    """Return what encrypts and decrypts secrets of one purpose, such as `second factor`."""
     return _made(purpose, settings.current().secret())
 
 

@@ -36,7 +36,7 @@ class KeyRing:
 
     @property
     def active_kid(self) -> str:
-        """Id of the key that signs."""
+        """Return id of the key that signs."""
         return list(self.keys)[-1]
 
     @property
@@ -44,7 +44,7 @@ class KeyRing:
         return self.keys[self.active_kid]
 
     def jwks(self) -> dict[str, list[dict[str, Any]]]:
-        """The public keys as a JSON Web Key Set (RFC 7517, RFC 8037)."""
+        """Return the public keys that access tokens are checked with (RFC 7517)."""
         return {"keys": [_public_jwk(kid, key) for kid, key in self.keys.items()]}
 
 
@@ -56,13 +56,13 @@ class LiveRing:
 
     @property
     def keys(self) -> dict[str, Ed25519PrivateKey]:
-        """All keys that verify, by id."""
+        """Return all keys that verify, by id."""
         self._look(_LOOK_SECONDS)
         return self._ring.keys
 
     @property
     def active_kid(self) -> str:
-        """Id of the key that signs: the newest that every process knows."""
+        """Return id of the key that signs: the newest that every process knows."""
         settled = time.time() - _SETTLE_SECONDS
         known = [kid for kid in self.keys if _made(self._folder, kid) <= settled]
         return (known or list(self.keys)[:1])[-1]
@@ -72,13 +72,15 @@ class LiveRing:
         return self.keys[self.active_kid]
 
     def find(self, kid: str) -> Ed25519PrivateKey | None:
-        """The key of this id; one that is not known may be new, so the folder is looked at, at most once a second."""
+        """Return the key of this id; one that is not known may be new, so the folder is looked at, at most once a
+        second.
+        """
         if kid not in self._ring.keys:
             self._look(1.0)
         return self.keys.get(kid)
 
     def jwks(self) -> dict[str, list[dict[str, Any]]]:
-        """The public keys as a JSON Web Key Set."""
+        """Return the public keys that access tokens are checked with (RFC 7517)."""
         return KeyRing(self.keys).jwks()
 
     def _look(self, seconds: float) -> None:
@@ -105,7 +107,7 @@ def rotate(folder: Path, keep_seconds: float) -> tuple[str, list[str]]:
 
 
 def described(folder: Path) -> list[tuple[str, datetime, str]]:
-    """Each key's id, when it was made, and whether it is signing, settling or only verifying; oldest first."""
+    """Return each key's id, when it was made, and whether it is signing, settling or only verifying; oldest first."""
     ring = LiveRing(folder, load(folder))
     states = dict.fromkeys(ring.keys, "verifying") | {ring.active_kid: "signing"}
     newest = list(ring.keys)[-1]

@@ -14,7 +14,7 @@ from taskmanager.core.configuration import settings
 _SERVER_URLS = ("mongodb_uri", "queue_url", "cache_url", "mail_url")
 _PROVIDER_URLS = ("sms_url", "chat_url")
 _SECRETS = ("secret_key", "oidc_client_secret", "admin_password", "metrics_token")
-_SHORT, _LONG_NAME, _LONG_TOKEN = 4, 12, 6
+_MIN_CHARACTERS, _MIN_NAME_CHARACTERS, _MIN_TOKEN_CHARACTERS = 4, 12, 6
 
 
 class _Pattern:
@@ -30,7 +30,7 @@ _pattern = _Pattern()
 
 def redact(text: str) -> str:
     """Return the text with `[TASKMANAGER_MAIL_URL]` and the like in the place of what the settings keep secret."""
-    chosen = settings.in_force()
+    chosen = settings.effective()
     if chosen is None:
         return text
     if _pattern.made_of is not chosen:
@@ -56,7 +56,10 @@ def _prepare(chosen: settings.Settings) -> None:
     for part, name in list(names.items()):
         names.setdefault(ascii(part)[1:-1], name)  # as an exception shows bytes and texts
     longest_first = sorted(names, key=len, reverse=True)
-    words = [re.escape(part) if len(part) >= _SHORT else rf"(?<!\w){re.escape(part)}(?!\w)" for part in longest_first]
+    words = [
+        re.escape(part) if len(part) >= _MIN_CHARACTERS else rf"(?<!\w){re.escape(part)}(?!\w)"
+        for part in longest_first
+    ]
     _pattern.expression, _pattern.names = re.compile("|".join(words)) if words else None, names
     _pattern.made_of = chosen
 
@@ -71,7 +74,7 @@ def _found(chosen: settings.Settings) -> Iterator[tuple[str, str]]:
 
 
 def _parts(url: str) -> Iterator[str]:
-    """The URL, its authority, credentials and hosts; what is no secret and stands in every log is left out."""
+    """Yield the URL, its authority, credentials and hosts; what is no secret and stands in every log is left out."""
     try:
         authority = urlsplit(url).netloc
     except ValueError:
@@ -80,7 +83,7 @@ def _parts(url: str) -> Iterator[str]:
     user, _, secret = userinfo.partition(":")
     yield from (url, secret, unquote(secret))
     yield from (userinfo, unquote(userinfo)) if secret else ()
-    yield from (name for name in (user, unquote(user)) if "@" in name or len(name) >= _LONG_NAME)
+    yield from (name for name in (user, unquote(user)) if "@" in name or len(name) >= _MIN_NAME_CHARACTERS)
     for place in hosts.split(","):
         host = place.partition(":")[0]
         known = host in ("localhost", "") or re.fullmatch(r"[\d.]+", host) or place.startswith("[")
@@ -88,10 +91,10 @@ def _parts(url: str) -> Iterator[str]:
 
 
 def _tokens(url: str) -> Iterator[str]:
-    """The URL and all in it that looks made up by a machine: such URLs hold secrets in any of their parts."""
+    """Yield the URL and all in it that looks made up by a machine: such URLs hold secrets in any of their parts."""
     yield url
     yield from _parts(url)
     for word in re.split(r"[/?&=:@]+", url):
         mixed = re.search(r"\d", word) or (word.lower() != word and word.upper() != word)
-        if "{" not in word and len(word) >= _LONG_TOKEN and mixed:
+        if "{" not in word and len(word) >= _MIN_TOKEN_CHARACTERS and mixed:
             yield from (word, unquote(word))

@@ -22,7 +22,7 @@ _CODE_BYTES = 32
 _FORM = re.compile(r"[A-Za-z0-9_-]{64,400}")
 
 
-class Seal(NamedTuple):
+class SignedIds(NamedTuple):
     """What a token names: the ids it was made for, and its nonce."""
 
     ids: tuple[ObjectId, ...]
@@ -30,18 +30,18 @@ class Seal(NamedTuple):
 
 
 def make_nonce() -> bytes:
-    """Random bytes that make a token unlike every other."""
+    """Return random bytes that make a token unlike every other."""
     return secrets.token_bytes(_NONCE_BYTES)
 
 
-def seal(prefix: str, *ids: ObjectId, nonce: bytes) -> str:
-    """The token of this kind (`prefix`, such as `tm_`) for these ids; the same nonce gives the same token."""
+def sign(prefix: str, *ids: ObjectId, nonce: bytes) -> str:
+    """Return the token of this kind (`prefix`, such as `tm_`) for these ids; the same nonce gives the same token."""
     head = b"".join(item.binary for item in ids) + nonce
     return prefix + base64.urlsafe_b64encode(head + _code(prefix, head)).rstrip(b"=").decode()
 
 
-def unseal(prefix: str, token: str) -> Seal | None:
-    """What a token of this kind names; None when we did not make it."""
+def verify(prefix: str, token: str) -> SignedIds | None:
+    """Return what a token of this kind names; None when we did not make it."""
     body = token.removeprefix(prefix)
     if body == token or not _FORM.fullmatch(body):
         return None
@@ -54,11 +54,11 @@ def unseal(prefix: str, token: str) -> Seal | None:
     canonical = base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == body  # one spelling for one token
     if len(names) % 12 or not canonical or not hmac.compare_digest(code, _code(prefix, head)):
         return None
-    return Seal(tuple(ObjectId(names[at : at + 12]) for at in range(0, len(names), 12)), head[-_NONCE_BYTES:])
+    return SignedIds(tuple(ObjectId(names[at : at + 12]) for at in range(0, len(names), 12)), head[-_NONCE_BYTES:])
 
 
 def fingerprint(token: str) -> str:
-    """What the database keeps of a token that is shown once."""
+    """Return what the database keeps of a token that is shown once."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

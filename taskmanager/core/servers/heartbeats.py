@@ -45,13 +45,13 @@ class ClockListener(ServerHeartbeatListener):
     _heard: Primary | None = None
 
     def started(self, event: ServerHeartbeatStartedEvent) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def failed(self, event: ServerHeartbeatFailedEvent) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
-        """Called by the driver for each answer of each member."""
+        """Read the clock in each member's answer; called by the driver."""
         hello = event.reply.document
         if event.reply.is_writable and "localTime" in hello:
             self._hear(hello)
@@ -63,7 +63,7 @@ class ClockListener(ServerHeartbeatListener):
                 return
             self._heard = primary
         another = before is not None and before != self._heard
-        clock.hear(hello["localTime"].replace(tzinfo=UTC), of_another=another)
+        clock.observe(hello["localTime"].replace(tzinfo=UTC), of_another=another)
         self._tell()
 
     def _tell(self) -> None:

@@ -22,11 +22,11 @@ from taskmanager.core.storage import database
 Check = Literal["database", "migrations", "queue", "cache"]
 
 _AUTHENTICATION_FAILED, _UNAUTHORIZED = (18, 8000), 13  # MongoDB's codes; 8000 is Atlas's
-_OLDEST_WIRE_VERSION = 13  # MongoDB 5.0: writes are acknowledged by the majority by default
+_MIN_WIRE_VERSION = 13  # MongoDB 5.0: writes are acknowledged by the majority by default
 _FRESH_SECONDS = 5.0  # so long an answer about a store is good for the next question
 
 
-class Problem(NamedTuple):
+class ServerProblem(NamedTuple):
     """What is wrong, in a sentence that says what to do."""
 
     check: Check
@@ -44,12 +44,12 @@ def compare_migrations(state: State) -> None:
     _migrations = state
 
 
-def problems() -> list[Problem]:
+def problems() -> list[ServerProblem]:
     """Return all problems: of the database, its migrations, and both stores."""
     return [*database_problems(seconds=2.0), *store_problems()]
 
 
-def database_problems(seconds: float) -> list[Problem]:
+def database_problems(seconds: float) -> list[ServerProblem]:
     """Return the first problem of the database, or of its migrations, asked for `seconds` at most."""
     try:
         with pymongo.timeout(seconds):
@@ -66,7 +66,7 @@ def database_problems(seconds: float) -> list[Problem]:
 def _wrong_server(hello: dict[str, Any]) -> str | None:
     if not hello.get("setName") and hello.get("msg") != "isdbgrid":
         return _STANDALONE
-    if hello.get("maxWireVersion", 0) < _OLDEST_WIRE_VERSION:
+    if hello.get("maxWireVersion", 0) < _MIN_WIRE_VERSION:
         return _TOO_OLD
     return None
 
@@ -78,7 +78,7 @@ _STANDALONE = (
 _TOO_OLD = "The database server is older than MongoDB 5.0, whose majority acknowledges writes by default: upgrade it."
 
 
-def _refusal(error: PyMongoError) -> Problem | None:
+def _refusal(error: PyMongoError) -> ServerProblem | None:
     code = error.code if isinstance(error, OperationFailure) else None
     if code in _AUTHENTICATION_FAILED:
         return _final("database", "The database refuses the user or the password of TASKMANAGER_MONGODB_URI.")
@@ -91,7 +91,7 @@ def _refusal(error: PyMongoError) -> Problem | None:
     return None
 
 
-def _absence() -> Problem:
+def _absence() -> ServerProblem:
     """Say why no server takes writes, by what the driver has seen of each."""
     topology = database.client().topology_description
     kinds = {found.server_type_name for found in topology.server_descriptions().values()}
@@ -102,7 +102,7 @@ def _absence() -> Problem:
             " standalone, or a member of another set. Start mongod with --replSet and run rs.initiate(), or correct the"
             " name.",
         )
-    return Problem("database", _ABSENCES[_kind(kinds)], final=False)
+    return ServerProblem("database", _ABSENCES[_kind(kinds)], final=False)
 
 
 def _kind(kinds: set[str]) -> str:
@@ -118,7 +118,7 @@ _ABSENCES = {
 }
 
 
-def store_problems(seconds: float = 1.0) -> list[Problem]:
+def store_problems(seconds: float = 1.0) -> list[ServerProblem]:
     """Return the problems of queue and cache, asked for `seconds` at most each."""
     chosen = settings.current()
     urls: dict[Literal["queue", "cache"], str] = {"queue": chosen.queue_url, "cache": chosen.cache_url}
@@ -131,9 +131,9 @@ class _RecentStoreProblems:
 
     def __init__(self) -> None:
         self._urls, self._until = ("", ""), 0.0
-        self._found: list[Problem] = []
+        self._found: list[ServerProblem] = []
 
-    def __call__(self) -> list[Problem]:
+    def __call__(self) -> list[ServerProblem]:
         chosen = settings.current()
         urls = (chosen.queue_url, chosen.cache_url)
         if self._urls != urls or time.monotonic() >= self._until:
@@ -145,7 +145,7 @@ class _RecentStoreProblems:
 recent_store_problems = _RecentStoreProblems()
 
 
-def _store_problem(name: Literal["queue", "cache"], url: str, seconds: float) -> Problem | None:
+def _store_problem(name: Literal["queue", "cache"], url: str, seconds: float) -> ServerProblem | None:
     """Run each command that is needed, on keys of its own that end by themselves, and read the answers."""
     try:
         with redis.Redis.from_url(url, **stores.options(seconds)) as client:
@@ -174,21 +174,25 @@ def _answers(client: redis.Redis, name: Literal["queue", "cache"]) -> list[Any]:
     return answers
 
 
-def _store_refusal(name: Literal["queue", "cache"], error: Exception) -> Problem:
-    """The most telling of what a refusal can mean. Credentials come first: redis-py counts them among the absences."""
+def _store_refusal(name: Literal["queue", "cache"], error: Exception) -> ServerProblem:
+    """Return the most telling of what a refusal can mean. Credentials come first: redis-py counts them among the
+    absences.
+    """
     variable = f"TASKMANAGER_{name.upper()}_URL"
     text = str(error).lower()
     if isinstance(error, refusals.AuthenticationError) or "wrongpass" in text or "noauth" in text:
         return _final(name, f"The {name} store refuses the user or the password of {variable}.")
     if isinstance(error, refusals.ConnectionError | refusals.TimeoutError):
-        return Problem(name, f"The {name} store does not answer: see whether it runs, and {variable}.", final=False)
+        return ServerProblem(
+            name, f"The {name} store does not answer: see whether it runs, and {variable}.", final=False
+        )
     if isinstance(error, refusals.NoPermissionError):
         return _final(name, f"The user of {variable} may not run a command that is needed: see docs/operations.md.")
     if "unknown command" in text or "unknown subcommand" in text or "wrong number of arguments" in text:
         return _final(name, f"The {name} store lacks a command that is needed: Redis 6.2, Valkey 7.2 or newer is.")
     if text.startswith(("moved", "crossslot", "clusterdown")) or isinstance(error, refusals.MovedError):
         return _final(name, f"{variable} leads to a cluster: the {name} is one store.")
-    return Problem(name, f"The {name} store takes no writes now: it is a replica, or has no room.", final=False)
+    return ServerProblem(name, f"The {name} store takes no writes now: it is a replica, or has no room.", final=False)
 
 
 _SCRIPT_ID = sha1(b"return{1}").hexdigest()  # noqa: S324 what Redis names scripts by
@@ -218,5 +222,5 @@ _COMMANDS = {
 }
 
 
-def _final(check: Check, sentence: str) -> Problem:
-    return Problem(check, sentence, final=True)
+def _final(check: Check, sentence: str) -> ServerProblem:
+    return ServerProblem(check, sentence, final=True)

@@ -22,7 +22,7 @@ from taskmanager.core.storage.database import client
 log = structlog.get_logger("taskmanager.database")
 
 LIFETIME_SECONDS = 5
-_LONGEST_LIFETIME_SECONDS = 10
+_MAX_LIFETIME_SECONDS = 10
 _PARAMETER = "transactionLifetimeLimitSeconds"
 _SECONDS = 2.0
 
@@ -33,7 +33,7 @@ _CONCERN_WARNING = (
 
 
 def report() -> dict[str, Any]:
-    """For operators: how far our clock is ahead, how long transactions live, and what should be changed.
+    """Return for operators: how far our clock is ahead, how long transactions live, and what should be changed.
 
     Raises PyMongoError when no member answers.
     """
@@ -45,7 +45,7 @@ def report() -> dict[str, Any]:
     }
 
 
-def tell() -> None:
+def log_report() -> None:
     """Log what should be changed, at the start of a process. Does nothing when the database is away."""
     try:
         for warning in _warnings(_lifetime()):
@@ -67,7 +67,7 @@ def _shorten(name: str, port: int | None) -> str | None:
     try:
         with _member(name, port) as admin:
             seconds = admin.command("getParameter", 1, **{_PARAMETER: 1})[_PARAMETER]
-            if seconds <= _LONGEST_LIFETIME_SECONDS:
+            if seconds <= _MAX_LIFETIME_SECONDS:
                 return None
             admin.command("setParameter", 1, **{_PARAMETER: LIFETIME_SECONDS})
     except PyMongoError:
@@ -77,7 +77,7 @@ def _shorten(name: str, port: int | None) -> str | None:
 
 @contextmanager
 def _member(name: str, port: int | None) -> Iterator[Any]:
-    """The admin database of one very member, with the credentials and the encryption of the setting."""
+    """Yield the admin database of one very member, with the credentials and the encryption of the setting."""
     parsed = parse_uri(settings.current().mongodb_uri)
     options = {key: value for key, value in parsed["options"].items() if key.lower() != "replicaset"}
     if parsed["username"]:
@@ -89,7 +89,7 @@ def _member(name: str, port: int | None) -> Iterator[Any]:
 
 
 def _lifetime() -> int | None:
-    """Seconds that transactions live for on the primary; None when we may not ask."""
+    """Return seconds that transactions live for on the primary; None when we may not ask."""
     try:
         with pymongo.timeout(_SECONDS):
             return int(client().admin.command({"getParameter": 1, _PARAMETER: 1})[_PARAMETER])
@@ -99,7 +99,7 @@ def _lifetime() -> int | None:
 
 def _warnings(seconds: int | None) -> list[str]:
     found = []
-    if seconds is not None and seconds > _LONGEST_LIFETIME_SECONDS:
+    if seconds is not None and seconds > _MAX_LIFETIME_SECONDS:
         found.append(_too_long(f"{seconds} s", "every member"))
     if not _majority():
         found.append(_CONCERN_WARNING)
@@ -107,7 +107,7 @@ def _warnings(seconds: int | None) -> list[str]:
 
 
 def _majority() -> bool:
-    """Whether writes wait for the majority where nothing else is said; True when we may not ask."""
+    """Return whether writes wait for the majority where nothing else is said; True when we may not ask."""
     try:
         with pymongo.timeout(_SECONDS):
             defaults = client().admin.command("getDefaultRWConcern")

@@ -19,7 +19,7 @@ _REST_SECONDS = 1.0
 
 
 def options(seconds: float) -> dict[str, Any]:
-    """Client options that bound every wait to `seconds` and never repeat a command."""
+    """Return client options that bound every wait to `seconds` and never repeat a command."""
     return {
         "socket_timeout": seconds,
         "socket_connect_timeout": seconds,
@@ -34,13 +34,13 @@ def _client(url: str, seconds: float) -> redis.Redis:
 
 
 def cache_store() -> redis.Redis:
-    """The cache, with the short waits of a request."""
+    """Return the cache, with the short waits of a request."""
     chosen = settings.current()
     return _client(chosen.cache_url, chosen.redis_timeout_ms / 1000)
 
 
 def queue_store(seconds: float = 5.0) -> redis.Redis:
-    """The queue, with the longer waits of a worker or of the relay."""
+    """Return the queue, with the longer waits of a worker or of the relay."""
     return _client(settings.current().queue_url, seconds)
 
 

@@ -31,7 +31,7 @@ class CircuitBreaker:
     """
 
     def __init__(self, ping: Callable[[], bool]) -> None:
-        """`ping` asks the server, in bounded time, whether it answers."""
+        """Take `ping`, which asks the server, in bounded time, whether it answers."""
         self._ping = ping
         self._lock = threading.Lock()
         self._open = False
@@ -80,5 +80,5 @@ def unavailable() -> Unavailable:
 
 
 def _said_by_server(error: PyMongoError) -> bool:
-    """Whether the server itself answered that time is up; the driver's own errors have no name of a code."""
+    """Return whether the server itself answered that time is up; the driver's own errors have no name of a code."""
     return isinstance(error, OperationFailure) and "codeName" in (error.details or {})

@@ -38,7 +38,7 @@ class Capacity:
     """A bounded number of slots; see the module."""
 
     def __init__(self, breaker: CircuitBreaker, is_gone: Callable[[], bool]) -> None:
-        """`is_gone` says, without asking it, that there is no server which takes writes."""
+        """Take `is_gone`, which says, without asking it, that there is no server which takes writes."""
         self._breaker, self._is_gone = breaker, is_gone
         self._slots = threading.BoundedSemaphore(1)
 

@@ -44,17 +44,17 @@ def disconnect() -> None:
 
 
 def client() -> pymongo.MongoClient[dict[str, Any]]:
-    """The client of this process."""
+    """Return the client of this process."""
     return get_connection("default")
 
 
 def database() -> Any:
-    """The database that holds the event log."""
+    """Return the database that holds the event log."""
     return get_db("default")
 
 
 def expiring_collections() -> list[str]:
-    """The collections whose documents MongoDB removes when their time is over, by what their indexes say."""
+    """Return the collections whose documents MongoDB removes when their time is over, by what their indexes say."""
     databases = {found.name: found for found in map(get_db, ALIASES)}.values()
     collections = [found[name] for found in databases for name in found.list_collection_names()]
     return sorted(
@@ -111,7 +111,7 @@ def bounded(seconds: float) -> Iterator[None]:
 
 
 def ping(seconds: float = _PROBE_SECONDS) -> bool:
-    """Whether the primary answers within `seconds`."""
+    """Return whether the primary answers within `seconds`."""
     try:
         with pymongo.timeout(seconds):
             client().admin.command("ping")

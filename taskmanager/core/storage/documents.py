@@ -11,10 +11,10 @@ from pymongo import UpdateOne
 
 from taskmanager.core.clock import now
 from taskmanager.core.errors import PreconditionFailed
-from taskmanager.core.storage.querysets import Row, Words
+from taskmanager.core.storage.querysets import BaseQuerySet, Row
 
 # The revisions that a change is allowed on, by If-Match and If-None-Match; None stands for all.
-Expected = Container[int] | None
+IfMatch = Container[int] | None
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class Versioned(Document):
     """A document with a revision: each change raises it, and is refused when it was made on an older one."""
 
     # strict=False: an instance of the previous release must be able to read what the next one wrote.
-    meta = {"abstract": True, "strict": False, "auto_create_index": False, "queryset_class": Words}
+    meta = {"abstract": True, "strict": False, "auto_create_index": False, "queryset_class": BaseQuerySet}
 
     revision = IntField(required=True, default=1)
     created_at = DateTimeField(required=True, default=now)
     updated_at = DateTimeField(required=True, default=now)
 
-    def expect(self, expected: Expected) -> None:
+    def check_revision(self, if_match: IfMatch) -> None:
         """Raise PreconditionFailed unless this is one of the `expected` revisions."""
-        if expected is not None and self.revision not in expected:
+        if if_match is not None and self.revision not in if_match:
             raise PreconditionFailed
 
     def write(self, **changes: Any) -> Self:
@@ -116,7 +116,9 @@ class Versioned(Document):
 
     @classmethod
     def at(cls, **place: Any) -> Self:
-        """The one document in a unique place; a new one that is not stored, of revision 0, when there is none."""
+        """Return the one document in a unique place; a new one that is not stored, of revision 0, when
+        there is none.
+        """
         return cls.objects(**place).first() or cls(**place, revision=0)
 
     def keep(self, **changes: Any) -> Self:
@@ -135,12 +137,14 @@ class Versioned(Document):
             raise PreconditionFailed from None
 
     def differences(self, changes: dict[str, Any]) -> dict[str, list[Any]]:
-        """Which of `changes` change anything: {field: [before, after]}."""
+        """Return which of `changes` change anything: {field: [before, after]}."""
         return {
             field: [getattr(self, field), value] for field, value in changes.items() if getattr(self, field) != value
         }
 
     def as_row(self) -> Row:
-        """The stored form, as `Words.row` reads it: what the serialisers take. What is not stored has no times."""
+        """Return the stored form, as `Words.row` reads it: what the serialisers take. What is not
+        stored has no times.
+        """
         row = self.to_mongo().to_dict()
         return row if self.revision else {key: row[key] for key in row if key not in ("created_at", "updated_at")}

@@ -6,7 +6,7 @@ import time
 from mongoengine import DateTimeField, Document, StringField
 from pymongo import ReturnDocument
 
-_LONGEST_MS = 60_000
+_MAX_MS = 60_000
 
 
 class LeaseRecord(Document):
@@ -53,7 +53,7 @@ class Lease:
         """Write ourselves into the record if it is ours or free; answers who holds the lease now."""
         ours = {"$eq": ["$holder", self.holder]}
         # one that lasts longer than leases do was given by another primary, whose clock was ahead
-        longest = {"$add": ["$$NOW", _LONGEST_MS]}
+        longest = {"$add": ["$$NOW", _MAX_MS]}
         until = {"$ifNull": ["$until", "$$NOW"]}
         free = {"$or": [{"$lte": [until, "$$NOW"]}, {"$gt": [until, longest]}]}
         take = {"$or": [ours, free]}

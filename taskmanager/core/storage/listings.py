@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from bson import ObjectId
 
-from taskmanager.core.storage.querysets import Order, Page, Row, Words
+from taskmanager.core.storage.querysets import BaseQuerySet, Order, Page, Row
 
 
 class Listing(Protocol):
@@ -30,7 +30,7 @@ class Described:
     `describe` returns one row for each that it gets, in the same order; `needed` are the stored fields it reads.
     """
 
-    query: Words
+    query: BaseQuerySet
     describe: Callable[[list[Row]], list[Row]]
     needed: tuple[str, ...] = ()
 

@@ -18,7 +18,7 @@ class Lock(Document):
 
 
 def hold(name: str) -> None:
-    """Of the open units of work that hold `name` let one commit; MongoDB has the others run again from their start."""
+    """Let one of the open units of work that hold `name` commit; MongoDB has the others run again from the start."""
     Lock._get_collection().update_one({"_id": name}, {"$inc": {"held": 1}}, upsert=True)
 
 

@@ -26,22 +26,22 @@ class Order(NamedTuple):
 
     @classmethod
     def by(cls, *words: str) -> "Order":
-        """From words such as `-due_at`: a minus says that it descends."""
+        """Return from words such as `-due_at`: a minus says that it descends."""
         return cls(tuple((word.removeprefix("-"), word.startswith("-")) for word in words))
 
     def spec(self) -> list[tuple[str, int]]:
         return [(field, -1 if descending else 1) for field, descending in self._whole()]
 
     def key_of(self, row: Row) -> list[Any]:
-        """What a cursor remembers of the last row."""
+        """Return what a cursor remembers of the last row."""
         return [_value(row, field) for field, _ in self._whole()]
 
     def fits(self, key: Sequence[Any]) -> bool:
-        """Whether a cursor's key has the parts that this order has: a later release may sort by other fields."""
+        """Return whether a cursor's key has the parts that this order has: a later release may sort by other fields."""
         return len(key) == len(self._whole())
 
     def stored(self) -> list[str]:
-        """The fields that a row must have."""
+        """Return the fields that a row must have."""
         return [field.partition(".")[0] for field, _ in self.fields]
 
     def collation(self) -> Mapping[str, Any] | None:
@@ -49,19 +49,19 @@ class Order(NamedTuple):
         return COLLATION if any("." in field or field in TEXT_FIELDS for field, _ in self.fields) else None
 
     def name(self) -> str:
-        """What the index is called that gives this order, forwards or backwards."""
+        """Return what the index is called that gives this order, forwards or backwards."""
         opposed = len({descending for _, descending in self.fields}) > 1
         return "list_" + "_".join(field for field, _ in self.fields) + ("_opposed" if opposed else "")
 
     def begin(self, query: Filter) -> Filter:
-        """`query` in branches that each lie in one stretch of the index."""
+        """Return `query` in branches that each lie in one stretch of the index."""
         parts = _spread(query)
         if len(parts) > MAX_BRANCHES:
             return query
         return {"$or": parts} if len(parts) > 1 else parts[0]
 
     def within(self, query: Filter, key: Sequence[Any]) -> Filter:
-        """`query` for the rows that follow `key`: one branch for each stretch of the index that they can lie in.
+        """Return `query` for the rows that follow `key`: one branch for each stretch of the index that they can lie in.
 
         MongoDB merges such branches in order and reads no more of each than it needs. It does not find them by
         itself where a query has an `$in`: it would read all that lies before, and sort. Beyond MAX_BRANCHES it does,
@@ -73,7 +73,7 @@ class Order(NamedTuple):
         return {"$or": [{"$and": [part, stretch]} for part in parts for stretch in stretches]}
 
     def _stretches(self, key: Sequence[Any]) -> list[Filter]:
-        """What follows `key` for one value of the index's prefix: first what shares most of it with the key."""
+        """Return what follows `key` for one value of the index's prefix: first what shares most of it with the key."""
         whole = self._whole()
         found = []
         for place in reversed(range(len(whole))):
@@ -86,7 +86,7 @@ class Order(NamedTuple):
         return found
 
     def _whole(self) -> tuple[tuple[str, bool], ...]:
-        """With `_id`, which no two rows share: nothing that came after it could matter."""
+        """Return with `_id`, which no two rows share: nothing that came after it could matter."""
         ends = [field for field, _ in self.fields].count("_id")
         return self.fields if ends else (*self.fields, ("_id", self.fields[-1][1]))
 
@@ -97,30 +97,32 @@ HAPPENED = Order.by("at", "seq")  # of events
 
 
 def _beyond(field: str, descending: bool, value: Any) -> list[Filter]:
-    """The conditions for what comes after a value of a field. MongoDB sorts null before everything else."""
+    """Return the conditions for what comes after a value of a field. MongoDB sorts null before everything else."""
     if "." in field:
         return _beyond_any(field, descending, value)
     if value is not None:
         absent = [] if field in _NEVER_ABSENT else [{field: _ABSENT}]
         return [{field: {"$lt": value}}, *absent] if descending else [{field: {"$gt": value}}]
-    return [] if descending else [{field: {"$gte": _LOWEST.get(field, _EARLIEST)}}]
+    return [] if descending else [{field: {"$gte": _MIN_VALUE.get(field, _EARLIEST)}}]
 
 
 def _beyond_any(field: str, descending: bool, value: Any) -> list[Filter]:
-    """The same of a field that may hold values of several types: these have an order, but `$gt` stays within one."""
+    """Return the same of a field that may hold values of several types: these have an order, but `$gt` stays within
+    one.
+    """
     if value is None:
         return [] if descending else [{field: {"$exists": True}}]
     return [{"$expr": {"$lt" if descending else "$gt": [f"${field}", {"$literal": value}]}}]
 
 
 def _value(row: Row, field: str) -> Any:
-    """The value of a field, which may be one of a family, such as `custom_fields.points`."""
+    """Return the value of a field, which may be one of a family, such as `custom_fields.points`."""
     family, dot, name = field.partition(".")
     return row.get(family, {}).get(name) if dot else row.get(field)
 
 
 _NEVER_ABSENT = ("_id", "created_at", "at", "seq", "name", "title")
-_LOWEST = {"key_order": ""}
+_MIN_VALUE = {"key_order": ""}
 # But for that, only dates may be missing from what an index sorts by: "not null" is "a date", one stretch and not two.
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 # Nothing is stored as null (see `Versioned.write`), and to ask for null would be to ask for "undefined" as well.
@@ -128,7 +130,7 @@ _ABSENT = {"$exists": False}
 
 
 def _spread(query: Filter) -> list[Filter]:
-    """A query for several values of a field, or with an "or", as one query for each."""
+    """Return a query for several values of a field, or with an "or", as one query for each."""
     parts = (
         [
             {name: part for name, part in query.items() if name != "$or"} | {"$and": [*query.get("$and", []), branch]}
@@ -194,18 +196,18 @@ class Page:
         return self if count >= len(self.rows) else Page(self.rows[:count], order.key_of(self.rows[count - 1]))
 
 
-class Words(QuerySet):
+class BaseQuerySet(QuerySet):
     """Base of all QuerySets."""
 
     def one(self, item_id: ObjectId) -> Any:
-        """The document with this id within the query. Raises NotFound."""
+        """Return the document with this id within the query. Raises NotFound."""
         document = self.filter(id=item_id).first()
         if document is None:
             raise NotFound
         return document
 
     def row(self, value: Any, fields: Iterable[str] | None = None, *, by: str = "_id") -> Row:
-        """The stored form of the document within the query that has a unique `value`, without hydrating it.
+        """Return the stored form of the document within the query that has a unique `value`, without hydrating it.
 
         Raises NotFound.
         """
@@ -228,7 +230,7 @@ class Words(QuerySet):
         fields: Iterable[str] | None = None,
         hinted: bool = False,
     ) -> Page:
-        """The rows after the key `after`, in one round trip; its cost does not grow with the depth.
+        """Return the rows after the key `after`, in one round trip; its cost does not grow with the depth.
 
         At most `limit` rows, and after the first no more than fit into MAX_PAGE_BYTES.
         `hinted`: the collection has an index called `order.name()`, that is to be used whatever else is asked.
@@ -242,7 +244,7 @@ class Words(QuerySet):
         return Page(rows, order.key_of(rows[-1]) if more else None)
 
     def total(self, exact_up_to: int = 10_000) -> int | Row:
-        """How many there are: a number, or {"value": n, "relation": "gte"} beyond the bound."""
+        """Return how many there are: a number, or {"value": n, "relation": "gte"} beyond the bound."""
         count = self._raw.count_documents(self._query, limit=exact_up_to + 1)
         return count if count <= exact_up_to else {"value": exact_up_to, "relation": "gte"}
 
@@ -251,20 +253,20 @@ class Words(QuerySet):
         return self._raw.count_documents(self._query, limit=number)
 
     def rows(self, limit: int, fields: Iterable[str], sort: Any = None) -> list[Row]:
-        """At most `limit` stored documents within the query, not hydrated."""
+        """Return at most `limit` stored documents within the query, not hydrated."""
         projection = {name: _read(name) for name in fields}
         return list(self._raw.find(self._query, projection, sort=sort, limit=limit, batch_size=limit))
 
     def piped(self, *stages: Row) -> list[Row]:
-        """What an aggregation makes of the documents within the query."""
+        """Return what an aggregation makes of the documents within the query."""
         return list(self._raw.aggregate([{"$match": self._query}, *stages]))
 
     def piped_rows(self, fields: Iterable[str], *stages: Row) -> list[Row]:
-        """As `piped`, with these fields of the documents only."""
+        """Return as `piped`, with these fields of the documents only."""
         return self.piped(*stages, {"$project": {name: _read(name) for name in fields}})
 
     def alive(self) -> Self:
-        """Without what is in the trash."""
+        """Return without what is in the trash."""
         return self.filter(deleted_at=None)
 
     @property

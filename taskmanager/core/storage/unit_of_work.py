@@ -51,7 +51,7 @@ def unit_of_work(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def outside(key: Hashable, work: Callable[[], T]) -> T:
-    """What `work` makes, which burns time: it is never done while a transaction is open, which others wait for.
+    """Return what `work` makes, which burns time: it is never done while a transaction is open, which others wait for.
 
     In a unit of work the transaction is given back, the work is done, and the use case is run again from its start,
     where this answers at once. `key` says what is made: the same is not made twice for one use case.
@@ -155,7 +155,7 @@ def _in_transaction(function: Callable[[], T], seconds: float | None) -> T:
 
 @contextmanager
 def _confirming(session: ClientSession) -> Iterator[None]:
-    """Before a use case refuses something, wait until the majority has what it has seen.
+    """Wait, before a use case refuses something, until the majority has what it has seen.
 
     A transaction may read what a failover rolls back. Its commit waits for the majority, but one that is aborted
     waits for nothing, and "another was faster" would rest on a write that never was. A session is causally
@@ -170,7 +170,7 @@ def _confirming(session: ClientSession) -> Iterator[None]:
 
 
 def _budget_seconds() -> float:
-    """Longest time for all attempts together: a request answers 503 rather than wait longer for the database.
+    """Return longest time for all attempts together: a request answers 503 rather than wait longer for the database.
 
     The driver looks for a server in steps of half a second: 1.9 s end after 2.0, 2.0 only after 2.5.
     """

@@ -13,10 +13,10 @@ from mongoengine import Document, ListField, StringField
 from taskmanager.core.storage.querysets import Row
 
 BATCH = 500
-_MOST_SECONDS = 4
+_MAX_SECONDS = 4
 
 
-class Place(Document):
+class Position(Document):
     """Where a walk goes on; `after` is the key of the row before."""
 
     meta = {"collection": "walks", "strict": False, "auto_create_index": False}
@@ -32,7 +32,7 @@ def batches(
 
     `after` is [] at the beginning. What is done with a batch must be safe to repeat.
     """
-    places, end = Place._get_collection(), time.monotonic() + _MOST_SECONDS
+    places, end = Position._get_collection(), time.monotonic() + _MAX_SECONDS
     after = (places.find_one({"_id": name}) or {}).get("after", [])
     while True:
         rows = find(after, BATCH)

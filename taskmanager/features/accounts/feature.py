@@ -5,7 +5,7 @@ from taskmanager.core.events.schedule import PeriodicJob
 from taskmanager.feature import Feature, declared
 from taskmanager.features.accounts import listeners, routes
 from taskmanager.features.accounts.holdings import HOLDINGS
-from taskmanager.features.accounts.orphans import BELONGINGS
+from taskmanager.features.accounts.orphans import DEPENDENTS
 
 FEATURE = Feature(
     "accounts",
@@ -14,5 +14,5 @@ FEATURE = Feature(
     listeners=declared(Listener, listeners),
     periodic_jobs=declared(PeriodicJob, listeners),
     account_holdings=HOLDINGS,
-    owned_models=BELONGINGS,
+    owned_models=DEPENDENTS,
 )

@@ -20,7 +20,7 @@ from taskmanager.features.projects.models import Invitation, Membership, ShareLi
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.relations.models import Relation
 from taskmanager.features.tasks.reminders.models import Reminder
-from taskmanager.features.users import one_time_tokens as one_time
+from taskmanager.features.users import one_time_tokens
 from taskmanager.features.users.holdings import Holding, Recovery
 from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session
 from taskmanager.features.users.one_time_tokens import OneTimeToken
@@ -42,8 +42,8 @@ def _revoke_tokens(recovery: Recovery) -> int:
 
 
 def _withdraw_links(recovery: Recovery) -> int:
-    """A change of address that is under way ends with its links; `set_password` drops the rest of it."""
-    return one_time.withdraw_all(recovery.user.id)
+    """Return a change of address that is under way ends with its links; `set_password` drops the rest of it."""
+    return one_time_tokens.withdraw_all(recovery.user.id)
 
 
 _CONTENT = "content of projects, which others see and need: it gives no way in"

@@ -31,7 +31,7 @@ from taskmanager.features.webhooks.models import Webhook
 _YOUNG = timedelta(hours=1)  # what is younger may be being made, or be about to be deleted by a job
 
 
-class Belonging(NamedTuple):
+class Dependent(NamedTuple):
     """Documents of `model` that belong to the `owner` whose id is in `field`; none where that is empty."""
 
     model: Any
@@ -41,7 +41,7 @@ class Belonging(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The collection and the field."""
+        """Return the collection and the field."""
         return f"{self.model._get_collection_name()}.{self.field}"
 
 
@@ -49,17 +49,17 @@ _OF_TASKS = (Comment, Attachment, Reminder)
 _OF_PROJECTS = (Label, CustomField, Membership, Invitation, ShareLink, View, Webhook, ProjectPreferences)
 _OF_ACCOUNTS = (ApiToken, SecondFactor, Identity, Membership, Reminder, Inbox, Phone, Preferences, ProjectPreferences)
 _OF_NO_PROJECT = MappingProxyType({"project_id": None})
-BELONGINGS = (
-    *(Belonging(model, "task_id", Task) for model in _OF_TASKS),
-    *(Belonging(Relation, field, Task) for field in ("from_id", "to_id")),
-    *(Belonging(model, "project_id", Project) for model in _OF_PROJECTS),
-    *(Belonging(model, "user_id", User) for model in _OF_ACCOUNTS),
-    *(Belonging(model, "owner_id", User, _OF_NO_PROJECT) for model in (View, Webhook)),  # else the project keeps them
+DEPENDENTS = (
+    *(Dependent(model, "task_id", Task) for model in _OF_TASKS),
+    *(Dependent(Relation, field, Task) for field in ("from_id", "to_id")),
+    *(Dependent(model, "project_id", Project) for model in _OF_PROJECTS),
+    *(Dependent(model, "user_id", User) for model in _OF_ACCOUNTS),
+    *(Dependent(model, "owner_id", User, _OF_NO_PROJECT) for model in (View, Webhook)),  # else the project keeps them
 )
-OWNED_MODELS: Part[Belonging] = Part("owned_models")
+OWNED_MODELS: Part[Dependent] = Part("owned_models")
 
 
-def walked() -> list[Belonging]:
+def walked() -> list[Dependent]:
     """Return all that is walked: what is listed here, and what plugins contribute."""
     return list(OWNED_MODELS.values())
 
@@ -95,7 +95,7 @@ def _remove(rows: Iterable[Row]) -> int:
     return sum(_remove_of(walked()[number], owners) for number, owners in by_number.items())
 
 
-def _remove_of(belonging: Belonging, owners: dict[ObjectId, ObjectId]) -> int:
+def _remove_of(belonging: Dependent, owners: dict[ObjectId, ObjectId]) -> int:
     """Remove those whose owner is not there; `owners` is {id: id of the owner}."""
     alive = {"deleted_at": None} if belonging.owner is User else {}
     known = set(belonging.owner.objects(__raw__={"_id": {"$in": list(set(owners.values()))}} | alive).scalar("id"))
@@ -106,4 +106,4 @@ def _remove_of(belonging: Belonging, owners: dict[ObjectId, ObjectId]) -> int:
     return remove_some(gone) if remove_some else belonging.model.objects(id__in=gone).delete()
 
 
-_ENDERS: dict[Any, Callable[[list[ObjectId]], int]] = {Attachment: attachments.remove_lost}
+_ENDERS: dict[Any, Callable[[list[ObjectId]], int]] = {Attachment: attachments.delete_unreferenced}

@@ -23,9 +23,9 @@ from taskmanager.features.users.tokens.schemas import API_TOKEN
 from taskmanager.features.views.routes import VIEW
 from taskmanager.features.webhooks.schemas import WEBHOOK
 from taskmanager.web import answers, limits
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 
 blp = Blueprint("accounts", __name__, url_prefix="/users/me", description="Your account as a whole")
 
@@ -39,7 +39,7 @@ def delete_account() -> Response:
     yours alone go to the trash, and what others still need names a deleted user. It needs a login of the last ten
     minutes. 409 `user.last_owner`, with `projects`, while others would be left without an owner.
     """
-    accounts.delete(expected=expected(), actor=current_actor())
+    accounts.delete(if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
@@ -60,7 +60,7 @@ def export_account() -> Response:
 
 
 def _export(actor: Actor) -> Iterator[bytes]:
-    """The file piece by piece: it is never in memory as a whole."""
+    """Yield the file piece by piece: it is never in memory as a whole."""
     yield b'{"account": ' + orjson.dumps(USER.dump(accounts.exported_account(actor=actor)))
     for name, rows, dump in _parts(actor):
         yield b', "' + name.encode() + b'": ['

@@ -7,7 +7,7 @@ from bson import ObjectId
 from taskmanager.core.clock import now
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import all_rows
 from taskmanager.core.storage.querysets import CREATED, HAPPENED, Row
 from taskmanager.core.storage.unit_of_work import long_unit_of_work
@@ -15,11 +15,11 @@ from taskmanager.features.audit import service as audit
 from taskmanager.features.comments.models import Comment
 from taskmanager.features.notifications.models import Notification, Phone, ProjectPreferences
 from taskmanager.features.notifications.preferences import service as preferences
-from taskmanager.features.projects.members import account_deletion as projects_leaving
+from taskmanager.features.projects.members import account_deletion
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.reminders.models import Reminder
-from taskmanager.features.users import deletion as leaving
+from taskmanager.features.users import deletion
 from taskmanager.features.users.events import UserDeleted
 from taskmanager.features.users.models import ApiToken, Session, User
 from taskmanager.features.views.models import View
@@ -31,23 +31,23 @@ MAX_SECONDS = 4.0  # of a transaction over a thousand memberships
 
 
 @long_unit_of_work(MAX_SECONDS)
-def delete(*, expected: Expected, actor: Actor) -> None:
+def delete(*, if_match: IfMatch, actor: Actor) -> None:
     """Delete the actor's account: nothing tells any more who it was, and what others need stays.
 
     Raises PreconditionFailed, Forbidden (`auth.fresh_login_needed`), Conflict (`user.last_owner`, `user.last_admin`).
     """
     user = User.objects.one(actor.user_id)
-    user.expect(expected)
-    leaving.may_leave(user, actor=actor)
-    project_ids = projects_leaving.leave_all(actor=actor)
-    user, streams = leaving.anonymise(user)
+    user.check_revision(if_match)
+    deletion.may_leave(user, actor=actor)
+    project_ids = account_deletion.leave_all(actor=actor)
+    user, streams = deletion.anonymise(user)
     record(UserDeleted(user, project_ids=project_ids, streams=streams))
 
 
 def finish_deletion(user_id: ObjectId, streams: list[str]) -> None:
     """Remove what is left of an account that was deleted, some in each transaction. Safe to repeat."""
-    leaving.forget(user_id, streams)
-    projects_leaving.close(user_id)
+    deletion.erase(user_id, streams)
+    account_deletion.close(user_id)
 
 
 def delete_private(user_id: ObjectId) -> None:
@@ -60,23 +60,23 @@ def delete_private(user_id: ObjectId) -> None:
 
 
 def exported_account(*, actor: Actor) -> Row:
-    """The actor's own account."""
+    """Return the actor's own account."""
     return User.objects.row(actor.user_id)
 
 
 def exported_sessions(*, actor: Actor) -> Iterator[Row]:
-    """Its sessions, also those that have ended."""
+    """Yield its sessions, also those that have ended."""
     for row in Session.objects(user_id=actor.user_id).as_pymongo():
         yield row | {"current": row["_id"] == actor.session_id}
 
 
 def exported_tokens(*, actor: Actor) -> Iterator[Row]:
-    """Its API tokens."""
+    """Yield its API tokens."""
     yield from ApiToken.objects(user_id=actor.user_id).as_pymongo()
 
 
 def exported_memberships(*, actor: Actor) -> Iterator[Row]:
-    """What it belongs to, and as what, with the names of the projects."""
+    """Yield what it belongs to, and as what, with the names of the projects."""
     names = dict(Project.objects.visible_to(actor).scalar("id", "name"))
     for row in Membership.objects(user_id=actor.user_id).as_pymongo():
         if row["project_id"] in names:
@@ -84,59 +84,59 @@ def exported_memberships(*, actor: Actor) -> Iterator[Row]:
 
 
 def exported_tasks(*, actor: Actor) -> Iterator[Row]:
-    """The tasks that it made or is assigned to and may see, a page in memory at a time."""
+    """Yield the tasks that it made or is assigned to and may see, a page in memory at a time."""
     for row in all_rows(Task.objects.visible_to(actor), CREATED, _PAGE):
         if actor.user_id in (row["reporter_id"], *row.get("assignee_ids", ())):
             yield row
 
 
 def exported_comments(*, actor: Actor) -> Iterator[Row]:
-    """What it wrote about tasks that it may see."""
+    """Yield what it wrote about tasks that it may see."""
     for row in Comment.objects(author_id=actor.user_id).order_by("created_at", "id").as_pymongo():
         if Task.objects.visible_to(actor).filter(id=row["task_id"]).only("id").first():
             yield row
 
 
 def exported_reminders(*, actor: Actor) -> Iterator[Row]:
-    """What it wants to be reminded of."""
+    """Yield what it wants to be reminded of."""
     yield from Reminder.objects(user_id=actor.user_id).as_pymongo()
 
 
 def exported_views(*, actor: Actor) -> Iterator[Row]:
-    """The views that it saved."""
+    """Yield the views that it saved."""
     yield from View.objects(owner_id=actor.user_id).as_pymongo()
 
 
 def exported_notifications(*, actor: Actor) -> Iterator[Row]:
-    """What it was told within the service, of what it may see."""
+    """Yield what it was told within the service, of what it may see."""
     yield from _seen(Notification.objects(user_id=actor.user_id).order_by("created_at", "id").as_pymongo(), actor)
 
 
 def exported_preferences(*, actor: Actor) -> Iterator[Row]:
-    """What it wants to hear of."""
+    """Yield what it wants to hear of."""
     yield preferences.mine(actor=actor)
 
 
 def exported_project_preferences(*, actor: Actor) -> Iterator[Row]:
-    """What it wants to hear of in single projects."""
+    """Yield what it wants to hear of in single projects."""
     yield from _seen(ProjectPreferences.objects(user_id=actor.user_id).as_pymongo(), actor)
 
 
 def exported_phones(*, actor: Actor) -> Iterator[Row]:
-    """Its number, or none."""
+    """Yield its number, or none."""
     yield from Phone.objects(user_id=actor.user_id).as_pymongo()
 
 
 def exported_webhooks(*, actor: Actor) -> Iterator[Row]:
-    """Its webhooks, and those that it made for projects that it may see."""
+    """Yield its webhooks, and those that it made for projects that it may see."""
     yield from map(webhooks.with_state, _seen(Webhook.objects(owner_id=actor.user_id).as_pymongo(), actor))
 
 
 def exported_events(*, actor: Actor) -> Iterator[Row]:
-    """What the audit log has of the account, a page in memory at a time."""
+    """Yield what the audit log has of the account, a page in memory at a time."""
     yield from all_rows(audit.visible_own(actor, until=now()), HAPPENED, _PAGE)
 
 
 def _seen(rows: Iterable[Row], actor: Actor) -> Iterator[Row]:
-    """Those that are about no project, or about one that the actor may see."""
+    """Return those that are about no project, or about one that the actor may see."""
     return (row for row in rows if row.get("project_id") is None or row["project_id"] in actor.project_roles)

@@ -13,8 +13,8 @@ from bson import ObjectId
 from taskmanager.core.clock import now
 from taskmanager.core.storage import walks
 from taskmanager.features.attachments import service as attachments
-from taskmanager.features.attachments.models import Attachment, LooseContent
-from taskmanager.features.attachments.storage import GridFs, chosen
+from taskmanager.features.attachments.models import Attachment, OrphanedUpload
+from taskmanager.features.attachments.storage import GridFsStore, chosen
 
 _YOUNG = timedelta(days=1)
 
@@ -22,7 +22,7 @@ _YOUNG = timedelta(days=1)
 def remove() -> int:
     """Drop contents that nothing refers to since a day, for some seconds. Return how many."""
     store = chosen()
-    if not isinstance(store, GridFs):
+    if not isinstance(store, GridFsStore):
         return 0
 
     def following(after: list[Any], limit: int) -> list[dict[str, Any]]:
@@ -35,7 +35,7 @@ def remove() -> int:
 def _drop_lost(content_ids: list[ObjectId]) -> int:
     """Drop those that nothing refers to. A content that is attached meanwhile stops being loose in that transaction."""
     old = [content_id for content_id in content_ids if content_id.generation_time < now() - _YOUNG]
-    loose = set(LooseContent.objects(id__in=old).scalar("id"))
+    loose = set(OrphanedUpload.objects(id__in=old).scalar("id"))
     attached = set(Attachment.objects(content_id__in=old).scalar("content_id"))
     lost = [content_id for content_id in old if content_id not in loose | attached]
     attachments.drop(lost)

@@ -20,7 +20,7 @@ class Attachment(Versioned):
     content_id = ObjectIdField(required=True)
 
 
-class LooseContent(Document):
+class OrphanedUpload(Document):
     """A content that is being stored, or whose attachment was not made; noted before its first byte."""
 
     meta = {"collection": "loose_contents", "db_alias": "tasks", "strict": False, "auto_create_index": False}

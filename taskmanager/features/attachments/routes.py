@@ -14,11 +14,11 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.text import trimmed
-from taskmanager.features.attachments import service as attachments, storage as contents
+from taskmanager.features.attachments import service as attachments, storage
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected, unchanged
+from taskmanager.web.conditional import if_match, unchanged
 from taskmanager.web.idempotency import once
 from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import Id, Instant, Schema
@@ -30,7 +30,7 @@ _PLACE = "/tasks/<objectid:task_id>/attachments"
 _ONE = f"{_PLACE}/<objectid:attachment_id>"
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_LONGEST_NAME = 255
+_MAX_NAME_CHARACTERS = 255
 
 
 class AttachmentIn(Schema):
@@ -87,7 +87,7 @@ def add_attachment(files: dict[str, FileStorage], task_id: ObjectId) -> Response
 @blp.arguments(list_query(ATTACHMENT, {"created_at": "created_at", "name": "name"}), location="query")
 @blp.response(200, page_of(AttachmentOut))
 def list_attachments(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """The attachments of a task"""
+    """List the attachments of a task"""
     return answers.listing(query, ATTACHMENT, attachments.visible(task_id, current_actor()))
 
 
@@ -95,7 +95,7 @@ def list_attachments(query: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(item_query(ATTACHMENT), location="query")
 @blp.response(200, AttachmentOut)
 def get_attachment(query: dict[str, Any], task_id: ObjectId, attachment_id: ObjectId) -> Response:
-    """One attachment, without its content"""
+    """Get one attachment, without its content"""
     return answers.resource(attachments.get(task_id, attachment_id, actor=current_actor()), ATTACHMENT, query)
 
 
@@ -106,7 +106,7 @@ def delete_attachment(task_id: ObjectId, attachment_id: ObjectId) -> Response:
 
     One that you added; with the role manager any.
     """
-    attachments.delete(task_id, attachment_id, expected=expected(), actor=current_actor())
+    attachments.delete(task_id, attachment_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
@@ -114,7 +114,7 @@ def delete_attachment(task_id: ObjectId, attachment_id: ObjectId) -> Response:
 @blp.response(200, description="The bytes", content_type="application/octet-stream")
 @blp.alt_response(206, description="The range that was asked for")
 def get_content(task_id: ObjectId, attachment_id: ObjectId) -> Response:
-    """What is in an attachment
+    """Download the content of an attachment
 
     Always as a download. Takes `Range` (one range of bytes) and `If-Range`; the ETag is the SHA-256 of the content.
     404 `attachment.content_missing` when the store has lost it, 503 `attachment.store_away` while the store is away.
@@ -123,7 +123,7 @@ def get_content(task_id: ObjectId, attachment_id: ObjectId) -> Response:
     if unchanged(row["sha256"]):
         return _with_headers(Response(status=304), row)
     start, end, status = _range(row)
-    stream = contents.chosen().read(row["content_id"], start, end)
+    stream = storage.chosen().read(row["content_id"], start, end)
     response = _with_headers(Response(stream, status, content_type="application/octet-stream"), row)
     response.headers["Content-Length"] = str(end - start)
     if status == 206:
@@ -132,7 +132,7 @@ def get_content(task_id: ObjectId, attachment_id: ObjectId) -> Response:
 
 
 def _with_headers(response: Response, row: Row) -> Response:
-    """A browser must neither show it nor guess what it is; compressing it would change what ranges mean."""
+    """Return a browser must neither show it nor guess what it is; compressing it would change what ranges mean."""
     plain = re.sub(r'[^\x20-\x7e]|["\\\\%]', "_", row["name"])
     response.headers |= {
         "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(row['name'], safe='')}",
@@ -145,7 +145,7 @@ def _with_headers(response: Response, row: Row) -> Response:
 
 
 def _range(row: Row) -> tuple[int, int, int]:
-    """(first byte, the one after the last, status). Raises RequestedRangeNotSatisfiable.
+    """Return (first byte, the one after the last, status). Raises RequestedRangeNotSatisfiable.
 
     What is no single range of bytes, or is of another content by If-Range, is the whole (RFC 9110, 14.2, 13.1.5);
     ranges are of GET only.
@@ -163,9 +163,9 @@ def _range(row: Row) -> tuple[int, int, int]:
 
 
 def _name(file: FileStorage) -> str:
-    """The last part of the name that the client gave, without what could mislead people or file systems."""
+    """Return the last part of the name that the client gave, without what could mislead people or file systems."""
     name = trimmed(re.split(r"[/\\\\]", _UNSAFE.sub("", file.filename or ""))[-1])
-    return "" if name in (".", "..") else name[-_LONGEST_NAME:]
+    return "" if name in (".", "..") else name[-_MAX_NAME_CHARACTERS:]
 
 
 def _type(file: FileStorage) -> str:

@@ -14,19 +14,19 @@ from taskmanager.core.errors import Conflict, Invalid
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Row, Words
+from taskmanager.core.storage.documents import IfMatch
+from taskmanager.core.storage.querysets import BaseQuerySet, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.features.attachments import storage as contents
+from taskmanager.features.attachments import storage
 from taskmanager.features.attachments.events import AttachmentAdded, AttachmentDeleted
-from taskmanager.features.attachments.models import Attachment, LooseContent
+from taskmanager.features.attachments.models import Attachment, OrphanedUpload
 from taskmanager.features.attachments.permissions import AttachmentAction
 from taskmanager.features.projects import service as projects
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import service as users
 
-MOST = 100  # of one task
-_LOOSE = timedelta(hours=1)
+MAX_ATTACHMENTS = 100  # of one task
+_ORPHANED_AFTER = timedelta(hours=1)
 _BATCH = 100
 
 
@@ -40,14 +40,14 @@ class Upload(NamedTuple):
     sha256: str
 
 
-def visible(task_id: ObjectId, actor: Actor) -> Words:
+def visible(task_id: ObjectId, actor: Actor) -> BaseQuerySet:
     """Return the attachments of a task. Raises NotFound unless the actor may see the task."""
     Task.objects.visible_to(actor).check_exists(task_id)
     return Attachment.objects(task_id=task_id)
 
 
 def get(task_id: ObjectId, attachment_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
-    """One attachment, without its content. Raises NotFound."""
+    """Return one attachment, without its content. Raises NotFound."""
     return visible(task_id, actor).row(attachment_id, fields)
 
 
@@ -60,9 +60,9 @@ def upload(task_id: ObjectId, name: str, content_type: str, file: BinaryIO, *, a
     patterns = [pattern.strip() for pattern in settings.current().attachment_types.split(",")]
     if not any(fnmatchcase(content_type, pattern) for pattern in patterns):
         raise Invalid("body.file", f"Files of this type are not taken: {content_type}", code="attachment.type_refused")
-    loose = LooseContent(id=ObjectId()).save(force_insert=True)
+    loose = OrphanedUpload(id=ObjectId()).save(force_insert=True)
     try:
-        stored = contents.store(loose.id, file)
+        stored = storage.store(loose.id, file)
     except BaseException:
         discard(loose.id)
         raise
@@ -74,19 +74,19 @@ def add(task_id: ObjectId, upload: Upload, *, actor: Actor) -> Attachment:
     """Attach a stored content to a task. Raises NotFound, Forbidden, Conflict (`attachment.too_many`, `quota.…`)."""
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, AttachmentAction.ADD, task)
-    if Attachment.objects(task_id=task.id).count() >= MOST:
-        raise Conflict(f"A task has at most {MOST} attachments.", code="attachment.too_many")
+    if Attachment.objects(task_id=task.id).count() >= MAX_ATTACHMENTS:
+        raise Conflict(f"A task has at most {MAX_ATTACHMENTS} attachments.", code="attachment.too_many")
     users.add_attachment_bytes(actor.user_id, upload.size)
     projects.add_use(task.project_id, attachment_bytes=upload.size)
     attachment = Attachment(task_id=task.id, uploader_id=actor.user_id, **upload._asdict())
     attachment.save(force_insert=True)
-    LooseContent.objects(id=upload.content_id).delete()
+    OrphanedUpload.objects(id=upload.content_id).delete()
     record(AttachmentAdded(task, actor, attachment=attachment))
     return attachment
 
 
 @unit_of_work
-def delete(task_id: ObjectId, attachment_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def delete(task_id: ObjectId, attachment_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """Delete an attachment: one's own, or as a manager any; a job drops its content.
 
     Raises NotFound, Forbidden, PreconditionFailed.
@@ -95,7 +95,7 @@ def delete(task_id: ObjectId, attachment_id: ObjectId, *, expected: Expected, ac
     attachment = Attachment.objects(task_id=task_id).one(attachment_id)
     own = attachment.uploader_id == actor.user_id
     authorize(actor, AttachmentAction.ADD if own else AttachmentAction.DELETE_ANY, task)
-    attachment.expect(expected)
+    attachment.check_revision(if_match)
     attachment.delete()
     users.add_attachment_bytes(attachment.uploader_id, -attachment.size)
     projects.add_use(task.project_id, attachment_bytes=-attachment.size)
@@ -130,7 +130,7 @@ def bytes_of(task_ids: Collection[ObjectId]) -> int:
     return sum(Attachment.objects(task_id__in=list(task_ids)).scalar("size"))
 
 
-def forget(task_id: ObjectId) -> list[ObjectId]:
+def delete_of_task(task_id: ObjectId) -> list[ObjectId]:
     """Drop the attachments of a task that is gone for good; answers the ids of their contents, which are to go too."""
     ids = []
     for attachment in Attachment.objects(task_id=task_id):
@@ -140,7 +140,7 @@ def forget(task_id: ObjectId) -> list[ObjectId]:
     return ids
 
 
-def remove_lost(attachment_ids: list[ObjectId]) -> int:
+def delete_unreferenced(attachment_ids: list[ObjectId]) -> int:
     """Drop attachments whose task is gone, the contents first. Return how many. Safe to repeat."""
     while _purge_some(Attachment.objects(id__in=attachment_ids)):
         pass
@@ -150,28 +150,28 @@ def remove_lost(attachment_ids: list[ObjectId]) -> int:
 def discard(content_id: ObjectId) -> None:
     """Drop a content that nothing refers to."""
     drop([content_id])
-    LooseContent.objects(id=content_id).delete()
+    OrphanedUpload.objects(id=content_id).delete()
 
 
 def drop(content_ids: Iterable[ObjectId]) -> None:
     """Drop contents. Safe to repeat."""
-    store = contents.chosen()
+    store = storage.chosen()
     for content_id in content_ids:
         store.delete(content_id)
 
 
-def drop_loose() -> int:
+def delete_orphaned_uploads() -> int:
     """Drop contents that were stored an hour ago and that no attachment came to; answers how many."""
-    loose = list(LooseContent.objects(created_at__lt=now() - _LOOSE).limit(_BATCH))
+    loose = list(OrphanedUpload.objects(created_at__lt=now() - _ORPHANED_AFTER).limit(_BATCH))
     for content in loose:
         discard(content.id)
     return len(loose)
 
 
 def attached_or_discarded(upload: Upload, attach: Callable[[], Any]) -> Any:
-    """What `attach` answers; when it fails, or did not use the content, that is dropped."""
+    """Return what `attach` answers; when it fails, or did not use the content, that is dropped."""
     try:
         return attach()
     finally:
-        if LooseContent.objects(id=upload.content_id).first() is not None:
+        if OrphanedUpload.objects(id=upload.content_id).first() is not None:
             discard(upload.content_id)

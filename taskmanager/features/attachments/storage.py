@@ -30,7 +30,7 @@ class Store(Protocol):
         """Store the chunks, none of which is longer than CHUNK, all but the last that long."""
 
     def read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from `start` up to but without `end`.
+        """Return the bytes from `start` up to but without `end`.
 
         Raises NotFound, Unavailable at once, and not when the first byte is asked for: then the answer has begun.
         """
@@ -40,11 +40,11 @@ class Store(Protocol):
 
 
 def missing() -> NotFound:
-    """What is said of a file whose content the store has lost."""
+    """Return what is said of a file whose content the store has lost."""
     return NotFound("The content of this file is not in the store any more.", code="attachment.content_missing")
 
 
-class GridFs:
+class GridFsStore:
     """In MongoDB, laid out as the GridFS specification has its chunks; what a file is called stands in attachments."""
 
     def write(self, content_id: ObjectId, chunks: Iterator[bytes]) -> None:
@@ -80,7 +80,7 @@ class GridFs:
         return database()["attachments.chunks"]
 
 
-class Folder:
+class FolderStore:
     """Files in a folder that all instances share, spread over folders by the ends of their ids."""
 
     def __init__(self, folder: Path) -> None:
@@ -124,7 +124,7 @@ class Folder:
         return self.folder / str(content_id)[-2:] / str(content_id)
 
 
-class Null:
+class NullStore:
     """Takes nothing."""
 
     def write(self, content_id: ObjectId, chunks: Iterator[bytes]) -> None:
@@ -139,10 +139,10 @@ class Null:
 
 def _folder() -> Store:
     wanted = settings.current()
-    return Folder(wanted.attachment_folder or wanted.data_dir / "attachments")
+    return FolderStore(wanted.attachment_folder or wanted.data_dir / "attachments")
 
 
-OWN_STORAGES: dict[str, Callable[[], Store]] = {"gridfs": GridFs, "folder": _folder, "null": Null}
+OWN_STORAGES: dict[str, Callable[[], Store]] = {"gridfs": GridFsStore, "folder": _folder, "null": NullStore}
 STORAGES: Part[Callable[[], Store]] = Part("storages")
 
 

@@ -12,5 +12,5 @@ class AuditAction(Action):
     READ = "audit:read"
 
     def permits(self, actor: Actor, item: Any) -> bool:
-        """Only administrators, in a session."""
+        """Return only administrators, in a session."""
         return actor.role == "admin"

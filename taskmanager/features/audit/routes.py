@@ -8,7 +8,7 @@ from flask import Response
 from taskmanager.features.audit import service as audit
 from taskmanager.features.audit.schemas import CHOOSING, ENTRY, EntryListQuery, EntryOut, OwnListQuery
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.pagination import item_query, page_of
 
@@ -19,7 +19,7 @@ blp = Blueprint("audit", __name__, description="The log of security events")
 @blp.arguments(EntryListQuery, location="query")
 @blp.response(200, page_of(EntryOut))
 def list_audit(query: dict[str, Any]) -> Response:
-    """What happened to accounts and rights
+    """List what happened to accounts and rights
 
     For administrators. Entries are only ever added, and end after the days that the operator keeps them.
     """
@@ -30,7 +30,7 @@ def list_audit(query: dict[str, Any]) -> Response:
 @blp.arguments(item_query(ENTRY), location="query")
 @blp.response(200, EntryOut)
 def get_audit(query: dict[str, Any], event_id: ObjectId) -> Response:
-    """One entry of the audit log
+    """Get one entry of the audit log
 
     For administrators.
     """
@@ -41,7 +41,7 @@ def get_audit(query: dict[str, Any], event_id: ObjectId) -> Response:
 @blp.arguments(OwnListQuery, location="query")
 @blp.response(200, page_of(EntryOut))
 def list_own_events(query: dict[str, Any]) -> Response:
-    """What happened to your account: logins, failures, changes"""
+    """List what happened to your account: logins, failures, changes"""
     return answers.listing(query, ENTRY, audit.visible_own(current_actor(), **_where(query)))
 
 

@@ -25,7 +25,7 @@ def visible_own(actor: Actor, **where: Any) -> Described:
 
 
 def get(event_id: ObjectId, *, actor: Actor) -> Row:
-    """One entry. Raises Forbidden, NotFound."""
+    """Return one entry. Raises Forbidden, NotFound."""
     return visible(actor).row(event_id)
 
 

@@ -13,7 +13,7 @@ from marshmallow import fields, validate
 from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
-from taskmanager.core.filters.tokens import LONGEST, FilterError
+from taskmanager.core.filters.tokens import MAX_CHARACTERS, FilterError
 from taskmanager.features.bulk import service as bulk
 from taskmanager.features.bulk.service import Operation
 from taskmanager.features.tasks.filtering.budgets import expensive
@@ -21,12 +21,12 @@ from taskmanager.features.tasks.filtering.fields import FIELDS
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.schemas import LISTED_TASK, TaskIn, TaskOut, TaskPatch
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.errors import InvalidRequest, KeyReused, problem_body, status_of
 from taskmanager.web.idempotency import InProgress, once
 from taskmanager.web.pagination import Total
-from taskmanager.web.schemas import Flag, Form, Id, Json, Problem, Schema, Whole
+from taskmanager.web.schemas import Flag, Form, Id, Json, Problem, Schema, WholeNumber
 
 blp = Blueprint("bulk", __name__, scope="tasks", description="Many operations on tasks in one request")
 
@@ -49,11 +49,12 @@ class OperationIn(Schema):
     temp_id = Form(f"^{_WORD}$", "Letters, digits, - and _.", metadata={"example": "a"})
     project_id = Id(metadata={"description": "Where to create, or where the filter looks"})
     task_id = Form(f"^(?:[0-9a-f]{{24}}|temp:{_WORD})$", "Neither an id nor temp:….", metadata=_REFERENCE)
-    revision = Whole(validate=validate.Range(1), metadata={"description": "The one that the change is based on"})
+    revision = WholeNumber(validate=validate.Range(1), metadata={"description": "The one that the change is based on"})
     filter = fields.String(
-        validate=validate.Length(1, LONGEST), metadata={"description": "Instead of task_id", "example": "label = bug"}
+        validate=validate.Length(1, MAX_CHARACTERS),
+        metadata={"description": "Instead of task_id", "example": "label = bug"},
     )
-    expect = Whole(
+    expect = WholeNumber(
         validate=validate.Range(0, bulk.MAX_TASKS),
         metadata={"description": "How many tasks the filter must find: else 409 and nothing is changed", "example": 3},
     )
@@ -169,13 +170,15 @@ def _each(operations: list[Operation], temp_ids: list[str | None]) -> Response:
 
 
 def _kept(operation: Operation, find: Callable[[], list[ObjectId]]) -> list[ObjectId]:
-    """What a filter finds, once for a request with this Idempotency-Key: it is about the same tasks when repeated."""
+    """Return what a filter finds, once for a request with this Idempotency-Key: it is about the same tasks when
+    repeated.
+    """
     response = once(lambda: answers.data(list(map(str, find()))), suffix=f"{operation.index}.found")
     return list(map(ObjectId, orjson.loads(response.get_data())))
 
 
 def _once(operation: Operation, run: Callable[[], Task | None]) -> dict[str, Any] | None:
-    """What the operation answers, once for its task in a request with this Idempotency-Key."""
+    """Return what the operation answers, once for its task in a request with this Idempotency-Key."""
     if operation.failure:
         raise operation.failure
     response = once(lambda: answers.data(_shown(run())), suffix=f"{operation.index}.{operation.task_id}")
@@ -204,7 +207,9 @@ def _named(operation: Operation, temp_ids: list[str | None]) -> dict[str, Any]:
 
 
 def _operations(given: list[dict[str, Any]]) -> list[Operation]:
-    """The operations, each checked as the single request would be. Raises InvalidRequest with all that is wrong."""
+    """Return the operations, each checked as the single request would be. Raises InvalidRequest with
+    all that is wrong.
+    """
     known: dict[str, ObjectId] = {}
     found, problems = [], {}
     for index, item in enumerate(given):
@@ -232,7 +237,7 @@ def _operation(index: int, item: dict[str, Any], known: dict[str, ObjectId]) -> 
         task_id=task_id,
         placeholder=ObjectId() if item["op"] == "create" else None,
         data=data,
-        expected=None if revision is None else frozenset({revision}),
+        if_match=None if revision is None else frozenset({revision}),
         condition=_condition(item.get("filter")),
         count=item.get("expect"),
     )

@@ -15,10 +15,10 @@ from taskmanager.core.errors import Conflict, Invalid, NotFound, TaskManagerErro
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.database import bounded
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import CREATED, Row
 from taskmanager.core.storage.unit_of_work import long_unit_of_work
-from taskmanager.features.tasks import listing as finding, service as tasks
+from taskmanager.features.tasks import listing, service as tasks
 from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.models import Task
 
@@ -48,13 +48,13 @@ class Operation:
     task_id: ObjectId | None = None
     placeholder: ObjectId | None = None  # of the task that it makes
     data: dict[str, Any] | None = None
-    expected: Expected = None
+    if_match: IfMatch = None
     condition: GivenFilter | None = None  # instead of `task_id`: all tasks for which this holds
     count: int | None = None  # how many tasks `condition` must find
     failure: TaskManagerError | None = None  # why its tasks cannot be found
 
     def resolved(self, ids: Ids) -> "Operation":
-        """With the ids of the tasks that were made meanwhile in the place of placeholders."""
+        """Return with the ids of the tasks that were made meanwhile in the place of placeholders."""
         data = self.data and {
             name: ids.get(value, value) if isinstance(value, ObjectId) else value for name, value in self.data.items()
         }
@@ -73,10 +73,10 @@ Keep = Callable[[Operation, Callable[[], list[ObjectId]]], list[ObjectId]]
 # The schema gives each kind of operation the parts that it has.
 _RUN: dict[str, Callable[[Any, Actor], Task | None]] = {
     "create": lambda it, actor: tasks.create(it.project_id, it.data or {}, actor=actor),
-    "update": lambda it, actor: tasks.update(it.task_id, it.data or {}, expected=it.expected, actor=actor),
-    "complete": lambda it, actor: tasks.complete(it.task_id, expected=it.expected, actor=actor),
-    "reopen": lambda it, actor: tasks.reopen(it.task_id, expected=it.expected, actor=actor),
-    "delete": lambda it, actor: tasks.delete(it.task_id, expected=it.expected, actor=actor),
+    "update": lambda it, actor: tasks.update(it.task_id, it.data or {}, if_match=it.if_match, actor=actor),
+    "complete": lambda it, actor: tasks.complete(it.task_id, if_match=it.if_match, actor=actor),
+    "reopen": lambda it, actor: tasks.reopen(it.task_id, if_match=it.if_match, actor=actor),
+    "delete": lambda it, actor: tasks.delete(it.task_id, if_match=it.if_match, actor=actor),
 }
 
 
@@ -103,7 +103,7 @@ def run_all(operations: list[Operation], *, actor: Actor) -> list[tuple[Operatio
 def spread(
     operations: list[Operation], actor: Actor, keep: Keep = lambda operation, find: find(), until: float = inf
 ) -> Iterator[Operation]:
-    """The operations with one for each task that a filter finds, as late as possible.
+    """Yield the operations with one for each task that a filter finds, as late as possible.
 
     `keep` may answer with what an operation's filter has found before. An operation whose tasks cannot be found, or
     whose turn comes after `until` (of the monotonic clock), has the `failure`. Raises Conflict (`bulk.too_many`),
@@ -128,13 +128,13 @@ def _parts(operation: Operation, actor: Actor, keep: Keep) -> list[Operation]:
 
 
 def _found(operation: Operation, actor: Actor) -> list[Row]:
-    tasks = finding.matching(operation.condition, actor, operation.project_id)
+    tasks = listing.matching(operation.condition, actor, operation.project_id)
     with expensive(actor):
         found = tasks.rows(MAX_TASKS + 1, ["_id"], CREATED.spec())
         if operation.count not in (None, len(found)):
             count = tasks.total()
             detail = f"Tasks that the filter finds: {_number(count)}, expected: {operation.count}. Nothing was changed."
-            raise Conflict(detail, code="bulk.unexpected_count", count=count, expect=operation.count)
+            raise Conflict(detail, code="bulk.unexpected_count", count=count, check_revision=operation.count)
     return found
 
 
@@ -143,7 +143,8 @@ def _number(count: Any) -> str:
 
 
 def counted(operations: list[Operation], *, actor: Actor) -> list[Any]:
-    """How many tasks each operation is about, without changing any: a number, or {value, relation} beyond 10,000.
+    """Return how many tasks each operation is about, without changing any: a number, or {value, relation} beyond
+    10,000.
 
     All filters together have MAX_SECONDS. Raises NotFound, Invalid, each with `index`; Unavailable (`query.too_slow`).
     """
@@ -159,8 +160,8 @@ def _count(operation: Operation, actor: Actor) -> Any:
         raise
 
 
-def _tasks(operation: Operation, actor: Actor) -> finding.VisibleTasks:
-    return finding.visible(actor, project_id=operation.project_id, condition=operation.condition)
+def _tasks(operation: Operation, actor: Actor) -> listing.VisibleTasks:
+    return listing.visible(actor, project_id=operation.project_id, condition=operation.condition)
 
 
 def located(error: TaskManagerError, index: int) -> None:

@@ -4,7 +4,7 @@ from mongoengine import DateTimeField, DictField, ListField, ObjectIdField, Stri
 
 from taskmanager.core.storage.documents import Versioned
 
-MOST_VERSIONS = 50  # of one comment: the oldest go
+MAX_VERSIONS = 50  # of one comment: the oldest go
 
 
 class Comment(Versioned):

@@ -11,9 +11,9 @@ from taskmanager.core.errors import NotFound
 from taskmanager.core.storage.querysets import Row
 from taskmanager.features.comments import reactions, service as comments
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import Id, Instant, QueryFlag, Schema, Text, UniqueIds
 from taskmanager.web.serialisers import Serialiser
@@ -48,7 +48,7 @@ class CommentOut(Schema):
     task_id = Id(required=True)
     author_id = Id(required=True)
     text = Text(most=20_000, required=True, metadata=_TEXT)
-    mentioned_ids = UniqueIds(most=comments.MOST_MENTIONS, required=True)
+    mentioned_ids = UniqueIds(most=comments.MAX_MENTIONS, required=True)
     reactions = fields.List(fields.Nested(ReactionOut), required=True)
     edited_at = Instant(required=True, allow_none=True)
     revision = fields.Integer(required=True)
@@ -97,7 +97,7 @@ def create_comment(data: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(CommentRead))
 def list_comments(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """The comments of a task"""
+    """List the comments of a task"""
     html = {"embed": _html, "needed": ("text", "html")} if query["html"] else {}
     return answers.listing(query, COMMENT, comments.visible(task_id, current_actor()), **html)
 
@@ -106,7 +106,7 @@ def list_comments(query: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(_ITEM, location="query")
 @blp.response(200, CommentRead)
 def get_comment(query: dict[str, Any], task_id: ObjectId, comment_id: ObjectId) -> Response:
-    """One comment"""
+    """Get one comment"""
     row = comments.get(task_id, comment_id, actor=current_actor())
     return answers.resource(row, COMMENT, query, embedded=_html([row])[0] if query["html"] else None)
 
@@ -119,7 +119,7 @@ def update_comment(changes: dict[str, Any], task_id: ObjectId, comment_id: Objec
 
     What it said before is kept. Members who are newly mentioned are told by mail.
     """
-    comment = comments.update(task_id, comment_id, changes["text"], expected=expected(), actor=current_actor())
+    comment = comments.update(task_id, comment_id, changes["text"], if_match=if_match(), actor=current_actor())
     return answers.resource(comment, COMMENT)
 
 
@@ -130,14 +130,14 @@ def delete_comment(task_id: ObjectId, comment_id: ObjectId) -> Response:
 
     Of yours; with the role manager any.
     """
-    comments.delete(task_id, comment_id, expected=expected(), actor=current_actor())
+    comments.delete(task_id, comment_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
 @blp.route(f"{_ONE}/history")
 @blp.response(200, VersionsOut)
 def list_comment_versions(task_id: ObjectId, comment_id: ObjectId) -> Response:
-    """What a comment said before
+    """List what a comment said before
 
     The oldest of the last fifty first.
     """
@@ -166,7 +166,7 @@ def _reacted(task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool) -
     reaction = reactions.canonical(emoji)
     if reaction is None:
         raise NotFound("This is not one emoji.")
-    how = {"expected": expected(required=False), "actor": current_actor()}
+    how = {"expected": if_match(required=False), "actor": current_actor()}
     return answers.resource(comments.react(task_id, comment_id, reaction, given, **how), COMMENT)
 
 

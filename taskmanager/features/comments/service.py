@@ -10,22 +10,22 @@ from taskmanager.core.errors import Conflict, Forbidden
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor, Visitor, members_only
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import outside, unit_of_work
 from taskmanager.features.comments.events import CommentCreated, CommentDeleted, CommentReacted, CommentUpdated
 from taskmanager.features.comments.markdown import plain_html, to_html
-from taskmanager.features.comments.models import MOST_VERSIONS, Comment
+from taskmanager.features.comments.models import MAX_VERSIONS, Comment
 from taskmanager.features.comments.permissions import CommentAction
 from taskmanager.features.comments.reactions import canonical
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import service as users
 
-MOST_MENTIONS = 20
+MAX_MENTIONS = 20
 MAX_RENDERED_CHARACTERS = 40_000  # of comments without stored HTML, by one request
-MOST_REACTIONS = 20  # different ones, of one comment
+MAX_REACTIONS = 20  # different ones, of one comment
 # A mention is @ and an address or an id, not after a letter or digit that could belong to another address. Scripts
 # without spaces put it right behind a word, and their keyboards type a full-width @.
 _MENTION = re.compile(
@@ -41,7 +41,7 @@ def visible(task_id: ObjectId, actor: Actor) -> Described:
 
 
 def get(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
-    """One comment. Raises NotFound."""
+    """Return one comment. Raises NotFound."""
     return visible(task_id, actor).row(comment_id, fields)
 
 
@@ -61,9 +61,9 @@ def _create(task_id: ObjectId, text: str, html: str, *, actor: Actor) -> Comment
     return comment
 
 
-def update(task_id: ObjectId, comment_id: ObjectId, text: str, *, expected: Expected, actor: Actor) -> Comment:
+def update(task_id: ObjectId, comment_id: ObjectId, text: str, *, if_match: IfMatch, actor: Actor) -> Comment:
     """Change one's own comment; what it said before is kept. Raises NotFound, Forbidden, PreconditionFailed."""
-    return _update(task_id, comment_id, text, _html_of(text), expected=expected, actor=actor)
+    return _update(task_id, comment_id, text, _html_of(text), if_match=if_match, actor=actor)
 
 
 def _html_of(text: str) -> str:
@@ -73,17 +73,17 @@ def _html_of(text: str) -> str:
 
 @unit_of_work
 def _update(
-    task_id: ObjectId, comment_id: ObjectId, text: str, html: str, *, expected: Expected, actor: Actor
+    task_id: ObjectId, comment_id: ObjectId, text: str, html: str, *, if_match: IfMatch, actor: Actor
 ) -> Comment:
     task, comment = _load(task_id, comment_id, actor)
     authorize(actor, CommentAction.WRITE, task)
     if comment.author_id != actor.user_id:
         raise Forbidden("Only its author can change a comment.", code="comment.not_yours")
-    comment.expect(expected)
+    comment.check_revision(if_match)
     if comment.text == text:
         return comment
     moment, before = now(), comment
-    history = [*comment.history, {"text": comment.text, "until": moment}][-MOST_VERSIONS:]
+    history = [*comment.history, {"text": comment.text, "until": moment}][-MAX_VERSIONS:]
     mentioned = _mentioned(text, task)
     comment = comment.write(text=text, html=html, mentioned_ids=mentioned, history=history, edited_at=moment)
     new = [user_id for user_id in mentioned if user_id not in before.mentioned_ids]
@@ -92,12 +92,12 @@ def _update(
 
 
 @unit_of_work
-def delete(task_id: ObjectId, comment_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def delete(task_id: ObjectId, comment_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """Delete a comment: one's own, or as a manager any. Raises NotFound, Forbidden, PreconditionFailed."""
     task, comment = _load(task_id, comment_id, actor)
     own = comment.author_id == actor.user_id
     authorize(actor, CommentAction.WRITE if own else CommentAction.DELETE_ANY, task)
-    comment.expect(expected)
+    comment.check_revision(if_match)
     comment.delete()
     record(CommentDeleted(task, actor, comment=comment))
 
@@ -119,14 +119,16 @@ def rendered(rows: Sequence[Row]) -> list[str]:
 
 
 def history(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor) -> list[Row]:
-    """What a comment said before, the oldest first: [{text, until}]. Raises NotFound, Forbidden for a visitor."""
+    """Return what a comment said before, the oldest first: [{text, until}]. Raises NotFound, Forbidden
+    for a visitor.
+    """
     row = visible(task_id, actor).row(comment_id, ["history"])
     members_only(actor)
     return list(row.get("history", []))
 
 
 def _readable(row: Row, actor: Actor) -> Row:
-    """A comment as this actor reads it: visitors see no address of a member that is mentioned."""
+    """Return a comment as this actor reads it: visitors see no address of a member that is mentioned."""
     if not isinstance(actor, Visitor) or "text" not in row:
         return row
     text = _MENTION.sub(lambda found: found[0] if found[1] else "@…", row["text"])
@@ -136,7 +138,7 @@ def _readable(row: Row, actor: Actor) -> Row:
 
 @unit_of_work
 def react(
-    task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool, *, expected: Expected, actor: Actor
+    task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool, *, if_match: IfMatch, actor: Actor
 ) -> Comment:
     """Give the actor's reaction to a comment, or take it back.
 
@@ -144,7 +146,7 @@ def react(
     """
     task, comment = _load(task_id, comment_id, actor)
     authorize(actor, CommentAction.WRITE, task)
-    comment.expect(expected)
+    comment.check_revision(if_match)
     people: dict[str, list[ObjectId]] = {}
     for reaction in comment.reactions:  # earlier ones may be kept in another form
         people.setdefault(canonical(reaction["emoji"]) or reaction["emoji"], []).extend(reaction["user_ids"])
@@ -153,8 +155,8 @@ def react(
         return comment
     people[emoji] = [*others, actor.user_id] if given else others
     reactions = [{"emoji": word, "user_ids": user_ids} for word, user_ids in people.items() if user_ids]
-    if len(reactions) > MOST_REACTIONS:
-        raise Conflict(f"A comment has at most {MOST_REACTIONS} reactions.", code="comment.too_many_reactions")
+    if len(reactions) > MAX_REACTIONS:
+        raise Conflict(f"A comment has at most {MAX_REACTIONS} reactions.", code="comment.too_many_reactions")
     comment = comment.write(reactions=reactions)
     record(CommentReacted(task, actor, {emoji: [not given, given]}, comment=comment))
     return comment
@@ -166,7 +168,7 @@ def _load(task_id: ObjectId, comment_id: ObjectId, actor: Actor) -> tuple[Task, 
 
 
 def _mentioned(text: str, task: Task) -> list[ObjectId]:
-    """Members who are named in a text, each once; what names no member is text like any other."""
-    found = list(dict.fromkeys(_MENTION.findall(text)))[:MOST_MENTIONS]
+    """Return members who are named in a text, each once; what names no member is text like any other."""
+    found = list(dict.fromkeys(_MENTION.findall(text)))[:MAX_MENTIONS]
     ids = [ObjectId(user_id) if user_id else users.find_id(email=email) for user_id, email in found]
-    return members.who_are_members(task.project_id, list(dict.fromkeys(filter(None, ids))))
+    return members.member_ids_among(task.project_id, list(dict.fromkeys(filter(None, ids))))

@@ -11,7 +11,7 @@ from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.listing import matching
 from taskmanager.features.tasks.models import PRIORITIES
 
-MOST_VALUES = 100  # of one facet, the most frequent ones
+MAX_VALUES = 100  # of one facet, the most frequent ones
 
 _SINGLE = {"status": "status", "status_group": "status_group", "priority": "priority", "project": "project_id"}
 _MANY = {"assignee": "assignee_ids", "label": "label_ids"}
@@ -21,7 +21,8 @@ NAMES = (*_SINGLE, *_MANY)
 def count(
     *, actor: Actor, project_id: ObjectId | None = None, condition: GivenFilter | None = None
 ) -> dict[str, list[Row]]:
-    """For each facet its values with the number of tasks that have them: [{value, count}], the most frequent first.
+    """Return for each facet its values with the number of tasks that have them: [{value, count}], the most frequent
+    first.
 
     The value of tasks without assignee or label is None. Raises NotFound, TooMany, Unavailable (`query.too_slow`).
     """
@@ -32,18 +33,18 @@ def count(
     tasks = matching(condition, actor, project_id)
     with expensive(actor):
         found = tasks.piped({"$facet": parts})[0]
-    return {name: [_told(name, row) for row in rows] for name, rows in found.items()}
+    return {name: [_row(name, row) for row in rows] for name, rows in found.items()}
 
 
 def _group(value: str) -> list[Row]:
     return [
         {"$group": {"_id": value, "count": {"$sum": 1}}},
         {"$sort": {"count": -1, "_id": 1}},
-        {"$limit": MOST_VALUES},
+        {"$limit": MAX_VALUES},
     ]
 
 
-def _told(name: str, row: Row) -> Row:
+def _row(name: str, row: Row) -> Row:
     value = row["_id"]
     if name == "priority":
         value = PRIORITIES[value]

@@ -17,7 +17,7 @@ from taskmanager.features.insights.schemas import (
 from taskmanager.features.tasks.filtering.budgets import expensive
 from taskmanager.features.tasks.schemas import LISTED_TASK, TASK
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 
 blp = Blueprint("insights", __name__, scope="tasks", description="Search, facets and statistics")
@@ -49,7 +49,7 @@ def search_tasks(query: dict[str, Any]) -> Response:
 @blp.response(200, FacetsOut)
 @expensive
 def get_facets(query: dict[str, Any]) -> Response:
-    """How many tasks have which status, priority, assignee, label, project
+    """Count tasks by status, priority, assignee, label and project
 
     For the filter, over all that you may see. At most the 100 most frequent values of each; null is for tasks without.
     """
@@ -61,7 +61,7 @@ def get_facets(query: dict[str, Any]) -> Response:
 @blp.response(200, FacetsOut)
 @expensive
 def get_project_facets(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """How many tasks of a project have which status, priority, assignee, label"""
+    """Count the tasks of a project by status, priority, assignee and label"""
     found = facets.count(actor=current_actor(), project_id=project_id, condition=query.get("filter"))
     return answers.derived(found)
 
@@ -71,7 +71,7 @@ def get_project_facets(query: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.response(200, StatisticsOut)
 @expensive
 def get_statistics(query: dict[str, Any]) -> Response:
-    """Figures over all tasks that you may see
+    """Get figures over all tasks that you may see
 
     By status, overdue, created and completed with cycle time per week, workload per assignee, burn-down per day.
     """
@@ -83,7 +83,7 @@ def get_statistics(query: dict[str, Any]) -> Response:
 @blp.response(200, StatisticsOut)
 @expensive
 def get_project_statistics(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """Figures over the tasks of a project
+    """Get figures over the tasks of a project
 
     By status, overdue, created and completed with cycle time per week, workload per assignee, burn-down per day.
     """

@@ -5,7 +5,7 @@ from marshmallow import fields, validate
 from taskmanager.features.insights.facets import NAMES
 from taskmanager.features.tasks.filtering.fields import FIELDS
 from taskmanager.features.tasks.schemas import TaskOut
-from taskmanager.web.pagination import FilterText, Number
+from taskmanager.web.pagination import FilterParameter, IntegerParameter
 from taskmanager.web.schemas import Id, Line, Schema
 
 
@@ -13,7 +13,7 @@ class SearchQuery(Schema):
     """What to search for."""
 
     q = Line(most=200, required=True, metadata={"description": 'A key, words, "a phrase", -without', "example": "rent"})
-    limit = Number(
+    limit = IntegerParameter(
         load_default=20, validate=validate.Range(1, 50), metadata={"description": "Most hits", "example": 20}
     )
     project_id = Id(metadata={"description": "Only in this project"})
@@ -45,14 +45,18 @@ class SearchOut(Schema):
 class InsightQuery(Schema):
     """Over which tasks."""
 
-    filter = FilterText(FIELDS)
+    filter = FilterParameter(FIELDS)
 
 
 class StatisticsQuery(InsightQuery):
     """Over which tasks, and how far back."""
 
-    weeks = Number(load_default=12, validate=validate.Range(1, 52), metadata={"description": "Weeks", "example": 12})
-    days = Number(load_default=30, validate=validate.Range(1, 365), metadata={"description": "Days", "example": 30})
+    weeks = IntegerParameter(
+        load_default=12, validate=validate.Range(1, 52), metadata={"description": "Weeks", "example": 12}
+    )
+    days = IntegerParameter(
+        load_default=30, validate=validate.Range(1, 365), metadata={"description": "Days", "example": 30}
+    )
 
 
 class FacetValue(Schema):

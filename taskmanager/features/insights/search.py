@@ -11,6 +11,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core.search_tokens import Term, fold, tokens_of
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.collation import natural_key
 from taskmanager.core.storage.querysets import Filter, Row
@@ -19,10 +20,9 @@ from taskmanager.features.insights.search_query import TITLE, Query, alternative
 from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.listing import matching
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.search_tokens import Term, fold, tokens_of
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{0,9}(?:-[0-9]{0,9})?")
-_SNIPPET = 160  # characters of a description that are shown
+_MAX_SNIPPET_CHARACTERS = 160  # characters of a description that are shown
 MAX_CANDIDATES = 1_000  # tasks that are compared to find those that fit best
 
 Way = tuple[str, Callable[[int], list[Row]]]
@@ -31,7 +31,7 @@ Way = tuple[str, Callable[[int], list[Row]]]
 def search(
     text: str, limit: int, *, actor: Actor, project_id: ObjectId | None = None, fields: Iterable[str] = ()
 ) -> list[Row]:
-    """The tasks that fit best, at most `limit`: [{task: row, matched: key | title | text, highlights: {…}}].
+    """Return the tasks that fit best, at most `limit`: [{task: row, matched: key | title | text, highlights: {…}}].
 
     First those whose key begins with the text, then those whose title has words that begin with each word of it, then
     those that have all of its words anywhere, then those that have one, each best first; `"…"` is a phrase and `-word`
@@ -53,7 +53,7 @@ def search(
 
 
 def _descriptions(seen: Any, ids: list[ObjectId]) -> dict[ObjectId, str]:
-    """The descriptions of what was found, which may be long: of nothing else, and once."""
+    """Return the descriptions of what was found, which may be long: of nothing else, and once."""
     rows = seen.filter(__raw__={"_id": {"$in": ids}}).rows(len(ids), ["description"]) if ids else []
     return {row["_id"]: row["description"] for row in rows if "description" in row}
 
@@ -82,7 +82,7 @@ def _by_title(seen: Any, query: Query, fields: list[str], limit: int) -> list[Ro
 
 
 def _in_title(terms: list[Term]) -> Filter:
-    """The condition that a title has words that begin with all terms.
+    """Return the condition that a title has words that begin with all terms.
 
     An index of lists takes in one condition on them: of each way of the term that should be found least often, the
     longest beginning. The others are said in a way that no index answers, so that MongoDB does not choose one of them.
@@ -102,14 +102,14 @@ def _all_of(way: tuple[str, ...], looked_up: bool) -> Filter:
 
 
 def _with_all(seen: Any, query: Query, fields: list[str], limit: int) -> list[Row]:
-    """Those that have all terms, in title or description: the rarest is looked up, the others are compared."""
+    """Return those that have all terms, in title or description: the rarest is looked up, the others are compared."""
     first = rarest(query.terms)
     others = [unindexed(alternatives(term)) for term in query.terms if term is not first]
     return _best(seen, alternatives(first), [*others, *query.conditions], query, fields, limit)
 
 
 def _with_any(seen: Any, query: Query, fields: list[str], limit: int) -> list[Row]:
-    """Those that have one term at least, in title or description."""
+    """Return those that have one term at least, in title or description."""
     some = [one for term in query.terms for one in alternatives(term)]
     return _best(seen, some, query.conditions, query, fields, limit)
 
@@ -117,7 +117,7 @@ def _with_any(seen: Any, query: Query, fields: list[str], limit: int) -> list[Ro
 def _best(
     seen: Any, some: list[Filter], conditions: list[Filter], query: Query, fields: list[str], limit: int
 ) -> list[Row]:
-    """The best of MAX_CANDIDATES tasks for which one of `some`, each with an index, and all conditions hold."""
+    """Return the best of MAX_CANDIDATES tasks for which one of `some`, each with an index, and all conditions hold."""
     either = {"$or": [{"$and": [seen._query, one]} for one in some]}
     found = Task.objects(__raw__={"$and": [either, *conditions]})
     ranked = ({"$set": {"score": search_query.score(query.terms)}}, {"$sort": {"score": -1, "_id": 1}})
@@ -125,7 +125,7 @@ def _best(
 
 
 def _highlights(title: str, description: str | None, terms: list[Term]) -> dict[str, str | None]:
-    """Title and a part of the description as HTML, with `<mark>` around what begins with one of the terms."""
+    """Return title and a part of the description as HTML, with `<mark>` around what begins with one of the terms."""
     if not terms:
         return {"title": html.escape(title), "description": None}
     mark = re.compile("|".join(_pattern(term) for term in terms), re.IGNORECASE)
@@ -144,9 +144,9 @@ def _pattern(term: Term) -> str:
 
 
 def _part(text: str, place: int) -> str:
-    begin = max(0, place - _SNIPPET // 4)
-    part = text[begin : begin + _SNIPPET]
-    return ("…" if begin else "") + part + ("…" if begin + _SNIPPET < len(text) else "")
+    begin = max(0, place - _MAX_SNIPPET_CHARACTERS // 4)
+    part = text[begin : begin + _MAX_SNIPPET_CHARACTERS]
+    return ("…" if begin else "") + part + ("…" if begin + _MAX_SNIPPET_CHARACTERS < len(text) else "")
 
 
 def _marked(text: str, mark: re.Pattern[str]) -> str:

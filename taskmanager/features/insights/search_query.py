@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from taskmanager.core.search_tokens import Term, fold, terms_of
 from taskmanager.core.storage.querysets import Filter
-from taskmanager.features.tasks.search_tokens import Term, fold, terms_of
 
 TITLE, DESCRIPTION = "words", "description_tokens"
 FIELDS = {TITLE: 10, DESCRIPTION: 2}  # where words are found, and what each counts there

@@ -21,7 +21,7 @@ from taskmanager.features.projects.workflow import OPEN_GROUPS
 from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.listing import matching
 
-MOST_PEOPLE = 200
+MAX_PEOPLE = 200
 _BEGUN = {"$ifNull": ["$started_at", "$created_at"]}
 _HOURS = {"$divide": [{"$subtract": ["$completed_at", _BEGUN]}, 3_600_000]}
 _OPEN = {"status_group": {"$in": list(OPEN_GROUPS)}}
@@ -35,7 +35,7 @@ def of(
     weeks: int = 12,
     days: int = 30,
 ) -> Row:
-    """The figures of a project, or of all that the actor may see, for which a filter holds.
+    """Return the figures of a project, or of all that the actor may see, for which a filter holds.
 
     Raises NotFound, TooMany, Unavailable (`query.too_slow`).
     """
@@ -100,7 +100,7 @@ def _workload(here: datetime) -> list[Row]:
             }
         },
         {"$sort": {"open": -1, "_id": 1}},
-        {"$limit": MOST_PEOPLE},
+        {"$limit": MAX_PEOPLE},
     ]
 
 

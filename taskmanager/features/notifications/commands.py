@@ -12,7 +12,7 @@ _STATES = ("pending", "sent", "dead", "cancelled")  # those of `models.STATES`, 
 
 @click.group()
 def deliveries() -> None:
-    """What was told to whom, what waits, and what was given up."""
+    """Show deliveries: what was sent to whom, what waits, and what was given up."""
 
 
 @deliveries.command("list")

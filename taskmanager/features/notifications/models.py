@@ -13,7 +13,7 @@ from mongoengine import (
 
 from taskmanager.core.clock import now
 from taskmanager.core.storage.documents import Versioned
-from taskmanager.core.storage.querysets import Words
+from taskmanager.core.storage.querysets import BaseQuerySet
 
 STATES = ("pending", "sent", "dead", "cancelled")
 LEVELS = ("involved", "all", "none")
@@ -33,7 +33,7 @@ class Delivery(Document):
         "db_alias": "notifications",
         "strict": False,
         "auto_create_index": False,
-        "queryset_class": Words,
+        "queryset_class": BaseQuerySet,
     }
 
     event_id = ObjectIdField(required=True)

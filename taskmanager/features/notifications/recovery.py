@@ -27,7 +27,7 @@ def reset_preferences(recovery: Recovery) -> int:
 
 @unit_of_work
 def reset_project_preferences(recovery: Recovery) -> int:
-    """As `reset_preferences`, for single projects, MAX_STEP of them."""
+    """Return as `reset_preferences`, for single projects, MAX_STEP of them."""
     return _delete_older(ProjectPreferences, recovery)
 
 

@@ -24,9 +24,9 @@ from taskmanager.features.notifications.schemas import (
     UpTo,
 )
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import QueryFlag, Schema
 
@@ -47,7 +47,7 @@ class UnsubscribeQuery(Schema):
 @blp.arguments(list_query(NOTIFICATION, {"created_at": "created_at"}, unread=_UNREAD), location="query")
 @blp.response(200, page_of(NotificationOut))
 def list_notifications(query: dict[str, Any]) -> Response:
-    """What you were told
+    """List your notifications
 
     In projects that you may still see. `sort=-created_at` begins with the newest.
     """
@@ -58,7 +58,7 @@ def list_notifications(query: dict[str, Any]) -> Response:
 @blp.arguments(item_query(NOTIFICATION), location="query")
 @blp.response(200, NotificationOut)
 def get_notification(query: dict[str, Any], notification_id: ObjectId) -> Response:
-    """One notification"""
+    """Get one notification"""
     return answers.resource(notifications.get(notification_id, actor=current_actor()), NOTIFICATION, query)
 
 
@@ -66,7 +66,7 @@ def get_notification(query: dict[str, Any], notification_id: ObjectId) -> Respon
 @blp.response(200, NotificationOut)
 def mark_notification_read(notification_id: ObjectId) -> Response:
     """Mark a notification as read"""
-    marked = notifications.mark(notification_id, True, expected=expected(required=False), actor=current_actor())
+    marked = notifications.mark(notification_id, True, if_match=if_match(required=False), actor=current_actor())
     return answers.resource(marked, NOTIFICATION)
 
 
@@ -74,14 +74,14 @@ def mark_notification_read(notification_id: ObjectId) -> Response:
 @blp.response(200, NotificationOut)
 def mark_notification_unread(notification_id: ObjectId) -> Response:
     """Mark a notification as not read"""
-    marked = notifications.mark(notification_id, False, expected=expected(required=False), actor=current_actor())
+    marked = notifications.mark(notification_id, False, if_match=if_match(required=False), actor=current_actor())
     return answers.resource(marked, NOTIFICATION)
 
 
 @blp.route("/notifications/read")
 @blp.response(200, InboxOut)
 def get_unread() -> Response:
-    """How much you have not read
+    """Get how much you have not read
 
     Ask again with the ETag: 304 as long as nothing has changed.
     """
@@ -97,7 +97,7 @@ def mark_all_read(data: dict[str, Any]) -> Response:
 
     Or all up to the one you have seen last, so that what came meanwhile stays unread.
     """
-    notifications.mark_all(data["until"], expected=expected(required=False), actor=current_actor())
+    notifications.mark_all(data["until"], if_match=if_match(required=False), actor=current_actor())
     row, unread = notifications.inbox(actor=current_actor())
     return answers.resource(row, INBOX, embedded={"unread": unread})
 
@@ -105,7 +105,7 @@ def mark_all_read(data: dict[str, Any]) -> Response:
 @blp.route("/notifications/preferences")
 @blp.response(200, PreferencesOut)
 def get_preferences() -> Response:
-    """What you want to hear of"""
+    """Get your notification preferences"""
     return answers.resource(preferences.mine(actor=current_actor()), PREFERENCES)
 
 
@@ -119,13 +119,13 @@ def update_preferences(changes: dict[str, Any]) -> Response:
     mail, of the other never. Quiet hours and digests go by the clock of your time zone. Quiet hours do not hold back
     reminders, nor what you read in the service; digests collect what is not urgent.
     """
-    return answers.resource(preferences.update(changes, expected=expected(), actor=current_actor()), PREFERENCES)
+    return answers.resource(preferences.update(changes, if_match=if_match(), actor=current_actor()), PREFERENCES)
 
 
 @blp.route(_IN_PROJECT)
 @blp.response(200, ProjectPreferencesOut)
 def get_project_preferences(project_id: ObjectId) -> Response:
-    """What you want to hear of in a project"""
+    """Get your notification preferences for a project"""
     return answers.resource(preferences.of_project(project_id, actor=current_actor()), PROJECT_PREFERENCES)
 
 
@@ -134,7 +134,7 @@ def get_project_preferences(project_id: ObjectId) -> Response:
 @blp.response(200, ProjectPreferencesOut)
 def update_project_preferences(changes: dict[str, Any], project_id: ObjectId) -> Response:
     """Change what you want to hear of in a project"""
-    row = preferences.update_project(project_id, changes, expected=expected(), actor=current_actor())
+    row = preferences.update_project(project_id, changes, if_match=if_match(), actor=current_actor())
     return answers.resource(row, PROJECT_PREFERENCES)
 
 
@@ -142,7 +142,7 @@ def update_project_preferences(changes: dict[str, Any], project_id: ObjectId) ->
 @blp.arguments(UnsubscribeQuery, location="query")
 @blp.response(200, content_type="text/html")
 def show_unsubscribe(query: dict[str, Any]) -> Response:
-    """A page that asks whether you want no more mails of a sort
+    """Show a page that asks whether you want no more mails of a sort
 
     Following the link of a mail changes nothing: mail programs follow links by themselves.
     """

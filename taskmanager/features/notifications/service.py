@@ -12,8 +12,8 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.errors import ScopeMissing
 from taskmanager.core.events.log import Event, project_of
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage import chunked_updates as batches
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage import chunked_updates
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import NEWEST, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.channels import base as channels, in_app as in_app_channel
@@ -23,8 +23,8 @@ from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import DIGEST, Inbox, Notification
 from taskmanager.features.notifications.phones import service as phones
-from taskmanager.features.notifications.policy import levels as wishes, quiet_hours as timing
-from taskmanager.features.notifications.policy.levels import Wishes
+from taskmanager.features.notifications.policy import levels, quiet_hours
+from taskmanager.features.notifications.policy.levels import NotificationPolicy
 from taskmanager.features.notifications.preferences import service as preferences
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.users import service as users
@@ -33,18 +33,18 @@ _READ_COUNTED = 1000
 
 
 def wanted(events: Sequence[Event]) -> set[ObjectId]:
-    """Which of these events a user may be told of: not what is for members, where there are none but who did it.
+    """Return which of these events a user may be told of: not what is for members, where there are none but who did it.
 
     Asked by the relay; one question of an index for each project and person among them.
     """
-    for_members = [event for event in events if event.actor_id and notices.tells_members(event.kind)]
+    for_members = [event for event in events if event.actor_id and notices.is_for_members(event.kind)]
     places = {(project_of(event), event.actor_id) for event in for_members}
     alone = {place for place in places if not members.has_others(*place)}
     nobodys = {event.id for event in for_members if (project_of(event), event.actor_id) in alone}
     return {event.id for event in events} - nobodys
 
 
-def tell(event: Event) -> None:
+def notify(event: Event) -> None:
     """Make a delivery for each person and channel that the event is to be told on, and send those that need not wait.
 
     Safe to repeat.
@@ -52,22 +52,22 @@ def tell(event: Event) -> None:
     found = notices.of(event)
     if not found:
         return
-    wish_of = wishes.of(found)
-    chosen = [(notice, name) for notice in found for name in wish_of[notice.recipient_id].channels(notice)]
-    zones_of = _zones(wish_of)
+    policy_of = levels.load_policies(found)
+    chosen = [(notice, name) for notice in found for name in policy_of[notice.recipient_id].channels(notice)]
+    zones_of = _zones(policy_of)
     reached = {
         channel.name: channel.reaches([notice.recipient_id for notice, name in chosen if name == channel.name])
         for channel in channels.personal()
     }
     rows = [
-        _row(event, notice, name, wish_of[notice.recipient_id], zones_of.get(notice.recipient_id, zones.DEFAULT))
+        _row(event, notice, name, policy_of[notice.recipient_id], zones_of.get(notice.recipient_id, zones.DEFAULT))
         for notice, name in chosen
         if notice.recipient_id in reached[name] or notice.kind in UNCHOSEN
     ]
     deliveries.send_all(deliveries.plan(rows), found)
 
 
-def _row(event: Event, notice: Notice, name: str, wish: Wishes, timezone: str) -> Row:
+def _row(event: Event, notice: Notice, name: str, policy: NotificationPolicy, timezone: str) -> Row:
     row = {
         "event_id": event.id,
         "channel": name,
@@ -80,31 +80,33 @@ def _row(event: Event, notice: Notice, name: str, wish: Wishes, timezone: str) -
         return row
     about = notice.task_id or notice.project_id or event.id
     row["bundle"] = f"{name}:{notice.recipient_id}:{about}"
-    due = _due(notice, wish, timezone)
+    due = _due(notice, policy, timezone)
     if due is None:
         return row
-    if not KINDS[notice.kind].urgent and wish.general.digest != "off":
+    if not KINDS[notice.kind].urgent and policy.general.digest != "off":
         row["bundle"] = f"{name}:{notice.recipient_id}:{DIGEST}"
     return row | {"due_at": due}
 
 
-def _due(notice: Notice, wish: Wishes, timezone: str) -> datetime | None:
-    """When it is to be told; None for at once. What a person asked to be reminded of knows no quiet hours."""
-    moment, general = now(), wish.general
+def _due(notice: Notice, policy: NotificationPolicy, timezone: str) -> datetime | None:
+    """Return when it is to be told; None for at once. What a person asked to be reminded of knows no quiet hours."""
+    moment, general = now(), policy.general
     if notice.kind == "task.reminder":
         return None
     if not KINDS[notice.kind].urgent:
         if general.digest != "off":
-            return timing.next_digest(moment, general.digest, general.digest_at, general.digest_on, timezone)
+            return quiet_hours.next_digest(moment, general.digest, general.digest_at, general.digest_on, timezone)
         waits = moment + timedelta(seconds=settings.current().notification_window_seconds)
-        return timing.after_quiet(waits, general.quiet_from, general.quiet_to, timezone)
-    due = timing.after_quiet(moment, general.quiet_from, general.quiet_to, timezone)
+        return quiet_hours.after_quiet(waits, general.quiet_from, general.quiet_to, timezone)
+    due = quiet_hours.after_quiet(moment, general.quiet_from, general.quiet_to, timezone)
     return due if due > moment else None
 
 
-def _zones(wish_of: dict[ObjectId, Wishes]) -> dict[ObjectId, str]:
-    """The zones of those whose clock matters."""
-    asked = [user_id for user_id, wish in wish_of.items() if wish.general.quiet_from or wish.general.digest != "off"]
+def _zones(policy_of: dict[ObjectId, NotificationPolicy]) -> dict[ObjectId, str]:
+    """Return the zones of those whose clock matters."""
+    asked = [
+        user_id for user_id, policy in policy_of.items() if policy.general.quiet_from or policy.general.digest != "off"
+    ]
     return users.timezones(asked) if asked else {}
 
 
@@ -117,46 +119,46 @@ def visible(actor: Actor, *, unread: bool = False) -> Any:
 
 
 def get(notification_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
-    """One notification. Raises NotFound, ScopeMissing."""
+    """Return one notification. Raises NotFound, ScopeMissing."""
     return visible(actor).row(notification_id, fields)
 
 
 @unit_of_work
-def mark(notification_id: ObjectId, read: bool, *, expected: Expected, actor: Actor) -> Notification:
+def mark(notification_id: ObjectId, read: bool, *, if_match: IfMatch, actor: Actor) -> Notification:
     """Mark one as read, or as unread. Raises NotFound, PreconditionFailed, ScopeMissing."""
     notification = visible(actor).one(notification_id)
-    notification.expect(expected)
+    notification.check_revision(if_match)
     if bool(notification.read_at) == read:
         return notification
     return notification.write(read_at=now() if read else None)
 
 
 def inbox(*, actor: Actor) -> tuple[Row, Any]:
-    """Up to where the actor has read everything at once, and how much is unread. Raises ScopeMissing."""
+    """Return up to where the actor has read everything at once, and how much is unread. Raises ScopeMissing."""
     return _inbox(actor).as_row(), visible(actor, unread=True).total(_READ_COUNTED)
 
 
-def mark_all(until: ObjectId | None, *, expected: Expected, actor: Actor) -> None:
+def mark_all(until: ObjectId | None, *, if_match: IfMatch, actor: Actor) -> None:
     """Mark as read all that there is, or all up to one. Raises NotFound, PreconditionFailed, ScopeMissing."""
     stored = _inbox(actor)
-    stored.expect(expected)
+    stored.check_revision(if_match)
     found = visible(actor, unread=True)
     if until is not None:  # by time: ids that two workers make within a second have no order
         found = found.filter(created_at__lte=visible(actor).one(until).created_at)
     newest = until or next((row["_id"] for row in found.rows(1, ["_id"], NEWEST.spec())), None)
     stored.keep(read_until=_later_of(newest, stored.read_until))
     marks = {"$set": {"read_at": now(), "updated_at": now()}, "$inc": {"revision": 1}}
-    batches.update_all(Notification._get_collection(), found._query, marks)
+    chunked_updates.update_all(Notification._get_collection(), found._query, marks)
 
 
 def _later_of(*notification_ids: ObjectId | None) -> ObjectId | None:
-    """Which of these was made last; one that has been forgotten was made before all that have not."""
+    """Return which of these was made last; one that has been forgotten was made before all that have not."""
     found = Notification.objects(id__in=[one for one in notification_ids if one])
     last = found.order_by("-created_at", "-id").scalar("id").first()
     return last or next(filter(None, notification_ids), None)
 
 
-def renew(task_id: ObjectId, comment_id: ObjectId) -> None:
+def refresh_in_app(task_id: ObjectId, comment_id: ObjectId) -> None:
     """Have what people were told of a comment say what it says now, and drop what is not true any more.
 
     Safe to repeat.
@@ -165,15 +167,15 @@ def renew(task_id: ObjectId, comment_id: ObjectId) -> None:
     for event in Event.objects(**about):
         now_told = {notice.recipient_id: notice for notice in notices.of(event)}
         for stored in Notification.objects(event_id=event.id):
-            in_app_channel.renew(stored, now_told.get(stored.user_id))
+            in_app_channel.refresh(stored, now_told.get(stored.user_id))
 
 
-def forget(user_id: ObjectId) -> None:
+def delete_of_account(user_id: ObjectId) -> None:
     """Drop what an account that is gone was told."""
     Notification.objects(user_id=user_id).delete()
     Inbox.objects(user_id=user_id).delete()
-    preferences.forget(user_id)
-    phones.forget(user_id)
+    preferences.delete_of_account(user_id)
+    phones.delete_of_account(user_id)
 
 
 def _check_all_projects(actor: Actor) -> None:

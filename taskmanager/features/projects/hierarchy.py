@@ -14,14 +14,14 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage import locks, positions
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import ProjectArchived, ProjectUnarchived, ProjectUpdated
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.permissions import ProjectAction
 from taskmanager.features.users import service as users
 
-DEEPEST = 3
+MAX_DEPTH = 3
 
 
 def check_parent(project: Project, parent_id: ObjectId | None, actor: Actor) -> None:
@@ -39,12 +39,12 @@ def check_parent(project: Project, parent_id: ObjectId | None, actor: Actor) -> 
     above = _above(parent)
     if project.id in above:
         raise Invalid("body.parent_id", "A project cannot stand under itself.", code="project.parent_cycle")
-    if len(above) + _height(project.id) > DEEPEST:
-        raise Invalid("body.parent_id", f"Projects have at most {DEEPEST} levels.", code="project.too_deep")
+    if len(above) + _height(project.id) > MAX_DEPTH:
+        raise Invalid("body.parent_id", f"Projects have at most {MAX_DEPTH} levels.", code="project.too_deep")
 
 
 def _above(project: Project) -> list[ObjectId]:
-    """Itself and what it stands under."""
+    """Return itself and what it stands under."""
     found = [project.id]
     while project is not None and project.parent_id and project.parent_id not in found:
         found.append(project.parent_id)
@@ -53,7 +53,7 @@ def _above(project: Project) -> list[ObjectId]:
 
 
 def _height(project_id: ObjectId) -> int:
-    """How many levels there are from a project down."""
+    """Return how many levels there are from a project down."""
     levels, level = 0, [project_id]
     while level:
         levels, level = levels + 1, list(Project.objects(parent_id__in=level).alive().scalar("id"))
@@ -64,11 +64,11 @@ def parent_after_restore(project: Project) -> ObjectId | None:
     """Return what a restored project stands under: what it did if that is still there with room, else nothing."""
     locks.hold("projects:tree")
     parent = project.parent_id and Project.objects.alive().filter(id=project.parent_id).first()
-    return parent.id if parent and len(_above(parent)) < DEEPEST else None
+    return parent.id if parent and len(_above(parent)) < MAX_DEPTH else None
 
 
 def release_children(project: Project, actor: Actor) -> None:
-    """What stood under a project that is deleted stands on the top level."""
+    """Put what stood under a project that is deleted on the top level."""
     locks.hold("projects:tree")
     children = list(Project.objects(parent_id=project.id).alive())
     Project.write_all(children, parent_id=None)
@@ -77,21 +77,21 @@ def release_children(project: Project, actor: Actor) -> None:
 
 
 @unit_of_work
-def archive(project_id: ObjectId, *, expected: Expected, actor: Actor) -> Project:
+def archive(project_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> Project:
     """Make a project read-only; one that is archived stays as it is. Raises NotFound, Forbidden, PreconditionFailed."""
-    return _set_archived(project_id, True, expected, actor)
+    return _set_archived(project_id, True, if_match, actor)
 
 
 @unit_of_work
-def unarchive(project_id: ObjectId, *, expected: Expected, actor: Actor) -> Project:
+def unarchive(project_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> Project:
     """Let people work in a project again. Raises NotFound, Forbidden, PreconditionFailed."""
-    return _set_archived(project_id, False, expected, actor)
+    return _set_archived(project_id, False, if_match, actor)
 
 
-def _set_archived(project_id: ObjectId, archived: bool, expected: Expected, actor: Actor) -> Project:
+def _set_archived(project_id: ObjectId, archived: bool, if_match: IfMatch, actor: Actor) -> Project:
     project = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.ARCHIVE, project)
-    project.expect(expected)
+    project.check_revision(if_match)
     if bool(project.archived_at) == archived:
         return project
     project = project.write(archived_at=now() if archived else None)
@@ -104,7 +104,7 @@ def _set_archived(project_id: ObjectId, archived: bool, expected: Expected, acto
 def place(
     project_id: ObjectId,
     *,
-    expected: Expected,
+    if_match: IfMatch,
     actor: Actor,
     before: ObjectId | None = None,
     after: ObjectId | None = None,
@@ -115,7 +115,7 @@ def place(
     """
     project = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.EDIT, project)
-    project.expect(expected)
+    project.check_revision(if_match)
     locks.hold("projects:tree")
     position = _position(project, before, after, actor)
     changes = project.differences({"position": position})

@@ -6,11 +6,10 @@ from typing import Any
 from bson import ObjectId
 from mongoengine import BinaryField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
-from taskmanager.core import zones
-from taskmanager.core.storage import quotas
+from taskmanager.core import quotas, zones
 from taskmanager.core.storage.collation import natural_key
 from taskmanager.core.storage.documents import Versioned
-from taskmanager.features.projects.querysets import InvitationWords, MembershipWords, ProjectWords
+from taskmanager.features.projects.querysets import InvitationQuerySet, MembershipQuerySet, ProjectQuerySet
 from taskmanager.features.projects.workflow import Workflow
 
 FIELD_TYPES = ("text", "number", "date", "select", "user", "checkbox")
@@ -25,7 +24,7 @@ class Project(Versioned):
     `key` begins the keys of its tasks (`APP-12`). No two projects have the same, but for those that are deleted.
     """
 
-    meta = {"collection": "projects", "db_alias": "tasks", "queryset_class": ProjectWords}
+    meta = {"collection": "projects", "db_alias": "tasks", "queryset_class": ProjectQuerySet}
 
     key = StringField(required=True, max_length=10)
     key_order = StringField()  # of the key: see natural_key
@@ -47,7 +46,7 @@ class Project(Versioned):
     purge_after = DateTimeField()  # when a purge that failed is tried again
 
     def clean(self) -> None:
-        """Called by MongoEngine before it inserts."""
+        """Check the whole before MongoEngine inserts it."""
         self.key_order = natural_key(self.key)
 
     def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
@@ -56,12 +55,12 @@ class Project(Versioned):
 
     @property
     def workflow(self) -> Workflow:
-        """The states that its tasks go through."""
+        """Return the states that its tasks go through."""
         return Workflow(self.statuses)
 
     @property
     def project_id(self) -> ObjectId:
-        """Itself: permissions ask every item of a project for its project."""
+        """Return itself: permissions ask every item of a project for its project."""
         return self.id
 
 
@@ -76,7 +75,7 @@ class Label(Versioned):
     color = StringField()
 
     def clean(self) -> None:
-        """Called by MongoEngine before it inserts."""
+        """Check the whole before MongoEngine inserts it."""
         self.name_key = name_key(self.name)
 
     def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
@@ -85,7 +84,7 @@ class Label(Versioned):
 
 
 def name_key(name: str) -> str:
-    """What two spellings of one name have in common."""
+    """Return what two spellings of one name have in common."""
     return unicodedata.normalize("NFKC", name).casefold()
 
 
@@ -104,7 +103,7 @@ class CustomField(Versioned):
 class Membership(Versioned):
     """That a person belongs to a project, and as what."""
 
-    meta = {"collection": "memberships", "db_alias": "tasks", "queryset_class": MembershipWords}
+    meta = {"collection": "memberships", "db_alias": "tasks", "queryset_class": MembershipQuerySet}
 
     project_id = ObjectIdField(required=True)
     user_id = ObjectIdField(required=True)
@@ -112,14 +111,14 @@ class Membership(Versioned):
     owner_checks = IntField()  # written when another owner leaves: see members.keep_an_owner
 
     def clean(self) -> None:
-        """Called by MongoEngine before it inserts. Raises Conflict (`quota.…`)."""
+        """Check the whole before MongoEngine inserts it. Raises Conflict (`quota.…`)."""
         quotas.check_room("members", Membership.objects(project_id=self.project_id))
         quotas.check_room("memberships", alive_of(Membership.objects(user_id=self.user_id)))
         if self.role == "owner":
             check_room_of_owner(self.user_id)
 
 
-def alive_of(memberships: MembershipWords) -> ProjectWords:
+def alive_of(memberships: MembershipQuerySet) -> ProjectQuerySet:
     """Return the projects that these are of, without those that were deleted."""
     return Project.objects(id__in=memberships.project_ids()).alive()  # type: ignore[no-any-return]
 
@@ -135,7 +134,7 @@ class Invitation(Versioned):
     It has either `email` or `user_id`, as it was asked for; whether there is such an account is not known.
     """
 
-    meta = {"collection": "invitations", "db_alias": "tasks", "queryset_class": InvitationWords}
+    meta = {"collection": "invitations", "db_alias": "tasks", "queryset_class": InvitationQuerySet}
 
     project_id = ObjectIdField(required=True)
     email = StringField(max_length=254)

@@ -33,7 +33,7 @@ class RoleAction(Action):
             raise Conflict("The project is archived: it can only be read.", code="project.archived")
 
     def allows(self, role: str | None) -> bool:
-        """Whether a role has this permission; a stranger (None) has none."""
+        """Return whether a role has this permission; a stranger (None) has none."""
         return at_least(self.least, role)
 
 
@@ -55,12 +55,12 @@ class ProjectAction(RoleAction):
 
 
 def at_least(least: str, role: str | None) -> bool:
-    """Whether `role` is `least` or more; a stranger (None) is less than everything."""
+    """Return whether `role` is `least` or more; a stranger (None) is less than everything."""
     return role is not None and ROLES.index(role) >= ROLES.index(least)
 
 
 def granted(role: str) -> list[str]:
-    """Names of all permissions of a role, in every feature that is installed."""
+    """Return names of all permissions of a role, in every feature that is installed."""
     tables = (table for table in PERMISSIONS.values() if issubclass(table, RoleAction))
     actions = (action for table in tables for action in table)
     return sorted(action.value for action in actions if at_least(action.least, role))

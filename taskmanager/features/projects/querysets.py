@@ -6,40 +6,40 @@ from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Filter, Words
+from taskmanager.core.storage.querysets import BaseQuerySet, Filter
 
 
-class ProjectWords(Words):
+class ProjectQuerySet(BaseQuerySet):
     """Queries of projects."""
 
     def visible_to(self, actor: Actor) -> Self:
-        """Those that the actor is a member of."""
+        """Return those that the actor is a member of."""
         return self.alive().filter(id__in=list(actor.project_roles))
 
     def in_trash(self) -> Self:
-        """What was deleted and can be restored."""
+        """Return what was deleted and can be restored."""
         return self.filter(deleted_at__exists=True, purged_at=None)
 
     def matching(self, query: Filter | None) -> Self:
-        """Those for which a filter holds."""
+        """Return those for which a filter holds."""
         return self.filter(__raw__={"$and": [query]}) if query else self
 
 
-class MembershipWords(Words):
+class MembershipQuerySet(BaseQuerySet):
     """Queries of memberships."""
 
     def project_ids(self) -> list[ObjectId]:
-        """The projects that they are of."""
+        """Return the projects that they are of."""
         return list(self.distinct("project_id"))
 
     def visible_to(self, actor: Actor) -> Self:
-        """Those of projects that the actor is a member of."""
+        """Return those of projects that the actor is a member of."""
         return self.filter(project_id__in=list(actor.project_roles))
 
 
-class InvitationWords(Words):
+class InvitationQuerySet(BaseQuerySet):
     """Queries of invitations."""
 
     def waiting(self) -> Self:
-        """Those that can still be answered."""
+        """Return those that can still be answered."""
         return self.filter(state="pending", expires_at__gt=now())

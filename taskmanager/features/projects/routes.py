@@ -5,11 +5,11 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
-from taskmanager.features.projects import hierarchy as arranging, service as projects
+from taskmanager.features.projects import hierarchy, service as projects
 from taskmanager.features.projects.budgets import invites
-from taskmanager.features.projects.filters import FIELDS
+from taskmanager.features.projects.filtering.fields import FIELDS
 from taskmanager.features.projects.invitations.schemas import INVITATION, InvitationOut
-from taskmanager.features.projects.members import joining, removal as departure, service as members
+from taskmanager.features.projects.members import joining, removal, service as members
 from taskmanager.features.projects.models import Invitation
 from taskmanager.features.projects.schemas import (
     MEMBER,
@@ -24,9 +24,9 @@ from taskmanager.features.projects.schemas import (
     ProjectPatch,
 )
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import QueryFlag
 
@@ -55,7 +55,7 @@ def create_project(data: dict[str, Any]) -> Response:
 @blp.arguments(list_query(PROJECT, _ALL_ORDERS, FIELDS, deleted=_DELETED), location="query")
 @blp.response(200, page_of(ProjectOut))
 def list_projects(query: dict[str, Any]) -> Response:
-    """The projects you are a member of
+    """List the projects you are a member of
 
     Also those that are archived: `?filter=archived_at is null` leaves them out. With `deleted=true` those that were
     deleted, which their owners can restore until they are purged.
@@ -68,7 +68,7 @@ def list_projects(query: dict[str, Any]) -> Response:
 @blp.arguments(item_query(PROJECT, deleted=_DELETED), location="query")
 @blp.response(200, ProjectOut)
 def get_project(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """One project
+    """Get one project
 
     One that was deleted is there for its owners only, with `deleted=true`.
     """
@@ -84,7 +84,7 @@ def update_project(changes: dict[str, Any], project_id: ObjectId) -> Response:
 
     JSON Merge Patch: what is absent stays, null clears. Needs the role manager.
     """
-    return answers.resource(projects.update(project_id, changes, expected=expected(), actor=current_actor()), PROJECT)
+    return answers.resource(projects.update(project_id, changes, if_match=if_match(), actor=current_actor()), PROJECT)
 
 
 @blp.route("/<objectid:project_id>", methods=["DELETE"])
@@ -96,7 +96,7 @@ def delete_project(project_id: ObjectId) -> Response:
     `POST /projects/{project_id}/restore`, until it is purged. Its tasks are in no list, no notification is sent about
     it, and its key is free. Needs the role owner.
     """
-    projects.delete(project_id, expected=expected(), actor=current_actor())
+    projects.delete(project_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
@@ -108,7 +108,7 @@ def archive_project(project_id: ObjectId) -> Response:
     It can then only be read: changes in it are 409 `project.archived`. `GET /tasks` leaves its tasks out. Needs the
     role manager.
     """
-    return answers.resource(arranging.archive(project_id, expected=expected(), actor=current_actor()), PROJECT)
+    return answers.resource(hierarchy.archive(project_id, if_match=if_match(), actor=current_actor()), PROJECT)
 
 
 @blp.route("/<objectid:project_id>/archive", methods=["DELETE"])
@@ -118,7 +118,7 @@ def unarchive_project(project_id: ObjectId) -> Response:
 
     Needs the role manager.
     """
-    return answers.resource(arranging.unarchive(project_id, expected=expected(), actor=current_actor()), PROJECT)
+    return answers.resource(hierarchy.unarchive(project_id, if_match=if_match(), actor=current_actor()), PROJECT)
 
 
 @blp.route("/<objectid:project_id>/position", methods=["PUT"], conditional=False)
@@ -129,14 +129,14 @@ def place_project(where: dict[str, Any], project_id: ObjectId) -> Response:
 
     The order by hand is `?sort=position`, the same for everybody. Needs the role manager.
     """
-    project = arranging.place(project_id, **where, expected=expected(required=False), actor=current_actor())
+    project = hierarchy.place(project_id, **where, if_match=if_match(required=False), actor=current_actor())
     return answers.resource(project, PROJECT)
 
 
 @blp.route("/<objectid:project_id>/permissions")
 @blp.response(200, PermissionsOut)
 def get_permissions(project_id: ObjectId) -> Response:
-    """What you may do in a project
+    """Get what you may do in a project
 
     The names of all that your role permits, and the same for every role. The scopes of an API token or a share link
     limit it further.
@@ -170,7 +170,7 @@ def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.arguments(list_query(MEMBER, _ORDERS | {"name": "name"}), location="query")
 @blp.response(200, page_of(MemberOut))
 def list_members(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """The members of a project"""
+    """List the members of a project"""
     return answers.listing(query, MEMBER, members.visible(project_id, current_actor()))
 
 
@@ -178,7 +178,7 @@ def list_members(query: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.arguments(item_query(MEMBER), location="query")
 @blp.response(200, MemberOut)
 def get_member(query: dict[str, Any], project_id: ObjectId, user_id: ObjectId) -> Response:
-    """One member"""
+    """Get one member"""
     return answers.resource(members.get(project_id, user_id, actor=current_actor()), MEMBER, query)
 
 
@@ -190,7 +190,7 @@ def change_member(data: dict[str, Any], project_id: ObjectId, user_id: ObjectId)
 
     409 `project.last_owner` when no owner would be left.
     """
-    member = members.change_role(project_id, user_id, data["role"], expected=expected(), actor=current_actor())
+    member = members.change_role(project_id, user_id, data["role"], if_match=if_match(), actor=current_actor())
     return answers.resource(member, MEMBER)
 
 
@@ -203,5 +203,5 @@ def remove_member(project_id: ObjectId, user_id: ObjectId) -> Response:
     assigned to or watched, their reminders end, and their webhooks of the project are turned off and given to an owner,
     who is notified. 409 `project.last_owner` when no owner would be left.
     """
-    departure.remove(project_id, user_id, expected=expected(), actor=current_actor())
+    removal.remove(project_id, user_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()

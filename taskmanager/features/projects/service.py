@@ -7,19 +7,19 @@ from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 from pymongo import ReturnDocument
 
-from taskmanager.core import fractional
+from taskmanager.core import fractional, quotas
 from taskmanager.core.clock import advanced, now
 from taskmanager.core.errors import Conflict, NotFound, ScopeMissing
 from taskmanager.core.events.log import record
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage import quotas
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.features.projects import filter_names, hierarchy as arranging
+from taskmanager.features.projects import hierarchy
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
+from taskmanager.features.projects.filtering import names as filter_names
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.permissions import ROLES, ProjectAction, granted
 from taskmanager.features.projects.trash import service as trash
@@ -39,7 +39,7 @@ def create(data: dict[str, Any], *, actor: Actor) -> Project:
         raise ScopeMissing("A token for one project cannot make another.")
     project = Project(id=ObjectId(), **{"timezone": actor.timezone} | data)
     if project.parent_id:
-        arranging.check_parent(project, project.parent_id, actor)
+        hierarchy.check_parent(project, project.parent_id, actor)
     project.position = fractional.at(int(project.created_at.timestamp() * 1000))
     try:
         project.save(force_insert=True)
@@ -58,12 +58,12 @@ def visible(actor: Actor, condition: GivenFilter | None = None, *, deleted: bool
 
 
 def get(project_id: ObjectId, *, actor: Actor, fields: list[str] | None = None, deleted: bool = False) -> Row:
-    """One project; with `deleted`, one that the actor may restore. Raises NotFound."""
+    """Return one project; with `deleted`, one that the actor may restore. Raises NotFound."""
     return visible(actor, deleted=deleted).row(project_id, fields)
 
 
 def permissions(project_id: ObjectId, *, actor: Actor) -> dict[str, Any]:
-    """What the actor may do in a project, and what each role may. Raises NotFound."""
+    """Return what the actor may do in a project, and what each role may. Raises NotFound."""
     role = actor.role_in(project_id)
     if role is None:
         raise NotFound
@@ -71,44 +71,44 @@ def permissions(project_id: ObjectId, *, actor: Actor) -> dict[str, Any]:
 
 
 @unit_of_work
-def update(project_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Project:
+def update(project_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> Project:
     """Change a project. Raises NotFound, Forbidden, PreconditionFailed, Invalid (see `arranging.check_parent`)."""
     project = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.EDIT, project)
-    project.expect(expected)
+    project.check_revision(if_match)
     differences = project.differences(changes)
     if not differences:
         return project
     if "parent_id" in differences:
-        arranging.check_parent(project, changes["parent_id"], actor)
+        hierarchy.check_parent(project, changes["parent_id"], actor)
     project = project.write(**changes)
     record(ProjectUpdated(project, actor, differences))
     return project
 
 
 @unit_of_work
-def delete(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def delete(project_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """Put a project into the trash: only its owners see it, and no more than that; its key is free.
 
     Raises NotFound, Forbidden, PreconditionFailed.
     """
     project = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.DELETE, project)
-    project.expect(expected)
+    project.check_revision(if_match)
     project.write(deleted_at=now())
-    arranging.release_children(project, actor)
+    hierarchy.release_children(project, actor)
     users.rights_changed(Membership.objects(project_id=project.id).scalar("user_id"))
     record(ProjectDeleted(project, actor))
 
 
-class Place(NamedTuple):
+class NextPlace(NamedTuple):
     """Where a new task of a project stands: its key, and its position in the order by hand."""
 
     key: str
     position: str
 
 
-def next_places(project_id: ObjectId, number: int = 1) -> tuple[Project, list[Place]]:
+def next_places(project_id: ObjectId, number: int = 1) -> tuple[Project, list[NextPlace]]:
     """Raise a project's counters for `number` new tasks, in the open transaction; return it, and a place for each.
 
     `last_created_at` is the time of the tasks' creation: later than that of every task before them, whatever the clocks
@@ -124,7 +124,7 @@ def next_places(project_id: ObjectId, number: int = 1) -> tuple[Project, list[Pl
         raise NotFound
     quotas.check("tasks", row["task_count"])
     first, lowest = row["last_number"] - number + 1, row["last_position"] - number + 1
-    places = [Place(f"{row['key']}-{first + more}", fractional.at(lowest + more)) for more in range(number)]
+    places = [NextPlace(f"{row['key']}-{first + more}", fractional.at(lowest + more)) for more in range(number)]
     return Project._from_son(row), places
 
 
@@ -140,7 +140,7 @@ def add_use(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0) 
 
 
 def next_position(project_id: ObjectId) -> int:
-    """The number of the place behind the last task of a project, in the open transaction. Raises NotFound."""
+    """Return the number of the place behind the last task of a project, in the open transaction. Raises NotFound."""
     project = Project.objects(id=project_id).alive().only("last_position").modify(new=True, inc__last_position=1)
     if project is None:
         raise NotFound
@@ -148,7 +148,7 @@ def next_position(project_id: ObjectId) -> int:
 
 
 def workflow_of(project_id: ObjectId) -> Workflow:
-    """The states that the tasks of a project go through."""
+    """Return the states that the tasks of a project go through."""
     return Project.objects.only("statuses").one(project_id).workflow
 
 
@@ -164,7 +164,9 @@ def timezone_of(project_id: ObjectId) -> str:
 
 
 def roles_of(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[ObjectId, str]]:
-    """The roles of some accounts in their projects that are not in the trash: {user: {project: role}}, two queries."""
+    """Return the roles of some accounts in their projects that are not in the trash: {user: {project: role}}, two
+    queries.
+    """
     found = list(Membership.objects(user_id__in=list(user_ids)).scalar("user_id", "project_id", "role"))
     alive = set(Project.objects(id__in=list({project_id for _, project_id, _ in found})).alive().scalar("id"))
     roles: dict[ObjectId, dict[ObjectId, str]] = {}
@@ -174,8 +176,8 @@ def roles_of(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[ObjectId, str]
     return roles
 
 
-def standing_of(user_id: ObjectId) -> tuple[dict[ObjectId, str], frozenset[ObjectId]]:
-    """The account's role in each project that is not in the trash, and which of these are archived."""
+def load_project_roles(user_id: ObjectId) -> tuple[dict[ObjectId, str], frozenset[ObjectId]]:
+    """Return the account's role in each project that is not in the trash, and which of these are archived."""
     roles = dict(Membership.objects(user_id=user_id).scalar("project_id", "role"))
     alive = dict(Project.objects(id__in=list(roles)).alive().scalar("id", "archived_at"))
     archived = frozenset(project_id for project_id, archived_at in alive.items() if archived_at)

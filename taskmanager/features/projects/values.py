@@ -11,8 +11,8 @@ from taskmanager.core.errors import Invalid
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import CustomField, Label, name_key
 
-_LONGEST_TEXT = 2000
-_LARGEST = 10**15
+_MAX_TEXT_CHARACTERS = 2000
+_MAX_NUMBER = 10**15
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -24,7 +24,7 @@ def check_labels(project_id: ObjectId, label_ids: Iterable[ObjectId]) -> None:
 
 
 def labels_called(names: Iterable[str], project_ids: Iterable[ObjectId]) -> dict[str, list[ObjectId]]:
-    """The ids of the labels with these names, whatever the case, in some projects: {key of the name: ids}."""
+    """Return the ids of the labels with these names, whatever the case, in some projects: {key of the name: ids}."""
     found: dict[str, list[ObjectId]] = {}
     keys = {name_key(name) for name in names}
     rows = Label.objects(project_id__in=list(project_ids), name_key__in=list(keys)) if keys else ()
@@ -60,7 +60,7 @@ class _Checks:
         self._fields = {field.key: field for field in known}
         of_users = {key for key, field in self._fields.items() if field.type == "user"}
         named = {_id(values[key]) for values in several for key in of_users & values.keys()}
-        self._members = set(members.who_are_members(project_id, [one for one in named if one]))
+        self._members = set(members.member_ids_among(project_id, [one for one in named if one]))
 
     def problem(self, key: str, value: Any) -> tuple[str, str] | None:
         """Return what is wrong with a value, and the code of the error; None for one that fits."""
@@ -79,12 +79,12 @@ def _id(value: Any) -> ObjectId | None:
 
 
 def _text(field: CustomField, value: Any) -> str | None:
-    good = isinstance(value, str) and len(value) <= _LONGEST_TEXT and not _CONTROLS.search(value)
-    return None if good else f"Must be text of at most {_LONGEST_TEXT:,} characters."
+    good = isinstance(value, str) and len(value) <= _MAX_TEXT_CHARACTERS and not _CONTROLS.search(value)
+    return None if good else f"Must be text of at most {_MAX_TEXT_CHARACTERS:,} characters."
 
 
 def _number(field: CustomField, value: Any) -> str | None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
+    good = isinstance(value, int | float) and not isinstance(value, bool) and -_MAX_NUMBER <= value <= _MAX_NUMBER
     return None if good else "Must be a number."
 
 

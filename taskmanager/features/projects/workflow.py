@@ -22,17 +22,17 @@ class Workflow:
         self._groups = {status["key"]: status["group"] for status in self.statuses}
 
     def group_of(self, key: str) -> str | None:
-        """The group of a status; None when there is no such status."""
+        """Return the group of a status; None when there is no such status."""
         return self._groups.get(key)
 
     @property
     def first(self) -> str:
-        """Where a task begins, and where it goes when it is opened again: the first status of an open group."""
+        """Return where a task begins, and where it goes when it is opened again: the first status of an open group."""
         return self._first_of(*OPEN_GROUPS)
 
     @property
     def done(self) -> str:
-        """Where a task goes when it is completed."""
+        """Return where a task goes when it is completed."""
         return self._first_of("done")
 
     def _first_of(self, *groups: str) -> str:

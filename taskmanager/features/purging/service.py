@@ -16,7 +16,7 @@ from taskmanager.features.tasks.relations import acyclic
 
 log = structlog.get_logger("taskmanager.purging")
 
-_MOST_SECONDS = 4  # of one round, so that the scheduler's other jobs get their turn
+_MAX_SECONDS = 4  # of one round, so that the scheduler's other jobs get their turn
 _BATCH = 100
 
 
@@ -26,7 +26,7 @@ def purge_some() -> int:
     One that fails is logged and put off.
     """
     trash.begin_old()
-    ended, last = 0, time.monotonic() + _MOST_SECONDS
+    ended, last = 0, time.monotonic() + _MAX_SECONDS
     begun = Project.objects(__raw__={"purged_at": {"$exists": True}} | trash.not_put_off())
     for project in begun.order_by("purged_at", "id").limit(_BATCH):
         ended += _purge_safely(project, last)
@@ -35,7 +35,7 @@ def purge_some() -> int:
     return ended
 
 
-def go_on(project_id: ObjectId, seconds: float = _MOST_SECONDS) -> bool:
+def go_on(project_id: ObjectId, seconds: float = _MAX_SECONDS) -> bool:
     """Purge a project whose purge was begun, for some seconds; return whether nothing is left."""
     project = Project.objects(id=project_id, purged_at__exists=True).first()
     return project is not None and _purge(project_id, time.monotonic() + seconds)

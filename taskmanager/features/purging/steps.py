@@ -41,7 +41,7 @@ class Step:
 
     @property
     def name(self) -> str:
-        """The first collection."""
+        """Return the first collection."""
         return str(self.models[0]._get_collection_name())
 
 
@@ -91,7 +91,7 @@ def _invitations(project_id: ObjectId) -> int:
 
 def _events(project_id: ObjectId) -> int:
     """Forget what the events of the project hold; audited ones stay, and those that a listener waits for keep ids."""
-    return 0 if forgetting.forget_stream(f"project:{project_id}") else 1
+    return 0 if forgetting.erase_stream(f"project:{project_id}") else 1
 
 
 PURGE_STEPS: Part[Step] = Part("purge_steps")

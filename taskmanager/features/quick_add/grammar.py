@@ -8,16 +8,16 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-from taskmanager.features.quick_add.parsed_task import Understood
+from taskmanager.features.quick_add.parsed_task import ParsedTask
 from taskmanager.features.quick_add.times import take_time
 
-LONGEST = 1000
+MAX_CHARACTERS = 1000
 _PRIORITIES = {"p1": "urgent", "p2": "high", "p3": "medium", "p4": "low"}
 
 
-def understand(text: str, now: datetime) -> Understood:
-    """What a line says at a moment of a zone. What is not understood stays in the title."""
-    said = Understood()
+def parse(text: str, now: datetime) -> ParsedTask:
+    """Return what a line says at a moment of a zone. What is not understood stays in the title."""
+    said = ParsedTask()
     line, quotes = _hide_quotes(text)
     for pattern, take in _PATTERNS:
         line = _take(line, pattern, take, said)
@@ -26,11 +26,11 @@ def understand(text: str, now: datetime) -> Understood:
     return said
 
 
-Take = Callable[[re.Match[str], Understood], bool | None]
+Take = Callable[[re.Match[str], ParsedTask], bool | None]
 
 
-def _take(line: str, pattern: re.Pattern[str], take: Take, said: Understood) -> str:
-    """The line without what the pattern finds and `take` does not refuse (by False)."""
+def _take(line: str, pattern: re.Pattern[str], take: Take, said: ParsedTask) -> str:
+    """Return the line without what the pattern finds and `take` does not refuse (by False)."""
     parts, end = [], 0
     for match in pattern.finditer(line):
         if take(match, said) is not False:
@@ -40,7 +40,7 @@ def _take(line: str, pattern: re.Pattern[str], take: Take, said: Understood) -> 
 
 
 def _hide_quotes(text: str) -> tuple[str, list[str]]:
-    """The text with a mark for each quoted part, but for names after #, @ and +."""
+    """Return the text with a mark for each quoted part, but for names after #, @ and +."""
     quotes: list[str] = []
 
     def hide(match: re.Match[str]) -> str:
@@ -58,22 +58,22 @@ def _name(match: re.Match[str]) -> str:
     return (match["quoted"] or match["word"]).strip()
 
 
-def _project(match: re.Match[str], said: Understood) -> bool | None:
+def _project(match: re.Match[str], said: ParsedTask) -> bool | None:
     if said.project is not None:
         return False
     said.project = _name(match)
     return None
 
 
-def _label(match: re.Match[str], said: Understood) -> None:
+def _label(match: re.Match[str], said: ParsedTask) -> None:
     said.labels.append(_name(match))
 
 
-def _person(match: re.Match[str], said: Understood) -> None:
+def _person(match: re.Match[str], said: ParsedTask) -> None:
     said.people.append(_name(match))
 
 
-def _priority(match: re.Match[str], said: Understood) -> bool | None:
+def _priority(match: re.Match[str], said: ParsedTask) -> bool | None:
     if said.priority is not None:
         return False
     word = match[1].lower()
@@ -81,7 +81,7 @@ def _priority(match: re.Match[str], said: Understood) -> bool | None:
     return None
 
 
-def _estimate(match: re.Match[str], said: Understood) -> bool | None:
+def _estimate(match: re.Match[str], said: ParsedTask) -> bool | None:
     if said.estimate_minutes is not None:
         return False
     said.estimate_minutes = int(match["number"]) * (60 if match["unit"][0].lower() == "h" else 1)

@@ -9,7 +9,7 @@ from taskmanager.features.tasks.recurrence.rules import parse
 
 
 @dataclass
-class Understood:
+class ParsedTask:
     """What a line says. Days and times are on the clock of the one who writes."""
 
     title: str = ""
@@ -24,7 +24,7 @@ class Understood:
     clock: time | None = None
 
     def due(self, now: datetime) -> str | None:
-        """The due that this gives at a moment of a zone: a whole day, or a time with the zone's offset."""
+        """Return the due that this gives at a moment of a zone: a whole day, or a time with the zone's offset."""
         day = self.day
         if self.recurrence:
             day = self.first(now)
@@ -35,7 +35,7 @@ class Understood:
         return datetime.combine(day, self.clock, now.tzinfo).isoformat() if self.clock else day.isoformat()
 
     def first(self, now: datetime) -> date | None:
-        """The first day of the rule: that which is given if it fits, and none that is over.
+        """Return the first day of the rule: that which is given if it fits, and none that is over.
 
         An interval counts from there: "every other Monday" begins on the coming one.
         """

@@ -6,10 +6,10 @@ from flask import Response
 from marshmallow import fields
 
 from taskmanager.features.quick_add import service as quick_adding
-from taskmanager.features.quick_add.grammar import LONGEST
+from taskmanager.features.quick_add.grammar import MAX_CHARACTERS
 from taskmanager.features.tasks.schemas import TASK, TaskOut
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.schemas import Id, Line, Schema
 
@@ -19,7 +19,7 @@ blp = Blueprint("quick add", __name__, scope="tasks", description="Tasks from on
 class QuickIn(Schema):
     """One line of text."""
 
-    text = Line(most=LONGEST, required=True, metadata={"example": "Pay rent every month on the 1st @home !high"})
+    text = Line(most=MAX_CHARACTERS, required=True, metadata={"example": "Pay rent every month on the 1st @home !high"})
     project_id = Id(metadata={"description": "Where, when the text names no project"})
 
 

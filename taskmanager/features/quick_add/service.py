@@ -14,14 +14,14 @@ from taskmanager.features.projects import values
 from taskmanager.features.projects.labels.service import labels
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Project, name_key
-from taskmanager.features.quick_add.grammar import understand
-from taskmanager.features.quick_add.parsed_task import Understood
+from taskmanager.features.quick_add.grammar import parse
+from taskmanager.features.quick_add.parsed_task import ParsedTask
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.models import PRIORITIES, Task
 from taskmanager.features.tasks.permissions import TaskAction
 from taskmanager.features.users import service as users
 
-_LONGEST_LABEL, _LONGEST_TITLE, _MOST_NAMES = 100, 500, 50
+_MAX_LABEL_CHARACTERS, _MAX_TITLE_CHARACTERS, _MAX_NAMES = 100, 500, 50
 
 
 @unit_of_work
@@ -32,24 +32,24 @@ def add(text: str, *, actor: Actor, project_id: ObjectId | None = None) -> tuple
     Labels that are not there are made. Raises Invalid (`quick.…`), and what making a task raises.
     """
     here = now().astimezone(zone(actor.timezone))
-    said = understand(text, here)
+    said = parse(text, here)
     _check(said)
     project = _project(said.project, project_id, actor)
     data = _data(said, said.due(here), project, actor)
-    return tasks.create(project.id, data, actor=actor), _told(said, project, data)
+    return tasks.create(project.id, data, actor=actor), _row(said, project, data)
 
 
-def _check(said: Understood) -> None:
+def _check(said: ParsedTask) -> None:
     """Raise Invalid for what the body of the single request could not say either."""
     if not said.title:
         raise _wrong("quick.no_title", "Nothing is left for the title.")
-    if len(said.title) > _LONGEST_TITLE:
-        raise _wrong("quick.title_too_long", f"A title has at most {_LONGEST_TITLE} characters.")
-    if max(len(said.labels), len(said.people)) > _MOST_NAMES:
-        raise _wrong("quick.too_many", f"At most {_MOST_NAMES} labels and people.")
+    if len(said.title) > _MAX_TITLE_CHARACTERS:
+        raise _wrong("quick.title_too_long", f"A title has at most {_MAX_TITLE_CHARACTERS} characters.")
+    if max(len(said.labels), len(said.people)) > _MAX_NAMES:
+        raise _wrong("quick.too_many", f"At most {_MAX_NAMES} labels and people.")
 
 
-def _data(said: Understood, due: str | None, project: Project, actor: Actor) -> dict[str, Any]:
+def _data(said: ParsedTask, due: str | None, project: Project, actor: Actor) -> dict[str, Any]:
     found = {
         "title": said.title,
         "priority": PRIORITIES.index(said.priority) if said.priority else None,
@@ -85,17 +85,17 @@ def _label(name: str, project: Project, actor: Actor) -> ObjectId:
         return known[name_key(name)][0]
     if not actor.has_scope("projects:write"):
         raise _wrong("quick.label_unknown", f"There is no label {name[:50]!r}, and this token cannot make one.")
-    return labels.create(project.id, {"name": name[:_LONGEST_LABEL]}, actor=actor).id
+    return labels.create(project.id, {"name": name[:_MAX_LABEL_CHARACTERS]}, actor=actor).id
 
 
 def _person(word: str, project: Project, actor: Actor) -> ObjectId:
-    """A member by `me`, address, or name, if that is one member's alone."""
+    """Return a member by `me`, address, or name, if that is one member's alone."""
     if word.lower() == "me":
         return actor.user_id
-    cards = users.cards(members.ids_of(project.id))
+    profiles = users.public_profiles(members.ids_of(project.id))
     fitting = [
         user_id
-        for user_id, card in cards.items()
+        for user_id, card in profiles.items()
         if word.lower() in (card["email"], card["name"].lower(), card["name"].split(" ")[0].lower())
     ]
     if len(fitting) != 1:
@@ -103,7 +103,7 @@ def _person(word: str, project: Project, actor: Actor) -> ObjectId:
     return fitting[0]
 
 
-def _told(said: Understood, project: Project, data: dict[str, Any]) -> Row:
+def _row(said: ParsedTask, project: Project, data: dict[str, Any]) -> Row:
     return {
         "title": said.title,
         "project": {"id": str(project.id), "key": project.key, "name": project.name},

@@ -12,7 +12,7 @@ from typing import Any
 from taskmanager.core.clock import is_allowed
 from taskmanager.features.quick_add.context import is_unread, stands_alone
 from taskmanager.features.quick_add.days import DAYS, DAYS_WITH_TIMES, TIMES, TIMES_OF_DAYS, in_hours
-from taskmanager.features.quick_add.parsed_task import Understood
+from taskmanager.features.quick_add.parsed_task import ParsedTask
 from taskmanager.features.quick_add.rules import BOUNDS, RULES
 from taskmanager.features.quick_add.vocabulary import CODES, Found, after
 
@@ -28,7 +28,7 @@ class _Taken:
     said: dict[str, Any] = field(default_factory=dict)
 
 
-def take_time(line: str, said: Understood, now: datetime) -> str:
+def take_time(line: str, said: ParsedTask, now: datetime) -> str:
     """Return the line without the expressions of time that are understood, and let `said` have what they say."""
     taken, kept, begin, place = _Taken(), "", 0, 0
     for word in re.finditer(r"(?<!\S)\S+", line):
@@ -79,7 +79,7 @@ def _slots(found: Found) -> set[str]:
     return _SLOTS.get(found.slot, {found.slot}) | ({"time"} if "clock" in found.said else set())
 
 
-def _merge(taken: _Taken, run: list[Found], said: Understood, now: datetime) -> bool:
+def _merge(taken: _Taken, run: list[Found], said: ParsedTask, now: datetime) -> bool:
     """Let an expression join what was taken before; return False, and change nothing, where they do not agree."""
     merged: dict[str, Any] = dict(taken.said)
     for found in run:
@@ -93,7 +93,7 @@ def _merge(taken: _Taken, run: list[Found], said: Understood, now: datetime) -> 
     return True
 
 
-def _agree(merged: dict[str, Any], said: Understood, now: datetime) -> bool:
+def _agree(merged: dict[str, Any], said: ParsedTask, now: datetime) -> bool:
     rule = merged.get("recurrence")
     if merged.get("midnight") and merged.get("day") and not rule:
         return False  # at the begin of the day, or at its end?
@@ -121,7 +121,7 @@ def _ended(merged: dict[str, Any], now: datetime) -> str | None:
         return f"{rule};COUNT={merged['count']}"
     if "until" not in merged and "lasts" not in merged:
         return str(rule)
-    trial = Understood(recurrence=rule, day=merged.get("day"), clock=merged.get("clock"))
+    trial = ParsedTask(recurrence=rule, day=merged.get("day"), clock=merged.get("clock"))
     first = trial.first(now)
     if first is None:
         return None
@@ -129,7 +129,7 @@ def _ended(merged: dict[str, Any], now: datetime) -> str | None:
     return f"{rule};UNTIL={until:%Y%m%d}" if until > first and is_allowed(until) else None
 
 
-def _fill(said: Understood, merged: dict[str, Any], now: datetime) -> None:
+def _fill(said: ParsedTask, merged: dict[str, Any], now: datetime) -> None:
     for name in ("day", "clock", "from_completion"):
         if name in merged:
             setattr(said, name, merged[name])

@@ -18,7 +18,7 @@ class Attached:
 
     @property
     def name(self) -> str:
-        """The first collection."""
+        """Return the first collection."""
         return str(self.models[0]._get_collection_name())
 
 

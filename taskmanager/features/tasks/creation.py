@@ -7,13 +7,13 @@ from bson import ObjectId
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.features.projects.models import Project
-from taskmanager.features.projects.service import Place
+from taskmanager.features.projects.service import NextPlace
 from taskmanager.features.tasks import subtasks
 from taskmanager.features.tasks.events import TaskCreated
 from taskmanager.features.tasks.models import Task
 
 
-def new_task(project: Project, place: Place, values: dict[str, Any], *, task_id: ObjectId | None = None) -> Task:
+def new_task(project: Project, place: NextPlace, values: dict[str, Any], *, task_id: ObjectId | None = None) -> Task:
     """Return a task at a place that `projects.next_places` gave, with all that follows from `values`; not stored.
 
     `values` are stored fields. Without `status`, which comes with its `status_group`, it has the project's first.
@@ -30,6 +30,6 @@ def new_task(project: Project, place: Place, values: dict[str, Any], *, task_id:
 def insert(task: Task, actor: Actor, **changes: Any) -> Task:
     """Store a new task, count it at its parent and record its creation, in the open transaction."""
     task.save(force_insert=True)
-    subtasks.tell_parents(None, task, actor)
+    subtasks.update_parent_progress(None, task, actor)
     record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids], **changes}))
     return task

@@ -30,7 +30,7 @@ class Expansion:
 
 
 def _people(ids: list[ObjectId], actor: Actor) -> dict[ObjectId, Row]:
-    return {user_id: {"id": str(user_id), **card} for user_id, card in users.cards(ids).items()}
+    return {user_id: {"id": str(user_id), **card} for user_id, card in users.public_profiles(ids).items()}
 
 
 def _labels(ids: list[ObjectId], actor: Actor) -> dict[ObjectId, Row]:
@@ -67,8 +67,8 @@ OWN_EXPANSIONS = {
 EXPANSIONS: Part[Expansion] = Part("expansions")
 
 
-def sources(names: Iterable[str]) -> list[str]:
-    """The stored fields that are needed for these."""
+def source_fields(names: Iterable[str]) -> list[str]:
+    """Return the stored fields that are needed for these."""
     return [EXPANSIONS[name].stored for name in names]
 
 
@@ -79,7 +79,7 @@ def fitting(rows: Sequence[Row], names: Iterable[str]) -> int:
 
 
 def expand(rows: Sequence[Row], names: Sequence[str], actor: Actor) -> list[Row]:
-    """For each row what it says more, by name. What the actor may not see, or is gone, is left out or null.
+    """Return for each row what it says more, by name. What the actor may not see, or is gone, is left out or null.
 
     Raises ScopeMissing when the actor's token does not have the scope for it.
     """

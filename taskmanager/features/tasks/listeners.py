@@ -6,7 +6,7 @@ from taskmanager.core.errors import Unavailable
 from taskmanager.core.events import forgetting
 from taskmanager.core.events.log import Event, listen, project_of
 from taskmanager.core.events.schedule import every
-from taskmanager.features.tasks.cleanup import due_times, members as departure, values as cleaning
+from taskmanager.features.tasks.cleanup import due_times, members as member_cleanup, values as value_cleanup
 from taskmanager.features.tasks.placement import rekeying
 from taskmanager.features.tasks.reminders import service as reminders
 
@@ -16,19 +16,19 @@ log = structlog.get_logger("taskmanager.tasks")
 @listen("label.deleted", name="tasks.labels", queue="low")
 def take_label_off(event: Event) -> None:
     """Take a deleted label off the tasks."""
-    cleaning.remove_label(event.data["project_id"], event.subject_id)
+    value_cleanup.remove_label(event.data["project_id"], event.subject_id)
 
 
 @listen("custom_field.deleted", name="tasks.custom_fields", queue="low")
 def take_custom_field_off(event: Event) -> None:
     """Take the values of a deleted custom field off the tasks."""
-    cleaning.remove_custom_field(event.data["project_id"], event.data["key"])
+    value_cleanup.remove_custom_field(event.data["project_id"], event.data["key"])
 
 
 @listen("member.removed", name="tasks.members", queue="low")
 def take_member_off(event: Event) -> None:
     """Take who is no member any more off the tasks."""
-    departure.take_off(project_of(event), event.data["user_id"])
+    member_cleanup.take_off(project_of(event), event.data["user_id"])
 
 
 @listen("user.updated", name="tasks.reminders", queue="low")
@@ -46,9 +46,9 @@ def follow_zone_of_project(event: Event) -> None:
 
 
 @listen("task.purged", name="tasks.forgetting", queue="low")
-def forget(event: Event) -> None:
+def erase_from_log(event: Event) -> None:
     """Forget what other events hold of a task that is gone for good."""
-    if not forgetting.forget_subjects(event.subject_id):
+    if not forgetting.erase_subjects(event.subject_id):
         raise Unavailable("There is more to forget: the relay hands this out again.")
 
 

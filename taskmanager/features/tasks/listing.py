@@ -16,14 +16,14 @@ from taskmanager.features.tasks.filtering import names as filter_names
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
 from taskmanager.features.tasks.filtering.names import Asked
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.querysets import TaskWords, query_of
+from taskmanager.features.tasks.querysets import TaskQuerySet, query_of
 
 
 @dataclass(frozen=True)
 class VisibleTasks:
     """The tasks of a project, or all that the actor may see, for which a filter holds: by pages, within bounds."""
 
-    found: TaskWords
+    found: TaskQuerySet
     actor: Actor
     project_id: ObjectId | None
     filtered: bool
@@ -56,7 +56,8 @@ def visible(actor: Actor, *, project_id: ObjectId | None = None, condition: Give
 
 
 def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None = None) -> Any:
-    """The tasks of a project, or all that the actor may see but those of archived projects, for which a filter holds.
+    """Return the tasks of a project, or all that the actor may see but those of archived projects, for which a filter
+    holds.
 
     Raises NotFound, Invalid for a filter with names that do not resolve (see `filter_names.bound`).
     """
@@ -85,7 +86,7 @@ def that_match(task_id: ObjectId, project_id: ObjectId, asked: Sequence[Asked]) 
 
 
 def _asked(actor: Actor, project_id: ObjectId | None) -> Collection[ObjectId]:
-    """The projects in which names are looked up."""
+    """Return the projects in which names are looked up."""
     return [project_id] if project_id else list(actor.project_roles)
 
 

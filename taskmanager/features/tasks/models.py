@@ -6,12 +6,12 @@ from bson import ObjectId
 from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core.clock import now
+from taskmanager.core.search_tokens import description_tokens_of, tokens_of
 from taskmanager.core.storage.collation import natural_key
 from taskmanager.core.storage.documents import Versioned
 from taskmanager.features.projects.workflow import GROUPS, OPEN_GROUPS
 from taskmanager.features.tasks.due import due_at, is_floating
-from taskmanager.features.tasks.querysets import TaskWords
-from taskmanager.features.tasks.search_tokens import description_tokens_of, tokens_of
+from taskmanager.features.tasks.querysets import TaskQuerySet
 
 PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the position, so that it sorts
 RECURS_FROM = ("due", "completion")
@@ -22,7 +22,7 @@ _MARKED = ("assignee_ids", "label_ids", "watcher_ids")
 class Task(Versioned):
     """Something to be done in a project."""
 
-    meta = {"collection": "tasks", "db_alias": "tasks", "queryset_class": TaskWords}
+    meta = {"collection": "tasks", "db_alias": "tasks", "queryset_class": TaskQuerySet}
 
     project_id = ObjectIdField(required=True)
     key = StringField(required=True)
@@ -71,12 +71,12 @@ class Task(Versioned):
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still to be done."""
+        """Return whether it is still to be done."""
         return self.status_group in OPEN_GROUPS
 
     @property
     def is_edited(self) -> bool:
-        """Whether a user has changed it since it was made."""
+        """Return whether a user has changed it since it was made."""
         return self.revision - (self.own_writes or 0) > 1
 
     def consequences(self, changes: dict[str, Any], place: str | None = None) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Task(Versioned):
         return {**changes, **follows}
 
     def clean(self) -> None:
-        """Called by MongoEngine before it inserts."""
+        """Check the whole before MongoEngine inserts it."""
         self.key_order = natural_key(self.key)
         self.words = tokens_of(self.title)
         self.description_tokens = description_tokens_of(self.description)
@@ -124,7 +124,9 @@ class Task(Versioned):
 
 
 def marks_of(assignees: list[ObjectId], labels: list[ObjectId], watchers: list[ObjectId]) -> list[str]:
-    """Whom and what a task has, in the one list that indexes of lists take in; `a` and `l` stand for having none."""
+    """Return whom and what a task has, in the one list that indexes of lists take in; `a` and `l` stand for having
+    none.
+    """
     marks = [f"a:{user_id}" for user_id in assignees] or ["a"]
     marks += [f"l:{label_id}" for label_id in labels] or ["l"]
     return marks + [f"w:{user_id}" for user_id in watchers]

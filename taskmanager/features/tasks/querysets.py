@@ -8,35 +8,35 @@ from bson import ObjectId
 from taskmanager.core.filters.branches import branches
 from taskmanager.core.filters.nodes import Context, Node
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Filter, Words
+from taskmanager.core.storage.querysets import BaseQuerySet, Filter
 
 
-class TaskWords(Words):
+class TaskQuerySet(BaseQuerySet):
     """Queries of tasks."""
 
     def visible_to(self, actor: Actor) -> Self:
-        """Those in projects that the actor is a member of, without the trash."""
+        """Return those in projects that the actor is a member of, without the trash."""
         return self.alive().filter(project_id__in=list(actor.project_roles))
 
     def current_of(self, actor: Actor) -> Self:
-        """Those that are visible to the actor, without archived projects."""
+        """Return those that are visible to the actor, without archived projects."""
         return self.alive().filter(project_id__in=[key for key in actor.project_roles if key not in actor.archived])
 
     def matching(self, condition: Node, context: Context) -> Self:
-        """Those for which a filter holds, as the one who asks means it."""
+        """Return those for which a filter holds, as the one who asks means it."""
         return self.filter(__raw__=query_of(condition, context))
 
     @property
     def reads_documents(self) -> bool:
-        """Whether the query asks for what no index of lists holds: free text, keys, custom fields."""
+        """Return whether the query asks for what no index of lists holds: free text, keys, custom fields."""
         return _reads_documents(self._query)
 
     def in_trash(self) -> Self:
-        """What was deleted and can be restored."""
+        """Return what was deleted and can be restored."""
         return self.filter(deleted_at__exists=True, purged_at=None)
 
     def in_project(self, project_id: ObjectId) -> Self:
-        """Those of one project, without the trash."""
+        """Return those of one project, without the trash."""
         return self.alive().filter(project_id=project_id)
 
 

@@ -11,10 +11,10 @@ from taskmanager.features.tasks.expansions import EXPANSIONS
 from taskmanager.features.tasks.filtering.fields import FIELDS
 from taskmanager.features.tasks.schemas import TASK, CompletionQuery, TaskIn, TaskOut, TaskPatch, TaskRead
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Slice, item_query, list_query, page_of
+from taskmanager.web.conditional import if_match
+from taskmanager.web.pagination import PageRequest, item_query, list_query, page_of
 
 blp = Blueprint("tasks", __name__, scope="tasks", description="Tasks")
 
@@ -51,25 +51,25 @@ def create_task(data: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(TaskRead))
 def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """The tasks of a project"""
+    """List the tasks of a project"""
     found = listing.visible(current_actor(), project_id=project_id, condition=query.get("filter"))
-    return page_of_tasks(Slice.of(query), query["expand"], found)
+    return page_of_tasks(PageRequest.of(query), query["expand"], found)
 
 
 @blp.route("/tasks")
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(TaskRead))
 def list_tasks(query: dict[str, Any]) -> Response:
-    """All tasks that you may see"""
+    """List all tasks that you may see"""
     found = listing.visible(current_actor(), condition=query.get("filter"))
-    return page_of_tasks(Slice.of(query), query["expand"], found)
+    return page_of_tasks(PageRequest.of(query), query["expand"], found)
 
 
 @blp.route("/tasks/<objectid:task_id>")
 @blp.arguments(_ONE, location="query")
 @blp.response(200, TaskRead)
 def get_task(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """One task"""
+    """Get one task"""
     return _one(tasks.get(task_id, actor=current_actor(), fields=_stored(query)), query)
 
 
@@ -77,7 +77,7 @@ def get_task(query: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(_ONE, location="query")
 @blp.response(200, TaskRead)
 def get_task_by_key(query: dict[str, Any], key: str) -> Response:
-    """One task by its key, such as APP-12"""
+    """Get one task by its key, such as APP-12"""
     return _one(tasks.get_by_key(key, actor=current_actor(), fields=_stored(query)), query)
 
 
@@ -89,7 +89,7 @@ def update_task(changes: dict[str, Any], task_id: ObjectId) -> Response:
 
     JSON Merge Patch: what is absent stays, null clears. Who is newly assigned is notified, but not you.
     """
-    return answers.resource(tasks.update(task_id, changes, expected=expected(), actor=current_actor()), TASK)
+    return answers.resource(tasks.update(task_id, changes, if_match=if_match(), actor=current_actor()), TASK)
 
 
 @blp.route("/tasks/<objectid:task_id>", methods=["DELETE"])
@@ -99,7 +99,7 @@ def delete_task(task_id: ObjectId) -> Response:
 
     From there they can be restored, until they are purged.
     """
-    tasks.delete(task_id, expected=expected(), actor=current_actor())
+    tasks.delete(task_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
@@ -112,18 +112,18 @@ def complete_task(query: dict[str, Any], task_id: ObjectId) -> Response:
     One that is done stays as it is. 409 `task.blocked` with `blockers` while others have to be done first; an owner may
     force it.
     """
-    return answers.resource(tasks.complete(task_id, **query, expected=expected(), actor=current_actor()), TASK)
+    return answers.resource(tasks.complete(task_id, **query, if_match=if_match(), actor=current_actor()), TASK)
 
 
 @blp.route("/tasks/<objectid:task_id>/completion", methods=["DELETE"])
 @blp.response(200, TaskOut)
 def reopen_task(task_id: ObjectId) -> Response:
     """Open a task that was done"""
-    return answers.resource(tasks.reopen(task_id, expected=expected(), actor=current_actor()), TASK)
+    return answers.resource(tasks.reopen(task_id, if_match=if_match(), actor=current_actor()), TASK)
 
 
 def _stored(query: dict[str, Any]) -> list[str]:
-    return [*TASK.stored(query.get("fields")), *expansions.sources(query["expand"])]
+    return [*TASK.stored(query.get("fields")), *expansions.source_fields(query["expand"])]
 
 
 def _one(row: Row, query: dict[str, Any]) -> Response:
@@ -131,9 +131,9 @@ def _one(row: Row, query: dict[str, Any]) -> Response:
     return answers.resource(row, TASK, query, embedded=embedded)
 
 
-def page_of_tasks(part: Slice, names: tuple[str, ...], found: listing.VisibleTasks) -> Response:
+def page_of_tasks(part: PageRequest, names: tuple[str, ...], found: listing.VisibleTasks) -> Response:
     """Return a page of tasks with what `expand` named: as many as can be expanded within its bound."""
-    page = found.page(**part.page_of(TASK, *expansions.sources(names)))
+    page = found.page(**part.page_of(TASK, *expansions.source_fields(names)))
     page = page.first(expansions.fitting(page.rows, names), part.order)
     embedded = expansions.expand(page.rows, names, current_actor()) if names else None
     total = part.with_total and found.total()

@@ -7,7 +7,6 @@ from taskmanager.features.tasks.due import FORM
 from taskmanager.features.tasks.models import MAX_RULE_CHARACTERS, PRIORITIES, RECURS_FROM
 from taskmanager.web.schemas import (
     KEY,
-    Choice,
     Color,
     Form,
     Id,
@@ -15,11 +14,12 @@ from taskmanager.web.schemas import (
     Json,
     Line,
     QueryFlag,
+    RankedChoice,
     Schema,
     Text,
     TimeZone,
     UniqueIds,
-    Whole,
+    WholeNumber,
 )
 from taskmanager.web.serialisers import Serialiser
 
@@ -44,7 +44,7 @@ class TaskChanges(Schema):
 
     description = Text(most=50_000, allow_none=True, metadata=_DESCRIPTION)
     status = Form(KEY, "Not the key of a status.", metadata=_STATUS)
-    priority = Choice(PRIORITIES, metadata={"example": "high"})
+    priority = RankedChoice(PRIORITIES, metadata={"example": "high"})
     label_ids = UniqueIds(most=50, metadata={"description": "Labels of the project"})
     custom_fields = Json(
         allow_none=True,
@@ -57,7 +57,7 @@ class TaskChanges(Schema):
     due_timezone = TimeZone(allow_none=True, metadata=_DUE_ZONE)
     recurrence = Line(most=MAX_RULE_CHARACTERS, allow_none=True, metadata=_RECURRENCE)
     recurs_from = fields.String(validate=validate.OneOf(RECURS_FROM), metadata=_RECURS_FROM)
-    estimate_minutes = Whole(allow_none=True, validate=validate.Range(0, 1_000_000), metadata=_MINUTES)
+    estimate_minutes = WholeNumber(allow_none=True, validate=validate.Range(0, 1_000_000), metadata=_MINUTES)
 
 
 class TaskIn(TaskChanges):
@@ -95,7 +95,7 @@ class TaskOut(Schema):
     description = Text(most=50_000, required=True, allow_none=True, metadata=_DESCRIPTION)
     status = fields.String(required=True, metadata=_STATUS)
     status_group = fields.String(required=True, metadata={"enum": list(GROUPS)})
-    priority = Choice(PRIORITIES, required=True)
+    priority = RankedChoice(PRIORITIES, required=True)
     label_ids = UniqueIds(most=50, required=True)
     assignee_ids = UniqueIds(most=50, required=True)
     watcher_ids = UniqueIds(most=500, required=True)

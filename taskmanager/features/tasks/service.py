@@ -11,7 +11,7 @@ from taskmanager.core.errors import Invalid, NotFound
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects import service as projects, values
@@ -27,7 +27,7 @@ from taskmanager.features.tasks.events import (
 )
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
-from taskmanager.features.tasks.recurrence import series, service as recurring
+from taskmanager.features.tasks.recurrence import series, service as recurrence
 from taskmanager.features.tasks.relations import service as relations
 from taskmanager.features.tasks.reminders import service as reminders
 
@@ -46,18 +46,18 @@ def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
     subtasks.check_parent(draft, data.get("parent_id"))
     project, (place,) = projects.next_places(project_id)
     data = data | {"reporter_id": actor.user_id, "custom_fields": _merged({}, data.get("custom_fields"))}
-    data = recurring.settle(None, data, actor, place=project.timezone)
+    data = recurrence.normalize(None, data, actor, place=project.timezone)
     data |= _in_group(data.get("status", project.workflow.first), project.workflow)
     return creation.insert(creation.new_task(project, place, data, task_id=draft.id), actor)
 
 
 def get(task_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
-    """One task. Raises NotFound."""
+    """Return one task. Raises NotFound."""
     return Task.objects.visible_to(actor).row(task_id, fields)
 
 
 def get_by_key(key: str, *, actor: Actor, fields: list[str] | None = None) -> Row:
-    """One task by its key, such as `APP-12`, whatever the case, or by one it had elsewhere. Raises NotFound."""
+    """Return one task by its key, such as `APP-12`, whatever the case, or by one it had elsewhere. Raises NotFound."""
     key, seen = key.upper(), Task.objects.visible_to(actor)
     place = projects.id_of_key(key.partition("-")[0])
     for found, by in ((seen.filter(project_id=place), "key"), (seen, "key")):
@@ -67,14 +67,14 @@ def get_by_key(key: str, *, actor: Actor, fields: list[str] | None = None) -> Ro
 
 
 @unit_of_work
-def update(task_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Task:
+def update(task_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> Task:
     """Change a task; a change of nothing records nothing.
 
     Raises NotFound, Forbidden, PreconditionFailed, Invalid when an assignee is no member.
     """
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.EDIT, task)
-    task.expect(expected)
+    task.check_revision(if_match)
     _check_references(task.project_id, _new_references(task, changes))
     if "custom_fields" in changes:
         changes = changes | {"custom_fields": _merged(task.custom_fields, changes["custom_fields"])}
@@ -82,22 +82,22 @@ def update(task_id: ObjectId, changes: dict[str, Any], *, expected: Expected, ac
         changes = changes | _in_group(changes["status"], projects.workflow_of(task.project_id))
         if changes["status_group"] == "done" != task.status_group:
             relations.check_blockers(task, actor)
-    place = projects.timezone_of(task.project_id) if changes.keys() & recurring.OF_TIME else None
-    changes = recurring.settle(task, changes, actor, place=place)
+    place = projects.timezone_of(task.project_id) if changes.keys() & recurrence.OF_TIME else None
+    changes = recurrence.normalize(task, changes, actor, place=place)
     if changes.get("parent_id", task.parent_id) != task.parent_id:
         subtasks.check_parent(task, changes["parent_id"])
     return _change(task, changes, TaskUpdated, actor, place)
 
 
 @unit_of_work
-def complete(task_id: ObjectId, *, expected: Expected, actor: Actor, force: bool = False) -> Task:
+def complete(task_id: ObjectId, *, if_match: IfMatch, actor: Actor, force: bool = False) -> Task:
     """Mark a task as done; one that is done stays as it is. `force` completes it although others block it.
 
     Raises NotFound, Forbidden, PreconditionFailed, Conflict (`task.blocked`).
     """
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.FORCE if force else TaskAction.COMPLETE, task)
-    task.expect(expected)
+    task.check_revision(if_match)
     if task.status_group == "done":
         return task
     if not force:
@@ -107,11 +107,11 @@ def complete(task_id: ObjectId, *, expected: Expected, actor: Actor, force: bool
 
 
 @unit_of_work
-def reopen(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
+def reopen(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> Task:
     """Open a task that is done; another stays as it is. Raises NotFound, Forbidden, PreconditionFailed."""
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.COMPLETE, task)
-    task.expect(expected)
+    task.check_revision(if_match)
     if task.status_group != "done":
         return task
     workflow = projects.workflow_of(task.project_id)
@@ -119,33 +119,33 @@ def reopen(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
 
 
 @unit_of_work
-def delete(task_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def delete(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """Put a task and its subtasks into the trash.
 
     Raises NotFound, Forbidden, PreconditionFailed, Conflict (`task.too_many_subtasks`).
     """
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.DELETE, task)
-    task.expect(expected)
+    task.check_revision(if_match)
     moment, parts = now(), subtasks.below(task)
     for part in Task.write_each(parts, [{"deleted_at": moment, "trashed_with": task.id}] * len(parts)):
         record(TaskDeleted(part, actor))
     trashed = task.write(deleted_at=moment)
-    subtasks.tell_parents(task, trashed, actor)
+    subtasks.update_parent_progress(task, trashed, actor)
     record(TaskDeleted(trashed, actor))
 
 
 def _change(task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Actor, place: str | None = None) -> Task:
     changes = task.consequences(changes, place)
     if changes.get("status_group") == "done" != task.status_group:
-        changes |= recurring.follow(task, actor)
+        changes |= recurrence.follow(task, actor)
     elif changes.get("status_group", task.status_group) in OPEN_GROUPS and not task.is_open:
         changes |= series.withdraw(task, actor)
     differences = task.differences(changes)
     if not differences:
         return task
     before, task = task, task.write(**{field: after for field, (_, after) in differences.items()})
-    subtasks.tell_parents(before, task, actor)
+    subtasks.update_parent_progress(before, task, actor)
     reminders.reschedule([(task, differences)])
     record(fact(task, actor, differences))
     return task
@@ -159,14 +159,16 @@ def _in_group(status: str, workflow: Workflow) -> dict[str, str]:
 
 
 def _merged(values: dict[str, Any], changes: dict[str, Any] | None) -> dict[str, Any]:
-    """JSON Merge Patch: what is absent stays, None clears."""
+    """Return JSON Merge Patch: what is absent stays, None clears."""
     if changes is None:
         return {}
     return {key: value for key, value in (values | changes).items() if value is not None}
 
 
 def _new_references(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
-    """What `changes` name that the task did not: who has just left, or a deleted label, does not block other edits."""
+    """Return what `changes` name that the task did not: who has just left, or a deleted label, does not block other
+    edits.
+    """
     found: dict[str, Any] = {}
     for field in {"assignee_ids", "label_ids"} & changes.keys():
         known = set(getattr(task, field))
@@ -177,7 +179,7 @@ def _new_references(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _same(before: Any, after: Any) -> bool:
-    """Whether a value is the stored one: False and 0 are two."""
+    """Return whether a value is the stored one: False and 0 are two."""
     return type(before) is type(after) and bool(before == after)
 
 

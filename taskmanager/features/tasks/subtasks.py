@@ -11,15 +11,15 @@ from bson import ObjectId
 from taskmanager.core.errors import Conflict, Invalid
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Words
+from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.features.tasks.events import TaskProgressed
 from taskmanager.features.tasks.models import Task
 
-DEEPEST = 5
-MOST = 200  # tasks that go into the trash, or to another project, together
+MAX_DEPTH = 5
+MAX_SUBTASKS = 200  # tasks that go into the trash, or to another project, together
 
 
-def visible(task_id: ObjectId, actor: Actor) -> Words:
+def visible(task_id: ObjectId, actor: Actor) -> BaseQuerySet:
     """Return the subtasks of a task. Raises NotFound unless the actor may see the task."""
     Task.objects.visible_to(actor).check_exists(task_id)
     return Task.objects.alive().filter(parent_id=task_id)
@@ -35,12 +35,12 @@ def check_parent(task: Task, parent_id: ObjectId | None) -> None:
     above = _above(parent)
     if task.id in above:
         raise Invalid("body.parent_id", "A task cannot be a part of itself.", code="task.parent_cycle")
-    if len(above) + len(levels(task.id, lambda: Task.objects.alive())) > DEEPEST:
-        raise Invalid("body.parent_id", f"Tasks have at most {DEEPEST} levels.", code="task.too_deep")
+    if len(above) + len(levels(task.id, lambda: Task.objects.alive())) > MAX_DEPTH:
+        raise Invalid("body.parent_id", f"Tasks have at most {MAX_DEPTH} levels.", code="task.too_deep")
 
 
 def _above(task: Task | None) -> list[ObjectId]:
-    """Itself and what it is a part of."""
+    """Return itself and what it is a part of."""
     found: list[ObjectId] = []
     while task is not None and task.id not in found:
         found.append(task.id)
@@ -49,7 +49,7 @@ def _above(task: Task | None) -> list[ObjectId]:
 
 
 def levels(task_id: ObjectId, among: Any) -> list[list[ObjectId]]:
-    """The ids of a task and of all below it, level by level, among some tasks."""
+    """Return the ids of a task and of all below it, level by level, among some tasks."""
     found = [[task_id]]
     while below := list(among().filter(parent_id__in=found[-1]).scalar("id")):
         found.append(below)
@@ -63,12 +63,12 @@ def below(task: Task) -> list[Task]:
     """
     found = levels(task.id, lambda: Task.objects.alive())[1:]
     depths = {task_id: depth for depth, level in enumerate(found) for task_id in level}
-    if len(depths) > MOST:
-        raise Conflict(f"The task has more than {MOST} subtasks.", code="task.too_many_subtasks")
+    if len(depths) > MAX_SUBTASKS:
+        raise Conflict(f"The task has more than {MAX_SUBTASKS} subtasks.", code="task.too_many_subtasks")
     return sorted(Task.objects(id__in=list(depths)), key=lambda one: (depths[one.id], one.position))
 
 
-def tell_parents(before: Task | None, after: Task | None, actor: Actor | None) -> None:
+def update_parent_progress(before: Task | None, after: Task | None, actor: Actor | None) -> None:
     """Let the parents count what became of a task, in the open transaction."""
     for parent_id in {task.parent_id for task in (before, after) if task is not None and task.parent_id}:
         was, now_is = _counted(before, parent_id), _counted(after, parent_id)
@@ -77,7 +77,7 @@ def tell_parents(before: Task | None, after: Task | None, actor: Actor | None) -
 
 
 def _counted(task: Task | None, parent_id: ObjectId) -> tuple[int, int]:
-    """What a task adds to the numbers of its parent: subtasks, and done ones."""
+    """Return what a task adds to the numbers of its parent: subtasks, and done ones."""
     if task is None or task.parent_id != parent_id or (task.deleted_at and not task.trashed_with):
         return 0, 0
     return int(task.status_group != "cancelled"), int(task.status_group == "done")

@@ -6,9 +6,9 @@ from bson import ObjectId
 from flask import Response
 
 from taskmanager.features.projects.schemas import PROJECT, ProjectIn, ProjectOut
-from taskmanager.features.templates import service as copying
+from taskmanager.features.templates import service as templates
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.idempotency import once
 from taskmanager.web.schemas import Flag
@@ -34,7 +34,7 @@ def copy_project(data: dict[str, Any], project_id: ObjectId) -> Response:
     with_tasks = data.pop("with_tasks")
 
     def run() -> Response:
-        project = copying.copy(project_id, data, with_tasks=with_tasks, actor=current_actor())
+        project = templates.copy(project_id, data, with_tasks=with_tasks, actor=current_actor())
         return answers.created(project, PROJECT, f"/projects/{project.id}")
 
-    return once(run, seconds=copying.MAX_SECONDS)
+    return once(run, seconds=templates.MAX_SECONDS)

@@ -19,7 +19,7 @@ from taskmanager.features.tasks.events import TaskCreated
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.recurrence import series
 
-MOST_TASKS = 500
+MAX_TASKS = 500
 MAX_SECONDS = 4.0  # of a transaction over so many, and a thousand labels
 _OF_TASK = (
     "title",
@@ -73,9 +73,9 @@ def _copy(item: Any, project: Project) -> Any:
 
 
 def _copy_tasks(source: Project, copied: Project, labels: dict[ObjectId, ObjectId], actor: Actor) -> None:
-    tasks = list(Task.objects.in_project(source.id).order_by("position", "id").limit(MOST_TASKS + 1))
-    if len(tasks) > MOST_TASKS:
-        raise Conflict(f"The project has more than {MOST_TASKS} tasks.", code="project.too_large")
+    tasks = list(Task.objects.in_project(source.id).order_by("position", "id").limit(MAX_TASKS + 1))
+    if len(tasks) > MAX_TASKS:
+        raise Conflict(f"The project has more than {MAX_TASKS} tasks.", code="project.too_large")
     chosen = series.to_copy(tasks)
     tasks, ruled = [task for task, _ in chosen], {task.id for task, with_rule in chosen if with_rule}
     ids = {task.id: ObjectId() for task in tasks}

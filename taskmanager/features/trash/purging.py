@@ -70,7 +70,7 @@ def purge_tree(task: Task, actor: Actor | None, last: float) -> bool:
 
 
 def _parts(task: Task) -> list[ObjectId]:
-    """The marked subtasks that go with a task, the deepest first."""
+    """Return the marked subtasks that go with a task, the deepest first."""
 
     def among() -> Any:
         return Task.objects(trashed_with=task.trashed_with or task.id, purged_with=task.id)
@@ -89,10 +89,10 @@ def _purge_one(task: Task, actor: Actor | None, *, is_top: bool) -> None:
     if not Task.objects(id=task.id, revision=task.revision).delete():
         raise PreconditionFailed
     if is_top:
-        subtasks.tell_parents(task, None, actor)
+        subtasks.update_parent_progress(task, None, actor)
     projects.add_use(task.project_id, tasks=-1, attachment_bytes=-attachments.bytes_of([task.id]))
     _delete_ends([task.id])
-    record(TaskPurged(task, actor, content_ids=attachments.forget(task.id)))
+    record(TaskPurged(task, actor, content_ids=attachments.delete_of_task(task.id)))
 
 
 def purge_of_project(project_id: ObjectId) -> int:
@@ -102,7 +102,7 @@ def purge_of_project(project_id: ObjectId) -> int:
         _drain(task_ids)
         while attachments.purge(task_ids):
             pass
-        if forgetting.forget_subjects(*task_ids):  # also in the streams of projects that they were in before
+        if forgetting.erase_subjects(*task_ids):  # also in the streams of projects that they were in before
             delete_tasks(project_id, task_ids)
     return len(task_ids)
 

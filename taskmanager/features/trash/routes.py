@@ -8,9 +8,9 @@ from flask import Response
 from taskmanager.features.tasks.schemas import TASK, TaskOut
 from taskmanager.features.trash import service as trash
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import list_query, page_of
 
 blp = Blueprint("trash", __name__, scope="tasks", description="Tasks that were deleted")
@@ -22,7 +22,7 @@ _LIST = list_query(TASK, {"deleted_at": "deleted_at"})
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(TaskOut))
 def list_trash(query: dict[str, Any]) -> Response:
-    """The deleted tasks that you may restore
+    """List the deleted tasks that you may restore
 
     Those that will be purged next come first. Needs the role member in their projects.
     """
@@ -36,7 +36,7 @@ def purge_task(task_id: ObjectId) -> Response:
 
     It must be in the trash. Its key is not given again. Needs the role manager.
     """
-    trash.purge(task_id, expected=expected(), actor=current_actor())
+    trash.purge(task_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 

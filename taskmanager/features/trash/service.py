@@ -17,7 +17,7 @@ from taskmanager.core.errors import Conflict, Invalid, PreconditionFailed
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.trash.service import not_put_off, put_off
 from taskmanager.features.tasks import subtasks
@@ -27,8 +27,8 @@ from taskmanager.features.tasks.permissions import TaskAction
 from taskmanager.features.trash import purging
 
 _BATCH = 100
-_MOST_SECONDS = 4  # of one round, so that the scheduler's other jobs get their turn
-_MOST_SECONDS_OF_REQUEST = 0.5  # what is left then is done by the next round
+_MAX_SECONDS = 4  # of one round, so that the scheduler's other jobs get their turn
+_MAX_REQUEST_SECONDS = 0.5  # what is left then is done by the next round
 
 
 def visible(actor: Actor) -> Any:
@@ -49,7 +49,7 @@ def restore(task_id: ObjectId, *, actor: Actor) -> Task:
     if task.deleted_at is None:
         return task
     before, task = task, task.write(deleted_at=None, trashed_with=None, parent_id=_parent_to_be(task))
-    subtasks.tell_parents(before, task, actor)
+    subtasks.update_parent_progress(before, task, actor)
     record(TaskRestored(task, actor))
     parts = list(Task.objects.in_trash().filter(trashed_with=task.id))
     for part in Task.write_each(parts, [{"deleted_at": None, "trashed_with": None}] * len(parts)):
@@ -70,20 +70,20 @@ def _parent_to_be(task: Task) -> ObjectId | None:
     return parent.id
 
 
-def purge(task_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def purge(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """Delete a task that is in the trash for good, with its subtasks. Raises NotFound, Forbidden, PreconditionFailed.
 
     From now on it cannot be restored. What takes longer than a request may is done by the next round.
     """
-    marked = _begin(task_id, expected=expected, actor=actor)
-    _purge_safely(marked, actor, time.monotonic() + _MOST_SECONDS_OF_REQUEST)
+    marked = _begin(task_id, if_match=if_match, actor=actor)
+    _purge_safely(marked, actor, time.monotonic() + _MAX_REQUEST_SECONDS)
 
 
 @unit_of_work
-def _begin(task_id: ObjectId, *, expected: Expected, actor: Actor) -> Task:
+def _begin(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> Task:
     task = visible(actor).one(task_id)
     authorize(actor, TaskAction.PURGE, task)
-    task.expect(expected)
+    task.check_revision(if_match)
     return purging.begin(task, actor)
 
 
@@ -93,7 +93,7 @@ def purge_old() -> int:
     Return of how many trees of tasks. Ends after some seconds, so that the scheduler's other jobs get their turn; the
     next round goes on. One that fails is logged and put off.
     """
-    purged, last = 0, time.monotonic() + _MOST_SECONDS
+    purged, last = 0, time.monotonic() + _MAX_SECONDS
     for task in _to_purge():
         purged += _purge_safely(task, None, last)
         if time.monotonic() > last:
@@ -102,7 +102,7 @@ def purge_old() -> int:
 
 
 def _to_purge() -> Iterator[Task]:
-    """Those whose purge was begun, then those whose days in the trash are over."""
+    """Yield those whose purge was begun, then those whose days in the trash are over."""
     end = now() - timedelta(days=settings.current().trash_days)
     tops = {"purged_at": {"$exists": True}, "purged_with": None}
     begun = Task.objects(__raw__=tops | not_put_off()).order_by("purged_at", "id")

@@ -5,19 +5,19 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import cached_values as remembered
+from taskmanager.core import cached_values
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Forbidden
 from taskmanager.core.events.log import Counter, Event
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage import chunked_updates as batches
+from taskmanager.core.storage import chunked_updates
 from taskmanager.core.storage.unit_of_work import finish_now, unit_of_work
-from taskmanager.features.users import lockout, passwords, service as users
+from taskmanager.features.users import passwords, service as users
 from taskmanager.features.users.administration import service as administration
 from taskmanager.features.users.events import EmailChanged, stream_of_address
 from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session, User
 from taskmanager.features.users.one_time_tokens import OneTimeToken
-from taskmanager.features.users.sessions import service as sessions
+from taskmanager.features.users.sessions import lockout, service as sessions
 
 FRESH = timedelta(minutes=10)
 MAX_STEP = 1_000  # documents of one collection that one transaction deletes or changes
@@ -41,7 +41,7 @@ def may_leave(user: User, *, actor: Actor) -> None:
 def anonymise(user: User) -> tuple[User, list[str]]:
     """Remove all that tells who it was, and every way to act; what others need keeps pointing at the id.
 
-    Of what there may be much of, the newest MAX_STEP: `forget` removes the rest. Return the account as it is now, and
+    Of what there may be much of, the newest MAX_STEP: `erase` removes the rest. Return the account as it is now, and
     the streams of what happened to it and to its addresses.
     """
     sessions.end_all(user, because="deleted")
@@ -55,13 +55,13 @@ def anonymise(user: User) -> tuple[User, list[str]]:
     streams = [f"user:{user.id}", *map(stream_of_address, addresses)]
     for stream, last in _lengths(streams).items():
         _scrub(stream, last - MAX_STEP, last)
-    user = user.write(**_nobody(user))
+    user = user.write(**_no_account(user))
     users.rights_changed([user.id])
-    remembered.forget("card", user.id)
+    cached_values.invalidate("card", user.id)
     return user, streams
 
 
-def forget(user_id: ObjectId, streams: list[str]) -> None:
+def erase(user_id: ObjectId, streams: list[str]) -> None:
     """Remove what is left of an account that was deleted, MAX_STEP documents by each command. Safe to repeat."""
     while _delete_some(user_id):
         pass
@@ -73,13 +73,13 @@ def forget(user_id: ObjectId, streams: list[str]) -> None:
 def _delete_some(user_id: ObjectId) -> bool:
     """Delete MAX_STEP sessions and one-time tokens of the account. Return whether there were any."""
     numbers = [
-        batches.delete_some(Session.objects(user_id=user_id), MAX_STEP),
-        batches.delete_some(OneTimeToken.objects(subject_id=user_id), MAX_STEP),
+        chunked_updates.delete_some(Session.objects(user_id=user_id), MAX_STEP),
+        chunked_updates.delete_some(OneTimeToken.objects(subject_id=user_id), MAX_STEP),
     ]
     return any(numbers)
 
 
-def _nobody(user: User) -> dict[str, Any]:
+def _no_account(user: User) -> dict[str, Any]:
     return {
         "email": f"deleted-{user.id}@deleted.invalid",
         "name": "Deleted user",
@@ -114,6 +114,6 @@ def scrub_rest(user_id: ObjectId) -> None:
     """Remove what the audit log has of a person in the streams of others, such as network addresses. Safe to repeat."""
     events = Event._get_collection()
     told = {"$or": [{field: {"$exists": True}} for field in _PERSONAL]}
-    batches.update_all(events, {"audited": True, "subject_id": user_id, **told}, {"$unset": _PERSONAL})
+    chunked_updates.update_all(events, {"audited": True, "subject_id": user_id, **told}, {"$unset": _PERSONAL})
     done_by = {"audited": True, "actor_id": user_id, "correlation.address": {"$exists": True}}
-    batches.update_all(events, done_by, {"$unset": {"correlation.address": 1}})
+    chunked_updates.update_all(events, done_by, {"$unset": {"correlation.address": 1}})

@@ -68,12 +68,12 @@ class Holding:
 
     @property
     def name(self) -> str:
-        """The collection and the field."""
+        """Return the collection and the field."""
         return f"{self.collection}.{self.field}"
 
     @property
     def collection(self) -> str:
-        """The name of the collection."""
+        """Return the name of the collection."""
         return str(self.model._get_collection_name())
 
 

@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from taskmanager.core.events.log import Event, listen
 from taskmanager.core.security import access
-from taskmanager.features.users import deletion as leaving, holdings, registrations
+from taskmanager.features.users import deletion, holdings, registrations
 
 
 @listen("session.ended", "sessions.ended", name="users.revocation", queue="high")
@@ -35,4 +35,4 @@ def register(event: Event) -> None:
 @listen("user.deleted", name="users.forgetting", queue="low")
 def scrub_log(event: Event) -> None:
     """Remove what is left in the log of who it was."""
-    leaving.scrub_rest(event.subject_id)
+    deletion.scrub_rest(event.subject_id)

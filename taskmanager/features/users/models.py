@@ -7,7 +7,7 @@ from mongoengine import BinaryField, DateTimeField, IntField, ListField, ObjectI
 from taskmanager.core import zones
 from taskmanager.core.clock import now
 from taskmanager.core.storage.documents import Versioned
-from taskmanager.features.users.querysets import ExpiringWords, SessionWords, UserWords
+from taskmanager.features.users.querysets import ExpiringQuerySet, SessionQuerySet, UserQuerySet
 
 # Why a session ended before its time.
 ENDINGS = ("logout", "ended", "reuse", "password", "disabled", "forced", "deleted", "surplus")
@@ -16,7 +16,7 @@ ENDINGS = ("logout", "ended", "reuse", "password", "disabled", "forced", "delete
 class User(Versioned):
     """A person with an account. The address is kept in lower case: two spellings of one address are one person."""
 
-    meta = {"collection": "users", "db_alias": "users", "queryset_class": UserWords}
+    meta = {"collection": "users", "db_alias": "users", "queryset_class": UserQuerySet}
 
     email = StringField(required=True, max_length=254)
     name = StringField(required=True, max_length=200)
@@ -36,7 +36,7 @@ class User(Versioned):
     new_email_confirmed = ListField(StringField())  # by which: the "old" address, the "new" one
 
     def clean(self) -> None:
-        """Called by MongoEngine before it inserts."""
+        """Check the whole before MongoEngine inserts it."""
         self.search = search_words(self.email, self.name)
 
     def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
@@ -47,14 +47,14 @@ class User(Versioned):
 
 
 def search_words(email: str, name: str) -> list[str]:
-    """The address, the whole name and each of its words, in lower case."""
+    """Return the address, the whole name and each of its words, in lower case."""
     return list(dict.fromkeys([email, name.lower(), *name.lower().split()]))
 
 
 class Session(Versioned):
     """One login on one device: a family of refresh tokens, of which only the newest generation is good."""
 
-    meta = {"collection": "sessions", "db_alias": "users", "queryset_class": SessionWords}
+    meta = {"collection": "sessions", "db_alias": "users", "queryset_class": SessionQuerySet}
 
     user_id = ObjectIdField(required=True)
     seed = StringField(required=True)
@@ -72,7 +72,7 @@ class Session(Versioned):
 class ApiToken(Versioned):
     """A part of what an account may do, for a program."""
 
-    meta = {"collection": "api_tokens", "db_alias": "users", "queryset_class": ExpiringWords}
+    meta = {"collection": "api_tokens", "db_alias": "users", "queryset_class": ExpiringQuerySet}
 
     user_id = ObjectIdField(required=True)
     name = StringField(required=True, max_length=200)

@@ -11,7 +11,7 @@ from mongoengine import BinaryField, DateTimeField, Document, ObjectIdField, Str
 
 from taskmanager.core.clock import now
 from taskmanager.core.errors import TokenInvalid
-from taskmanager.core.security import signed_tokens as sealed
+from taskmanager.core.security import signed_tokens
 
 _PREFIX = "tc_"
 
@@ -29,8 +29,8 @@ class OneTimeToken(Document):
     spent_at = DateTimeField()
 
     def text(self) -> str:
-        """The token itself."""
-        return sealed.seal(_PREFIX, self.id, nonce=self.nonce)
+        """Return the token itself."""
+        return signed_tokens.sign(_PREFIX, self.id, nonce=self.nonce)
 
 
 def issue(
@@ -41,7 +41,7 @@ def issue(
     email: str | None = None,
     token_id: ObjectId | None = None,
 ) -> OneTimeToken:
-    """A new token; earlier ones of the same purpose for the same subject are good no more.
+    """Return a new token; earlier ones of the same purpose for the same subject are good no more.
 
     With `token_id`, a job that runs twice makes one token: the second time the first one is answered.
     """
@@ -54,7 +54,7 @@ def issue(
         purpose=purpose,
         subject_id=subject_id,
         email=email,
-        nonce=sealed.make_nonce(),
+        nonce=signed_tokens.make_nonce(),
         expires_at=now() + lifetime,
     )
     return token.save(force_insert=True)
@@ -78,13 +78,13 @@ def is_waiting(purpose: str, subject_id: ObjectId) -> bool:
 
 
 def look_up(token_id: ObjectId) -> OneTimeToken | None:
-    """The token's row, for the mail that is to carry it; None when it is good no more."""
+    """Return the token's row, for the mail that is to carry it; None when it is good no more."""
     return OneTimeToken.objects(id=token_id, spent_at=None, expires_at__gt=now()).first()
 
 
 def read(purpose: str, text: str) -> OneTimeToken | None:
-    """The token, without using it up; None when it is not good."""
-    known = sealed.unseal(_PREFIX, text)
+    """Return the token, without using it up; None when it is not good."""
+    known = signed_tokens.verify(_PREFIX, text)
     token = (
         known and OneTimeToken.objects(id=known.ids[0], purpose=purpose, spent_at=None, expires_at__gt=now()).first()
     )
@@ -96,7 +96,7 @@ def spend(purpose: str, text: str) -> OneTimeToken:
 
     Raises TokenInvalid, alike for one that is unknown, spent, expired or for another purpose.
     """
-    known = sealed.unseal(_PREFIX, text)
+    known = signed_tokens.verify(_PREFIX, text)
     token = known and OneTimeToken.objects(
         id=known.ids[0], purpose=purpose, spent_at=None, expires_at__gt=now()
     ).modify(new=True, set__spent_at=now())

@@ -15,7 +15,7 @@ from taskmanager.core.errors import Invalid
 from taskmanager.core.storage.unit_of_work import outside
 from taskmanager.core.text import compatible
 
-SHORTEST, LONGEST = 8, 128  # characters
+MIN_CHARACTERS, MAX_CHARACTERS = 8, 128  # characters
 UNUSABLE = "none"  # stored in place of a hash by accounts without a login by password
 
 
@@ -45,12 +45,12 @@ def _digest(password: str) -> bytes:
 
 
 def _dummy(cost: int) -> str:
-    """The form of a hash that no password has; checking it takes the time of a real one."""
+    """Return the form of a hash that no password has; checking it takes the time of a real one."""
     return f"$2b${cost:02d}${'.' * 53}"
 
 
 def needs_rehash(password_hash: str) -> bool:
-    """Whether the hash was made with another cost than that of the settings."""
+    """Return whether the hash was made with another cost than that of the settings."""
     return int(password_hash.split("$")[2]) != settings.current().bcrypt_cost
 
 
@@ -67,12 +67,12 @@ def check(password: str, *, location: str, email: str) -> None:
 
 @cache
 def _common() -> frozenset[str]:
-    """Passwords that many people have, from the list that zxcvbn ships."""
+    """Return passwords that many people have, from the list that zxcvbn ships."""
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # half a megabyte: only where passwords are set
 
-    return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= SHORTEST)
+    return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= MIN_CHARACTERS)
 
 
 def usable(password_hash: str) -> bool:
-    """Whether the account has a password at all; service accounts and those of a login provider have none."""
+    """Return whether the account has a password at all; service accounts and those of a login provider have none."""
     return password_hash.startswith("$2")

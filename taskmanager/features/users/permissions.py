@@ -13,5 +13,5 @@ class AdminAction(Action):
     MANAGE_SERVICE_ACCOUNTS = "service_accounts:manage"
 
     def permits(self, actor: Actor, item: Any) -> bool:
-        """Only administrators, in a session: an API token never has the global role."""
+        """Return only administrators, in a session: an API token never has the global role."""
         return actor.role == "admin"

@@ -20,7 +20,7 @@ from taskmanager.features.users.models import User
 _KEPT = timedelta(days=1)  # a worker takes it up within seconds
 
 
-class Registration(Document):
+class PendingRegistration(Document):
     """An account that was asked for. It is deleted when a worker has made the account, or found that there is one."""
 
     meta = {"collection": "registrations", "db_alias": "users", "strict": False, "auto_create_index": False}
@@ -35,11 +35,11 @@ def request(*, email: str, password: str, name: str) -> None:
     """Ask for an account; its owner is told the rest by mail. Raises Invalid (`password.too_common`)."""
     email = plain_address(email)
     passwords.check(password, location="body.password", email=email)
-    _record(Registration(email=email, name=name, password_hash=passwords.make_hash(password)))
+    _record(PendingRegistration(email=email, name=name, password_hash=passwords.make_hash(password)))
 
 
 @unit_of_work
-def _record(registration: Registration) -> None:
+def _record(registration: PendingRegistration) -> None:
     registration.id, registration.expires_at = ObjectId(), now() + _KEPT
     registration.save(force_insert=True)
     record(RegistrationRequested(registration.email, registration_id=registration.id))
@@ -48,7 +48,7 @@ def _record(registration: Registration) -> None:
 @unit_of_work
 def carry_out(registration_id: ObjectId) -> None:
     """Make the account, or record that the address was registered again. Safe to repeat."""
-    asked = Registration.objects(id=registration_id).first()
+    asked = PendingRegistration.objects(id=registration_id).first()
     if asked is None:
         return
     asked.delete()

@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Response, request
 
+from taskmanager.core import quotas
 from taskmanager.core.configuration import settings
-from taskmanager.core.storage import quotas
 from taskmanager.extensions import limiter
 from taskmanager.features.users import registrations, service as users
 from taskmanager.features.users.models import User
@@ -22,9 +22,9 @@ from taskmanager.features.users.schemas import (
 )
 from taskmanager.features.users.sessions import service as sessions
 from taskmanager.web import answers, limits
-from taskmanager.web.auth import current_actor, issue
+from taskmanager.web.authentication.actors import current_actor, issue
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query
 
 auth = Blueprint("auth", __name__, url_prefix="/auth", description="Registration, login and sessions")
@@ -94,7 +94,7 @@ def logout() -> Response:
 @blp.arguments(item_query(USER), location="query")
 @blp.response(200, Me)
 def get_me(query: dict[str, Any]) -> Response:
-    """Your own account, with what it may have and has
+    """Get your own account, with what it may have and has
 
     `quotas` is left out where `fields` asks for a part.
     """
@@ -106,7 +106,7 @@ def get_me(query: dict[str, Any]) -> Response:
 @blp.response(200, Me)
 def update_me(changes: dict[str, Any]) -> Response:
     """Change your own account"""
-    return _me(users.update_me(changes, expected=expected(), actor=current_actor()), {})
+    return _me(users.update_me(changes, if_match=if_match(), actor=current_actor()), {})
 
 
 def _me(user: User, query: dict[str, Any]) -> Response:
@@ -116,7 +116,7 @@ def _me(user: User, query: dict[str, Any]) -> Response:
 
 
 def answer_login(started: sessions.Login | str) -> Response:
-    """Tokens, or the ticket for the second step."""
+    """Return tokens, or the ticket for the second step."""
     return tokens_of(started) if isinstance(started, sessions.Login) else _ticket_of(started)
 
 
@@ -126,7 +126,7 @@ def _ticket_of(ticket: str) -> Response:
 
 
 def tokens_of(login: sessions.Login) -> Response:
-    """What a login answers."""
+    """Return what a login answers."""
     return answers.data(
         {
             "access_token": issue(login.user.id, login.session.id),

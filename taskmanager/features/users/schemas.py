@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from taskmanager.features.users.passwords import LONGEST, SHORTEST
+from taskmanager.features.users.passwords import MAX_CHARACTERS, MIN_CHARACTERS
 from taskmanager.web.schemas import Email, Flag, Id, Instant, Json, Line, Schema, TimeZone
 from taskmanager.web.serialisers import Serialiser
 
@@ -16,7 +16,7 @@ class NewPassword(fields.String):
         super().__init__(
             required=True,
             load_only=True,
-            validate=validate.Length(SHORTEST, LONGEST),
+            validate=validate.Length(MIN_CHARACTERS, MAX_CHARACTERS),
             metadata={"example": "correct horse battery", "format": "password"},
         )
 
@@ -28,7 +28,7 @@ class Password(fields.String):
         super().__init__(
             required=True,
             load_only=True,
-            validate=validate.Length(1, LONGEST),
+            validate=validate.Length(1, MAX_CHARACTERS),
             metadata={"example": "correct horse battery", "format": "password"},
         )
 

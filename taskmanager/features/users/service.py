@@ -7,15 +7,14 @@ from typing import Any, NamedTuple
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import cached_values as remembered, zones
+from taskmanager.core import cached_values, quotas, zones
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events.log import record
 from taskmanager.core.security import access
 from taskmanager.core.security.access import Access, Actor, Grant
-from taskmanager.core.storage import quotas
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Order, Page
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
@@ -38,7 +37,7 @@ class Addressee(NamedTuple):
 
 
 # An account has at most so many live sessions: with one more, the oldest ends.
-MOST_SESSIONS = 500
+MAX_SESSIONS = 500
 
 
 def register(*, email: str, password: str, name: str, role: str = "user", verified: bool = False) -> User:
@@ -73,14 +72,14 @@ def ensure_admin(email: str, password: str) -> bool:
 
 @unit_of_work
 def address_proved(user_id: ObjectId, email: str) -> None:
-    """The owner of the account has got mail at this address; nothing happens when it is not the account's."""
+    """Note that the owner of the account has got mail at this address; do nothing when it is not the account's."""
     user = User.objects(id=user_id, email=email, email_verified_at=None).first()
     if user is not None:
         record(AddressConfirmed(user.write(email_verified_at=now())))
 
 
 def me(*, actor: Actor) -> User:
-    """The actor's own account."""
+    """Return the actor's own account."""
     return User.objects.one(actor.user_id)
 
 
@@ -92,35 +91,35 @@ def use_of_quotas(user: User, *, actor: Actor) -> dict[str, int]:
 
 
 @unit_of_work
-def update_me(changes: dict[str, str], *, expected: Expected, actor: Actor) -> User:
+def update_me(changes: dict[str, str], *, if_match: IfMatch, actor: Actor) -> User:
     """Change the actor's own account. Raises PreconditionFailed."""
     user = User.objects.one(actor.user_id)
-    user.expect(expected)
+    user.check_revision(if_match)
     differences = user.differences(changes)
     if not differences:
         return user
     user = user.write(**changes)
-    remembered.forget("card", user.id)
+    cached_values.invalidate("card", user.id)
     if "timezone" in differences:
         rights_changed([user.id])
     record(UserUpdated(user, changes=differences))
     return user
 
 
-def cards(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
-    """What members of a project see of each other: {id: {name, email}}, in at most one query.
+def public_profiles(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+    """Return what members of a project see of each other: {id: {name, email}}, in at most one query.
 
     `email` is None for one who has deleted the account, and for programs.
     """
-    return remembered.each("card", user_ids, _load_cards)
+    return cached_values.each("card", user_ids, _load_public_profiles)
 
 
 def find_by_name(user_ids: list[ObjectId], order: Order, limit: int, after: Sequence[Any] | None) -> Page:
-    """A page of these accounts in the order of their names: {_id, name}."""
+    """Return a page of these accounts in the order of their names: {_id, name}."""
     return User.objects(id__in=user_ids).page(order, limit, after=after, fields=["name"])
 
 
-def _load_cards(user_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+def _load_public_profiles(user_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     rows = User.objects(id__in=user_ids).only("name", "email", "kind", "deleted_at").as_pymongo()
     return {row["_id"]: {"name": row["name"], "email": _address(row)} for row in rows}
 
@@ -130,14 +129,14 @@ def _address(row: dict[str, Any]) -> str | None:
 
 
 def timezones(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
-    """The time zones of accounts, in at most one query."""
+    """Return the time zones of accounts, in at most one query."""
     ids = list(user_ids)
     rows = User.objects(id__in=ids).only("timezone").as_pymongo() if ids else ()
     return {row["_id"]: row.get("timezone", zones.DEFAULT) for row in rows}
 
 
 def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> ObjectId | None:
-    """Id of the account that may act with this address or id; None when there is none."""
+    """Return id of the account that may act with this address or id; None when there is none."""
     query = User.objects(email=plain_address(email)) if email else User.objects(id=user_id)
     row = query.filter(disabled_at=None).only("id").as_pymongo().first()
     return row["_id"] if row else None
@@ -155,8 +154,8 @@ def find_addressee(*, email: str | None = None, user_id: ObjectId | None = None)
     )
 
 
-def who_may_act(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-    """Those of these accounts that are there and not disabled."""
+def active_user_ids(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+    """Return those of these accounts that are there and not disabled."""
     return set(User.objects(id__in=list(user_ids), disabled_at=None).scalar("id"))
 
 
@@ -175,12 +174,12 @@ def was_recovered(user_id: ObjectId, *, since: datetime) -> bool:
 
 
 def proved_ids(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-    """Those of these accounts that have proved their address."""
+    """Return those of these accounts that have proved their address."""
     return set(User.objects(id__in=list(user_ids), email_verified_at__ne=None).scalar("id"))
 
 
 def address_of(user_id: ObjectId) -> str | None:
-    """The address of an account; None when there is no such account."""
+    """Return the address of an account; None when there is no such account."""
     row = User.objects(id=user_id).only("email").as_pymongo().first()
     return row and row["email"]
 
@@ -203,11 +202,11 @@ def rights_changed(user_ids: Iterable[ObjectId]) -> None:
 
 
 def load_access(user_id: ObjectId) -> Access | None:
-    """What the account may do, without its project roles. The version is read first: the rest is never older."""
+    """Return what the account may do, without its project roles. The version is read first: the rest is never older."""
     user = User.objects(id=user_id).only("role", "access_version", "disabled_at", "timezone").as_pymongo().first()
     if user is None or user.get("disabled_at"):
         return None
-    live = Session.objects.live().filter(user_id=user_id).order_by("-created_at", "-id").limit(MOST_SESSIONS)
+    live = Session.objects.live().filter(user_id=user_id).order_by("-created_at", "-id").limit(MAX_SESSIONS)
     role = _role_now(user_id, user["role"])
     return Access(
         user_id,
@@ -220,7 +219,7 @@ def load_access(user_id: ObjectId) -> Access | None:
 
 
 def _role_now(user_id: ObjectId, role: str) -> str:
-    """Where the operator demands it, an administrator is one only with a second factor."""
+    """Return where the operator demands it, an administrator is one only with a second factor."""
     if role != "admin" or not settings.current().require_totp_for_admins:
         return role
     return role if SecondFactor.objects(user_id=user_id, confirmed_at__ne=None).first() else "user"
@@ -235,6 +234,6 @@ def _grants_of(user_id: ObjectId) -> dict[ObjectId, Grant]:
 
 
 def access_versions(user_ids: Iterable[ObjectId]) -> dict[ObjectId, int]:
-    """The current `access_version` of accounts."""
+    """Return the current `access_version` of accounts."""
     rows = User.objects(id__in=list(user_ids)).only("access_version").as_pymongo()
     return {row["_id"]: row["access_version"] for row in rows}

@@ -8,7 +8,7 @@ from flask import Response
 from marshmallow import fields
 
 from taskmanager.core.filters.parser import parse
-from taskmanager.core.filters.tokens import LONGEST, FilterError
+from taskmanager.core.filters.tokens import MAX_CHARACTERS, FilterError
 from taskmanager.core.storage.querysets import Row
 from taskmanager.features.tasks import listing
 from taskmanager.features.tasks.expansions import EXPANSIONS
@@ -18,23 +18,36 @@ from taskmanager.features.tasks.routes import ORDERS, page_of_tasks
 from taskmanager.features.tasks.schemas import TASK, TaskRead
 from taskmanager.features.views import service as views
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Expand, Fields, ListQuery, Slice, Sort, item_query, list_query, page_of
+from taskmanager.web.conditional import if_match
+from taskmanager.web.pagination import (
+    ExpandParameter,
+    FieldsParameter,
+    ListQuery,
+    PageRequest,
+    SortParameter,
+    item_query,
+    list_query,
+    page_of,
+)
 from taskmanager.web.schemas import Flag, Id, Instant, Line, Schema
 from taskmanager.web.serialisers import Serialiser
 
 blp = Blueprint("views", __name__, scope="tasks", description="Filters and orders of tasks under a name")
 
 _NAME = {"example": "Mine this week"}
-_FILTER = {"description": "As in lists of tasks", "example": "assignee = me and due_at = now/w", "maxLength": LONGEST}
-_SORT = Sort(ORDERS, "custom_fields")
+_FILTER = {
+    "description": "As in lists of tasks",
+    "example": "assignee = me and due_at = now/w",
+    "maxLength": MAX_CHARACTERS,
+}
+_SORT = SortParameter(ORDERS, "custom_fields")
 PROBLEM = {"description": "Why the filter finds nothing: what it names that is gone, with its column", "example": None}
 _SHARED = {"description": "Whether all members of the project see it"}
 
 
-class FilterWords(fields.String):
+class StoredFilter(fields.String):
     """A filter that is kept as its text, once it is known to be one."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -46,7 +59,7 @@ class FilterWords(fields.String):
         return text
 
 
-class SortWords(fields.String):
+class StoredSort(fields.String):
     """An order that is kept as its text, once it is known to be one."""
 
     documented = _SORT.documented
@@ -60,8 +73,8 @@ class ViewIn(Schema):
     """A new view."""
 
     name = Line(most=100, required=True, metadata=_NAME)
-    filter = FilterWords(allow_none=True, metadata=_FILTER)
-    sort = SortWords(load_default="created_at")
+    filter = StoredFilter(allow_none=True, metadata=_FILTER)
+    sort = StoredSort(load_default="created_at")
     shared = Flag(load_default=False, metadata=_SHARED)
 
 
@@ -69,8 +82,8 @@ class ViewPatch(Schema):
     """Changes of a view."""
 
     name = Line(most=100, metadata=_NAME)
-    filter = FilterWords(allow_none=True, metadata=_FILTER)
-    sort = SortWords()
+    filter = StoredFilter(allow_none=True, metadata=_FILTER)
+    sort = StoredSort()
     shared = Flag(metadata=_SHARED)
 
 
@@ -98,8 +111,8 @@ class ViewOut(Schema):
 class ViewedQuery(ListQuery):
     """Query parameters of the tasks of a view, which has its filter and order itself."""
 
-    fields = Fields(TASK)
-    expand = Expand(EXPANSIONS)
+    fields = FieldsParameter(TASK)
+    expand = ExpandParameter(EXPANSIONS)
 
 
 VIEW = Serialiser(ViewOut)
@@ -133,7 +146,7 @@ def create_project_view(data: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(ViewOut))
 def list_views(query: dict[str, Any]) -> Response:
-    """Your views over all projects"""
+    """List your views over all projects"""
     return _list(None, query)
 
 
@@ -141,7 +154,7 @@ def list_views(query: dict[str, Any]) -> Response:
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(ViewOut))
 def list_project_views(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """The views of a project: yours, and those that are shared"""
+    """List the views of a project: yours, and those that are shared"""
     return _list(project_id, query)
 
 
@@ -149,7 +162,7 @@ def list_project_views(query: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.arguments(_ONE, location="query")
 @blp.response(200, ViewOut)
 def get_view(query: dict[str, Any], view_id: ObjectId) -> Response:
-    """One of your views"""
+    """Get one of your views"""
     return _one(views.get(None, view_id, actor=current_actor()), query)
 
 
@@ -157,7 +170,7 @@ def get_view(query: dict[str, Any], view_id: ObjectId) -> Response:
 @blp.arguments(_ONE, location="query")
 @blp.response(200, ViewOut)
 def get_project_view(query: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
-    """One view of a project"""
+    """Get one view of a project"""
     return _one(views.get(project_id, view_id, actor=current_actor()), query)
 
 
@@ -184,7 +197,7 @@ def update_project_view(changes: dict[str, Any], project_id: ObjectId, view_id: 
 @blp.response(204)
 def delete_view(view_id: ObjectId) -> Response:
     """Delete one of your views"""
-    views.delete(None, view_id, expected=expected(), actor=current_actor())
+    views.delete(None, view_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
@@ -195,7 +208,7 @@ def delete_project_view(project_id: ObjectId, view_id: ObjectId) -> Response:
 
     One that is shared can be deleted by its owner and by managers.
     """
-    views.delete(project_id, view_id, expected=expected(), actor=current_actor())
+    views.delete(project_id, view_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
@@ -203,7 +216,7 @@ def delete_project_view(project_id: ObjectId, view_id: ObjectId) -> Response:
 @blp.arguments(ViewedQuery, location="query")
 @blp.response(200, page_of(TaskRead))
 def list_view_tasks(query: dict[str, Any], view_id: ObjectId) -> Response:
-    """The tasks of one of your views"""
+    """List the tasks of one of your views"""
     return _tasks(None, view_id, query)
 
 
@@ -211,7 +224,7 @@ def list_view_tasks(query: dict[str, Any], view_id: ObjectId) -> Response:
 @blp.arguments(ViewedQuery, location="query")
 @blp.response(200, page_of(TaskRead))
 def list_project_view_tasks(query: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
-    """The tasks of a view of a project
+    """List the tasks of a view of a project
 
     `me` and `today` are yours.
     """
@@ -235,7 +248,7 @@ def _list(project_id: ObjectId | None, query: dict[str, Any]) -> Response:
 
 def _update(project_id: ObjectId | None, view_id: ObjectId, changes: dict[str, Any]) -> Response:
     actor = current_actor()
-    view = views.update(project_id, view_id, changes, expected=expected(), actor=actor)
+    view = views.update(project_id, view_id, changes, if_match=if_match(), actor=actor)
     return _one(views.described(view.as_row(), actor))
 
 
@@ -245,6 +258,6 @@ def _one(row: Row, query: dict[str, Any] | None = None) -> Response:
 
 def _tasks(project_id: ObjectId | None, view_id: ObjectId, query: dict[str, Any]) -> Response:
     view = views.get(project_id, view_id, actor=current_actor())
-    part = Slice.of(query, order=_SORT.order(view["sort"]), bound=str(view["revision"]))
+    part = PageRequest.of(query, order=_SORT.order(view["sort"]), bound=str(view["revision"]))
     found = listing.visible(current_actor(), project_id=project_id, condition=views.condition(view))
     return page_of_tasks(part, query["expand"], found)

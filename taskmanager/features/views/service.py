@@ -8,14 +8,14 @@ from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import quotas
 from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound
 from taskmanager.core.events.log import record
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor, Visitor, members_only
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage import quotas
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
@@ -33,7 +33,7 @@ def visible(project_id: ObjectId | None, actor: Actor) -> Described:
 
 
 def get(project_id: ObjectId | None, view_id: ObjectId, *, actor: Actor) -> Row:
-    """One view, with what it says now under `current`. Raises NotFound."""
+    """Return one view, with what it says now under `current`. Raises NotFound."""
     return visible(project_id, actor).row(view_id)
 
 
@@ -66,13 +66,13 @@ def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -
 
 @unit_of_work
 def update(
-    project_id: ObjectId | None, view_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor
+    project_id: ObjectId | None, view_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor
 ) -> View:
     """Change a view: one's own, or as a manager one that is shared.
 
     Raises NotFound, Forbidden, PreconditionFailed, Invalid when its new filter names something unknown.
     """
-    view = _mine(project_id, view_id, expected, actor)
+    view = _mine(project_id, view_id, if_match, actor)
     differences = view.differences(_storable(changes, project_id, actor))
     if not differences:
         return view
@@ -84,9 +84,9 @@ def update(
 
 
 @unit_of_work
-def delete(project_id: ObjectId | None, view_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def delete(project_id: ObjectId | None, view_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """Delete a view: one's own, or as a manager one that is shared. Raises NotFound, Forbidden, PreconditionFailed."""
-    view = _mine(project_id, view_id, expected, actor)
+    view = _mine(project_id, view_id, if_match, actor)
     view.delete()
     _record(ViewDeleted, view, actor)
 
@@ -116,15 +116,15 @@ def _storable(data: dict[str, Any], project_id: ObjectId | None, actor: Actor) -
 
 
 def _scope(project_id: ObjectId | None, actor: Actor) -> list[ObjectId]:
-    """The projects in which a view's names are looked up."""
+    """Return the projects in which a view's names are looked up."""
     return [project_id] if project_id else list(actor.project_roles)
 
 
-def _mine(project_id: ObjectId | None, view_id: ObjectId, expected: Expected, actor: Actor) -> View:
+def _mine(project_id: ObjectId | None, view_id: ObjectId, if_match: IfMatch, actor: Actor) -> View:
     view = _seen(project_id, actor).one(view_id)
     if view.owner_id != actor.user_id and not ViewAction.MANAGE.permits(actor, view):
         raise Forbidden("Only its owner and managers can change a view.", code="view.not_yours")
-    view.expect(expected)
+    view.check_revision(if_match)
     return view
 
 

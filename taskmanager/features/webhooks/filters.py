@@ -58,8 +58,8 @@ def _matched(webhooks: Sequence[Webhook], event: Event) -> set[ObjectId]:
 
 
 def _owners(user_ids: Collection[ObjectId], project_id: ObjectId) -> dict[ObjectId, _Owner]:
-    """The owners as they are now. One who is not in the project any more looks at it as a viewer does."""
-    active, roles, zones_of = users.who_may_act(user_ids), projects.roles_of(user_ids), users.timezones(user_ids)
+    """Return the owners as they are now. One who is not in the project any more looks at it as a viewer does."""
+    active, roles, zones_of = users.active_user_ids(user_ids), projects.roles_of(user_ids), users.timezones(user_ids)
     return {
         user_id: _Owner(
             Actor(
@@ -78,7 +78,7 @@ def _roles(roles: dict[ObjectId, str], project_id: ObjectId) -> dict[ObjectId, s
 
 
 def _asked(webhook: Webhook, actor: Actor) -> Asked | None:
-    """The filter of a webhook as its owner asks it; None for one that cannot be read."""
+    """Return the filter of a webhook as its owner asks it; None for one that cannot be read."""
     try:
         given = stored_filters.given(webhook.to_mongo(), "body.filter")
     except FilterError as error:
@@ -88,5 +88,5 @@ def _asked(webhook: Webhook, actor: Actor) -> Asked | None:
 
 
 def _warn(webhook_id: ObjectId, error: FilterError) -> None:
-    """It was good when it was given; the others must not suffer from it."""
+    """Log that a filter which was good when it was given is not any more: the others must not suffer from it."""
     log.warning("a webhook's filter is not understood any more", webhook_id=str(webhook_id), error=str(error))

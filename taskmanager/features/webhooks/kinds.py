@@ -77,5 +77,5 @@ def patterns() -> tuple[str, ...]:
 
 
 def matches(patterns: list[str], kind: str) -> bool:
-    """Whether an event of this kind is one of those that were chosen."""
+    """Return whether an event of this kind is one of those that were chosen."""
     return "*" in patterns or kind in patterns or f"{kind.split('.')[0]}.*" in patterns

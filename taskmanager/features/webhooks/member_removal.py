@@ -44,10 +44,10 @@ def pass_on_one(webhook_id: ObjectId) -> None:
 
 def _stays(webhook: Webhook) -> bool:
     owner = [webhook.owner_id]
-    return members.are_members(webhook.project_id, owner) and bool(users.who_may_act(owner))
+    return members.are_members(webhook.project_id, owner) and bool(users.active_user_ids(owner))
 
 
 def _owner_of(project_id: ObjectId) -> ObjectId | None:
     owners = list(Membership.objects(project_id=project_id, role="owner").order_by("id").scalar("user_id"))
-    active = users.who_may_act(owners)
+    active = users.active_user_ids(owners)
     return next((user_id for user_id in owners if user_id in active), None)

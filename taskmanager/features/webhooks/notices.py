@@ -14,9 +14,9 @@ from taskmanager.features.webhooks.models import Webhook
 
 @writes("webhook.created")
 def created(event: Event) -> list[Notice]:
-    """Tells the account in whose name it was made, always: it may have been another person."""
+    """Return tells the account in whose name it was made, always: it may have been another person."""
     webhook = Webhook.objects(id=event.subject_id).first()
-    card = webhook and users.cards([webhook.owner_id]).get(webhook.owner_id)
+    card = webhook and users.public_profiles([webhook.owner_id]).get(webhook.owner_id)
     if not webhook or not card or not card["email"]:
         return []
     text = (
@@ -28,22 +28,22 @@ def created(event: Event) -> list[Notice]:
 
 @writes("webhook.disabled")
 def disabled(event: Event) -> list[Notice]:
-    """Says why, and how to turn it on again."""
+    """Return says why, and how to turn it on again."""
     webhook = Webhook.objects(id=event.subject_id).first()
     if webhook is None or webhook.disabled_at is None:
         return []
     owners = [webhook.owner_id]
-    if webhook.project_id and not (members.are_members(webhook.project_id, owners) and users.who_may_act(owners)):
+    if webhook.project_id and not (members.are_members(webhook.project_id, owners) and users.active_user_ids(owners)):
         owners = list(Membership.objects(project_id=webhook.project_id, role="owner").scalar("user_id"))
     text = (
         f"nothing is sent to this webhook any more:\n\n    {words(webhook.url)}\n\n{webhook.disabled_because}\n\n"
         "What was not delivered is kept for some time and can be replayed. To turn the webhook on again, send\n"
         f'{{"active": true}} to\n\n{url(f"/webhooks/{webhook.id}")}\n'
     )
-    cards = users.cards(owners)
+    profiles = users.public_profiles(owners)
     subject = "A webhook was disabled"
     return [
-        Notice(user_id, cards[user_id], subject, text, "webhook.disabled", webhook.project_id)
+        Notice(user_id, profiles[user_id], subject, text, "webhook.disabled", webhook.project_id)
         for user_id in owners
-        if user_id in cards
+        if user_id in profiles
     ]

@@ -23,9 +23,9 @@ from taskmanager.features.webhooks.schemas import (
     whole,
 )
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 
 blp = Blueprint("webhooks", __name__, scope="webhooks", description="Programs that are told of events")
@@ -66,7 +66,7 @@ def create_project_webhook(data: dict[str, Any], project_id: ObjectId) -> Respon
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(WebhookOut))
 def list_webhooks(query: dict[str, Any]) -> Response:
-    """Your webhooks for all your projects"""
+    """List your webhooks for all your projects"""
     return _listed(None, query)
 
 
@@ -74,7 +74,7 @@ def list_webhooks(query: dict[str, Any]) -> Response:
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(WebhookOut))
 def list_project_webhooks(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """The webhooks of a project
+    """List the webhooks of a project
 
     Needs the role manager.
     """
@@ -85,7 +85,7 @@ def list_project_webhooks(query: dict[str, Any], project_id: ObjectId) -> Respon
 @blp.arguments(item_query(WEBHOOK), location="query")
 @blp.response(200, WebhookOut)
 def get_webhook(query: dict[str, Any], webhook_id: ObjectId) -> Response:
-    """One webhook"""
+    """Get one webhook"""
     return _one(webhooks.get(webhook_id, actor=current_actor()), query)
 
 
@@ -98,7 +98,7 @@ def update_webhook(changes: dict[str, Any], webhook_id: ObjectId) -> Response:
 
     `active: true` turns one on again that was disabled because it failed for days.
     """
-    row = webhooks.update(webhook_id, changes, expected=expected(), actor=current_actor())
+    row = webhooks.update(webhook_id, changes, if_match=if_match(), actor=current_actor())
     return _one(row)
 
 
@@ -109,7 +109,7 @@ def delete_webhook(webhook_id: ObjectId) -> Response:
 
     What waits to be sent to it is not sent.
     """
-    webhooks.delete(webhook_id, expected=expected(), actor=current_actor())
+    webhooks.delete(webhook_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
@@ -122,7 +122,7 @@ def rotate_webhook_secret(data: dict[str, Any], webhook_id: ObjectId) -> Respons
     Requests carry signatures by the old and the new one for `keep_hours`, so that the receiver can change over when
     it likes; 0 ends all that were before.
     """
-    row, secret = webhooks.rotate(webhook_id, data["keep_hours"], expected=expected(), actor=current_actor())
+    row, secret = webhooks.rotate(webhook_id, data["keep_hours"], if_match=if_match(), actor=current_actor())
     return answers.unstored(answers.resource(row, WEBHOOK, embedded=row["current"] | {"secret": secret}, apart=_APART))
 
 
@@ -141,7 +141,7 @@ def test_webhook(webhook_id: ObjectId) -> Response:
 @blp.arguments(_DELIVERIES, location="query")
 @blp.response(200, page_of(DeliveryOut))
 def list_deliveries(query: dict[str, Any], webhook_id: ObjectId) -> Response:
-    """What was sent to a webhook, and what waits
+    """List what was sent to a webhook, and what waits
 
     `state=dead` are those that were given up.
     """
@@ -151,7 +151,7 @@ def list_deliveries(query: dict[str, Any], webhook_id: ObjectId) -> Response:
 @blp.route(_DELIVERY)
 @blp.response(200, DeliveryWhole)
 def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId) -> Response:
-    """One delivery, with what was sent and what was answered"""
+    """Get one delivery, with what was sent and what was answered"""
     return answers.derived(whole(webhooks.get_delivery(webhook_id, delivery_id, actor=current_actor())))
 
 

@@ -5,12 +5,12 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from taskmanager.core.filters.tokens import LONGEST
+from taskmanager.core.filters.tokens import MAX_CHARACTERS
 from taskmanager.features.notifications.models import STATES
-from taskmanager.features.views.routes import PROBLEM, FilterWords
+from taskmanager.features.views.routes import PROBLEM, StoredFilter
 from taskmanager.features.webhooks.kinds import patterns
-from taskmanager.web.contributed import Words
-from taskmanager.web.schemas import Flag, Form, Id, Instant, Line, Schema, Whole
+from taskmanager.web.contributed import ChoiceList
+from taskmanager.web.schemas import Flag, Form, Id, Instant, Line, Schema, WholeNumber
 from taskmanager.web.serialisers import Serialiser
 
 _URL = {"description": "Public, by https unless the operator allows http too", "example": "https://example.com/hook"}
@@ -18,7 +18,7 @@ _EVENTS = {"description": "Kinds of events; `task.*` stands for all of tasks, `*
 _FILTER = {
     "description": "Only events about tasks for which this holds; `me` is the owner of the webhook",
     "example": "priority = urgent",
-    "maxLength": LONGEST,
+    "maxLength": MAX_CHARACTERS,
 }
 _SECRET = {"description": "Shown this once: what signatures are checked with", "example": "whsec_C2FVsBQIhrscChlQIMV"}
 
@@ -38,8 +38,8 @@ class WebhookIn(Schema):
 
     url = Url(required=True, metadata=_URL)
     description = Line(most=200, allow_none=True)
-    events = Words(patterns, required=True, metadata=_EVENTS)
-    filter = FilterWords(allow_none=True, metadata=_FILTER)
+    events = ChoiceList(patterns, required=True, metadata=_EVENTS)
+    filter = StoredFilter(allow_none=True, metadata=_FILTER)
     active = Flag(load_default=True)
 
 
@@ -50,8 +50,8 @@ class WebhookPatch(Schema):
 
     url = Url(metadata=_URL)
     description = Line(most=200, allow_none=True)
-    events = Words(patterns, metadata=_EVENTS)
-    filter = FilterWords(allow_none=True, metadata=_FILTER)
+    events = ChoiceList(patterns, metadata=_EVENTS)
+    filter = StoredFilter(allow_none=True, metadata=_FILTER)
     active = Flag(metadata={"description": "True also turns on again what was disabled for its failures"})
 
 
@@ -63,7 +63,7 @@ class WebhookOut(Schema):
     owner_id = Id(required=True)
     url = fields.String(required=True, metadata=_URL)
     description = fields.String(required=True, allow_none=True)
-    events = Words(patterns, required=True, metadata=_EVENTS)
+    events = ChoiceList(patterns, required=True, metadata=_EVENTS)
     filter = fields.String(required=True, allow_none=True, metadata=_FILTER)
     filter_problem = fields.String(required=True, allow_none=True, metadata=PROBLEM)
     state = fields.String(required=True, metadata={"enum": ["active", "off", "disabled"]})
@@ -86,7 +86,7 @@ class Rotation(Schema):
 
     may_be_left_out = True
 
-    keep_hours = Whole(load_default=24, validate=validate.Range(0, 24 * 7), metadata={"example": 24})
+    keep_hours = WholeNumber(load_default=24, validate=validate.Range(0, 24 * 7), metadata={"example": 24})
 
 
 class DeliveryOut(Schema):
@@ -134,7 +134,7 @@ class StateField(fields.String):
 
 
 def whole(row: dict[str, Any]) -> dict[str, Any]:
-    """A delivery as `DeliveryWhole`."""
+    """Return a delivery as `DeliveryWhole`."""
     attempts = [
         {
             **dict.fromkeys(("status", "response_body", "error")),

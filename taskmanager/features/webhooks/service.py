@@ -6,14 +6,14 @@ from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import quotas
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, Invalid, NotFound, ScopeMissing
 from taskmanager.core.events.log import Event, project_of, record
 from taskmanager.core.http.guarded_http import Refused, check
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage import quotas
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import outside, unit_of_work
@@ -23,7 +23,7 @@ from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.filtering import stored as stored_filters
 from taskmanager.features.webhooks import filters
-from taskmanager.features.webhooks.delivery import bodies, payloads, retention as remains, signing
+from taskmanager.features.webhooks.delivery import bodies, payloads, retention, signing
 from taskmanager.features.webhooks.delivery.channel import rules
 from taskmanager.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookUpdated
 from taskmanager.features.webhooks.kinds import KINDS, TEST, matches
@@ -41,7 +41,7 @@ def visible(project_id: ObjectId | None, actor: Actor) -> Described:
 
 
 def get(webhook_id: ObjectId, *, actor: Actor) -> Row:
-    """One webhook. Raises NotFound, Forbidden."""
+    """Return one webhook. Raises NotFound, Forbidden."""
     return _described(_one(webhook_id, actor), actor)
 
 
@@ -51,7 +51,7 @@ def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -
     Raises NotFound, Forbidden, Invalid (`webhook.address_refused`), Conflict (`quota.webhooks`).
     """
     _check_may_manage(project_id, actor)
-    _may_hear(actor, data["events"])
+    _check_scopes(actor, data["events"])
     _check_address(data["url"])
     return _create(project_id, data, actor)
 
@@ -67,7 +67,7 @@ def _create(project_id: ObjectId | None, data: dict[str, Any], actor: Actor) -> 
     return _described(webhook, actor), secret
 
 
-def update(webhook_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
+def update(webhook_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> Row:
     """Change a webhook; turning it on enables one that was disabled for its failures.
 
     Raises NotFound, Forbidden, PreconditionFailed, Invalid (`webhook.address_refused`).
@@ -75,14 +75,14 @@ def update(webhook_id: ObjectId, changes: dict[str, Any], *, expected: Expected,
     if "url" in changes:
         _check_may_change(webhook_id, actor)
         _check_address(changes["url"])
-    return _update(webhook_id, changes, expected, actor)
+    return _update(webhook_id, changes, if_match, actor)
 
 
 @unit_of_work
-def _update(webhook_id: ObjectId, changes: dict[str, Any], expected: Expected, actor: Actor) -> Row:
+def _update(webhook_id: ObjectId, changes: dict[str, Any], if_match: IfMatch, actor: Actor) -> Row:
     webhook = _one(webhook_id, actor)
-    _may_hear(actor, [*webhook.events, *changes.get("events", ())])
-    webhook.expect(expected)
+    _check_scopes(actor, [*webhook.events, *changes.get("events", ())])
+    webhook.check_revision(if_match)
     if changes.get("active") and webhook.disabled_at:
         healed = dict.fromkeys(("disabled_at", "disabled_because", "failing_since", "rests_until"))
         changes = changes | healed | {"failures": 0}
@@ -94,13 +94,13 @@ def _update(webhook_id: ObjectId, changes: dict[str, Any], expected: Expected, a
 
 
 @unit_of_work
-def rotate(webhook_id: ObjectId, keep_hours: int, *, expected: Expected, actor: Actor) -> tuple[Row, str]:
+def rotate(webhook_id: ObjectId, keep_hours: int, *, if_match: IfMatch, actor: Actor) -> tuple[Row, str]:
     """Give a webhook a new secret; the one before is used beside it for some hours.
 
     Raises NotFound, Forbidden, PreconditionFailed.
     """
     webhook = _one(webhook_id, actor)
-    webhook.expect(expected)
+    webhook.check_revision(if_match)
     secret = signing.make_secret()
     webhook = webhook.write(secrets=signing.replaced(webhook.secrets, secret, timedelta(hours=keep_hours)))
     record(WebhookUpdated(webhook, actor, ["secret"]))
@@ -108,10 +108,10 @@ def rotate(webhook_id: ObjectId, keep_hours: int, *, expected: Expected, actor: 
 
 
 @unit_of_work
-def delete(webhook_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def delete(webhook_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """Delete a webhook; what waits to be sent to it is not sent. Raises NotFound, Forbidden, PreconditionFailed."""
     webhook = _one(webhook_id, actor)
-    webhook.expect(expected)
+    webhook.check_revision(if_match)
     webhook.delete()
     record(WebhookDeleted(webhook, actor))
 
@@ -123,7 +123,7 @@ def visible_deliveries(webhook_id: ObjectId, state: str | None, actor: Actor) ->
     ScopeMissing.
     """
     webhook = _one(webhook_id, actor)
-    _may_hear(actor, webhook.events)
+    _check_scopes(actor, webhook.events)
     found = Delivery.objects(recipient_id=webhook.id, channel="webhook")
     if webhook.project_id is None:
         seen = {"project_id": {"$in": [None, *actor.project_roles]}}
@@ -132,7 +132,7 @@ def visible_deliveries(webhook_id: ObjectId, state: str | None, actor: Actor) ->
 
 
 def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId, *, actor: Actor) -> Row:
-    """One delivery with what was sent and what was answered. Raises NotFound, Forbidden."""
+    """Return one delivery with what was sent and what was answered. Raises NotFound, Forbidden."""
     row = visible_deliveries(webhook_id, None, actor).row(delivery_id)
     return row if "body" in row else row | {"body": bodies.find(row["event_id"]) or ""}
 
@@ -162,14 +162,14 @@ def test(webhook_id: ObjectId, *, actor: Actor) -> Row:
 
 
 def wanted(events: Sequence[Event]) -> set[ObjectId]:
-    """For which of these events a user may have a webhook: three questions of indexes, asked by the relay."""
+    """Return for which of these events a user may have a webhook: three questions of indexes, asked by the relay."""
     able, asked = Webhook.objects(active=True, disabled_at=None), list({project_of(event) for event in events})
     of_projects = able.filter(project_id__in=asked).distinct("project_id")
     of_people = members.projects_with(able.filter(project_id=None).distinct("owner_id"), asked)
     return {event.id for event in events if project_of(event) in {*of_projects, *of_people}}
 
 
-def tell(event: Event) -> None:
+def notify(event: Event) -> None:
     """Make a delivery for each webhook that wants the event, and send them. Safe to repeat."""
     if event.kind not in KINDS:
         return  # of a plugin that was removed meanwhile: which scope may read it is not known
@@ -178,12 +178,12 @@ def tell(event: Event) -> None:
     found = filters.holding(active, event)
     if found:
         bodies.keep(event.id, payloads.of(event))
-        remains.renew_if_forgotten(event)
+        retention.refresh_if_erased(event)
         rows = [_delivery(hook, event.id, event.kind) | {"project_id": project_id} for hook in found]
         deliveries.send_all(deliveries.plan(rows))
 
 
-def forget(user_id: ObjectId) -> None:
+def delete_of_account(user_id: ObjectId) -> None:
     """Drop the webhooks of an account that is gone; those of projects stay."""
     Webhook.objects(owner_id=user_id, project_id=None).delete()
 
@@ -203,7 +203,7 @@ def with_state(row: Row) -> Row:
 
 
 def _active(project_id: ObjectId, at: datetime) -> list[Webhook]:
-    """The webhooks that a project had then, and those of its members for all their projects."""
+    """Return the webhooks that a project had then, and those of its members for all their projects."""
     people = members.ids_of(project_id)
     places = {"$or": [{"project_id": project_id}, {"project_id": {"$exists": False}, "owner_id": {"$in": people}}]}
     return list(Webhook.objects(__raw__={"$and": [places]}, active=True, disabled_at=None, created_at__lte=at))
@@ -248,7 +248,7 @@ def _enabled(webhook_id: ObjectId, actor: Actor) -> Webhook:
     return webhook
 
 
-def _may_hear(actor: Actor, patterns: list[str]) -> None:
+def _check_scopes(actor: Actor, patterns: list[str]) -> None:
     """Raise ScopeMissing unless the actor may read all that these events tell: a webhook is no way around scopes."""
     for name, kind in KINDS.items():
         if matches(patterns, name) and not actor.has_scope(kind.scope):

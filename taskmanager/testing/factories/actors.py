@@ -11,12 +11,12 @@ from taskmanager.features.users.models import User
 
 
 def actor_of(user: User) -> Actor:
-    """The actor that a request of this person has now: make it anew after a change of roles."""
-    roles, archived = projects.standing_of(user.id)
+    """Return the actor that a request of this person has now: make it anew after a change of roles."""
+    roles, archived = projects.load_project_roles(user.id)
     return Actor(user.id, user.role, None, roles, archived=archived)
 
 
 def owner_of(project_id: ObjectId) -> Actor:
-    """The project's first owner."""
+    """Return the project's first owner."""
     membership: Any = Membership.objects(project_id=project_id, role="owner").order_by("id").first()
     return actor_of(User.objects.one(membership.user_id))

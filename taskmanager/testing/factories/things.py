@@ -71,7 +71,7 @@ class MembershipFactory(Factory[Membership]):
 
 
 def task_row(project_id: ObjectId, **fields: Any) -> Task:
-    """A task that no service made, for tests that need many; to be inserted by the caller."""
+    """Return a task that no service made, for tests that need many; to be inserted by the caller."""
     status = fields.pop("status", "open")
     task = Task(
         **{

@@ -36,7 +36,7 @@ def test_an_event_knows_what_happened_and_which_request_caused_it(happened):
     assert (event.kind, event.data, event.correlation) == ("test.happened", {"value": 7}, {"request_id": "r-1"})
 
 
-def test_an_event_nobody_listens_to_waits_for_nobody(happened):
+def test_an_event_no_one_listens_to_waits_for_no_one(happened):
     record(happened())
     stored = Event.objects.as_pymongo().get()
     assert "pending" not in stored and "due_at" not in stored

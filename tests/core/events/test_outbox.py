@@ -93,8 +93,8 @@ def test_two_relays_that_read_the_same_event_make_one_job(happened, listening):
     record(happened())
     event = Event.objects.get()
     wanted = outbox._wanted([event])
-    outbox._hand_out(event, set(), wanted)
-    outbox._hand_out(event, set(), wanted)  # the other relay: it looked before the first one wrote
+    outbox._dispatch(event, set(), wanted)
+    outbox._dispatch(event, set(), wanted)  # the other relay: it looked before the first one wrote
     assert len(queued()) == 1
 
 
@@ -140,8 +140,8 @@ def test_one_event_that_cannot_be_handed_out_does_not_hold_up_the_others(happene
     for value in range(3):
         record(happened(value=value))
     poison = Event.objects(data__value=1).get().id
-    hand_out = outbox._hand_out
-    monkeypatch.setattr(outbox, "_hand_out", lambda event, *args: 1 / (event.id != poison) and hand_out(event, *args))
+    dispatch = outbox._dispatch
+    monkeypatch.setattr(outbox, "_dispatch", lambda event, *args: 1 / (event.id != poison) and dispatch(event, *args))
     outbox.relay_batch()
     assert len(queued()) == 2
     assert Event.objects.get(id=poison).due_at > now()
@@ -191,7 +191,7 @@ def test_a_finished_event_is_not_revived_by_the_relay(happened, listening, monke
     """A worker was done with its job before the relay wrote down that it had made it."""
     listening()
     record(happened())
-    monkeypatch.setattr(outbox, "_hand_to", lambda event, name: outbox.acknowledge(event.id, name))
+    monkeypatch.setattr(outbox, "_enqueue_for", lambda event, name: outbox.acknowledge(event.id, name))
     assert outbox.relay_batch() == 1
     assert "due_at" not in stored()
 
@@ -207,7 +207,7 @@ def test_a_batch_costs_one_write_however_many_events_it_has(happened, listening,
 
 def test_a_full_queue_is_not_filled_further(happened, listening, monkeypatch):
     listening()
-    monkeypatch.setattr(outbox, "_MOST_IN_FLIGHT", 3)
+    monkeypatch.setattr(outbox, "_MAX_IN_FLIGHT", 3)
     for _ in range(5):
         record(happened())
     assert (outbox.relay_batch(), outbox.relay_batch(), len(queued())) == (3, 0, 3)
@@ -269,12 +269,12 @@ def test_bytes_that_are_no_text_do_not_end_the_relay(happened, listening):
 def test_deliveries_by_the_thousand_leave_room_for_events(happened, listening, monkeypatch):
     listening()
     record(happened())
-    monkeypatch.setattr(outbox, "_MOST_IN_FLIGHT", 5)
+    monkeypatch.setattr(outbox, "_MAX_IN_FLIGHT", 5)
     monkeypatch.setattr(outbox, "_in_flight", lambda: {f"notifications-send-{number}" for number in range(100)})
     assert outbox.relay_batch() == 1
 
 
-def test_a_listener_that_cannot_say_what_it_wants_gets_all_and_holds_up_nobody(happened, listening):
+def test_a_listener_that_cannot_say_what_it_wants_gets_all_and_holds_up_no_one(happened, listening):
     listening("first")
     listening("second", wanted=lambda found: 1 / 0)
     record(happened())

@@ -37,7 +37,7 @@ def left(*ids):
 
 
 @pytest.mark.parametrize("audited", [{}, {"audited": True}])
-def test_an_event_that_somebody_still_needs_stays(app, old, audited):
+def test_an_event_that_a_user_still_needs_stays(app, old, audited):
     done, waiting, given_up = old(**audited), old(due_at=now(), pending=["a"], **audited), old(died_at=now(), **audited)
     to_send, listed, stored = old(**audited), old(**audited), old(**audited)
     Delivery(event_id=to_send, channel="email", recipient_id=ObjectId()).save()
@@ -64,7 +64,7 @@ def test_each_sort_of_event_has_days_of_its_own(other_app, settings):
 def test_a_round_ends_in_time_and_the_next_goes_on_behind_what_stays(app, old, monkeypatch):
     """What must stay is not looked at again before all behind it was."""
     monkeypatch.setattr(walks, "BATCH", 4)
-    monkeypatch.setattr(walks, "_MOST_SECONDS", 0)
+    monkeypatch.setattr(walks, "_MAX_SECONDS", 0)
     ids = [old() for _ in range(12)][::-1]  # the oldest first
     for event_id in ids[:6]:
         Delivery(event_id=event_id, channel="email", recipient_id=ObjectId()).save()
@@ -124,7 +124,7 @@ def test_numbers_of_streams_go_on_and_pages_of_activity_end(scene, deliver):  # 
 
 
 def test_the_counter_of_an_address_without_an_account_ends_with_its_last_event(app, client, old):
-    client.post("/api/v1/auth/login", json={"email": "nobody@example.com", "password": "wrong password"})
+    client.post("/api/v1/auth/login", json={"email": "unknown@example.com", "password": "wrong password"})
     counter = Counter.objects(stream__startswith="address:").first()
     if counter is None:
         pytest.skip("failed logins are recorded in no stream of their own")

@@ -13,9 +13,9 @@ def test_an_older_version_never_replaces_a_newer_one(caller, monkeypatch):
     user = caller().user
     access.republish([user.id])
     newest = kept(user) + 5
-    monkeypatch.setattr(access.sources, "versions", lambda ids: dict.fromkeys(ids, newest))
+    monkeypatch.setattr(access.loaders, "versions", lambda ids: dict.fromkeys(ids, newest))
     access.republish([user.id])
-    monkeypatch.setattr(access.sources, "versions", lambda ids: dict.fromkeys(ids, newest - 1))
+    monkeypatch.setattr(access.loaders, "versions", lambda ids: dict.fromkeys(ids, newest - 1))
     access.republish([user.id])
     assert kept(user) == newest
 

@@ -24,9 +24,9 @@ USERS = {
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkey.Server]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkey.ValkeyServer]:
     """A store with users whose password is `word`, and none for who has no name."""
-    server = valkey.Server(tmp_path_factory.mktemp("store"))
+    server = valkey.ValkeyServer(tmp_path_factory.mktemp("store"))
     server.start()
     with redis.Redis.from_url(server.uri) as client:
         for name, rights in USERS.items():
@@ -61,7 +61,7 @@ def test_what_is_right_has_none(problems, store):
     [
         ("", "refuses the user or the password"),
         ("right:another@", "refuses the user or the password"),
-        ("nobody:word@", "refuses the user or the password"),
+        ("unknown:word@", "refuses the user or the password"),
         ("narrow:word@", "may not run a command"),
         ("halfway:word@", "may not run a command"),
         ("elsewhere:word@", "may not run a command"),
@@ -72,7 +72,7 @@ def test_a_store_that_refuses_is_final(problems, store, name, user, words):
     ((check, sentence, final),) = problems(**{f"{name}_url": f"redis://{user}127.0.0.1:{store.port}/0"})
     assert (check, final) == (name, True)
     assert words in sentence and f"TASKMANAGER_{name.upper()}_URL" in sentence
-    assert not any(part in sentence for part in ("127.0.0.1", "word@", "another", "nobody"))
+    assert not any(part in sentence for part in ("127.0.0.1", "word@", "another", "unknown"))
 
 
 @pytest.mark.parametrize("user", ["mute", "deaf"])
@@ -92,7 +92,7 @@ def test_a_store_without_a_needed_command_is_final(problems, tmp_path):
         server.stop()
 
 
-class Old(valkey.Server):
+class Old(valkey.ValkeyServer):
     """As an old server that does not know how to run scripts."""
 
     @property
@@ -101,7 +101,7 @@ class Old(valkey.Server):
 
 
 def test_a_store_that_is_away_or_hangs_may_come_back(problems, tmp_path):
-    server = valkey.Server(tmp_path)
+    server = valkey.ValkeyServer(tmp_path)
     server.start()
     freeze(server)
     try:
@@ -114,7 +114,7 @@ def test_a_store_that_is_away_or_hangs_may_come_back(problems, tmp_path):
 
 
 def test_a_store_that_is_a_replica_or_full_may_become_well(problems, tmp_path):
-    server = valkey.Server(tmp_path)
+    server = valkey.ValkeyServer(tmp_path)
     server.start()
     try:
         with redis.Redis.from_url(server.uri) as client:
@@ -135,9 +135,9 @@ def test_a_database_that_is_away_may_come_back(problems):
 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
-    [("://", "://somebody:S3cretWord@", "refuses the user or the password"), ("rs0", "other", "another set")],
+    [("://", "://stranger:S3cretWord@", "refuses the user or the password"), ("rs0", "other", "another set")],
 )
 def test_a_database_that_refuses_is_final(problems, settings, old, new, words):
     ((check, sentence, final),) = problems(mongodb_uri=settings.mongodb_uri.replace(old, new))
     assert (check, final) == ("database", True) and words in sentence
-    assert not any(part in sentence for part in ("127.0.0.1", "S3cretWord", "somebody"))
+    assert not any(part in sentence for part in ("127.0.0.1", "S3cretWord", "stranger"))

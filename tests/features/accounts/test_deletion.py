@@ -148,14 +148,14 @@ def test_an_export_holds_what_is_the_persons_and_nothing_of_others(scene):
 def test_an_export_holds_how_a_person_is_told_things(scene, deliver):
     member = scene.member()
     deliver()
-    wishes = patch(member, "/api/v1/notifications/preferences", {"digest": "daily"}).json
+    policies = patch(member, "/api/v1/notifications/preferences", {"digest": "daily"}).json
     patch(member, f"{scene.project_path}/notifications", {"muted": True})
     Phone(user_id=member.user.id, number="+491701234567").save()
     hook = member.post("/api/v1/webhooks", json={"url": "https://8.8.8.8/", "events": ["*"]}).json
     text = member.get(f"{ME}/export").text
     body = orjson.loads(text)
     assert [item["kind"] for item in body["notifications"]] == ["project.added"]
-    assert body["preferences"] == [wishes]
+    assert body["preferences"] == [policies]
     assert [(row["project_id"], row["muted"]) for row in body["project_preferences"]] == [(str(scene.project.id), True)]
     assert [row["number"] for row in body["phones"]] == ["+491701234567"]
     assert [row["id"] for row in body["webhooks"]] == [hook["id"]]
@@ -180,6 +180,6 @@ def test_an_export_goes_through_many_pages(caller):
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_nobody_else_gets_there(client, method):
+def test_no_one_else_gets_there(client, method):
     path = f"{ME}/export" if method == "GET" else ME
     assert client.open(path, method=method, headers=ANY).status_code == 401

@@ -14,12 +14,12 @@ from taskmanager.core.events.log import Event
 from taskmanager.features.accounts import service as accounts
 from taskmanager.features.notifications.channels.base import Cancelled
 from taskmanager.features.notifications.models import Delivery
-from taskmanager.features.projects.members import account_deletion as projects_leaving
+from taskmanager.features.projects.members import account_deletion
 from taskmanager.features.projects.models import Invitation, Membership, Project, ShareLink
 from taskmanager.features.users import deletion as users_leaving, holdings
 from taskmanager.features.users.administration import service as administration
 from taskmanager.features.users.models import Session, User
-from taskmanager.features.users.service import MOST_SESSIONS
+from taskmanager.features.users.service import MAX_SESSIONS
 from taskmanager.features.webhooks.delivery.channel import WebhookChannel
 from taskmanager.features.webhooks.models import Webhook
 from tests.conftest import sign_in
@@ -97,14 +97,14 @@ def test_five_thousand_sessions_and_a_thousand_memberships_recover_in_a_few_comm
     assert changed.data["ended"]["share_links"] == changed.data["ended"]["webhooks"] == 3 * holdings.MAX_STEP
     assert [event.data for event in Event.objects(kind="sessions.ended").order_by("seq")] == [
         {"because": "surplus", "number": 4501},
-        {"because": "password", "number": MOST_SESSIONS},
+        {"because": "password", "number": MAX_SESSIONS},
     ]
 
 
 @pytest.fixture
 def small_steps(monkeypatch):
     """Let each transaction end three documents only."""
-    for module in (holdings, users_leaving, projects_leaving):
+    for module in (holdings, users_leaving, account_deletion):
         monkeypatch.setattr(module, "MAX_STEP", 3)
     for name in ("projects.recovery", "webhooks.recovery", "notifications.recovery"):
         monkeypatch.setattr(f"taskmanager.features.{name}.MAX_STEP", 3)
@@ -196,9 +196,9 @@ def test_the_rest_of_a_large_account_goes_by_and_by(app, deliver, small_steps):
 
 def test_an_account_has_a_bound_of_live_sessions(app):
     user = UserFactory()
-    add_sessions(user, MOST_SESSIONS + 20)
+    add_sessions(user, MAX_SESSIONS + 20)
     answer = app.test_client().post("/api/v1/auth/login", json={"email": user.email, "password": PASSWORD})
     assert answer.status_code == 200
-    assert Session.objects.live().count() == MOST_SESSIONS
+    assert Session.objects.live().count() == MAX_SESSIONS
     newest = {"Authorization": f"Bearer {answer.json['access_token']}"}
     assert app.test_client().get(ME, headers=newest).status_code == 200

@@ -8,7 +8,7 @@ from bson import ObjectId
 from taskmanager.core.clock import now
 from taskmanager.core.storage import walks
 from taskmanager.features.accounts import orphans
-from taskmanager.features.attachments import storage as contents
+from taskmanager.features.attachments import storage
 from taskmanager.features.attachments.models import Attachment
 from taskmanager.features.comments.models import Comment
 from taskmanager.features.projects.models import Membership
@@ -27,7 +27,7 @@ def store(belonging, owner_id, *, age=timedelta(days=1)):
     return row["_id"]
 
 
-@pytest.mark.parametrize("belonging", orphans.BELONGINGS, ids=lambda one: f"{one.model.__name__}.{one.field}")
+@pytest.mark.parametrize("belonging", orphans.DEPENDENTS, ids=lambda one: f"{one.model.__name__}.{one.field}")
 def test_what_belongs_to_nothing_goes(app, monkeypatch, belonging):
     monkeypatch.setattr(orphans, "walked", lambda: [belonging])
     owner = {"_id": ObjectId(), "key": "X", "email": "x@x.test"}
@@ -56,14 +56,14 @@ def test_a_lost_attachment_gives_back_its_room(scene):
     assert orphans.remove() == 1
     assert User.objects.get(id=scene.owner.user.id).attachment_bytes == 0
     with pytest.raises(Exception, match="not in the store"):
-        next(contents.chosen().read(attachment.content_id, 0, 10))
+        next(storage.chosen().read(attachment.content_id, 0, 10))
 
 
 def test_rounds_go_through_everything(scene, monkeypatch):
     monkeypatch.setattr(walks, "BATCH", 3)
-    monkeypatch.setattr(walks, "_MOST_SECONDS", 0)
+    monkeypatch.setattr(walks, "_MAX_SECONDS", 0)
     for _ in range(7):
-        for belonging in orphans.BELONGINGS[:3:2]:
+        for belonging in orphans.DEPENDENTS[:3:2]:
             store(belonging, ObjectId())
     assert [orphans.remove() for _ in range(6)] == [3, 3, 3, 3, 2, 0]
     assert not Comment.objects

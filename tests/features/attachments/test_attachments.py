@@ -10,8 +10,8 @@ from bson import ObjectId
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.storage.database import database
-from taskmanager.features.attachments import service as attachments, storage as contents
-from taskmanager.features.attachments.models import LooseContent
+from taskmanager.features.attachments import service as attachments, storage
+from taskmanager.features.attachments.models import OrphanedUpload
 from tests.features.files import attach, post_form
 from tests.problems import assert_problem
 from tests.scene import Scene
@@ -115,7 +115,7 @@ def test_a_name_is_the_name_of_a_file(scene, name, kept):
 def test_a_file_that_is_too_large_leaves_nothing(stored):
     assert_problem(attach(stored.owner, stored.task_path, b"x" * 1_005_000), 413, code="attachment.too_large")
     assert_problem(attach(stored.owner, stored.task_path, b"x" * 1_200_000), 413)
-    assert (stored.stored(), LooseContent.objects.count()) == (0, 0)
+    assert (stored.stored(), OrphanedUpload.objects.count()) == (0, 0)
     assert stored.owner.get(f"{stored.task_path}/attachments").json["items"] == []
 
 
@@ -152,7 +152,7 @@ def test_a_body_that_is_no_form_is_refused(scene, body, kind, status):
 def test_a_form_without_a_file_is_refused(scene, head):
     part = f"Content-Disposition: form-data; {head}\r\n\r\nwhat is in it".encode()
     assert_problem(post_form(scene.owner, scene.task_path, part), 422)
-    assert LooseContent.objects.count() == 0
+    assert OrphanedUpload.objects.count() == 0
 
 
 def test_the_same_upload_twice_is_one_attachment(stored):
@@ -161,7 +161,7 @@ def test_the_same_upload_twice_is_one_attachment(stored):
     assert (again.status_code, again.json, again.headers["Idempotency-Replayed"]) == (201, first.json, "true")
     assert stored.stored() == 1
     assert_problem(attach(stored.owner, stored.task_path, b"other", **{"Idempotency-Key": "k"}), 422)
-    assert (stored.stored(), LooseContent.objects.count()) == (1, 0)
+    assert (stored.stored(), OrphanedUpload.objects.count()) == (1, 0)
 
 
 def test_members_add_and_delete_their_own_and_managers_any(scene):
@@ -195,7 +195,7 @@ def test_contents_go_with_their_attachment_and_their_task(stored, deliver):
 def test_a_content_that_the_store_has_lost_is_a_problem_and_no_broken_connection(stored):
     answer = attach(stored.owner, stored.task_path, CONTENT)
     one, kept = answer.headers["Location"], attachments.Attachment.objects.one(ObjectId(answer.json["id"]))
-    contents.chosen().delete(kept.content_id)
+    storage.chosen().delete(kept.content_id)
     for method in ("GET", "HEAD"):
         lost = stored.owner.open(f"{one}/content", method=method)
         assert (lost.status_code, lost.content_type) == (404, "application/problem+json")
@@ -212,16 +212,16 @@ def test_a_folder_that_is_away_is_a_problem_that_passes(other_app, tmp_path):
 
 
 def test_a_content_that_a_dead_process_left_is_dropped(stored):
-    loose = LooseContent(id=stored.task.id).save()
-    contents.chosen().write(loose.id, iter([b"x"]))
-    assert attachments.drop_loose() == 0
-    LooseContent.objects.update(set__created_at=now() - timedelta(hours=2))
-    assert attachments.drop_loose() == 1
-    assert (stored.stored(), LooseContent.objects.count()) == (0, 0)
+    loose = OrphanedUpload(id=stored.task.id).save()
+    storage.chosen().write(loose.id, iter([b"x"]))
+    assert attachments.delete_orphaned_uploads() == 0
+    OrphanedUpload.objects.update(set__created_at=now() - timedelta(hours=2))
+    assert attachments.delete_orphaned_uploads() == 1
+    assert (stored.stored(), OrphanedUpload.objects.count()) == (0, 0)
 
 
 def test_a_task_has_a_hundred(scene, monkeypatch):
-    monkeypatch.setattr(attachments, "MOST", 2)
+    monkeypatch.setattr(attachments, "MAX_ATTACHMENTS", 2)
     for _ in range(2):
         assert attach(scene.owner, scene.task_path).status_code == 201
     assert_problem(attach(scene.owner, scene.task_path), 409, code="attachment.too_many")

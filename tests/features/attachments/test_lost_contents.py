@@ -10,8 +10,8 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings as settings_module
 from taskmanager.core.errors import NotFound
 from taskmanager.core.storage import walks
-from taskmanager.features.attachments import lost_contents, service as attachments, storage as contents
-from taskmanager.features.attachments.models import Attachment, LooseContent
+from taskmanager.features.attachments import lost_contents, service as attachments, storage
+from taskmanager.features.attachments.models import Attachment, OrphanedUpload
 from tests.features.files import attach
 
 
@@ -19,7 +19,7 @@ from tests.features.files import attach
 def store(request, scene, settings, tmp_path):
     changes = {"attachment_store": request.param, "attachment_folder": tmp_path}
     settings_module.use(settings.model_copy(update=changes))
-    yield contents.chosen()
+    yield storage.chosen()
     settings_module.use(settings)
 
 
@@ -37,12 +37,12 @@ def is_there(store, content_id):
 
 
 def test_what_nothing_refers_to_goes_after_a_day(scene, monkeypatch):
-    store = contents.GridFs()
+    store = storage.GridFsStore()
     monkeypatch.setattr(walks, "BATCH", 3)
     assert attach(scene.owner, scene.task_path).status_code == 201
     kept, gone = Attachment.objects.get().content_id, [lost(store) for _ in range(7)]
     loose = lost(store)
-    LooseContent(id=loose).save(force_insert=True)
+    OrphanedUpload(id=loose).save(force_insert=True)
     assert lost_contents.remove() == 0
     with time_machine.travel(now() + timedelta(days=2), tick=False):
         assert lost_contents.remove() == 7
@@ -53,17 +53,17 @@ def test_what_nothing_refers_to_goes_after_a_day(scene, monkeypatch):
 def test_what_a_killed_upload_left_goes_after_an_hour(app, store):
     """Nothing of ours runs when a process is killed: a note of the content, and a part of it, are all that is left."""
     content_id = lost(store)
-    LooseContent(id=content_id).save(force_insert=True)
-    assert attachments.drop_loose() == 0
+    OrphanedUpload(id=content_id).save(force_insert=True)
+    assert attachments.delete_orphaned_uploads() == 0
     with time_machine.travel(now() + timedelta(hours=2), tick=False):
-        assert attachments.drop_loose() == 1
+        assert attachments.delete_orphaned_uploads() == 1
     assert not is_there(store, content_id)
-    assert not LooseContent.objects
+    assert not OrphanedUpload.objects
 
 
 @pytest.mark.parametrize("database", ["empty", "older than the file"])
 def test_nothing_in_a_folder_is_lost_because_this_database_does_not_know_it(scene, settings, tmp_path, database):
-    folder = contents.Folder(tmp_path)
+    folder = storage.FolderStore(tmp_path)
     settings_module.use(settings.model_copy(update={"attachment_store": "folder", "attachment_folder": tmp_path}))
     if database != "empty":
         assert attach(scene.owner, scene.task_path).status_code == 201

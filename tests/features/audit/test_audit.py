@@ -83,13 +83,13 @@ def test_it_is_paged_newest_first(admin):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_nobody_changes_it(admin, method):
+def test_no_one_changes_it(admin, method):
     entry = admin.get(AUDIT).json["items"][0]["id"]
     for path in (AUDIT, f"{AUDIT}/{entry}"):
         assert_problem(admin.open(path, method=method, json={}, headers={"If-Match": "*"}), 405)
 
 
-def test_an_account_reads_what_happened_to_itself_and_to_nobody_else(caller):
+def test_an_account_reads_what_happened_to_itself_and_to_no_one_else(caller):
     person, other = caller(), caller()
     rows = person.get(OWN).json["items"]
     assert [row["kind"] for row in rows] == ["user.registered", "session.started"]

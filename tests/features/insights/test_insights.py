@@ -26,7 +26,7 @@ def library(scene):
     for title, description in [
         ("Pay the rent", None),
         ("Rental agreement", "Ask about the <b>deposit</b> & the keys"),
-        ("Call Łukasz", "He pays half of the rent"),
+        ("Call Łukasz", "Anna pays half of the rent"),
         ("rent", None),
     ]:
         TaskFactory(project=scene.project, title=title, description=description)
@@ -61,7 +61,7 @@ def test_a_changed_title_is_found_by_its_new_words_only(library):
     assert found(library.owner, "notes") == []
 
 
-def test_nobody_finds_what_he_may_not_see(library):
+def test_no_one_finds_what_they_may_not_see(library):
     elsewhere = ProjectFactory(owner=library.owner.user)
     TaskFactory(project=elsewhere, title="secret rent")
     viewer = library.member("viewer")
@@ -83,7 +83,7 @@ def test_highlights_are_safe_html(library):
     hits = library.owner.get(SEARCH, query_string={"q": "rent"}).json["items"]
     marked = {hit["task"]["title"]: hit["highlights"] for hit in hits}
     assert marked["Pay the rent"] == {"title": "Pay the <mark>rent</mark>", "description": None}
-    assert marked["Call Łukasz"]["description"] == "He pays half of the <mark>rent</mark>"
+    assert marked["Call Łukasz"]["description"] == "Anna pays half of the <mark>rent</mark>"
     script = marked['<script>rent()</script> "rent"']["title"]
     assert script == "&lt;script&gt;<mark>rent</mark>()&lt;/script&gt; &quot;<mark>rent</mark>&quot;"
     deposit = library.owner.get(SEARCH, query_string={"q": "deposit"}).json["items"][0]["highlights"]
@@ -156,8 +156,8 @@ def test_statistics_tell_states_lateness_and_workload(history):
     assert figures["by_status"][0] == {"status": "open", "status_group": "backlog", "count": 4}
     assert {row["status"]: row["count"] for row in figures["by_status"]} == {"open": 4, "done": 2, "cancelled": 1}
     assert figures["overdue"] == 2
-    nobody, owner = figures["workload"]
-    assert nobody == {"user_id": None, "open": 3, "overdue": 1, "estimate_minutes": 90}
+    unassigned, owner = figures["workload"]
+    assert unassigned == {"user_id": None, "open": 3, "overdue": 1, "estimate_minutes": 90}
     assert owner == {"user_id": str(history.owner.user.id), "open": 1, "overdue": 1, "estimate_minutes": 0}
     assert history.owner.get(f"{history.project_path}/stats?filter=assignee = me").json["total"] == 1
     assert history.who("stranger").get(STATS).json["total"] == 0

@@ -34,8 +34,8 @@ def assign(scene) -> Callable[..., Any]:
     return run
 
 
-def prefer(client, **wishes: Any) -> None:
-    answer = patch(client, "/api/v1/notifications/preferences", wishes)
+def prefer(client, **policies: Any) -> None:
+    answer = patch(client, "/api/v1/notifications/preferences", policies)
     assert answer.status_code == 200, answer.text
 
 

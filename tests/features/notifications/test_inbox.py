@@ -6,7 +6,7 @@ import pytest
 from bson import ObjectId
 
 from taskmanager.core.clock import now
-from taskmanager.core.storage import chunked_updates as batches
+from taskmanager.core.storage import chunked_updates
 from taskmanager.features.notifications.models import Notification
 from tests.features.notifications.conftest import told
 from tests.problems import assert_problem
@@ -18,7 +18,7 @@ ANY = {"If-Match": "*"}
 
 @pytest.fixture
 def member(scene, deliver):
-    """Somebody who was told five things."""
+    """A user who was told five things."""
     member = scene.member()
     ids = [str(member.user.id)]
     for number in range(4):
@@ -77,7 +77,7 @@ def test_the_count_is_answered_under_an_etag(member, scene, assign, deliver):
     assert (again.status_code, again.json["unread"]) == (200, 6)
 
 
-def test_nobody_reads_or_marks_what_others_were_told(member, scene):
+def test_no_one_reads_or_marks_what_others_were_told(member, scene):
     path = f"/api/v1/notifications/{ids(member)[0]}"
     assert scene.owner.get(path).status_code == 404
     assert scene.owner.put(f"{path}/read", headers=ANY).status_code == 404
@@ -98,7 +98,7 @@ def test_an_event_that_is_told_twice_is_there_once(scene, assign, deliver):
     member = scene.member()
     assign(member)
     deliver()
-    service.tell(Event.objects(kind="task.updated").get())
+    service.notify(Event.objects(kind="task.updated").get())
     assert [kind for kind, _ in told(member)] == ["project.added", "task.assigned"]
 
 
@@ -142,5 +142,5 @@ def test_read_until_does_not_go_back(scene, assign, deliver):
 
 
 def test_very_much_is_marked_as_read_little_by_little(member, monkeypatch):
-    monkeypatch.setattr(batches, "_SIZE", 2)
+    monkeypatch.setattr(chunked_updates, "_SIZE", 2)
     assert member.put(READ, json={}, headers=ANY).json["unread"] == 0

@@ -6,7 +6,7 @@ import pytest
 
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.channels.email_channel import unsubscribe_token
-from taskmanager.features.notifications.delivery import maintenance as upkeep, service as deliveries
+from taskmanager.features.notifications.delivery import maintenance, service as deliveries
 from taskmanager.features.notifications.models import Delivery
 from tests.factories import MembershipFactory, ProjectFactory
 from tests.features.notifications.conftest import prefer, told
@@ -18,7 +18,7 @@ ANY = {"If-Match": "*"}
 
 @pytest.fixture
 def follower(scene, deliver):
-    """Somebody who follows all tasks, and gets mails of changes too."""
+    """A user who follows all tasks, and gets mails of changes too."""
     member = scene.member()
     prefer(member, level="all", channels={"email": {"task.changed": True}})
     deliver()
@@ -78,7 +78,7 @@ def test_to_unsubscribe_from_one_kind_leaves_the_others_of_its_bundle(
     mail.refusing = False
     token = unsubscribe_token(follower.user.id, "task.commented")
     assert client.post(f"/api/v1/notifications/unsubscribe?token={token}").status_code == 200
-    upkeep.sweep()
+    maintenance.sweep()
     later()
     assert "priority: none" in texts(mail, follower) and "Unwanted" not in texts(mail, follower)
 
@@ -92,8 +92,8 @@ def test_a_mail_offers_to_turn_off_all_that_it_tells_of(scene, follower, mail, d
     page = client.get(link).text
     assert "A comment on a task of yours" in page and "A task of yours was changed" in page
     client.post(link)
-    wishes = follower.get("/api/v1/notifications/preferences").json["channels"]["email"]
-    assert (wishes["task.commented"], wishes["task.changed"], wishes["task.assigned"]) == (False, False, True)
+    policies = follower.get("/api/v1/notifications/preferences").json["channels"]["email"]
+    assert (policies["task.commented"], policies["task.changed"], policies["task.assigned"]) == (False, False, True)
 
 
 def test_who_ends_his_digest_gets_what_it_had_collected(scene, follower, mail, deliver):
@@ -144,7 +144,7 @@ def test_who_is_not_mentioned_any_more_is_not_told_that_he_is(scene, mail, deliv
     prefer(member, quiet_hours={"start": "00:00", "end": "23:59"})
     path = f"{scene.task_path}/comments/{comment(scene, f'@{member.user.email} see')['id']}"
     deliver()
-    assert patch(scene.owner, path, {"text": "Nobody need see"}).status_code == 200
+    assert patch(scene.owner, path, {"text": "No one need see"}).status_code == 200
     later()
     assert mail.to(member.user.email) == []
 
@@ -222,7 +222,7 @@ def test_completing_a_recurring_task_is_told_once(scene, assign, follower, mail,
     assert mail.to(other.user.email) == []
 
 
-def test_what_the_service_does_by_itself_is_nobodys_news(scene, follower, deliver):
+def test_what_the_service_does_by_itself_is_news_for_no_one(scene, follower, deliver):
     label = scene.owner.post(f"{scene.project_path}/labels", json={"name": "bug"}).json
     for number in range(3):
         scene.owner.post(scene.tasks_path, json={"title": f"T{number}", "label_ids": [label["id"]]})

@@ -67,7 +67,7 @@ def test_a_transfer_is_in_the_audit_log(scene):
 
 
 @pytest.mark.parametrize(("who", "status"), [("manager", 403), ("viewer", 403), ("stranger", 404), ("anonymous", 401)])
-def test_nobody_else_gives_it_away(scene, who, status):
+def test_no_one_else_gives_it_away(scene, who, status):
     assert transfer(scene, scene.who(who), scene.member()).status_code == status
     assert roles(scene)[scene.owner.user.id] == "owner"
 

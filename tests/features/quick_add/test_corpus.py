@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from taskmanager.core.zones import zone
-from taskmanager.features.quick_add.grammar import understand
+from taskmanager.features.quick_add.grammar import parse
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=zone("Europe/Berlin"))  # a Tuesday
 LINES = [line for line in Path(__file__).with_name("quick_corpus.txt").read_text().splitlines() if line[0] != "#"]
@@ -29,7 +29,7 @@ GRAMMAR = re.compile(
 def test_a_phrase_is_read_as_people_mean_it_or_left(cells):
     text = cells[0]
     wanted = cells[1:] if cells[1] != "=" else [text, "-", "-", "-"]
-    said = understand(text, NOW)
+    said = parse(text, NOW)
     assert [
         said.title,
         said.due(NOW) or "-",
@@ -48,7 +48,7 @@ _WORDS = sorted({word for cells in CORPUS for word in cells[0].split()})
 
 @given(st.lists(st.sampled_from(_WORDS), max_size=12))
 def test_only_words_of_the_grammar_are_taken_and_none_is_made_up(words):
-    said = understand(" ".join(words), NOW)
+    said = parse(" ".join(words), NOW)
     left = [word.strip(",") for word in said.title.split()]
     taken = iter(word.strip(",") for word in words)
     for word in left:  # in their order
@@ -65,7 +65,7 @@ def test_only_words_of_the_grammar_are_taken_and_none_is_made_up(words):
 
 def test_hours_are_counted_on_the_clock_of_the_world():
     night = datetime(2027, 3, 28, 1, 30, tzinfo=zone("Europe/Berlin"))  # the clock jumps from two to three
-    assert understand("Call in 1 hour", night).due(night) == "2027-03-28T03:30:00+02:00"
+    assert parse("Call in 1 hour", night).due(night) == "2027-03-28T03:30:00+02:00"
     autumn = datetime(2026, 10, 25, 2, 30, tzinfo=zone("Europe/Berlin"))
-    assert understand("Call in 3 hours", autumn).due(autumn) == "2026-10-25T04:30:00+01:00"
-    assert understand("Call in 1 hour", autumn).due(autumn) == "2026-10-25T02:30:00+01:00"
+    assert parse("Call in 3 hours", autumn).due(autumn) == "2026-10-25T04:30:00+01:00"
+    assert parse("Call in 1 hour", autumn).due(autumn) == "2026-10-25T02:30:00+01:00"

@@ -11,15 +11,15 @@ from bson import ObjectId
 
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
+from taskmanager.core.search_tokens import tokens_of
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.collation import natural_key
 from taskmanager.core.storage.querysets import Order
 from taskmanager.features.insights import search
-from taskmanager.features.tasks import listing as finding
+from taskmanager.features.tasks import listing
 from taskmanager.features.tasks.filtering.fields import FIELDS
 from taskmanager.features.tasks.models import Task, marks_of
 from taskmanager.features.tasks.routes import ORDERS
-from taskmanager.features.tasks.search_tokens import tokens_of
 from tests.web.counting import commands
 
 EVERYTHING = bool(os.environ.get("TEST_EVERY_ORDER"))
@@ -84,7 +84,7 @@ def name_things(database):
 
 @pytest.fixture
 def actor(app):
-    """Somebody who sees fifty thousand tasks in twelve projects. They take a while, so all questions are one test."""
+    """A user who sees fifty thousand tasks in twelve projects. They take a while, so all questions are one test."""
     tasks = Task._get_collection()
     with pymongo.timeout(120):
         for _ in range(NUMBER // 1000):
@@ -194,7 +194,7 @@ def dear(actor, text, sort, project, after=None):
     found = {}
 
     def ask():
-        tasks = finding.visible(actor, project_id=project, condition=condition)
+        tasks = listing.visible(actor, project_id=project, condition=condition)
         found["page"] = tasks.page(order_of(sort), LIMIT, after=after)
 
     question = asked_of(ask)[-1]  # before it, names are looked up

@@ -109,7 +109,7 @@ def _sorts(app):
         for part in getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", []):
             if isinstance(part, dict) and part["in"] == "query":
                 schema = part["schema"] if isinstance(part["schema"], ma.Schema) else part["schema"]()
-                if isinstance(field := schema.fields.get("sort"), pagination.Sort):
+                if isinstance(field := schema.fields.get("sort"), pagination.SortParameter):
                     yield field
 
 

@@ -5,7 +5,7 @@ from bson import ObjectId
 from taskmanager.core.events.log import Event
 from taskmanager.features.projects.models import CustomField, Label, Project
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.templates.service import MOST_TASKS
+from taskmanager.features.templates.service import MAX_TASKS
 from tests.factories import task_row
 
 ANY = {"If-Match": "*"}
@@ -18,7 +18,7 @@ def test_the_largest_copy_is_a_few_commands(scene, commands):
     fields = [CustomField(id=ObjectId(), project_id=project_id, key=f"k{n}", name="K", type="text") for n in range(50)]
     CustomField.insert_all(fields)
     label = Label.objects(name="l7").first()
-    rows = [task_row(project_id, title=f"{n}", label_ids=[label.id]) for n in range(MOST_TASKS - 1)]
+    rows = [task_row(project_id, title=f"{n}", label_ids=[label.id]) for n in range(MAX_TASKS - 1)]
     Task.objects.insert(rows, load_bulk=False)
     body = {"key": "COPY", "name": "Copy", "with_tasks": True}
     with commands.counted() as sent:
@@ -26,8 +26,8 @@ def test_the_largest_copy_is_a_few_commands(scene, commands):
     assert answer.status_code == 201, answer.text
     assert len(sent) <= MAX_COMMANDS
     copied = Project.objects.one(ObjectId(answer.json["id"]))
-    assert (copied.task_count, Label.objects(project_id=copied.id).count()) == (MOST_TASKS, 1000)
-    assert Event.objects(stream=f"project:{copied.id}").count() == 1 + 1000 + 50 + MOST_TASKS
+    assert (copied.task_count, Label.objects(project_id=copied.id).count()) == (MAX_TASKS, 1000)
+    assert Event.objects(stream=f"project:{copied.id}").count() == 1 + 1000 + 50 + MAX_TASKS
     task = Task.objects(project_id=copied.id, title="7").first()
     assert [Label.objects.one(one).project_id for one in task.label_ids] == [copied.id]
     found = scene.owner.get("/api/v1/search", query_string={"q": "7", "project_id": str(copied.id)}).json["items"]

@@ -80,14 +80,14 @@ def bearer(client):
 def test_who_cannot_restore_does_not_see_the_trash(scene):
     viewer, stranger = scene.member("viewer"), scene.who("stranger")
     delete(scene)
-    for somebody in (viewer, scene.member("commenter"), stranger):
-        assert in_trash(somebody) == []
-        assert_problem(somebody.post(f"{scene.task_path}/restore"), 404)
-        assert_problem(somebody.delete(f"{TRASH}/{scene.task.id}", headers=ANY), 404)
+    for user in (viewer, scene.member("commenter"), stranger):
+        assert in_trash(user) == []
+        assert_problem(user.post(f"{scene.task_path}/restore"), 404)
+        assert_problem(user.delete(f"{TRASH}/{scene.task.id}", headers=ANY), 404)
     assert in_trash(scene.member("member")) == ["Write the notes"]
 
 
-def test_the_trash_of_a_deleted_project_is_nobodys(scene):
+def test_the_trash_of_a_deleted_project_belongs_to_no_one(scene):
     delete(scene)
     delete(scene, scene.project_path)
     assert in_trash(scene.owner) == []

@@ -52,7 +52,7 @@ def test_a_password_is_read_from_standard_input_and_not_repeated(run, client):
     assert log_in(client, "ada@example.com", "some ordinary words") == 200
 
 
-def test_somebody_is_promoted_and_disabled_while_his_session_runs(run, app):
+def test_a_user_is_promoted_and_disabled_while_their_session_runs(run, app):
     user = UserFactory()
     UserFactory(role="admin")
     person = sign_in(app, user)
@@ -62,7 +62,7 @@ def test_somebody_is_promoted_and_disabled_while_his_session_runs(run, app):
     assert person.get("/api/v1/users/me").status_code == 401
 
 
-def test_an_account_is_not_promoted_by_an_address_that_nobody_has_confirmed(run, deliver, mail):
+def test_an_account_is_not_promoted_by_an_address_that_no_one_has_confirmed(run, deliver, mail):
     user = UserFactory(verified=False)
     ran = run("users", "promote", user.email)
     assert (ran.returncode, "not confirmed" in ran.stderr, "Traceback" in ran.stderr) == (1, True, False)
@@ -84,9 +84,9 @@ def test_a_new_password_ends_the_sessions(run, app, client):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("promote", "nobody@example.com"), "There is no account"),
-        (("disable", "nobody@example.com"), "There is no account"),
-        (("reset-password", "nobody@example.com"), "There is no account"),
+        (("promote", "unknown@example.com"), "There is no account"),
+        (("disable", "unknown@example.com"), "There is no account"),
+        (("reset-password", "unknown@example.com"), "There is no account"),
         (("create", "ada@example.com"), "has an account already"),
         (("create", "no address"), "Not an address"),
     ],

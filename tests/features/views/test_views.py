@@ -49,7 +49,7 @@ def test_a_cursor_ends_with_the_view_that_made_it(scene, views):
     assert_problem(scene.owner.get(f"{path}/tasks", query_string={"limit": 1, "cursor": cursor}), 400)
 
 
-def test_ones_own_view_is_nobody_elses(scene, views):
+def test_ones_own_view_belongs_to_no_one_else(scene, views):
     member, viewer = scene.member(), scene.member("viewer")
     path = save(viewer, views)
     for client in (member, scene.owner):

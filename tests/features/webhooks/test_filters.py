@@ -90,7 +90,7 @@ def test_one_that_is_not_understood_and_one_too_wide_hold_up_no_other(scene, hoo
     Webhook.objects(description="bad").update(set__filter="no such thing")
     new_task(scene, **labelled)
     assert told(scene) == ["all", "good"]
-    monkeypatch.setattr("taskmanager.features.projects.filter_names.MAX_LABELS", 0)
+    monkeypatch.setattr("taskmanager.features.projects.filtering.names.MAX_LABELS", 0)
     assert told(scene) == ["all"]
 
 

@@ -79,7 +79,7 @@ def test_the_etag_tells_that_a_webhook_fails(scene, hook, deliver):
     assert scene.owner.patch(path, json={"description": "Ours"}, headers=headers).status_code == 200
 
 
-def test_nobody_reaches_the_deliveries_of_another_webhook(scene, hook, receiver, deliver):
+def test_no_one_reaches_the_deliveries_of_another_webhook(scene, hook, receiver, deliver):
     hook()
     new_task(scene)
     deliver()

@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.retry import RetryPolicy
-from taskmanager.features.notifications.delivery import pending as waiting, service as deliveries
+from taskmanager.features.notifications.delivery import pending, service as deliveries
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.webhooks.delivery import channel
 from taskmanager.features.webhooks.models import Webhook
@@ -41,7 +41,7 @@ def test_a_yes_is_one_whatever_else_it_says(scene, hook, receiver, deliver, how)
     assert len(attempt["response_body"]) <= 2_000
 
 
-def test_nobody_listens(scene, hook, receiver, deliver):
+def test_no_one_listens(scene, hook, receiver, deliver):
     hook()
     Webhook.objects.update(set__url="http://127.0.0.1:1999")
     new_task(scene)
@@ -137,7 +137,7 @@ def test_a_test_is_sent_to_one_that_fails_and_rests(scene, hook, receiver, deliv
     assert Webhook.objects.get().rests_until > now()
     Webhook.objects.update(set__busy=[{"by": ObjectId(), "until": now() + timedelta(seconds=9)}])  # a probe
     assert scene.owner.post(f"/api/v1/webhooks/{made['id']}/test").status_code == 202
-    waiting.put_off(Webhook.objects.get().id, now() + timedelta(seconds=300), but="webhook.test")
+    pending.put_off(Webhook.objects.get().id, now() + timedelta(seconds=300), but="webhook.test")
     deliver()
     assert len(receiver.received) == 2
 

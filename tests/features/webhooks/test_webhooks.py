@@ -129,7 +129,7 @@ def test_a_comment_is_sent_with_its_text(scene, hook, receiver, deliver):
 
 
 def test_a_body_that_is_too_large_is_cut(scene, hook, receiver, deliver, monkeypatch):
-    monkeypatch.setattr(payloads, "LARGEST", 500)
+    monkeypatch.setattr(payloads, "MAX_BYTES", 500)
     hook()
     new_task(scene, description="x" * 1000)
     deliver()
@@ -172,7 +172,7 @@ def test_a_filter_follows_its_label_and_is_silent_when_that_is_gone(scene, hook,
     shown = scene.owner.get(path).json
     assert (shown["filter"], shown["filter_problem"]) == ("label = defect", None)
     scene.owner.delete(f"{labels}/{label}", headers={"If-Match": "*"})
-    new_task(scene, "nobody is told")
+    new_task(scene, "no one is told")
     deliver()
     assert len(receiver.received) == 2
     shown = scene.owner.get(path).json
@@ -248,7 +248,7 @@ def test_there_are_at_most_twenty_in_a_project(scene, hook):
     assert (answer.status_code, answer.json["code"]) == (409, "quota.webhooks")
 
 
-def test_events_that_nobody_wants_cost_no_job(scene, hook, receiver, deliver):
+def test_events_that_no_one_wants_cost_no_job(scene, hook, receiver, deliver):
     from taskmanager.core.events import outbox
 
     deliver()

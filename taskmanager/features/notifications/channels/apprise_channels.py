@@ -19,9 +19,9 @@ from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.phones import service as phones
 from taskmanager.features.users import service as users
 
-_LONGEST_TEXT = 300
-_LONGEST_CHAT = 3000
-_SECONDS, _LANES = 15.0, 4
+_MAX_TEXT_CHARACTERS = 300
+_MAX_CHAT_CHARACTERS = 3000
+_SECONDS, _THREADS = 15.0, 4
 
 
 class NotTaken(Exception):
@@ -31,10 +31,10 @@ class NotTaken(Exception):
 class SmsChannel:
     """Text messages, to numbers that were shown to be people's own, and so many a month."""
 
-    name, queue, bundled, seconds, lanes = "sms", "default", True, _SECONDS, _LANES
+    name, queue, bundled, seconds, threads = "sms", "default", True, _SECONDS, _THREADS
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Who has such a number, where the operator has chosen a provider."""
+        """Return who has such a number, where the operator has chosen a provider."""
         return set(phones.verified(user_ids)) if settings.current().sms_url else set()
 
     def send(self, message: Message) -> None:
@@ -60,20 +60,20 @@ def _count(delivery: Delivery) -> None:
 class ChatChannel:
     """Messages to a person in the operator's chat."""
 
-    name, queue, bundled, seconds, lanes = "chat", "default", True, _SECONDS, _LANES
+    name, queue, bundled, seconds, threads = "chat", "default", True, _SECONDS, _THREADS
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Who has proved the address that the chat knows them by, where the operator has a chat."""
+        """Return who has proved the address that the chat knows them by, where the operator has a chat."""
         return users.proved_ids(user_ids) if settings.current().chat_url else set()
 
     def send(self, message: Message) -> None:
         """Send it. Raises Cancelled, NotTaken."""
-        card = users.cards([message.delivery.recipient_id]).get(message.delivery.recipient_id)
+        card = users.public_profiles([message.delivery.recipient_id]).get(message.delivery.recipient_id)
         if not settings.current().chat_url or not card or not card["email"]:
             raise Cancelled("There is no address that it could be sent to.")
         names = {"email": card["email"], "user": card["email"].split("@")[0]}
         text = "\n\n".join(notice.text.rstrip() for notice in message.notices)
-        _notify(settings.current().chat_url, names, text[:_LONGEST_CHAT])
+        _notify(settings.current().chat_url, names, text[:_MAX_CHAT_CHARACTERS])
 
 
 def _short(message: Message) -> str:
@@ -81,7 +81,7 @@ def _short(message: Message) -> str:
     others = len(message.notices) - 1 + message.earlier
     more = f" (and {others} more)" if others else ""
     link = f"\n{url(f'/tasks/{newest.task_id}')}" if newest.task_id else ""
-    return words(newest.subject)[:_LONGEST_TEXT] + more + link
+    return words(newest.subject)[:_MAX_TEXT_CHARACTERS] + more + link
 
 
 def _notify(template: str, names: dict[str, str], text: str) -> None:

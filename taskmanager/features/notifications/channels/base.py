@@ -75,11 +75,11 @@ class Channel(Protocol):
     name: str  # in preferences and delivery records: small letters, digits and _
     queue: str  # on which of the queues it is tried again
     seconds: float  # the longest that `send` takes: it must end by itself
-    lanes: int  # how many messages a worker sends at a time beside its jobs, in threads; 0: within the job
+    threads: int  # how many messages a worker sends at a time beside its jobs, in threads; 0: within the job
     bundled: bool  # whether quiet hours, digests and the wait for more of the same task hold for it
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Which of these people it can tell: an address is known."""
+        """Return which of these people it can tell: an address is known."""
 
     def send(self, message: Message) -> Note | None:
         """Tell it; returns what is to be kept of the attempt, if anything.

@@ -15,7 +15,7 @@ from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
-from taskmanager.core.security import signed_tokens as sealed
+from taskmanager.core.security import signed_tokens
 from taskmanager.features.notifications.channels import mail_budget, mailer
 from taskmanager.features.notifications.channels.base import Cancelled, Message, Postponed
 from taskmanager.features.notifications.content.quoting import one_line, words
@@ -25,7 +25,7 @@ from taskmanager.features.notifications.models import DIGEST
 from taskmanager.features.users import service as users
 
 UNSUBSCRIBE = "tu_"
-_LONGEST_SUBJECT = 150
+_MAX_SUBJECT_CHARACTERS = 150
 _SPECIAL = r'[()<>\[\]:;@\\,."]+'  # in names: what Python's folding of long headers would leave without its quotes
 _NO_NONCE = bytes(16)
 
@@ -54,11 +54,11 @@ class EmailChannel:
         return settings.current().mail_timeout_seconds
 
     @property
-    def lanes(self) -> int:
+    def threads(self) -> int:
         return settings.current().mail_connections
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Who has proved their address: others get mails about the account only."""
+        """Return who has proved their address: others get mails about the account only."""
         return users.proved_ids(user_ids)
 
     def send(self, message: Message) -> None:
@@ -113,7 +113,7 @@ def compose(message: Message, proved: bool) -> EmailMessage:
 
 
 def _shown(message: Message, name: str) -> dict[str, Any]:
-    """What the templates show of a message; the words of people are made harmless here or in the notices."""
+    """Return what the templates show of a message; the words of people are made harmless here or in the notices."""
     return {
         "name": words(name),
         "title": words(message.notices[-1].subject),
@@ -128,7 +128,7 @@ def _headed(message: Message, name: str) -> EmailMessage:
     mail, host = EmailMessage(_POLICY), _host()
     mail["From"] = settings.current().mail_from
     mail["To"] = Address(re.sub(_SPECIAL, " ", name), addr_spec=message.notices[-1].to["email"])
-    mail["Subject"] = _subject(message.notices)[:_LONGEST_SUBJECT]
+    mail["Subject"] = _subject(message.notices)[:_MAX_SUBJECT_CHARACTERS]
     mail["Date"] = now()  # RFC 5322, 3.6: required; servers and spam filters look for it
     mail["Message-ID"] = f"<{message.delivery.id}.email@{host}>"
     mail["Auto-Submitted"] = "auto-generated"
@@ -137,19 +137,19 @@ def _headed(message: Message, name: str) -> EmailMessage:
 
 
 def unsubscribe_token(user_id: ObjectId, *kinds: str) -> str:
-    """The token that turns off mails of some kinds for one person, and does nothing else."""
-    return sealed.seal(UNSUBSCRIBE, user_id, *map(_digest, kinds), nonce=_NO_NONCE)
+    """Return the token that turns off mails of some kinds for one person, and does nothing else."""
+    return signed_tokens.sign(UNSUBSCRIBE, user_id, *map(_digest, kinds), nonce=_NO_NONCE)
 
 
 def read_unsubscribe(token: str) -> tuple[ObjectId, list[str]] | None:
-    """Whom and which kinds a token is about; None when it is not one of ours."""
-    seal = sealed.unseal(UNSUBSCRIBE, token)
+    """Return whom and which kinds a token is about; None when it is not one of ours."""
+    seal = signed_tokens.verify(UNSUBSCRIBE, token)
     kinds = [kind for kind in KINDS if seal and _digest(kind) in seal.ids[1:]]
     return (seal.ids[0], kinds) if seal and kinds else None
 
 
 def titles(kinds: Iterable[str]) -> str:
-    """What people call these kinds."""
+    """Return what people call these kinds."""
     return "; ".join(KINDS[kind].title for kind in kinds)
 
 
@@ -166,7 +166,7 @@ def _thread(mail: EmailMessage, notices: list[Notice], host: str) -> None:
 
 
 def _unsubscribable(mail: EmailMessage, user_id: ObjectId, kinds: list[str]) -> str | None:
-    """RFC 2369 and RFC 8058, for what may be turned off: all that the mail tells of; answers the link."""
+    """Return RFC 2369 and RFC 8058, for what may be turned off: all that the mail tells of; answers the link."""
     if not kinds:
         return None
     link = url(f"/notifications/unsubscribe?token={unsubscribe_token(user_id, *kinds)}")
@@ -187,7 +187,7 @@ def _host() -> str:
 
 @cache
 def template(name: str) -> jinja2.Template:
-    """One of the templates beside this, which escape what is put into HTML."""
+    """Return one of the templates beside this, which escape what is put into HTML."""
     loader = jinja2.PackageLoader("taskmanager.features.notifications.channels")
     environment = jinja2.Environment(
         loader=loader, autoescape=jinja2.select_autoescape(), trim_blocks=True, lstrip_blocks=True

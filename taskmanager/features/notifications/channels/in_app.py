@@ -15,16 +15,16 @@ from taskmanager.features.notifications.content.quoting import as_written
 from taskmanager.features.notifications.content.registry import Notice
 from taskmanager.features.notifications.models import Notification
 
-_LONGEST_TITLE = 300
+_MAX_TITLE_CHARACTERS = 300
 
 
 class InAppChannel:
     """See `Channel`."""
 
-    name, queue, bundled, seconds, lanes = "in_app", "high", False, 5.0, 0
+    name, queue, bundled, seconds, threads = "in_app", "high", False, 5.0, 0
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Everybody."""
+        """Return everybody."""
         return set(user_ids)
 
     def send(self, message: Message) -> None:
@@ -41,11 +41,11 @@ class InAppChannel:
                     actor_id=notice.actor_id,
                     expires_at=expires_at,
                 ).save(force_insert=True)
-        if forgetting.is_forgotten(message.delivery.event_id):  # meanwhile
+        if forgetting.is_erased(message.delivery.event_id):  # meanwhile
             Notification.objects(event_id=message.delivery.event_id).delete()
 
 
-def renew(stored: Notification, notice: Notice | None) -> None:
+def refresh(stored: Notification, notice: Notice | None) -> None:
     """Have it say what `notice` says, or drop it when there is none; whether it was read stays as it is."""
     if notice is None:
         stored.delete()
@@ -55,4 +55,4 @@ def renew(stored: Notification, notice: Notice | None) -> None:
 
 
 def _words(notice: Notice) -> dict[str, str]:
-    return {"kind": notice.kind, "title": notice.subject[:_LONGEST_TITLE], "text": as_written(notice.text)}
+    return {"kind": notice.kind, "title": notice.subject[:_MAX_TITLE_CHARACTERS], "text": as_written(notice.text)}

@@ -54,7 +54,7 @@ class SmtpMailer:
     def __init__(
         self, url: str, timeout: float, helo: str = "", ca_file: Path | None = None, token_file: Path | None = None
     ) -> None:
-        """`helo` is the name to greet with; `token_file` has an OAuth 2 access token, for XOAUTH2; see `Connection`."""
+        """Take the name to greet with, `helo`, and `token_file`, with an OAuth 2 access token for XOAUTH2."""
         self._place, self._timeout = mail_server(url), timeout
         self._helo, self._ca_file, self._token_file = helo or None, ca_file, token_file
         self._server: smtplib.SMTP | None = None
@@ -85,7 +85,7 @@ class SmtpMailer:
         self._used_at = time.monotonic()
 
     def _greeted(self) -> smtplib.SMTP:
-        """A connection that answers; the kept one, if it does."""
+        """Return a connection that answers; the kept one, if it does."""
         if self._server is not None:
             fresh = time.monotonic() - self._used_at < _KEPT_SECONDS
             try:
@@ -145,7 +145,7 @@ def send(message: EmailMessage) -> None:
 
 
 def chosen() -> Mailer:
-    """The mailer of the settings. Raises Misconfigured for a URL that cannot be read."""
+    """Return the mailer of the settings. Raises Misconfigured for a URL that cannot be read."""
     known = settings.current()
     try:
         scheme = mail_server(known.mail_url).scheme
@@ -161,7 +161,9 @@ def chosen() -> Mailer:
 
 
 def _token(path: Path) -> str:
-    """The access token in a file, read anew each time. Raises OSError, so that the mail is tried another time."""
+    """Return the access token in a file, read anew each time. Raises OSError, so that the mail is tried
+    another time.
+    """
     token = path.read_text().strip()
     if not _TOKEN.fullmatch(token):
         raise OSError("The file with the OAuth token of the mail server holds no token.")

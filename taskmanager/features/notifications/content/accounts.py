@@ -33,7 +33,7 @@ def _verification_again(event: Event) -> list[Notice]:
 
 @writes("registration.repeated")
 def _repeated(event: Event) -> list[Notice]:
-    """An address is registered a second time: its owner hears of it.
+    """Return an address is registered a second time: its owner hears of it.
 
     While the account is not confirmed it may have the password of another person. So the mail does not confirm the
     address: it lets its owner set a password, which does.
@@ -93,7 +93,7 @@ _ENDED = {
 
 
 def _ended(event: Event) -> str:
-    """A sentence about what a recovery ended, or none."""
+    """Return a sentence about what a recovery ended, or none."""
     ended = event.data.get("ended") or {}
     words = [f"{name}: {ended[collection]}" for collection, name in _ENDED.items() if collection in ended]
     return f" What ended too: {', '.join(words)}." if words else ""
@@ -101,7 +101,7 @@ def _ended(event: Event) -> str:
 
 @writes("user.email_changed")
 def _moved(event: Event) -> list[Notice]:
-    """Told to the address that the account had before."""
+    """Return told to the address that the account had before."""
     text = "your account has another address now, as it was confirmed here. No more mail will come to this one.\n"
     return [Notice(event.subject_id, {"name": "", "email": event.data["before"]}, "Your address was changed", text)]
 
@@ -160,7 +160,7 @@ def _linked(event: Event) -> list[Notice]:
 
 @writes("totp.failed")
 def _totp_failures(event: Event) -> list[Notice]:
-    """Told once, at the third wrong code in a row: whoever gets so far has the password."""
+    """Return told once, at the third wrong code in a row: whoever gets so far has the password."""
     if event.data["failures"] != _TOLD_FAILURES:
         return []
     text = (
@@ -180,7 +180,7 @@ def _recovery_used(event: Event) -> list[Notice]:
 
 @writes("session.ended")
 def _reused(event: Event) -> list[Notice]:
-    """A refresh token was used a second time: it may have been stolen, and the owner should know."""
+    """Return a refresh token was used a second time: it may have been stolen, and the owner should know."""
     if event.data["because"] != "reuse":
         return []
     text = (
@@ -207,7 +207,7 @@ def _verification(event: Event, email: str | None) -> list[Notice]:
 
 @writes("user.email_change_requested")
 def _change_of_address(event: Event) -> list[Notice]:
-    """The "old" and the "new" address are each asked to confirm a change."""
+    """Return the "old" and the "new" address are each asked to confirm a change."""
     return [*_asked(event, "old"), *_asked(event, "new")]
 
 
@@ -230,12 +230,12 @@ def _asked(event: Event, which: str) -> list[Notice]:
 
 
 def _to_owner(user_id: ObjectId | None, subject: str, text: str, budget: str = "account") -> list[Notice]:
-    card = user_id and users.cards([user_id]).get(user_id)
+    card = user_id and users.public_profiles([user_id]).get(user_id)
     return [Notice(user_id, card, subject, text, budget=budget)] if user_id and card and card["email"] else []
 
 
 def _origin(event: Event) -> str:
-    """The network address that an event came from."""
+    """Return the network address that an event came from."""
     return str(event.correlation.get("address") or "an unknown address")
 
 

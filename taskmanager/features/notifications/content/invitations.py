@@ -5,7 +5,7 @@ from taskmanager.core.events.log import Event
 from taskmanager.features.notifications.content.quoting import one_line, words
 from taskmanager.features.notifications.content.registry import Notice, writes
 from taskmanager.features.projects.models import Invitation, Project
-from taskmanager.features.users import one_time_tokens as one_time, service as users
+from taskmanager.features.users import one_time_tokens, service as users
 from taskmanager.features.users.one_time_tokens import OneTimeToken
 
 KIND = "project.invited"
@@ -21,14 +21,14 @@ def invited(event: Event) -> list[Notice]:
     project = invitation and Project.objects(id=invitation.project_id).alive().first()
     if not (invitation and project):
         return []
-    by = one_line(users.cards([invitation.invited_by]).get(invitation.invited_by, {}).get("name", "Someone"))
+    by = one_line(users.public_profiles([invitation.invited_by]).get(invitation.invited_by, {}).get("name", "Someone"))
     name = one_line(project.name)
     return [*_by_mail(event, invitation, by, name), *_in_service(event, invitation, by, name)]
 
 
 def _by_mail(event: Event, invitation: Invitation, by: str, name: str) -> list[Notice]:
-    """The mail to an address, with a token: whoever gets it can accept, once they have an account with it."""
-    token = event.data["token_id"] and one_time.look_up(event.data["token_id"])
+    """Return the mail to an address, with a token: whoever gets it can accept, once they have an account with it."""
+    token = event.data["token_id"] and one_time_tokens.look_up(event.data["token_id"])
     if not (invitation.email and token):
         return []
     to = {"name": "", "email": invitation.email}
@@ -38,11 +38,13 @@ def _by_mail(event: Event, invitation: Invitation, by: str, name: str) -> list[N
 
 
 def _in_service(event: Event, invitation: Invitation, by: str, name: str) -> list[Notice]:
-    """To the account, if there is one; an address counts once it was proved. The mail to an address is another."""
+    """Return to the account, if there is one; an address counts once it was proved. The mail to an
+    address is another.
+    """
     account = users.find_addressee(email=invitation.email, user_id=invitation.user_id)
     if not (account.user_id and account.active and account.proved):
         return []
-    card = users.cards([account.user_id])[account.user_id]
+    card = users.public_profiles([account.user_id])[account.user_id]
     text = _start(by, name, invitation) + _answers(invitation)
     return [
         Notice(

@@ -15,15 +15,15 @@ def links_ended(event: Event) -> list[Notice]:
     if not project:
         return []
     owners = list(Membership.objects(project_id=project_id, role="owner").scalar("user_id"))
-    cards = users.cards([*owners, event.data["user_id"]])
-    name = words(cards.get(event.data["user_id"], {}).get("name", "Someone"))
+    profiles = users.public_profiles([*owners, event.data["user_id"]])
+    name = words(profiles.get(event.data["user_id"], {}).get("name", "Someone"))
     text = (
         f"{name} is no member of this project any more:\n\n    {words(project.name)}\n\n"
         f"Share links that they had made are closed: {number}. To open others:\n\n"
         f"{url(f'/projects/{project_id}/share-links')}\n"
     )
     return [
-        Notice(user_id, cards[user_id], "Share links were closed", text, "share_links.closed", project_id)
+        Notice(user_id, profiles[user_id], "Share links were closed", text, "share_links.closed", project_id)
         for user_id in owners
-        if user_id in cards
+        if user_id in profiles
     ]

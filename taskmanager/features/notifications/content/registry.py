@@ -57,18 +57,18 @@ def writes(*kinds: str, to_members: bool = False) -> Callable[[Writer], NoticeWr
     return lambda function: NoticeWriter(kinds, function, to_members)
 
 
-def tells_members(kind: str) -> bool:
-    """Whether events of this kind are told only to members of their project, without the one who did it."""
+def is_for_members(kind: str) -> bool:
+    """Return whether events of this kind are told only to members of their project, without the one who did it."""
     return kind in NOTICE_WRITERS and NOTICE_WRITERS[kind].to_members
 
 
-def told() -> list[str]:
-    """The kinds of events that a user may be told of."""
+def kinds_with_notices() -> list[str]:
+    """Return the kinds of events that a user may be told of."""
     return sorted(NOTICE_WRITERS)
 
 
 def of(event: Event, only: ObjectId | None = None) -> list[Notice]:
-    """The notices of an event, one for a person; who did it is told of nothing but their account and what the
+    """Return the notices of an event, one for a person; who did it is told of nothing but their account and what the
     service did because of it.
 
     `only` is the one recipient that is asked for.
@@ -85,5 +85,5 @@ def _is_news(notice: Notice, event: Event) -> bool:
 
 
 def url(path: str) -> str:
-    """The address of something in the API."""
+    """Return the address of something in the API."""
     return f"{settings.current().base_url}/api/v1{path}"

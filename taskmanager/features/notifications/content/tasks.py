@@ -13,7 +13,7 @@ from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.models import PRIORITIES, Task
 from taskmanager.features.users import service as users
 
-_LONGEST_COMMENT = 1000
+_MAX_COMMENT_CHARACTERS = 1000
 # What is told of a change, by the names that people know; the order by hand and the like are no news.
 _TOLD = {
     "title": "title",
@@ -47,7 +47,7 @@ _UNASSIGNED = _Story("task.changed", "unassigned you from")
 
 @writes("task.created", "task.updated", to_members=True)
 def _task(event: Event, only: ObjectId | None) -> list[Notice]:
-    """Who is newly assigned hears that, and who is not any more; the others that it is new, or what changed.
+    """Return who is newly assigned hears that, and who is not any more; the others that it is new, or what changed.
 
     Who is assigned to a recurring task is so to the next one too, and hears that the last one is completed.
     What the service itself does to tasks, such as taking a deleted label off them all, is no news.
@@ -71,7 +71,7 @@ def _happened(event: Event, only: ObjectId | None) -> list[Notice]:
 
 @writes("task.moved_out")
 def _moved_out(event: Event) -> list[Notice]:
-    """To those who had to do with it and are not in the project where it is now; nothing of what it is there."""
+    """Return to those who had to do with it and are not in the project where it is now; nothing of what it is there."""
     project_id = project_of(event)
     project = Project.objects(id=project_id).alive().first()
     task = Task.objects(id=event.subject_id).first()
@@ -80,19 +80,19 @@ def _moved_out(event: Event) -> list[Notice]:
     lost = _lost(event.data["changes"], task)
     people = members.ids_of(project_id, list(lost), since=event.at)
     key = next((key for key in reversed(task.former_keys) if key.startswith(f"{project.key}-")), "a task")
-    cards = users.cards([*people, *filter(None, [event.actor_id])])
-    first, place = f"{_name(cards, event.actor_id)} moved {key}", url(f"/projects/{project_id}")
+    profiles = users.public_profiles([*people, *filter(None, [event.actor_id])])
+    first, place = f"{_name(profiles, event.actor_id)} moved {key}", url(f"/projects/{project_id}")
     subject = f"[{key}] is in another project now"
     texts = {user_id: f"{first}, {lost[user_id]}, to a project that you are not in.\n\n{place}\n" for user_id in people}
     return [
-        Notice(user_id, cards[user_id], subject, texts[user_id], "task.changed", project_id, None, event.actor_id)
+        Notice(user_id, profiles[user_id], subject, texts[user_id], "task.changed", project_id, None, event.actor_id)
         for user_id in people
-        if user_id in cards
+        if user_id in profiles
     ]
 
 
 def _lost(changes: dict[str, list[Any]], task: Task) -> dict[ObjectId, str]:
-    """Who had to do with a task that was moved, and has not any more; and what it was to them."""
+    """Return who had to do with a task that was moved, and has not any more; and what it was to them."""
     reporter = [] if members.are_members(changes["project_id"][1], [task.reporter_id]) else [task.reporter_id]
     words = dict.fromkeys(reporter, "which you made")
     for field, what in (("watcher_ids", "which you watched"), ("assignee_ids", "which was assigned to you")):
@@ -103,11 +103,11 @@ def _lost(changes: dict[str, list[Any]], task: Task) -> dict[ObjectId, str]:
 
 @writes("comment.created", "comment.updated", to_members=True)
 def _comment(event: Event, only: ObjectId | None) -> list[Notice]:
-    """Who is newly mentioned hears that; of a new comment the others hear too."""
+    """Return who is newly mentioned hears that; of a new comment the others hear too."""
     comment = Comment.objects(id=event.data["comment_id"]).first()
     if comment is None:
         return []
-    text = f"{quoted(comment.text[:_LONGEST_COMMENT])}\n\n"
+    text = f"{quoted(comment.text[:_MAX_COMMENT_CHARACTERS])}\n\n"
     mention = _Story("task.mentioned", "mentioned you in a comment on", text, direct=True)
     story = _Story("task.commented", "commented on", text) if event.kind == "comment.created" else None
     mentioned = [user_id for user_id in event.data["mentioned"] if user_id in comment.mentioned_ids]
@@ -116,10 +116,10 @@ def _comment(event: Event, only: ObjectId | None) -> list[Notice]:
 
 @writes("reminder.fired")
 def _reminder(event: Event) -> list[Notice]:
-    """To the one who set it."""
+    """Return to the one who set it."""
     user_id = event.data["user_id"]
     task = Task.objects.alive().filter(id=event.data["task_id"]).first()
-    card = users.cards([user_id]).get(user_id)
+    card = users.public_profiles([user_id]).get(user_id)
     if task is None or card is None or not members.are_members(task.project_id, [user_id]):
         return []
     if not _is_alive(task.project_id):
@@ -132,22 +132,22 @@ def _reminder(event: Event) -> list[Notice]:
 
 @writes("member.added")
 def _added(event: Event) -> list[Notice]:
-    """To the one who is a member now."""
+    """Return to the one who is a member now."""
     project_id, user_id = project_of(event), event.data["user_id"]
     project = Project.objects(id=project_id).alive().first()
     if project is None or not members.are_members(project_id, [user_id]):
         return []
-    cards = users.cards([user_id, *filter(None, [event.actor_id])])
-    if user_id not in cards:
+    profiles = users.public_profiles([user_id, *filter(None, [event.actor_id])])
+    if user_id not in profiles:
         return []
-    by, name = _name(cards, event.actor_id), one_line(project.name)
+    by, name = _name(profiles, event.actor_id), one_line(project.name)
     text = f"{by} added you to {words(name)}, as {event.data['role']}.\n\n{url(f'/projects/{project_id}')}\n"
     subject = f"You are in {name} now"
-    return [Notice(user_id, cards[user_id], subject, text, "project.added", project_id, None, event.actor_id)]
+    return [Notice(user_id, profiles[user_id], subject, text, "project.added", project_id, None, event.actor_id)]
 
 
 def _changed(changes: dict[str, list[object]]) -> _Story | None:
-    """What changed, in words; None when there is nothing that anybody would want to hear."""
+    """Return what changed, in words; None when there is nothing that anybody would want to hear."""
     lines = [_line(field, *changes[field]) for field in _TOLD if field in changes]
     if not lines:
         return None
@@ -171,7 +171,8 @@ def _is_alive(project_id: ObjectId) -> bool:
 def _notices(
     event: Event, special: dict[ObjectId, _Story], story: _Story | None, only: ObjectId | None
 ) -> list[Notice]:
-    """`special` says of some what they are told, and shows that they have to do with it; `story` is for all others.
+    """Return `special` says of some what they are told, and shows that they have to do with it; `story` is for all
+    others.
 
     Told are those who were members then, and are; nothing of a task that is deleted, restored or in another project
     since, or whose project is deleted.
@@ -184,17 +185,17 @@ def _notices(
     task = told and Task.objects(id=event.subject_id, project_id=project_id).first()
     if not task or bool(task.deleted_at) != (event.kind == "task.deleted") or not _is_alive(project_id):
         return []
-    cards = users.cards([*told, *filter(None, [event.actor_id])])
-    by = _name(cards, event.actor_id)
+    profiles = users.public_profiles([*told, *filter(None, [event.actor_id])])
+    by = _name(profiles, event.actor_id)
     return [
-        _notice(event, task, cards[user_id], what, by, user_id, user_id in special)
+        _notice(event, task, profiles[user_id], what, by, user_id, user_id in special)
         for user_id, what in told.items()
-        if user_id in cards and _holds_still(what, user_id, task)
+        if user_id in profiles and _holds_still(what, user_id, task)
     ]
 
 
 def _holds_still(story: _Story, user_id: ObjectId, task: Task) -> bool:
-    """Who was assigned may not be any more."""
+    """Return who was assigned may not be any more."""
     return story is not _ASSIGNED or user_id in task.assignee_ids
 
 
@@ -224,5 +225,5 @@ def _text(task: Task, story: _Story, by: str) -> str:
     return f"{first}\n\n    {words(task.title)}\n\n{story.text}{url(f'/tasks/{task.id}')}\n"
 
 
-def _name(cards: dict[ObjectId, dict[str, str]], user_id: ObjectId | None) -> str:
-    return words(cards.get(user_id, {}).get("name", "Someone")) if user_id else "Someone"
+def _name(profiles: dict[ObjectId, dict[str, str]], user_id: ObjectId | None) -> str:
+    return words(profiles.get(user_id, {}).get("name", "Someone")) if user_id else "Someone"

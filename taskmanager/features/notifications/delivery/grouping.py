@@ -17,8 +17,8 @@ from taskmanager.features.notifications.content import registry as notices
 from taskmanager.features.notifications.content.registry import Notice
 from taskmanager.features.notifications.kinds import UNCHOSEN
 from taskmanager.features.notifications.models import DIGEST, Delivery, Preferences
-from taskmanager.features.notifications.policy import levels as wishes, quiet_hours as timing
-from taskmanager.features.notifications.policy.levels import Wishes
+from taskmanager.features.notifications.policy import levels, quiet_hours
+from taskmanager.features.notifications.policy.levels import NotificationPolicy
 from taskmanager.features.users import service as users
 
 
@@ -27,7 +27,7 @@ class Lost(Exception):
 
 
 _TO_CLAIM = {"bundle": 1, "attempts": 1, "channel": 1, "first_at": 1}
-MOST_TOLD, MOST_MADE = 100, 1000  # notices in one message, and of how many events they are chosen
+MAX_NOTICES, MAX_GROUPED = 100, 1000  # notices in one message, and of how many events they are chosen
 
 
 def leader_of(delivery_id: ObjectId) -> Row | None:
@@ -45,7 +45,8 @@ def leader_of(delivery_id: ObjectId) -> Row | None:
 
 
 def message(delivery: Delivery, ready: list[Notice] | None, hold: Callable[[], bool]) -> Message:
-    """What it tells, with what waits to be told together with it; `ready` is its own notice if that was just written.
+    """Return what it tells, with what waits to be told together with it; `ready` is its own notice if that was just
+    written.
 
     What the recipient does not want to be told any more is left out; of very many the latest are told. Making them may
     take longer than a claim lasts, so `hold` is asked before each: it prolongs the claim, or says that it is lost.
@@ -57,14 +58,15 @@ def message(delivery: Delivery, ready: list[Notice] | None, hold: Callable[[], b
     events = sorted(Event.objects(id__in=[delivery.event_id, *event_ids]), key=lambda event: (event.at, event.seq))
     written = {delivery.event_id: ready} if ready else {}
     told = [
-        (event.id, written.get(event.id) or _made(event, delivery.recipient_id, hold)) for event in events[-MOST_MADE:]
+        (event.id, written.get(event.id) or _made(event, delivery.recipient_id, hold))
+        for event in events[-MAX_GROUPED:]
     ]
-    wish_of = wishes.of(notice for _, each in told for notice in each)
-    found = _still_wanted(delivery, told, wish_of)
+    policy_of = levels.load_policies(notice for _, each in told for notice in each)
+    found = _still_wanted(delivery, told, policy_of)
     if not found:
         raise Cancelled("There is nothing to be told any more.")
-    _mind_quiet_hours(delivery, found, wish_of[delivery.recipient_id].general)
-    latest = found[-MOST_TOLD:]
+    _mind_quiet_hours(delivery, found, policy_of[delivery.recipient_id].general)
+    latest = found[-MAX_NOTICES:]
     return Message(delivery, latest, len(found) - len(latest) + len(events) - len(told))
 
 
@@ -75,18 +77,18 @@ def _made(event: Event, recipient_id: ObjectId, hold: Callable[[], bool]) -> lis
 
 
 def _still_wanted(
-    delivery: Delivery, found: list[tuple[ObjectId, list[Notice]]], wish_of: dict[ObjectId, Wishes]
+    delivery: Delivery, found: list[tuple[ObjectId, list[Notice]]], policy_of: dict[ObjectId, NotificationPolicy]
 ) -> list[Notice]:
-    """Without what the recipient is not to be told any more."""
+    """Return without what the recipient is not to be told any more."""
     kept = [
-        (event_id, [notice for notice in each if delivery.channel in wish_of[notice.recipient_id].channels(notice)])
+        (event_id, [notice for notice in each if delivery.channel in policy_of[notice.recipient_id].channels(notice)])
         for event_id, each in found
     ]
     _cancel(delivery, [event_id for event_id, each in kept if not each])
     return [notice for _, each in kept for notice in each]
 
 
-def _mind_quiet_hours(delivery: Delivery, found: list[Notice], wish: Preferences) -> None:
+def _mind_quiet_hours(delivery: Delivery, found: list[Notice], policy: Preferences) -> None:
     """Raise Postponed when quiet hours have begun since it was planned: they were turned on, or it did not go out.
 
     Reminders and digests come at the time that was chosen for them; a digest that failed then waits as others do.
@@ -95,11 +97,11 @@ def _mind_quiet_hours(delivery: Delivery, found: list[Notice], wish: Preferences
     chosen = any(notice.kind == "task.reminder" or notice.kind in UNCHOSEN for notice in found) or (
         delivery.attempts == 1 and str(delivery.bundle).endswith(f":{DIGEST}")
     )
-    if chosen or not wish.quiet_from or channel is None or not channel.bundled:
+    if chosen or not policy.quiet_from or channel is None or not channel.bundled:
         return
-    zone = users.timezones([wish.user_id]).get(wish.user_id, zones.DEFAULT)
+    zone = users.timezones([policy.user_id]).get(policy.user_id, zones.DEFAULT)
     moment = now()
-    until = timing.after_quiet(moment, wish.quiet_from, wish.quiet_to, zone)
+    until = quiet_hours.after_quiet(moment, policy.quiet_from, policy.quiet_to, zone)
     if until > moment:
         raise Postponed(until)
 
@@ -112,7 +114,7 @@ def _cancel(leader: Delivery, event_ids: list[ObjectId]) -> None:
 
 
 def fate(state: str, words: str | None) -> dict[str, Any]:
-    """What is written of a delivery that is settled; `words` say why it was not sent."""
+    """Return what is written of a delivery that is settled; `words` say why it was not sent."""
     moment, chosen = now(), settings.current()
     days = chosen.dead_delivery_days if state == "dead" else chosen.delivery_days
     written: dict[str, Any] = {"state": state, "ended_at": moment, "expires_at": moment + timedelta(days=days)}
@@ -127,7 +129,7 @@ def join(delivery: Delivery, bundle: str, until: datetime) -> None:
     collection.update_one({"_id": delivery.id, "state": "pending"}, {"$set": {"bundle": bundle}})
 
 
-def settle_led() -> int:
+def finish_followers() -> int:
     """Let those that follow a delivery which is settled share its fate, and those that follow none go alone.
 
     For what was left between two steps; answers how many.
@@ -159,7 +161,7 @@ def _follow(delivery: Delivery, *, alone: bool) -> list[ObjectId]:
 
 
 def _bundled_with(delivery: Delivery) -> dict[str, Any]:
-    """Those of its bundle that were not tried yet."""
+    """Return those of its bundle that were not tried yet."""
     return {
         "bundle": delivery.bundle,
         "state": "pending",

@@ -6,11 +6,11 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.clock import now
-from taskmanager.core.storage import chunked_updates as batches
-from taskmanager.features.notifications.delivery import grouping as bundles
+from taskmanager.core.storage import chunked_updates
+from taskmanager.features.notifications.delivery import grouping
 from taskmanager.features.notifications.models import DIGEST, Delivery
 
-_COMING_A_SECOND, _MOST_COUNTED = 20, 20_000
+_COMING_A_SECOND, _MAX_COUNTED = 20, 20_000
 
 
 def reschedule(recipient_id: ObjectId, *, digest: datetime, others: datetime) -> None:
@@ -22,21 +22,23 @@ def reschedule(recipient_id: ObjectId, *, digest: datetime, others: datetime) ->
 
 
 def _due_again(found: dict[str, Any], due: datetime) -> None:
-    batches.update_all(Delivery._get_collection(), found, {"$set": {"due_at": due, "wanted_at": due}})
+    chunked_updates.update_all(Delivery._get_collection(), found, {"$set": {"due_at": due, "wanted_at": due}})
 
 
 def put_off(recipient_id: ObjectId, until: datetime, *, but: str) -> None:
     """Let nothing that waits for a recipient be due before then, `but` one kind; much of it comes little by little."""
     collection = Delivery._get_collection()
     waits = {"recipient_id": recipient_id, "due_at": {"$exists": True}, "kind": {"$ne": but}}
-    seconds = collection.count_documents(waits, limit=_MOST_COUNTED) / _COMING_A_SECOND
+    seconds = collection.count_documents(waits, limit=_MAX_COUNTED) / _COMING_A_SECOND
     later = {"$add": [until, {"$toLong": {"$multiply": [{"$rand": {}}, seconds * 1000]}}]}
-    batches.update_all(collection, waits | {"due_at": {"$exists": True, "$lt": until}}, [{"$set": {"due_at": later}}])
+    chunked_updates.update_all(
+        collection, waits | {"due_at": {"$exists": True, "$lt": until}}, [{"$set": {"due_at": later}}]
+    )
 
 
 def cancel(recipient_id: ObjectId, project_id: ObjectId) -> None:
     """Settle what waits for a recipient of a project, and was not tried yet. What is under way cancels itself."""
     waits = {"recipient_id": recipient_id, "project_id": project_id, "state": "pending", "attempts": 0}
     waits |= {"led_by": {"$exists": False}, "claimed_until": {"$lte": now()}}
-    fate = {"$set": bundles.fate("cancelled", "Not a member any more."), "$unset": {"due_at": 1}}
-    batches.update_all(Delivery._get_collection(), waits, fate)
+    fate = {"$set": grouping.fate("cancelled", "Not a member any more."), "$unset": {"due_at": 1}}
+    chunked_updates.update_all(Delivery._get_collection(), waits, fate)

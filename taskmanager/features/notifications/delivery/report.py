@@ -9,7 +9,7 @@ from taskmanager.features.notifications.models import Delivery
 
 
 def planned() -> tuple[int, datetime | None]:
-    """How many are to be tried later, such as digests and second attempts, and when the first of them is due."""
+    """Return how many are to be tried later, such as digests and second attempts, and when the first of them is due."""
     collection, moment = Delivery._get_collection(), now()
     later = {"due_at": {"$gt": moment}, "claimed_until": {"$lte": moment}}
     first = collection.find_one(later, {"due_at": 1}, sort=[("due_at", 1)])
@@ -17,7 +17,7 @@ def planned() -> tuple[int, datetime | None]:
 
 
 def report() -> dict[str, Any]:
-    """How many are `pending` and `dead`, and how many seconds ago the first of those pending was to be told."""
+    """Return how many are `pending` and `dead`, and how many seconds ago the first of those pending was to be told."""
     collection = Delivery._get_collection()
     late = {"state": "pending", "wanted_at": {"$lte": now()}}
     first = collection.find_one(late, {"wanted_at": 1}, sort=[("wanted_at", 1)])

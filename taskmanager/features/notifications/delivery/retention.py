@@ -16,7 +16,7 @@ def needed(event_ids: list[ObjectId]) -> set[ObjectId]:
     return {row["event_id"] for kind in (Delivery, Notification) for row in kind.objects(__raw__=told).as_pymongo()}
 
 
-def renew(events: Iterable[Event]) -> None:
+def refresh_notices(events: Iterable[Event]) -> None:
     """Drop what people were told of events that are forgotten, and what receivers answered. Safe to repeat."""
     events = list(events)
     told = {"event_id": {"$in": [event.id for event in events]}}
@@ -25,14 +25,14 @@ def renew(events: Iterable[Event]) -> None:
     Delivery._get_collection().update_many(told, {"$set": {"log": []}, "$unset": {"body": 1, "last_error": 1}})
 
 
-def forget_task(task_id: ObjectId) -> None:
+def erase_task(task_id: ObjectId) -> None:
     """Drop what people were told of a task that is gone for good. Safe to repeat."""
     Notification.objects(task_id=task_id).delete()
 
 
-def forget_name(user_id: ObjectId) -> None:
+def erase_name(user_id: ObjectId) -> None:
     """Rename a deleted user in the notifications of others. Safe to repeat."""
     for stored in Notification.objects(actor_id=user_id):
         event = Event.objects(id=stored.event_id).first()
         told = notices.of(event, stored.user_id) if event else []
-        in_app_channel.renew(stored, next((notice for notice in told if notice.kind == stored.kind), None))
+        in_app_channel.refresh(stored, next((notice for notice in told if notice.kind == stored.kind), None))

@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.outbox import enqueue, job_id, source
-from taskmanager.core.events.outcome_counters import Tally
+from taskmanager.core.events.outcome_counters import OutcomeCounter
 from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.security.redaction import redact
 from taskmanager.core.storage.querysets import Row
@@ -33,20 +33,20 @@ from taskmanager.features.notifications.channels.base import (
     Rejected,
 )
 from taskmanager.features.notifications.content.registry import Notice
-from taskmanager.features.notifications.delivery import grouping as bundles, thread_pool as lanes
-from taskmanager.features.notifications.delivery.throttle import Pacer
+from taskmanager.features.notifications.delivery import grouping, thread_pool
+from taskmanager.features.notifications.delivery.throttle import Throttle
 from taskmanager.features.notifications.models import Delivery
 
 log = structlog.get_logger("taskmanager.deliveries")
 
 SEND = "notifications.send"
-ATTEMPTS = Tally("attempts", "sent", "failed", "dead", "cancelled")  # by channel
+ATTEMPTS = OutcomeCounter("attempts", "sent", "failed", "dead", "cancelled")  # by channel
 _SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
 _LEADER_SECONDS = 2
-_NO_ROOM, _room = timedelta(seconds=0.5), Pacer(20)
-_KEPT_ATTEMPTS = 10
+_NO_ROOM, _room = timedelta(seconds=0.5), Throttle(20)
+_MAX_KEPT_ATTEMPTS = 10
 _BATCH = 200
-_LONGEST_ERROR = 500
+_MAX_ERROR_CHARACTERS = 500
 
 
 def retry_policy() -> RetryPolicy:
@@ -78,7 +78,7 @@ def send_all(claimed: Iterable[Delivery], known: Iterable[Notice] = ()) -> None:
     `known` are notices that were just written, so that they need not be written anew.
     """
     ready = {(notice.recipient_id, notice.kind): [notice] for notice in known}
-    for delivery in sorted(claimed, key=_lanes_of):  # first what is sent within the job: it waits for no other
+    for delivery in sorted(claimed, key=_threads_of):  # first what is sent within the job: it waits for no other
         _begin(delivery, ready.get((delivery.recipient_id, delivery.kind)))
 
 
@@ -87,7 +87,7 @@ def send(delivery_id: ObjectId) -> None:
 
     Of a bundle the oldest goes first and takes the others along, whichever of them was handed out.
     """
-    leader = bundles.leader_of(delivery_id)
+    leader = grouping.leader_of(delivery_id)
     if leader is None:
         return
     delivery = _claim(leader)
@@ -100,7 +100,7 @@ def send(delivery_id: ObjectId) -> None:
 
 
 @source(SEND)
-def hand_out(in_flight: set[str], room: int) -> int:
+def dispatch(in_flight: set[str], room: int) -> int:
     """Make jobs of the deliveries that are due; answers how many. Called by the relay."""
     due = Delivery.objects(due_at__lte=now()).order_by("due_at").limit(min(room, _BATCH)).hint("due_at")
     found = list(due.only("id", "channel", "due_at", "kind"))
@@ -130,7 +130,7 @@ def replay(delivery_id: ObjectId) -> bool:
 
 
 def waiting() -> int:
-    """How many are not settled."""
+    """Return how many are not settled."""
     return Delivery._get_collection().count_documents({"state": "pending"}, limit=100_000)
 
 
@@ -141,7 +141,7 @@ def purge(before: datetime) -> int:
 
 
 def _prepared(row: dict[str, Any]) -> dict[str, Any]:
-    """As it is stored: one that is to be sent at once is claimed, and due again when the claim ends."""
+    """Return as it is stored: one that is to be sent at once is claimed, and due again when the claim ends."""
     moment = now()
     ends = _end_of_claim(row["channel"], moment)
     waits = "due_at" in row
@@ -178,13 +178,13 @@ def _end_of_claim(channel_name: str, moment: datetime) -> datetime:
 
 def _begin(delivery: Delivery, ready: list[Notice] | None) -> None:
     """Have it sent, beside the job where the worker can; put it off when all that could send it is taken."""
-    if not lanes.run(delivery.channel, _lanes_of(delivery), partial(_attempt, delivery, ready)):
+    if not thread_pool.run(delivery.channel, _threads_of(delivery), partial(_attempt, delivery, ready)):
         _postpone(delivery, None)
 
 
-def _lanes_of(delivery: Delivery) -> int:
+def _threads_of(delivery: Delivery) -> int:
     channel = channels.find(delivery.channel)
-    return channel.lanes if channel else 0
+    return channel.threads if channel else 0
 
 
 def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
@@ -192,25 +192,27 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     try:
         channel = _channel(delivery)
         note = channel.send(_message(delivery, ready, channel.seconds))
-    except bundles.Lost:
+    except grouping.Lost:
         return
     except PyMongoError:
         raise  # the claim ends by itself
     except Postponed as later:
         _postpone(delivery, later.until, later.bundle)
     except Cancelled as reason:
-        _settle(delivery, "cancelled", reason.detail, None)
+        _finish(delivery, "cancelled", reason.detail, None)
     except Rejected as reason:
         log.warning("delivery refused", delivery_id=str(delivery.id), channel=delivery.channel)
-        _settle(delivery, "dead", reason.detail, reason.note)
+        _finish(delivery, "dead", reason.detail, reason.note)
     except Exception as error:  # whatever a channel does, the others must go on
         _failed(delivery, error)
     else:
-        _settle(delivery, "sent", None, note)
+        _finish(delivery, "sent", None, note)
 
 
 def _channel(delivery: Delivery) -> Channel:
-    """What sends it. Raises Cancelled when that is not installed, Postponed when too little is left of the claim."""
+    """Return what sends it. Raises Cancelled when that is not installed, Postponed when too little is left of the
+    claim.
+    """
     channel = channels.find(delivery.channel)
     if channel is None:
         raise Cancelled("This channel is not installed.")
@@ -220,20 +222,22 @@ def _channel(delivery: Delivery) -> Channel:
 
 
 def _message(delivery: Delivery, ready: list[Notice] | None, seconds: float) -> Message:
-    """What it tells, while the claim is ours for as long as sending may take. Raises Lost, Cancelled, Postponed."""
+    """Return what it tells, while the claim is ours for as long as sending may take. Raises Lost,
+    Cancelled, Postponed.
+    """
     hold = partial(_renewed, delivery, seconds)
     message = (
         Message(delivery, [])
         if delivery.has_body or delivery.body is not None
-        else bundles.message(delivery, ready, hold)
+        else grouping.message(delivery, ready, hold)
     )
     if not hold():
-        raise bundles.Lost
+        raise grouping.Lost
     return message
 
 
 def _renewed(delivery: Delivery, seconds: float) -> bool:
-    """Whether the claim is ours for as long as sending may take; making many notices takes its time."""
+    """Return whether the claim is ours for as long as sending may take; making many notices takes its time."""
     moment = now()
     if moment + timedelta(seconds=seconds) < delivery.claimed_until:
         return True
@@ -246,11 +250,11 @@ def _renewed(delivery: Delivery, seconds: float) -> bool:
 
 def _failed(delivery: Delivery, error: Exception) -> None:
     note = error.note if isinstance(error, Failed) else None
-    words = redact(f"{type(error).__name__}: {error}")[:_LONGEST_ERROR]
+    words = redact(f"{type(error).__name__}: {error}")[:_MAX_ERROR_CHARACTERS]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
     moment, retry = now(), retry_policy()
     if retry.exhausted(delivery.attempts, moment - (delivery.first_at or moment)):
-        return _settle(delivery, "dead", words, note)
+        return _finish(delivery, "dead", words, note)
     changes = {"last_error": words, "claimed_until": moment, "due_at": moment + retry.delay(delivery.attempts)}
     _written(delivery, {"$set": changes}, "failed", note)
     return None
@@ -259,14 +263,14 @@ def _failed(delivery: Delivery, error: Exception) -> None:
 def _postpone(delivery: Delivery, until: datetime | None, bundle: str | None = None) -> None:
     """Until then, or until there may be room: as if it had not been tried; in another bundle, if one is named."""
     if bundle:
-        bundles.join(delivery, bundle, until or now())
+        grouping.join(delivery, bundle, until or now())
     until = until or _room.next(delivery.channel, now() + _NO_ROOM)
     changes = {"$set": {"claimed_until": now(), "due_at": until}, "$inc": {"attempts": -1}}
     Delivery._get_collection().update_one(_tried(delivery), changes)
 
 
-def _settle(delivery: Delivery, state: str, words: str | None, note: Note | None) -> None:
-    fate = bundles.fate(state, words and redact(words)[:_LONGEST_ERROR])
+def _finish(delivery: Delivery, state: str, words: str | None, note: Note | None) -> None:
+    fate = grouping.fate(state, words and redact(words)[:_MAX_ERROR_CHARACTERS])
     gone = {"due_at": 1} | ({} if words else {"last_error": 1})
     if not _written(delivery, {"$set": fate, "$unset": gone}, state, note):
         return
@@ -277,7 +281,7 @@ def _settle(delivery: Delivery, state: str, words: str | None, note: Note | None
 
 def _written(delivery: Delivery, update: dict[str, Any], outcome: str, note: Note | None) -> bool:
     """Write down and count what came of an attempt, unless it is not ours any more; answers whether it was."""
-    logged = {"$push": {"log": {"$each": [note], "$slice": -_KEPT_ATTEMPTS}}} if note else {}
+    logged = {"$push": {"log": {"$each": [note], "$slice": -_MAX_KEPT_ATTEMPTS}}} if note else {}
     written = Delivery._get_collection().update_one(_tried(delivery), update | logged).modified_count
     if written:
         ATTEMPTS.count(delivery.channel, outcome)
@@ -285,5 +289,5 @@ def _written(delivery: Delivery, update: dict[str, Any], outcome: str, note: Not
 
 
 def _tried(delivery: Delivery) -> dict[str, Any]:
-    """The delivery as long as it is ours: another may have claimed it when we took too long."""
+    """Return the delivery as long as it is ours: another may have claimed it when we took too long."""
     return {"_id": delivery.id, "state": "pending", "claimed_until": delivery.claimed_until}

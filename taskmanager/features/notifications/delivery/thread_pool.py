@@ -16,24 +16,24 @@ import structlog
 log = structlog.get_logger("taskmanager.lanes")
 
 # A worker waits for free lanes of a channel half a second at once, and in the long run a tenth of its time.
-_MOST_PATIENCE_SECONDS, _PATIENCE_REGAINED = 0.5, 0.1
+_MAX_PATIENCE_SECONDS, _PATIENCE_REGAINED = 0.5, 0.1
 
 
-class _LanesOfChannel:
+class _ChannelThreadPool:
     """The threads of one channel. `run` is called by the worker's main thread only."""
 
     def __init__(self, name: str, number: int) -> None:
         self._free = Semaphore(number)
         self.begun, self.ended, self._counting = 0, 0, Lock()
         self._pool = ThreadPoolExecutor(number, thread_name_prefix=name)
-        self._patience, self._asked = _MOST_PATIENCE_SECONDS, time.monotonic()
+        self._patience, self._asked = _MAX_PATIENCE_SECONDS, time.monotonic()
 
     def run(self, work: Callable[[], None]) -> bool:
         """Begin `work` in one of them; False when none comes free while the worker's patience lasts."""
         if not self._taken():
             return False
         try:
-            self._pool.submit(copy_context().run, self._in_lane, work)
+            self._pool.submit(copy_context().run, self._run_in_thread, work)
         except BaseException:
             self._free.release()
             raise
@@ -47,13 +47,13 @@ class _LanesOfChannel:
     def _taken(self) -> bool:
         moment = time.monotonic()
         regained = (moment - self._asked) * _PATIENCE_REGAINED
-        self._patience = min(_MOST_PATIENCE_SECONDS, self._patience + regained)
+        self._patience = min(_MAX_PATIENCE_SECONDS, self._patience + regained)
         taken = self._free.acquire(timeout=max(0.0, self._patience))
         self._asked = time.monotonic()
         self._patience -= self._asked - moment
         return taken
 
-    def _in_lane(self, work: Callable[[], None]) -> None:
+    def _run_in_thread(self, work: Callable[[], None]) -> None:
         try:
             work()
         except Exception:  # it would not be seen otherwise; what it was about is taken up again when its claim ends
@@ -64,7 +64,7 @@ class _LanesOfChannel:
             self._free.release()
 
 
-_open: dict[str, _LanesOfChannel] | None = None
+_open: dict[str, _ChannelThreadPool] | None = None
 
 
 @contextmanager
@@ -82,8 +82,8 @@ def opened() -> Iterator[None]:
             _open = None
 
 
-def busy() -> bool:
-    """Whether something is being sent beside the jobs. Called from another thread than `run`."""
+def is_busy() -> bool:
+    """Return whether something is being sent beside the jobs. Called from another thread than `run`."""
     return any(each.begun > each.ended for each in list((_open or {}).values()))
 
 
@@ -96,5 +96,5 @@ def run(name: str, number: int, work: Callable[[], None]) -> bool:
         work()
         return True
     if name not in _open:
-        _open[name] = _LanesOfChannel(name, number)
+        _open[name] = _ChannelThreadPool(name, number)
     return _open[name].run(work)

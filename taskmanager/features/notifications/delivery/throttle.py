@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from taskmanager.core.clock import now
 
-_MOST_KEYS = 1000
+_MAX_KEYS = 1000
 
 
-class Pacer:
+class Throttle:
     """Gives each who asks for a key a moment of its own, `a_second` of them a second. Of this process only."""
 
     def __init__(self, a_second: float) -> None:
@@ -18,10 +18,10 @@ class Pacer:
         self._lock = threading.Lock()
 
     def next(self, key: Hashable, earliest: datetime) -> datetime:
-        """The first free moment of `key` that is not before `earliest`."""
+        """Return the first free moment of `key` that is not before `earliest`."""
         with self._lock:
             moment = max(earliest, self._last.get(key, earliest - self._step) + self._step)
-            if len(self._last) >= _MOST_KEYS:
+            if len(self._last) >= _MAX_KEYS:
                 present = now()
                 self._last = {known: last for known, last in self._last.items() if last > present}
             self._last[key] = moment

@@ -11,9 +11,9 @@ from taskmanager.core.errors import Invalid
 from taskmanager.extensions import limiter
 from taskmanager.features.notifications.phones import service as phones
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.limits import caller
 from taskmanager.web.requests import body_fields
 from taskmanager.web.schemas import Form, Instant, Schema
@@ -51,7 +51,9 @@ _APART = ("month", "sent")  # counted as messages go out
 
 
 def _number() -> str:
-    """The number that a message is asked for, whoever asks and however it is written; it is not stored in clear."""
+    """Return the number that a message is asked for, whoever asks and however it is written; it is not
+    stored in clear.
+    """
     number = str(body_fields().get("number", ""))
     with suppress(Invalid):
         number = phones.normal(number)
@@ -66,8 +68,8 @@ _secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=ca
 @blp.route("/notifications/phone")
 @blp.response(200, PhoneOut)
 def get_phone() -> Response:
-    """Your phone number"""
-    return answers.resource(phones.mine(actor=current_actor()), PHONE, apart=_APART)
+    """Get your phone number"""
+    return answers.resource(phones.get_own(actor=current_actor()), PHONE, apart=_APART)
 
 
 @blp.route("/notifications/phone", methods=["PUT"], conditional=False)
@@ -81,7 +83,7 @@ def give_phone(data: dict[str, str]) -> Response:
     A code is sent to it, which is good for ten minutes. 409 `sms.not_configured` where the operator has no provider
     of text messages. What you want to be told by text message you choose in the preferences: nothing, at first.
     """
-    phone = phones.give(data["number"], expected=expected(required=False), actor=current_actor())
+    phone = phones.set_number(data["number"], if_match=if_match(required=False), actor=current_actor())
     return answers.resource(phone, PHONE, apart=_APART)
 
 
@@ -102,5 +104,5 @@ def confirm_phone(data: dict[str, str]) -> Response:
 @blp.response(204)
 def remove_phone() -> Response:
     """Remove your phone number"""
-    phones.remove(expected=expected(required=False), actor=current_actor())
+    phones.remove(if_match=if_match(required=False), actor=current_actor())
     return answers.nothing()

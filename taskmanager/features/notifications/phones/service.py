@@ -14,7 +14,7 @@ from taskmanager.core.errors import Conflict, Invalid, NotFound
 from taskmanager.core.events.log import Event, record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.signed_tokens import fingerprint
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.content.registry import Notice, writes
@@ -22,18 +22,18 @@ from taskmanager.features.notifications.events import PhoneCodeRequested, PhoneR
 from taskmanager.features.notifications.kinds import CODE
 from taskmanager.features.notifications.models import Phone
 
-CODE_MINUTES, MOST_TRIES = 10, 5
+CODE_MINUTES, MAX_TRIES = 10, 5
 _DIGITS = 6
 
 
-def mine(*, actor: Actor) -> Row:
-    """The actor's number; revision 0 while there is none."""
+def get_own(*, actor: Actor) -> Row:
+    """Return the actor's number; revision 0 while there is none."""
     row = Phone.at(user_id=actor.user_id).as_row()
     return row | {"number": row.get("number") or None}
 
 
 @unit_of_work
-def give(number: str, *, expected: Expected, actor: Actor) -> Row:
+def set_number(number: str, *, if_match: IfMatch, actor: Actor) -> Row:
     """Keep a number and send it a code.
 
     Raises PreconditionFailed, Invalid (`phone.invalid`), Conflict (`sms.not_configured`, `sms.cap_reached`).
@@ -41,7 +41,7 @@ def give(number: str, *, expected: Expected, actor: Actor) -> Row:
     if not settings.current().sms_url:
         raise Conflict("This service sends no text messages.", code="sms.not_configured")
     known = Phone.at(user_id=actor.user_id)
-    known.expect(expected)
+    known.check_revision(if_match)
     changes = {
         "number": normal(number),
         "verified_at": None,
@@ -67,7 +67,7 @@ def confirm(code: str, *, actor: Actor) -> Row:
     if phone.verified_at:
         return phone.as_row()
     # counted before it is compared, and outside of the transaction, so that a wrong one stays counted
-    tried = Phone.objects(id=phone.id, tries__lt=MOST_TRIES, code_until__gt=now()).modify(new=True, inc__tries=1)
+    tried = Phone.objects(id=phone.id, tries__lt=MAX_TRIES, code_until__gt=now()).modify(new=True, inc__tries=1)
     if tried is None:
         raise Conflict("The code has expired, or was tried too often: ask for another.", code="phone.expired")
     if not hmac.compare_digest(_code(tried), code):
@@ -83,25 +83,25 @@ def _verified(phone: Phone, actor: Actor) -> Row:
 
 
 @unit_of_work
-def remove(*, expected: Expected, actor: Actor) -> None:
+def remove(*, if_match: IfMatch, actor: Actor) -> None:
     """Forget the actor's number. Raises NotFound, PreconditionFailed."""
     phone = Phone.objects(user_id=actor.user_id, number__ne="").first()
     if phone is None:
         raise NotFound
-    phone.expect(expected)
+    phone.check_revision(if_match)
     # what was sent stays counted: to remove a number and to give it again makes no new month
     phone.write(number="", verified_at=None, nonce=None, code_until=None)
     record(PhoneRemoved(phone, actor))
 
 
 def verified(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
-    """The numbers of those of these people who have shown that they are theirs."""
+    """Return the numbers of those of these people who have shown that they are theirs."""
     found = Phone.objects(user_id__in=list(user_ids), verified_at__ne=None)
     return {phone.user_id: phone.number for phone in found}
 
 
 def to_be_verified(user_id: ObjectId) -> str | None:
-    """The number that a code is to be sent to."""
+    """Return the number that a code is to be sent to."""
     phone = Phone.objects(user_id=user_id, verified_at=None, code_until__gt=now()).first()
     return phone and phone.number
 
@@ -113,13 +113,13 @@ def count(user_id: ObjectId) -> bool:
     return bool(Phone.objects(user_id=user_id, month=month, sent__lt=most).update_one(inc__sent=1))
 
 
-def forget(user_id: ObjectId) -> None:
+def delete_of_account(user_id: ObjectId) -> None:
     """Drop the number of an account that is gone."""
     Phone.objects(user_id=user_id).delete()
 
 
 @writes("phone.code_requested")
-def _told(event: Event) -> list[Notice]:
+def _code_notice(event: Event) -> list[Notice]:
     phone = Phone.objects(user_id=event.subject_id, verified_at=None, code_until__gt=now()).first()
     if phone is None or fingerprint(phone.nonce) != event.data["code"]:  # another code was asked for since
         return []
@@ -128,7 +128,7 @@ def _told(event: Event) -> list[Notice]:
 
 
 def normal(number: str) -> str:
-    """In the form E.164. Raises Invalid unless it is a number that text messages can reach."""
+    """Return in the form E.164. Raises Invalid unless it is a number that text messages can reach."""
     try:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:
@@ -144,7 +144,7 @@ _REACHED = {_TYPES.MOBILE, _TYPES.FIXED_LINE_OR_MOBILE}
 
 
 def _code(phone: Phone) -> str:
-    """Of the nonce, the number and the service's secret: what is stored does not tell it."""
+    """Return of the nonce, the number and the service's secret: what is stored does not tell it."""
     words = f"phone:{phone.nonce}:{phone.number}".encode()
     value = int.from_bytes(hmac.digest(settings.current().secret(), words, "sha256")[:8], "big")
     return str(value % 10**_DIGITS).zfill(_DIGITS)

@@ -16,7 +16,7 @@ _ASKED_FOR = {"task.reminder", "webhook.disabled", "share_links.closed"}
 
 
 @dataclass(frozen=True)
-class Wishes:
+class NotificationPolicy:
     """What one person wants to hear of, in general and in some projects; `able`: the account is not disabled."""
 
     general: Preferences
@@ -24,12 +24,14 @@ class Wishes:
     projects: dict[ObjectId, ProjectPreferences] = field(default_factory=dict)
 
     def channels(self, notice: Notice) -> list[str]:
-        """By which channels the user is to be told this; of a disabled account nothing but what is about itself."""
+        """Return by which channels the user is to be told this; of a disabled account nothing but what
+        is about itself.
+        """
         if notice.kind in UNCHOSEN:
             return [UNCHOSEN[notice.kind]]
         if not self.able or not self._concerns(notice):
             return []
-        chosen = [channel.name for channel in channels.personal() if wants(self.general, channel.name, notice.kind)]
+        chosen = [channel.name for channel in channels.personal() if is_wanted(self.general, channel.name, notice.kind)]
         return [name for name in chosen if name != "email" or not notice.mailed]
 
     def _concerns(self, notice: Notice) -> bool:
@@ -42,16 +44,16 @@ class Wishes:
         return notice.direct or level == "all" or (level == "involved" and notice.involved)
 
 
-def of(notices: Iterable[Notice]) -> dict[ObjectId, Wishes]:
-    """What the recipients of these notices want, in the projects that they are about."""
+def load_policies(notices: Iterable[Notice]) -> dict[ObjectId, NotificationPolicy]:
+    """Return what the recipients of these notices want, in the projects that they are about."""
     found = list(notices)
     user_ids = list({notice.recipient_id for notice in found})
     choosing = [notice.recipient_id for notice in found if notice.kind not in UNCHOSEN]
-    able = users.who_may_act(choosing) if choosing else set()
+    able = users.active_user_ids(choosing) if choosing else set()
     general = {row.user_id: row for row in Preferences.objects(user_id__in=user_ids)}
     projects = _of_projects(user_ids, list({notice.project_id for notice in found if notice.project_id}))
     return {
-        user_id: Wishes(
+        user_id: NotificationPolicy(
             general.get(user_id) or Preferences(user_id=user_id), user_id in able, projects.get(user_id, {})
         )
         for user_id in user_ids
@@ -68,8 +70,8 @@ def _of_projects(
     return found
 
 
-def wants(stored: Preferences, channel: str, kind: str) -> bool:
-    """Whether a channel tells a kind: by what was chosen, else by the defaults."""
+def is_wanted(stored: Preferences, channel: str, kind: str) -> bool:
+    """Return whether a channel tells a kind: by what was chosen, else by the defaults."""
     words = f"{channel} {kind}"
     if f"+{words}" in stored.chosen or f"-{words}" in stored.chosen:
         return f"+{words}" in stored.chosen

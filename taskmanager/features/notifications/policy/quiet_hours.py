@@ -9,7 +9,9 @@ _DAY = timedelta(days=1)
 
 
 def after_quiet(moment: datetime, quiet_from: str | None, quiet_to: str | None, timezone: str) -> datetime:
-    """`moment`, or the end of the quiet hours that it falls into. They may go over midnight; equal times are none."""
+    """Return `moment`, or the end of the quiet hours that it falls into. They may go over midnight; equal times are
+    none.
+    """
     if not quiet_from or not quiet_to or quiet_from == quiet_to:
         return moment
     wall = moment.astimezone(zone(timezone))
@@ -24,7 +26,7 @@ def after_quiet(moment: datetime, quiet_from: str | None, quiet_to: str | None, 
 
 
 def next_digest(moment: datetime, digest: str, at: str, on: str, timezone: str) -> datetime:
-    """When the next digest goes out, after `moment`: each day, or each week `on` a weekday."""
+    """Return when the next digest goes out, after `moment`: each day, or each week `on` a weekday."""
     local = zone(timezone)
     wall = moment.astimezone(local)
     day = wall.date()

@@ -11,25 +11,25 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Invalid, NotFound, ScopeMissing
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor, members_only
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.channels import base as channels
-from taskmanager.features.notifications.delivery import pending as waiting
+from taskmanager.features.notifications.delivery import pending
 from taskmanager.features.notifications.events import TimesChanged
 from taskmanager.features.notifications.kinds import KINDS
 from taskmanager.features.notifications.models import Preferences, ProjectPreferences
-from taskmanager.features.notifications.policy import levels as wishes, quiet_hours as timing
+from taskmanager.features.notifications.policy import levels, quiet_hours
 from taskmanager.features.users import service as users
 
 
 def mine(*, actor: Actor) -> Row:
-    """The actor's preferences; revision 0 while nothing was chosen. Raises ScopeMissing."""
+    """Return the actor's preferences; revision 0 while nothing was chosen. Raises ScopeMissing."""
     return _row(_of(actor))
 
 
 @unit_of_work
-def update(changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
+def update(changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> Row:
     """Change the actor's preferences; they hold for what waits, too.
 
     Raises ScopeMissing, PreconditionFailed, Invalid for a channel or kind that there is not, and for half of the quiet
@@ -43,36 +43,36 @@ def update(changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
         changes |= _quiet(stored, changes.pop("quiet_hours"))
     changes = _with_defaults(stored, changes)
     times = any(name.startswith(("digest", "quiet")) for name in stored.differences(changes))
-    stored = _written(stored, changes, expected)
+    stored = _written(stored, changes, if_match)
     if times:
         record(TimesChanged(actor.user_id))
     return _row(stored)
 
 
 def of_project(project_id: ObjectId, *, actor: Actor) -> Row:
-    """What the actor wants to hear of in a project. Raises NotFound."""
+    """Return what the actor wants to hear of in a project. Raises NotFound."""
     _check_member(project_id, actor)
     return ProjectPreferences.at(user_id=actor.user_id, project_id=project_id).as_row()
 
 
 @unit_of_work
-def update_project(project_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> Row:
+def update_project(project_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> Row:
     """Change what the actor wants to hear of in a project. Raises NotFound, PreconditionFailed."""
     _check_member(project_id, actor)
     stored = ProjectPreferences.at(user_id=actor.user_id, project_id=project_id)
-    return _written(stored, _with_defaults(stored, changes), expected).as_row()
+    return _written(stored, _with_defaults(stored, changes), if_match).as_row()
 
 
 @unit_of_work
 def unsubscribe(user_id: ObjectId, kinds: list[str]) -> None:
     """Turn mails of some kinds off, also those that wait to be sent. Safe to repeat."""
-    if not users.cards([user_id]).get(user_id, {}).get("email"):
+    if not users.public_profiles([user_id]).get(user_id, {}).get("email"):
         return  # the account is deleted: there are no mails
     stored = Preferences.at(user_id=user_id)
     _written(stored, {"chosen": _chosen(stored, {"email": dict.fromkeys(kinds, False)})}, None)
 
 
-def rearrange(user_id: ObjectId) -> None:
+def reschedule_pending(user_id: ObjectId) -> None:
     """Have what waits for a person come at the times that they want now. Safe to repeat.
 
     What was collected for a digest comes with the next one, or at once when none is wanted any more; what quiet hours
@@ -82,13 +82,13 @@ def rearrange(user_id: ObjectId) -> None:
     zone = users.timezones([user_id]).get(user_id, zones.DEFAULT)
     digest = due = now()
     if stored.digest != "off":
-        digest = timing.next_digest(digest, stored.digest, stored.digest_at, stored.digest_on, zone)
+        digest = quiet_hours.next_digest(digest, stored.digest, stored.digest_at, stored.digest_on, zone)
     due += timedelta(seconds=settings.current().notification_window_seconds)
-    due = timing.after_quiet(due, stored.quiet_from, stored.quiet_to, zone)
-    waiting.reschedule(user_id, digest=digest, others=due)
+    due = quiet_hours.after_quiet(due, stored.quiet_from, stored.quiet_to, zone)
+    pending.reschedule(user_id, digest=digest, others=due)
 
 
-def forget(user_id: ObjectId) -> None:
+def delete_of_account(user_id: ObjectId) -> None:
     """Drop what an account that is gone had chosen."""
     Preferences.objects(user_id=user_id).delete()
     ProjectPreferences.objects(user_id=user_id).delete()
@@ -108,17 +108,17 @@ def _check_member(project_id: ObjectId, actor: Actor) -> None:
 
 
 def _with_defaults(stored: Preferences | ProjectPreferences, changes: dict[str, Any]) -> dict[str, Any]:
-    """In a merge patch null stands for the default, where there is one."""
+    """Return in a merge patch null stands for the default, where there is one."""
     return {name: stored._fields[name].default if value is None else value for name, value in changes.items()}
 
 
-def _written(stored: Any, changes: dict[str, Any], expected: Expected) -> Any:
-    stored.expect(expected)
+def _written(stored: Any, changes: dict[str, Any], if_match: IfMatch) -> Any:
+    stored.check_revision(if_match)
     return stored.keep(**changes) if stored.differences(changes) or not stored.revision else stored
 
 
 def _quiet(stored: Preferences, quiet: dict[str, str | None] | None) -> dict[str, str | None]:
-    """Merged with what there is, as RFC 7396 says. Raises Invalid when one of two times is missing then."""
+    """Return merged with what there is, as RFC 7396 says. Raises Invalid when one of two times is missing then."""
     before = {"start": stored.quiet_from, "end": stored.quiet_to}
     after = before | quiet if quiet is not None else dict.fromkeys(before)
     if bool(after["start"]) != bool(after["end"]):
@@ -130,7 +130,8 @@ Choices = dict[str, dict[str, bool | None] | None]
 
 
 def _chosen(stored: Preferences, wanted: Choices | None) -> list[str]:
-    """What differs from the defaults once `wanted` holds too, merged as RFC 7396 says; null stands for the default.
+    """Return what differs from the defaults once `wanted` holds too, merged as RFC 7396 says; null stands for the
+    default.
 
     What was chosen of channels and kinds that there are not at the moment, such as a plugin's, is kept.
     """
@@ -142,7 +143,7 @@ def _chosen(stored: Preferences, wanted: Choices | None) -> list[str]:
         kinds = None if wanted is None else wanted.get(channel, {})
         for kind, about in KINDS.items():
             default = channel in about.on
-            on = default if kinds is None else kinds.get(kind, wishes.wants(stored, channel, kind))
+            on = default if kinds is None else kinds.get(kind, levels.is_wanted(stored, channel, kind))
             if on is not None and on != default:
                 chosen.append(f"{'+' if on else '-'}{channel} {kind}")
     return chosen
@@ -162,7 +163,7 @@ def _check(wanted: Choices, names: list[str]) -> None:
 
 def _row(stored: Preferences) -> Row:
     matrix = {
-        channel.name: {kind: wishes.wants(stored, channel.name, kind) for kind in KINDS}
+        channel.name: {kind: levels.is_wanted(stored, channel.name, kind) for kind in KINDS}
         for channel in channels.personal()
     }
     quiet = stored.quiet_from and {"start": stored.quiet_from, "end": stored.quiet_to}

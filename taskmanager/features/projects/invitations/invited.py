@@ -19,7 +19,7 @@ from taskmanager.features.projects.invitations.service import PURPOSE
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Invitation, Membership, Project, check_room_of_owner
 from taskmanager.features.projects.permissions import ProjectAction, at_least
-from taskmanager.features.users import one_time_tokens as one_time, service as users
+from taskmanager.features.users import one_time_tokens, service as users
 
 
 @unit_of_work
@@ -47,7 +47,7 @@ def refuse(token: str) -> None:
 def accept_mine(invitation_id: ObjectId, *, actor: Actor) -> Row:
     """Join a project; answers the membership. Raises NotFound."""
     invitation = _mine(invitation_id, actor)
-    one_time.withdraw(PURPOSE, invitation.id)
+    one_time_tokens.withdraw(PURPOSE, invitation.id)
     return _join(invitation, actor)
 
 
@@ -55,7 +55,7 @@ def accept_mine(invitation_id: ObjectId, *, actor: Actor) -> Row:
 def refuse_mine(invitation_id: ObjectId, *, actor: Actor) -> None:
     """Decline an invitation to the actor's address. Raises NotFound."""
     invitation = _mine(invitation_id, actor)
-    one_time.withdraw(PURPOSE, invitation.id)
+    one_time_tokens.withdraw(PURPOSE, invitation.id)
     _decline(invitation, actor)
 
 
@@ -65,8 +65,8 @@ def visible(actor: Actor) -> Described:
 
 
 def _by_token(token: str) -> Invitation:
-    """The invitation of a token, which is used up. Raises TokenInvalid."""
-    spent = one_time.spend(PURPOSE, token)
+    """Return the invitation of a token, which is used up. Raises TokenInvalid."""
+    spent = one_time_tokens.spend(PURPOSE, token)
     invitation = Invitation.objects(id=spent.subject_id).waiting().first()
     if invitation is None or not Project.objects(id=invitation.project_id).alive().first():
         raise TokenInvalid
@@ -81,7 +81,9 @@ def _mine(invitation_id: ObjectId, actor: Actor) -> Invitation:
 
 
 def _waiting(actor: Actor) -> Any:
-    """The invitations to the actor's id, and those to their address once it was proved: anybody can register any."""
+    """Return the invitations to the actor's id, and those to their address once it was proved: anybody can register
+    any.
+    """
     me = users.me(actor=actor)
     mine = [{"user_id": me.id}, *([{"email": me.email}] if me.email_verified_at else [])]
     waiting = Invitation.objects(__raw__={"$or": mine}).waiting()
@@ -90,7 +92,7 @@ def _waiting(actor: Actor) -> Any:
 
 
 def _stands(invitation: Invitation) -> bool:
-    """Whether who invited may still do so, and stands for it."""
+    """Return whether who invited may still do so, and stands for it."""
     by = Membership.objects(project_id=invitation.project_id, user_id=invitation.invited_by).first()
     if by is None or not users.stands_for(by.user_id, invitation.created_at):
         return False
@@ -101,13 +103,13 @@ def _join(invitation: Invitation, actor: Actor) -> Row:
     membership = _membership(invitation, actor)
     record(InvitationAccepted(invitation.write(state="accepted"), actor))
     for other in _others_of(invitation, actor):
-        one_time.withdraw(PURPOSE, other.id)
+        one_time_tokens.withdraw(PURPOSE, other.id)
         other.write(state="revoked")
-    return members.with_cards([membership.as_row()])[0]
+    return members.with_profiles([membership.as_row()])[0]
 
 
 def _membership(invitation: Invitation, actor: Actor) -> Membership:
-    """The actor's membership: a new one, or the one there is with the higher of the two roles."""
+    """Return the actor's membership: a new one, or the one there is with the higher of the two roles."""
     place = {"project_id": invitation.project_id, "user_id": actor.user_id}
     known = Membership.objects(**place).first()
     if known is not None and at_least(invitation.role, known.role):
@@ -124,7 +126,7 @@ def _membership(invitation: Invitation, actor: Actor) -> Membership:
 
 
 def _others_of(invitation: Invitation, actor: Actor) -> list[Invitation]:
-    """The actor's other invitations to the same project: one may be to the address and one to the id."""
+    """Return the actor's other invitations to the same project: one may be to the address and one to the id."""
     return list(_waiting(actor).filter(project_id=invitation.project_id, id__ne=invitation.id))
 
 
@@ -133,14 +135,14 @@ def _decline(invitation: Invitation, actor: Actor | None) -> None:
 
 
 def _with_names(rows: list[Row]) -> list[Row]:
-    """Names, but no addresses: who invites has not shown theirs to a user who is no member."""
-    cards = users.cards({row["invited_by"] for row in rows})
+    """Return names, but no addresses: who invites has not shown theirs to a user who is no member."""
+    profiles = users.public_profiles({row["invited_by"] for row in rows})
     names = dict(Project.objects(id__in=[row["project_id"] for row in rows]).scalar("id", "name"))
     return [
         {
             **row,
             "project_name": names.get(row["project_id"]),
-            "inviter_name": cards.get(row["invited_by"], {}).get("name"),
+            "inviter_name": profiles.get(row["invited_by"], {}).get("name"),
         }
         for row in rows
     ]

@@ -19,9 +19,9 @@ from taskmanager.features.projects.invitations.schemas import (
 )
 from taskmanager.features.projects.schemas import MEMBER, MemberOut
 from taskmanager.web import answers, limits
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 
 sent = Blueprint(
@@ -52,7 +52,7 @@ def invite(data: dict[str, Any], project_id: ObjectId) -> Response:
 @sent.arguments(list_query(INVITATION, _ORDERS), location="query")
 @sent.response(200, page_of(InvitationOut))
 def list_invitations(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """The invitations to a project
+    """List the invitations to a project
 
     Answered and expired ones too, for some weeks. Needs the role manager.
     """
@@ -63,7 +63,7 @@ def list_invitations(query: dict[str, Any], project_id: ObjectId) -> Response:
 @sent.arguments(item_query(INVITATION), location="query")
 @sent.response(200, InvitationOut)
 def get_invitation(query: dict[str, Any], project_id: ObjectId, invitation_id: ObjectId) -> Response:
-    """One invitation"""
+    """Get one invitation"""
     fields = INVITATION.stored(query.get("fields"))
     row = invitations.get(project_id, invitation_id, actor=current_actor(), fields=fields)
     return answers.resource(row, INVITATION, query)
@@ -76,7 +76,7 @@ def revoke_invitation(project_id: ObjectId, invitation_id: ObjectId) -> Response
 
     409 `invitation.answered` when it is not waiting any more.
     """
-    invitations.revoke(project_id, invitation_id, expected=expected(), actor=current_actor())
+    invitations.revoke(project_id, invitation_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
@@ -84,7 +84,7 @@ def revoke_invitation(project_id: ObjectId, invitation_id: ObjectId) -> Response
 @received.arguments(list_query(WAITING, _ORDERS), location="query")
 @received.response(200, page_of(WaitingOut))
 def list_my_invitations(query: dict[str, Any]) -> Response:
-    """The invitations that wait for you
+    """List the invitations that wait for you
 
     Those to your id, and those to your address once it is confirmed.
     """

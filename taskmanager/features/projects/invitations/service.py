@@ -16,7 +16,7 @@ from taskmanager.core.errors import Conflict, NotFound, TooMany
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
@@ -24,10 +24,10 @@ from taskmanager.features.projects.events import InvitationCreated, InvitationRe
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Invitation, Project
 from taskmanager.features.projects.permissions import ProjectAction
-from taskmanager.features.users import one_time_tokens as one_time, service as users
+from taskmanager.features.users import one_time_tokens, service as users
 
 PURPOSE = "invitation"  # of the one-time tokens
-MOST_PENDING = 100  # of one project
+MAX_PENDING = 100  # of one project
 MAX_PENDING_TO_ONE = 10  # from one account to one address or id, in all projects
 # To one address or id in one project. The second is counted over what is kept: a month after an invitation ends.
 MAX_A_WEEK, MAX_REFUSED = 5, 3
@@ -63,18 +63,18 @@ def visible(project_id: ObjectId, actor: Actor) -> Any:
 
 
 def get(project_id: ObjectId, invitation_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
-    """One invitation to the project. Raises NotFound, Forbidden."""
+    """Return one invitation to the project. Raises NotFound, Forbidden."""
     return visible(project_id, actor).row(invitation_id, fields)
 
 
 @unit_of_work
-def revoke(project_id: ObjectId, invitation_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def revoke(project_id: ObjectId, invitation_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """Take an invitation back. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`invitation.answered`)."""
     _check_manager(project_id, actor)
     invitation = Invitation.objects(id=invitation_id, project_id=project_id).first()
     if invitation is None:
         raise NotFound
-    invitation.expect(expected)
+    invitation.check_revision(if_match)
     if invitation.state != "pending":
         raise Conflict("This invitation was answered or taken back already.", code="invitation.answered")
     record(InvitationRevoked(revoke_stored(invitation), actor))
@@ -105,8 +105,8 @@ def _not_too_often(project_id: ObjectId, whom: dict[str, Any]) -> None:
 
 def _not_too_many(project_id: ObjectId, whom: dict[str, Any], actor: Actor) -> None:
     mine = Invitation.objects(invited_by=actor.user_id, **whom).waiting()
-    if Invitation.objects(project_id=project_id).waiting().count() >= MOST_PENDING:
-        raise Conflict(f"At most {MOST_PENDING} invitations can wait for an answer.", code="invitation.too_many")
+    if Invitation.objects(project_id=project_id).waiting().count() >= MAX_PENDING:
+        raise Conflict(f"At most {MAX_PENDING} invitations can wait for an answer.", code="invitation.too_many")
     if mine.count() >= MAX_PENDING_TO_ONE:
         detail = f"At most {MAX_PENDING_TO_ONE} of your invitations can wait for one answer."
         raise Conflict(detail, code="invitation.too_many")
@@ -114,7 +114,7 @@ def _not_too_many(project_id: ObjectId, whom: dict[str, Any], actor: Actor) -> N
 
 def revoke_stored(invitation: Invitation) -> Invitation:
     """Take an invitation back, and the token of its mail, in the open transaction."""
-    one_time.withdraw(PURPOSE, invitation.id)
+    one_time_tokens.withdraw(PURPOSE, invitation.id)
     return invitation.write(state="revoked")
 
 
@@ -123,7 +123,7 @@ def _token(invitation: Invitation) -> ObjectId | None:
     if not invitation.email:
         return None
     lifetime = timedelta(days=settings.current().invitation_days)
-    return one_time.issue(PURPOSE, invitation.id, lifetime=lifetime, email=invitation.email).id
+    return one_time_tokens.issue(PURPOSE, invitation.id, lifetime=lifetime, email=invitation.email).id
 
 
 def _stored(invitation: Invitation) -> Invitation:

@@ -15,11 +15,11 @@ from taskmanager.features.projects.labels.schemas import (
     LabelOut,
     LabelPatch,
 )
-from taskmanager.features.projects.labels.service import Belongings, custom_fields, labels
+from taskmanager.features.projects.labels.service import ProjectVocabulary, custom_fields, labels
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.serialisers import Serialiser
 
@@ -51,7 +51,7 @@ def create_label(data: dict[str, Any], project_id: ObjectId) -> Response:
 @label_blp.arguments(list_query(LABEL, _ORDERS), location="query")
 @label_blp.response(200, page_of(LabelOut))
 def list_labels(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """The labels of a project"""
+    """List the labels of a project"""
     return answers.listing(query, LABEL, labels.visible(project_id, current_actor()))
 
 
@@ -59,7 +59,7 @@ def list_labels(query: dict[str, Any], project_id: ObjectId) -> Response:
 @label_blp.arguments(item_query(LABEL), location="query")
 @label_blp.response(200, LabelOut)
 def get_label(query: dict[str, Any], project_id: ObjectId, label_id: ObjectId) -> Response:
-    """One label"""
+    """Get one label"""
     return answers.resource(labels.get(project_id, label_id, actor=current_actor()), LABEL, query)
 
 
@@ -71,7 +71,7 @@ def update_label(changes: dict[str, Any], project_id: ObjectId, label_id: Object
 
     Needs the role member.
     """
-    label = labels.update(project_id, label_id, changes, expected=expected(), actor=current_actor())
+    label = labels.update(project_id, label_id, changes, if_match=if_match(), actor=current_actor())
     return answers.resource(label, LABEL)
 
 
@@ -82,7 +82,7 @@ def delete_label(project_id: ObjectId, label_id: ObjectId) -> Response:
 
     It is taken off the tasks soon after. Needs the role member.
     """
-    labels.delete(project_id, label_id, expected=expected(), actor=current_actor())
+    labels.delete(project_id, label_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
@@ -102,7 +102,7 @@ def create_custom_field(data: dict[str, Any], project_id: ObjectId) -> Response:
 @field_blp.arguments(list_query(CUSTOM_FIELD, _ORDERS), location="query")
 @field_blp.response(200, page_of(CustomFieldOut))
 def list_custom_fields(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """The custom fields of a project"""
+    """List the custom fields of a project"""
     return answers.listing(query, CUSTOM_FIELD, custom_fields.visible(project_id, current_actor()))
 
 
@@ -110,7 +110,7 @@ def list_custom_fields(query: dict[str, Any], project_id: ObjectId) -> Response:
 @field_blp.arguments(item_query(CUSTOM_FIELD), location="query")
 @field_blp.response(200, CustomFieldOut)
 def get_custom_field(query: dict[str, Any], project_id: ObjectId, field_id: ObjectId) -> Response:
-    """One custom field"""
+    """Get one custom field"""
     return answers.resource(custom_fields.get(project_id, field_id, actor=current_actor()), CUSTOM_FIELD, query)
 
 
@@ -122,7 +122,7 @@ def update_custom_field(changes: dict[str, Any], project_id: ObjectId, field_id:
 
     Its key and type stay; tasks keep values that are no longer offered. Needs the role manager.
     """
-    field = custom_fields.update(project_id, field_id, changes, expected=expected(), actor=current_actor())
+    field = custom_fields.update(project_id, field_id, changes, if_match=if_match(), actor=current_actor())
     return answers.resource(field, CUSTOM_FIELD)
 
 
@@ -133,12 +133,12 @@ def delete_custom_field(project_id: ObjectId, field_id: ObjectId) -> Response:
 
     Its values are taken off the tasks soon after. Needs the role manager.
     """
-    custom_fields.delete(project_id, field_id, expected=expected(), actor=current_actor())
+    custom_fields.delete(project_id, field_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
 def _created(
-    kind: Belongings, serialiser: Serialiser, data: dict[str, Any], project_id: ObjectId, place: str
+    kind: ProjectVocabulary, serialiser: Serialiser, data: dict[str, Any], project_id: ObjectId, place: str
 ) -> Response:
     item = kind.create(project_id, data, actor=current_actor())
     return answers.created(item, serialiser, f"/projects/{project_id}/{place}/{item.id}")

@@ -11,19 +11,19 @@ from taskmanager.web.serialisers import Serialiser
 
 _NAME = {"example": "needs review"}
 _FIELD = {"example": "Severity"}
-_MOST_OPTIONS = 100
+_MAX_OPTIONS = 100
 
 
 class Options(fields.List):
     """What a select offers: at most a hundred lines, each once."""
 
     def __init__(self) -> None:
-        self.documented: dict[str, Any] = {"example": ["low", "high"], "maxItems": _MOST_OPTIONS}
+        self.documented: dict[str, Any] = {"example": ["low", "high"], "maxItems": _MAX_OPTIONS}
         super().__init__(Line(most=100))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
-        if isinstance(value, list) and len(value) > _MOST_OPTIONS:
-            raise ma.ValidationError(f"At most {_MOST_OPTIONS}.")
+        if isinstance(value, list) and len(value) > _MAX_OPTIONS:
+            raise ma.ValidationError(f"At most {_MAX_OPTIONS}.")
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
 
 

@@ -5,12 +5,12 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
+from taskmanager.core import quotas
 from taskmanager.core.errors import Conflict, NotFound
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage import quotas
-from taskmanager.core.storage.documents import Expected, Versioned
+from taskmanager.core.storage.documents import IfMatch, Versioned
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import (
@@ -26,7 +26,7 @@ from taskmanager.features.projects.models import CustomField, Label, Project
 from taskmanager.features.projects.permissions import ProjectAction
 
 
-class Belongings:
+class ProjectVocabulary:
     """One sort of things that a project has. `word` begins the codes of errors: `label.name_taken`."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Belongings:
         return self.document.objects(project_id=project_id)
 
     def get(self, project_id: ObjectId, item_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
-        """One of them. Raises NotFound."""
+        """Return one of them. Raises NotFound."""
         return self.visible(project_id, actor).row(item_id, fields)
 
     def create(self, project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Any:
@@ -67,15 +67,15 @@ class Belongings:
         return item
 
     def update(
-        self, project_id: ObjectId, item_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor
+        self, project_id: ObjectId, item_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor
     ) -> Any:
         """Change one. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`….taken`)."""
-        return unit_of_work(self._update)(project_id, item_id, changes, expected, actor)
+        return unit_of_work(self._update)(project_id, item_id, changes, if_match, actor)
 
     def _update(
-        self, project_id: ObjectId, item_id: ObjectId, changes: dict[str, Any], expected: Expected, actor: Actor
+        self, project_id: ObjectId, item_id: ObjectId, changes: dict[str, Any], if_match: IfMatch, actor: Actor
     ) -> Any:
-        item = self._mine(project_id, item_id, expected, actor)
+        item = self._mine(project_id, item_id, if_match, actor)
         differences = item.differences(changes)
         if not differences:
             return item
@@ -86,29 +86,29 @@ class Belongings:
         record(self._updated(item, actor, differences))
         return item
 
-    def delete(self, project_id: ObjectId, item_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+    def delete(self, project_id: ObjectId, item_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
         """Delete one; a job takes it off the tasks. Raises NotFound, Forbidden, PreconditionFailed."""
-        unit_of_work(self._delete)(project_id, item_id, expected, actor)
+        unit_of_work(self._delete)(project_id, item_id, if_match, actor)
 
-    def _delete(self, project_id: ObjectId, item_id: ObjectId, expected: Expected, actor: Actor) -> None:
-        item = self._mine(project_id, item_id, expected, actor)
+    def _delete(self, project_id: ObjectId, item_id: ObjectId, if_match: IfMatch, actor: Actor) -> None:
+        item = self._mine(project_id, item_id, if_match, actor)
         item.delete()
         record(self._deleted(item, actor))
 
-    def _mine(self, project_id: ObjectId, item_id: ObjectId, expected: Expected, actor: Actor) -> Any:
+    def _mine(self, project_id: ObjectId, item_id: ObjectId, if_match: IfMatch, actor: Actor) -> Any:
         item = self.visible(project_id, actor).one(item_id)
         authorize(actor, self.action, item)
-        item.expect(expected)
+        item.check_revision(if_match)
         return item
 
     def _taken(self) -> Conflict:
         return Conflict("The project has one of this name already.", code=f"{self.word}.taken")
 
 
-labels = Belongings(
+labels = ProjectVocabulary(
     Label, ProjectAction.MANAGE_LABELS, (LabelCreated, LabelUpdated, LabelDeleted), word="label", quota="labels"
 )
-custom_fields = Belongings(
+custom_fields = ProjectVocabulary(
     CustomField,
     ProjectAction.EDIT,
     (CustomFieldCreated, CustomFieldUpdated, CustomFieldDeleted),

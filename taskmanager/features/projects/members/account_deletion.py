@@ -75,7 +75,7 @@ _PLACE = {"others": 1, "owners": 1}
 
 
 def _other(name: str, actor: Actor, what: Row) -> Row:
-    """The stage that looks one other member of each project up."""
+    """Return the stage that looks one other member of each project up."""
     first = [{"$match": {"user_id": {"$ne": actor.user_id}, **what}}, {"$limit": 1}, {"$project": {"_id": 1}}]
     where = {"from": "memberships", "localField": "_id", "foreignField": "project_id", "pipeline": first, "as": name}
     return {"$lookup": where}

@@ -30,7 +30,7 @@ def add_or_invite(project_id: ObjectId, *, role: str, actor: Actor, **whom: Any)
     user_id = _joins_directly(users.find_addressee(**whom), actor)
     if user_id is None:
         return invitations.create(project_id, role=role, actor=actor, **whom)
-    return members.with_cards([members.join(project_id, user_id, role, actor=actor).as_row()])[0]
+    return members.with_profiles([members.join(project_id, user_id, role, actor=actor).as_row()])[0]
 
 
 def _joins_directly(addressee: Addressee, actor: Actor) -> ObjectId | None:

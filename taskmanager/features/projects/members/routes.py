@@ -8,7 +8,7 @@ from flask import Response
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.schemas import MEMBER, MemberOut, Transfer
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 
 blp = Blueprint("ownership", __name__, url_prefix="/projects", description="Who owns a project")

@@ -12,7 +12,7 @@ from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound, Scop
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
 from taskmanager.core.storage.querysets import Order, Page, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
@@ -53,14 +53,14 @@ class Members:
         found = users.find_by_name(ids_of(self.project_id), order, limit, after)
         user_ids = [row["_id"] for row in found.rows]
         rows = {row["user_id"]: row for row in self._stored().filter(user_id__in=user_ids).as_pymongo()}
-        return Page(with_cards([rows[user_id] for user_id in user_ids if user_id in rows]), found.next_key)
+        return Page(with_profiles([rows[user_id] for user_id in user_ids if user_id in rows]), found.next_key)
 
     def total(self) -> Any:
         """Return how many members the project has."""
         return self._stored().total()
 
     def _described(self) -> Described:
-        return Described(self._stored(), with_cards, needed=("user_id",))
+        return Described(self._stored(), with_profiles, needed=("user_id",))
 
     def _stored(self) -> Any:
         return Membership.objects(project_id=self.project_id)
@@ -74,18 +74,18 @@ def visible(project_id: ObjectId, actor: Actor) -> Members:
 
 
 def get(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
-    """One membership with the person's name and address. Raises NotFound."""
-    return with_cards([one(project_id, user_id, actor).as_row()])[0]
+    """Return one membership with the person's name and address. Raises NotFound."""
+    return with_profiles([one(project_id, user_id, actor).as_row()])[0]
 
 
 @unit_of_work
-def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected: Expected, actor: Actor) -> Row:
+def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, if_match: IfMatch, actor: Actor) -> Row:
     """Give a member another role. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
     membership = one(project_id, user_id, actor)
     authorize(actor, ProjectAction.MANAGE_MEMBERS, membership)
     may_take(actor, project_id, membership.role)
     may_give(actor, project_id, role)
-    membership.expect(expected)
+    membership.check_revision(if_match)
     if membership.role == "owner" != role:
         keep_an_owner(project_id, user_id)
     changes = membership.differences({"role": role})
@@ -95,7 +95,7 @@ def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, expected:
         membership = membership.write(role=role)
         users.rights_changed([user_id])
         record(MemberChanged(membership, actor, changes))
-    return with_cards([membership.as_row()])[0]
+    return with_profiles([membership.as_row()])[0]
 
 
 @unit_of_work
@@ -118,7 +118,7 @@ def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     users.rights_changed([actor.user_id, user_id])
     owners = {"owner_id": [actor.user_id, user_id]}
     record(ProjectTransferred(Project.objects.one(project_id), actor, owners))
-    return with_cards([heir.as_row()])[0]
+    return with_profiles([heir.as_row()])[0]
 
 
 def may_give(actor: Actor, project_id: ObjectId, role: str) -> None:
@@ -138,24 +138,24 @@ def may_take(actor: Actor, project_id: ObjectId, role: str) -> None:
 
 
 def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
-    """Whether all of these people belong to the project."""
+    """Return whether all of these people belong to the project."""
     known = Membership.objects(project_id=project_id, user_id__in=user_ids).scalar("user_id")
     return set(known) >= set(user_ids)
 
 
 def share_project(user_id: ObjectId, *, actor: Actor) -> bool:
-    """Whether this account belongs to a project that the actor belongs to as well, archived ones too."""
+    """Return whether this account belongs to a project that the actor belongs to as well, archived ones too."""
     found = Membership.objects(user_id=user_id, project_id__in=list(actor.project_roles))
     return found.only("id").first() is not None
 
 
 def has_others(project_id: ObjectId, user_id: ObjectId) -> bool:
-    """Whether anybody but this person belongs to the project."""
+    """Return whether anybody but this person belongs to the project."""
     return Membership.objects(project_id=project_id, user_id__ne=user_id).only("id").first() is not None
 
 
 def projects_with(user_ids: list[ObjectId], project_ids: list[ObjectId]) -> list[ObjectId]:
-    """Those of these projects that any of these people belongs to."""
+    """Return those of these projects that any of these people belongs to."""
     found = Membership.objects(project_id__in=project_ids, user_id__in=user_ids)
     return list(found.distinct("project_id")) if user_ids else []
 
@@ -163,13 +163,13 @@ def projects_with(user_ids: list[ObjectId], project_ids: list[ObjectId]) -> list
 def ids_of(
     project_id: ObjectId, among: list[ObjectId] | None = None, *, since: datetime | None = None
 ) -> list[ObjectId]:
-    """Who belongs to the project; of `among` only; with `since`, who did already then."""
+    """Return who belongs to the project; of `among` only; with `since`, who did already then."""
     found = Membership.objects(project_id=project_id, **({"user_id__in": among} if among is not None else {}))
     return list((found.filter(created_at__lte=since) if since else found).scalar("user_id"))
 
 
-def who_are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> list[ObjectId]:
-    """Those of these people who belong to the project, in their order."""
+def member_ids_among(project_id: ObjectId, user_ids: list[ObjectId]) -> list[ObjectId]:
+    """Return those of these people who belong to the project, in their order."""
     known = set(Membership.objects(project_id=project_id, user_id__in=user_ids).scalar("user_id")) if user_ids else ()
     return [user_id for user_id in user_ids if user_id in known]
 
@@ -201,7 +201,7 @@ def _written(membership: Membership, role: str, actor: Actor) -> Membership:
     return membership
 
 
-def with_cards(rows: list[Row]) -> list[Row]:
-    """Memberships with the names and addresses of their people."""
-    cards = users.cards(row["user_id"] for row in rows)
-    return [{**row, "user": cards.get(row["user_id"])} for row in rows]
+def with_profiles(rows: list[Row]) -> list[Row]:
+    """Return memberships with the names and addresses of their people."""
+    profiles = users.public_profiles(row["user_id"] for row in rows)
+    return [{**row, "user": profiles.get(row["user_id"])} for row in rows]

@@ -11,7 +11,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.features.projects.events import InvitationRevoked, ShareLinkDeleted, ShareLinkUpdated
 from taskmanager.features.projects.invitations.service import PURPOSE
 from taskmanager.features.projects.models import Invitation, ShareLink
-from taskmanager.features.users import one_time_tokens as one_time
+from taskmanager.features.users import one_time_tokens
 
 
 def delete_links(links: Sequence[ShareLink], *, actor: Actor) -> None:
@@ -34,7 +34,7 @@ def expire_links(links: Sequence[ShareLink], *, actor: Actor) -> None:
 def revoke_invitations(invitations: Sequence[Invitation], *, actor: Actor) -> None:
     """Take these invitations back, with the tokens of their mails."""
     if invitations:
-        one_time.withdraw(PURPOSE, *[invitation.id for invitation in invitations])
+        one_time_tokens.withdraw(PURPOSE, *[invitation.id for invitation in invitations])
     Invitation.write_all(invitations, state="revoked")
     for invitation in invitations:
         record(InvitationRevoked(invitation, actor))

@@ -17,9 +17,9 @@ from taskmanager.features.projects.share_links.schemas import (
     VisitOut,
 )
 from taskmanager.web import answers, limits
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 
 links = Blueprint(
@@ -52,7 +52,7 @@ def create_share_link(data: dict[str, Any], project_id: ObjectId) -> Response:
 @links.arguments(list_query(SHARE_LINK, _ORDERS), location="query")
 @links.response(200, page_of(ShareLinkOut))
 def list_share_links(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """The share links of a project
+    """List the share links of a project
 
     Needs the role manager and a session.
     """
@@ -63,7 +63,7 @@ def list_share_links(query: dict[str, Any], project_id: ObjectId) -> Response:
 @links.arguments(item_query(SHARE_LINK), location="query")
 @links.response(200, ShareLinkOut)
 def get_share_link(query: dict[str, Any], project_id: ObjectId, link_id: ObjectId) -> Response:
-    """One share link"""
+    """Get one share link"""
     link = share_links.get(project_id, link_id, actor=current_actor())
     return answers.unstored(answers.resource(link, SHARE_LINK, query))
 
@@ -77,7 +77,7 @@ def update_share_link(changes: dict[str, Any], project_id: ObjectId, link_id: Ob
 
     Counts at the visitors' next request. Null clears the name, the password and the time at which it expires.
     """
-    link = share_links.update(project_id, link_id, changes, expected=expected(), actor=current_actor())
+    link = share_links.update(project_id, link_id, changes, if_match=if_match(), actor=current_actor())
     return answers.unstored(answers.resource(link, SHARE_LINK))
 
 
@@ -88,7 +88,7 @@ def delete_share_link(project_id: ObjectId, link_id: ObjectId) -> Response:
 
     Its visitors are refused from their next request on.
     """
-    share_links.delete(project_id, link_id, expected=expected(), actor=current_actor())
+    share_links.delete(project_id, link_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 

@@ -17,10 +17,10 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from taskmanager.core.events.log import record
-from taskmanager.core.security import signed_tokens as sealed
+from taskmanager.core.security import signed_tokens
 from taskmanager.core.security.access import SHARE_LINK, SHARE_VISIT, Actor, Visitor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
@@ -29,7 +29,7 @@ from taskmanager.features.projects.models import Membership, Project, ShareLink
 from taskmanager.features.projects.permissions import LINK_ROLES, ProjectAction
 from taskmanager.features.users import passwords, service as users
 
-MOST_LINKS = 100  # of one project
+MAX_LINKS = 100  # of one project
 
 _READS = frozenset({"projects:read", "tasks:read", "comments:read"})
 _SCOPES = {"viewer": _READS, "commenter": _READS | {"comments:write"}}
@@ -55,9 +55,9 @@ def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Row:
 def _create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Row:
     _check_manager(project_id, actor)
     _check(data)
-    if ShareLink.objects(project_id=project_id).count() >= MOST_LINKS:
-        raise Conflict(f"A project has at most {MOST_LINKS} share links.", code="share_link.too_many")
-    link = ShareLink(project_id=project_id, created_by=actor.user_id, nonce=sealed.make_nonce(), **data)
+    if ShareLink.objects(project_id=project_id).count() >= MAX_LINKS:
+        raise Conflict(f"A project has at most {MAX_LINKS} share links.", code="share_link.too_many")
+    link = ShareLink(project_id=project_id, created_by=actor.user_id, nonce=signed_tokens.make_nonce(), **data)
     link.save(force_insert=True)
     record(ShareLinkCreated(link, actor))
     return shown(link)
@@ -71,25 +71,23 @@ def visible(project_id: ObjectId, actor: Actor) -> Described:
 
 
 def get(project_id: ObjectId, link_id: ObjectId, *, actor: Actor) -> Row:
-    """One link with its token. Raises NotFound, Forbidden."""
+    """Return one link with its token. Raises NotFound, Forbidden."""
     return shown(_found(project_id, link_id, actor))
 
 
-def update(
-    project_id: ObjectId, link_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor
-) -> Row:
+def update(project_id: ObjectId, link_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> Row:
     """Change a link; another password ends the visits. Raises NotFound, Forbidden, PreconditionFailed, Invalid."""
     _check_manager(project_id, actor)  # before the hash, which costs a quarter of a second
     ShareLink.objects(project_id=project_id).check_exists(link_id)
-    return _update(project_id, link_id, _hashed(changes), expected=expected, actor=actor)
+    return _update(project_id, link_id, _hashed(changes), if_match=if_match, actor=actor)
 
 
 @unit_of_work
 def _update(
-    project_id: ObjectId, link_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor
+    project_id: ObjectId, link_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor
 ) -> Row:
     link = _found(project_id, link_id, actor)
-    link.expect(expected)
+    link.check_revision(if_match)
     _check(changes)
     differences = link.differences(changes)
     if not differences:
@@ -102,10 +100,10 @@ def _update(
 
 
 @unit_of_work
-def delete(project_id: ObjectId, link_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def delete(project_id: ObjectId, link_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """End a link: its visitors are refused at their next request. Raises NotFound, Forbidden, PreconditionFailed."""
     link = _found(project_id, link_id, actor)
-    link.expect(expected)
+    link.check_revision(if_match)
     ShareLink.objects(id=link.id, revision=link.revision).delete()
     record(ShareLinkDeleted(link, actor))
 
@@ -124,7 +122,7 @@ def open_link(token: str, password: str | None = None) -> Visit:
 
 
 def visitor(token: str) -> Visitor | None:
-    """Who bears this token of a link or of a visit, as the link stands now; None when it is good no more."""
+    """Return who bears this token of a link or of a visit, as the link stands now; None when it is good no more."""
     link = _visited(token) if token.startswith(SHARE_VISIT) else _live(token)
     if link is None or (link.password_hash and not token.startswith(SHARE_VISIT)):
         return None
@@ -132,13 +130,13 @@ def visitor(token: str) -> Visitor | None:
 
 
 def shown(link: ShareLink) -> Row:
-    """What managers see of a link: its token, and whether it has a password."""
+    """Return what managers see of a link: its token, and whether it has a password."""
     return _shown(link.as_row())
 
 
 def _shown(row: Row) -> Row:
     kept = {name: value for name, value in row.items() if name not in ("nonce", "password_hash")}
-    token = sealed.seal(SHARE_LINK, row["_id"], nonce=row["nonce"])
+    token = signed_tokens.sign(SHARE_LINK, row["_id"], nonce=row["nonce"])
     return {**kept, "token": token, "has_password": "password_hash" in row}
 
 
@@ -168,8 +166,8 @@ def _found(project_id: ObjectId, link_id: ObjectId, actor: Actor) -> ShareLink:
 
 
 def _live(token: str) -> ShareLink | None:
-    """The link of a token `tl_…`, unless it or its project is gone."""
-    known = sealed.unseal(SHARE_LINK, token)
+    """Return the link of a token `tl_…`, unless it or its project is gone."""
+    known = signed_tokens.verify(SHARE_LINK, token)
     if known is None or len(known.ids) != 1:
         return None
     link = _row(known.ids[0])
@@ -177,8 +175,8 @@ def _live(token: str) -> ShareLink | None:
 
 
 def _visited(token: str) -> ShareLink | None:
-    """The link of a token `ts_…`, unless the visit is over or the link is another one by now."""
-    known = sealed.unseal(SHARE_VISIT, token)
+    """Return the link of a token `ts_…`, unless the visit is over or the link is another one by now."""
+    known = signed_tokens.verify(SHARE_VISIT, token)
     if known is None or len(known.ids) != 2:
         return None
     link_id, until = known.ids
@@ -197,14 +195,16 @@ def _row(link_id: ObjectId) -> ShareLink | None:
 
 
 def _maker_stays(link: ShareLink) -> bool:
-    """Whether who made it is still a member and stands for it: a disabled account reads nothing by its own links."""
+    """Return whether who made it is still a member and stands for it: a disabled account reads nothing by its own
+    links.
+    """
     membership = Membership.objects(project_id=link.project_id, user_id=link.created_by).only("id").first()
     return membership is not None and users.stands_for(link.created_by, link.updated_at)
 
 
 def _visit_token(link: ShareLink, until: datetime) -> str:
     moment = ObjectId(int(until.timestamp()).to_bytes(12))  # a token names ids, and a time fits into one
-    return sealed.seal(SHARE_VISIT, link.id, moment, nonce=_visit_nonce(link, moment))
+    return signed_tokens.sign(SHARE_VISIT, link.id, moment, nonce=_visit_nonce(link, moment))
 
 
 def _visit_nonce(link: ShareLink, moment: ObjectId) -> bytes:

@@ -8,9 +8,9 @@ from flask import Response
 from taskmanager.features.projects.schemas import PROJECT, ProjectOut, ProjectRestore
 from taskmanager.features.projects.trash import service as trash
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 
 blp = Blueprint("project-trash", __name__, scope="projects", description="Projects that were deleted")
 
@@ -38,5 +38,5 @@ def purge_project(project_id: ObjectId) -> Response:
     It must be in the trash, and cannot be restored from now on; its files and tasks are gone some time later. Needs the
     role owner.
     """
-    trash.purge(project_id, expected=expected(), actor=current_actor())
+    trash.purge(project_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()

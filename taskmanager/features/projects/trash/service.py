@@ -11,16 +11,16 @@ import structlog
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
+from taskmanager.core import quotas
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Conflict, PreconditionFailed
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor, Visitor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage import quotas
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.features.projects import hierarchy as arranging
+from taskmanager.features.projects import hierarchy
 from taskmanager.features.projects.events import ProjectPurged, ProjectRestored
 from taskmanager.features.projects.models import Membership, Project, alive_of, check_room_of_owner
 from taskmanager.features.projects.permissions import ROLES, ProjectAction
@@ -33,14 +33,16 @@ _BATCH = 100
 
 
 def restorable_by(actor: Actor) -> Any:
-    """The deleted projects that the actor may restore. A token for one project, and a visitor, see none."""
+    """Return the deleted projects that the actor may restore. A token for one project, and a visitor, see none."""
     if actor.one_project or isinstance(actor, Visitor):
         return Project.objects(id__in=[])
     return Project.objects.in_trash().filter(id__in=list(_owned(actor.user_id).scalar("project_id")))
 
 
 def _owned(user_id: ObjectId) -> Any:
-    """The memberships by which an account may restore, as they are now: deleted projects are not in its rights."""
+    """Return the memberships by which an account may restore, as they are now: deleted projects are not
+    in its rights.
+    """
     return Membership.objects(user_id=user_id, role__in=[role for role in ROLES if ProjectAction.RESTORE.allows(role)])
 
 
@@ -56,7 +58,7 @@ def restore(project_id: ObjectId, *, key: str | None = None, actor: Actor) -> Pr
     _check_room(deleted, actor)
     key = key or deleted.key
     changes = deleted.differences({"key": key})
-    place = {"parent_id": arranging.parent_after_restore(deleted)}
+    place = {"parent_id": hierarchy.parent_after_restore(deleted)}
     try:
         project = deleted.write(deleted_at=None, **place, **({"key": key} if changes else {}))
     except NotUniqueError:
@@ -89,10 +91,10 @@ def _check_room(project: Project, actor: Actor) -> None:
 
 
 @unit_of_work
-def purge(project_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def purge(project_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """Begin to delete a project that is in the trash for good. Raises NotFound, PreconditionFailed."""
     project = restorable_by(actor).one(project_id)
-    project.expect(expected)
+    project.check_revision(if_match)
     begin_purge(project, actor)
 
 
@@ -121,7 +123,7 @@ def _begin_safely(project: Project) -> bool:
 
 
 def not_put_off() -> dict[str, Any]:
-    """The condition for what is not to be tried again later."""
+    """Return the condition for what is not to be tried again later."""
     return {"purge_after": {"$not": {"$gt": now()}}}
 
 

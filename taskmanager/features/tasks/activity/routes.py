@@ -8,7 +8,7 @@ from marshmallow import fields
 
 from taskmanager.features.tasks.activity import service as activity
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.pagination import list_query, page_of
 from taskmanager.web.schemas import Id, Instant, Json, Schema
@@ -41,5 +41,5 @@ _LIST = list_query(ACTIVITY, {"at": "at seq"})
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(ActivityOut))
 def list_activity(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """What happened to a task: who changed what, from what to what"""
+    """List what happened to a task: who changed what, from what to what"""
     return answers.listing(query, ACTIVITY, activity.visible(task_id, current_actor()))

@@ -35,15 +35,15 @@ def visible(task_id: ObjectId, actor: Actor) -> Described:
 
 
 def _entry(row: Row) -> Row:
-    shown = told_changes(row.get("data", {}).get("changes", {}))
+    shown = exposed_changes(row.get("data", {}).get("changes", {}))
     return {**row, "revision": 1, "changes": shown}  # an entry never changes
 
 
-def told_changes(changes: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
-    """The changes that an event of a task remembers, as clients know the fields: {field: {before, after}}."""
-    return {field: _told(field, change) for field, change in changes.items() if field not in _DERIVED}
+def exposed_changes(changes: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
+    """Return the changes that an event of a task remembers, as clients know the fields: {field: {before, after}}."""
+    return {field: _exposed(field, change) for field, change in changes.items() if field not in _DERIVED}
 
 
-def _told(field: str, change: list[Any]) -> dict[str, Any]:
+def _exposed(field: str, change: list[Any]) -> dict[str, Any]:
     before, after = (PRIORITIES[value] if field == "priority" else plain(value) for value in change)
     return {"before": before, "after": after}

@@ -5,7 +5,7 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.features.projects.members import service as members
-from taskmanager.features.tasks.cleanup import values as cleaning
+from taskmanager.features.tasks.cleanup import values as value_cleanup
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.reminders.models import Reminder
 
@@ -19,7 +19,7 @@ def take_off(project_id: ObjectId, user_id: ObjectId) -> None:
     Who has become a member again meanwhile keeps what is left. Safe to repeat.
     """
     for field, mark in _PEOPLE.items():
-        cleaning.change_all(
+        value_cleanup.change_all(
             lambda mark=mark: _marked(project_id, user_id, f"{mark}:{user_id}"),
             lambda task, field=field: {field: [other for other in getattr(task, field) if other != user_id]},
         )
@@ -28,7 +28,7 @@ def take_off(project_id: ObjectId, user_id: ObjectId) -> None:
 
 
 def _marked(project_id: ObjectId, user_id: ObjectId, mark: str) -> Any:
-    """The tasks that are left to be changed; none for a member."""
+    """Return the tasks that are left to be changed; none for a member."""
     if members.are_members(project_id, [user_id]):
         return Task.objects.none()
     return Task.objects(project_id=project_id, marks=mark)

@@ -1,21 +1,21 @@
 """What tasks can be filtered by."""
 
 from taskmanager.core.filters.kinds import (
-    Key,
-    KeyText,
-    Label,
-    MaybeReference,
-    OneOf,
-    People,
-    Person,
-    Ranked,
-    Reference,
-    Unread,
-    Whole,
-    Words,
+    IntegerKind,
+    KeyKind,
+    KeyTextKind,
+    LabelKind,
+    OneOfKind,
+    OptionalReferenceKind,
+    PeopleKind,
+    PersonKind,
+    RankedKind,
+    ReferenceKind,
+    TextKind,
+    UntypedKind,
 )
-from taskmanager.core.filters.moments import Moment
-from taskmanager.core.filters.nodes import Field, Fields
+from taskmanager.core.filters.moments import MomentKind
+from taskmanager.core.filters.nodes import FilterField, FilterFields
 from taskmanager.core.registry import Part
 from taskmanager.features.projects.models import name_key
 from taskmanager.features.projects.workflow import GROUPS
@@ -23,23 +23,23 @@ from taskmanager.features.tasks.models import PRIORITIES
 
 CUSTOM_FIELDS = "custom_fields"
 OWN_FIELDS = {
-    "key": Field("key", KeyText()),
-    "title": Field("title", Words()),
-    "description": Field("description", Words()),
-    "status": Field("status", Key("status")),
-    "status_group": Field("status_group", OneOf(GROUPS)),
-    "priority": Field("priority", Ranked(PRIORITIES)),
-    "project": Field("project_id", Reference("project")),
-    "parent": Field("parent_id", MaybeReference("task")),
-    "label": Field("marks", Label("l", name_key)),
-    "assignee": Field("marks", People("a")),
-    "watcher": Field("marks", People("w", flagged=False)),
-    "reporter": Field("reporter_id", Person()),
-    "start_at": Field("start_at", Moment()),
-    "due_at": Field("due_at", Moment()),
-    "estimate_minutes": Field("estimate_minutes", Whole()),
-    "completed_at": Field("completed_at", Moment()),
-    "created_at": Field("created_at", Moment()),
-    "updated_at": Field("updated_at", Moment()),
+    "key": FilterField("key", KeyTextKind()),
+    "title": FilterField("title", TextKind()),
+    "description": FilterField("description", TextKind()),
+    "status": FilterField("status", KeyKind("status")),
+    "status_group": FilterField("status_group", OneOfKind(GROUPS)),
+    "priority": FilterField("priority", RankedKind(PRIORITIES)),
+    "project": FilterField("project_id", ReferenceKind("project")),
+    "parent": FilterField("parent_id", OptionalReferenceKind("task")),
+    "label": FilterField("marks", LabelKind("l", name_key)),
+    "assignee": FilterField("marks", PeopleKind("a")),
+    "watcher": FilterField("marks", PeopleKind("w", flagged=False)),
+    "reporter": FilterField("reporter_id", PersonKind()),
+    "start_at": FilterField("start_at", MomentKind()),
+    "due_at": FilterField("due_at", MomentKind()),
+    "estimate_minutes": FilterField("estimate_minutes", IntegerKind()),
+    "completed_at": FilterField("completed_at", MomentKind()),
+    "created_at": FilterField("created_at", MomentKind()),
+    "updated_at": FilterField("updated_at", MomentKind()),
 }
-FIELDS = Fields(Part("filter_fields"), families={CUSTOM_FIELDS: Unread()})
+FIELDS = FilterFields(Part("filter_fields"), families={CUSTOM_FIELDS: UntypedKind()})

@@ -54,6 +54,8 @@ def _value(key: str, texts: Collection[str]) -> Row:
 
 
 def _alive(project_ids: Collection[ObjectId], some: list[Filter]) -> Any:
-    """The tasks of projects for which one of some conditions holds, each of which an index may answer for itself."""
+    """Return the tasks of projects for which one of some conditions holds, each of which an index may answer for
+    itself.
+    """
     place: Filter = {"project_id": {"$in": list(project_ids)}, "deleted_at": None}
     return Task.objects(__raw__={"$or": [place | one for one in some]})

@@ -20,7 +20,7 @@ from taskmanager.core.filters.nodes import Condition, Context, GivenFilter, Node
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.querysets import Filter
-from taskmanager.features.projects import filter_names as names
+from taskmanager.features.projects.filtering import names
 from taskmanager.features.projects.models import CustomField, name_key
 from taskmanager.features.tasks.filtering import held
 from taskmanager.features.tasks.filtering.fields import CUSTOM_FIELDS
@@ -51,7 +51,7 @@ class Directory:
         filters: Sequence[GivenFilter],
         fields: Mapping[str, list[CustomField]] | None = None,
     ) -> None:
-        """With `fields`, the custom fields are known already, and names are only looked up by `look_up`."""
+        """Take `fields` where the custom fields are known already; names are then only looked up by `look_up`."""
         self.actor, self.scope, self._filters = actor, frozenset(project_ids), filters
         conditions_on = _on_custom_fields(filters)
         self.fields = names.custom_fields(set(map(_custom, conditions_on)), self.scope) if fields is None else fields
@@ -71,14 +71,14 @@ class Directory:
                 yield replace(given, node=defined(given.node, self._typed))
 
     def bound(self, given: GivenFilter) -> tuple[Node, Context]:
-        """As the function `bound`. Raises FilterError."""
+        """Return as the function `bound`. Raises FilterError."""
         node = defined(given.node, self._typed)
         everywhere = self.scope if given.everywhere else frozenset()
         named = meanings(node, self.known, references=given.references, everywhere=everywhere)
         return node, Context.of(self.actor, named)
 
     def _typed(self, condition: Condition) -> Any:
-        """The condition on a custom field by the type that it has in each project; None for other conditions."""
+        """Return the condition on a custom field by the type that it has in each project; None for other conditions."""
         key = _custom(condition)
         if not key:
             return None
@@ -159,7 +159,9 @@ class _Shared:
         }
 
     def _find(self, sort: str, scope: frozenset[ObjectId], keys: Collection[Any]) -> dict[Any, Known]:
-        """Those that are known in any of these projects; of people and tasks it says nothing where they are not."""
+        """Return those that are known in any of these projects; of people and tasks it says nothing
+        where they are not.
+        """
         known = self._known.get(sort, {})
         found = {key: known[key] for key in keys if key in known and (known[key].places or frozenset()) & scope}
         return found if sort in ("label", "status") else {key: Known(key) for key in found}
@@ -194,14 +196,14 @@ def _lookups(actor: Actor, scope: frozenset[ObjectId]) -> dict[str, Lookup]:
 def _people(
     keys: Collection[ObjectId], actor: Actor, scope: frozenset[ObjectId], members: Lookup | None = None
 ) -> dict[ObjectId, Known]:
-    """Members, and those who are none any more while tasks still say them."""
+    """Return members, and those who are none any more while tasks still say them."""
     found = members(keys) if members else names.members(keys, scope)
     former = set(keys) - found.keys()
     return {**found, **{key: Known(key) for key in held.people(former, actor, scope)}}
 
 
 def _tasks(keys: Collection[ObjectId], actor: Actor) -> dict[ObjectId, Known]:
-    """Tasks that the actor may see, also in the trash."""
+    """Return tasks that the actor may see, also in the trash."""
     found = Task.objects(id__in=list(keys), project_id__in=list(actor.project_roles)).scalar("id")
     return {task_id: Known(task_id) for task_id in found}
 
@@ -216,7 +218,7 @@ def _custom(condition: Condition) -> str:
 
 
 def _kinds(fields: list[CustomField], scope: frozenset[ObjectId], options: "_Options", *, contains: bool) -> KindsOf:
-    """The kind of a field by its type and options. What a select `contains` is asked as of any text."""
+    """Return the kind of a field by its type and options. What a select `contains` is asked as of any text."""
     alike: dict[Any, list[CustomField]] = {}
     for field in fields:
         alike.setdefault((field.type, tuple(field.options)), []).append(field)
@@ -225,8 +227,9 @@ def _kinds(fields: list[CustomField], scope: frozenset[ObjectId], options: "_Opt
 
 
 def _places(fields: list[CustomField], scope: frozenset[ObjectId]) -> Filter | None:
-    """The projects of these fields; None for all. Said in a way that no index answers: lists are read by project, and
-    a project that contradicts the others would make MongoDB sort what it found."""
+    """Return the projects of these fields; None for all. Said in a way that no index answers: lists are read by
+    project, and a project that contradicts the others would make MongoDB sort what it found.
+    """
     ids = {field.project_id for field in fields}
     return None if ids == scope else {"$nor": [{"project_id": {"$nin": sorted(ids)}}]}
 
@@ -251,9 +254,9 @@ class _Options:
                 wanted.setdefault(key, set()).update(self._former(fields.get(key, []), condition))
         self._held = held.options({key: texts for key, texts in wanted.items() if texts}, actor, scope)
 
-    def kind(self, field: CustomField) -> kinds.Choice:
+    def kind(self, field: CustomField) -> kinds.SelectKind:
         """Return the kind of this select."""
-        return kinds.Choice(field.options, lambda text: self._find(field, text))
+        return kinds.SelectKind(field.options, lambda text: self._find(field, text))
 
     def _former(self, fields: list[CustomField], condition: Condition) -> set[str]:
         """Return the values that some of these fields do not offer."""
@@ -270,9 +273,9 @@ def _by_name(field: CustomField) -> dict[str, str]:
 
 
 _KINDS: dict[str, Callable[[CustomField], Any]] = {
-    "text": lambda field: kinds.Words(),
-    "number": lambda field: kinds.Number(),
-    "date": lambda field: moments.Day(),
-    "user": lambda field: kinds.PersonText(),
-    "checkbox": lambda field: kinds.Checkbox(),
+    "text": lambda field: kinds.TextKind(),
+    "number": lambda field: kinds.NumberKind(),
+    "date": lambda field: moments.DayKind(),
+    "user": lambda field: kinds.PersonTextKind(),
+    "checkbox": lambda field: kinds.CheckboxKind(),
 }

@@ -42,7 +42,7 @@ def storable(changes: Mapping[str, Any], actor: Actor, project_ids: Collection[O
 
 
 def named(mention: Mention) -> bool:
-    """Whether this is the name of something that can get another name."""
+    """Return whether this is the name of something that can get another name."""
     return mention.named.sort == "label" and isinstance(mention.named.key, str)
 
 
@@ -126,7 +126,7 @@ def _shown(row: Row, labels: Mapping[ObjectId, Label]) -> Row:
 
 
 def _edits(text: str, item: Row, called: list[str]) -> dict[tuple[int, int], str]:
-    """What replaces which columns: one name, or a list of them where there are several now."""
+    """Return what replaces which columns: one name, or a list of them where there are several now."""
     place = (item["column"], item["end"])
     words = ", ".join(map(written, called))
     if len(called) == 1 or not item.get("operator"):
@@ -137,6 +137,6 @@ def _edits(text: str, item: Row, called: list[str]) -> dict[tuple[int, int], str
 
 
 def _apart(text: str, begin: int, end: int, word: str) -> str:
-    """A word in the place of a mark, with a space on each side."""
+    """Return a word in the place of a mark, with a space on each side."""
     before, after = text[begin - 2], text[end - 1]
     return ("" if before.isspace() else " ") + word + ("" if after.isspace() else " ")

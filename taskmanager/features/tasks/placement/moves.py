@@ -42,7 +42,7 @@ def move(task_id: ObjectId, project_id: ObjectId, *, actor: Actor) -> Task:
     for place in sorted((task.project_id, project_id)):
         acyclic.hold(place)
     moved = _move([task, *subtasks.below(task)], project_id, actor)
-    subtasks.tell_parents(task, moved, actor)
+    subtasks.update_parent_progress(task, moved, actor)
     return moved
 
 
@@ -68,7 +68,7 @@ def _move(tasks: list[Task], project_id: ObjectId, actor: Actor) -> Task:
 def _translated(tasks: list[Task], project: Project) -> Iterator[dict[str, Any]]:
     """Yield what each of some tasks, the first of which has no parent there, says in the terms of another project."""
     named = {user_id for task in tasks for user_id in (*task.assignee_ids, *task.watcher_ids)}
-    people = set(members.who_are_members(project.id, list(named)))
+    people = set(members.member_ids_among(project.id, list(named)))
     labels, fields = _labels(tasks, project), values.fitting(project.id, [task.custom_fields for task in tasks])
     for task, custom_fields in zip(tasks, fields, strict=True):
         yield {

@@ -5,7 +5,7 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.features.projects.models import Project
-from taskmanager.features.tasks.cleanup import values as cleaning
+from taskmanager.features.tasks.cleanup import values as value_cleanup
 from taskmanager.features.tasks.models import Task
 
 _BEHIND = "."  # the character that follows the hyphen: the keys of a project are one stretch of the index
@@ -21,7 +21,7 @@ def follow(project_id: ObjectId, former: str) -> None:
         return
     old, new = f"{former}-", f"{project.key}-"
     behind = Task.objects(project_id=project_id, key__gte=old, key__lt=f"{former}{_BEHIND}")
-    cleaning.change_all(lambda: behind.clone(), lambda task: _with_key(task, old, new))
+    value_cleanup.change_all(lambda: behind.clone(), lambda task: _with_key(task, old, new))
 
 
 def _with_key(task: Task, old: str, new: str) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from flask import Response
 from marshmallow import fields, validate
 
 from taskmanager.features.projects.schemas import Card
-from taskmanager.features.tasks.placement import moves as moving, service as arranging
+from taskmanager.features.tasks.placement import moves, service as placement
 from taskmanager.features.tasks.schemas import TASK, TaskOut
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.schemas import Id, Schema
 
 blp = Blueprint("arranging", __name__, scope="tasks", description="Order, project and watchers of tasks")
@@ -65,7 +65,7 @@ def place_task(where: dict[str, Any], task_id: ObjectId) -> Response:
     `?sort=position` lists them in this order. Needs the role member.
     """
     return answers.resource(
-        arranging.place(task_id, **where, expected=expected(required=False), actor=current_actor()), TASK
+        placement.place(task_id, **where, if_match=if_match(required=False), actor=current_actor()), TASK
     )
 
 
@@ -79,14 +79,14 @@ def move_task(data: dict[str, Any], task_id: ObjectId) -> Response:
     first of its group; labels are taken over by name, custom fields where the value fits; people who are no members
     there are dropped. Needs the role member in both projects.
     """
-    return answers.resource(moving.move(task_id, data["project_id"], actor=current_actor()), TASK)
+    return answers.resource(moves.move(task_id, data["project_id"], actor=current_actor()), TASK)
 
 
 @blp.route("/tasks/<objectid:task_id>/watchers", scope="members")
 @blp.response(200, WatchersOut)
 def list_watchers(task_id: ObjectId) -> Response:
-    """Who watches a task"""
-    rows = arranging.watchers(task_id, actor=current_actor())
+    """List the watchers of a task"""
+    rows = placement.watchers(task_id, actor=current_actor())
     return answers.derived({"items": [row | {"user_id": str(row["user_id"])} for row in rows]})
 
 
@@ -97,7 +97,7 @@ def watch_task(task_id: ObjectId, user_id: ObjectId) -> Response:
 
     Every member may watch for themselves; for others it needs the role member.
     """
-    arranging.watch(task_id, user_id, expected=expected(required=False), actor=current_actor())
+    placement.watch(task_id, user_id, if_match=if_match(required=False), actor=current_actor())
     return answers.nothing()
 
 
@@ -108,5 +108,5 @@ def unwatch_task(task_id: ObjectId, user_id: ObjectId) -> Response:
 
     Every member may stop for themselves; for others it needs the role member.
     """
-    arranging.unwatch(task_id, user_id, expected=expected(required=False), actor=current_actor())
+    placement.unwatch(task_id, user_id, if_match=if_match(required=False), actor=current_actor())
     return answers.nothing()

@@ -10,7 +10,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage import positions
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects import service as projects
@@ -19,14 +19,14 @@ from taskmanager.features.tasks.events import TaskPlaced, TaskUpdated
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
 
-MOST_WATCHERS = 500
+MAX_WATCHERS = 500
 
 
 @unit_of_work
 def place(
     task_id: ObjectId,
     *,
-    expected: Expected,
+    if_match: IfMatch,
     actor: Actor,
     before: ObjectId | None = None,
     after: ObjectId | None = None,
@@ -39,7 +39,7 @@ def place(
     """
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.EDIT, task)
-    task.expect(expected)
+    task.check_revision(if_match)
     others = Task.objects.in_project(task.project_id).filter(id__ne=task.id)
     if at == "last":
         position = fractional.at(projects.next_position(task.project_id))
@@ -56,7 +56,7 @@ def place(
 
 
 def _beside(others: Any, before: ObjectId | None, after: ObjectId | None) -> str:
-    """A position between a neighbour and the one beyond it."""
+    """Return a position between a neighbour and the one beyond it."""
     field, neighbour_id = ("before", before) if before else ("after", after)
     neighbour = others.filter(id=neighbour_id).first()
     if neighbour is None:
@@ -68,39 +68,39 @@ def _beside(others: Any, before: ObjectId | None, after: ObjectId | None) -> str
 
 
 def watchers(task_id: ObjectId, *, actor: Actor) -> list[Row]:
-    """Who watches a task, as members see each other: [{user_id, user}]. Raises NotFound."""
+    """Return who watches a task, as members see each other: [{user_id, user}]. Raises NotFound."""
     row = Task.objects.visible_to(actor).row(task_id, ["watcher_ids"])
-    return members.with_cards([{"user_id": user_id} for user_id in row.get("watcher_ids", [])])
+    return members.with_profiles([{"user_id": user_id} for user_id in row.get("watcher_ids", [])])
 
 
 @unit_of_work
-def watch(task_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def watch(task_id: ObjectId, user_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """Let a member of the project watch a task; users may for themselves, members may for others.
 
     Raises NotFound, Forbidden, PreconditionFailed, Invalid (`task.not_a_member`, `task.too_many_watchers`).
     """
-    task = _to_watch(task_id, user_id, expected, actor)
+    task = _to_watch(task_id, user_id, if_match, actor)
     if user_id in task.watcher_ids:
         return
     if not members.are_members(task.project_id, [user_id]):
         raise Invalid("path.user_id", "Only members of the project can watch it.", code="task.not_a_member")
-    if len(task.watcher_ids) >= MOST_WATCHERS:
-        raise Invalid("path.user_id", f"At most {MOST_WATCHERS} can watch.", code="task.too_many_watchers")
+    if len(task.watcher_ids) >= MAX_WATCHERS:
+        raise Invalid("path.user_id", f"At most {MAX_WATCHERS} can watch.", code="task.too_many_watchers")
     _set_watchers(task, [*task.watcher_ids, user_id], actor)
 
 
 @unit_of_work
-def unwatch(task_id: ObjectId, user_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def unwatch(task_id: ObjectId, user_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """Let a user watch a task no more. Raises NotFound, Forbidden, PreconditionFailed."""
-    task = _to_watch(task_id, user_id, expected, actor)
+    task = _to_watch(task_id, user_id, if_match, actor)
     if user_id in task.watcher_ids:
         _set_watchers(task, [other for other in task.watcher_ids if other != user_id], actor)
 
 
-def _to_watch(task_id: ObjectId, user_id: ObjectId, expected: Expected, actor: Actor) -> Task:
+def _to_watch(task_id: ObjectId, user_id: ObjectId, if_match: IfMatch, actor: Actor) -> Task:
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.WATCH if user_id == actor.user_id else TaskAction.SET_WATCHERS, task)
-    task.expect(expected)
+    task.check_revision(if_match)
     return task
 
 

@@ -9,15 +9,15 @@ from marshmallow import fields, validate
 
 from taskmanager.core.clock import iso
 from taskmanager.features.tasks.due import FORM
-from taskmanager.features.tasks.recurrence import service as recurring
+from taskmanager.features.tasks.recurrence import service as recurrence
 from taskmanager.features.tasks.reminders import service as reminders
 from taskmanager.features.tasks.reminders.models import RELATIVE_TO
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
-from taskmanager.web.pagination import Number, item_query, list_query, page_of
-from taskmanager.web.schemas import Flag, Form, Id, Instant, Schema, Whole
+from taskmanager.web.conditional import if_match
+from taskmanager.web.pagination import IntegerParameter, item_query, list_query, page_of
+from taskmanager.web.schemas import Flag, Form, Id, Instant, Schema, WholeNumber
 from taskmanager.web.serialisers import Serialiser
 
 blp = Blueprint("reminders", __name__, scope="tasks", description="Reminders, and what tasks come again")
@@ -35,9 +35,9 @@ class OccurrencesQuery(Schema):
     """How far ahead."""
 
     until = Form(FORM, "Not a day or a time.", metadata=_UNTIL)
-    limit = Number(
+    limit = IntegerParameter(
         load_default=50,
-        validate=validate.Range(1, recurring.MOST_OCCURRENCES),
+        validate=validate.Range(1, recurrence.MAX_OCCURRENCES),
         metadata={"description": "Most occurrences", "example": 50},
     )
 
@@ -65,7 +65,7 @@ class ReminderIn(Schema):
 
     at = Instant()
     relative_to = fields.String(validate=validate.OneOf(RELATIVE_TO), metadata=_RELATIVE)
-    minutes_before = Whole(validate=validate.Range(-_YEAR, _YEAR), metadata=_MINUTES)
+    minutes_before = WholeNumber(validate=validate.Range(-_YEAR, _YEAR), metadata=_MINUTES)
 
     fire_if_past = Flag(metadata={"description": "Fire at once when its time is past already", "example": False})
 
@@ -102,11 +102,11 @@ _PLACE = "/tasks/<objectid:task_id>/reminders"
 @blp.arguments(OccurrencesQuery, location="query")
 @blp.response(200, OccurrencesOut)
 def list_occurrences(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """When a recurring task will be due again
+    """List when a recurring task will be due again
 
     After its present due, for a year or `until`; empty for one that does not recur.
     """
-    found = recurring.occurrences(task_id, query.get("until"), query["limit"], actor=current_actor())
+    found = recurrence.occurrences(task_id, query.get("until"), query["limit"], actor=current_actor())
     return answers.derived({"items": [row | {"due_at": iso(row["due_at"])} for row in found]})
 
 
@@ -127,7 +127,7 @@ def create_reminder(data: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(list_query(REMINDER, {"created_at": "created_at"}), location="query")
 @blp.response(200, page_of(ReminderOut))
 def list_reminders(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """Your reminders of a task"""
+    """List your reminders of a task"""
     return answers.listing(query, REMINDER, reminders.visible(task_id, current_actor()))
 
 
@@ -135,7 +135,7 @@ def list_reminders(query: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(item_query(REMINDER), location="query")
 @blp.response(200, ReminderOut)
 def get_reminder(query: dict[str, Any], task_id: ObjectId, reminder_id: ObjectId) -> Response:
-    """One of your reminders"""
+    """Get one of your reminders"""
     return answers.resource(reminders.get(task_id, reminder_id, actor=current_actor()), REMINDER, query)
 
 
@@ -147,7 +147,7 @@ def replace_reminder(data: dict[str, Any], task_id: ObjectId, reminder_id: Objec
 
     One that has fired fires again, when its time is to come.
     """
-    reminder = reminders.update(task_id, reminder_id, data, expected=expected(), actor=current_actor())
+    reminder = reminders.update(task_id, reminder_id, data, if_match=if_match(), actor=current_actor())
     return answers.resource(reminder, REMINDER)
 
 
@@ -155,5 +155,5 @@ def replace_reminder(data: dict[str, Any], task_id: ObjectId, reminder_id: Objec
 @blp.response(204)
 def delete_reminder(task_id: ObjectId, reminder_id: ObjectId) -> Response:
     """Delete one of your reminders"""
-    reminders.delete(task_id, reminder_id, expected=expected(), actor=current_actor())
+    reminders.delete(task_id, reminder_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()

@@ -16,7 +16,7 @@ from taskmanager.core.clock import FIRST_YEAR, LAST_YEAR, is_allowed
 from taskmanager.core.zones import DEFAULT
 from taskmanager.features.tasks.models import MAX_RULE_CHARACTERS
 
-_MOST_COUNT, _MOST_INTERVAL, _MOST_VALUES = 1000, 999, 40
+_MAX_COUNT, _MAX_INTERVAL, _MAX_VALUES = 1000, 999, 40
 _DAYS = {"MO", "TU", "WE", "TH", "FR", "SA", "SU"}
 # Which parts go with which frequency. What is left out is what would make rules that are dear or hard to foresee.
 _PARTS = {
@@ -44,7 +44,7 @@ class Rule:
     until_utc: bool = False
 
     def text(self) -> str:
-        """The rule as it is stored."""
+        """Return the rule as it is stored."""
         parts = list(self.parts)
         if self.count is not None:
             parts.append(("COUNT", str(self.count)))
@@ -53,13 +53,13 @@ class Rule:
         return ";".join(f"{name}={value}" for name, value in parts)
 
     def counted(self) -> "Rule | None":
-        """The rule for what follows the present occurrence; None when that was the last."""
+        """Return the rule for what follows the present occurrence; None when that was the last."""
         if self.count is None:
             return self
         return replace(self, count=self.count - 1) if self.count > 1 else None
 
     def next(self, start: datetime, after: datetime, zone: ZoneInfo) -> datetime | None:
-        """The first occurrence after `after` of the rule that begins at `start`; all on the clock of the zone.
+        """Return the first occurrence after `after` of the rule that begins at `start`; all on the clock of the zone.
 
         None when there is none.
         """
@@ -80,13 +80,15 @@ class Rule:
             yield moment
 
     def _jumped(self, start: datetime, after: datetime) -> datetime:
-        """The beginning of the latest period of the rule that begins at `start` and is not after `after`."""
+        """Return the beginning of the latest period of the rule that begins at `start` and is not after `after`."""
         parts = dict(self.parts)
         interval = int(parts.get("INTERVAL", 1))
         return _JUMPS[parts["FREQ"]](start, after, interval) if after > start else start
 
     def _explicit(self, start: datetime) -> str:
-        """The rule with the day that it takes from its start (RFC 5545, 3.3.10), as the walk begins elsewhere."""
+        """Return the rule with the day that it takes from its start (RFC 5545, 3.3.10), as the walk
+        begins elsewhere.
+        """
         parts = dict(self.parts)
         if parts["FREQ"] in ("MONTHLY", "YEARLY") and not parts.keys() & {"BYDAY", "BYMONTHDAY"}:
             parts["BYMONTHDAY"] = str(start.day)
@@ -129,7 +131,7 @@ _JUMPS = {"DAILY": _jump_days(1), "WEEKLY": _jump_days(7), "MONTHLY": _jump_mont
 
 
 def parse(text: str) -> Rule:
-    """The rule in a text such as `FREQ=MONTHLY;BYMONTHDAY=1`. Raises ValueError with what is wrong."""
+    """Return the rule in a text such as `FREQ=MONTHLY;BYMONTHDAY=1`. Raises ValueError with what is wrong."""
     parts = _split(text)
     freq = parts.get("FREQ", "")
     if freq not in _PARTS:
@@ -138,7 +140,7 @@ def parse(text: str) -> Rule:
         raise ValueError(f"{min(unknown)} cannot stand in a rule with FREQ={freq}.")
     if "COUNT" in parts and "UNTIL" in parts:
         raise ValueError("COUNT and UNTIL do not go together.")
-    count = _number("COUNT", parts["COUNT"], _MOST_COUNT) if "COUNT" in parts else None
+    count = _number("COUNT", parts["COUNT"], _MAX_COUNT) if "COUNT" in parts else None
     for name, check in _CHECKS.items():
         if name in parts:
             check(name, parts[name], freq)
@@ -168,7 +170,7 @@ def _number(name: str, text: str, most: int) -> int:
 
 
 def _check_interval(name: str, text: str, freq: str) -> None:
-    _number(name, text, _MOST_INTERVAL)
+    _number(name, text, _MAX_INTERVAL)
 
 
 def _check_week(name: str, text: str, freq: str) -> None:
@@ -192,8 +194,8 @@ def _check_numbers(name: str, text: str, freq: str) -> None:
 
 def _values(name: str, text: str) -> list[str]:
     values = text.split(",")
-    if len(values) > _MOST_VALUES:
-        raise ValueError(f"{name} has at most {_MOST_VALUES} values.")
+    if len(values) > _MAX_VALUES:
+        raise ValueError(f"{name} has at most {_MAX_VALUES} values.")
     return values
 
 
@@ -231,7 +233,7 @@ class Wall:
 
     @classmethod
     def of(cls, due: str, zone: ZoneInfo | None) -> "Wall":
-        """From a due; `zone` is that of a zoned one, None when it has an offset only.
+        """Return from a due; `zone` is that of a zoned one, None when it has an offset only.
 
         UTC is the zone of accounts that have set none: a due with another offset stays on the clock of its offset.
         """
@@ -245,7 +247,7 @@ class Wall:
         return cls(moment.replace(tzinfo=None), "zoned", None, moment.utcoffset())
 
     def like(self, moment: datetime) -> str:
-        """The due at another time on the clock. One that a change of the clock leaves out is that much later."""
+        """Return the due at another time on the clock. One that a change of the clock leaves out is that much later."""
         if self.kind == "day":
             return moment.date().isoformat()
         if self.kind == "floating":
@@ -256,7 +258,7 @@ class Wall:
         return moment.replace(tzinfo=self.zone).astimezone(UTC).astimezone(self.zone).isoformat()
 
     def now(self, moment: datetime, zone: ZoneInfo) -> datetime:
-        """What the clock shows at a moment: in the zone of the due, or for one on the wall in `zone`."""
+        """Return what the clock shows at a moment: in the zone of the due, or for one on the wall in `zone`."""
         if self.kind == "zoned" and self.zone is None:
             return moment.astimezone(UTC).replace(tzinfo=None) + (self.offset or timedelta())
         return moment.astimezone(self.zone or zone).replace(tzinfo=None)

@@ -52,7 +52,7 @@ def withdraw(task: Task, actor: Actor) -> dict[str, Any]:
         raise PreconditionFailed
     projects.add_use(made.project_id, tasks=-1)
     reminders.take_back(made, task)
-    subtasks.tell_parents(made, None, actor)
+    subtasks.update_parent_progress(made, None, actor)
     record(TaskDeleted(made, actor))
     return {"next_task_id": None, "withdrawn_id": made.id, "withdrawn_key": made.key}
 

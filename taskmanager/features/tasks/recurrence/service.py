@@ -21,7 +21,7 @@ from taskmanager.features.tasks.recurrence import series
 from taskmanager.features.tasks.recurrence.rules import Rule, Wall, parse
 from taskmanager.features.tasks.reminders import service as reminders
 
-MOST_OCCURRENCES = 366
+MAX_OCCURRENCES = 366
 OF_TIME = frozenset({"recurrence", "due", "due_timezone"})
 _CARRIED = (
     "title",
@@ -41,8 +41,9 @@ _CARRIED = (
 )
 
 
-def settle(task: Task | None, changes: dict[str, Any], actor: Actor, *, place: str | None) -> dict[str, Any]:
-    """`changes` with what belongs to a recurrence: the rule as it is stored, the zone and the time of day it keeps.
+def normalize(task: Task | None, changes: dict[str, Any], actor: Actor, *, place: str | None) -> dict[str, Any]:
+    """Return `changes` with what belongs to a recurrence: the rule as it is stored, the zone and the time of day it
+    keeps.
 
     `place` is the time zone of the project. Raises Invalid when there is no due, or the rule finds nothing after it.
     """
@@ -61,7 +62,7 @@ def settle(task: Task | None, changes: dict[str, Any], actor: Actor, *, place: s
     return (
         changes
         if text is None
-        else changes | {"recurrence": _settled(text, wall, timezone or place, given="recurrence" in changes)}
+        else changes | {"recurrence": _normalized(text, wall, timezone or place, given="recurrence" in changes)}
     )
 
 
@@ -77,7 +78,7 @@ def _timezone(task: Task | None, changes: dict[str, Any], due: str, actor: Actor
     return (None, False) if is_floating(due) else (actor.timezone, True)
 
 
-def _settled(text: str, wall: Wall, clock: str | None, *, given: bool) -> str:
+def _normalized(text: str, wall: Wall, clock: str | None, *, given: bool) -> str:
     rule = _parsed(text, given=given)
     if given and rule.next(wall.moment, wall.moment, zone(clock)) is None:
         raise Invalid("body.recurrence", "This finds no day after the due.", code="task.recurrence_never")
@@ -119,7 +120,7 @@ def follow(task: Task, actor: Actor) -> dict[str, Any]:
 def _successor(task: Task, rule: Rule, due: str, actor: Actor) -> Task:
     values = {name: getattr(task, name) for name in _CARRIED}
     for field in ("assignee_ids", "watcher_ids"):  # who has left may not be taken off the task before it yet
-        values[field] = members.who_are_members(task.project_id, values[field])
+        values[field] = members.member_ids_among(task.project_id, values[field])
     project, (place,) = projects.next_places(task.project_id)
     values |= {"series_id": task.series_id or task.id, "recurrence": rule.text(), "due": due}
     values["start_at"] = task.start_at and _moved_start(task, due, project)
@@ -161,12 +162,14 @@ def _day(moment: datetime) -> datetime:
 
 
 def _at(moment: datetime, time_of_day: str | None) -> datetime:
-    """The moment at the time of day that the series keeps, also where a change of the clock had shifted one of it."""
+    """Return the moment at the time of day that the series keeps, also where a change of the clock had shifted one of
+    it.
+    """
     return datetime.combine(moment.date(), time.fromisoformat(time_of_day)) if time_of_day else moment
 
 
 def occurrences(task_id: ObjectId, until: str | None, limit: int, *, actor: Actor) -> list[Row]:
-    """What is to be expected of a recurring task after its due: [{due, due_at}], at most `limit` up to `until`.
+    """Return what is to be expected of a recurring task after its due: [{due, due_at}], at most `limit` up to `until`.
 
     `until` has the form of a due. Without `until` for a year. Raises NotFound.
     """
@@ -177,7 +180,7 @@ def occurrences(task_id: ObjectId, until: str | None, limit: int, *, actor: Acto
     end = due_at(until, place) if until else shifted(task.due_at, timedelta(days=366)) or LAST
     wall, rule = _wall(task.due, task.due_timezone), parse(task.recurrence)
     start = _at(wall.moment, task.recurs_at)
-    left, found = (rule.count or MOST_OCCURRENCES + 1) - 1, []
+    left, found = (rule.count or MAX_OCCURRENCES + 1) - 1, []
     for moment in islice(rule.upcoming(start, start, zone(task.due_timezone or place)), min(limit, left)):
         due = wall.like(moment)
         instant = due_at(due, place)

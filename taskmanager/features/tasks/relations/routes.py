@@ -12,9 +12,9 @@ from taskmanager.features.tasks.relations import service as relations
 from taskmanager.features.tasks.relations.models import KINDS
 from taskmanager.features.tasks.schemas import TASK, TaskOut
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import Id, Instant, Schema
 from taskmanager.web.serialisers import Serialiser
@@ -72,7 +72,7 @@ def create_relation(data: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(list_query(RELATION, {"created_at": "created_at"}), location="query")
 @blp.response(200, page_of(RelationOut))
 def list_relations(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """The relations of a task
+    """List the relations of a task
 
     Those to tasks that you may not see are left out.
     """
@@ -83,7 +83,7 @@ def list_relations(query: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(item_query(RELATION), location="query")
 @blp.response(200, RelationOut)
 def get_relation(query: dict[str, Any], task_id: ObjectId, relation_id: ObjectId) -> Response:
-    """One relation of a task"""
+    """Get one relation of a task"""
     return answers.resource(relations.get(task_id, relation_id, actor=current_actor()), RELATION, query)
 
 
@@ -94,7 +94,7 @@ def delete_relation(task_id: ObjectId, relation_id: ObjectId) -> Response:
 
     Needs the role member.
     """
-    relations.delete(task_id, relation_id, expected=expected(), actor=current_actor())
+    relations.delete(task_id, relation_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
@@ -102,5 +102,5 @@ def delete_relation(task_id: ObjectId, relation_id: ObjectId) -> Response:
 @blp.arguments(list_query(TASK, {"position": "position"}), location="query")
 @blp.response(200, page_of(TaskOut))
 def list_subtasks(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """The subtasks of a task"""
+    """List the subtasks of a task"""
     return answers.listing(query, TASK, subtasks.visible(task_id, current_actor()))

@@ -15,7 +15,7 @@ from taskmanager.core.errors import Conflict, Invalid, NotFound
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Order, Page, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.models import Project
@@ -26,7 +26,7 @@ from taskmanager.features.tasks.relations import acyclic
 from taskmanager.features.tasks.relations.events import TaskRelated, TaskUnrelated
 from taskmanager.features.tasks.relations.models import ACYCLIC, DIRECTED, INVERSES, Relation
 
-MOST = 100  # of one task
+MAX_RELATIONS = 100  # of one task
 _CARD = ("key", "title", "status", "status_group")
 
 
@@ -63,7 +63,7 @@ def visible(task_id: ObjectId, actor: Actor) -> Relations:
 
 
 def get(task_id: ObjectId, relation_id: ObjectId, *, actor: Actor) -> Row:
-    """One relation, as this task sees it. Raises NotFound."""
+    """Return one relation, as this task sees it. Raises NotFound."""
     for row in visible(task_id, actor).rows:
         if row["_id"] == relation_id:
             return row
@@ -81,8 +81,8 @@ def create(task_id: ObjectId, kind: str, other_id: ObjectId, *, actor: Actor) ->
     source, target, stored_kind = _directed(task, other, kind)
     if kind in DIRECTED:  # it changes what the other may do, so the actor must be able to change that too
         authorize(actor, TaskAction.EDIT, source)
-    if max(_number(task.id), _number(other.id)) >= MOST:
-        raise Conflict(f"A task has at most {MOST} relations.", code="relation.too_many")
+    if max(_number(task.id), _number(other.id)) >= MAX_RELATIONS:
+        raise Conflict(f"A task has at most {MAX_RELATIONS} relations.", code="relation.too_many")
     if stored_kind in ACYCLIC:
         acyclic.check(source, target, stored_kind)
     relation = Relation(from_id=source.id, to_id=target.id, kind=stored_kind, created_by=actor.user_id)
@@ -95,13 +95,13 @@ def create(task_id: ObjectId, kind: str, other_id: ObjectId, *, actor: Actor) ->
 
 
 @unit_of_work
-def delete(task_id: ObjectId, relation_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def delete(task_id: ObjectId, relation_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """End a relation. Raises NotFound, Forbidden, PreconditionFailed."""
     row = get(task_id, relation_id, actor=actor)
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.EDIT, task)
     relation = Relation.objects.one(row["_id"])
-    relation.expect(expected)
+    relation.check_revision(if_match)
     other = Task.objects.one(_other(relation, task.id))
     relation.delete()
     source, target = (task, other) if relation.from_id == task.id else (other, task)

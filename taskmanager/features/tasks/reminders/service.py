@@ -10,13 +10,13 @@ from typing import Any
 
 from bson import ObjectId
 
+from taskmanager.core import quotas
 from taskmanager.core.clock import milliseconds, now, shifted
 from taskmanager.core.errors import Conflict, PreconditionFailed
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage import quotas
-from taskmanager.core.storage.documents import Expected
-from taskmanager.core.storage.querysets import Row, Words
+from taskmanager.core.storage.documents import IfMatch
+from taskmanager.core.storage.querysets import BaseQuerySet, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.zones import zone
 from taskmanager.features.projects.members import service as members
@@ -26,21 +26,21 @@ from taskmanager.features.tasks.reminders.events import ReminderChanged, Reminde
 from taskmanager.features.tasks.reminders.models import Reminder
 from taskmanager.features.users import service as users
 
-MOST = 20  # of one person for one task
+MAX_REMINDERS = 20  # of one person for one task
 _BATCH = 100
-_MOST_SECONDS = 4  # of one round, so that the scheduler's other jobs get their turn
+_MAX_SECONDS = 4  # of one round, so that the scheduler's other jobs get their turn
 _FOLLOWED = {"start": {"start_at"}, "due": {"due", "due_at"}}
 _DAY_BEGINS = timedelta(hours=9)
 
 
-def visible(task_id: ObjectId, actor: Actor) -> Words:
+def visible(task_id: ObjectId, actor: Actor) -> BaseQuerySet:
     """Return the actor's own reminders of a task. Raises NotFound unless the actor may see the task."""
     Task.objects.visible_to(actor).check_exists(task_id)
     return Reminder.objects(task_id=task_id, user_id=actor.user_id)
 
 
 def get(task_id: ObjectId, reminder_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
-    """One of the actor's reminders. Raises NotFound."""
+    """Return one of the actor's reminders. Raises NotFound."""
     return visible(task_id, actor).row(reminder_id, fields)
 
 
@@ -51,8 +51,8 @@ def create(task_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Reminder
     One whose time is past does not fire, unless `fire_if_past`.
     Raises NotFound, Conflict (`reminder.too_many`, `quota.reminders`).
     """
-    if visible(task_id, actor).count() >= MOST:
-        raise Conflict(f"One person has at most {MOST} reminders of a task.", code="reminder.too_many")
+    if visible(task_id, actor).count() >= MAX_REMINDERS:
+        raise Conflict(f"One person has at most {MAX_REMINDERS} reminders of a task.", code="reminder.too_many")
     quotas.check_room("reminders", Reminder.objects(user_id=actor.user_id))
     late, data = _is_late_wanted(data)
     reminder = Reminder(task_id=task_id, user_id=actor.user_id, **data)
@@ -65,11 +65,11 @@ def create(task_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Reminder
 
 @unit_of_work
 def update(
-    task_id: ObjectId, reminder_id: ObjectId, data: dict[str, Any], *, expected: Expected, actor: Actor
+    task_id: ObjectId, reminder_id: ObjectId, data: dict[str, Any], *, if_match: IfMatch, actor: Actor
 ) -> Reminder:
     """Set a reminder anew, whether or not it has fired; see `create`. Raises NotFound, PreconditionFailed."""
     reminder = visible(task_id, actor).one(reminder_id)
-    reminder.expect(expected)
+    reminder.check_revision(if_match)
     late, data = _is_late_wanted(data)
     changes = dict.fromkeys(("at", "relative_to", "minutes_before")) | data
     for field, value in changes.items():
@@ -81,10 +81,10 @@ def update(
 
 
 @unit_of_work
-def delete(task_id: ObjectId, reminder_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def delete(task_id: ObjectId, reminder_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """Delete a reminder. Raises NotFound, PreconditionFailed."""
     reminder = visible(task_id, actor).one(reminder_id)
-    reminder.expect(expected)
+    reminder.check_revision(if_match)
     reminder.delete()
     record(ReminderDeleted(reminder, actor))
 
@@ -99,7 +99,7 @@ def _to_come(moment: datetime | None) -> datetime | None:
 
 
 def _moment(reminder: Reminder, task: Task, timezone: str) -> datetime | None:
-    """When it fires; None while the task has no such time."""
+    """Return when it fires; None while the task has no such time."""
     if reminder.at:
         return reminder.at
     moment = task.start_at if reminder.relative_to == "start" else _due(task, timezone)
@@ -160,7 +160,7 @@ def carry_over(task: Task, successor: Task) -> None:
     They are moved, not copied: a series has as many after a year as on its first day, and no quota is passed.
     """
     found = list(Reminder.objects(task_id=task.id, relative_to__ne=None))
-    stay = members.who_are_members(task.project_id, [reminder.user_id for reminder in found])
+    stay = members.member_ids_among(task.project_id, [reminder.user_id for reminder in found])
     _move([reminder for reminder in found if reminder.user_id in stay], successor)
 
 
@@ -176,14 +176,14 @@ def _move(found: list[Reminder], to: Task) -> None:
     Reminder.write_each(found, [moved | {"fire_at": moment} for moment in moments])
 
 
-def forget(task_id: ObjectId) -> None:
+def delete_of_task(task_id: ObjectId) -> None:
     """Drop the reminders of a task that is gone for good."""
     Reminder.objects(task_id=task_id).delete()
 
 
 def fire_due() -> int:
     """Fire what is due, also what was due while nothing was running; answers how many."""
-    end, fired = time.monotonic() + _MOST_SECONDS, 0
+    end, fired = time.monotonic() + _MAX_SECONDS, 0
     while time.monotonic() < end:
         due = list(Reminder.objects(fire_at__lte=now()).order_by("fire_at").limit(_BATCH))
         fired += sum(_fire_unless_changed(reminder) for reminder in due)
@@ -211,6 +211,6 @@ def _fire(reminder: Reminder) -> bool:
 
 
 def _wanted(reminder: Reminder, task: Task) -> bool:
-    """Whether the person may still see the task, in a project that people work in."""
+    """Return whether the person may still see the task, in a project that people work in."""
     project = Project.objects(id=task.project_id, archived_at=None).alive().only("id").first()
     return project is not None and members.are_members(task.project_id, [reminder.user_id])

@@ -8,17 +8,17 @@ from flask import Response
 from marshmallow import fields, validate
 
 from taskmanager.features.projects.workflow import GROUPS, OPEN_GROUPS
-from taskmanager.features.tasks.workflow import service as workflows
+from taskmanager.features.tasks.workflow import service as workflow
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.schemas import KEY, Color, Form, Line, Schema
 from taskmanager.web.serialisers import Serialiser
 
 blp = Blueprint("statuses", __name__, scope="projects", description="The states that the tasks of a project go through")
 
-_MOST = 50
+_MAX_STATUSES = 50
 
 
 class Status(Schema):
@@ -42,7 +42,7 @@ class WorkflowIn(Schema):
         }
     }
 
-    statuses = fields.List(fields.Nested(Status), required=True, validate=validate.Length(2, _MOST))
+    statuses = fields.List(fields.Nested(Status), required=True, validate=validate.Length(2, _MAX_STATUSES))
 
     @ma.validates_schema
     def whole(self, data: dict[str, Any], **_: object) -> None:
@@ -67,11 +67,11 @@ WORKFLOW = Serialiser(WorkflowOut)
 @blp.route("/projects/<objectid:project_id>/statuses")
 @blp.response(200, WorkflowOut)
 def get_statuses(project_id: ObjectId) -> Response:
-    """The workflow of a project
+    """Get the workflow of a project
 
     New tasks get the first status whose group is backlog or active, completed ones the first whose group is done.
     """
-    return answers.resource(workflows.get(project_id, actor=current_actor()), WORKFLOW)
+    return answers.resource(workflow.get(project_id, actor=current_actor()), WORKFLOW)
 
 
 @blp.route("/projects/<objectid:project_id>/statuses", methods=["PUT"])
@@ -83,5 +83,5 @@ def replace_statuses(data: dict[str, Any], project_id: ObjectId) -> Response:
     The ETag is that of the project. 409 `status.in_use` when a status that tasks have, also tasks in the trash, would
     go or change its group. Needs the role manager.
     """
-    row = workflows.replace(project_id, data["statuses"], expected=expected(), actor=current_actor())
+    row = workflow.replace(project_id, data["statuses"], if_match=if_match(), actor=current_actor())
     return answers.resource(row, WORKFLOW)

@@ -8,7 +8,7 @@ from taskmanager.core.errors import Conflict
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import ProjectUpdated
@@ -18,12 +18,12 @@ from taskmanager.features.tasks.models import Task
 
 
 def get(project_id: ObjectId, *, actor: Actor) -> Row:
-    """The workflow of a project: its `statuses`, under the revision of the project. Raises NotFound."""
+    """Return the workflow of a project: its `statuses`, under the revision of the project. Raises NotFound."""
     return _row(Project.objects.visible_to(actor).one(project_id))
 
 
 @unit_of_work
-def replace(project_id: ObjectId, statuses: list[dict[str, Any]], *, expected: Expected, actor: Actor) -> Row:
+def replace(project_id: ObjectId, statuses: list[dict[str, Any]], *, if_match: IfMatch, actor: Actor) -> Row:
     """Give a project these statuses, in this order.
 
     Raises NotFound, Forbidden, PreconditionFailed, Conflict (`status.in_use`, with `statuses`) when one that tasks
@@ -31,7 +31,7 @@ def replace(project_id: ObjectId, statuses: list[dict[str, Any]], *, expected: E
     """
     project = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.EDIT, project)
-    project.expect(expected)
+    project.check_revision(if_match)
     groups = {status["key"]: status["group"] for status in statuses}
     gone = [old["key"] for old in project.workflow.statuses if groups.get(old["key"]) != old["group"]]
     used = [key for key in gone if Task.objects(project_id=project_id, status=key).first()]

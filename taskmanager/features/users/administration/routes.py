@@ -14,9 +14,9 @@ from taskmanager.features.users.administration.schemas import (
     UserListQuery,
 )
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, page_of
 
 blp = Blueprint("administration", __name__, url_prefix="/users", description="Accounts, for administrators")
@@ -26,7 +26,7 @@ blp = Blueprint("administration", __name__, url_prefix="/users", description="Ac
 @blp.arguments(UserListQuery, location="query")
 @blp.response(200, page_of(UserAdminOut))
 def list_users(query: dict[str, Any]) -> Response:
-    """All accounts
+    """List all accounts
 
     For administrators. `q` finds by the beginning of the address, the name, or a word of the name.
     """
@@ -38,7 +38,7 @@ def list_users(query: dict[str, Any]) -> Response:
 @blp.arguments(item_query(USER_ADMIN), location="query")
 @blp.response(200, UserAdminOut)
 def get_user(query: dict[str, Any], user_id: ObjectId) -> Response:
-    """One account
+    """Get one account
 
     For administrators.
     """
@@ -55,7 +55,7 @@ def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
     `user.last_admin` when no administrator would be left; `user.email_unverified` when the account is to become an
     administrator and its address is not confirmed.
     """
-    user = administration.update(user_id, changes, expected=expected(), actor=current_actor())
+    user = administration.update(user_id, changes, if_match=if_match(), actor=current_actor())
     return answers.resource(user, USER_ADMIN)
 
 

@@ -4,13 +4,13 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core import cached_values as remembered
+from taskmanager.core import cached_values
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict, NotFound
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
@@ -43,12 +43,12 @@ def visible(actor: Actor, q: str | None = None, disabled: bool | None = None, **
 
 
 def get(user_id: ObjectId, *, actor: Actor) -> Row:
-    """One account. Raises Forbidden, NotFound."""
+    """Return one account. Raises Forbidden, NotFound."""
     return visible(actor).row(user_id)
 
 
 @unit_of_work
-def update(user_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> User:
+def update(user_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> User:
     """Rename an account, change its role, disable or enable it.
 
     Raises Forbidden, NotFound, PreconditionFailed, Conflict (`user.last_admin`, `user.yourself`,
@@ -56,7 +56,7 @@ def update(user_id: ObjectId, changes: dict[str, Any], *, expected: Expected, ac
     """
     authorize(actor, AdminAction.MANAGE_USERS, None)
     user = User.objects.one(user_id)
-    user.expect(expected)
+    user.check_revision(if_match)
     if "name" in changes:
         user = _rename(user, changes["name"], actor)
     if "role" in changes:
@@ -72,7 +72,7 @@ def _rename(user: User, name: str, actor: Actor) -> User:
     differences = user.differences({"name": name})
     if differences:
         user = user.write(name=name)
-        remembered.forget("card", user.id)
+        cached_values.invalidate("card", user.id)
         record(UserUpdated(user, by=actor.user_id, changes=differences))
     return user
 
@@ -153,7 +153,7 @@ def reset_password(user: User, password: str) -> None:
 
 
 def by_email(email: str) -> User:
-    """The account with this address. Raises NotFound."""
+    """Return the account with this address. Raises NotFound."""
     user = User.objects(email=plain_address(email)).first()
     if user is None:
         raise NotFound(f"There is no account with the address {email}.")

@@ -14,7 +14,7 @@ from taskmanager.features.users.sso import service as identities
 
 
 @dataclass(frozen=True)
-class Claims:
+class LoginClaims:
     """Whose login it is. `subject` stands for the user and never changes, whatever address the user has."""
 
     subject: str
@@ -38,7 +38,7 @@ class LoginMethod:
     name: str
     title: str
     schema: type[Any]
-    verify: Callable[[dict[str, Any]], Claims]
+    verify: Callable[[dict[str, Any]], LoginClaims]
 
     def issuer(self, plugin: str) -> str:
         """Return what stands for the method in stored identities: no address, so that no login provider is that."""

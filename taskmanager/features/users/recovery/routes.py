@@ -21,9 +21,9 @@ from taskmanager.features.users.schemas import (
 )
 from taskmanager.features.users.sessions import service as sessions
 from taskmanager.web import answers, limits
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 
 auth = Blueprint("recovery", __name__, url_prefix="/auth", description="Confirming addresses, resetting passwords")
@@ -134,7 +134,7 @@ def confirm_email_change(data: dict[str, Any]) -> Response:
 @me.arguments(list_query(SESSION, {"created_at": "created_at"}), location="query")
 @me.response(200, page_of(SessionOut))
 def list_sessions(query: dict[str, Any]) -> Response:
-    """Your sessions"""
+    """List your sessions"""
     return answers.listing(query, SESSION, sessions.visible(current_actor()))
 
 
@@ -154,7 +154,7 @@ def end_sessions(data: dict[str, Any]) -> Response:
 @me.arguments(item_query(SESSION), location="query")
 @me.response(200, SessionOut)
 def get_session(query: dict[str, Any], session_id: ObjectId) -> Response:
-    """One of your sessions"""
+    """Get one of your sessions"""
     return answers.resource(sessions.get(session_id, actor=current_actor()), SESSION, query)
 
 
@@ -165,5 +165,5 @@ def end_session(session_id: ObjectId) -> Response:
 
     Its access token is refused from the next request on.
     """
-    sessions.end(session_id, expected=expected(), actor=current_actor())
+    sessions.end(session_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()

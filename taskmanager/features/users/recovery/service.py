@@ -10,14 +10,14 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
-from taskmanager.core import cached_values as remembered
+from taskmanager.core import cached_values
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Conflict, Forbidden, TokenInvalid
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.features.users import holdings, lockout, one_time_tokens as one_time, passwords, service as users
+from taskmanager.features.users import holdings, one_time_tokens, passwords, service as users
 from taskmanager.features.users.events import (
     EmailChanged,
     EmailChangeRequested,
@@ -28,7 +28,7 @@ from taskmanager.features.users.events import (
 from taskmanager.features.users.holdings import Recovery
 from taskmanager.features.users.models import User
 from taskmanager.features.users.one_time_tokens import OneTimeToken
-from taskmanager.features.users.sessions import service as sessions
+from taskmanager.features.users.sessions import lockout, service as sessions
 
 VERIFY, RESET = "verify_email", "password_reset"
 CHANGE = {"old": "email_change.old", "new": "email_change.new"}
@@ -48,24 +48,24 @@ def request_reset(email: str) -> None:
 
 @unit_of_work
 def prepare_verification(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
-    """The account and its token for a mail; None when there is nothing to confirm. Safe to repeat."""
+    """Return the account and its token for a mail; None when there is nothing to confirm. Safe to repeat."""
     user = User.objects(email=email, disabled_at=None, email_verified_at=None).first()
-    return user and (user, one_time.issue(VERIFY, user.id, lifetime=_hours(), email=email, token_id=token_id))
+    return user and (user, one_time_tokens.issue(VERIFY, user.id, lifetime=_hours(), email=email, token_id=token_id))
 
 
 @unit_of_work
 def prepare_reset(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
-    """The account and its token for a mail; None when no password may be reset. Safe to repeat."""
+    """Return the account and its token for a mail; None when no password may be reset. Safe to repeat."""
     user = User.objects(email=email, disabled_at=None).first()
     if user is None or not passwords.usable(user.password_hash):
         return None
     lifetime = timedelta(minutes=settings.current().password_reset_minutes)
-    return user, one_time.issue(RESET, user.id, lifetime=lifetime, email=email, token_id=token_id)
+    return user, one_time_tokens.issue(RESET, user.id, lifetime=lifetime, email=email, token_id=token_id)
 
 
 @unit_of_work
 def prepare_takeover(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
-    """An account whose address is not proved, with a token that resets its password. Safe to repeat.
+    """Return an account whose address is not proved, with a token that resets its password. Safe to repeat.
 
     Links that would only confirm the address are good no more: they would confirm the password of an unknown person.
     """
@@ -73,14 +73,14 @@ def prepare_takeover(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken
         return None
     prepared = prepare_reset(email, token_id)
     if prepared:
-        one_time.withdraw(VERIFY, prepared[0].id)
+        one_time_tokens.withdraw(VERIFY, prepared[0].id)
     return prepared
 
 
 @unit_of_work
 def verify_email(token: str) -> None:
     """Confirm an address. Raises TokenInvalid."""
-    spent = one_time.spend(VERIFY, token)
+    spent = one_time_tokens.spend(VERIFY, token)
     users.address_proved(spent.subject_id, spent.email)
 
 
@@ -89,7 +89,7 @@ def reset_password(token: str, password: str) -> None:
 
     Raises TokenInvalid, Invalid (`password.too_common`): then the token is still good.
     """
-    user = _account_of(one_time.read(RESET, token))  # before the hash, which costs a quarter of a second
+    user = _account_of(one_time_tokens.read(RESET, token))  # before the hash, which costs a quarter of a second
     passwords.check(password, location="body.password", email=user.email)
     _reset(token, passwords.make_hash(password))
 
@@ -103,7 +103,7 @@ def _account_of(token: OneTimeToken | None) -> User:
 
 @unit_of_work
 def _reset(token: str, password_hash: str) -> None:
-    user = _account_of(one_time.spend(RESET, token))
+    user = _account_of(one_time_tokens.spend(RESET, token))
     proved_at = user.email_verified_at
     users.address_proved(user.id, user.email)
     lockout.lift(user.email)
@@ -146,7 +146,7 @@ def set_password(
     """
     user = user.write(password_hash=password_hash, new_email=None, new_email_confirmed=None)
     for purpose in (RESET, sessions.TICKET, *CHANGE.values()):
-        one_time.withdraw(purpose, user.id)
+        one_time_tokens.withdraw(purpose, user.id)
     sessions.end_all(user, because="password", keep=keep)
     record(PasswordChanged(user, because=because, **recovered))
 
@@ -172,18 +172,18 @@ def request_email_change(email: str, password: str, *, actor: Actor) -> None:
 def _ask_both(user: User, email: str) -> None:
     user = user.write(new_email=email, new_email_confirmed=[])
     for purpose in CHANGE.values():
-        one_time.withdraw(purpose, user.id)
+        one_time_tokens.withdraw(purpose, user.id)
     record(EmailChangeRequested(user))
 
 
 @unit_of_work
 def prepare_email_change(user_id: ObjectId, which: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
-    """The account and the token for the mail to its "old" or "new" address; None when that need not confirm."""
+    """Return the account and the token for the mail to its "old" or "new" address; None when that need not confirm."""
     user = User.objects(id=user_id, disabled_at=None, new_email__ne=None).first()
     if user is None or which not in _missing(user):
         return None
     address = user.new_email if which == "new" else user.email
-    return user, one_time.issue(CHANGE[which], user.id, lifetime=_hours(), email=address, token_id=token_id)
+    return user, one_time_tokens.issue(CHANGE[which], user.id, lifetime=_hours(), email=address, token_id=token_id)
 
 
 @unit_of_work
@@ -200,21 +200,21 @@ def confirm_email_change(token: str) -> bool:
     missing = _missing(user)
     if not missing:
         _move(user)
-    elif which == "new" and not one_time.is_waiting(CHANGE["old"], user.id):
+    elif which == "new" and not one_time_tokens.is_waiting(CHANGE["old"], user.id):
         record(EmailChangeRequested(user))  # the old address was proved since it was asked for: now it is asked too
     return not missing
 
 
 def _missing(user: User) -> set[str]:
-    """Which addresses have still to confirm the change: the old one only if it is known to be the owner's."""
+    """Return which addresses have still to confirm the change: the old one only if it is known to be the owner's."""
     return ({"old", "new"} if user.email_verified_at else {"new"}) - set(user.new_email_confirmed or ())
 
 
 def _spend_change(token: str) -> tuple[str, OneTimeToken]:
     try:
-        return "new", one_time.spend(CHANGE["new"], token)
+        return "new", one_time_tokens.spend(CHANGE["new"], token)
     except TokenInvalid:
-        return "old", one_time.spend(CHANGE["old"], token)
+        return "old", one_time_tokens.spend(CHANGE["old"], token)
 
 
 def _move(user: User) -> None:
@@ -224,8 +224,8 @@ def _move(user: User) -> None:
     except NotUniqueError:
         raise Conflict("The new address has an account already.", code="user.email_taken") from None
     for purpose in (VERIFY, RESET, *CHANGE.values()):
-        one_time.withdraw(purpose, user.id)
-    remembered.forget("card", user.id)
+        one_time_tokens.withdraw(purpose, user.id)
+    cached_values.invalidate("card", user.id)
     record(EmailChanged(user, before=before))
 
 

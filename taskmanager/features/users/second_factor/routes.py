@@ -19,7 +19,7 @@ from taskmanager.features.users.second_factor.schemas import (
     TotpStatus,
 )
 from taskmanager.web import answers, limits
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 
 auth = Blueprint("second_step", __name__, url_prefix="/auth", description="The second step of a login")
@@ -46,7 +46,7 @@ def finish_login(data: dict[str, Any]) -> Response:
 @me.route("")
 @me.response(200, TotpStatus)
 def get_totp() -> Response:
-    """Whether your second factor is on"""
+    """Get whether your second factor is on"""
     return answers.data(totp.status(actor=current_actor()))
 
 

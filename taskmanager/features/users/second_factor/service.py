@@ -23,7 +23,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.ciphers import cipher
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.features.users import one_time_tokens as one_time, service as users
+from taskmanager.features.users import one_time_tokens, service as users
 from taskmanager.features.users.events import (
     RecoveryCodesRenewed,
     RecoveryCodeUsed,
@@ -39,19 +39,19 @@ from taskmanager.features.users.sessions.service import Login
 
 RECOVERY_CODES = 10
 _STEP_SECONDS = 30
-_MOST_FAILURES = 10
+_MAX_FAILURES = 10
 _FAILURES_KEPT = timedelta(minutes=15)
 _CODE = re.compile(r"[0-9]{6}")
 
 
 def status(*, actor: Actor) -> dict[str, Any]:
-    """Whether the actor's second factor is on, and how many recovery codes are left."""
+    """Return whether the actor's second factor is on, and how many recovery codes are left."""
     factor = _enabled(actor.user_id)
     return {"enabled": factor is not None, "recovery_codes_left": len(factor.recovery_codes) if factor else 0}
 
 
 def begin(password: str, *, actor: Actor) -> dict[str, str]:
-    """A new secret for an authenticator app; it holds once `confirm` has seen a code.
+    """Return a new secret for an authenticator app; it holds once `confirm` has seen a code.
 
     Raises Forbidden (`auth.wrong_password`), Conflict (`totp.enabled`).
     """
@@ -100,7 +100,7 @@ def _turn_on(factor: SecondFactor, actor: Actor) -> list[str]:
 
 
 def renew_codes(code: str, *, actor: Actor) -> list[str]:
-    """New recovery codes; the old ones are good no more. Raises Conflict, Forbidden, TooMany."""
+    """Return new recovery codes; the old ones are good no more. Raises Conflict, Forbidden, TooMany."""
     _prove(actor, code)
     return _replace_codes(actor)
 
@@ -144,11 +144,11 @@ def recover(recovery: Recovery) -> int:
 
 
 def finish_login(ticket: str, code: str, *, user_agent: str, address: str) -> Login:
-    """The second step of a login. `code` is of the app, or a recovery code.
+    """Return the second step of a login. `code` is of the app, or a recovery code.
 
     Raises Unauthenticated (`auth.invalid_code`), alike for a ticket that is not good; TooMany.
     """
-    known = one_time.read(sessions.TICKET, ticket)
+    known = one_time_tokens.read(sessions.TICKET, ticket)
     user = known and User.objects(id=known.subject_id, disabled_at=None).first()
     factor = user and _enabled(user.id)
     if not known or not user or not factor:
@@ -163,7 +163,7 @@ def finish_login(ticket: str, code: str, *, user_agent: str, address: str) -> Lo
 @unit_of_work
 def _start(ticket: str, user: User, user_agent: str, address: str) -> Login:
     try:
-        one_time.spend(sessions.TICKET, ticket)
+        one_time_tokens.spend(sessions.TICKET, ticket)
     except NotFound:
         raise _wrong() from None
     return sessions.start(user, user_agent=user_agent, address=address)
@@ -195,11 +195,11 @@ def _use_recovery(factor: SecondFactor, code: str) -> None:
     hashed = _hash(code)
     unused = SecondFactor.objects(id=factor.id, recovery_codes=hashed)
     _try(factor, lambda: unused.modify(pull__recovery_codes=hashed) is not None)
-    _tell_recovery(factor.user_id)
+    _record_recovery(factor.user_id)
 
 
 @unit_of_work
-def _tell_recovery(user_id: ObjectId) -> None:
+def _record_recovery(user_id: ObjectId) -> None:
     record(RecoveryCodeUsed(User.objects.one(user_id)))
 
 
@@ -207,7 +207,7 @@ def _try(factor: SecondFactor, attempt: Callable[[], bool]) -> None:
     """Take a try from the account's budget first, so that many at once get no more; give it back if it succeeds."""
     failures = _count(factor)
     if not attempt():
-        _tell_failure(factor.user_id, failures)
+        _record_failure(factor.user_id, failures)
         raise Forbidden("The code is wrong.", code="totp.wrong_code")
     SecondFactor.objects(id=factor.id).update(set__failures=0, unset__failures_end_at=True)
 
@@ -216,7 +216,7 @@ def _count(factor: SecondFactor) -> int:
     moment = now()
     SecondFactor.objects(id=factor.id, failures_end_at__lte=moment).update(set__failures=0, unset__failures_end_at=True)
     SecondFactor.objects(id=factor.id, failures_end_at=None).update(set__failures_end_at=moment + _FAILURES_KEPT)
-    counted = SecondFactor.objects(id=factor.id, failures__lt=_MOST_FAILURES).modify(new=True, inc__failures=1)
+    counted = SecondFactor.objects(id=factor.id, failures__lt=_MAX_FAILURES).modify(new=True, inc__failures=1)
     if counted is None:
         detail = "Too many wrong codes: wait before the next one."
         raise TooMany(detail, code="auth.locked", retry_after=int(_FAILURES_KEPT.total_seconds()))
@@ -224,12 +224,12 @@ def _count(factor: SecondFactor) -> int:
 
 
 @unit_of_work
-def _tell_failure(user_id: ObjectId, failures: int) -> None:
+def _record_failure(user_id: ObjectId, failures: int) -> None:
     record(SecondFactorFailed(User.objects.one(user_id), failures=failures))
 
 
 def _step_of(factor: SecondFactor, code: str) -> int | None:
-    """The half minute that a code belongs to, this one or one beside it; None for a wrong code."""
+    """Return the half minute that a code belongs to, this one or one beside it; None for a wrong code."""
     totp = pyotp.TOTP(_cipher().decrypt(bytes(factor.secret)).decode())
     present = int(now().timestamp()) // _STEP_SECONDS
     steps = [step for step in (present, present - 1, present + 1) if hmac.compare_digest(_at(totp, step), code)]
@@ -253,7 +253,7 @@ def _hashed(codes: list[str]) -> list[str]:
 
 
 def _hash(code: str) -> str:
-    """What is stored of a recovery code: it is 64 random bits, so one keyed hash is enough."""
+    """Return what is stored of a recovery code: it is 64 random bits, so one keyed hash is enough."""
     return hmac.digest(settings.current().secret(), b"recovery:" + code.strip().lower().encode(), "sha256").hex()
 
 

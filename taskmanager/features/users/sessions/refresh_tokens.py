@@ -17,7 +17,7 @@ from taskmanager.core.configuration import settings
 _CODE_BYTES = 32
 
 
-class Claim(NamedTuple):
+class RefreshClaim(NamedTuple):
     """What a refresh token says of itself; nothing is proved yet."""
 
     session_id: ObjectId
@@ -25,21 +25,21 @@ class Claim(NamedTuple):
 
 
 def make(session_id: ObjectId, generation: int, seed: str) -> str:
-    """The token of one generation of a session."""
+    """Return the token of one generation of a session."""
     head = session_id.binary + generation.to_bytes(4, "big")
     code = hmac.digest(settings.current().secret(), head + seed.encode(), "sha256")
     return base64.urlsafe_b64encode(head + code).decode()
 
 
-def read(token: str) -> Claim | None:
-    """The claim in a token; None when it is none of ours."""
+def read(token: str) -> RefreshClaim | None:
+    """Return the claim in a token; None when it is none of ours."""
     try:
         raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeEncodeError):
         return None
     if len(raw) != 12 + 4 + _CODE_BYTES:
         return None
-    return Claim(ObjectId(raw[:12]), int.from_bytes(raw[12:16], "big"))
+    return RefreshClaim(ObjectId(raw[:12]), int.from_bytes(raw[12:16], "big"))
 
 
 def same(one: str, other: str) -> bool:
@@ -48,5 +48,5 @@ def same(one: str, other: str) -> bool:
 
 
 def fingerprint(token: str) -> str:
-    """What the database keeps of a token."""
+    """Return what the database keeps of a token."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -14,12 +14,12 @@ from taskmanager.core.errors import Forbidden, NotFound, Unauthenticated
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.networks import network_of
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
-from taskmanager.features.users import lockout, one_time_tokens as one_time, passwords, service as users
+from taskmanager.features.users import one_time_tokens, passwords, service as users
 from taskmanager.features.users.events import (
     LoginFailed,
     LoginFailedRepeatedly,
@@ -28,7 +28,7 @@ from taskmanager.features.users.events import (
     SessionStarted,
 )
 from taskmanager.features.users.models import SecondFactor, Session, User
-from taskmanager.features.users.sessions import refresh_tokens
+from taskmanager.features.users.sessions import lockout, refresh_tokens
 
 TICKET = "second_factor"  # the purpose of the one-time tokens that stand for a first step that went well
 TICKET_LIFETIME = timedelta(minutes=5)
@@ -70,17 +70,17 @@ def begin(user: User, *, user_agent: str, address: str) -> Login | str:
     if settings.current().require_verified_email and not user.email_verified_at:
         raise Forbidden("Confirm your address first: the link is in your mail.", code="auth.email_unverified")
     if SecondFactor.objects(user_id=user.id, confirmed_at__ne=None).first():
-        return one_time.issue(TICKET, user.id, lifetime=TICKET_LIFETIME).text()
+        return one_time_tokens.issue(TICKET, user.id, lifetime=TICKET_LIFETIME).text()
     return start(user, user_agent=user_agent, address=address)
 
 
 def _count_failure(email: str, address: str, user: User | None) -> None:
-    """Counted outside of the transaction: parallel tries must not wait for each other."""
-    _tell_failure(email, user, repeated=lockout.failed(email, address))
+    """Count outside of the transaction: parallel tries must not wait for each other."""
+    _record_failure(email, user, repeated=lockout.failed(email, address))
 
 
 @unit_of_work
-def _tell_failure(email: str, user: User | None, *, repeated: bool) -> None:
+def _record_failure(email: str, user: User | None, *, repeated: bool) -> None:
     record(LoginFailed(email, user))
     if repeated:
         record(LoginFailedRepeatedly(email, user))
@@ -182,17 +182,17 @@ def visible(actor: Actor) -> Described:
 
 
 def get(session_id: ObjectId, *, actor: Actor) -> Row:
-    """One of the actor's own live sessions. Raises NotFound."""
+    """Return one of the actor's own live sessions. Raises NotFound."""
     return visible(actor).row(session_id)
 
 
 @unit_of_work
-def end(session_id: ObjectId, *, expected: Expected, actor: Actor) -> None:
+def end(session_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     """End one of the actor's own sessions. Raises NotFound, PreconditionFailed."""
     session = Session.objects.live().filter(id=session_id, user_id=actor.user_id).first()
     if session is None:
         raise NotFound
-    session.expect(expected)
+    session.check_revision(if_match)
     _end(User.objects.one(actor.user_id), session, because="ended")
 
 
@@ -215,7 +215,7 @@ def end_all(user: User, *, because: str, keep: ObjectId | None = None) -> int:
 def _end_surplus(user: User) -> None:
     """End the oldest sessions of an account that has more than it may have."""
     live = Session.objects.live().filter(user_id=user.id)
-    oldest = live.order_by("-created_at", "-id").skip(users.MOST_SESSIONS - 1).only("created_at").first()
+    oldest = live.order_by("-created_at", "-id").skip(users.MAX_SESSIONS - 1).only("created_at").first()
     if oldest is not None:
         earlier = Q(created_at__lt=oldest.created_at) | Q(created_at=oldest.created_at, id__lt=oldest.id)
         _end_several(user, live.filter(earlier), "surplus")

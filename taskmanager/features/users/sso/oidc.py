@@ -25,7 +25,7 @@ _EXTENSION = "taskmanager-oidc"
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _PERSONAL = ("email", "email_verified")  # what a first login needs
 LEEWAY_SECONDS = 60  # by which the provider's clock may differ
-_STATES_KEPT = 3  # logins that one browser may have begun at once; a cookie holds 4,093 bytes
+_MAX_STATES = 3  # logins that one browser may have begun at once; a cookie holds 4,093 bytes
 
 
 class _States(FlaskIntegration):
@@ -41,7 +41,7 @@ class _States(FlaskIntegration):
         begun = sorted(
             (name for name in session if name.startswith(f"_state_{self.name}_")), key=lambda name: session[name]["exp"]
         )
-        for name in begun[: max(0, len(begun) - _STATES_KEPT + 1)]:
+        for name in begun[: max(0, len(begun) - _MAX_STATES + 1)]:
             del session[name]
         super().set_state_data(session, state, data)
         session[f"_state_{self.name}_{state}"]["exp"] = now().timestamp() + self.expires_in
@@ -78,12 +78,12 @@ def _client(app: Flask, settings: Settings) -> Any:
 
 
 def redirect(callback: str) -> Response:
-    """The answer that sends the browser to the provider. Raises NotFound when there is none, Unavailable."""
+    """Return the answer that sends the browser to the provider. Raises NotFound when there is none, Unavailable."""
     return _asking(lambda client: client.authorize_redirect(callback))
 
 
 def claims(issuer: str, client_id: str) -> dict[str, Any]:
-    """The checked claims of the ID token that the code of this request gives.
+    """Return the checked claims of the ID token that the code of this request gives.
 
     Raises NotFound when there is no provider, Unauthenticated, Unavailable.
     """
@@ -113,7 +113,7 @@ def with_userinfo(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _userinfo(client: Any) -> dict[str, Any]:
-    """What the UserInfo endpoint says; nothing where there is none."""
+    """Return what the UserInfo endpoint says; nothing where there is none."""
     if not isinstance(client.server_metadata.get("userinfo_endpoint"), str):
         return {}
     return dict(client.userinfo())
@@ -140,7 +140,7 @@ def _asking(step: Any) -> Any:
 
 
 def _id_token(client: Any) -> Any:
-    """The ID token that this request got, if it got so far."""
+    """Return the ID token that this request got, if it got so far."""
     token = client.token
     return token.get("id_token") if isinstance(token, dict) else None
 

@@ -11,7 +11,7 @@ from joserfc.errors import JoseError
 log = structlog.get_logger("taskmanager.oidc")
 
 _SAID = ("iss", "aud", "azp", "iat", "nbf", "exp")  # claims of an ID token that tell what is wrong, and no person
-_LONGEST = 200
+_MAX_CHARACTERS = 200
 
 
 def refused(reason: str, **more: Any) -> None:
@@ -24,17 +24,17 @@ def explained(error: Exception, id_token: Any, *, issuer: str) -> None:
 
     Names the claim that is wrong, what the token says of issuer, audience and times, and the clock of this machine.
     """
-    reason = str(getattr(error, "error", "") or type(error).__name__)[:_LONGEST]
-    details = str(getattr(error, "description", "") or "")[:_LONGEST] if isinstance(error, JoseError) else ""
+    reason = str(getattr(error, "error", "") or type(error).__name__)[:_MAX_CHARACTERS]
+    details = str(getattr(error, "description", "") or "")[:_MAX_CHARACTERS] if isinstance(error, JoseError) else ""
     claim = getattr(error, "claim", None)
     refused(reason, issuer=issuer, detail=details, claim=claim, clock=int(time.time()), **_said(id_token))
 
 
 def _said(id_token: Any) -> dict[str, Any]:
-    """What an ID token says, unchecked: it was refused."""
+    """Return what an ID token says, unchecked: it was refused."""
     try:
         body = str(id_token).split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        return {f"token_{name}": str(claims[name])[:_LONGEST] for name in _SAID if name in claims}
+        return {f"token_{name}": str(claims[name])[:_MAX_CHARACTERS] for name in _SAID if name in claims}
     except (ValueError, LookupError, TypeError, RecursionError):
         return {}

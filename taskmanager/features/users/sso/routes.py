@@ -51,7 +51,7 @@ class PersonalClaims(Claims):
 @auth.route("", public=True)
 @auth.response(200, ProviderOut)
 def get_provider() -> Response:
-    """Whether there is a login provider, and its name"""
+    """Get the login provider, if there is one"""
     known = settings.current()
     enabled = bool(known.oidc_issuer)
     return answers.data({"enabled": enabled, "name": known.oidc_name if enabled else None})

@@ -87,7 +87,7 @@ def _link(user: User, claims: dict[str, Any]) -> User:
 
 
 def _register(email: str, name: Any) -> User:
-    """Names of providers may hold anything: what cannot be shown is left out."""
+    """Return names of providers may hold anything: what cannot be shown is left out."""
     shown = "".join(letter if letter.isprintable() else " " for letter in name) if isinstance(name, str) else ""
     words = " ".join(shown.split())[:200].strip()
     return users.create(email, passwords.UNUSABLE, words or email.split("@")[0], verified=True)

@@ -18,9 +18,9 @@ from taskmanager.features.users.tokens.schemas import (
     ServiceAccountPatch,
 )
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import expected
+from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 
 own = Blueprint("tokens", __name__, url_prefix="/users/me/tokens", description="API tokens of your own")
@@ -46,7 +46,7 @@ def create_token(data: dict[str, Any]) -> Response:
 @own.arguments(list_query(API_TOKEN, _ORDERS), location="query")
 @own.response(200, page_of(ApiTokenOut))
 def list_tokens(query: dict[str, Any]) -> Response:
-    """Your API tokens"""
+    """List your API tokens"""
     return answers.listing(query, API_TOKEN, api_tokens.visible(current_actor().user_id))
 
 
@@ -54,7 +54,7 @@ def list_tokens(query: dict[str, Any]) -> Response:
 @own.arguments(item_query(API_TOKEN), location="query")
 @own.response(200, ApiTokenOut)
 def get_token(query: dict[str, Any], token_id: ObjectId) -> Response:
-    """One of your API tokens"""
+    """Get one of your API tokens"""
     return answers.resource(api_tokens.get(token_id, user_id=current_actor().user_id), API_TOKEN, query)
 
 
@@ -66,7 +66,7 @@ def revoke_token(token_id: ObjectId) -> Response:
     It is refused from the next request on.
     """
     actor = current_actor()
-    api_tokens.revoke(token_id, user_id=actor.user_id, expected=expected(), actor=actor)
+    api_tokens.revoke(token_id, user_id=actor.user_id, if_match=if_match(), actor=actor)
     return answers.nothing()
 
 
@@ -86,7 +86,7 @@ def create_service_account(data: dict[str, Any]) -> Response:
 @services.arguments(list_query(SERVICE_ACCOUNT, _ORDERS), location="query")
 @services.response(200, page_of(ServiceAccountOut))
 def list_service_accounts(query: dict[str, Any]) -> Response:
-    """The service accounts
+    """List the service accounts
 
     For administrators.
     """
@@ -97,7 +97,7 @@ def list_service_accounts(query: dict[str, Any]) -> Response:
 @services.arguments(item_query(SERVICE_ACCOUNT), location="query")
 @services.response(200, ServiceAccountOut)
 def get_service_account(query: dict[str, Any], account_id: ObjectId) -> Response:
-    """One service account
+    """Get one service account
 
     For administrators.
     """
@@ -112,7 +112,7 @@ def update_service_account(changes: dict[str, Any], account_id: ObjectId) -> Res
 
     For administrators. The tokens of a disabled one are refused from the next request on.
     """
-    account = service_accounts.update(account_id, changes, expected=expected(), actor=current_actor())
+    account = service_accounts.update(account_id, changes, if_match=if_match(), actor=current_actor())
     return answers.resource(account, SERVICE_ACCOUNT)
 
 
@@ -132,7 +132,7 @@ def create_service_token(data: dict[str, Any], account_id: ObjectId) -> Response
 @services.arguments(list_query(API_TOKEN, _ORDERS), location="query")
 @services.response(200, page_of(ApiTokenOut))
 def list_service_tokens(query: dict[str, Any], account_id: ObjectId) -> Response:
-    """The API tokens of a service account
+    """List the API tokens of a service account
 
     For administrators.
     """
@@ -144,7 +144,7 @@ def list_service_tokens(query: dict[str, Any], account_id: ObjectId) -> Response
 @services.arguments(item_query(API_TOKEN), location="query")
 @services.response(200, ApiTokenOut)
 def get_service_token(query: dict[str, Any], account_id: ObjectId, token_id: ObjectId) -> Response:
-    """One API token of a service account
+    """Get one API token of a service account
 
     For administrators.
     """
@@ -161,7 +161,7 @@ def revoke_service_token(account_id: ObjectId, token_id: ObjectId) -> Response:
     """
     actor = current_actor()
     user_id = service_accounts.account_of(account_id, actor=actor)
-    api_tokens.revoke(token_id, user_id=user_id, expected=expected(), actor=actor)
+    api_tokens.revoke(token_id, user_id=user_id, if_match=if_match(), actor=actor)
     return answers.nothing()
 
 

@@ -3,7 +3,7 @@
 from marshmallow import fields
 
 from taskmanager.features.users.tokens.service import SCOPES
-from taskmanager.web.contributed import Words
+from taskmanager.web.contributed import ChoiceList
 from taskmanager.web.schemas import Flag, Id, Instant, Line, Schema
 from taskmanager.web.serialisers import Serialiser
 
@@ -14,7 +14,7 @@ class ApiTokenIn(Schema):
     """A new API token."""
 
     name = Line(most=200, required=True, metadata=_NAME)
-    scopes = Words(lambda: SCOPES, required=True)
+    scopes = ChoiceList(lambda: SCOPES, required=True)
     expires_at = Instant(required=True, metadata={"example": "2027-06-01T00:00:00.000Z"})
     project_id = Id(allow_none=True, metadata={"description": "The one project it is for; absent: all of yours"})
 
@@ -24,7 +24,7 @@ class ApiTokenOut(Schema):
 
     id = Id(attribute="_id", required=True)
     name = Line(most=200, required=True, metadata=_NAME)
-    scopes = Words(lambda: SCOPES, required=True)
+    scopes = ChoiceList(lambda: SCOPES, required=True)
     project_id = Id(required=True, allow_none=True)
     expires_at = Instant(required=True)
     last_used_at = Instant(required=True, allow_none=True)

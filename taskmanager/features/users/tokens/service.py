@@ -10,15 +10,15 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import PyMongoError
 
+from taskmanager.core import quotas
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Invalid, NotFound
 from taskmanager.core.events.log import record
 from taskmanager.core.registry import Part
-from taskmanager.core.security import signed_tokens as sealed
+from taskmanager.core.security import signed_tokens
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage import quotas
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users import service as users
@@ -48,8 +48,8 @@ def create_for(user_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> tupl
     users.rights_changed([user_id])  # first: it is the write that two at once meet at, so the count below holds
     quotas.check_room("tokens", ApiToken.objects.live().filter(user_id=user_id))
     token = ApiToken(id=ObjectId(), user_id=user_id, **data)
-    text = sealed.seal(PREFIX, user_id, token.id, nonce=sealed.make_nonce())
-    token.token_hash = sealed.fingerprint(text)
+    text = signed_tokens.sign(PREFIX, user_id, token.id, nonce=signed_tokens.make_nonce())
+    token.token_hash = signed_tokens.fingerprint(text)
     token.save(force_insert=True)
     record(TokenCreated(User.objects.one(user_id), by=actor.user_id, token=token))
     return token, text
@@ -61,15 +61,15 @@ def visible(user_id: ObjectId) -> Any:
 
 
 def get(token_id: ObjectId, *, user_id: ObjectId) -> Row:
-    """One token of an account. Raises NotFound."""
+    """Return one token of an account. Raises NotFound."""
     return visible(user_id).row(token_id)
 
 
 @unit_of_work
-def revoke(token_id: ObjectId, *, user_id: ObjectId, expected: Expected, actor: Actor) -> None:
+def revoke(token_id: ObjectId, *, user_id: ObjectId, if_match: IfMatch, actor: Actor) -> None:
     """Make a token good no more, from the next request on. Raises NotFound, PreconditionFailed."""
     token = visible(user_id).one(token_id)
-    token.expect(expected)
+    token.check_revision(if_match)
     if not ApiToken.objects(id=token_id, revision=token.revision).delete():
         raise NotFound
     users.rights_changed([user_id])

@@ -11,7 +11,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage.documents import Expected
+from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords, service as users
@@ -46,15 +46,15 @@ def visible(actor: Actor) -> Any:
 
 
 def get(account_id: ObjectId, *, actor: Actor) -> Row:
-    """One service account. Raises Forbidden, NotFound."""
+    """Return one service account. Raises Forbidden, NotFound."""
     return visible(actor).row(account_id)
 
 
 @unit_of_work
-def update(account_id: ObjectId, changes: dict[str, Any], *, expected: Expected, actor: Actor) -> User:
+def update(account_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> User:
     """Rename, disable or enable a service account. Raises Forbidden, NotFound, PreconditionFailed."""
     account = visible(actor).one(account_id)
-    account.expect(expected)
+    account.check_revision(if_match)
     if "disabled" in changes:
         disabled = changes.pop("disabled")
         changes["disabled_at"] = (account.disabled_at or now()) if disabled else None
@@ -67,7 +67,7 @@ def update(account_id: ObjectId, changes: dict[str, Any], *, expected: Expected,
 
 
 def account_of(account_id: ObjectId, *, actor: Actor) -> ObjectId:
-    """The id of a service account whose tokens the actor may keep. Raises Forbidden, NotFound."""
+    """Return the id of a service account whose tokens the actor may keep. Raises Forbidden, NotFound."""
     return get(account_id, actor=actor)["_id"]
 
 

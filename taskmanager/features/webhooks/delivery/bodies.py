@@ -21,7 +21,7 @@ def prolong(event_id: ObjectId) -> None:
     Body._get_collection().update_one({"_id": event_id}, {"$max": {"expires_at": _end()}})
 
 
-def renew(event_id: ObjectId, text: str) -> None:
+def refresh(event_id: ObjectId, text: str) -> None:
     """Store what is left to say of an event in place of its body, if it has one."""
     Body._get_collection().update_one({"_id": event_id}, {"$set": {"text": text}})
 

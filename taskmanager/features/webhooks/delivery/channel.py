@@ -17,8 +17,8 @@ from taskmanager.core.http.guarded_http import Answer, Refused, Rules, post
 from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.channels.base import Cancelled, Failed, Message, Note, Postponed, Rejected
-from taskmanager.features.notifications.delivery import pending as waiting
-from taskmanager.features.notifications.delivery.throttle import Pacer
+from taskmanager.features.notifications.delivery import pending
+from taskmanager.features.notifications.delivery.throttle import Throttle
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Project
@@ -31,12 +31,12 @@ from taskmanager.features.webhooks.models import Webhook
 
 GONE = 410
 _GOOD = range(200, 300)
-_KEPT_BYTES = 2_000
+_MAX_KEPT_BYTES = 2_000
 # What finds no place comes back in order: so many a second that few ask in vain, and places are seldom empty.
-_PLACE_TAKEN, _pace = timedelta(seconds=0.5), Pacer(30)
+_PLACE_TAKEN, _pace = timedelta(seconds=0.5), Throttle(30)
 # Receivers whose last answer took longer share half of the lanes, so that however many they leave room for others.
-_SLOW_MS, _LANES = 1000, 16
-_slow_lanes = BoundedSemaphore(_LANES // 2)
+_SLOW_MS, _THREADS = 1000, 16
+_slow_lanes = BoundedSemaphore(_THREADS // 2)
 
 
 class Unanswered(Failed):
@@ -55,7 +55,7 @@ class Outcome(NamedTuple):
 class WebhookChannel:
     """See `Channel`."""
 
-    name, queue, bundled, lanes = "webhook", "low", False, _LANES
+    name, queue, bundled, threads = "webhook", "low", False, _THREADS
 
     @property
     def seconds(self) -> float:
@@ -70,7 +70,7 @@ class WebhookChannel:
         delivery = message.delivery
         webhook = Webhook.objects(id=delivery.recipient_id).first()
         _may_be_told(webhook, delivery)
-        with _lane_of_slow(webhook):
+        with _pool_of_slow(webhook):
             outcome = _attempt_in_slot(webhook, delivery)
         if outcome.failure is None:
             return outcome.note
@@ -78,8 +78,8 @@ class WebhookChannel:
 
 
 @contextmanager
-def _lane_of_slow(webhook: Webhook) -> Iterator[None]:
-    """One of the lanes that slow receivers share; nothing for the others. Raises Postponed when none is free."""
+def _pool_of_slow(webhook: Webhook) -> Iterator[None]:
+    """Hold one of the threads that slow receivers share, none for others. Raises Postponed when none is free."""
     if (webhook.took_ms or 0) < _SLOW_MS:
         yield
         return
@@ -98,7 +98,7 @@ def retry_policy() -> RetryPolicy:
 
 
 def rules() -> Rules:
-    """Where webhooks may be sent to, by the settings."""
+    """Return where webhooks may be sent to, by the settings."""
     chosen = settings.current()
     return Rules.parse(chosen.webhook_allow, plain=chosen.webhook_http)
 
@@ -129,7 +129,7 @@ _LAST = "project.deleted"
 
 def _owner_may_know(webhook: Webhook, delivery: Delivery) -> None:
     """Raise Cancelled when the owner of a webhook for all their projects has left this one, or may not act at all."""
-    if not users.who_may_act([webhook.owner_id]):
+    if not users.active_user_ids([webhook.owner_id]):
         raise Cancelled("The owner of the webhook may not act.")
     if delivery.project_id and not members.are_members(delivery.project_id, [webhook.owner_id]):
         raise Cancelled("The owner of the webhook is not in the project any more.")
@@ -148,7 +148,7 @@ def _attempt_in_slot(webhook: Webhook, delivery: Delivery) -> Outcome:
 
 
 def _acquire_slot(webhook: Webhook, delivery: Delivery) -> None:
-    """Take one of the few requests that may be under way to it, so that one which hangs does not hold all lanes.
+    """Acquire one of the few slots for requests to it, so that one which hangs does not hold all threads.
 
     Raises Postponed when all are taken; of one that has failed, until the request that tries it has ended. A slot
     ends by itself when its worker dies.
@@ -168,7 +168,7 @@ def _acquire_slot(webhook: Webhook, delivery: Delivery) -> None:
 
 
 def _release_slot(webhook: Webhook, delivery: Delivery, outcome: Outcome | None) -> None:
-    """Say that the request has ended; when it worked, whatever failed before or meanwhile, the webhook works."""
+    """Release the slot; when the request worked, whatever failed before or meanwhile, the webhook works."""
     update: dict[str, Any] = {"$pull": {"busy": {"by": delivery.id}}}
     if outcome is not None:
         update["$set"] = {"took_ms": outcome.note["duration_ms"]}
@@ -205,9 +205,9 @@ def _attempt(webhook: Webhook, delivery: Delivery) -> Outcome:
 
 
 def _classify_response(answer: Answer) -> Outcome:
-    """Only 2xx is a yes; 410 says that nothing is wanted any more."""
+    """Accept only 2xx; 410 says that nothing is wanted any more."""
     shown = {str(name)[:100]: str(value)[:500] for name, value in list(answer.headers.items())[:30]}
-    text = answer.body[:_KEPT_BYTES].decode("utf-8", "replace").replace("\0", "")
+    text = answer.body[:_MAX_KEPT_BYTES].decode("utf-8", "replace").replace("\0", "")
     note: Note = {"status": answer.status, "response_headers": _pairs(shown), "response_body": text}
     if answer.status in _GOOD:
         return Outcome(note)
@@ -217,7 +217,9 @@ def _classify_response(answer: Answer) -> Outcome:
 
 
 def _pairs(headers: dict[str, str]) -> list[list[str]]:
-    """Names as they are: receivers may answer with dots in them, which MongoDB would mind in the names of fields."""
+    """Return names as they are: receivers may answer with dots in them, which MongoDB would mind in the names of
+    fields.
+    """
     return [[name, value] for name, value in headers.items()]
 
 
@@ -236,7 +238,7 @@ def _failed(webhook: Webhook, words: str) -> None:
     if webhook.failing_since is None:
         changes["failing_since"] = moment
     Webhook._get_collection().update_one({"_id": webhook.id}, {"$set": changes, "$inc": {"failures": 1}})
-    waiting.put_off(webhook.id, rests_until, but=TEST)
+    pending.put_off(webhook.id, rests_until, but=TEST)
     if webhook.failing_since and retry.exhausted(failures, moment - webhook.failing_since):
         _disable(webhook.id, f"It has failed since {webhook.failing_since:%Y-%m-%d}, the last time so: {words}")
 

@@ -8,16 +8,18 @@ from bson import ObjectId
 from taskmanager.core.clock import iso, now
 from taskmanager.core.events.log import Event, plain, project_of
 from taskmanager.features.comments.models import Comment
-from taskmanager.features.tasks.activity.service import told_changes
+from taskmanager.features.tasks.activity.service import exposed_changes
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.schemas import TASK
 from taskmanager.features.webhooks.kinds import KINDS, SENT_DATA, TEST
 
-LARGEST = 256 * 1024
+MAX_BYTES = 256 * 1024
 
 
 def of(event: Event) -> str:
-    """The event and, when it is about a task or a comment, both as they are now; without them when that is too much."""
+    """Return the event and, when it is about a task or a comment, both as they are now; without them when that is too
+    much.
+    """
     kind = KINDS.get(event.kind)
     of_task = kind is not None and kind.of_task
     sent = (*SENT_DATA, *(kind.data if kind else ()))
@@ -30,20 +32,22 @@ def of(event: Event) -> str:
         **{name: plain(event.data[name]) for name in sent if name in event.data},
     }
     if of_task and isinstance(event.data.get("changes"), dict):
-        data["changes"] = {field: list(pair.values()) for field, pair in told_changes(event.data["changes"]).items()}
+        data["changes"] = {field: list(pair.values()) for field, pair in exposed_changes(event.data["changes"]).items()}
     text = _text(event.kind, iso(event.at), data | (_task(event) if of_task else {}))
-    if len(text.encode()) <= LARGEST:
+    if len(text.encode()) <= MAX_BYTES:
         return text
     return _text(event.kind, iso(event.at), {name: data[name] for name in data if name != "changes"} | {"cut": True})
 
 
 def of_test(webhook_id: ObjectId) -> str:
-    """What a test sends."""
+    """Return what a test sends."""
     return _text(TEST, iso(now()), {"webhook_id": str(webhook_id)})
 
 
 def _task(event: Event) -> dict[str, Any]:
-    """The task, as long as it is in the project that the event is of: what is done to it elsewhere is not told here."""
+    """Return the task, as long as it is in the project that the event is of: what is done to it elsewhere is not told
+    here.
+    """
     if event.forgotten:
         return {}
     row = Task.objects(id=event.subject_id, project_id=project_of(event)).as_pymongo().first()

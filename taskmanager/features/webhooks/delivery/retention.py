@@ -14,19 +14,19 @@ def needed(event_ids: list[ObjectId]) -> set[ObjectId]:
     return bodies.of_events(event_ids)
 
 
-def renew(events: Iterable[Event]) -> None:
+def refresh_bodies(events: Iterable[Event]) -> None:
     """Have what is sent of events say what they say now, without what is gone. Safe to repeat."""
     told = {event.id: event for event in events}
     for event_id in bodies.of_events(told):
-        bodies.renew(event_id, payloads.of(told[event_id]))
+        bodies.refresh(event_id, payloads.of(told[event_id]))
 
 
-def renew_if_forgotten(event: Event) -> None:
+def refresh_if_erased(event: Event) -> None:
     """Have what a job has just stored say less, if the event was forgotten since the job read it."""
-    if forgetting.is_forgotten(event.id):
-        renew([forgetting.strip(event)])
+    if forgetting.is_erased(event.id):
+        refresh_bodies([forgetting.strip(event)])
 
 
-def renew_comment(task_id: ObjectId, comment_id: ObjectId) -> None:
+def refresh_comment(task_id: ObjectId, comment_id: ObjectId) -> None:
     """Forget the text of a comment that is deleted, and what receivers answered to it. Safe to repeat."""
-    forgetting.renew(list(Event.objects(subject_id=task_id, data__comment_id=comment_id)))
+    forgetting.refresh_copies(list(Event.objects(subject_id=task_id, data__comment_id=comment_id)))

@@ -15,38 +15,38 @@ from taskmanager.core.clock import now
 from taskmanager.core.security.ciphers import cipher
 
 PREFIX = "whsec_"
-_BYTES, _MOST_SECRETS = 32, 5
+_BYTES, _MAX_SECRETS = 32, 5
 _PURPOSE = "webhook"
 
 
 def make_secret() -> str:
-    """A new secret, in the form in which receivers keep it."""
+    """Return a new secret, in the form in which receivers keep it."""
     return PREFIX + base64.b64encode(secrets.token_bytes(_BYTES)).decode()
 
 
 def stored(secret: str, until: datetime | None = None) -> dict[str, object]:
-    """As the database keeps it: encrypted, with the moment from which it is not used any more."""
+    """Return as the database keeps it: encrypted, with the moment from which it is not used any more."""
     return {"secret": cipher(_PURPOSE).encrypt(secret.encode()).decode()} | ({"until": until} if until else {})
 
 
 def replaced(known: list[dict[str, object]], new: str, keep: timedelta) -> list[dict[str, object]]:
-    """The secrets after a rotation: the new one, and those before for as long as they are kept, if any is.
+    """Return the secrets after a rotation: the new one, and those before for as long as they are kept, if any is.
 
     Of several rotations, say of a client that did not get the answer, receivers may know any.
     """
     if not keep:
         return [stored(new)]
     earlier = [entry for entry in known[1:] if entry["until"] > now()]  # type: ignore[operator]
-    return [stored(new), {**known[0], "until": now() + keep}, *earlier][:_MOST_SECRETS]
+    return [stored(new), {**known[0], "until": now() + keep}, *earlier][:_MAX_SECRETS]
 
 
 def message_id(delivery_id: ObjectId) -> str:
-    """`webhook-id`: the same at each attempt, so that receivers can tell repetitions."""
+    """Return `webhook-id`: the same at each attempt, so that receivers can tell repetitions."""
     return f"msg_{delivery_id}"
 
 
 def headers(delivery_id: ObjectId, body: bytes, known: list[dict[str, object]]) -> dict[str, str]:
-    """The three headers, made for this moment."""
+    """Return the three headers, made for this moment."""
     name, moment = message_id(delivery_id), now()
     content = b".".join([name.encode(), str(int(moment.timestamp())).encode(), body])
     good = [entry for entry in known if entry.get("until", moment) >= moment]  # type: ignore[operator]

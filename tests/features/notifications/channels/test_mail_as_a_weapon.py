@@ -65,7 +65,7 @@ def test_what_waited_for_an_address_that_is_not_proved_any_more_is_not_sent(scen
     assert mail.to(person.user.email) == []
 
 
-def test_the_mail_to_an_address_that_somebody_registered_shows_no_name_that_they_chose(client, deliver, mail):
+def test_the_mail_to_an_address_that_a_user_registered_shows_no_name_that_they_chose(client, deliver, mail):
     body = {"email": "victim@example.com", "password": PASSWORD, "name": "Your account is blocked, see evil.example"}
     assert client.post("/api/v1/auth/register", json=body).status_code == 201
     deliver()

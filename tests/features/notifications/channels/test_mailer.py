@@ -70,7 +70,7 @@ def test_a_trusted_server_gets_the_mail_over_tls(server, certificate, monkeypatc
     assert handler.secure == [True, True]
 
 
-def test_a_server_that_nobody_vouches_for_gets_nothing(server):
+def test_a_server_that_no_one_vouches_for_gets_nothing(server):
     handler, url = server
     sender = SmtpMailer(url, 5)
     with pytest.raises(ssl.SSLCertVerificationError):

@@ -32,7 +32,7 @@ def test_who_is_newly_assigned_gets_one_mail(scene, mail, deliver):
     assert recipients(mail) == sorted([first.user.email, second.user.email])
 
 
-def test_nobody_is_told_of_what_he_did_himself(scene, mail, deliver):
+def test_no_one_is_told_of_what_they_did_themselves(scene, mail, deliver):
     assign(scene, scene.owner)
     deliver()
     assert recipients(mail) == []
@@ -45,7 +45,7 @@ def test_assignees_of_a_new_task_are_told(scene, mail, deliver):
     assert recipients(mail) == [member.user.email]
 
 
-def test_other_changes_tell_nobody(scene, mail, deliver):
+def test_other_changes_tell_no_one(scene, mail, deliver):
     member = scene.member()
     assign(scene, member)
     deliver()

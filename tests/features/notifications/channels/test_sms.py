@@ -45,7 +45,7 @@ def texts(provider):
 
 @pytest.fixture
 def member(scene, provider, deliver):
-    """Somebody whose number is verified, and who wants to be told of assignments."""
+    """A user whose number is verified, and who wants to be told of assignments."""
     member = scene.member()
     assert member.put(PHONE, json={"number": "+49 170 123 45 67"}, headers=ANY).status_code == 200
     deliver()

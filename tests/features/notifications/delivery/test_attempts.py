@@ -31,8 +31,8 @@ def written(monkeypatch):
 
 @pytest.fixture
 def policies(monkeypatch):
-    counted = Counted(levels.of)
-    monkeypatch.setattr(levels, "of", counted)
+    counted = Counted(levels.load_policies)
+    monkeypatch.setattr(levels, "load_policies", counted)
     return counted
 
 

@@ -31,7 +31,7 @@ def run(app):
 
 @pytest.fixture
 def dead(scene, assign, mail, deliver):
-    """A mail to somebody whom the mail server does not know."""
+    """A mail to a user whom the mail server does not know."""
     member = scene.member()
     mail.unknown = {member.user.email}
     assign(member)

@@ -12,7 +12,7 @@ from taskmanager.core.events import outbox
 from taskmanager.core.events.log import Event
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.features.notifications import service
-from taskmanager.features.notifications.delivery import maintenance as upkeep, service as deliveries
+from taskmanager.features.notifications.delivery import maintenance, service as deliveries
 from taskmanager.features.notifications.models import Delivery
 from tests.features.notifications.conftest import prefer
 from tests.features.notifications.delivery.due import due, email
@@ -128,7 +128,7 @@ def test_one_that_took_too_long_does_not_overwrite_what_another_did(failing):
     slow = deliveries._claim(deliveries.bundles.leader_of(failing.id))
     due(failing)
     fast = deliveries._claim(deliveries.bundles.leader_of(failing.id))
-    deliveries._settle(fast, "sent", None, None)
+    deliveries._finish(fast, "sent", None, None)
     deliveries._failed(slow, OSError("late"))
     assert email().state == "sent"
 
@@ -136,20 +136,20 @@ def test_one_that_took_too_long_does_not_overwrite_what_another_did(failing):
 def test_a_repeated_event_makes_no_second_delivery(scene, assign, mail, deliver):
     assign(scene.member())
     deliver()
-    service.tell(Event.objects(kind="task.updated").get())
+    service.notify(Event.objects(kind="task.updated").get())
     assert len(mail.messages) == 1
 
 
-def test_the_sweep_hands_out_what_nobody_looks_at(failing):
+def test_the_sweep_hands_out_what_no_one_looks_at(failing):
     failing.modify(unset__due_at=True)
-    assert upkeep.sweep() == 1
+    assert maintenance.sweep() == 1
     assert email().due_at is not None
 
 
 class Odd:
-    """A channel that raises something that nobody expected."""
+    """A channel that raises something that no one expected."""
 
-    name, queue, seconds, bundled, lanes = "odd", "low", 1.0, False, 0
+    name, queue, seconds, bundled, threads = "odd", "low", 1.0, False, 0
 
     def reaches(self, user_ids):
         return set(user_ids)

@@ -7,8 +7,8 @@ import time_machine
 
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.delivery import (
-    grouping as bundles,
-    maintenance as upkeep,
+    grouping,
+    maintenance,
     service as deliveries,
 )
 from taskmanager.features.notifications.models import Delivery
@@ -24,13 +24,13 @@ def test_the_sweep_settles_those_led_by_one_that_is_settled(scene, mail, deliver
     later()
     led = Delivery.objects(channel="email", led_by__ne=None).get()
     led.modify(set__state="pending")
-    assert upkeep.sweep() == 1
+    assert maintenance.sweep() == 1
     assert led.reload().state == "sent"
     led.modify(set__state="pending")
     led.modify(unset__due_at=True)
     Delivery.objects(id=led.led_by).delete()
     led.modify(set__state="pending")
-    upkeep.sweep()
+    maintenance.sweep()
     assert led.reload().due_at is not None and led.led_by is None
 
 
@@ -42,14 +42,14 @@ def test_a_claim_is_prolonged_while_a_large_bundle_is_made(scene, mail, deliver,
     deliver()
     Delivery.objects(state="pending").update(set__due_at=now(), set__claimed_until=now())
     first = Delivery.objects(channel="email", state="pending").order_by("id").first()
-    make, ends = bundles.notices.of, []
+    make, ends = grouping.notices.of, []
 
     def slow(*what):
         ends.append(first.reload().claimed_until)
         travel.shift(6)  # three of them take longer than a claim lasts
         return make(*what)
 
-    monkeypatch.setattr(bundles.notices, "of", slow)
+    monkeypatch.setattr(grouping.notices, "of", slow)
     with time_machine.travel(now(), tick=True) as travel:
         deliveries.send(first.id)
     assert ends == sorted(set(ends)) and len(ends) == 3

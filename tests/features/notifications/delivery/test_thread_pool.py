@@ -1,4 +1,4 @@
-"""Sending beside a worker's jobs: who hangs holds up nobody else, and nothing is cut off."""
+"""Sending beside a worker's jobs: who hangs holds up no one else, and nothing is cut off."""
 
 import threading
 import time
@@ -9,8 +9,8 @@ from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Misconfigured
-from taskmanager.features.notifications.delivery import service as deliveries, thread_pool as lanes
-from taskmanager.features.notifications.delivery.throttle import Pacer
+from taskmanager.features.notifications.delivery import service as deliveries, thread_pool
+from taskmanager.features.notifications.delivery.throttle import Throttle
 from taskmanager.features.notifications.models import Delivery
 from tests.faults.stack import eventually
 
@@ -20,7 +20,7 @@ _LONG_SECONDS = 120.0  # a worker that waits for a receiver is held for so long
 class Gate:
     """A channel whose receivers answer when they are let."""
 
-    name, queue, bundled, seconds, lanes = "gate", "low", False, 30.0, 2
+    name, queue, bundled, seconds, thread_pool = "gate", "low", False, 30.0, 2
 
     def __init__(self):
         self.open = threading.Event()
@@ -54,7 +54,7 @@ def claimed(number):
 
 def test_a_worker_goes_on_while_receivers_are_waited_for_and_finishes_what_it_began(gate):
     began = time.monotonic()
-    with lanes.opened():
+    with thread_pool.opened():
         deliveries.send_all(claimed(2))
         assert time.monotonic() - began < _LONG_SECONDS / 2
         assert Delivery.objects(state="pending").count() == 2
@@ -64,7 +64,7 @@ def test_a_worker_goes_on_while_receivers_are_waited_for_and_finishes_what_it_be
 
 
 def test_what_finds_all_lanes_taken_is_put_off_without_an_attempt_each_to_a_moment_of_its_own(gate):
-    with lanes.opened():
+    with thread_pool.opened():
         deliveries.send_all(claimed(2))
         began = time.monotonic()
         late = claimed(40)
@@ -83,14 +83,14 @@ def test_a_slow_receiver_does_not_set_the_pace_of_the_worker(gate, contribute):
     gate.pause = 1.0
     gate.open.set()
     told = []
-    quick = type("Quick", (Gate,), {"name": "quick", "lanes": 0, "send": lambda _, message: told.append(message)})()
+    quick = type("Quick", (Gate,), {"name": "quick", "threads": 0, "send": lambda _, message: told.append(message)})()
     contribute(channels=(quick,))
     rows = [
         {"event_id": ObjectId(), "channel": name, "recipient_id": ObjectId(), "kind": "webhook.test", "body": "{}"}
         for _ in range(100)
         for name in ("gate", "quick")
     ]
-    with lanes.opened():
+    with thread_pool.opened():
         deliveries.send_all(deliveries.plan(rows))
         assert len(told) == 100
         assert len(gate.asked) < 80  # a hundred of a second each, two at a time, would hold the worker for fifty
@@ -98,7 +98,7 @@ def test_a_slow_receiver_does_not_set_the_pace_of_the_worker(gate, contribute):
 
 def test_lanes_are_free_again(gate):
     gate.open.set()
-    with lanes.opened():
+    with thread_pool.opened():
         for number in range(1, 11):
             deliveries.send_all(claimed(2))
             eventually(lambda number=number: Delivery.objects(state="sent").count() == 2 * number, "the next two")
@@ -123,10 +123,10 @@ def test_one_whose_claim_is_nearly_over_is_handed_out_again_at_once_and_as_if_ne
 
 def test_what_ends_badly_in_a_lane_leaves_it_free(gate, monkeypatch):
     gate.open.set()
-    monkeypatch.setattr(deliveries, "_settle", lambda *_: 1 / 0)
-    with lanes.opened():
+    monkeypatch.setattr(deliveries, "_finish", lambda *_: 1 / 0)
+    with thread_pool.opened():
         deliveries.send_all(claimed(2))
-        eventually(lambda: lanes.run("gate", 2, lambda: None), "a free lane")
+        eventually(lambda: thread_pool.run("gate", 2, lambda: None), "a free lane")
     assert len(gate.told) == 2
 
 
@@ -145,8 +145,8 @@ def test_a_channel_that_lacks_something_is_named_when_it_is_installed(contribute
 
 
 def test_moments_are_given_out_in_order():
-    pacer, moment = Pacer(10), now()
-    moments = [pacer.next("a", moment) for _ in range(3)]
+    throttle, moment = Throttle(10), now()
+    moments = [throttle.next("a", moment) for _ in range(3)]
     assert [(at - moment).total_seconds() for at in moments] == pytest.approx([0, 0.1, 0.2])
-    assert pacer.next("b", moment) == moment
-    assert pacer.next("a", moment + timedelta(seconds=9)) == moment + timedelta(seconds=9)
+    assert throttle.next("b", moment) == moment
+    assert throttle.next("a", moment + timedelta(seconds=9)) == moment + timedelta(seconds=9)

@@ -22,7 +22,9 @@ def happened(scene, deliver):
     deliver()
 
     def of(service):
-        found = list(Event.objects(kind__in=[*notices.told(), *KINDS], due_at__exists=True).order_by("seq"))
+        found = list(
+            Event.objects(kind__in=[*notices.kinds_with_notices(), *KINDS], due_at__exists=True).order_by("seq")
+        )
         wanted = service.wanted(found)
         return [event.kind for event in found if event.id in wanted]
 
@@ -65,7 +67,7 @@ def test_what_is_not_told_to_members_comes_through_also_beside_what_is(scene, ha
     assert sorted(happened(notifications)) == ["invitation.created", "reminder.fired", "user.registered"]
 
 
-def test_what_nobody_did_comes_through(scene, happened):
+def test_what_no_one_did_comes_through(scene, happened):
     scene.owner.post(scene.tasks_path, json={"title": "New"})
     Event.objects(kind="task.created", due_at__exists=True).update(unset__actor_id=True)
     assert happened(notifications) == ["task.created"]
@@ -87,7 +89,7 @@ def test_webhooks_want_what_their_project_or_their_owner_may_hear(scene, happene
     assert [kind for kind in happened(webhooks) if kind in KINDS] == found
 
 
-def test_a_webhook_of_somebody_else_wants_nothing_of_it(scene, happened, app):
+def test_a_webhook_of_another_user_wants_nothing_of_it(scene, happened, app):
     stranger = sign_in(app, UserFactory())
     assert stranger.post("/api/v1/webhooks", json=HOOK).status_code == 201
     scene.owner.post(scene.tasks_path, json={"title": "New"})

@@ -1,10 +1,10 @@
-"""Who is told what, by which channel: what people choose holds, and nobody is told of his own action."""
+"""Who is told what, by which channel: what people choose holds, and no one is told of their own action."""
 
 from datetime import timedelta
 
 import pytest
 
-from taskmanager.core import cached_values as remembered
+from taskmanager.core import cached_values
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.channels.email_channel import unsubscribe_token
 from taskmanager.features.notifications.models import Delivery, Preferences
@@ -74,7 +74,7 @@ def test_choices_for_a_channel_that_is_not_there_at_the_moment_are_kept(scene):
 def test_a_deleted_account_has_nothing_to_unsubscribe_from(scene, client):
     member = scene.member()
     User.objects(id=member.user.id).update(set__deleted_at=now())
-    remembered.forget("card", member.user.id)
+    cached_values.invalidate("card", member.user.id)
     token = unsubscribe_token(member.user.id, "task.commented")
     assert client.post(f"/api/v1/notifications/unsubscribe?token={token}").status_code == 200
     assert Preferences.objects(user_id=member.user.id).first() is None
@@ -89,7 +89,7 @@ def test_a_channel_can_be_turned_off_for_a_kind(scene, assign, mail, deliver):
     assert ("task.assigned", f"[{scene.task.key}] {scene.task.title}") in told(member)
 
 
-def test_nobody_is_told_of_what_he_did_himself(scene, assign, deliver):
+def test_no_one_is_told_of_what_they_did_themselves(scene, assign, deliver):
     assign(scene.owner)
     patch(scene.owner, scene.task_path, {"title": "Other"})
     deliver()

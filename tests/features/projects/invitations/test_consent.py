@@ -20,10 +20,10 @@ from tests.scene import patch
 
 MINE = "/api/v1/invitations"
 ANY = {"If-Match": "*"}
-NOBODY = "65f1c0ffee0123456789abcd"
+UNKNOWN_ID = "65f1c0ffee0123456789abcd"
 
 
-def test_a_guessed_id_makes_nobody_a_member_and_shows_nothing_of_them(scene, grace):
+def test_a_guessed_id_makes_no_one_a_member_and_shows_nothing_of_them(scene, grace):
     answer = ask(scene, **by_id(grace))
     assert answer.status_code == 202, answer.text
     assert grace.user.id not in roles(scene)
@@ -90,8 +90,8 @@ def test_one_person_is_asked_by_one_other_for_ten_projects_at_most(scene, grace,
 @pytest.mark.parametrize("by", ["id", "address"])
 def test_known_and_unknown_get_the_same_answer_by_the_same_work(scene, grace, commands, by):
     whom = {
-        "id": [by_id(grace), {"user_id": NOBODY}, {"user_id": str(_disabled().id)}],
-        "address": [{"email": "grace@example.com"}, {"email": "nobody@example.com"}, {"email": _disabled().email}],
+        "id": [by_id(grace), {"user_id": UNKNOWN_ID}, {"user_id": str(_disabled().id)}],
+        "address": [{"email": "grace@example.com"}, {"email": "unknown@example.com"}, {"email": _disabled().email}],
     }[by]
     ask(scene, email="warm@example.com")
     seen = []
@@ -160,7 +160,7 @@ def test_who_shared_a_project_that_is_deleted_is_asked(scene, grace):
     assert ask(scene, by=owner, **by_id(grace)).status_code == 202
 
 
-def test_a_token_for_one_project_knows_nobody_of_others(scene, grace):
+def test_a_token_for_one_project_knows_no_one_of_others(scene, grace):
     MembershipFactory(project=ProjectFactory(owner=scene.owner.user), user=grace.user)
     token = token_client(scene, ["members:write"], scene.project.id)
     assert ask(scene, by=token, **by_id(grace)).status_code == 202
@@ -173,15 +173,15 @@ def test_a_service_account_is_added_at_once(scene, caller):
     assert ask(scene, user_id=made["id"]).status_code == 201
 
 
-def test_where_the_operator_says_so_nobody_is_asked_but_unproved_addresses(scene, grace, other_app):
+def test_where_the_operator_says_so_no_one_is_asked_but_unproved_addresses(scene, grace, other_app):
     owner = sign_in(other_app(direct_membership=True), scene.owner.user)
     unprove(grace)
     assert ask(scene, by=owner, email="grace@example.com").status_code == 202
-    assert ask(scene, by=owner, user_id=NOBODY).status_code == 202
+    assert ask(scene, by=owner, user_id=UNKNOWN_ID).status_code == 202
     assert ask(scene, by=owner, **by_id(grace)).status_code == 201
 
 
-def test_nobody_is_joined_by_an_address_that_was_not_proved(scene, grace):
+def test_no_one_is_joined_by_an_address_that_was_not_proved(scene, grace):
     MembershipFactory(project=ProjectFactory(owner=scene.owner.user), user=grace.user)
     unprove(grace)
     owner = sign_in(scene.app, scene.owner.user)
@@ -232,7 +232,7 @@ def disable_the_inviter(scene, made):
 
 
 @pytest.mark.parametrize("ending", [revoke, expire, delete_the_project, disable_the_inviter])
-def test_what_is_over_before_it_was_accepted_makes_nobody_a_member(scene, grace, ending):
+def test_what_is_over_before_it_was_accepted_makes_no_one_a_member(scene, grace, ending):
     made = ask(scene, **by_id(grace)).json
     ending(scene, made)
     assert grace.post(f"{MINE}/{made['id']}/accept").status_code == 404

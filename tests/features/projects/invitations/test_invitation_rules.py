@@ -34,7 +34,7 @@ def test_others_neither_invite_nor_see_who_is_invited(scene, invite, path, who, 
     assert {answer.status_code for answer in answers} == {status}
 
 
-def test_nobody_invites_above_his_own_role(scene, path):
+def test_no_one_invites_above_their_own_role(scene, path):
     answer = scene.member("manager").post(path, json={"email": EMAIL, "role": "owner"})
     assert_problem(answer, 403, code="member.role_too_high")
 
@@ -54,7 +54,7 @@ def test_what_was_answered_cannot_be_revoked(scene, invite, grace, path):
 
 
 def test_a_project_has_a_bounded_number_of_waiting_invitations(scene, path, monkeypatch):
-    monkeypatch.setattr(invitations, "MOST_PENDING", 2)
+    monkeypatch.setattr(invitations, "MAX_PENDING", 2)
     answers = [scene.owner.post(path, json={"email": f"p{n}@example.com", "role": "viewer"}) for n in range(3)]
     assert [answer.status_code for answer in answers] == [201, 201, 409]
     again = scene.owner.post(path, json={"email": "p1@example.com", "role": "member"})

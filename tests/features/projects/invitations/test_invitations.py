@@ -1,4 +1,4 @@
-"""Invitations: who may send and answer them, what the mail says, and that nobody learns who has an account."""
+"""Invitations: who may send and answer them, what the mail says, and that no one learns who has an account."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +47,7 @@ def test_the_mail_tells_what_and_who_and_how(scene, invite, mail):
 def test_people_with_and_without_an_account_get_the_same_answer_and_mail(invite, mail, caller):
     caller(email="known@example.com")
     shapes, mails = set(), set()
-    for email in ("known@example.com", "nobody@example.com"):
+    for email in ("known@example.com", "unknown@example.com"):
         body, token = invite(email)
         assert (body["email"], body["state"], body["role"]) == (email, "pending", "member")
         shapes.add(tuple(body))
@@ -81,7 +81,7 @@ def test_another_account_cannot_accept_and_the_token_stays_good(scene, invite, g
     assert grace.post(ACCEPT, json={"token": token}).status_code == 200
 
 
-def test_without_a_login_nobody_accepts(client, invite):
+def test_without_a_login_no_one_accepts(client, invite):
     _, token = invite()
     assert client.post(ACCEPT, json={"token": token}).status_code == 401
 
@@ -220,7 +220,7 @@ def test_one_can_refuse_when_logged_in(scene, invite, grace):
 
 
 @pytest.mark.parametrize("answer", ["accept", "refuse"])
-def test_nobody_answers_the_invitation_of_another(scene, invite, answer):
+def test_no_one_answers_the_invitation_of_another(scene, invite, answer):
     body, _ = invite()
     stranger = scene.who("stranger")
     confirm(stranger)

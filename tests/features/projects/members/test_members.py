@@ -27,8 +27,8 @@ def test_a_manager_cannot_remove_or_demote_an_owner(scene):
 
 
 def test_the_last_owner_stays(scene):
-    leaving = scene.owner.delete(path_of(scene, scene.owner), headers={"If-Match": "*"})
-    assert_problem(leaving, 409, code="project.last_owner")
+    is_own = scene.owner.delete(path_of(scene, scene.owner), headers={"If-Match": "*"})
+    assert_problem(is_own, 409, code="project.last_owner")
     assert_problem(patch(scene.owner, path_of(scene, scene.owner), {"role": "viewer"}), 409, code="project.last_owner")
 
 

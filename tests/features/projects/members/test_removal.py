@@ -192,7 +192,7 @@ def test_the_invitations_that_they_sent_end(scene, manager):
 
 
 @pytest.mark.parametrize("by", ["user_id", "email"])
-def test_an_invitation_that_waits_lets_nobody_back_in_who_was_removed(scene, by):
+def test_an_invitation_that_waits_lets_no_one_back_in_who_was_removed(scene, by):
     person = scene.who("stranger")
     whom = {"user_id": str(person.user.id)} if by == "user_id" else {"email": person.user.email}
     invited = scene.owner.post(scene.members_path, json=whom | {"role": "manager"})

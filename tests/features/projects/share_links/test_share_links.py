@@ -62,7 +62,7 @@ def test_a_visitor_sees_no_other_project(app, scene, make):
 
 
 @pytest.mark.parametrize("role", ["viewer", "commenter"])
-def test_a_visitor_changes_nothing_and_sees_nobody(app, scene, make, links, role):
+def test_a_visitor_changes_nothing_and_sees_no_one(app, scene, make, links, role):
     visitor = bearing(app, make(role=role)["token"])
     everything = {"If-Match": "*"}
     answers = [
@@ -178,7 +178,7 @@ def test_a_link_gives_no_more_than_a_commenter_may(scene, make, links, role):
     assert patch(scene.owner, f"{links}/{make()['id']}", {"role": role}).status_code == 422
 
 
-def test_managers_see_the_token_and_nobody_the_password(scene, make, links):
+def test_managers_see_the_token_and_no_one_the_password(scene, make, links):
     link = make(name="Customer", password=PASSWORD)
     manager = scene.member("manager")
     for answer in (manager.get(links), manager.get(f"{links}/{link['id']}")):

@@ -58,10 +58,10 @@ def test_a_deleted_project_is_listed_for_its_owners_and_nowhere_else(scene):
         assert shown.json["deleted_at"]
         assert owner.get(PROJECTS).json["items"] == []
         assert_problem(owner.get(scene.project_path), 404)
-    for somebody in people.values():
-        assert deleted(somebody) == []
-        assert_problem(somebody.get(scene.project_path, query_string={"deleted": "true"}), 404)
-        assert_problem(restore(somebody, scene), 404)
+    for user in people.values():
+        assert deleted(user) == []
+        assert_problem(user.get(scene.project_path, query_string={"deleted": "true"}), 404)
+        assert_problem(restore(user, scene), 404)
 
 
 def test_what_is_not_deleted_is_not_among_the_deleted(scene):
@@ -307,7 +307,7 @@ def test_after_its_days_the_purge_of_a_project_begins(scene):
     assert (event.subject_id, event.actor_id, event.audited) == (scene.project.id, None, True)
 
 
-def test_an_account_that_goes_takes_a_project_along_that_nobody_else_could_restore(scene):
+def test_an_account_that_goes_takes_a_project_along_that_no_one_else_could_restore(scene):
     shared = ProjectFactory(owner=scene.owner.user)
     MembershipFactory(project=shared, user=UserFactory(), role="owner")
     alone = ProjectFactory(owner=scene.owner.user)

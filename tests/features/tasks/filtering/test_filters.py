@@ -228,7 +228,7 @@ def test_what_cannot_be_understood_is_told_with_its_column(scene, text, column):
 @pytest.mark.parametrize(
     "text", ["status != cancelled", "title ~ task or not title ~ task", "project is null or title ~ x"]
 )
-def test_a_filter_widens_nobodys_rights(scene, text):
+def test_a_filter_widens_no_rights(scene, text):
     stranger = scene.who("stranger")
     answer = stranger.get("/api/v1/tasks", query_string={"filter": text})
     if "project is" in text:
@@ -269,7 +269,7 @@ def test_the_total_counts_what_the_filter_finds(scene):
 def test_me_is_who_asks(scene):
     other = scene.member()
     TaskFactory(project=scene.project, title="yours", assignees=[other.user])
-    TaskFactory(project=scene.project, title="somebody's", assignees=[scene.member().user])
+    TaskFactory(project=scene.project, title="another member's", assignees=[scene.member().user])
     assert found(other, "/api/v1/tasks", "assignee = me") == {"yours"}
     assert found(scene.owner, "/api/v1/tasks", "assignee = me") == set()
     assert found(scene.owner, "/api/v1/tasks", f"assignee = {other.user.id}") == {"yours"}

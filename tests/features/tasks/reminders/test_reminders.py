@@ -60,7 +60,7 @@ def test_reminders_are_set_read_replaced_and_deleted(scene, path):
     assert scene.owner.get(path).json["items"] == []
 
 
-def test_nobody_sees_the_reminders_of_others(scene, path):
+def test_no_one_sees_the_reminders_of_others(scene, path):
     one = f"{path}/{remind(scene.owner, path)['id']}"
     manager = scene.member("manager")
     assert manager.get(path).json["items"] == []

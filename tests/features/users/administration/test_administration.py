@@ -1,4 +1,4 @@
-"""Administrators: find, disable, change roles, log out; and never nobody left to administer."""
+"""Administrators: find, disable, change roles, log out; and never no one left to administer."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -73,7 +73,7 @@ def test_a_new_role_holds_in_sessions_that_run(app, admin, caller):
     assert_problem(person.get(USERS), 403, code="permission.denied")
 
 
-def test_somebody_is_logged_out_everywhere(app, admin):
+def test_a_user_is_logged_out_everywhere(app, admin):
     user = UserFactory()
     sessions = [sign_in(app, user) for _ in range(2)]
     assert admin.post(f"{USERS}/{user.id}/sessions/end").status_code == 204
@@ -81,7 +81,7 @@ def test_somebody_is_logged_out_everywhere(app, admin):
     assert sign_in(app, user).get(ME).status_code == 200
 
 
-def test_a_reset_mail_is_sent_to_somebody(admin, deliver, mail):
+def test_a_reset_mail_is_sent_to_a_user(admin, deliver, mail):
     user = UserFactory()
     assert admin.post(f"{USERS}/{user.id}/password-reset").status_code == 202
     deliver()
@@ -94,7 +94,7 @@ def test_the_last_administrator_stays(admin, change):
     assert admin.get(USERS).status_code == 200
 
 
-def test_nobody_disables_himself(admin, caller):
+def test_no_one_disables_their_own_account(admin, caller):
     caller(role="admin")
     assert_problem(patch(admin, f"{USERS}/{admin.user.id}", {"disabled": True}), 409, code="user.yourself")
 

@@ -32,7 +32,7 @@ def log_in(client, password, email=OWNER):
 
 @pytest.fixture
 def squatter(app):
-    """Somebody logged in to an account with an address that is not theirs."""
+    """A user logged in to an account with an address that is not theirs."""
     return sign_in(app, UserFactory(email=OWNER, verified=False))
 
 
@@ -158,7 +158,7 @@ def test_visitors_by_a_share_link_are_refused(app, recover, verified):
 
 
 @pytest.mark.parametrize("verified", [False, True])
-def test_an_invitation_that_waits_lets_nobody_in_afterwards(app, recover, deliver, mail, verified):
+def test_an_invitation_that_waits_lets_no_one_in_afterwards(app, recover, deliver, mail, verified):
     person = sign_in(app, UserFactory(email=OWNER, verified=verified))
     friend = sign_in(app, UserFactory(email=ATTACKER))
     project = make_project(person)

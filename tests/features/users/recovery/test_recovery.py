@@ -80,11 +80,11 @@ def test_the_mail_can_be_had_again_and_then_the_older_token_is_good_no_more(clie
     register(client)
     deliver()
     first = mail.token_to("grace@example.com")
-    for email in ("grace@example.com", "nobody@example.com"):
+    for email in ("grace@example.com", "unknown@example.com"):
         answer = client.post(f"{AUTH}/verify-email/request", json={"email": email})
         assert (answer.status_code, answer.data) == (202, b"")
     deliver()
-    assert mail.to("nobody@example.com") == []
+    assert mail.to("unknown@example.com") == []
     assert_problem(client.post(f"{AUTH}/verify-email", json={"token": first}), 404)
     token = mail.token_to("grace@example.com")
     assert client.post(f"{AUTH}/verify-email", json={"token": token}).status_code == 204
@@ -116,7 +116,7 @@ def test_a_token_ends_after_thirty_minutes(client, user, deliver, mail, settings
 
 
 def test_an_unknown_address_gets_the_same_answer_and_no_mail(client, user, deliver, mail):
-    answers = [ask_reset(client, email) for email in (user.email, "nobody@example.com")]
+    answers = [ask_reset(client, email) for email in (user.email, "unknown@example.com")]
     assert [(answer.status_code, answer.data) for answer in answers] == [(202, b"")] * 2
     deliver()
     assert [str(message["To"]) for message in mail.messages] == [f"{user.name} <{user.email}>"]
@@ -124,7 +124,7 @@ def test_an_unknown_address_gets_the_same_answer_and_no_mail(client, user, deliv
 
 def test_asking_for_a_reset_costs_the_same_commands_whoever_it_is(client, user, commands):
     counts = []
-    for email in (user.email, "nobody@example.com"):
+    for email in (user.email, "unknown@example.com"):
         with commands.counted() as sent:
             ask_reset(client, email)
         counts.append(list(sent))
@@ -290,6 +290,6 @@ def test_reset_tokens_of_the_old_address_are_good_no_more(caller, client, user, 
 
 
 @pytest.mark.parametrize("path", ["password", "email", "sessions"])
-def test_nobody_but_the_owner_is_asked(client, path):
+def test_no_one_but_the_owner_is_asked(client, path):
     method = "GET" if path == "sessions" else "POST"
     assert client.open(f"{ME}/{path}", method=method, json={}).status_code == 401

@@ -24,7 +24,7 @@ def clock():
 
 
 class Phone:
-    """An authenticator app that has the secret of somebody."""
+    """An authenticator app that has the secret of a user."""
 
     def __init__(self, person, clock):
         self.clock = clock

@@ -22,7 +22,7 @@ def user(app):
     return UserFactory(email="ada@example.com")
 
 
-@pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
+@pytest.mark.parametrize("email", ["ada@example.com", "unknown@example.com"])
 def test_after_too_many_failures_logins_from_there_are_locked(client, user, settings, email):
     for _ in range(settings.lockout_failures):
         assert_problem(try_login(client, email), 401, code="auth.invalid_credentials")
@@ -107,10 +107,10 @@ def hashed(monkeypatch):
 def test_an_unknown_account_and_a_wrong_password_take_the_same_work(client, user, commands, settings, hashed):
     """Equal hashes and equal commands to the database; times differ by what else the machine does."""
     work = {}
-    for email in (user.email, "nobody@example.com"):
+    for email in (user.email, "unknown@example.com"):
         with commands.counted() as sent:
             assert try_login(client, email).status_code == 401
         work[email] = [*hashed, *sent]
         hashed.clear()
-    assert work[user.email] == work["nobody@example.com"]
+    assert work[user.email] == work["unknown@example.com"]
     assert work[user.email][:1] == [settings.bcrypt_cost]

@@ -48,7 +48,7 @@ def test_all_are_ended(app):
     assert [client.get(ME).status_code for client in clients] == [401, 401]
 
 
-def test_nobody_ends_or_sees_the_session_of_another(app):
+def test_no_one_ends_or_sees_the_session_of_another(app):
     owner, stranger = sign_in(app, UserFactory()), sign_in(app, UserFactory())
     session_id = owner.get(SESSIONS).json["items"][0]["id"]
     assert_problem(stranger.delete(f"{SESSIONS}/{session_id}", headers=ANY), 404)

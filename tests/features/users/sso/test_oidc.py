@@ -46,7 +46,7 @@ def test_an_account_that_has_not_confirmed_the_address_is_not_joined(sso):
 
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("word", [False, "false", "yes", 1, None])
-def test_an_address_that_the_provider_has_not_confirmed_is_nobodys(sso, provider, known, word):
+def test_an_address_that_the_provider_has_not_confirmed_belongs_to_no_one(sso, provider, known, word):
     if known:
         UserFactory(email="ada@example.com")
     provider.person["email_verified"] = word
@@ -183,7 +183,7 @@ def test_a_disabled_account_does_not_log_in(sso):
     assert_problem(log_in(sso), 401)
 
 
-def test_nobody_logs_in_with_a_password_to_an_account_that_has_none(sso):
+def test_no_one_logs_in_with_a_password_to_an_account_that_has_none(sso):
     log_in(sso)
     body = {"email": "ada@example.com", "password": "none"}
     assert sso.test_client().post("/api/v1/auth/login", json=body).status_code == 401

@@ -41,7 +41,7 @@ def test_each_refusal_is_logged_with_its_reason_and_without_secrets(sso, provide
     assert "eyJ" not in text  # how each token begins
 
 
-def test_what_comes_beside_the_id_token_vouches_for_nobody(sso, provider):
+def test_what_comes_beside_the_id_token_vouches_for_no_one(sso, provider):
     client = sso.test_client()
     back = begin(client)
     provider.tokens = {"access_token": "x", "token_type": "Bearer", "userinfo": provider.person | {"iss": "x"}}

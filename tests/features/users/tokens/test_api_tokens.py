@@ -6,7 +6,7 @@ import pytest
 import requests
 import time_machine
 
-from taskmanager.core.storage import quotas
+from taskmanager.core import quotas
 from taskmanager.features.users.models import ApiToken, User
 from taskmanager.features.users.tokens import service as api_tokens
 from tests.conftest import sign_in
@@ -164,7 +164,7 @@ def test_a_token_of_a_disabled_account_is_refused(app, caller):
     assert program.get(ME).status_code == 401
 
 
-def test_nobody_sees_or_revokes_the_token_of_another(caller):
+def test_no_one_sees_or_revokes_the_token_of_another(caller):
     made = make(caller()).json
     stranger = caller()
     assert_problem(stranger.get(f"{TOKENS}/{made['id']}"), 404)
@@ -217,7 +217,7 @@ def test_a_service_account_works_in_a_project_by_its_token(app, caller, scene):
     assert program.get(scene.task_path).status_code == 401
 
 
-def test_nobody_logs_in_to_a_service_account(client, caller, deliver, mail):
+def test_no_one_logs_in_to_a_service_account(client, caller, deliver, mail):
     account = caller(role="admin").post(SERVICES, json={"name": "Importer"}).json
     email = User.objects.one(api_tokens.ObjectId(account["id"])).email
     for password in ("none", "", "x"):

@@ -13,7 +13,7 @@ class Blackboard:
     name = "blackboard"  # in preferences and delivery records
     queue = "low"  # on which it is tried again
     seconds = 1.0  # the longest that `send` takes
-    lanes = 2  # how many messages a worker sends at a time beside its jobs, in threads; 0: within the job
+    threads = 2  # how many messages a worker sends at a time beside its jobs, in threads; 0: within the job
     bundled = False  # whether quiet hours, digests and the wait for more of the same task hold for it
 
     def __init__(self) -> None:

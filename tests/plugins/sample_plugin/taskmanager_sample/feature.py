@@ -2,10 +2,10 @@
 
 from taskmanager.core.events.log import Listener
 from taskmanager.core.events.schedule import PeriodicJob
-from taskmanager.core.filters.kinds import Whole
-from taskmanager.core.filters.nodes import Field
+from taskmanager.core.filters.kinds import IntegerKind
+from taskmanager.core.filters.nodes import FilterField
 from taskmanager.feature import Feature, declared
-from taskmanager.features.accounts.orphans import Belonging
+from taskmanager.features.accounts.orphans import Dependent
 from taskmanager.features.notifications.content.registry import NoticeWriter
 from taskmanager.features.purging.steps import Step
 from taskmanager.features.tasks.attached import Attached
@@ -33,13 +33,13 @@ FEATURE = Feature(
     webhook_kinds={"sample.greeted": WebhookKind("sample:read", of_task=True, data=("greeting",))},
     scopes=("sample:read", "sample:write"),
     permissions=(SampleAction,),
-    filter_fields={"effort": Field("estimate_minutes", Whole())},
+    filter_fields={"effort": FilterField("estimate_minutes", IntegerKind())},
     expansions={"greetings": Expansion("_id", False, service.numbers, "sample:read")},
     migrations=("taskmanager_sample.migrations",),
     storages={"sample": Memory},
     attached=(Attached((Greeting,)),),
     account_holdings=(Holding(Greeting, "author_id", "written in the name of the account", service.recover),),
-    owned_models=(Belonging(Greeting, "task_id", Task),),
+    owned_models=(Dependent(Greeting, "task_id", Task),),
     purge_steps=(Step((Greeting,), service.purge_project),),
     settings=SampleSettings,
 )

@@ -4,7 +4,7 @@ import hmac
 from typing import Any
 
 from taskmanager.core.errors import Unauthenticated
-from taskmanager.features.users.login_methods.service import Claims, LoginMethod
+from taskmanager.features.users.login_methods.service import LoginClaims, LoginMethod
 from taskmanager.web.schemas import Email, Line, Schema
 
 SECRET = "open sesame"
@@ -17,11 +17,11 @@ class Badge(Schema):
     code = Line(most=100, required=True)
 
 
-def verify(data: dict[str, Any]) -> Claims:
+def verify(data: dict[str, Any]) -> LoginClaims:
     """Return who it is. Raises Unauthenticated."""
     if not hmac.compare_digest(data["code"], SECRET):
         raise Unauthenticated("This badge is none of ours.", code="auth.invalid_credentials")
-    return Claims(subject=data["email"], email=data["email"], email_verified=True, name="Ada")
+    return LoginClaims(subject=data["email"], email=data["email"], email_verified=True, name="Ada")
 
 
 BADGE = LoginMethod("badge", "Log in by a badge", Badge, verify)

@@ -18,7 +18,7 @@ def greeted(event: Event, only: ObjectId | None) -> list[Notice]:
     if task is None:
         return []
     wanted = [user_id for user_id in task.watcher_ids if only in (None, user_id)]
-    people = users.cards(wanted)
+    people = users.public_profiles(wanted)
     subject = f"[{task.key}] {event.data['greeting']}"
     return [
         Notice(user_id, people[user_id], subject, subject, "sample.greeted", project_of(event), task.id, event.actor_id)

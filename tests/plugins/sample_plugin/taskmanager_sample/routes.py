@@ -5,7 +5,7 @@ from flask import Response
 from marshmallow import fields, validate
 
 from taskmanager.web import answers
-from taskmanager.web.auth import current_actor
+from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.schemas import Id, Instant, Line, Schema
 from taskmanager.web.serialisers import Serialiser

@@ -28,7 +28,7 @@ def words(name: str) -> str:
 
 @unit_of_work
 def greet(task_id: ObjectId, name: str, *, actor: Actor) -> Greeting:
-    """Greet somebody on a task. Raises NotFound, Forbidden, Conflict (`project.archived`)."""
+    """Greet a user on a task. Raises NotFound, Forbidden, Conflict (`project.archived`)."""
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, SampleAction.GREET, task)
     greeting = Greeting(project_id=task.project_id, task_id=task.id, author_id=actor.user_id, text=words(name))

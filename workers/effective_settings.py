@@ -6,8 +6,8 @@ from taskmanager.core.errors import Misconfigured
 from workers.data_folder import DataFolder
 
 
-def in_force() -> Settings:
-    """The settings, with the embedded servers of a running `taskmanager up` where none are named."""
+def effective_settings() -> Settings:
+    """Return the settings, with the embedded servers of a running `taskmanager up` where none are named."""
     settings = load()
     found = DataFolder(settings.data_dir).addresses()
     if "mongodb_uri" not in settings.model_fields_set | set(found):

@@ -29,13 +29,13 @@ from taskmanager.core.security.keyring import ALGORITHM, KeyRing, LiveRing
 from taskmanager.core.servers.stores import cache_rest, cache_store
 from taskmanager.core.storage.database import breaker, capacity
 from taskmanager.extensions import limiter
-from taskmanager.web.credentials import Claim, Credential, claim_of
+from taskmanager.web.authentication.credentials import Credential, CredentialClaim, claim_of
 
 _TYPE = "at+jwt"  # RFC 9068: an access token cannot be mistaken for another kind
 _ISSUER, _AUDIENCE = "taskmanager", "taskmanager-api"
 _REQUIRED = {"exp", "iat", "nbf", "jti", "sub", "sid", "iss", "aud", "type"}
 _KEPT_TOKENS = 10_000
-_LONGEST_TOKEN = 4_096
+_MAX_TOKEN_CHARACTERS = 4_096
 _FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]{86}", re.ASCII)  # PyJWT takes padding too: many spellings of one token
 LEEWAY_SECONDS = 5
 _TIMES = ("exp", "iat", "nbf")
@@ -55,7 +55,7 @@ class TokenManager(jwt_extended.JWTManager):
         kid, claims = self._verified.get(encoded_token, ("", {}))
         if kid in self._ring.keys:
             return _in_time(claims)
-        if len(encoded_token) > _LONGEST_TOKEN or not _FORM.fullmatch(encoded_token):
+        if len(encoded_token) > _MAX_TOKEN_CHARACTERS or not _FORM.fullmatch(encoded_token):
             raise InvalidTokenError("not the form of our tokens")
         claims = _in_time(super()._decode_jwt_from_config(encoded_token, csrf_value, allow_expired=True))
         self._verified[encoded_token] = jwt.get_unverified_header(encoded_token)["kid"], claims
@@ -65,7 +65,7 @@ class TokenManager(jwt_extended.JWTManager):
 
 
 def _in_time(claims: dict[str, Any]) -> dict[str, Any]:
-    """The claims of a token that is good at present, by the database's clock: the library knows only its own.
+    """Return the claims of a token that is good at present, by the database's clock: the library knows only its own.
 
     Some seconds of leeway (RFC 7519, 4.1.4 and 4.1.5), because clocks that agree do not agree exactly.
     Raises InvalidTokenError.
@@ -101,7 +101,9 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
 
     @manager.decode_key_loader
     def find_key(header: dict[str, Any], claims: dict[str, Any]) -> Any:
-        """The public key of the token's `kid`. Raises InvalidTokenError for all that is not our own access token."""
+        """Return the public key of the token's `kid`. Raises InvalidTokenError for all that is not our own access
+        token.
+        """
         if header.get("typ") != _TYPE or header.get("alg") != ALGORITHM or not claims.keys() >= _REQUIRED:
             raise InvalidTokenError("not an access token")
         key = ring.find(str(header.get("kid")))
@@ -120,22 +122,22 @@ class _Signed(NamedTuple):
 
 
 def issue(user_id: ObjectId, session_id: ObjectId) -> str:
-    """An access token for a session."""
+    """Return an access token for a session."""
     signed = _Signed(user_id, current_app.extensions["taskmanager-keys"].active_kid)
     begins, lifetime = int(now().timestamp()), current_app.config["JWT_ACCESS_TOKEN_EXPIRES"]
     times = {"iat": begins, "nbf": begins, "exp": begins + int(lifetime.total_seconds())}
     return jwt_extended.create_access_token(signed, additional_claims={"sid": str(session_id)} | times)
 
 
-def claim() -> Claim:
+def claim() -> CredentialClaim:
     """Return what the token of this request claims; whether one is needed is decided by the route."""
     if "claim" not in g:
-        g.claim = Claim() if request.method == "OPTIONS" else claim_of(request.headers.get("Authorization"))
-    return cast(Claim, g.claim)
+        g.claim = CredentialClaim() if request.method == "OPTIONS" else claim_of(request.headers.get("Authorization"))
+    return cast(CredentialClaim, g.claim)
 
 
 def current_actor() -> Actor:
-    """The actor of this request. Raises Unauthenticated."""
+    """Return the actor of this request. Raises Unauthenticated."""
     if "actor" not in g:
         g.actor = _actor(claim())
     return cast(Actor, g.actor)
@@ -198,7 +200,7 @@ def _look_up(credential: Credential, version: int | None) -> Actor | None:
     return actor
 
 
-def _actor(claimed: Claim) -> Actor:
+def _actor(claimed: CredentialClaim) -> Actor:
     if claimed.share_token:
         return _visitor(claimed.share_token)
     if claimed.refused:
@@ -211,24 +213,24 @@ def _actor(claimed: Claim) -> Actor:
     if actor is None:
         raise Unauthenticated("This session has ended: log in again.", code="auth.session_ended")
     if actor.token_id:
-        access.sources.token_used(actor.token_id, request.remote_addr or "")
+        access.loaders.token_used(actor.token_id, request.remote_addr or "")
     return actor
 
 
 def _visitor(token: str) -> Actor:
-    visitor = access.sources.visitor(token)
+    visitor = access.loaders.visitor(token)
     if visitor is None:
         raise Unauthenticated("This share link is not valid or has expired.", code="auth.invalid_token")
     return visitor
 
 
 def _version() -> int | None:
-    """The account's access version by the cache store; fetched with the rate limit where that is on."""
+    """Return the account's access version by the cache store; fetched with the rate limit where that is on."""
     return g.get("access_version") if limiter.enabled else _stored_version()
 
 
 def _stored_version() -> int | None:
-    """The account's access version as the cache store has it; None when it has none, or is away."""
+    """Return the account's access version as the cache store has it; None when it has none, or is away."""
     if cache_rest.resting:
         return None
     try:

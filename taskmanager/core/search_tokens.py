@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_LONGEST_WORD = 40
+_MAX_WORD_CHARACTERS = 40
 MAX_TOKENS = 512  # of a title, which has at most 500 characters
 MAX_DESCRIPTION_TOKENS = 3_000
 
@@ -21,7 +21,7 @@ _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "\u0131": "i", "æ": 
 
 
 def _ranges(category: str) -> str:
-    """The characters whose category begins with this, for a class of a regular expression."""
+    """Return the characters whose category begins with this, for a class of a regular expression."""
     codes = [code for code in range(0x300, 0x1F000) if unicodedata.category(chr(code)).startswith(category)]
     parts, begin = [], codes[0]
     for code, following in zip(codes, [*codes[1:], sys.maxunicode + 2], strict=True):
@@ -91,7 +91,7 @@ def terms_of(query: str, limit: int) -> list[Term]:
 def _once(tokens: Iterator[str], limit: int) -> list[str]:
     found: dict[str, None] = {}
     for token in tokens:
-        found[token[:_LONGEST_WORD]] = None
+        found[token[:_MAX_WORD_CHARACTERS]] = None
         if len(found) == limit:
             break
     return list(found)
@@ -103,7 +103,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 
 def _words(word: str) -> Iterator[str]:
-    """`e-mail`: e, mail, email."""
+    """Yield `e-mail`: e, mail, email."""
     parts = [part for part in _JOINT.split(word) if part]
     yield from parts
     if len(parts) > 1:
@@ -122,11 +122,11 @@ def _unspaced(match: re.Match[str]) -> Iterator[str]:
 def _term(match: re.Match[str]) -> Term | None:
     text = match.group()
     if match.lastgroup == "emoji":
-        return Term(text, ((text[:_LONGEST_WORD],),), spaced=False)
+        return Term(text, ((text[:_MAX_WORD_CHARACTERS],),), spaced=False)
     if match.lastgroup == "unspaced":
         pairs = [text[place : place + 2] for place in range(max(1, len(text) - 1))]
         return Term(text, (tuple(pairs),), spaced=False)
-    parts = tuple(part[:_LONGEST_WORD] for part in _JOINT.split(text) if part)
-    joined = "".join(parts)[:_LONGEST_WORD]
+    parts = tuple(part[:_MAX_WORD_CHARACTERS] for part in _JOINT.split(text) if part)
+    joined = "".join(parts)[:_MAX_WORD_CHARACTERS]
     ways = ((joined,),) if len(parts) == 1 else ((joined,), parts)
     return Term(text, ways, spaced=True) if parts else None

@@ -57,7 +57,7 @@ def failed(email: str, address: str) -> bool:
 
 
 def succeeded(email: str, address: str) -> None:
-    """Forget the failures from this address; those from others stay."""
+    """Read the clock in each member's answer; called by the driver."""
     _rows().delete_one({"_id": _id(email, address)})
 
 
@@ -74,7 +74,9 @@ def _refuse(row: dict[str, Any]) -> None:
 
 
 def _known(user: User | None, address: str) -> bool:
-    """Whether the account has logged in from there. A session of before there were networks has its address alone."""
+    """Return whether the account has logged in from there. A session of before there were networks has its address
+    alone.
+    """
     places = {"$or": [{"network": network_of(address)}, {"address": address}]}
     found = Session.objects(user_id=user.id if user else _NOBODY, __raw__=places)
     return found.limit(1).first() is not None

@@ -10,7 +10,7 @@ from bson.errors import InvalidId
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import PyJWTError
 
-from taskmanager.core.security import access, signed_tokens as sealed
+from taskmanager.core.security import access, signed_tokens
 from taskmanager.core.security.access import Access, Actor
 
 API_TOKEN = "tm_"  # noqa: S105 begins every API token, so that scanners for leaked secrets find them
@@ -51,7 +51,7 @@ class Credential:
 
 
 @dataclass(frozen=True)
-class Claim:
+class CredentialClaim:
     """What the Authorization header of a request says, before anything is looked up."""
 
     credential: Credential | None = None
@@ -59,28 +59,28 @@ class Claim:
     refused: bool = False  # there is a header, and it holds no token of ours
 
 
-def claim_of(header: str | None) -> Claim:
+def claim_of(header: str | None) -> CredentialClaim:
     """Return what an Authorization header claims, by its form and signature alone."""
     if header is None:
-        return Claim()
+        return CredentialClaim()
     found = _BEARER.fullmatch(header)
     if found is None:
-        return Claim(refused=True)
+        return CredentialClaim(refused=True)
     if found[1].startswith(_SHARED):
-        return Claim(share_token=found[1])
+        return CredentialClaim(share_token=found[1])
     return _of_token(found[1]) if found[1].startswith(API_TOKEN) else _of_session(found[1])
 
 
-def _of_session(token: str) -> Claim:
+def _of_session(token: str) -> CredentialClaim:
     try:
         claims = jwt_extended.decode_token(token)
-        return Claim(Credential(ObjectId(claims["sub"]), ObjectId(claims["sid"])))
+        return CredentialClaim(Credential(ObjectId(claims["sub"]), ObjectId(claims["sid"])))
     except _REFUSED:
-        return Claim(refused=True)
+        return CredentialClaim(refused=True)
 
 
-def _of_token(token: str) -> Claim:
-    known = sealed.unseal(API_TOKEN, token)
+def _of_token(token: str) -> CredentialClaim:
+    known = signed_tokens.verify(API_TOKEN, token)
     if known is None or len(known.ids) != 2:
-        return Claim(refused=True)
-    return Claim(Credential(*known.ids, token_hash=sealed.fingerprint(token)))
+        return CredentialClaim(refused=True)
+    return CredentialClaim(Credential(*known.ids, token_hash=signed_tokens.fingerprint(token)))

@@ -29,12 +29,12 @@ def bound(given: GivenFilter, actor: Actor) -> Filter:
 
 
 def projects(keys: Collection[ObjectId], actor: Actor) -> dict[ObjectId, Known]:
-    """Those of these projects that the actor sees."""
+    """Return those of these projects that the actor sees."""
     return {key: Known(key) for key in keys if actor.role_in(key)}
 
 
 def labels(keys: Collection[str | ObjectId], scope: Collection[ObjectId]) -> dict[Any, Known]:
-    """The ids of the labels of some projects, by their ids and by the keys of their names.
+    """Return the ids of the labels of some projects, by their ids and by the keys of their names.
 
     Raises FilterError (`filter.too_wide`).
     """
@@ -60,7 +60,7 @@ def _bounded(rows: Any, most: int, what: str) -> list[Any]:
 
 
 def statuses(keys: Collection[str], scope: Collection[ObjectId]) -> dict[str, Known]:
-    """The keys of statuses in the workflows of some projects; of no projects, those of the default workflow."""
+    """Return the keys of statuses in the workflows of some projects; of no projects, those of the default workflow."""
     if not scope:
         return {key: Known(key) for key in _DEFAULT_STATUSES.intersection(keys)}
     places: dict[str, set[ObjectId]] = {}
@@ -72,13 +72,13 @@ def statuses(keys: Collection[str], scope: Collection[ObjectId]) -> dict[str, Kn
 
 
 def members(keys: Collection[ObjectId], scope: Collection[ObjectId]) -> dict[ObjectId, Known]:
-    """Those of these people who are members of any of some projects."""
+    """Return those of these people who are members of any of some projects."""
     found = Membership.objects(project_id__in=list(scope), user_id__in=list(keys)).distinct("user_id")
     return {user_id: Known(user_id) for user_id in found}
 
 
 def projects_of_members(keys: Collection[ObjectId], scope: Collection[ObjectId]) -> dict[ObjectId, Known]:
-    """The same, each with those of the projects that they are a member of."""
+    """Return the same, each with those of the projects that they are a member of."""
     places: dict[ObjectId, set[ObjectId]] = {}
     found = Membership.objects(project_id__in=list(scope), user_id__in=list(keys))
     for user_id, project_id in found.scalar("user_id", "project_id"):
@@ -87,7 +87,7 @@ def projects_of_members(keys: Collection[ObjectId], scope: Collection[ObjectId])
 
 
 def custom_fields(keys: Iterable[str], scope: Collection[ObjectId]) -> Mapping[str, list[CustomField]]:
-    """The custom fields of some projects by their keys. Raises FilterError (`filter.too_wide`)."""
+    """Return the custom fields of some projects by their keys. Raises FilterError (`filter.too_wide`)."""
     found: dict[str, list[CustomField]] = {}
     wanted = list(keys)
     fields = CustomField.objects(project_id__in=list(scope), key__in=wanted)

@@ -7,7 +7,7 @@ what another is just adding.
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Conflict
-from taskmanager.core.storage.querysets import Words
+from taskmanager.core.storage.querysets import BaseQuerySet
 
 # Of each quota, which is also the name of its setting: what has at most so many of what.
 QUOTAS = {
@@ -42,7 +42,7 @@ def check(name: str, used: int) -> None:
         raise Conflict(QUOTAS[name].format(limit=limit(name)), code=f"quota.{name}", limit=limit(name))
 
 
-def check_room(name: str, found: Words) -> None:
+def check_room(name: str, found: BaseQuerySet) -> None:
     """Raise Conflict (`quota.<name>`) unless one more may be added to what is `found`; counts no further than that."""
     if limit(name):
         check(name, found.count_up_to(limit(name)) + 1)
