@@ -55,7 +55,7 @@ def test_two_features_cannot_have_one_name():
 
 
 def test_a_channel_that_lacks_something_is_refused():
-    with pytest.raises(Misconfigured, match="the channel type has no queue, seconds, lanes, bundled, reaches, send"):
+    with pytest.raises(Misconfigured, match="the channel type has no queue, seconds, threads, bundled, reaches, send"):
         build_registry([Feature("half", channels=(type("Half", (), {"name": "half"}),))])
 
 
