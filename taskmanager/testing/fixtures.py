@@ -72,7 +72,10 @@ def mail_server() -> Iterator[Mailbox]:
 def settings(
     request: pytest.FixtureRequest, mail_server: Mailbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
-    """Return the settings of `app`. Limits are off: a test of them makes an application of its own."""
+    """Return the settings of `app`. Limits are off: a test of them makes an application of its own.
+
+    Waits for the servers are long: a machine with other work to do must not turn into a database that is away.
+    """
     given = getattr(request.config, "workerinput", {})
     addresses = given.get("addresses") or _start_servers()
     return build(
@@ -81,6 +84,8 @@ def settings(
         data_dir=tmp_path_factory.mktemp("data"),
         mail_url=mail_server.url,
         mail_timeout_seconds=2,
+        mongodb_timeout_ms=20_000,
+        redis_timeout_ms=5_000,
         ratelimit_enabled=False,
         job_silence_seconds=2,
     )

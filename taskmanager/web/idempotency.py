@@ -68,10 +68,8 @@ def once(
     found = _KEY.fullmatch(header.strip())
     if not found:
         raise Malformed("Idempotency-Key must be 1 to 255 printable ASCII characters.", code="idempotency.key_invalid")
-    key_id, fingerprint = (
-        _digest(_caller(known_actor()), request.path, found[1] or found[2], suffix),
-        _fingerprint(body),
-    )
+    key_id = _digest(_caller(known_actor()), request.path, found[1] or found[2], suffix)
+    fingerprint = _fingerprint(body)
     kept = IdempotencyKey.objects(id=key_id, expires_at__gt=now()).first()
     return _replay(kept, fingerprint) if kept else _first(view, key_id, fingerprint, seconds)
 

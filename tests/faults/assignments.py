@@ -22,6 +22,6 @@ class Assignments:
         for _ in range(number):
             task = TaskFactory(project=self.project)
             assignee = self.people[self.made % len(self.people)]
-            tasks.update(task.id, {"assignee_ids": [assignee.id]}, expected=None, actor=owner_of(self.project.id))
+            tasks.update(task.id, {"assignee_ids": [assignee.id]}, if_match=None, actor=owner_of(self.project.id))
             self.made += 1
             yield self.made

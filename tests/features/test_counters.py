@@ -159,7 +159,7 @@ def test_reminders_of_a_series_do_not_become_more(scene):
     scene.owner.post(f"{V1}/tasks/{made['id']}/reminders", json={"relative_to": "due", "minutes_before": 5})
     actor, task_id = actor_of(scene.owner.user), made["id"]
     for _ in range(5):
-        task_id = tasks.complete(task_id, expected=None, actor=actor).next_task_id
+        task_id = tasks.complete(task_id, if_match=None, actor=actor).next_task_id
     assert [reminder.task_id for reminder in Reminder.objects] == [task_id]
 
 

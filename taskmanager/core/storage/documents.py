@@ -43,7 +43,7 @@ class Versioned(Document):
     updated_at = DateTimeField(required=True, default=now)
 
     def check_revision(self, if_match: IfMatch) -> None:
-        """Raise PreconditionFailed unless this is one of the `expected` revisions."""
+        """Raise PreconditionFailed unless this is one of the revisions of `if_match`."""
         if if_match is not None and self.revision not in if_match:
             raise PreconditionFailed
 

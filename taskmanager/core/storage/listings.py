@@ -18,7 +18,7 @@ class Listing(Protocol):
         """Return at most `limit` rows after the key `after`, with these stored fields at least."""
         ...
 
-    def total(self) -> Any:
+    def total(self) -> int | Row:
         """Return how many rows there are: a number, or {"value": n, "relation": "gte"} beyond a bound."""
         ...
 
@@ -41,7 +41,7 @@ class Described:
         found = self.query.page(order, limit, after=after, fields=self._wanted(fields))
         return Page(self.describe(found.rows), found.next_key)
 
-    def total(self) -> Any:
+    def total(self) -> int | Row:
         """Return how many rows the query has, as `Words.total`."""
         return self.query.total()
 

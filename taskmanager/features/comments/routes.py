@@ -166,8 +166,8 @@ def _reacted(task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool) -
     reaction = reactions.canonical(emoji)
     if reaction is None:
         raise NotFound("This is not one emoji.")
-    how = {"expected": if_match(required=False), "actor": current_actor()}
-    return answers.resource(comments.react(task_id, comment_id, reaction, given, **how), COMMENT)
+    row = comments.react(task_id, comment_id, reaction, given, if_match=if_match(required=False), actor=current_actor())
+    return answers.resource(row, COMMENT)
 
 
 def _html(rows: list[Row]) -> list[Row]:

@@ -14,7 +14,7 @@ from taskmanager.core.events.log import Event, project_of
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage import chunked_updates
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import NEWEST, Row
+from taskmanager.core.storage.querysets import NEWEST, BaseQuerySet, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.channels import base as channels, in_app as in_app_channel
 from taskmanager.features.notifications.content import registry as notices
@@ -110,7 +110,7 @@ def _zones(policy_of: dict[ObjectId, NotificationPolicy]) -> dict[ObjectId, str]
     return users.timezones(asked) if asked else {}
 
 
-def visible(actor: Actor, *, unread: bool = False) -> Any:
+def visible(actor: Actor, *, unread: bool = False) -> BaseQuerySet:
     """Return what the actor was told in projects that they may see, or the unread of it. Raises ScopeMissing."""
     _check_all_projects(actor)
     places = {"$or": [{"project_id": {"$exists": False}}, {"project_id": {"$in": list(actor.project_roles)}}]}

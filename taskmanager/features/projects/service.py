@@ -15,7 +15,7 @@ from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.querysets import BaseQuerySet, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects import hierarchy
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
@@ -51,7 +51,7 @@ def create(data: dict[str, Any], *, actor: Actor) -> Project:
     return project
 
 
-def visible(actor: Actor, condition: GivenFilter | None = None, *, deleted: bool = False) -> Any:
+def visible(actor: Actor, condition: GivenFilter | None = None, *, deleted: bool = False) -> BaseQuerySet:
     """Return the actor's projects, or the deleted ones that the actor may restore, for which a filter holds."""
     found = trash.restorable_by(actor) if deleted else Project.objects.visible_to(actor)
     return found.matching(filter_names.bound(condition, actor)) if condition else found

@@ -11,7 +11,7 @@ from taskmanager.core.errors import NotFound
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Order, Page
+from taskmanager.core.storage.querysets import Order, Page, Row
 from taskmanager.features.tasks.filtering import names as filter_names
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
 from taskmanager.features.tasks.filtering.names import Asked
@@ -39,7 +39,7 @@ class VisibleTasks:
         with self._bounds(by_custom_field or self.found.reads_documents):
             return self.found.page(order, limit, after=after, fields=fields, hinted=not by_custom_field)
 
-    def total(self) -> Any:
+    def total(self) -> int | Row:
         """Return how many there are. Raises TooMany (`query.too_many`), Unavailable (`query.too_slow`)."""
         with expensive(self.actor) if self.filtered else nullcontext():
             return self.found.total()

@@ -7,7 +7,6 @@ task last (see `purging`). The key of a purged task is not given again: keys are
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from bson import ObjectId
 
@@ -18,6 +17,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
+from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.trash.service import not_put_off, put_off
 from taskmanager.features.tasks import subtasks
@@ -31,7 +31,7 @@ _MAX_SECONDS = 4  # of one round, so that the scheduler's other jobs get their t
 _MAX_REQUEST_SECONDS = 0.5  # what is left then is done by the next round
 
 
-def visible(actor: Actor) -> Any:
+def visible(actor: Actor) -> BaseQuerySet:
     """Return what is in the trash of the projects where the actor may restore."""
     may = [project_id for project_id, role in actor.project_roles.items() if TaskAction.RESTORE.allows(role)]
     return Task.objects.in_trash().filter(project_id__in=may)

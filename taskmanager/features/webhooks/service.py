@@ -15,7 +15,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.querysets import BaseQuerySet, Row
 from taskmanager.core.storage.unit_of_work import outside, unit_of_work
 from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.models import Delivery
@@ -116,7 +116,7 @@ def delete(webhook_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     record(WebhookDeleted(webhook, actor))
 
 
-def visible_deliveries(webhook_id: ObjectId, state: str | None, actor: Actor) -> Any:
+def visible_deliveries(webhook_id: ObjectId, state: str | None, actor: Actor) -> BaseQuerySet:
     """Return what was sent to a webhook, and what waits.
 
     Of one for all of the actor's projects without what is of projects that they have left. Raises NotFound, Forbidden,

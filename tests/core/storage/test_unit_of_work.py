@@ -14,6 +14,12 @@ TRANSIENT = {"errorCode": 112, "labels": ("TransientTransactionError",)}  # Writ
 UNKNOWN_COMMIT = {"errorCode": 64, "labels": ("UnknownTransactionCommitResult",)}  # WriteConcernFailed
 
 
+@pytest.fixture
+def impatient(other_app):
+    """The time that production gives a use case; the tests have more."""
+    other_app(mongodb_timeout_ms=1900)
+
+
 class Trouble(Exception):
     """Something the use case raises."""
 
@@ -100,7 +106,7 @@ def test_commits_again_when_the_result_of_the_commit_is_unknown(failing):
     assert (len(attempts), counters()) == (1, {"a": 1})
 
 
-def test_gives_up_in_time_when_the_error_stays(failing):
+def test_gives_up_in_time_when_the_error_stays(failing, impatient):
     @unit_of_work
     def use_case():
         save("a")
@@ -123,7 +129,7 @@ def test_the_operator_says_how_long_it_may_take(failing, other_app):
     assert time.monotonic() - began > 2.5
 
 
-def test_leaves_nothing_locked_when_its_time_is_spent(failing):
+def test_leaves_nothing_locked_when_its_time_is_spent(failing, impatient):
     @unit_of_work
     def use_case():
         save("a")

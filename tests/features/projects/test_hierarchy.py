@@ -70,7 +70,7 @@ def test_parallel_edits_cannot_make_a_circle(scene, three):
 
     def put(pair):
         with suppress(Invalid):
-            projects.update(ids[pair[0]], {"parent_id": ids[pair[1]]}, expected=None, actor=actor)
+            projects.update(ids[pair[0]], {"parent_id": ids[pair[1]]}, if_match=None, actor=actor)
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(put, [(0, 1), (1, 2), (2, 0)]))

@@ -59,7 +59,7 @@ def test_parallel_completions_are_all_counted(scene):
     parts = [TaskFactory(project=scene.project, parent_id=top).id for _ in range(12)]
     actor = actor_of(scene.owner.user)
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda part: tasks.complete(part, expected=None, actor=actor), parts))
+        list(pool.map(lambda part: tasks.complete(part, if_match=None, actor=actor), parts))
     assert progress(scene, top) == {"total": 12, "done": 12}
 
 
@@ -125,7 +125,7 @@ def test_random_edits_make_no_circle_and_keep_every_count_right(scene, edits):
     for child, parent in edits:
         with suppress(Invalid):
             tasks.update(
-                made[child], {"parent_id": None if parent is None else made[parent]}, expected=None, actor=actor
+                made[child], {"parent_id": None if parent is None else made[parent]}, if_match=None, actor=actor
             )
     check_tree(scene)
 
@@ -148,7 +148,7 @@ def test_parallel_edits_make_no_circle(scene, attempt):
 
     def put(pair):
         with suppress(Invalid, Conflict):
-            tasks.update(made[pair[0]], {"parent_id": made[pair[1]]}, expected=None, actor=actor)
+            tasks.update(made[pair[0]], {"parent_id": made[pair[1]]}, if_match=None, actor=actor)
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(put, [(0, 1), (1, 2), (2, 0)]))

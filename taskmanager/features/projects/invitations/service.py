@@ -17,7 +17,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.querysets import BaseQuerySet, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
 from taskmanager.features.projects.events import InvitationCreated, InvitationRevoked
@@ -56,7 +56,7 @@ def create(
     return invitation
 
 
-def visible(project_id: ObjectId, actor: Actor) -> Any:
+def visible(project_id: ObjectId, actor: Actor) -> BaseQuerySet:
     """Return the invitations to a project, answered ones too. Raises NotFound, Forbidden."""
     _check_manager(project_id, actor)
     return Invitation.objects(project_id=project_id)

@@ -11,7 +11,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch, Versioned
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.querysets import BaseQuerySet, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import (
     CustomFieldCreated,
@@ -41,7 +41,7 @@ class ProjectVocabulary:
         self.document, self.action, self.word, self.quota = document, action, word, quota
         self._created, self._updated, self._deleted = facts
 
-    def visible(self, project_id: ObjectId, actor: Actor) -> Any:
+    def visible(self, project_id: ObjectId, actor: Actor) -> BaseQuerySet:
         """Return those of a project. Raises NotFound unless the actor may see the project."""
         if actor.role_in(project_id) is None:
             raise NotFound

@@ -14,7 +14,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.querysets import BaseQuerySet, Order, Page, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import MemberAdded, MemberChanged, ProjectTransferred
 from taskmanager.features.projects.models import Membership, Project, check_room_of_owner
@@ -55,14 +55,14 @@ class Members:
         rows = {row["user_id"]: row for row in self._stored().filter(user_id__in=user_ids).as_pymongo()}
         return Page(with_profiles([rows[user_id] for user_id in user_ids if user_id in rows]), found.next_key)
 
-    def total(self) -> Any:
+    def total(self) -> int | Row:
         """Return how many members the project has."""
         return self._stored().total()
 
     def _described(self) -> Described:
         return Described(self._stored(), with_profiles, needed=("user_id",))
 
-    def _stored(self) -> Any:
+    def _stored(self) -> BaseQuerySet:
         return Membership.objects(project_id=self.project_id)
 
 

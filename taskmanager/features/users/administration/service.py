@@ -11,7 +11,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.querysets import BaseQuerySet, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
 from taskmanager.features.users import passwords, service as users
@@ -31,7 +31,7 @@ from taskmanager.features.users.sessions import service as sessions
 _UNPROVED = "The address of this account is not confirmed yet: ask its owner to confirm it, or to reset the password."
 
 
-def visible(actor: Actor, q: str | None = None, disabled: bool | None = None, **same: Any) -> Any:
+def visible(actor: Actor, q: str | None = None, disabled: bool | None = None, **same: Any) -> BaseQuerySet:
     """Return all accounts: those found by `q`, with this role or kind, disabled or not. Raises Forbidden."""
     authorize(actor, AdminAction.MANAGE_USERS, None)
     found = User.objects(**same)

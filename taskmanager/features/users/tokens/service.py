@@ -19,7 +19,7 @@ from taskmanager.core.registry import Part
 from taskmanager.core.security import signed_tokens
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.querysets import BaseQuerySet, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users import service as users
 from taskmanager.features.users.events import TokenCreated, TokenRevoked
@@ -55,7 +55,7 @@ def create_for(user_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> tupl
     return token, text
 
 
-def visible(user_id: ObjectId) -> Any:
+def visible(user_id: ObjectId) -> BaseQuerySet:
     """Return the tokens of an account whose tokens the actor may keep, those that have expired too."""
     return ApiToken.objects(user_id=user_id)
 

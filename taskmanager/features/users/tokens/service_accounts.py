@@ -12,7 +12,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.querysets import BaseQuerySet, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords, service as users
 from taskmanager.features.users.events import UserRegistered, UserUpdated
@@ -39,7 +39,7 @@ def create(name: str, *, actor: Actor) -> User:
     return user
 
 
-def visible(actor: Actor) -> Any:
+def visible(actor: Actor) -> BaseQuerySet:
     """Return the service accounts. Raises Forbidden."""
     authorize(actor, AdminAction.MANAGE_SERVICE_ACCOUNTS, None)
     return User.objects(kind="service")

@@ -77,7 +77,7 @@ def test_fifty_parallel_moves_keep_a_total_order(scene):
     def move(number):
         ends = {"at": "first"} if number % 3 == 0 else {"at": "last"} if number % 3 == 1 else {"before": made[0]}
         if made[number % 10] != made[0] or "at" in ends:
-            persistently(lambda: placement.place(made[number % 10], **ends, expected=None, actor=actor))
+            persistently(lambda: placement.place(made[number % 10], **ends, if_match=None, actor=actor))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(move, range(50)))
@@ -94,7 +94,7 @@ def test_the_order_is_what_a_list_would_have(scene, moves):
     for moved, neighbour, before in moves:
         if moved != neighbour:
             where = {"before" if before else "after": made[neighbour].id}
-            placement.place(made[moved].id, **where, expected=None, actor=actor)
+            placement.place(made[moved].id, **where, if_match=None, actor=actor)
             model.remove(made[moved].id)
             model.insert(model.index(made[neighbour].id) + (not before), made[moved].id)
     assert list(Task.objects.in_project(scene.project.id).order_by("position").scalar("id")) == model

@@ -270,7 +270,7 @@ def test_completions_and_reopenings_at_once_leave_one_open(scene, weekly):
     actor, task_id = actor_of(scene.owner.user), weekly.rpartition("/")[2]
 
     def either(number):
-        (tasks.reopen if number % 3 == 0 else tasks.complete)(task_id, expected=None, actor=actor)
+        (tasks.reopen if number % 3 == 0 else tasks.complete)(task_id, if_match=None, actor=actor)
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(either, range(24)))

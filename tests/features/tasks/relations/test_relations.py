@@ -167,7 +167,7 @@ def test_random_edits_make_no_circle(scene, edits):
             with suppress(Conflict):
                 relations.create(made[source], "blocks", made[target], actor=actor)
         elif known := Relation.objects(from_id=made[source]).first():
-            relations.delete(made[source], known.id, expected=None, actor=actor)
+            relations.delete(made[source], known.id, if_match=None, actor=actor)
         assert not cyclic()
 
 
