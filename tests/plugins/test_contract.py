@@ -48,6 +48,8 @@ def installed(other_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) 
     yield
     for name in [name for name in sys.modules if name.startswith("taskmanager_sample")]:
         sys.modules.pop(name)
+    database()["x_sample_greetings"].drop()
+    database().migrations.delete_one({"_id": MIGRATION})
 
 
 @pytest.fixture
@@ -143,7 +145,6 @@ def test_its_scope_admits_api_tokens(scene):
 
 
 def test_its_migration_is_run_once_and_is_no_riddle_when_it_is_removed(installed, extended, other_app):
-    database().migrations.delete_one({"_id": MIGRATION})
     assert runner.state(database()).needed == [MIGRATION]
     assert (runner.run(database()), runner.run(database())) == ([MIGRATION], [])
     assert "task_id" in database()["x_sample_greetings"].index_information()
