@@ -142,19 +142,19 @@ def test_a_test_is_sent_to_one_that_fails_and_rests(scene, hook, receiver, deliv
     assert len(receiver.received) == 2
 
 
-def test_receivers_that_are_slow_leave_lanes_for_the_others(scene, hook, receiver, deliver, monkeypatch):
+def test_receivers_that_are_slow_leave_threads_for_the_others(scene, hook, receiver, deliver, monkeypatch):
     """However many they are, and although they succeed."""
-    monkeypatch.setattr(channel, "_slow_lanes", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(channel, "_slow_threads", threading.BoundedSemaphore(1))
     for _ in range(3):
         hook()
     Webhook.objects.update(set__took_ms=2000)
     hook("/ok?quick")
-    assert channel._slow_lanes.acquire(blocking=False)
+    assert channel._slow_threads.acquire(blocking=False)
     new_task(scene)
     deliver()
     assert [request.path for request in receiver.received] == ["/ok?quick"]
     assert Delivery.objects(state="pending", attempts=0).count() == 3
-    channel._slow_lanes.release()
+    channel._slow_threads.release()
 
 
 def test_what_comes_once_a_webhook_works_again_does_not_wait_for_the_rest_that_was(scene, hook, receiver, deliver):

@@ -36,7 +36,7 @@ _MAX_KEPT_BYTES = 2_000
 _PLACE_TAKEN, _pace = timedelta(seconds=0.5), Throttle(30)
 # Receivers whose last answer took longer share half of the threads, so that however many they leave room for others.
 _SLOW_MS, _THREADS = 1000, 16
-_slow_lanes = BoundedSemaphore(_THREADS // 2)
+_slow_threads = BoundedSemaphore(_THREADS // 2)
 
 
 class Unanswered(Failed):
@@ -83,12 +83,12 @@ def _pool_of_slow(webhook: Webhook) -> Iterator[None]:
     if (webhook.took_ms or 0) < _SLOW_MS:
         yield
         return
-    if not _slow_lanes.acquire(blocking=False):
+    if not _slow_threads.acquire(blocking=False):
         raise Postponed(_pace.next("slow", now() + _PLACE_TAKEN))
     try:
         yield
     finally:
-        _slow_lanes.release()
+        _slow_threads.release()
 
 
 def retry_policy() -> RetryPolicy:
