@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import pytest
@@ -56,13 +55,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def commands(app: Flask) -> Commands:
     """Counts commands: `with commands.counted() as sent: …; assert sent == ["find"]`."""
     return COMMANDS
-
-
-def sign_in(app: Flask, user: Any) -> Any:
-    """See `taskmanager.testing.clients`, which pytest must import first."""
-    from taskmanager.testing import clients
-
-    return clients.sign_in(app, user)
 
 
 @pytest.fixture(scope="session")

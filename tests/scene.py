@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.models import Task
-from tests.conftest import sign_in
-from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
 
 
 class Scene:

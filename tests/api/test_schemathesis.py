@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
 from tests.api.schemathesis_hooks import ANSWERS, TOKEN
-from tests.conftest import sign_in
-from tests.factories import UserFactory
 from tests.web_server import WebServer
 
 _LONGEST_SECONDS = 840  # within the life of an access token, and far beyond what it takes on a machine with other work

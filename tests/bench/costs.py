@@ -13,7 +13,7 @@ from bson import ObjectId
 from taskmanager.core.configuration import settings
 from taskmanager.features.projects.models import Label
 from taskmanager.features.tasks.models import Task
-from tests.factories import ProjectFactory, task_row
+from taskmanager.testing.factories import ProjectFactory, task_row
 from tests.scene import Scene, patch
 
 LONG = "🙂" * 50_000

@@ -27,7 +27,7 @@ from taskmanager.core.storage import database
 from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.webhooks import service as webhooks
-from tests.factories import ProjectFactory, TaskFactory, owner_of
+from taskmanager.testing.factories import ProjectFactory, TaskFactory, owner_of
 from tests.faults.assignments import Assignments
 from tests.faults.stack import ROOT, Stack, accepted_at, eventually
 

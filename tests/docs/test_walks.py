@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import taskmanager
-from tests.factories.things import PASSWORD
+from taskmanager.testing.factories.things import PASSWORD
 from tests.scene import Scene
 
 _PACKAGE = f"{Path(taskmanager.__file__).parent}/"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.users.models import User
-from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory, owner_of
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory, owner_of
 
 
 class Assignments:

@@ -10,8 +10,8 @@ from taskmanager.core.events.log import Counter, Event
 from taskmanager.core.events.schedule import Due
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.tasks import service as tasks
+from taskmanager.testing.factories import ProjectFactory, TaskFactory, owner_of
 from tests import faketime
-from tests.factories import ProjectFactory, TaskFactory, owner_of
 from tests.faults.assignments import Assignments
 from tests.faults.conftest import logged_in, running
 from tests.faults.stack import Stack

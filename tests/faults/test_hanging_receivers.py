@@ -9,7 +9,7 @@ from rq import Worker
 
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.features.webhooks import service as webhooks
-from tests.factories import owner_of
+from taskmanager.testing.factories import owner_of
 from tests.faults.assignments import Assignments
 from tests.faults.conftest import running
 from tests.faults.stack import Stack, eventually, freeze, thaw

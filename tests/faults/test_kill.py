@@ -19,7 +19,7 @@ from taskmanager.core.servers.stores import queue_store
 from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.models import Delivery, Notification
 from taskmanager.features.webhooks import service as webhooks
-from tests.factories import owner_of
+from taskmanager.testing.factories import owner_of
 from tests.faults.assignments import Assignments
 from tests.faults.stack import Stack, eventually, kill
 

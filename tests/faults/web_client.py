@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from taskmanager.core.clock import now
 from taskmanager.features.users.models import User
-from tests.factories.things import PASSWORD
+from taskmanager.testing.factories.things import PASSWORD
 
 _numbers = count(1)
 _PATIENCE_SECONDS = 120

@@ -11,7 +11,7 @@ from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.reminders.models import Reminder
 from taskmanager.features.users.models import User
-from tests.factories import actor_of
+from taskmanager.testing.factories import actor_of
 from tests.features.files import attach
 from tests.scene import patch
 

@@ -11,9 +11,9 @@ import time_machine
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
 from taskmanager.features.users.tokens import service as api_tokens, service_accounts
-from tests.conftest import sign_in
-from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
-from tests.factories.actors import actor_of
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
+from taskmanager.testing.factories.actors import actor_of
 from tests.features.files import attach
 from tests.features.matrix import FIELD, HOOK, INVITATION, ME, REMINDER, REVISED, ROLES, TABLE, TOKEN, V1, WHO
 

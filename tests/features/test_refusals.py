@@ -10,7 +10,7 @@ from taskmanager.features.tasks import subtasks
 from taskmanager.features.tasks.placement import service as placement
 from taskmanager.features.tasks.relations import service as relations
 from taskmanager.features.templates import service as templates
-from tests.factories import ProjectFactory, TaskFactory, UserFactory
+from taskmanager.testing.factories import ProjectFactory, TaskFactory, UserFactory
 from tests.problems import assert_problem
 from tests.scene import patch
 

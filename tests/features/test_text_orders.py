@@ -9,8 +9,8 @@ from taskmanager.features.attachments.models import Attachment
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users.models import User
-from tests.conftest import sign_in
-from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory, task_row
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory, task_row
 from tests.scene import patch
 
 # As the root collation of CLDR has them: letters, then accents, then case.

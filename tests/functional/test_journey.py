@@ -4,7 +4,7 @@ import re
 
 import requests
 
-from tests.mailbox import text_of
+from taskmanager.testing.mailbox import text_of
 
 
 class Person:

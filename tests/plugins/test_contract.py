@@ -26,8 +26,8 @@ from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.purging import service as purging
 from taskmanager.features.users.models import Identity, User
-from tests.conftest import sign_in
-from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
 from tests.features.files import attach
 from tests.moments import from_now
 from tests.scene import Scene

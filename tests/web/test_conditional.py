@@ -7,7 +7,7 @@ import requests
 
 from taskmanager.features.projects.models import Membership
 from taskmanager.features.tasks.models import Task
-from tests.factories import TaskFactory
+from taskmanager.testing.factories import TaskFactory
 from tests.problems import assert_problem
 from tests.scene import patch
 

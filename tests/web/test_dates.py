@@ -13,7 +13,7 @@ from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
 from taskmanager.features.webhooks.models import Webhook
-from tests.factories import TaskFactory
+from taskmanager.testing.factories import TaskFactory
 from tests.features.matrix import TABLE
 from tests.features.test_matrix import Places
 from tests.problems import assert_problem

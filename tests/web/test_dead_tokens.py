@@ -9,8 +9,8 @@ from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.servers.stores import cache_store
 from taskmanager.core.storage.database import capacity, database
 from taskmanager.features.users.models import User
-from tests.conftest import sign_in
-from tests.factories import UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
 from tests.web.counting import commands
 
 ME, TOKENS = "/api/v1/users/me", "/api/v1/users/me/tokens"

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.factories import TaskFactory
+from taskmanager.testing.factories import TaskFactory
 from tests.problems import assert_problem
 from tests.scene import Scene
 from tests.web.hostile import CASES, Case

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.conftest import sign_in
-from tests.factories import UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
 from tests.problems import assert_problem
 
 LOGIN = "/api/v1/auth/login"

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from taskmanager.core.clock import iso, now
-from tests.conftest import sign_in
-from tests.factories import ProjectFactory, UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import ProjectFactory, UserFactory
 
 LOGIN, ME, TOKENS = "/api/v1/auth/login", "/api/v1/users/me", "/api/v1/users/me/tokens"
 HERE, THERE = "198.51.100.7", "203.0.113.9"

@@ -6,7 +6,7 @@ from bson import ObjectId
 from taskmanager.core.storage import querysets
 from taskmanager.core.storage.querysets import MAX_BRANCHES, Order
 from taskmanager.features.tasks.models import Task
-from tests.factories import ProjectFactory, task_row
+from taskmanager.testing.factories import ProjectFactory, task_row
 from tests.web.test_pagination import pages
 
 

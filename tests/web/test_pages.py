@@ -10,8 +10,8 @@ from taskmanager.core.storage.querysets import MAX_PAGE_BYTES
 from taskmanager.features.notifications.models import Notification
 from taskmanager.features.tasks import expansions
 from taskmanager.features.tasks.models import Task
+from taskmanager.testing.factories import task_row
 from taskmanager.web import answers
-from tests.factories import task_row
 
 LONG = "🙂" * 50_000  # the longest description: 200 KB
 LATER = datetime(2100, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ from bson import ObjectId
 from hypothesis import given, settings, strategies as st
 
 from taskmanager.features.tasks.models import Task
-from tests.factories import TaskFactory, task_row
+from taskmanager.testing.factories import TaskFactory, task_row
 from tests.problems import assert_problem
 from tests.scene import patch
 

@@ -6,7 +6,7 @@ import pytest
 
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Notification
-from tests.factories import ProjectFactory
+from taskmanager.testing.factories import ProjectFactory
 from tests.features.files import attach
 from tests.problems import assert_problem
 from tests.scene import patch

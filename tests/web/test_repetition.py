@@ -9,9 +9,9 @@ import requests
 from taskmanager.core.storage import database, unit_of_work
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import passwords
+from taskmanager.testing.factories import UserFactory
+from taskmanager.testing.factories.things import PASSWORD
 from taskmanager.web.idempotency import IdempotencyKey
-from tests.factories import UserFactory
-from tests.factories.things import PASSWORD
 from tests.problems import assert_problem
 
 KEY = {"Idempotency-Key": "once"}

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from taskmanager.core.events.log import Event
-from tests.factories.things import PASSWORD
+from taskmanager.testing.factories.things import PASSWORD
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -7,8 +7,8 @@ from taskmanager.core.storage import database
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users.models import User
-from tests.conftest import sign_in
-from tests.factories import task_row
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import task_row
 from tests.scene import Scene, patch
 from tests.web.counting import commands, store_trips
 from tests.web.test_pagination import SORTS, fill, pages

@@ -7,7 +7,7 @@ import bcrypt
 import pytest
 
 from taskmanager.core.storage.database import capacity
-from tests.factories.things import PASSWORD
+from taskmanager.testing.factories.things import PASSWORD
 
 
 @pytest.fixture

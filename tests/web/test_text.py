@@ -11,8 +11,8 @@ import pytest
 
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
-from tests.factories import MembershipFactory, UserFactory
-from tests.factories.things import PASSWORD
+from taskmanager.testing.factories import MembershipFactory, UserFactory
+from taskmanager.testing.factories.things import PASSWORD
 from tests.features.files import attach
 from tests.problems import assert_problem
 from tests.scene import patch

@@ -7,10 +7,10 @@ import pytest
 import requests
 import time_machine
 
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
+from taskmanager.testing.factories.things import PASSWORD
 from taskmanager.web.authentication.actors import LEEWAY_SECONDS
-from tests.conftest import sign_in
-from tests.factories import UserFactory
-from tests.factories.things import PASSWORD
 from tests.problems import assert_problem
 from tests.web.forgeries import FORGERIES, HEADERS, Forger
 

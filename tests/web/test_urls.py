@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.factories import TaskFactory
+from taskmanager.testing.factories import TaskFactory
 from tests.scene import Scene
 
 BEHIND = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "tasks.example.com", "X-Forwarded-For": "192.0.2.1"}

@@ -6,8 +6,8 @@ from rq import Queue
 from taskmanager.app import create_app
 from taskmanager.core.events import outbox
 from taskmanager.core.servers.stores import queue_store
-from tests.conftest import sign_in
-from tests.factories import UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
 from workers.dashboard import make_app
 
 

@@ -11,7 +11,7 @@ from taskmanager.core.events.log import Counter, Event
 from taskmanager.core.storage import walks
 from taskmanager.features.notifications.models import Delivery, Notification
 from taskmanager.features.webhooks.models import Body
-from tests.factories import TaskFactory
+from taskmanager.testing.factories import TaskFactory
 from tests.scene import patch, scene  # noqa: F401 a fixture
 
 ANY = {"If-Match": "*"}

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from taskmanager.core.security import keyring
-from tests.conftest import sign_in
-from tests.factories import UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
 
 ME = "/api/v1/users/me"
 

@@ -8,7 +8,7 @@ from taskmanager.core.storage.querysets import CREATED
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.models import Label
 from taskmanager.features.tasks.models import Task
-from tests.factories import task_row
+from taskmanager.testing.factories import task_row
 from tests.scene import Scene
 from tests.web.counting import commands
 

@@ -11,9 +11,9 @@ from taskmanager.features.notifications.models import Phone
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.tasks.reminders.models import Reminder
 from taskmanager.features.users.models import ApiToken, Session, User
-from tests.conftest import sign_in
-from tests.factories import ProjectFactory, TaskFactory, UserFactory
-from tests.factories.things import PASSWORD
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import ProjectFactory, TaskFactory, UserFactory
+from taskmanager.testing.factories.things import PASSWORD
 from tests.moments import from_now
 from tests.problems import assert_problem
 from tests.scene import patch

@@ -4,8 +4,8 @@ from bson import encode
 
 from taskmanager.core.servers.stores import cache_store, queue_store
 from taskmanager.core.storage import database
-from tests.conftest import sign_in
-from tests.factories import MembershipFactory, UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import MembershipFactory, UserFactory
 from tests.scene import patch
 
 ANY = {"If-Match": "*"}

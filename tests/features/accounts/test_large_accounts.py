@@ -22,9 +22,9 @@ from taskmanager.features.users.models import Session, User
 from taskmanager.features.users.service import MAX_SESSIONS
 from taskmanager.features.webhooks.delivery.channel import WebhookChannel
 from taskmanager.features.webhooks.models import Webhook
-from tests.conftest import sign_in
-from tests.factories import MembershipFactory, ProjectFactory, UserFactory
-from tests.factories.things import PASSWORD
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory, UserFactory
+from taskmanager.testing.factories.things import PASSWORD
 from tests.problems import assert_problem
 
 ME = "/api/v1/users/me"

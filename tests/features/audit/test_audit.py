@@ -8,7 +8,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.events import retention
 from taskmanager.core.events.log import Event
 from taskmanager.features.audit import service as audit
-from tests.factories import UserFactory
+from taskmanager.testing.factories import UserFactory
 from tests.problems import assert_problem
 from tests.scene import patch
 

@@ -5,7 +5,7 @@ import pytest
 from taskmanager.core.events.log import Event
 from taskmanager.features.bulk import service as bulk
 from taskmanager.features.tasks.models import Task
-from tests.factories import ProjectFactory, TaskFactory
+from taskmanager.testing.factories import ProjectFactory, TaskFactory
 from tests.problems import assert_problem
 from tests.scene import patch
 

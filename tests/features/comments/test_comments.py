@@ -10,8 +10,8 @@ from taskmanager.core.storage import unit_of_work
 from taskmanager.core.storage.database import database
 from taskmanager.features.comments import service as comments
 from taskmanager.features.comments.models import Comment
-from tests.factories import UserFactory
-from tests.mailbox import text_of
+from taskmanager.testing.factories import UserFactory
+from taskmanager.testing.mailbox import text_of
 from tests.problems import assert_problem
 from tests.scene import patch
 

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from taskmanager.features.tasks.models import Task
-from tests.factories import ProjectFactory, TaskFactory, task_row
+from taskmanager.testing.factories import ProjectFactory, TaskFactory, task_row
 from tests.problems import assert_problem
 from tests.scene import Scene, patch
 

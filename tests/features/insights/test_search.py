@@ -4,7 +4,7 @@ import pytest
 
 from migrations.scripts import m202611270017_words_of_descriptions as migration
 from taskmanager.features.tasks.models import Task
-from tests.factories import ProjectFactory, TaskFactory, task_row
+from taskmanager.testing.factories import ProjectFactory, TaskFactory, task_row
 from tests.scene import patch
 from tests.web.counting import commands as counted
 

@@ -8,9 +8,9 @@ from taskmanager.core.clock import now
 from taskmanager.features.notifications.channels.email_channel import unsubscribe_token
 from taskmanager.features.notifications.delivery import maintenance, service as deliveries
 from taskmanager.features.notifications.models import Delivery
-from tests.factories import MembershipFactory, ProjectFactory
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory
+from taskmanager.testing.mailbox import text_of
 from tests.features.notifications.conftest import prefer, told
-from tests.mailbox import text_of
 from tests.scene import patch
 
 ANY = {"If-Match": "*"}

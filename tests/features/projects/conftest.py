@@ -7,7 +7,7 @@ import pytest
 from taskmanager.core.clock import now
 from taskmanager.features.projects.models import Membership
 from taskmanager.features.users.models import User
-from tests.mailbox import text_of
+from taskmanager.testing.mailbox import text_of
 from tests.problems import assert_problem
 
 EMAIL = "grace@example.com"

@@ -8,7 +8,7 @@ import pytest
 from taskmanager.core.errors import Invalid
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.models import Project
-from tests.factories import ProjectFactory, actor_of
+from taskmanager.testing.factories import ProjectFactory, actor_of
 from tests.problems import assert_problem
 from tests.scene import patch
 

@@ -10,8 +10,8 @@ from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.storage.database import database
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.users.models import User
-from tests.conftest import sign_in
-from tests.factories import UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
 from tests.problems import assert_problem
 
 ANY = {"If-Match": "*"}

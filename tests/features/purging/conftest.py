@@ -10,7 +10,7 @@ import pytest
 from taskmanager.core.clock import now
 from taskmanager.core.storage.database import database
 from taskmanager.features.projects.models import Project
-from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
 from tests.features.files import attach
 from tests.features.matrix import FIELD, REMINDER, V1, WORKFLOW
 from tests.features.webhooks.conftest import _receiver, receiver  # noqa: F401 fixtures

@@ -23,9 +23,9 @@ from taskmanager.features.tasks.models import Task
 from taskmanager.features.trash.purging import MAX_DOCUMENTS, delete_tasks, purge_of_project
 from taskmanager.features.users.models import User
 from taskmanager.features.webhooks.models import Webhook
-from tests.factories import ProjectFactory
-from tests.factories.actors import actor_of
-from tests.factories.things import task_row
+from taskmanager.testing.factories import ProjectFactory
+from taskmanager.testing.factories.actors import actor_of
+from taskmanager.testing.factories.things import task_row
 from tests.features.files import attach
 from tests.features.purging.conftest import ANY, contents, naming
 from tests.problems import assert_problem

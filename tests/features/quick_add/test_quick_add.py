@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from taskmanager.core.zones import zone
 from taskmanager.features.quick_add.grammar import parse
-from tests.factories import ProjectFactory
+from taskmanager.testing.factories import ProjectFactory
 from tests.features.test_matrix import token_client
 from tests.problems import assert_problem
 from tests.scene import patch

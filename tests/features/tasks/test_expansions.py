@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.factories import MembershipFactory, TaskFactory, UserFactory
+from taskmanager.testing.factories import MembershipFactory, TaskFactory, UserFactory
 from tests.features.test_matrix import token_client
 from tests.problems import assert_problem
 from tests.scene import patch

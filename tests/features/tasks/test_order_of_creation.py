@@ -12,8 +12,8 @@ from taskmanager.core.configuration import settings as core_settings
 from taskmanager.features.comments.models import Comment
 from taskmanager.features.projects.models import Label, Project
 from taskmanager.features.tasks.models import Task
+from taskmanager.testing.factories import task_row
 from taskmanager.web import pagination
-from tests.factories import task_row
 from tests.problems import assert_problem
 
 NUMBER = 60

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from taskmanager.core.errors import Conflict, Invalid
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.models import Task
-from tests.factories import ProjectFactory, TaskFactory, actor_of
+from taskmanager.testing.factories import ProjectFactory, TaskFactory, actor_of
 from tests.problems import assert_problem
 from tests.scene import patch
 

@@ -6,7 +6,7 @@ from taskmanager.core.events.log import Event
 from taskmanager.features.projects.models import CustomField, Label, Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.templates.service import MAX_TASKS
-from tests.factories import task_row
+from taskmanager.testing.factories import task_row
 
 ANY = {"If-Match": "*"}
 MAX_COMMANDS = 30

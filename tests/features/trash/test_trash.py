@@ -13,8 +13,8 @@ from taskmanager.features.comments.models import Comment
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.trash import listeners, purging
-from tests.factories import ProjectFactory, TaskFactory
-from tests.factories.actors import actor_of
+from taskmanager.testing.factories import ProjectFactory, TaskFactory
+from taskmanager.testing.factories.actors import actor_of
 from tests.features.files import attach
 from tests.problems import assert_problem
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from taskmanager.features.users.models import User
-from tests.conftest import sign_in
-from tests.factories import UserFactory
-from tests.factories.things import PASSWORD
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
+from taskmanager.testing.factories.things import PASSWORD
 
 
 @pytest.fixture

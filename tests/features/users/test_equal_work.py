@@ -3,7 +3,7 @@
 import pytest
 
 from taskmanager.features.users.models import User
-from tests.factories import UserFactory
+from taskmanager.testing.factories import UserFactory
 from tests.hashes import counted_hashes
 
 AUTH = "/api/v1/auth"

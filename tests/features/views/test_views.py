@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.factories import ProjectFactory, TaskFactory
+from taskmanager.testing.factories import ProjectFactory, TaskFactory
 from tests.problems import assert_problem
 from tests.scene import patch
 

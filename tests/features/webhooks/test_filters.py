@@ -5,7 +5,7 @@ import pytest
 from taskmanager.core.events.log import Event
 from taskmanager.features.webhooks import filters
 from taskmanager.features.webhooks.models import Webhook
-from tests.factories import MembershipFactory, ProjectFactory, UserFactory
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory, UserFactory
 from tests.features.webhooks.test_webhooks import new_task
 
 

@@ -10,8 +10,8 @@ from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.users.models import User
 from taskmanager.features.webhooks.models import Body, Webhook
-from tests.conftest import sign_in
-from tests.factories import UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
 from tests.features.webhooks.conftest import only
 from tests.features.webhooks.test_webhooks import new_task, types
 from tests.problems import assert_problem

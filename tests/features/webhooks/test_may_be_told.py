@@ -5,7 +5,7 @@ import orjson
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.users.models import User
-from tests.factories import ProjectFactory
+from taskmanager.testing.factories import ProjectFactory
 from tests.features.webhooks.test_webhooks import ANY, new_task, types
 from tests.moments import from_now
 from tests.scene import patch

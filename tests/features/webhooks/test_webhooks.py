@@ -11,7 +11,7 @@ from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.users.models import User
 from taskmanager.features.webhooks.delivery import payloads
 from taskmanager.features.webhooks.models import Webhook
-from tests.factories import ProjectFactory, TaskFactory
+from taskmanager.testing.factories import ProjectFactory, TaskFactory
 from tests.features.webhooks.conftest import only
 from tests.scene import patch
 

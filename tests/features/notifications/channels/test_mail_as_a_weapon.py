@@ -12,11 +12,11 @@ from taskmanager.features.notifications.channels import mail_budget
 from taskmanager.features.notifications.content.quoting import one_line, quoted, words
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.users.models import User
-from tests.conftest import sign_in
-from tests.factories import MembershipFactory, TaskFactory, UserFactory
-from tests.factories.things import PASSWORD
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import MembershipFactory, TaskFactory, UserFactory
+from taskmanager.testing.factories.things import PASSWORD
+from taskmanager.testing.mailbox import text_of
 from tests.features.notifications.conftest import told
-from tests.mailbox import text_of
 from tests.scene import patch
 
 
@@ -143,7 +143,7 @@ def test_changes_of_address_mail_a_stranger_a_few_times_only(scene, budgets, del
 
 
 def test_invitations_of_many_projects_mail_an_address_a_few_times_only(scene, budgets, deliver, mail):
-    from tests.factories import ProjectFactory
+    from taskmanager.testing.factories import ProjectFactory
 
     budgets(mail_unasked_hourly=2)
     for _ in range(4):
@@ -156,7 +156,7 @@ def test_invitations_of_many_projects_mail_an_address_a_few_times_only(scene, bu
 
 
 def _owner(project):
-    from tests.factories import owner_of
+    from taskmanager.testing.factories import owner_of
 
     return owner_of(project.id).user_id
 

@@ -8,9 +8,9 @@ import pytest
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.users.models import User
-from tests.conftest import sign_in
-from tests.factories import MembershipFactory, UserFactory
-from tests.mailbox import text_of
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import MembershipFactory, UserFactory
+from taskmanager.testing.mailbox import text_of
 from tests.scene import patch
 
 

@@ -10,8 +10,8 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings as settings_module
 from taskmanager.features.notifications.channels import apprise_channels
 from taskmanager.features.notifications.models import Delivery, Phone
-from tests.conftest import sign_in
-from tests.factories import UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
 from tests.features.notifications.conftest import prefer
 from tests.receiver import Receiver
 

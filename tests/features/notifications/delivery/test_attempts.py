@@ -6,9 +6,9 @@ from taskmanager.features.notifications.content import registry
 from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.policy import levels
+from taskmanager.testing.mailbox import text_of
 from tests.features.notifications.conftest import prefer
 from tests.features.notifications.delivery.due import due, email
-from tests.mailbox import text_of
 
 
 class Counted:

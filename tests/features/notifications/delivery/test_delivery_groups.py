@@ -12,8 +12,8 @@ from taskmanager.features.notifications.delivery import (
     service as deliveries,
 )
 from taskmanager.features.notifications.models import Delivery
+from taskmanager.testing.mailbox import text_of
 from tests.features.notifications.conftest import prefer
-from tests.mailbox import text_of
 
 
 def test_the_sweep_settles_those_that_follow_one_that_is_settled(scene, mail, deliver, later):

@@ -11,9 +11,9 @@ from taskmanager.core.zones import zone
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.policy import quiet_hours
 from taskmanager.features.tasks.reminders import service as reminders
-from tests.conftest import sign_in
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.mailbox import text_of
 from tests.features.notifications.conftest import prefer, told
-from tests.mailbox import text_of
 from tests.scene import patch
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland", "Asia/Kathmandu")

@@ -9,8 +9,8 @@ from taskmanager.features.tasks.reminders import service as reminders
 from taskmanager.features.webhooks import service as webhooks
 from taskmanager.features.webhooks.kinds import KINDS
 from taskmanager.features.webhooks.models import Webhook
-from tests.conftest import sign_in
-from tests.factories import ProjectFactory, TaskFactory, UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import ProjectFactory, TaskFactory, UserFactory
 from tests.scene import patch
 
 HOOK = {"url": "https://8.8.8.8/", "events": ["*"]}

@@ -10,8 +10,8 @@ from taskmanager.features.notifications.channels.email_channel import unsubscrib
 from taskmanager.features.notifications.models import Delivery, Preferences
 from taskmanager.features.tasks.reminders import service as reminders
 from taskmanager.features.users.models import User
+from taskmanager.testing.mailbox import text_of
 from tests.features.notifications.conftest import prefer, told
-from tests.mailbox import text_of
 from tests.scene import patch
 
 PREFERENCES = "/api/v1/notifications/preferences"

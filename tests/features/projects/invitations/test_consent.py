@@ -10,11 +10,11 @@ from taskmanager.features.projects.invitations import service as invitations
 from taskmanager.features.projects.models import Invitation
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
-from tests.conftest import sign_in
-from tests.factories import MembershipFactory, ProjectFactory, UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory, UserFactory
+from taskmanager.testing.mailbox import text_of
 from tests.features.projects.invitations.asking import ask, by_id, roles, unprove
 from tests.features.test_matrix import token_client
-from tests.mailbox import text_of
 from tests.problems import assert_problem
 from tests.scene import patch
 

@@ -7,7 +7,7 @@ import pytest
 from taskmanager.core.clock import now
 from taskmanager.features.projects.invitations import service as invitations
 from taskmanager.features.projects.models import Invitation
-from tests.conftest import sign_in
+from taskmanager.testing.clients import sign_in
 from tests.problems import assert_problem
 
 EMAIL = "grace@example.com"

@@ -10,9 +10,9 @@ from taskmanager.core.events.log import Event
 from taskmanager.features.projects.models import Invitation, Membership
 from taskmanager.features.users.models import User
 from taskmanager.features.users.one_time_tokens import OneTimeToken
-from tests.factories import MembershipFactory
+from taskmanager.testing.factories import MembershipFactory
+from taskmanager.testing.mailbox import text_of
 from tests.features.projects.conftest import confirm, refused_token, role_of
-from tests.mailbox import text_of
 from tests.problems import assert_problem
 from tests.scene import patch
 

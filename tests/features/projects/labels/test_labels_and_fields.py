@@ -3,7 +3,7 @@
 import pytest
 
 from taskmanager.features.tasks.models import Task
-from tests.factories import ProjectFactory
+from taskmanager.testing.factories import ProjectFactory
 from tests.problems import assert_problem
 from tests.scene import patch
 

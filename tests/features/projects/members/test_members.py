@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from taskmanager.features.projects.models import Membership
-from tests.conftest import sign_in
+from taskmanager.testing.clients import sign_in
 from tests.problems import assert_problem
 from tests.scene import patch
 

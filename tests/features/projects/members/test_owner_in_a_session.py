@@ -3,7 +3,7 @@
 import pytest
 
 from taskmanager.core.events.log import Event
-from tests.factories import MembershipFactory, ProjectFactory
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory
 from tests.features.projects.invitations.asking import ask, by_id, roles
 from tests.features.test_matrix import token_client
 from tests.problems import assert_problem

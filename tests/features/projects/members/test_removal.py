@@ -10,10 +10,10 @@ from taskmanager.features.tasks.reminders.models import Reminder
 from taskmanager.features.users.administration import service as administration
 from taskmanager.features.users.models import User
 from taskmanager.features.webhooks.models import Webhook
-from tests.conftest import sign_in
-from tests.factories import MembershipFactory, TaskFactory, UserFactory, task_row
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import MembershipFactory, TaskFactory, UserFactory, task_row
+from taskmanager.testing.mailbox import text_of
 from tests.features.matrix import HOOK
-from tests.mailbox import text_of
 from tests.problems import assert_problem
 from tests.scene import patch
 
@@ -120,7 +120,7 @@ def test_they_are_taken_off_the_tasks(scene, deliver, ending):
 
 
 def test_other_projects_keep_them(scene, deliver):
-    from tests.factories import ProjectFactory
+    from taskmanager.testing.factories import ProjectFactory
 
     member = scene.member()
     other = ProjectFactory(owner=scene.owner.user)

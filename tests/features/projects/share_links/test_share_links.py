@@ -7,8 +7,8 @@ import pytest
 from taskmanager.core.clock import now
 from taskmanager.core.events.log import Event
 from taskmanager.features.projects.models import ShareLink
+from taskmanager.testing.factories import ProjectFactory, TaskFactory
 from taskmanager.web.schemas import iso
-from tests.factories import ProjectFactory, TaskFactory
 from tests.problems import assert_problem
 from tests.scene import patch
 

@@ -3,7 +3,7 @@
 import pytest
 
 from taskmanager.features.projects.share_links.service import _SCOPES
-from tests.factories import TaskFactory
+from taskmanager.testing.factories import TaskFactory
 from tests.features.matrix import TABLE
 from tests.features.test_matrix import Places, views
 from tests.problems import assert_problem

@@ -14,8 +14,8 @@ from taskmanager.features.tasks import listeners
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.placement import rekeying
 from taskmanager.features.tasks.reminders import service as reminders
-from tests.conftest import sign_in
-from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
 from tests.features.files import attach
 from tests.problems import assert_problem
 

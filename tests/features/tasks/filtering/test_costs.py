@@ -9,7 +9,7 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.storage.expensive import expensive_queries
 from taskmanager.features.projects.filtering import names as filter_names
 from taskmanager.features.tasks.models import Task
-from tests.factories import ProjectFactory, UserFactory, task_row
+from taskmanager.testing.factories import ProjectFactory, UserFactory, task_row
 from tests.problems import assert_problem
 from tests.scene import Scene
 

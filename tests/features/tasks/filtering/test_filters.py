@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from taskmanager.features.projects import workflow
 from taskmanager.features.tasks.models import PRIORITIES, Task
-from tests.factories import TaskFactory, task_row
+from taskmanager.testing.factories import TaskFactory, task_row
 from tests.features.tasks.filtering.in_python import COMPARISONS, compared, joined, negated, quoted
 from tests.problems import assert_problem
 from tests.scene import Scene

@@ -7,7 +7,7 @@ import time_machine
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from taskmanager.features.tasks.models import Task
-from tests.factories import ProjectFactory, TaskFactory, task_row
+from taskmanager.testing.factories import ProjectFactory, TaskFactory, task_row
 from tests.features.tasks.filtering.in_python import COMPARISONS, among, compared, joined, missing, negated, quoted
 from tests.problems import assert_problem
 from tests.scene import Scene

@@ -5,7 +5,7 @@ import pytest
 from migrations.scripts import m202611270011_stored_filters as migration
 from taskmanager.core.events.log import Event
 from taskmanager.features.views.models import View
-from tests.factories import ProjectFactory, TaskFactory
+from taskmanager.testing.factories import ProjectFactory, TaskFactory
 from tests.problems import assert_problem
 from tests.scene import patch
 

@@ -12,7 +12,14 @@ from pymongo.errors import PyMongoError
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.placement import service as placement
 from taskmanager.features.tasks.reminders.models import Reminder
-from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory, actor_of, task_row
+from taskmanager.testing.factories import (
+    MembershipFactory,
+    ProjectFactory,
+    TaskFactory,
+    UserFactory,
+    actor_of,
+    task_row,
+)
 from tests.problems import assert_problem
 from tests.scene import patch
 from tests.web.counting import commands

@@ -8,7 +8,7 @@ import time_machine
 
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.models import Task
-from tests.factories import TaskFactory, actor_of
+from taskmanager.testing.factories import TaskFactory, actor_of
 from tests.problems import assert_problem
 from tests.scene import Scene, patch
 

@@ -12,7 +12,7 @@ from taskmanager.core.storage.locks import Lock
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.relations import acyclic, service as relations
 from taskmanager.features.tasks.relations.models import Relation
-from tests.factories import MembershipFactory, ProjectFactory, TaskFactory, actor_of, task_row
+from taskmanager.testing.factories import MembershipFactory, ProjectFactory, TaskFactory, actor_of, task_row
 from tests.problems import assert_problem
 from tests.scene import patch
 

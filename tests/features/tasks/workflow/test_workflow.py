@@ -3,8 +3,8 @@
 import pytest
 import time_machine
 
-from tests.conftest import sign_in
-from tests.factories import TaskFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import TaskFactory
 from tests.problems import assert_problem
 from tests.scene import patch
 

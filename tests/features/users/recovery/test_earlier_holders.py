@@ -12,10 +12,10 @@ from taskmanager.features.projects.models import Invitation, ShareLink
 from taskmanager.features.users.administration import service as administration
 from taskmanager.features.users.models import Identity, SecondFactor, User
 from taskmanager.features.webhooks.models import Webhook
-from tests.conftest import sign_in
-from tests.factories import UserFactory
-from tests.factories.things import PASSWORD
-from tests.mailbox import text_of
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
+from taskmanager.testing.factories.things import PASSWORD
+from taskmanager.testing.mailbox import text_of
 from tests.problems import assert_problem
 
 V1 = "/api/v1"

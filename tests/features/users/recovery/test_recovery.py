@@ -7,8 +7,8 @@ import time_machine
 
 from taskmanager.features.users.models import User
 from taskmanager.features.users.one_time_tokens import OneTimeToken
-from tests.factories import UserFactory
-from tests.factories.things import PASSWORD
+from taskmanager.testing.factories import UserFactory
+from taskmanager.testing.factories.things import PASSWORD
 from tests.problems import assert_problem
 
 AUTH = "/api/v1/auth"

@@ -7,8 +7,8 @@ import pytest
 import time_machine
 
 from taskmanager.features.users.models import SecondFactor, User
-from tests.factories import UserFactory
-from tests.factories.things import PASSWORD
+from taskmanager.testing.factories import UserFactory
+from taskmanager.testing.factories.things import PASSWORD
 from tests.problems import assert_problem
 
 TOTP = "/api/v1/users/me/totp"

@@ -5,8 +5,8 @@ import pytest
 import time_machine
 
 from taskmanager.features.users.models import User
-from tests.factories import UserFactory
-from tests.factories.things import PASSWORD
+from taskmanager.testing.factories import UserFactory
+from taskmanager.testing.factories.things import PASSWORD
 from tests.problems import assert_problem
 
 LOGIN = "/api/v1/auth/login"

@@ -1,8 +1,8 @@
 """One's own sessions: seen, ended one by one or all."""
 
-from tests.conftest import sign_in
-from tests.factories import UserFactory
-from tests.factories.things import PASSWORD
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
+from taskmanager.testing.factories.things import PASSWORD
 from tests.problems import assert_problem
 
 ME = "/api/v1/users/me"

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from taskmanager.features.users.models import Identity, User
-from tests.factories import UserFactory
+from taskmanager.testing.factories import UserFactory
 from tests.features.users.conftest import log_in
 from tests.features.users.sso.provider import CLIENT_ID, CLIENT_SECRET
 from tests.problems import assert_problem

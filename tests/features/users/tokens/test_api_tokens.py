@@ -9,8 +9,8 @@ import time_machine
 from taskmanager.core import quotas
 from taskmanager.features.users.models import ApiToken, User
 from taskmanager.features.users.tokens import service as api_tokens
-from tests.conftest import sign_in
-from tests.factories import ProjectFactory, TaskFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import ProjectFactory, TaskFactory
 from tests.moments import from_now
 from tests.problems import assert_problem
 from tests.scene import patch

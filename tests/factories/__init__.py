@@ -1,3 +1,0 @@
-"""See `taskmanager.testing.factories`."""
-
-from taskmanager.testing.factories import *  # noqa: F403

@@ -1,3 +1,0 @@
-"""See `taskmanager.testing.factories`."""
-
-from taskmanager.testing.factories.actors import *  # noqa: F403

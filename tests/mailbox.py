@@ -1,3 +1,0 @@
-"""See `taskmanager.testing.mailbox`."""
-
-from taskmanager.testing.mailbox import *  # noqa: F403
