@@ -65,7 +65,7 @@ def below(task: Task) -> list[Task]:
     depths = {task_id: depth for depth, level in enumerate(found) for task_id in level}
     if len(depths) > MAX_SUBTASKS:
         raise Conflict(f"The task has more than {MAX_SUBTASKS} subtasks.", code="task.too_many_subtasks")
-    return sorted(Task.objects(id__in=list(depths)), key=lambda one: (depths[one.id], one.position))
+    return sorted(Task.objects(id__in=list(depths)), key=lambda one: (depths[one.id], one.position or "", one.id))
 
 
 def update_parent_progress(before: Task | None, after: Task | None, actor: Actor | None) -> None:

@@ -93,6 +93,19 @@ def test_a_task_takes_its_subtasks_into_the_trash_and_back(scene):
     assert scene.owner.post(f"{TASKS}/{gone}/restore").json["parent_id"] == part
 
 
+def test_a_part_whose_stored_position_is_lost_goes_along(scene):
+    top = str(scene.task.id)
+    parts = {make(scene, "part", top), make(scene, "other", top)}
+    Task._get_collection().update_one({"title": "part"}, {"$unset": {"position": 1}})
+    target = ProjectFactory(owner=scene.owner.user)
+    assert scene.owner.post(f"{TASKS}/{top}/move", json={"project_id": str(target.id)}).status_code == 200
+    assert {task["id"] for task in scene.owner.get(f"/api/v1/projects/{target.id}/tasks").json["items"]} == {
+        top,
+        *parts,
+    }
+    assert scene.owner.delete(scene.task_path, headers=ANY).status_code == 204
+
+
 def test_a_part_that_is_purged_from_the_trash_is_no_longer_counted(scene):
     part = make(scene, "part", str(scene.task.id))
     scene.owner.delete(scene.task_path, headers=ANY)
