@@ -38,7 +38,7 @@ def delete(*, if_match: IfMatch, actor: Actor) -> None:
     """
     user = User.objects.one(actor.user_id)
     user.check_revision(if_match)
-    deletion.may_leave(user, actor=actor)
+    deletion.check_deletion(user, actor=actor)
     project_ids = account_deletion.leave_all(actor=actor)
     user, streams = deletion.anonymise(user)
     record(UserDeleted(user, project_ids=project_ids, streams=streams))
