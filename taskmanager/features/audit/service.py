@@ -1,4 +1,4 @@
-"""Use cases of the audit log. It is only ever added to, by `events.record`; `core.retention` ends it."""
+"""Use cases of the audit log. `core.events.log.record` adds entries; `core.events.retention` deletes old ones."""
 
 from datetime import datetime
 from typing import Any
@@ -14,13 +14,13 @@ from taskmanager.features.audit.permissions import AuditAction
 
 
 def visible(actor: Actor, **where: Any) -> Described:
-    """Return the entries of the log; `where` may have kind, actor_id, subject_id, since and until. Raises Forbidden."""
+    """Return the entries of the log. `where`: kind, actor_id, subject_id, since, until. Raises Forbidden."""
     authorize(actor, AuditAction.READ, None)
     return _described(**where)
 
 
 def visible_own(actor: Actor, **where: Any) -> Described:
-    """Return what happened to the actor's own account; `where` as in `visible`."""
+    """Return the entries about the actor's own account; `where` as in `visible`."""
     return _described(**where | {"subject_id": actor.user_id})
 
 

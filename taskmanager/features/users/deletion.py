@@ -26,7 +26,7 @@ _PERSONAL = dict.fromkeys(("data.changes", "data.before", "data.address", "data.
 
 
 def check_deletion(user: User, *, actor: Actor) -> None:
-    """Raise Forbidden (`auth.fresh_login_needed`) unless the actor logged in within FRESH; Conflict (`user.last_admin`)."""
+    """Raise Forbidden (`auth.fresh_login_needed`) unless the login is FRESH; Conflict (`user.last_admin`)."""
     session = sessions.get(actor.session_id, actor=actor) if actor.session_id else None
     if session is None or now() - session["created_at"] > FRESH:
         minutes = int(FRESH.total_seconds() // 60)
@@ -111,7 +111,7 @@ def _scrub(stream: str, first: int, last: int) -> None:
 
 
 def scrub_rest(user_id: ObjectId) -> None:
-    """Remove a user's personal data, such as network addresses, from audited events in other streams. Safe to repeat."""
+    """Remove a user's personal data, such as network addresses, from audited events of all streams. Safe to repeat."""
     events = Event._get_collection()
     personal = {"$or": [{field: {"$exists": True}} for field in _PERSONAL]}
     chunked_updates.update_all(events, {"audited": True, "subject_id": user_id, **personal}, {"$unset": _PERSONAL})

@@ -14,7 +14,7 @@ ENDINGS = ("logout", "ended", "reuse", "password", "disabled", "forced", "delete
 
 
 class User(Versioned):
-    """An account of a person or a program. The address is stored in lower case, so that it is unique in any spelling."""
+    """An account of a person or a program. The address is stored in lower case, so that one address has one account."""
 
     meta = {"collection": "users", "db_alias": "users", "queryset_class": UserQuerySet}
 

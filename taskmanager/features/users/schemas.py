@@ -6,7 +6,10 @@ from taskmanager.features.users.passwords import MAX_CHARACTERS, MIN_CHARACTERS
 from taskmanager.web.schemas import Email, Flag, Id, Instant, Json, Line, Schema, TimeZone
 from taskmanager.web.serialisers import Serialiser
 
-_TIMEZONE = {"description": "The time zone in which your days begin: in filters, reminders and repetitions", "example": "Europe/Berlin"}
+_TIMEZONE = {
+    "description": "The time zone in which your days begin: in filters, reminders and repetitions",
+    "example": "Europe/Berlin",
+}
 
 
 class NewPassword(fields.String):
@@ -171,7 +174,9 @@ class SessionOut(Schema):
     address = fields.String(required=True, allow_none=True, metadata={"example": "192.0.2.7"})
     current = fields.Boolean(required=True, metadata={"description": "Whether it is the session of this request"})
     created_at = Instant(required=True)
-    last_used_at = Instant(attribute="rotated_at", required=True, metadata={"description": "When its refresh token was last used"})
+    last_used_at = Instant(
+        attribute="rotated_at", required=True, metadata={"description": "When its refresh token was last used"}
+    )
     expires_at = Instant(required=True)
     revision = fields.Integer(required=True)
 

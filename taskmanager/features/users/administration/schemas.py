@@ -15,7 +15,9 @@ class UserAdminPatch(Schema):
 
     name = Line(most=200, metadata={"example": "Ada Lovelace"})
     role = fields.String(validate=validate.OneOf(_ROLES), metadata={"example": "user"})
-    disabled = Flag(metadata={"description": "All requests of a disabled account are refused, from the next request on"})
+    disabled = Flag(
+        metadata={"description": "All requests of a disabled account are refused, from the next request on"}
+    )
 
 
 class UserAdminOut(UserOut):
@@ -33,7 +35,10 @@ class UserListQuery(list_query(USER_ADMIN, {"created_at": "created_at", "name": 
 
     q = Line(
         most=100,
-        metadata={"description": "The beginning of the address, of the name or of a word of the name", "example": "ada"},
+        metadata={
+            "description": "The beginning of the address, of the name or of a word of the name",
+            "example": "ada",
+        },
     )
     role = fields.String(validate=validate.OneOf(_ROLES))
     kind = fields.String(validate=validate.OneOf(("person", "service")))

@@ -114,7 +114,7 @@ def start(user: User, *, user_agent: str, address: str) -> Login:
     )
     token = refresh_tokens.make(session.id, 1, session.seed)
     session.token_hash = refresh_tokens.fingerprint(token)
-    users.rights_changed([user.id])  # first: concurrent transactions conflict on this write, so the count below is right
+    users.rights_changed([user.id])  # first: concurrent transactions conflict here, so the count below is right
     session.save(force_insert=True)
     _end_surplus(user)
     record(SessionStarted(user, session=session))

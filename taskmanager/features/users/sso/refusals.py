@@ -10,7 +10,14 @@ from joserfc.errors import JoseError
 
 log = structlog.get_logger("taskmanager.oidc")
 
-_LOGGED_CLAIMS = ("iss", "aud", "azp", "iat", "nbf", "exp")  # claims of an ID token that explain an error and are not personal
+_LOGGED_CLAIMS = (
+    "iss",
+    "aud",
+    "azp",
+    "iat",
+    "nbf",
+    "exp",
+)  # claims that explain an error and are not personal
 _MAX_CHARACTERS = 200
 
 

@@ -63,7 +63,7 @@ def get_provider() -> Response:
 def begin_provider_login() -> Response:
     """Log in by the provider
 
-    Open this in a browser: it is redirected to the provider, and from there to the callback. 404 if this instance has no
+    Open this in a browser: it is redirected to the provider, and from there to the callback. 404 if there is no
     provider.
     """
     response = oidc.redirect(f"{settings.current().base_url}/api/v1/auth/oidc/callback")

@@ -16,7 +16,9 @@ class ApiTokenIn(Schema):
     name = Line(most=200, required=True, metadata=_NAME)
     scopes = ChoiceList(lambda: SCOPES, required=True)
     expires_at = Instant(required=True, metadata={"example": "2027-06-01T00:00:00.000Z"})
-    project_id = Id(allow_none=True, metadata={"description": "The one project that it gives access to; absent: all your projects"})
+    project_id = Id(
+        allow_none=True, metadata={"description": "The one project that it gives access to; absent: all your projects"}
+    )
 
 
 class ApiTokenOut(Schema):

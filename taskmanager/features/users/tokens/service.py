@@ -45,7 +45,7 @@ def create(data: dict[str, Any], *, actor: Actor) -> tuple[ApiToken, str]:
 def create_for(user_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> tuple[ApiToken, str]:
     """Make a token of an account; the caller has checked that the actor may act for it. Raises as `create`."""
     _check_end(data["expires_at"])
-    users.rights_changed([user_id])  # first: concurrent transactions conflict on this write, so the count below is right
+    users.rights_changed([user_id])  # first: concurrent transactions conflict here, so the count below is right
     quotas.check_room("tokens", ApiToken.objects.live().filter(user_id=user_id))
     token = ApiToken(id=ObjectId(), user_id=user_id, **data)
     text = signed_tokens.sign(PREFIX, user_id, token.id, nonce=signed_tokens.make_nonce())
