@@ -18,7 +18,7 @@ class ProjectFact(Fact):
 
     item: Any
     actor: Actor | None
-    changes: Any = None
+    changes: dict[str, Any] | None = None
 
     def stream(self) -> str:
         return f"project:{self.item.project_id}"
@@ -177,7 +177,7 @@ class InvitationFact(ProjectFact):
 @dataclass(frozen=True)
 class InvitationCreated(InvitationFact):
     kind: ClassVar[str] = "invitation.created"
-    token_id: Any = None  # the row of the one-time token in the mail
+    token_id: ObjectId | None = None  # the row of the one-time token in the mail
 
     def data(self) -> dict[str, Any]:
         return {**super().data(), "token_id": self.token_id}

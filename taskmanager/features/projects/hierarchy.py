@@ -3,8 +3,6 @@
 The hierarchy only arranges projects: membership is not inherited.
 """
 
-from typing import Any
-
 from bson import ObjectId
 
 from taskmanager.core import fractional
@@ -129,7 +127,7 @@ def place(
 def _position(project: Project, before: ObjectId | None, after: ObjectId | None, actor: Actor) -> str:
     field, other_id = ("before", before) if before else ("after", after)
     others = Project.objects.visible_to(actor).filter(id__ne=project.id)
-    other: Any = others.filter(id=other_id).first()
+    other = others.filter(id=other_id).first()
     if other is None:
         raise Invalid(f"body.{field}", "You see no such project.", code="project.neighbour_unknown")
     return fractional.between(*positions.around(others, other.position, before=before is not None))

@@ -65,7 +65,7 @@ class _Checks:
         named = {_id(values[key]) for values in several for key in of_users & values.keys()}
         self._members = set(members.member_ids_among(project_id, [user_id for user_id in named if user_id]))
 
-    def problem(self, key: str, value: Any) -> tuple[str, str] | None:
+    def problem(self, key: str, value: object) -> tuple[str, str] | None:
         """Return the detail and the code of the error in a value; None when it is valid."""
         field = self._fields.get(key)
         if field is None:
@@ -77,29 +77,29 @@ class _Checks:
         return (problem, "task.custom_field_invalid") if problem else None
 
 
-def _id(value: Any) -> ObjectId | None:
+def _id(value: object) -> ObjectId | None:
     return ObjectId(value) if isinstance(value, str) and ObjectId.is_valid(value) else None
 
 
-def _text(field: CustomField, value: Any) -> str | None:
+def _text(field: CustomField, value: object) -> str | None:
     valid = isinstance(value, str) and len(value) <= _MAX_TEXT_CHARACTERS and not _CONTROLS.search(value)
     return None if valid else f"Must be text of at most {_MAX_TEXT_CHARACTERS:,} characters."
 
 
-def _number(field: CustomField, value: Any) -> str | None:
+def _number(field: CustomField, value: object) -> str | None:
     valid = isinstance(value, int | float) and not isinstance(value, bool) and -_MAX_NUMBER <= value <= _MAX_NUMBER
     return None if valid else "Must be a number."
 
 
-def _date(field: CustomField, value: Any) -> str | None:
+def _date(field: CustomField, value: object) -> str | None:
     return None if isinstance(value, str) and re.fullmatch(DAY, value) else "Must be a day, such as 2026-12-01."
 
 
-def _select(field: CustomField, value: Any) -> str | None:
+def _select(field: CustomField, value: object) -> str | None:
     return None if value in field.options else f"Must be one of: {', '.join(field.options)}."
 
 
-def _checkbox(field: CustomField, value: Any) -> str | None:
+def _checkbox(field: CustomField, value: object) -> str | None:
     return None if isinstance(value, bool) else "Must be true or false."
 
 

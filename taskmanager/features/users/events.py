@@ -1,6 +1,7 @@
 """Events of accounts and sessions."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -42,7 +43,7 @@ class UserRegistered(UserFact):
 @dataclass(frozen=True)
 class UserUpdated(UserFact):
     kind: ClassVar[str] = "user.updated"
-    changes: Any = None
+    changes: dict[str, Any] | None = None
 
     def data(self) -> dict[str, Any]:
         return {"changes": self.changes}
@@ -56,8 +57,8 @@ class UserDeleted(UserFact):
     """
 
     kind: ClassVar[str] = "user.deleted"
-    project_ids: Any = ()
-    streams: Any = ()
+    project_ids: Iterable[ObjectId] = ()
+    streams: Iterable[str] = ()
 
     def data(self) -> dict[str, Any]:
         return {"project_ids": list(self.project_ids), "streams": list(self.streams)}
@@ -96,8 +97,10 @@ class PasswordChanged(UserFact):
 
     kind: ClassVar[str] = "user.password_changed"
     because: str = "change"
-    ended: Any = None
-    unfinished: Any = None  # arguments for the next steps of the recovery, where one was not enough: see `holdings`
+    ended: dict[str, int] | None = None
+    unfinished: dict[str, Any] | None = (
+        None  # arguments for the next steps of the recovery, where one was not enough: see `holdings`
+    )
 
     def data(self) -> dict[str, Any]:
         more = {"ended": self.ended, "unfinished": self.unfinished}

@@ -10,7 +10,7 @@ from taskmanager.core.filters.binding import TOO_WIDE, Known, look_up, meanings
 from taskmanager.core.filters.nodes import Context, GivenFilter
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import BaseQuerySet, Filter
+from taskmanager.core.storage.querysets import BaseQuerySet, Filter, Row
 from taskmanager.features.projects.models import CustomField, Label, Membership, Project
 from taskmanager.features.projects.workflow import DEFAULT
 
@@ -33,14 +33,14 @@ def projects(keys: Collection[ObjectId], actor: Actor) -> dict[ObjectId, Known]:
     return {key: Known(key) for key in keys if actor.role_in(key)}
 
 
-def labels(keys: Collection[str | ObjectId], scope: Collection[ObjectId]) -> dict[Any, Known]:
+def labels(keys: Collection[str | ObjectId], scope: Collection[ObjectId]) -> dict[str | ObjectId, Known]:
     """Return the ids of labels in the projects of `scope`, by label id and by name key.
 
     Raises FilterError (`filter.too_wide`).
     """
     ids = [key for key in keys if isinstance(key, ObjectId)]
     matching = {"$or": [{"_id": {"$in": ids}}, {"name_key": {"$in": [key for key in keys if isinstance(key, str)]}}]}
-    found: dict[Any, list[Any]] = {}
+    found: dict[str | ObjectId, list[Row]] = {}
     labels = Label.objects(__raw__={"project_id": {"$in": list(scope)}, **matching})
     for label in _bounded(labels.only("name_key", "project_id").as_pymongo(), MAX_LABELS, "labels"):
         for key in {label["_id"], label["name_key"]}.intersection(keys):

@@ -21,7 +21,7 @@ class Options(fields.List):
         self.documented: dict[str, Any] = {"example": ["low", "high"], "maxItems": _MAX_OPTIONS}
         super().__init__(Line(most=100))
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
         if isinstance(value, list) and len(value) > _MAX_OPTIONS:
             raise ma.ValidationError(f"At most {_MAX_OPTIONS}.")
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))

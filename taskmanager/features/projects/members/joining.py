@@ -1,7 +1,5 @@
 """How an account becomes a member: by accepting an invitation, or directly where it need not accept."""
 
-from typing import Any
-
 from bson import ObjectId
 
 from taskmanager.core.configuration import settings
@@ -18,7 +16,9 @@ from taskmanager.features.users.service import Addressee
 
 
 @unit_of_work
-def add_or_invite(project_id: ObjectId, *, role: str, actor: Actor, **whom: Any) -> Row | Invitation:
+def add_or_invite(
+    project_id: ObjectId, *, role: str, actor: Actor, user_id: ObjectId | None = None, email: str | None = None
+) -> Row | Invitation:
     """Add or invite the account with this `user_id` or `email`. Return the membership or the invitation.
 
     An invitation is the same, with the same queries, whether or not there is such an account.
@@ -26,10 +26,10 @@ def add_or_invite(project_id: ObjectId, *, role: str, actor: Actor, **whom: Any)
     """
     authorize(actor, ProjectAction.MANAGE_MEMBERS, Project.objects.visible_to(actor).one(project_id))
     members.check_may_give(actor, project_id, role)
-    user_id = _joins_directly(users.find_addressee(**whom), actor)
-    if user_id is None:
-        return invitations.create(project_id, role=role, actor=actor, **whom)
-    return members.with_profiles([members.join(project_id, user_id, role, actor=actor).as_row()])[0]
+    member_id = _joins_directly(users.find_addressee(email=email, user_id=user_id), actor)
+    if member_id is None:
+        return invitations.create(project_id, role=role, actor=actor, email=email, user_id=user_id)
+    return members.with_profiles([members.join(project_id, member_id, role, actor=actor).as_row()])[0]
 
 
 def _joins_directly(addressee: Addressee, actor: Actor) -> ObjectId | None:

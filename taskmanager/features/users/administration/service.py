@@ -25,18 +25,30 @@ from taskmanager.features.users.events import (
 )
 from taskmanager.features.users.models import User
 from taskmanager.features.users.permissions import AdminAction
+from taskmanager.features.users.querysets import UserQuerySet
 from taskmanager.features.users.recovery import service as recovery
 from taskmanager.features.users.sessions import service as sessions
 
 _UNPROVED = "The address of this account is not confirmed yet: ask the user to confirm it, or to reset the password."
 
 
-def visible(actor: Actor, q: str | None = None, disabled: bool | None = None, **same: Any) -> BaseQuerySet:
+def visible(
+    actor: Actor,
+    *,
+    q: str | None = None,
+    role: str | None = None,
+    kind: str | None = None,
+    disabled: bool | None = None,
+) -> BaseQuerySet:
     """Return the accounts, filtered by `q`, role, kind and whether they are disabled. Raises Forbidden."""
     authorize(actor, AdminAction.MANAGE_USERS, None)
-    found = User.objects(**same)
+    found: UserQuerySet = User.objects
     if q is not None:
         found = found.found_by(q)
+    if role is not None:
+        found = found.filter(role=role)
+    if kind is not None:
+        found = found.filter(kind=kind)
     if disabled is not None:
         found = found.filter(disabled_at__exists=disabled)
     return found

@@ -7,6 +7,7 @@ reset lifts every lock, so users are not locked out for long. Unknown accounts a
 
 import hashlib
 from datetime import timedelta
+from typing import cast
 
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, IntField, StringField
@@ -93,7 +94,7 @@ def _raise(email: str, row_id: str) -> int:
     first = {"account": _digest(email), "expires_at": now() + timedelta(minutes=settings.current().lockout_minutes)}
     update = {"$inc": {"failures": 1}, "$setOnInsert": first}
     row = _rows().find_one_and_update({"_id": row_id}, update, upsert=True, return_document=ReturnDocument.AFTER)
-    return int(row["failures"])
+    return int(cast(Row, row)["failures"])  # an upsert always returns a row
 
 
 def _id(email: str, address: str = _ANYWHERE) -> str:

@@ -28,7 +28,7 @@ def auth_method(setting: str, metadata: dict[str, Any]) -> str | Authenticate:
     return name if name == _NAMES["post"] else _basic
 
 
-def _supported(names: Any) -> str:
+def _supported(names: object) -> str:
     known = names if isinstance(names, list) else []
     return _NAMES["post"] if _NAMES["post"] in known and _NAMES["basic"] not in known else _NAMES["basic"]
 

@@ -7,11 +7,11 @@ raises the errors of this service.
 """
 
 from collections.abc import Callable, MutableMapping
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.flask_client import FlaskIntegration, OAuth
+from authlib.integrations.flask_client import FlaskIntegration, FlaskOAuth2App, OAuth
 from flask import Flask, Response, current_app
 from joserfc.errors import JoseError
 
@@ -27,6 +27,8 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _PERSONAL = ("email", "email_verified")  # claims that a first login needs
 LEEWAY_SECONDS = 60  # that the provider's clock may differ
 _MAX_STATES = 3  # unfinished logins of one browser; a cookie holds 4,093 bytes
+
+Result = TypeVar("Result")
 
 
 class _States(FlaskIntegration):
@@ -64,7 +66,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions[_EXTENSION] = _client(app, settings) if settings.oidc_issuer else None
 
 
-def _client(app: Flask, settings: Settings) -> Any:
+def _client(app: Flask, settings: Settings) -> FlaskOAuth2App:
     return _OAuth(app).register(
         "oidc",
         client_id=settings.oidc_client_id,
@@ -117,14 +119,14 @@ def with_userinfo(id_claims: dict[str, Any]) -> dict[str, Any]:
     return {name: userinfo[name] for name in (*_PERSONAL, "name") if name in userinfo} | id_claims
 
 
-def _userinfo(client: Any) -> dict[str, Any]:
+def _userinfo(client: FlaskOAuth2App) -> dict[str, Any]:
     """Return the claims of the UserInfo endpoint; {} if the provider has none."""
     if not isinstance(client.server_metadata.get("userinfo_endpoint"), str):
         return {}
     return dict(client.userinfo())
 
 
-def _call_provider(step: Callable[[Any], Any]) -> Any:
+def _call_provider(step: Callable[[FlaskOAuth2App], Result]) -> Result:
     """Return the result of `step(client)`. Raises NotFound, Unauthenticated, Unavailable."""
     client = current_app.extensions[_EXTENSION]
     if client is None:
@@ -145,13 +147,13 @@ def _call_provider(step: Callable[[Any], Any]) -> Any:
         raise Unavailable("The login provider did not respond as expected.", code="auth.oidc_unavailable") from None
 
 
-def _id_token(client: Any) -> Any:
+def _id_token(client: FlaskOAuth2App) -> str | None:
     """Return the ID token of this request; None if there is none yet."""
     token = client.token
     return token.get("id_token") if isinstance(token, dict) else None
 
 
-def _discover(client: Any) -> None:
+def _discover(client: FlaskOAuth2App) -> None:
     """Load the provider's discovery document (OpenID Connect Discovery 1.0, 4.3).
 
     Raises ValueError if an endpoint is missing, or if the issuer is not that of the settings.

@@ -26,7 +26,7 @@ def log_refusal(reason: str, **fields: Any) -> None:
     log.warning("login by the provider refused", reason=reason, **fields)
 
 
-def log_error(error: Exception, id_token: Any, *, issuer: str) -> None:
+def log_error(error: Exception, id_token: str | None, *, issuer: str) -> None:
     """Log why an ID token, or the response before it, was refused.
 
     Logs the wrong claim, the token's issuer, audience and times, and the clock of this machine.
@@ -37,7 +37,7 @@ def log_error(error: Exception, id_token: Any, *, issuer: str) -> None:
     log_refusal(reason, issuer=issuer, detail=details, claim=claim, clock=int(time.time()), **_logged_claims(id_token))
 
 
-def _logged_claims(id_token: Any) -> dict[str, Any]:
+def _logged_claims(id_token: str | None) -> dict[str, Any]:
     """Return the claims in _LOGGED_CLAIMS of a refused ID token, not verified; {} if it cannot be read."""
     try:
         body = str(id_token).split(".")[1]

@@ -71,7 +71,7 @@ def _first_login(claims: dict[str, Any]) -> User:
     return _link(user or _register(email, claims.get("name")), claims)
 
 
-def _is_confirmed(claim: Any) -> bool:
+def _is_confirmed(claim: object) -> bool:
     """Return whether the claim `email_verified` is true. Some providers send text; without it a setting decides."""
     if claim is None:
         return settings.current().oidc_trust_email
@@ -87,7 +87,7 @@ def _link(user: User, claims: dict[str, Any]) -> User:
     return user
 
 
-def _register(email: str, name: Any) -> User:
+def _register(email: str, name: object) -> User:
     """Make the account. Characters of `name` that are not printable are removed: providers may send anything."""
     printable = "".join(letter if letter.isprintable() else " " for letter in name) if isinstance(name, str) else ""
     cleaned = " ".join(printable.split())[:200].strip()
