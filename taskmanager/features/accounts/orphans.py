@@ -49,15 +49,13 @@ class Dependent(NamedTuple):
 _OF_TASKS = (Comment, Attachment, Reminder)
 _OF_PROJECTS = (Label, CustomField, Membership, Invitation, ShareLink, View, Webhook, ProjectPreferences)
 _OF_ACCOUNTS = (ApiToken, SecondFactor, Identity, Membership, Reminder, Inbox, Phone, Preferences, ProjectPreferences)
-_OF_NO_PROJECT = MappingProxyType({"project_id": None})
+_OF_NO_PROJECT = MappingProxyType({"project_id": None})  # those of a project belong to the project
 DEPENDENTS = (
     *(Dependent(model, "task_id", Task) for model in _OF_TASKS),
     *(Dependent(Relation, field, Task) for field in ("from_id", "to_id")),
     *(Dependent(model, "project_id", Project) for model in _OF_PROJECTS),
     *(Dependent(model, "user_id", User) for model in _OF_ACCOUNTS),
-    *(
-        Dependent(model, "owner_id", User, _OF_NO_PROJECT) for model in (View, Webhook)
-    ),  # else they belong to the project
+    *(Dependent(model, "owner_id", User, _OF_NO_PROJECT) for model in (View, Webhook)),
 )
 OWNED_MODELS: Part[Dependent] = Part("owned_models")
 

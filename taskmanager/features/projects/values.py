@@ -45,24 +45,26 @@ def check_values(project_id: ObjectId, values: dict[str, Any]) -> None:
             raise Invalid(f"body.custom_fields.{key}", problem[0], code=problem[1])
 
 
-def fitting(project_id: ObjectId, several: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def fitting(project_id: ObjectId, values_of_tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return those of the custom fields of each task that are valid in a project, by at most two queries.
 
-    `several` has {key: value} for each task.
+    `values_of_tasks` has {key: value} for each task.
     """
-    check = _Checks(project_id, several)
-    return [{key: value for key, value in values.items() if not check.problem(key, value)} for values in several]
+    check = _Checks(project_id, values_of_tasks)
+    return [
+        {key: value for key, value in values.items() if not check.problem(key, value)} for values in values_of_tasks
+    ]
 
 
 class _Checks:
     """Checks of values: loads the project's custom fields with their keys, and the members that they refer to."""
 
-    def __init__(self, project_id: ObjectId, several: list[dict[str, Any]]) -> None:
-        keys = {key for values in several for key in values}
+    def __init__(self, project_id: ObjectId, values_of_tasks: list[dict[str, Any]]) -> None:
+        keys = {key for values in values_of_tasks for key in values}
         known = CustomField.objects(project_id=project_id, key__in=list(keys)) if keys else ()
         self._fields = {field.key: field for field in known}
         of_users = {key for key, field in self._fields.items() if field.type == "user"}
-        named = {_id(values[key]) for values in several for key in of_users & values.keys()}
+        named = {_id(values[key]) for values in values_of_tasks for key in of_users & values.keys()}
         self._members = set(members.member_ids_among(project_id, [user_id for user_id in named if user_id]))
 
     def problem(self, key: str, value: object) -> tuple[str, str] | None:

@@ -55,7 +55,7 @@ def _bounded(rows: BaseQuerySet, maximum: int, what: str) -> list[Any]:
     """Return the rows. Raises FilterError (`filter.too_wide`) beyond `maximum`: each project may have the name."""
     found = list(rows.limit(maximum + 1))
     if len(found) > maximum:
-        raise FilterError(1, f"its names stand for more than {maximum:,} {what}: give the project.", TOO_WIDE)
+        raise FilterError(1, f"its names match more than {maximum:,} {what}: add a condition on the project.", TOO_WIDE)
     return found
 
 

@@ -146,7 +146,7 @@ def end_sessions(data: dict[str, Any]) -> Response:
 
     Their access tokens are refused from the next request on.
     """
-    sessions.end_own(but_this=data["except_current"], actor=current_actor())
+    sessions.end_own(except_current=data["except_current"], actor=current_actor())
     return answers.nothing()
 
 

@@ -198,9 +198,9 @@ def end(session_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
 
 
 @unit_of_work
-def end_own(*, but_this: bool, actor: Actor) -> None:
-    """End all of the actor's sessions; with `but_this`, all but the current one."""
-    keep = actor.session_id if but_this else None
+def end_own(*, except_current: bool, actor: Actor) -> None:
+    """End all of the actor's sessions; with `except_current`, all but the current one."""
+    keep = actor.session_id if except_current else None
     end_all(User.objects.one(actor.user_id), because="ended", keep=keep)
 
 

@@ -83,10 +83,10 @@ def finish_provider_login(query: dict[str, Any]) -> Response:
     """
     known = settings.current()
     claims = oidc.claims(known.oidc_issuer, known.oidc_client_id)
-    person = _checked(Claims, claims)
-    if not identities.is_known(person):  # for a known user, only issuer and subject matter
-        person = _checked(PersonalClaims, oidc.with_userinfo(claims))
-    started = identities.login(person, user_agent=request.user_agent.string, address=request.remote_addr or "")
+    user_claims = _checked(Claims, claims)
+    if not identities.is_known(user_claims):  # for a known user, only issuer and subject matter
+        user_claims = _checked(PersonalClaims, oidc.with_userinfo(claims))
+    started = identities.login(user_claims, user_agent=request.user_agent.string, address=request.remote_addr or "")
     return answer_login(started)
 
 
