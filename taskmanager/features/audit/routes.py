@@ -21,7 +21,8 @@ blp = Blueprint("audit", __name__, description="The audit log: security events")
 def list_audit(query: dict[str, Any]) -> Response:
     """List what happened to accounts and rights
 
-    For administrators. Entries never change, and are deleted after the operator's number of days.
+    For administrators. Entries are deleted after the operator's number of days. The personal data of deleted accounts is
+    removed from them; otherwise they never change.
     """
     return answers.listing(query, ENTRY, audit.visible(current_actor(), **_where(query)))
 
