@@ -36,7 +36,7 @@ def delete_account() -> Response:
     """Delete your account
 
     Your personal data is deleted: address, name, sessions, tokens and second factor. Projects without other members go
-    to the trash, and content that others need is then of a deleted user. It needs a login within the last ten minutes.
+    to the trash, and content that others need stays, by a deleted user. It needs a login within the last ten minutes.
     409 `user.last_owner`, with `projects`, while projects with other members would have no owner.
     """
     accounts.delete(if_match=if_match(), actor=current_actor())

@@ -21,8 +21,8 @@ blp = Blueprint("audit", __name__, description="The audit log: security events")
 def list_audit(query: dict[str, Any]) -> Response:
     """List what happened to accounts and rights
 
-    For administrators. Entries are deleted after the operator's number of days. The personal data of deleted accounts is
-    removed from them; otherwise they never change.
+    For administrators. Entries never change, except that the personal data of deleted accounts is removed. They are
+    deleted after the operator's number of days.
     """
     return answers.listing(query, ENTRY, audit.visible(current_actor(), **_where(query)))
 

@@ -52,7 +52,7 @@ def _entry(row: Row) -> Row:
     origin = row.get("correlation", {})
     return {
         **row,
-        "revision": 1,  # an entry never changes
+        "revision": 1,  # entries have no revisions
         "address": origin.get("address"),
         "request_id": origin.get("request_id"),
         "data": plain(row.get("data", {})),

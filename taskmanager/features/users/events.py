@@ -93,14 +93,16 @@ class AddressConfirmed(UserFact):
 
 @dataclass(frozen=True)
 class PasswordChanged(UserFact):
-    """The account has another password. `ended`: what a recovery ended, {collection: number of documents}."""
+    """The account has another password.
+
+    `ended`: what a recovery ended, {collection: number of documents}. `unfinished`: the arguments for its next steps, if
+    one was not enough (see `holdings`).
+    """
 
     kind: ClassVar[str] = "user.password_changed"
     because: str = "change"
     ended: dict[str, int] | None = None
-    unfinished: dict[str, Any] | None = (
-        None  # arguments for the next steps of the recovery, where one was not enough: see `holdings`
-    )
+    unfinished: dict[str, Any] | None = None
 
     def data(self) -> dict[str, Any]:
         more = {"ended": self.ended, "unfinished": self.unfinished}
