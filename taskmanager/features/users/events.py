@@ -95,8 +95,8 @@ class AddressConfirmed(UserFact):
 class PasswordChanged(UserFact):
     """The account has another password.
 
-    `ended`: what a recovery ended, {collection: number of documents}. `unfinished`: the arguments for its next steps, if
-    one was not enough (see `holdings`).
+    `ended`: what a recovery ended, {collection: number of documents}. `unfinished`: the arguments for its next steps,
+    if one was not enough (see `holdings`).
     """
 
     kind: ClassVar[str] = "user.password_changed"

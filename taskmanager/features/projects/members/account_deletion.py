@@ -27,7 +27,7 @@ def leave_all(*, actor: Actor) -> list[ObjectId]:
     """Remove the actor from every project. Return the ids of the projects.
 
     Projects without other members go to the trash; projects in the trash without another owner are purged. Invitations
-    to other projects, by the account's address or id, stay until they expire: a change would reveal to the inviters
+    of the account, by address or id, to other projects stay until they expire: a change would reveal to the inviters
     that there was an account.
     Raises Conflict (`user.last_owner`, with `projects`) while others would be left without an owner.
     """

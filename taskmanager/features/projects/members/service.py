@@ -125,9 +125,9 @@ def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
 
 
 def check_may_give(actor: Actor, project_id: ObjectId, role: str) -> None:
-    """Raise Forbidden (`member.role_too_high`) for a role above the actor's own, ScopeMissing for the role owner.
+    """Raise Forbidden (`member.role_too_high`) for a role above the actor's own.
 
-    A session may give the role owner, an API token may not.
+    Raises ScopeMissing when an API token gives the role owner: only a session may.
     """
     check_may_take(actor, project_id, role)
     if role == "owner" and actor.scopes is not None:

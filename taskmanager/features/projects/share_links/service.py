@@ -191,7 +191,7 @@ def _link_of_visit(token: str) -> ShareLink | None:
 
 
 def _load(link_id: ObjectId) -> ShareLink | None:
-    """Return a link that has not expired, of a project that is not deleted, by an active manager; None otherwise."""
+    """Return a link that has not expired, of a project that is not deleted, with an active creator; else None."""
     link = ShareLink.objects(id=link_id).first()
     if link is None or link.role not in LINK_ROLES or (link.expires_at and link.expires_at <= now()):
         return None
