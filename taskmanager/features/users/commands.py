@@ -16,7 +16,7 @@ def users() -> None:
 @click.argument("email")
 @click.option("--name", help="Default: the part of the address before the @.")
 @click.option("--admin", is_flag=True, help="Make an administrator.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input. Default: generate one.")
 @click.pass_obj
 def create_user(environment: Any, email: str, name: str | None, admin: bool, password_stdin: bool) -> None:
     """Make an account with a confirmed address."""
@@ -57,7 +57,7 @@ def disable(environment: Any, email: str) -> None:
 
 @users.command("reset-password")
 @click.argument("email")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input. Default: generate one.")
 @click.pass_obj
 def reset_password(environment: Any, email: str, password_stdin: bool) -> None:
     """Set a new password and end all sessions of an account."""
