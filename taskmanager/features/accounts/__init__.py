@@ -1,1 +1,1 @@
-"""The end of an account, and all that it holds: what needs users, projects and tasks together."""
+"""Holdings, export and deletion of accounts: use cases that need users, projects and tasks together."""

@@ -1,4 +1,4 @@
-"""Accounts as a whole: what one holds, its export and its deletion."""
+"""Accounts as a whole: holdings, export and deletion."""
 
 from taskmanager.core.events.log import Listener
 from taskmanager.core.events.schedule import PeriodicJob

@@ -1,6 +1,6 @@
-"""All that an account holds: each collection that names accounts, and what a recovery ends of it.
+"""The holdings of an account: each collection that refers to accounts, and what a recovery ends in it.
 
-`tests/architecture/test_holdings.py` fails when a collection names an account and is not in this list.
+`tests/architecture/test_holdings.py` fails when a collection refers to an account and is not in this list.
 """
 
 from taskmanager.core.events.log import Event
@@ -42,40 +42,42 @@ def _revoke_tokens(recovery: Recovery) -> int:
 
 
 def _withdraw_links(recovery: Recovery) -> int:
-    """Return a change of address that is under way ends with its links; `set_password` drops the rest of it."""
+    """Invalidate all links in mails, also those of a pending change of address, which `set_password` cancels."""
     return one_time_tokens.withdraw_all(recovery.user.id)
 
 
-_CONTENT = "content of projects, which others see and need: it gives no way in"
-_OWN = "read by the account alone: it tells nothing to others"
+_CONTENT = "content of projects, which others see and need: it gives no access"
+_OWN = "only the account reads it: it reveals nothing to others"
 
 HOLDINGS = (
-    # ways into the account
-    Holding(Session, "user_id", "a login that is running", _end_sessions),
+    # access to the account
+    Holding(Session, "user_id", "a running login", _end_sessions),
     Holding(ApiToken, "user_id", "a login of a program", _revoke_tokens),
     Holding(OneTimeToken, "subject_id", "a link in a mail: reset, change of address, second step", _withdraw_links),
     Holding(SecondFactor, "user_id", "it would lock the owner out; the owner's own stays", totp.recover),
     Holding(Identity, "user_id", "a login by a provider; the owner's own stays", identities.recover),
-    # ways in which the account tells others
+    # access that the account gives to others
+    Holding(Webhook, "owner_id", "it sends events to an address of their choice", webhooks.recover, stepwise=True),
+    Holding(ShareLink, "created_by", "it lets other people read a project", projects.recover_links, stepwise=True),
     Holding(
-        Webhook, "owner_id", "it sends what happens to an address of their choice", webhooks.recover, stepwise=True
+        Invitation,
+        "invited_by",
+        "it gives others a role",
+        projects.revoke_invitations,
+        stepwise=True,
     ),
-    Holding(ShareLink, "created_by", "it lets anybody read a project", projects.recover_links, stepwise=True),
-    Holding(
-        Invitation, "invited_by", "it lets others in, also with a high role", projects.revoke_invitations, stepwise=True
-    ),
-    Holding(Phone, "user_id", "it is told what the account is told", notifications.remove_phone),
-    Holding(Preferences, "user_id", "they keep things from the owner", notifications.reset_preferences),
+    Holding(Phone, "user_id", "it gets the notifications of the account", notifications.remove_phone),
+    Holding(Preferences, "user_id", "they may hide notifications from the owner", notifications.reset_preferences),
     Holding(ProjectPreferences, "user_id", "as preferences", notifications.reset_project_preferences, stepwise=True),
-    # what stays
-    Holding(Invitation, "user_id", "an offer of others, that the owner may refuse"),
-    Holding(Membership, "user_id", "rights that others gave the account; the owner of the address may leave"),
+    # holdings that stay
+    Holding(Invitation, "user_id", "an offer by others, which the owner may refuse"),
+    Holding(Membership, "user_id", "rights that others gave to the account; its owner may leave"),
     Holding(Notification, "user_id", _OWN),
     Holding(Notification, "actor_id", _OWN),
     Holding(Inbox, "user_id", _OWN),
     Holding(Reminder, "user_id", _OWN),
     Holding(View, "owner_id", _CONTENT),
-    Holding(Delivery, "recipient_id", "written anew when it is sent, to whom it belongs then"),
+    Holding(Delivery, "recipient_id", "rendered when it is sent, for the recipient at that time"),
     Holding(Task, "assignee_ids", _CONTENT),
     Holding(Task, "watcher_ids", _CONTENT),
     Holding(Task, "reporter_id", _CONTENT),

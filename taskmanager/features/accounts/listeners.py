@@ -1,4 +1,4 @@
-"""What follows from the end of an account."""
+"""Listeners to deleted accounts, and the periodic job for orphans."""
 
 import structlog
 
@@ -11,18 +11,18 @@ log = structlog.get_logger("taskmanager.orphans")
 
 @listen("user.deleted", name="accounts.assignments")
 def delete_private(event: Event) -> None:
-    """Delete what the account had for itself."""
+    """Delete the private content of the account."""
     accounts.delete_private(event.subject_id)
 
 
 @listen("user.deleted", name="accounts.deletion")
 def finish_deletion(event: Event) -> None:
-    """Remove what one transaction was not enough for."""
+    """Delete the rest of the account, for which one transaction was not enough."""
     accounts.finish_deletion(event.subject_id, event.data.get("streams", []))
 
 
 @every(300, name="accounts.orphans")
 def remove_orphans() -> None:
-    """Remove what belongs to nothing any more, little by little."""
+    """Delete some documents whose owner no longer exists."""
     if removed := orphans.remove():
         log.info("orphans", removed=removed)

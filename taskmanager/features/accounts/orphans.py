@@ -1,8 +1,8 @@
-"""What is left of things that are gone: documents whose owner, such as a task, a project or an account, is no more.
+"""Orphans: documents whose owner, such as a task, a project or an account, no longer exists.
 
-Whoever deletes an owner deletes what belongs to it. Yet a transaction that only reads the owner may commit beside the
-one that deletes it, and earlier releases left things behind. So all that can be left is walked, little by little.
-`tests/architecture/test_orphans.py` fails when a collection names an owner and is not in this list.
+The code that deletes an owner also deletes its dependents. But a transaction that only reads the owner may commit at
+the same time, and earlier releases left orphans. So a periodic job reads all dependents, some in each round.
+`tests/architecture/test_orphans.py` fails when a collection refers to an owner and is not in this list.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bson import ObjectId
+from mongoengine import Document
 
 from taskmanager.core.clock import now
 from taskmanager.core.registry import Part
@@ -28,16 +29,16 @@ from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, 
 from taskmanager.features.views.models import View
 from taskmanager.features.webhooks.models import Webhook
 
-_YOUNG = timedelta(hours=1)  # what is younger may be being made, or be about to be deleted by a job
+_MIN_AGE = timedelta(hours=1)  # younger documents may be in the making, or a job may be about to delete them
 
 
 class Dependent(NamedTuple):
-    """Documents of `model` that belong to the `owner` whose id is in `field`; none where that is empty."""
+    """Documents of `model` that belong to the document of `owner` whose id is in `field`, if it has a value."""
 
-    model: Any
+    model: type[Document]
     field: str
-    owner: Any
-    where: Mapping[str, Any] = MappingProxyType({})  # which of them
+    owner: type[Document]
+    where: Mapping[str, Any] = MappingProxyType({})  # a further condition on `model`
 
     @property
     def name(self) -> str:
@@ -48,39 +49,42 @@ class Dependent(NamedTuple):
 _OF_TASKS = (Comment, Attachment, Reminder)
 _OF_PROJECTS = (Label, CustomField, Membership, Invitation, ShareLink, View, Webhook, ProjectPreferences)
 _OF_ACCOUNTS = (ApiToken, SecondFactor, Identity, Membership, Reminder, Inbox, Phone, Preferences, ProjectPreferences)
-_OF_NO_PROJECT = MappingProxyType({"project_id": None})
+_OF_NO_PROJECT = MappingProxyType({"project_id": None})  # those of a project belong to the project
 DEPENDENTS = (
     *(Dependent(model, "task_id", Task) for model in _OF_TASKS),
     *(Dependent(Relation, field, Task) for field in ("from_id", "to_id")),
     *(Dependent(model, "project_id", Project) for model in _OF_PROJECTS),
     *(Dependent(model, "user_id", User) for model in _OF_ACCOUNTS),
-    *(Dependent(model, "owner_id", User, _OF_NO_PROJECT) for model in (View, Webhook)),  # else the project keeps them
+    *(Dependent(model, "owner_id", User, _OF_NO_PROJECT) for model in (View, Webhook)),
 )
 OWNED_MODELS: Part[Dependent] = Part("owned_models")
 
 
 def walked() -> list[Dependent]:
-    """Return all that is walked: what is listed here, and what plugins contribute."""
+    """Return all dependents: those in DEPENDENTS, and those that plugins contribute."""
     return list(OWNED_MODELS.values())
 
 
 def remove() -> int:
-    """Remove what belongs to nothing any more, for some seconds; answers how much."""
-    return sum(_remove(rows) for rows in walks.batches("orphans", _following, lambda row: row["place"]))
+    """Delete orphans for some seconds. Return how many were deleted."""
+    return sum(_remove(rows) for rows in walks.batches("orphans", _rows_after, lambda row: row["position"]))
 
 
-def _following(after: list[Any], limit: int) -> list[Row]:
-    """Return what follows (number of a belonging, id), as {place, owner_id, _id}; also of the belongings after it."""
+def _rows_after(after: list[Any], limit: int) -> list[Row]:
+    """Return the next documents after the position [number of a dependent, id]: {position, owner_id}.
+
+    If fewer than `limit` remain in a dependent, the documents of the next ones follow.
+    """
     found: list[Row] = []
     first, last_id = after or (0, None)
-    for number, belonging in enumerate(walked()[first:], first):
+    for number, dependent in enumerate(walked()[first:], first):
         beyond = {"_id": {"$gt": last_id}} if number == first and last_id else {}
-        owned = {belonging.field: {"$type": "objectId"}, "created_at": {"$lt": now() - _YOUNG}}
-        rows = belonging.model._get_collection().find(
-            beyond | owned | belonging.where, {belonging.field: 1}, sort=[("_id", 1)]
-        )
+        owned = {dependent.field: {"$type": "objectId"}, "created_at": {"$lt": now() - _MIN_AGE}}
+        query = {**beyond, **owned, **dependent.where}
+        rows = dependent.model._get_collection().find(query, {dependent.field: 1}, sort=[("_id", 1)])
         found += [
-            {"place": [number, row["_id"]], "owner_id": row[belonging.field]} for row in rows.limit(limit - len(found))
+            {"position": [number, row["_id"]], "owner_id": row[dependent.field]}
+            for row in rows.limit(limit - len(found))
         ]
         if len(found) == limit:
             break
@@ -90,20 +94,20 @@ def _following(after: list[Any], limit: int) -> list[Row]:
 def _remove(rows: Iterable[Row]) -> int:
     by_number: dict[int, dict[ObjectId, ObjectId]] = {}
     for row in rows:
-        number, document_id = row["place"]
+        number, document_id = row["position"]
         by_number.setdefault(number, {})[document_id] = row["owner_id"]
     return sum(_remove_of(walked()[number], owners) for number, owners in by_number.items())
 
 
-def _remove_of(belonging: Dependent, owners: dict[ObjectId, ObjectId]) -> int:
-    """Remove those whose owner is not there; `owners` is {id: id of the owner}."""
-    alive = {"deleted_at": None} if belonging.owner is User else {}
-    known = set(belonging.owner.objects(__raw__={"_id": {"$in": list(set(owners.values()))}} | alive).scalar("id"))
-    gone = [document_id for document_id, owner_id in owners.items() if owner_id not in known]
-    if not gone:
+def _remove_of(dependent: Dependent, owners: dict[ObjectId, ObjectId]) -> int:
+    """Delete the documents whose owner does not exist. `owners`: {id: id of the owner}. Return how many."""
+    alive = {"deleted_at": None} if dependent.owner is User else {}
+    known = set(dependent.owner.objects(__raw__={"_id": {"$in": list(set(owners.values()))}} | alive).scalar("id"))
+    orphans = [document_id for document_id, owner_id in owners.items() if owner_id not in known]
+    if not orphans:
         return 0
-    remove_some = _ENDERS.get(belonging.model)
-    return remove_some(gone) if remove_some else belonging.model.objects(id__in=gone).delete()
+    delete = _DELETERS.get(dependent.model)
+    return delete(orphans) if delete else int(dependent.model.objects(id__in=orphans).delete())
 
 
-_ENDERS: dict[Any, Callable[[list[ObjectId]], int]] = {Attachment: attachments.delete_unreferenced}
+_DELETERS: dict[type[Document], Callable[[list[ObjectId]], int]] = {Attachment: attachments.delete_unreferenced}

@@ -1,4 +1,4 @@
-"""Routes of an account as a whole."""
+"""Routes of an account as a whole: export and deletion."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -35,9 +35,9 @@ blp = Blueprint("accounts", __name__, url_prefix="/users/me", description="Your 
 def delete_account() -> Response:
     """Delete your account
 
-    Nothing tells any more who it was: address, name, sessions, tokens and second factor are gone, projects that are
-    yours alone go to the trash, and what others still need names a deleted user. It needs a login of the last ten
-    minutes. 409 `user.last_owner`, with `projects`, while others would be left without an owner.
+    Your personal data is deleted: address, name, sessions, tokens and second factor. Projects without other members go
+    to the trash, and content that others need stays, by a deleted user. It needs a login within the last ten minutes.
+    409 `user.last_owner`, with `projects`, while projects with other members would have no owner.
     """
     accounts.delete(if_match=if_match(), actor=current_actor())
     return answers.nothing()
@@ -47,11 +47,11 @@ def delete_account() -> Response:
 @blp.response(200, ExportOut)
 @limiter.limit(lambda: settings.current().ratelimit_export, key_func=limits.caller)
 def export_account() -> Response:
-    """Download all that the service holds of you
+    """Download all your data
 
-    As one JSON file: account, sessions, API tokens, memberships, tasks that you made or are assigned to and may
-    see, your comments on such that you may see, reminders, views, what you were told and want to be told, your phone
-    number, your webhooks, and the log of your account. It holds no secrets.
+    One JSON file: account, sessions, API tokens, memberships, visible tasks that you made or are assigned to, your
+    comments on visible tasks, reminders, views, notifications and notification preferences, your phone number, your
+    webhooks, and the log of your account. It contains no secrets.
     """
     response = Response(_export(current_actor()), content_type="application/json")
     response.headers["Content-Disposition"] = 'attachment; filename="taskmanager-export.json"'
@@ -60,7 +60,7 @@ def export_account() -> Response:
 
 
 def _export(actor: Actor) -> Iterator[bytes]:
-    """Yield the file piece by piece: it is never in memory as a whole."""
+    """Yield the file in chunks: it is never in memory as a whole."""
     yield b'{"account": ' + orjson.dumps(USER.dump(accounts.exported_account(actor=actor)))
     for name, rows, dump in _parts(actor):
         yield b', "' + name.encode() + b'": ['
@@ -86,7 +86,7 @@ def _parts(actor: Actor) -> Iterable[tuple[str, Iterator[Row], Callable[[Row], A
 
 
 def _joined(rows: Iterator[Row], dump: Callable[[Row], Any]) -> Iterator[bytes]:
-    between = b""
+    separator = b""
     for row in rows:
-        yield between + orjson.dumps(dump(row))
-        between = b", "
+        yield separator + orjson.dumps(dump(row))
+        separator = b", "

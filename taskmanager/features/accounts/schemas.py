@@ -1,4 +1,4 @@
-"""What an export holds."""
+"""Schemas of the export of an account."""
 
 from marshmallow import fields
 
@@ -18,7 +18,7 @@ from taskmanager.web.serialisers import Serialiser
 
 
 class BelongingOut(Schema):
-    """A project that the person belongs to."""
+    """A project that the user is a member of."""
 
     project_id = Id(required=True)
     project_name = Line(most=200, required=True, metadata={"example": "Our application"})
@@ -27,7 +27,7 @@ class BelongingOut(Schema):
 
 
 class ExportOut(Schema):
-    """All that the service holds of a person."""
+    """All data that the service holds of a user."""
 
     account = fields.Nested(UserOut, required=True)
     sessions = fields.List(fields.Nested(SessionOut), required=True)

@@ -1,4 +1,4 @@
-"""Use cases of an account as a whole: hand out what it holds, and delete it."""
+"""Use cases of an account as a whole: export and deletion."""
 
 from collections.abc import Iterable, Iterator
 
@@ -27,33 +27,33 @@ from taskmanager.features.webhooks import service as webhooks
 from taskmanager.features.webhooks.models import Webhook
 
 _PAGE = 200
-MAX_SECONDS = 4.0  # of a transaction over a thousand memberships
+MAX_SECONDS = 4.0  # of the transaction that deletes an account with a thousand memberships
 
 
 @long_unit_of_work(MAX_SECONDS)
 def delete(*, if_match: IfMatch, actor: Actor) -> None:
-    """Delete the actor's account: nothing tells any more who it was, and what others need stays.
+    """Delete the actor's account with its personal data; content that others need stays.
 
     Raises PreconditionFailed, Forbidden (`auth.fresh_login_needed`), Conflict (`user.last_owner`, `user.last_admin`).
     """
     user = User.objects.one(actor.user_id)
     user.check_revision(if_match)
-    deletion.may_leave(user, actor=actor)
+    deletion.check_deletion(user, actor=actor)
     project_ids = account_deletion.leave_all(actor=actor)
     user, streams = deletion.anonymise(user)
     record(UserDeleted(user, project_ids=project_ids, streams=streams))
 
 
 def finish_deletion(user_id: ObjectId, streams: list[str]) -> None:
-    """Remove what is left of an account that was deleted, some in each transaction. Safe to repeat."""
+    """Delete the rest of a deleted account, some documents in each transaction. Safe to repeat."""
     deletion.erase(user_id, streams)
     account_deletion.close(user_id)
 
 
 def delete_private(user_id: ObjectId) -> None:
-    """Delete what an account that is gone had for itself; what it was in projects ends with its memberships.
+    """Delete the private content of a deleted account: reminders and views that are not shared. Safe to repeat.
 
-    Safe to repeat.
+    Its assignments in projects end with its memberships.
     """
     Reminder.objects(user_id=user_id).delete()
     View.objects(owner_id=user_id, shared=False).delete()
@@ -65,18 +65,18 @@ def exported_account(*, actor: Actor) -> Row:
 
 
 def exported_sessions(*, actor: Actor) -> Iterator[Row]:
-    """Yield its sessions, also those that have ended."""
+    """Yield the account's sessions, including those that have ended."""
     for row in Session.objects(user_id=actor.user_id).as_pymongo():
         yield row | {"current": row["_id"] == actor.session_id}
 
 
 def exported_tokens(*, actor: Actor) -> Iterator[Row]:
-    """Yield its API tokens."""
+    """Yield the account's API tokens."""
     yield from ApiToken.objects(user_id=actor.user_id).as_pymongo()
 
 
 def exported_memberships(*, actor: Actor) -> Iterator[Row]:
-    """Yield what it belongs to, and as what, with the names of the projects."""
+    """Yield the account's memberships with the names of the projects."""
     names = dict(Project.objects.visible_to(actor).scalar("id", "name"))
     for row in Membership.objects(user_id=actor.user_id).as_pymongo():
         if row["project_id"] in names:
@@ -84,59 +84,59 @@ def exported_memberships(*, actor: Actor) -> Iterator[Row]:
 
 
 def exported_tasks(*, actor: Actor) -> Iterator[Row]:
-    """Yield the tasks that it made or is assigned to and may see, a page in memory at a time."""
+    """Yield the visible tasks that the actor made or is assigned to, with one page in memory at a time."""
     for row in all_rows(Task.objects.visible_to(actor), CREATED, _PAGE):
         if actor.user_id in (row["reporter_id"], *row.get("assignee_ids", ())):
             yield row
 
 
 def exported_comments(*, actor: Actor) -> Iterator[Row]:
-    """Yield what it wrote about tasks that it may see."""
+    """Yield the actor's comments on visible tasks."""
     for row in Comment.objects(author_id=actor.user_id).order_by("created_at", "id").as_pymongo():
         if Task.objects.visible_to(actor).filter(id=row["task_id"]).only("id").first():
             yield row
 
 
 def exported_reminders(*, actor: Actor) -> Iterator[Row]:
-    """Yield what it wants to be reminded of."""
+    """Yield the actor's reminders."""
     yield from Reminder.objects(user_id=actor.user_id).as_pymongo()
 
 
 def exported_views(*, actor: Actor) -> Iterator[Row]:
-    """Yield the views that it saved."""
+    """Yield the actor's views."""
     yield from View.objects(owner_id=actor.user_id).as_pymongo()
 
 
 def exported_notifications(*, actor: Actor) -> Iterator[Row]:
-    """Yield what it was told within the service, of what it may see."""
-    yield from _seen(Notification.objects(user_id=actor.user_id).order_by("created_at", "id").as_pymongo(), actor)
+    """Yield the actor's notifications of visible projects."""
+    yield from _visible(Notification.objects(user_id=actor.user_id).order_by("created_at", "id").as_pymongo(), actor)
 
 
 def exported_preferences(*, actor: Actor) -> Iterator[Row]:
-    """Yield what it wants to hear of."""
+    """Yield the actor's notification preferences."""
     yield preferences.mine(actor=actor)
 
 
 def exported_project_preferences(*, actor: Actor) -> Iterator[Row]:
-    """Yield what it wants to hear of in single projects."""
-    yield from _seen(ProjectPreferences.objects(user_id=actor.user_id).as_pymongo(), actor)
+    """Yield the actor's notification preferences for single projects."""
+    yield from _visible(ProjectPreferences.objects(user_id=actor.user_id).as_pymongo(), actor)
 
 
 def exported_phones(*, actor: Actor) -> Iterator[Row]:
-    """Yield its number, or none."""
+    """Yield the actor's phone number, if there is one."""
     yield from Phone.objects(user_id=actor.user_id).as_pymongo()
 
 
 def exported_webhooks(*, actor: Actor) -> Iterator[Row]:
-    """Yield its webhooks, and those that it made for projects that it may see."""
-    yield from map(webhooks.with_state, _seen(Webhook.objects(owner_id=actor.user_id).as_pymongo(), actor))
+    """Yield the actor's webhooks, also those for visible projects."""
+    yield from map(webhooks.with_state, _visible(Webhook.objects(owner_id=actor.user_id).as_pymongo(), actor))
 
 
 def exported_events(*, actor: Actor) -> Iterator[Row]:
-    """Yield what the audit log has of the account, a page in memory at a time."""
+    """Yield the entries of the audit log about the account, with one page in memory at a time."""
     yield from all_rows(audit.visible_own(actor, until=now()), HAPPENED, _PAGE)
 
 
-def _seen(rows: Iterable[Row], actor: Actor) -> Iterator[Row]:
-    """Return those that are about no project, or about one that the actor may see."""
+def _visible(rows: Iterable[Row], actor: Actor) -> Iterator[Row]:
+    """Yield the rows that belong to no project, or to a project that the actor may see."""
     return (row for row in rows if row.get("project_id") is None or row["project_id"] in actor.project_roles)

@@ -1,1 +1,1 @@
-"""The audit log: what happened to accounts and rights, as it stands in the event log."""
+"""The audit log: the audited events of the event log, about accounts and rights."""

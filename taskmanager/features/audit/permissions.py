@@ -1,4 +1,4 @@
-"""Who reads the audit log."""
+"""Permissions on the audit log."""
 
 from typing import Any
 
@@ -12,5 +12,5 @@ class AuditAction(Action):
     READ = "audit:read"
 
     def permits(self, actor: Actor, item: Any) -> bool:
-        """Return only administrators, in a session."""
+        """Permit administrators in a session."""
         return actor.role == "admin"

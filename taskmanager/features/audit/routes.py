@@ -12,7 +12,7 @@ from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.pagination import item_query, page_of
 
-blp = Blueprint("audit", __name__, description="The log of security events")
+blp = Blueprint("audit", __name__, description="The audit log: security events")
 
 
 @blp.route("/audit")
@@ -21,7 +21,8 @@ blp = Blueprint("audit", __name__, description="The log of security events")
 def list_audit(query: dict[str, Any]) -> Response:
     """List what happened to accounts and rights
 
-    For administrators. Entries are only ever added, and end after the days that the operator keeps them.
+    For administrators. Entries never change, except that the personal data of deleted accounts is removed. They are
+    deleted after the operator's number of days.
     """
     return answers.listing(query, ENTRY, audit.visible(current_actor(), **_where(query)))
 

@@ -1,4 +1,4 @@
-"""What clients get of the audit log."""
+"""Schemas of the audit log."""
 
 from marshmallow import fields, validate
 
@@ -14,11 +14,15 @@ class EntryOut(Schema):
     kind = fields.String(required=True, metadata={"example": "session.started"})
     at = Instant(required=True)
     actor_id = Id(
-        required=True, allow_none=True, metadata={"description": "Who; null for an unknown caller or an operator"}
+        required=True,
+        allow_none=True,
+        metadata={"description": "The account that did it; null for an unknown caller or an operator"},
     )
-    subject_id = Id(required=True, allow_none=True, metadata={"description": "To whom or what"})
+    subject_id = Id(required=True, allow_none=True, metadata={"description": "What it happened to, such as an account"})
     address = fields.String(
-        required=True, allow_none=True, metadata={"description": "From where", "example": "192.0.2.7"}
+        required=True,
+        allow_none=True,
+        metadata={"description": "The network address of the client", "example": "192.0.2.7"},
     )
     request_id = fields.String(required=True, allow_none=True, metadata={"example": "9f2c4e6a8b0d4c1e"})
     data = Json(required=True)
@@ -28,7 +32,7 @@ ENTRY = Serialiser(EntryOut)
 
 
 class EntryListQuery(list_query(ENTRY, {"created_at": "at seq"})):  # type: ignore[misc]
-    """Which entries."""
+    """The query of the audit log."""
 
     kind = fields.String(validate=validate.Length(1, 100), metadata={"example": "session.started"})
     actor_id = Id()
@@ -38,11 +42,11 @@ class EntryListQuery(list_query(ENTRY, {"created_at": "at seq"})):  # type: igno
 
 
 class OwnListQuery(list_query(ENTRY, {"created_at": "at seq"})):  # type: ignore[misc]
-    """Which entries about oneself."""
+    """The query of the entries about your account."""
 
     kind = fields.String(validate=validate.Length(1, 100), metadata={"example": "session.started"})
     since = Instant(metadata={"description": "Not before"})
     until = Instant(metadata={"description": "Before"})
 
 
-CHOOSING = ("kind", "actor_id", "subject_id", "since", "until")  # the parameters that choose rows
+CHOOSING = ("kind", "actor_id", "subject_id", "since", "until")  # the parameters that filter rows

@@ -1,7 +1,6 @@
-"""Use cases of the audit log. It is only ever added to, by `events.record`; `core.retention` ends it."""
+"""Use cases of the audit log. `core.events.log.record` adds entries; `core.events.retention` deletes old ones."""
 
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 
@@ -13,15 +12,25 @@ from taskmanager.core.storage.querysets import Row
 from taskmanager.features.audit.permissions import AuditAction
 
 
-def visible(actor: Actor, **where: Any) -> Described:
-    """Return the entries of the log; `where` may have kind, actor_id, subject_id, since and until. Raises Forbidden."""
+def visible(
+    actor: Actor,
+    *,
+    kind: str | None = None,
+    actor_id: ObjectId | None = None,
+    subject_id: ObjectId | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Described:
+    """Return the entries of the log that have these values, from `since` on and before `until`. Raises Forbidden."""
     authorize(actor, AuditAction.READ, None)
-    return _described(**where)
+    return _described({"kind": kind, "actor_id": actor_id, "subject_id": subject_id}, since, until)
 
 
-def visible_own(actor: Actor, **where: Any) -> Described:
-    """Return what happened to the actor's own account; `where` as in `visible`."""
-    return _described(**where | {"subject_id": actor.user_id})
+def visible_own(
+    actor: Actor, *, kind: str | None = None, since: datetime | None = None, until: datetime | None = None
+) -> Described:
+    """Return the entries about the actor's own account, with the same filters as `visible`."""
+    return _described({"kind": kind, "subject_id": actor.user_id}, since, until)
 
 
 def get(event_id: ObjectId, *, actor: Actor) -> Row:
@@ -29,8 +38,9 @@ def get(event_id: ObjectId, *, actor: Actor) -> Row:
     return visible(actor).row(event_id)
 
 
-def _described(since: datetime | None = None, until: datetime | None = None, **same: Any) -> Described:
-    found = Event.objects(audited=True, **same)
+def _described(values: dict[str, str | ObjectId | None], since: datetime | None, until: datetime | None) -> Described:
+    given = {name: value for name, value in values.items() if value is not None}
+    found = Event.objects(audited=True, **given)
     if since:
         found = found.filter(at__gte=since)
     if until:
@@ -42,7 +52,7 @@ def _entry(row: Row) -> Row:
     origin = row.get("correlation", {})
     return {
         **row,
-        "revision": 1,  # an entry never changes
+        "revision": 1,  # entries have no revisions
         "address": origin.get("address"),
         "request_id": origin.get("request_id"),
         "data": plain(row.get("data", {})),

@@ -1,4 +1,4 @@
-"""The budget of invitations: one for both routes that send them."""
+"""The rate limit of invitations, shared by both routes that send them."""
 
 from flask import Response
 

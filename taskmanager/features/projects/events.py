@@ -1,4 +1,4 @@
-"""What happens to projects, memberships, invitations and share links."""
+"""Events of projects, memberships, invitations and share links."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,11 +11,14 @@ from taskmanager.core.security.access import Actor
 
 @dataclass(frozen=True)
 class ProjectFact(Fact):
-    """Something that happened to a project or to its members (`item` has a `project_id`)."""
+    """Something that happened to a document of a project (`item` has `id` and `project_id`).
+
+    `actor` is None for an operator, a job, or a user without a login.
+    """
 
     item: Any
-    actor: Actor
-    changes: Any = None
+    actor: Actor | None
+    changes: dict[str, Any] | None = None
 
     def stream(self) -> str:
         return f"project:{self.item.project_id}"
@@ -24,7 +27,7 @@ class ProjectFact(Fact):
         return self.item.id
 
     def actor_id(self) -> ObjectId | None:
-        return self.actor.user_id
+        return self.actor.user_id if self.actor else None
 
     def data(self) -> dict[str, Any]:
         return {"changes": self.changes} if self.changes else {}
@@ -47,22 +50,17 @@ class ProjectDeleted(ProjectFact):
 
 @dataclass(frozen=True)
 class ProjectRestored(ProjectFact):
-    """Out of the trash; `changes` says so when it has another key now."""
+    """The project was restored from the trash; `changes` has its key, if it has another one now."""
 
     kind: ClassVar[str] = "project.restored"
 
 
 @dataclass(frozen=True)
 class ProjectPurged(ProjectFact):
-    """Going for good, with all that belongs to it; without an actor when its days in the trash were over."""
+    """The purge of the project began; without an actor when its time in the trash was over."""
 
     kind: ClassVar[str] = "project.purged"
     audited: ClassVar[bool] = True
-
-    actor: Actor | None
-
-    def actor_id(self) -> ObjectId | None:
-        return self.actor and self.actor.user_id
 
     def data(self) -> dict[str, Any]:
         return {"key": self.item.key}
@@ -126,7 +124,7 @@ class CustomFieldDeleted(CustomFieldFact):
 
 @dataclass(frozen=True)
 class ProjectTransferred(ProjectFact):
-    """The project has another owner; `changes` says who was and who is."""
+    """The project has another owner; `changes` has the former and the new one."""
 
     kind: ClassVar[str] = "project.transferred"
     audited: ClassVar[bool] = True
@@ -134,7 +132,7 @@ class ProjectTransferred(ProjectFact):
 
 @dataclass(frozen=True)
 class MembershipFact(ProjectFact):
-    """Something that happened to a membership: the log says whose and which role."""
+    """Something that happened to a membership; the data has the user and the role."""
 
     audited: ClassVar[bool] = True
 
@@ -154,7 +152,7 @@ class MemberChanged(MembershipFact):
 
 @dataclass(frozen=True)
 class MemberRemoved(MembershipFact):
-    """`ended_links`: how many share links of the account ended with the membership."""
+    """A member was removed or left. `ended_links`: how many of their share links ended with the membership."""
 
     kind: ClassVar[str] = "member.removed"
     ended_links: int = 0
@@ -165,14 +163,12 @@ class MemberRemoved(MembershipFact):
 
 @dataclass(frozen=True)
 class InvitationFact(ProjectFact):
-    """Something that happened to an invitation. The address stays out: more people read the log than may see it."""
+    """Something that happened to an invitation. The data has no address: more users can read the log than may see it.
+
+    `actor` is None for a user that refused with the token of the mail, without a login.
+    """
 
     audited: ClassVar[bool] = True
-
-    actor: Actor | None  # None for a user who answered with the token of the mail and was not logged in
-
-    def actor_id(self) -> ObjectId | None:
-        return self.actor and self.actor.user_id
 
     def data(self) -> dict[str, Any]:
         return {**super().data(), "role": self.item.role}
@@ -181,7 +177,7 @@ class InvitationFact(ProjectFact):
 @dataclass(frozen=True)
 class InvitationCreated(InvitationFact):
     kind: ClassVar[str] = "invitation.created"
-    token_id: Any = None  # the row from which a worker makes the token of the mail
+    token_id: ObjectId | None = None  # the row of the one-time token in the mail
 
     def data(self) -> dict[str, Any]:
         return {**super().data(), "token_id": self.token_id}
@@ -204,7 +200,7 @@ class InvitationRevoked(InvitationFact):
 
 @dataclass(frozen=True)
 class ShareLinkFact(ProjectFact):
-    """Something that happened to a share link; never its token, nonce or password."""
+    """Something that happened to a share link; the data never has its token, nonce or password."""
 
     audited: ClassVar[bool] = True
 

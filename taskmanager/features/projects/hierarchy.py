@@ -1,9 +1,7 @@
-"""Use cases of where projects stand: under which other, in which order, and archived or not.
+"""Use cases of the hierarchy of projects: parents, manual order, archive.
 
-A project under another is a matter of order only: membership is not inherited.
+The hierarchy only arranges projects: membership is not inherited.
 """
-
-from typing import Any
 
 from bson import ObjectId
 
@@ -25,10 +23,11 @@ MAX_DEPTH = 3
 
 
 def check_parent(project: Project, parent_id: ObjectId | None, actor: Actor) -> None:
-    """Raise Invalid unless the project may stand under this one: at most three levels, and no circle.
+    """Raise Invalid unless the project may have this parent: at most MAX_DEPTH levels, and no cycle.
 
-    The actor must be able to edit the parent as well. All edits of the tree hold one lock, so that two of them cannot
-    make a circle together.
+    The actor must be able to edit the parent as well. All changes of the hierarchy hold one lock, so that two of them
+    cannot make a cycle together.
+    Codes: `project.parent_unknown`, `project.parent_cycle`, `project.too_deep`.
     """
     locks.hold("projects:tree")
     if parent_id is None:
@@ -36,24 +35,24 @@ def check_parent(project: Project, parent_id: ObjectId | None, actor: Actor) -> 
     parent = Project.objects.visible_to(actor).filter(id=parent_id).first()
     if parent is None or not ProjectAction.EDIT.permits(actor, parent):
         raise Invalid("body.parent_id", "You manage no such project.", code="project.parent_unknown")
-    above = _above(parent)
-    if project.id in above:
-        raise Invalid("body.parent_id", "A project cannot stand under itself.", code="project.parent_cycle")
-    if len(above) + _height(project.id) > MAX_DEPTH:
+    ancestors = _with_ancestors(parent)
+    if project.id in ancestors:
+        raise Invalid("body.parent_id", "A project cannot be its own ancestor.", code="project.parent_cycle")
+    if len(ancestors) + _height(project.id) > MAX_DEPTH:
         raise Invalid("body.parent_id", f"Projects have at most {MAX_DEPTH} levels.", code="project.too_deep")
 
 
-def _above(project: Project) -> list[ObjectId]:
-    """Return itself and what it stands under."""
-    found = [project.id]
-    while project is not None and project.parent_id and project.parent_id not in found:
-        found.append(project.parent_id)
+def _with_ancestors(project: Project) -> list[ObjectId]:
+    """Return the ids of a project and its ancestors."""
+    ids = [project.id]
+    while project is not None and project.parent_id and project.parent_id not in ids:
+        ids.append(project.parent_id)
         project = Project.objects(id=project.parent_id).only("parent_id").first()
-    return found
+    return ids
 
 
 def _height(project_id: ObjectId) -> int:
-    """Return how many levels there are from a project down."""
+    """Return the number of levels from a project down, with its own."""
     levels, level = 0, [project_id]
     while level:
         levels, level = levels + 1, list(Project.objects(parent_id__in=level).alive().scalar("id"))
@@ -61,14 +60,14 @@ def _height(project_id: ObjectId) -> int:
 
 
 def parent_after_restore(project: Project) -> ObjectId | None:
-    """Return what a restored project stands under: what it did if that is still there with room, else nothing."""
+    """Return the parent of a restored project: its former one if that exists and the depth permits it, else None."""
     locks.hold("projects:tree")
     parent = project.parent_id and Project.objects.alive().filter(id=project.parent_id).first()
-    return parent.id if parent and len(_above(parent)) < MAX_DEPTH else None
+    return parent.id if parent and len(_with_ancestors(parent)) < MAX_DEPTH else None
 
 
 def release_children(project: Project, actor: Actor) -> None:
-    """Put what stood under a project that is deleted on the top level."""
+    """Move the children of a deleted project to the top level."""
     locks.hold("projects:tree")
     children = list(Project.objects(parent_id=project.id).alive())
     Project.write_all(children, parent_id=None)
@@ -78,13 +77,13 @@ def release_children(project: Project, actor: Actor) -> None:
 
 @unit_of_work
 def archive(project_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> Project:
-    """Make a project read-only; one that is archived stays as it is. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Make a project read-only, if it is not already. Raises NotFound, Forbidden, PreconditionFailed."""
     return _set_archived(project_id, True, if_match, actor)
 
 
 @unit_of_work
 def unarchive(project_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> Project:
-    """Let people work in a project again. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Take a project out of the archive. Raises NotFound, Forbidden, PreconditionFailed."""
     return _set_archived(project_id, False, if_match, actor)
 
 
@@ -109,7 +108,7 @@ def place(
     before: ObjectId | None = None,
     after: ObjectId | None = None,
 ) -> Project:
-    """Put a project before or after another that the actor sees.
+    """Move a project before or after another visible one, in the manual order.
 
     Raises NotFound, Forbidden, PreconditionFailed, Invalid (`project.neighbour_unknown`).
     """
@@ -128,7 +127,7 @@ def place(
 def _position(project: Project, before: ObjectId | None, after: ObjectId | None, actor: Actor) -> str:
     field, other_id = ("before", before) if before else ("after", after)
     others = Project.objects.visible_to(actor).filter(id__ne=project.id)
-    other: Any = others.filter(id=other_id).first()
+    other = others.filter(id=other_id).first()
     if other is None:
         raise Invalid(f"body.{field}", "You see no such project.", code="project.neighbour_unknown")
     return fractional.between(*positions.around(others, other.position, before=before is not None))

@@ -1,4 +1,4 @@
-"""Projects, who belongs to them, who is invited, and the links that let others read."""
+"""Models of projects, labels, custom fields, memberships, invitations and share links."""
 
 import unicodedata
 from typing import Any
@@ -14,58 +14,58 @@ from taskmanager.features.projects.workflow import Workflow
 
 FIELD_TYPES = ("text", "number", "date", "select", "user", "checkbox")
 
-# What becomes of an invitation. One that has expired stays pending, and is deleted some time later.
+# The states of invitations. An expired invitation stays pending, and is deleted some time later.
 STATES = ("pending", "accepted", "refused", "revoked")
 
 
 class Project(Versioned):
-    """A body of tasks with members.
+    """A set of tasks with members.
 
-    `key` begins the keys of its tasks (`APP-12`). No two projects have the same, but for those that are deleted.
+    `key` begins the keys of its tasks (`APP-12`). It is unique among the projects that are not deleted.
     """
 
     meta = {"collection": "projects", "db_alias": "tasks", "queryset_class": ProjectQuerySet}
 
     key = StringField(required=True, max_length=10)
-    key_order = StringField()  # of the key: see natural_key
+    key_order = StringField()  # orders by key: see natural_key
     name = StringField(required=True, max_length=200)
     description = StringField(max_length=20_000)
     color = StringField()
     parent_id = ObjectIdField()
     position = StringField(required=True)
-    timezone = StringField(required=True, default=zones.DEFAULT)  # in which whole days and floating times are due
+    timezone = StringField(required=True, default=zones.DEFAULT)  # of whole days and floating times
     statuses = ListField(DictField())  # the default workflow when empty
     last_number = IntField(required=True, default=0)
     last_position = IntField(required=True, default=0)  # of its tasks
-    task_count = IntField(required=True, default=0)  # with those in the trash
+    task_count = IntField(required=True, default=0)  # including those in the trash
     attachment_bytes = IntField(required=True, default=0)  # of its tasks
     last_created_at = DateTimeField()  # of its tasks
     archived_at = DateTimeField()
     deleted_at = DateTimeField()
-    purged_at = DateTimeField()  # since when its purge is under way: it cannot be restored any more
-    purge_after = DateTimeField()  # when a purge that failed is tried again
+    purged_at = DateTimeField()  # when its purge began: it cannot be restored any more
+    purge_after = DateTimeField()  # when a failed purge is retried
 
     def clean(self) -> None:
-        """Check the whole before MongoEngine inserts it."""
+        """Set `key_order` before MongoEngine inserts the document."""
         self.key_order = natural_key(self.key)
 
     def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
-        """See Versioned: what orders the key."""
+        """Return `key_order` for a changed key (see Versioned)."""
         return {"key_order": natural_key(changes["key"])} if "key" in changes else {}
 
     @property
     def workflow(self) -> Workflow:
-        """Return the states that its tasks go through."""
+        """Return the workflow of the project's tasks."""
         return Workflow(self.statuses)
 
     @property
     def project_id(self) -> ObjectId:
-        """Return itself: permissions ask every item of a project for its project."""
+        """Return its own id: permissions read `project_id` of every document of a project."""
         return self.id
 
 
 class Label(Versioned):
-    """A word that tasks of a project are marked with. Two spellings of one name, by case, are one label."""
+    """A label of the tasks of a project. Names are unique in a project, ignoring case."""
 
     meta = {"collection": "labels", "db_alias": "tasks"}
 
@@ -75,21 +75,21 @@ class Label(Versioned):
     color = StringField()
 
     def clean(self) -> None:
-        """Check the whole before MongoEngine inserts it."""
+        """Set `name_key` before MongoEngine inserts the document."""
         self.name_key = name_key(self.name)
 
     def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
-        """See Versioned: what makes the name unique."""
+        """Return `name_key` for a changed name (see Versioned)."""
         return {"name_key": name_key(changes["name"])} if "name" in changes else {}
 
 
 def name_key(name: str) -> str:
-    """Return what two spellings of one name have in common."""
+    """Return the normalized form of a name (NFKC, case-folded), by which names are compared."""
     return unicodedata.normalize("NFKC", name).casefold()
 
 
 class CustomField(Versioned):
-    """Something that the tasks of one project say beside what all tasks do. Its key and type stay as they are."""
+    """A field that one project adds to its tasks. Its key and type never change."""
 
     meta = {"collection": "custom_fields", "db_alias": "tasks"}
 
@@ -101,7 +101,7 @@ class CustomField(Versioned):
 
 
 class Membership(Versioned):
-    """That a person belongs to a project, and as what."""
+    """The membership of a user in a project, with a role."""
 
     meta = {"collection": "memberships", "db_alias": "tasks", "queryset_class": MembershipQuerySet}
 
@@ -111,7 +111,10 @@ class Membership(Versioned):
     owner_checks = IntField()  # written when another owner leaves: see members.keep_an_owner
 
     def clean(self) -> None:
-        """Check the whole before MongoEngine inserts it. Raises Conflict (`quota.…`)."""
+        """Check quotas before MongoEngine inserts the document.
+
+        Raises Conflict (`quota.members`, `quota.memberships`, `quota.projects`).
+        """
         quotas.check_room("members", Membership.objects(project_id=self.project_id))
         quotas.check_room("memberships", alive_of(Membership.objects(user_id=self.user_id)))
         if self.role == "owner":
@@ -119,8 +122,8 @@ class Membership(Versioned):
 
 
 def alive_of(memberships: MembershipQuerySet) -> ProjectQuerySet:
-    """Return the projects that these are of, without those that were deleted."""
-    return Project.objects(id__in=memberships.project_ids()).alive()  # type: ignore[no-any-return]
+    """Return the projects of these memberships that are not deleted."""
+    return Project.objects(id__in=memberships.project_ids()).alive()
 
 
 def check_room_of_owner(user_id: ObjectId) -> None:
@@ -129,9 +132,9 @@ def check_room_of_owner(user_id: ObjectId) -> None:
 
 
 class Invitation(Versioned):
-    """That a user is asked to join a project: the owner of an address, or the account with an id.
+    """An invitation of the owner of an address, or of the account with an id, to join a project.
 
-    It has either `email` or `user_id`, as it was asked for; whether there is such an account is not known.
+    It has either `email` or `user_id`, as the inviter gave it; such an account need not exist.
     """
 
     meta = {"collection": "invitations", "db_alias": "tasks", "queryset_class": InvitationQuerySet}
@@ -146,7 +149,7 @@ class Invitation(Versioned):
 
 
 class ShareLink(Versioned):
-    """That whoever has its token may read a project. The token is made from the nonce, and is not stored."""
+    """A link whose token lets people read a project. The token is derived from the nonce, and is not stored."""
 
     meta = {"collection": "share_links", "db_alias": "tasks"}
 

@@ -1,4 +1,4 @@
-"""What each project role may do, as a table. A role may do what stands at it and all that stands below it."""
+"""Permissions of the project roles. A role has its own permissions and those of all lower roles."""
 
 from typing import Any, Self
 
@@ -6,15 +6,15 @@ from taskmanager.core.errors import Conflict
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import PERMISSIONS, Action
 
-ROLES = ("viewer", "commenter", "member", "manager", "owner")  # from least to most
+ROLES = ("viewer", "commenter", "member", "manager", "owner")  # from lowest to highest
 
-LINK_ROLES = ("viewer", "commenter")  # what a share link may give: its visitors have no account
+LINK_ROLES = ("viewer", "commenter")  # the roles of share links, whose visitors have no account
 
 
 class RoleAction(Action):
-    """Named permissions that project roles have: each member is its name and the least role that has it.
+    """Named permissions of project roles: each has a name and the lowest role that has it.
 
-    An archived project is there to be read: only what says `in_archive` can be done in it.
+    In an archived project, only actions with `in_archive` are permitted.
     """
 
     least: str
@@ -30,15 +30,15 @@ class RoleAction(Action):
 
     def check(self, actor: Actor, item: Any) -> None:
         if item.project_id in actor.archived and not self.in_archive:
-            raise Conflict("The project is archived: it can only be read.", code="project.archived")
+            raise Conflict("The project is archived: it is read-only.", code="project.archived")
 
     def allows(self, role: str | None) -> bool:
-        """Return whether a role has this permission; a stranger (None) has none."""
+        """Return whether a role has this permission; None, for users that are not members, has none."""
         return at_least(self.least, role)
 
 
 class ProjectAction(RoleAction):
-    """On a project and its members."""
+    """Permissions on a project and its members."""
 
     READ = "project:read", "viewer", True
     COPY = "project:copy", "viewer", True
@@ -49,18 +49,18 @@ class ProjectAction(RoleAction):
     MANAGE_MEMBERS = "members:manage", "manager", True
     MANAGE_LINKS = "links:manage", "manager", True
     DELETE = "project:delete", "owner", True
-    RESTORE = "project:restore", "owner", True  # who may not restore does not see that it was deleted
+    RESTORE = "project:restore", "owner", True  # other members cannot see deleted projects
     PURGE = "project:purge", "owner", True
     TRANSFER = "project:transfer", "owner", True
 
 
 def at_least(least: str, role: str | None) -> bool:
-    """Return whether `role` is `least` or more; a stranger (None) is less than everything."""
+    """Return whether `role` is `least` or higher; None, for users that are not members, is lower than all roles."""
     return role is not None and ROLES.index(role) >= ROLES.index(least)
 
 
 def granted(role: str) -> list[str]:
-    """Return names of all permissions of a role, in every feature that is installed."""
+    """Return the names of all permissions of a role, in all features and plugins, sorted."""
     tables = (table for table in PERMISSIONS.values() if issubclass(table, RoleAction))
     actions = (action for table in tables for action in table)
     return sorted(action.value for action in actions if at_least(action.least, role))

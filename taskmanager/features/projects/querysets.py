@@ -1,4 +1,4 @@
-"""Words for queries of projects, memberships and invitations."""
+"""Querysets of projects, memberships and invitations."""
 
 from typing import Self
 
@@ -13,15 +13,15 @@ class ProjectQuerySet(BaseQuerySet):
     """Queries of projects."""
 
     def visible_to(self, actor: Actor) -> Self:
-        """Return those that the actor is a member of."""
+        """Return the projects that the actor is a member of."""
         return self.alive().filter(id__in=list(actor.project_roles))
 
     def in_trash(self) -> Self:
-        """Return what was deleted and can be restored."""
+        """Return the deleted projects that can be restored."""
         return self.filter(deleted_at__exists=True, purged_at=None)
 
     def matching(self, query: Filter | None) -> Self:
-        """Return those for which a filter holds."""
+        """Return the projects that match a filter."""
         return self.filter(__raw__={"$and": [query]}) if query else self
 
 
@@ -29,11 +29,11 @@ class MembershipQuerySet(BaseQuerySet):
     """Queries of memberships."""
 
     def project_ids(self) -> list[ObjectId]:
-        """Return the projects that they are of."""
+        """Return the ids of the projects."""
         return list(self.distinct("project_id"))
 
     def visible_to(self, actor: Actor) -> Self:
-        """Return those of projects that the actor is a member of."""
+        """Return the memberships of projects that the actor is a member of."""
         return self.filter(project_id__in=list(actor.project_roles))
 
 
@@ -41,5 +41,5 @@ class InvitationQuerySet(BaseQuerySet):
     """Queries of invitations."""
 
     def waiting(self) -> Self:
-        """Return those that can still be answered."""
+        """Return the invitations that can still be accepted or refused."""
         return self.filter(state="pending", expires_at__gt=now())

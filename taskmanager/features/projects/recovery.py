@@ -1,4 +1,4 @@
-"""What becomes of the ways into projects that an account gave to others, when the account is recovered."""
+"""Recovery of an account: ends the access to projects that it gave to others."""
 
 from mongoengine import Q
 
@@ -11,13 +11,13 @@ from taskmanager.features.users.holdings import MAX_STEP, Recovery
 
 @unit_of_work
 def recover_links(recovery: Recovery) -> int:
-    """Delete the share links that an earlier holder of the account made, and let the others end, MAX_STEP of each.
+    """Delete the share links of an earlier holder of the account, and let its other links expire, MAX_STEP of each.
 
-    Return how many there were.
+    Return how many there were to end.
     """
     untouched = ShareLink.objects(created_by=recovery.user.id, updated_at__lt=recovery.at)
-    good = untouched.filter(Q(expires_at=None) | Q(expires_at__gt=recovery.at))
-    older, newer = recovery.of_earlier_holder(untouched), recovery.of_owner(good)
+    unexpired = untouched.filter(Q(expires_at=None) | Q(expires_at__gt=recovery.at))
+    older, newer = recovery.of_earlier_holder(untouched), recovery.of_owner(unexpired)
     number, actor = older.count() + newer.count(), Actor(recovery.user.id)
     ways_in.delete_links(list(older.limit(MAX_STEP)), actor=actor)
     ways_in.expire_links(list(newer.limit(MAX_STEP)), actor=actor)
@@ -26,10 +26,7 @@ def recover_links(recovery: Recovery) -> int:
 
 @unit_of_work
 def revoke_invitations(recovery: Recovery) -> int:
-    """Take back the invitations by an account that were not answered yet, MAX_STEP of them.
-
-    Return how many there were.
-    """
+    """Revoke the pending invitations by an account, MAX_STEP of them. Return how many there were to revoke."""
     waiting = Invitation.objects(invited_by=recovery.user.id, state="pending", created_at__lt=recovery.at)
     number = waiting.count()
     ways_in.revoke_invitations(list(waiting.limit(MAX_STEP)), actor=Actor(recovery.user.id))

@@ -36,7 +36,7 @@ blp = Blueprint(
 
 _ORDERS = {"created_at": "created_at"}
 _ALL_ORDERS = _ORDERS | {"position": "position", "name": "name", "key": "key_order", "deleted_at": "deleted_at"}
-_DELETED = QueryFlag(load_default=False, metadata={"description": "Deleted projects that you own, and no others"})
+_DELETED = QueryFlag(load_default=False, metadata={"description": "Only deleted projects that you own"})
 
 
 @blp.route("", methods=["POST"])
@@ -57,8 +57,8 @@ def create_project(data: dict[str, Any]) -> Response:
 def list_projects(query: dict[str, Any]) -> Response:
     """List the projects you are a member of
 
-    Also those that are archived: `?filter=archived_at is null` leaves them out. With `deleted=true` those that were
-    deleted, which their owners can restore until they are purged.
+    Archived ones too; `?filter=archived_at is null` excludes them. With `deleted=true`: the deleted projects that you
+    own, which you can restore until they are purged.
     """
     found = projects.visible(current_actor(), query.get("filter"), deleted=query["deleted"])
     return answers.listing(query, PROJECT, found)
@@ -70,7 +70,7 @@ def list_projects(query: dict[str, Any]) -> Response:
 def get_project(query: dict[str, Any], project_id: ObjectId) -> Response:
     """Get one project
 
-    One that was deleted is there for its owners only, with `deleted=true`.
+    Only owners get a deleted project, with `deleted=true`.
     """
     how = {"fields": PROJECT.stored(query.get("fields")), "deleted": query["deleted"]}
     return answers.resource(projects.get(project_id, actor=current_actor(), **how), PROJECT, query)
@@ -82,7 +82,7 @@ def get_project(query: dict[str, Any], project_id: ObjectId) -> Response:
 def update_project(changes: dict[str, Any], project_id: ObjectId) -> Response:
     """Change a project
 
-    JSON Merge Patch: what is absent stays, null clears. Needs the role manager.
+    JSON Merge Patch: absent fields stay, null clears a field. Needs the role manager.
     """
     return answers.resource(projects.update(project_id, changes, if_match=if_match(), actor=current_actor()), PROJECT)
 
@@ -92,9 +92,9 @@ def update_project(changes: dict[str, Any], project_id: ObjectId) -> Response:
 def delete_project(project_id: ObjectId) -> Response:
     """Delete a project with its tasks
 
-    It goes into the trash: its owners list it at `GET /projects?deleted=true` and restore it with
-    `POST /projects/{project_id}/restore`, until it is purged. Its tasks are in no list, no notification is sent about
-    it, and its key is free. Needs the role owner.
+    It goes to the trash: its owners list it at `GET /projects?deleted=true` and can restore it with
+    `POST /projects/{project_id}/restore`, until it is purged. Its tasks are in no list, no notifications about it are
+    sent, and its key is free. Needs the role owner.
     """
     projects.delete(project_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
@@ -105,8 +105,8 @@ def delete_project(project_id: ObjectId) -> Response:
 def archive_project(project_id: ObjectId) -> Response:
     """Archive a project
 
-    It can then only be read: changes in it are 409 `project.archived`. `GET /tasks` leaves its tasks out. Needs the
-    role manager.
+    It is then read-only: changes in it get 409 `project.archived`. `GET /tasks` excludes its tasks. Needs the role
+    manager.
     """
     return answers.resource(hierarchy.archive(project_id, if_match=if_match(), actor=current_actor()), PROJECT)
 
@@ -125,9 +125,9 @@ def unarchive_project(project_id: ObjectId) -> Response:
 @blp.arguments(Place)
 @blp.response(200, ProjectOut)
 def place_project(where: dict[str, Any], project_id: ObjectId) -> Response:
-    """Put a project before or after another
+    """Move a project before or after another
 
-    The order by hand is `?sort=position`, the same for everybody. Needs the role manager.
+    `?sort=position` is the manual order, the same for all users. Needs the role manager.
     """
     project = hierarchy.place(project_id, **where, if_match=if_match(required=False), actor=current_actor())
     return answers.resource(project, PROJECT)
@@ -136,10 +136,10 @@ def place_project(where: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.route("/<objectid:project_id>/permissions")
 @blp.response(200, PermissionsOut)
 def get_permissions(project_id: ObjectId) -> Response:
-    """Get what you may do in a project
+    """Get your permissions in a project
 
-    The names of all that your role permits, and the same for every role. The scopes of an API token or a share link
-    limit it further.
+    The permissions of your role, and those of every role. The scopes of an API token or a share link limit them
+    further.
     """
     return answers.derived(projects.permissions(project_id, actor=current_actor()))
 
@@ -147,18 +147,18 @@ def get_permissions(project_id: ObjectId) -> Response:
 @blp.route("/<objectid:project_id>/members", scope="members", methods=["POST"])
 @blp.arguments(MemberIn)
 @blp.response(201, MemberOut)
-@blp.alt_response(202, schema=InvitationOut, description="The invitation: they become a member by accepting it")
+@blp.alt_response(202, schema=InvitationOut, description="The invitation: the user becomes a member by accepting it")
 @invites
 def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Add a member, or invite one
 
-    By `user_id` or `email`. People join by accepting: the answer is 202 with an invitation, the same whether or not
-    there is such an account, and shows nothing that you did not send. It is told in the service and by mail, and
-    answered at `/invitations`. Added at once (201) is an account that shares a project with you, a service account,
-    and anybody where the operator allows it; but not by an address that was not confirmed.
+    By `user_id` or `email`. Users join by accepting: the response is 202 with an invitation. It is the same whether or
+    not there is such an account, and contains only what you sent. The user is notified in the service and by mail, and
+    accepts or refuses at `/invitations`. The response is 201, and the account is a member at once, if it shares a
+    project with you, is a service account, or the operator permits it for all; but never by an unconfirmed address.
 
     Needs the role manager; members give no role above their own, and an API token does not give the role owner. 409
-    `member.exists`; the bounds of invitations are those of `POST /projects/{project_id}/invitations`.
+    `member.exists`; the limits of invitations are those of `POST /projects/{project_id}/invitations`.
     """
     made = joining.add_or_invite(project_id, **data, actor=current_actor())
     if isinstance(made, Invitation):
@@ -188,7 +188,7 @@ def get_member(query: dict[str, Any], project_id: ObjectId, user_id: ObjectId) -
 def change_member(data: dict[str, Any], project_id: ObjectId, user_id: ObjectId) -> Response:
     """Give a member another role
 
-    409 `project.last_owner` when no owner would be left.
+    409 `project.last_owner` when no owner would remain.
     """
     member = members.change_role(project_id, user_id, data["role"], if_match=if_match(), actor=current_actor())
     return answers.resource(member, MEMBER)
@@ -199,9 +199,9 @@ def change_member(data: dict[str, Any], project_id: ObjectId, user_id: ObjectId)
 def remove_member(project_id: ObjectId, user_id: ObjectId) -> Response:
     """Remove a member, or leave yourself
 
-    Their share links and the invitations they sent end at once. Soon after they are taken off the tasks they were
-    assigned to or watched, their reminders end, and their webhooks of the project are turned off and given to an owner,
-    who is notified. 409 `project.last_owner` when no owner would be left.
+    Their share links and the invitations they sent end at once. Soon after, they are removed from the tasks they were
+    assigned to or watched, their reminders are deleted, and their webhooks of the project are disabled and given to an
+    owner, who is notified. 409 `project.last_owner` when no owner would remain.
     """
     removal.remove(project_id, user_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()

@@ -1,4 +1,4 @@
-"""What clients send and get of projects and members."""
+"""Schemas of projects and members."""
 
 import marshmallow as ma
 from marshmallow import fields, validate
@@ -11,10 +11,10 @@ _KEY = ("^[A-Z][A-Z0-9]{0,9}$", "One to ten capital letters and digits, a letter
 _NAME = {"example": "Our application"}
 _DESCRIPTION = {"description": "Markdown", "example": "What we build together."}
 _TIMEZONE = {
-    "description": "Where whole days and local times of its tasks are due; of a new project, that of your account",
+    "description": "The time zone of whole days and local times of its tasks. Default: that of your account",
     "example": "Europe/Berlin",
 }
-_PARENT = {"description": "The project that it stands under; at most three levels"}
+_PARENT = {"description": "The parent project; at most three levels"}
 
 
 class ProjectIn(Schema):
@@ -48,7 +48,7 @@ class ProjectRestore(Schema):
     may_be_left_out = True
     documented = {"example": {"key": "APP2"}}
 
-    key = Form(*_KEY, metadata={"description": "Another key, when its own was taken meanwhile", "example": "APP2"})
+    key = Form(*_KEY, metadata={"description": "Another key, if another project has its own by now", "example": "APP2"})
 
 
 class ProjectOut(Schema):
@@ -61,16 +61,18 @@ class ProjectOut(Schema):
     color = Color(required=True, allow_none=True)
     parent_id = Id(required=True, allow_none=True, metadata=_PARENT)
     timezone = fields.String(required=True, metadata=_TIMEZONE)
-    position = fields.String(required=True, metadata={"description": "Sorts by hand", "example": "a1"})
-    archived_at = Instant(required=True, allow_none=True, metadata={"description": "Since when it can only be read"})
-    deleted_at = Instant(required=True, allow_none=True, metadata={"description": "When it was put into the trash"})
+    position = fields.String(required=True, metadata={"description": "The key of the manual order", "example": "a1"})
+    archived_at = Instant(
+        required=True, allow_none=True, metadata={"description": "When it was archived and became read-only"}
+    )
+    deleted_at = Instant(required=True, allow_none=True, metadata={"description": "When it was moved to the trash"})
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
 
 
 class Place(Schema):
-    """Where something goes: before another, or after it."""
+    """The new place of something: before or after another."""
 
     documented = {
         "oneOf": [{"required": ["before"]}, {"required": ["after"]}],
@@ -87,7 +89,7 @@ class Place(Schema):
 
 
 class MemberIn(Schema):
-    """Whom to add, by id or by address, and as what."""
+    """A new member, by id or by address, and the role."""
 
     documented = {
         "oneOf": [{"required": ["user_id"]}, {"required": ["email"]}],
@@ -111,7 +113,7 @@ class MemberPatch(Schema):
 
 
 class Card(Schema):
-    """What members see of each other."""
+    """The public profile of a member."""
 
     name = Line(most=200, required=True, metadata={"example": "Grace Hopper"})
     email = Email(required=True, allow_none=True, metadata={"example": "grace@example.com"})
@@ -130,13 +132,13 @@ class MemberOut(Schema):
 
 
 class Transfer(Schema):
-    """Who is to own the project."""
+    """The new owner of a project."""
 
     user_id = Id(required=True)
 
 
 class PermissionsOut(Schema):
-    """What you may do in a project, and what each role may."""
+    """Your permissions in a project, and those of each role."""
 
     role = fields.String(required=True, metadata={"enum": list(ROLES)})
     permissions = fields.List(fields.String(), required=True, metadata={"example": ["project:read", "task:read"]})

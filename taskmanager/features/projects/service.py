@@ -31,12 +31,13 @@ _COUNTERS = ("last_number", "last_position", "task_count")
 
 @unit_of_work
 def create(data: dict[str, Any], *, actor: Actor) -> Project:
-    """Make a project that the actor owns, in the time zone of the actor unless one is given.
+    """Make a project that the actor owns. Its default time zone is the actor's.
 
-    Raises Conflict (`project.key_taken`, `quota.projects`, `quota.memberships`), ScopeMissing for a token of one.
+    Raises Conflict (`project.key_taken`, `quota.projects`, `quota.memberships`), Invalid (see
+    `hierarchy.check_parent`), ScopeMissing for a token that is limited to one project.
     """
     if actor.one_project:
-        raise ScopeMissing("A token for one project cannot make another.")
+        raise ScopeMissing("An API token for one project cannot make another.")
     project = Project(id=ObjectId(), **{"timezone": actor.timezone} | data)
     if project.parent_id:
         hierarchy.check_parent(project, project.parent_id, actor)
@@ -52,18 +53,21 @@ def create(data: dict[str, Any], *, actor: Actor) -> Project:
 
 
 def visible(actor: Actor, condition: GivenFilter | None = None, *, deleted: bool = False) -> BaseQuerySet:
-    """Return the actor's projects, or the deleted ones that the actor may restore, for which a filter holds."""
+    """Return the actor's projects that match a filter; with `deleted`, the deleted ones that the actor may restore."""
     found = trash.restorable_by(actor) if deleted else Project.objects.visible_to(actor)
     return found.matching(filter_names.bound(condition, actor)) if condition else found
 
 
 def get(project_id: ObjectId, *, actor: Actor, fields: list[str] | None = None, deleted: bool = False) -> Row:
-    """Return one project; with `deleted`, one that the actor may restore. Raises NotFound."""
+    """Return one project; with `deleted`, a deleted one that the actor may restore. Raises NotFound."""
     return visible(actor, deleted=deleted).row(project_id, fields)
 
 
 def permissions(project_id: ObjectId, *, actor: Actor) -> dict[str, Any]:
-    """Return what the actor may do in a project, and what each role may. Raises NotFound."""
+    """Return the actor's role and permissions in a project, and those of each role. Raises NotFound.
+
+    {role, permissions: [name], roles: {role: [name]}}.
+    """
     role = actor.role_in(project_id)
     if role is None:
         raise NotFound
@@ -72,7 +76,7 @@ def permissions(project_id: ObjectId, *, actor: Actor) -> dict[str, Any]:
 
 @unit_of_work
 def update(project_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> Project:
-    """Change a project. Raises NotFound, Forbidden, PreconditionFailed, Invalid (see `arranging.check_parent`)."""
+    """Change a project. Raises NotFound, Forbidden, PreconditionFailed, Invalid (see `hierarchy.check_parent`)."""
     project = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.EDIT, project)
     project.check_revision(if_match)
@@ -88,7 +92,7 @@ def update(project_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, 
 
 @unit_of_work
 def delete(project_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
-    """Put a project into the trash: only its owners see it, and no more than that; its key is free.
+    """Put a project into the trash: only its owners can see it there, without its content; its key becomes free.
 
     Raises NotFound, Forbidden, PreconditionFailed.
     """
@@ -102,17 +106,18 @@ def delete(project_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
 
 
 class NextPlace(NamedTuple):
-    """Where a new task of a project stands: its key, and its position in the order by hand."""
+    """The key of a new task, and its position in the manual order."""
 
     key: str
     position: str
 
 
 def next_places(project_id: ObjectId, number: int = 1) -> tuple[Project, list[NextPlace]]:
-    """Raise a project's counters for `number` new tasks, in the open transaction; return it, and a place for each.
+    """Raise a project's counters for `number` new tasks, in the open transaction.
 
-    `last_created_at` is the time of the tasks' creation: later than that of every task before them, whatever the clocks
-    of the processes say. Transactions that raise one counter commit one after the other.
+    Return the project, and the key and position of each task. The project's `last_created_at` is the time of creation
+    for these tasks: later than that of every earlier task, whatever the clocks of the processes say. Transactions that
+    raise the same counters commit one after the other.
     Raises NotFound, Conflict (`quota.tasks`).
     """
     raised = {field: {"$add": [{"$ifNull": [f"${field}", 0]}, number]} for field in _COUNTERS}
@@ -124,23 +129,23 @@ def next_places(project_id: ObjectId, number: int = 1) -> tuple[Project, list[Ne
         raise NotFound
     quotas.check("tasks", row["task_count"])
     first, lowest = row["last_number"] - number + 1, row["last_position"] - number + 1
-    places = [NextPlace(f"{row['key']}-{first + more}", fractional.at(lowest + more)) for more in range(number)]
+    places = [NextPlace(f"{row['key']}-{first + offset}", fractional.at(lowest + offset)) for offset in range(number)]
     return Project._from_son(row), places
 
 
 def add_use(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0) -> None:
-    """Count what comes to a project, or leaves it where negative, in the open transaction.
+    """Add to a project's numbers of tasks and attachment bytes (negative numbers subtract), in the open transaction.
 
     Raises Conflict (`quota.project_attachment_bytes`).
     """
-    more = {"inc__task_count": tasks, "inc__attachment_bytes": attachment_bytes}
-    project = Project.objects(id=project_id).only("task_count", "attachment_bytes").modify(new=True, **more)
+    increments = {"inc__task_count": tasks, "inc__attachment_bytes": attachment_bytes}
+    project = Project.objects(id=project_id).only("task_count", "attachment_bytes").modify(new=True, **increments)
     if project is not None and attachment_bytes > 0:
         quotas.check("project_attachment_bytes", project.attachment_bytes)
 
 
 def next_position(project_id: ObjectId) -> int:
-    """Return the number of the place behind the last task of a project, in the open transaction. Raises NotFound."""
+    """Return the number of the position after a project's last task, in the open transaction. Raises NotFound."""
     project = Project.objects(id=project_id).alive().only("last_position").modify(new=True, inc__last_position=1)
     if project is None:
         raise NotFound
@@ -148,24 +153,25 @@ def next_position(project_id: ObjectId) -> int:
 
 
 def workflow_of(project_id: ObjectId) -> Workflow:
-    """Return the states that the tasks of a project go through."""
+    """Return the workflow of a project's tasks. Raises NotFound."""
     return Project.objects.only("statuses").one(project_id).workflow
 
 
 def id_of_key(key: str) -> ObjectId | None:
-    """Return the project that has a key, unless it is deleted; None for none."""
+    """Return the id of the project with a key; None when there is none or it is deleted."""
     found = Project.objects(key=key).alive().only("id").first()
     return found and found.id
 
 
 def timezone_of(project_id: ObjectId) -> str:
-    """Return the time zone in which whole days and floating times of a project are due."""
+    """Return the time zone for whole days and floating times of a project. Raises NotFound."""
     return str(Project.objects.only("timezone").one(project_id).timezone)
 
 
 def roles_of(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[ObjectId, str]]:
-    """Return the roles of some accounts in their projects that are not in the trash: {user: {project: role}}, two
-    queries.
+    """Return the roles of accounts in their projects that are not in the trash, by two queries.
+
+    {user id: {project id: role}}.
     """
     found = list(Membership.objects(user_id__in=list(user_ids)).scalar("user_id", "project_id", "role"))
     alive = set(Project.objects(id__in=list({project_id for _, project_id, _ in found})).alive().scalar("id"))
@@ -177,7 +183,7 @@ def roles_of(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[ObjectId, str]
 
 
 def load_project_roles(user_id: ObjectId) -> tuple[dict[ObjectId, str], frozenset[ObjectId]]:
-    """Return the account's role in each project that is not in the trash, and which of these are archived."""
+    """Return the account's role in each project that is not in the trash, and the ids of archived ones."""
     roles = dict(Membership.objects(user_id=user_id).scalar("project_id", "role"))
     alive = dict(Project.objects(id__in=list(roles)).alive().scalar("id", "archived_at"))
     archived = frozenset(project_id for project_id, archived_at in alive.items() if archived_at)

@@ -1,4 +1,4 @@
-"""What tasks say in the terms of their project: its labels and its custom fields."""
+"""Values of tasks that their project defines: labels and custom fields."""
 
 import re
 from collections.abc import Iterable
@@ -17,14 +17,14 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def check_labels(project_id: ObjectId, label_ids: Iterable[ObjectId]) -> None:
-    """Raise Invalid (`task.label_unknown`) unless all are labels of the project."""
+    """Raise Invalid (`task.label_unknown`) unless all ids are labels of the project."""
     wanted = set(label_ids)
     if wanted and Label.objects(project_id=project_id, id__in=wanted).count() < len(wanted):
         raise Invalid("body.label_ids", "The project has no such label.", code="task.label_unknown")
 
 
 def labels_called(names: Iterable[str], project_ids: Iterable[ObjectId]) -> dict[str, list[ObjectId]]:
-    """Return the ids of the labels with these names, whatever the case, in some projects: {key of the name: ids}."""
+    """Return the ids of the labels with these names, ignoring case, in some projects: {name key: ids}."""
     found: dict[str, list[ObjectId]] = {}
     keys = {name_key(name) for name in names}
     rows = Label.objects(project_id__in=list(project_ids), name_key__in=list(keys)) if keys else ()
@@ -34,7 +34,10 @@ def labels_called(names: Iterable[str], project_ids: Iterable[ObjectId]) -> dict
 
 
 def check_values(project_id: ObjectId, values: dict[str, Any]) -> None:
-    """Raise Invalid unless each value is one that the project's custom field of this key can have, or None."""
+    """Raise Invalid unless each value is None or valid for the project's custom field with this key.
+
+    Codes: `task.custom_field_unknown`, `task.custom_field_invalid`.
+    """
     given = {key: value for key, value in values.items() if value is not None}
     check = _Checks(project_id, [given])
     for key, value in given.items():
@@ -42,28 +45,30 @@ def check_values(project_id: ObjectId, values: dict[str, Any]) -> None:
             raise Invalid(f"body.custom_fields.{key}", problem[0], code=problem[1])
 
 
-def fitting(project_id: ObjectId, several: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return of the custom fields of each of several tasks those that they can have in a project.
+def fitting(project_id: ObjectId, values_of_tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those of the custom fields of each task that are valid in a project, by at most two queries.
 
-    At most two commands, however many tasks there are.
+    `values_of_tasks` has {key: value} for each task.
     """
-    check = _Checks(project_id, several)
-    return [{key: value for key, value in values.items() if not check.problem(key, value)} for values in several]
+    check = _Checks(project_id, values_of_tasks)
+    return [
+        {key: value for key, value in values.items() if not check.problem(key, value)} for values in values_of_tasks
+    ]
 
 
 class _Checks:
-    """The custom fields of a project that have the keys of some values, and the members that the values name."""
+    """Checks of values: loads the project's custom fields with their keys, and the members that they refer to."""
 
-    def __init__(self, project_id: ObjectId, several: list[dict[str, Any]]) -> None:
-        keys = {key for values in several for key in values}
+    def __init__(self, project_id: ObjectId, values_of_tasks: list[dict[str, Any]]) -> None:
+        keys = {key for values in values_of_tasks for key in values}
         known = CustomField.objects(project_id=project_id, key__in=list(keys)) if keys else ()
         self._fields = {field.key: field for field in known}
         of_users = {key for key, field in self._fields.items() if field.type == "user"}
-        named = {_id(values[key]) for values in several for key in of_users & values.keys()}
-        self._members = set(members.member_ids_among(project_id, [one for one in named if one]))
+        named = {_id(values[key]) for values in values_of_tasks for key in of_users & values.keys()}
+        self._members = set(members.member_ids_among(project_id, [user_id for user_id in named if user_id]))
 
-    def problem(self, key: str, value: Any) -> tuple[str, str] | None:
-        """Return what is wrong with a value, and the code of the error; None for one that fits."""
+    def problem(self, key: str, value: object) -> tuple[str, str] | None:
+        """Return the detail and the code of the error in a value; None when it is valid."""
         field = self._fields.get(key)
         if field is None:
             return "The project has no such custom field.", "task.custom_field_unknown"
@@ -74,29 +79,29 @@ class _Checks:
         return (problem, "task.custom_field_invalid") if problem else None
 
 
-def _id(value: Any) -> ObjectId | None:
+def _id(value: object) -> ObjectId | None:
     return ObjectId(value) if isinstance(value, str) and ObjectId.is_valid(value) else None
 
 
-def _text(field: CustomField, value: Any) -> str | None:
-    good = isinstance(value, str) and len(value) <= _MAX_TEXT_CHARACTERS and not _CONTROLS.search(value)
-    return None if good else f"Must be text of at most {_MAX_TEXT_CHARACTERS:,} characters."
+def _text(field: CustomField, value: object) -> str | None:
+    valid = isinstance(value, str) and len(value) <= _MAX_TEXT_CHARACTERS and not _CONTROLS.search(value)
+    return None if valid else f"Must be text of at most {_MAX_TEXT_CHARACTERS:,} characters."
 
 
-def _number(field: CustomField, value: Any) -> str | None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and -_MAX_NUMBER <= value <= _MAX_NUMBER
-    return None if good else "Must be a number."
+def _number(field: CustomField, value: object) -> str | None:
+    valid = isinstance(value, int | float) and not isinstance(value, bool) and -_MAX_NUMBER <= value <= _MAX_NUMBER
+    return None if valid else "Must be a number."
 
 
-def _date(field: CustomField, value: Any) -> str | None:
+def _date(field: CustomField, value: object) -> str | None:
     return None if isinstance(value, str) and re.fullmatch(DAY, value) else "Must be a day, such as 2026-12-01."
 
 
-def _select(field: CustomField, value: Any) -> str | None:
+def _select(field: CustomField, value: object) -> str | None:
     return None if value in field.options else f"Must be one of: {', '.join(field.options)}."
 
 
-def _checkbox(field: CustomField, value: Any) -> str | None:
+def _checkbox(field: CustomField, value: object) -> str | None:
     return None if isinstance(value, bool) else "Must be true or false."
 
 

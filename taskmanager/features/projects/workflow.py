@@ -1,10 +1,10 @@
-"""The states that the tasks of a project go through: each project may have its own, in four groups."""
+"""The statuses of the tasks of a project: each project may have its own, in four groups."""
 
 from collections.abc import Sequence
 from typing import Any
 
 GROUPS = ("backlog", "active", "done", "cancelled")
-OPEN_GROUPS = ("backlog", "active")  # what is in these is still to be done
+OPEN_GROUPS = ("backlog", "active")  # tasks in these are not finished
 
 DEFAULT: tuple[dict[str, Any], ...] = (
     {"key": "open", "name": "Open", "group": "backlog"},
@@ -15,7 +15,7 @@ DEFAULT: tuple[dict[str, Any], ...] = (
 
 
 class Workflow:
-    """The statuses of a project in their order, each with a `key`, a `name`, a `group` and perhaps a `color`."""
+    """The statuses of a project in order, each with `key`, `name`, `group` and an optional `color`."""
 
     def __init__(self, statuses: Sequence[dict[str, Any]] = ()) -> None:
         self.statuses = list(statuses) or [dict(status) for status in DEFAULT]
@@ -27,12 +27,12 @@ class Workflow:
 
     @property
     def first(self) -> str:
-        """Return where a task begins, and where it goes when it is opened again: the first status of an open group."""
+        """Return the status of new and reopened tasks: the first status of an open group."""
         return self._first_of(*OPEN_GROUPS)
 
     @property
     def done(self) -> str:
-        """Return where a task goes when it is completed."""
+        """Return the status of completed tasks: the first status of the group done."""
         return self._first_of("done")
 
     def _first_of(self, *groups: str) -> str:

@@ -1,1 +1,1 @@
-"""How deleted projects go for good, with all that belongs to them in every feature."""
+"""Purges of deleted projects, with all their documents in every feature."""

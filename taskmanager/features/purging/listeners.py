@@ -1,4 +1,4 @@
-"""What purges do by themselves."""
+"""The listener and the periodic job of purges."""
 
 from taskmanager.core.events.log import Event, listen
 from taskmanager.core.events.schedule import every
@@ -7,11 +7,11 @@ from taskmanager.features.purging import service as purging
 
 @listen("project.purged", name="purging.begun", queue="low")
 def go_on(event: Event) -> None:
-    """Go on with a purge that was begun; what takes longer is done by the scheduler's rounds."""
+    """Continue a purge that was begun; if it takes longer, the periodic job finishes it."""
     purging.go_on(event.subject_id)
 
 
 @every(60, name="purging.projects")
 def purge_some() -> None:
-    """Purge the projects that have been in the trash longer than the operator keeps them."""
+    """Purge the projects that have been in the trash longer than the operator's number of days."""
     purging.purge_some()

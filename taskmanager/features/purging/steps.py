@@ -1,14 +1,15 @@
-"""What belongs to a project, and how it goes when the project is purged: one step after the other, all safe to repeat.
+"""The steps that purge the documents of a project, run one after the other, all safe to repeat.
 
-A step purges a part, in commands and transactions that are bounded, and returns how many documents that were. It is
-called again until it returns 0. A test compares the models that the steps name with all there are.
+A step purges some documents, in commands and transactions of bounded size, and returns how many. It is called again
+until it returns 0. A test compares the models that the steps name with all models.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from bson import ObjectId
+from mongoengine import Document
+from mongoengine.queryset import QuerySet
 
 from taskmanager.core.events import forgetting
 from taskmanager.core.events.log import Event
@@ -34,46 +35,46 @@ Purge = Callable[[ObjectId], int]
 
 @dataclass(frozen=True)
 class Step:
-    """After it has returned 0, nothing of a project is in the collections of these models."""
+    """A step of a purge. After it has returned 0, the collections of `models` have no documents of the project."""
 
-    models: tuple[Any, ...]
+    models: tuple[type[Document], ...]
     purge: Purge
 
     @property
     def name(self) -> str:
-        """Return the first collection."""
+        """Return the name of the first collection."""
         return str(self.models[0]._get_collection_name())
 
 
-def _all_of(model: Any) -> Step:
-    """Return the step for a model of which nothing but the project's own documents depend."""
+def _all_of(model: type[Document]) -> Step:
+    """Return the step for a model that only has to be deleted: no other documents depend on it."""
     return Step((model,), lambda project_id: delete_some(model.objects(project_id=project_id), MAX_DOCUMENTS))
 
 
 def _webhooks(project_id: ObjectId) -> int:
-    """Delete what was sent to one webhook, tests too, and then the webhook."""
+    """Delete the deliveries to one webhook, including tests, and then the webhook."""
     webhook = Webhook.objects(project_id=project_id).first()
     if webhook is None:
         return 0
-    sent = _sent(Delivery.objects(recipient_id=webhook.id, channel="webhook"))
+    number = _delete_deliveries(Delivery.objects(recipient_id=webhook.id, channel="webhook"))
     _delete_notices([webhook.id])
-    return sent or Webhook.objects(id=webhook.id).delete()
+    return number or Webhook.objects(id=webhook.id).delete()
 
 
 def _delete_notices(ids: list[ObjectId]) -> None:
-    """Delete what was told of invitations and webhooks to those who may see no project, so without its id."""
+    """Delete notifications and deliveries about these invitations or webhooks: they have no project id."""
     event_ids = list(Event.objects(subject_id__in=ids).scalar("id"))
     for model in (Notification, Delivery):
         model._get_collection().delete_many({"event_id": {"$in": event_ids}})
 
 
 def _deliveries(project_id: ObjectId) -> int:
-    """Delete what was sent to anybody about the project, also to webhooks of members for all their projects."""
-    return _sent(Delivery.objects(project_id=project_id))
+    """Delete the deliveries about the project, also those to members' webhooks for all their projects."""
+    return _delete_deliveries(Delivery.objects(project_id=project_id))
 
 
-def _sent(found: Any) -> int:
-    """Delete some deliveries, and before them the bodies that were sent."""
+def _delete_deliveries(found: QuerySet) -> int:
+    """Delete some of these deliveries, and before them the bodies that were sent. Return how many."""
     rows = dict(found.limit(MAX_DOCUMENTS).scalar("id", "event_id"))
     if rows:
         Body._get_collection().delete_many({"_id": {"$in": list(rows.values())}})
@@ -82,7 +83,7 @@ def _sent(found: Any) -> int:
 
 
 def _invitations(project_id: ObjectId) -> int:
-    """Delete some invitations, and before them the tokens of their mails and what was told of them."""
+    """Delete some invitations, and before them the tokens of their mails and the notifications about them."""
     ids = list(Invitation.objects(project_id=project_id).limit(MAX_TASKS).scalar("id"))
     _delete_notices(ids)
     OneTimeToken.objects(purpose=PURPOSE, subject_id__in=ids).delete()
@@ -90,7 +91,7 @@ def _invitations(project_id: ObjectId) -> int:
 
 
 def _events(project_id: ObjectId) -> int:
-    """Forget what the events of the project hold; audited ones stay, and those that a listener waits for keep ids."""
+    """Erase the data of the project's events; audited events stay, and unfinished events keep their ids."""
     return 0 if forgetting.erase_stream(f"project:{project_id}") else 1
 
 

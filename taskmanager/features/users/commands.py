@@ -1,4 +1,4 @@
-"""`taskmanager users …`: accounts, for operators. What a command needs is imported when it runs."""
+"""`taskmanager users …`: accounts, for operators. A command imports what it needs when it runs."""
 
 import secrets
 import sys
@@ -14,12 +14,12 @@ def users() -> None:
 
 @users.command("create")
 @click.argument("email")
-@click.option("--name", help="Else the address before the @.")
+@click.option("--name", help="Default: the part of the address before the @.")
 @click.option("--admin", is_flag=True, help="Make an administrator.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input. Default: generate one.")
 @click.pass_obj
 def create_user(environment: Any, email: str, name: str | None, admin: bool, password_stdin: bool) -> None:
-    """Make an account whose address counts as confirmed."""
+    """Make an account with a confirmed address."""
     from taskmanager.features.users import service as accounts
 
     environment.connect()
@@ -35,7 +35,7 @@ def create_user(environment: Any, email: str, name: str | None, admin: bool, pas
 @click.argument("email")
 @click.pass_obj
 def promote(environment: Any, email: str) -> None:
-    """Make an account an administrator, at once. Its address must be confirmed: else a mail asks for that."""
+    """Make an account an administrator. If its address is not confirmed, send a mail to confirm it instead."""
     from taskmanager.features.users.administration import service as administration
 
     environment.connect()
@@ -47,7 +47,7 @@ def promote(environment: Any, email: str) -> None:
 @click.argument("email")
 @click.pass_obj
 def disable(environment: Any, email: str) -> None:
-    """Refuse everything to an account, at once."""
+    """Disable an account at once: end its sessions and refuse its requests."""
     from taskmanager.features.users.administration import service as administration
 
     environment.connect()
@@ -57,7 +57,7 @@ def disable(environment: Any, email: str) -> None:
 
 @users.command("reset-password")
 @click.argument("email")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input. Default: generate one.")
 @click.pass_obj
 def reset_password(environment: Any, email: str, password_stdin: bool) -> None:
     """Set a new password and end all sessions of an account."""
@@ -74,7 +74,7 @@ def reset_password(environment: Any, email: str, password_stdin: bool) -> None:
 @click.argument("email")
 @click.pass_obj
 def reset_totp(environment: Any, email: str) -> None:
-    """Turn the second factor of an account off, for a user who lost the device and the recovery codes."""
+    """Turn off the second factor of an account, for users who lost the device and the recovery codes."""
     from taskmanager.features.users.administration import service as administration
     from taskmanager.features.users.second_factor import service as totp
 
@@ -95,11 +95,13 @@ def _check_address(email: str) -> None:
 
 
 def _password(from_input: bool) -> str:
+    from taskmanager.features.users.passwords import MAX_CHARACTERS, MIN_CHARACTERS
+
     if not from_input:
         return secrets.token_urlsafe(15)
     password = sys.stdin.readline().rstrip("\n")
-    if not 8 <= len(password) <= 128:
-        raise click.ClickException("A password has 8 to 128 characters.")
+    if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
+        raise click.ClickException(f"A password has {MIN_CHARACTERS} to {MAX_CHARACTERS} characters.")
     return password
 
 

@@ -1,4 +1,4 @@
-"""What is left of an account that its owner deletes: an id without a person."""
+"""Deletion of an account by its user: the row stays as an id without personal data."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,18 +20,18 @@ from taskmanager.features.users.one_time_tokens import OneTimeToken
 from taskmanager.features.users.sessions import lockout, service as sessions
 
 FRESH = timedelta(minutes=10)
-MAX_STEP = 1_000  # documents of one collection that one transaction deletes or changes
-# What the log remembers of a person: names, addresses of mail and network.
+MAX_STEP = 1_000  # documents of one collection that are deleted or changed in one transaction
+# The personal data in events: names, mail addresses, network addresses.
 _PERSONAL = dict.fromkeys(("data.changes", "data.before", "data.address", "data.email", "correlation.address"), 1)
 
 
-def may_leave(user: User, *, actor: Actor) -> None:
-    """Raise Forbidden (`auth.fresh_login_needed`) unless the actor has just logged in, Conflict (`user.last_admin`)."""
+def check_deletion(user: User, *, actor: Actor) -> None:
+    """Raise Forbidden (`auth.fresh_login_needed`) unless the login is FRESH; Conflict (`user.last_admin`)."""
     session = sessions.get(actor.session_id, actor=actor) if actor.session_id else None
     if session is None or now() - session["created_at"] > FRESH:
         minutes = int(FRESH.total_seconds() // 60)
         raise Forbidden(
-            f"Log in again: this needs a login of the last {minutes} minutes.", code="auth.fresh_login_needed"
+            f"Log in again: this needs a login within the last {minutes} minutes.", code="auth.fresh_login_needed"
         )
     if user.role == "admin":
         administration.keep_an_admin(user)
@@ -39,33 +39,33 @@ def may_leave(user: User, *, actor: Actor) -> None:
 
 @unit_of_work
 def anonymise(user: User) -> tuple[User, list[str]]:
-    """Remove all that tells who it was, and every way to act; what others need keeps pointing at the id.
+    """Remove the personal data and the logins of an account; content that others need still refers to its id.
 
-    Of what there may be much of, the newest MAX_STEP: `erase` removes the rest. Return the account as it is now, and
-    the streams of what happened to it and to its addresses.
+    Of collections that may be large, only the newest MAX_STEP documents: `erase` removes the rest. Return the account
+    as stored, and the streams with the events of it and of its addresses.
     """
     sessions.end_all(user, because="deleted")
     for kind in (ApiToken, SecondFactor, Identity):
         kind.objects(user_id=user.id).delete()
     _delete_some(user.id)
-    finish_now()  # what was recorded in this unit of work tells who it was, too
+    finish_now()  # events recorded in this unit of work contain personal data, too
     addresses = _addresses(user)
     for address in addresses:
         lockout.lift(address)
     streams = [f"user:{user.id}", *map(stream_of_address, addresses)]
-    for stream, last in _lengths(streams).items():
+    for stream, last in _last_numbers(streams).items():
         _scrub(stream, last - MAX_STEP, last)
-    user = user.write(**_no_account(user))
+    user = user.write(**_anonymised(user))
     users.rights_changed([user.id])
     cached_values.invalidate("card", user.id)
     return user, streams
 
 
 def erase(user_id: ObjectId, streams: list[str]) -> None:
-    """Remove what is left of an account that was deleted, MAX_STEP documents by each command. Safe to repeat."""
+    """Remove the rest of a deleted account, MAX_STEP documents by each command. Safe to repeat."""
     while _delete_some(user_id):
         pass
-    for stream, last in _lengths(streams).items():
+    for stream, last in _last_numbers(streams).items():
         for first in range(0, last, MAX_STEP):
             _scrub(stream, first, first + MAX_STEP)
 
@@ -79,7 +79,7 @@ def _delete_some(user_id: ObjectId) -> bool:
     return any(numbers)
 
 
-def _no_account(user: User) -> dict[str, Any]:
+def _anonymised(user: User) -> dict[str, Any]:
     return {
         "email": f"deleted-{user.id}@deleted.invalid",
         "name": "Deleted user",
@@ -94,26 +94,26 @@ def _no_account(user: User) -> dict[str, Any]:
 
 
 def _addresses(user: User) -> list[str]:
-    """Return the address of an account, and those before it that the log knows, at most MAX_STEP."""
-    own = Event.objects(stream=f"user:{user.id}", kind=EmailChanged.kind).limit(MAX_STEP).scalar("data")
-    return sorted({user.email, *(data["before"] for data in own if "before" in data)})
+    """Return the address of an account and its former addresses in the log, at most MAX_STEP."""
+    changes = Event.objects(stream=f"user:{user.id}", kind=EmailChanged.kind).limit(MAX_STEP).scalar("data")
+    return sorted({user.email, *(data["before"] for data in changes if "before" in data)})
 
 
-def _lengths(streams: list[str]) -> dict[str, int]:
-    """Return the last number of each of these streams."""
+def _last_numbers(streams: list[str]) -> dict[str, int]:
+    """Return the last number of each of these streams: {stream: seq}."""
     return {row.stream: row.seq for row in Counter.objects(stream__in=streams)}
 
 
 def _scrub(stream: str, first: int, last: int) -> None:
-    """Remove what tells who it was from the events after number `first` of a stream up to number `last`."""
-    some = {"stream": stream, "seq": {"$gt": first, "$lte": last}}
-    Event._get_collection().update_many(some, {"$unset": _PERSONAL})
+    """Remove personal data from the events of a stream with `first` < seq <= `last`."""
+    query = {"stream": stream, "seq": {"$gt": first, "$lte": last}}
+    Event._get_collection().update_many(query, {"$unset": _PERSONAL})
 
 
 def scrub_rest(user_id: ObjectId) -> None:
-    """Remove what the audit log has of a person in the streams of others, such as network addresses. Safe to repeat."""
+    """Remove a user's personal data, such as network addresses, from audited events of all streams. Safe to repeat."""
     events = Event._get_collection()
-    told = {"$or": [{field: {"$exists": True}} for field in _PERSONAL]}
-    chunked_updates.update_all(events, {"audited": True, "subject_id": user_id, **told}, {"$unset": _PERSONAL})
+    personal = {"$or": [{field: {"$exists": True}} for field in _PERSONAL]}
+    chunked_updates.update_all(events, {"audited": True, "subject_id": user_id, **personal}, {"$unset": _PERSONAL})
     done_by = {"audited": True, "actor_id": user_id, "correlation.address": {"$exists": True}}
     chunked_updates.update_all(events, done_by, {"$unset": {"correlation.address": 1}})

@@ -1,6 +1,7 @@
-"""What happens to accounts and sessions."""
+"""Events of accounts and sessions."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,19 +11,19 @@ from taskmanager.core.events.log import Fact
 
 
 def stream_of_address(email: str) -> str:
-    """Return the stream of what was asked for an address, which does not tell the address."""
+    """Return the stream of an address: a hash, so that the log does not reveal the address."""
     return f"address:{hashlib.sha256(email.encode()).hexdigest()[:24]}"
 
 
 @dataclass(frozen=True)
 class UserFact(Fact):
-    """Something that happened to an account; `by` is who did it."""
+    """Something that happened to an account; `by` is the account that did it (None: the user)."""
 
     audited: ClassVar[bool] = True
 
     user: Any
     by: ObjectId | None = None
-    by_operator: bool = False  # at the command line, without a login
+    by_operator: bool = False  # from the command line, without a login
 
     def stream(self) -> str:
         return f"user:{self.user.id}"
@@ -42,7 +43,7 @@ class UserRegistered(UserFact):
 @dataclass(frozen=True)
 class UserUpdated(UserFact):
     kind: ClassVar[str] = "user.updated"
-    changes: Any = None
+    changes: dict[str, Any] | None = None
 
     def data(self) -> dict[str, Any]:
         return {"changes": self.changes}
@@ -50,14 +51,14 @@ class UserUpdated(UserFact):
 
 @dataclass(frozen=True)
 class UserDeleted(UserFact):
-    """The account is anonymous from here on. `project_ids` are those that the person was in.
+    """The account is anonymous from now on. `project_ids` are the projects that the user was a member of.
 
-    `streams` are those of the account and of its addresses: what is left in them of the person is still to be removed.
+    `streams` are those of the account and of its addresses: a job still has to remove the personal data in them.
     """
 
     kind: ClassVar[str] = "user.deleted"
-    project_ids: Any = ()
-    streams: Any = ()
+    project_ids: Iterable[ObjectId] = ()
+    streams: Iterable[str] = ()
 
     def data(self) -> dict[str, Any]:
         return {"project_ids": list(self.project_ids), "streams": list(self.streams)}
@@ -85,19 +86,23 @@ class SessionsForcedOut(UserFact):
 
 @dataclass(frozen=True)
 class AddressConfirmed(UserFact):
-    """The owner has shown that mail to the address reaches them."""
+    """The user has proved that mail to the address reaches them."""
 
     kind: ClassVar[str] = "user.email_verified"
 
 
 @dataclass(frozen=True)
 class PasswordChanged(UserFact):
-    """`ended` counts what a recovery ended beside the sessions: {collection: number of documents}."""
+    """The account has another password.
+
+    `ended`: what a recovery ended, {collection: number of documents}. `unfinished`: the arguments for its next steps,
+    if one was not enough (see `holdings`).
+    """
 
     kind: ClassVar[str] = "user.password_changed"
     because: str = "change"
-    ended: Any = None
-    unfinished: Any = None  # what the next steps of the recovery need, where one was not enough: see `holdings`
+    ended: dict[str, int] | None = None
+    unfinished: dict[str, Any] | None = None
 
     def data(self) -> dict[str, Any]:
         more = {"ended": self.ended, "unfinished": self.unfinished}
@@ -111,7 +116,7 @@ class EmailChangeRequested(UserFact):
 
 @dataclass(frozen=True)
 class EmailChanged(UserFact):
-    """`before` is the address that is told, since mail to the account goes to the new one now."""
+    """The account has another address. `before`: the former one, which is notified; mails go to the new one now."""
 
     kind: ClassVar[str] = "user.email_changed"
     before: str = ""
@@ -122,7 +127,7 @@ class EmailChanged(UserFact):
 
 @dataclass(frozen=True)
 class AddressFact(Fact):
-    """Something that was asked for an address by an unknown caller, whether or not it has an account."""
+    """Something that an unknown caller requested for an address, whether or not it has an account."""
 
     audited: ClassVar[bool] = True
 
@@ -155,7 +160,7 @@ class VerificationRequested(AddressFact):
 
 @dataclass(frozen=True)
 class RegistrationRequested(AddressFact):
-    """`registration_id` names the row that a worker takes up."""
+    """A registration was requested. `registration_id`: the row that a worker handles."""
 
     kind: ClassVar[str] = "registration.requested"
     registration_id: ObjectId | None = None
@@ -171,7 +176,7 @@ class RegistrationRepeated(AddressFact):
 
 @dataclass(frozen=True)
 class LoginFailed(AddressFact):
-    """The account is named when there is one, and never what was typed: that may be a password."""
+    """A login failed. The event has the account if there is one, never what was typed: it may be a password."""
 
     kind: ClassVar[str] = "login.failed"
 
@@ -186,7 +191,7 @@ class LoginFailedRepeatedly(LoginFailed):
 
 @dataclass(frozen=True)
 class IdentityLinked(UserFact):
-    """A login provider's account may log in to this one from now on."""
+    """A user of a login provider can log in to this account from now on."""
 
     kind: ClassVar[str] = "identity.linked"
     issuer: str = ""
@@ -197,7 +202,7 @@ class IdentityLinked(UserFact):
 
 @dataclass(frozen=True)
 class IdentityUnlinked(IdentityLinked):
-    """A login provider's account logs in to this one no more."""
+    """A user of a login provider can no longer log in to this account."""
 
     kind: ClassVar[str] = "identity.unlinked"
 
@@ -224,7 +229,7 @@ class RecoveryCodesRenewed(UserFact):
 
 @dataclass(frozen=True)
 class SecondFactorFailed(UserFact):
-    """A wrong code after the right password: another person may know it."""
+    """A wrong code after the right password: another person may know the password."""
 
     kind: ClassVar[str] = "totp.failed"
     failures: int = 0
@@ -235,7 +240,7 @@ class SecondFactorFailed(UserFact):
 
 @dataclass(frozen=True)
 class TokenFact(UserFact):
-    """Something that happened to an API token; the token itself is not told."""
+    """Something that happened to an API token; the event does not contain the token."""
 
     token: Any = None
 
@@ -273,7 +278,7 @@ class SessionEnded(SessionStarted):
 
 @dataclass(frozen=True)
 class SessionsEnded(UserFact):
-    """Several sessions of an account at once: `number` of them."""
+    """Several sessions of an account ended at once: `number` of them."""
 
     kind: ClassVar[str] = "sessions.ended"
     because: str = "ended"

@@ -1,4 +1,4 @@
-"""What follows from account events."""
+"""Listeners to account events."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from taskmanager.features.users import deletion, holdings, registrations
 
 @listen("session.ended", "sessions.ended", name="users.revocation", queue="high")
 def publish_revocation(event: Event) -> None:
-    """Write the account's new version to the cache store, in case it was away when the session ended."""
+    """Write the account's access version to the cache store, which may have been down when the session ended."""
     access.republish([event.subject_id])
 
 
@@ -21,18 +21,18 @@ def _unfinished(events: Sequence[Event]) -> set[ObjectId]:
 
 @listen("user.password_changed", name="users.recovery", queue="high", wanted=_unfinished)
 def finish_recovery(event: Event) -> None:
-    """End what a recovery has not ended in its own transaction."""
+    """End the holdings that the recovery has not ended in its own transaction."""
     if unfinished := event.data.get("unfinished"):
         holdings.finish(event.subject_id, unfinished)
 
 
 @listen("registration.requested", name="users.registration", queue="high")
 def register(event: Event) -> None:
-    """Make the account that was asked for, or tell the owner of the one there is."""
+    """Make the requested account, or record that the address has one, of which its user is notified."""
     registrations.carry_out(event.data["registration_id"])
 
 
 @listen("user.deleted", name="users.forgetting", queue="low")
 def scrub_log(event: Event) -> None:
-    """Remove what is left in the log of who it was."""
+    """Remove the remaining personal data of the user from the audit log."""
     deletion.scrub_rest(event.subject_id)

@@ -9,12 +9,12 @@ from taskmanager.core.clock import now
 from taskmanager.core.storage.documents import Versioned
 from taskmanager.features.users.querysets import ExpiringQuerySet, SessionQuerySet, UserQuerySet
 
-# Why a session ended before its time.
+# Why a session ended before it expired.
 ENDINGS = ("logout", "ended", "reuse", "password", "disabled", "forced", "deleted", "surplus")
 
 
 class User(Versioned):
-    """A person with an account. The address is kept in lower case: two spellings of one address are one person."""
+    """An account of a person or a program. The address is stored in lower case, so that one address has one account."""
 
     meta = {"collection": "users", "db_alias": "users", "queryset_class": UserQuerySet}
 
@@ -26,21 +26,21 @@ class User(Versioned):
     kind = StringField(required=True, default="person", choices=("person", "service"))
     access_version = IntField(required=True, default=1)
     disabled_at = DateTimeField()
-    deleted_at = DateTimeField()  # anonymous since: the row stays, because others' things name it
+    deleted_at = DateTimeField()  # when it was anonymised: the row stays, because content of others refers to it
     email_verified_at = DateTimeField()
-    search = ListField(StringField())  # what administrators find the account by, in lower case
-    attachment_bytes = IntField(required=True, default=0)  # of what it uploaded
-    recovered_at = DateTimeField()  # when it was last given back to its owner: see `holdings`
-    admin_checks = IntField()  # written when another administrator steps down: see administration.keep_an_admin
-    new_email = StringField(max_length=254)  # asked for, and not yet confirmed by all who must
-    new_email_confirmed = ListField(StringField())  # by which: the "old" address, the "new" one
+    search = ListField(StringField())  # what administrators search for, in lower case
+    attachment_bytes = IntField(required=True, default=0)  # of its uploads
+    recovered_at = DateTimeField()  # when it was last recovered by its owner: see `holdings`
+    admin_checks = IntField()  # written when another administrator loses the role: see administration.keep_an_admin
+    new_email = StringField(max_length=254)  # requested, and not yet confirmed by all the addresses that must
+    new_email_confirmed = ListField(StringField())  # the addresses that have confirmed: "old", "new"
 
     def clean(self) -> None:
-        """Check the whole before MongoEngine inserts it."""
+        """Set the search words before MongoEngine inserts the document."""
         self.search = search_words(self.email, self.name)
 
     def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
-        """See Versioned: what the account is found by."""
+        """Return the search words for a changed address or name (see Versioned)."""
         if not changes.keys() & {"email", "name"}:
             return {}
         return {"search": search_words(changes.get("email", self.email), changes.get("name", self.name))}
@@ -52,7 +52,7 @@ def search_words(email: str, name: str) -> list[str]:
 
 
 class Session(Versioned):
-    """One login on one device: a family of refresh tokens, of which only the newest generation is good."""
+    """One login on one device: a family of refresh tokens, of which only the newest generation is valid."""
 
     meta = {"collection": "sessions", "db_alias": "users", "queryset_class": SessionQuerySet}
 
@@ -66,11 +66,11 @@ class Session(Versioned):
     ended_because = StringField(choices=ENDINGS)
     user_agent = StringField(max_length=400)
     address = StringField(max_length=64)
-    network = StringField(max_length=64)  # what the address is counted as: see `core.networks`
+    network = StringField(max_length=64)  # the network of the address: see `core.security.networks`
 
 
 class ApiToken(Versioned):
-    """A part of what an account may do, for a program."""
+    """A token by which a program has part of the rights of an account."""
 
     meta = {"collection": "api_tokens", "db_alias": "users", "queryset_class": ExpiringQuerySet}
 
@@ -85,21 +85,21 @@ class ApiToken(Versioned):
 
 
 class SecondFactor(Versioned):
-    """The secret that an account's authenticator app shares with the service (RFC 6238), and the codes beside it."""
+    """The secret that an account's authenticator app shares with the service (RFC 6238), and the recovery codes."""
 
     meta = {"collection": "second_factors", "db_alias": "users"}
 
     user_id = ObjectIdField(required=True)
     secret = BinaryField(required=True)  # encrypted
     confirmed_at = DateTimeField()
-    last_step = IntField(required=True, default=0)  # of the newest code that was used: none is good twice
-    recovery_codes = ListField(StringField())  # hashed; one that is used is removed
+    last_step = IntField(required=True, default=0)  # of the newest code that was used: no code works twice
+    recovery_codes = ListField(StringField())  # hashes; a used code is removed
     failures = IntField(required=True, default=0)
-    failures_end_at = DateTimeField()  # when the count of failures begins anew
+    failures_end_at = DateTimeField()  # when the count of failures restarts
 
 
 class Identity(Versioned):
-    """Whom a login provider knows an account as; the provider's id stays when the address there changes."""
+    """The user of a login provider that an account is linked to; its subject stays when the address there changes."""
 
     meta = {"collection": "identities", "db_alias": "users"}
 

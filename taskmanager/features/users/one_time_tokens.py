@@ -1,7 +1,7 @@
-"""One-time tokens that are sent by mail: to confirm an address, to set a new password, to take up an invitation.
+"""One-time tokens that are sent by mail: to confirm an address, set a new password, accept an invitation.
 
-The row holds a nonce and never the token, so that what is read from the database alone opens nothing; the mail is
-written later, by a worker, which makes the token again from the row and the service's secret.
+The row holds a nonce and never the token, so a reader of the database alone cannot use it. A worker writes the mail
+later: it makes the token again from the row and the service's secret.
 """
 
 from datetime import timedelta
@@ -17,19 +17,19 @@ _PREFIX = "tc_"
 
 
 class OneTimeToken(Document):
-    """A right to do one thing once, for a while. It is deleted some time after it has expired."""
+    """The right to do one thing once, until `expires_at`. The row is deleted some time after that."""
 
     meta = {"collection": "one_time_tokens", "db_alias": "users", "strict": False, "auto_create_index": False}
 
     purpose = StringField(required=True)
-    subject_id = ObjectIdField(required=True)  # whom or what it is about: an account, an invitation
-    email = StringField(max_length=254)  # the address it proves
+    subject_id = ObjectIdField(required=True)  # the account or the invitation that it is for
+    email = StringField(max_length=254)  # the address that it proves
     nonce = BinaryField(required=True)
     expires_at = DateTimeField(required=True)
     spent_at = DateTimeField()
 
     def text(self) -> str:
-        """Return the token itself."""
+        """Return the token as it is sent."""
         return signed_tokens.sign(_PREFIX, self.id, nonce=self.nonce)
 
 
@@ -41,9 +41,9 @@ def issue(
     email: str | None = None,
     token_id: ObjectId | None = None,
 ) -> OneTimeToken:
-    """Return a new token; earlier ones of the same purpose for the same subject are good no more.
+    """Return a new token; earlier tokens of the same purpose for the same subject become invalid.
 
-    With `token_id`, a job that runs twice makes one token: the second time the first one is answered.
+    With `token_id` the call is safe to repeat: the second time it returns the first token.
     """
     known = token_id and OneTimeToken.objects(id=token_id).first()
     if known:
@@ -61,29 +61,29 @@ def issue(
 
 
 def withdraw(purpose: str, *subject_ids: ObjectId) -> None:
-    """Spend the tokens of this purpose without their being used."""
+    """Invalidate the tokens of this purpose for these subjects."""
     OneTimeToken.objects(purpose=purpose, subject_id__in=subject_ids, spent_at=None).update(set__spent_at=now())
 
 
 def withdraw_all(subject_id: ObjectId) -> int:
-    """Spend all tokens for this subject without their being used. Return how many were good."""
-    good = OneTimeToken.objects(subject_id=subject_id, spent_at=None, expires_at__gt=now())
-    return int(good.update(set__spent_at=now()))
+    """Invalidate all tokens for this subject. Return how many were valid."""
+    valid = OneTimeToken.objects(subject_id=subject_id, spent_at=None, expires_at__gt=now())
+    return int(valid.update(set__spent_at=now()))
 
 
 def is_waiting(purpose: str, subject_id: ObjectId) -> bool:
-    """Return whether a token of this purpose for this subject is still good."""
-    good = OneTimeToken.objects(purpose=purpose, subject_id=subject_id, spent_at=None, expires_at__gt=now())
-    return good.limit(1).first() is not None
+    """Return whether a token of this purpose for this subject is still valid."""
+    valid = OneTimeToken.objects(purpose=purpose, subject_id=subject_id, spent_at=None, expires_at__gt=now())
+    return valid.limit(1).first() is not None
 
 
 def look_up(token_id: ObjectId) -> OneTimeToken | None:
-    """Return the token's row, for the mail that is to carry it; None when it is good no more."""
+    """Return the token's row, for the mail that will contain it; None when it is no longer valid."""
     return OneTimeToken.objects(id=token_id, spent_at=None, expires_at__gt=now()).first()
 
 
 def read(purpose: str, text: str) -> OneTimeToken | None:
-    """Return the token, without using it up; None when it is not good."""
+    """Return the token's row without spending it; None when the token is not valid."""
     known = signed_tokens.verify(_PREFIX, text)
     token = (
         known and OneTimeToken.objects(id=known.ids[0], purpose=purpose, spent_at=None, expires_at__gt=now()).first()
@@ -92,14 +92,15 @@ def read(purpose: str, text: str) -> OneTimeToken | None:
 
 
 def spend(purpose: str, text: str) -> OneTimeToken:
-    """Use a token up; of several at the same moment one succeeds.
+    """Spend a token and return its row; of several calls at the same moment one succeeds.
 
-    Raises TokenInvalid, alike for one that is unknown, spent, expired or for another purpose.
+    Raises TokenInvalid, the same for a token that is unknown, spent, expired or for another purpose.
     """
     known = signed_tokens.verify(_PREFIX, text)
-    token = known and OneTimeToken.objects(
-        id=known.ids[0], purpose=purpose, spent_at=None, expires_at__gt=now()
-    ).modify(new=True, set__spent_at=now())
+    if not known:
+        raise TokenInvalid
+    unspent = OneTimeToken.objects(id=known.ids[0], purpose=purpose, spent_at=None, expires_at__gt=now())
+    token = unspent.modify(new=True, set__spent_at=now())
     if not token or token.nonce != known.nonce:
         raise TokenInvalid
     return token

@@ -1,4 +1,4 @@
-"""What the global role admin may do, beside what every user may do to their own account."""
+"""Permissions of the global role admin; every user may change their own account without them."""
 
 from typing import Any
 
@@ -13,5 +13,5 @@ class AdminAction(Action):
     MANAGE_SERVICE_ACCOUNTS = "service_accounts:manage"
 
     def permits(self, actor: Actor, item: Any) -> bool:
-        """Return only administrators, in a session: an API token never has the global role."""
+        """Permit administrators in a session; an API token never has the global role."""
         return actor.role == "admin"

@@ -1,4 +1,4 @@
-"""Words for queries of accounts, sessions and tokens."""
+"""Querysets of accounts, sessions and tokens."""
 
 from typing import Self
 
@@ -10,19 +10,19 @@ class UserQuerySet(BaseQuerySet):
     """Queries of accounts."""
 
     def found_by(self, start: str) -> Self:
-        """Return those whose address, name or a word of the name begins so."""
+        """Return the accounts whose address, name or a word of the name begins with `start`."""
         return self.filter(search__startswith=start.lower())
 
     def administrators(self) -> Self:
-        """Return those who are administrators and may act."""
+        """Return the administrators that are not disabled."""
         return self.filter(role="admin", disabled_at=None)
 
 
 class ExpiringQuerySet(BaseQuerySet):
-    """Queries of what ends at a time."""
+    """Queries of documents with `expires_at`."""
 
     def live(self) -> Self:
-        """Say that this process answers."""
+        """Return the documents that have not expired."""
         return self.filter(expires_at__gt=now())
 
 
@@ -30,5 +30,5 @@ class SessionQuerySet(ExpiringQuerySet):
     """Queries of sessions."""
 
     def live(self) -> Self:
-        """Say that this process answers."""
+        """Return the sessions that have neither ended nor expired."""
         return super().live().filter(ended_at=None)

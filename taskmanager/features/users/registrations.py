@@ -1,7 +1,7 @@
-"""Use cases of registration where it must not tell which addresses have accounts.
+"""Use cases of registration where the response must not reveal which addresses have accounts.
 
-What is asked for only records that it was asked, with the hash of the password; a worker finds out whether there is an
-account. So the answer, and the work and time it takes, are the same for known and unknown addresses.
+A request only stores the registration, with the hash of the password; a worker finds out whether there is an account.
+So the response, and the work and time it takes, are the same for known and unknown addresses.
 """
 
 from datetime import timedelta
@@ -17,11 +17,11 @@ from taskmanager.features.users import passwords, service as users
 from taskmanager.features.users.events import RegistrationRepeated, RegistrationRequested
 from taskmanager.features.users.models import User
 
-_KEPT = timedelta(days=1)  # a worker takes it up within seconds
+_LIFETIME = timedelta(days=1)  # a worker handles it within seconds
 
 
 class PendingRegistration(Document):
-    """An account that was asked for. It is deleted when a worker has made the account, or found that there is one."""
+    """A requested account. The row is deleted when a worker has made the account, or found that there is one."""
 
     meta = {"collection": "registrations", "db_alias": "users", "strict": False, "auto_create_index": False}
 
@@ -32,7 +32,7 @@ class PendingRegistration(Document):
 
 
 def request(*, email: str, password: str, name: str) -> None:
-    """Ask for an account; its owner is told the rest by mail. Raises Invalid (`password.too_common`)."""
+    """Request an account; the user is notified by mail. Raises Invalid (`password.too_common`)."""
     email = plain_address(email)
     passwords.check(password, location="body.password", email=email)
     _record(PendingRegistration(email=email, name=name, password_hash=passwords.make_hash(password)))
@@ -40,20 +40,20 @@ def request(*, email: str, password: str, name: str) -> None:
 
 @unit_of_work
 def _record(registration: PendingRegistration) -> None:
-    registration.id, registration.expires_at = ObjectId(), now() + _KEPT
+    registration.id, registration.expires_at = ObjectId(), now() + _LIFETIME
     registration.save(force_insert=True)
     record(RegistrationRequested(registration.email, registration_id=registration.id))
 
 
 @unit_of_work
 def carry_out(registration_id: ObjectId) -> None:
-    """Make the account, or record that the address was registered again. Safe to repeat."""
-    asked = PendingRegistration.objects(id=registration_id).first()
-    if asked is None:
+    """Make a requested account, or record that the address was registered again. Safe to repeat."""
+    requested = PendingRegistration.objects(id=registration_id).first()
+    if requested is None:
         return
-    asked.delete()
-    known = User.objects(email=asked.email).first()
+    requested.delete()
+    known = User.objects(email=requested.email).first()
     if known is not None:
-        record(RegistrationRepeated(asked.email, known))
+        record(RegistrationRepeated(requested.email, known))
     else:
-        users.create(asked.email, asked.password_hash, asked.name)
+        users.create(requested.email, requested.password_hash, requested.name)

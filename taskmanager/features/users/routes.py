@@ -34,13 +34,13 @@ blp = Blueprint("users", __name__, url_prefix="/users", description="Accounts")
 @auth.route("/register", methods=["POST"], public=True)
 @auth.arguments(Registration)
 @auth.response(201, UserOut)
-@auth.alt_response(202, description="Where addresses must be confirmed, whether or not this one has an account")
+@auth.alt_response(202, description="Where addresses must be confirmed, whether or not the address has an account")
 @limiter.limit(lambda: settings.current().ratelimit_register, key_func=limits.address)
 def register(data: dict[str, Any]) -> Response:
     """Make an account
 
-    409 `user.email_taken` when the address has one already. A mail asks to confirm the address. Where the
-    operator demands that, the answer is 202 in any case, and the mail tells the rest.
+    409 `user.email_taken` when the address has an account already. A mail asks the user to confirm the address. Where
+    the operator requires confirmation, the response is always 202, and the mail says whether there was an account.
     """
     if settings.current().require_verified_email:
         registrations.request(**data)
@@ -56,10 +56,10 @@ def register(data: dict[str, Any]) -> Response:
 def login(data: dict[str, Any]) -> Response:
     """Log in
 
-    Starts a session. Where the account has a second factor the answer is `second_factor` and a `ticket` instead,
-    which `POST /auth/totp` takes with a code within five minutes. An unknown address and a wrong password get the
-    same 401 `auth.invalid_credentials`. A repetition starts another session, and does no more: a session whose tokens
-    were lost ends by itself, or in the list of sessions.
+    Starts a session. Where the account has a second factor, the response has `second_factor` and a `ticket` instead,
+    which `POST /auth/totp` accepts with a code within five minutes. An unknown address and a wrong password get the
+    same 401 `auth.invalid_credentials`. A repetition starts another session and has no other effect: a session whose
+    tokens were lost expires, or can be ended in the list of sessions.
     """
     started = sessions.login(**data, user_agent=request.user_agent.string, address=request.remote_addr or "")
     return answer_login(started)
@@ -72,8 +72,8 @@ def login(data: dict[str, Any]) -> Response:
 def refresh(data: dict[str, Any]) -> Response:
     """Spend a refresh token for new tokens
 
-    Each refresh token is good once. One that comes a second time ends its whole session, except within ten
-    seconds from the same client, which gets the answer again: within them a repetition is harmless.
+    Each refresh token works once. A second use ends the whole session, except within ten seconds by the same client,
+    which gets the same response again: within that time a repetition is harmless.
     """
     return tokens_of(sessions.refresh(data["refresh_token"], user_agent=request.user_agent.string))
 
@@ -83,8 +83,8 @@ def refresh(data: dict[str, Any]) -> Response:
 def logout() -> Response:
     """End this session
 
-    Its access token is refused from the next request on, and its refresh token is spent. A repetition is answered
-    401 `auth.session_ended`, and changes nothing.
+    Its access token is refused from the next request on, and its refresh token is spent. A repetition gets
+    401 `auth.session_ended` and changes nothing.
     """
     sessions.logout(actor=current_actor())
     return answers.nothing()
@@ -94,9 +94,9 @@ def logout() -> Response:
 @blp.arguments(item_query(USER), location="query")
 @blp.response(200, Me)
 def get_me(query: dict[str, Any]) -> Response:
-    """Get your own account, with what it may have and has
+    """Get your own account, with its quotas
 
-    `quotas` is left out where `fields` asks for a part.
+    The response has no `quotas` when the query has `fields`.
     """
     return _me(users.me(actor=current_actor()), query)
 
@@ -116,7 +116,7 @@ def _me(user: User, query: dict[str, Any]) -> Response:
 
 
 def answer_login(started: sessions.Login | str) -> Response:
-    """Return tokens, or the ticket for the second step."""
+    """Return the response to a login: tokens, or the ticket for the second step."""
     return tokens_of(started) if isinstance(started, sessions.Login) else _ticket_of(started)
 
 
@@ -126,7 +126,7 @@ def _ticket_of(ticket: str) -> Response:
 
 
 def tokens_of(login: sessions.Login) -> Response:
-    """Return what a login answers."""
+    """Return the response with the tokens of a session."""
     return answers.data(
         {
             "access_token": issue(login.user.id, login.session.id),

@@ -1,4 +1,4 @@
-"""What clients send and get of accounts and sessions."""
+"""Schemas of accounts and sessions."""
 
 from marshmallow import fields, validate
 
@@ -6,11 +6,14 @@ from taskmanager.features.users.passwords import MAX_CHARACTERS, MIN_CHARACTERS
 from taskmanager.web.schemas import Email, Flag, Id, Instant, Json, Line, Schema, TimeZone
 from taskmanager.web.serialisers import Serialiser
 
-_TIMEZONE = {"description": "Where your days begin: in filters, reminders and repetitions", "example": "Europe/Berlin"}
+_TIMEZONE = {
+    "description": "The time zone in which your days begin: in filters, reminders and repetitions",
+    "example": "Europe/Berlin",
+}
 
 
 class NewPassword(fields.String):
-    """A password that is to be set: any characters, no rules of composition."""
+    """A new password: any characters, no composition rules."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -22,7 +25,7 @@ class NewPassword(fields.String):
 
 
 class Password(fields.String):
-    """A password that is to be proved."""
+    """A present password, as proof."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -51,14 +54,14 @@ class Registration(Schema):
 
 
 class Credentials(Schema):
-    """Who logs in."""
+    """The address and password of a login."""
 
     email = fields.String(required=True, validate=validate.Length(3, 254), metadata={"example": "ada@example.com"})
     password = Password()
 
 
 class RefreshRequest(Schema):
-    """A refresh token that is to be spent."""
+    """The refresh token to spend."""
 
     refresh_token = fields.String(
         required=True, validate=validate.Length(1, 200), metadata={"example": "65f1c0ffee0123456789abcd.1.3q2-7w"}
@@ -66,31 +69,31 @@ class RefreshRequest(Schema):
 
 
 class Tokens(Schema):
-    """What a login gives. Send the access token as `Authorization: Bearer …`."""
+    """The tokens of a session. Send the access token as `Authorization: Bearer …`."""
 
     access_token = fields.String(required=True)
     refresh_token = fields.String(required=True)
     token_type = fields.String(required=True, metadata={"example": "Bearer"})
     expires_in = fields.Integer(
-        required=True, metadata={"description": "Seconds the access token is good for", "example": 900}
+        required=True, metadata={"description": "Seconds until the access token expires", "example": 900}
     )
 
 
 class TokensOrTicket(Schema):
-    """What a login gives: tokens, or where the account has a second factor the ticket for the second step."""
+    """The result of a login: tokens, or, where the account has a second factor, the ticket for the second step."""
 
     access_token = fields.String()
     refresh_token = fields.String()
     token_type = fields.String(metadata={"example": "Bearer"})
     expires_in = fields.Integer(
-        required=True, metadata={"description": "Seconds the access token or the ticket is good for", "example": 900}
+        required=True, metadata={"description": "Seconds until the access token or the ticket expires", "example": 900}
     )
     second_factor = fields.String(metadata={"enum": ["totp"]})
     ticket = fields.String()
 
 
 class UserOut(Schema):
-    """An account, as its owner sees it."""
+    """An account, as its user sees it."""
 
     id = Id(attribute="_id", required=True)
     email = Email(required=True)
@@ -104,26 +107,26 @@ class UserOut(Schema):
 
 
 class Me(UserOut):
-    """An account, as its owner sees it, with what it may have."""
+    """An account, as its user sees it, with its quotas."""
 
     quotas = Json(
         required=True,
         metadata={
-            "description": "How much there may be (null: any number), and how much of it an account has",
+            "description": "The limit of each quota (null: none), and how much of it is used",
             "example": {"projects": {"limit": 500, "used": 3}},
         },
     )
 
 
 class UserPatch(Schema):
-    """Changes of one's own account."""
+    """Changes of your own account."""
 
     name = Line(most=200, metadata={"example": "Ada Lovelace"})
     timezone = TimeZone(metadata=_TIMEZONE)
 
 
 class AddressRequest(Schema):
-    """The address that something is asked for."""
+    """The address that a mail is requested for."""
 
     email = Email(required=True)
 
@@ -156,10 +159,10 @@ class EmailChange(Schema):
 
 
 class EmailChangeOut(Schema):
-    """How far a change of address is."""
+    """The state of a change of address."""
 
     changed = fields.Boolean(
-        required=True, metadata={"description": "False while the other address has not confirmed", "example": True}
+        required=True, metadata={"description": "False until the other address has confirmed too", "example": True}
     )
 
 
@@ -169,17 +172,19 @@ class SessionOut(Schema):
     id = Id(attribute="_id", required=True)
     user_agent = fields.String(required=True, allow_none=True, metadata={"example": "Mozilla/5.0"})
     address = fields.String(required=True, allow_none=True, metadata={"example": "192.0.2.7"})
-    current = fields.Boolean(required=True, metadata={"description": "Whether it is the one that asks"})
+    current = fields.Boolean(required=True, metadata={"description": "Whether it is the session of this request"})
     created_at = Instant(required=True)
-    last_used_at = Instant(attribute="rotated_at", required=True, metadata={"description": "Of its refresh token"})
+    last_used_at = Instant(
+        attribute="rotated_at", required=True, metadata={"description": "When its refresh token was last used"}
+    )
     expires_at = Instant(required=True)
     revision = fields.Integer(required=True)
 
 
 class SessionsEnd(Schema):
-    """Which sessions are to end."""
+    """Which sessions to end."""
 
-    except_current = Flag(load_default=False, metadata={"description": "Let the session that asks go on"})
+    except_current = Flag(load_default=False, metadata={"description": "Keep the session of this request"})
 
 
 SESSION = Serialiser(SessionOut)

@@ -28,7 +28,7 @@ from taskmanager.features.users.models import ApiToken, SecondFactor, Session, U
 
 
 class Addressee(NamedTuple):
-    """The account that an address or an id stands for; `proved`: it is named by its id, or its address was proved."""
+    """The account with an address or an id; `proved`: it was given by its id, or its address was confirmed."""
 
     user_id: ObjectId | None
     active: bool
@@ -36,21 +36,20 @@ class Addressee(NamedTuple):
     proved: bool
 
 
-# An account has at most so many live sessions: with one more, the oldest ends.
-MAX_SESSIONS = 500
+MAX_SESSIONS = 500  # live sessions of an account: one more ends the oldest
 
 
 def register(*, email: str, password: str, name: str, role: str = "user", verified: bool = False) -> User:
     """Make an account. Raises Conflict (`user.email_taken`), Invalid (`password.too_common`)."""
     email = plain_address(email)
     passwords.check(password, location="body.password", email=email)
-    # hashed outside of the transaction: it takes a quarter of a second, on purpose
+    # hashed outside the transaction: it takes a quarter of a second, on purpose
     return create(email, passwords.make_hash(password), name, role=role, verified=verified)
 
 
 @unit_of_work
 def create(email: str, password_hash: str, name: str, *, role: str = "user", verified: bool = False) -> User:
-    """Make an account with the hash of a password. Raises Conflict (`user.email_taken`)."""
+    """Make an account with a password hash. Raises Conflict (`user.email_taken`)."""
     user = User(email=email, name=name, password_hash=password_hash, role=role)
     user.email_verified_at = now() if verified else None
     try:
@@ -62,7 +61,7 @@ def create(email: str, password_hash: str, name: str, *, role: str = "user", ver
 
 
 def ensure_admin(email: str, password: str) -> bool:
-    """Make the administrator's account unless the address has one; answers whether it was made."""
+    """Make the administrator's account unless the address has an account. Return whether it was made."""
     try:
         register(email=email, password=password, name="Administrator", role="admin", verified=True)
     except Conflict:
@@ -72,7 +71,7 @@ def ensure_admin(email: str, password: str) -> bool:
 
 @unit_of_work
 def address_proved(user_id: ObjectId, email: str) -> None:
-    """Note that the owner of the account has got mail at this address; do nothing when it is not the account's."""
+    """Record that a mail to this address reached the user; do nothing when it is not the account's address."""
     user = User.objects(id=user_id, email=email, email_verified_at=None).first()
     if user is not None:
         record(AddressConfirmed(user.write(email_verified_at=now())))
@@ -84,10 +83,13 @@ def me(*, actor: Actor) -> User:
 
 
 def use_of_quotas(user: User, *, actor: Actor) -> dict[str, int]:
-    """Return how much the actor's account has of what is counted for the whole account, by the names of the quotas."""
+    """Return how much of the quotas of the whole account is used: {name of the quota: number}."""
     roles = list(actor.project_roles.values())
-    uploaded = user.attachment_bytes
-    return {"projects": roles.count("owner"), "memberships": len(roles), "account_attachment_bytes": uploaded}
+    return {
+        "projects": roles.count("owner"),
+        "memberships": len(roles),
+        "account_attachment_bytes": user.attachment_bytes,
+    }
 
 
 @unit_of_work
@@ -107,15 +109,15 @@ def update_me(changes: dict[str, str], *, if_match: IfMatch, actor: Actor) -> Us
 
 
 def public_profiles(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
-    """Return what members of a project see of each other: {id: {name, email}}, in at most one query.
+    """Return what members of a project see of each other: {id: {name, email}}, by at most one query.
 
-    `email` is None for one who has deleted the account, and for programs.
+    `email` is None for deleted accounts and for service accounts.
     """
     return cached_values.each("card", user_ids, _load_public_profiles)
 
 
 def find_by_name(user_ids: list[ObjectId], order: Order, limit: int, after: Sequence[Any] | None) -> Page:
-    """Return a page of these accounts in the order of their names: {_id, name}."""
+    """Return a page of these accounts, ordered by name: {_id, name}."""
     return User.objects(id__in=user_ids).page(order, limit, after=after, fields=["name"])
 
 
@@ -129,21 +131,21 @@ def _address(row: dict[str, Any]) -> str | None:
 
 
 def timezones(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
-    """Return the time zones of accounts, in at most one query."""
+    """Return the time zones of these accounts, by at most one query."""
     ids = list(user_ids)
     rows = User.objects(id__in=ids).only("timezone").as_pymongo() if ids else ()
     return {row["_id"]: row.get("timezone", zones.DEFAULT) for row in rows}
 
 
 def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> ObjectId | None:
-    """Return id of the account that may act with this address or id; None when there is none."""
+    """Return the id of the account with this address or id; None when there is none or it is disabled."""
     query = User.objects(email=plain_address(email)) if email else User.objects(id=user_id)
     row = query.filter(disabled_at=None).only("id").as_pymongo().first()
     return row["_id"] if row else None
 
 
 def find_addressee(*, email: str | None = None, user_id: ObjectId | None = None) -> Addressee:
-    """Find whom an address or an id stands for: one query, whether or not there is such an account."""
+    """Return the account with an address or an id: one query, whether or not there is such an account."""
     query = User.objects(email=plain_address(email)) if email else User.objects(id=user_id)
     row = query.only("kind", "email_verified_at", "disabled_at").as_pymongo().first() or {}
     return Addressee(
@@ -155,26 +157,26 @@ def find_addressee(*, email: str | None = None, user_id: ObjectId | None = None)
 
 
 def active_user_ids(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-    """Return those of these accounts that are there and not disabled."""
+    """Return the ids of those of these accounts that exist and are not disabled."""
     return set(User.objects(id__in=list(user_ids), disabled_at=None).scalar("id"))
 
 
 def stands_for(user_id: ObjectId, at: datetime) -> bool:
-    """Return whether an account may act, and was not recovered since it did something at this time.
+    """Return whether an account is active and was not recovered after `at`, the time when it granted something.
 
-    What it had opened to others before its recovery is closed from that moment on, also while it is still being ended.
+    So share links and invitations from before a recovery are invalid at once, even while jobs still delete them.
     """
     row = User.objects(id=user_id, disabled_at=None).only("recovered_at").as_pymongo().first()
     return row is not None and ("recovered_at" not in row or at >= row["recovered_at"])
 
 
 def was_recovered(user_id: ObjectId, *, since: datetime) -> bool:
-    """Return whether an account was recovered since it did something."""
+    """Return whether an account was recovered after this time."""
     return User.objects(id=user_id, recovered_at__gt=since).only("id").first() is not None
 
 
 def proved_ids(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-    """Return those of these accounts that have proved their address."""
+    """Return the ids of those of these accounts whose address is confirmed."""
     return set(User.objects(id__in=list(user_ids), email_verified_at__ne=None).scalar("id"))
 
 
@@ -185,7 +187,7 @@ def address_of(user_id: ObjectId) -> str | None:
 
 
 def add_attachment_bytes(user_id: ObjectId, number: int) -> None:
-    """Count what an account uploaded, or what is gone of it where negative, in the open transaction.
+    """Add to the bytes that an account has uploaded (a negative number subtracts), in the open transaction.
 
     Raises Conflict (`quota.account_attachment_bytes`).
     """
@@ -195,14 +197,20 @@ def add_attachment_bytes(user_id: ObjectId, number: int) -> None:
 
 
 def rights_changed(user_ids: Iterable[ObjectId]) -> None:
-    """Call in the transaction that changes what these accounts may do: every process sees it on its next request."""
+    """Raise the access versions of these accounts, so that every process sees their new rights on its next request.
+
+    Call this in the transaction that changes the rights.
+    """
     ids = list(user_ids)
     User.objects(id__in=ids).update(inc__access_version=1)
     access.changed(ids)
 
 
 def load_access(user_id: ObjectId) -> Access | None:
-    """Return what the account may do, without its project roles. The version is read first: the rest is never older."""
+    """Return the rights of an account without its project roles; None when there is no such account or it is disabled.
+
+    The access version is read first, so the rest is never older than it.
+    """
     user = User.objects(id=user_id).only("role", "access_version", "disabled_at", "timezone").as_pymongo().first()
     if user is None or user.get("disabled_at"):
         return None
@@ -219,7 +227,7 @@ def load_access(user_id: ObjectId) -> Access | None:
 
 
 def _role_now(user_id: ObjectId, role: str) -> str:
-    """Return where the operator demands it, an administrator is one only with a second factor."""
+    """Return the role that counts: where settings demand it, an administrator without a second factor is a user."""
     if role != "admin" or not settings.current().require_totp_for_admins:
         return role
     return role if SecondFactor.objects(user_id=user_id, confirmed_at__ne=None).first() else "user"

@@ -1,4 +1,4 @@
-"""What projects can be filtered by."""
+"""The filter fields of projects."""
 
 from taskmanager.core.filters.kinds import KeyTextKind, OptionalReferenceKind, TextKind
 from taskmanager.core.filters.moments import MomentKind

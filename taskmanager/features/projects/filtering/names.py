@@ -1,4 +1,4 @@
-"""Lookups of what filters name in the terms of projects: labels, statuses, members, projects, custom fields."""
+"""Lookups of the names in filters: labels, statuses, members, projects, custom fields."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -10,11 +10,11 @@ from taskmanager.core.filters.binding import TOO_WIDE, Known, look_up, meanings
 from taskmanager.core.filters.nodes import Context, GivenFilter
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Filter
+from taskmanager.core.storage.querysets import BaseQuerySet, Filter, Row
 from taskmanager.features.projects.models import CustomField, Label, Membership, Project
 from taskmanager.features.projects.workflow import DEFAULT
 
-MAX_LABELS, MAX_FIELDS = 10_000, 3_000  # that the names of one question may stand for, over all projects
+MAX_LABELS, MAX_FIELDS = 10_000, 3_000  # that the names of one filter may match, over all projects
 _DEFAULT_STATUSES = frozenset(status["key"] for status in DEFAULT)
 
 
@@ -29,19 +29,19 @@ def bound(given: GivenFilter, actor: Actor) -> Filter:
 
 
 def projects(keys: Collection[ObjectId], actor: Actor) -> dict[ObjectId, Known]:
-    """Return those of these projects that the actor sees."""
+    """Return those of these projects that the actor is a member of."""
     return {key: Known(key) for key in keys if actor.role_in(key)}
 
 
-def labels(keys: Collection[str | ObjectId], scope: Collection[ObjectId]) -> dict[Any, Known]:
-    """Return the ids of the labels of some projects, by their ids and by the keys of their names.
+def labels(keys: Collection[str | ObjectId], scope: Collection[ObjectId]) -> dict[str | ObjectId, Known]:
+    """Return the ids of labels in the projects of `scope`, by label id and by name key.
 
     Raises FilterError (`filter.too_wide`).
     """
     ids = [key for key in keys if isinstance(key, ObjectId)]
-    called = {"$or": [{"_id": {"$in": ids}}, {"name_key": {"$in": [key for key in keys if isinstance(key, str)]}}]}
-    found: dict[Any, list[Any]] = {}
-    labels = Label.objects(__raw__={"project_id": {"$in": list(scope)}, **called})
+    matching = {"$or": [{"_id": {"$in": ids}}, {"name_key": {"$in": [key for key in keys if isinstance(key, str)]}}]}
+    found: dict[str | ObjectId, list[Row]] = {}
+    labels = Label.objects(__raw__={"project_id": {"$in": list(scope)}, **matching})
     for label in _bounded(labels.only("name_key", "project_id").as_pymongo(), MAX_LABELS, "labels"):
         for key in {label["_id"], label["name_key"]}.intersection(keys):
             found.setdefault(key, []).append(label)
@@ -51,39 +51,39 @@ def labels(keys: Collection[str | ObjectId], scope: Collection[ObjectId]) -> dic
     }
 
 
-def _bounded(rows: Any, most: int, what: str) -> list[Any]:
-    """Return the rows. Raises FilterError (`filter.too_wide`) beyond `most`: one name may be known in each project."""
-    found = list(rows.limit(most + 1))
-    if len(found) > most:
-        raise FilterError(1, f"its names stand for more than {most:,} {what}: give the project.", TOO_WIDE)
+def _bounded(rows: BaseQuerySet, maximum: int, what: str) -> list[Any]:
+    """Return the rows. Raises FilterError (`filter.too_wide`) beyond `maximum`: each project may have the name."""
+    found = list(rows.limit(maximum + 1))
+    if len(found) > maximum:
+        raise FilterError(1, f"its names match more than {maximum:,} {what}: add a condition on the project.", TOO_WIDE)
     return found
 
 
 def statuses(keys: Collection[str], scope: Collection[ObjectId]) -> dict[str, Known]:
-    """Return the keys of statuses in the workflows of some projects; of no projects, those of the default workflow."""
+    """Return the keys of statuses in the workflows of some projects; without projects, in the default workflow."""
     if not scope:
         return {key: Known(key) for key in _DEFAULT_STATUSES.intersection(keys)}
-    places: dict[str, set[ObjectId]] = {}
+    project_ids: dict[str, set[ObjectId]] = {}
     for row in Project.objects(id__in=list(scope)).only("statuses").as_pymongo():
         own = {status["key"] for status in row.get("statuses") or DEFAULT}
         for key in own.intersection(keys):
-            places.setdefault(key, set()).add(row["_id"])
-    return {key: Known(key, frozenset(ids)) for key, ids in places.items()}
+            project_ids.setdefault(key, set()).add(row["_id"])
+    return {key: Known(key, frozenset(ids)) for key, ids in project_ids.items()}
 
 
 def members(keys: Collection[ObjectId], scope: Collection[ObjectId]) -> dict[ObjectId, Known]:
-    """Return those of these people who are members of any of some projects."""
+    """Return those of these users that are members of a project in `scope`."""
     found = Membership.objects(project_id__in=list(scope), user_id__in=list(keys)).distinct("user_id")
     return {user_id: Known(user_id) for user_id in found}
 
 
 def projects_of_members(keys: Collection[ObjectId], scope: Collection[ObjectId]) -> dict[ObjectId, Known]:
-    """Return the same, each with those of the projects that they are a member of."""
-    places: dict[ObjectId, set[ObjectId]] = {}
+    """Return the same as `members`, each with the projects of `scope` that they are a member of."""
+    project_ids: dict[ObjectId, set[ObjectId]] = {}
     found = Membership.objects(project_id__in=list(scope), user_id__in=list(keys))
     for user_id, project_id in found.scalar("user_id", "project_id"):
-        places.setdefault(user_id, set()).add(project_id)
-    return {user_id: Known(user_id, frozenset(ids)) for user_id, ids in places.items()}
+        project_ids.setdefault(user_id, set()).add(project_id)
+    return {user_id: Known(user_id, frozenset(ids)) for user_id, ids in project_ids.items()}
 
 
 def custom_fields(keys: Iterable[str], scope: Collection[ObjectId]) -> Mapping[str, list[CustomField]]:

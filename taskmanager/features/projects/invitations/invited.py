@@ -1,10 +1,8 @@
-"""Use cases of invitations, for those who are invited.
+"""Use cases of invitations, for invited users.
 
-An invitation is answered with the token of its mail, or by the account whose address was confirmed before. At the
-moment of acceptance everything is asked again: the project is there, and who invited may still give this role.
+Users accept or refuse with the token of the mail, or in a session of an account with a confirmed address. Acceptance
+checks again that the project is not deleted and that the inviter may still give the role.
 """
-
-from typing import Any
 
 from bson import ObjectId
 
@@ -12,7 +10,7 @@ from taskmanager.core.errors import Forbidden, NotFound, TokenInvalid
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.listings import Described
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.querysets import BaseQuerySet, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import InvitationAccepted, InvitationRefused, MemberChanged
 from taskmanager.features.projects.invitations.service import PURPOSE
@@ -24,14 +22,14 @@ from taskmanager.features.users import one_time_tokens, service as users
 
 @unit_of_work
 def accept(token: str, *, actor: Actor) -> Row:
-    """Join a project with the token of the mail, which proves the actor's address; answers the membership.
+    """Join a project with the token of the mail, which confirms the actor's address. Return the membership.
 
-    Raises TokenInvalid, and Forbidden (`invitation.other_address`), which leaves the token good.
+    Raises TokenInvalid; Forbidden (`invitation.other_address`), after which the token is still valid.
     """
     invitation = _by_token(token)
     if users.me(actor=actor).email != invitation.email:
         raise Forbidden("This invitation is for another address than yours.", code="invitation.other_address")
-    if not _stands(invitation):
+    if not _is_authorized(invitation):
         raise TokenInvalid
     users.address_proved(actor.user_id, invitation.email)
     return _join(invitation, actor)
@@ -39,33 +37,33 @@ def accept(token: str, *, actor: Actor) -> Row:
 
 @unit_of_work
 def refuse(token: str) -> None:
-    """Decline with the token of the mail, without an account. Raises TokenInvalid."""
+    """Refuse an invitation with the token of the mail, without an account. Raises TokenInvalid."""
     _decline(_by_token(token), None)
 
 
 @unit_of_work
-def accept_mine(invitation_id: ObjectId, *, actor: Actor) -> Row:
-    """Join a project; answers the membership. Raises NotFound."""
-    invitation = _mine(invitation_id, actor)
+def accept_own(invitation_id: ObjectId, *, actor: Actor) -> Row:
+    """Accept one of the actor's invitations. Return the membership. Raises NotFound."""
+    invitation = _own(invitation_id, actor)
     one_time_tokens.withdraw(PURPOSE, invitation.id)
     return _join(invitation, actor)
 
 
 @unit_of_work
-def refuse_mine(invitation_id: ObjectId, *, actor: Actor) -> None:
-    """Decline an invitation to the actor's address. Raises NotFound."""
-    invitation = _mine(invitation_id, actor)
+def refuse_own(invitation_id: ObjectId, *, actor: Actor) -> None:
+    """Refuse one of the actor's invitations. Raises NotFound."""
+    invitation = _own(invitation_id, actor)
     one_time_tokens.withdraw(PURPOSE, invitation.id)
     _decline(invitation, actor)
 
 
 def visible(actor: Actor) -> Described:
-    """Return the invitations that wait for the actor, with names: none by address before it was confirmed."""
+    """Return the actor's pending invitations with names; those by address only if the address is confirmed."""
     return Described(_waiting(actor), _with_names, needed=("project_id", "invited_by"))
 
 
 def _by_token(token: str) -> Invitation:
-    """Return the invitation of a token, which is used up. Raises TokenInvalid."""
+    """Spend a token and return its invitation. Raises TokenInvalid."""
     spent = one_time_tokens.spend(PURPOSE, token)
     invitation = Invitation.objects(id=spent.subject_id).waiting().first()
     if invitation is None or not Project.objects(id=invitation.project_id).alive().first():
@@ -73,30 +71,31 @@ def _by_token(token: str) -> Invitation:
     return invitation
 
 
-def _mine(invitation_id: ObjectId, actor: Actor) -> Invitation:
-    invitation = _waiting(actor).one(invitation_id)
-    if not _stands(invitation):
+def _own(invitation_id: ObjectId, actor: Actor) -> Invitation:
+    invitation: Invitation = _waiting(actor).one(invitation_id)
+    if not _is_authorized(invitation):
         raise NotFound
     return invitation
 
 
-def _waiting(actor: Actor) -> Any:
-    """Return the invitations to the actor's id, and those to their address once it was proved: anybody can register
-    any.
+def _waiting(actor: Actor) -> BaseQuerySet:
+    """Return the pending invitations to the actor's id and to their confirmed address, of projects not deleted.
+
+    An unconfirmed address does not count: users can register any address.
     """
     me = users.me(actor=actor)
-    mine = [{"user_id": me.id}, *([{"email": me.email}] if me.email_verified_at else [])]
-    waiting = Invitation.objects(__raw__={"$or": mine}).waiting()
-    asking = waiting.distinct("project_id")
-    return waiting.filter(project_id__in=list(Project.objects(id__in=asking).alive().scalar("id")))
+    invited = [{"user_id": me.id}, *([{"email": me.email}] if me.email_verified_at else [])]
+    waiting = Invitation.objects(__raw__={"$or": invited}).waiting()
+    project_ids = waiting.distinct("project_id")
+    return waiting.filter(project_id__in=list(Project.objects(id__in=project_ids).alive().scalar("id")))
 
 
-def _stands(invitation: Invitation) -> bool:
-    """Return whether who invited may still do so, and stands for it."""
-    by = Membership.objects(project_id=invitation.project_id, user_id=invitation.invited_by).first()
-    if by is None or not users.stands_for(by.user_id, invitation.created_at):
+def _is_authorized(invitation: Invitation) -> bool:
+    """Return whether the inviter may still give the role, is active, and was not recovered since."""
+    inviter = Membership.objects(project_id=invitation.project_id, user_id=invitation.invited_by).first()
+    if inviter is None or not users.stands_for(inviter.user_id, invitation.created_at):
         return False
-    return at_least(ProjectAction.MANAGE_MEMBERS.least, by.role) and at_least(invitation.role, by.role)
+    return at_least(ProjectAction.MANAGE_MEMBERS.least, inviter.role) and at_least(invitation.role, inviter.role)
 
 
 def _join(invitation: Invitation, actor: Actor) -> Row:
@@ -109,9 +108,9 @@ def _join(invitation: Invitation, actor: Actor) -> Row:
 
 
 def _membership(invitation: Invitation, actor: Actor) -> Membership:
-    """Return the actor's membership: a new one, or the one there is with the higher of the two roles."""
-    place = {"project_id": invitation.project_id, "user_id": actor.user_id}
-    known = Membership.objects(**place).first()
+    """Return the actor's membership: a new one, or the present one with the higher of the two roles."""
+    key = {"project_id": invitation.project_id, "user_id": actor.user_id}
+    known = Membership.objects(**key).first()
     if known is not None and at_least(invitation.role, known.role):
         return known
     if known is not None:
@@ -122,11 +121,11 @@ def _membership(invitation: Invitation, actor: Actor) -> Membership:
         users.rights_changed([actor.user_id])
         record(MemberChanged(known, actor, changes))
         return known
-    return members.join(**place, role=invitation.role, actor=actor)
+    return members.join(**key, role=invitation.role, actor=actor)
 
 
 def _others_of(invitation: Invitation, actor: Actor) -> list[Invitation]:
-    """Return the actor's other invitations to the same project: one may be to the address and one to the id."""
+    """Return the actor's other invitations to the project: there may be one to the address and one to the id."""
     return list(_waiting(actor).filter(project_id=invitation.project_id, id__ne=invitation.id))
 
 
@@ -135,7 +134,7 @@ def _decline(invitation: Invitation, actor: Actor | None) -> None:
 
 
 def _with_names(rows: list[Row]) -> list[Row]:
-    """Return names, but no addresses: who invites has not shown theirs to a user who is no member."""
+    """Return rows with the names of project and inviter, without addresses: the invited user is not a member yet."""
     profiles = users.public_profiles({row["invited_by"] for row in rows})
     names = dict(Project.objects(id__in=[row["project_id"] for row in rows]).scalar("id", "name"))
     return [

@@ -1,4 +1,4 @@
-"""Routes of invitations: of a project, for those who invite, and one's own, which only a session answers."""
+"""Routes of invitations: those of a project, for inviters, and your own, which need a session."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from taskmanager.web.pagination import item_query, list_query, page_of
 sent = Blueprint(
     "invitations", __name__, scope="members", url_prefix="/projects", description="Invitations to a project"
 )
-received = Blueprint("my_invitations", __name__, url_prefix="/invitations", description="Invitations that you got")
+received = Blueprint("my_invitations", __name__, url_prefix="/invitations", description="Invitations that you received")
 
 _ORDERS = {"created_at": "created_at"}
 
@@ -39,10 +39,10 @@ _ORDERS = {"created_at": "created_at"}
 def invite(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Invite the owner of an address
 
-    They get a mail, whether they have an account or not; the answer is the same. It replaces an earlier invitation of
-    the address to this project. Needs the role manager; members give no role above their own, and an API token does not
-    give the role owner. 409 `member.exists`; 409 `invitation.too_many` when 100 wait for an answer, or ten of yours to
-    this address; 409 `invitation.refused` after three refusals; 429 `invitation.too_often` after five in a week.
+    They get a mail, with or without an account; the response is the same. It replaces an earlier invitation of the
+    address to this project. Needs the role manager; members give no role above their own, and an API token does not
+    give the role owner. 409 `member.exists`; 409 `invitation.too_many` when 100 are pending, or ten of yours to this
+    address; 409 `invitation.refused` after three refusals; 429 `invitation.too_often` after five in a week.
     """
     invitation = invitations.create(project_id, **data, actor=current_actor())
     return answers.created(invitation, INVITATION, f"/projects/{project_id}/invitations/{invitation.id}")
@@ -54,7 +54,7 @@ def invite(data: dict[str, Any], project_id: ObjectId) -> Response:
 def list_invitations(query: dict[str, Any], project_id: ObjectId) -> Response:
     """List the invitations to a project
 
-    Answered and expired ones too, for some weeks. Needs the role manager.
+    Also accepted, refused, revoked and expired ones, for some weeks. Needs the role manager.
     """
     return answers.listing(query, INVITATION, invitations.visible(project_id, current_actor()))
 
@@ -72,9 +72,9 @@ def get_invitation(query: dict[str, Any], project_id: ObjectId, invitation_id: O
 @sent.route("/<objectid:project_id>/invitations/<objectid:invitation_id>", methods=["DELETE"])
 @sent.response(204)
 def revoke_invitation(project_id: ObjectId, invitation_id: ObjectId) -> Response:
-    """Take an invitation back
+    """Revoke an invitation
 
-    409 `invitation.answered` when it is not waiting any more.
+    409 `invitation.answered` when it is no longer pending.
     """
     invitations.revoke(project_id, invitation_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
@@ -84,9 +84,9 @@ def revoke_invitation(project_id: ObjectId, invitation_id: ObjectId) -> Response
 @received.arguments(list_query(WAITING, _ORDERS), location="query")
 @received.response(200, page_of(WaitingOut))
 def list_my_invitations(query: dict[str, Any]) -> Response:
-    """List the invitations that wait for you
+    """List your pending invitations
 
-    Those to your id, and those to your address once it is confirmed.
+    Those to your id, and, if your address is confirmed, those to your address.
     """
     return answers.listing(query, WAITING, invited.visible(current_actor()))
 
@@ -96,16 +96,16 @@ def list_my_invitations(query: dict[str, Any]) -> Response:
 def accept_my_invitation(invitation_id: ObjectId) -> Response:
     """Accept an invitation
 
-    You become a member of its project, or keep the role that you have there when that is higher.
+    You become a member of its project; if you are a member already, you keep the higher of the two roles.
     """
-    return answers.resource(invited.accept_mine(invitation_id, actor=current_actor()), MEMBER)
+    return answers.resource(invited.accept_own(invitation_id, actor=current_actor()), MEMBER)
 
 
 @received.route("/<objectid:invitation_id>/refuse", methods=["POST"])
 @received.response(204)
 def refuse_my_invitation(invitation_id: ObjectId) -> Response:
     """Refuse an invitation"""
-    invited.refuse_mine(invitation_id, actor=current_actor())
+    invited.refuse_own(invitation_id, actor=current_actor())
     return answers.nothing()
 
 
@@ -116,8 +116,8 @@ def refuse_my_invitation(invitation_id: ObjectId) -> Response:
 def accept_invitation(data: dict[str, Any]) -> Response:
     """Accept an invitation with the token of the mail
 
-    Your account has to have the address that was invited: 403 `invitation.other_address` otherwise, and the token
-    stays good. This confirms your address. 404 `token.invalid` when the token was used, has expired or was revoked.
+    Your account must have the address that was invited: otherwise 403 `invitation.other_address`, and the token stays
+    valid. This confirms your address. 404 `token.invalid` when the token was used, has expired or was revoked.
     """
     return answers.resource(invited.accept(data["token"], actor=current_actor()), MEMBER)
 

@@ -1,4 +1,4 @@
-"""What clients send and get of invitations."""
+"""Schemas of invitations."""
 
 from marshmallow import fields, validate
 
@@ -9,19 +9,23 @@ from taskmanager.web.serialisers import Serialiser
 
 
 class InvitationIn(Schema):
-    """Whom to invite, and as what."""
+    """The address to invite, and the role."""
 
     email = Email(required=True)
     role = fields.String(required=True, validate=validate.OneOf(ROLES), metadata={"example": "member"})
 
 
 class InvitationOut(Schema):
-    """An invitation, as those see it who may invite. One that has expired stays `pending`."""
+    """An invitation, as inviters see it. An expired invitation stays `pending`."""
 
     id = Id(attribute="_id", required=True)
     project_id = Id(required=True)
-    email = Email(required=True, allow_none=True, metadata={"description": "The address, if it was invited by it"})
-    user_id = Id(required=True, allow_none=True, metadata={"description": "The id, if it was invited by it"})
+    email = Email(
+        required=True, allow_none=True, metadata={"description": "The address, if the invitation was by address"}
+    )
+    user_id = Id(
+        required=True, allow_none=True, metadata={"description": "The account's id, if the invitation was by id"}
+    )
     role = fields.String(required=True, metadata={"enum": list(ROLES)})
     state = fields.String(required=True, metadata={"enum": list(STATES)})
     invited_by = Id(required=True)
@@ -32,7 +36,7 @@ class InvitationOut(Schema):
 
 
 class WaitingOut(Schema):
-    """An invitation, as the one sees it who is invited."""
+    """An invitation, as the invited user sees it."""
 
     id = Id(attribute="_id", required=True)
     project_id = Id(required=True)
@@ -44,7 +48,7 @@ class WaitingOut(Schema):
 
 
 class InvitationToken(Schema):
-    """The token that came by mail."""
+    """The token from the mail."""
 
     token = Line(most=200, required=True, load_only=True)
 

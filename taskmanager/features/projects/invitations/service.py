@@ -1,7 +1,7 @@
-"""Use cases of invitations, for those who invite.
+"""Use cases of invitations, for inviters.
 
-Whether there is an account with an address or an id makes no difference to any answer. That it is a member of this
-project already does: who may invite sees the members and their addresses.
+No result depends on whether there is an account with an address or an id. It may depend on whether that account is a
+member of the project already: inviters can see the members and their addresses.
 """
 
 from datetime import timedelta
@@ -29,7 +29,7 @@ from taskmanager.features.users import one_time_tokens, service as users
 PURPOSE = "invitation"  # of the one-time tokens
 MAX_PENDING = 100  # of one project
 MAX_PENDING_TO_ONE = 10  # from one account to one address or id, in all projects
-# To one address or id in one project. The second is counted over what is kept: a month after an invitation ends.
+# To one address or id in one project. Refusals count while they are stored: for a month after an invitation ends.
 MAX_A_WEEK, MAX_REFUSED = 5, 3
 _WEEK = timedelta(days=7)
 
@@ -38,26 +38,27 @@ _WEEK = timedelta(days=7)
 def create(
     project_id: ObjectId, *, role: str, actor: Actor, email: str | None = None, user_id: ObjectId | None = None
 ) -> Invitation:
-    """Invite the owner of an address, or the account with an id, instead of an earlier invitation of the same one.
+    """Invite the owner of an address, or the account with an id; this revokes an earlier invitation of the same.
 
     Raises NotFound, Forbidden, ScopeMissing, Conflict (`member.exists`, `invitation.refused`, `invitation.too_many`,
     `invitation.in_progress`), TooMany (`invitation.too_often`).
     """
     _check_manager(project_id, actor)
-    members.may_give(actor, project_id, role)
-    whom = {"email": email and plain_address(email), "user_id": user_id}
-    _not_a_member(project_id, **whom)
-    _not_too_often(project_id, whom)
-    for earlier in Invitation.objects(project_id=project_id, state="pending", **whom):
+    members.check_may_give(actor, project_id, role)
+    email = email and plain_address(email)
+    invited = {"email": email, "user_id": user_id}
+    _check_no_member(project_id, email=email, user_id=user_id)
+    _check_frequency(project_id, invited)
+    for earlier in Invitation.objects(project_id=project_id, state="pending", **invited):
         revoke_stored(earlier)
-    _not_too_many(project_id, whom, actor)
-    invitation = _stored(Invitation(project_id=project_id, role=role, invited_by=actor.user_id, **whom))
+    _check_pending(project_id, invited, actor)
+    invitation = _insert(Invitation(project_id=project_id, role=role, invited_by=actor.user_id, **invited))
     record(InvitationCreated(invitation, actor, token_id=_token(invitation)))
     return invitation
 
 
 def visible(project_id: ObjectId, actor: Actor) -> BaseQuerySet:
-    """Return the invitations to a project, answered ones too. Raises NotFound, Forbidden."""
+    """Return the invitations to a project, in all states. Raises NotFound, Forbidden."""
     _check_manager(project_id, actor)
     return Invitation.objects(project_id=project_id)
 
@@ -69,14 +70,14 @@ def get(project_id: ObjectId, invitation_id: ObjectId, *, actor: Actor, fields: 
 
 @unit_of_work
 def revoke(project_id: ObjectId, invitation_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
-    """Take an invitation back. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`invitation.answered`)."""
+    """Revoke an invitation. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`invitation.answered`)."""
     _check_manager(project_id, actor)
     invitation = Invitation.objects(id=invitation_id, project_id=project_id).first()
     if invitation is None:
         raise NotFound
     invitation.check_revision(if_match)
     if invitation.state != "pending":
-        raise Conflict("This invitation was answered or taken back already.", code="invitation.answered")
+        raise Conflict("This invitation was already accepted, refused or revoked.", code="invitation.answered")
     record(InvitationRevoked(revoke_stored(invitation), actor))
 
 
@@ -85,15 +86,15 @@ def _check_manager(project_id: ObjectId, actor: Actor) -> None:
     authorize(actor, ProjectAction.MANAGE_MEMBERS, project)
 
 
-def _not_a_member(project_id: ObjectId, *, email: str | None, user_id: ObjectId | None) -> None:
+def _check_no_member(project_id: ObjectId, *, email: str | None, user_id: ObjectId | None) -> None:
     known = users.find_addressee(email=email, user_id=user_id).user_id
     if members.are_members(project_id, [known or ObjectId()]):
         raise Conflict("This account is a member already.", code="member.exists")
 
 
-def _not_too_often(project_id: ObjectId, whom: dict[str, Any]) -> None:
-    """Bound how often a user is asked who does not answer, or refuses."""
-    earlier = Invitation.objects(project_id=project_id, **whom)
+def _check_frequency(project_id: ObjectId, invited: dict[str, Any]) -> None:
+    """Raise TooMany (`invitation.too_often`), Conflict (`invitation.refused`): limits repeated invitations."""
+    earlier = Invitation.objects(project_id=project_id, **invited)
     recent = list(earlier.filter(created_at__gt=now() - _WEEK).order_by("created_at").scalar("created_at"))
     if len(recent) >= MAX_A_WEEK:
         wait = recent[-MAX_A_WEEK] + _WEEK - now()
@@ -103,30 +104,31 @@ def _not_too_often(project_id: ObjectId, whom: dict[str, Any]) -> None:
         raise Conflict(f"This invitation was refused {MAX_REFUSED} times.", code="invitation.refused")
 
 
-def _not_too_many(project_id: ObjectId, whom: dict[str, Any], actor: Actor) -> None:
-    mine = Invitation.objects(invited_by=actor.user_id, **whom).waiting()
+def _check_pending(project_id: ObjectId, invited: dict[str, Any], actor: Actor) -> None:
+    """Raise Conflict (`invitation.too_many`): limits pending invitations."""
+    by_actor = Invitation.objects(invited_by=actor.user_id, **invited).waiting()
     if Invitation.objects(project_id=project_id).waiting().count() >= MAX_PENDING:
-        raise Conflict(f"At most {MAX_PENDING} invitations can wait for an answer.", code="invitation.too_many")
-    if mine.count() >= MAX_PENDING_TO_ONE:
-        detail = f"At most {MAX_PENDING_TO_ONE} of your invitations can wait for one answer."
+        raise Conflict(f"At most {MAX_PENDING} invitations can be pending.", code="invitation.too_many")
+    if by_actor.count() >= MAX_PENDING_TO_ONE:
+        detail = f"At most {MAX_PENDING_TO_ONE} of your invitations to one address or account can be pending."
         raise Conflict(detail, code="invitation.too_many")
 
 
 def revoke_stored(invitation: Invitation) -> Invitation:
-    """Take an invitation back, and the token of its mail, in the open transaction."""
+    """Revoke an invitation, and invalidate the token of its mail, in the open transaction."""
     one_time_tokens.withdraw(PURPOSE, invitation.id)
     return invitation.write(state="revoked")
 
 
 def _token(invitation: Invitation) -> ObjectId | None:
-    """Issue the token of the mail to an address. An account that was invited by its id answers in a session."""
+    """Issue the token of the mail to an address. An account that was invited by its id accepts in a session."""
     if not invitation.email:
         return None
     lifetime = timedelta(days=settings.current().invitation_days)
     return one_time_tokens.issue(PURPOSE, invitation.id, lifetime=lifetime, email=invitation.email).id
 
 
-def _stored(invitation: Invitation) -> Invitation:
+def _insert(invitation: Invitation) -> Invitation:
     invitation.expires_at = now() + timedelta(days=settings.current().invitation_days)
     try:
         return invitation.save(force_insert=True)

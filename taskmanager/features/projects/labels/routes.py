@@ -23,12 +23,12 @@ from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.serialisers import Serialiser
 
-label_blp = Blueprint("labels", __name__, scope="projects", description="Words that tasks of a project are marked with")
+label_blp = Blueprint("labels", __name__, scope="projects", description="Labels of the tasks of a project")
 field_blp = Blueprint(
     "custom fields",
     __name__,
     scope="projects",
-    description="What the tasks of a project say beside what all tasks do",
+    description="Fields that a project adds to its tasks",
 )
 
 _LABELS = "/projects/<objectid:project_id>/labels"
@@ -42,7 +42,7 @@ _ORDERS = {"created_at": "created_at", "name": "name"}
 def create_label(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Make a label
 
-    409 `label.taken` when the project has one of this name, whatever the case. Needs the role member.
+    409 `label.taken` when the project has a label of this name, ignoring case. Needs the role member.
     """
     return _created(labels, LABEL, data, project_id, "labels")
 
@@ -80,7 +80,7 @@ def update_label(changes: dict[str, Any], project_id: ObjectId, label_id: Object
 def delete_label(project_id: ObjectId, label_id: ObjectId) -> Response:
     """Delete a label
 
-    It is taken off the tasks soon after. Needs the role member.
+    A job removes it from the tasks soon after. Needs the role member.
     """
     labels.delete(project_id, label_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
@@ -92,8 +92,8 @@ def delete_label(project_id: ObjectId, label_id: ObjectId) -> Response:
 def create_custom_field(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Make a custom field
 
-    Tasks then have it under `custom_fields`, and lists can be filtered and sorted by `custom_fields.<key>`.
-    409 `custom_field.taken` when the project has one of this key. Needs the role manager.
+    Tasks then have it in `custom_fields`, and lists can be filtered and sorted by `custom_fields.<key>`.
+    409 `custom_field.taken` when the project has a custom field with this key. Needs the role manager.
     """
     return _created(custom_fields, CUSTOM_FIELD, data, project_id, "custom-fields")
 
@@ -120,7 +120,7 @@ def get_custom_field(query: dict[str, Any], project_id: ObjectId, field_id: Obje
 def update_custom_field(changes: dict[str, Any], project_id: ObjectId, field_id: ObjectId) -> Response:
     """Change a custom field
 
-    Its key and type stay; tasks keep values that are no longer offered. Needs the role manager.
+    Its key and type stay; tasks keep values that are no longer options. Needs the role manager.
     """
     field = custom_fields.update(project_id, field_id, changes, if_match=if_match(), actor=current_actor())
     return answers.resource(field, CUSTOM_FIELD)
@@ -131,14 +131,14 @@ def update_custom_field(changes: dict[str, Any], project_id: ObjectId, field_id:
 def delete_custom_field(project_id: ObjectId, field_id: ObjectId) -> Response:
     """Delete a custom field
 
-    Its values are taken off the tasks soon after. Needs the role manager.
+    A job removes its values from the tasks soon after. Needs the role manager.
     """
     custom_fields.delete(project_id, field_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
 
 def _created(
-    kind: ProjectVocabulary, serialiser: Serialiser, data: dict[str, Any], project_id: ObjectId, place: str
+    kind: ProjectVocabulary[Any], serialiser: Serialiser, data: dict[str, Any], project_id: ObjectId, segment: str
 ) -> Response:
     item = kind.create(project_id, data, actor=current_actor())
-    return answers.created(item, serialiser, f"/projects/{project_id}/{place}/{item.id}")
+    return answers.created(item, serialiser, f"/projects/{project_id}/{segment}/{item.id}")

@@ -1,4 +1,4 @@
-"""What clients send and get of labels and custom fields."""
+"""Schemas of labels and custom fields."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ _MAX_OPTIONS = 100
 
 
 class Options(fields.List):
-    """What a select offers: at most a hundred lines, each once."""
+    """The options of a select: at most _MAX_OPTIONS lines, without duplicates."""
 
     def __init__(self) -> None:
         self.documented: dict[str, Any] = {"example": ["low", "high"], "maxItems": _MAX_OPTIONS}
         super().__init__(Line(most=100))
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
         if isinstance(value, list) and len(value) > _MAX_OPTIONS:
             raise ma.ValidationError(f"At most {_MAX_OPTIONS}.")
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
@@ -59,7 +59,10 @@ class CustomFieldIn(Schema):
     documented = {"example": {"key": "severity", "name": "Severity", "type": "select", "options": ["low", "high"]}}
 
     key = Form(
-        KEY, "A small letter, then small letters, digits and _.", required=True, metadata={"example": "severity"}
+        KEY,
+        "A lower-case letter, then lower-case letters, digits and _.",
+        required=True,
+        metadata={"example": "severity"},
     )
     name = Line(most=100, required=True, metadata=_FIELD)
     type = fields.String(required=True, validate=validate.OneOf(FIELD_TYPES), metadata={"example": "text"})
@@ -68,11 +71,11 @@ class CustomFieldIn(Schema):
     @ma.validates_schema
     def options_of_select(self, data: dict[str, Any], **_: object) -> None:
         if (data.get("type") == "select") != bool(data.get("options")):
-            raise ma.ValidationError("A select has options, and nothing else has.", "options")
+            raise ma.ValidationError("A select needs options, and other types have none.", "options")
 
 
 class CustomFieldPatch(Schema):
-    """Changes of a custom field; its key and type stay. Tasks keep values that are no longer offered."""
+    """Changes of a custom field; its key and type stay. Tasks keep values that are no longer options."""
 
     name = Line(most=100, metadata=_FIELD)
     options = Options()

@@ -1,6 +1,6 @@
-"""Use cases of the small things that a project has many of: labels and custom fields."""
+"""Use cases of labels and custom fields, which both are a project's vocabulary."""
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
@@ -25,13 +25,15 @@ from taskmanager.features.projects.events import (
 from taskmanager.features.projects.models import CustomField, Label, Project
 from taskmanager.features.projects.permissions import ProjectAction
 
+Item = TypeVar("Item", bound=Versioned)
 
-class ProjectVocabulary:
-    """One sort of things that a project has. `word` begins the codes of errors: `label.name_taken`."""
+
+class ProjectVocabulary(Generic[Item]):
+    """Use cases of one kind of document of a project. `word` begins the codes of errors: `label.taken`."""
 
     def __init__(
         self,
-        document: type[Versioned],
+        document: type[Item],
         action: ProjectAction,
         facts: tuple[type[ProjectFact], type[ProjectFact], type[ProjectFact]],
         *,
@@ -42,20 +44,20 @@ class ProjectVocabulary:
         self._created, self._updated, self._deleted = facts
 
     def visible(self, project_id: ObjectId, actor: Actor) -> BaseQuerySet:
-        """Return those of a project. Raises NotFound unless the actor may see the project."""
+        """Return the items of a project. Raises NotFound unless the actor may see the project."""
         if actor.role_in(project_id) is None:
             raise NotFound
         return self.document.objects(project_id=project_id)
 
     def get(self, project_id: ObjectId, item_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
-        """Return one of them. Raises NotFound."""
+        """Return one item. Raises NotFound."""
         return self.visible(project_id, actor).row(item_id, fields)
 
-    def create(self, project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Any:
-        """Make one. Raises NotFound, Forbidden, Conflict (`….taken`, `quota.…`)."""
+    def create(self, project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Item:
+        """Make an item. Raises NotFound, Forbidden, Conflict (`….taken`, `quota.…`)."""
         return unit_of_work(self._create)(project_id, data, actor)
 
-    def _create(self, project_id: ObjectId, data: dict[str, Any], actor: Actor) -> Any:
+    def _create(self, project_id: ObjectId, data: dict[str, Any], actor: Actor) -> Item:
         authorize(actor, self.action, Project.objects.visible_to(actor).one(project_id))
         quotas.check_room(self.quota, self.document.objects(project_id=project_id))
         item = self.document(project_id=project_id, **data)
@@ -68,14 +70,14 @@ class ProjectVocabulary:
 
     def update(
         self, project_id: ObjectId, item_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor
-    ) -> Any:
-        """Change one. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`….taken`)."""
+    ) -> Item:
+        """Change an item. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`….taken`)."""
         return unit_of_work(self._update)(project_id, item_id, changes, if_match, actor)
 
     def _update(
         self, project_id: ObjectId, item_id: ObjectId, changes: dict[str, Any], if_match: IfMatch, actor: Actor
-    ) -> Any:
-        item = self._mine(project_id, item_id, if_match, actor)
+    ) -> Item:
+        item = self._editable(project_id, item_id, if_match, actor)
         differences = item.differences(changes)
         if not differences:
             return item
@@ -87,16 +89,16 @@ class ProjectVocabulary:
         return item
 
     def delete(self, project_id: ObjectId, item_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
-        """Delete one; a job takes it off the tasks. Raises NotFound, Forbidden, PreconditionFailed."""
+        """Delete an item; a job removes it from the tasks. Raises NotFound, Forbidden, PreconditionFailed."""
         unit_of_work(self._delete)(project_id, item_id, if_match, actor)
 
     def _delete(self, project_id: ObjectId, item_id: ObjectId, if_match: IfMatch, actor: Actor) -> None:
-        item = self._mine(project_id, item_id, if_match, actor)
+        item = self._editable(project_id, item_id, if_match, actor)
         item.delete()
         record(self._deleted(item, actor))
 
-    def _mine(self, project_id: ObjectId, item_id: ObjectId, if_match: IfMatch, actor: Actor) -> Any:
-        item = self.visible(project_id, actor).one(item_id)
+    def _editable(self, project_id: ObjectId, item_id: ObjectId, if_match: IfMatch, actor: Actor) -> Item:
+        item: Item = self.visible(project_id, actor).one(item_id)
         authorize(actor, self.action, item)
         item.check_revision(if_match)
         return item

@@ -1,11 +1,10 @@
-"""What becomes of a person's memberships when they delete their account.
+"""Deletion of an account's memberships, when the user deletes the account.
 
-All of them end in one transaction, by a number of commands that does not grow with them. The ways into projects that
-the account had opened are closed by that; their documents are deleted MAX_STEP in a transaction.
+All memberships end in one transaction, by a number of commands that does not depend on how many there are. The access
+to projects that the account gave to others ends with them; its documents are deleted MAX_STEP in a transaction.
 """
 
 from collections import Counter
-from typing import Any
 
 from bson import ObjectId
 from mongoengine import Q
@@ -25,28 +24,30 @@ from taskmanager.features.users.holdings import MAX_STEP
 
 @unit_of_work
 def leave_all(*, actor: Actor) -> list[ObjectId]:
-    """Take the actor out of every project; return their ids. Those that are the actor's alone go to the trash.
+    """Remove the actor from every project. Return the ids of the projects.
 
-    What is in the trash, and no owner is left to restore, is purged. Other invitations to the account's address or id
-    stay, and end with time: that they change would tell those who invited.
+    Projects without other members go to the trash; projects in the trash without another owner are purged. Invitations
+    of the account, by address or id, to other projects stay until they expire: a change would reveal to the inviters
+    that there was an account.
     Raises Conflict (`user.last_owner`, with `projects`) while others would be left without an owner.
     """
     memberships = list(Membership.objects(user_id=actor.user_id))
-    places = {row["_id"]: row for row in _places(memberships, actor)}
-    _keep_owners([places[one.project_id] for one in memberships if one.role == "owner" and one.project_id in places])
+    owned_ids = [membership.project_id for membership in memberships if membership.role == "owner"]
+    projects = {row["_id"]: row for row in _projects_with_others(memberships, actor)}
+    _keep_owners([projects[project_id] for project_id in owned_ids if project_id in projects])
     links = _links_by_project(actor.user_id)
     Membership.objects(id__in=[membership.id for membership in memberships]).delete()
     for membership in memberships:
         record(MemberRemoved(membership, actor, ended_links=links[membership.project_id]))
     ways_in.revoke_invitations(_invitations_to(memberships, actor), actor=actor)
-    _purge_without_owner([one.project_id for one in memberships if one.role == "owner"], actor)
-    _trash([project_id for project_id, row in places.items() if not row["others"]], actor)
+    _purge_without_owner(owned_ids, actor)
+    _trash([project_id for project_id, row in projects.items() if not row["others"]], actor)
     close_step(actor.user_id)
-    return list(places)
+    return list(projects)
 
 
 def close(user_id: ObjectId) -> None:
-    """Delete the share links of an account that is gone, and take back its invitations, MAX_STEP in a transaction.
+    """Delete the share links of a deleted account, and revoke its invitations, MAX_STEP in a transaction.
 
     Safe to repeat.
     """
@@ -56,7 +57,7 @@ def close(user_id: ObjectId) -> None:
 
 @unit_of_work
 def close_step(user_id: ObjectId) -> int:
-    """Do a step of `close`. Return the greater number of what it ended."""
+    """Do one step of `close`. Return the greater of the two numbers of documents that it ended."""
     links = list(ShareLink.objects(created_by=user_id).limit(MAX_STEP))
     invitations = list(Invitation.objects(invited_by=user_id, state="pending").limit(MAX_STEP))
     ways_in.delete_links(links, actor=Actor(user_id))
@@ -64,46 +65,50 @@ def close_step(user_id: ObjectId) -> int:
     return max(len(links), len(invitations))
 
 
-def _places(memberships: list[Membership], actor: Actor) -> list[Row]:
-    """Return the projects that are not in the trash: {_id, others: one other member, owners: one other owner}."""
+def _projects_with_others(memberships: list[Membership], actor: Actor) -> list[Row]:
+    """Return the projects that are not in the trash: {_id, others: [one other member], owners: [one other owner]}."""
     ids = [membership.project_id for membership in memberships]
-    look_up = [_other("others", actor, {}), _other("owners", actor, {"role": "owner"}), {"$project": _PLACE}]
-    return Project.objects(id__in=ids).alive().piped(*look_up)
+    others, owners = _lookup_other("others", actor, {}), _lookup_other("owners", actor, {"role": "owner"})
+    rows: list[Row] = (
+        Project.objects(id__in=ids).alive().piped(others, owners, {"$project": {"others": 1, "owners": 1}})
+    )
+    return rows
 
 
-_PLACE = {"others": 1, "owners": 1}
-
-
-def _other(name: str, actor: Actor, what: Row) -> Row:
-    """Return the stage that looks one other member of each project up."""
-    first = [{"$match": {"user_id": {"$ne": actor.user_id}, **what}}, {"$limit": 1}, {"$project": {"_id": 1}}]
+def _lookup_other(name: str, actor: Actor, condition: Row) -> Row:
+    """Return the $lookup stage for one other membership of each project."""
+    other = {"user_id": {"$ne": actor.user_id}, **condition}
+    first = [{"$match": other}, {"$limit": 1}, {"$project": {"_id": 1}}]
     where = {"from": "memberships", "localField": "_id", "foreignField": "project_id", "pipeline": first, "as": name}
     return {"$lookup": where}
 
 
 def _keep_owners(owned: list[Row]) -> None:
-    """Raise Conflict unless each of these projects that has others has another owner. That one is written, as in
-    `members.keep_an_owner`."""
+    """Raise Conflict unless each of these projects with other members has another owner.
+
+    The other owner's membership is written, as in `members.keep_an_owner`.
+    """
     shared = [row for row in owned if row["others"]]
-    stuck = [str(row["_id"]) for row in shared if not row["owners"]]
-    if stuck:
+    ownerless = [str(row["_id"]) for row in shared if not row["owners"]]
+    if ownerless:
         detail = "Some projects would be left without an owner: hand them over or delete them first."
-        raise Conflict(detail, code="user.last_owner", projects=stuck)
+        raise Conflict(detail, code="user.last_owner", projects=ownerless)
     owners = [row["owners"][0]["_id"] for row in shared]
     if owners:
         Membership.objects(id__in=owners).update(inc__owner_checks=1)
 
 
-def _links_by_project(user_id: ObjectId) -> Counter[Any]:
+def _links_by_project(user_id: ObjectId) -> Counter[ObjectId]:
+    """Return the number of the account's share links in each project."""
     found = ShareLink.objects(created_by=user_id).piped({"$group": {"_id": "$project_id", "number": {"$sum": 1}}})
     return Counter({row["_id"]: row["number"] for row in found})
 
 
 def _invitations_to(memberships: list[Membership], actor: Actor) -> list[Invitation]:
-    """Return invitations of the account, by its address or id, to projects that it belongs to already."""
-    whom = Q(user_id=actor.user_id) | Q(email=users.address_of(actor.user_id))
+    """Return the pending invitations of the account, by address or id, to projects that it is a member of."""
+    invited = Q(user_id=actor.user_id) | Q(email=users.address_of(actor.user_id))
     ids = [membership.project_id for membership in memberships]
-    return list(Invitation.objects(whom, project_id__in=ids, state="pending").limit(MAX_STEP))
+    return list(Invitation.objects(invited, project_id__in=ids, state="pending").limit(MAX_STEP))
 
 
 def _trash(project_ids: list[ObjectId], actor: Actor) -> None:
@@ -114,9 +119,11 @@ def _trash(project_ids: list[ObjectId], actor: Actor) -> None:
 
 
 def _purge_without_owner(project_ids: list[ObjectId], actor: Actor) -> None:
-    """Begin the purge of at most MAX_STEP projects; others wait in the trash until their days are over."""
+    """Begin the purge of at most MAX_STEP projects without another owner; the rest is purged after its time."""
     found = Project.objects.in_trash().filter(id__in=project_ids)
-    rows = found.piped(_other("owners", actor, {"role": "owner"}), {"$match": {"owners": []}}, {"$limit": MAX_STEP})
+    rows = found.piped(
+        _lookup_other("owners", actor, {"role": "owner"}), {"$match": {"owners": []}}, {"$limit": MAX_STEP}
+    )
     projects = list(Project.objects(id__in=[row["_id"] for row in rows])) if rows else []
     Project.write_all(projects, purged_at=now())
     for project in projects:

@@ -1,6 +1,4 @@
-"""How an account becomes a member: by accepting an invitation, or directly where it need not be asked."""
-
-from typing import Any
+"""How an account becomes a member: by accepting an invitation, or directly where it need not accept."""
 
 from bson import ObjectId
 
@@ -18,25 +16,28 @@ from taskmanager.features.users.service import Addressee
 
 
 @unit_of_work
-def add_or_invite(project_id: ObjectId, *, role: str, actor: Actor, **whom: Any) -> Row | Invitation:
-    """Add the account with this `user_id` or `email`, or invite whoever it stands for; return the membership or the
-    invitation.
+def add_or_invite(
+    project_id: ObjectId, *, role: str, actor: Actor, user_id: ObjectId | None = None, email: str | None = None
+) -> Row | Invitation:
+    """Add or invite the account with this `user_id` or `email`. Return the membership or the invitation.
 
-    An invitation is made and answered alike whether or not there is such an account, with the same queries.
+    An invitation is the same, with the same queries, whether or not there is such an account.
     Raises NotFound, Forbidden, ScopeMissing, Conflict (`member.exists` and those of `invitations.create`), TooMany.
     """
     authorize(actor, ProjectAction.MANAGE_MEMBERS, Project.objects.visible_to(actor).one(project_id))
-    members.may_give(actor, project_id, role)
-    user_id = _joins_directly(users.find_addressee(**whom), actor)
-    if user_id is None:
-        return invitations.create(project_id, role=role, actor=actor, **whom)
-    return members.with_profiles([members.join(project_id, user_id, role, actor=actor).as_row()])[0]
+    members.check_may_give(actor, project_id, role)
+    member_id = _joins_directly(users.find_addressee(email=email, user_id=user_id), actor)
+    if member_id is None:
+        return invitations.create(project_id, role=role, actor=actor, email=email, user_id=user_id)
+    return members.with_profiles([members.join(project_id, member_id, role, actor=actor).as_row()])[0]
 
 
 def _joins_directly(addressee: Addressee, actor: Actor) -> ObjectId | None:
-    """Return the account when it need not be asked: it shares a project with the actor, is a program, or the operator
-    wants it so. An account that is named by an address that it never proved is always asked.
+    """Return the id of an account that need not accept; None if it must.
+
+    It need not if it shares a project with the actor, is a service account, or settings permit it for all. An account
+    that is given by an unconfirmed address always must.
     """
-    met = members.share_project(addressee.user_id or ObjectId(), actor=actor)
-    known = met or addressee.service or settings.current().direct_membership
-    return addressee.user_id if known and addressee.active and addressee.proved else None
+    acquainted = members.share_project(addressee.user_id or ObjectId(), actor=actor)
+    permitted = acquainted or addressee.service or settings.current().direct_membership
+    return addressee.user_id if permitted and addressee.active and addressee.proved else None

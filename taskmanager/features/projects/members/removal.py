@@ -1,6 +1,6 @@
-"""What ends with a membership, in the transaction that ends it: the ways into the project that the account had opened.
+"""Removal of a member, in one transaction with the access to the project that the account gave to others.
 
-What takes longer follows by the event: tasks, reminders, deliveries and webhooks are changed by listeners.
+Listeners to the event do what takes longer: they change tasks, reminders, deliveries and webhooks.
 """
 
 from bson import ObjectId
@@ -24,7 +24,7 @@ def remove(project_id: ObjectId, user_id: ObjectId, *, if_match: IfMatch, actor:
     membership = members.one(project_id, user_id, actor)
     is_own = user_id == actor.user_id
     authorize(actor, ProjectAction.LEAVE if is_own else ProjectAction.MANAGE_MEMBERS, membership)
-    members.may_take(actor, project_id, membership.role)
+    members.check_may_take(actor, project_id, membership.role)
     membership.check_revision(if_match)
     if membership.role == "owner":
         members.keep_an_owner(project_id, user_id)
@@ -33,9 +33,9 @@ def remove(project_id: ObjectId, user_id: ObjectId, *, if_match: IfMatch, actor:
 
 
 def end_membership(membership: Membership, *, actor: Actor) -> None:
-    """Delete a membership with the account's share links of the project, and pending invitations by it and to it.
+    """Delete a membership, the account's share links of the project, and revoke pending invitations by and to it.
 
-    They are bounded. Their tokens are known to who has left, so links end and are not handed on.
+    Their numbers are limited. Links are deleted, not given to another member: the removed user knows their tokens.
     """
     project_id, user_id = membership.project_id, membership.user_id
     Membership.objects(id=membership.id, revision=membership.revision).delete()

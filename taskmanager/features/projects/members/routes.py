@@ -1,4 +1,4 @@
-"""The route by which a project gets another owner. No API token is admitted: only a session may do this."""
+"""The route that transfers a project to another owner. It needs a session: API tokens are refused."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from taskmanager.web import answers
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 
-blp = Blueprint("ownership", __name__, url_prefix="/projects", description="Who owns a project")
+blp = Blueprint("ownership", __name__, url_prefix="/projects", description="The ownership of a project")
 
 
 @blp.route("/<objectid:project_id>/transfer", methods=["POST"])
@@ -21,6 +21,6 @@ def transfer_project(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Give a project to another member
 
     The member becomes an owner and you a manager. Needs the role owner and a session. 422 `project.not_a_member` for a
-    user who is no member. Returns the new membership.
+    user without membership. Returns the new membership.
     """
     return answers.resource(members.transfer(project_id, data["user_id"], actor=current_actor()), MEMBER)

@@ -24,9 +24,9 @@ from taskmanager.features.users import service as users
 
 @unit_of_work
 def join(project_id: ObjectId, user_id: ObjectId, role: str, *, actor: Actor) -> Membership:
-    """Store a membership. The caller has made sure that the account accepted, or need not be asked (see `joining`).
+    """Store a membership. The caller has checked that the account accepted, or need not accept (see `joining`).
 
-    Raises Conflict (`member.exists`).
+    Raises Conflict (`member.exists`, `quota.members`, `quota.memberships`, `quota.projects`).
     """
     membership = Membership(project_id=project_id, user_id=user_id, role=role)
     try:
@@ -40,14 +40,14 @@ def join(project_id: ObjectId, user_id: ObjectId, role: str, *, actor: Actor) ->
 
 @dataclass(frozen=True)
 class Members:
-    """The memberships of a project with the names and addresses of the members, by pages."""
+    """The memberships of a project with the members' public profiles, by pages."""
 
     project_id: ObjectId
 
     def page(
         self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
     ) -> Page:
-        """Return a page; in the order of names, which accounts have, those come first and then their memberships."""
+        """Return a page. Ordered by name, it reads the accounts first and then their memberships."""
         if order.fields[0][0] != "name":
             return self._described().page(order, limit, after=after, fields=fields)
         found = users.find_by_name(ids_of(self.project_id), order, limit, after)
@@ -74,17 +74,20 @@ def visible(project_id: ObjectId, actor: Actor) -> Members:
 
 
 def get(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
-    """Return one membership with the person's name and address. Raises NotFound."""
+    """Return one membership with the member's public profile. Raises NotFound."""
     return with_profiles([one(project_id, user_id, actor).as_row()])[0]
 
 
 @unit_of_work
 def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, if_match: IfMatch, actor: Actor) -> Row:
-    """Give a member another role. Raises NotFound, Forbidden, PreconditionFailed, Conflict (`project.last_owner`)."""
+    """Give a member another role.
+
+    Raises NotFound, Forbidden, ScopeMissing, PreconditionFailed, Conflict (`project.last_owner`, `quota.projects`).
+    """
     membership = one(project_id, user_id, actor)
     authorize(actor, ProjectAction.MANAGE_MEMBERS, membership)
-    may_take(actor, project_id, membership.role)
-    may_give(actor, project_id, role)
+    check_may_take(actor, project_id, membership.role)
+    check_may_give(actor, project_id, role)
     membership.check_revision(if_match)
     if membership.role == "owner" != role:
         keep_an_owner(project_id, user_id)
@@ -100,62 +103,62 @@ def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, if_match:
 
 @unit_of_work
 def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
-    """Make another member the owner and the actor a manager; answers the new owner's membership.
+    """Make another member the owner and the actor a manager. Return the new owner's membership.
 
-    Raises NotFound, Forbidden, Invalid when the other is no member or may not act. Both memberships are written, so of
-    two transfers at the same moment, or of a transfer and a leaving, the later one meets what the earlier one made.
+    Raises NotFound, Forbidden, Invalid (`project.not_a_member`) for an account that is no member or not active.
+    Both memberships are written, so a concurrent transfer or removal of a member conflicts with this one.
     """
     own = one(project_id, actor.user_id, actor)
     authorize(actor, ProjectAction.TRANSFER, own)
-    if own.role != "owner":  # another transfer was faster than what the actor's rights were loaded from
+    if own.role != "owner":  # another transfer committed after the actor's rights were loaded
         raise Forbidden(permission=ProjectAction.TRANSFER.value)
-    heir = Membership.objects(project_id=project_id, user_id=user_id).first()
-    if heir is None or heir.id == own.id or users.find_id(user_id=user_id) is None:
+    other = Membership.objects(project_id=project_id, user_id=user_id).first()
+    if other is None or other.id == own.id or users.find_id(user_id=user_id) is None:
         raise Invalid("body.user_id", "Only another member can become the owner.", code="project.not_a_member")
     check_room_of_owner(user_id)
-    heir = _written(heir, "owner", actor)
-    _written(own, "manager", actor)
+    other = _set_role(other, "owner", actor)
+    _set_role(own, "manager", actor)
     users.rights_changed([actor.user_id, user_id])
     owners = {"owner_id": [actor.user_id, user_id]}
     record(ProjectTransferred(Project.objects.one(project_id), actor, owners))
-    return with_profiles([heir.as_row()])[0]
+    return with_profiles([other.as_row()])[0]
 
 
-def may_give(actor: Actor, project_id: ObjectId, role: str) -> None:
-    """Check that the actor may give a role: not above their own, and the role owner in a session only.
+def check_may_give(actor: Actor, project_id: ObjectId, role: str) -> None:
+    """Raise Forbidden (`member.role_too_high`) for a role above the actor's own.
 
-    Raises Forbidden (`member.role_too_high`), ScopeMissing.
+    Raises ScopeMissing when an API token gives the role owner: only a session may.
     """
-    may_take(actor, project_id, role)
+    check_may_take(actor, project_id, role)
     if role == "owner" and actor.scopes is not None:
-        raise ScopeMissing("An API token cannot make an owner: log in and do it in a session.")
+        raise ScopeMissing("An API token cannot give the role owner: log in and use a session.")
 
 
-def may_take(actor: Actor, project_id: ObjectId, role: str) -> None:
-    """Check that a role is not above the actor's own. Raises Forbidden (`member.role_too_high`)."""
+def check_may_take(actor: Actor, project_id: ObjectId, role: str) -> None:
+    """Raise Forbidden (`member.role_too_high`) for a role above the actor's own."""
     if not at_least(role, actor.role_in(project_id)):
         raise Forbidden("You cannot give or take a role above your own.", code="member.role_too_high")
 
 
 def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
-    """Return whether all of these people belong to the project."""
+    """Return whether all of these users are members of the project."""
     known = Membership.objects(project_id=project_id, user_id__in=user_ids).scalar("user_id")
     return set(known) >= set(user_ids)
 
 
 def share_project(user_id: ObjectId, *, actor: Actor) -> bool:
-    """Return whether this account belongs to a project that the actor belongs to as well, archived ones too."""
+    """Return whether this account and the actor are members of the same project, archived ones included."""
     found = Membership.objects(user_id=user_id, project_id__in=list(actor.project_roles))
     return found.only("id").first() is not None
 
 
 def has_others(project_id: ObjectId, user_id: ObjectId) -> bool:
-    """Return whether anybody but this person belongs to the project."""
+    """Return whether the project has a member other than this user."""
     return Membership.objects(project_id=project_id, user_id__ne=user_id).only("id").first() is not None
 
 
 def projects_with(user_ids: list[ObjectId], project_ids: list[ObjectId]) -> list[ObjectId]:
-    """Return those of these projects that any of these people belongs to."""
+    """Return those of these projects that any of these users is a member of."""
     found = Membership.objects(project_id__in=project_ids, user_id__in=user_ids)
     return list(found.distinct("project_id")) if user_ids else []
 
@@ -163,13 +166,16 @@ def projects_with(user_ids: list[ObjectId], project_ids: list[ObjectId]) -> list
 def ids_of(
     project_id: ObjectId, among: list[ObjectId] | None = None, *, since: datetime | None = None
 ) -> list[ObjectId]:
-    """Return who belongs to the project; of `among` only; with `since`, who did already then."""
+    """Return the user ids of a project's members.
+
+    With `among`, only those in it; with `since`, only members that joined by then.
+    """
     found = Membership.objects(project_id=project_id, **({"user_id__in": among} if among is not None else {}))
     return list((found.filter(created_at__lte=since) if since else found).scalar("user_id"))
 
 
 def member_ids_among(project_id: ObjectId, user_ids: list[ObjectId]) -> list[ObjectId]:
-    """Return those of these people who belong to the project, in their order."""
+    """Return those of these users that are members of the project, in the given order."""
     known = set(Membership.objects(project_id=project_id, user_id__in=user_ids).scalar("user_id")) if user_ids else ()
     return [user_id for user_id in user_ids if user_id in known]
 
@@ -183,17 +189,17 @@ def one(project_id: ObjectId, user_id: ObjectId, actor: Actor) -> Membership:
 
 
 def keep_an_owner(project_id: ObjectId, user_id: ObjectId) -> None:
-    """Raise Conflict unless another owner stays.
+    """Raise Conflict (`project.last_owner`) unless there is another owner.
 
-    The other owner's membership is written, not only read: of two owners who leave at the same moment, one
-    meets the other's write and is refused.
+    The other owner's membership is written, not only read: if two owners leave at the same moment, the two
+    transactions have a write conflict and one is refused.
     """
     others = Membership.objects(project_id=project_id, role="owner", user_id__ne=user_id)
     if others.modify(inc__owner_checks=1) is None:
         raise Conflict("A project needs an owner: make another member an owner first.", code="project.last_owner")
 
 
-def _written(membership: Membership, role: str, actor: Actor) -> Membership:
+def _set_role(membership: Membership, role: str, actor: Actor) -> Membership:
     changes = membership.differences({"role": role})
     membership = membership.write(role=role)
     if changes:
@@ -202,6 +208,6 @@ def _written(membership: Membership, role: str, actor: Actor) -> Membership:
 
 
 def with_profiles(rows: list[Row]) -> list[Row]:
-    """Return memberships with the names and addresses of their people."""
+    """Return memberships with the public profiles of the members."""
     profiles = users.public_profiles(row["user_id"] for row in rows)
     return [{**row, "user": profiles.get(row["user_id"])} for row in rows]

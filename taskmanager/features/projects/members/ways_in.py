@@ -1,6 +1,6 @@
-"""Ending the ways into projects that accounts gave to others: a number of them by a few commands.
+"""Ends share links and invitations, by which accounts give others access to projects: many by a few commands.
 
-Call these in a transaction that has read what they are given.
+Call these functions in the transaction that has read the documents.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from taskmanager.features.users import one_time_tokens
 
 
 def delete_links(links: Sequence[ShareLink], *, actor: Actor) -> None:
-    """Delete these share links: their visitors are refused at their next request."""
+    """Delete these share links: their visitors are refused from the next request on."""
     if links:
         ShareLink.objects(id__in=[link.id for link in links]).delete()
     for link in links:
@@ -23,7 +23,7 @@ def delete_links(links: Sequence[ShareLink], *, actor: Actor) -> None:
 
 
 def expire_links(links: Sequence[ShareLink], *, actor: Actor) -> None:
-    """Let these share links end now; a later `expires_at` opens them again."""
+    """Let these share links expire now; setting a later `expires_at` enables them again."""
     moment = now()
     changes = [link.differences({"expires_at": moment}) for link in links]
     ShareLink.write_all(links, expires_at=moment)
@@ -32,7 +32,7 @@ def expire_links(links: Sequence[ShareLink], *, actor: Actor) -> None:
 
 
 def revoke_invitations(invitations: Sequence[Invitation], *, actor: Actor) -> None:
-    """Take these invitations back, with the tokens of their mails."""
+    """Revoke these invitations, and invalidate the tokens of their mails."""
     if invitations:
         one_time_tokens.withdraw(PURPOSE, *[invitation.id for invitation in invitations])
     Invitation.write_all(invitations, state="revoked")

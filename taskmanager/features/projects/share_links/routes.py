@@ -1,4 +1,4 @@
-"""Routes of share links. Only a session manages them: with what they answer, others read the project."""
+"""Routes of share links. Managing them needs a session: their tokens let other people read the project."""
 
 from typing import Any
 
@@ -40,8 +40,8 @@ _hashing = limiter.limit(
 def create_share_link(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Make a share link
 
-    Without a password its `token` is all that a visitor sends, as `Authorization: Bearer tl_…`; with one they open the
-    link first. Needs the role manager and a session.
+    Visitors of a link without a password only send its `token`, as `Authorization: Bearer tl_…`. Visitors of a link
+    with a password open it first. Needs the role manager and a session.
     """
     link = share_links.create(project_id, data, actor=current_actor())
     path = f"/projects/{project_id}/share-links/{link['_id']}"
@@ -75,7 +75,7 @@ def get_share_link(query: dict[str, Any], project_id: ObjectId, link_id: ObjectI
 def update_share_link(changes: dict[str, Any], project_id: ObjectId, link_id: ObjectId) -> Response:
     """Change a share link
 
-    Counts at the visitors' next request. Null clears the name, the password and the time at which it expires.
+    Applies from the visitors' next request on. Null clears the name, the password and the time when it expires.
     """
     link = share_links.update(project_id, link_id, changes, if_match=if_match(), actor=current_actor())
     return answers.unstored(answers.resource(link, SHARE_LINK))
@@ -84,7 +84,7 @@ def update_share_link(changes: dict[str, Any], project_id: ObjectId, link_id: Ob
 @links.route("/<objectid:project_id>/share-links/<objectid:link_id>", methods=["DELETE"])
 @links.response(204)
 def delete_share_link(project_id: ObjectId, link_id: ObjectId) -> Response:
-    """End a share link
+    """Delete a share link
 
     Its visitors are refused from their next request on.
     """
@@ -100,9 +100,9 @@ def delete_share_link(project_id: ObjectId, link_id: ObjectId) -> Response:
 def open_share_link(data: dict[str, Any]) -> Response:
     """Open a share link
 
-    A visitor sends the `access_token` of the answer. The visit ends after an hour, and at once when the link is
-    deleted, expires, or gets another password. 401 `share_link.wrong_password` when it has another one.
-    A repetition begins another visit, of which nothing is stored.
+    The visitor sends the `access_token` of the response with later requests. The visit ends after an hour, or at once
+    when the link is deleted, expires, or gets another password. 401 `share_link.wrong_password` when the password is
+    wrong. A repetition begins another visit; visits are not stored.
     """
     visit = share_links.open_link(data["token"], data.get("password"))
     return answers.data(

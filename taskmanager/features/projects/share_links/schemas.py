@@ -1,4 +1,4 @@
-"""What clients send and get of share links."""
+"""Schemas of share links."""
 
 from marshmallow import fields, validate
 
@@ -6,7 +6,7 @@ from taskmanager.features.projects.permissions import LINK_ROLES
 from taskmanager.web.schemas import Id, Instant, Line, Schema
 from taskmanager.web.serialisers import Serialiser
 
-_NAME = {"description": "For you to know it by", "example": "For our customer"}
+_NAME = {"description": "A name for managers, to recognise the link", "example": "For our customer"}
 _PASSWORD = {"example": "correct horse battery", "format": "password"}
 
 
@@ -20,7 +20,7 @@ class ShareLinkIn(Schema):
 
 
 class ShareLinkPatch(Schema):
-    """Changes of a link. Another password, or none (null), ends the visits that the one before opened."""
+    """Changes of a link. Changing or removing (null) the password ends the visits that were opened with it."""
 
     role = fields.String(validate=validate.OneOf(LINK_ROLES), metadata={"example": "viewer"})
     name = Line(most=200, allow_none=True, metadata=_NAME)
@@ -29,7 +29,7 @@ class ShareLinkPatch(Schema):
 
 
 class ShareLinkOut(Schema):
-    """A link, as managers see it. `token` is a secret: whoever has it may read the project."""
+    """A link, as managers see it. `token` is a secret: it lets anyone read the project."""
 
     id = Id(attribute="_id", required=True)
     project_id = Id(required=True)
@@ -45,7 +45,7 @@ class ShareLinkOut(Schema):
 
 
 class Opening(Schema):
-    """A link that a visitor wants to open."""
+    """The token and the password of a link to open."""
 
     token = fields.String(required=True, load_only=True, validate=validate.Length(1, 200))
     password = fields.String(load_only=True, validate=validate.Length(1, 128), metadata=_PASSWORD)
@@ -56,7 +56,9 @@ class VisitOut(Schema):
 
     access_token = fields.String(required=True)
     token_type = fields.String(required=True, metadata={"example": "Bearer"})
-    expires_in = fields.Integer(required=True, metadata={"description": "Seconds the visit lasts", "example": 3600})
+    expires_in = fields.Integer(
+        required=True, metadata={"description": "Seconds until the visit ends", "example": 3600}
+    )
     project_id = Id(required=True)
     role = fields.String(required=True, metadata={"enum": list(LINK_ROLES)})
 

@@ -1,4 +1,4 @@
-"""Routes of administrators. Only sessions get here: an API token never has the global role."""
+"""Routes of administrators. They need a session: an API token never has the global role."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ blp = Blueprint("administration", __name__, url_prefix="/users", description="Ac
 def list_users(query: dict[str, Any]) -> Response:
     """List all accounts
 
-    For administrators. `q` finds by the beginning of the address, the name, or a word of the name.
+    For administrators. `q` matches the beginning of the address, of the name, or of a word of the name.
     """
     where = {name: query[name] for name in CHOOSING if name in query}
     return answers.listing(query, USER_ADMIN, administration.visible(current_actor(), **where))
@@ -51,8 +51,8 @@ def get_user(query: dict[str, Any], user_id: ObjectId) -> Response:
 def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
     """Rename a user, change the role, disable or enable the account
 
-    For administrators. Sessions of a disabled account end at once; a new role holds from the next request on. 409
-    `user.last_admin` when no administrator would be left; `user.email_unverified` when the account is to become an
+    For administrators. Sessions of a disabled account end at once; a new role applies from the next request on. 409
+    `user.last_admin` when no administrator would remain; `user.email_unverified` when the account would become an
     administrator and its address is not confirmed.
     """
     user = administration.update(user_id, changes, if_match=if_match(), actor=current_actor())
@@ -64,7 +64,7 @@ def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
 def force_logout(user_id: ObjectId) -> Response:
     """Log a user out everywhere
 
-    For administrators. API tokens stay: disable the account to stop these too.
+    For administrators. API tokens remain valid: disable the account to stop these too.
     """
     administration.end_sessions(user_id, actor=current_actor())
     return answers.nothing()
@@ -73,7 +73,7 @@ def force_logout(user_id: ObjectId) -> Response:
 @blp.route("/<objectid:user_id>/password-reset", methods=["POST"])
 @blp.response(202)
 def send_password_reset(user_id: ObjectId) -> Response:
-    """Have a mail sent to a user that sets a new password
+    """Send a user a mail to set a new password
 
     For administrators.
     """

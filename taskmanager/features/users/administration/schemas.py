@@ -1,4 +1,4 @@
-"""What administrators send and get of accounts."""
+"""Schemas of accounts for administrators."""
 
 from marshmallow import fields, validate
 
@@ -15,7 +15,9 @@ class UserAdminPatch(Schema):
 
     name = Line(most=200, metadata={"example": "Ada Lovelace"})
     role = fields.String(validate=validate.OneOf(_ROLES), metadata={"example": "user"})
-    disabled = Flag(metadata={"description": "A disabled account is refused everything, from the next request on"})
+    disabled = Flag(
+        metadata={"description": "All requests of a disabled account are refused, from the next request on"}
+    )
 
 
 class UserAdminOut(UserOut):
@@ -29,15 +31,18 @@ USER_ADMIN = Serialiser(UserAdminOut)
 
 
 class UserListQuery(list_query(USER_ADMIN, {"created_at": "created_at", "name": "name"})):  # type: ignore[misc]
-    """Which accounts."""
+    """The query of the list of accounts."""
 
     q = Line(
         most=100,
-        metadata={"description": "How the address, the name or a word of the name begins", "example": "ada"},
+        metadata={
+            "description": "The beginning of the address, of the name or of a word of the name",
+            "example": "ada",
+        },
     )
     role = fields.String(validate=validate.OneOf(_ROLES))
     kind = fields.String(validate=validate.OneOf(("person", "service")))
     disabled = QueryFlag()
 
 
-CHOOSING = ("q", "role", "kind", "disabled")  # the parameters that choose rows
+CHOOSING = ("q", "role", "kind", "disabled")  # the parameters that filter rows

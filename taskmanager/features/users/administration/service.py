@@ -1,4 +1,4 @@
-"""Use cases of administrators: other people's accounts. Commands use those that begin with the person."""
+"""Use cases of administrators: the accounts of other users. Commands use the functions that take a `User`."""
 
 from typing import Any
 
@@ -25,18 +25,30 @@ from taskmanager.features.users.events import (
 )
 from taskmanager.features.users.models import User
 from taskmanager.features.users.permissions import AdminAction
+from taskmanager.features.users.querysets import UserQuerySet
 from taskmanager.features.users.recovery import service as recovery
 from taskmanager.features.users.sessions import service as sessions
 
-_UNPROVED = "The address of this account is not confirmed yet: ask its owner to confirm it, or to reset the password."
+_UNPROVED = "The address of this account is not confirmed yet: ask the user to confirm it, or to reset the password."
 
 
-def visible(actor: Actor, q: str | None = None, disabled: bool | None = None, **same: Any) -> BaseQuerySet:
-    """Return all accounts: those found by `q`, with this role or kind, disabled or not. Raises Forbidden."""
+def visible(
+    actor: Actor,
+    *,
+    q: str | None = None,
+    role: str | None = None,
+    kind: str | None = None,
+    disabled: bool | None = None,
+) -> BaseQuerySet:
+    """Return the accounts, filtered by `q`, role, kind and whether they are disabled. Raises Forbidden."""
     authorize(actor, AdminAction.MANAGE_USERS, None)
-    found = User.objects(**same)
+    found: UserQuerySet = User.objects
     if q is not None:
         found = found.found_by(q)
+    if role is not None:
+        found = found.filter(role=role)
+    if kind is not None:
+        found = found.filter(kind=kind)
     if disabled is not None:
         found = found.filter(disabled_at__exists=disabled)
     return found
@@ -79,9 +91,9 @@ def _rename(user: User, name: str, actor: Actor) -> User:
 
 @unit_of_work
 def change_role(user: User, role: str, *, by: ObjectId | None = None) -> User:
-    """Give an account another global role, for running sessions too.
+    """Give an account another global role; running sessions get it too.
 
-    Raises Conflict (`user.last_admin`; `user.email_unverified`: whoever registered an address need not own it).
+    Raises Conflict (`user.last_admin`; `user.email_unverified`: a user can register an address without owning it).
     """
     differences = user.differences({"role": role})
     if differences:
@@ -96,9 +108,9 @@ def change_role(user: User, role: str, *, by: ObjectId | None = None) -> User:
 
 
 def promote(user: User) -> User:
-    """Make an account an administrator; one whose address is not proved is sent a mail to confirm it.
+    """Make an account an administrator. Raises Conflict (`user.email_unverified`).
 
-    Raises Conflict (`user.email_unverified`).
+    If its address is not confirmed, also send a mail to confirm it.
     """
     if not user.email_verified_at:
         recovery.request_verification(user.email)
@@ -107,7 +119,7 @@ def promote(user: User) -> User:
 
 @unit_of_work
 def disable(user: User, *, by: ObjectId | None = None) -> User:
-    """Refuse everything to an account: its sessions end, its API tokens rest. Raises Conflict (`user.last_admin`)."""
+    """Disable an account: end its sessions, suspend its API tokens. Raises Conflict (`user.last_admin`)."""
     if user.disabled_at is None:
         if user.role == "admin":
             keep_an_admin(user)
@@ -120,7 +132,7 @@ def disable(user: User, *, by: ObjectId | None = None) -> User:
 
 @unit_of_work
 def enable(user: User, *, by: ObjectId | None = None) -> User:
-    """Let an account act again; it has to log in anew."""
+    """Enable an account again; its user has to log in again."""
     if user.disabled_at is not None:
         user = user.write(disabled_at=None)
         users.rights_changed([user.id])
@@ -139,14 +151,14 @@ def end_sessions(user_id: ObjectId, *, actor: Actor) -> None:
 
 @unit_of_work
 def send_reset(user_id: ObjectId, *, actor: Actor) -> None:
-    """Have a mail sent to an account that sets a new password. Raises Forbidden, NotFound."""
+    """Request a password reset mail for an account. Raises Forbidden, NotFound."""
     authorize(actor, AdminAction.MANAGE_USERS, None)
     user = User.objects.one(user_id)
     record(PasswordResetRequested(user.email, user, by=actor.user_id))
 
 
 def reset_password(user: User, password: str) -> None:
-    """Set a password at the command line, as a recovery. Raises Invalid (`password.too_common`)."""
+    """Set a password from the command line, as a recovery. Raises Invalid (`password.too_common`)."""
     passwords.check(password, location="password", email=user.email)
     password_hash = passwords.make_hash(password)
     recovery.recover(user, password_hash, because="operator", proved_at=user.email_verified_at)
@@ -161,10 +173,10 @@ def by_email(email: str) -> User:
 
 
 def keep_an_admin(user: User) -> None:
-    """Raise Conflict unless another administrator stays.
+    """Raise Conflict (`user.last_admin`) unless there is another administrator.
 
-    The other's account is written, not only read: of two who demote each other at the same moment, one meets the
-    other's write and is refused.
+    The other account is written, not only read: if two administrators demote each other at the same moment, the two
+    transactions have a write conflict and one is refused.
     """
     others = User.objects.administrators().filter(id__ne=user.id)
     if others.modify(inc__admin_checks=1) is None:

@@ -16,7 +16,7 @@ from taskmanager.web.blueprint import Blueprint
 
 
 def blueprint_of(plugin: str, methods: Iterable[LoginMethod]) -> Blueprint:
-    """Make the blueprint with a route for each method."""
+    """Return a blueprint with a route for each method."""
     blueprint = Blueprint(
         f"{plugin} login", __name__, url_prefix="/login", description=f"Logins of the plugin {plugin}"
     )
@@ -31,15 +31,15 @@ def _add(blueprint: Blueprint, plugin: str, method: LoginMethod) -> None:
 
     log_in.__name__, log_in.__doc__ = (
         f"login_{plugin}_{method.name}",
-        f"{method.title}\n\nThe answer is that of a login.",
+        f"{method.title}\n\nThe response is that of `POST /auth/login`.",
     )
-    taking = blueprint.arguments(method.schema)(blueprint.response(200, TokensOrTicket)(log_in))
+    view = blueprint.arguments(method.schema)(blueprint.response(200, TokensOrTicket)(log_in))
     options: dict[str, Any] = {"public": True, "idempotent": False, "problems": (401, 403, 409)}
-    blueprint.route(f"/{method.name}", methods=["POST"], **options)(taking)
+    blueprint.route(f"/{method.name}", methods=["POST"], **options)(view)
 
 
 @limiter.limit(lambda: settings.current().ratelimit_login_address, key_func=limits.address)
 def _log_in(method: LoginMethod, plugin: str, data: dict[str, Any]) -> Response:
-    """Answer a login. The limit is one for all methods: the limiter knows a limit by the function that it stands at."""
-    who = {"user_agent": request.user_agent.string, "address": request.remote_addr or ""}
-    return answer_login(login_methods.login(method, plugin, data, **who))
+    """Log in by a method. All methods share one limit, since the limiter identifies a limit by its function."""
+    client = {"user_agent": request.user_agent.string, "address": request.remote_addr or ""}
+    return answer_login(login_methods.login(method, plugin, data, **client))

@@ -1,8 +1,8 @@
-"""Further methods of login, which plugins contribute: `POST /api/v1/x/<plugin>/login/<method>`.
+"""Login methods that plugins contribute: `POST /api/v1/x/<plugin>/login/<method>`.
 
-A method verifies what a client sends and returns whose it is. All else is as in every login: an account is made or
-joined as for a login provider, a second factor is asked for, tries are limited, and the answer is that of
-`POST /auth/login`.
+A method verifies what a client sends and returns the claims of the user. The rest is the same for every login: an
+account is made or linked as for a login provider, a second factor is required, attempts are limited, and the response
+is that of `POST /auth/login`.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from taskmanager.features.users.sso import service as identities
 
 @dataclass(frozen=True)
 class LoginClaims:
-    """Whose login it is. `subject` stands for the user and never changes, whatever address the user has."""
+    """The identity of the user. `subject` never changes, even when the user's address does."""
 
     subject: str
     email: str
@@ -23,14 +23,14 @@ class LoginClaims:
     name: str = ""
 
     def of_issuer(self, issuer: str) -> dict[str, Any]:
-        """Return them as the claims of an ID token."""
-        personal = {"email": self.email, "email_verified": self.email_verified, "name": self.name}
-        return {"iss": issuer, "sub": self.subject} | personal
+        """Return the claims in the form of an ID token's claims."""
+        profile = {"email": self.email, "email_verified": self.email_verified, "name": self.name}
+        return {"iss": issuer, "sub": self.subject} | profile
 
 
 @dataclass(frozen=True)
 class LoginMethod:
-    """`schema` is the marshmallow schema of the request body; `verify` takes what it loads.
+    """A way to log in. `schema` is the marshmallow schema of the request body; `verify` takes the loaded body.
 
     `verify` raises Unauthenticated, Unavailable.
     """
@@ -41,14 +41,14 @@ class LoginMethod:
     verify: Callable[[dict[str, Any]], LoginClaims]
 
     def issuer(self, plugin: str) -> str:
-        """Return what stands for the method in stored identities: no address, so that no login provider is that."""
+        """Return the issuer in stored identities: a URN, which the URL of a login provider can never equal."""
         return f"urn:taskmanager:x:{plugin}:{self.name}"
 
 
 def login(method: LoginMethod, plugin: str, data: dict[str, Any], *, user_agent: str, address: str) -> Login | str:
     """Verify what a client sent and start a session, or return a ticket for the second step.
 
-    Raises what the method and `identities.login` raise.
+    Raises the errors of `method.verify` and of `identities.login`.
     """
     claims = method.verify(data).of_issuer(method.issuer(plugin))
     return identities.login(claims, user_agent=user_agent, address=address)

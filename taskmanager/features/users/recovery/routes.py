@@ -1,4 +1,4 @@
-"""Routes of addresses and passwords, and of one's own sessions."""
+"""Routes of addresses and passwords, and of the user's own sessions."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ _secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=li
 def verify_email(data: dict[str, Any]) -> Response:
     """Confirm an address
 
-    With the token from the mail, which works once. 404 `token.invalid` for any other.
+    With the token from the mail, which works once. 404 `token.invalid` when the token is not valid.
     """
     recovery.verify_email(data["token"])
     return answers.nothing()
@@ -53,9 +53,9 @@ def verify_email(data: dict[str, Any]) -> Response:
 @_by_address
 @_by_account
 def request_verification(data: dict[str, Any]) -> Response:
-    """Have the mail that confirms an address sent again
+    """Request another mail to confirm an address
 
-    The answer is the same whether or not an account waits for it.
+    The response is the same whether or not there is an account to confirm.
     """
     recovery.request_verification(data["email"])
     return answers.accepted()
@@ -67,9 +67,9 @@ def request_verification(data: dict[str, Any]) -> Response:
 @_by_address
 @_by_account
 def request_password_reset(data: dict[str, Any]) -> Response:
-    """Have a mail sent that sets a new password
+    """Request a mail to set a new password
 
-    The answer is the same whether or not the address has an account.
+    The response is the same whether or not the address has an account.
     """
     recovery.request_reset(data["email"])
     return answers.accepted()
@@ -83,8 +83,8 @@ def reset_password(data: dict[str, Any]) -> Response:
     """Set a new password
 
     With the token from the mail, which works once. All sessions, API tokens, share links and open invitations of the
-    account end, a change of address that is under way too, its phone number is removed and its webhooks are turned off.
-    What was set up before the address was confirmed is removed for good: also a second factor and webhooks.
+    account end, a pending change of address is cancelled, its phone number is deleted and its webhooks are disabled.
+    Anything set up before the address was confirmed is deleted, including a second factor and webhooks.
     """
     recovery.reset_password(data["token"], data["password"])
     return answers.nothing()
@@ -97,7 +97,7 @@ def reset_password(data: dict[str, Any]) -> Response:
 def change_password(data: dict[str, Any]) -> Response:
     """Change your password
 
-    All your other sessions end. 403 `auth.wrong_password` when the present password is not right.
+    All your other sessions end. 403 `auth.wrong_password` when the present password is wrong.
     """
     recovery.change_password(data["current_password"], data["new_password"], actor=current_actor())
     return answers.nothing()
@@ -110,7 +110,7 @@ def change_password(data: dict[str, Any]) -> Response:
 def request_email_change(data: dict[str, Any]) -> Response:
     """Change your address
 
-    Both addresses get a mail, and each must confirm. An old address that was never confirmed is asked only if it is
+    Both addresses get a mail, and both must confirm. An old address that was never confirmed need not, unless it is
     confirmed before the change.
     """
     recovery.request_email_change(data["email"], data["password"], actor=current_actor())
@@ -124,8 +124,8 @@ def request_email_change(data: dict[str, Any]) -> Response:
 def confirm_email_change(data: dict[str, Any]) -> Response:
     """Confirm a change of address
 
-    With the token from the mail, which works once; no login is needed. 409 `user.email_taken` when another
-    account has the address meanwhile.
+    With the token from the mail, which works once; no login is needed. 409 `user.email_taken` when another account
+    has the address by now.
     """
     return answers.data({"changed": recovery.confirm_email_change(data["token"])})
 
@@ -146,7 +146,7 @@ def end_sessions(data: dict[str, Any]) -> Response:
 
     Their access tokens are refused from the next request on.
     """
-    sessions.end_own(but_this=data["except_current"], actor=current_actor())
+    sessions.end_own(except_current=data["except_current"], actor=current_actor())
     return answers.nothing()
 
 

@@ -1,7 +1,7 @@
 """Use cases of addresses and passwords: confirm, reset, change.
 
-What is asked for an address by a caller who is not logged in only records that it was asked; a worker finds out
-whether there is an account. So the answer, and the time it takes, tell nothing about addresses.
+A request for an address without a login only records an event; a worker finds out whether there is an account. So the
+response and the time it takes reveal nothing about addresses.
 """
 
 from datetime import datetime, timedelta
@@ -36,26 +36,26 @@ CHANGE = {"old": "email_change.old", "new": "email_change.new"}
 
 @unit_of_work
 def request_verification(email: str) -> None:
-    """Have a new link sent that confirms the address, if an account waits for it."""
+    """Request a new link to confirm an address; it is sent if the address has an unconfirmed account."""
     record(VerificationRequested(email))
 
 
 @unit_of_work
 def request_reset(email: str) -> None:
-    """Have a link sent that sets a new password, if the address has an account."""
+    """Request a link to set a new password; it is sent if the address has an account."""
     record(PasswordResetRequested(email))
 
 
 @unit_of_work
 def prepare_verification(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
-    """Return the account and its token for a mail; None when there is nothing to confirm. Safe to repeat."""
+    """Return the account and the token for the mail; None when there is nothing to confirm. Safe to repeat."""
     user = User.objects(email=email, disabled_at=None, email_verified_at=None).first()
     return user and (user, one_time_tokens.issue(VERIFY, user.id, lifetime=_hours(), email=email, token_id=token_id))
 
 
 @unit_of_work
 def prepare_reset(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
-    """Return the account and its token for a mail; None when no password may be reset. Safe to repeat."""
+    """Return the account and the token for the mail; None when no password can be reset. Safe to repeat."""
     user = User.objects(email=email, disabled_at=None).first()
     if user is None or not passwords.usable(user.password_hash):
         return None
@@ -65,9 +65,10 @@ def prepare_reset(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] |
 
 @unit_of_work
 def prepare_takeover(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
-    """Return an account whose address is not proved, with a token that resets its password. Safe to repeat.
+    """Return an account with an unconfirmed address and a token to reset its password; None otherwise.
 
-    Links that would only confirm the address are good no more: they would confirm the password of an unknown person.
+    Links that would only confirm the address become invalid: they would confirm a password that another person may
+    have set. Safe to repeat.
     """
     if not User.objects(email=email, email_verified_at=None).first():
         return None
@@ -85,9 +86,9 @@ def verify_email(token: str) -> None:
 
 
 def reset_password(token: str, password: str) -> None:
-    """Set a new password by a token from a mail; what `holdings` names ends, and every lock is lifted.
+    """Set a new password by a token from a mail, recover the account (see `holdings`) and lift every lock.
 
-    Raises TokenInvalid, Invalid (`password.too_common`): then the token is still good.
+    Raises TokenInvalid; Invalid (`password.too_common`), after which the token is still valid.
     """
     user = _account_of(one_time_tokens.read(RESET, token))  # before the hash, which costs a quarter of a second
     passwords.check(password, location="body.password", email=user.email)
@@ -112,9 +113,9 @@ def _reset(token: str, password_hash: str) -> None:
 
 @unit_of_work
 def recover(user: User, password_hash: str, *, because: str, proved_at: datetime | None) -> None:
-    """Give an account back to its owner: store a new password and end what earlier holders may have left behind.
+    """Recover an account for its owner: store a new password and end the holdings of earlier holders.
 
-    `proved_at` is when the present address was proved before; None when it never was.
+    `proved_at`: when the present address was first confirmed; None if it was not, before this recovery.
     """
     recovery = Recovery(user, now(), proved_at)
     ended = holdings.end_all(recovery)
@@ -123,7 +124,10 @@ def recover(user: User, password_hash: str, *, because: str, proved_at: datetime
 
 
 def change_password(current: str, new: str, *, actor: Actor) -> None:
-    """Set another password; all other sessions end. Raises Forbidden (`auth.wrong_password`), Invalid."""
+    """Set another password and end all other sessions.
+
+    Raises Forbidden (`auth.wrong_password`), Invalid (`password.too_common`).
+    """
     user = User.objects.one(actor.user_id)
     prove(user, current)
     passwords.check(new, location="body.new_password", email=user.email)
@@ -137,31 +141,37 @@ def _change(user: User, password_hash: str, actor: Actor) -> None:
 
 @unit_of_work
 def set_password(
-    user: User, password_hash: str, *, because: str, keep: ObjectId | None = None, **recovered: dict[str, Any] | None
+    user: User,
+    password_hash: str,
+    *,
+    because: str,
+    keep: ObjectId | None = None,
+    ended: dict[str, int] | None = None,
+    unfinished: dict[str, Any] | None = None,
 ) -> None:
-    """Store a new password and end the account's sessions but `keep`, and a change of address that is under way.
+    """Store a new password, end the account's sessions except `keep`, and cancel a pending change of address.
 
-    Links that were mailed are good no more. `recovered` is what the event tells of a recovery.
+    Links in earlier mails become invalid. `ended` and `unfinished` describe a recovery in the event.
     Raises PreconditionFailed when the account was changed meanwhile.
     """
     user = user.write(password_hash=password_hash, new_email=None, new_email_confirmed=None)
     for purpose in (RESET, sessions.TICKET, *CHANGE.values()):
         one_time_tokens.withdraw(purpose, user.id)
     sessions.end_all(user, because="password", keep=keep)
-    record(PasswordChanged(user, because=because, **recovered))
+    record(PasswordChanged(user, because=because, ended=ended, unfinished=unfinished))
 
 
 def prove(user: User, password: str) -> None:
-    """Raise Forbidden (`auth.wrong_password`) unless this is the account's password: a stolen token is not enough."""
+    """Raise Forbidden (`auth.wrong_password`) unless the password is right: a stolen token must not be enough."""
     if not passwords.matches(password, user.password_hash):
         raise Forbidden("The password is wrong.", code="auth.wrong_password")
 
 
 def request_email_change(email: str, password: str, *, actor: Actor) -> None:
-    """Ask for another address: both, the old and the new one, get a mail and must confirm.
+    """Request another address: the old and the new address get a mail, and both must confirm.
 
-    An old address that was not proved is not asked, unless it is proved before the change. Whether the new one has an
-    account is not told. Raises Forbidden (`auth.wrong_password`).
+    An old address that is not confirmed gets no mail, unless it is confirmed before the change. The response does not
+    reveal whether the new address has an account. Raises Forbidden (`auth.wrong_password`).
     """
     user = User.objects.one(actor.user_id)
     prove(user, password)
@@ -178,7 +188,7 @@ def _ask_both(user: User, email: str) -> None:
 
 @unit_of_work
 def prepare_email_change(user_id: ObjectId, which: str, token_id: ObjectId) -> tuple[User, OneTimeToken] | None:
-    """Return the account and the token for the mail to its "old" or "new" address; None when that need not confirm."""
+    """Return the account and the token for the mail to its "old" or "new" address; None if that need not confirm."""
     user = User.objects(id=user_id, disabled_at=None, new_email__ne=None).first()
     if user is None or which not in _missing(user):
         return None
@@ -188,7 +198,7 @@ def prepare_email_change(user_id: ObjectId, which: str, token_id: ObjectId) -> t
 
 @unit_of_work
 def confirm_email_change(token: str) -> bool:
-    """Confirm a change of address; answers whether that was the last confirmation it needed.
+    """Confirm a change of address. Return whether the address was changed, as no other confirmation is missing.
 
     Raises TokenInvalid, Conflict (`user.email_taken`).
     """
@@ -201,12 +211,12 @@ def confirm_email_change(token: str) -> bool:
     if not missing:
         _move(user)
     elif which == "new" and not one_time_tokens.is_waiting(CHANGE["old"], user.id):
-        record(EmailChangeRequested(user))  # the old address was proved since it was asked for: now it is asked too
+        record(EmailChangeRequested(user))  # the old address was confirmed since the request: it gets a mail now
     return not missing
 
 
 def _missing(user: User) -> set[str]:
-    """Return which addresses have still to confirm the change: the old one only if it is known to be the owner's."""
+    """Return which of "old" and "new" still have to confirm; the old address only if it is itself confirmed."""
     return ({"old", "new"} if user.email_verified_at else {"new"}) - set(user.new_email_confirmed or ())
 
 

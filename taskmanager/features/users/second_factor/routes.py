@@ -35,9 +35,9 @@ _secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=li
 def finish_login(data: dict[str, Any]) -> Response:
     """Finish a login with a code
 
-    `ticket` is what `POST /auth/login` answered; `code` is of the authenticator app, or a recovery code. Each
-    code is good once. 401 `auth.invalid_code`; 429 `auth.locked` after ten wrong codes for the account. A repetition
-    begins nothing twice: the ticket and the code are spent. Log in again when the answer was lost.
+    `ticket` is from the response of `POST /auth/login`; `code` is a code of the authenticator app, or a recovery code.
+    Each code works once. 401 `auth.invalid_code`; 429 `auth.locked` after ten wrong codes for the account. A repetition
+    has no effect: the ticket and the code are spent. Log in again if the response was lost.
     """
     login = totp.finish_login(**data, user_agent=request.user_agent.string, address=request.remote_addr or "")
     return tokens_of(login)
@@ -46,7 +46,7 @@ def finish_login(data: dict[str, Any]) -> Response:
 @me.route("")
 @me.response(200, TotpStatus)
 def get_totp() -> Response:
-    """Get whether your second factor is on"""
+    """Get the state of your second factor"""
     return answers.data(totp.status(actor=current_actor()))
 
 
@@ -57,7 +57,7 @@ def get_totp() -> Response:
 def begin_totp(data: dict[str, Any]) -> Response:
     """Begin to set up a second factor
 
-    It is on once it was confirmed with a code. 409 `totp.enabled` when it is on already.
+    It is on after you confirm it with a code. 409 `totp.enabled` when it is on already.
     """
     return answers.data(totp.begin(data["password"], actor=current_actor()))
 
@@ -69,8 +69,8 @@ def begin_totp(data: dict[str, Any]) -> Response:
 def confirm_totp(data: dict[str, Any]) -> Response:
     """Turn your second factor on
 
-    With a code of the app. The answer shows the recovery codes this once. A repetition is answered 409
-    `totp.enabled`; have new recovery codes made when the answer was lost.
+    With a code of the app. Only this response shows the recovery codes. A repetition gets 409 `totp.enabled`; request
+    new recovery codes if the response was lost.
     """
     return answers.data({"recovery_codes": totp.confirm(data["code"], actor=current_actor())})
 
@@ -80,9 +80,9 @@ def confirm_totp(data: dict[str, Any]) -> Response:
 @me.response(200, RecoveryCodes)
 @_secret
 def renew_recovery_codes(data: dict[str, Any]) -> Response:
-    """Have new recovery codes
+    """Replace your recovery codes
 
-    The old ones are good no more. A repetition needs another code of the app, and only its codes are good then.
+    The old codes become invalid. A repetition needs another code of the app, and makes new recovery codes again.
     """
     return answers.data({"recovery_codes": totp.renew_codes(data["code"], actor=current_actor())})
 

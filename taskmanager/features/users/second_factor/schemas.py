@@ -1,4 +1,4 @@
-"""What clients send and get of the second factor."""
+"""Schemas of the second factor."""
 
 from marshmallow import fields, validate
 
@@ -16,32 +16,32 @@ class TotpStatus(Schema):
 
 
 class TotpBegin(Schema):
-    """The password, as proof."""
+    """Your password, as proof."""
 
     password = Password()
 
 
 class TotpSecret(Schema):
-    """For the authenticator app: the address is what a QR code of it shows."""
+    """The secret for an authenticator app; `otpauth_uri` is the content of its QR code."""
 
     secret = fields.String(required=True, metadata={"example": "JBSWY3DPEHPK3PXP"})
     otpauth_uri = fields.String(required=True, metadata={"example": "otpauth://totp/Task%20Manager:ada@example.com"})
 
 
 class TotpCode(Schema):
-    """A code of the app; where the factor is on already, a recovery code too."""
+    """A code of the app; if the second factor is on already, a recovery code is accepted too."""
 
     code = fields.String(required=True, load_only=True, validate=validate.Length(6, 40), metadata=_CODE)
 
 
 class RecoveryCodes(Schema):
-    """Each logs in once when the device is lost; shown this once."""
+    """Codes for when the device is lost, each for one login. Only this response shows them."""
 
     recovery_codes = fields.List(fields.String(), required=True, metadata={"example": ["1f0c9a2b-77de0143"]})
 
 
 class TotpEnd(TotpCode):
-    """The password and a code, as proof."""
+    """Your password and a code, as proof."""
 
     password = Password()
 

@@ -1,7 +1,7 @@
-"""Use cases of the second factor: one-time codes by time (RFC 6238, by pyotp), and recovery codes for a lost device.
+"""Use cases of the second factor: time-based one-time passwords (RFC 6238, by pyotp), and recovery codes.
 
-The secret is encrypted at rest with a key made of the service's secret. A code is good once, in its half minute
-and those beside it. Wrong codes are counted per account, whatever ticket they come with.
+The secret is encrypted at rest with a key derived from the service's secret. A code works once, in its time step of
+30 seconds and the steps before and after it. Wrong codes are counted per account, whatever ticket they come with.
 """
 
 import hmac
@@ -40,18 +40,21 @@ from taskmanager.features.users.sessions.service import Login
 RECOVERY_CODES = 10
 _STEP_SECONDS = 30
 _MAX_FAILURES = 10
-_FAILURES_KEPT = timedelta(minutes=15)
+_FAILURES_LIFETIME = timedelta(minutes=15)
 _CODE = re.compile(r"[0-9]{6}")
 
 
 def status(*, actor: Actor) -> dict[str, Any]:
-    """Return whether the actor's second factor is on, and how many recovery codes are left."""
+    """Return whether the actor's second factor is on, and how many recovery codes are left.
+
+    {enabled, recovery_codes_left}.
+    """
     factor = _enabled(actor.user_id)
     return {"enabled": factor is not None, "recovery_codes_left": len(factor.recovery_codes) if factor else 0}
 
 
 def begin(password: str, *, actor: Actor) -> dict[str, str]:
-    """Return a new secret for an authenticator app; it holds once `confirm` has seen a code.
+    """Return a new secret for an authenticator app: {secret, otpauth_uri}. It is on once `confirm` has verified a code.
 
     Raises Forbidden (`auth.wrong_password`), Conflict (`totp.enabled`).
     """
@@ -75,14 +78,14 @@ def _store(user: User, secret: str) -> None:
 
 
 def confirm(code: str, *, actor: Actor) -> list[str]:
-    """Turn the second factor on; answers the recovery codes, which are shown once.
+    """Turn the second factor on. Return the recovery codes, which are shown once.
 
     Raises Conflict (`totp.enabled`, `totp.not_begun`), Forbidden (`totp.wrong_code`), TooMany.
     """
     factor = SecondFactor.objects(user_id=actor.user_id).first()
     if factor is None or factor.confirmed_at:
-        word = "enabled" if factor else "not_begun"
-        raise Conflict("There is no second factor to confirm.", code=f"totp.{word}")
+        code = "totp.enabled" if factor else "totp.not_begun"
+        raise Conflict("There is no second factor to confirm.", code=code)
     _use_code(factor, code)
     return _turn_on(factor, actor)
 
@@ -90,7 +93,7 @@ def confirm(code: str, *, actor: Actor) -> list[str]:
 @unit_of_work
 def _turn_on(factor: SecondFactor, actor: Actor) -> list[str]:
     codes = _make_codes()
-    waiting = SecondFactor.objects(id=factor.id, confirmed_at=None)  # another may have been begun meanwhile
+    waiting = SecondFactor.objects(id=factor.id, confirmed_at=None)  # another setup may have begun meanwhile
     if waiting.modify(set__confirmed_at=now(), set__recovery_codes=_hashed(codes)) is None:
         raise Conflict("There is no second factor to confirm.", code="totp.enabled")
     user = User.objects.one(actor.user_id)
@@ -100,7 +103,10 @@ def _turn_on(factor: SecondFactor, actor: Actor) -> list[str]:
 
 
 def renew_codes(code: str, *, actor: Actor) -> list[str]:
-    """Return new recovery codes; the old ones are good no more. Raises Conflict, Forbidden, TooMany."""
+    """Return new recovery codes; the old ones become invalid.
+
+    Raises Conflict (`totp.not_enabled`), Forbidden (`totp.wrong_code`), TooMany.
+    """
     _prove(actor, code)
     return _replace_codes(actor)
 
@@ -114,7 +120,10 @@ def _replace_codes(actor: Actor) -> list[str]:
 
 
 def disable(password: str, code: str, *, actor: Actor) -> None:
-    """Turn the second factor off. Raises Forbidden (`auth.wrong_password`, `totp.wrong_code`), Conflict, TooMany."""
+    """Turn the second factor off.
+
+    Raises Forbidden (`auth.wrong_password`, `totp.wrong_code`), Conflict (`totp.not_enabled`), TooMany.
+    """
     user = User.objects.one(actor.user_id)
     passwords_recovery.prove(user, password)
     _prove(actor, code)
@@ -123,7 +132,7 @@ def disable(password: str, code: str, *, actor: Actor) -> None:
 
 @unit_of_work
 def reset(user: User, *, by_operator: bool = False) -> None:
-    """Remove the second factor of an account, as operators do for a user who lost everything."""
+    """Delete the second factor of an account; operators do it for users who lost device and recovery codes."""
     if SecondFactor.objects(user_id=user.id).delete():
         users.rights_changed([user.id])
         record(TotpDisabled(user, by_operator=by_operator))
@@ -131,22 +140,22 @@ def reset(user: User, *, by_operator: bool = False) -> None:
 
 @unit_of_work
 def recover(recovery: Recovery) -> int:
-    """Remove a second factor that an earlier holder of the account set up, or that is not confirmed. Return how many.
+    """Delete a second factor that an earlier holder of the account set up, or that is not confirmed. Return how many.
 
-    One that was confirmed since the present address was proved stays: to read a person's mail must not be enough.
+    A factor that was confirmed after the present address was confirmed stays: access to the mailbox must not be enough.
     """
     factors = SecondFactor.objects(user_id=recovery.user.id)
-    older = [one for one in factors if recovery.is_of_earlier_holder(one.confirmed_at)]
-    if any(one.confirmed_at for one in older):
+    older = [factor for factor in factors if recovery.is_of_earlier_holder(factor.confirmed_at)]
+    if any(factor.confirmed_at for factor in older):
         reset(recovery.user)
-    SecondFactor.objects(id__in=[one.id for one in older]).delete()
+    SecondFactor.objects(id__in=[factor.id for factor in older]).delete()
     return len(older)
 
 
 def finish_login(ticket: str, code: str, *, user_agent: str, address: str) -> Login:
-    """Return the second step of a login. `code` is of the app, or a recovery code.
+    """Finish a login by the second step. `code` is a code of the app or a recovery code.
 
-    Raises Unauthenticated (`auth.invalid_code`), alike for a ticket that is not good; TooMany.
+    Raises Unauthenticated (`auth.invalid_code`), the same for a ticket that is not valid; TooMany (`auth.locked`).
     """
     known = one_time_tokens.read(sessions.TICKET, ticket)
     user = known and User.objects(id=known.subject_id, disabled_at=None).first()
@@ -170,7 +179,7 @@ def _start(ticket: str, user: User, user_agent: str, address: str) -> Login:
 
 
 def _wrong() -> Unauthenticated:
-    return Unauthenticated("The code is wrong, or the login took too long: begin again.", code="auth.invalid_code")
+    return Unauthenticated("The code is wrong, or the login took too long: log in again.", code="auth.invalid_code")
 
 
 def _prove(actor: Actor, code: str) -> None:
@@ -181,7 +190,7 @@ def _prove(actor: Actor, code: str) -> None:
 
 
 def _use(factor: SecondFactor, code: str) -> None:
-    """Use up a code of the app or a recovery code. Raises Forbidden (`totp.wrong_code`), TooMany."""
+    """Spend a code of the app or a recovery code. Raises Forbidden (`totp.wrong_code`), TooMany."""
     (_use_code if _CODE.fullmatch(code) else _use_recovery)(factor, code)
 
 
@@ -204,7 +213,7 @@ def _record_recovery(user_id: ObjectId) -> None:
 
 
 def _try(factor: SecondFactor, attempt: Callable[[], bool]) -> None:
-    """Take a try from the account's budget first, so that many at once get no more; give it back if it succeeds."""
+    """Count a failure before the attempt, so that concurrent attempts cannot exceed the limit; reset it on success."""
     failures = _count(factor)
     if not attempt():
         _record_failure(factor.user_id, failures)
@@ -215,11 +224,11 @@ def _try(factor: SecondFactor, attempt: Callable[[], bool]) -> None:
 def _count(factor: SecondFactor) -> int:
     moment = now()
     SecondFactor.objects(id=factor.id, failures_end_at__lte=moment).update(set__failures=0, unset__failures_end_at=True)
-    SecondFactor.objects(id=factor.id, failures_end_at=None).update(set__failures_end_at=moment + _FAILURES_KEPT)
+    SecondFactor.objects(id=factor.id, failures_end_at=None).update(set__failures_end_at=moment + _FAILURES_LIFETIME)
     counted = SecondFactor.objects(id=factor.id, failures__lt=_MAX_FAILURES).modify(new=True, inc__failures=1)
     if counted is None:
         detail = "Too many wrong codes: wait before the next one."
-        raise TooMany(detail, code="auth.locked", retry_after=int(_FAILURES_KEPT.total_seconds()))
+        raise TooMany(detail, code="auth.locked", retry_after=int(_FAILURES_LIFETIME.total_seconds()))
     return int(counted.failures)
 
 
@@ -229,15 +238,11 @@ def _record_failure(user_id: ObjectId, failures: int) -> None:
 
 
 def _step_of(factor: SecondFactor, code: str) -> int | None:
-    """Return the half minute that a code belongs to, this one or one beside it; None for a wrong code."""
+    """Return the time step that a code belongs to: the present one, or the one before or after it; None if wrong."""
     totp = pyotp.TOTP(_cipher().decrypt(bytes(factor.secret)).decode())
     present = int(now().timestamp()) // _STEP_SECONDS
-    steps = [step for step in (present, present - 1, present + 1) if hmac.compare_digest(_at(totp, step), code)]
+    steps = [step for step in (present, present - 1, present + 1) if hmac.compare_digest(totp.generate_otp(step), code)]
     return steps[0] if steps else None
-
-
-def _at(totp: pyotp.TOTP, step: int) -> str:
-    return totp.generate_otp(step)
 
 
 def _enabled(user_id: ObjectId) -> SecondFactor | None:
@@ -253,7 +258,7 @@ def _hashed(codes: list[str]) -> list[str]:
 
 
 def _hash(code: str) -> str:
-    """Return what is stored of a recovery code: it is 64 random bits, so one keyed hash is enough."""
+    """Return the stored hash of a recovery code, which is 64 random bits: one HMAC is enough."""
     return hmac.digest(settings.current().secret(), b"recovery:" + code.strip().lower().encode(), "sha256").hex()
 
 

@@ -1,7 +1,7 @@
 """Refresh tokens: session id, generation and a code that only this service can make.
 
-The code of a generation is HMAC-SHA256 over the session's own random seed, so the same answer can be given
-again to a client that lost it, while the database keeps only a hash of the token.
+The code of a generation is HMAC-SHA256 over the session's random seed. So a client that lost a response can get the
+same token again, while the database stores only its hash.
 """
 
 import base64
@@ -18,7 +18,7 @@ _CODE_BYTES = 32
 
 
 class RefreshClaim(NamedTuple):
-    """What a refresh token says of itself; nothing is proved yet."""
+    """The content of a refresh token, not verified yet."""
 
     session_id: ObjectId
     generation: int
@@ -32,7 +32,7 @@ def make(session_id: ObjectId, generation: int, seed: str) -> str:
 
 
 def read(token: str) -> RefreshClaim | None:
-    """Return the claim in a token; None when it is none of ours."""
+    """Return the claim in a token; None when it does not have the form of a refresh token."""
     try:
         raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeEncodeError):
@@ -43,10 +43,10 @@ def read(token: str) -> RefreshClaim | None:
 
 
 def same(one: str, other: str) -> bool:
-    """Compare without telling by the time taken where they differ."""
+    """Return whether two tokens are equal, by a comparison in constant time."""
     return hmac.compare_digest(one.encode(), other.encode())
 
 
 def fingerprint(token: str) -> str:
-    """Return what the database keeps of a token."""
+    """Return the hash of a token, which the database stores."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -3,7 +3,6 @@
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from bson import ObjectId
 from mongoengine import Q
@@ -28,15 +27,16 @@ from taskmanager.features.users.events import (
     SessionStarted,
 )
 from taskmanager.features.users.models import SecondFactor, Session, User
+from taskmanager.features.users.querysets import SessionQuerySet
 from taskmanager.features.users.sessions import lockout, refresh_tokens
 
-TICKET = "second_factor"  # the purpose of the one-time tokens that stand for a first step that went well
+TICKET = "second_factor"  # purpose of the one-time tokens that prove the first step of a login
 TICKET_LIFETIME = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Login:
-    """A session that was started or refreshed, with the refresh token that the client gets."""
+    """A session that was started or refreshed, with its new refresh token."""
 
     user: User
     session: Session
@@ -44,10 +44,11 @@ class Login:
 
 
 def login(*, email: str, password: str, user_agent: str, address: str) -> Login | str:
-    """Start a session, or answer the ticket for the second step where the account has a second factor.
+    """Start a session, or return the ticket for the second step where the account has a second factor.
 
-    Raises Unauthenticated, alike for an unknown address, a wrong password and a disabled account; TooMany
-    (`auth.locked`) after too many of these; Forbidden (`auth.email_unverified`) where the operator demands it.
+    Raises Unauthenticated (`auth.invalid_credentials`), the same for an unknown address, a wrong password and a
+    disabled account; TooMany (`auth.locked`) after too many of these; Forbidden (`auth.email_unverified`) where
+    settings require confirmed addresses.
     """
     email = plain_address(email)
     user = User.objects(email=email).first()
@@ -56,16 +57,16 @@ def login(*, email: str, password: str, user_agent: str, address: str) -> Login 
     if not fits or user.disabled_at:
         _count_failure(email, address, user)
         raise Unauthenticated("The address or the password is wrong.", code="auth.invalid_credentials")
-    lockout.succeeded(email, address)
+    lockout.reset_failures(email, address)
     _rehash(user, password)
     return begin(user, user_agent=user_agent, address=address)
 
 
 @unit_of_work
 def begin(user: User, *, user_agent: str, address: str) -> Login | str:
-    """Start a session for a caller who has proved to be `user`, or answer a ticket for the second step.
+    """Start a session for a caller who was authenticated as `user`, or return a ticket for the second step.
 
-    Raises Forbidden (`auth.email_unverified`) where the operator demands it.
+    Raises Forbidden (`auth.email_unverified`) where settings require confirmed addresses.
     """
     if settings.current().require_verified_email and not user.email_verified_at:
         raise Forbidden("Confirm your address first: the link is in your mail.", code="auth.email_unverified")
@@ -75,8 +76,8 @@ def begin(user: User, *, user_agent: str, address: str) -> Login | str:
 
 
 def _count_failure(email: str, address: str, user: User | None) -> None:
-    """Count outside of the transaction: parallel tries must not wait for each other."""
-    _record_failure(email, user, repeated=lockout.failed(email, address))
+    """Count a failed login outside the transaction: parallel attempts must not wait for each other."""
+    _record_failure(email, user, repeated=lockout.count_failure(email, address))
 
 
 @unit_of_work
@@ -87,7 +88,7 @@ def _record_failure(email: str, user: User | None, *, repeated: bool) -> None:
 
 
 def _rehash(user: User, password: str) -> None:
-    """Keep the password by today's cost: only now is it known in clear."""
+    """Hash the password again if the cost setting has changed: the plain text is only known at a login."""
     if passwords.needs_rehash(user.password_hash):
         known = User.objects(id=user.id, password_hash=user.password_hash)
         user.password_hash = passwords.make_hash(password)
@@ -96,9 +97,9 @@ def _rehash(user: User, password: str) -> None:
 
 @unit_of_work
 def start(user: User, *, user_agent: str, address: str) -> Login:
-    """Start a session: nothing more is to be proved.
+    """Start a session, without further checks of the caller.
 
-    Raises Unauthenticated when the account was disabled, or got another password, since `user` was read.
+    Raises Unauthenticated when the account was disabled, or its password was changed, since `user` was read.
     """
     if not User.objects(id=user.id, password_hash=user.password_hash, disabled_at=None).first():
         raise Unauthenticated("The account was changed meanwhile: log in again.", code="auth.invalid_credentials")
@@ -113,7 +114,7 @@ def start(user: User, *, user_agent: str, address: str) -> Login:
     )
     token = refresh_tokens.make(session.id, 1, session.seed)
     session.token_hash = refresh_tokens.fingerprint(token)
-    users.rights_changed([user.id])  # first: it is the write that two at once meet at, so what is counted below holds
+    users.rights_changed([user.id])  # first: concurrent transactions conflict here, so the count below is right
     session.save(force_insert=True)
     _end_surplus(user)
     record(SessionStarted(user, session=session))
@@ -121,13 +122,13 @@ def start(user: User, *, user_agent: str, address: str) -> Login:
 
 
 def refresh(token: str, *, user_agent: str) -> Login:
-    """Spend a refresh token for the next one. Raises Unauthenticated.
+    """Exchange a refresh token for the next one. Raises Unauthenticated (`auth.invalid_refresh_token`).
 
-    A token that was spent before ends the whole session (RFC 9700, 4.14.2), except within the grace of a few
-    seconds for the same client, which gets the same answer again: it may have lost the first one.
+    A spent token ends the whole session (RFC 9700, 4.14.2), except within the grace period of a few seconds for the
+    same client, which gets the same response again: it may have lost the first one.
     """
     login = _rotate(token, user_agent[:400])
-    if login is None:  # raised here and not inside, so that what the transaction ended stays ended
+    if login is None:  # raised outside the transaction, which has to commit the end of the session
         raise Unauthenticated("This refresh token is not valid.", code="auth.invalid_refresh_token")
     return login
 
@@ -169,14 +170,14 @@ def _in_grace(session: Session, user_agent: str) -> bool:
 
 @unit_of_work
 def logout(*, actor: Actor) -> None:
-    """End the actor's session: its tokens are refused from the next request on, in every process."""
+    """End the actor's session: every process refuses its tokens from the next request on."""
     session = Session.objects(id=actor.session_id, user_id=actor.user_id, ended_at=None).first()
     if session is not None:
         _end(User.objects.one(actor.user_id), session, because="logout")
 
 
 def visible(actor: Actor) -> Described:
-    """Return the actor's own live sessions; `current` says which one is asking."""
+    """Return the actor's own live sessions; `current` is true for the session of this request."""
     found = Session.objects.live().filter(user_id=actor.user_id)
     return Described(found, lambda rows: [{**row, "current": row["_id"] == actor.session_id} for row in rows])
 
@@ -197,23 +198,23 @@ def end(session_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
 
 
 @unit_of_work
-def end_own(*, but_this: bool, actor: Actor) -> None:
-    """End all of the actor's sessions, or all others."""
-    keep = actor.session_id if but_this else None
+def end_own(*, except_current: bool, actor: Actor) -> None:
+    """End all of the actor's sessions; with `except_current`, all but the current one."""
+    keep = actor.session_id if except_current else None
     end_all(User.objects.one(actor.user_id), because="ended", keep=keep)
 
 
 @unit_of_work
 def end_all(user: User, *, because: str, keep: ObjectId | None = None) -> int:
-    """End the sessions of an account, but for `keep`: all their tokens are refused from the next request on.
+    """End the sessions of an account except `keep`: their tokens are refused from the next request on.
 
-    One command and one event for all of them. Return how many there were.
+    Uses one command and one event for all sessions. Return how many there were.
     """
     return _end_several(user, Session.objects.live().filter(user_id=user.id, id__ne=keep), because)
 
 
 def _end_surplus(user: User) -> None:
-    """End the oldest sessions of an account that has more than it may have."""
+    """End the oldest sessions of an account beyond MAX_SESSIONS."""
     live = Session.objects.live().filter(user_id=user.id)
     oldest = live.order_by("-created_at", "-id").skip(users.MAX_SESSIONS - 1).only("created_at").first()
     if oldest is not None:
@@ -221,7 +222,7 @@ def _end_surplus(user: User) -> None:
         _end_several(user, live.filter(earlier), "surplus")
 
 
-def _end_several(user: User, found: Any, because: str) -> int:
+def _end_several(user: User, found: SessionQuerySet, because: str) -> int:
     moment = now()
     number = int(
         found.update(set__ended_at=moment, set__ended_because=because, set__updated_at=moment, inc__revision=1)

@@ -1,41 +1,44 @@
-"""Login by an OpenID Connect provider: the code flow with PKCE, by Authlib.
+"""Login by an OpenID Connect provider: the authorization code flow with PKCE, by Authlib.
 
-Authlib makes state, nonce and code verifier, keeps them in a signed cookie of this browser, fetches the tokens
-and checks the ID token. What it leaves open is closed here: only asymmetric signatures, the issuer and the
-audience of the settings, a state that ends, bounded waits, nothing remembered of a provider that was out of
-order, and errors in the shape of all others.
+Authlib makes state, nonce and code verifier, stores them in a signed cookie of the browser, fetches the tokens and
+checks the ID token. This module adds what Authlib leaves open: it accepts only asymmetric signatures and the issuer and
+audience of the settings, lets the state expire, sets timeouts, discards the metadata of a provider that failed, and
+raises the errors of this service.
 """
 
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import Callable, MutableMapping
+from typing import Any, TypeVar
 
 import requests
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.flask_client import FlaskIntegration, OAuth
+from authlib.integrations.flask_client import FlaskIntegration, FlaskOAuth2App, OAuth
 from flask import Flask, Response, current_app
 from joserfc.errors import JoseError
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration.settings import Settings, current as settings_now
 from taskmanager.core.errors import NotFound, Unauthenticated, Unavailable
-from taskmanager.features.users.sso import client_auth as oidc_client_auth, refusals as oidc_refusals
+from taskmanager.features.users.sso import client_auth
+from taskmanager.features.users.sso.refusals import log_error, log_refusal
 
 _ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
 _EXTENSION = "taskmanager-oidc"
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-_PERSONAL = ("email", "email_verified")  # what a first login needs
-LEEWAY_SECONDS = 60  # by which the provider's clock may differ
-_MAX_STATES = 3  # logins that one browser may have begun at once; a cookie holds 4,093 bytes
+_PERSONAL = ("email", "email_verified")  # claims that a first login needs
+LEEWAY_SECONDS = 60  # that the provider's clock may differ
+_MAX_STATES = 3  # unfinished logins of one browser; a cookie holds 4,093 bytes
+
+Result = TypeVar("Result")
 
 
 class _States(FlaskIntegration):
-    """What Authlib keeps in the cookie of a browser that is at the provider: ten minutes long, the newest few."""
+    """The state that Authlib stores in the cookie during a login: for ten minutes, and at most _MAX_STATES of them."""
 
     expires_in = 600
 
     def get_state_data(self, session: MutableMapping[str, Any], state: str) -> Any:
-        kept = session.get(f"_state_{self.name}_{state}") or {}
-        return kept.get("data") if kept.get("exp", 0) > now().timestamp() else None
+        stored = session.get(f"_state_{self.name}_{state}") or {}
+        return stored.get("data") if stored.get("exp", 0) > now().timestamp() else None
 
     def set_state_data(self, session: MutableMapping[str, Any], state: str, data: Any) -> None:
         begun = sorted(
@@ -52,7 +55,7 @@ class _OAuth(OAuth):
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Register the provider of the settings, if there is one. It is first asked at the first login."""
+    """Register the provider of the settings, if there is one. The first request to it is made at the first login."""
     app.secret_key = settings.secret()
     app.config.update(
         SESSION_COOKIE_NAME="taskmanager_login",
@@ -63,7 +66,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions[_EXTENSION] = _client(app, settings) if settings.oidc_issuer else None
 
 
-def _client(app: Flask, settings: Settings) -> Any:
+def _client(app: Flask, settings: Settings) -> FlaskOAuth2App:
     return _OAuth(app).register(
         "oidc",
         client_id=settings.oidc_client_id,
@@ -78,48 +81,53 @@ def _client(app: Flask, settings: Settings) -> Any:
 
 
 def redirect(callback: str) -> Response:
-    """Return the answer that sends the browser to the provider. Raises NotFound when there is none, Unavailable."""
-    return _asking(lambda client: client.authorize_redirect(callback))
+    """Return the redirect of the browser to the provider.
+
+    Raises NotFound when there is no provider, Unavailable (`auth.oidc_unavailable`).
+    """
+    return _call_provider(lambda client: client.authorize_redirect(callback))
 
 
 def claims(issuer: str, client_id: str) -> dict[str, Any]:
-    """Return the checked claims of the ID token that the code of this request gives.
+    """Return the checked claims of the ID token for the code of this request.
 
-    Raises NotFound when there is no provider, Unauthenticated, Unavailable.
+    Raises NotFound when there is no provider, Unauthenticated (`auth.oidc_refused`), Unavailable
+    (`auth.oidc_unavailable`).
     """
-    wanted = {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": client_id}}
-    token = _asking(lambda client: client.authorize_access_token(claims_options=wanted, leeway=LEEWAY_SECONDS))
-    if "id_token" not in token or not token.get("userinfo"):  # only an ID token vouches for its claims
-        oidc_refusals.refused("no_id_token", issuer=issuer)
+    options = {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": client_id}}
+    token = _call_provider(lambda client: client.authorize_access_token(claims_options=options, leeway=LEEWAY_SECONDS))
+    if "id_token" not in token or not token.get("userinfo"):  # only claims of an ID token are trusted
+        log_refusal("no_id_token", issuer=issuer)
         raise _refused()
     return dict(token["userinfo"])
 
 
-def with_userinfo(said: dict[str, Any]) -> dict[str, Any]:
-    """Return the claims of an ID token with what the provider tells of the person only at its UserInfo endpoint.
+def with_userinfo(id_claims: dict[str, Any]) -> dict[str, Any]:
+    """Return the claims of an ID token, completed with those of the provider's UserInfo endpoint.
 
-    An ID token that has an address and says whether it is confirmed is enough. Issuer and subject are those of the ID
-    token, and an answer about another subject is refused (OpenID Connect Core 1.0, 5.3.2). Raises as `claims`.
+    The endpoint is not called if the ID token has an address and `email_verified`. Issuer and subject are those of the
+    ID token; a response about another subject is refused (OpenID Connect Core 1.0, 5.3.2). Raises as `claims`.
     """
-    if all(name in said for name in _PERSONAL):
-        return said
-    more = _asking(_userinfo)
-    if more and more.get("sub") != said["sub"]:
-        oidc_refusals.refused("other_subject", claim="sub", issuer=said["iss"], endpoint="userinfo")
+    if all(name in id_claims for name in _PERSONAL):
+        return id_claims
+    userinfo = _call_provider(_userinfo)
+    if userinfo and userinfo.get("sub") != id_claims["sub"]:
+        log_refusal("other_subject", claim="sub", issuer=id_claims["iss"], endpoint="userinfo")
         raise _refused()
-    if said.get("email", more.get("email")) != more.get("email"):
-        more.pop("email_verified", None)  # it is about another address
-    return {name: more[name] for name in (*_PERSONAL, "name") if name in more} | said
+    if id_claims.get("email", userinfo.get("email")) != userinfo.get("email"):
+        userinfo.pop("email_verified", None)  # it is about another address
+    return {name: userinfo[name] for name in (*_PERSONAL, "name") if name in userinfo} | id_claims
 
 
-def _userinfo(client: Any) -> dict[str, Any]:
-    """Return what the UserInfo endpoint says; nothing where there is none."""
+def _userinfo(client: FlaskOAuth2App) -> dict[str, Any]:
+    """Return the claims of the UserInfo endpoint; {} if the provider has none."""
     if not isinstance(client.server_metadata.get("userinfo_endpoint"), str):
         return {}
     return dict(client.userinfo())
 
 
-def _asking(step: Any) -> Any:
+def _call_provider(step: Callable[[FlaskOAuth2App], Result]) -> Result:
+    """Return the result of `step(client)`. Raises NotFound, Unauthenticated, Unavailable."""
     client = current_app.extensions[_EXTENSION]
     if client is None:
         raise NotFound("There is no login provider here.")
@@ -127,39 +135,39 @@ def _asking(step: Any) -> Any:
         _discover(client)
         return step(client)
     except AuthlibBaseError as error:
-        oidc_refusals.explained(error, _id_token(client), issuer=settings_now().oidc_issuer)
+        log_error(error, _id_token(client), issuer=settings_now().oidc_issuer)
         raise _refused() from None
     except JoseError as error:
         client.server_metadata.clear()
-        oidc_refusals.explained(error, _id_token(client), issuer=settings_now().oidc_issuer)
+        log_error(error, _id_token(client), issuer=settings_now().oidc_issuer)
         raise _refused() from None
     except (requests.RequestException, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
-        client.server_metadata.clear()  # Authlib keeps what it got, good or bad: it is asked for again
-        oidc_refusals.refused("provider_out_of_order", error=type(error).__name__, issuer=settings_now().oidc_issuer)
-        raise Unavailable("The login provider does not answer as it should.", code="auth.oidc_unavailable") from None
+        client.server_metadata.clear()  # Authlib caches it, valid or not: discard it, so that it is fetched again
+        log_refusal("provider_out_of_order", error=type(error).__name__, issuer=settings_now().oidc_issuer)
+        raise Unavailable("The login provider did not respond as expected.", code="auth.oidc_unavailable") from None
 
 
-def _id_token(client: Any) -> Any:
-    """Return the ID token that this request got, if it got so far."""
+def _id_token(client: FlaskOAuth2App) -> str | None:
+    """Return the ID token of this request; None if there is none yet."""
     token = client.token
     return token.get("id_token") if isinstance(token, dict) else None
 
 
-def _discover(client: Any) -> None:
-    """Load what the provider says of itself. Raises ValueError unless it is whole, and of the issuer of the settings.
+def _discover(client: FlaskOAuth2App) -> None:
+    """Load the provider's discovery document (OpenID Connect Discovery 1.0, 4.3).
 
-    OpenID Connect Discovery 1.0, 4.3.
+    Raises ValueError if an endpoint is missing, or if the issuer is not that of the settings.
     """
     metadata = client.load_server_metadata()
     if metadata.get("issuer") != settings_now().oidc_issuer or not all(
         isinstance(metadata.get(name), str) for name in _ENDPOINTS
     ):
-        raise ValueError("The login provider's description of itself is not whole.")
-    known = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
-    metadata["id_token_signing_alg_values_supported"] = [name for name in known if name in _ALGORITHMS]
-    auth = oidc_client_auth.chosen(settings_now().oidc_client_auth, metadata)
-    client.client_kwargs["token_endpoint_auth_method"] = auth
+        raise ValueError("The login provider's discovery document is not complete.")
+    supported = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
+    metadata["id_token_signing_alg_values_supported"] = [name for name in supported if name in _ALGORITHMS]
+    method = client_auth.auth_method(settings_now().oidc_client_auth, metadata)
+    client.client_kwargs["token_endpoint_auth_method"] = method
 
 
 def _refused() -> Unauthenticated:
-    return Unauthenticated("The login provider did not vouch for you: begin again.", code="auth.oidc_refused")
+    return Unauthenticated("The login provider did not confirm your login: log in again.", code="auth.oidc_refused")

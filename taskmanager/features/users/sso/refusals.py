@@ -1,4 +1,4 @@
-"""Why a login by a provider was refused, for operators: in the log, never in the answer, and without any secret."""
+"""Logs why a login by a provider was refused, for operators: never in the response, and without secrets."""
 
 import base64
 import json
@@ -10,31 +10,38 @@ from joserfc.errors import JoseError
 
 log = structlog.get_logger("taskmanager.oidc")
 
-_SAID = ("iss", "aud", "azp", "iat", "nbf", "exp")  # claims of an ID token that tell what is wrong, and no person
+_LOGGED_CLAIMS = (
+    "iss",
+    "aud",
+    "azp",
+    "iat",
+    "nbf",
+    "exp",
+)  # claims that explain an error and are not personal
 _MAX_CHARACTERS = 200
 
 
-def refused(reason: str, **more: Any) -> None:
-    """Log a refusal: `reason` is a word that can be searched for."""
-    log.warning("login by the provider refused", reason=reason, **more)
+def log_refusal(reason: str, **fields: Any) -> None:
+    """Log that a login was refused. `reason` is one word, for searches."""
+    log.warning("login by the provider refused", reason=reason, **fields)
 
 
-def explained(error: Exception, id_token: Any, *, issuer: str) -> None:
-    """Log why an ID token, or the answer before it, was refused.
+def log_error(error: Exception, id_token: str | None, *, issuer: str) -> None:
+    """Log why an ID token, or the response before it, was refused.
 
-    Names the claim that is wrong, what the token says of issuer, audience and times, and the clock of this machine.
+    Logs the wrong claim, the token's issuer, audience and times, and the clock of this machine.
     """
     reason = str(getattr(error, "error", "") or type(error).__name__)[:_MAX_CHARACTERS]
     details = str(getattr(error, "description", "") or "")[:_MAX_CHARACTERS] if isinstance(error, JoseError) else ""
     claim = getattr(error, "claim", None)
-    refused(reason, issuer=issuer, detail=details, claim=claim, clock=int(time.time()), **_said(id_token))
+    log_refusal(reason, issuer=issuer, detail=details, claim=claim, clock=int(time.time()), **_logged_claims(id_token))
 
 
-def _said(id_token: Any) -> dict[str, Any]:
-    """Return what an ID token says, unchecked: it was refused."""
+def _logged_claims(id_token: str | None) -> dict[str, Any]:
+    """Return the claims in _LOGGED_CLAIMS of a refused ID token, not verified; {} if it cannot be read."""
     try:
         body = str(id_token).split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        return {f"token_{name}": str(claims[name])[:_MAX_CHARACTERS] for name in _SAID if name in claims}
+        return {f"token_{name}": str(claims[name])[:_MAX_CHARACTERS] for name in _LOGGED_CLAIMS if name in claims}
     except (ValueError, LookupError, TypeError, RecursionError):
         return {}

@@ -1,4 +1,4 @@
-"""Routes of the login by a provider."""
+"""Routes of the login by a login provider."""
 
 from typing import Any
 
@@ -10,7 +10,8 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Unauthenticated
 from taskmanager.features.users.routes import answer_login
 from taskmanager.features.users.schemas import TokensOrTicket
-from taskmanager.features.users.sso import oidc, refusals as oidc_refusals, service as identities
+from taskmanager.features.users.sso import oidc, service as identities
+from taskmanager.features.users.sso.refusals import log_refusal
 from taskmanager.web import answers
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.schemas import Email, Schema
@@ -26,22 +27,22 @@ class ProviderOut(Schema):
 
 
 class Callback(Schema):
-    """What a provider sends back; it may send more."""
+    """The parameters that a provider sends to the callback; it may send more."""
 
-    code = fields.String(metadata={"description": "What the provider gives for tokens"})
-    state = fields.String(metadata={"description": "What the browser was sent with"})
-    error = fields.String(metadata={"description": "Why the provider refuses", "example": "access_denied"})
+    code = fields.String(metadata={"description": "The authorization code, which the service exchanges for tokens"})
+    state = fields.String(metadata={"description": "The state of the redirect to the provider"})
+    error = fields.String(metadata={"description": "Why the provider refused the login", "example": "access_denied"})
 
 
 class Claims(ma.Schema):
-    """Whom an ID token is about; it may hold more."""
+    """The claims of an ID token that identify the user; it may have more."""
 
     iss = fields.String(required=True)
     sub = fields.String(required=True, validate=validate.Length(1, 255))  # OpenID Connect Core 1.0, 2
 
 
 class PersonalClaims(Claims):
-    """What is taken over at a first login."""
+    """The claims that a first login uses."""
 
     email = Email()
     email_verified = fields.Raw(allow_none=True)
@@ -62,7 +63,8 @@ def get_provider() -> Response:
 def begin_provider_login() -> Response:
     """Log in by the provider
 
-    Open this in a browser: it is sent to the provider, and comes back to the callback. 404 where there is none.
+    Open this in a browser: it is redirected to the provider, and from there to the callback. 404 if there is no
+    provider.
     """
     response = oidc.redirect(f"{settings.current().base_url}/api/v1/auth/oidc/callback")
     response.headers["Cache-Control"] = "no-store"
@@ -73,18 +75,18 @@ def begin_provider_login() -> Response:
 @auth.arguments(Callback, location="query", unknown=ma.EXCLUDE)  # providers send more than they need
 @auth.response(200, TokensOrTicket)
 def finish_provider_login(query: dict[str, Any]) -> Response:
-    """Come back from the provider
+    """Finish a login by the provider
 
-    The answer is that of `POST /auth/login`. The first time makes an account, or joins the one that has the
-    address. Both sides must have confirmed it: else 401 `auth.oidc_unverified`, or 409 `auth.oidc_email_taken`. After
-    that the provider's id of the person counts, whatever address it tells.
+    The response is that of `POST /auth/login`. The first login makes an account, or links the account that has the
+    address. Both sides must have confirmed the address: otherwise 401 `auth.oidc_unverified`, or 409
+    `auth.oidc_email_taken`. Later logins use only the provider's id of the user, whatever the address is.
     """
     known = settings.current()
     claims = oidc.claims(known.oidc_issuer, known.oidc_client_id)
-    person = _checked(Claims, claims)
-    if not identities.is_known(person):  # for one who is, nothing but issuer and subject counts
-        person = _checked(PersonalClaims, oidc.with_userinfo(claims))
-    started = identities.login(person, user_agent=request.user_agent.string, address=request.remote_addr or "")
+    user_claims = _checked(Claims, claims)
+    if not identities.is_known(user_claims):  # for a known user, only issuer and subject matter
+        user_claims = _checked(PersonalClaims, oidc.with_userinfo(claims))
+    started = identities.login(user_claims, user_agent=request.user_agent.string, address=request.remote_addr or "")
     return answer_login(started)
 
 
@@ -92,7 +94,7 @@ def _checked(schema: type[ma.Schema], claims: dict[str, Any]) -> dict[str, Any]:
     try:
         checked: dict[str, Any] = schema(unknown=ma.EXCLUDE).load(claims)
     except ma.ValidationError as error:
-        oidc_refusals.refused("invalid_claim", claim=sorted(error.normalized_messages()), issuer=claims.get("iss"))
-        detail = "The login provider tells things of you that cannot be."
+        log_refusal("invalid_claim", claim=sorted(error.normalized_messages()), issuer=claims.get("iss"))
+        detail = "The login provider sent claims that are not valid."
         raise Unauthenticated(detail, code="auth.oidc_refused") from None
     return checked

@@ -1,10 +1,11 @@
-"""Routes of API tokens and service accounts. Only sessions get here: a token makes no other."""
+"""Routes of API tokens and service accounts. They need a session: a token cannot make another."""
 
 from typing import Any
 
 from bson import ObjectId
 from flask import Response
 
+from taskmanager.features.users.models import ApiToken
 from taskmanager.features.users.tokens import service as api_tokens, service_accounts
 from taskmanager.features.users.tokens.schemas import (
     API_TOKEN,
@@ -23,7 +24,7 @@ from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 
-own = Blueprint("tokens", __name__, url_prefix="/users/me/tokens", description="API tokens of your own")
+own = Blueprint("tokens", __name__, url_prefix="/users/me/tokens", description="Your API tokens")
 services = Blueprint("service_accounts", __name__, url_prefix="/service-accounts", description="Accounts of programs")
 
 _ORDERS = {"created_at": "created_at"}
@@ -35,11 +36,11 @@ _ORDERS = {"created_at": "created_at"}
 def create_token(data: dict[str, Any]) -> Response:
     """Make an API token
 
-    The answer shows it this once. It is sent as `Authorization: Bearer tm_…`, does what its scopes name and never
-    more than you may, and cannot make tokens or reach your sessions, password and second factor.
+    Only this response shows the token. Send it as `Authorization: Bearer tm_…`. It has the rights that its scopes name,
+    never more than you have, and cannot make tokens or access your sessions, password and second factor.
     """
     token, text = api_tokens.create(data, actor=current_actor())
-    return _shown(token, text, f"/users/me/tokens/{token.id}")
+    return _created(token, text, f"/users/me/tokens/{token.id}")
 
 
 @own.route("")
@@ -76,7 +77,7 @@ def revoke_token(token_id: ObjectId) -> Response:
 def create_service_account(data: dict[str, Any]) -> Response:
     """Make a service account
 
-    For administrators. It has no password: it acts through API tokens, and is added to projects by its id.
+    For administrators. It has no password: it acts through API tokens and is added to projects by its id.
     """
     account = service_accounts.create(**data, actor=current_actor())
     return answers.created(account, SERVICE_ACCOUNT, f"/service-accounts/{account.id}")
@@ -122,10 +123,10 @@ def update_service_account(changes: dict[str, Any], account_id: ObjectId) -> Res
 def create_service_token(data: dict[str, Any], account_id: ObjectId) -> Response:
     """Make an API token of a service account
 
-    For administrators. The answer shows it this once.
+    For administrators. Only this response shows the token.
     """
     token, text = service_accounts.create_token(account_id, data, actor=current_actor())
-    return _shown(token, text, f"/service-accounts/{account_id}/tokens/{token.id}")
+    return _created(token, text, f"/service-accounts/{account_id}/tokens/{token.id}")
 
 
 @services.route("/<objectid:account_id>/tokens")
@@ -165,5 +166,5 @@ def revoke_service_token(account_id: ObjectId, token_id: ObjectId) -> Response:
     return answers.nothing()
 
 
-def _shown(token: api_tokens.ApiToken, text: str, path: str) -> Response:
+def _created(token: ApiToken, text: str, path: str) -> Response:
     return answers.unstored(answers.created(token.as_row() | {"token": text}, NEW_API_TOKEN, path))

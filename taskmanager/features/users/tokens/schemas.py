@@ -1,4 +1,4 @@
-"""What clients send and get of API tokens and service accounts."""
+"""Schemas of API tokens and service accounts."""
 
 from marshmallow import fields
 
@@ -16,7 +16,9 @@ class ApiTokenIn(Schema):
     name = Line(most=200, required=True, metadata=_NAME)
     scopes = ChoiceList(lambda: SCOPES, required=True)
     expires_at = Instant(required=True, metadata={"example": "2027-06-01T00:00:00.000Z"})
-    project_id = Id(allow_none=True, metadata={"description": "The one project it is for; absent: all of yours"})
+    project_id = Id(
+        allow_none=True, metadata={"description": "The one project that it gives access to; absent: all your projects"}
+    )
 
 
 class ApiTokenOut(Schema):
@@ -34,7 +36,7 @@ class ApiTokenOut(Schema):
 
 
 class NewApiToken(ApiTokenOut):
-    """A new API token; `token` is shown this once."""
+    """A new API token; `token` is shown only in this response."""
 
     token = fields.String(required=True, metadata={"example": "tm_Zm9vYmFy"})
 
@@ -49,7 +51,7 @@ class ServiceAccountPatch(Schema):
     """Changes of a service account."""
 
     name = Line(most=200, metadata=_NAME)
-    disabled = Flag(metadata={"description": "A disabled account's tokens are refused"})
+    disabled = Flag(metadata={"description": "The tokens of a disabled account are refused"})
 
 
 class ServiceAccountOut(Schema):

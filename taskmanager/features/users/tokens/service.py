@@ -1,7 +1,7 @@
-"""Use cases of API tokens: a part of what an account may do, for a program, until a day.
+"""Use cases of API tokens: part of the rights of an account, for a program, until a day.
 
-A token is shown once, when it is made; what is stored is its hash. Only a session makes tokens, so none can make
-another, and what a token may do is never more than what its account may do at that moment.
+A token is shown once, when it is made; only its hash is stored. Tokens are made in sessions only, so no token can make
+another. A token never has more rights than its account has at that moment.
 """
 
 from datetime import datetime, timedelta
@@ -31,21 +31,21 @@ _USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
 def create(data: dict[str, Any], *, actor: Actor) -> tuple[ApiToken, str]:
-    """Make a token of the actor's own account; answers it and its text, which cannot be seen again.
+    """Make a token of the actor's own account. Return it and its text, which cannot be read again.
 
-    Raises Invalid for a time or a project that it cannot have, Conflict (`quota.tokens`).
+    Raises Invalid (`token.bad_expiry`, `token.unknown_project`), Conflict (`quota.tokens`).
     """
     project_id = data.get("project_id")
     if project_id is not None and actor.role_in(project_id) is None:
-        raise Invalid("body.project_id", "You are in no such project.", code="token.unknown_project")
+        raise Invalid("body.project_id", "You are not a member of such a project.", code="token.unknown_project")
     return create_for(actor.user_id, data, actor=actor)
 
 
 @unit_of_work
 def create_for(user_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> tuple[ApiToken, str]:
-    """Make a token of an account that the caller has authorised the actor to act for. Raises as `create`."""
+    """Make a token of an account; the caller has checked that the actor may act for it. Raises as `create`."""
     _check_end(data["expires_at"])
-    users.rights_changed([user_id])  # first: it is the write that two at once meet at, so the count below holds
+    users.rights_changed([user_id])  # first: concurrent transactions conflict here, so the count below is right
     quotas.check_room("tokens", ApiToken.objects.live().filter(user_id=user_id))
     token = ApiToken(id=ObjectId(), user_id=user_id, **data)
     text = signed_tokens.sign(PREFIX, user_id, token.id, nonce=signed_tokens.make_nonce())
@@ -56,7 +56,7 @@ def create_for(user_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> tupl
 
 
 def visible(user_id: ObjectId) -> BaseQuerySet:
-    """Return the tokens of an account whose tokens the actor may keep, those that have expired too."""
+    """Return the tokens of an account, also expired ones; the caller has checked that the actor may manage them."""
     return ApiToken.objects(user_id=user_id)
 
 
@@ -67,7 +67,7 @@ def get(token_id: ObjectId, *, user_id: ObjectId) -> Row:
 
 @unit_of_work
 def revoke(token_id: ObjectId, *, user_id: ObjectId, if_match: IfMatch, actor: Actor) -> None:
-    """Make a token good no more, from the next request on. Raises NotFound, PreconditionFailed."""
+    """Delete a token: it is refused from the next request on. Raises NotFound, PreconditionFailed."""
     token = visible(user_id).one(token_id)
     token.check_revision(if_match)
     if not ApiToken.objects(id=token_id, revision=token.revision).delete():
@@ -78,7 +78,7 @@ def revoke(token_id: ObjectId, *, user_id: ObjectId, if_match: IfMatch, actor: A
 
 @unit_of_work
 def revoke_all(user: User) -> int:
-    """Make all tokens of an account good no more. Return how many."""
+    """Delete all tokens of an account. Return how many there were."""
     tokens = list(ApiToken.objects(user_id=user.id))
     for token in tokens:
         record(TokenRevoked(user, token=token))
@@ -89,7 +89,7 @@ def revoke_all(user: User) -> int:
 
 @unit_of_work
 def revoke_of_project(project_id: ObjectId, most: int) -> int:
-    """Delete at most so many of the tokens for one project, which is gone for good. Return how many. Safe to repeat."""
+    """Delete at most `most` of the tokens for a purged project. Return how many. Safe to repeat."""
     tokens = list(ApiToken.objects(project_id=project_id).limit(most))
     owners = User.objects.in_bulk(list({token.user_id for token in tokens}))
     for token in tokens:
@@ -101,7 +101,7 @@ def revoke_of_project(project_id: ObjectId, most: int) -> int:
 
 
 def used(token_id: ObjectId, address: str) -> None:
-    """Remember that a token was used, at most once a minute. A use that cannot be written down is forgotten."""
+    """Store the time and address of a token's last use, at most once a minute. Errors of the database are ignored."""
     moment = now()
     if _recorded.get(token_id, moment - _USE_RECORDED_EVERY) > moment - _USE_RECORDED_EVERY:
         return
@@ -114,11 +114,11 @@ def used(token_id: ObjectId, address: str) -> None:
         _recorded.pop(token_id, None)
 
 
-_recorded: dict[ObjectId, datetime] = {}  # when this process last wrote down the use of a token
+_recorded: dict[ObjectId, datetime] = {}  # when this process last stored the use of a token
 
 
 def _check_end(expires_at: datetime) -> None:
-    most = settings.current().token_days_most
-    if not now() < expires_at <= now() + timedelta(days=most):
-        message = f"It must end in the future, at most {most} days from now."
+    max_days = settings.current().token_days_most
+    if not now() < expires_at <= now() + timedelta(days=max_days):
+        message = f"It must end in the future, at most {max_days} days from now."
         raise Invalid("body.expires_at", message, code="token.bad_expiry")

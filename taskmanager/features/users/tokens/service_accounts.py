@@ -1,6 +1,6 @@
-"""Use cases of service accounts: accounts of programs, made and kept by administrators.
+"""Use cases of service accounts: accounts of programs, made and managed by administrators.
 
-They have no password and get no mail; they act through API tokens only, and become members of projects by id.
+They have no password and get no mail. They act through API tokens only, and become members of projects by id.
 """
 
 from typing import Any
@@ -67,10 +67,10 @@ def update(account_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, 
 
 
 def account_of(account_id: ObjectId, *, actor: Actor) -> ObjectId:
-    """Return the id of a service account whose tokens the actor may keep. Raises Forbidden, NotFound."""
+    """Return the id of a service account whose tokens the actor may manage. Raises Forbidden, NotFound."""
     return get(account_id, actor=actor)["_id"]
 
 
 def create_token(account_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> tuple[ApiToken, str]:
-    """Make a token of a service account. Raises Forbidden, NotFound, Invalid, Conflict (`token.too_many`)."""
+    """Make a token of a service account. Raises Forbidden, NotFound, Invalid, Conflict (`quota.tokens`)."""
     return api_tokens.create_for(account_of(account_id, actor=actor), data, actor=actor)
