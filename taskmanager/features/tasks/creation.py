@@ -28,8 +28,11 @@ def new_task(project: Project, place: NextPlace, values: dict[str, Any], *, task
     return task
 
 
-def insert(task: Task, actor: Actor, **changes: Any) -> Task:
-    """Store a new task, update the progress of its parent and record `task.created`, in the open transaction."""
+def insert(task: Task, actor: Actor, **changes: list[Any]) -> Task:
+    """Store a new task, update the progress of its parent and record `task.created`, in the open transaction.
+
+    `changes` are further changes for the event: {field: [before, after]}.
+    """
     task.save(force_insert=True)
     subtasks.update_parent_progress(None, task, actor)
     record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids], **changes}))

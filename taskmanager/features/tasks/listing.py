@@ -66,12 +66,12 @@ def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId |
     return found.matching(*filter_names.bound(condition, actor, _project_ids(actor, project_id)))
 
 
-def that_match(task_id: ObjectId, project_id: ObjectId, asked: Sequence[Asked]) -> list[bool | FilterError]:
+def that_match(task_id: ObjectId, project_id: ObjectId, requests: Sequence[Asked]) -> list[bool | FilterError]:
     """Return for each filter whether a task of a project matches it, or the error of a filter that cannot be read.
 
     All filters together cost one query, and one for each kind of name in them. Raises TooMany, Unavailable.
     """
-    bound = filter_names.bound_each(asked)
+    bound = filter_names.bound_each(requests)
     parts = {
         str(number): [{"$match": query_of(*found)}, {"$project": {"_id": 1}}]
         for number, found in enumerate(bound)

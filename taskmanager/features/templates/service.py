@@ -1,7 +1,7 @@
 """The use case that copies a project, with or without its tasks: any project can be a template."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, TypeVar
 
 from bson import ObjectId
 
@@ -11,7 +11,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.unit_of_work import long_unit_of_work
 from taskmanager.features.projects import service as projects
-from taskmanager.features.projects.events import CustomFieldCreated, LabelCreated
+from taskmanager.features.projects.events import CustomFieldCreated, LabelCreated, ProjectFact
 from taskmanager.features.projects.models import CustomField, Label, Project
 from taskmanager.features.projects.permissions import ProjectAction
 from taskmanager.features.tasks import creation
@@ -38,6 +38,8 @@ _TASK_FIELDS = (
 _RULE_FIELDS = ("recurrence", "recurs_from", "recurs_at")
 _PROJECT_FIELDS = ("description", "color", "statuses", "timezone")
 
+Item = TypeVar("Item", Label, CustomField)
+
 
 @long_unit_of_work(MAX_SECONDS)
 def copy(project_id: ObjectId, data: dict[str, Any], *, with_tasks: bool, actor: Actor) -> Project:
@@ -57,7 +59,9 @@ def copy(project_id: ObjectId, data: dict[str, Any], *, with_tasks: bool, actor:
     return copied
 
 
-def _copy_all(model: Any, source: Project, project: Project, fact: Any, actor: Actor) -> dict[ObjectId, ObjectId]:
+def _copy_all(
+    model: type[Item], source: Project, project: Project, fact: type[ProjectFact], actor: Actor
+) -> dict[ObjectId, ObjectId]:
     """Copy the labels or custom fields of a project; return the ids of the copies by those of the originals."""
     originals = list(model.objects(project_id=source.id))
     copies = [_copy(item, project) for item in originals]
@@ -67,7 +71,7 @@ def _copy_all(model: Any, source: Project, project: Project, fact: Any, actor: A
     return {item.id: copied.id for item, copied in zip(originals, copies, strict=True)}
 
 
-def _copy(item: Any, project: Project) -> Any:
+def _copy(item: Item, project: Project) -> Item:
     fields = {name: getattr(item, name) for name in ("name", "key", "type", "options", "color") if hasattr(item, name)}
     return type(item)(id=ObjectId(), project_id=project.id, **fields)
 

@@ -16,7 +16,16 @@ from bson import ObjectId
 from taskmanager.core.errors import Invalid
 from taskmanager.core.filters import kinds, moments
 from taskmanager.core.filters.binding import KindsOf, Known, KnownNames, Lookup, look_up, meanings, readings
-from taskmanager.core.filters.nodes import Condition, Context, GivenFilter, Node, Readings, conditions, defined
+from taskmanager.core.filters.nodes import (
+    Condition,
+    Context,
+    FieldKind,
+    GivenFilter,
+    Node,
+    Readings,
+    conditions,
+    defined,
+)
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.querysets import Filter
@@ -94,20 +103,20 @@ class Asked(NamedTuple):
     given: GivenFilter
 
 
-def bound_each(asked: Sequence[Asked]) -> list[tuple[Node, Context] | FilterError]:
+def bound_each(requests: Sequence[Asked]) -> list[tuple[Node, Context] | FilterError]:
     """Return for each filter what `Directory.bound` returns or raises; the filters may be of many users.
 
     Names are looked up once for all filters, with one query for each kind of name; only outdated names are looked up
     for each filter (see `held`). Raises TooMany, Unavailable.
     """
     try:
-        directories = _directories(asked)
+        directories = _directories(requests)
     except FilterError as error:  # too many names: of all these filters together, or of one
-        if len(asked) == 1:
+        if len(requests) == 1:
             return [error]
-        middle = len(asked) // 2
-        return [*bound_each(asked[:middle]), *bound_each(asked[middle:])]
-    return [_bound(directory, one.given) for directory, one in zip(directories, asked, strict=True)]
+        middle = len(requests) // 2
+        return [*bound_each(requests[:middle]), *bound_each(requests[middle:])]
+    return [_bound(directory, one.given) for directory, one in zip(directories, requests, strict=True)]
 
 
 def _bound(directory: Directory, given: GivenFilter) -> tuple[Node, Context] | FilterError:
@@ -117,13 +126,13 @@ def _bound(directory: Directory, given: GivenFilter) -> tuple[Node, Context] | F
         return error
 
 
-def _directories(asked: Sequence[Asked]) -> list[Directory]:
+def _directories(requests: Sequence[Asked]) -> list[Directory]:
     """Return a directory for each filter, with one query for each kind of name. Raises FilterError."""
-    scope = frozenset(chain.from_iterable(one.scope for one in asked))
-    custom = {_custom(found) for found in _on_custom_fields([one.given for one in asked])}
+    scope = frozenset(chain.from_iterable(one.scope for one in requests))
+    custom = {_custom(found) for found in _on_custom_fields([one.given for one in requests])}
     fields = names.custom_fields(custom, scope)
-    found = [Directory(one.actor, one.scope, [one.given], _fields_in(one.scope, fields)) for one in asked]
-    shared = _Shared([given for directory in found for given in directory.defined()], asked, scope)
+    found = [Directory(one.actor, one.scope, [one.given], _fields_in(one.scope, fields)) for one in requests]
+    shared = _Shared([given for directory in found for given in directory.defined()], requests, scope)
     for directory in found:
         directory.look_up(shared.lookups(directory.actor, directory.scope))
     return found
@@ -137,8 +146,8 @@ def _fields_in(scope: frozenset[ObjectId], fields: Mapping[str, list[CustomField
 class _Shared:
     """What the names in the filters of many users mean in any of their projects."""
 
-    def __init__(self, filters: Iterable[GivenFilter], asked: Sequence[Asked], scope: frozenset[ObjectId]) -> None:
-        self._roles = set(chain.from_iterable(one.actor.project_roles for one in asked))
+    def __init__(self, filters: Iterable[GivenFilter], requests: Sequence[Asked], scope: frozenset[ObjectId]) -> None:
+        self._roles = set(chain.from_iterable(one.actor.project_roles for one in requests))
         lookups: dict[str, Lookup] = {
             "label": partial(names.labels, scope=scope),
             "status": partial(names.statuses, scope=scope),
@@ -272,7 +281,7 @@ def _by_name(field: CustomField) -> dict[str, str]:
     return {name_key(option): option for option in reversed(field.options)}
 
 
-_KINDS: dict[str, Callable[[CustomField], Any]] = {
+_KINDS: dict[str, Callable[[CustomField], FieldKind]] = {
     "text": lambda field: kinds.TextKind(),
     "number": lambda field: kinds.NumberKind(),
     "date": lambda field: moments.DayKind(),

@@ -1,9 +1,9 @@
 """Series: the tasks that follow each other by one rule.
 
-Only the completion of the newest task of a series creates the next one. Reopening a task deletes the task that its
-completion created, unless a user has touched that one: edited, assigned, moved, placed, completed or deleted it, or
-added comments, attachments, relations, subtasks or reminders. A touched task stays and continues the series; then the
-reopened task creates no further one.
+Only the completion of the newest open task of a series creates the next one. Reopening a task deletes the task that its
+completion created, unless a user has touched that one: edited, assigned, moved, placed, watched, completed or deleted
+it, or added comments, attachments, relations, subtasks or reminders. A touched task stays and continues the series; then
+the reopened task creates no further one.
 """
 
 from typing import Any

@@ -6,6 +6,7 @@ other end they may not see. The kinds `blocks` and `precedes` make no cycles.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -158,7 +159,7 @@ def _number(task_id: ObjectId) -> int:
     return Relation.objects(from_id=task_id).count() + Relation.objects(to_id=task_id).count()
 
 
-def _sort_key(row: Row) -> tuple[Any, ...]:
+def _sort_key(row: Row) -> tuple[datetime, ObjectId]:
     return row["created_at"], row["_id"]
 
 

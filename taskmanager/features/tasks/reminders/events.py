@@ -8,6 +8,7 @@ from bson import ObjectId
 
 from taskmanager.core.events.log import Fact
 from taskmanager.core.security.access import Actor
+from taskmanager.features.tasks.models import Task
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class ReminderFired(ReminderFact):
     """The reminder was due, and its user is notified; `moment` is when it was due."""
 
     kind: ClassVar[str] = "reminder.fired"
-    task: Any = None
-    moment: datetime | None = None
+    task: Task
+    moment: datetime
 
     def data(self) -> dict[str, Any]:
         return {
