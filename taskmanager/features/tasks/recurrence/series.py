@@ -2,8 +2,8 @@
 
 Only the completion of the newest open task of a series creates the next one. Reopening a task deletes the task that its
 completion created, unless a user has touched that one: edited, assigned, moved, placed, watched, completed or deleted
-it, or added comments, attachments, relations, subtasks or reminders. A touched task stays and continues the series; then
-the reopened task creates no further one.
+it, or added comments, attachments, relations, subtasks or reminders. A touched task stays and continues the series;
+then the reopened task creates no further one.
 """
 
 from typing import Any
