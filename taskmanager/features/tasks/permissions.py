@@ -1,4 +1,4 @@
-"""What each project role may do to a task, as a table."""
+"""The permissions of each project role on tasks."""
 
 from taskmanager.features.projects.permissions import RoleAction
 

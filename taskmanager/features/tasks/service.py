@@ -1,4 +1,4 @@
-"""Use cases of tasks. Each does the same things in the same order: load what the actor may see, authorize,
+"""Use cases of tasks. Each has the same steps in the same order: load what the actor may see, authorize,
 check the state, change, record."""
 
 from contextlib import suppress

@@ -18,7 +18,7 @@ _BATCH = 500
 def take_off(project_id: ObjectId, user_id: ObjectId) -> None:
     """Remove a user as assignee and watcher of every task, also in the trash, and delete their reminders.
 
-    Changes a few tasks in each transaction. Stops when the user has become a member again meanwhile. Safe to repeat.
+    Changes a few tasks in each transaction. Stops when the user becomes a member again. Safe to repeat.
     """
     for field, letter in _MARKS.items():
         value_cleanup.change_all(

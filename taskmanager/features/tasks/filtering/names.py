@@ -268,7 +268,7 @@ class _Options:
         return kinds.SelectKind(field.options, lambda text: self._find(field, text))
 
     def _former(self, fields: list[CustomField], condition: Condition) -> set[str]:
-        """Return the values of a condition that are no option of some of these fields."""
+        """Return the values of a condition that at least one of these fields does not have as an option."""
         offers = [self._offered[field.id] for field in fields if field.type == "select"]
         return {given.text for given in condition.given if any(name_key(given.text) not in offer for offer in offers)}
 

@@ -15,7 +15,7 @@ _AFTER_HYPHEN = "."  # the next character after the hyphen: the keys of a projec
 
 
 def follow(project_id: ObjectId, former: str) -> None:
-    """Give each task whose key begins with a former key of its project a key that begins with the current one.
+    """Replace the former key of the project by its current key in the keys of its tasks.
 
     Includes the trash. A task is still found by its former key. Safe to repeat.
     """
