@@ -27,7 +27,7 @@ def visible(task_id: ObjectId, actor: Actor) -> BaseQuerySet:
 
 
 def check_parent(task: Task, parent_id: ObjectId | None) -> None:
-    """Raise Invalid unless the parent is in the same project, makes no cycle, and is not too deep (MAX_DEPTH levels)."""
+    """Raise Invalid unless the parent is in the same project, makes no cycle, and is within MAX_DEPTH levels."""
     if parent_id is None:
         return
     parent = Task.objects.in_project(task.project_id).filter(id=parent_id).first()
