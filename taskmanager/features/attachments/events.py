@@ -1,4 +1,4 @@
-"""What happens to attachments."""
+"""The events of attachments."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -8,13 +8,13 @@ from taskmanager.features.tasks.events import TaskFact
 
 @dataclass(frozen=True)
 class AttachmentFact(TaskFact):
-    """Something that happened to an attachment of the task."""
+    """Base of the events of attachments of a task."""
 
     attachment: Any = None
 
     def data(self) -> dict[str, Any]:
-        named = {"attachment_id": self.attachment.id, "name": self.attachment.name}
-        return {**super().data(), **named, "content_ids": [self.attachment.content_id]}
+        attachment = {"attachment_id": self.attachment.id, "name": self.attachment.name}
+        return {**super().data(), **attachment, "content_ids": [self.attachment.content_id]}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Files on tasks."""
+"""Files attached to tasks."""
 
 from taskmanager.core.events.log import Listener
 from taskmanager.core.events.schedule import PeriodicJob

@@ -1,4 +1,4 @@
-"""What follows for the contents of attachments from what happened, and what is done from time to time."""
+"""The listener and the periodic jobs that delete contents of attachments."""
 
 import structlog
 
@@ -11,17 +11,17 @@ log = structlog.get_logger("taskmanager.attachments")
 
 @listen("attachment.deleted", "task.purged", name="tasks.contents", queue="low")
 def delete_contents(event: Event) -> None:
-    """Drop the contents of attachments that are gone."""
+    """Delete the contents of deleted attachments and purged tasks."""
     attachments.drop(event.data.get("content_ids", []))
 
 
 @every(900, name="tasks.contents")
 def delete_orphaned_uploads() -> None:
-    """Drop contents that were stored and that no attachment came to."""
+    """Delete contents of uploads that did not become attachments."""
     log.info("loose contents", dropped=attachments.delete_orphaned_uploads())
 
 
 @every(3600, name="tasks.lost_contents")
 def delete_unreferenced_contents() -> None:
-    """Drop contents that are in the store and that nothing refers to."""
+    """Delete contents in the store that no attachment or upload refers to."""
     log.info("lost contents", dropped=lost_contents.remove())

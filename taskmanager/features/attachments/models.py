@@ -1,4 +1,4 @@
-"""Attachments, and contents that nothing refers to yet."""
+"""Attachments, and uploads that are not attached yet."""
 
 from mongoengine import DateTimeField, Document, IntField, ObjectIdField, StringField
 
@@ -7,7 +7,7 @@ from taskmanager.core.storage.documents import Versioned
 
 
 class Attachment(Versioned):
-    """A file of a task. What is in it stands in the store of contents."""
+    """A file of a task. Its content is in the configured store, under `content_id`."""
 
     meta = {"collection": "attachments", "db_alias": "tasks"}
 
@@ -21,7 +21,7 @@ class Attachment(Versioned):
 
 
 class OrphanedUpload(Document):
-    """A content that is being stored, or whose attachment was not made; noted before its first byte."""
+    """A content that is being stored, or that was not attached; inserted before the first byte is stored."""
 
     meta = {"collection": "loose_contents", "db_alias": "tasks", "strict": False, "auto_create_index": False}
 

@@ -1,10 +1,10 @@
-"""What each project role may do to attachments, as a table."""
+"""The permissions of each project role on attachments."""
 
 from taskmanager.features.projects.permissions import RoleAction
 
 
 class AttachmentAction(RoleAction):
-    """On attachments."""
+    """Actions on attachments."""
 
     ADD = "attachment:add", "member"
     DELETE_ANY = "attachment:delete_any", "manager"

@@ -1,4 +1,4 @@
-"""Routes of attachments. Contents come and go as streams, and are never shown by the service itself."""
+"""Routes of attachments. Contents are streamed in both directions; browsers must download and not display them."""
 
 import re
 from typing import Any
@@ -26,15 +26,15 @@ from taskmanager.web.serialisers import Serialiser
 
 blp = Blueprint("attachments", __name__, scope="tasks", description="Files of tasks")
 
-_PLACE = "/tasks/<objectid:task_id>/attachments"
-_ONE = f"{_PLACE}/<objectid:attachment_id>"
+_PATH = "/tasks/<objectid:task_id>/attachments"
+_ONE = f"{_PATH}/<objectid:attachment_id>"
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _MAX_NAME_CHARACTERS = 255
 
 
 class AttachmentIn(Schema):
-    """A file."""
+    """A file to attach."""
 
     file = UploadField(required=True)
 
@@ -52,7 +52,7 @@ class AttachmentOut(Schema):
     uploader_id = Id(required=True)
     name = fields.String(required=True, metadata={"example": "plan.pdf"})
     content_type = fields.String(
-        required=True, metadata={"description": "As the uploader said", "example": "application/pdf"}
+        required=True, metadata={"description": "As given in the upload", "example": "application/pdf"}
     )
     size = fields.Integer(required=True, metadata={"description": "Bytes"})
     sha256 = fields.String(required=True, metadata={"description": "Checksum of the content, in hexadecimal digits"})
@@ -63,14 +63,14 @@ class AttachmentOut(Schema):
 ATTACHMENT = Serialiser(AttachmentOut)
 
 
-@blp.route(_PLACE, methods=["POST"], idempotent="itself", problems=(413, 415))
+@blp.route(_PATH, methods=["POST"], idempotent="itself", problems=(413, 415))
 @blp.arguments(AttachmentIn, location="files")
 @blp.response(201, AttachmentOut)
 def add_attachment(files: dict[str, FileStorage], task_id: ObjectId) -> Response:
     """Attach a file to a task
 
-    As `multipart/form-data` with one part, `file`. 413 `attachment.too_large` beyond the operator's bound, 422
-    `attachment.type_refused` for types that are not allowed. Needs the role member.
+    The request is `multipart/form-data` with one part, `file`. 413 `attachment.too_large` beyond the configured size,
+    422 `attachment.type_refused` for types that are not allowed. Needs the role member.
     """
     file, actor = files["file"], current_actor()
     upload = attachments.upload(task_id, _name(file), _type(file), file.stream, actor=actor)
@@ -83,7 +83,7 @@ def add_attachment(files: dict[str, FileStorage], task_id: ObjectId) -> Response
     return attachments.attached_or_discarded(upload, lambda: once(attach, body))
 
 
-@blp.route(_PLACE)
+@blp.route(_PATH)
 @blp.arguments(list_query(ATTACHMENT, {"created_at": "created_at", "name": "name"}), location="query")
 @blp.response(200, page_of(AttachmentOut))
 def list_attachments(query: dict[str, Any], task_id: ObjectId) -> Response:
@@ -104,7 +104,7 @@ def get_attachment(query: dict[str, Any], task_id: ObjectId, attachment_id: Obje
 def delete_attachment(task_id: ObjectId, attachment_id: ObjectId) -> Response:
     """Delete an attachment
 
-    One that you added; with the role manager any.
+    You can delete the attachments that you added; with the role manager any attachment.
     """
     attachments.delete(task_id, attachment_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
@@ -112,12 +112,13 @@ def delete_attachment(task_id: ObjectId, attachment_id: ObjectId) -> Response:
 
 @blp.route(f"{_ONE}/content", binary=True, problems=(416,))
 @blp.response(200, description="The bytes", content_type="application/octet-stream")
-@blp.alt_response(206, description="The range that was asked for")
+@blp.alt_response(206, description="The requested range")
 def get_content(task_id: ObjectId, attachment_id: ObjectId) -> Response:
     """Download the content of an attachment
 
-    Always as a download. Takes `Range` (one range of bytes) and `If-Range`; the ETag is the SHA-256 of the content.
-    404 `attachment.content_missing` when the store has lost it, 503 `attachment.store_away` while the store is away.
+    The response is always a download. Accepts `Range` (one range of bytes) and `If-Range`; the ETag is the SHA-256 of
+    the content. 404 `attachment.content_missing` when the content is not in the store any more, 503
+    `attachment.store_away` while the store is unavailable.
     """
     row = attachments.get(task_id, attachment_id, actor=current_actor())
     if unchanged(row["sha256"]):
@@ -132,7 +133,10 @@ def get_content(task_id: ObjectId, attachment_id: ObjectId) -> Response:
 
 
 def _with_headers(response: Response, row: Row) -> Response:
-    """Return a browser must neither show it nor guess what it is; compressing it would change what ranges mean."""
+    """Add the headers of a content, and return the response.
+
+    Browsers must neither display a content nor guess its type. Compression would change the meaning of ranges.
+    """
     plain = re.sub(r'[^\x20-\x7e]|["\\\\%]', "_", row["name"])
     response.headers |= {
         "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(row['name'], safe='')}",
@@ -145,25 +149,25 @@ def _with_headers(response: Response, row: Row) -> Response:
 
 
 def _range(row: Row) -> tuple[int, int, int]:
-    """Return (first byte, the one after the last, status). Raises RequestedRangeNotSatisfiable.
+    """Return (first byte, byte after the last, status). Raises RequestedRangeNotSatisfiable.
 
-    What is no single range of bytes, or is of another content by If-Range, is the whole (RFC 9110, 14.2, 13.1.5);
-    ranges are of GET only.
+    The range is the whole content, with 200, unless the request has a single range of bytes and If-Range matches
+    (RFC 9110, 14.2, 13.1.5); Range applies to GET only.
     """
-    size, asked = row["size"], request.range if request.method == "GET" else None
+    size, requested = row["size"], request.range if request.method == "GET" else None
     condition = request.headers.get("If-Range")
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+    if requested is None or requested.units != "bytes" or len(requested.ranges) != 1:
         return 0, size, 200
     if condition is not None and condition.strip() != f'"{row["sha256"]}"':
         return 0, size, 200
-    found = asked.range_for_length(size)
+    found = requested.range_for_length(size)
     if found is None:
         raise RequestedRangeNotSatisfiable(size)
     return found[0], found[1], 206
 
 
 def _name(file: FileStorage) -> str:
-    """Return the last part of the name that the client gave, without what could mislead people or file systems."""
+    """Return the last part of the file name, without characters that could mislead users or file systems."""
     name = trimmed(re.split(r"[/\\\\]", _UNSAFE.sub("", file.filename or ""))[-1])
     return "" if name in (".", "..") else name[-_MAX_NAME_CHARACTERS:]
 

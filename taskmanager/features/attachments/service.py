@@ -1,10 +1,10 @@
-"""Use cases of attachments. A content is stored first and then referred to, and dropped when that does not happen."""
+"""Use cases of attachments. A content is stored first and attached then; it is deleted when that fails."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, NamedTuple, TypeVar
 
 from bson import ObjectId
 
@@ -29,9 +29,11 @@ MAX_ATTACHMENTS = 100  # of one task
 _ORPHANED_AFTER = timedelta(hours=1)
 _BATCH = 100
 
+Result = TypeVar("Result")
+
 
 class Upload(NamedTuple):
-    """A file as it came, and what was stored of it."""
+    """An uploaded file, with the id, size (bytes) and checksum of its stored content."""
 
     name: str
     content_type: str
@@ -51,22 +53,23 @@ def get(task_id: ObjectId, attachment_id: ObjectId, *, actor: Actor, fields: lis
     return visible(task_id, actor).row(attachment_id, fields)
 
 
-def upload(task_id: ObjectId, name: str, content_type: str, file: BinaryIO, *, actor: Actor) -> Upload:
-    """Store a content for a task that the actor may attach files to.
+def upload(task_id: ObjectId, name: str, content_type: str, file: IO[bytes], *, actor: Actor) -> Upload:
+    """Store the content of a file, to attach it to a task.
 
     Raises NotFound, Forbidden, Invalid (`attachment.type_refused`), TooLarge, Conflict, Unavailable.
     """
     authorize(actor, AttachmentAction.ADD, Task.objects.visible_to(actor).one(task_id))
     patterns = [pattern.strip() for pattern in settings.current().attachment_types.split(",")]
     if not any(fnmatchcase(content_type, pattern) for pattern in patterns):
-        raise Invalid("body.file", f"Files of this type are not taken: {content_type}", code="attachment.type_refused")
-    loose = OrphanedUpload(id=ObjectId()).save(force_insert=True)
+        detail = f"Files of this type are not allowed: {content_type}"
+        raise Invalid("body.file", detail, code="attachment.type_refused")
+    orphaned = OrphanedUpload(id=ObjectId()).save(force_insert=True)
     try:
-        stored = storage.store(loose.id, file)
+        stored = storage.store(orphaned.id, file)
     except BaseException:
-        discard(loose.id)
+        discard(orphaned.id)
         raise
-    return Upload(name, content_type, loose.id, *stored)
+    return Upload(name, content_type, orphaned.id, *stored)
 
 
 @unit_of_work
@@ -87,7 +90,7 @@ def add(task_id: ObjectId, upload: Upload, *, actor: Actor) -> Attachment:
 
 @unit_of_work
 def delete(task_id: ObjectId, attachment_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
-    """Delete an attachment: one's own, or as a manager any; a job drops its content.
+    """Delete an attachment: an own one, or as a manager any; a job deletes its content.
 
     Raises NotFound, Forbidden, PreconditionFailed.
     """
@@ -103,20 +106,20 @@ def delete(task_id: ObjectId, attachment_id: ObjectId, *, if_match: IfMatch, act
 
 
 def purge(task_ids: list[ObjectId]) -> int:
-    """Drop some attachments of tasks that are going for good, the contents first; return how many. Safe to repeat."""
+    """Delete some attachments of tasks that are purged, the contents first; return their number. Safe to repeat."""
     return _purge_some(Attachment.objects(task_id__in=task_ids))
 
 
-def _purge_some(found: Any) -> int:
-    some = list(found.limit(_BATCH))
-    drop([attachment.content_id for attachment in some])
-    _delete_rows([attachment.id for attachment in some])
-    return len(some)
+def _purge_some(attachments: BaseQuerySet) -> int:
+    batch = list(attachments.limit(_BATCH))
+    drop([attachment.content_id for attachment in batch])
+    _delete_rows([attachment.id for attachment in batch])
+    return len(batch)
 
 
 @unit_of_work
 def _delete_rows(ids: list[ObjectId]) -> None:
-    """Delete attachments that are still there, and give their bytes back to those who uploaded them."""
+    """Delete the attachments that still exist, and subtract their sizes from the quotas of the uploaders."""
     sizes: Counter[ObjectId] = Counter()
     for attachment in Attachment.objects(id__in=ids):
         sizes[attachment.uploader_id] += attachment.size
@@ -126,12 +129,12 @@ def _delete_rows(ids: list[ObjectId]) -> None:
 
 
 def bytes_of(task_ids: Collection[ObjectId]) -> int:
-    """Return how many bytes the attachments of some tasks have together."""
+    """Return the total size of the attachments of the given tasks, in bytes."""
     return sum(Attachment.objects(task_id__in=list(task_ids)).scalar("size"))
 
 
 def delete_of_task(task_id: ObjectId) -> list[ObjectId]:
-    """Drop the attachments of a task that is gone for good; answers the ids of their contents, which are to go too."""
+    """Delete the attachments of a purged task; return the ids of their contents, which the caller has to delete."""
     ids = []
     for attachment in Attachment.objects(task_id=task_id):
         ids.append(attachment.content_id)
@@ -141,35 +144,35 @@ def delete_of_task(task_id: ObjectId) -> list[ObjectId]:
 
 
 def delete_unreferenced(attachment_ids: list[ObjectId]) -> int:
-    """Drop attachments whose task is gone, the contents first. Return how many. Safe to repeat."""
+    """Delete attachments whose task does not exist, the contents first; return their number. Safe to repeat."""
     while _purge_some(Attachment.objects(id__in=attachment_ids)):
         pass
     return len(attachment_ids)
 
 
 def discard(content_id: ObjectId) -> None:
-    """Drop a content that nothing refers to."""
+    """Delete a content that is not attached, and its OrphanedUpload."""
     drop([content_id])
     OrphanedUpload.objects(id=content_id).delete()
 
 
 def drop(content_ids: Iterable[ObjectId]) -> None:
-    """Drop contents. Safe to repeat."""
+    """Delete contents from the store. Safe to repeat."""
     store = storage.chosen()
     for content_id in content_ids:
         store.delete(content_id)
 
 
 def delete_orphaned_uploads() -> int:
-    """Drop contents that were stored an hour ago and that no attachment came to; answers how many."""
-    loose = list(OrphanedUpload.objects(created_at__lt=now() - _ORPHANED_AFTER).limit(_BATCH))
-    for content in loose:
+    """Delete contents that were not attached within an hour of their upload; return their number."""
+    orphaned = list(OrphanedUpload.objects(created_at__lt=now() - _ORPHANED_AFTER).limit(_BATCH))
+    for content in orphaned:
         discard(content.id)
-    return len(loose)
+    return len(orphaned)
 
 
-def attached_or_discarded(upload: Upload, attach: Callable[[], Any]) -> Any:
-    """Return what `attach` answers; when it fails, or did not use the content, that is dropped."""
+def attached_or_discarded(upload: Upload, attach: Callable[[], Result]) -> Result:
+    """Return the result of `attach`; delete the content when `attach` fails or does not attach it."""
     try:
         return attach()
     finally:

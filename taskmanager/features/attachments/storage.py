@@ -1,65 +1,66 @@
-"""Where the contents of attachments are kept: in MongoDB, in a folder, or nowhere; chosen by the operator."""
+"""The stores of contents of attachments: MongoDB, a folder, or none; a setting chooses one."""
 
 import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 from bson import Binary, ObjectId
+from pymongo.collection import Collection
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Conflict, NotFound, TooLarge, Unavailable
 from taskmanager.core.registry import Part
 from taskmanager.core.storage.database import database
 
-CHUNK = 255 * 1024  # as GridFS has it
+CHUNK = 255 * 1024  # the default chunk size of GridFS, in bytes
 
 
 class Stored(NamedTuple):
-    """What was stored."""
+    """The size (bytes) and the checksum of a stored content."""
 
     size: int
     sha256: str
 
 
 class Store(Protocol):
-    """A place for contents, each written once."""
+    """A store of contents, each written once."""
 
     def write(self, content_id: ObjectId, chunks: Iterator[bytes]) -> None:
-        """Store the chunks, none of which is longer than CHUNK, all but the last that long."""
+        """Store the chunks, each of CHUNK bytes; the last may be shorter. Raises Conflict, Unavailable."""
 
     def read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
-        """Return the bytes from `start` up to but without `end`.
+        """Return the bytes from `start` to before `end`.
 
-        Raises NotFound, Unavailable at once, and not when the first byte is asked for: then the answer has begun.
+        Raises NotFound, Unavailable at the call, not at the first iteration: then the response has begun.
         """
 
     def delete(self, content_id: ObjectId) -> None:
-        """Drop a content; one that is not there is no error."""
+        """Delete a content; a missing one is no error."""
 
 
 def missing() -> NotFound:
-    """Return what is said of a file whose content the store has lost."""
+    """Return the error for a content that is not in the store any more."""
     return NotFound("The content of this file is not in the store any more.", code="attachment.content_missing")
 
 
 class GridFsStore:
-    """In MongoDB, laid out as the GridFS specification has its chunks; what a file is called stands in attachments."""
+    """A store in MongoDB, with chunks as in the GridFS specification; the names of files are in the attachments."""
 
     def write(self, content_id: ObjectId, chunks: Iterator[bytes]) -> None:
         for number, chunk in enumerate(chunks):
             self._chunks.insert_one({"files_id": content_id, "n": number, "data": Binary(chunk)})
 
     def read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
-        first, beyond = start // CHUNK, -(-end // CHUNK)
-        asked = {"files_id": content_id, "n": {"$gte": first, "$lt": beyond}}
-        if self._chunks.count_documents(asked) < beyond - first:
+        first, stop = start // CHUNK, -(-end // CHUNK)
+        chunks = {"files_id": content_id, "n": {"$gte": first, "$lt": stop}}
+        if self._chunks.count_documents(chunks) < stop - first:
             raise missing()
         return self._read(content_id, start, end)
 
     def _read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
-        # one question for each chunk: a cursor would be over before a slow client has read
+        # one query for each chunk: a cursor would time out before a slow client has read all
         for number in range(start // CHUNK, -(-end // CHUNK)):
             chunk = self._chunks.find_one({"files_id": content_id, "n": number}, {"data": 1})
             if chunk is None:
@@ -70,18 +71,18 @@ class GridFsStore:
         self._chunks.delete_many({"files_id": content_id})
 
     def ids(self, after: ObjectId | None, limit: int) -> list[ObjectId]:
-        """Return some of the contents that are there, those that follow one in the order of their ids."""
+        """Return the ids of at most `limit` contents after the given one, in order."""
         beyond = {"files_id": {"$gt": after}} if after else {}
         found = self._chunks.find(beyond | {"n": 0}, {"files_id": 1}, sort=[("files_id", 1)]).limit(limit)
         return [row["files_id"] for row in found]
 
     @property
-    def _chunks(self):  # type: ignore[no-untyped-def]
+    def _chunks(self) -> Collection[dict[str, Any]]:
         return database()["attachments.chunks"]
 
 
 class FolderStore:
-    """Files in a folder that all instances share, spread over folders by the ends of their ids."""
+    """A store in a folder that all instances share; files are distributed over subfolders by the ends of their ids."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -125,10 +126,10 @@ class FolderStore:
 
 
 class NullStore:
-    """Takes nothing."""
+    """A store that accepts no contents."""
 
     def write(self, content_id: ObjectId, chunks: Iterator[bytes]) -> None:
-        raise Conflict("This service takes no attachments.", code="attachment.none_taken")
+        raise Conflict("This service accepts no attachments.", code="attachment.none_taken")
 
     def read(self, content_id: ObjectId, start: int, end: int) -> Iterator[bytes]:
         raise NotFound
@@ -138,8 +139,8 @@ class NullStore:
 
 
 def _folder() -> Store:
-    wanted = settings.current()
-    return FolderStore(wanted.attachment_folder or wanted.data_dir / "attachments")
+    current = settings.current()
+    return FolderStore(current.attachment_folder or current.data_dir / "attachments")
 
 
 OWN_STORAGES: dict[str, Callable[[], Store]] = {"gridfs": GridFsStore, "folder": _folder, "null": NullStore}
@@ -151,16 +152,16 @@ def chosen() -> Store:
     return STORAGES[settings.current().attachment_store]()
 
 
-def store(content_id: ObjectId, file: BinaryIO) -> Stored:
-    """Store what is in an open file, a chunk at a time. Raises TooLarge, Conflict, Unavailable."""
-    digest, size, most = hashlib.sha256(), 0, settings.current().attachment_max_bytes
+def store(content_id: ObjectId, file: IO[bytes]) -> Stored:
+    """Store the content of an open file, chunk by chunk. Raises TooLarge, Conflict, Unavailable."""
+    digest, size, max_bytes = hashlib.sha256(), 0, settings.current().attachment_max_bytes
 
     def chunks() -> Iterator[bytes]:
         nonlocal size
         while chunk := file.read(CHUNK):
             size += len(chunk)
-            if size > most:
-                raise TooLarge(f"A file has at most {most:,} bytes.", code="attachment.too_large")
+            if size > max_bytes:
+                raise TooLarge(f"A file has at most {max_bytes:,} bytes.", code="attachment.too_large")
             digest.update(chunk)
             yield chunk
 

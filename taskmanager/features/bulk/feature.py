@@ -1,4 +1,4 @@
-"""Many changes of tasks in one request."""
+"""Many operations on tasks in one request."""
 
 from taskmanager.feature import Feature
 from taskmanager.features.bulk import routes

@@ -14,6 +14,7 @@ from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import MAX_CHARACTERS, FilterError
+from taskmanager.core.security.access import Actor
 from taskmanager.features.bulk import service as bulk
 from taskmanager.features.bulk.service import Operation
 from taskmanager.features.tasks.filtering.budgets import expensive
@@ -47,34 +48,39 @@ class OperationIn(Schema):
         metadata={"example": "create"},
     )
     temp_id = Form(f"^{_WORD}$", "Letters, digits, - and _.", metadata={"example": "a"})
-    project_id = Id(metadata={"description": "Where to create, or where the filter looks"})
+    project_id = Id(metadata={"description": "The project of the new task, or of the filter"})
     task_id = Form(f"^(?:[0-9a-f]{{24}}|temp:{_WORD})$", "Neither an id nor temp:….", metadata=_REFERENCE)
-    revision = WholeNumber(validate=validate.Range(1), metadata={"description": "The one that the change is based on"})
+    revision = WholeNumber(
+        validate=validate.Range(1), metadata={"description": "The revision on which the change is based"}
+    )
     filter = fields.String(
         validate=validate.Length(1, MAX_CHARACTERS),
         metadata={"description": "Instead of task_id", "example": "label = bug"},
     )
     expect = WholeNumber(
         validate=validate.Range(0, bulk.MAX_TASKS),
-        metadata={"description": "How many tasks the filter must find: else 409 and nothing is changed", "example": 3},
+        metadata={
+            "description": "The number of tasks that the filter must match; otherwise 409, and nothing is changed",
+            "example": 3,
+        },
     )
-    task = Json(metadata={"description": "As in the body of the single request", "example": {"title": "Pay rent"}})
+    task = Json(metadata={"description": "The body of the single request", "example": {"title": "Pay rent"}})
 
     @ma.validates_schema
     def whole(self, data: dict[str, Any], **_: object) -> None:
         named = {"task_id", "filter"} & data.keys()
         if data["op"] == "create":
-            _demand({"project_id", "task"} <= data.keys() and not named, "create needs project_id and task.")
+            _require({"project_id", "task"} <= data.keys() and not named, "create needs project_id and task.")
         else:
-            _demand(len(named) == 1, "Give either task_id or filter.")
-            _demand("temp_id" not in data, "Only create has a temp_id.")
-            _demand(("task" in data) == (data["op"] == "update"), "update needs task, and nothing else has it.")
-        _demand("expect" not in data or "filter" in data, "What is expected goes with a filter.")
-        _demand("revision" not in data or "task_id" in data, "A revision goes with a task_id.")
+            _require(len(named) == 1, "Give either task_id or filter.")
+            _require("temp_id" not in data, "Only create has a temp_id.")
+            _require(("task" in data) == (data["op"] == "update"), "update needs task; no other operation has it.")
+        _require("expect" not in data or "filter" in data, "expect needs a filter.")
+        _require("revision" not in data or "task_id" in data, "revision needs a task_id.")
 
 
 class BulkIn(Schema):
-    """What to do."""
+    """The operations of a bulk request."""
 
     mode = fields.String(
         load_default="all_or_nothing",
@@ -83,31 +89,31 @@ class BulkIn(Schema):
     )
     dry_run = Flag(
         load_default=False,
-        metadata={"description": "Only count the tasks that each operation is about: nothing is changed"},
+        metadata={"description": "Only count the tasks of each operation; nothing is changed"},
     )
     operations = fields.List(fields.Nested(OperationIn), required=True, validate=validate.Length(1, bulk.MAX_TASKS))
 
 
 class Result(Schema):
-    """What became of an operation. One with a filter has a result for each task."""
+    """The result of an operation. An operation with a filter has a result for each task."""
 
     index = fields.Integer(required=True)
-    status = fields.Integer(required=True, metadata={"description": "As the single request would answer"})
+    status = fields.Integer(required=True, metadata={"description": "The status of the single request"})
     temp_id = fields.String()
     task = fields.Nested(TaskOut, allow_none=True)
     problem = fields.Nested(Problem, allow_none=True)
-    count = Total("Only with `dry_run`: how many tasks the operation is about")
+    count = Total("Only with `dry_run`: the number of tasks of the operation")
 
 
 class BulkOut(Schema):
-    """What became of the operations, in their order."""
+    """The results of the operations, in their order."""
 
     results = fields.List(fields.Nested(Result), required=True)
-    dry_run = fields.Boolean(metadata={"description": "True when nothing was changed, because that was asked"})
+    dry_run = fields.Boolean(metadata={"description": "True after a request with `dry_run`: nothing was changed"})
 
 
-def _demand(good: bool, message: str) -> None:
-    if not good:
+def _require(condition: bool, message: str) -> None:
+    if not condition:
         raise ma.ValidationError(message)
 
 
@@ -118,15 +124,15 @@ def _demand(good: bool, message: str) -> None:
 def run_bulk(data: dict[str, Any]) -> Response:
     """Create, change, complete, reopen and delete up to 100 tasks
 
-    `all_or_nothing` is one transaction: the first operation that fails ends it, and the problem tells its `index`. With
-    `each` every operation is a transaction of its own and has its own status in `results`; with an Idempotency-Key each
-    of them has its effect once, also when the request is repeated after a part of it was done, and a filter stands for
-    the tasks that it found at first. After 10 seconds no operation is begun any more: those that are left have the
-    status 503 `bulk.unfinished`, and the same request with the same key goes on with them.
+    `all_or_nothing` is one transaction: the first operation that fails ends it, and the problem has its `index`. With
+    `each` every operation is a transaction of its own and has its own status in `results`. With an Idempotency-Key each
+    operation has its effect once, also when the request is repeated after a part of it was done, and a filter matches
+    the tasks of the first request. After 10 seconds no further operation begins: the remaining ones have the status 503
+    `bulk.unfinished`, and the same request with the same key continues with them.
 
-    With `dry_run` nothing is changed: each result has the `count` of tasks that the operation is about. An operation
-    with a filter and `expect` is done only if the filter finds that many tasks, else 409 `bulk.unexpected_count` with
-    the `count`.
+    With `dry_run` nothing is changed: each result has the `count` of the tasks of the operation. An operation with a
+    filter and `expect` runs only if the filter matches that many tasks, otherwise 409 `bulk.unexpected_count` with the
+    `count`.
     """
     operations = _operations(data["operations"])
     if data["dry_run"]:
@@ -138,7 +144,7 @@ def run_bulk(data: dict[str, Any]) -> Response:
 def _counted(operations: list[Operation], temp_ids: list[str | None]) -> Response:
     counts = bulk.counted(operations, actor=current_actor())
     results = [
-        _named(operation, temp_ids) | {"status": 200, "task": None, "problem": None, "count": count}
+        _labelled(operation, temp_ids) | {"status": 200, "task": None, "problem": None, "count": count}
         for operation, count in zip(operations, counts, strict=True)
     ]
     return answers.data({"dry_run": True, "results": results})
@@ -147,50 +153,50 @@ def _counted(operations: list[Operation], temp_ids: list[str | None]) -> Respons
 def _all(operations: list[Operation], temp_ids: list[str | None]) -> Response:
     def run() -> Response:
         done = bulk.run_all(operations, actor=current_actor())
-        return answers.data({"results": [_result(operation, _shown(task), temp_ids) for operation, task in done]})
+        return answers.data({"results": [_result(operation, _dumped(task), temp_ids) for operation, task in done]})
 
     return once(run, seconds=bulk.MAX_SECONDS)
 
 
 def _each(operations: list[Operation], temp_ids: list[str | None]) -> Response:
-    actor, results, ids = current_actor(), [], {}
-    for operation in bulk.spread(operations, actor, _kept, monotonic() + bulk.MAX_EACH_SECONDS):
+    actor, results = current_actor(), []
+    ids: bulk.Ids = {}
+    for operation in bulk.spread(operations, actor, _found_once, monotonic() + bulk.MAX_EACH_SECONDS):
         try:
-            shown = _once(operation, lambda operation=operation: operation.resolved(ids).run(actor))
+            task = _run_once(operation, operation.resolved(ids), actor)
         except (KeyReused, InProgress):
             raise
         except TaskManagerError as error:
             bulk.located(error, operation.index)
             results.append(_failure(operation, error, temp_ids))
             continue
-        if operation.placeholder and shown:
-            ids[operation.placeholder] = ObjectId(shown["id"])
-        results.append(_result(operation, shown, temp_ids))
+        if operation.placeholder and task:
+            ids[operation.placeholder] = ObjectId(task["id"])
+        results.append(_result(operation, task, temp_ids))
     return answers.data({"results": results})
 
 
-def _kept(operation: Operation, find: Callable[[], list[ObjectId]]) -> list[ObjectId]:
-    """Return what a filter finds, once for a request with this Idempotency-Key: it is about the same tasks when
-    repeated.
-    """
+def _found_once(operation: Operation, find: Callable[[], list[ObjectId]]) -> list[ObjectId]:
+    """Return the ids of the tasks of a filter; a repeated request with the same Idempotency-Key gets the same ids."""
     response = once(lambda: answers.data(list(map(str, find()))), suffix=f"{operation.index}.found")
     return list(map(ObjectId, orjson.loads(response.get_data())))
 
 
-def _once(operation: Operation, run: Callable[[], Task | None]) -> dict[str, Any] | None:
-    """Return what the operation answers, once for its task in a request with this Idempotency-Key."""
+def _run_once(operation: Operation, resolved: Operation, actor: Actor) -> dict[str, Any] | None:
+    """Run an operation once for its task and this Idempotency-Key, and return the task; None after `delete`."""
     if operation.failure:
         raise operation.failure
-    response = once(lambda: answers.data(_shown(run())), suffix=f"{operation.index}.{operation.task_id}")
+    response = once(lambda: answers.data(_dumped(resolved.run(actor))), suffix=f"{operation.index}.{operation.task_id}")
     return orjson.loads(response.get_data())
 
 
-def _shown(task: Task | None) -> dict[str, Any] | None:
+def _dumped(task: Task | None) -> dict[str, Any] | None:
     return task and LISTED_TASK(task.as_row())
 
 
-def _result(operation: Operation, shown: Mapping[str, Any] | None, temp_ids: list[str | None]) -> dict[str, Any]:
-    return _named(operation, temp_ids) | {"status": _STATUSES.get(operation.kind, 200), "task": shown, "problem": None}
+def _result(operation: Operation, task: Mapping[str, Any] | None, temp_ids: list[str | None]) -> dict[str, Any]:
+    status = _STATUSES.get(operation.kind, 200)
+    return _labelled(operation, temp_ids) | {"status": status, "task": task, "problem": None}
 
 
 def _failure(operation: Operation, error: TaskManagerError, temp_ids: list[str | None]) -> dict[str, Any]:
@@ -198,18 +204,16 @@ def _failure(operation: Operation, error: TaskManagerError, temp_ids: list[str |
     if status >= 500 and not isinstance(error, bulk.Unfinished):
         raise error
     problem = problem_body(status, code=error.code, detail=error.detail, **error.extra)
-    return _named(operation, temp_ids) | {"status": status, "task": None, "problem": problem}
+    return _labelled(operation, temp_ids) | {"status": status, "task": None, "problem": problem}
 
 
-def _named(operation: Operation, temp_ids: list[str | None]) -> dict[str, Any]:
+def _labelled(operation: Operation, temp_ids: list[str | None]) -> dict[str, Any]:
     temp_id = temp_ids[operation.index]
     return {"index": operation.index} | ({"temp_id": temp_id} if temp_id else {})
 
 
 def _operations(given: list[dict[str, Any]]) -> list[Operation]:
-    """Return the operations, each checked as the single request would be. Raises InvalidRequest with
-    all that is wrong.
-    """
+    """Return the operations, each validated like the single request. Raises InvalidRequest with all errors."""
     known: dict[str, ObjectId] = {}
     found, problems = [], {}
     for index, item in enumerate(given):
@@ -218,7 +222,8 @@ def _operations(given: list[dict[str, Any]]) -> list[Operation]:
         except ma.ValidationError as error:
             problems[index] = error.messages
         if temp_id := item.get("temp_id"):
-            known[temp_id] = found[-1].placeholder if found and found[-1].index == index else ObjectId()
+            placeholder = found[-1].placeholder if found and found[-1].index == index else None
+            known[temp_id] = placeholder or ObjectId()
     if problems:
         raise InvalidRequest({"json": {"operations": problems}})
     return found
@@ -226,7 +231,7 @@ def _operations(given: list[dict[str, Any]]) -> list[Operation]:
 
 def _operation(index: int, item: dict[str, Any], known: dict[str, ObjectId]) -> Operation:
     if item.get("temp_id") in known:
-        raise ma.ValidationError({"temp_id": ["An earlier operation has it."]})
+        raise ma.ValidationError({"temp_id": ["An earlier operation has the same temp_id."]})
     task_id = _task_id(item.get("task_id"), known, "task_id")
     data = _body(item, known)
     revision = item.get("revision")

@@ -1,6 +1,6 @@
-"""Many operations on tasks in one request: all or nothing, or each for itself.
+"""Many operations on tasks in one request, in one transaction or in one each.
 
-An operation may name a task that an earlier one makes: until it is made, a placeholder stands for its id.
+An operation may refer to a task that an earlier one creates: a placeholder replaces its id until it is created.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,54 +23,54 @@ from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.models import Task
 
 MAX_TASKS = 100
-MAX_SECONDS = 4.0  # of a transaction over so many; MongoDB ends those that take longer than five
-FILTER = "body.filter"  # where an operation's filter stands, as its errors say before they are located
+MAX_SECONDS = 4.0  # of a transaction with MAX_TASKS; MongoDB aborts transactions that take longer than five seconds
+FILTER = "body.filter"  # the location of errors in the filter of an operation, before `located` adds the index
 
-MAX_EACH_SECONDS = 10.0  # after which a request with a transaction for each operation begins no more of them
+MAX_EACH_SECONDS = 10.0  # after which a request in the mode `each` begins no further operation
 
 Ids = dict[ObjectId, ObjectId]
 
 
 class Unfinished(Unavailable):
-    """The time of a request was over before this operation had its turn."""
+    """The time of the request was over before this operation began."""
 
     code = "bulk.unfinished"
-    detail = "There was no time left for this operation: repeat the request with the same Idempotency-Key."
+    detail = "The time of the request was over before this operation: repeat the request with the same Idempotency-Key."
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What to do: `kind` is create, update, complete, reopen or delete."""
+    """An operation: `kind` is create, update, complete, reopen or delete."""
 
     index: int
     kind: str
     project_id: ObjectId | None = None
     task_id: ObjectId | None = None
-    placeholder: ObjectId | None = None  # of the task that it makes
+    placeholder: ObjectId | None = None  # the id of the task that it creates, for later operations
     data: dict[str, Any] | None = None
     if_match: IfMatch = None
-    condition: GivenFilter | None = None  # instead of `task_id`: all tasks for which this holds
-    count: int | None = None  # how many tasks `condition` must find
-    failure: TaskManagerError | None = None  # why its tasks cannot be found
+    condition: GivenFilter | None = None  # instead of `task_id`: all tasks that match
+    count: int | None = None  # the number of tasks that `condition` must match
+    failure: TaskManagerError | None = None  # the error of finding its tasks
 
     def resolved(self, ids: Ids) -> "Operation":
-        """Return with the ids of the tasks that were made meanwhile in the place of placeholders."""
+        """Return the operation with placeholders replaced by the ids of the created tasks."""
         data = self.data and {
             name: ids.get(value, value) if isinstance(value, ObjectId) else value for name, value in self.data.items()
         }
         return replace(self, task_id=self.task_id and ids.get(self.task_id, self.task_id), data=data)
 
     def run(self, actor: Actor) -> Task | None:
-        """Do it; None for a task that was deleted. Raises what the single use case raises, or its `failure`."""
+        """Run the operation and return its task; None after `delete`. Raises as that use case, or `failure`."""
         if self.failure:
             raise self.failure
         return _RUN[self.kind](self, actor)
 
 
-# From an operation, and what asks its filter, to the ids of the tasks that it is about.
-Keep = Callable[[Operation, Callable[[], list[ObjectId]]], list[ObjectId]]
+# Takes an operation and the function that finds the tasks of its filter; returns the ids of these tasks.
+Find = Callable[[Operation, Callable[[], list[ObjectId]]], list[ObjectId]]
 
-# The schema gives each kind of operation the parts that it has.
+# The schema guarantees the fields of each kind of operation, so `Any` stands for an operation that has them.
 _RUN: dict[str, Callable[[Any, Actor], Task | None]] = {
     "create": lambda it, actor: tasks.create(it.project_id, it.data or {}, actor=actor),
     "update": lambda it, actor: tasks.update(it.task_id, it.data or {}, if_match=it.if_match, actor=actor),
@@ -82,9 +82,9 @@ _RUN: dict[str, Callable[[Any, Actor], Task | None]] = {
 
 @long_unit_of_work(MAX_SECONDS)
 def run_all(operations: list[Operation], *, actor: Actor) -> list[tuple[Operation, Task | None]]:
-    """Do all of them, or nothing.
+    """Run all operations in one transaction.
 
-    Raises what the first one that fails raises, with its `index`; Conflict (`bulk.too_many`) beyond 100 tasks.
+    Raises the error of the first operation that fails, with its `index`; Conflict (`bulk.too_many`) beyond MAX_TASKS.
     """
     ids: Ids = {}
     done = []
@@ -101,27 +101,27 @@ def run_all(operations: list[Operation], *, actor: Actor) -> list[tuple[Operatio
 
 
 def spread(
-    operations: list[Operation], actor: Actor, keep: Keep = lambda operation, find: find(), until: float = inf
+    operations: list[Operation], actor: Actor, find: Find = lambda operation, query: query(), until: float = inf
 ) -> Iterator[Operation]:
-    """Yield the operations with one for each task that a filter finds, as late as possible.
+    """Yield the operations, one for each task that a filter matches; a filter runs when its operation is next.
 
-    `keep` may answer with what an operation's filter has found before. An operation whose tasks cannot be found, or
-    whose turn comes after `until` (of the monotonic clock), has the `failure`. Raises Conflict (`bulk.too_many`),
+    `find` may return the ids of an earlier request. An operation whose tasks cannot be found, or that begins after
+    `until` (of the monotonic clock), has a `failure`. Raises Conflict (`bulk.too_many`),
     Unavailable.
     """
-    left = MAX_TASKS
+    remaining = MAX_TASKS
     for operation in operations:
-        parts = [operation] if operation.condition is None or monotonic() > until else _parts(operation, actor, keep)
-        left -= len(parts)
-        if left < 0:
+        parts = [operation] if operation.condition is None or monotonic() > until else _parts(operation, actor, find)
+        remaining -= len(parts)
+        if remaining < 0:
             detail = f"One request changes at most {MAX_TASKS} tasks."
             raise Conflict(detail, code="bulk.too_many", index=operation.index)
         yield from (part if monotonic() <= until else replace(part, failure=Unfinished()) for part in parts)
 
 
-def _parts(operation: Operation, actor: Actor, keep: Keep) -> list[Operation]:
+def _parts(operation: Operation, actor: Actor, find: Find) -> list[Operation]:
     try:
-        ids = keep(operation, lambda: [row["_id"] for row in _found(operation, actor)])
+        ids = find(operation, lambda: [row["_id"] for row in _found(operation, actor)])
     except (Conflict, Invalid, NotFound) as error:
         return [replace(operation, condition=None, failure=error)]
     return [replace(operation, task_id=task_id, condition=None) for task_id in ids]
@@ -133,26 +133,25 @@ def _found(operation: Operation, actor: Actor) -> list[Row]:
         found = tasks.rows(MAX_TASKS + 1, ["_id"], CREATED.spec())
         if operation.count not in (None, len(found)):
             count = tasks.total()
-            detail = f"Tasks that the filter finds: {_number(count)}, expected: {operation.count}. Nothing was changed."
+            detail = f"Tasks that match the filter: {_number(count)}, expected: {operation.count}. Nothing was changed."
             raise Conflict(detail, code="bulk.unexpected_count", count=count, expect=operation.count)
     return found
 
 
-def _number(count: Any) -> str:
+def _number(count: int | Row) -> str:
     return f"{count:,}" if isinstance(count, int) else f"more than {count['value']:,}"
 
 
-def counted(operations: list[Operation], *, actor: Actor) -> list[Any]:
-    """Return how many tasks each operation is about, without changing any: a number, or {value, relation} beyond
-    10,000.
+def counted(operations: list[Operation], *, actor: Actor) -> list[int | Row]:
+    """Return the number of tasks of each operation, without changes: a number, or {value, relation} beyond 10,000.
 
-    All filters together have MAX_SECONDS. Raises NotFound, Invalid, each with `index`; Unavailable (`query.too_slow`).
+    All filters together may take MAX_SECONDS. Raises NotFound, Invalid, with `index`; Unavailable (`query.too_slow`).
     """
     with bounded(MAX_SECONDS):
         return [_count(operation, actor) for operation in operations]
 
 
-def _count(operation: Operation, actor: Actor) -> Any:
+def _count(operation: Operation, actor: Actor) -> int | Row:
     try:
         return 1 if operation.condition is None else _tasks(operation, actor).total()
     except (Invalid, NotFound) as error:
@@ -165,7 +164,7 @@ def _tasks(operation: Operation, actor: Actor) -> listing.VisibleTasks:
 
 
 def located(error: TaskManagerError, index: int) -> None:
-    """Let an error say which operation it is of."""
+    """Add the index of the operation to an error and to its locations."""
     error.extra["index"] = index
     for item in error.extra.get("errors", ()):
         inside = "" if item["location"] == FILTER else "task."

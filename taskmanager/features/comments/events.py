@@ -1,17 +1,20 @@
-"""What happens to comments."""
+"""The events of comments."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from bson import ObjectId
 
 from taskmanager.features.tasks.events import TaskFact
 
 
 @dataclass(frozen=True)
 class CommentFact(TaskFact):
-    """Something that happened to a comment of the task; `mentioned` are those who are newly named in it."""
+    """Base of the events of comments; `mentioned` are the ids of newly mentioned members."""
 
     comment: Any = None
-    mentioned: Any = ()
+    mentioned: Iterable[ObjectId] = ()
 
     def data(self) -> dict[str, Any]:
         return {**super().data(), "comment_id": self.comment.id, "mentioned": list(self.mentioned)}
@@ -34,6 +37,6 @@ class CommentDeleted(CommentFact):
 
 @dataclass(frozen=True)
 class CommentReacted(CommentFact):
-    """A user added a reaction, or took one back; `changes` says which."""
+    """A user added or removed a reaction; `changes` is {emoji: [given before, given after]}."""
 
     kind: ClassVar[str] = "comment.reacted"

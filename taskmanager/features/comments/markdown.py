@@ -1,7 +1,7 @@
-"""Markdown as HTML that is safe to show.
+"""Render Markdown as safe HTML.
 
-Raw HTML in the text is shown as text (markdown-it-py), and what comes out is cleaned once more by a list of what is
-allowed (nh3, which is Ammonia), so that neither of the two has to be perfect.
+markdown-it-py escapes raw HTML in the text, and nh3 (Ammonia) sanitizes the result with an allow-list, so that a bug in
+one of the two is not enough for an attack.
 """
 
 import html
@@ -18,14 +18,15 @@ _TAGS = {
 }
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
-# Cells that a table adds to rows that are too short. The library's own bound turns 2 KB of text into 650 KB of HTML.
-import_module("markdown_it.rules_block.table").MAX_AUTOCOMPLETED_CELLS = 1_000
+# The number of cells that a table adds to short rows. The library's default turns 2 KB of text into 650 KB of HTML.
+# A plain import of the module would get the function `table`, which the package exports under the same name.
+vars(import_module("markdown_it.rules_block.table"))["MAX_AUTOCOMPLETED_CELLS"] = 1_000
 
 
 def to_html(text: str) -> str:
-    """Return the text as HTML without scripts, styles, images and forms; links lead to http, https and mailto only.
+    """Return the text as HTML without scripts, styles, images and forms, and with http, https and mailto links only.
 
-    A text whose HTML would be longer than MAX_HTML_CHARACTERS is returned as it was written, in `pre`.
+    A text whose HTML would be longer than MAX_HTML_CHARACTERS is returned as plain text in `pre`.
     """
     tokens = _MARKDOWN.parse(text)
     if _attribute_characters(tokens) > MAX_HTML_CHARACTERS:
@@ -41,11 +42,11 @@ def to_html(text: str) -> str:
 
 
 def plain_html(text: str) -> str:
-    """Return the text as HTML that shows it as it was written."""
+    """Return the text as HTML that shows it unformatted."""
     return f"<pre>{html.escape(text)}</pre>"
 
 
 def _attribute_characters(tokens: list[Token]) -> int:
-    """Return how long the attributes are together: one long link definition may be used by thousands of links."""
-    parts = [child for token in tokens for child in token.children or ()]
-    return sum(len(str(value)) for part in parts for value in part.attrs.values())
+    """Return the total length of all attributes: thousands of links may use one long link definition."""
+    children = [child for token in tokens for child in token.children or ()]
+    return sum(len(str(value)) for child in children for value in child.attrs.values())

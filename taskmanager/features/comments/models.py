@@ -4,19 +4,19 @@ from mongoengine import DateTimeField, DictField, ListField, ObjectIdField, Stri
 
 from taskmanager.core.storage.documents import Versioned
 
-MAX_VERSIONS = 50  # of one comment: the oldest go
+MAX_VERSIONS = 50  # of one comment: older ones are deleted
 
 
 class Comment(Versioned):
-    """What a user wrote about a task, in Markdown."""
+    """A comment of a user on a task, in Markdown."""
 
     meta = {"collection": "comments", "db_alias": "tasks"}
 
     task_id = ObjectIdField(required=True)
     author_id = ObjectIdField(required=True)
     text = StringField(required=True, max_length=20_000)
-    html = StringField()  # of the text, made when it was written; absent where an earlier release wrote it
+    html = StringField()  # rendered from the text when it was written; unset in comments of earlier releases
     mentioned_ids = ListField(ObjectIdField())
     edited_at = DateTimeField()
     history = ListField(DictField())  # earlier texts, the oldest first: {text, until}
-    reactions = ListField(DictField())  # {emoji, user_ids}, in the order they were first given
+    reactions = ListField(DictField())  # {emoji, user_ids}, in the order of the first reaction of each

@@ -1,10 +1,10 @@
-"""What each project role may do to comments, as a table."""
+"""The permissions of each project role on comments."""
 
 from taskmanager.features.projects.permissions import RoleAction
 
 
 class CommentAction(RoleAction):
-    """On comments. Users may change what they wrote while they may still write."""
+    """Actions on comments. Users may change their own comments while they may write comments."""
 
     WRITE = "comment:write", "commenter"
     DELETE_ANY = "comment:delete_any", "manager"

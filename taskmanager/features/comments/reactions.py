@@ -1,4 +1,4 @@
-"""What counts as one reaction: an emoji of Unicode (UTS #51), or one of the ASCII words that chats use."""
+"""Valid reactions: an emoji of Unicode (UTS #51), or one of the ASCII words that chats use."""
 
 import emoji
 
@@ -6,7 +6,7 @@ _WORDS = ("+1", "-1")
 
 
 def canonical(text: str) -> str | None:
-    """Return the fully qualified form of one emoji (`❤` and `❤️` are one), a word as it is; None for anything else."""
+    """Return the fully qualified form of one emoji (the same for `❤` and `❤️`), or a word; None for anything else."""
     if text in _WORDS:
         return text
     return emoji.emojize(emoji.demojize(text)) if emoji.is_emoji(text) else None

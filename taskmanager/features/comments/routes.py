@@ -18,12 +18,12 @@ from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import Id, Instant, QueryFlag, Schema, Text, UniqueIds
 from taskmanager.web.serialisers import Serialiser
 
-blp = Blueprint("comments", __name__, scope="comments", description="What people write about tasks")
+blp = Blueprint("comments", __name__, scope="comments", description="Comments on tasks, and reactions")
 
-_PLACE = "/tasks/<objectid:task_id>/comments"
-_ONE = f"{_PLACE}/<objectid:comment_id>"
+_PATH = "/tasks/<objectid:task_id>/comments"
+_ONE = f"{_PATH}/<objectid:comment_id>"
 _TEXT = {
-    "description": "Markdown. `@` and an address or id mentions a member.",
+    "description": "Markdown. `@` with an email address or a user id mentions a member.",
     "example": "See *here*, @ada@example.com",
 }
 
@@ -35,7 +35,7 @@ class CommentIn(Schema):
 
 
 class ReactionOut(Schema):
-    """A reaction, and whose it is."""
+    """A reaction, and the users who gave it."""
 
     emoji = fields.String(required=True, metadata={"example": "👍"})
     user_ids = UniqueIds(most=10_000, required=True)
@@ -57,49 +57,51 @@ class CommentOut(Schema):
 
 
 class CommentRead(CommentOut):
-    """A comment, and where `html=true` asked for it its text as safe HTML."""
+    """A comment; with `html=true` also its text as safe HTML."""
 
     html = fields.String(metadata={"example": "<p>See <em>here</em></p>"})
 
 
 class Version(Schema):
-    """What a comment said before."""
+    """An earlier version of a comment."""
 
     text = Text(most=20_000, required=True)
     until = Instant(required=True)
 
 
 class VersionsOut(Schema):
-    """What a comment said before, the oldest first."""
+    """The earlier versions of a comment, the oldest first."""
 
     items = fields.List(fields.Nested(Version), required=True)
 
 
 COMMENT = Serialiser(CommentOut)
-_HTML = QueryFlag(load_default=False, metadata={"description": "Add `html`, the text as HTML that is safe to show"})
+_HTML = QueryFlag(load_default=False, metadata={"description": "Add `html`, the text as safe HTML"})
 _LIST = list_query(COMMENT, {"created_at": "created_at"}, html=_HTML)
 _ITEM = type("CommentQuery", (item_query(COMMENT),), {"html": _HTML})
 
 
-@blp.route(_PLACE, methods=["POST"])
+@blp.route(_PATH, methods=["POST"])
 @blp.arguments(CommentIn)
 @blp.response(201, CommentOut)
 def create_comment(data: dict[str, Any], task_id: ObjectId) -> Response:
     """Comment on a task
 
-    Members who are mentioned in it are told by mail. Needs the role commenter.
+    Mentioned members are notified. Needs the role commenter.
     """
     comment = comments.create(task_id, data["text"], actor=current_actor())
     return answers.created(comment, COMMENT, f"/tasks/{task_id}/comments/{comment.id}")
 
 
-@blp.route(_PLACE)
+@blp.route(_PATH)
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(CommentRead))
 def list_comments(query: dict[str, Any], task_id: ObjectId) -> Response:
     """List the comments of a task"""
-    html = {"embed": _html, "needed": ("text", "html")} if query["html"] else {}
-    return answers.listing(query, COMMENT, comments.visible(task_id, current_actor()), **html)
+    found = comments.visible(task_id, current_actor())
+    if query["html"]:
+        return answers.listing(query, COMMENT, found, embed=_html, needed=("text", "html"))
+    return answers.listing(query, COMMENT, found)
 
 
 @blp.route(_ONE)
@@ -117,7 +119,7 @@ def get_comment(query: dict[str, Any], task_id: ObjectId, comment_id: ObjectId) 
 def update_comment(changes: dict[str, Any], task_id: ObjectId, comment_id: ObjectId) -> Response:
     """Change a comment of yours
 
-    What it said before is kept. Members who are newly mentioned are told by mail.
+    The earlier version is kept. Newly mentioned members are notified.
     """
     comment = comments.update(task_id, comment_id, changes["text"], if_match=if_match(), actor=current_actor())
     return answers.resource(comment, COMMENT)
@@ -128,7 +130,7 @@ def update_comment(changes: dict[str, Any], task_id: ObjectId, comment_id: Objec
 def delete_comment(task_id: ObjectId, comment_id: ObjectId) -> Response:
     """Delete a comment
 
-    Of yours; with the role manager any.
+    You can delete your own comments; with the role manager any comment.
     """
     comments.delete(task_id, comment_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
@@ -137,9 +139,9 @@ def delete_comment(task_id: ObjectId, comment_id: ObjectId) -> Response:
 @blp.route(f"{_ONE}/history")
 @blp.response(200, VersionsOut)
 def list_comment_versions(task_id: ObjectId, comment_id: ObjectId) -> Response:
-    """List what a comment said before
+    """List the earlier versions of a comment
 
-    The oldest of the last fifty first.
+    The last fifty versions, the oldest first.
     """
     versions = comments.history(task_id, comment_id, actor=current_actor())
     return answers.derived({"items": [version | {"until": iso(version["until"])} for version in versions]})
@@ -150,7 +152,7 @@ def list_comment_versions(task_id: ObjectId, comment_id: ObjectId) -> Response:
 def react_to_comment(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
     """React to a comment with an emoji
 
-    Or with `+1` or `-1`. Needs the role commenter.
+    `+1` and `-1` are reactions too. Needs the role commenter.
     """
     return _reacted(task_id, comment_id, emoji, True)
 
@@ -158,7 +160,7 @@ def react_to_comment(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Res
 @blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["DELETE"], conditional=False)
 @blp.response(200, CommentOut)
 def take_reaction_back(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
-    """Take a reaction to a comment back"""
+    """Remove your reaction to a comment"""
     return _reacted(task_id, comment_id, emoji, False)
 
 

@@ -1,4 +1,4 @@
-"""Use cases of comments: written in Markdown, with mentions of members, earlier versions and reactions."""
+"""Use cases of comments: Markdown texts with mentions of members, earlier versions and reactions."""
 
 import re
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import service as users
 
 MAX_MENTIONS = 20
-MAX_RENDERED_CHARACTERS = 40_000  # of comments without stored HTML, by one request
+MAX_RENDERED_CHARACTERS = 40_000  # of comments without stored HTML, in one request
 MAX_REACTIONS = 20  # different ones, of one comment
-# A mention is @ and an address or an id, not after a letter or digit that could belong to another address. Scripts
-# without spaces put it right behind a word, and their keyboards type a full-width @.
+# A mention is @ with an address or an id, not after an ASCII letter or digit that could belong to another address. In
+# scripts without spaces it directly follows a word, and their keyboards type a full-width @.
 _MENTION = re.compile(
     r"(?<![A-Za-z0-9_@\uff20.+-])[@\uff20](?:([0-9a-f]{24})(?![A-Za-z0-9])"
     r"|([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+[@\uff20][A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+))"
@@ -35,7 +35,10 @@ _MENTION = re.compile(
 
 
 def visible(task_id: ObjectId, actor: Actor) -> Described:
-    """Return the comments of a task, as the actor reads them. Raises NotFound unless the actor may see the task."""
+    """Return the comments of a task, for visitors without addresses.
+
+    Raises NotFound unless the actor may see the task.
+    """
     Task.objects.visible_to(actor).check_exists(task_id)
     return Described(Comment.objects(task_id=task_id), lambda rows: [_readable(row, actor) for row in rows])
 
@@ -62,12 +65,12 @@ def _create(task_id: ObjectId, text: str, html: str, *, actor: Actor) -> Comment
 
 
 def update(task_id: ObjectId, comment_id: ObjectId, text: str, *, if_match: IfMatch, actor: Actor) -> Comment:
-    """Change one's own comment; what it said before is kept. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Change an own comment, and keep the earlier version. Raises NotFound, Forbidden, PreconditionFailed."""
     return _update(task_id, comment_id, text, _html_of(text), if_match=if_match, actor=actor)
 
 
 def _html_of(text: str) -> str:
-    """Return the HTML of a text, which is made while no transaction is open: it takes its time."""
+    """Return the HTML of a text, rendered outside of a transaction because it is slow."""
     return outside(("html", text), lambda: to_html(text))
 
 
@@ -78,7 +81,7 @@ def _update(
     task, comment = _load(task_id, comment_id, actor)
     authorize(actor, CommentAction.WRITE, task)
     if comment.author_id != actor.user_id:
-        raise Forbidden("Only its author can change a comment.", code="comment.not_yours")
+        raise Forbidden("Only the author can change a comment.", code="comment.not_yours")
     comment.check_revision(if_match)
     if comment.text == text:
         return comment
@@ -93,7 +96,7 @@ def _update(
 
 @unit_of_work
 def delete(task_id: ObjectId, comment_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
-    """Delete a comment: one's own, or as a manager any. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Delete a comment: an own one, or as a manager any. Raises NotFound, Forbidden, PreconditionFailed."""
     task, comment = _load(task_id, comment_id, actor)
     own = comment.author_id == actor.user_id
     authorize(actor, CommentAction.WRITE if own else CommentAction.DELETE_ANY, task)
@@ -103,24 +106,25 @@ def delete(task_id: ObjectId, comment_id: ObjectId, *, if_match: IfMatch, actor:
 
 
 def rendered(rows: Sequence[Row]) -> list[str]:
-    """Return the HTML of each of some stored comments.
+    """Return the HTML of stored comments.
 
-    Those without, which an earlier release wrote, are rendered up to MAX_RENDERED_CHARACTERS; the others are shown as
-    they were written.
+    Comments of earlier releases have no stored HTML: they are rendered up to MAX_RENDERED_CHARACTERS together, and
+    shown unformatted beyond that.
     """
-    left, found = MAX_RENDERED_CHARACTERS, []
+    remaining, found = MAX_RENDERED_CHARACTERS, []
     for row in rows:
         html = row.get("html")
         if html is None:
-            left -= len(row["text"])
-            html = to_html(row["text"]) if left >= 0 else plain_html(row["text"])
+            remaining -= len(row["text"])
+            html = to_html(row["text"]) if remaining >= 0 else plain_html(row["text"])
         found.append(html)
     return found
 
 
 def history(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor) -> list[Row]:
-    """Return what a comment said before, the oldest first: [{text, until}]. Raises NotFound, Forbidden
-    for a visitor.
+    """Return the earlier versions of a comment, the oldest first: [{text, until}].
+
+    Raises NotFound, Forbidden for a visitor.
     """
     row = visible(task_id, actor).row(comment_id, ["history"])
     members_only(actor)
@@ -128,7 +132,7 @@ def history(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor) -> list[Ro
 
 
 def _readable(row: Row, actor: Actor) -> Row:
-    """Return a comment as this actor reads it: visitors see no address of a member that is mentioned."""
+    """Return a comment; for visitors the addresses of mentioned members are replaced, and the HTML is left out."""
     if not isinstance(actor, Visitor) or "text" not in row:
         return row
     text = _MENTION.sub(lambda found: found[0] if found[1] else "@…", row["text"])
@@ -140,7 +144,7 @@ def _readable(row: Row, actor: Actor) -> Row:
 def react(
     task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool, *, if_match: IfMatch, actor: Actor
 ) -> Comment:
-    """Give the actor's reaction to a comment, or take it back.
+    """Add (`given`) or remove the reaction of the actor to a comment.
 
     Raises NotFound, Forbidden, PreconditionFailed, Conflict (`comment.too_many_reactions`).
     """
@@ -148,7 +152,7 @@ def react(
     authorize(actor, CommentAction.WRITE, task)
     comment.check_revision(if_match)
     people: dict[str, list[ObjectId]] = {}
-    for reaction in comment.reactions:  # earlier ones may be kept in another form
+    for reaction in comment.reactions:  # earlier releases stored other forms of the same emoji
         people.setdefault(canonical(reaction["emoji"]) or reaction["emoji"], []).extend(reaction["user_ids"])
     others = [user_id for user_id in people.get(emoji, []) if user_id != actor.user_id]
     if given == (len(others) < len(people.get(emoji, []))):
@@ -168,7 +172,7 @@ def _load(task_id: ObjectId, comment_id: ObjectId, actor: Actor) -> tuple[Task, 
 
 
 def _mentioned(text: str, task: Task) -> list[ObjectId]:
-    """Return members who are named in a text, each once; what names no member is text like any other."""
+    """Return the ids of the members that a text mentions, each once, at most MAX_MENTIONS; ignores other mentions."""
     found = list(dict.fromkeys(_MENTION.findall(text)))[:MAX_MENTIONS]
     ids = [ObjectId(user_id) if user_id else users.find_id(email=email) for user_id, email in found]
     return members.member_ids_among(task.project_id, list(dict.fromkeys(filter(None, ids))))

@@ -1,4 +1,4 @@
-"""How many tasks have which status, assignee, label and so on, for a filter."""
+"""Facets: the number of tasks by status, assignee, label and so on, for a filter."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.listing import matching
 from taskmanager.features.tasks.models import PRIORITIES
 
-MAX_VALUES = 100  # of one facet, the most frequent ones
+MAX_VALUES = 100  # of one facet: the most frequent ones
 
 _SINGLE = {"status": "status", "status_group": "status_group", "priority": "priority", "project": "project_id"}
 _MANY = {"assignee": "assignee_ids", "label": "label_ids"}
@@ -21,8 +21,7 @@ NAMES = (*_SINGLE, *_MANY)
 def count(
     *, actor: Actor, project_id: ObjectId | None = None, condition: GivenFilter | None = None
 ) -> dict[str, list[Row]]:
-    """Return for each facet its values with the number of tasks that have them: [{value, count}], the most frequent
-    first.
+    """Return the values of each facet with their number of tasks: {facet: [{value, count}]}, the most frequent first.
 
     The value of tasks without assignee or label is None. Raises NotFound, TooMany, Unavailable (`query.too_slow`).
     """

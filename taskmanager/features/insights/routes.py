@@ -30,9 +30,9 @@ blp = Blueprint("insights", __name__, scope="tasks", description="Search, facets
 def search_tasks(query: dict[str, Any]) -> Response:
     """Search for tasks
 
-    Those whose key begins with `q` come first, then those whose title has words that begin with each word of it, then
-    those that have one of its words in title or description, best first. Tasks of archived projects are left out
-    unless `project_id` names theirs.
+    Tasks whose key begins with `q` come first, then tasks whose title has words that begin with each word of `q`, then
+    tasks that have one of its words in title or description, the best first. Tasks of archived projects are left out
+    unless `project_id` is their project.
     """
     hits = search.search(
         query["q"],
@@ -51,7 +51,8 @@ def search_tasks(query: dict[str, Any]) -> Response:
 def get_facets(query: dict[str, Any]) -> Response:
     """Count tasks by status, priority, assignee, label and project
 
-    For the filter, over all that you may see. At most the 100 most frequent values of each; null is for tasks without.
+    Over all tasks that you may see and that match the filter. At most the 100 most frequent values of each facet; null
+    counts the tasks without a value.
     """
     return answers.derived(facets.count(actor=current_actor(), condition=query.get("filter")))
 
@@ -71,11 +72,11 @@ def get_project_facets(query: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.response(200, StatisticsOut)
 @expensive
 def get_statistics(query: dict[str, Any]) -> Response:
-    """Get figures over all tasks that you may see
+    """Get statistics of all tasks that you may see
 
     By status, overdue, created and completed with cycle time per week, workload per assignee, burn-down per day.
     """
-    return _figures(query)
+    return _statistics(query)
 
 
 @blp.route("/projects/<objectid:project_id>/stats")
@@ -83,13 +84,14 @@ def get_statistics(query: dict[str, Any]) -> Response:
 @blp.response(200, StatisticsOut)
 @expensive
 def get_project_statistics(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """Get figures over the tasks of a project
+    """Get statistics of the tasks of a project
 
     By status, overdue, created and completed with cycle time per week, workload per assignee, burn-down per day.
     """
-    return _figures(query, project_id=project_id)
+    return _statistics(query, project_id)
 
 
-def _figures(query: dict[str, Any], **where: Any) -> Response:
-    how = {"weeks": query["weeks"], "days": query["days"], "condition": query.get("filter")}
-    return answers.derived(statistics.of(actor=current_actor(), **how, **where))
+def _statistics(query: dict[str, Any], project_id: ObjectId | None = None) -> Response:
+    period = {"weeks": query["weeks"], "days": query["days"]}
+    found = statistics.of(actor=current_actor(), project_id=project_id, condition=query.get("filter"), **period)
+    return answers.derived(found)

@@ -1,4 +1,4 @@
-"""What clients send and get of searches, facets and statistics."""
+"""The schemas of searches, facets and statistics in requests and responses."""
 
 from marshmallow import fields, validate
 
@@ -10,26 +10,28 @@ from taskmanager.web.schemas import Id, Line, Schema
 
 
 class SearchQuery(Schema):
-    """What to search for."""
+    """Query parameters of a search."""
 
     q = Line(most=200, required=True, metadata={"description": 'A key, words, "a phrase", -without', "example": "rent"})
     limit = IntegerParameter(
-        load_default=20, validate=validate.Range(1, 50), metadata={"description": "Most hits", "example": 20}
+        load_default=20,
+        validate=validate.Range(1, 50),
+        metadata={"description": "The greatest number of hits", "example": 20},
     )
-    project_id = Id(metadata={"description": "Only in this project"})
+    project_id = Id(metadata={"description": "Search in this project only"})
 
 
 class Highlights(Schema):
-    """Safe HTML with `<mark>` around what was found."""
+    """Safe HTML with `<mark>` around the matches."""
 
     title = fields.String(required=True, metadata={"example": "Pay <mark>rent</mark>"})
     description = fields.String(
-        required=True, allow_none=True, metadata={"description": "The part around the first hit"}
+        required=True, allow_none=True, metadata={"description": "The part around the first match"}
     )
 
 
 class Hit(Schema):
-    """A task that was found, and why."""
+    """A task that was found, and the kind of the match."""
 
     task = fields.Nested(TaskOut, required=True)
     matched = fields.String(required=True, metadata={"enum": ["key", "title", "text"]})
@@ -37,30 +39,34 @@ class Hit(Schema):
 
 
 class SearchOut(Schema):
-    """What was found, best first."""
+    """The hits, the best first."""
 
     items = fields.List(fields.Nested(Hit), required=True)
 
 
 class InsightQuery(Schema):
-    """Over which tasks."""
+    """Query parameters of facets."""
 
     filter = FilterParameter(FIELDS)
 
 
 class StatisticsQuery(InsightQuery):
-    """Over which tasks, and how far back."""
+    """Query parameters of statistics."""
 
     weeks = IntegerParameter(
-        load_default=12, validate=validate.Range(1, 52), metadata={"description": "Weeks", "example": 12}
+        load_default=12,
+        validate=validate.Range(1, 52),
+        metadata={"description": "Number of weeks, with the current one", "example": 12},
     )
     days = IntegerParameter(
-        load_default=30, validate=validate.Range(1, 365), metadata={"description": "Days", "example": 30}
+        load_default=30,
+        validate=validate.Range(1, 365),
+        metadata={"description": "Number of days, with today", "example": 30},
     )
 
 
 class FacetValue(Schema):
-    """A value, and how many tasks have it."""
+    """A value, and the number of tasks that have it."""
 
     value = fields.String(required=True, allow_none=True, metadata={"example": "open"})
     count = fields.Integer(required=True)
@@ -72,7 +78,7 @@ FacetsOut = Schema.from_dict(
 
 
 class StatusCount(Schema):
-    """How many tasks have a status."""
+    """The number of tasks with a status."""
 
     status = fields.String(required=True, metadata={"example": "open"})
     status_group = fields.String(required=True, metadata={"example": "backlog"})
@@ -80,7 +86,7 @@ class StatusCount(Schema):
 
 
 class Week(Schema):
-    """What happened in a week. Cycle time: from first becoming active, or from creation, to completion."""
+    """The throughput of a week. Cycle time: from first becoming active, or from creation, to completion."""
 
     week = fields.String(required=True, metadata={"description": "Its Monday", "example": "2026-11-23"})
     created = fields.Integer(required=True)
@@ -90,7 +96,7 @@ class Week(Schema):
 
 
 class Workload(Schema):
-    """What a user has to do; null stands for the unassigned."""
+    """The open tasks of a user; `user_id` null counts unassigned tasks."""
 
     user_id = Id(required=True, allow_none=True)
     open = fields.Integer(required=True)
@@ -99,7 +105,7 @@ class Workload(Schema):
 
 
 class Day(Schema):
-    """What was open at the end of a day."""
+    """The number of open tasks at the end of a day."""
 
     day = fields.String(required=True, metadata={"example": "2026-11-23"})
     open = fields.Integer(required=True)
@@ -108,7 +114,7 @@ class Day(Schema):
 
 
 class StatisticsOut(Schema):
-    """Figures over tasks."""
+    """Statistics of tasks."""
 
     total = fields.Integer(required=True)
     by_status = fields.List(fields.Nested(StatusCount), required=True)

@@ -1,6 +1,6 @@
-"""What a text asks a search for: words, `"phrases"`, and what is to be left out (`-word`, `-"phrase"`).
+"""The query of a search text: words, `"phrases"`, and exclusions (`-word`, `-"phrase"`).
 
-Each part is a condition on the tokens of a task (see `search_tokens`), or on its texts.
+Each part becomes a condition on the tokens of a task (see `search_tokens`), or on its texts.
 """
 
 import re
@@ -14,22 +14,22 @@ from taskmanager.core.search_tokens import Term, fold, terms_of
 from taskmanager.core.storage.querysets import Filter
 
 TITLE, DESCRIPTION = "words", "description_tokens"
-FIELDS = {TITLE: 10, DESCRIPTION: 2}  # where words are found, and what each counts there
+FIELDS = {TITLE: 10, DESCRIPTION: 2}  # the searched fields, and the weight of a term in each
 MAX_TERMS = 10
 _PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]+)"|(?P<words>[^\s"]+))')
-_UNSPACED_FROM = "\u0e00"  # characters behind this may belong to scripts that are written without spaces
+_UNSPACED_FROM = "\u0e00"  # characters from here on may belong to scripts without spaces
 
 
 @dataclass(frozen=True)
 class Query:
-    """`terms` are those of words and phrases; `conditions` say what phrases and what is left out mean."""
+    """The terms of words and phrases, and the conditions of phrases and exclusions."""
 
     terms: list[Term]
     conditions: list[Filter]
 
 
 def read(text: str) -> Query:
-    """Return what a text asks for."""
+    """Return the query of a search text."""
     parts = list(_PART.finditer(text))
     wanted = [part for part in parts if not part["minus"]]
     unwanted = [part for part in parts if part["minus"]]
@@ -46,33 +46,33 @@ def _anywhere(terms: Iterable[Term]) -> list[Filter]:
 
 
 def alternatives(term: Term) -> list[Filter]:
-    """Return the conditions of which one holds for a task that has the term, each on one list of tokens."""
+    """Return the conditions of which a task with the term matches at least one, each on one list of tokens."""
     return [has(field, way, exact=term.spaced) for field in FIELDS for way in term.ways]
 
 
 def has(field: str, way: tuple[str, ...], *, exact: bool) -> Filter:
-    """Return the condition that a list of tokens has all of a way: the tokens themselves, or what begins so."""
+    """Return the condition that a list of tokens has all tokens of a way, exact or as beginnings."""
     parts = [{field: token if exact else begins(token)} for token in way]
     return parts[0] if len(parts) == 1 else {"$and": parts}
 
 
 def unindexed(some: list[Filter]) -> Filter:
-    """Return the condition that one of some holds, said in a way that no index answers."""
+    """Return the condition that one of the conditions holds, in a form that prevents the use of an index."""
     return {"$nor": [{"$nor": some}]}
 
 
 def begins(token: str) -> Filter:
-    """Return the condition that something begins so."""
+    """Return the condition that a value begins with the token."""
     return {"$regex": f"^{re.escape(token)}"}
 
 
 def rarest(terms: list[Term]) -> Term:
-    """Return the term that should be found least often: that with the longest token."""
+    """Return the term that is probably the rarest: the one with the longest token."""
     return max(terms, key=lambda term: min(len(max(way, key=len)) for way in term.ways))
 
 
 def score(terms: list[Term]) -> dict[str, Any]:
-    """Return the expression of how well a task fits: the terms that it has, those in the title counting most."""
+    """Return the expression for the rank of a task: the sum of the weights of the terms that it has."""
     return {"$add": [_points(field, term) for field in FIELDS for term in terms]}
 
 
@@ -83,7 +83,7 @@ def _points(field: str, term: Term) -> dict[str, Any]:
 
 
 def _phrase(text: str) -> Filter | None:
-    """Return the condition that a title or description has these words one after the other; None without words."""
+    """Return the condition that a title or description has these words in sequence; None without words."""
     words = re.findall(r"\w+", text)
     if not words:
         return None
@@ -94,14 +94,14 @@ def _phrase(text: str) -> Filter | None:
 
 
 def _variants(character: str) -> str:
-    """Return the pattern of a character, with whatever accents."""
-    alike = _alike().get(fold(character), set()) | {character}
-    return f"[{''.join(sorted(map(re.escape, alike)))}][\u0300-\u036f]*"
+    """Return the pattern of a character with any accents."""
+    variants = _folded().get(fold(character), set()) | {character}
+    return f"[{''.join(sorted(map(re.escape, variants)))}][\u0300-\u036f]*"
 
 
 @cache
-def _alike() -> dict[str, set[str]]:
-    """Return the letters of Latin, Greek and Cyrillic by their folded form, which is one character."""
+def _folded() -> dict[str, set[str]]:
+    """Return the letters of Latin, Greek and Cyrillic by their folded form, if that is one character."""
     found: dict[str, set[str]] = defaultdict(set)
     for character in map(chr, [*range(0x41, 0x530), *range(0x1E00, 0x2000)]):
         if character.isalpha() and len(folded := fold(character)) == 1:

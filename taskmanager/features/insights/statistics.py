@@ -1,14 +1,13 @@
-"""Figures over tasks, worked out by the database in one pass: states, what is late, throughput, workload, burn-down.
+"""Statistics of tasks, computed by one aggregation: statuses, overdue tasks, throughput, workload, burn-down.
 
-Throughput is the number of tasks completed in a week. Cycle time is counted from when a task first became active (or
-was made, when it never was) to its completion (D. Anderson, Kanban, 2010). Burn-down counts what was open at the end of
-each day. Weeks begin on Monday and days at midnight in the zone of the one who asks.
+Throughput is the number of tasks completed in a week. Cycle time is the time from when a task first became active (or
+was created, if it never was) to its completion (D. Anderson, Kanban, 2010). Burn-down is the number of open tasks at
+the end of each day. Weeks begin on Monday, and days at midnight, in the time zone of the caller.
 """
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from statistics import median
-from typing import Any
 
 from bson import ObjectId
 
@@ -35,17 +34,17 @@ def of(
     weeks: int = 12,
     days: int = 30,
 ) -> Row:
-    """Return the figures of a project, or of all that the actor may see, for which a filter holds.
+    """Return the statistics of the tasks of a project, or of all that the actor may see, that match a filter.
 
     Raises NotFound, TooMany, Unavailable (`query.too_slow`).
     """
-    here = now().astimezone(zone(actor.timezone))
-    today = here.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    moment = now().astimezone(zone(actor.timezone))
+    today = moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
     first_day = today - timedelta(days=days - 1)
     tasks = matching(condition, actor, project_id)
     with expensive(actor):
-        found = tasks.piped({"$facet": _parts(here, monday, first_day)})[0]
+        found = tasks.piped({"$facet": _parts(moment, monday, first_day)})[0]
     return {
         "total": sum(row["count"] for row in found["by_status"]),
         "by_status": [_status(row) for row in sorted(found["by_status"], key=lambda row: -row["count"])],
@@ -56,28 +55,28 @@ def of(
     }
 
 
-def _parts(here: datetime, monday: datetime, first_day: datetime) -> Row:
+def _parts(moment: datetime, monday: datetime, first_day: datetime) -> Row:
     return {
         "by_status": [{"$group": {"_id": {"s": "$status", "g": "$status_group"}, "count": {"$sum": 1}}}],
-        "overdue": [{"$match": _OPEN | {"$expr": _late(here)}}, {"$count": "count"}],
+        "overdue": [{"$match": _OPEN | {"$expr": _is_overdue(moment)}}, {"$count": "count"}],
         "created": _by_quarter("created_at", monday),
         "completed": _by_quarter("completed_at", monday, hours={"$push": _HOURS}),
-        "workload": _workload(here),
-        "left_before": [{"$match": {"created_at": {"$lt": first_day}, **_still_open(first_day)}}, {"$count": "count"}],
-        "made": _by_quarter("created_at", first_day),
-        "closed": _by_quarter("closed_at", first_day),
+        "workload": _workload(moment),
+        "open_before": [{"$match": {"created_at": {"$lt": first_day}, **_still_open(first_day)}}, {"$count": "count"}],
+        "created_by_day": _by_quarter("created_at", first_day),
+        "closed_by_day": _by_quarter("closed_at", first_day),
     }
 
 
-def _late(here: datetime) -> Row:
-    """Return the expression of whether it is past due."""
-    return {"$and": [{"$gt": ["$due_at", None]}, {"$lt": ["$due_at", here]}]}
+def _is_overdue(moment: datetime) -> Row:
+    """Return the expression for whether a task is overdue."""
+    return {"$and": [{"$gt": ["$due_at", None]}, {"$lt": ["$due_at", moment]}]}
 
 
 def _by_quarter(field: str, first: datetime, **more: Row) -> list[Row]:
-    """Count by quarters of an hour in UTC, in which the days of all zones begin.
+    """Return the stages that count by quarters of an hour in UTC; the days of all zones begin with one.
 
-    The database may know other zones than the service: which day that is in a zone, the service works out.
+    The database may have other zone data than the service, so the service assigns the quarters to days.
     """
     quarter = {"$dateTrunc": {"date": f"${field}", "unit": "minute", "binSize": 15}}
     return [{"$match": {field: {"$gte": first}}}, {"$group": {"_id": quarter, "count": {"$sum": 1}, **more}}]
@@ -87,7 +86,7 @@ def _still_open(moment: datetime) -> Row:
     return {"$or": [{"closed_at": {"$exists": False}}, {"closed_at": {"$gte": moment}}]}
 
 
-def _workload(here: datetime) -> list[Row]:
+def _workload(moment: datetime) -> list[Row]:
     return [
         {"$match": _OPEN},
         {"$unwind": {"path": "$assignee_ids", "preserveNullAndEmptyArrays": True}},
@@ -95,7 +94,7 @@ def _workload(here: datetime) -> list[Row]:
             "$group": {
                 "_id": "$assignee_ids",
                 "open": {"$sum": 1},
-                "overdue": {"$sum": {"$cond": [_late(here), 1, 0]}},
+                "overdue": {"$sum": {"$cond": [_is_overdue(moment), 1, 0]}},
                 "estimate_minutes": {"$sum": {"$ifNull": ["$estimate_minutes", 0]}},
             }
         },
@@ -121,8 +120,8 @@ def _weeks(found: Row, monday: datetime, weeks: int) -> list[Row]:
     return [_week((monday + timedelta(weeks=number)).date(), created, completed) for number in range(weeks)]
 
 
-def _by_week(rows: list[Row], monday: datetime) -> dict[Any, Row]:
-    weeks: dict[Any, Row] = {}
+def _by_week(rows: list[Row], monday: datetime) -> dict[date, Row]:
+    weeks: dict[date, Row] = {}
     for row in rows:
         day = row["_id"].astimezone(monday.tzinfo).date()
         week = weeks.setdefault(day - timedelta(days=day.weekday()), {"count": 0, "hours": []})
@@ -131,7 +130,7 @@ def _by_week(rows: list[Row], monday: datetime) -> dict[Any, Row]:
     return weeks
 
 
-def _week(day: Any, created: dict[Any, Row], completed: dict[Any, Row]) -> Row:
+def _week(day: date, created: dict[date, Row], completed: dict[date, Row]) -> Row:
     hours = completed.get(day, {}).get("hours", [])
     return {
         "week": day.isoformat(),
@@ -143,13 +142,13 @@ def _week(day: Any, created: dict[Any, Row], completed: dict[Any, Row]) -> Row:
 
 
 def _burn_down(found: Row, first_day: datetime, days: int) -> list[Row]:
-    made, closed = (_by_day(found[name], first_day) for name in ("made", "closed"))
-    left, told = _count(found["left_before"]), []
+    created, closed = (_by_day(found[name], first_day) for name in ("created_by_day", "closed_by_day"))
+    still_open, burn_down = _count(found["open_before"]), []
     for number in range(days):
         day = (first_day + timedelta(days=number)).date().isoformat()
-        left += made[day] - closed[day]
-        told.append({"day": day, "open": left, "created": made[day], "closed": closed[day]})
-    return told
+        still_open += created[day] - closed[day]
+        burn_down.append({"day": day, "open": still_open, "created": created[day], "closed": closed[day]})
+    return burn_down
 
 
 def _by_day(rows: list[Row], first_day: datetime) -> Counter[str]:

@@ -1,51 +1,51 @@
-"""Whether an expression of time in a line of quick add is a part of something longer that is not understood."""
+"""Detect that an expression of time in a line of quick add is a part of a longer expression that is not supported."""
 
 import re
 
 from taskmanager.features.quick_add.vocabulary import DAY, MONTH, SHORT_DAY
 
-# Words that show that what stands behind them is a part of something else.
-_BEFORE = """
+# Words before an expression that show that it is a part of a longer one.
+_WORDS_BEFORE = """
     not no since until till til before after from except excluding without last past between through thru than of to for
     the a an my our your their every every! each other starting ending beginning around about or - \u2013 / within
     during next this on by at in
 """
-# The same of what stands before them.
-_BEHIND = """
+# Words after an expression that show the same.
+_WORDS_AFTER = """
     ago later other until till til except excluding through thru starting ending beginning since off am pm o'clock times
     time onwards
 """
-# These link what stands before them only to other words of time.
-_LINKS = """
+# Words that show the same only between two words of time.
+_LINKING_WORDS = """
     and or to - \u2013 & / but on at in for from of before after by between the every each next last this
 """
-_LEADING, _FOLLOWING, _LINKING = (frozenset(words.split()) for words in (_BEFORE, _BEHIND, _LINKS))
+_LEADING, _FOLLOWING, _LINKING = (frozenset(words.split()) for words in (_WORDS_BEFORE, _WORDS_AFTER, _LINKING_WORDS))
 _PERIOD = r"(?:day|week|weekend|weekday|workday|month|year|hour|hr|minute|min|second|quarter|fortnight)s?"
 _PART = r"morning|afternoon|evening|night|noon|midnight|today|tomorrow|tonight|yesterday"
 _ADJACENT = re.compile(rf"(?:(?:{DAY})s?|{_PERIOD}|{_PART})", re.IGNORECASE)
-_SECOND_DAY = frozenset({"today", "tomorrow", "tonight"})  # a second one stays in the title, and the first is taken
+_SECOND_DAY = frozenset({"today", "tomorrow", "tonight"})  # these stay in the title after another expression
 _NUMBER = r"[0-9]+|one|two|three|four|five|six|seven|eight|nine|ten|an?|half|couple|few"
 _TEMPORAL = (
     rf"(?:{SHORT_DAY})s?|{MONTH}|{_PERIOD}|{_PART}|every!?|each|[0-9]{{1,2}}:[0-9]{{2}}\S*|[0-9]{{1,2}}(?:am|pm)"
     r"|[0-9]{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|last|[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"|[0-9]{1,2}\.[0-9]{1,2}\.\S*"
 )
-_OF_TIME = re.compile(_TEMPORAL, re.IGNORECASE)
-_UNREAD = re.compile(
+_TEMPORAL_WORD = re.compile(_TEMPORAL, re.IGNORECASE)
+_UNSUPPORTED = re.compile(
     rf"(?<!\S)(?:(?:every!?|each)\s+(?:\S+\s+){{0,2}}?(?:{_TEMPORAL}|[0-9]+)(?!\w)"
     r"|(?:hour|biweek|bimonth|semiweek)ly(?!\S))",
     re.IGNORECASE,
 )
 
 
-def is_unread(line: str) -> bool:
-    """Return whether a line has a repetition that was not understood."""
-    return _UNREAD.search(line) is not None
+def has_unsupported_recurrence(line: str) -> bool:
+    """Return whether a line has a recurrence that is not supported."""
+    return _UNSUPPORTED.search(line) is not None
 
 
-def stands_alone(before: str, behind: str) -> bool:
-    """Return whether nothing on either side of an expression shows that it is a part of something else."""
-    return not (_leads_to_it(_words(before)[-2:]) or _goes_on(_words(behind)[:4]))
+def is_complete(before: str, after: str) -> bool:
+    """Return whether the words before and after an expression do not show that it is a part of a longer one."""
+    return not (_continues_into(_words(before)[-2:]) or _continues_with(_words(after)[:4]))
 
 
 def _words(text: str) -> list[str]:
@@ -53,14 +53,14 @@ def _words(text: str) -> list[str]:
     return [word for word in words if word]
 
 
-def _leads_to_it(words: list[str]) -> bool:
-    if not words or words == ["a"]:  # an article leads from somewhere
+def _continues_into(words: list[str]) -> bool:
+    if not words or words == ["a"]:  # an article alone, at the beginning of the line
         return False
-    linked = words[-1] in ("and", "&") and len(words) > 1 and _OF_TIME.fullmatch(words[0])
+    linked = words[-1] in ("and", "&") and len(words) > 1 and _TEMPORAL_WORD.fullmatch(words[0])
     return bool(words[-1] in _LEADING or _ADJACENT.fullmatch(words[-1]) or linked)
 
 
-def _goes_on(words: list[str]) -> bool:
+def _continues_with(words: list[str]) -> bool:
     if not words:
         return False
     if words[0] in _FOLLOWING or words[1:2] == ["times"]:
@@ -69,4 +69,4 @@ def _goes_on(words: list[str]) -> bool:
         return words[0] not in _SECOND_DAY
     rest = [word for word in words if word not in _LINKING] if words[0] in _LINKING else []
     counted = len(rest) > 1 and re.fullmatch(_NUMBER, rest[0]) and _ADJACENT.fullmatch(rest[1])
-    return bool(counted or (rest and _OF_TIME.fullmatch(rest[0])))
+    return bool(counted or (rest and _TEMPORAL_WORD.fullmatch(rest[0])))

@@ -1,6 +1,7 @@
 """Days and times of quick add: `tomorrow evening`, `next friday`, `24 december`, `in 2 hours`, `2pm-4pm`."""
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -27,18 +28,18 @@ _YEAR = r"(?:,?\s+(?P<year>[0-9]{4}))?"
 _CLOCK = r"[0-9]{1,2}(?::[0-5][0-9])?(?:\s?[ap]m)?"
 
 
-def _day(pattern: str, find: Any, **more: Any) -> Phrase:
-    def say(match: re.Match[str], today: date) -> dict[str, Any]:
+def _day(pattern: str, find: Callable[[re.Match[str], date], date], **more: Any) -> Phrase:
+    def read(match: re.Match[str], today: date) -> dict[str, Any]:
         day = find(match, today)
         if not is_allowed(day):
-            raise ValueError("a day that is not taken")
+            raise ValueError("a day out of the allowed years")
         return {"day": day} | more
 
-    return phrase("day", pattern, say)
+    return phrase("day", pattern, read)
 
 
 def _coming(word: str, today: date) -> date:
-    """Return the next day of this name, but not today."""
+    """Return the next day with this name after today."""
     return today + timedelta(days=(day_number(word) - today.weekday() - 1) % 7 + 1)
 
 
@@ -47,7 +48,7 @@ def _of_next_week(word: str, today: date) -> date:
 
 
 def _of_month(day: int, today: date) -> date:
-    """Return the next day of this number that is not over."""
+    """Return the next date with this day of the month, from today on. Raises ValueError."""
     for months in range(3):
         first = after(today.replace(day=1), months, "month")
         try:
@@ -64,7 +65,7 @@ def _month_end(today: date, months: int = 0) -> date:
 
 
 def _of_year(match: re.Match[str], today: date) -> date:
-    """Return a day of the year that is said, or of the next year in which it is not over."""
+    """Return the date in the given year, or else the next such date from today on. Raises ValueError."""
     day, month = int(match["day"]), match["month"]
     month = int(month) if month.isdigit() else month_number(month)
     if match["year"]:
@@ -122,7 +123,10 @@ DAYS: tuple[Phrase, ...] = (
 
 
 def _clock(text: str, half: str = "") -> time:
-    """Return the time of `17:00`, `5pm` or `5:30 pm`. Raises ValueError for another."""
+    """Return the time of `17:00`, `5pm` or `5:30 pm`. Raises ValueError.
+
+    `half` is `am` or `pm` for a text that has none.
+    """
     match = re.fullmatch(r"([0-9]{1,2})(?::([0-5][0-9]))?\s?(am|pm)?", text.lower())
     if match is None or not (match[2] or match[3] or half):
         raise ValueError("not a time")
@@ -133,7 +137,7 @@ def _clock(text: str, half: str = "") -> time:
 
 
 def _range(match: re.Match[str], today: date) -> dict[str, Any]:
-    """Return the begin of a range, and its length as the estimate; `2-4pm` is from two in the afternoon."""
+    """Return the beginning of a range, and its length as the estimate; `2-4pm` begins at two in the afternoon."""
     end = _clock(match["end"])
     shared = match["end"].lower()[-2:] if match["end"].lower().endswith("m") else ""
     begin = _clock(match["begin"], "" if re.search(r":|m$", match["begin"].lower()) else shared)
@@ -155,7 +159,7 @@ TIMES: tuple[Phrase, ...] = (
     phrase("time", r"at\s+midnight", lambda match, today: {"clock": time(0), "midnight": True}),
     phrase("time", r"in\s+the\s+(?P<part>morning|afternoon|evening)", _part),
 )
-# These stand for a time only behind a day: `tomorrow morning`.
+# These are times only after a day: `tomorrow morning`.
 TIMES_OF_DAYS: tuple[Phrase, ...] = (phrase("time", rf"(?P<part>{_PARTS})", _part),)
 
 
@@ -169,14 +173,14 @@ DAYS_WITH_TIMES: tuple[Phrase, ...] = (
 )
 
 
-def in_hours(line: str, place: int, now: datetime) -> Found | None:
-    """Return the moment of `in 2 hours`, `in half an hour`, `in 90 minutes`, on the clock of `now`."""
-    match = _IN_HOURS.match(line, place)
+def in_hours(line: str, start: int, now: datetime) -> Found | None:
+    """Return the moment of `in 2 hours`, `in half an hour`, `in 90 minutes`, in the time zone of `now`."""
+    match = _IN_HOURS.match(line, start)
     if match is None:
         return None
     count = 0.5 if match["half"] else 1 if match["one"] else number(match["number"])
     minutes = count * (60 if match["unit"][0].lower() == "h" else 1)
-    # hours are counted in UTC: the clock may change meanwhile
+    # hours are added in UTC, because the offset may change meanwhile
     moment = datetime.fromtimestamp(now.timestamp() + minutes * 60, now.tzinfo)
     clock = moment.time().replace(second=0, microsecond=0)
     return Found(match.end(), "moment", {"day": moment.date(), "clock": clock})

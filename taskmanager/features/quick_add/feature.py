@@ -1,4 +1,4 @@
-"""Tasks made from a line of text."""
+"""Tasks created from a line of text."""
 
 from taskmanager.feature import Feature
 from taskmanager.features.quick_add import routes

@@ -1,7 +1,7 @@
-"""What one line of text says of a task: `Pay rent every month on the 1st #Home @label !high`.
+"""The grammar of quick add: parse a line such as `Pay rent every month on the 1st #Home @label !high`.
 
-What is understood is cut out, and what is left is the title; text in quotes is left as it is. Months and days may be
-English words. A day is one of the zone of the account that writes, and a time is on its clock.
+Parsed expressions are removed from the line, and the rest is the title; text in quotes is not parsed. Months and days
+may be English words. Days and times are in the time zone of the account.
 """
 
 import re
@@ -9,38 +9,39 @@ from collections.abc import Callable
 from datetime import datetime
 
 from taskmanager.features.quick_add.parsed_task import ParsedTask
-from taskmanager.features.quick_add.times import take_time
+from taskmanager.features.quick_add.times import extract_time
 
 MAX_CHARACTERS = 1000
 _PRIORITIES = {"p1": "urgent", "p2": "high", "p3": "medium", "p4": "low"}
 
 
 def parse(text: str, now: datetime) -> ParsedTask:
-    """Return what a line says at a moment of a zone. What is not understood stays in the title."""
-    said = ParsedTask()
+    """Return the parsed line; `now` gives the current time and the time zone. Other text stays in the title."""
+    parsed = ParsedTask()
     line, quotes = _hide_quotes(text)
-    for pattern, take in _PATTERNS:
-        line = _take(line, pattern, take, said)
-    line = take_time(line, said, now)
-    said.title = " ".join(_show_quotes(line, quotes).split())
-    return said
+    for pattern, store in _PATTERNS:
+        line = _extract(line, pattern, store, parsed)
+    line = extract_time(line, parsed, now)
+    parsed.title = " ".join(_show_quotes(line, quotes).split())
+    return parsed
 
 
-Take = Callable[[re.Match[str], ParsedTask], bool | None]
+# Stores a match in the parsed task; returns False to leave the match in the line.
+Store = Callable[[re.Match[str], ParsedTask], bool | None]
 
 
-def _take(line: str, pattern: re.Pattern[str], take: Take, said: ParsedTask) -> str:
-    """Return the line without what the pattern finds and `take` does not refuse (by False)."""
+def _extract(line: str, pattern: re.Pattern[str], store: Store, parsed: ParsedTask) -> str:
+    """Return the line without the matches that `store` accepts."""
     parts, end = [], 0
     for match in pattern.finditer(line):
-        if take(match, said) is not False:
+        if store(match, parsed) is not False:
             parts.append(line[end : match.start()])
             end = match.end()
     return "".join([*parts, line[end:]])
 
 
 def _hide_quotes(text: str) -> tuple[str, list[str]]:
-    """Return the text with a mark for each quoted part, but for names after #, @ and +."""
+    """Return the text with a placeholder for each quoted part, except names after #, @ and +; and the quoted parts."""
     quotes: list[str] = []
 
     def hide(match: re.Match[str]) -> str:
@@ -58,33 +59,33 @@ def _name(match: re.Match[str]) -> str:
     return (match["quoted"] or match["word"]).strip()
 
 
-def _project(match: re.Match[str], said: ParsedTask) -> bool | None:
-    if said.project is not None:
+def _project(match: re.Match[str], parsed: ParsedTask) -> bool | None:
+    if parsed.project is not None:
         return False
-    said.project = _name(match)
+    parsed.project = _name(match)
     return None
 
 
-def _label(match: re.Match[str], said: ParsedTask) -> None:
-    said.labels.append(_name(match))
+def _label(match: re.Match[str], parsed: ParsedTask) -> None:
+    parsed.labels.append(_name(match))
 
 
-def _person(match: re.Match[str], said: ParsedTask) -> None:
-    said.people.append(_name(match))
+def _person(match: re.Match[str], parsed: ParsedTask) -> None:
+    parsed.people.append(_name(match))
 
 
-def _priority(match: re.Match[str], said: ParsedTask) -> bool | None:
-    if said.priority is not None:
+def _priority(match: re.Match[str], parsed: ParsedTask) -> bool | None:
+    if parsed.priority is not None:
         return False
     word = match[1].lower()
-    said.priority = _PRIORITIES.get(word, word.removeprefix("!"))
+    parsed.priority = _PRIORITIES.get(word, word.removeprefix("!"))
     return None
 
 
-def _estimate(match: re.Match[str], said: ParsedTask) -> bool | None:
-    if said.estimate_minutes is not None:
+def _estimate(match: re.Match[str], parsed: ParsedTask) -> bool | None:
+    if parsed.estimate_minutes is not None:
         return False
-    said.estimate_minutes = int(match["number"]) * (60 if match["unit"][0].lower() == "h" else 1)
+    parsed.estimate_minutes = int(match["number"]) * (60 if match["unit"][0].lower() == "h" else 1)
     return None
 
 
@@ -93,7 +94,7 @@ def _words(pattern: str) -> re.Pattern[str]:
 
 
 _NAME = r"(?:\"(?P<quoted>[^\"]+)\"|(?P<word>[^\s\"]+))"
-_PATTERNS: tuple[tuple[re.Pattern[str], Take], ...] = (
+_PATTERNS: tuple[tuple[re.Pattern[str], Store], ...] = (
     (_words(f"#{_NAME}"), _project),
     (_words(f"@{_NAME}"), _label),
     (_words(rf"\+(?=[^\s0-9]){_NAME}"), _person),

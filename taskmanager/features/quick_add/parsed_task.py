@@ -1,4 +1,4 @@
-"""What one line of text says of a task, before anything is looked up."""
+"""The parsed form of a line of quick add, before names are looked up."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from taskmanager.features.tasks.recurrence.rules import parse
 
 @dataclass
 class ParsedTask:
-    """What a line says. Days and times are on the clock of the one who writes."""
+    """The values of a line. Days and times are in the time zone of the account."""
 
     title: str = ""
     project: str | None = None
@@ -24,7 +24,7 @@ class ParsedTask:
     clock: time | None = None
 
     def due(self, now: datetime) -> str | None:
-        """Return the due that this gives at a moment of a zone: a whole day, or a time with the zone's offset."""
+        """Return the due: a whole day, or a time with the offset of `now`; None without day, time and rule."""
         day = self.day
         if self.recurrence:
             day = self.first(now)
@@ -35,9 +35,9 @@ class ParsedTask:
         return datetime.combine(day, self.clock, now.tzinfo).isoformat() if self.clock else day.isoformat()
 
     def first(self, now: datetime) -> date | None:
-        """Return the first day of the rule: that which is given if it fits, and none that is over.
+        """Return the first day of the rule from the given day or today on; None when there is none.
 
-        An interval counts from there: "every other Monday" begins on the coming one.
+        An interval counts from that day: "every other Monday" begins on the next Monday.
         """
         begin = self.day or now.date()
         start = datetime.combine(begin, self.clock or time())

@@ -13,18 +13,18 @@ from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.schemas import Id, Line, Schema
 
-blp = Blueprint("quick add", __name__, scope="tasks", description="Tasks from one line of text")
+blp = Blueprint("quick add", __name__, scope="tasks", description="Tasks from a line of text")
 
 
 class QuickIn(Schema):
     """One line of text."""
 
     text = Line(most=MAX_CHARACTERS, required=True, metadata={"example": "Pay rent every month on the 1st @home !high"})
-    project_id = Id(metadata={"description": "Where, when the text names no project"})
+    project_id = Id(metadata={"description": "The project, if the text names none"})
 
 
 class QuickProject(Schema):
-    """The project that the task is in."""
+    """The project of the task."""
 
     id = Id(required=True)
     key = fields.String(required=True, metadata={"example": "HOME"})
@@ -32,7 +32,7 @@ class QuickProject(Schema):
 
 
 class UnderstoodOut(Schema):
-    """What was understood of the text."""
+    """The parsed values of the text."""
 
     title = fields.String(required=True, metadata={"example": "Pay rent"})
     project = fields.Nested(QuickProject, required=True)
@@ -46,7 +46,7 @@ class UnderstoodOut(Schema):
 
 
 class QuickOut(Schema):
-    """The new task, and what was understood."""
+    """The new task, and the parsed values."""
 
     task = fields.Nested(TaskOut, required=True)
     understood = fields.Nested(UnderstoodOut, required=True)
@@ -56,10 +56,10 @@ class QuickOut(Schema):
 @blp.arguments(QuickIn)
 @blp.response(201, QuickOut)
 def quick_add(data: dict[str, Any]) -> Response:
-    """Make a task from one line of text
+    """Create a task from a line of text
 
-    `#project`, `@label`, `+person`, `!high`, days, times, `every …` and `for 30m` are understood and cut out; what is
-    left is the title. Labels that are not there are made. Needs the role member.
+    `#project`, `@label`, `+person`, `!high`, days, times, `every …` and `for 30m` are parsed and removed; the rest is
+    the title. Labels that do not exist are created. Needs the role member.
     """
     task, understood = quick_adding.add(data["text"], project_id=data.get("project_id"), actor=current_actor())
     body = {"task": TASK.dump(task.as_row()), "understood": understood}

@@ -1,6 +1,7 @@
-"""Repetitions of quick add: `every 2nd monday`, `every other week until march 3`, `every day for 5 weeks`."""
+"""Recurrence rules of quick add: `every 2nd monday`, `every other week until march 3`, `every day for 5 weeks`."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -32,15 +33,15 @@ _SPAN = rf"(?:(?P<other>other|second|2nd)\s+|(?:{NUMBER}|(?P<th>[0-9]{{1,2}}(?:s
 _WORKDAYS = "MO,TU,WE,TH,FR"
 
 
-def _rule(pattern: str, make: Any, **more: Any) -> Phrase:
-    """Return the phrase of a rule. `make` returns the rule of a match."""
+def _rule(pattern: str, make: Callable[[re.Match[str]], str], **more: Any) -> Phrase:
+    """Return the phrase of a rule. `make` returns the RRULE of a match."""
 
-    def say(match: re.Match[str], today: date) -> dict[str, Any]:
+    def read(match: re.Match[str], today: date) -> dict[str, Any]:
         rule = make(match)
         parse(rule)
         return {"recurrence": rule, "from_completion": match.groupdict().get("bang") == "!"} | more
 
-    return phrase("rule", pattern, say)
+    return phrase("rule", pattern, read)
 
 
 def _span(match: re.Match[str]) -> str:
@@ -152,26 +153,26 @@ RULES: tuple[Phrase, ...] = (
         for part, clock in PARTS_OF_DAY.items()
         if part != "noon"
     ),
-    *(_rule(word, lambda match, rule=rule: rule) for word, rule in _ALIASES.items()),
+    _rule("|".join(_ALIASES), lambda match: _ALIASES[match[0].lower()]),
 )
 
 
 def _dated(pattern: str, slot: str, name: str) -> Phrase:
     """Return a phrase that ends with a day: `until friday`."""
-    form = re.compile(pattern, re.IGNORECASE)
+    compiled_pattern = re.compile(pattern, re.IGNORECASE)
 
-    def find(line: str, place: int, today: date) -> Found | None:
-        match = form.match(line, place)
+    def find(line: str, start: int, today: date) -> Found | None:
+        match = compiled_pattern.match(line, start)
         days = [found for day in DAYS if match and (found := day(line, match.end(), today))]
         if not days:
             return None
         found = max(days, key=lambda one: one.end)
-        return Found(found.end, slot, {name: found.said["day"]})
+        return Found(found.end, slot, {name: found.values["day"]})
 
     return find
 
 
-# What can stand behind a rule.
+# The phrases that may follow a rule.
 BOUNDS: tuple[Phrase, ...] = (
     _dated(r"(?:starting|beginning|starts|from)\s+(?:on\s+)?", "day", "day"),
     _dated(r"(?:until|till|til|ending|ends)\s+(?:on\s+)?", "end", "until"),

@@ -1,4 +1,4 @@
-"""Use case of quick add: one line of text becomes a task."""
+"""The use case of quick add: create a task from a line of text."""
 
 from typing import Any
 
@@ -26,57 +26,57 @@ _MAX_LABEL_CHARACTERS, _MAX_TITLE_CHARACTERS, _MAX_NAMES = 100, 500, 50
 
 @unit_of_work
 def add(text: str, *, actor: Actor, project_id: ObjectId | None = None) -> tuple[Task, Row]:
-    """Make the task that a line describes; answers it, and what was understood.
+    """Create the task that a line describes; return the task and the parsed values.
 
-    In the project that the line names, or `project_id`, or the first by hand of those that the actor may make tasks in.
-    Labels that are not there are made. Raises Invalid (`quick.…`), and what making a task raises.
+    The project is the one that the line names, or `project_id`, or the first by position in which the actor may create
+    tasks. Creates labels that do not exist. Raises Invalid (`quick.…`), and as `tasks.create`.
     """
-    here = now().astimezone(zone(actor.timezone))
-    said = parse(text, here)
-    _check(said)
-    project = _project(said.project, project_id, actor)
-    data = _data(said, said.due(here), project, actor)
-    return tasks.create(project.id, data, actor=actor), _row(said, project, data)
+    moment = now().astimezone(zone(actor.timezone))
+    parsed = parse(text, moment)
+    _check(parsed)
+    project = _project(parsed.project, project_id, actor)
+    data = _data(parsed, parsed.due(moment), project, actor)
+    return tasks.create(project.id, data, actor=actor), _row(parsed, project, data)
 
 
-def _check(said: ParsedTask) -> None:
-    """Raise Invalid for what the body of the single request could not say either."""
-    if not said.title:
-        raise _wrong("quick.no_title", "Nothing is left for the title.")
-    if len(said.title) > _MAX_TITLE_CHARACTERS:
-        raise _wrong("quick.title_too_long", f"A title has at most {_MAX_TITLE_CHARACTERS} characters.")
-    if max(len(said.labels), len(said.people)) > _MAX_NAMES:
-        raise _wrong("quick.too_many", f"At most {_MAX_NAMES} labels and people.")
+def _check(parsed: ParsedTask) -> None:
+    """Raise Invalid for values that the body of the single request must not have either."""
+    if not parsed.title:
+        raise _invalid("quick.no_title", "The text has no title.")
+    if len(parsed.title) > _MAX_TITLE_CHARACTERS:
+        raise _invalid("quick.title_too_long", f"A title has at most {_MAX_TITLE_CHARACTERS} characters.")
+    if max(len(parsed.labels), len(parsed.people)) > _MAX_NAMES:
+        raise _invalid("quick.too_many", f"At most {_MAX_NAMES} labels and people.")
 
 
-def _data(said: ParsedTask, due: str | None, project: Project, actor: Actor) -> dict[str, Any]:
+def _data(parsed: ParsedTask, due: str | None, project: Project, actor: Actor) -> dict[str, Any]:
     found = {
-        "title": said.title,
-        "priority": PRIORITIES.index(said.priority) if said.priority else None,
-        "estimate_minutes": said.estimate_minutes,
+        "title": parsed.title,
+        "priority": PRIORITIES.index(parsed.priority) if parsed.priority else None,
+        "estimate_minutes": parsed.estimate_minutes,
         "due": due,
-        "recurrence": said.recurrence,
-        "recurs_from": "completion" if said.from_completion else None,
-        "label_ids": [_label(name, project, actor) for name in dict.fromkeys(said.labels)],
-        "assignee_ids": [_person(word, project, actor) for word in dict.fromkeys(said.people)],
+        "recurrence": parsed.recurrence,
+        "recurs_from": "completion" if parsed.from_completion else None,
+        "label_ids": [_label(name, project, actor) for name in dict.fromkeys(parsed.labels)],
+        "assignee_ids": [_person(word, project, actor) for word in dict.fromkeys(parsed.people)],
     }
     return {name: value for name, value in found.items() if value}
 
 
-def _project(named: str | None, project_id: ObjectId | None, actor: Actor) -> Project:
-    may = [
+def _project(name: str | None, project_id: ObjectId | None, actor: Actor) -> Project:
+    allowed_ids = [
         key for key, role in actor.project_roles.items() if TaskAction.CREATE.allows(role) and key not in actor.archived
     ]
-    projects = list(Project.objects.visible_to(actor).filter(id__in=may).order_by("position"))
-    if named is not None:
-        fitting = [one for one in projects if name_key(named) in (name_key(one.key), name_key(one.name))]
-        problem = "You can make tasks in no project of this name."
+    projects = list(Project.objects.visible_to(actor).filter(id__in=allowed_ids).order_by("position"))
+    if name is not None:
+        matches = [one for one in projects if name_key(name) in (name_key(one.key), name_key(one.name))]
+        problem = "There is no project with this name in which you can create tasks."
     else:
-        fitting = [one for one in projects if project_id in (None, one.id)]
-        problem = "You can make tasks in no such project."
-    if not fitting:
-        raise _wrong("quick.project_unknown", problem)
-    return fitting[0]
+        matches = [one for one in projects if project_id in (None, one.id)]
+        problem = "You can create tasks in no such project."
+    if not matches:
+        raise _invalid("quick.project_unknown", problem)
+    return matches[0]
 
 
 def _label(name: str, project: Project, actor: Actor) -> ObjectId:
@@ -84,38 +84,38 @@ def _label(name: str, project: Project, actor: Actor) -> ObjectId:
     if known:
         return known[name_key(name)][0]
     if not actor.has_scope("projects:write"):
-        raise _wrong("quick.label_unknown", f"There is no label {name[:50]!r}, and this token cannot make one.")
+        raise _invalid("quick.label_unknown", f"There is no label {name[:50]!r}, and this token cannot create one.")
     return labels.create(project.id, {"name": name[:_MAX_LABEL_CHARACTERS]}, actor=actor).id
 
 
 def _person(word: str, project: Project, actor: Actor) -> ObjectId:
-    """Return a member by `me`, address, or name, if that is one member's alone."""
+    """Return the id of a member by `me`, address, or name, if only one member has it. Raises Invalid."""
     if word.lower() == "me":
         return actor.user_id
     profiles = users.public_profiles(members.ids_of(project.id))
-    fitting = [
+    matches = [
         user_id
-        for user_id, card in profiles.items()
-        if word.lower() in (card["email"], card["name"].lower(), card["name"].split(" ")[0].lower())
+        for user_id, profile in profiles.items()
+        if word.lower() in (profile["email"], profile["name"].lower(), profile["name"].split(" ")[0].lower())
     ]
-    if len(fitting) != 1:
-        raise _wrong("quick.person_unknown", f"Not one member of the project is called {word[:50]!r}.")
-    return fitting[0]
+    if len(matches) != 1:
+        raise _invalid("quick.person_unknown", f"No member, or more than one, matches {word[:50]!r}.")
+    return matches[0]
 
 
-def _row(said: ParsedTask, project: Project, data: dict[str, Any]) -> Row:
+def _row(parsed: ParsedTask, project: Project, data: dict[str, Any]) -> Row:
     return {
-        "title": said.title,
+        "title": parsed.title,
         "project": {"id": str(project.id), "key": project.key, "name": project.name},
-        "labels": list(dict.fromkeys(said.labels)),
-        "assignees": list(dict.fromkeys(said.people)),
-        "priority": said.priority,
+        "labels": list(dict.fromkeys(parsed.labels)),
+        "assignees": list(dict.fromkeys(parsed.people)),
+        "priority": parsed.priority,
         "due": data.get("due"),
-        "recurrence": said.recurrence,
+        "recurrence": parsed.recurrence,
         "recurs_from": data.get("recurs_from"),
-        "estimate_minutes": said.estimate_minutes,
+        "estimate_minutes": parsed.estimate_minutes,
     }
 
 
-def _wrong(code: str, message: str) -> Invalid:
+def _invalid(code: str, message: str) -> Invalid:
     return Invalid("body.text", message, code=code)

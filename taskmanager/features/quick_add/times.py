@@ -1,7 +1,7 @@
-"""Taking days, times and repetitions out of a line of quick add.
+"""Extract days, times and recurrence rules from a line of quick add.
 
-Phrases that follow each other are one expression (`every monday at 9:00 until march`). An expression is taken whole or
-not at all: one that is a part of something longer that is not understood stays in the title.
+Consecutive phrases are one expression (`every monday at 9:00 until march`). An expression is extracted whole or not at
+all: one that is a part of a longer expression that is not supported stays in the title.
 """
 
 import re
@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from taskmanager.core.clock import is_allowed
-from taskmanager.features.quick_add.context import is_unread, stands_alone
+from taskmanager.features.quick_add.context import has_unsupported_recurrence, is_complete
 from taskmanager.features.quick_add.days import DAYS, DAYS_WITH_TIMES, TIMES, TIMES_OF_DAYS, in_hours
 from taskmanager.features.quick_add.parsed_task import ParsedTask
 from taskmanager.features.quick_add.rules import BOUNDS, RULES
@@ -21,119 +21,119 @@ _GAP = re.compile(r"\s*,?\s+")
 
 
 @dataclass
-class _Taken:
-    """What was taken of a line until now."""
+class _Extracted:
+    """The slots and values extracted from a line so far."""
 
     slots: set[str] = field(default_factory=set)
-    said: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
 
 
-def take_time(line: str, said: ParsedTask, now: datetime) -> str:
-    """Return the line without the expressions of time that are understood, and let `said` have what they say."""
-    taken, kept, begin, place = _Taken(), "", 0, 0
+def extract_time(line: str, parsed: ParsedTask, now: datetime) -> str:
+    """Return the line without the supported expressions of time, and store their values in `parsed`."""
+    extracted, kept, begin, end = _Extracted(), "", 0, 0
     for word in re.finditer(r"(?<!\S)\S+", line):
-        run = _run(line, word.start(), now, taken.slots) if word.start() >= place else []
-        if not run:
+        phrases = _phrases(line, word.start(), now, extracted.slots) if word.start() >= end else []
+        if not phrases:
             continue
-        place = run[-1].end
-        before = line[begin : word.start()]  # what stands before it and was not taken
-        if stands_alone(before, line[place:]) and _merge(taken, run, said, now):
-            place += line[place : place + 1] == ","
-            kept, begin = f"{kept}{before} ", place
-    left = kept + line[begin:]
-    if is_unread(left):
+        end = phrases[-1].end
+        before = line[begin : word.start()]  # the text since the last extracted expression
+        if is_complete(before, line[end:]) and _merge(extracted, phrases, parsed, now):
+            end += line[end : end + 1] == ","
+            kept, begin = f"{kept}{before} ", end
+    rest = kept + line[begin:]
+    if has_unsupported_recurrence(rest):
         return line
-    _fill(said, taken.said, now)
-    return left
+    _fill(parsed, extracted.values, now)
+    return rest
 
 
-def _run(line: str, place: int, now: datetime, taken: set[str]) -> list[Found]:
-    """Return the phrases that follow each other from a place on, the longest at each, no slot twice."""
-    run: list[Found] = []
-    slots = set(taken)
+def _phrases(line: str, start: int, now: datetime, used_slots: set[str]) -> list[Found]:
+    """Return the consecutive phrases from `start` on, each the longest possible, with each slot at most once."""
+    phrases: list[Found] = []
+    slots = set(used_slots)
     while True:
-        found = _longest(line, place, now, run)
+        found = _longest(line, start, now, phrases)
         if found is None or _slots(found) & slots:
-            return run
-        run.append(found)
+            return phrases
+        phrases.append(found)
         slots |= _slots(found)
         gap = _GAP.match(line, found.end)
         if gap is None:
-            return run
-        place = gap.end()
+            return phrases
+        start = gap.end()
 
 
-def _longest(line: str, place: int, now: datetime, run: list[Found]) -> Found | None:
-    phrases = [*RULES, *DAYS, *TIMES, *DAYS_WITH_TIMES]
-    if any(one.slot == "rule" for one in run):
-        phrases += BOUNDS
-    if run and run[-1].slot in ("day", "rule"):
-        phrases += TIMES_OF_DAYS
+def _longest(line: str, start: int, now: datetime, previous: list[Found]) -> Found | None:
+    candidates = [*RULES, *DAYS, *TIMES, *DAYS_WITH_TIMES]
+    if any(one.slot == "rule" for one in previous):
+        candidates += BOUNDS
+    if previous and previous[-1].slot in ("day", "rule"):
+        candidates += TIMES_OF_DAYS
     today = now.date()
-    found = [one for phrase in phrases if (one := phrase(line, place, today))]
-    moment = in_hours(line, place, now)
+    found = [one for phrase in candidates if (one := phrase(line, start, today))]
+    moment = in_hours(line, start, now)
     return max([*found, *([moment] if moment else [])], key=lambda one: one.end, default=None)
 
 
 def _slots(found: Found) -> set[str]:
-    return _SLOTS.get(found.slot, {found.slot}) | ({"time"} if "clock" in found.said else set())
+    return _SLOTS.get(found.slot, {found.slot}) | ({"time"} if "clock" in found.values else set())
 
 
-def _merge(taken: _Taken, run: list[Found], said: ParsedTask, now: datetime) -> bool:
-    """Let an expression join what was taken before; return False, and change nothing, where they do not agree."""
-    merged: dict[str, Any] = dict(taken.said)
-    for found in run:
-        if "weekday" in merged and "weekday" in found.said:
+def _merge(extracted: _Extracted, phrases: list[Found], parsed: ParsedTask, now: datetime) -> bool:
+    """Add an expression to the extracted values; return False, and change nothing, when they are contradictory."""
+    merged: dict[str, Any] = dict(extracted.values)
+    for found in phrases:
+        if "weekday" in merged and "weekday" in found.values:
             return False
-        merged |= found.said
-    if not _agree(merged, said, now):
+        merged |= found.values
+    if not _is_consistent(merged, parsed, now):
         return False
-    taken.said = merged
-    taken.slots |= {slot for found in run for slot in _slots(found)}
+    extracted.values = merged
+    extracted.slots |= {slot for found in phrases for slot in _slots(found)}
     return True
 
 
-def _agree(merged: dict[str, Any], said: ParsedTask, now: datetime) -> bool:
+def _is_consistent(merged: dict[str, Any], parsed: ParsedTask, now: datetime) -> bool:
     rule = merged.get("recurrence")
     if merged.get("midnight") and merged.get("day") and not rule:
-        return False  # at the begin of the day, or at its end?
-    if merged.get("estimate_minutes") and said.estimate_minutes:
+        return False  # ambiguous: the beginning of the day, or its end
+    if merged.get("estimate_minutes") and parsed.estimate_minutes:
         return False
-    if rule and merged.get("weekday") and not _fits(rule, merged["day"]):
+    if rule and merged.get("weekday") and not _includes(rule, merged["day"]):
         return False
     try:
-        return not rule or _ended(merged, now) is not None
+        return not rule or _bounded_rule(merged, now) is not None
     except (ValueError, OverflowError):
         return False
 
 
-def _fits(rule: str, day: date) -> bool:
-    """Return whether a rule is one of weeks, and has this day of the week if it names any."""
+def _includes(rule: str, day: date) -> bool:
+    """Return whether a rule is weekly, and has this day of the week if it names any."""
     if "FREQ=WEEKLY" not in rule:
         return False
     return "BYDAY=" not in rule or CODES[day.weekday()] in rule.rpartition("BYDAY=")[2].split(",")
 
 
-def _ended(merged: dict[str, Any], now: datetime) -> str | None:
-    """Return the rule with its end; None for an end before the first day."""
+def _bounded_rule(merged: dict[str, Any], now: datetime) -> str | None:
+    """Return the rule with COUNT or UNTIL, if given; None when the end is not after the first day."""
     rule = merged["recurrence"]
     if "count" in merged:
         return f"{rule};COUNT={merged['count']}"
     if "until" not in merged and "lasts" not in merged:
         return str(rule)
-    trial = ParsedTask(recurrence=rule, day=merged.get("day"), clock=merged.get("clock"))
-    first = trial.first(now)
+    unbounded = ParsedTask(recurrence=rule, day=merged.get("day"), clock=merged.get("clock"))
+    first = unbounded.first(now)
     if first is None:
         return None
     until = merged["until"] if "until" in merged else after(first, *merged["lasts"]) - timedelta(days=1)
     return f"{rule};UNTIL={until:%Y%m%d}" if until > first and is_allowed(until) else None
 
 
-def _fill(said: ParsedTask, merged: dict[str, Any], now: datetime) -> None:
+def _fill(parsed: ParsedTask, merged: dict[str, Any], now: datetime) -> None:
     for name in ("day", "clock", "from_completion"):
         if name in merged:
-            setattr(said, name, merged[name])
+            setattr(parsed, name, merged[name])
     if "estimate_minutes" in merged:
-        said.estimate_minutes = merged["estimate_minutes"]
+        parsed.estimate_minutes = merged["estimate_minutes"]
     if "recurrence" in merged:
-        said.recurrence = _ended(merged, now)
+        parsed.recurrence = _bounded_rule(merged, now)

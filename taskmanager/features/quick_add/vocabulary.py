@@ -1,4 +1,4 @@
-"""Words of quick add: names of days, months, units and numbers in English, and how they are found in a line."""
+"""The vocabulary of quick add: English names of days, months, units and numbers, and phrases that match them."""
 
 import re
 from collections.abc import Callable
@@ -29,32 +29,35 @@ LIST = r"(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s*&\s*)"
 
 @dataclass(frozen=True)
 class Found:
-    """A phrase in a line: where it ends, which slot it fills (rule, start, end, day, time), and what it says."""
+    """A phrase that was found in a line: its end, its slot (rule, day, time, moment, end), and its values."""
 
     end: int
     slot: str
-    said: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
 
 
-# From a line, a place in it and today to the phrase that begins there; None when there is none.
+# Takes a line, a position in it and today; returns the phrase that begins at the position, or None.
 Phrase = Callable[[str, int, date], Found | None]
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Return the pattern of a phrase: it ends with a word, or before a comma."""
+    """Return the compiled pattern of a phrase, which must end at the end of a word or before a comma."""
     return re.compile(rf"(?:{pattern})(?![^\s,])", re.IGNORECASE)
 
 
-def phrase(slot: str, pattern: str, say: Callable[[re.Match[str], date], dict[str, Any]]) -> Phrase:
-    """Return the phrase of a pattern. `say` raises ValueError or OverflowError for what makes no sense."""
-    form = compiled(pattern)
+def phrase(slot: str, pattern: str, read: Callable[[re.Match[str], date], dict[str, Any]]) -> Phrase:
+    """Return the phrase of a pattern.
 
-    def find(line: str, place: int, today: date) -> Found | None:
-        match = form.match(line, place)
+    `read` returns the values of a match, or raises ValueError or OverflowError for an invalid one.
+    """
+    compiled_pattern = compiled(pattern)
+
+    def find(line: str, start: int, today: date) -> Found | None:
+        match = compiled_pattern.match(line, start)
         if match is None:
             return None
         try:
-            return Found(match.end(), slot, say(match, today))
+            return Found(match.end(), slot, read(match, today))
         except (ValueError, OverflowError):
             return None
 
@@ -62,7 +65,7 @@ def phrase(slot: str, pattern: str, say: Callable[[re.Match[str], date], dict[st
 
 
 def number(word: str) -> int:
-    """Return the number of digits or of a word. Raises ValueError for none."""
+    """Return the number of digits or of a word. Raises ValueError for zero and other words."""
     value = int(word) if word.isdigit() else _NUMBERS.index(word.lower()) + 1
     if value < 1:
         raise ValueError("not a number of times")
@@ -75,17 +78,17 @@ def ordinal(word: str) -> int:
 
 
 def day_number(word: str) -> int:
-    """Return 0 for a Monday, in full or short, and so on."""
-    return next(place for place, name in enumerate(DAYS) if name.startswith(word.lower()[:3]))
+    """Return the number of a weekday by its full or short name; 0 is Monday."""
+    return next(index for index, name in enumerate(DAYS) if name.startswith(word.lower()[:3]))
 
 
 def month_number(word: str) -> int:
-    """Return 1 for January, in full or short, and so on."""
-    return next(place for place, name in enumerate(MONTHS, start=1) if name.startswith(word.lower()[:3]))
+    """Return the number of a month by its full or short name; 1 is January."""
+    return next(index for index, name in enumerate(MONTHS, start=1) if name.startswith(word.lower()[:3]))
 
 
 def after(day: date, count: int, unit: str) -> date:
-    """Return the day some days, weeks, months or years later."""
+    """Return the day that is `count` days, weeks, months or years later."""
     unit = unit.lower().removesuffix("s")
     if unit in ("day", "week"):
         return day + timedelta(days=count * (7 if unit == "week" else 1))

@@ -1,24 +1,30 @@
-"""What other features attach to tasks, such as comments and files. They stand above tasks, so they contribute it."""
+"""The registry of what other features attach to tasks, such as comments and files.
+
+These features are in a layer above tasks, so they contribute to the registry and tasks do not import them.
+"""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
 
 from bson import ObjectId
+from mongoengine import Document
 
 from taskmanager.core.registry import Part
 
 
 @dataclass(frozen=True)
 class Attached:
-    """`models` have a field `task_id`; `bytes_of` returns how many bytes of files some tasks have."""
+    """Documents of another feature that belong to tasks.
 
-    models: tuple[Any, ...]
+    `models` have a field `task_id`; `bytes_of` returns the total size of the files of the given tasks, in bytes.
+    """
+
+    models: tuple[type[Document], ...]
     bytes_of: Callable[[Collection[ObjectId]], int] = lambda task_ids: 0
 
     @property
     def name(self) -> str:
-        """Return the first collection."""
+        """Return the name of the first collection, by which the registry knows it."""
         return str(self.models[0]._get_collection_name())
 
 
@@ -32,5 +38,5 @@ def is_any(task_id: ObjectId) -> bool:
 
 
 def bytes_of(task_ids: Collection[ObjectId]) -> int:
-    """Return how many bytes the files of some tasks have together."""
+    """Return the total size of the files of the given tasks, in bytes."""
     return sum(attached.bytes_of(task_ids) for attached in ATTACHED.values())

@@ -1,4 +1,4 @@
-"""The one way in which tasks are made: by users, as what follows a recurring one, and as copies."""
+"""The one way to create a task: for a user, as the successor of a recurring task, or as a copy."""
 
 from typing import Any
 
@@ -14,9 +14,10 @@ from taskmanager.features.tasks.models import Task
 
 
 def new_task(project: Project, place: NextPlace, values: dict[str, Any], *, task_id: ObjectId | None = None) -> Task:
-    """Return a task at a place that `projects.next_places` gave, with all that follows from `values`; not stored.
+    """Return a task, not stored, with a key and position from `projects.next_places` and its computed fields.
 
-    `values` are stored fields. Without `status`, which comes with its `status_group`, it has the project's first.
+    `values` are stored fields. `status` needs its `status_group` beside it; without `status` the task gets the first
+    status of the project.
     """
     first = project.workflow.first
     values = {"status": first, "status_group": project.workflow.group_of(first)} | values
@@ -27,8 +28,11 @@ def new_task(project: Project, place: NextPlace, values: dict[str, Any], *, task
     return task
 
 
-def insert(task: Task, actor: Actor, **changes: Any) -> Task:
-    """Store a new task, count it at its parent and record its creation, in the open transaction."""
+def insert(task: Task, actor: Actor, **changes: list[Any]) -> Task:
+    """Store a new task, update the progress of its parent and record `task.created`, in the open transaction.
+
+    `changes` are further changes for the event: {field: [before, after]}.
+    """
     task.save(force_insert=True)
     subtasks.update_parent_progress(None, task, actor)
     record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids], **changes}))

@@ -1,5 +1,6 @@
-"""What happens to tasks."""
+"""The events of tasks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,11 +12,11 @@ from taskmanager.core.security.access import Actor
 
 @dataclass(frozen=True)
 class TaskFact(Fact):
-    """Something that happened to a task. `changes` says of each changed field what it was and what it is."""
+    """Base of the events of tasks. `changes` maps each changed field to its values [before, after]."""
 
     task: Any
     actor: Actor | None
-    changes: Any = None
+    changes: dict[str, list[Any]] | None = None
 
     def stream(self) -> str:
         return f"project:{self.task.project_id}"
@@ -24,7 +25,7 @@ class TaskFact(Fact):
         return self.task.id
 
     def actor_id(self) -> ObjectId | None:
-        return self.actor and self.actor.user_id
+        return self.actor.user_id if self.actor else None
 
     def data(self) -> dict[str, Any]:
         return {"revision": self.task.revision, "changes": self.changes or {}}
@@ -52,28 +53,28 @@ class TaskReopened(TaskFact):
 
 @dataclass(frozen=True)
 class TaskProgressed(TaskFact):
-    """More or fewer of its subtasks are done."""
+    """The number of subtasks, or of done subtasks, has changed."""
 
     kind: ClassVar[str] = "task.progressed"
 
 
 @dataclass(frozen=True)
 class TaskPlaced(TaskFact):
-    """Stands elsewhere in the order by hand."""
+    """The task has another position."""
 
     kind: ClassVar[str] = "task.placed"
 
 
 @dataclass(frozen=True)
 class TaskMovedOut(TaskFact):
-    """Left for another project; told to the project that it left."""
+    """The task was moved to another project; in the stream of the project that it left."""
 
     kind: ClassVar[str] = "task.moved_out"
 
 
 @dataclass(frozen=True)
 class TaskMovedIn(TaskFact):
-    """Came from another project; told to the project that it is in now."""
+    """The task was moved from another project; in the stream of the project that it is in now."""
 
     kind: ClassVar[str] = "task.moved_in"
 
@@ -90,14 +91,17 @@ class TaskRestored(TaskFact):
 
 @dataclass(frozen=True)
 class TaskPurged(TaskFact):
-    """Gone for good; without an actor when its days in the trash were over. Its attachments' contents are to go too."""
+    """The task was purged; without an actor when its days in the trash were over.
+
+    `content_ids` are the contents of its attachments, which have to be deleted too.
+    """
 
     kind: ClassVar[str] = "task.purged"
     audited: ClassVar[bool] = True
-    content_ids: Any = ()
+    content_ids: Iterable[ObjectId] = ()
 
     def actor_id(self) -> ObjectId | None:
-        return self.task.purged_by  # also where a later round finishes it
+        return self.task.purged_by  # also when a later run of the job finishes the purge
 
     def data(self) -> dict[str, Any]:
         return {**super().data(), "content_ids": list(self.content_ids)}

@@ -1,9 +1,8 @@
-"""What `?expand=` puts beside the ids of tasks: people, labels, projects, parents; one query for each sort of thing."""
+"""Load what `?expand=` embeds beside the ids of tasks: people, labels, projects, parents; one query for each kind."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 from bson import ObjectId
 
@@ -15,13 +14,13 @@ from taskmanager.features.projects.models import Label, Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import service as users
 
-MAX_EMBEDDED = 5_000  # ids in one page: one with more ends early
+MAX_EMBEDDED = 5_000  # ids in one page: a page with more ends early
 Load = Callable[[list[ObjectId], Actor], dict[ObjectId, Row]]
 
 
 @dataclass(frozen=True)
 class Expansion:
-    """What stands for the ids in the field `stored`, and the scope that API tokens and links need to see it."""
+    """What is embedded for the ids in the field `stored`, and the scope that API tokens and share links need for it."""
 
     stored: str
     many: bool
@@ -30,7 +29,7 @@ class Expansion:
 
 
 def _people(ids: list[ObjectId], actor: Actor) -> dict[ObjectId, Row]:
-    return {user_id: {"id": str(user_id), **card} for user_id, card in users.public_profiles(ids).items()}
+    return {user_id: {"id": str(user_id), **profile} for user_id, profile in users.public_profiles(ids).items()}
 
 
 def _labels(ids: list[ObjectId], actor: Actor) -> dict[ObjectId, Row]:
@@ -68,40 +67,41 @@ EXPANSIONS: Part[Expansion] = Part("expansions")
 
 
 def source_fields(names: Iterable[str]) -> list[str]:
-    """Return the stored fields that are needed for these."""
+    """Return the stored fields that the named expansions need."""
     return [EXPANSIONS[name].stored for name in names]
 
 
 def fitting(rows: Sequence[Row], names: Iterable[str]) -> int:
-    """Return how many rows, at least one, have no more than MAX_EMBEDDED ids of what is to be embedded."""
+    """Return how many of the first rows, at least one, have at most MAX_EMBEDDED ids to be embedded together."""
     sizes = accumulate(sum(len(_ids(row, EXPANSIONS[name])) for name in names) for row in rows)
     return max(1, sum(size <= MAX_EMBEDDED for size in sizes))
 
 
 def expand(rows: Sequence[Row], names: Sequence[str], actor: Actor) -> list[Row]:
-    """Return for each row what it says more, by name. What the actor may not see, or is gone, is left out or null.
+    """Return for each row what is embedded in it, by the name of the expansion.
 
-    Raises ScopeMissing when the actor's token does not have the scope for it.
+    What does not exist or the actor may not see is left out of a list and null elsewhere. Raises ScopeMissing when the
+    token of the actor does not have the scope of an expansion.
     """
     for name in names:
         if not actor.has_scope(EXPANSIONS[name].scope):
             raise ScopeMissing(scope=EXPANSIONS[name].scope)
     known = _load(rows, [EXPANSIONS[name] for name in names], actor)
-    return [{name: _of(row, EXPANSIONS[name], known) for name in names} for row in rows]
+    return [{name: _embedded(row, EXPANSIONS[name], known) for name in names} for row in rows]
 
 
 def _load(rows: Sequence[Row], wanted: list[Expansion], actor: Actor) -> dict[Load, dict[ObjectId, Row]]:
     ids: dict[Load, set[ObjectId]] = {}
-    for part in wanted:
-        ids.setdefault(part.load, set()).update(item_id for row in rows for item_id in _ids(row, part))
+    for expansion in wanted:
+        ids.setdefault(expansion.load, set()).update(item_id for row in rows for item_id in _ids(row, expansion))
     return {load: load(list(found), actor) if found else {} for load, found in ids.items()}
 
 
-def _ids(row: Row, part: Expansion) -> list[ObjectId]:
-    value = row.get(part.stored)
-    return (value or []) if part.many else [value] if value else []
+def _ids(row: Row, expansion: Expansion) -> list[ObjectId]:
+    value = row.get(expansion.stored)
+    return (value or []) if expansion.many else [value] if value else []
 
 
-def _of(row: Row, part: Expansion, known: dict[Load, dict[ObjectId, Row]]) -> Any:
-    found = [known[part.load][item_id] for item_id in _ids(row, part) if item_id in known[part.load]]
-    return found if part.many else next(iter(found), None)
+def _embedded(row: Row, expansion: Expansion, known: dict[Load, dict[ObjectId, Row]]) -> list[Row] | Row | None:
+    found = [known[expansion.load][item_id] for item_id in _ids(row, expansion) if item_id in known[expansion.load]]
+    return found if expansion.many else next(iter(found), None)

@@ -1,4 +1,4 @@
-"""What tasks do by themselves."""
+"""The listeners and periodic jobs of tasks."""
 
 import structlog
 
@@ -15,52 +15,52 @@ log = structlog.get_logger("taskmanager.tasks")
 
 @listen("label.deleted", name="tasks.labels", queue="low")
 def take_label_off(event: Event) -> None:
-    """Take a deleted label off the tasks."""
+    """Remove a deleted label from the tasks."""
     value_cleanup.remove_label(event.data["project_id"], event.subject_id)
 
 
 @listen("custom_field.deleted", name="tasks.custom_fields", queue="low")
 def take_custom_field_off(event: Event) -> None:
-    """Take the values of a deleted custom field off the tasks."""
+    """Remove the values of a deleted custom field from the tasks."""
     value_cleanup.remove_custom_field(event.data["project_id"], event.data["key"])
 
 
 @listen("member.removed", name="tasks.members", queue="low")
 def take_member_off(event: Event) -> None:
-    """Take who is no member any more off the tasks."""
+    """Remove a former member from the tasks."""
     member_cleanup.take_off(project_of(event), event.data["user_id"])
 
 
 @listen("user.updated", name="tasks.reminders", queue="low")
 def follow_time_zone(event: Event) -> None:
-    """Let the reminders of a user follow the time zone of the account."""
+    """Reschedule the reminders of a user when the time zone of the account changes."""
     if "timezone" in event.data.get("changes", {}):
         reminders.zone_changed(event.subject_id)
 
 
 @listen("project.updated", name="tasks.dues", queue="low")
 def follow_zone_of_project(event: Event) -> None:
-    """Place whole days and local times in the new time zone of their project."""
+    """Update the due times of a project when its time zone changes."""
     if "timezone" in event.data.get("changes", {}):
         due_times.place_dues(event.subject_id)
 
 
 @listen("task.purged", name="tasks.forgetting", queue="low")
 def erase_from_log(event: Event) -> None:
-    """Forget what other events hold of a task that is gone for good."""
+    """Erase from other events what they store of a purged task."""
     if not forgetting.erase_subjects(event.subject_id):
-        raise Unavailable("There is more to forget: the relay hands this out again.")
+        raise Unavailable("There is more to erase: the relay dispatches this event again.")
 
 
 @every(2, name="tasks.reminders")
 def fire_reminders() -> None:
-    """Fire the reminders whose time has come."""
+    """Fire the reminders that are due."""
     if fired := reminders.fire_due():
         log.info("reminders", fired=fired)
 
 
 @listen("project.restored", name="tasks.keys", queue="default")
 def follow_key_of_project(event: Event) -> None:
-    """Give the tasks of a project that was restored with another key keys that begin with it."""
+    """Change the keys of the tasks when their project was restored with another key."""
     if "key" in event.data.get("changes", {}):
         rekeying.follow(event.subject_id, event.data["changes"]["key"][0])

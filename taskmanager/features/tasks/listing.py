@@ -1,4 +1,4 @@
-"""Use cases that look for tasks: lists, what is counted over them, and what they all share."""
+"""Use cases that list and count tasks, and the query that they share."""
 
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -21,7 +21,7 @@ from taskmanager.features.tasks.querysets import TaskQuerySet, query_of
 
 @dataclass(frozen=True)
 class VisibleTasks:
-    """The tasks of a project, or all that the actor may see, for which a filter holds: by pages, within bounds."""
+    """The tasks of a project, or all that the actor may see, that match a filter: by pages, with a time limit."""
 
     found: TaskQuerySet
     actor: Actor
@@ -31,16 +31,16 @@ class VisibleTasks:
     def page(
         self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
     ) -> Page:
-        """Return a page. Raises Invalid for an unknown order, TooMany (`query.too_many`), Unavailable."""
+        """Return a page. Raises Invalid for an unknown custom field, TooMany (`query.too_many`), Unavailable."""
         by_custom_field = any("." in field for field, _ in order.fields)
         if by_custom_field:
             names = [field for field, _ in order.fields]
-            filter_names.check_order(names, _asked(self.actor, self.project_id), "query.sort")
+            filter_names.check_order(names, _project_ids(self.actor, self.project_id), "query.sort")
         with self._bounds(by_custom_field or self.found.reads_documents):
             return self.found.page(order, limit, after=after, fields=fields, hinted=not by_custom_field)
 
     def total(self) -> int | Row:
-        """Return how many there are. Raises TooMany (`query.too_many`), Unavailable (`query.too_slow`)."""
+        """Return the number of tasks. Raises TooMany (`query.too_many`), Unavailable (`query.too_slow`)."""
         with expensive(self.actor) if self.filtered else nullcontext():
             return self.found.total()
 
@@ -51,28 +51,27 @@ class VisibleTasks:
 
 
 def visible(actor: Actor, *, project_id: ObjectId | None = None, condition: GivenFilter | None = None) -> VisibleTasks:
-    """Return the tasks that `matching` finds, for a list. Raises NotFound, Invalid."""
+    """Return the tasks of `matching`, for a list. Raises NotFound, Invalid."""
     return VisibleTasks(matching(condition, actor, project_id), actor, project_id, condition is not None)
 
 
-def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None = None) -> Any:
-    """Return the tasks of a project, or all that the actor may see but those of archived projects, for which a filter
-    holds.
+def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None = None) -> TaskQuerySet:
+    """Return the tasks of a project that match a filter, or of all projects that the actor sees but the archived ones.
 
-    Raises NotFound, Invalid for a filter with names that do not resolve (see `filter_names.bound`).
+    Raises NotFound, Invalid for a filter with names that do not exist (see `filter_names.bound`).
     """
-    seen = _seen(actor, project_id)
+    found = _in_scope(actor, project_id)
     if condition is None:
-        return seen
-    return seen.matching(*filter_names.bound(condition, actor, _asked(actor, project_id)))
+        return found
+    return found.matching(*filter_names.bound(condition, actor, _project_ids(actor, project_id)))
 
 
-def that_match(task_id: ObjectId, project_id: ObjectId, asked: Sequence[Asked]) -> list[bool | FilterError]:
-    """Return for each of many filters whether a task of a project matches; the error of one that is not understood.
+def that_match(task_id: ObjectId, project_id: ObjectId, requests: Sequence[Asked]) -> list[bool | FilterError]:
+    """Return for each filter whether a task of a project matches it, or the error of a filter that cannot be read.
 
-    The filters of many people cost one query, and one for each sort of names in them. Raises TooMany, Unavailable.
+    All filters together cost one query, and one for each kind of name in them. Raises TooMany, Unavailable.
     """
-    bound = filter_names.bound_each(asked)
+    bound = filter_names.bound_each(requests)
     parts = {
         str(number): [{"$match": query_of(*found)}, {"$project": {"_id": 1}}]
         for number, found in enumerate(bound)
@@ -85,12 +84,12 @@ def that_match(task_id: ObjectId, project_id: ObjectId, asked: Sequence[Asked]) 
     ]
 
 
-def _asked(actor: Actor, project_id: ObjectId | None) -> Collection[ObjectId]:
+def _project_ids(actor: Actor, project_id: ObjectId | None) -> Collection[ObjectId]:
     """Return the projects in which names are looked up."""
     return [project_id] if project_id else list(actor.project_roles)
 
 
-def _seen(actor: Actor, project_id: ObjectId | None) -> Any:
+def _in_scope(actor: Actor, project_id: ObjectId | None) -> TaskQuerySet:
     if project_id is None:
         return Task.objects.current_of(actor)
     if actor.role_in(project_id) is None:

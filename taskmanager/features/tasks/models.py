@@ -15,7 +15,7 @@ from taskmanager.features.tasks.querysets import TaskQuerySet
 
 PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the position, so that it sorts
 RECURS_FROM = ("due", "completion")
-MAX_RULE_CHARACTERS = 500  # of a recurrence, as clients give it
+MAX_RULE_CHARACTERS = 500  # of a recurrence rule in a request
 _MARKED = ("assignee_ids", "label_ids", "watcher_ids")
 
 
@@ -26,68 +26,68 @@ class Task(Versioned):
 
     project_id = ObjectIdField(required=True)
     key = StringField(required=True)
-    key_order = StringField()  # of the key: see natural_key
+    key_order = StringField()  # by which keys are sorted: see natural_key
     title = StringField(required=True, max_length=500)
     description = StringField(max_length=50_000)
     status = StringField(required=True)
-    status_group = StringField(required=True, choices=GROUPS)  # of the status, so that lists need no workflow
+    status_group = StringField(required=True, choices=GROUPS)  # the group of the status, so that lists need no workflow
     priority = IntField(required=True, default=0)
     label_ids = ListField(ObjectIdField())
     assignee_ids = ListField(ObjectIdField())
     watcher_ids = ListField(ObjectIdField())
     reporter_id = ObjectIdField(required=True)
     parent_id = ObjectIdField()
-    progress = DictField()  # of its subtasks: how many there are (`total`) and how many of them are `done`
+    progress = DictField()  # of its subtasks: their number (`total`) and the number of those that are `done`
     start_at = DateTimeField()
     due = StringField()
     due_at = DateTimeField()
-    due_floating = BooleanField()  # `due` names no zone: `due_at` is in the zone of the project
+    due_floating = BooleanField()  # `due` has no zone: `due_at` is computed in the zone of the project
     estimate_minutes = IntField()
-    due_timezone = StringField()  # of a zoned due: whose clock it is on
-    due_timezone_chosen = BooleanField()  # by the service, from an account: it goes when the due has no zone any more
+    due_timezone = StringField()  # the zone of a due with an offset
+    due_timezone_chosen = BooleanField()  # `due_timezone` is that of an account: unset with the zone of the due
     recurrence = StringField(max_length=600)
     recurs_from = StringField(choices=RECURS_FROM)
-    recurs_at = StringField()  # the time of day that a series keeps
-    series_id = ObjectIdField()  # the first of its series, for those that follow it
-    next_task_id = ObjectIdField()  # what followed when it was completed
-    withdrawn_id = ObjectIdField()  # of what followed, and went when this one was opened again
+    recurs_at = StringField()  # the time of day of a series
+    series_id = ObjectIdField()  # the first task of the series; unset in that task itself
+    next_task_id = ObjectIdField()  # the task that was created when this one was completed
+    withdrawn_id = ObjectIdField()  # id of the next task that was deleted when this one was reopened
     withdrawn_key = StringField()
     position = StringField(required=True)
     custom_fields = DictField()
     started_at = DateTimeField()  # when it first became active
     completed_at = DateTimeField()
-    closed_at = DateTimeField()  # since when it is done or cancelled
+    closed_at = DateTimeField()  # when it was done or cancelled; unset while it is open
     marks = ListField(StringField())  # see marks_of
-    words = ListField(StringField())  # tokens of the title: what searches find it by
-    description_tokens = ListField(StringField())  # the same of the description
+    words = ListField(StringField())  # tokens of the title, for searches
+    description_tokens = ListField(StringField())  # tokens of the description, for searches
     former_keys = ListField(StringField())  # from before it moved to another project
     deleted_at = DateTimeField()
-    purged_at = DateTimeField()  # since when its purge is under way: it cannot be restored any more
-    purged_by = ObjectIdField()  # who began that; None when its days in the trash were over
-    purged_with = ObjectIdField()  # the task above it whose purge takes it along
+    purged_at = DateTimeField()  # when its purge began: it cannot be restored any more
+    purged_by = ObjectIdField()  # the user who began the purge; unset when its days in the trash were over
+    purged_with = ObjectIdField()  # the parent task whose purge includes it
     purge_after = DateTimeField()  # when a purge that failed is tried again
-    trashed_with = ObjectIdField()  # the task above it that was put into the trash, and this one with it
-    own_writes = IntField()  # how many of its revisions the service made by itself: see by_service
+    trashed_with = ObjectIdField()  # the parent task with which it was put into the trash
+    own_writes = IntField()  # number of revisions that the service made without a user: see by_service
 
     @property
     def is_open(self) -> bool:
-        """Return whether it is still to be done."""
+        """Return whether the task is neither done nor cancelled."""
         return self.status_group in OPEN_GROUPS
 
     @property
     def is_edited(self) -> bool:
-        """Return whether a user has changed it since it was made."""
+        """Return whether a user has changed the task since its creation."""
         return self.revision - (self.own_writes or 0) > 1
 
-    def consequences(self, changes: dict[str, Any], place: str | None = None) -> dict[str, Any]:
-        """Return `changes` with what follows from them within this task.
+    def consequences(self, changes: dict[str, Any], timezone: str | None = None) -> dict[str, Any]:
+        """Return `changes` with the fields of this task that are computed from them.
 
-        One of `status` comes with its `status_group`, one of `due` or `project_id` with the project's zone (`place`).
+        `status` needs its `status_group` beside it; `due` and `project_id` need the `timezone` of the project.
         """
         follows: dict[str, Any] = {}
         if changes.keys() & {"due", "project_id"}:
             due = changes.get("due", self.due)
-            follows["due_at"] = due and due_at(due, place)
+            follows["due_at"] = due and due_at(due, timezone)
             follows["due_floating"] = True if due and is_floating(due) else None
         group = changes.get("status_group", self.status_group)
         if (group == "done") != (self.status_group == "done"):
@@ -99,14 +99,14 @@ class Task(Versioned):
         return {**changes, **follows}
 
     def clean(self) -> None:
-        """Check the whole before MongoEngine inserts it."""
+        """Compute the fields for queries before MongoEngine validates and inserts the task."""
         self.key_order = natural_key(self.key)
         self.words = tokens_of(self.title)
         self.description_tokens = description_tokens_of(self.description)
         self.marks = marks_of(self.assignee_ids, self.label_ids, self.watcher_ids)
 
     def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
-        """See Versioned: what the task is found by."""
+        """Return the fields for queries that are computed from `changes`; see Versioned."""
         found: dict[str, Any] = {}
         if "key" in changes:
             found["key_order"] = natural_key(changes["key"])
@@ -119,13 +119,14 @@ class Task(Versioned):
         return found
 
     def by_service(self, **changes: Any) -> dict[str, Any]:
-        """Return `changes` that no user asked this task for, such as those of a deleted label; see `is_edited`."""
+        """Return `changes` marked as made by the service, such as those for a deleted label; see `is_edited`."""
         return {**changes, "own_writes": (self.own_writes or 0) + 1}
 
 
 def marks_of(assignees: list[ObjectId], labels: list[ObjectId], watchers: list[ObjectId]) -> list[str]:
-    """Return whom and what a task has, in the one list that indexes of lists take in; `a` and `l` stand for having
-    none.
+    """Return the index tags of a task: assignees, labels and watchers in one list, as an index has one list at most.
+
+    `a` is the tag of a task without assignees, `l` that of one without labels.
     """
     marks = [f"a:{user_id}" for user_id in assignees] or ["a"]
     marks += [f"l:{label_id}" for label_id in labels] or ["l"]

@@ -1,4 +1,4 @@
-"""Words for queries of tasks."""
+"""The QuerySet of tasks."""
 
 import re
 from typing import Any, Self
@@ -15,33 +15,33 @@ class TaskQuerySet(BaseQuerySet):
     """Queries of tasks."""
 
     def visible_to(self, actor: Actor) -> Self:
-        """Return those in projects that the actor is a member of, without the trash."""
+        """Return the tasks in projects that the actor is a member of, without the trash."""
         return self.alive().filter(project_id__in=list(actor.project_roles))
 
     def current_of(self, actor: Actor) -> Self:
-        """Return those that are visible to the actor, without archived projects."""
+        """Return the tasks that are visible to the actor, without those of archived projects."""
         return self.alive().filter(project_id__in=[key for key in actor.project_roles if key not in actor.archived])
 
     def matching(self, condition: Node, context: Context) -> Self:
-        """Return those for which a filter holds, as the one who asks means it."""
+        """Return the tasks that match a filter; `context` has the meaning of its names for the caller."""
         return self.filter(__raw__=query_of(condition, context))
 
     @property
     def reads_documents(self) -> bool:
-        """Return whether the query asks for what no index of lists holds: free text, keys, custom fields."""
+        """Return whether the query has conditions that no index of lists covers: free text, keys, custom fields."""
         return _reads_documents(self._query)
 
     def in_trash(self) -> Self:
-        """Return what was deleted and can be restored."""
+        """Return the deleted tasks that can be restored."""
         return self.filter(deleted_at__exists=True, purged_at=None)
 
     def in_project(self, project_id: ObjectId) -> Self:
-        """Return those of one project, without the trash."""
+        """Return the tasks of one project, without the trash."""
         return self.alive().filter(project_id=project_id)
 
 
 def query_of(condition: Node, context: Context) -> Filter:
-    """Return the query of a filter, as the one who asks means it."""
+    """Return the MongoDB query of a filter; `context` has the meaning of its names for the caller."""
     found = branches(condition, context)
     return {"$or": found} if len(found) > 1 else {"$and": found}
 

@@ -18,8 +18,8 @@ from taskmanager.web.pagination import PageRequest, item_query, list_query, page
 
 blp = Blueprint("tasks", __name__, scope="tasks", description="Tasks")
 
-# What a list can be sorted by, each with an index (see the migration of the indexes of lists); an order by a custom
-# field is worked out in memory.
+# The orders of lists, each with an index (see the migration of the indexes of lists). Orders by a custom field have
+# none: MongoDB sorts in memory.
 ORDERS = {
     "created_at": "created_at",
     "updated_at": "updated_at",
@@ -39,9 +39,9 @@ _ONE = item_query(TASK, expand=EXPANSIONS)
 @blp.arguments(TaskIn)
 @blp.response(201, TaskOut)
 def create_task(data: dict[str, Any], project_id: ObjectId) -> Response:
-    """Make a task in a project
+    """Create a task in a project
 
-    Its assignees, but you, are notified. Needs the role member.
+    Its assignees are notified, except you. Needs the role member.
     """
     task = tasks.create(project_id, data, actor=current_actor())
     return answers.created(task, TASK, f"/tasks/{task.id}")
@@ -87,7 +87,7 @@ def get_task_by_key(query: dict[str, Any], key: str) -> Response:
 def update_task(changes: dict[str, Any], task_id: ObjectId) -> Response:
     """Change a task
 
-    JSON Merge Patch: what is absent stays, null clears. Who is newly assigned is notified, but not you.
+    JSON Merge Patch: absent fields stay, null clears. New assignees are notified, except you.
     """
     return answers.resource(tasks.update(task_id, changes, if_match=if_match(), actor=current_actor()), TASK)
 
@@ -97,7 +97,7 @@ def update_task(changes: dict[str, Any], task_id: ObjectId) -> Response:
 def delete_task(task_id: ObjectId) -> Response:
     """Put a task and its subtasks into the trash
 
-    From there they can be restored, until they are purged.
+    They can be restored until they are purged.
     """
     tasks.delete(task_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
@@ -109,8 +109,8 @@ def delete_task(task_id: ObjectId) -> Response:
 def complete_task(query: dict[str, Any], task_id: ObjectId) -> Response:
     """Mark a task as done
 
-    One that is done stays as it is. 409 `task.blocked` with `blockers` while others have to be done first; an owner may
-    force it.
+    A task that is done stays as it is. 409 `task.blocked` with `blockers` while open tasks block it; an owner may force
+    the completion.
     """
     return answers.resource(tasks.complete(task_id, **query, if_match=if_match(), actor=current_actor()), TASK)
 
@@ -118,7 +118,7 @@ def complete_task(query: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.route("/tasks/<objectid:task_id>/completion", methods=["DELETE"])
 @blp.response(200, TaskOut)
 def reopen_task(task_id: ObjectId) -> Response:
-    """Open a task that was done"""
+    """Reopen a task that is done"""
     return answers.resource(tasks.reopen(task_id, if_match=if_match(), actor=current_actor()), TASK)
 
 
@@ -132,7 +132,7 @@ def _one(row: Row, query: dict[str, Any]) -> Response:
 
 
 def page_of_tasks(part: PageRequest, names: tuple[str, ...], found: listing.VisibleTasks) -> Response:
-    """Return a page of tasks with what `expand` named: as many as can be expanded within its bound."""
+    """Return a page of tasks with the expansions `names`; it ends early, so that it embeds at most MAX_EMBEDDED ids."""
     page = found.page(**part.page_of(TASK, *expansions.source_fields(names)))
     page = page.first(expansions.fitting(page.rows, names), part.order)
     embedded = expansions.expand(page.rows, names, current_actor()) if names else None

@@ -1,4 +1,4 @@
-"""What clients send and get of tasks."""
+"""The schemas of tasks in requests and responses."""
 
 from marshmallow import fields, validate
 
@@ -31,16 +31,16 @@ _DUE = {
     "example": "2026-12-01",
 }
 _DUE_ZONE = {
-    "description": "On whose clock a series lives; of a due with a zone, that of your account unless it is given",
+    "description": "The time zone of a series; for a due with a zone the default is the zone of your account",
     "example": "Europe/Berlin",
 }
-_RECURRENCE = {"description": "A rule by RFC 5545 (RRULE)", "example": "FREQ=MONTHLY;BYMONTHDAY=1"}
-_RECURS_FROM = {"description": "What the next due is counted from", "example": "due"}
+_RECURRENCE = {"description": "A recurrence rule (RRULE of RFC 5545)", "example": "FREQ=MONTHLY;BYMONTHDAY=1"}
+_RECURS_FROM = {"description": "What the next due is computed from", "example": "due"}
 _MINUTES = {"example": 90}
 
 
 class TaskChanges(Schema):
-    """What can be said of a task, now or later."""
+    """The fields of a task that clients can set."""
 
     description = Text(most=50_000, allow_none=True, metadata=_DESCRIPTION)
     status = Form(KEY, "Not the key of a status.", metadata=_STATUS)
@@ -51,7 +51,7 @@ class TaskChanges(Schema):
         metadata={"description": "By the keys of the project's custom fields; null clears one", "example": {}},
     )
     assignee_ids = UniqueIds(most=50, metadata={"description": "Members of the project; each new one is notified"})
-    parent_id = Id(allow_none=True, metadata={"description": "The task of the project that it is a part of"})
+    parent_id = Id(allow_none=True, metadata={"description": "The parent task, in the same project"})
     start_at = Instant(allow_none=True)
     due = Form(FORM, "Not a date, a local time or a time with a zone.", allow_none=True, metadata=_DUE)
     due_timezone = TimeZone(allow_none=True, metadata=_DUE_ZONE)
@@ -81,7 +81,7 @@ class CompletionQuery(Schema):
 
     force = QueryFlag(
         load_default=False,
-        metadata={"description": "Although others block it; for owners"},
+        metadata={"description": "Complete the task although others block it; for owners"},
     )
 
 
@@ -100,21 +100,28 @@ class TaskOut(Schema):
     assignee_ids = UniqueIds(most=50, required=True)
     watcher_ids = UniqueIds(most=500, required=True)
     reporter_id = Id(required=True)
-    parent_id = Id(required=True, allow_none=True, metadata={"description": "The task that it is a part of"})
+    parent_id = Id(required=True, allow_none=True, metadata={"description": "The parent task"})
     progress = Json(
         required=True,
-        metadata={"description": "How many subtasks it has, and how many are done", "example": {"total": 3, "done": 1}},
+        metadata={
+            "description": "The number of subtasks, and of those that are done",
+            "example": {"total": 3, "done": 1},
+        },
     )
     start_at = Instant(required=True, allow_none=True)
     due = fields.String(required=True, allow_none=True, metadata=_DUE)
-    due_at = Instant(required=True, allow_none=True, metadata={"description": "The moment that `due` sorts by"})
+    due_at = Instant(required=True, allow_none=True, metadata={"description": "The moment by which `due` is sorted"})
     estimate_minutes = fields.Integer(required=True, allow_none=True, metadata=_MINUTES)
     due_timezone = fields.String(required=True, allow_none=True, metadata=_DUE_ZONE)
     recurrence = fields.String(required=True, allow_none=True, metadata=_RECURRENCE)
     recurs_from = fields.String(required=True, allow_none=True, metadata=_RECURS_FROM)
     series_id = Id(required=True, allow_none=True, metadata={"description": "The first task of its series"})
-    next_task_id = Id(required=True, allow_none=True, metadata={"description": "What followed when it was completed"})
-    position = fields.String(required=True, metadata={"description": "Sorts by hand", "example": "a1"})
+    next_task_id = Id(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The next task of the series, created when this one was completed"},
+    )
+    position = fields.String(required=True, metadata={"description": "The key of the order by hand", "example": "a1"})
     custom_fields = Json(required=True, metadata={"example": {"severity": "high"}})
     started_at = Instant(required=True, allow_none=True, metadata={"description": "When it first became active"})
     completed_at = Instant(required=True, allow_none=True)
@@ -159,7 +166,7 @@ class TaskCard(Schema):
 
 
 class TaskRead(TaskOut):
-    """A task, and what `expand` asked for."""
+    """A task, with the objects that `expand` names."""
 
     assignees = fields.List(fields.Nested(PersonCard))
     watchers = fields.List(fields.Nested(PersonCard))
@@ -170,4 +177,4 @@ class TaskRead(TaskOut):
 
 
 TASK = Serialiser(TaskOut, long=("description",))
-LISTED_TASK = TASK.list_item()  # of answers that hold many tasks
+LISTED_TASK = TASK.list_item()  # for responses with many tasks

@@ -1,4 +1,4 @@
-"""Use cases of tasks. Each does the same things in the same order: load what the actor may see, authorize,
+"""Use cases of tasks. Each has the same steps in the same order: load what the actor may see, authorize,
 check the state, change, record."""
 
 from contextlib import suppress
@@ -34,9 +34,9 @@ from taskmanager.features.tasks.reminders import service as reminders
 
 @unit_of_work
 def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
-    """Make a task in a project. What it names is checked before the project's counters, which others wait for, move.
+    """Create a task in a project. Checks the references before it locks the counters of the project for others.
 
-    Raises NotFound, Forbidden, Invalid when an assignee is no member, Conflict (`quota.tasks`).
+    Raises NotFound, Forbidden, Invalid for an unknown reference or value, Conflict (`quota.tasks`).
     """
     if actor.role_in(project_id) is None:
         raise NotFound
@@ -46,7 +46,7 @@ def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
     subtasks.check_parent(draft, data.get("parent_id"))
     project, (place,) = projects.next_places(project_id)
     data = data | {"reporter_id": actor.user_id, "custom_fields": _merged({}, data.get("custom_fields"))}
-    data = recurrence.normalize(None, data, actor, place=project.timezone)
+    data = recurrence.normalize(None, data, actor, timezone=project.timezone)
     data |= _in_group(data.get("status", project.workflow.first), project.workflow)
     return creation.insert(creation.new_task(project, place, data, task_id=draft.id), actor)
 
@@ -57,18 +57,18 @@ def get(task_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> 
 
 
 def get_by_key(key: str, *, actor: Actor, fields: list[str] | None = None) -> Row:
-    """Return one task by its key, such as `APP-12`, whatever the case, or by one it had elsewhere. Raises NotFound."""
-    key, seen = key.upper(), Task.objects.visible_to(actor)
-    place = projects.id_of_key(key.partition("-")[0])
-    for found, by in ((seen.filter(project_id=place), "key"), (seen, "key")):
-        with suppress(NotFound):  # in another project: its tasks have the key until they follow it, see `rekeying`
-            return found.row(key, fields, by=by)
-    return seen.row(key, fields, by="former_keys")
+    """Return one task by its key, such as `APP-12`, in any case, or by a former key. Raises NotFound."""
+    key, visible = key.upper(), Task.objects.visible_to(actor)
+    project_id = projects.id_of_key(key.partition("-")[0])
+    for tasks in (visible.filter(project_id=project_id), visible):
+        with suppress(NotFound):  # in another project: a task has its key until the key is changed, see `rekeying`
+            return tasks.row(key, fields, by="key")
+    return visible.row(key, fields, by="former_keys")
 
 
 @unit_of_work
 def update(task_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> Task:
-    """Change a task; a change of nothing records nothing.
+    """Change a task; records no event when nothing changes.
 
     Raises NotFound, Forbidden, PreconditionFailed, Invalid when an assignee is no member.
     """
@@ -82,16 +82,16 @@ def update(task_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, act
         changes = changes | _in_group(changes["status"], projects.workflow_of(task.project_id))
         if changes["status_group"] == "done" != task.status_group:
             relations.check_blockers(task, actor)
-    place = projects.timezone_of(task.project_id) if changes.keys() & recurrence.OF_TIME else None
-    changes = recurrence.normalize(task, changes, actor, place=place)
+    timezone = projects.timezone_of(task.project_id) if changes.keys() & recurrence.TIME_FIELDS else None
+    changes = recurrence.normalize(task, changes, actor, timezone=timezone)
     if changes.get("parent_id", task.parent_id) != task.parent_id:
         subtasks.check_parent(task, changes["parent_id"])
-    return _change(task, changes, TaskUpdated, actor, place)
+    return _change(task, changes, TaskUpdated, actor, timezone)
 
 
 @unit_of_work
 def complete(task_id: ObjectId, *, if_match: IfMatch, actor: Actor, force: bool = False) -> Task:
-    """Mark a task as done; one that is done stays as it is. `force` completes it although others block it.
+    """Mark a task as done; a task that is done stays as it is. `force` completes it although others block it.
 
     Raises NotFound, Forbidden, PreconditionFailed, Conflict (`task.blocked`).
     """
@@ -108,7 +108,7 @@ def complete(task_id: ObjectId, *, if_match: IfMatch, actor: Actor, force: bool 
 
 @unit_of_work
 def reopen(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> Task:
-    """Open a task that is done; another stays as it is. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Reopen a task that is done; any other stays as it is. Raises NotFound, Forbidden, PreconditionFailed."""
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.COMPLETE, task)
     task.check_revision(if_match)
@@ -135,8 +135,10 @@ def delete(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     record(TaskDeleted(trashed, actor))
 
 
-def _change(task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Actor, place: str | None = None) -> Task:
-    changes = task.consequences(changes, place)
+def _change(
+    task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Actor, timezone: str | None = None
+) -> Task:
+    changes = task.consequences(changes, timezone)
     if changes.get("status_group") == "done" != task.status_group:
         changes |= recurrence.follow(task, actor)
     elif changes.get("status_group", task.status_group) in OPEN_GROUPS and not task.is_open:
@@ -159,15 +161,16 @@ def _in_group(status: str, workflow: Workflow) -> dict[str, str]:
 
 
 def _merged(values: dict[str, Any], changes: dict[str, Any] | None) -> dict[str, Any]:
-    """Return JSON Merge Patch: what is absent stays, None clears."""
+    """Return `values` with a JSON Merge Patch (RFC 7396) applied: absent keys stay, None removes."""
     if changes is None:
         return {}
     return {key: value for key, value in (values | changes).items() if value is not None}
 
 
 def _new_references(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return what `changes` name that the task did not: who has just left, or a deleted label, does not block other
-    edits.
+    """Return the references in `changes` that are new in the task; only these are checked.
+
+    So a former member or a deleted label that the task still has does not block other edits.
     """
     found: dict[str, Any] = {}
     for field in {"assignee_ids", "label_ids"} & changes.keys():
@@ -179,12 +182,12 @@ def _new_references(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _same(before: Any, after: Any) -> bool:
-    """Return whether a value is the stored one: False and 0 are two."""
+    """Return whether two values are the same, in type too: False and 0 are not."""
     return type(before) is type(after) and bool(before == after)
 
 
 def _check_references(project_id: ObjectId, data: dict[str, Any]) -> None:
-    """Raise Invalid when `data` names a person, label or custom field that the project does not have."""
+    """Raise Invalid when `data` refers to a user, label or custom field that the project does not have."""
     _check_assignees(project_id, data.get("assignee_ids", []))
     values.check_labels(project_id, data.get("label_ids", []))
     values.check_values(project_id, data.get("custom_fields") or {})

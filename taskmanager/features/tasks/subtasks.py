@@ -1,10 +1,10 @@
-"""Tasks that are parts of others: where they may stand, and what their parents tell of them.
+"""Subtasks: the limits of the hierarchy, and the progress of parents.
 
-A parent counts those of its subtasks that are not cancelled, and how many of them are done. What went into the trash
-together with its parent still counts there, and so comes back with it.
+The progress of a parent is the number of its subtasks that are not cancelled, and the number of those that are done. A
+subtask that was put into the trash together with its parent still counts, so it is counted after both are restored.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 from bson import ObjectId
 
@@ -14,9 +14,10 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.features.tasks.events import TaskProgressed
 from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.querysets import TaskQuerySet
 
 MAX_DEPTH = 5
-MAX_SUBTASKS = 200  # tasks that go into the trash, or to another project, together
+MAX_SUBTASKS = 200  # tasks that are deleted, or moved to another project, together
 
 
 def visible(task_id: ObjectId, actor: Actor) -> BaseQuerySet:
@@ -26,7 +27,7 @@ def visible(task_id: ObjectId, actor: Actor) -> BaseQuerySet:
 
 
 def check_parent(task: Task, parent_id: ObjectId | None) -> None:
-    """Raise Invalid unless the task may be a part of this one: of its project, in no circle, at most five levels."""
+    """Raise Invalid unless the parent is in the same project, makes no cycle, and is within MAX_DEPTH levels."""
     if parent_id is None:
         return
     parent = Task.objects.in_project(task.project_id).filter(id=parent_id).first()
@@ -34,13 +35,13 @@ def check_parent(task: Task, parent_id: ObjectId | None) -> None:
         raise Invalid("body.parent_id", "The project has no such task.", code="task.parent_unknown")
     above = _above(parent)
     if task.id in above:
-        raise Invalid("body.parent_id", "A task cannot be a part of itself.", code="task.parent_cycle")
+        raise Invalid("body.parent_id", "A task cannot be a subtask of itself.", code="task.parent_cycle")
     if len(above) + len(levels(task.id, lambda: Task.objects.alive())) > MAX_DEPTH:
         raise Invalid("body.parent_id", f"Tasks have at most {MAX_DEPTH} levels.", code="task.too_deep")
 
 
 def _above(task: Task | None) -> list[ObjectId]:
-    """Return itself and what it is a part of."""
+    """Return the ids of a task, its parent, the parent of that one, and so on."""
     found: list[ObjectId] = []
     while task is not None and task.id not in found:
         found.append(task.id)
@@ -48,8 +49,8 @@ def _above(task: Task | None) -> list[ObjectId]:
     return found
 
 
-def levels(task_id: ObjectId, among: Any) -> list[list[ObjectId]]:
-    """Return the ids of a task and of all below it, level by level, among some tasks."""
+def levels(task_id: ObjectId, among: Callable[[], TaskQuerySet]) -> list[list[ObjectId]]:
+    """Return the ids of a task and of all its subtasks, level by level; `among` returns the tasks to search."""
     found = [[task_id]]
     while below := list(among().filter(parent_id__in=found[-1]).scalar("id")):
         found.append(below)
@@ -57,9 +58,9 @@ def levels(task_id: ObjectId, among: Any) -> list[list[ObjectId]]:
 
 
 def below(task: Task) -> list[Task]:
-    """Return all tasks that are parts of it, from the top down, each level in its order by hand.
+    """Return all subtasks of a task, from the top down, each level in its order by hand.
 
-    Raises Conflict (`task.too_many_subtasks`) beyond 200.
+    Raises Conflict (`task.too_many_subtasks`) beyond MAX_SUBTASKS.
     """
     found = levels(task.id, lambda: Task.objects.alive())[1:]
     depths = {task_id: depth for depth, level in enumerate(found) for task_id in level}
@@ -69,15 +70,18 @@ def below(task: Task) -> list[Task]:
 
 
 def update_parent_progress(before: Task | None, after: Task | None, actor: Actor | None) -> None:
-    """Let the parents count what became of a task, in the open transaction."""
+    """Update the progress of the parents of a task that was changed, in the open transaction.
+
+    `before` is None for a new task, `after` for a deleted one.
+    """
     for parent_id in {task.parent_id for task in (before, after) if task is not None and task.parent_id}:
-        was, now_is = _counted(before, parent_id), _counted(after, parent_id)
-        if was != now_is:
-            _count(parent_id, now_is[0] - was[0], now_is[1] - was[1], actor)
+        old, new = _counted(before, parent_id), _counted(after, parent_id)
+        if old != new:
+            _count(parent_id, new[0] - old[0], new[1] - old[1], actor)
 
 
 def _counted(task: Task | None, parent_id: ObjectId) -> tuple[int, int]:
-    """Return what a task adds to the numbers of its parent: subtasks, and done ones."""
+    """Return what a task adds to the progress of a parent: (subtasks, done subtasks)."""
     if task is None or task.parent_id != parent_id or (task.deleted_at and not task.trashed_with):
         return 0, 0
     return int(task.status_group != "cancelled"), int(task.status_group == "done")

@@ -1,4 +1,4 @@
-"""Copies of projects and tasks."""
+"""Copies of projects and their tasks."""
 
 from taskmanager.feature import Feature
 from taskmanager.features.templates import routes

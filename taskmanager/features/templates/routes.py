@@ -13,11 +13,11 @@ from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.idempotency import once
 from taskmanager.web.schemas import Flag
 
-blp = Blueprint("copies", __name__, scope="projects", description="Projects made after others")
+blp = Blueprint("copies", __name__, scope="projects", description="Copies of projects")
 
 
 class CopyIn(ProjectIn):
-    """The new project. What is not given is as in the one that is copied."""
+    """The new project. Absent fields are copied from the original."""
 
     with_tasks = Flag(load_default=False, metadata={"description": "Copy the tasks too, at most 500"})
 
@@ -28,7 +28,7 @@ class CopyIn(ProjectIn):
 def copy_project(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Copy a project
 
-    With its workflow, labels and custom fields; with its tasks when asked, which are open again and unassigned.
+    Copies workflow, labels and custom fields; `with_tasks` also the tasks, which are open and unassigned in the copy.
     You become its owner; members are not copied. 409 `project.too_large` beyond 500 tasks.
     """
     with_tasks = data.pop("with_tasks")

@@ -1,7 +1,7 @@
-"""Copying a project, with or without its tasks: any project can serve as a template."""
+"""The use case that copies a project, with or without its tasks: any project can be a template."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, TypeVar
 
 from bson import ObjectId
 
@@ -11,7 +11,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.unit_of_work import long_unit_of_work
 from taskmanager.features.projects import service as projects
-from taskmanager.features.projects.events import CustomFieldCreated, LabelCreated
+from taskmanager.features.projects.events import CustomFieldCreated, LabelCreated, ProjectFact
 from taskmanager.features.projects.models import CustomField, Label, Project
 from taskmanager.features.projects.permissions import ProjectAction
 from taskmanager.features.tasks import creation
@@ -20,8 +20,8 @@ from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.recurrence import series
 
 MAX_TASKS = 500
-MAX_SECONDS = 4.0  # of a transaction over so many, and a thousand labels
-_OF_TASK = (
+MAX_SECONDS = 4.0  # of a transaction with MAX_TASKS tasks and a thousand labels
+_TASK_FIELDS = (
     "title",
     "description",
     "priority",
@@ -35,21 +35,23 @@ _OF_TASK = (
     "recurs_at",
     "custom_fields",
 )
-_OF_RULE = ("recurrence", "recurs_from", "recurs_at")
-_OF_PROJECT = ("description", "color", "statuses", "timezone")
+_RULE_FIELDS = ("recurrence", "recurs_from", "recurs_at")
+_PROJECT_FIELDS = ("description", "color", "statuses", "timezone")
+
+Item = TypeVar("Item", Label, CustomField)
 
 
 @long_unit_of_work(MAX_SECONDS)
 def copy(project_id: ObjectId, data: dict[str, Any], *, with_tasks: bool, actor: Actor) -> Project:
-    """Make a project like another, that the actor owns: its workflow, labels, custom fields and perhaps its tasks.
+    """Copy a project with its workflow, labels, custom fields and optionally its tasks; the actor owns the copy.
 
-    The tasks are open again and unassigned; those in the trash are left out, and of a series all but its open task
-    (see `series.to_copy`). Raises NotFound, Forbidden, Conflict
-    (`project.key_taken`, `project.too_large` beyond 500 tasks), ScopeMissing.
+    The copied tasks are open and unassigned. Tasks in the trash are not copied, and of a series only the tasks that
+    `series.to_copy` chooses. Raises NotFound, Forbidden, Conflict
+    (`project.key_taken`, `project.too_large` beyond MAX_TASKS), ScopeMissing.
     """
     source = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.COPY, source)
-    copied = projects.create({name: getattr(source, name) for name in _OF_PROJECT} | data, actor=actor)
+    copied = projects.create({name: getattr(source, name) for name in _PROJECT_FIELDS} | data, actor=actor)
     labels = _copy_all(Label, source, copied, LabelCreated, actor)
     _copy_all(CustomField, source, copied, CustomFieldCreated, actor)
     if with_tasks:
@@ -57,19 +59,21 @@ def copy(project_id: ObjectId, data: dict[str, Any], *, with_tasks: bool, actor:
     return copied
 
 
-def _copy_all(kind: Any, source: Project, project: Project, fact: Any, actor: Actor) -> dict[ObjectId, ObjectId]:
-    """Copy what a project has of a kind. Return the ids of the copies by those of the originals."""
-    originals = list(kind.objects(project_id=source.id))
+def _copy_all(
+    model: type[Item], source: Project, project: Project, fact: type[ProjectFact], actor: Actor
+) -> dict[ObjectId, ObjectId]:
+    """Copy the labels or custom fields of a project; return the ids of the copies by those of the originals."""
+    originals = list(model.objects(project_id=source.id))
     copies = [_copy(item, project) for item in originals]
-    kind.insert_all(copies)
+    model.insert_all(copies)
     for copied in copies:
         record(fact(copied, actor))
     return {item.id: copied.id for item, copied in zip(originals, copies, strict=True)}
 
 
-def _copy(item: Any, project: Project) -> Any:
-    kept = {name: getattr(item, name) for name in ("name", "key", "type", "options", "color") if hasattr(item, name)}
-    return type(item)(id=ObjectId(), project_id=project.id, **kept)
+def _copy(item: Item, project: Project) -> Item:
+    fields = {name: getattr(item, name) for name in ("name", "key", "type", "options", "color") if hasattr(item, name)}
+    return type(item)(id=ObjectId(), project_id=project.id, **fields)
 
 
 def _copy_tasks(source: Project, copied: Project, labels: dict[ObjectId, ObjectId], actor: Actor) -> None:
@@ -77,13 +81,14 @@ def _copy_tasks(source: Project, copied: Project, labels: dict[ObjectId, ObjectI
     if len(tasks) > MAX_TASKS:
         raise Conflict(f"The project has more than {MAX_TASKS} tasks.", code="project.too_large")
     chosen = series.to_copy(tasks)
-    tasks, ruled = [task for task, _ in chosen], {task.id for task, with_rule in chosen if with_rule}
+    tasks, recurring = [task for task, _ in chosen], {task.id for task, with_rule in chosen if with_rule}
     ids = {task.id: ObjectId() for task in tasks}
     counts = Counter(task.parent_id for task in tasks)
     project, places = projects.next_places(copied.id, len(tasks))
     copies = []
     for task, place in zip(tasks, places, strict=True):
-        values = {name: getattr(task, name) for name in _OF_TASK if task.id in ruled or name not in _OF_RULE}
+        names = [name for name in _TASK_FIELDS if task.id in recurring or name not in _RULE_FIELDS]
+        values = {name: getattr(task, name) for name in names}
         values |= {
             "reporter_id": actor.user_id,
             "label_ids": [labels[label_id] for label_id in task.label_ids if label_id in labels],
@@ -92,5 +97,5 @@ def _copy_tasks(source: Project, copied: Project, labels: dict[ObjectId, ObjectI
         }
         copies.append(creation.new_task(project, place, values, task_id=ids[task.id]))
     Task.insert_all(copies)
-    for made in copies:
-        record(TaskCreated(made, actor))
+    for copied_task in copies:
+        record(TaskCreated(copied_task, actor))

@@ -1,4 +1,4 @@
-"""What the trash does from time to time."""
+"""The periodic job of the trash."""
 
 import structlog
 
@@ -10,6 +10,6 @@ log = structlog.get_logger("taskmanager.trash")
 
 @every(60, name="tasks.trash")
 def empty_trash() -> None:
-    """Purge what has been in the trash longer than the operator keeps it, and go on with what was begun."""
+    """Purge tasks that have been in the trash for more than the configured days, and continue begun purges."""
     if purged := trash.purge_old():
         log.info("trash", purged=purged)

@@ -1,11 +1,10 @@
-"""How tasks go for good: little by little, in small transactions that may end anywhere and be repeated.
+"""Purge tasks step by step, in small transactions; after a crash at any point the purge can be repeated.
 
-What belongs to a task goes first, at most MAX_DOCUMENTS in one command; the task itself is last.
+The documents that belong to a task are deleted first, at most MAX_DOCUMENTS in one command, the task itself last.
 """
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from bson import ObjectId
 
@@ -15,6 +14,7 @@ from taskmanager.core.events import forgetting
 from taskmanager.core.events.log import Counter, record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.chunked_updates import delete_some
+from taskmanager.core.storage.documents import Versioned
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.attachments import service as attachments
 from taskmanager.features.attachments.models import Attachment
@@ -23,12 +23,13 @@ from taskmanager.features.projects import service as projects
 from taskmanager.features.tasks import subtasks
 from taskmanager.features.tasks.events import TaskPurged
 from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.querysets import TaskQuerySet
 from taskmanager.features.tasks.relations.models import Relation
 from taskmanager.features.tasks.reminders.models import Reminder
 
-MAX_DOCUMENTS = 500  # that one command deletes
-MAX_TASKS = 100  # that one transaction deletes
-_ENDS: tuple[tuple[Any, str], ...] = (
+MAX_DOCUMENTS = 500  # deleted by one command
+MAX_TASKS = 100  # deleted by one transaction
+_REFERENCES: tuple[tuple[type[Versioned], str], ...] = (
     (Comment, "task_id"),
     (Reminder, "task_id"),
     (Relation, "from_id"),
@@ -38,97 +39,100 @@ _ENDS: tuple[tuple[Any, str], ...] = (
 
 @unit_of_work
 def begin(task: Task, actor: Actor | None) -> Task:
-    """Mark a task in the trash, and the subtasks in it that go along: none of them can be restored any more.
+    """Mark a task in the trash, and its subtasks there, as being purged: none of them can be restored any more.
 
     Raises PreconditionFailed when the task was restored meanwhile.
     """
     mark = {"purged_at": now(), "purged_by": actor and actor.user_id}
     marked = task.write(**mark)
 
-    def among() -> Any:
+    def among() -> TaskQuerySet:
         return Task.objects(trashed_with=task.trashed_with or task.id, purged_at=None)
 
-    along = Task.objects(id__in=_below(task, among)) if task.trashed_with else among()
-    Task.write_all(list(along), **mark, purged_with=task.id)
+    below = Task.objects(id__in=_below(task, among)) if task.trashed_with else among()
+    Task.write_all(list(below), **mark, purged_with=task.id)
     return marked
 
 
-def purge_tree(task: Task, actor: Actor | None, last: float) -> bool:
-    """Purge the subtasks that went into the trash with a task, the deepest first, then the task; until `last`.
+def purge_tree(task: Task, actor: Actor | None, deadline: float) -> bool:
+    """Purge the marked subtasks of a task, the deepest first, then the task, until `deadline` (monotonic clock).
 
-    They are marked: what is restored meanwhile is not among them. Return whether nothing is left.
+    A marked task cannot be restored. Return whether the purge is finished.
     Raises PreconditionFailed when one of them was changed meanwhile.
     """
     for part_id in [*_parts(task), task.id]:
-        if time.monotonic() > last:
+        if time.monotonic() > deadline:
             return False
         part = Task.objects(id=part_id).first()
         if part is not None:
-            _drain([part_id])
+            _delete_in_batches([part_id])
             _purge_one(part, actor, is_top=part_id == task.id)
     return True
 
 
 def _parts(task: Task) -> list[ObjectId]:
-    """Return the marked subtasks that go with a task, the deepest first."""
+    """Return the subtasks that were marked with a task, the deepest first."""
 
-    def among() -> Any:
+    def among() -> TaskQuerySet:
         return Task.objects(trashed_with=task.trashed_with or task.id, purged_with=task.id)
 
     below = _below(task, among)
     return [*among().filter(id__nin=below).scalar("id"), *below]
 
 
-def _below(task: Task, among: Callable[[], Any]) -> list[ObjectId]:
+def _below(task: Task, among: Callable[[], TaskQuerySet]) -> list[ObjectId]:
     return [part_id for level in reversed(subtasks.levels(task.id, among)[1:]) for part_id in level]
 
 
 @unit_of_work
 def _purge_one(task: Task, actor: Actor | None, *, is_top: bool) -> None:
-    """Delete a task of which nothing but a little is left. The parents of the others go too, and count nothing."""
+    """Delete a task and its few remaining documents, and update the progress of the parent of the top task.
+
+    The parents of the other tasks are purged too, so their progress is not updated.
+    """
     if not Task.objects(id=task.id, revision=task.revision).delete():
         raise PreconditionFailed
     if is_top:
         subtasks.update_parent_progress(task, None, actor)
     projects.add_use(task.project_id, tasks=-1, attachment_bytes=-attachments.bytes_of([task.id]))
-    _delete_ends([task.id])
+    _delete_references([task.id])
     record(TaskPurged(task, actor, content_ids=attachments.delete_of_task(task.id)))
 
 
 def purge_of_project(project_id: ObjectId) -> int:
-    """Purge some tasks of a project that is going for good; return how many. Records no events. Safe to repeat."""
+    """Purge some tasks of a project that is being purged; return their number. Records no events. Safe to repeat."""
     task_ids = list(Task.objects(project_id=project_id).order_by("project_id", "key").limit(MAX_TASKS).scalar("id"))
     if task_ids:
-        _drain(task_ids)
+        _delete_in_batches(task_ids)
         while attachments.purge(task_ids):
             pass
-        if forgetting.erase_subjects(*task_ids):  # also in the streams of projects that they were in before
+        if forgetting.erase_subjects(*task_ids):  # also in the streams of their former projects
             delete_tasks(project_id, task_ids)
     return len(task_ids)
 
 
 @unit_of_work
 def delete_tasks(project_id: ObjectId, task_ids: list[ObjectId]) -> None:
-    """Delete tasks, and what was added to them by a request that began before the project was deleted.
+    """Delete tasks, and the documents that a concurrent request added before the project was deleted.
 
-    Such a request writes the counter of the project's events, as this does: of the two the later one is run again, and
-    finds no task. An attachment is left for the next time, with its task.
+    Such a request writes the counter of the project's events, as this transaction does: the later one of the two is run
+    again, and finds no task. A task with an attachment is left for the next run.
     """
     Counter._get_collection().update_one({"_id": f"project:{project_id}"}, {"$inc": {"held": 1}})
     attached = set(Attachment.objects(task_id__in=task_ids).scalar("task_id"))
-    there = Task.objects(id__in=task_ids, project_id=project_id).scalar("id")  # the others were moved meanwhile
-    gone = [task_id for task_id in there if task_id not in attached]
-    _delete_ends(gone)
-    Task.objects(id__in=gone).delete()
+    in_project = Task.objects(id__in=task_ids, project_id=project_id).scalar("id")  # the others were moved meanwhile
+    deletable = [task_id for task_id in in_project if task_id not in attached]
+    _delete_references(deletable)
+    Task.objects(id__in=deletable).delete()
 
 
-def _drain(task_ids: list[ObjectId]) -> None:
-    """Delete what belongs to some tasks, at most MAX_DOCUMENTS in one command, outside of transactions."""
-    for model, field in _ENDS:
+def _delete_in_batches(task_ids: list[ObjectId]) -> None:
+    """Delete the documents that belong to the tasks, at most MAX_DOCUMENTS in one command, without a transaction."""
+    for model, field in _REFERENCES:
         while delete_some(model.objects(**{f"{field}__in": task_ids}), MAX_DOCUMENTS):
             pass
 
 
-def _delete_ends(task_ids: list[ObjectId]) -> None:
-    for model, field in _ENDS:
+def _delete_references(task_ids: list[ObjectId]) -> None:
+    for model, field in _REFERENCES:
         model._get_collection().delete_many({field: {"$in": task_ids}})

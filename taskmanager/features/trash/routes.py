@@ -13,7 +13,7 @@ from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import list_query, page_of
 
-blp = Blueprint("trash", __name__, scope="tasks", description="Tasks that were deleted")
+blp = Blueprint("trash", __name__, scope="tasks", description="Deleted tasks")
 
 _LIST = list_query(TASK, {"deleted_at": "deleted_at"})
 
@@ -24,7 +24,7 @@ _LIST = list_query(TASK, {"deleted_at": "deleted_at"})
 def list_trash(query: dict[str, Any]) -> Response:
     """List the deleted tasks that you may restore
 
-    Those that will be purged next come first. Needs the role member in their projects.
+    Tasks that will be purged next come first. Needs the role member in their projects.
     """
     return answers.listing(query, TASK, trash.visible(current_actor()))
 
@@ -32,9 +32,9 @@ def list_trash(query: dict[str, Any]) -> Response:
 @blp.route("/trash/<objectid:task_id>", methods=["DELETE"])
 @blp.response(204)
 def purge_task(task_id: ObjectId) -> Response:
-    """Purge a task: delete it for good
+    """Purge a task: delete it permanently
 
-    It must be in the trash. Its key is not given again. Needs the role manager.
+    The task must be in the trash. Its key is not used again. Needs the role manager.
     """
     trash.purge(task_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
@@ -43,9 +43,9 @@ def purge_task(task_id: ObjectId) -> Response:
 @blp.route("/tasks/<objectid:task_id>/restore", methods=["POST"])
 @blp.response(200, TaskOut)
 def restore_task(task_id: ObjectId) -> Response:
-    """Take a task, and the subtasks that went with it, out of the trash
+    """Restore a task, and the subtasks that were deleted with it, from the trash
 
-    One that is not in the trash stays as it is. 409 `task.parent_in_trash` when it is a part of one that is there too.
+    A task that is not in the trash stays as it is. 409 `task.parent_in_trash` when its parent is in the trash too.
     Needs the role member.
     """
     return answers.resource(trash.restore(task_id, actor=current_actor()), TASK)

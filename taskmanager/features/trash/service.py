@@ -1,7 +1,7 @@
-"""Use cases of the trash: what was deleted can be restored until it is purged, by hand or after some days.
+"""Use cases of the trash: deleted tasks can be restored until they are purged, by a user or after some days.
 
-A purge begins with a mark, after which the task cannot be restored; then its subtasks go, the deepest first, and the
-task last (see `purging`). The key of a purged task is not given again: keys are counted, not searched for.
+A purge first marks the task, which then cannot be restored, and deletes its subtasks, the deepest first, and the task
+last (see `purging`). The key of a purged task is not used again: keys come from a counter.
 """
 
 import time
@@ -27,28 +27,28 @@ from taskmanager.features.tasks.permissions import TaskAction
 from taskmanager.features.trash import purging
 
 _BATCH = 100
-_MAX_SECONDS = 4  # of one round, so that the scheduler's other jobs get their turn
-_MAX_REQUEST_SECONDS = 0.5  # what is left then is done by the next round
+_MAX_SECONDS = 4  # of one run, so that the scheduler's other jobs are not delayed
+_MAX_REQUEST_SECONDS = 0.5  # the next run of the job does the rest
 
 
 def visible(actor: Actor) -> BaseQuerySet:
-    """Return what is in the trash of the projects where the actor may restore."""
-    may = [project_id for project_id, role in actor.project_roles.items() if TaskAction.RESTORE.allows(role)]
-    return Task.objects.in_trash().filter(project_id__in=may)
+    """Return the deleted tasks of the projects where the actor may restore tasks."""
+    project_ids = [project_id for project_id, role in actor.project_roles.items() if TaskAction.RESTORE.allows(role)]
+    return Task.objects.in_trash().filter(project_id__in=project_ids)
 
 
 @unit_of_work
 def restore(task_id: ObjectId, *, actor: Actor) -> Task:
-    """Take a task, and the subtasks that went with it, out of the trash; one that is not in it stays as it is.
+    """Restore a task, and the subtasks that were deleted with it; a task that is not in the trash stays as it is.
 
-    A subtask whose parent is gone for good stands by itself then. Raises NotFound, Forbidden, Conflict
+    A subtask whose parent was purged has no parent afterwards. Raises NotFound, Forbidden, Conflict
     (`task.parent_in_trash`, `task.too_deep`).
     """
     task = visible(actor).filter(id=task_id).first() or Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.RESTORE, task)
     if task.deleted_at is None:
         return task
-    before, task = task, task.write(deleted_at=None, trashed_with=None, parent_id=_parent_to_be(task))
+    before, task = task, task.write(deleted_at=None, trashed_with=None, parent_id=_parent_id(task))
     subtasks.update_parent_progress(before, task, actor)
     record(TaskRestored(task, actor))
     parts = list(Task.objects.in_trash().filter(trashed_with=task.id))
@@ -57,23 +57,24 @@ def restore(task_id: ObjectId, *, actor: Actor) -> Task:
     return task
 
 
-def _parent_to_be(task: Task) -> ObjectId | None:
+def _parent_id(task: Task) -> ObjectId | None:
+    """Return the parent of a task that is restored. Raises Conflict."""
     parent = task.parent_id and Task.objects(id=task.parent_id).first()
     if not parent:
         return None
     if parent.deleted_at is not None:
-        raise Conflict("The task that it is a part of is in the trash: restore that.", code="task.parent_in_trash")
+        raise Conflict("The parent of this task is in the trash: restore the parent.", code="task.parent_in_trash")
     try:
         subtasks.check_parent(task, parent.id)
-    except Invalid:  # what was above it has moved meanwhile
-        raise Conflict("It would stand too deep below other tasks.", code="task.too_deep") from None
+    except Invalid:  # the tasks above it were moved meanwhile
+        raise Conflict("The task would be too deep below other tasks.", code="task.too_deep") from None
     return parent.id
 
 
 def purge(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
-    """Delete a task that is in the trash for good, with its subtasks. Raises NotFound, Forbidden, PreconditionFailed.
+    """Purge a task that is in the trash, with its subtasks. Raises NotFound, Forbidden, PreconditionFailed.
 
-    From now on it cannot be restored. What takes longer than a request may is done by the next round.
+    From now on it cannot be restored. The next run of the job does what takes longer than _MAX_REQUEST_SECONDS.
     """
     marked = _begin(task_id, if_match=if_match, actor=actor)
     _purge_safely(marked, actor, time.monotonic() + _MAX_REQUEST_SECONDS)
@@ -88,21 +89,21 @@ def _begin(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> Task:
 
 
 def purge_old() -> int:
-    """Go on with purges that were begun, and purge what has been in the trash for the operator's number of days.
+    """Continue purges that were begun, and purge tasks that have been in the trash for `trash_days`.
 
-    Return of how many trees of tasks. Ends after some seconds, so that the scheduler's other jobs get their turn; the
-    next round goes on. One that fails is logged and put off.
+    Return the number of purged tasks, without subtasks. Ends after _MAX_SECONDS; the next run continues. A purge that
+    fails is logged and postponed.
     """
-    purged, last = 0, time.monotonic() + _MAX_SECONDS
+    purged, deadline = 0, time.monotonic() + _MAX_SECONDS
     for task in _to_purge():
-        purged += _purge_safely(task, None, last)
-        if time.monotonic() > last:
+        purged += _purge_safely(task, None, deadline)
+        if time.monotonic() > deadline:
             break
     return purged
 
 
 def _to_purge() -> Iterator[Task]:
-    """Yield those whose purge was begun, then those whose days in the trash are over."""
+    """Yield the tasks whose purge was begun, then those whose days in the trash are over."""
     end = now() - timedelta(days=settings.current().trash_days)
     tops = {"purged_at": {"$exists": True}, "purged_with": None}
     begun = Task.objects(__raw__=tops | not_put_off()).order_by("purged_at", "id")
@@ -114,13 +115,13 @@ def _to_purge() -> Iterator[Task]:
                 break
 
 
-def _purge_safely(task: Task, actor: Actor | None, last: float) -> bool:
-    """Purge a task until `last`; return whether nothing is left. One that fails holds up no other."""
+def _purge_safely(task: Task, actor: Actor | None, deadline: float) -> bool:
+    """Purge a task until `deadline`; return whether it is finished. A purge that fails is postponed, not raised."""
     try:
         if task.purged_at is None:
             task = purging.begin(task, None)
-        return purging.purge_tree(task, actor, last)
-    except PreconditionFailed:  # restored at this very moment, or another is at it: the next round looks again
+        return purging.purge_tree(task, actor, deadline)
+    except PreconditionFailed:  # restored, or purged by another process, at the same time: the next run checks again
         return False
     except Exception:
         put_off(task)

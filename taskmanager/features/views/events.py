@@ -1,4 +1,4 @@
-"""What happens to saved views."""
+"""The events of saved views."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,11 +11,11 @@ from taskmanager.core.security.access import Actor
 
 @dataclass(frozen=True)
 class ViewFact(Fact):
-    """Something that happened to a saved view; one that is not shared is its owner's own affair."""
+    """Base of the events of saved views; those of a view that is not shared are in the stream of its owner."""
 
     view: Any
     actor: Actor
-    changes: Any = None
+    changes: dict[str, list[Any]] | None = None
 
     def stream(self) -> str:
         return f"project:{self.view.project_id}" if self.view.shared else f"user:{self.view.owner_id}"

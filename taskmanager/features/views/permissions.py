@@ -1,10 +1,10 @@
-"""What each project role may do to shared views, as a table."""
+"""The permissions of each project role on shared views."""
 
 from taskmanager.features.projects.permissions import RoleAction
 
 
 class ViewAction(RoleAction):
-    """On views that are shared with a project; one's own need no permission."""
+    """Actions on views that are shared with a project; users need no permission for their own views."""
 
     SHARE = "views:share", "member"
     MANAGE = "views:manage", "manager"

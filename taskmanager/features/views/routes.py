@@ -34,21 +34,24 @@ from taskmanager.web.pagination import (
 from taskmanager.web.schemas import Flag, Id, Instant, Line, Schema
 from taskmanager.web.serialisers import Serialiser
 
-blp = Blueprint("views", __name__, scope="tasks", description="Filters and orders of tasks under a name")
+blp = Blueprint("views", __name__, scope="tasks", description="Named filters and orders of tasks")
 
 _NAME = {"example": "Mine this week"}
 _FILTER = {
-    "description": "As in lists of tasks",
+    "description": "A filter, as in lists of tasks",
     "example": "assignee = me and due_at = now/w",
     "maxLength": MAX_CHARACTERS,
 }
 _SORT = SortParameter(ORDERS, "custom_fields")
-PROBLEM = {"description": "Why the filter finds nothing: what it names that is gone, with its column", "example": None}
-_SHARED = {"description": "Whether all members of the project see it"}
+PROBLEM = {
+    "description": "Why the filter is invalid: the name that does not exist any more, with its column",
+    "example": None,
+}
+_SHARED = {"description": "Whether all members of the project see the view"}
 
 
 class StoredFilter(fields.String):
-    """A filter that is kept as its text, once it is known to be one."""
+    """A filter that is validated, and stored as text."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = str(super()._deserialize(value, attr, data, **kwargs))
@@ -60,7 +63,7 @@ class StoredFilter(fields.String):
 
 
 class StoredSort(fields.String):
-    """An order that is kept as its text, once it is known to be one."""
+    """An order that is validated, and stored as text."""
 
     documented = _SORT.documented
 
@@ -97,8 +100,7 @@ class ViewOut(Schema):
     filter = fields.String(
         required=True,
         allow_none=True,
-        metadata=_FILTER
-        | {"description": "With the names that labels have now; longer than it may be sent, if those are"},
+        metadata=_FILTER | {"description": "With the current names of labels; may be longer than a request allows"},
     )
     filter_problem = fields.String(required=True, allow_none=True, metadata=PROBLEM)
     sort = fields.String(required=True, metadata={"example": "-due_at"})
@@ -109,9 +111,9 @@ class ViewOut(Schema):
 
 
 class ViewedQuery(ListQuery):
-    """Query parameters of the tasks of a view, which has its filter and order itself."""
+    """Query parameters of the tasks of a view; the view has the filter and the order."""
 
-    fields = FieldsParameter(TASK)
+    fields = FieldsParameter(TASK)  # type: ignore[assignment]  # marshmallow takes it from the class, see SchemaMeta
     expand = ExpandParameter(EXPANSIONS)
 
 
@@ -137,7 +139,7 @@ def create_view(data: dict[str, Any]) -> Response:
 def create_project_view(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Save a view of a project
 
-    Only you see it, unless it is shared, which needs the role member.
+    Only you see it, unless it is shared. To share it needs the role member.
     """
     return _create(project_id, data)
 
@@ -154,7 +156,7 @@ def list_views(query: dict[str, Any]) -> Response:
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(ViewOut))
 def list_project_views(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """List the views of a project: yours, and those that are shared"""
+    """List the views of a project: your own and the shared ones"""
     return _list(project_id, query)
 
 
@@ -188,7 +190,7 @@ def update_view(changes: dict[str, Any], view_id: ObjectId) -> Response:
 def update_project_view(changes: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
     """Change a view of a project
 
-    One that is shared can be changed by its owner and by managers.
+    A shared view can be changed by its owner and by managers.
     """
     return _update(project_id, view_id, changes)
 
@@ -206,7 +208,7 @@ def delete_view(view_id: ObjectId) -> Response:
 def delete_project_view(project_id: ObjectId, view_id: ObjectId) -> Response:
     """Delete a view of a project
 
-    One that is shared can be deleted by its owner and by managers.
+    A shared view can be deleted by its owner and by managers.
     """
     views.delete(project_id, view_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
@@ -226,7 +228,7 @@ def list_view_tasks(query: dict[str, Any], view_id: ObjectId) -> Response:
 def list_project_view_tasks(query: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
     """List the tasks of a view of a project
 
-    `me` and `today` are yours.
+    `me` and `today` in its filter refer to you.
     """
     return _tasks(project_id, view_id, query)
 

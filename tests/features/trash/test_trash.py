@@ -182,8 +182,8 @@ def test_a_purged_tree_goes_from_below_each_task_in_a_transaction(scene, command
 def test_a_purge_that_was_interrupted_is_finished_and_cannot_be_taken_back(scene):
     ids = tree(scene, width=3)
     task = purging.begin(Task.objects.get(id=scene.task.id), actor_of(scene.owner.user))
-    assert purging.purge_tree(task, None, last=0) is False
-    purging.purge_tree(Task.objects.get(id=ids[-1]), None, last=time.monotonic() + 60)
+    assert purging.purge_tree(task, None, deadline=0) is False
+    purging.purge_tree(Task.objects.get(id=ids[-1]), None, deadline=time.monotonic() + 60)
     assert scene.task.title not in in_trash(scene.owner)
     assert_problem(scene.owner.post(f"{scene.task_path}/restore"), 404)
     listeners.empty_trash()
@@ -200,7 +200,7 @@ def test_what_is_restored_beside_a_purge_below_it_leaves_out_what_the_purge_take
     assert scene.owner.post(f"{scene.task_path}/restore").status_code == 200
     for task_id in (middle, lowest):
         assert_problem(scene.owner.get(f"/api/v1/tasks/{task_id}"), 404)
-    assert purging.purge_tree(marked, None, last=time.monotonic() + 60)
+    assert purging.purge_tree(marked, None, deadline=time.monotonic() + 60)
     assert set(Task.objects.scalar("id")) == {top, other}
     assert list(Comment.objects.scalar("text")) == ["Kept"]
 

@@ -1,4 +1,4 @@
-"""Routes of what happened to a task."""
+"""Routes of the activity of a task."""
 
 from typing import Any
 
@@ -14,16 +14,20 @@ from taskmanager.web.pagination import list_query, page_of
 from taskmanager.web.schemas import Id, Instant, Json, Schema
 from taskmanager.web.serialisers import Serialiser
 
-blp = Blueprint("activity", __name__, scope="tasks", description="What happened to tasks")
+blp = Blueprint("activity", __name__, scope="tasks", description="The activity of tasks")
 
 
 class ActivityOut(Schema):
-    """Something that happened to a task."""
+    """An event of a task."""
 
     id = Id(attribute="_id", required=True)
     kind = fields.String(required=True, metadata={"example": "task.updated"})
     at = Instant(required=True)
-    actor_id = Id(required=True, allow_none=True, metadata={"description": "Who did it; null for the service itself"})
+    actor_id = Id(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The user who made the change; null for the service itself"},
+    )
     changes = Json(
         required=True,
         metadata={
@@ -41,5 +45,5 @@ _LIST = list_query(ACTIVITY, {"at": "at seq"})
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(ActivityOut))
 def list_activity(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """List what happened to a task: who changed what, from what to what"""
+    """List the activity of a task: who changed which field, with the value before and after"""
     return answers.listing(query, ACTIVITY, activity.visible(task_id, current_actor()))

@@ -1,4 +1,4 @@
-"""What happened to a task, read from the event log: who changed what, from what to what."""
+"""The activity of a task, read from the event log: who changed which field, with the value before and after."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ _DERIVED = {
     "withdrawn_id",
     "withdrawn_key",
     "status_group",
-}  # follow from other fields, which are told
+}  # computed from other fields, whose changes are part of the activity
 
 
 def visible(task_id: ObjectId, actor: Actor) -> Described:
-    """Return what happened to a task; one entry holds all that one request changed.
+    """Return the activity of a task; one entry holds all changes of one request.
 
-    Raises NotFound, Forbidden for a visitor, who reads the present state.
+    Raises NotFound, Forbidden for a visitor: share links show the current state only.
     """
     Task.objects.visible_to(actor).check_exists(task_id)
     members_only(actor)
@@ -35,12 +35,12 @@ def visible(task_id: ObjectId, actor: Actor) -> Described:
 
 
 def _entry(row: Row) -> Row:
-    shown = exposed_changes(row.get("data", {}).get("changes", {}))
-    return {**row, "revision": 1, "changes": shown}  # an entry never changes
+    changes = exposed_changes(row.get("data", {}).get("changes", {}))
+    return {**row, "revision": 1, "changes": changes}  # an entry never changes
 
 
 def exposed_changes(changes: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
-    """Return the changes that an event of a task remembers, as clients know the fields: {field: {before, after}}."""
+    """Return the changes that an event of a task stores, in the form of the API: {field: {before, after}}."""
     return {field: _exposed(field, change) for field, change in changes.items() if field not in _DERIVED}
 
 

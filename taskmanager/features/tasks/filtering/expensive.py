@@ -1,4 +1,4 @@
-"""How long queries of tasks may take, and the places of those that are expensive."""
+"""The time limit of queries of tasks, and the number of concurrent expensive ones."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -7,18 +7,18 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.database import bounded
 from taskmanager.core.storage.expensive import expensive_queries
 
-# What a filter asks may have no index, or be free text: it must not hold a thread for as long as an outage would.
+# A filter may have conditions without an index, or on free text: it must not block a thread as long as an outage would.
 MAX_SECONDS = 1.5
 
 
 def bounded_query() -> AbstractContextManager[None]:
-    """End a query after MAX_SECONDS. Raises Unavailable (`query.too_slow`)."""
+    """Limit a query to MAX_SECONDS. Raises Unavailable (`query.too_slow`)."""
     return bounded(MAX_SECONDS)
 
 
 @contextmanager
 def expensive(actor: Actor) -> Iterator[None]:
-    """Hold one of the places for expensive queries, and end the query after MAX_SECONDS. Not to be nested.
+    """Hold one of the slots for expensive queries, and limit the query to MAX_SECONDS. Must not be nested.
 
     Raises TooMany (`query.too_many`), Unavailable (`query.busy`, `query.too_slow`).
     """

@@ -1,4 +1,4 @@
-"""What tasks can be filtered by."""
+"""The fields by which tasks can be filtered."""
 
 from taskmanager.core.filters.kinds import (
     IntegerKind,

@@ -1,10 +1,9 @@
-"""What tasks still have though it exists no more: former members, and options of selects that are offered no more.
+"""Outdated values that tasks still have: former members, and options of selects that were removed.
 
-All names of one sort are one query, which may read all tasks of the projects: it takes a place of the expensive ones.
+All names of one kind are one query, which may read all tasks of the projects: it counts as an expensive one.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from bson import ObjectId
 
@@ -13,12 +12,13 @@ from taskmanager.core.storage.querysets import Filter, Row
 from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.filtering.fields import CUSTOM_FIELDS
 from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.querysets import TaskQuerySet
 
 _REPORTER = {"$concat": ["r:", {"$toString": "$reporter_id"}]}
 
 
 def people(user_ids: Collection[ObjectId], actor: Actor, project_ids: Collection[ObjectId]) -> set[ObjectId]:
-    """Return those of these people whom tasks have as assignee, watcher or reporter.
+    """Return those of the users that are assignee, watcher or reporter of a task in the projects.
 
     Raises TooMany, Unavailable (`query.too_slow`).
     """
@@ -26,8 +26,8 @@ def people(user_ids: Collection[ObjectId], actor: Actor, project_ids: Collection
         return set()
     marks = [f"{letter}:{user_id}" for letter in "awr" for user_id in user_ids]
     named = {"$setIntersection": [marks, {"$concatArrays": [{"$ifNull": ["$marks", []]}, [_REPORTER]]}]}
-    some = [{"reporter_id": {"$in": list(user_ids)}}, {"marks": {"$in": marks}}]
-    stages = [{"$project": {"named": named}}, {"$unwind": "$named"}, {"$group": {"_id": "$named"}}]
+    some: list[Filter] = [{"reporter_id": {"$in": list(user_ids)}}, {"marks": {"$in": marks}}]
+    stages: list[Row] = [{"$project": {"named": named}}, {"$unwind": "$named"}, {"$group": {"_id": "$named"}}]
     with expensive(actor):
         return {ObjectId(row["_id"][2:]) for row in _alive(project_ids, some).piped(*stages)}
 
@@ -35,7 +35,7 @@ def people(user_ids: Collection[ObjectId], actor: Actor, project_ids: Collection
 def options(
     wanted: Mapping[str, Collection[str]], actor: Actor, project_ids: Collection[ObjectId]
 ) -> dict[str, set[str]]:
-    """Return those of some texts that tasks have as values of custom fields, by the keys of the fields.
+    """Return those of the wanted texts that are values of custom fields of tasks: {key of the field: texts}.
 
     Raises TooMany, Unavailable (`query.too_slow`).
     """
@@ -53,9 +53,7 @@ def _value(key: str, texts: Collection[str]) -> Row:
     return {"$cond": [{"$in": [stored, {"$literal": list(texts)}]}, stored, "$$REMOVE"]}
 
 
-def _alive(project_ids: Collection[ObjectId], some: list[Filter]) -> Any:
-    """Return the tasks of projects for which one of some conditions holds, each of which an index may answer for
-    itself.
-    """
-    place: Filter = {"project_id": {"$in": list(project_ids)}, "deleted_at": None}
-    return Task.objects(__raw__={"$or": [place | one for one in some]})
+def _alive(project_ids: Collection[ObjectId], some: list[Filter]) -> TaskQuerySet:
+    """Return the tasks of projects that match one of the conditions, each of which may use an index of its own."""
+    in_projects: Filter = {"project_id": {"$in": list(project_ids)}, "deleted_at": None}
+    return Task.objects(__raw__={"$or": [in_projects | one for one in some]})

@@ -1,7 +1,7 @@
-"""What a filter on tasks means in some projects: its custom fields get their types, and its names must exist.
+"""Bind a filter on tasks to projects: resolve the types of its custom fields, and check that its names exist.
 
-A custom field is asked about in the projects that have it: for tasks of other projects a condition on it is false,
-also one with `!=`, and so is its negation. Of a name that some of the projects know, the others have none.
+A condition on a custom field applies to the projects that have the field: for tasks of other projects it is false, also
+with `!=`, and so is its negation. A name that exists in some of the projects matches no task of the others.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,16 @@ from bson import ObjectId
 from taskmanager.core.errors import Invalid
 from taskmanager.core.filters import kinds, moments
 from taskmanager.core.filters.binding import KindsOf, Known, KnownNames, Lookup, look_up, meanings, readings
-from taskmanager.core.filters.nodes import Condition, Context, GivenFilter, Node, conditions, defined
+from taskmanager.core.filters.nodes import (
+    Condition,
+    Context,
+    FieldKind,
+    GivenFilter,
+    Node,
+    Readings,
+    conditions,
+    defined,
+)
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.querysets import Filter
@@ -28,7 +37,7 @@ from taskmanager.features.tasks.models import Task
 
 
 def bound(given: GivenFilter, actor: Actor, project_ids: Collection[ObjectId]) -> tuple[Node, Context]:
-    """Return the filter as it is to be asked in these projects, and the context with what its names mean.
+    """Return the filter bound to these projects, and the context with the meaning of its names.
 
     Raises Invalid (`filter.unknown_name`, `filter.invalid_value`) with the column in its message; TooMany, Unavailable.
     """
@@ -39,7 +48,7 @@ def bound(given: GivenFilter, actor: Actor, project_ids: Collection[ObjectId]) -
 
 
 class Directory:
-    """What is known in some projects of all that some filters name, with one lookup for each sort of names.
+    """What the names in some filters mean in some projects, with one lookup for each kind of name.
 
     Raises TooMany, Unavailable (see `held`), FilterError (`filter.too_wide`).
     """
@@ -51,7 +60,7 @@ class Directory:
         filters: Sequence[GivenFilter],
         fields: Mapping[str, list[CustomField]] | None = None,
     ) -> None:
-        """Take `fields` where the custom fields are known already; names are then only looked up by `look_up`."""
+        """Take `fields` if the custom fields are known; then only `look_up` looks up names."""
         self.actor, self.scope, self._filters = actor, frozenset(project_ids), filters
         conditions_on = _on_custom_fields(filters)
         self.fields = names.custom_fields(set(map(_custom, conditions_on)), self.scope) if fields is None else fields
@@ -61,24 +70,24 @@ class Directory:
             self.look_up(_lookups(actor, self.scope))
 
     def look_up(self, lookups: Mapping[str, Lookup]) -> None:
-        """Look up all that the filters name."""
+        """Look up all names in the filters."""
         self.known = look_up(lookups, self.defined())
 
     def defined(self) -> Iterator[GivenFilter]:
-        """Yield the filters with their custom fields typed. Those that cannot be are left out: `bound` says why."""
+        """Yield the filters with typed custom fields, without those that raise an error; `bound` raises it."""
         for given in self._filters:
             with suppress(FilterError):
                 yield replace(given, node=defined(given.node, self._typed))
 
     def bound(self, given: GivenFilter) -> tuple[Node, Context]:
-        """Return as the function `bound`. Raises FilterError."""
+        """Return a bound filter and its context, as the function `bound`. Raises FilterError."""
         node = defined(given.node, self._typed)
         everywhere = self.scope if given.everywhere else frozenset()
         named = meanings(node, self.known, references=given.references, everywhere=everywhere)
         return node, Context.of(self.actor, named)
 
-    def _typed(self, condition: Condition) -> Any:
-        """Return the condition on a custom field by the type that it has in each project; None for other conditions."""
+    def _typed(self, condition: Condition) -> Readings | None:
+        """Return the condition on a custom field with its type in each project; None for other conditions."""
         key = _custom(condition)
         if not key:
             return None
@@ -87,27 +96,27 @@ class Directory:
 
 
 class Asked(NamedTuple):
-    """One filter, who asks, and the projects in which its names are looked up."""
+    """One filter, its user, and the projects in which its names are looked up."""
 
     actor: Actor
     scope: frozenset[ObjectId]
     given: GivenFilter
 
 
-def bound_each(asked: Sequence[Asked]) -> list[tuple[Node, Context] | FilterError]:
-    """Return for each of many filters what `Directory.bound` does, or raises: the filters of many people.
+def bound_each(requests: Sequence[Asked]) -> list[tuple[Node, Context] | FilterError]:
+    """Return for each filter what `Directory.bound` returns or raises; the filters may be of many users.
 
-    Names are looked up once for all, with one query for each sort of names; only what is named and exists no more is
-    looked up for each filter (see `held`). Raises TooMany, Unavailable.
+    Names are looked up once for all filters, with one query for each kind of name; only outdated names are looked up
+    for each filter (see `held`). Raises TooMany, Unavailable.
     """
     try:
-        directories = _directories(asked)
-    except FilterError as error:  # too wide: the names of all these together, or of one
-        if len(asked) == 1:
+        directories = _directories(requests)
+    except FilterError as error:  # too many names: of all these filters together, or of one
+        if len(requests) == 1:
             return [error]
-        middle = len(asked) // 2
-        return [*bound_each(asked[:middle]), *bound_each(asked[middle:])]
-    return [_bound(directory, one.given) for directory, one in zip(directories, asked, strict=True)]
+        middle = len(requests) // 2
+        return [*bound_each(requests[:middle]), *bound_each(requests[middle:])]
+    return [_bound(directory, one.given) for directory, one in zip(directories, requests, strict=True)]
 
 
 def _bound(directory: Directory, given: GivenFilter) -> tuple[Node, Context] | FilterError:
@@ -117,13 +126,13 @@ def _bound(directory: Directory, given: GivenFilter) -> tuple[Node, Context] | F
         return error
 
 
-def _directories(asked: Sequence[Asked]) -> list[Directory]:
-    """Return a directory for each filter, with one query for each sort of names. Raises FilterError."""
-    scope = frozenset(chain.from_iterable(one.scope for one in asked))
-    custom = {_custom(found) for found in _on_custom_fields([one.given for one in asked])}
+def _directories(requests: Sequence[Asked]) -> list[Directory]:
+    """Return a directory for each filter, with one query for each kind of name. Raises FilterError."""
+    scope = frozenset(chain.from_iterable(one.scope for one in requests))
+    custom = {_custom(found) for found in _on_custom_fields([one.given for one in requests])}
     fields = names.custom_fields(custom, scope)
-    found = [Directory(one.actor, one.scope, [one.given], _fields_in(one.scope, fields)) for one in asked]
-    shared = _Shared([given for directory in found for given in directory.defined()], asked, scope)
+    found = [Directory(one.actor, one.scope, [one.given], _fields_in(one.scope, fields)) for one in requests]
+    shared = _Shared([given for directory in found for given in directory.defined()], requests, scope)
     for directory in found:
         directory.look_up(shared.lookups(directory.actor, directory.scope))
     return found
@@ -135,21 +144,21 @@ def _fields_in(scope: frozenset[ObjectId], fields: Mapping[str, list[CustomField
 
 
 class _Shared:
-    """What is known, in any project of those who ask, of all that their filters name."""
+    """What the names in the filters of many users mean in any of their projects."""
 
-    def __init__(self, filters: Iterable[GivenFilter], asked: Sequence[Asked], scope: frozenset[ObjectId]) -> None:
-        self._roles = set(chain.from_iterable(one.actor.project_roles for one in asked))
+    def __init__(self, filters: Iterable[GivenFilter], requests: Sequence[Asked], scope: frozenset[ObjectId]) -> None:
+        self._roles = set(chain.from_iterable(one.actor.project_roles for one in requests))
         lookups: dict[str, Lookup] = {
             "label": partial(names.labels, scope=scope),
             "status": partial(names.statuses, scope=scope),
             "person": partial(names.projects_of_members, scope=scope),
-            "project": lambda keys: {},  # what who asks sees: no lookup
+            "project": lambda keys: {},  # from the access of the user: no lookup
             "task": self._projects_of_tasks,
         }
         self._known = look_up(lookups, filters)
 
     def lookups(self, actor: Actor, scope: frozenset[ObjectId]) -> dict[str, Lookup]:
-        """Return lookups for one who asks, in what is known here."""
+        """Return lookups for one user, among the names found here."""
         return {
             "label": partial(self._find, "label", scope),
             "status": partial(self._find, "status", scope),
@@ -158,13 +167,11 @@ class _Shared:
             "task": partial(self._find, "task", frozenset(actor.project_roles)),
         }
 
-    def _find(self, sort: str, scope: frozenset[ObjectId], keys: Collection[Any]) -> dict[Any, Known]:
-        """Return those that are known in any of these projects; of people and tasks it says nothing
-        where they are not.
-        """
-        known = self._known.get(sort, {})
+    def _find(self, kind: str, scope: frozenset[ObjectId], keys: Collection[Any]) -> dict[Any, Known]:
+        """Return the names that exist in any of these projects; those of people and tasks without the projects."""
+        known = self._known.get(kind, {})
         found = {key: known[key] for key in keys if key in known and (known[key].places or frozenset()) & scope}
-        return found if sort in ("label", "status") else {key: Known(key) for key in found}
+        return found if kind in ("label", "status") else {key: Known(key) for key in found}
 
     def _projects_of_tasks(self, keys: Collection[ObjectId]) -> dict[ObjectId, Known]:
         found = Task.objects(id__in=list(keys), project_id__in=list(self._roles)).scalar("id", "project_id")
@@ -172,7 +179,7 @@ class _Shared:
 
 
 def check_order(names_sorted_by: Iterable[str], project_ids: Collection[ObjectId], location: str) -> None:
-    """Raise Invalid unless every custom field among these is one of these projects."""
+    """Raise Invalid unless every custom field in the order is one of these projects."""
     keys = [name.partition(".")[2] for name in names_sorted_by if name.startswith(f"{CUSTOM_FIELDS}.")]
     try:
         known = names.custom_fields(keys, project_ids)
@@ -180,7 +187,7 @@ def check_order(names_sorted_by: Iterable[str], project_ids: Collection[ObjectId
         raise Invalid(location, str(error), code=error.code) from None
     for key in keys:
         if key not in known:
-            raise Invalid(location, f"{key!r} is no custom field that is known here.", code="sort.unknown_name")
+            raise Invalid(location, f"There is no custom field {key!r} here.", code="sort.unknown_name")
 
 
 def _lookups(actor: Actor, scope: frozenset[ObjectId]) -> dict[str, Lookup]:
@@ -196,7 +203,7 @@ def _lookups(actor: Actor, scope: frozenset[ObjectId]) -> dict[str, Lookup]:
 def _people(
     keys: Collection[ObjectId], actor: Actor, scope: frozenset[ObjectId], members: Lookup | None = None
 ) -> dict[ObjectId, Known]:
-    """Return members, and those who are none any more while tasks still say them."""
+    """Return members, and former members that tasks still refer to."""
     found = members(keys) if members else names.members(keys, scope)
     former = set(keys) - found.keys()
     return {**found, **{key: Known(key) for key in held.people(former, actor, scope)}}
@@ -218,24 +225,26 @@ def _custom(condition: Condition) -> str:
 
 
 def _kinds(fields: list[CustomField], scope: frozenset[ObjectId], options: "_Options", *, contains: bool) -> KindsOf:
-    """Return the kind of a field by its type and options. What a select `contains` is asked as of any text."""
-    alike: dict[Any, list[CustomField]] = {}
+    """Return the kinds of a field by type and options; with `contains` (operator `~`) a select is treated as text."""
+    groups: dict[tuple[str, tuple[str, ...]], list[CustomField]] = {}
     for field in fields:
-        alike.setdefault((field.type, tuple(field.options)), []).append(field)
+        groups.setdefault((field.type, tuple(field.options)), []).append(field)
     types = _KINDS | {"select": _KINDS["text"] if contains else options.kind}
-    return [(_places(group, scope), types[group[0].type](group[0])) for group in alike.values()]
+    return [(_in_projects(group, scope), types[group[0].type](group[0])) for group in groups.values()]
 
 
-def _places(fields: list[CustomField], scope: frozenset[ObjectId]) -> Filter | None:
-    """Return the projects of these fields; None for all. Said in a way that no index answers: lists are read by
-    project, and a project that contradicts the others would make MongoDB sort what it found.
+def _in_projects(fields: list[CustomField], scope: frozenset[ObjectId]) -> Filter | None:
+    """Return the condition on the projects of these fields; None for all projects.
+
+    The form of the condition prevents the use of an index: lists are read by project, and another condition on the
+    project would make MongoDB sort in memory.
     """
     ids = {field.project_id for field in fields}
     return None if ids == scope else {"$nor": [{"project_id": {"$nin": sorted(ids)}}]}
 
 
 class _Options:
-    """The options of selects, as filters name them; one that is offered no more is known while a task has it."""
+    """The options of selects that filters name, including removed options while a task has them."""
 
     def __init__(
         self,
@@ -255,11 +264,11 @@ class _Options:
         self._held = held.options({key: texts for key, texts in wanted.items() if texts}, actor, scope)
 
     def kind(self, field: CustomField) -> kinds.SelectKind:
-        """Return the kind of this select."""
+        """Return the kind of a select."""
         return kinds.SelectKind(field.options, lambda text: self._find(field, text))
 
     def _former(self, fields: list[CustomField], condition: Condition) -> set[str]:
-        """Return the values that some of these fields do not offer."""
+        """Return the values of a condition that at least one of these fields does not have as an option."""
         offers = [self._offered[field.id] for field in fields if field.type == "select"]
         return {given.text for given in condition.given if any(name_key(given.text) not in offer for offer in offers)}
 
@@ -272,7 +281,7 @@ def _by_name(field: CustomField) -> dict[str, str]:
     return {name_key(option): option for option in reversed(field.options)}
 
 
-_KINDS: dict[str, Callable[[CustomField], Any]] = {
+_KINDS: dict[str, Callable[[CustomField], FieldKind]] = {
     "text": lambda field: kinds.TextKind(),
     "number": lambda field: kinds.NumberKind(),
     "date": lambda field: moments.DayKind(),

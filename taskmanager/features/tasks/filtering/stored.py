@@ -1,8 +1,8 @@
-"""Filters that are kept, of views and webhooks: they mean what their names meant when they were stored.
+"""Stored filters, of views and webhooks: their names keep the meaning that they had when the filter was stored.
 
-Beside the text stand `references`: for each name of a label the ids that it had, and where it stands. What is asked are
-the ids; what is shown is the text with the names that these have now. Statuses, custom fields, people, projects and
-tasks are written by keys and ids that never change.
+`references` are stored beside the text: for each name of a label its ids and its columns. Queries use the ids;
+responses have the text with the current names of the labels. Statuses, custom fields, people, projects and tasks are
+written by keys and ids, which never change.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -25,9 +25,9 @@ _SEVERAL = {"=": "in", "!=": "not in"}
 
 
 def storable(changes: Mapping[str, Any], actor: Actor, project_ids: Collection[ObjectId]) -> Row:
-    """Return `changes` with the references of their filter, if it is among them.
+    """Return `changes` with the references of the filter, if they have one.
 
-    Raises Invalid when something that it names is not known in these projects.
+    Raises Invalid when a name in the filter does not exist in these projects.
     """
     if "filter" not in changes:
         return dict(changes)
@@ -42,12 +42,12 @@ def storable(changes: Mapping[str, Any], actor: Actor, project_ids: Collection[O
 
 
 def named(mention: Mention) -> bool:
-    """Return whether this is the name of something that can get another name."""
+    """Return whether this is a name that can change, as those of labels."""
     return mention.named.sort == "label" and isinstance(mention.named.key, str)
 
 
 def reference(mention: Mention, meanings: Mapping[int, Any]) -> Row:
-    """Return what is stored of a name: its place, that of an operator that is for one value, and its ids."""
+    """Return what is stored for a name: its columns, its ids, and the column of an operator for one value."""
     given, condition = mention.given, mention.condition
     found = {"column": given.column, "end": given.end, "key": mention.named.key, "ids": list(meanings[given.column])}
     operator = condition.operator if condition.operator in _SEVERAL else None
@@ -55,7 +55,7 @@ def reference(mention: Mention, meanings: Mapping[int, Any]) -> Row:
 
 
 def given(row: Mapping[str, Any], location: str, scope: Iterable[ObjectId] | None = None) -> GivenFilter | None:
-    """Return the filter of a stored row; None when it has none. Raises FilterError for one that cannot be read."""
+    """Return the filter of a stored row; None when it has none. Raises FilterError for an invalid one."""
     if not row.get("filter"):
         return None
     references = {item["column"]: list(item["ids"]) for item in row.get("references", ())}
@@ -63,22 +63,22 @@ def given(row: Mapping[str, Any], location: str, scope: Iterable[ObjectId] | Non
 
 
 def current(rows: list[Row], actor: Actor, project_ids: Collection[ObjectId]) -> list[Row]:
-    """Return the rows, each with what changes without a revision of theirs under `current`.
+    """Return the rows, each with `current`: the fields that change without a new revision.
 
-    That is the `filter` with the names of now, where these are others than it says, and `filter_problem` when
-    something that it names is not known any more. Problems are left out when it takes too long to find them.
+    These are `filter`, when labels have other names now, and `filter_problem`, when a name in it does not exist any
+    more. Problems are left out when the lookup takes too long.
     """
     filters = [_readable(row) for row in rows]
     directory = _directory(actor, project_ids, [one for one in filters if isinstance(one, GivenFilter)])
     labels = _names([item for row in rows for item in row.get("references", ())])
     return [
-        row | {"current": _shown(row, labels) | _problem(one, directory)}
+        row | {"current": _current_filter(row, labels) | _problem(one, directory)}
         for row, one in zip(rows, filters, strict=True)
     ]
 
 
 def asked(row: Row, names: Collection[str] | None) -> Row:
-    """Return the fields under `current` that a client asked for."""
+    """Return the fields of `current` that a client requested."""
     return {name: value for name, value in row["current"].items() if not names or name in names}
 
 
@@ -90,7 +90,7 @@ def _readable(row: Row) -> GivenFilter | FilterError | None:
 
 
 def _directory(actor: Actor, project_ids: Collection[ObjectId], filters: list[GivenFilter]) -> Directory | None:
-    """Return what is known of the names; None when that takes too long: what others share must not hide a list."""
+    """Return the directory of the names; None when the lookup takes too long, so that the list is still returned."""
     try:
         return Directory(actor, project_ids, filters)
     except (TooMany, Unavailable, FilterError):
@@ -113,30 +113,30 @@ def _names(references: list[Row]) -> dict[ObjectId, Label]:
     return {label.id: label for label in Label.objects(id__in=ids)} if ids else {}
 
 
-def _shown(row: Row, labels: Mapping[ObjectId, Label]) -> Row:
+def _current_filter(row: Row, labels: Mapping[ObjectId, Label]) -> Row:
     text = row.get("filter") or ""
     edits: dict[tuple[int, int], str] = {}
     for item in row.get("references", ()):
-        called = {label.name_key: label.name for label_id in item["ids"] if (label := labels.get(label_id))}
-        if called and called.keys() != {item["key"]}:
-            edits |= _edits(text, item, list(called.values()))
-    for (begin, end), words in sorted(edits.items(), reverse=True):
-        text = text[: begin - 1] + words + text[end - 1 :]
+        names = {label.name_key: label.name for label_id in item["ids"] if (label := labels.get(label_id))}
+        if names and names.keys() != {item["key"]}:
+            edits |= _edits(text, item, list(names.values()))
+    for (begin, end), replacement in sorted(edits.items(), reverse=True):
+        text = text[: begin - 1] + replacement + text[end - 1 :]
     return {"filter": text} if edits else {}
 
 
-def _edits(text: str, item: Row, called: list[str]) -> dict[tuple[int, int], str]:
-    """Return what replaces which columns: one name, or a list of them where there are several now."""
-    place = (item["column"], item["end"])
-    words = ", ".join(map(written, called))
-    if len(called) == 1 or not item.get("operator"):
-        return {place: words}
+def _edits(text: str, item: Row, names: list[str]) -> dict[tuple[int, int], str]:
+    """Return the replacements {(begin, end): text}: one name, or a list when the labels have several names now."""
+    columns = (item["column"], item["end"])
+    replacement = ", ".join(map(written, names))
+    if len(names) == 1 or not item.get("operator"):
+        return {columns: replacement}
     begin = item["operator_column"]
     operator = (begin, begin + len(item["operator"]))
-    return {place: f"[{words}]", operator: _apart(text, *operator, _SEVERAL[item["operator"]])}
+    return {columns: f"[{replacement}]", operator: _spaced(text, *operator, _SEVERAL[item["operator"]])}
 
 
-def _apart(text: str, begin: int, end: int, word: str) -> str:
-    """Return a word in the place of a mark, with a space on each side."""
+def _spaced(text: str, begin: int, end: int, word: str) -> str:
+    """Return a word that replaces an operator, with a space on each side."""
     before, after = text[begin - 2], text[end - 1]
     return ("" if before.isspace() else " ") + word + ("" if after.isspace() else " ")

@@ -1,4 +1,4 @@
-"""Moving a task, with its subtasks, to another project, and what follows from that."""
+"""Move a task, with its subtasks, to another project."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,11 +24,11 @@ from taskmanager.features.tasks.reminders import service as reminders
 
 @unit_of_work
 def move(task_id: ObjectId, project_id: ObjectId, *, actor: Actor) -> Task:
-    """Move a task and its subtasks to another project; one that is there stays as it is.
+    """Move a task and its subtasks to another project; a task that is there already stays as it is.
 
-    Each gets a new key, and is still found by the old one. A status that the other project does not have becomes the
-    first of the same group; labels are taken over by name, custom fields by key where the value fits; people who are
-    no members there are dropped.
+    Each task gets a new key, and is still found by the old one. A status that the other project does not have becomes
+    the first of the same group. Labels are matched by name, custom fields by key where the value is valid. Assignees
+    and watchers that are no members there are removed.
     Raises NotFound, Forbidden, Invalid (`task.project_unknown`), Conflict (`task.too_many_subtasks`,
     `quota.…`).
     """
@@ -39,15 +39,15 @@ def move(task_id: ObjectId, project_id: ObjectId, *, actor: Actor) -> Task:
     authorize(actor, TaskAction.CREATE, Task(project_id=project_id))
     if task.project_id == project_id:
         return task
-    for place in sorted((task.project_id, project_id)):
-        acyclic.hold(place)
+    for locked_id in sorted((task.project_id, project_id)):
+        acyclic.hold(locked_id)
     moved = _move([task, *subtasks.below(task)], project_id, actor)
     subtasks.update_parent_progress(task, moved, actor)
     return moved
 
 
 def _move(tasks: list[Task], project_id: ObjectId, actor: Actor) -> Task:
-    """Move tasks, which are one and all below it; return that one. The number of commands is that for a single one."""
+    """Move a task and all tasks below it, and return the first. The number of commands does not grow with the tasks."""
     project, places = projects.next_places(project_id, len(tasks))
     differences = [
         task.differences(task.consequences(changes | place._asdict(), project.timezone))
@@ -59,14 +59,14 @@ def _move(tasks: list[Task], project_id: ObjectId, actor: Actor) -> Task:
     projects.add_use(tasks[0].project_id, tasks=-len(tasks), attachment_bytes=-size)
     reminders.reschedule(list(zip(moved, differences, strict=True)))
     for before, after, changed in zip(tasks, moved, differences, strict=True):
-        people = {field: changed[field] for field in ("assignee_ids", "watcher_ids") if field in changed}
-        record(TaskMovedOut(before, actor, {"project_id": [before.project_id, project.id], **people}))
+        changes = {field: changed[field] for field in changed.keys() & {"assignee_ids", "watcher_ids"}}
+        record(TaskMovedOut(before, actor, {"project_id": [before.project_id, project.id], **changes}))
         record(TaskMovedIn(after, actor, changed))
     return moved[0]
 
 
 def _translated(tasks: list[Task], project: Project) -> Iterator[dict[str, Any]]:
-    """Yield what each of some tasks, the first of which has no parent there, says in the terms of another project."""
+    """Yield the changes of each task that adapt it to another project; the first task loses its parent."""
     named = {user_id for task in tasks for user_id in (*task.assignee_ids, *task.watcher_ids)}
     people = set(members.member_ids_among(project.id, list(named)))
     labels, fields = _labels(tasks, project), values.fitting(project.id, [task.custom_fields for task in tasks])
@@ -92,7 +92,7 @@ def _status(task: Task, workflow: Workflow) -> dict[str, str]:
 
 
 def _labels(tasks: list[Task], project: Project) -> dict[ObjectId, list[ObjectId]]:
-    """Return the labels of a project that are called like those of some tasks: {id of theirs: ids of its own}."""
+    """Return the labels of a project by those of the tasks with the same names: {id in a task: ids in the project}."""
     ids = {label_id for task in tasks for label_id in task.label_ids}
     keys = dict(Label.objects(id__in=list(ids)).scalar("id", "name_key")) if ids else {}
     called = values.labels_called(keys.values(), [project.id])

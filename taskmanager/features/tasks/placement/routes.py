@@ -1,4 +1,4 @@
-"""Routes of where tasks stand, and of who watches them."""
+"""Routes of the position, the project and the watchers of tasks."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ blp = Blueprint("arranging", __name__, scope="tasks", description="Order, projec
 
 
 class TaskPlace(Schema):
-    """Where a task goes: before another, after it, or to one of the ends."""
+    """The new position of a task: before another task, after it, or at one of the ends."""
 
     documented = {
         "oneOf": [{"required": ["before"]}, {"required": ["after"]}, {"required": ["at"]}],
@@ -38,7 +38,7 @@ class TaskPlace(Schema):
 
 
 class Move(Schema):
-    """Where a task moves."""
+    """The project to which a task moves."""
 
     project_id = Id(required=True)
 
@@ -51,7 +51,7 @@ class Watcher(Schema):
 
 
 class WatchersOut(Schema):
-    """Who watches a task."""
+    """The watchers of a task."""
 
     items = fields.List(fields.Nested(Watcher), required=True)
 
@@ -60,9 +60,9 @@ class WatchersOut(Schema):
 @blp.arguments(TaskPlace)
 @blp.response(200, TaskOut)
 def place_task(where: dict[str, Any], task_id: ObjectId) -> Response:
-    """Put a task before or after another of its project, or to one of the ends
+    """Put a task before or after another of its project, or at one of the ends
 
-    `?sort=position` lists them in this order. Needs the role member.
+    `?sort=position` lists tasks in this order. Needs the role member.
     """
     return answers.resource(
         placement.place(task_id, **where, if_match=if_match(required=False), actor=current_actor()), TASK
@@ -75,9 +75,9 @@ def place_task(where: dict[str, Any], task_id: ObjectId) -> Response:
 def move_task(data: dict[str, Any], task_id: ObjectId) -> Response:
     """Move a task with its subtasks to another project
 
-    It gets a new key, and `GET /tasks/by-key/…` still finds it by the old one. A status that is not there becomes the
-    first of its group; labels are taken over by name, custom fields where the value fits; people who are no members
-    there are dropped. Needs the role member in both projects.
+    The task gets a new key, and `GET /tasks/by-key/…` still finds it by the old one. A status that does not exist there
+    becomes the first of its group. Labels are matched by name; custom fields are kept where the value is valid.
+    Assignees and watchers that are no members there are removed. Needs the role member in both projects.
     """
     return answers.resource(moves.move(task_id, data["project_id"], actor=current_actor()), TASK)
 
@@ -93,9 +93,9 @@ def list_watchers(task_id: ObjectId) -> Response:
 @blp.route("/tasks/<objectid:task_id>/watchers/<objectid:user_id>", methods=["PUT"], conditional=False)
 @blp.response(204)
 def watch_task(task_id: ObjectId, user_id: ObjectId) -> Response:
-    """Watch a task, or let another member watch it
+    """Add a watcher of a task
 
-    Every member may watch for themselves; for others it needs the role member.
+    Every member may add themselves; for others it needs the role member.
     """
     placement.watch(task_id, user_id, if_match=if_match(required=False), actor=current_actor())
     return answers.nothing()
@@ -104,9 +104,9 @@ def watch_task(task_id: ObjectId, user_id: ObjectId) -> Response:
 @blp.route("/tasks/<objectid:task_id>/watchers/<objectid:user_id>", methods=["DELETE"], conditional=False)
 @blp.response(204)
 def unwatch_task(task_id: ObjectId, user_id: ObjectId) -> Response:
-    """Watch a task no more
+    """Remove a watcher of a task
 
-    Every member may stop for themselves; for others it needs the role member.
+    Every member may remove themselves; for others it needs the role member.
     """
     placement.unwatch(task_id, user_id, if_match=if_match(required=False), actor=current_actor())
     return answers.nothing()

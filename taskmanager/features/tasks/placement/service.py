@@ -1,6 +1,4 @@
-"""Use cases of where tasks stand: in the order by hand, and in which project; and of who watches them."""
-
-from typing import Any
+"""Use cases of the position of tasks in the order by hand, and of their watchers."""
 
 from bson import ObjectId
 
@@ -18,6 +16,7 @@ from taskmanager.features.projects.members import service as members
 from taskmanager.features.tasks.events import TaskPlaced, TaskUpdated
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
+from taskmanager.features.tasks.querysets import TaskQuerySet
 
 MAX_WATCHERS = 500
 
@@ -32,9 +31,9 @@ def place(
     after: ObjectId | None = None,
     at: str | None = None,
 ) -> Task:
-    """Put a task before or after another of its project, or `at` its `first` or `last` place.
+    """Put a task before or after another task of its project, or `at` the `first` or `last` position.
 
-    Units of work of one project meet at its event stream, so of two that read the same neighbours one is run again.
+    Units of work of one project write the same event stream: of two that read the same neighbours, one is run again.
     Raises NotFound, Forbidden, PreconditionFailed, Invalid (`task.neighbour_unknown`).
     """
     task = Task.objects.visible_to(actor).one(task_id)
@@ -55,27 +54,27 @@ def place(
     return task
 
 
-def _beside(others: Any, before: ObjectId | None, after: ObjectId | None) -> str:
-    """Return a position between a neighbour and the one beyond it."""
+def _beside(others: TaskQuerySet, before: ObjectId | None, after: ObjectId | None) -> str:
+    """Return a position between a neighbour and the task on its other side."""
     field, neighbour_id = ("before", before) if before else ("after", after)
     neighbour = others.filter(id=neighbour_id).first()
     if neighbour is None:
         raise Invalid(f"body.{field}", "The project has no such task.", code="task.neighbour_unknown")
     lower, upper = positions.around(others, neighbour.position, before=before is not None)
-    if upper is None:  # the last place: numbers are given once, so that no new task gets the same
+    if upper is None:  # the last position: each number is given once, so that no new task gets the same
         return fractional.at(projects.next_position(neighbour.project_id))
     return fractional.between(lower, upper)
 
 
 def watchers(task_id: ObjectId, *, actor: Actor) -> list[Row]:
-    """Return who watches a task, as members see each other: [{user_id, user}]. Raises NotFound."""
+    """Return the watchers of a task with their public profiles: [{user_id, user}]. Raises NotFound."""
     row = Task.objects.visible_to(actor).row(task_id, ["watcher_ids"])
     return members.with_profiles([{"user_id": user_id} for user_id in row.get("watcher_ids", [])])
 
 
 @unit_of_work
 def watch(task_id: ObjectId, user_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
-    """Let a member of the project watch a task; users may for themselves, members may for others.
+    """Add a member of the project as watcher; every user may add themselves, the role member is needed for others.
 
     Raises NotFound, Forbidden, PreconditionFailed, Invalid (`task.not_a_member`, `task.too_many_watchers`).
     """
@@ -85,13 +84,13 @@ def watch(task_id: ObjectId, user_id: ObjectId, *, if_match: IfMatch, actor: Act
     if not members.are_members(task.project_id, [user_id]):
         raise Invalid("path.user_id", "Only members of the project can watch it.", code="task.not_a_member")
     if len(task.watcher_ids) >= MAX_WATCHERS:
-        raise Invalid("path.user_id", f"At most {MAX_WATCHERS} can watch.", code="task.too_many_watchers")
+        raise Invalid("path.user_id", f"A task has at most {MAX_WATCHERS} watchers.", code="task.too_many_watchers")
     _set_watchers(task, [*task.watcher_ids, user_id], actor)
 
 
 @unit_of_work
 def unwatch(task_id: ObjectId, user_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
-    """Let a user watch a task no more. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Remove a watcher of a task. Raises NotFound, Forbidden, PreconditionFailed."""
     task = _to_watch(task_id, user_id, if_match, actor)
     if user_id in task.watcher_ids:
         _set_watchers(task, [other for other in task.watcher_ids if other != user_id], actor)

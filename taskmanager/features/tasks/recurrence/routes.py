@@ -1,4 +1,4 @@
-"""Routes of reminders, and of what is to be expected of a recurring task."""
+"""Routes of reminders, and of the occurrences of a recurring task."""
 
 from typing import Any
 
@@ -20,43 +20,43 @@ from taskmanager.web.pagination import IntegerParameter, item_query, list_query,
 from taskmanager.web.schemas import Flag, Form, Id, Instant, Schema, WholeNumber
 from taskmanager.web.serialisers import Serialiser
 
-blp = Blueprint("reminders", __name__, scope="tasks", description="Reminders, and what tasks come again")
+blp = Blueprint("reminders", __name__, scope="tasks", description="Reminders, and occurrences of recurring tasks")
 
-_RELATIVE = {"description": "What `minutes_before` is counted from", "example": "due"}
-_MINUTES = {"description": "May be negative: after it", "example": 30}
+_RELATIVE = {"description": "The time of the task to which `minutes_before` refers", "example": "due"}
+_MINUTES = {"description": "Negative: minutes after that time", "example": 30}
 _UNTIL = {
-    "description": "Up to when: a day or a time; one without a zone is in that of the project",
+    "description": "The end of the period: a day or a time; without a zone it is in the zone of the project",
     "example": "2027-12-31",
 }
 _YEAR = 366 * 24 * 60
 
 
 class OccurrencesQuery(Schema):
-    """How far ahead."""
+    """The period and the greatest number of occurrences."""
 
     until = Form(FORM, "Not a day or a time.", metadata=_UNTIL)
     limit = IntegerParameter(
         load_default=50,
         validate=validate.Range(1, recurrence.MAX_OCCURRENCES),
-        metadata={"description": "Most occurrences", "example": 50},
+        metadata={"description": "The greatest number of occurrences", "example": 50},
     )
 
 
 class Occurrence(Schema):
-    """When the task will be due again."""
+    """An expected due of the task."""
 
     due = fields.String(required=True, metadata={"example": "2026-12-01"})
     due_at = Instant(required=True)
 
 
 class OccurrencesOut(Schema):
-    """What is to be expected."""
+    """The occurrences, in order."""
 
     items = fields.List(fields.Nested(Occurrence), required=True)
 
 
 class ReminderIn(Schema):
-    """When to be reminded: `at` a moment, or `minutes_before` what it is `relative_to`."""
+    """A new reminder: `at` a moment, or `minutes_before` the start or due that it is `relative_to`."""
 
     documented = {
         "oneOf": [{"required": ["at"]}, {"required": ["relative_to", "minutes_before"]}],
@@ -67,7 +67,7 @@ class ReminderIn(Schema):
     relative_to = fields.String(validate=validate.OneOf(RELATIVE_TO), metadata=_RELATIVE)
     minutes_before = WholeNumber(validate=validate.Range(-_YEAR, _YEAR), metadata=_MINUTES)
 
-    fire_if_past = Flag(metadata={"description": "Fire at once when its time is past already", "example": False})
+    fire_if_past = Flag(metadata={"description": "Fire at once when its time is past", "example": False})
 
     @ma.validates_schema
     def one_of_both(self, data: dict[str, object], **_: object) -> None:
@@ -86,7 +86,7 @@ class ReminderOut(Schema):
     fire_at = Instant(
         required=True,
         allow_none=True,
-        metadata={"description": "When; null when it has fired, cannot, or its time was past when it was set or moved"},
+        metadata={"description": "Null when it has fired, the task has no such time, or the time was past when set"},
     )
     fired_at = Instant(required=True, allow_none=True)
     revision = fields.Integer(required=True)
@@ -95,7 +95,7 @@ class ReminderOut(Schema):
 
 
 REMINDER = Serialiser(ReminderOut)
-_PLACE = "/tasks/<objectid:task_id>/reminders"
+_PATH = "/tasks/<objectid:task_id>/reminders"
 
 
 @blp.route("/tasks/<objectid:task_id>/occurrences")
@@ -104,26 +104,26 @@ _PLACE = "/tasks/<objectid:task_id>/reminders"
 def list_occurrences(query: dict[str, Any], task_id: ObjectId) -> Response:
     """List when a recurring task will be due again
 
-    After its present due, for a year or `until`; empty for one that does not recur.
+    The occurrences after its current due, for a year or `until`; empty for a task that does not recur.
     """
     found = recurrence.occurrences(task_id, query.get("until"), query["limit"], actor=current_actor())
     return answers.derived({"items": [row | {"due_at": iso(row["due_at"])} for row in found]})
 
 
-@blp.route(_PLACE, methods=["POST"])
+@blp.route(_PATH, methods=["POST"])
 @blp.arguments(ReminderIn)
 @blp.response(201, ReminderOut)
 def create_reminder(data: dict[str, Any], task_id: ObjectId) -> Response:
     """Set a reminder of a task for yourself
 
-    One that is relative follows the start or due of the task. A whole day counts from nine in the morning. One whose
-    time is past does not fire, unless `fire_if_past` is true.
+    A relative reminder follows the start or due of the task. For a whole day, minutes count from nine in the morning. A
+    reminder whose time is past does not fire, unless `fire_if_past` is true.
     """
     reminder = reminders.create(task_id, data, actor=current_actor())
     return answers.created(reminder, REMINDER, f"/tasks/{task_id}/reminders/{reminder.id}")
 
 
-@blp.route(_PLACE)
+@blp.route(_PATH)
 @blp.arguments(list_query(REMINDER, {"created_at": "created_at"}), location="query")
 @blp.response(200, page_of(ReminderOut))
 def list_reminders(query: dict[str, Any], task_id: ObjectId) -> Response:
@@ -131,7 +131,7 @@ def list_reminders(query: dict[str, Any], task_id: ObjectId) -> Response:
     return answers.listing(query, REMINDER, reminders.visible(task_id, current_actor()))
 
 
-@blp.route(f"{_PLACE}/<objectid:reminder_id>")
+@blp.route(f"{_PATH}/<objectid:reminder_id>")
 @blp.arguments(item_query(REMINDER), location="query")
 @blp.response(200, ReminderOut)
 def get_reminder(query: dict[str, Any], task_id: ObjectId, reminder_id: ObjectId) -> Response:
@@ -139,19 +139,19 @@ def get_reminder(query: dict[str, Any], task_id: ObjectId, reminder_id: ObjectId
     return answers.resource(reminders.get(task_id, reminder_id, actor=current_actor()), REMINDER, query)
 
 
-@blp.route(f"{_PLACE}/<objectid:reminder_id>", methods=["PUT"])
+@blp.route(f"{_PATH}/<objectid:reminder_id>", methods=["PUT"])
 @blp.arguments(ReminderIn)
 @blp.response(200, ReminderOut)
 def replace_reminder(data: dict[str, Any], task_id: ObjectId, reminder_id: ObjectId) -> Response:
-    """Set a reminder anew
+    """Replace a reminder
 
-    One that has fired fires again, when its time is to come.
+    A reminder that has fired fires again when its new time is in the future.
     """
     reminder = reminders.update(task_id, reminder_id, data, if_match=if_match(), actor=current_actor())
     return answers.resource(reminder, REMINDER)
 
 
-@blp.route(f"{_PLACE}/<objectid:reminder_id>", methods=["DELETE"])
+@blp.route(f"{_PATH}/<objectid:reminder_id>", methods=["DELETE"])
 @blp.response(204)
 def delete_reminder(task_id: ObjectId, reminder_id: ObjectId) -> Response:
     """Delete one of your reminders"""

@@ -1,7 +1,7 @@
-"""When a task comes again: rules by RFC 5545 (RRULE), on the calendar and the clock of a zone.
+"""Recurrence rules (RRULE of RFC 5545), evaluated in local time of a zone.
 
 Rules are evaluated by python-dateutil on times without a zone, so that "every day at nine" stays at nine when summer
-time begins. Which parts a rule may have is limited here, so that no rule costs more than some milliseconds.
+time begins. The parts that a rule may have are limited, so that no rule costs more than some milliseconds.
 """
 
 import re
@@ -18,7 +18,7 @@ from taskmanager.features.tasks.models import MAX_RULE_CHARACTERS
 
 _MAX_COUNT, _MAX_INTERVAL, _MAX_VALUES = 1000, 999, 40
 _DAYS = {"MO", "TU", "WE", "TH", "FR", "SA", "SU"}
-# Which parts go with which frequency. What is left out is what would make rules that are dear or hard to foresee.
+# The parts that each frequency allows. Parts that would make rules expensive or hard to predict are not allowed.
 _PARTS = {
     "DAILY": {"BYDAY", "BYMONTH"},
     "WEEKLY": {"BYDAY", "BYMONTH"},
@@ -29,22 +29,22 @@ _ALWAYS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"}
 _NUMBERS = {"BYMONTHDAY": 31, "BYMONTH": 12, "BYSETPOS": 5}
 _UNTIL = re.compile(r"[0-9]{8}(?:T[0-9]{6}Z?)?")
 _BYDAY = re.compile(r"([+-]?[1-5])?([A-Z]{2})")
-# The calendar repeats every 400 years (146,097 days, whole weeks): rules are evaluated in the last years there are, so
-# that a search that would find nothing, such as for the 30th of February, ends after at most 400 years.
+# The calendar repeats every 400 years (146,097 days, whole weeks): rules are evaluated in the last years of `datetime`,
+# so that a search without result, such as for the 30th of February, ends after at most 400 years.
 _CYCLE = 400
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule in its parts. `count` is how many occurrences there are, with the present one."""
+    """A parsed rule. `count` is the number of occurrences, including the current one."""
 
-    parts: tuple[tuple[str, str], ...]  # but COUNT and UNTIL
+    parts: tuple[tuple[str, str], ...]  # without COUNT and UNTIL
     count: int | None = None
-    until: datetime | None = None  # on the clock of the zone, or in UTC where `until_utc`
+    until: datetime | None = None  # local time of the zone, or UTC if `until_utc`
     until_utc: bool = False
 
     def text(self) -> str:
-        """Return the rule as it is stored."""
+        """Return the rule as text, in the stored form."""
         parts = list(self.parts)
         if self.count is not None:
             parts.append(("COUNT", str(self.count)))
@@ -53,41 +53,41 @@ class Rule:
         return ";".join(f"{name}={value}" for name, value in parts)
 
     def counted(self) -> "Rule | None":
-        """Return the rule for what follows the present occurrence; None when that was the last."""
+        """Return the rule for the next occurrence, with a lower COUNT; None when the current one was the last."""
         if self.count is None:
             return self
         return replace(self, count=self.count - 1) if self.count > 1 else None
 
     def next(self, start: datetime, after: datetime, zone: ZoneInfo) -> datetime | None:
-        """Return the first occurrence after `after` of the rule that begins at `start`; all on the clock of the zone.
+        """Return the first occurrence after `after` of the rule that begins at `start`; None when there is none.
 
-        None when there is none.
+        All times are local times of the zone, without tzinfo.
         """
         return next(self.upcoming(start, after, zone), None)
 
     def upcoming(self, start: datetime, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-        """Yield the occurrences after `after`, in order, from one walk that begins near `after`, not at `start`.
+        """Yield the occurrences after `after`, in order, with one iteration that begins near `after`, not at `start`.
 
-        The walk ends at the end of the calendar, at most 400 years (146,097 days) later.
+        The iteration ends at the end of the calendar, at most 400 years (146,097 days) later.
         """
-        begin = self._jumped(start, after)
+        begin = self._period_start(start, after)
         shift = (9999 - max(begin.year, after.year, LAST_YEAR)) // _CYCLE * _CYCLE
-        walk = rrulestr(self._explicit(start), dtstart=begin.replace(year=begin.year + shift))
-        for found in walk.xafter(after.replace(year=after.year + shift)):
+        occurrences = rrulestr(self._explicit(start), dtstart=begin.replace(year=begin.year + shift))
+        for found in occurrences.xafter(after.replace(year=after.year + shift)):
             moment = found.replace(year=found.year - shift)
             if self._is_over(moment, zone):
                 return
             yield moment
 
-    def _jumped(self, start: datetime, after: datetime) -> datetime:
+    def _period_start(self, start: datetime, after: datetime) -> datetime:
         """Return the beginning of the latest period of the rule that begins at `start` and is not after `after`."""
         parts = dict(self.parts)
         interval = int(parts.get("INTERVAL", 1))
         return _JUMPS[parts["FREQ"]](start, after, interval) if after > start else start
 
     def _explicit(self, start: datetime) -> str:
-        """Return the rule with the day that it takes from its start (RFC 5545, 3.3.10), as the walk
-        begins elsewhere.
+        """Return the rule with the day that it takes from its start (RFC 5545, 3.3.10), as the iteration does not
+        begin there.
         """
         parts = dict(self.parts)
         if parts["FREQ"] in ("MONTHLY", "YEARLY") and not parts.keys() & {"BYDAY", "BYMONTHDAY"}:
@@ -97,15 +97,16 @@ class Rule:
         return ";".join(f"{name}={value}" for name, value in parts.items())
 
     def check_until(self) -> None:
-        """Raise ValueError unless UNTIL lies in the years that clients may name."""
+        """Raise ValueError unless UNTIL is in the range of years that requests may use."""
         if self.until is not None and not is_allowed(self.until):
             raise ValueError(f"UNTIL must be in the years {FIRST_YEAR} to {LAST_YEAR}.")
 
     def _is_over(self, moment: datetime, zone: ZoneInfo) -> bool:
         if self.until is None or moment.year > LAST_YEAR:
             return moment.year > LAST_YEAR
-        here = moment.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None) if self.until_utc else moment
-        return here > self.until
+        if self.until_utc:
+            moment = moment.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
+        return moment > self.until
 
 
 def _jump_days(days: int) -> Callable[[datetime, datetime, int], datetime]:
@@ -131,21 +132,21 @@ _JUMPS = {"DAILY": _jump_days(1), "WEEKLY": _jump_days(7), "MONTHLY": _jump_mont
 
 
 def parse(text: str) -> Rule:
-    """Return the rule in a text such as `FREQ=MONTHLY;BYMONTHDAY=1`. Raises ValueError with what is wrong."""
+    """Return the rule of a text such as `FREQ=MONTHLY;BYMONTHDAY=1`. Raises ValueError with the reason."""
     parts = _split(text)
     freq = parts.get("FREQ", "")
     if freq not in _PARTS:
         raise ValueError(f"FREQ must be one of {', '.join(_PARTS)}.")
     if unknown := parts.keys() - _ALWAYS - _PARTS[freq]:
-        raise ValueError(f"{min(unknown)} cannot stand in a rule with FREQ={freq}.")
+        raise ValueError(f"{min(unknown)} is not allowed in a rule with FREQ={freq}.")
     if "COUNT" in parts and "UNTIL" in parts:
-        raise ValueError("COUNT and UNTIL do not go together.")
+        raise ValueError("COUNT and UNTIL exclude each other.")
     count = _number("COUNT", parts["COUNT"], _MAX_COUNT) if "COUNT" in parts else None
     for name, check in _CHECKS.items():
         if name in parts:
             check(name, parts[name], freq)
     if "BYSETPOS" in parts and not parts.keys() & {"BYDAY", "BYMONTHDAY"}:
-        raise ValueError("BYSETPOS chooses among BYDAY or BYMONTHDAY.")
+        raise ValueError("BYSETPOS needs BYDAY or BYMONTHDAY.")
     rest = tuple((name, value) for name, value in parts.items() if name not in ("COUNT", "UNTIL"))
     return Rule(rest, count, *_until(parts.get("UNTIL")))
 
@@ -158,14 +159,14 @@ def _split(text: str) -> dict[str, str]:
     for part in text.split(";"):
         name, equals, value = part.partition("=")
         if not equals or not re.fullmatch("[A-Z]+", name) or not re.fullmatch("[0-9A-Z,+-]+", value) or name in parts:
-            raise ValueError(f"{part[:50]!r} is no part of a rule, or stands there twice.")
+            raise ValueError(f"{part[:50]!r} is not a part of a rule, or is given twice.")
         parts[name] = value
     return parts
 
 
-def _number(name: str, text: str, most: int) -> int:
-    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= most:
-        raise ValueError(f"{name} must be from 1 to {most}.")
+def _number(name: str, text: str, maximum: int) -> int:
+    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= maximum:
+        raise ValueError(f"{name} must be from 1 to {maximum}.")
     return int(text)
 
 
@@ -182,14 +183,14 @@ def _check_days(name: str, text: str, freq: str) -> None:
     for value in _values(name, text):
         match = _BYDAY.fullmatch(value)
         if not match or match[2] not in _DAYS or (match[1] and freq not in ("MONTHLY", "YEARLY")):
-            raise ValueError(f"{value[:20]!r} cannot stand in {name} of this rule.")
+            raise ValueError(f"{value[:20]!r} is not allowed in {name} of this rule.")
 
 
 def _check_numbers(name: str, text: str, freq: str) -> None:
-    lowest = 1 if name == "BYMONTH" else -_NUMBERS[name]
+    minimum = 1 if name == "BYMONTH" else -_NUMBERS[name]
     for value in _values(name, text):
-        if not re.fullmatch("[+-]?[0-9]{1,2}", value) or not lowest <= int(value) <= _NUMBERS[name] or int(value) == 0:
-            raise ValueError(f"{value[:20]!r} cannot stand in {name}.")
+        if not re.fullmatch("[+-]?[0-9]{1,2}", value) or not minimum <= int(value) <= _NUMBERS[name] or int(value) == 0:
+            raise ValueError(f"{value[:20]!r} is not allowed in {name}.")
 
 
 def _values(name: str, text: str) -> list[str]:
@@ -217,25 +218,25 @@ def _until(text: str | None) -> tuple[datetime | None, bool]:
     try:
         if "T" not in text:
             return datetime.combine(date.fromisoformat(text), time(23, 59, 59)), False
-        return datetime.strptime(text.removesuffix("Z"), "%Y%m%dT%H%M%S"), text.endswith("Z")  # noqa: DTZ007 on the wall
+        return datetime.strptime(text.removesuffix("Z"), "%Y%m%dT%H%M%S"), text.endswith("Z")  # noqa: DTZ007 local time
     except ValueError:
-        raise ValueError("UNTIL is off the calendar.") from None
+        raise ValueError("UNTIL is not a date of the calendar.") from None
 
 
 @dataclass(frozen=True)
 class Wall:
-    """A due as a time on the clock of a zone, and how to write another like it."""
+    """A due as a local time of a zone, and the way to write another due of the same kind."""
 
     moment: datetime  # without a zone
     kind: str  # day, floating or zoned
-    zone: ZoneInfo | None  # of a zoned one; None where only its offset is known
+    zone: ZoneInfo | None  # of a zoned due; None if only its offset is known
     offset: timedelta | None = None
 
     @classmethod
     def of(cls, due: str, zone: ZoneInfo | None) -> "Wall":
-        """Return from a due; `zone` is that of a zoned one, None when it has an offset only.
+        """Return the local time of a due; `zone` is that of a zoned due, None when it has an offset only.
 
-        UTC is the zone of accounts that have set none: a due with another offset stays on the clock of its offset.
+        UTC is the zone of accounts without a time zone: a due with another offset keeps its offset.
         """
         moment = datetime.fromisoformat(due)
         if "T" not in due:
@@ -247,18 +248,18 @@ class Wall:
         return cls(moment.replace(tzinfo=None), "zoned", None, moment.utcoffset())
 
     def like(self, moment: datetime) -> str:
-        """Return the due at another time on the clock. One that a change of the clock leaves out is that much later."""
+        """Return the due at another local time, which is shifted when a change of the clock skips it."""
         if self.kind == "day":
             return moment.date().isoformat()
         if self.kind == "floating":
             return moment.isoformat()
         if self.zone is None:
             return moment.isoformat() + _offset(self.offset)
-        # by way of UTC, which shows a time that the clock leaves out as RFC 5545 (3.3.5) wants it
+        # through UTC, which shifts a skipped local time as RFC 5545 (3.3.5) requires
         return moment.replace(tzinfo=self.zone).astimezone(UTC).astimezone(self.zone).isoformat()
 
     def now(self, moment: datetime, zone: ZoneInfo) -> datetime:
-        """Return what the clock shows at a moment: in the zone of the due, or for one on the wall in `zone`."""
+        """Return the local time of a moment in the zone or offset of the due, or in `zone` if the due has none."""
         if self.kind == "zoned" and self.zone is None:
             return moment.astimezone(UTC).replace(tzinfo=None) + (self.offset or timedelta())
         return moment.astimezone(self.zone or zone).replace(tzinfo=None)

@@ -1,13 +1,14 @@
-"""A series: the tasks that followed each other by one rule. At most one of them is followed when it is completed.
+"""Series: the tasks that follow each other by one rule.
 
-That is the one that was made last. Reopening a task takes back what its completion made, as long as that was not
-touched by a user: not edited, assigned, moved, placed, completed or deleted, without comments, attachments, relations,
-subtasks and reminders that a user set. What was touched stays and carries the series on; the reopened task is followed
-no more.
+Only the completion of the newest open task of a series creates the next one. Reopening a task deletes the task that its
+completion created, unless a user has touched that one: edited, assigned, moved, placed, watched, completed or deleted
+it, or added comments, attachments, relations, subtasks or reminders. A touched task stays and continues the series;
+then the reopened task creates no further one.
 """
 
 from typing import Any
 
+from bson import ObjectId
 from mongoengine import Q
 
 from taskmanager.core.errors import PreconditionFailed
@@ -24,9 +25,9 @@ from taskmanager.features.tasks.reminders.models import Reminder
 
 
 def is_carried_on(task: Task) -> bool:
-    """Return whether another task carries its series on: the one that followed it, or an open one made later.
+    """Return whether another task continues the series: the next task of this one, or a newer open one.
 
-    One that followed and was deleted or cancelled does not count.
+    A next task that was deleted or cancelled does not count.
     """
     followed = task.next_task_id and Task.objects.alive().filter(id=task.next_task_id).first()
     if followed and followed.status_group != "cancelled":
@@ -37,28 +38,28 @@ def is_carried_on(task: Task) -> bool:
 
 
 def withdraw(task: Task, actor: Actor) -> dict[str, Any]:
-    """Take back what followed a task that is opened again, in the open transaction; returns the changes of the task.
+    """Delete the next task of a task that is reopened, in the open transaction, and return the changes of that task.
 
-    The id and key are kept for when it is completed again.
+    Its id and key are stored for the next completion.
     """
     if task.next_task_id is None:
         return {}
-    made = Task.objects.alive().filter(id=task.next_task_id).first()
-    if made is None:
+    successor = Task.objects.alive().filter(id=task.next_task_id).first()
+    if successor is None:
         return {"next_task_id": None}
-    if _is_touched(made):
+    if _is_touched(successor):
         return {}
-    if not Task.objects(id=made.id, revision=made.revision).delete():
+    if not Task.objects(id=successor.id, revision=successor.revision).delete():
         raise PreconditionFailed
-    projects.add_use(made.project_id, tasks=-1)
-    reminders.take_back(made, task)
-    subtasks.update_parent_progress(made, None, actor)
-    record(TaskDeleted(made, actor))
-    return {"next_task_id": None, "withdrawn_id": made.id, "withdrawn_key": made.key}
+    projects.add_use(successor.project_id, tasks=-1)
+    reminders.take_back(successor, task)
+    subtasks.update_parent_progress(successor, None, actor)
+    record(TaskDeleted(successor, actor))
+    return {"next_task_id": None, "withdrawn_id": successor.id, "withdrawn_key": successor.key}
 
 
 def _is_touched(task: Task) -> bool:
-    """Return whether a user has done anything with a task since the service made it."""
+    """Return whether a user has touched a task since the service created it."""
     found = (
         Task.objects(parent_id=task.id),
         Relation.objects(Q(from_id=task.id) | Q(to_id=task.id)),
@@ -68,15 +69,15 @@ def _is_touched(task: Task) -> bool:
 
 
 def to_copy(tasks: list[Task]) -> list[tuple[Task, bool]]:
-    """Return which of a project's tasks a copy has, each with whether its rule goes along.
+    """Return the tasks that a copy of a project has, in the same order, each with whether its rule is copied too.
 
-    Of a series that is the last open task, with the rule, and other open ones without; when all are closed, the last
-    one without. `tasks` keep their order.
+    Of a series these are the newest open task, with the rule, and the other open ones, without it; when all are closed,
+    the newest one without the rule.
     """
-    series: dict[Any, list[Task]] = {}
+    series: dict[ObjectId, list[Task]] = {}
     for task in tasks:
         series.setdefault(task.series_id or task.id, []).append(task)
-    chosen: dict[Any, bool] = {}
+    chosen: dict[ObjectId, bool] = {}
     for members in series.values():
         members = sorted(members, key=lambda member: (member.created_at, member.id))
         opened = [member for member in members if member.is_open]

@@ -1,4 +1,4 @@
-"""Use cases of tasks that come again: what follows one that is completed, and what is to be expected."""
+"""Use cases of recurring tasks: the next task of a series, and the expected occurrences."""
 
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
@@ -22,8 +22,8 @@ from taskmanager.features.tasks.recurrence.rules import Rule, Wall, parse
 from taskmanager.features.tasks.reminders import service as reminders
 
 MAX_OCCURRENCES = 366
-OF_TIME = frozenset({"recurrence", "due", "due_timezone"})
-_CARRIED = (
+TIME_FIELDS = frozenset({"recurrence", "due", "due_timezone"})
+_COPIED_FIELDS = (
     "title",
     "description",
     "priority",
@@ -41,35 +41,33 @@ _CARRIED = (
 )
 
 
-def normalize(task: Task | None, changes: dict[str, Any], actor: Actor, *, place: str | None) -> dict[str, Any]:
-    """Return `changes` with what belongs to a recurrence: the rule as it is stored, the zone and the time of day it
-    keeps.
+def normalize(task: Task | None, changes: dict[str, Any], actor: Actor, *, timezone: str | None) -> dict[str, Any]:
+    """Return `changes` with the fields of the recurrence: the normalized rule, its time zone and its time of day.
 
-    `place` is the time zone of the project. Raises Invalid when there is no due, or the rule finds nothing after it.
+    `timezone` is that of the project. Raises Invalid when the task has no due, or the rule no occurrence after it.
     """
-    if not changes.keys() & OF_TIME:
+    if not changes.keys() & TIME_FIELDS:
         return changes
     due = changes.get("due", task and task.due)
     text = changes.get("recurrence", task and task.recurrence)
     if text is not None and not due:
-        raise Invalid("body.recurrence", "What has no due cannot come again.", code="task.recurrence_needs_due")
+        raise Invalid("body.recurrence", "A task without a due cannot recur.", code="task.recurrence_needs_due")
     if not due:
         return changes | {"due_timezone": None, "due_timezone_chosen": None, "recurs_at": None}
-    timezone, chosen = _timezone(task, changes, due, actor)
-    wall = _wall(due, timezone)
+    due_timezone, chosen = _due_timezone(task, changes, due, actor)
+    wall = _wall(due, due_timezone)
     time_of_day = None if wall.kind == "day" else wall.moment.time().isoformat()
-    changes = changes | {"due_timezone": timezone, "due_timezone_chosen": chosen or None, "recurs_at": time_of_day}
-    return (
-        changes
-        if text is None
-        else changes | {"recurrence": _normalized(text, wall, timezone or place, given="recurrence" in changes)}
-    )
+    changes = changes | {"due_timezone": due_timezone, "due_timezone_chosen": chosen or None, "recurs_at": time_of_day}
+    if text is None:
+        return changes
+    rule = _normalized(text, wall, due_timezone or timezone, given="recurrence" in changes)
+    return changes | {"recurrence": rule}
 
 
-def _timezone(task: Task | None, changes: dict[str, Any], due: str, actor: Actor) -> tuple[str | None, bool]:
-    """Return on whose clock a due with a zone is, and whether the service chose it: that of the actor's account.
+def _due_timezone(task: Task | None, changes: dict[str, Any], due: str, actor: Actor) -> tuple[str | None, bool]:
+    """Return the time zone of a due, and whether the service chose it: then it is that of the actor's account.
 
-    One that was given, now or before, stays. A whole day or local time has none but a given one.
+    A zone that a client gave, now or before, stays. A whole day or local time has no other.
     """
     stored = (task.due_timezone, bool(task.due_timezone_chosen)) if task else (None, False)
     timezone, chosen = (changes["due_timezone"], False) if "due_timezone" in changes else stored
@@ -78,15 +76,18 @@ def _timezone(task: Task | None, changes: dict[str, Any], due: str, actor: Actor
     return (None, False) if is_floating(due) else (actor.timezone, True)
 
 
-def _normalized(text: str, wall: Wall, clock: str | None, *, given: bool) -> str:
+def _normalized(text: str, wall: Wall, timezone: str | None, *, given: bool) -> str:
     rule = _parsed(text, given=given)
-    if given and rule.next(wall.moment, wall.moment, zone(clock)) is None:
-        raise Invalid("body.recurrence", "This finds no day after the due.", code="task.recurrence_never")
+    if given and rule.next(wall.moment, wall.moment, zone(timezone)) is None:
+        raise Invalid("body.recurrence", "The rule has no occurrence after the due.", code="task.recurrence_never")
     return rule.text()
 
 
 def _parsed(text: str, *, given: bool) -> Rule:
-    """Return the rule; one that is `given` now, and not stored since earlier releases, ends in an allowed year."""
+    """Return the rule. Raises Invalid.
+
+    Checks the year of UNTIL in a `given` rule only: earlier releases stored any year.
+    """
     try:
         rule = parse(text)
         if given:
@@ -101,25 +102,25 @@ def _wall(due: str, timezone: str | None) -> Wall:
 
 
 def follow(task: Task, actor: Actor) -> dict[str, Any]:
-    """Make what follows a recurring task that is being completed, once; returns the changes of the task.
+    """Create the next task of a recurring task that is completed, once, and return the changes of the completed task.
 
-    It is due after the present due and after now, or counted from today. Cancelled tasks are not followed.
+    The next task is due after the current due and after now, or counted from today. A cancelled task has none.
     """
     if task.recurrence is None or task.due is None or series.is_carried_on(task):
         return {}
-    place = projects.timezone_of(task.project_id)
-    rule, due = parse(task.recurrence).counted(), _next_due(task, place)
+    timezone = projects.timezone_of(task.project_id)
+    rule, due = parse(task.recurrence).counted(), _next_due(task, timezone)
     if rule is None or due is None:
         return {"next_task_id": None}
-    made = _successor(task, rule, due, actor)
-    reminders.carry_over(task, made)
-    creation.insert(made, actor, follows=[None, task.id])
-    return {"next_task_id": made.id, "withdrawn_id": None, "withdrawn_key": None}
+    successor = _successor(task, rule, due, actor)
+    reminders.carry_over(task, successor)
+    creation.insert(successor, actor, follows=[None, task.id])
+    return {"next_task_id": successor.id, "withdrawn_id": None, "withdrawn_key": None}
 
 
 def _successor(task: Task, rule: Rule, due: str, actor: Actor) -> Task:
-    values = {name: getattr(task, name) for name in _CARRIED}
-    for field in ("assignee_ids", "watcher_ids"):  # who has left may not be taken off the task before it yet
+    values = {name: getattr(task, name) for name in _COPIED_FIELDS}
+    for field in ("assignee_ids", "watcher_ids"):  # a former member may not be removed from the task yet
         values[field] = members.member_ids_among(task.project_id, values[field])
     project, (place,) = projects.next_places(task.project_id)
     values |= {"series_id": task.series_id or task.id, "recurrence": rule.text(), "due": due}
@@ -129,32 +130,32 @@ def _successor(task: Task, rule: Rule, due: str, actor: Actor) -> Task:
 
 
 def _moved_start(task: Task, due: str, project: Project) -> datetime | None:
-    """Return the start as long before the due as it was, on the clock of the series; None beyond the last year."""
-    clock = zone(task.due_timezone or project.timezone)
+    """Return the start of the next task, with the same local time to the due; None beyond the last year."""
+    timezone = zone(task.due_timezone or project.timezone)
     before, later = (_wall(one, task.due_timezone).moment for one in (task.due, due))
-    start = task.start_at.astimezone(clock).replace(tzinfo=None)
+    start = task.start_at.astimezone(timezone).replace(tzinfo=None)
     moved = shifted(start, later - before)
-    return moved and moved.replace(tzinfo=clock).astimezone(UTC)
+    return moved and moved.replace(tzinfo=timezone).astimezone(UTC)
 
 
 def _identity(task: Task, project: Project, key: str) -> tuple[ObjectId, str]:
-    """Return the id and key of what follows: those of the task that was withdrawn, or a new id and `key`."""
+    """Return the id and key of the next task: those of a withdrawn one, or a new id and `key`."""
     if task.withdrawn_id and task.withdrawn_key.startswith(f"{project.key}-"):
         return task.withdrawn_id, task.withdrawn_key
     return ObjectId(), key
 
 
-def _next_due(task: Task, place: str) -> str | None:
+def _next_due(task: Task, project_timezone: str) -> str | None:
     wall = _wall(task.due, task.due_timezone)
-    here = zone(task.due_timezone or place)
-    present = wall.now(now(), here)
+    timezone = zone(task.due_timezone or project_timezone)
+    present = wall.now(now(), timezone)
     rule, start = parse(task.recurrence), _at(wall.moment, task.recurs_at)
     if task.recurs_from == "completion":
         start = after = _at(present, task.recurs_at) if wall.kind != "day" else _day(present)
     else:
         after = max(start, _day(present) if wall.kind == "day" else present)
-    found = rule.next(start, after, here)
-    return found and wall.like(found)
+    found = rule.next(start, after, timezone)
+    return wall.like(found) if found else None
 
 
 def _day(moment: datetime) -> datetime:
@@ -162,28 +163,26 @@ def _day(moment: datetime) -> datetime:
 
 
 def _at(moment: datetime, time_of_day: str | None) -> datetime:
-    """Return the moment at the time of day that the series keeps, also where a change of the clock had shifted one of
-    it.
-    """
+    """Return the moment at the time of day of the series, which a change of the clock may have shifted in one task."""
     return datetime.combine(moment.date(), time.fromisoformat(time_of_day)) if time_of_day else moment
 
 
 def occurrences(task_id: ObjectId, until: str | None, limit: int, *, actor: Actor) -> list[Row]:
-    """Return what is to be expected of a recurring task after its due: [{due, due_at}], at most `limit` up to `until`.
+    """Return the occurrences of a recurring task after its due: [{due, due_at}], at most `limit`, up to `until`.
 
-    `until` has the form of a due. Without `until` for a year. Raises NotFound.
+    `until` has the form of a due; the default is a year after the current due. Raises NotFound.
     """
     task = Task.objects.visible_to(actor).one(task_id)
     if task.recurrence is None or task.due is None:
         return []
-    place = projects.timezone_of(task.project_id)
-    end = due_at(until, place) if until else shifted(task.due_at, timedelta(days=366)) or LAST
+    timezone = projects.timezone_of(task.project_id)
+    end = due_at(until, timezone) if until else shifted(task.due_at, timedelta(days=366)) or LAST
     wall, rule = _wall(task.due, task.due_timezone), parse(task.recurrence)
     start = _at(wall.moment, task.recurs_at)
-    left, found = (rule.count or MAX_OCCURRENCES + 1) - 1, []
-    for moment in islice(rule.upcoming(start, start, zone(task.due_timezone or place)), min(limit, left)):
+    remaining, found = (rule.count or MAX_OCCURRENCES + 1) - 1, []
+    for moment in islice(rule.upcoming(start, start, zone(task.due_timezone or timezone)), min(limit, remaining)):
         due = wall.like(moment)
-        instant = due_at(due, place)
+        instant = due_at(due, timezone)
         if instant > end:
             break
         found.append({"due": due, "due_at": instant})

@@ -1,8 +1,8 @@
-"""Relations that make no circle: whether a new one would close one, found by a bounded walk.
+"""Check that a new relation closes no cycle, by a bidirectional search with a bound.
 
-The walk goes from both ends in turn and ends where one side has nothing left. What it found rests on the tasks of that
-side. A unit of work holds their projects, and those of the two ends, after its walk: another one that relates any of
-these tasks meanwhile writes one of the same locks, and the later one is run again.
+The search steps from both ends in turn and stops when one side has no further tasks; then the result depends on the
+tasks of that side only. After the search the unit of work locks the projects of these tasks and of the two ends: a
+concurrent unit of work that relates any of these tasks writes one of the same locks, and the later one is run again.
 """
 
 from bson import ObjectId
@@ -16,25 +16,25 @@ MAX_WALKED = 1_000  # tasks
 
 
 class _Side:
-    """What is reached from one task, along relations or against them."""
+    """The tasks reached from one task, along relations or against them."""
 
-    def __init__(self, start: ObjectId, here: str, there: str) -> None:
-        self.here, self.there = here, there
-        self.seen, self.edge = {start}, {start}
+    def __init__(self, start: ObjectId, near: str, far: str) -> None:
+        self.near, self.far = near, far  # the fields of a relation with its ends
+        self.visited, self.frontier = {start}, {start}
 
     def step(self, kind: str) -> None:
-        """Go one relation further."""
-        found = Relation.objects(**{"kind": kind, f"{self.here}__in": list(self.edge)})
-        reached = set(found.limit(MAX_WALKED + 1).scalar(self.there))
-        self.edge = reached - self.seen
-        self.seen |= reached
+        """Follow one relation from each task of the frontier."""
+        found = Relation.objects(**{"kind": kind, f"{self.near}__in": list(self.frontier)})
+        reached = set(found.limit(MAX_WALKED + 1).scalar(self.far))
+        self.frontier = reached - self.visited
+        self.visited |= reached
 
 
 def check(source: Task, target: Task, kind: str) -> None:
-    """Let a relation from `source` to `target` be made, in the open transaction.
+    """Check that a relation from `source` to `target` can be created, and lock the projects, in the open transaction.
 
-    Raises Conflict: `relation.cycle` when it would close a circle, `relation.too_far` when more than MAX_WALKED tasks
-    hang together on each side.
+    Raises Conflict: `relation.cycle` when it would close a cycle, `relation.too_far` when more than MAX_WALKED tasks
+    are connected on each side.
     """
     tasks = _walk(source.id, target.id, kind)
     projects = set(Task.objects(id__in=list(tasks)).distinct("project_id")) | {source.project_id, target.project_id}
@@ -43,12 +43,12 @@ def check(source: Task, target: Task, kind: str) -> None:
 
 
 def hold(project_id: ObjectId) -> None:
-    """Let no two units of work beside each other relate tasks of a project, or move them."""
+    """Lock the relations of a project: no two concurrent units of work relate or move its tasks."""
     locks.hold(_lock(project_id))
 
 
 def drop_lock(project_id: ObjectId) -> None:
-    """Delete the lock of a project that is gone for good."""
+    """Delete the lock of a purged project."""
     locks.drop(_lock(project_id))
 
 
@@ -57,13 +57,16 @@ def _lock(project_id: ObjectId) -> str:
 
 
 def _walk(source_id: ObjectId, target_id: ObjectId, kind: str) -> set[ObjectId]:
-    """Return the tasks on which it rests that nothing leads from the target to the source."""
+    """Return the tasks whose relations show that no path leads from the target to the source.
+
+    Raises Conflict, see `check`.
+    """
     ahead, behind = _Side(target_id, "from_id", "to_id"), _Side(source_id, "to_id", "from_id")
-    while ahead.edge and behind.edge:
-        side, other = (ahead, behind) if len(ahead.seen) <= len(behind.seen) else (behind, ahead)
+    while ahead.frontier and behind.frontier:
+        side, other = (ahead, behind) if len(ahead.visited) <= len(behind.visited) else (behind, ahead)
         side.step(kind)
-        if side.seen & other.seen:
-            raise Conflict("This would close a circle.", code="relation.cycle")
-        if len(side.seen) > MAX_WALKED:
-            raise Conflict(f"More than {MAX_WALKED:,} tasks hang together here.", code="relation.too_far")
-    return behind.seen if ahead.edge else ahead.seen
+        if side.visited & other.visited:
+            raise Conflict("This relation would close a cycle.", code="relation.cycle")
+        if len(side.visited) > MAX_WALKED:
+            raise Conflict(f"More than {MAX_WALKED:,} tasks are connected by these relations.", code="relation.too_far")
+    return behind.visited if ahead.frontier else ahead.visited

@@ -1,4 +1,4 @@
-"""What happens to relations of tasks."""
+"""The events of relations between tasks."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,13 +8,13 @@ from taskmanager.features.tasks.events import TaskFact
 
 @dataclass(frozen=True)
 class TaskRelated(TaskFact):
-    """Has a new relation; `changes` says its kind and the other task."""
+    """The task has a new relation; `changes` is {kind: [None, id of the other task]}."""
 
     kind: ClassVar[str] = "task.related"
 
 
 @dataclass(frozen=True)
 class TaskUnrelated(TaskFact):
-    """Has a relation no more; `changes` says its kind and the other task."""
+    """A relation of the task was deleted; `changes` is {kind: [id of the other task, None]}."""
 
     kind: ClassVar[str] = "task.unrelated"

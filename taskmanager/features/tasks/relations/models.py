@@ -4,7 +4,7 @@ from mongoengine import ObjectIdField, StringField
 
 from taskmanager.core.storage.documents import Versioned
 
-# What is stored, and what it is called from the other end.
+# The stored kinds, each with its name from the other end.
 INVERSES = {"blocks": "blocked_by", "precedes": "follows", "duplicates": "duplicated_by", "relates": "relates"}
 DIRECTED = {inverse: kind for kind, inverse in INVERSES.items() if inverse != kind}
 KINDS = (*INVERSES, *DIRECTED)
@@ -12,7 +12,7 @@ ACYCLIC = ("blocks", "precedes")
 
 
 class Relation(Versioned):
-    """That one task has to do with another. One that has a direction is stored in it; else the smaller id is first."""
+    """A relation between two tasks, stored in its direction; without a direction the smaller id is `from_id`."""
 
     meta = {"collection": "relations", "db_alias": "tasks"}
 

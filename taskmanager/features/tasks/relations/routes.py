@@ -19,7 +19,7 @@ from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import Id, Instant, Schema
 from taskmanager.web.serialisers import Serialiser
 
-blp = Blueprint("relations", __name__, scope="tasks", description="What tasks have to do with each other")
+blp = Blueprint("relations", __name__, scope="tasks", description="Relations between tasks, and subtasks")
 
 
 class RelationIn(Schema):
@@ -51,35 +51,35 @@ class RelationOut(Schema):
 
 
 RELATION = Serialiser(RelationOut)
-_PLACE = "/tasks/<objectid:task_id>/relations"
+_PATH = "/tasks/<objectid:task_id>/relations"
 
 
-@blp.route(_PLACE, methods=["POST"])
+@blp.route(_PATH, methods=["POST"])
 @blp.arguments(RelationIn)
 @blp.response(201, RelationOut)
 def create_relation(data: dict[str, Any], task_id: ObjectId) -> Response:
     """Relate a task to another
 
-    Of any project that you see. A task that is `blocked_by` an open one cannot be completed. 409 `relation.cycle` where
-    `blocks` or `precedes` would close a circle. Needs the role member here, and for `blocked_by`, `follows` and
-    `duplicated_by` there too.
+    The other task can be in any project that you see. A task that is `blocked_by` an open one cannot be completed. 409
+    `relation.cycle` when `blocks` or `precedes` would close a cycle. Needs the role member in the project of the task,
+    and for `blocked_by`, `follows` and `duplicated_by` in that of the other task too.
     """
     row = relations.create(task_id, data["kind"], data["task_id"], actor=current_actor())
     return answers.created(row, RELATION, f"/tasks/{task_id}/relations/{row['_id']}")
 
 
-@blp.route(_PLACE)
+@blp.route(_PATH)
 @blp.arguments(list_query(RELATION, {"created_at": "created_at"}), location="query")
 @blp.response(200, page_of(RelationOut))
 def list_relations(query: dict[str, Any], task_id: ObjectId) -> Response:
     """List the relations of a task
 
-    Those to tasks that you may not see are left out.
+    Relations to tasks that you may not see are left out.
     """
     return answers.listing(query, RELATION, relations.visible(task_id, current_actor()))
 
 
-@blp.route(f"{_PLACE}/<objectid:relation_id>")
+@blp.route(f"{_PATH}/<objectid:relation_id>")
 @blp.arguments(item_query(RELATION), location="query")
 @blp.response(200, RelationOut)
 def get_relation(query: dict[str, Any], task_id: ObjectId, relation_id: ObjectId) -> Response:
@@ -87,10 +87,10 @@ def get_relation(query: dict[str, Any], task_id: ObjectId, relation_id: ObjectId
     return answers.resource(relations.get(task_id, relation_id, actor=current_actor()), RELATION, query)
 
 
-@blp.route(f"{_PLACE}/<objectid:relation_id>", methods=["DELETE"])
+@blp.route(f"{_PATH}/<objectid:relation_id>", methods=["DELETE"])
 @blp.response(204)
 def delete_relation(task_id: ObjectId, relation_id: ObjectId) -> Response:
-    """End a relation
+    """Delete a relation
 
     Needs the role member.
     """

@@ -1,11 +1,12 @@
 """Use cases of relations between tasks, also of different projects.
 
-What one end shows, the other shows with the inverse kind. A relation whose other end a user may not see is not there
-for them. What blocks, and what precedes, makes no circle.
+Each relation is visible from both ends, from the other end with the inverse kind. A user does not see a relation whose
+other end they may not see. The kinds `blocks` and `precedes` make no cycles.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -20,6 +21,7 @@ from taskmanager.core.storage.querysets import Order, Page, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.models import Project
 from taskmanager.features.projects.workflow import OPEN_GROUPS
+from taskmanager.features.tasks.events import TaskFact
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.permissions import TaskAction
 from taskmanager.features.tasks.relations import acyclic
@@ -27,43 +29,44 @@ from taskmanager.features.tasks.relations.events import TaskRelated, TaskUnrelat
 from taskmanager.features.tasks.relations.models import ACYCLIC, DIRECTED, INVERSES, Relation
 
 MAX_RELATIONS = 100  # of one task
-_CARD = ("key", "title", "status", "status_group")
+_SUMMARY_FIELDS = ("key", "title", "status", "status_group")
 
 
 @dataclass(frozen=True)
 class Relations:
-    """All relations of a task, as it sees them, by pages."""
+    """All relations of a task, from its end, by pages."""
 
     rows: list[Row]  # in the order they were made
 
     def page(
         self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
     ) -> Page:
-        """Return a page; whole rows, whatever `fields` are asked."""
+        """Return a page; the rows are complete, whatever `fields` are requested."""
         backwards = order.fields[0][1]
         rows = self.rows[::-1] if backwards else self.rows
         if after:
-            rows = [row for row in rows if (_place(row) < tuple(after) if backwards else _place(row) > tuple(after))]
+            key = tuple(after)
+            rows = [row for row in rows if (_sort_key(row) < key if backwards else _sort_key(row) > key)]
         return Page(rows[:limit], order.key_of(rows[limit - 1]) if len(rows) > limit else None)
 
     def total(self) -> int:
-        """Return how many there are."""
+        """Return the number of relations."""
         return len(self.rows)
 
 
 def visible(task_id: ObjectId, actor: Actor) -> Relations:
     """Return the relations of a task whose other end the actor may see too. Raises NotFound."""
-    seen = Task.objects.visible_to(actor)
-    seen.check_exists(task_id)
+    tasks = Task.objects.visible_to(actor)
+    tasks.check_exists(task_id)
     relations = [*Relation.objects(from_id=task_id), *Relation.objects(to_id=task_id)]
     ids = [_other(relation, task_id) for relation in relations]
-    others = {task.id: task for task in seen.filter(id__in=ids).only("project_id", *_CARD)} if ids else {}
+    others = {task.id: task for task in tasks.filter(id__in=ids).only("project_id", *_SUMMARY_FIELDS)} if ids else {}
     rows = [_row(relation, task_id, others[end]) for relation, end in zip(relations, ids, strict=True) if end in others]
-    return Relations(sorted(rows, key=_place))
+    return Relations(sorted(rows, key=_sort_key))
 
 
 def get(task_id: ObjectId, relation_id: ObjectId, *, actor: Actor) -> Row:
-    """Return one relation, as this task sees it. Raises NotFound."""
+    """Return one relation, from the end of this task. Raises NotFound."""
     for row in visible(task_id, actor).rows:
         if row["_id"] == relation_id:
             return row
@@ -72,14 +75,14 @@ def get(task_id: ObjectId, relation_id: ObjectId, *, actor: Actor) -> Row:
 
 @unit_of_work
 def create(task_id: ObjectId, kind: str, other_id: ObjectId, *, actor: Actor) -> Row:
-    """Relate a task to another that the actor sees.
+    """Relate a task to another task that the actor sees.
 
     Raises NotFound, Forbidden, Invalid (`relation.task_unknown`, `relation.itself`), Conflict (`relation.exists`,
     `relation.cycle`, `relation.too_far`, `relation.too_many`).
     """
     task, other = _ends(task_id, other_id, actor)
     source, target, stored_kind = _directed(task, other, kind)
-    if kind in DIRECTED:  # it changes what the other may do, so the actor must be able to change that too
+    if kind in DIRECTED:  # it changes the other task, for example blocks it: the actor must be allowed to edit that one
         authorize(actor, TaskAction.EDIT, source)
     if max(_number(task.id), _number(other.id)) >= MAX_RELATIONS:
         raise Conflict(f"A task has at most {MAX_RELATIONS} relations.", code="relation.too_many")
@@ -96,7 +99,7 @@ def create(task_id: ObjectId, kind: str, other_id: ObjectId, *, actor: Actor) ->
 
 @unit_of_work
 def delete(task_id: ObjectId, relation_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
-    """End a relation. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Delete a relation. Raises NotFound, Forbidden, PreconditionFailed."""
     row = get(task_id, relation_id, actor=actor)
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.EDIT, task)
@@ -109,7 +112,10 @@ def delete(task_id: ObjectId, relation_id: ObjectId, *, if_match: IfMatch, actor
 
 
 def check_blockers(task: Task, actor: Actor) -> None:
-    """Raise Conflict (`task.blocked`) while an open task blocks this one; names those that the actor may see."""
+    """Raise Conflict (`task.blocked`) while open tasks block this one.
+
+    `blockers` are those that the actor may see, `hidden` is the number of the others.
+    """
     ids = list(Relation.objects(to_id=task.id, kind="blocks").scalar("from_id"))
     blockers = _alive(Task.objects.alive().filter(id__in=ids, status_group__in=OPEN_GROUPS)) if ids else []
     if blockers:
@@ -119,23 +125,23 @@ def check_blockers(task: Task, actor: Actor) -> None:
             if actor.role_in(other.project_id)
         ]
         raise Conflict(
-            "Other tasks have to be done first.", code="task.blocked", blockers=named, hidden=len(blockers) - len(named)
+            "Open tasks block this one.", code="task.blocked", blockers=named, hidden=len(blockers) - len(named)
         )
 
 
-def _alive(tasks: Any) -> list[Task]:
+def _alive(tasks: Iterable[Task]) -> list[Task]:
     found = list(tasks)
     projects = set(Project.objects(id__in={task.project_id for task in found}).alive().scalar("id"))
     return [task for task in found if task.project_id in projects]
 
 
 def _ends(task_id: ObjectId, other_id: ObjectId, actor: Actor) -> tuple[Task, Task]:
-    seen = Task.objects.visible_to(actor)
-    task = seen.one(task_id)
+    tasks = Task.objects.visible_to(actor)
+    task: Task = tasks.one(task_id)
     authorize(actor, TaskAction.EDIT, task)
     if other_id == task_id:
         raise Invalid("body.task_id", "A task has no relation to itself.", code="relation.itself")
-    other = seen.filter(id=other_id).first()
+    other = tasks.filter(id=other_id).first()
     if other is None:
         raise Invalid("body.task_id", "You see no such task.", code="relation.task_unknown")
     return task, other
@@ -153,7 +159,7 @@ def _number(task_id: ObjectId) -> int:
     return Relation.objects(from_id=task_id).count() + Relation.objects(to_id=task_id).count()
 
 
-def _place(row: Row) -> tuple[Any, ...]:
+def _sort_key(row: Row) -> tuple[datetime, ObjectId]:
     return row["created_at"], row["_id"]
 
 
@@ -163,11 +169,11 @@ def _other(relation: Relation, task_id: ObjectId) -> ObjectId:
 
 def _row(relation: Relation, task_id: ObjectId, other: Task) -> Row:
     kind = relation.kind if relation.from_id == task_id else INVERSES[relation.kind]
-    card = {"id": other.id, **{name: getattr(other, name) for name in _CARD}}
-    return {**relation.as_row(), "kind": kind, "task": card}
+    summary = {"id": other.id, **{name: getattr(other, name) for name in _SUMMARY_FIELDS}}
+    return {**relation.as_row(), "kind": kind, "task": summary}
 
 
-def _record(fact: Any, relation: Relation, source: Task, target: Task, actor: Actor) -> None:
-    """Tell both ends; what a project's log says of a task of another is its id only."""
+def _record(fact: type[TaskFact], relation: Relation, source: Task, target: Task, actor: Actor) -> None:
+    """Record an event for each end; it has only the id of the other task, which may be in another project."""
     for task, other, kind in ((source, target, relation.kind), (target, source, INVERSES[relation.kind])):
         record(fact(task, actor, {kind: [None, other.id] if fact is TaskRelated else [other.id, None]}))

@@ -1,17 +1,19 @@
-"""What happens to reminders."""
+"""The events of reminders."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 
 from bson import ObjectId
 
 from taskmanager.core.events.log import Fact
 from taskmanager.core.security.access import Actor
+from taskmanager.features.tasks.models import Task
 
 
 @dataclass(frozen=True)
 class ReminderFact(Fact):
-    """Something that happened to a user's reminder, which others do not see."""
+    """Base of the events of reminders; they are in the stream of the user, because other users do not see them."""
 
     reminder: Any
     actor: Actor | None
@@ -23,7 +25,7 @@ class ReminderFact(Fact):
         return self.reminder.id
 
     def actor_id(self) -> ObjectId | None:
-        return self.actor and self.actor.user_id
+        return self.actor.user_id if self.actor else None
 
     def data(self) -> dict[str, Any]:
         return {"task_id": self.reminder.task_id}
@@ -46,11 +48,11 @@ class ReminderDeleted(ReminderFact):
 
 @dataclass(frozen=True)
 class ReminderFired(ReminderFact):
-    """It was time to tell the person of the task; `moment` is when it should have been."""
+    """The reminder was due, and its user is notified; `moment` is when it was due."""
 
     kind: ClassVar[str] = "reminder.fired"
-    task: Any = None
-    moment: Any = None
+    task: Task
+    moment: datetime
 
     def data(self) -> dict[str, Any]:
         return {

@@ -8,7 +8,7 @@ RELATIVE_TO = ("start", "due")
 
 
 class Reminder(Versioned):
-    """That one person wants to be told of a task: at a moment, or some minutes before its start or due."""
+    """A reminder of one user for a task: at a moment, or some minutes before its start or due."""
 
     meta = {"collection": "reminders", "db_alias": "tasks"}
 
@@ -17,6 +17,6 @@ class Reminder(Versioned):
     at = DateTimeField()
     relative_to = StringField(choices=RELATIVE_TO)
     minutes_before = IntField()
-    fire_at = DateTimeField()  # none: it has fired, or the task has no such time
-    carried = BooleanField()  # came along with what follows a recurring task, and was not changed since
+    fire_at = DateTimeField()  # unset: it has fired, its time was past, or the task has no such time
+    carried = BooleanField()  # moved to the next task of a series, and not changed since
     fired_at = DateTimeField()

@@ -16,13 +16,13 @@ from taskmanager.web.conditional import if_match
 from taskmanager.web.schemas import KEY, Color, Form, Line, Schema
 from taskmanager.web.serialisers import Serialiser
 
-blp = Blueprint("statuses", __name__, scope="projects", description="The states that the tasks of a project go through")
+blp = Blueprint("statuses", __name__, scope="projects", description="The workflow of a project")
 
 _MAX_STATUSES = 50
 
 
 class Status(Schema):
-    """A state that tasks can be in. Its group says what it means: only `done` completes a task."""
+    """A status of tasks. Its group determines its meaning: only `done` completes a task."""
 
     key = Form(KEY, "A small letter, then small letters, digits and _.", required=True, metadata={"example": "review"})
     name = Line(most=100, required=True, metadata={"example": "In review"})
@@ -31,7 +31,7 @@ class Status(Schema):
 
 
 class WorkflowIn(Schema):
-    """All statuses of a project, in their order."""
+    """All statuses of a project, in order."""
 
     documented = {
         "example": {
@@ -49,16 +49,16 @@ class WorkflowIn(Schema):
         keys = [status["key"] for status in data["statuses"]]
         groups = {status["group"] for status in data["statuses"]}
         if len(set(keys)) < len(keys):
-            raise ma.ValidationError("Each key stands once.", "statuses")
+            raise ma.ValidationError("Each key must be unique.", "statuses")
         if "done" not in groups or not groups & set(OPEN_GROUPS):
-            raise ma.ValidationError("One status must be done, and one must be in backlog or active.", "statuses")
+            raise ma.ValidationError("One status must be in the group done, and one in backlog or active.", "statuses")
 
 
 class WorkflowOut(Schema):
-    """All statuses of a project, in their order."""
+    """All statuses of a project, in order."""
 
     statuses = fields.List(fields.Nested(Status), required=True)
-    revision = fields.Integer(required=True, metadata={"description": "Of the project"})
+    revision = fields.Integer(required=True, metadata={"description": "The revision of the project"})
 
 
 WORKFLOW = Serialiser(WorkflowOut)
@@ -69,7 +69,7 @@ WORKFLOW = Serialiser(WorkflowOut)
 def get_statuses(project_id: ObjectId) -> Response:
     """Get the workflow of a project
 
-    New tasks get the first status whose group is backlog or active, completed ones the first whose group is done.
+    New tasks get the first status in the group backlog or active, completed tasks the first in the group done.
     """
     return answers.resource(workflow.get(project_id, actor=current_actor()), WORKFLOW)
 
@@ -81,7 +81,7 @@ def replace_statuses(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Replace the workflow of a project
 
     The ETag is that of the project. 409 `status.in_use` when a status that tasks have, also tasks in the trash, would
-    go or change its group. Needs the role manager.
+    be removed or change its group. Needs the role manager.
     """
     row = workflow.replace(project_id, data["statuses"], if_match=if_match(), actor=current_actor())
     return answers.resource(row, WORKFLOW)

@@ -1,4 +1,4 @@
-"""Use cases of a project's workflow. They stand here because a status that tasks have must stay."""
+"""Use cases of a project's workflow. They are in this feature because a status that tasks have cannot be removed."""
 
 from typing import Any
 
@@ -24,19 +24,20 @@ def get(project_id: ObjectId, *, actor: Actor) -> Row:
 
 @unit_of_work
 def replace(project_id: ObjectId, statuses: list[dict[str, Any]], *, if_match: IfMatch, actor: Actor) -> Row:
-    """Give a project these statuses, in this order.
+    """Replace the statuses of a project; their order is that of the list.
 
-    Raises NotFound, Forbidden, PreconditionFailed, Conflict (`status.in_use`, with `statuses`) when one that tasks
-    have would go or change its group.
+    Raises NotFound, Forbidden, PreconditionFailed, Conflict (`status.in_use`, with `statuses`) when a status that tasks
+    have would be removed or change its group.
     """
     project = Project.objects.visible_to(actor).one(project_id)
     authorize(actor, ProjectAction.EDIT, project)
     project.check_revision(if_match)
     groups = {status["key"]: status["group"] for status in statuses}
-    gone = [old["key"] for old in project.workflow.statuses if groups.get(old["key"]) != old["group"]]
-    used = [key for key in gone if Task.objects(project_id=project_id, status=key).first()]
+    removed = [old["key"] for old in project.workflow.statuses if groups.get(old["key"]) != old["group"]]
+    used = [key for key in removed if Task.objects(project_id=project_id, status=key).first()]
     if used:
-        raise Conflict("Tasks have a status that would go: move them first.", code="status.in_use", statuses=used)
+        detail = "Tasks have a status that would be removed or change its group."
+        raise Conflict(detail, code="status.in_use", statuses=used)
     changes = project.differences({"statuses": statuses})
     if changes:
         project = project.write(statuses=statuses)

@@ -214,7 +214,7 @@ def steps(monkeypatch):
     taken, step = [], acyclic._Side.step
 
     def counted(self, kind):
-        taken.append(len(self.edge))
+        taken.append(len(self.frontier))
         step(self, kind)
 
     monkeypatch.setattr(acyclic._Side, "step", counted)
