@@ -90,4 +90,4 @@ def test_times_that_cannot_be_are_mended(stack: Stack):
     owner = owner_of(project.id)
     tasks.create(project.id, {"title": "In its own time"}, actor=owner)
     assert near(Event.objects(stream=f"project:{project.id}").order_by("-seq").first().at)
-    assert "impossible times fixed" in stack.processes["scheduler"].log.read_text()
+    assert "mended" in stack.processes["scheduler"].log.read_text()

@@ -126,7 +126,7 @@ def update_preferences(changes: dict[str, Any]) -> Response:
 @blp.response(200, ProjectPreferencesOut)
 def get_project_preferences(project_id: ObjectId) -> Response:
     """Get your notification preferences for a project"""
-    return answers.resource(preferences.of_project(project_id, actor=current_actor()), PROJECT_PREFERENCES)
+    return answers.resource(preferences.get_for_project(project_id, actor=current_actor()), PROJECT_PREFERENCES)
 
 
 @blp.route(_IN_PROJECT, methods=["PATCH"])

@@ -154,7 +154,7 @@ def test(webhook_id: ObjectId, *, actor: Actor) -> Row:
     """Plan the delivery of a test event. Raises NotFound, Forbidden, Conflict (`webhook.disabled`)."""
     webhook = _enabled(webhook_id, actor)
     row = _delivery(webhook, ObjectId(), TEST) | {"due_at": now()}
-    bodies.keep(row["event_id"], payloads.of_test(webhook.id))
+    bodies.keep(row["event_id"], payloads.build_test(webhook.id))
     deliveries.plan([row])
     return Delivery.objects.row(row["event_id"], by="event_id")
 
@@ -175,7 +175,7 @@ def notify(event: Event) -> None:
     subscribed = [webhook for webhook in _active(project_id, event.at) if matches(webhook.events, event.kind)]
     found = filters.matching(subscribed, event)
     if found:
-        bodies.keep(event.id, payloads.of(event))
+        bodies.keep(event.id, payloads.build(event))
         retention.refresh_if_erased(event)
         rows = [_delivery(webhook, event.id, event.kind) | {"project_id": project_id} for webhook in found]
         deliveries.send_all(deliveries.plan(rows))

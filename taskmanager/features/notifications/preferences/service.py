@@ -48,7 +48,7 @@ def update(changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> Row:
     return _row(stored)
 
 
-def of_project(project_id: ObjectId, *, actor: Actor) -> Row:
+def get_for_project(project_id: ObjectId, *, actor: Actor) -> Row:
     """Return the actor's preferences for a project; the revision is 0 while nothing was chosen. Raises NotFound."""
     _check_member(project_id, actor)
     return ProjectPreferences.at(user_id=actor.user_id, project_id=project_id).as_row()

@@ -16,7 +16,7 @@ from taskmanager.features.webhooks.kinds import KINDS, SENT_DATA, TEST
 MAX_BYTES = 256 * 1024
 
 
-def of(event: Event) -> str:
+def build(event: Event) -> str:
     """Return the body of an event as JSON, with its task and comment in their present state.
 
     A body over MAX_BYTES has `cut: true` in place of them and of the changes.
@@ -40,13 +40,13 @@ def of(event: Event) -> str:
     return _text(event.kind, iso(event.at), {name: data[name] for name in data if name != "changes"} | {"cut": True})
 
 
-def of_test(webhook_id: ObjectId) -> str:
+def build_test(webhook_id: ObjectId) -> str:
     """Return the body of a test."""
     return _text(TEST, iso(now()), {"webhook_id": str(webhook_id)})
 
 
 def _task(event: Event) -> dict[str, Any]:
-    """Return the task and the comment of an event, or nothing when the task is in another project now."""
+    """Return the task and the comment of an event; nothing when the event is erased or the task is elsewhere now."""
     if event.forgotten:
         return {}
     row = Task.objects(id=event.subject_id, project_id=project_of(event)).as_pymongo().first()

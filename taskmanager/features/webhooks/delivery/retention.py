@@ -18,7 +18,7 @@ def refresh_bodies(events: Iterable[Event]) -> None:
     """Write the bodies of events anew, without data that was erased. Safe to repeat."""
     by_id = {event.id: event for event in events}
     for event_id in bodies.of_events(by_id):
-        bodies.refresh(event_id, payloads.of(by_id[event_id]))
+        bodies.refresh(event_id, payloads.build(by_id[event_id]))
 
 
 def refresh_if_erased(event: Event) -> None:
