@@ -82,7 +82,7 @@ def replay(environment: Any, delivery_id: str | None, every: bool) -> None:
     "--days",
     type=click.IntRange(0, 36_500),
     default=30,
-    help="Only deliveries that died at least this many days ago.",
+    help="Only deliveries that have been dead for so many days.",
 )
 @click.confirmation_option(prompt="Delete them permanently?")
 @click.pass_obj

@@ -1,5 +1,6 @@
 """Events of webhooks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ class WebhookFact(Fact):
 
     webhook: Any
     actor: Actor | None
-    changes: Any = None
+    changes: Sequence[str] = ()
 
     def stream(self) -> str:
         return f"project:{self.webhook.project_id}" if self.webhook.project_id else f"user:{self.webhook.owner_id}"
@@ -27,7 +28,7 @@ class WebhookFact(Fact):
         return self.actor.user_id if self.actor else None
 
     def data(self) -> dict[str, Any]:
-        return {"changes": list(self.changes or ()), "owner_id": self.webhook.owner_id}
+        return {"changes": list(self.changes), "owner_id": self.webhook.owner_id}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pymongo.errors import DuplicateKeyError
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
+from taskmanager.core.storage.querysets import Row
 
 NOTICE, ACCOUNT = "notice", "account"
 # Mails that strangers can cause: confirmations of an address, invitations, warnings of failed logins. When the budget
@@ -57,13 +58,14 @@ def spend(address: str, budget: str, delivery_id: ObjectId) -> datetime | None:
     return min(mail["at"] for mail in sent) + _HOUR
 
 
-def _updated(name: str, update: list[dict[str, Any]]) -> Any:
+def _updated(key: str, update: list[dict[str, Any]]) -> Row:
+    """Apply the update to the counter of this key, which is inserted when it does not exist; return it."""
     collection = MailCount._get_collection()
     options = {"upsert": True, "return_document": ReturnDocument.AFTER}
     try:
-        return collection.find_one_and_update({"_id": name}, update, **options)
+        return collection.find_one_and_update({"_id": key}, update, **options)
     except DuplicateKeyError:  # another worker inserted it at the same time
-        return collection.find_one_and_update({"_id": name}, update, **options)
+        return collection.find_one_and_update({"_id": key}, update, **options)
 
 
 def _hourly_limit(budget: str) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from bson import ObjectId
 
@@ -10,7 +9,7 @@ from taskmanager.core import zones
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import Event
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.querysets import Filter, Row
 from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.channels.base import Cancelled, Message, Postponed
 from taskmanager.features.notifications.content import registry as notices
@@ -116,11 +115,11 @@ def _cancel(leader: Delivery, event_ids: list[ObjectId]) -> None:
         Delivery._get_collection().update_many(followers, {"$set": cancelled})
 
 
-def final_fields(state: str, reason: str | None) -> dict[str, Any]:
+def final_fields(state: str, reason: str | None) -> Row:
     """Return the fields of a finished delivery; `reason` says why it was not sent."""
     moment, chosen = now(), settings.current()
     days = chosen.dead_delivery_days if state == "dead" else chosen.delivery_days
-    values: dict[str, Any] = {"state": state, "ended_at": moment, "expires_at": moment + timedelta(days=days)}
+    values: Row = {"state": state, "ended_at": moment, "expires_at": moment + timedelta(days=days)}
     return values | ({"last_error": reason} if reason else {})
 
 
@@ -167,7 +166,7 @@ def _add_followers(delivery: Delivery, *, new: bool) -> list[ObjectId]:
     return [row["event_id"] for row in collection.find(led, {"event_id": 1})]
 
 
-def _others_of_group(delivery: Delivery) -> dict[str, Any]:
+def _others_of_group(delivery: Delivery) -> Filter:
     """Return the query of the other deliveries of the group that were not tried yet."""
     return {
         "bundle": delivery.group,
