@@ -29,7 +29,7 @@ USES = {
     "forgetting": lambda happened: forgetting.refresh_copies([]),
     "channel": lambda happened: channels.find("email"),
     "channels of a user": lambda happened: channels.personal(),
-    "notices": lambda happened: notices.of(Event(kind="task.created")),
+    "notices": lambda happened: notices.write_notices(Event(kind="task.created")),
 }
 
 

@@ -152,7 +152,7 @@ def test_what_is_told_while_a_task_is_forgotten_goes_too(scene):
     member = scene.member()
     patch(scene.owner, scene.task_path, {"title": CANARY, "assignee_ids": [str(member.user.id)]})
     event = Event.objects(subject_id=scene.task.id).order_by("-seq").first()
-    (notice, *_) = notices.of(event, member.user.id)
+    (notice, *_) = notices.write_notices(event, member.user.id)
     assert forgetting.erase_subjects(scene.task.id)
     delivery = Delivery(event_id=event.id, channel="in_app", recipient_id=member.user.id)
     InAppChannel().send(Message(delivery, [notice]))

@@ -1,4 +1,4 @@
-"""`taskmanager deliveries …`: what was told to whom, for operators. What a command needs is imported when it runs."""
+"""`taskmanager deliveries …`: list, show, replay and purge deliveries. A command imports what it needs when it runs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,21 +7,26 @@ import click
 if TYPE_CHECKING:
     from bson import ObjectId
 
-_STATES = ("pending", "sent", "dead", "cancelled")  # those of `models.STATES`, without what that imports
+_STATES = ("pending", "sent", "dead", "cancelled")  # as `models.STATES`, without the imports of that module
 
 
 @click.group()
 def deliveries() -> None:
-    """Show deliveries: what was sent to whom, what waits, and what was given up."""
+    """List, show, replay and purge deliveries."""
 
 
 @deliveries.command("list")
-@click.option("--state", type=click.Choice(_STATES), default="dead", help="Which ones; those given up by default.")
-@click.option("--channel", help="Of one channel only, such as email or webhook.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, help="How many at most, the newest first.")
+@click.option(
+    "--state",
+    type=click.Choice(_STATES),
+    default="dead",
+    help="The state; dead (given up) by default.",
+)
+@click.option("--channel", help="Only deliveries of this channel, such as email or webhook.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, help="How many to list, newest first.")
 @click.pass_obj
 def list_deliveries(environment: Any, state: str, channel: str | None, limit: int) -> None:
-    """List deliveries: id, when, channel, kind, recipient, attempts, last error."""
+    """List deliveries: id, time of creation, channel, kind, recipient, attempts, last error."""
     from taskmanager.core.clock import iso
     from taskmanager.features.notifications.models import Delivery
 
@@ -32,15 +37,15 @@ def list_deliveries(environment: Any, state: str, channel: str | None, limit: in
         .limit(limit)
     )
     for row in found:
-        words = [row.id, iso(row.created_at), row.channel, row.kind, row.recipient_id, row.attempts, row.last_error]
-        click.echo("  ".join(str(word) for word in words))
+        columns = [row.id, iso(row.created_at), row.channel, row.kind, row.recipient_id, row.attempts, row.last_error]
+        click.echo("  ".join(str(column) for column in columns))
 
 
 @deliveries.command()
 @click.argument("delivery_id")
 @click.pass_obj
 def show(environment: Any, delivery_id: str) -> None:
-    """Show all there is to know about one delivery, as JSON."""
+    """Show one delivery with all its fields, as JSON."""
     import orjson
 
     from taskmanager.core.events.log import plain
@@ -55,10 +60,10 @@ def show(environment: Any, delivery_id: str) -> None:
 
 @deliveries.command()
 @click.argument("delivery_id", required=False)
-@click.option("--all", "every", is_flag=True, help="All that were given up.")
+@click.option("--all", "every", is_flag=True, help="All dead deliveries.")
 @click.pass_obj
 def replay(environment: Any, delivery_id: str | None, every: bool) -> None:
-    """Send again what was given up, or one delivery whatever became of it."""
+    """Send all dead deliveries again, or one delivery that is sent, dead or cancelled."""
     from taskmanager.features.notifications.delivery import service
     from taskmanager.features.notifications.models import Delivery
 
@@ -68,25 +73,28 @@ def replay(environment: Any, delivery_id: str | None, every: bool) -> None:
     ids = list(Delivery.objects(state="dead").scalar("id")) if every else [_id(delivery_id or "")]
     done = sum(service.replay(item) for item in ids)
     if not done and delivery_id:
-        raise click.ClickException("There is no such delivery, or it is still being tried.")
-    click.echo(f"{done} to be sent again.")
+        raise click.ClickException("There is no such delivery, or it is still pending.")
+    click.echo(f"{done} scheduled to be sent again.")
 
 
 @deliveries.command()
 @click.option(
-    "--days", type=click.IntRange(0, 36_500), default=30, help="Only what was given up so many days ago or earlier."
+    "--days",
+    type=click.IntRange(0, 36_500),
+    default=30,
+    help="Only deliveries that have been dead for so many days.",
 )
-@click.confirmation_option(prompt="Forget them for good?")
+@click.confirmation_option(prompt="Delete them permanently?")
 @click.pass_obj
 def purge(environment: Any, days: int) -> None:
-    """Forget what was given up."""
+    """Delete dead deliveries."""
     from datetime import timedelta
 
     from taskmanager.core.clock import now
     from taskmanager.features.notifications.delivery import service
 
     environment.connect()
-    click.echo(f"{service.purge(now() - timedelta(days=days))} forgotten.")
+    click.echo(f"{service.purge(now() - timedelta(days=days))} deleted.")
 
 
 def _id(text: str) -> "ObjectId":

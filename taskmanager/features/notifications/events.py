@@ -1,4 +1,4 @@
-"""What happens to the ways in which people are told."""
+"""Events of notification preferences and phone numbers."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ from taskmanager.core.security.signed_tokens import fingerprint
 
 @dataclass(frozen=True)
 class TimesChanged(Fact):
-    """A user wants to be told at other times: of quiet hours, or of digests."""
+    """A user changed when notifications are sent: quiet hours or digests."""
 
     user_id: ObjectId
     kind: ClassVar[str] = "preferences.times_changed"
@@ -29,7 +29,7 @@ class TimesChanged(Fact):
 
 @dataclass(frozen=True)
 class PhoneFact(Fact):
-    """Something that happened to a person's phone number, which the log does not say."""
+    """An event of the phone number of a user. The event does not hold the number."""
 
     phone: Any
     actor: Actor
@@ -47,7 +47,7 @@ class PhoneFact(Fact):
 
 @dataclass(frozen=True)
 class PhoneCodeRequested(PhoneFact):
-    """`code` tells which one was asked for, and nothing of what it is."""
+    """A code was requested. `code` is a fingerprint of its nonce, which does not reveal the code."""
 
     kind: ClassVar[str] = "phone.code_requested"
 

@@ -1,4 +1,4 @@
-"""What people are told of: the words of preferences, and what holds for who has chosen nothing."""
+"""The kinds of notices: their titles in preferences, and the channels that are on by default."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ from taskmanager.core.registry import Part
 
 
 class Kind(NamedTuple):
-    """One sort of notice. `on` are the channels that tell it unless a person chooses otherwise.
+    """One kind of notice. `on` are the channels that send it unless a user chooses otherwise.
 
-    `urgent` ones are sent at once; others wait a little for more of the same task, and for the digest of who has one.
+    `urgent` notices are sent at once; others wait for more notices about the same task, or for the user's digest.
     """
 
     on: frozenset[str]
@@ -33,10 +33,10 @@ OWN_KINDS = {
     "webhook.disabled": Kind(_BOTH, urgent=True, title="A webhook of yours was disabled"),
 }
 
-# About the account itself, and invitations: always by mail and at once, and it cannot be turned off.
+# Notices about the account itself, and invitations: always by mail and at once; they cannot be turned off.
 ALWAYS = "account"
-# What the service did because of what a user did: told to that person, too.
+# What the service did because of an action of a user: that user is notified, too.
 CONSEQUENCES = {"share_links.closed"}
-# The code that shows whose a phone number is: always to that number.
+# The code that verifies a phone number: always sent to that number.
 CODE = "phone.code"
 UNCHOSEN = {ALWAYS: "email", CODE: "sms"}

@@ -1,4 +1,4 @@
-"""What was sent to whom, what waits to be read, and what people want to hear of."""
+"""Deliveries, in-app notifications, preferences and phone numbers."""
 
 from mongoengine import (
     BooleanField,
@@ -17,15 +17,15 @@ from taskmanager.core.storage.querysets import BaseQuerySet
 
 STATES = ("pending", "sent", "dead", "cancelled")
 LEVELS = ("involved", "all", "none")
-DIGEST = "digest"  # what groups are about that go out at their time
+DIGEST = "digest"  # last part of the name of a delivery group that is sent as a digest
 DIGESTS = ("off", "daily", "weekly")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Delivery(Document):
-    """One event told to one recipient on one channel: the unique index is why no user is told twice.
+    """One event for one recipient on one channel. A unique index keeps a user from being notified twice.
 
-    Several of one group go out as one message: the first becomes their leader and alone has a `due_at`.
+    Deliveries of one group are sent as one message: the first becomes the leader, and only the leader has a `due_at`.
     """
 
     meta = {
@@ -39,29 +39,29 @@ class Delivery(Document):
     event_id = ObjectIdField(required=True)
     channel = StringField(required=True)
     recipient_id = ObjectIdField(required=True)
-    kind = StringField()  # what it tells: see `kinds`; of a webhook, the kind of the event
+    kind = StringField()  # of the notice: see `kinds`; of a webhook, the kind of the event
     project_id = ObjectIdField()
-    group = StringField(db_field="bundle")  # what may go out together
-    leader_id = ObjectIdField(db_field="led_by")  # the delivery whose message tells this too
+    group = StringField(db_field="bundle")  # the delivery group: what may be sent together
+    leader_id = ObjectIdField(db_field="led_by")  # the group leader, whose message includes this one
     state = StringField(required=True, default="pending", choices=STATES)
-    due_at = DateTimeField()  # when the relay hands it out (again)
+    due_at = DateTimeField()  # when the relay dispatches it (again)
     claimed_until = DateTimeField(required=True, default=now)
     attempts = IntField(required=True, default=0)
-    wanted_at = DateTimeField()  # when it was to be told first
-    counted = BooleanField()  # of a text message: it is in the month's number
-    first_at = DateTimeField()  # of the first attempt
+    wanted_at = DateTimeField()  # when it was first to be sent
+    counted = BooleanField()  # of a text message: it is counted in the month
+    first_at = DateTimeField()  # time of the first attempt
     last_error = StringField()
-    has_body = BooleanField()  # of a webhook: what is sent is made already, and stored once for the event
-    body = StringField()  # of a webhook, where an earlier release stored what is sent with each delivery
+    has_body = BooleanField()  # of a webhook: its body is stored once for the event
+    body = StringField()  # of a webhook: where an earlier release stored the body of each delivery
     log = ListField(DictField())  # of a webhook: its latest attempts
 
     created_at = DateTimeField(required=True, default=now)
-    ended_at = DateTimeField()  # since when it is not pending any more
-    expires_at = DateTimeField()  # when it is forgotten
+    ended_at = DateTimeField()  # when it became sent, dead or cancelled
+    expires_at = DateTimeField()  # when it is deleted
 
 
 class Notification(Versioned):
-    """What one person is told within the service."""
+    """A notice that a user reads within the service."""
 
     meta = {"collection": "notifications", "db_alias": "notifications"}
 
@@ -78,7 +78,7 @@ class Notification(Versioned):
 
 
 class Inbox(Versioned):
-    """Up to where a person has read everything at once."""
+    """The notification up to which a user has marked all as read."""
 
     meta = {"collection": "inboxes", "db_alias": "notifications"}
 
@@ -87,7 +87,7 @@ class Inbox(Versioned):
 
 
 class Preferences(Versioned):
-    """What a person wants to hear of; who has none is told by the defaults."""
+    """The notification preferences of a user. Users without a document have the defaults."""
 
     meta = {"collection": "preferences", "db_alias": "notifications"}
 
@@ -102,22 +102,22 @@ class Preferences(Versioned):
 
 
 class Phone(Versioned):
-    """The number that a person gets text messages at, once they have shown that it is theirs."""
+    """The phone number of a user; text messages are sent to it once it is verified."""
 
     meta = {"collection": "phones", "db_alias": "notifications"}
 
     user_id = ObjectIdField(required=True)
     number = StringField(required=True)  # E.164: +491701234567
     verified_at = DateTimeField()
-    nonce = StringField()  # what the code is made of, together with the service's secret
+    nonce = StringField()  # the code is derived from it, the number and the service's secret
     code_until = DateTimeField()
     tries = IntField(required=True, default=0)
-    month = StringField()  # for which messages are counted: 2026-11
+    month = StringField()  # in which `sent` messages are counted: 2026-11
     sent = IntField(required=True, default=0)
 
 
 class ProjectPreferences(Versioned):
-    """What a person wants to hear of in one project, where that differs."""
+    """The notification preferences of a user for one project, where they differ."""
 
     meta = {"collection": "project_preferences", "db_alias": "notifications"}
 

@@ -1,4 +1,4 @@
-"""What becomes of the ways in which a person is told, when the account is recovered."""
+"""The recovery of an account: its phone number and notification preferences."""
 
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
@@ -10,10 +10,13 @@ from taskmanager.features.users.holdings import MAX_STEP, Recovery
 
 @unit_of_work
 def remove_phone(recovery: Recovery) -> int:
-    """Remove the account's number, confirmed or not: it can be given again with a code. Return how many."""
+    """Remove the phone number of the account, verified or not; the user can set it again with a code.
+
+    Return how many were removed.
+    """
     phones = list(Phone.objects(user_id=recovery.user.id, number__ne=""))
     for phone in phones:
-        # what was sent stays counted: see `phones.remove`
+        # the counter of sent messages stays: see `phones.remove`
         phone = phone.write(number="", verified_at=None, nonce=None, code_until=None)
         record(PhoneRemoved(phone, Actor(recovery.user.id)))
     return len(phones)
@@ -21,13 +24,13 @@ def remove_phone(recovery: Recovery) -> int:
 
 @unit_of_work
 def reset_preferences(recovery: Recovery) -> int:
-    """Return to the defaults what an earlier holder chose not to be told, and by which channels. Return how many."""
+    """Reset preferences that an earlier holder of the account chose to the defaults. Return how many there were."""
     return _delete_older(Preferences, recovery)
 
 
 @unit_of_work
 def reset_project_preferences(recovery: Recovery) -> int:
-    """Return as `reset_preferences`, for single projects, MAX_STEP of them."""
+    """Reset preferences for single projects, as `reset_preferences`, MAX_STEP at a time. Return how many there were."""
     return _delete_older(ProjectPreferences, recovery)
 
 

@@ -1,4 +1,4 @@
-"""Routes of notifications: what one was told, and what one wants to be told."""
+"""Routes of in-app notifications and notification preferences."""
 
 from typing import Any
 
@@ -30,17 +30,17 @@ from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 from taskmanager.web.schemas import QueryFlag, Schema
 
-blp = Blueprint("notifications", __name__, scope="notifications", description="What you are told, and want to be told")
+blp = Blueprint("notifications", __name__, scope="notifications", description="Notifications, and preferences for them")
 
-_UNREAD = QueryFlag(load_default=False, metadata={"description": "Only what you have not read"})
+_UNREAD = QueryFlag(load_default=False, metadata={"description": "Only unread notifications"})
 _ONE = "/notifications/<objectid:notification_id>"
 _IN_PROJECT = "/projects/<objectid:project_id>/notifications"
 
 
 class UnsubscribeQuery(Schema):
-    """Where a mail says how to get no more of its kind."""
+    """The query of an unsubscribe link."""
 
-    token = fields.String(required=True, metadata={"description": "From the mail", "example": "tu_x"})
+    token = fields.String(required=True, metadata={"description": "The token of the link", "example": "tu_x"})
 
 
 @blp.route("/notifications")
@@ -49,7 +49,7 @@ class UnsubscribeQuery(Schema):
 def list_notifications(query: dict[str, Any]) -> Response:
     """List your notifications
 
-    In projects that you may still see. `sort=-created_at` begins with the newest.
+    Those of projects that you have left are not listed. `sort=-created_at` begins with the newest.
     """
     return answers.listing(query, NOTIFICATION, notifications.visible(current_actor(), unread=query["unread"]))
 
@@ -73,7 +73,7 @@ def mark_notification_read(notification_id: ObjectId) -> Response:
 @blp.route(f"{_ONE}/read", methods=["DELETE"], conditional=False)
 @blp.response(200, NotificationOut)
 def mark_notification_unread(notification_id: ObjectId) -> Response:
-    """Mark a notification as not read"""
+    """Mark a notification as unread"""
     marked = notifications.mark(notification_id, False, if_match=if_match(required=False), actor=current_actor())
     return answers.resource(marked, NOTIFICATION)
 
@@ -81,9 +81,9 @@ def mark_notification_unread(notification_id: ObjectId) -> Response:
 @blp.route("/notifications/read")
 @blp.response(200, InboxOut)
 def get_unread() -> Response:
-    """Get how much you have not read
+    """Get the number of your unread notifications
 
-    Ask again with the ETag: 304 as long as nothing has changed.
+    Poll with the ETag in `If-None-Match`: the response is 304 while nothing has changed.
     """
     row, unread = notifications.inbox(actor=current_actor())
     return answers.resource(row, INBOX, embedded={"unread": unread})
@@ -93,9 +93,9 @@ def get_unread() -> Response:
 @blp.arguments(UpTo)
 @blp.response(200, InboxOut)
 def mark_all_read(data: dict[str, Any]) -> Response:
-    """Mark all as read
+    """Mark all notifications as read
 
-    Or all up to the one you have seen last, so that what came meanwhile stays unread.
+    With `until` all up to that one, so that notifications which came later stay unread.
     """
     notifications.mark_all(data["until"], if_match=if_match(required=False), actor=current_actor())
     row, unread = notifications.inbox(actor=current_actor())
@@ -113,11 +113,11 @@ def get_preferences() -> Response:
 @blp.arguments(PreferencesPatch, content_type="application/merge-patch+json")
 @blp.response(200, PreferencesOut)
 def update_preferences(changes: dict[str, Any]) -> Response:
-    """Change what you want to hear of
+    """Change your notification preferences
 
-    What concerns your account itself, and what you did yourself, is not chosen: of the one you are always told by
-    mail, of the other never. Quiet hours and digests go by the clock of your time zone. Quiet hours do not hold back
-    reminders, nor what you read in the service; digests collect what is not urgent.
+    Notices about your account itself are always sent by mail, and you are never notified of your own actions; neither
+    can be chosen. Quiet hours and digests use the clock of your time zone. Quiet hours do not delay reminders or
+    notifications within the service; digests collect notices that are not urgent.
     """
     return answers.resource(preferences.update(changes, if_match=if_match(), actor=current_actor()), PREFERENCES)
 
@@ -126,14 +126,14 @@ def update_preferences(changes: dict[str, Any]) -> Response:
 @blp.response(200, ProjectPreferencesOut)
 def get_project_preferences(project_id: ObjectId) -> Response:
     """Get your notification preferences for a project"""
-    return answers.resource(preferences.of_project(project_id, actor=current_actor()), PROJECT_PREFERENCES)
+    return answers.resource(preferences.get_for_project(project_id, actor=current_actor()), PROJECT_PREFERENCES)
 
 
 @blp.route(_IN_PROJECT, methods=["PATCH"])
 @blp.arguments(ProjectPreferencesPatch, content_type="application/merge-patch+json")
 @blp.response(200, ProjectPreferencesOut)
 def update_project_preferences(changes: dict[str, Any], project_id: ObjectId) -> Response:
-    """Change what you want to hear of in a project"""
+    """Change your notification preferences for a project"""
     row = preferences.update_project(project_id, changes, if_match=if_match(), actor=current_actor())
     return answers.resource(row, PROJECT_PREFERENCES)
 
@@ -142,9 +142,9 @@ def update_project_preferences(changes: dict[str, Any], project_id: ObjectId) ->
 @blp.arguments(UnsubscribeQuery, location="query")
 @blp.response(200, content_type="text/html")
 def show_unsubscribe(query: dict[str, Any]) -> Response:
-    """Show a page that asks whether you want no more mails of a sort
+    """Show a page that asks whether to unsubscribe from mails of a kind
 
-    Following the link of a mail changes nothing: mail programs follow links by themselves.
+    Following the link of a mail changes nothing, because mail programs follow links by themselves.
     """
     _, kinds = _read(query["token"])
     return _page(titles=titles(kinds), action=f"?token={query['token']}")
@@ -154,18 +154,18 @@ def show_unsubscribe(query: dict[str, Any]) -> Response:
 @blp.arguments(UnsubscribeQuery, location="query")
 @blp.response(200, content_type="text/html")
 def unsubscribe(query: dict[str, Any]) -> Response:
-    """Get no more mails of a sort
+    """Unsubscribe from mails of a kind
 
-    RFC 8058: what mail programs call for one click on "unsubscribe". Works without logging in, with the token of the
-    mail, any number of times: a repetition changes nothing.
+    Mail programs send this request for a one-click "unsubscribe" (RFC 8058). It needs the token of the mail and no
+    login; a repetition changes nothing.
     """
     user_id, kinds = _read(query["token"])
     preferences.unsubscribe(user_id, kinds)
     return _page(titles=titles(kinds), done=True)
 
 
-def _page(**words: Any) -> Response:
-    page = template("unsubscribe.html").render(words)
+def _page(**context: Any) -> Response:
+    page = template("unsubscribe.html").render(context)
     response = answers.unstored(Response(page, content_type="text/html; charset=utf-8"))
     response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
     return response

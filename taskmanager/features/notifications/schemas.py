@@ -1,6 +1,6 @@
-"""What clients send and get of notifications."""
+"""Schemas of notifications and notification preferences."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import marshmallow as ma
 from marshmallow import fields, validate
@@ -13,14 +13,14 @@ from taskmanager.web.schemas import Flag, Form, Id, Instant, Json, Schema
 from taskmanager.web.serialisers import Serialiser
 
 _LEVEL = {
-    "description": "Of which tasks: those one is involved in, all of the projects, or none but what is about oneself",
+    "description": "The tasks you are notified of: those you are involved in, all, or none but notices about you",
     "example": "involved",
 }
-_DIGEST = {"description": "Collect mails that are not urgent, and send one a day or a week"}
+_DIGEST = {"description": "Collect mails that are not urgent into one mail a day or a week"}
 
 
 class TimeOfDay(Form):
-    """A time by the clock of the person: `08:00`."""
+    """A time by the clock of the user: `08:00`."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("^(?:[01][0-9]|2[0-3]):[0-5][0-9]$", "Not a time such as 08:00.", **kwargs)
@@ -28,10 +28,10 @@ class TimeOfDay(Form):
 
 
 class Choices(Json):
-    """Which channels tell which kinds of notices: {channel: {kind: bool}}; in a patch null stands for the default."""
+    """Which kinds of notices each channel sends: {channel: {kind: bool}}; in a patch null stands for the default."""
 
-    @property
-    def documented(self) -> dict[str, Any]:
+    @property  # computed, because the channels and kinds are known only once features are loaded
+    def documented(self) -> dict[str, Any]:  # type: ignore[override]  # Json has a constant
         kinds = {kind: {"type": self._type("boolean"), "description": about.title} for kind, about in KINDS.items()}
         names = [channel.name for channel in channels.personal()]
         example = {"email": {"task.commented": False}}
@@ -40,8 +40,8 @@ class Choices(Json):
     def _closed(self, properties: dict[str, Any]) -> dict[str, Any]:
         return {"type": self._type("object"), "properties": properties, "additionalProperties": False}
 
-    def _type(self, word: str) -> Any:
-        return [word, "null"] if self.allow_none else word
+    def _type(self, name: str) -> Any:
+        return [name, "null"] if self.allow_none else name
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, dict):
@@ -57,14 +57,14 @@ def _is_choice(value: Any) -> bool:
 
 
 class QuietHours(Schema):
-    """Between these times nothing is sent but what cannot wait; they may go over midnight."""
+    """Times between which mails, text messages and chat wait, except reminders, digests and mails about the account."""
 
     start = TimeOfDay(required=True)
     end = TimeOfDay(required=True)
 
 
 class QuietHoursPatch(Schema):
-    """What is not named stays as it is; in the end there are both times, or none."""
+    """Changes of quiet hours; absent members stay. The result must have both times, or neither."""
 
     documented = {"example": {"start": "22:00", "end": "07:00"}}
 
@@ -73,7 +73,7 @@ class QuietHoursPatch(Schema):
 
 
 class NotificationOut(Schema):
-    """Something that you are told."""
+    """A notification."""
 
     id = Id(attribute="_id", required=True)
     kind = ContributedName(lambda: KINDS, required=True, metadata={"example": "task.assigned"})
@@ -81,7 +81,7 @@ class NotificationOut(Schema):
     text = fields.String(required=True)
     project_id = Id(required=True, allow_none=True)
     task_id = Id(required=True, allow_none=True)
-    actor_id = Id(required=True, allow_none=True, metadata={"description": "Who did it; null when the service did"})
+    actor_id = Id(required=True, allow_none=True, metadata={"description": "The user who acted; null for the service"})
     read_at = Instant(required=True, allow_none=True)
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)
@@ -89,23 +89,23 @@ class NotificationOut(Schema):
 
 
 class UpTo(Schema):
-    """What to mark as read: all, or all up to one."""
+    """The notification up to which all are marked as read; null for all."""
 
-    documented = {"example": {}}
+    documented: ClassVar[dict[str, Any]] = {"example": {}}
     may_be_left_out = True
 
     until = Id(allow_none=True, load_default=None)
 
 
 class InboxStored(Schema):
-    """Up to where you have read everything at once."""
+    """The notification up to which you have marked all as read."""
 
     read_until = Id(required=True, allow_none=True)
     revision = fields.Integer(required=True)
 
 
 class InboxOut(InboxStored):
-    """How much you have not read."""
+    """The number of your unread notifications."""
 
     unread = fields.Raw(
         required=True,
@@ -118,7 +118,7 @@ class InboxOut(InboxStored):
 
 
 class PreferencesPatch(Schema):
-    """Changes of what you want to hear of; what is not named stays as it is, null stands for the default."""
+    """Changes of notification preferences; absent members stay, null stands for the default."""
 
     documented = {"example": {"channels": {"email": {"task.commented": False}}, "digest": "daily"}}
 
@@ -131,7 +131,7 @@ class PreferencesPatch(Schema):
 
 
 class PreferencesOut(Schema):
-    """What you want to hear of, by which channels, and when."""
+    """Notification preferences: kinds, channels and times."""
 
     channels = Choices(required=True)
     level = fields.String(required=True, metadata=_LEVEL | {"enum": list(LEVELS)})
@@ -144,16 +144,19 @@ class PreferencesOut(Schema):
 
 
 class ProjectPreferencesPatch(Schema):
-    """Changes of what you want to hear of in a project."""
+    """Changes of notification preferences for a project; absent members stay, null stands for the default."""
 
     muted = Flag(
-        allow_none=True, metadata={"description": "Tell nothing of this project but reminders and webhooks of your own"}
+        allow_none=True,
+        metadata={
+            "description": "Send nothing about this project but reminders and notices about webhooks and share links"
+        },
     )
     level = fields.String(validate=validate.OneOf(LEVELS), allow_none=True, metadata=_LEVEL)
 
 
 class ProjectPreferencesOut(Schema):
-    """What you want to hear of in a project; a level of null is the one you have for all."""
+    """Notification preferences for a project; with a `level` of null your general level holds."""
 
     project_id = Id(required=True)
     muted = fields.Boolean(required=True)
@@ -167,10 +170,10 @@ INBOX = Serialiser(InboxStored)
 
 
 class _Stored(PreferencesOut):
-    """As it is compiled: the parts are stored as they are answered."""
+    """The form that the serialiser is compiled from: these members are stored as they are returned."""
 
-    channels = Json(required=True)
-    digest_at = Form("^.*$", "", required=True)
+    channels = Json(required=True)  # type: ignore[assignment]  # marshmallow fields are replaced, not subclassed
+    digest_at = Form("^.*$", "", required=True)  # type: ignore[assignment]
     quiet_hours = fields.Nested(type("Quiet", (Schema,), {"start": fields.String(), "end": fields.String()}))
 
 

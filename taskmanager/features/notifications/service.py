@@ -1,8 +1,7 @@
-"""Use cases of notifications: tell people what happened, and let them read it."""
+"""Use cases of notifications: notify users of events, and let them read and mark their notifications."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from bson import ObjectId
 
@@ -33,41 +32,41 @@ _READ_COUNTED = 1000
 
 
 def wanted(events: Sequence[Event]) -> set[ObjectId]:
-    """Return which of these events a user may be told of: not what is for members, where there are none but who did it.
+    """Return the ids of the events that may have recipients.
 
-    Asked by the relay; one question of an index for each project and person among them.
+    An event for members has none in a project whose only member is the actor. The relay calls this for each batch; it
+    takes one index lookup for each pair of project and actor.
     """
     for_members = [event for event in events if event.actor_id and notices.is_for_members(event.kind)]
-    places = {(project_of(event), event.actor_id) for event in for_members}
-    alone = {place for place in places if not members.has_others(*place)}
-    nobodys = {event.id for event in for_members if (project_of(event), event.actor_id) in alone}
-    return {event.id for event in events} - nobodys
+    pairs = {(project_of(event), event.actor_id) for event in for_members}
+    alone = {pair for pair in pairs if not members.has_others(*pair)}
+    without_recipients = {event.id for event in for_members if (project_of(event), event.actor_id) in alone}
+    return {event.id for event in events} - without_recipients
 
 
 def notify(event: Event) -> None:
-    """Make a delivery for each person and channel that the event is to be told on, and send those that need not wait.
-
-    Safe to repeat.
-    """
-    found = notices.of(event)
+    """Plan a delivery for each recipient and channel, and send those that need not wait. Safe to repeat."""
+    found = notices.write_notices(event)
     if not found:
         return
     policy_of = levels.load_policies(found)
     chosen = [(notice, name) for notice in found for name in policy_of[notice.recipient_id].channels(notice)]
-    zones_of = _zones(policy_of)
+    zones_of = _load_timezones(policy_of)
     reached = {
         channel.name: channel.reaches([notice.recipient_id for notice, name in chosen if name == channel.name])
         for channel in channels.personal()
     }
     rows = [
-        _row(event, notice, name, policy_of[notice.recipient_id], zones_of.get(notice.recipient_id, zones.DEFAULT))
+        _delivery_row(
+            event, notice, name, policy_of[notice.recipient_id], zones_of.get(notice.recipient_id, zones.DEFAULT)
+        )
         for notice, name in chosen
         if notice.recipient_id in reached[name] or notice.kind in UNCHOSEN
     ]
     deliveries.send_all(deliveries.plan(rows), found)
 
 
-def _row(event: Event, notice: Notice, name: str, policy: NotificationPolicy, timezone: str) -> Row:
+def _delivery_row(event: Event, notice: Notice, name: str, policy: NotificationPolicy, timezone: str) -> Row:
     row = {
         "event_id": event.id,
         "channel": name,
@@ -80,7 +79,7 @@ def _row(event: Event, notice: Notice, name: str, policy: NotificationPolicy, ti
         return row
     about = notice.task_id or notice.project_id or event.id
     row["bundle"] = f"{name}:{notice.recipient_id}:{about}"
-    due = _due(notice, policy, timezone)
+    due = _due_at(notice, policy, timezone)
     if due is None:
         return row
     if not KINDS[notice.kind].urgent and policy.general.digest != "off":
@@ -88,8 +87,8 @@ def _row(event: Event, notice: Notice, name: str, policy: NotificationPolicy, ti
     return row | {"due_at": due}
 
 
-def _due(notice: Notice, policy: NotificationPolicy, timezone: str) -> datetime | None:
-    """Return when it is to be told; None for at once. What a person asked to be reminded of knows no quiet hours."""
+def _due_at(notice: Notice, policy: NotificationPolicy, timezone: str) -> datetime | None:
+    """Return when the notice is to be sent; None for at once. Quiet hours do not hold for reminders."""
     moment, general = now(), policy.general
     if notice.kind == "task.reminder":
         return None
@@ -102,19 +101,19 @@ def _due(notice: Notice, policy: NotificationPolicy, timezone: str) -> datetime 
     return due if due > moment else None
 
 
-def _zones(policy_of: dict[ObjectId, NotificationPolicy]) -> dict[ObjectId, str]:
-    """Return the zones of those whose clock matters."""
-    asked = [
+def _load_timezones(policy_of: dict[ObjectId, NotificationPolicy]) -> dict[ObjectId, str]:
+    """Return the time zones of the users with quiet hours or a digest."""
+    user_ids = [
         user_id for user_id, policy in policy_of.items() if policy.general.quiet_from or policy.general.digest != "off"
     ]
-    return users.timezones(asked) if asked else {}
+    return users.timezones(user_ids) if user_ids else {}
 
 
 def visible(actor: Actor, *, unread: bool = False) -> BaseQuerySet:
-    """Return what the actor was told in projects that they may see, or the unread of it. Raises ScopeMissing."""
+    """Return the actor's notifications of projects that they may see, or only the unread ones. Raises ScopeMissing."""
     _check_all_projects(actor)
-    places = {"$or": [{"project_id": {"$exists": False}}, {"project_id": {"$in": list(actor.project_roles)}}]}
-    found = Notification.objects(user_id=actor.user_id, __raw__=places)
+    in_visible = {"$or": [{"project_id": {"$exists": False}}, {"project_id": {"$in": list(actor.project_roles)}}]}
+    found = Notification.objects(user_id=actor.user_id, __raw__=in_visible)
     return found.filter(read_at=None) if unread else found
 
 
@@ -125,7 +124,7 @@ def get(notification_id: ObjectId, *, actor: Actor, fields: list[str] | None = N
 
 @unit_of_work
 def mark(notification_id: ObjectId, read: bool, *, if_match: IfMatch, actor: Actor) -> Notification:
-    """Mark one as read, or as unread. Raises NotFound, PreconditionFailed, ScopeMissing."""
+    """Mark one notification as read or unread. Raises NotFound, PreconditionFailed, ScopeMissing."""
     notification = visible(actor).one(notification_id)
     notification.check_revision(if_match)
     if bool(notification.read_at) == read:
@@ -133,17 +132,20 @@ def mark(notification_id: ObjectId, read: bool, *, if_match: IfMatch, actor: Act
     return notification.write(read_at=now() if read else None)
 
 
-def inbox(*, actor: Actor) -> tuple[Row, Any]:
-    """Return up to where the actor has read everything at once, and how much is unread. Raises ScopeMissing."""
+def inbox(*, actor: Actor) -> tuple[Row, int | Row]:
+    """Return the actor's inbox, and how many notifications are unread (see `BaseQuerySet.total`).
+
+    Raises ScopeMissing.
+    """
     return _inbox(actor).as_row(), visible(actor, unread=True).total(_READ_COUNTED)
 
 
 def mark_all(until: ObjectId | None, *, if_match: IfMatch, actor: Actor) -> None:
-    """Mark as read all that there is, or all up to one. Raises NotFound, PreconditionFailed, ScopeMissing."""
+    """Mark all notifications as read, or all up to one. Raises NotFound, PreconditionFailed, ScopeMissing."""
     stored = _inbox(actor)
     stored.check_revision(if_match)
     found = visible(actor, unread=True)
-    if until is not None:  # by time: ids that two workers make within a second have no order
+    if until is not None:  # by time: ids that two workers generate within a second are not ordered
         found = found.filter(created_at__lte=visible(actor).one(until).created_at)
     newest = until or next((row["_id"] for row in found.rows(1, ["_id"], NEWEST.spec())), None)
     stored.keep(read_until=_later_of(newest, stored.read_until))
@@ -152,26 +154,23 @@ def mark_all(until: ObjectId | None, *, if_match: IfMatch, actor: Actor) -> None
 
 
 def _later_of(*notification_ids: ObjectId | None) -> ObjectId | None:
-    """Return which of these was made last; one that has been forgotten was made before all that have not."""
+    """Return the id of the latest of these; a deleted one is older than all that are kept."""
     found = Notification.objects(id__in=[one for one in notification_ids if one])
     last = found.order_by("-created_at", "-id").scalar("id").first()
     return last or next(filter(None, notification_ids), None)
 
 
 def refresh_in_app(task_id: ObjectId, comment_id: ObjectId) -> None:
-    """Have what people were told of a comment say what it says now, and drop what is not true any more.
-
-    Safe to repeat.
-    """
+    """Update the in-app notifications about a comment, and delete those that no longer hold. Safe to repeat."""
     about = {"subject_id": task_id, "kind__in": ("comment.created", "comment.updated"), "data__comment_id": comment_id}
     for event in Event.objects(**about):
-        now_told = {notice.recipient_id: notice for notice in notices.of(event)}
+        current = {notice.recipient_id: notice for notice in notices.write_notices(event)}
         for stored in Notification.objects(event_id=event.id):
-            in_app_channel.refresh(stored, now_told.get(stored.user_id))
+            in_app_channel.refresh(stored, current.get(stored.user_id))
 
 
 def delete_of_account(user_id: ObjectId) -> None:
-    """Drop what an account that is gone was told."""
+    """Delete the notifications, preferences and phone number of a deleted account."""
     Notification.objects(user_id=user_id).delete()
     Inbox.objects(user_id=user_id).delete()
     preferences.delete_of_account(user_id)
@@ -179,9 +178,9 @@ def delete_of_account(user_id: ObjectId) -> None:
 
 
 def _check_all_projects(actor: Actor) -> None:
-    """Raise ScopeMissing for a token that is for one project."""
+    """Raise ScopeMissing for a token that is limited to one project."""
     if actor.one_project:
-        raise ScopeMissing("A token for one project does not read what is about all of them.")
+        raise ScopeMissing("A token for one project cannot read notifications of all projects.")
 
 
 def _inbox(actor: Actor) -> Inbox:

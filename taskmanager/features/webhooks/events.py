@@ -1,5 +1,6 @@
-"""What happens to webhooks."""
+"""Events of webhooks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,11 +12,11 @@ from taskmanager.core.security.access import Actor
 
 @dataclass(frozen=True)
 class WebhookFact(Fact):
-    """Something that happened to a webhook: its owner's affair, or the project's."""
+    """An event of a webhook, in the stream of its project or of its owner."""
 
     webhook: Any
     actor: Actor | None
-    changes: Any = None
+    changes: Sequence[str] = ()
 
     def stream(self) -> str:
         return f"project:{self.webhook.project_id}" if self.webhook.project_id else f"user:{self.webhook.owner_id}"
@@ -24,10 +25,10 @@ class WebhookFact(Fact):
         return self.webhook.id
 
     def actor_id(self) -> ObjectId | None:
-        return self.actor and self.actor.user_id
+        return self.actor.user_id if self.actor else None
 
     def data(self) -> dict[str, Any]:
-        return {"changes": list(self.changes or ()), "owner_id": self.webhook.owner_id}
+        return {"changes": list(self.changes), "owner_id": self.webhook.owner_id}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class WebhookCreated(WebhookFact):
 
 @dataclass(frozen=True)
 class WebhookUpdated(WebhookFact):
-    """`changes` names the fields."""
+    """`changes` are the names of the fields."""
 
     kind: ClassVar[str] = "webhook.updated"
     audited: ClassVar[bool] = True
@@ -52,6 +53,6 @@ class WebhookDeleted(WebhookFact):
 
 @dataclass(frozen=True)
 class WebhookDisabled(WebhookFact):
-    """It failed for so long that nothing is sent to it any more."""
+    """The webhook was turned off by the service: it failed for days, or its owner left."""
 
     kind: ClassVar[str] = "webhook.disabled"

@@ -1,4 +1,4 @@
-"""Programs that are notified of what happens."""
+"""Webhooks: requests that notify programs of events."""
 
 from taskmanager.core.events.forgetting import EventRenewal
 from taskmanager.core.events.log import Listener

@@ -1,4 +1,4 @@
-"""Which webhooks an event is for, by their filters: a bounded number of queries, however many webhooks there are."""
+"""Match events with the filters of webhooks, in a bounded number of queries for any number of webhooks."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -22,16 +22,16 @@ log = structlog.get_logger("taskmanager.webhooks")
 
 
 class _Owner(NamedTuple):
-    """The owner of a webhook, who is `me` in its filter; `active`: the account is not disabled."""
+    """The owner of a webhook: `me` in its filter. `active`: the account is not disabled."""
 
     actor: Actor
     active: bool
 
 
-def holding(webhooks: Sequence[Webhook], event: Event) -> list[Webhook]:
-    """Return those without a filter, and those whose filter holds for the task that the event is about.
+def matching(webhooks: Sequence[Webhook], event: Event) -> list[Webhook]:
+    """Return the webhooks without a filter, and those whose filter matches the task of the event.
 
-    A filter lets nothing but tasks through. What is deleted matches no filter. Raises TooMany, Unavailable.
+    Events of other subjects, and those of deleted tasks, match no filter. Raises TooMany, Unavailable.
     """
     matched = _matched([webhook for webhook in webhooks if webhook.filter], event)
     return [webhook for webhook in webhooks if not webhook.filter or webhook.id in matched]
@@ -47,18 +47,18 @@ def _matched(webhooks: Sequence[Webhook], event: Event) -> set[ObjectId]:
         return set()
     project_id = project_of(event)
     owners = _owners({webhook.owner_id for webhook in webhooks}, project_id)
-    # an account is disabled: its own webhooks are silent, those of a project are the project's
-    heard = [webhook for webhook in webhooks if webhook.project_id or owners[webhook.owner_id].active]
-    asked = {webhook.id: found for webhook in heard if (found := _asked(webhook, owners[webhook.owner_id].actor))}
-    answers = tasks.that_match(event.subject_id, project_id, list(asked.values()))
-    for webhook_id, answer in zip(asked, answers, strict=True):
-        if isinstance(answer, FilterError):
-            _warn(webhook_id, answer)
-    return {webhook_id for webhook_id, answer in zip(asked, answers, strict=True) if answer is True}
+    # webhooks of a disabled account get no events, except those that belong to a project
+    enabled = [webhook for webhook in webhooks if webhook.project_id or owners[webhook.owner_id].active]
+    parsed = {webhook.id: found for webhook in enabled if (found := _parsed(webhook, owners[webhook.owner_id].actor))}
+    results = tasks.that_match(event.subject_id, project_id, list(parsed.values()))
+    for webhook_id, result in zip(parsed, results, strict=True):
+        if isinstance(result, FilterError):
+            _warn(webhook_id, result)
+    return {webhook_id for webhook_id, result in zip(parsed, results, strict=True) if result is True}
 
 
 def _owners(user_ids: Collection[ObjectId], project_id: ObjectId) -> dict[ObjectId, _Owner]:
-    """Return the owners as they are now. One who is not in the project any more looks at it as a viewer does."""
+    """Return the owners with their present roles. A former member of the project counts as a viewer."""
     active, roles, zones_of = users.active_user_ids(user_ids), projects.roles_of(user_ids), users.timezones(user_ids)
     return {
         user_id: _Owner(
@@ -77,16 +77,16 @@ def _roles(roles: dict[ObjectId, str], project_id: ObjectId) -> dict[ObjectId, s
     return roles if project_id in roles else {project_id: "viewer"}
 
 
-def _asked(webhook: Webhook, actor: Actor) -> Asked | None:
-    """Return the filter of a webhook as its owner asks it; None for one that cannot be read."""
+def _parsed(webhook: Webhook, actor: Actor) -> Asked | None:
+    """Return the filter of a webhook with its owner as the actor; None for one that cannot be parsed."""
     try:
         given = stored_filters.given(webhook.to_mongo(), "body.filter")
     except FilterError as error:
         _warn(webhook.id, error)
         return None
-    return given and Asked(actor, frozenset(scope(webhook.project_id, actor)), given)
+    return Asked(actor, frozenset(scope(webhook.project_id, actor)), given) if given else None
 
 
 def _warn(webhook_id: ObjectId, error: FilterError) -> None:
-    """Log that a filter which was good when it was given is not any more: the others must not suffer from it."""
-    log.warning("a webhook's filter is not understood any more", webhook_id=str(webhook_id), error=str(error))
+    """Log a filter that is not valid any more, without an error: other webhooks must get their events."""
+    log.warning("webhook filter is not valid any more", webhook_id=str(webhook_id), error=str(error))

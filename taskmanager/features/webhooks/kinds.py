@@ -1,4 +1,4 @@
-"""The events that programs can be told of, and what is said of each: nothing that its readers may not see."""
+"""The kinds of events that webhooks can get, and which data of each is sent."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,10 @@ from taskmanager.core.registry import Part, derived
 
 
 class WebhookKind(NamedTuple):
-    """A kind of events, of the stream of a project, that programs can be notified of.
+    """A kind of events, of the stream of a project, that webhooks can get.
 
-    `scope` is what an API token needs to read what such an event says; `of_task`: its subject is a task, which is sent
-    as it is now; `data` names what else of the data of the event is sent, beside `SENT_DATA`.
+    `scope` is the scope that an API token needs to read such events. `of_task`: the subject is a task, which is sent in
+    its present state. `data` names members of the event's data that are sent in addition to `SENT_DATA`.
     """
 
     scope: str
@@ -48,9 +48,9 @@ _KINDS = (
     "project.restored",
 )
 TEST = "webhook.test"
-# Of the data of an event, this is sent.
+# The members of an event's data that are sent.
 SENT_DATA = ("changes", "comment_id", "mentioned", "attachment_id", "name", "user_id", "role", "revision")
-# What an API token needs to read what each sort of event tells.
+# The scope that an API token needs to read the events of each subject.
 _SCOPES = {
     "task": "tasks:read",
     "comment": "comments:read",
@@ -63,8 +63,8 @@ _OF_TASKS = ("task", "comment", "attachment")
 
 
 def _own(kind: str) -> WebhookKind:
-    sort = kind.split(".")[0]
-    return WebhookKind(_SCOPES[sort], of_task=sort in _OF_TASKS)
+    subject = kind.split(".")[0]
+    return WebhookKind(_SCOPES[subject], of_task=subject in _OF_TASKS)
 
 
 OWN_KINDS = {kind: _own(kind) for kind in _KINDS}
@@ -72,10 +72,10 @@ OWN_KINDS = {kind: _own(kind) for kind in _KINDS}
 
 @derived
 def patterns() -> tuple[str, ...]:
-    """Return what a webhook can name: `*`, `task.*` and the like, and each kind."""
+    """Return the patterns that a webhook can name: `*`, each subject as in `task.*`, and each kind."""
     return ("*", *sorted({f"{kind.split('.')[0]}.*" for kind in KINDS}), *KINDS)
 
 
 def matches(patterns: list[str], kind: str) -> bool:
-    """Return whether an event of this kind is one of those that were chosen."""
+    """Return whether one of the patterns matches a kind of events."""
     return "*" in patterns or kind in patterns or f"{kind.split('.')[0]}.*" in patterns

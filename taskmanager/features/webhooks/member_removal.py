@@ -1,6 +1,6 @@
-"""Webhooks of projects whose maker has left the project, or may not act any more.
+"""Webhooks of projects whose owner has left the project or is disabled.
 
-Where they go was chosen by who has left, so they are turned off, and given to an owner, who decides.
+Their URL was chosen by a former member. So they are turned off and given to an owner of the project, who decides.
 """
 
 from bson import ObjectId
@@ -14,26 +14,26 @@ from taskmanager.features.users import service as users
 from taskmanager.features.webhooks.events import WebhookDeleted, WebhookDisabled
 from taskmanager.features.webhooks.models import Webhook
 
-_BECAUSE = "Who made it is no member of the project any more, or may not act. It is yours now."
+_BECAUSE = "Its owner left the project or is disabled. You own it now."
 
 
 def pass_on(user_id: ObjectId, project_id: ObjectId | None = None) -> None:
-    """Turn the webhooks that an account made for a project, or for any, off and give them to an owner.
+    """Turn off the webhooks that an account owns in one project or all, and give them to owners of the projects.
 
-    Those of an account that is a member of the project and may act stay. Safe to repeat.
+    Webhooks of an active member of the project stay. Safe to repeat.
     """
-    place = {"project_id": project_id} if project_id else {"project_id__ne": None}
-    for webhook in list(Webhook.objects(owner_id=user_id, **place)):
+    in_project = {"project_id": project_id} if project_id else {"project_id__ne": None}
+    for webhook in list(Webhook.objects(owner_id=user_id, **in_project)):
         pass_on_one(webhook.id)
 
 
 @unit_of_work
 def pass_on_one(webhook_id: ObjectId) -> None:
-    """Turn one webhook off and give it to the longest owner of its project; delete it when there is none."""
+    """Turn off one webhook and give it to the longest-standing active owner of the project; delete it without one."""
     webhook = Webhook.objects(id=webhook_id, project_id__ne=None).first()
-    if webhook is None or _stays(webhook):
+    if webhook is None or _owner_is_active_member(webhook):
         return
-    owner_id = _owner_of(webhook.project_id)
+    owner_id = _first_active_owner(webhook.project_id)
     if owner_id is None:
         webhook.delete()
         record(WebhookDeleted(webhook, None))
@@ -42,12 +42,12 @@ def pass_on_one(webhook_id: ObjectId) -> None:
     record(WebhookDisabled(webhook, None))
 
 
-def _stays(webhook: Webhook) -> bool:
+def _owner_is_active_member(webhook: Webhook) -> bool:
     owner = [webhook.owner_id]
     return members.are_members(webhook.project_id, owner) and bool(users.active_user_ids(owner))
 
 
-def _owner_of(project_id: ObjectId) -> ObjectId | None:
+def _first_active_owner(project_id: ObjectId) -> ObjectId | None:
     owners = list(Membership.objects(project_id=project_id, role="owner").order_by("id").scalar("user_id"))
     active = users.active_user_ids(owners)
     return next((user_id for user_id in owners if user_id in active), None)

@@ -1,4 +1,4 @@
-"""Webhooks."""
+"""Webhooks, and the bodies that are sent to them."""
 
 from mongoengine import (
     BooleanField,
@@ -15,7 +15,7 @@ from taskmanager.core.storage.documents import Versioned
 
 
 class Webhook(Versioned):
-    """Where a program wants to be told of events: of one project, or of all that its owner is a member of."""
+    """A URL to which events are sent: those of one project, or of all projects of the owner."""
 
     meta = {"collection": "webhooks", "db_alias": "notifications"}
 
@@ -25,20 +25,20 @@ class Webhook(Versioned):
     description = StringField(max_length=200)
     events = ListField(StringField(), required=True)
     filter = StringField()
-    references = ListField(DictField())  # what its names mean: see tasks.stored_filters
-    secrets = ListField(DictField(), required=True)  # {secret (encrypted), until}; the newest first
-    active = BooleanField(required=True, default=True)  # false: its owner turned it off
-    disabled_at = DateTimeField()  # by the service, because it failed for days
+    references = ListField(DictField())  # what the names in `filter` mean: see `tasks/filtering/stored.py`
+    secrets = ListField(DictField(), required=True)  # {secret (encrypted), until}; newest first
+    active = BooleanField(required=True, default=True)  # false: turned off by a user
+    disabled_at = DateTimeField()  # by the service: it failed for days, or its owner left
     disabled_because = StringField()
     failing_since = DateTimeField()
-    rests_until = DateTimeField()  # after failures nothing is sent for a while
-    failures = IntField(required=True, default=0)  # without a success between them
-    took_ms = IntField()  # how long it took for its latest answer, or to give none
-    busy = ListField(DictField())  # requests that are under way: {by: delivery, until: when it ends at the latest}
+    rests_until = DateTimeField()  # until when nothing is sent after failures
+    failures = IntField(required=True, default=0)  # in a row
+    took_ms = IntField()  # duration of the latest request, with or without a response
+    busy = ListField(DictField())  # requests in flight: {by: delivery id, until: latest end}
 
 
 class Body(Document):
-    """What is sent of one event (its id is the event's), to all webhooks that are told of it."""
+    """The body of one event, sent to all webhooks that get it. Its id is that of the event."""
 
     meta = {"collection": "webhook_bodies", "db_alias": "notifications", "strict": False, "auto_create_index": False}
 

@@ -1,6 +1,7 @@
-"""Notices about webhooks: that one was made, and that one was disabled.
+"""Notices about webhooks: that one was created, and that one was disabled.
 
-They go to its owner; that one was disabled goes to the project's owners when its own has left, or may not act.
+They are for the owner of the webhook. When that account has left the project or is disabled, the owners of the project
+are notified that the webhook was disabled.
 """
 
 from taskmanager.core.events.log import Event
@@ -14,21 +15,21 @@ from taskmanager.features.webhooks.models import Webhook
 
 @writes("webhook.created")
 def created(event: Event) -> list[Notice]:
-    """Return tells the account in whose name it was made, always: it may have been another person."""
+    """Notify the owner of a new webhook, always: a stranger may have created it in their name."""
     webhook = Webhook.objects(id=event.subject_id).first()
-    card = webhook and users.public_profiles([webhook.owner_id]).get(webhook.owner_id)
-    if not webhook or not card or not card["email"]:
+    profile = webhook and users.public_profiles([webhook.owner_id]).get(webhook.owner_id)
+    if not webhook or not profile or not profile["email"]:
         return []
     text = (
-        f"a webhook was made in your name. It is sent what happens, at:\n\n    {webhook.url}\n\n"
+        f"a webhook was created in your name. Events are sent to:\n\n    {webhook.url}\n\n"
         "If that was not you, reset your password: that ends what others may have set up.\n"
     )
-    return [Notice(webhook.owner_id, card, "A webhook was made", text)]
+    return [Notice(webhook.owner_id, profile, "A webhook was created", text)]
 
 
 @writes("webhook.disabled")
 def disabled(event: Event) -> list[Notice]:
-    """Return says why, and how to turn it on again."""
+    """Notify the owners why a webhook was disabled, and how to turn it on again."""
     webhook = Webhook.objects(id=event.subject_id).first()
     if webhook is None or webhook.disabled_at is None:
         return []
@@ -36,8 +37,8 @@ def disabled(event: Event) -> list[Notice]:
     if webhook.project_id and not (members.are_members(webhook.project_id, owners) and users.active_user_ids(owners)):
         owners = list(Membership.objects(project_id=webhook.project_id, role="owner").scalar("user_id"))
     text = (
-        f"nothing is sent to this webhook any more:\n\n    {words(webhook.url)}\n\n{webhook.disabled_because}\n\n"
-        "What was not delivered is kept for some time and can be replayed. To turn the webhook on again, send\n"
+        f"events are no longer sent to this webhook:\n\n    {words(webhook.url)}\n\n{webhook.disabled_because}\n\n"
+        "Undelivered events are kept for some time and can be replayed. To turn the webhook on again, send\n"
         f'{{"active": true}} to\n\n{url(f"/webhooks/{webhook.id}")}\n'
     )
     profiles = users.public_profiles(owners)

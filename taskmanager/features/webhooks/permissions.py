@@ -1,9 +1,9 @@
-"""Who manages the webhooks of a project: whoever reads their log reads the project's events."""
+"""The permission to manage the webhooks of a project: their log shows the events of the project."""
 
 from taskmanager.features.projects.permissions import RoleAction
 
 
 class WebhookAction(RoleAction):
-    """On the webhooks of a project."""
+    """Actions on the webhooks of a project."""
 
     MANAGE = "webhooks:manage", "manager", True

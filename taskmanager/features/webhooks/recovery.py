@@ -1,4 +1,4 @@
-"""What becomes of webhooks when their owner recovers the account."""
+"""The recovery of an account: its webhooks."""
 
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
@@ -12,7 +12,7 @@ from taskmanager.features.webhooks.models import Webhook
 def recover(recovery: Recovery) -> int:
     """Delete the webhooks that an earlier holder of the account made, and turn the others off, MAX_STEP of each.
 
-    Return how many there were.
+    Return how many of both there were.
     """
     untouched = Webhook.objects(owner_id=recovery.user.id, updated_at__lt=recovery.at)
     older, newer = recovery.of_earlier_holder(untouched), recovery.of_owner(untouched.filter(active=True))
@@ -24,7 +24,7 @@ def recover(recovery: Recovery) -> int:
 
 
 def _delete(webhooks: list[Webhook], actor: Actor) -> None:
-    """Delete these webhooks; what waits to be sent to them is not sent."""
+    """Delete these webhooks; their pending deliveries are not sent."""
     Webhook.objects(id__in=[webhook.id for webhook in webhooks]).delete()
     for webhook in webhooks:
         record(WebhookDeleted(webhook, actor))

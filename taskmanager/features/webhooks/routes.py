@@ -1,4 +1,4 @@
-"""Routes of webhooks: of projects, and of people for all their projects."""
+"""Routes of webhooks, of projects and of users for all their projects."""
 
 from typing import Any
 
@@ -28,13 +28,13 @@ from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import item_query, list_query, page_of
 
-blp = Blueprint("webhooks", __name__, scope="webhooks", description="Programs that are told of events")
+blp = Blueprint("webhooks", __name__, scope="webhooks", description="URLs to which events are sent")
 
 _LIST = list_query(WEBHOOK, {"created_at": "created_at"})
 _DELIVERIES = list_query(DELIVERY, {"created_at": "created_at"}, state=StateField())
 _IN_PROJECT = "/projects/<objectid:project_id>/webhooks"
 _ONE = "/webhooks/<objectid:webhook_id>"
-_APART = ("failing_since",)  # changes while deliveries fail, and is no change of the webhook
+_APART = ("failing_since",)  # changes while deliveries fail, without a new revision
 _DELIVERY = f"{_ONE}/deliveries/<objectid:delivery_id>"
 
 
@@ -43,9 +43,9 @@ _DELIVERY = f"{_ONE}/deliveries/<objectid:delivery_id>"
 @blp.response(201, WebhookMade)
 @expensive
 def create_webhook(data: dict[str, Any]) -> Response:
-    """Make a webhook for all your projects
+    """Create a webhook for all your projects
 
-    Requests are signed by the Standard Webhooks specification with the `secret`, which is shown in this answer only.
+    Requests are signed by the Standard Webhooks specification with the `secret`, which only this response shows.
     """
     return _created(None, data)
 
@@ -55,9 +55,9 @@ def create_webhook(data: dict[str, Any]) -> Response:
 @blp.response(201, WebhookMade)
 @expensive
 def create_project_webhook(data: dict[str, Any], project_id: ObjectId) -> Response:
-    """Make a webhook of a project
+    """Create a webhook for a project
 
-    Needs the role manager. It stays when its owner leaves the project.
+    Needs the role manager. When its owner leaves the project it is disabled and given to an owner of the project.
     """
     return _created(project_id, data)
 
@@ -96,7 +96,7 @@ def get_webhook(query: dict[str, Any], webhook_id: ObjectId) -> Response:
 def update_webhook(changes: dict[str, Any], webhook_id: ObjectId) -> Response:
     """Change a webhook
 
-    `active: true` turns one on again that was disabled because it failed for days.
+    `active: true` also turns on a webhook that the service had disabled.
     """
     row = webhooks.update(webhook_id, changes, if_match=if_match(), actor=current_actor())
     return _one(row)
@@ -107,7 +107,7 @@ def update_webhook(changes: dict[str, Any], webhook_id: ObjectId) -> Response:
 def delete_webhook(webhook_id: ObjectId) -> Response:
     """Delete a webhook
 
-    What waits to be sent to it is not sent.
+    Its pending deliveries are not sent.
     """
     webhooks.delete(webhook_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
@@ -117,10 +117,10 @@ def delete_webhook(webhook_id: ObjectId) -> Response:
 @blp.arguments(Rotation)
 @blp.response(200, WebhookMade)
 def rotate_webhook_secret(data: dict[str, Any], webhook_id: ObjectId) -> Response:
-    """Give a webhook a new secret
+    """Rotate the secret of a webhook
 
-    Requests carry signatures by the old and the new one for `keep_hours`, so that the receiver can change over when
-    it likes; 0 ends all that were before.
+    For `keep_hours` requests have signatures by the old and the new secret, so that the receiver can switch at any
+    time; 0 invalidates all earlier secrets at once.
     """
     row, secret = webhooks.rotate(webhook_id, data["keep_hours"], if_match=if_match(), actor=current_actor())
     return answers.unstored(answers.resource(row, WEBHOOK, embedded=row["current"] | {"secret": secret}, apart=_APART))
@@ -130,9 +130,9 @@ def rotate_webhook_secret(data: dict[str, Any], webhook_id: ObjectId) -> Respons
 @blp.response(202, DeliveryOut)
 @expensive
 def test_webhook(webhook_id: ObjectId) -> Response:
-    """Have a test sent
+    """Send a test event
 
-    An event of the kind `webhook.test`. What came of it stands in the deliveries.
+    An event of the kind `webhook.test`. Its delivery is in the list of deliveries.
     """
     return answers.data(DELIVERY.dump(webhooks.test(webhook_id, actor=current_actor())), 202)
 
@@ -141,9 +141,9 @@ def test_webhook(webhook_id: ObjectId) -> Response:
 @blp.arguments(_DELIVERIES, location="query")
 @blp.response(200, page_of(DeliveryOut))
 def list_deliveries(query: dict[str, Any], webhook_id: ObjectId) -> Response:
-    """List what was sent to a webhook, and what waits
+    """List the deliveries of a webhook
 
-    `state=dead` are those that were given up.
+    `state=dead` lists those that failed until the service gave up.
     """
     return answers.listing(query, DELIVERY, webhooks.visible_deliveries(webhook_id, query["state"], current_actor()))
 
@@ -151,7 +151,7 @@ def list_deliveries(query: dict[str, Any], webhook_id: ObjectId) -> Response:
 @blp.route(_DELIVERY)
 @blp.response(200, DeliveryWhole)
 def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId) -> Response:
-    """Get one delivery, with what was sent and what was answered"""
+    """Get one delivery with its body, attempts and responses"""
     return answers.derived(whole(webhooks.get_delivery(webhook_id, delivery_id, actor=current_actor())))
 
 
@@ -161,8 +161,8 @@ def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId) -> Response:
 def replay_delivery(webhook_id: ObjectId, delivery_id: ObjectId) -> Response:
     """Send a delivery again
 
-    With the same `webhook-id` and body. 409 `delivery.pending` while it is being tried anyway, `webhook.off` or
-    `webhook.disabled` while nothing is sent to the webhook.
+    With the same `webhook-id` and body. 409 `delivery.pending` while it is pending, `webhook.off` or `webhook.disabled`
+    while the webhook is off or disabled.
     """
     return answers.data(DELIVERY.dump(webhooks.replay(webhook_id, delivery_id, actor=current_actor())), 202)
 
@@ -184,5 +184,5 @@ def _listed(project_id: ObjectId | None, query: dict[str, Any]) -> Response:
 
 
 def _one(row: Row, query: dict[str, Any] | None = None) -> Response:
-    now = stored_filters.asked(row, query and query.get("fields"))
-    return answers.resource(row, WEBHOOK, query, embedded=now, apart=_APART)
+    current = stored_filters.asked(row, query and query.get("fields"))
+    return answers.resource(row, WEBHOOK, query, embedded=current, apart=_APART)

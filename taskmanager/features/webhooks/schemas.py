@@ -1,4 +1,4 @@
-"""What clients send and get of webhooks."""
+"""Schemas of webhooks and their deliveries."""
 
 from typing import Any
 
@@ -13,18 +13,21 @@ from taskmanager.web.contributed import ChoiceList
 from taskmanager.web.schemas import Flag, Form, Id, Instant, Line, Schema, WholeNumber
 from taskmanager.web.serialisers import Serialiser
 
-_URL = {"description": "Public, by https unless the operator allows http too", "example": "https://example.com/hook"}
-_EVENTS = {"description": "Kinds of events; `task.*` stands for all of tasks, `*` for all there are"}
+_URL = {
+    "description": "A public address, by https unless the operator allows http, too",
+    "example": "https://example.com/hook",
+}
+_EVENTS = {"description": "Kinds of events; `task.*` means all kinds about tasks, `*` all kinds"}
 _FILTER = {
-    "description": "Only events about tasks for which this holds; `me` is the owner of the webhook",
+    "description": "Send only events about tasks that match; `me` is the owner of the webhook",
     "example": "priority = urgent",
     "maxLength": MAX_CHARACTERS,
 }
-_SECRET = {"description": "Shown this once: what signatures are checked with", "example": "whsec_C2FVsBQIhrscChlQIMV"}
+_SECRET = {"description": "The key of the signatures, shown only once", "example": "whsec_C2FVsBQIhrscChlQIMV"}
 
 
 class Url(Form):
-    """Where to."""
+    """The URL of a receiver."""
 
     def __init__(self, **kwargs: Any) -> None:
         pattern = r"^https?://[!-\x22$-.0-~][!-\x22$-~]*$"
@@ -52,7 +55,7 @@ class WebhookPatch(Schema):
     description = Line(most=200, allow_none=True)
     events = ChoiceList(patterns, metadata=_EVENTS)
     filter = StoredFilter(allow_none=True, metadata=_FILTER)
-    active = Flag(metadata={"description": "True also turns on again what was disabled for its failures"})
+    active = Flag(metadata={"description": "True also enables a webhook that the service had disabled"})
 
 
 class WebhookOut(Schema):
@@ -82,7 +85,7 @@ class WebhookMade(WebhookOut):
 
 
 class Rotation(Schema):
-    """How long the secret so far is used beside the new one."""
+    """How long the old secret is used beside the new one."""
 
     may_be_left_out = True
 
@@ -90,7 +93,7 @@ class Rotation(Schema):
 
 
 class DeliveryOut(Schema):
-    """Something that was sent, or waits to be."""
+    """A delivery: one event for one webhook."""
 
     id = Id(attribute="_id", required=True)
     webhook_id = Id(attribute="recipient_id", required=True)
@@ -99,20 +102,20 @@ class DeliveryOut(Schema):
     state = fields.String(required=True, metadata={"enum": list(STATES)})
     attempts = fields.Integer(required=True)
     last_error = fields.String(required=True, allow_none=True)
-    due_at = Instant(required=True, allow_none=True, metadata={"description": "When it is tried again"})
+    due_at = Instant(required=True, allow_none=True, metadata={"description": "The time of the next attempt"})
     created_at = Instant(required=True)
     ended_at = Instant(required=True, allow_none=True)
 
 
 class Attempt(Schema):
-    """One attempt: what was sent beside the body, and what was answered."""
+    """One attempt: its request without the body, and the response."""
 
     at = Instant(required=True)
     url = fields.String(required=True)
     request_headers = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     status = fields.Integer(required=True, allow_none=True)
     response_headers = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
-    response_body = fields.String(required=True, allow_none=True, metadata={"description": "The beginning of it"})
+    response_body = fields.String(required=True, allow_none=True, metadata={"description": "The beginning of the body"})
     error = fields.String(required=True, allow_none=True)
     duration_ms = fields.Integer(required=True)
 
@@ -120,21 +123,23 @@ class Attempt(Schema):
 class DeliveryWhole(DeliveryOut):
     """A delivery with its body and its latest attempts."""
 
-    body = fields.String(required=True, metadata={"description": "What is sent: JSON, the same each time"})
+    body = fields.String(required=True, metadata={"description": "JSON, the same at each attempt"})
     log = fields.List(fields.Nested(Attempt), required=True)
 
 
 class StateField(fields.String):
-    """Only those in this state."""
+    """The query parameter `state` of a list of deliveries."""
 
     def __init__(self) -> None:
         super().__init__(
-            load_default=None, validate=validate.OneOf(STATES), metadata={"description": "Only those in this state"}
+            load_default=None,
+            validate=validate.OneOf(STATES),
+            metadata={"description": "Only those in this state"},
         )
 
 
 def whole(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a delivery as `DeliveryWhole`."""
+    """Return the JSON of a delivery as `DeliveryWhole`."""
     attempts = [
         {
             **dict.fromkeys(("status", "response_body", "error")),

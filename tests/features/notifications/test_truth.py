@@ -202,7 +202,7 @@ def test_who_watched_or_made_what_is_moved_away_is_told(scene, deliver):
     deliver()
     assert mover.post(f"{scene.task_path}/move", json={"project_id": str(elsewhere.id)}).status_code == 200
     deliver()
-    for person, words in ((watcher, "which you watched, "), (scene.owner, "which you made, ")):
+    for person, words in ((watcher, "which you watched, "), (scene.owner, "which you created, ")):
         assert words in person.get("/api/v1/notifications?limit=100").json["items"][-1]["text"]
 
 

@@ -150,6 +150,6 @@ def test_what_is_not_kept_any_more_is_not_sent(scene, hook, receiver, deliver):
     path = f"/api/v1/webhooks/{made['id']}/deliveries/{only().id}"
     assert scene.owner.post(f"{path}/replay").status_code == 202
     deliver()
-    assert (only().state, only().last_error) == ("cancelled", "What was to be sent is not kept any more.")
+    assert (only().state, only().last_error) == ("cancelled", "The body has expired.")
     assert scene.owner.get(path).json["body"] == ""
     assert len(receiver.received) == 1

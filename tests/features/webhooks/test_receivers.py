@@ -137,7 +137,7 @@ def test_a_test_is_sent_to_one_that_fails_and_rests(scene, hook, receiver, deliv
     assert Webhook.objects.get().rests_until > now()
     Webhook.objects.update(set__busy=[{"by": ObjectId(), "until": now() + timedelta(seconds=9)}])  # a probe
     assert scene.owner.post(f"/api/v1/webhooks/{made['id']}/test").status_code == 202
-    pending.put_off(Webhook.objects.get().id, now() + timedelta(seconds=300), but="webhook.test")
+    pending.postpone_all(Webhook.objects.get().id, now() + timedelta(seconds=300), but="webhook.test")
     deliver()
     assert len(receiver.received) == 2
 

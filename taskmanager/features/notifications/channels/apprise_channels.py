@@ -1,7 +1,7 @@
 """Text messages and chat through Apprise, by a URL that the operator chose (https://github.com/caronc/apprise).
 
-People never give such URLs: many of them reach into the network that the service runs in. What they are known by is
-put into the operator's one, escaped.
+Users never supply such URLs, because many of them reach into the network of the service. The number or address of the
+recipient is put into the operator's URL, escaped.
 """
 
 from collections.abc import Iterable
@@ -25,53 +25,53 @@ _SECONDS, _THREADS = 15.0, 4
 
 
 class NotTaken(Exception):
-    """The provider did not take it; Apprise does not tell why."""
+    """The provider did not accept the message. Apprise does not report the reason."""
 
 
 class SmsChannel:
-    """Text messages, to numbers that were shown to be people's own, and so many a month."""
+    """Text messages to verified numbers, with a cap for each user and month."""
 
     name, queue, grouped, seconds, threads = "sms", "default", True, _SECONDS, _THREADS
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Return who has such a number, where the operator has chosen a provider."""
+        """Return the ids of the users with a verified number; none without a provider in the settings."""
         return set(phones.verified(user_ids)) if settings.current().sms_url else set()
 
     def send(self, message: Message) -> None:
-        """Send it. Raises Cancelled when there is no number or the month is used up, NotTaken."""
+        """Send the message. Raises Cancelled without a number or when the cap of the month is reached, NotTaken."""
         user_id = message.delivery.recipient_id
-        code = message.notices[-1].kind == CODE
-        number = phones.to_be_verified(user_id) if code else phones.verified([user_id]).get(user_id)
+        is_code = message.notices[-1].kind == CODE
+        number = phones.to_be_verified(user_id) if is_code else phones.verified([user_id]).get(user_id)
         if not number or not settings.current().sms_url:
-            raise Cancelled("There is no number that it could be sent to.")
+            raise Cancelled("The user has no verified number, or no provider is configured.")
         _count(message.delivery)
         _notify(settings.current().sms_url, {"to": number}, _short(message))
 
 
 def _count(delivery: Delivery) -> None:
-    """Count it, once however often it is tried. Raises Cancelled when the month is used up."""
+    """Count the message once for all its attempts. Raises Cancelled when the cap of the month is reached."""
     if delivery.counted:
         return
     if not phones.count(delivery.recipient_id):
-        raise Cancelled("No more text messages are sent to this person this month.")
+        raise Cancelled("The user has reached the cap of text messages for this month.")
     Delivery.objects(id=delivery.id).update_one(set__counted=True)
 
 
 class ChatChannel:
-    """Messages to a person in the operator's chat."""
+    """Messages to a user in the operator's chat."""
 
     name, queue, grouped, seconds, threads = "chat", "default", True, _SECONDS, _THREADS
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Return who has proved the address that the chat knows them by, where the operator has a chat."""
+        """Return the ids of the users with a verified address; none without a chat in the settings."""
         return users.proved_ids(user_ids) if settings.current().chat_url else set()
 
     def send(self, message: Message) -> None:
-        """Send it. Raises Cancelled, NotTaken."""
-        card = users.public_profiles([message.delivery.recipient_id]).get(message.delivery.recipient_id)
-        if not settings.current().chat_url or not card or not card["email"]:
-            raise Cancelled("There is no address that it could be sent to.")
-        names = {"email": card["email"], "user": card["email"].split("@")[0]}
+        """Send the message. Raises Cancelled without an address, NotTaken."""
+        profile = users.public_profiles([message.delivery.recipient_id]).get(message.delivery.recipient_id)
+        if not settings.current().chat_url or not profile or not profile["email"]:
+            raise Cancelled("The user has no address, or no chat is configured.")
+        names = {"email": profile["email"], "user": profile["email"].split("@")[0]}
         text = "\n\n".join(notice.text.rstrip() for notice in message.notices)
         _notify(settings.current().chat_url, names, text[:_MAX_CHAT_CHARACTERS])
 
@@ -85,15 +85,15 @@ def _short(message: Message) -> str:
 
 
 def _notify(template: str, names: dict[str, str], text: str) -> None:
-    """Fill in whom it is for, and hand it to the provider. Raises NotTaken, TimeoutError."""
-    import apprise  # slow to import, and of use to workers only
+    """Put `names` into the URL `template`, and hand the text to the provider. Raises NotTaken, TimeoutError."""
+    import apprise  # slow to import, and only workers need it
 
     address = template
     for name, value in names.items():
         address = address.replace(f"{{{name}}}", quote(value, safe=""))
     sender = apprise.Apprise()
     if not sender.add(address):
-        raise NotTaken("This is no URL that Apprise knows.")
-    # Apprise bounds each wait for a provider, not the whole
+        raise NotTaken("Apprise does not support this URL.")
+    # Apprise bounds each wait for the provider, not the whole call
     if not within(_SECONDS, lambda: sender.notify(body=text, body_format=apprise.NotifyFormat.TEXT)):
-        raise NotTaken("The provider did not take it.")
+        raise NotTaken("The provider did not accept the message.")

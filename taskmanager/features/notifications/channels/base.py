@@ -1,7 +1,7 @@
-"""The one small interface of everything that notifies users.
+"""The interface of channels.
 
-A channel is an object with the members of `Channel`, which a feature or plugin contributes. The service says when
-and to whom; the channel sends, and says by what it raises how it went.
+A channel is an object with the members of `Channel`, contributed by a feature or plugin. The service decides when and
+to whom a message is sent; the channel sends it, and reports the outcome by what it raises.
 """
 
 from collections.abc import Iterable
@@ -16,19 +16,19 @@ from taskmanager.core.registry import Part
 from taskmanager.features.notifications.content.registry import Notice
 from taskmanager.features.notifications.models import Delivery
 
-Note = dict[str, Any]  # what a channel says of one attempt, for the log of the delivery
+Note = dict[str, Any]  # what a channel records of one attempt, for the log of the delivery
 
 
 class Failed(Exception):
-    """It did not work this time: it is tried again. For channels that have something to say of the attempt."""
+    """The attempt failed, and is repeated. For channels that record a note about the attempt."""
 
-    def __init__(self, words: str, *, note: Note | None = None) -> None:
-        super().__init__(words)
+    def __init__(self, reason: str, *, note: Note | None = None) -> None:
+        super().__init__(reason)
         self.note = note
 
 
 class Rejected(TaskManagerError):
-    """The receiver will never take this: it is not tried again."""
+    """The receiver will never accept this message: it is not tried again."""
 
     code = "delivery.rejected"
 
@@ -38,15 +38,15 @@ class Rejected(TaskManagerError):
 
 
 class Cancelled(TaskManagerError):
-    """There is nothing to be told any more, or no user to be told."""
+    """There is nothing to send any more, or no recipient."""
 
     code = "delivery.cancelled"
 
 
 class Postponed(TaskManagerError):
-    """Not now, through no fault of this delivery: no attempt is counted. `until` None: until there may be room.
+    """The delivery must wait for a reason outside of itself: no attempt is counted.
 
-    With `group` it goes out then together with all that waits under this name.
+    `until` None: until a thread may be free. With `group` it joins the delivery group of this name.
     """
 
     code = "delivery.postponed"
@@ -58,10 +58,10 @@ class Postponed(TaskManagerError):
 
 @dataclass(frozen=True)
 class Message:
-    """What a channel sends to one recipient: the delivery that stands for it, and all notices it tells, oldest first.
+    """What a channel sends to one recipient: the delivery, and all its notices, oldest first.
 
-    `delivery.id` stays the same however often it is tried: what the receiver can tell repetitions by.
-    `earlier` is how many older notices were left out because there are too many.
+    `delivery.id` is the same at each attempt, so that receivers can recognise repetitions. `earlier` is how many older
+    notices were left out because there are too many.
     """
 
     delivery: Delivery
@@ -70,21 +70,21 @@ class Message:
 
 
 class Channel(Protocol):
-    """What can tell people."""
+    """Sends messages to users."""
 
-    name: str  # in preferences and delivery records: small letters, digits and _
-    queue: str  # on which of the queues it is tried again
-    seconds: float  # the longest that `send` takes: it must end by itself
-    threads: int  # how many messages a worker sends at a time beside its jobs, in threads; 0: within the job
-    grouped: bool  # whether quiet hours, digests and the wait for more of the same task hold for it
+    name: str  # in preferences and delivery records: lower-case letters, digits and _
+    queue: str  # the queue in which attempts are repeated
+    seconds: float  # the maximum duration of `send`, which must end by itself
+    threads: int  # the number of threads in which a worker sends beside its jobs; 0: within the job
+    grouped: bool  # whether quiet hours, digests and delivery groups apply
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Return which of these people it can tell: an address is known."""
+        """Return the ids of the users whom the channel can reach, for instance because an address is known."""
 
     def send(self, message: Message) -> Note | None:
-        """Tell it; returns what is to be kept of the attempt, if anything.
+        """Send the message; return a note about the attempt for the log of the delivery, if any.
 
-        Raises Rejected, Cancelled, Postponed; anything else, such as Failed, is a failure that is tried again.
+        Raises Rejected, Cancelled, Postponed; any other exception, such as Failed, is a failure, and is retried.
         """
 
 
@@ -92,13 +92,13 @@ CHANNELS: Part[Channel] = Part("channels")
 
 
 def find(name: str) -> Channel | None:
-    """Return the channel of this name; None when it is not installed. Raises RegistryNotLoaded."""
+    """Return the channel of this name, or None when it is not installed. Raises RegistryNotLoaded."""
     return CHANNELS.get(name)
 
 
 def personal() -> list[Channel]:
-    """Return the channels that users choose from, in a fixed order. Raises RegistryNotLoaded."""
+    """Return the channels that users choose from, by name. Raises RegistryNotLoaded."""
     return [channel for name, channel in sorted(CHANNELS.items()) if name not in _UNCHOSEN]
 
 
-_UNCHOSEN = {"webhook"}  # who has one has said what it is to be told
+_UNCHOSEN = {"webhook"}  # each webhook has its own list of events

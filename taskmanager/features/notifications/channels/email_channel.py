@@ -1,4 +1,4 @@
-"""Mail: text and HTML from templates, threads by task, one click to be told no more."""
+"""Mail: text and HTML from templates, threads by task, one-click unsubscribe."""
 
 import re
 from collections.abc import Iterable
@@ -26,12 +26,12 @@ from taskmanager.features.users import service as users
 
 UNSUBSCRIBE = "tu_"
 _MAX_SUBJECT_CHARACTERS = 150
-_SPECIAL = r'[()<>\[\]:;@\\,."]+'  # in names: what Python's folding of long headers would leave without its quotes
+_SPECIAL = r'[()<>\[\]:;@\\,."]+'  # in names: Python loses their quotes when it folds long headers
 _NO_NONCE = bytes(16)
 
 
 class _Policy(EmailPolicy):
-    """Python's, but for the links of RFC 2369, which it would encode and fold so that mail programs find none."""
+    """Python's policy, except for the links of RFC 2369: it would encode and fold them beyond recognition."""
 
     def fold(self, name: str, value: Any) -> str:
         return f"{name}: {value}{self.linesep}" if name in _LINKS else super().fold(name, value)
@@ -41,11 +41,11 @@ class _Policy(EmailPolicy):
 
 
 _LINKS = {"List-Unsubscribe"}
-_POLICY = _Policy(cte_type="7bit")  # every server takes it, whether or not it knows 8BITMIME (RFC 6152)
+_POLICY = _Policy(cte_type="7bit")  # every server accepts it, with or without 8BITMIME (RFC 6152)
 
 
 class EmailChannel:
-    """See `Channel`."""
+    """Sends mails, within the hourly budget of each address; see `Channel`."""
 
     name, queue, grouped = "email", "default", True
 
@@ -58,14 +58,15 @@ class EmailChannel:
         return settings.current().mail_connections
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Return who has proved their address: others get mails about the account only."""
+        """Return the ids of the users with a verified address: others get mails about the account only."""
         return users.proved_ids(user_ids)
 
     def send(self, message: Message) -> None:
-        """Send it. Raises Rejected for an address that the server refuses for good, OSError for other trouble.
+        """Send the message.
 
-        Raises Cancelled for a notice to an address that is not proved, and when the budget of the address is spent for
-        something that is not to wait; Postponed for what is.
+        Raises Rejected when the server permanently refuses the address or the message, OSError for other failures.
+        Raises Cancelled for a notice to an address that is not verified. When the budget of the address is spent,
+        raises Cancelled for mails in `mail_budget.DROPPED`, Postponed for others.
         """
         newest = message.notices[-1]
         proved = bool(users.proved_ids([newest.recipient_id]))
@@ -75,15 +76,18 @@ class EmailChannel:
 
 
 def _check_address(notice: Notice, proved: bool) -> None:
-    """Raise Cancelled when there is no address, or none that was proved: to others go mails about the account only."""
+    """Raise Cancelled without an address, and for a notice to one that is not verified.
+
+    Mails about the account are also sent to addresses that are not verified.
+    """
     if not notice.to.get("email"):
-        raise Cancelled("There is no address.")
+        raise Cancelled("The recipient has no address.")
     if notice.kind not in UNCHOSEN and not proved:
-        raise Cancelled("The address is not proved.")
+        raise Cancelled("The address is not verified.")
 
 
 def _spend_budget(message: Message) -> None:
-    """Count the mail in the budget of its address. Raises Cancelled or Postponed when that is spent."""
+    """Count the mail in the budget of its address. Raises Cancelled or Postponed when the budget is spent."""
     newest = message.notices[-1]
     account = newest.kind in UNCHOSEN
     budget = newest.budget if account else mail_budget.NOTICE
@@ -91,29 +95,29 @@ def _spend_budget(message: Message) -> None:
     if until is None:
         return
     if budget in mail_budget.DROPPED:
-        raise Cancelled("This address has got as many such mails as it gets in an hour.")
+        raise Cancelled("The address has received the maximum of such mails in an hour.")
     digest = str(message.delivery.group).endswith(f":{DIGEST}")
     raise Postponed(until, group=None if account or digest else f"email:{newest.recipient_id}:later")
 
 
 def compose(message: Message, proved: bool) -> EmailMessage:
-    """Return the mail; its Message-ID is the same each time it is made.
+    """Return the mail; its Message-ID is the same at each attempt.
 
-    It greets by name only at an address that is `proved`: whoever registered another chose the name.
+    It greets by name only when the address is `proved`: otherwise a stranger may have chosen the name.
     """
     newest = message.notices[-1]
     name = one_line(newest.to["name"] if proved else "")
-    mail = _headed(message, name)
+    mail = _with_headers(message, name)
     kinds = [kind for kind in KINDS if kind in {notice.kind for notice in message.notices}]
-    shown = _shown(message, name) | {"unsubscribe": _unsubscribable(mail, newest.recipient_id, kinds)}
-    shown |= {"titles": titles(kinds)}
-    mail.set_content(template("mail.txt").render(shown))
-    mail.add_alternative(template("mail.html").render(shown), subtype="html")
+    context = _template_context(message, name)
+    context |= {"unsubscribe": _add_unsubscribe(mail, newest.recipient_id, kinds), "titles": titles(kinds)}
+    mail.set_content(template("mail.txt").render(context))
+    mail.add_alternative(template("mail.html").render(context), subtype="html")
     return mail
 
 
-def _shown(message: Message, name: str) -> dict[str, Any]:
-    """Return what the templates show of a message; the words of people are made harmless here or in the notices."""
+def _template_context(message: Message, name: str) -> dict[str, Any]:
+    """Return the variables of the templates; text of users is quoted here or in the notices."""
     return {
         "name": words(name),
         "title": words(message.notices[-1].subject),
@@ -123,33 +127,33 @@ def _shown(message: Message, name: str) -> dict[str, Any]:
     }
 
 
-def _headed(message: Message, name: str) -> EmailMessage:
-    """Return the mail to the person of this name without its text."""
+def _with_headers(message: Message, name: str) -> EmailMessage:
+    """Return the mail to the user of this name, without its text."""
     mail, host = EmailMessage(_POLICY), _host()
     mail["From"] = settings.current().mail_from
     mail["To"] = Address(re.sub(_SPECIAL, " ", name), addr_spec=message.notices[-1].to["email"])
     mail["Subject"] = _subject(message.notices)[:_MAX_SUBJECT_CHARACTERS]
-    mail["Date"] = now()  # RFC 5322, 3.6: required; servers and spam filters look for it
+    mail["Date"] = now()  # required by RFC 5322, 3.6; servers and spam filters check it
     mail["Message-ID"] = f"<{message.delivery.id}.email@{host}>"
     mail["Auto-Submitted"] = "auto-generated"
-    _thread(mail, message.notices, host)
+    _add_thread(mail, message.notices, host)
     return mail
 
 
 def unsubscribe_token(user_id: ObjectId, *kinds: str) -> str:
-    """Return the token that turns off mails of some kinds for one person, and does nothing else."""
+    """Return a token that can only turn off mails of these kinds for one user."""
     return signed_tokens.sign(UNSUBSCRIBE, user_id, *map(_digest, kinds), nonce=_NO_NONCE)
 
 
 def read_unsubscribe(token: str) -> tuple[ObjectId, list[str]] | None:
-    """Return whom and which kinds a token is about; None when it is not one of ours."""
-    seal = signed_tokens.verify(UNSUBSCRIBE, token)
-    kinds = [kind for kind in KINDS if seal and _digest(kind) in seal.ids[1:]]
-    return (seal.ids[0], kinds) if seal and kinds else None
+    """Return (user id, kinds) of a token; None when it is not valid."""
+    signed = signed_tokens.verify(UNSUBSCRIBE, token)
+    kinds = [kind for kind in KINDS if signed and _digest(kind) in signed.ids[1:]]
+    return (signed.ids[0], kinds) if signed and kinds else None
 
 
 def titles(kinds: Iterable[str]) -> str:
-    """Return what people call these kinds."""
+    """Return the titles of these kinds, for users."""
     return "; ".join(KINDS[kind].title for kind in kinds)
 
 
@@ -158,15 +162,15 @@ def _subject(notices: list[Notice]) -> str:
     return subjects[0] if len(subjects) == 1 else f"{len(notices)} notices about {len(subjects)} things"
 
 
-def _thread(mail: EmailMessage, notices: list[Notice], host: str) -> None:
-    """Mail programs show together what refers to one message: each task has one, which was never sent."""
+def _add_thread(mail: EmailMessage, notices: list[Notice], host: str) -> None:
+    """Make mail programs show mails about one task as a thread: all refer to one message, which was never sent."""
     tasks = {notice.task_id for notice in notices}
     if len(tasks) == 1 and (task_id := tasks.pop()):
         mail["In-Reply-To"] = mail["References"] = f"<task.{task_id}@{host}>"
 
 
-def _unsubscribable(mail: EmailMessage, user_id: ObjectId, kinds: list[str]) -> str | None:
-    """Return RFC 2369 and RFC 8058, for what may be turned off: all that the mail tells of; answers the link."""
+def _add_unsubscribe(mail: EmailMessage, user_id: ObjectId, kinds: list[str]) -> str | None:
+    """Add the headers of RFC 2369 and RFC 8058 for the kinds in the mail that can be turned off; return the link."""
     if not kinds:
         return None
     link = url(f"/notifications/unsubscribe?token={unsubscribe_token(user_id, *kinds)}")
@@ -187,7 +191,7 @@ def _host() -> str:
 
 @cache
 def template(name: str) -> jinja2.Template:
-    """Return one of the templates beside this, which escape what is put into HTML."""
+    """Return a template of the folder `templates`; HTML templates escape their variables."""
     loader = jinja2.PackageLoader("taskmanager.features.notifications.channels")
     environment = jinja2.Environment(
         loader=loader, autoescape=jinja2.select_autoescape(), trim_blocks=True, lstrip_blocks=True

@@ -1,4 +1,4 @@
-"""The list of what happened that people read within the service."""
+"""In-app notifications: the list that users read within the service."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -19,40 +19,40 @@ _MAX_TITLE_CHARACTERS = 300
 
 
 class InAppChannel:
-    """See `Channel`."""
+    """Stores notices as in-app notifications; see `Channel`."""
 
     name, queue, grouped, seconds, threads = "in_app", "high", False, 5.0, 0
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Return everybody."""
+        """Return all ids: every user can be reached."""
         return set(user_ids)
 
     def send(self, message: Message) -> None:
-        """Put it on the person's list, once."""
+        """Store a notification for each notice, once."""
         expires_at = now() + timedelta(days=settings.current().notification_days)
         for notice in message.notices:
             with suppress(NotUniqueError):
                 Notification(
                     user_id=notice.recipient_id,
                     event_id=message.delivery.event_id,
-                    **_words(notice),
+                    **_fields(notice),
                     project_id=notice.project_id,
                     task_id=notice.task_id,
                     actor_id=notice.actor_id,
                     expires_at=expires_at,
                 ).save(force_insert=True)
-        if forgetting.is_erased(message.delivery.event_id):  # meanwhile
+        if forgetting.is_erased(message.delivery.event_id):  # while this ran
             Notification.objects(event_id=message.delivery.event_id).delete()
 
 
 def refresh(stored: Notification, notice: Notice | None) -> None:
-    """Have it say what `notice` says, or drop it when there is none; whether it was read stays as it is."""
+    """Update a notification by its notice, or delete it when there is none. `read_at` stays as it is."""
     if notice is None:
         stored.delete()
-    elif stored.differences(words := _words(notice)):
-        changes = {f"set__{field}": value for field, value in words.items()}
+    elif stored.differences(fields := _fields(notice)):
+        changes = {f"set__{field}": value for field, value in fields.items()}
         Notification.objects(id=stored.id).update_one(inc__revision=1, set__updated_at=now(), **changes)
 
 
-def _words(notice: Notice) -> dict[str, str]:
+def _fields(notice: Notice) -> dict[str, str]:
     return {"kind": notice.kind, "title": notice.subject[:_MAX_TITLE_CHARACTERS], "text": as_written(notice.text)}

@@ -1,7 +1,7 @@
-"""How many mails an hour an address gets, whoever asks for them: counted where they leave, in MongoDB.
+"""The hourly budgets of mails to one address, independent of who causes them; counted in MongoDB before sending.
 
-Each budget is one of its own, so that notices and invitations, which strangers can cause, take nothing from mails that
-keep an account safe. `a+x@b` is counted with `a@b`.
+There are several budgets for each address, so that notices and invitations, which strangers can cause, do not use up
+the mails that keep an account safe. `a+x@b` is counted with `a@b`.
 """
 
 from datetime import datetime, timedelta
@@ -15,16 +15,17 @@ from pymongo.errors import DuplicateKeyError
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
+from taskmanager.core.storage.querysets import Row
 
 NOTICE, ACCOUNT = "notice", "account"
-# What strangers can cause: an address is registered or asked to be proved, a user is invited, logins fail. It is not
-# sent when its budget is spent; all else waits until there is room.
+# Mails that strangers can cause: confirmations of an address, invitations, warnings of failed logins. When the budget
+# is spent these are not sent; all others wait.
 DROPPED = {"claim", "invitation", "warning"}
 _HOUR = timedelta(hours=1)
 
 
 class MailCount(Document):
-    """When the latest mails went to one address, by the delivery that caused each."""
+    """The mails of one budget to one address in the last hour: the delivery and the time of each."""
 
     meta = {"collection": "mail_counts", "db_alias": "notifications", "strict": False, "auto_create_index": False}
 
@@ -34,17 +35,22 @@ class MailCount(Document):
 
 
 def spend(address: str, budget: str, delivery_id: ObjectId) -> datetime | None:
-    """Count a mail, once however often its delivery is tried; return None, or when there is room again.
+    """Count a mail, once for all attempts of its delivery. Return None, or when the budget has room again.
 
-    One atomic update: of two workers that ask for the last place one gets it.
+    This is one atomic update, so only one of two concurrent workers gets the last place.
     """
-    moment, most = now(), _most(budget)
-    known = {"$filter": {"input": {"$ifNull": ["$sent", []]}, "cond": {"$gt": ["$$this.at", moment - _HOUR]}}}
-    full = {"$or": [{"$in": [delivery_id, "$sent.by"]}, {"$gte": [{"$size": "$sent"}, most]}]}
-    place = [{"by": delivery_id, "at": moment}]
-    update = [
-        {"$set": {"sent": known}},
-        {"$set": {"sent": {"$cond": [full, "$sent", {"$concatArrays": ["$sent", place]}]}, "until": moment + _HOUR}},
+    moment, limit = now(), _hourly_limit(budget)
+    recent = {"$filter": {"input": {"$ifNull": ["$sent", []]}, "cond": {"$gt": ["$$this.at", moment - _HOUR]}}}
+    unchanged = {"$or": [{"$in": [delivery_id, "$sent.by"]}, {"$gte": [{"$size": "$sent"}, limit]}]}
+    added = [{"by": delivery_id, "at": moment}]
+    update: list[dict[str, Any]] = [
+        {"$set": {"sent": recent}},
+        {
+            "$set": {
+                "sent": {"$cond": [unchanged, "$sent", {"$concatArrays": ["$sent", added]}]},
+                "until": moment + _HOUR,
+            }
+        },
     ]
     sent = _updated(f"{budget}:{_digest(address)}", update)["sent"]
     if any(mail["by"] == delivery_id for mail in sent):
@@ -52,16 +58,17 @@ def spend(address: str, budget: str, delivery_id: ObjectId) -> datetime | None:
     return min(mail["at"] for mail in sent) + _HOUR
 
 
-def _updated(name: str, update: list[dict[str, Any]]) -> Any:
+def _updated(key: str, update: list[dict[str, Any]]) -> Row:
+    """Apply the update to the counter of this key, which is inserted when it does not exist; return it."""
     collection = MailCount._get_collection()
-    how = {"upsert": True, "return_document": ReturnDocument.AFTER}
+    options = {"upsert": True, "return_document": ReturnDocument.AFTER}
     try:
-        return collection.find_one_and_update({"_id": name}, update, **how)
-    except DuplicateKeyError:  # another worker made it at this moment
-        return collection.find_one_and_update({"_id": name}, update, **how)
+        return collection.find_one_and_update({"_id": key}, update, **options)
+    except DuplicateKeyError:  # another worker inserted it at the same time
+        return collection.find_one_and_update({"_id": key}, update, **options)
 
 
-def _most(budget: str) -> int:
+def _hourly_limit(budget: str) -> int:
     chosen = settings.current()
     return {NOTICE: chosen.mail_notices_hourly, ACCOUNT: chosen.mail_account_hourly}.get(
         budget, chosen.mail_unasked_hourly

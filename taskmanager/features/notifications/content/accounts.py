@@ -1,6 +1,6 @@
-"""Notices about accounts: always by mail.
+"""Notices about accounts, always sent by mail.
 
-A function answers nothing when there is nothing to tell any more, for instance because the token was used.
+A writer returns an empty list when the notice no longer holds, for instance because its token was used.
 """
 
 from bson import ObjectId
@@ -13,7 +13,7 @@ from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
 from taskmanager.features.users.recovery import service as recovery
 
-_TOLD_FAILURES = 3  # wrong codes of the second factor
+_MAX_WRONG_CODES = 3  # of the second factor, in a row; then the user is notified
 _RECOVERY = (
     "It works once. It ends all sessions, API tokens, share links and open invitations of the account, removes\n"
     "its phone number and turns its webhooks off."
@@ -33,28 +33,28 @@ def _verification_again(event: Event) -> list[Notice]:
 
 @writes("registration.repeated")
 def _repeated(event: Event) -> list[Notice]:
-    """Return an address is registered a second time: its owner hears of it.
+    """Notify the owner of an address that it was registered a second time.
 
-    While the account is not confirmed it may have the password of another person. So the mail does not confirm the
-    address: it lets its owner set a password, which does.
+    An account that is not confirmed may have the password of another person. So the mail does not confirm the address:
+    it lets the owner of the address set a password, which also confirms it.
     """
     if event.subject_id is None:
         return []
     prepared = recovery.prepare_takeover(event.data["email"], event.id)
     if prepared is None:
         text = (
-            "someone asked for an account with this address, which has one already. If that was you, log in, or ask\n"
-            "for a new password. If it was not, you need not do anything.\n"
+            "someone tried to create an account with this address, which has one already. If that was you, log in\n"
+            "or ask for a new password. If it was not you, there is nothing you need to do.\n"
         )
         return _to_owner(event.subject_id, "You have an account already", text, budget="claim")
     user, token = prepared
     text = (
-        "an account with this address was asked for more than once, and the address is not confirmed yet. To make the\n"
-        f"account yours, send this with a new password to {url('/auth/password-reset/confirm')}:\n\n"
+        "someone tried to create an account with this address more than once, and it is not confirmed yet. To\n"
+        f"make the account yours, send this with a new password to {url('/auth/password-reset/confirm')}:\n\n"
         f"    {token.text()}\n\n"
-        f"{_RECOVERY} If you did not ask for an account, do nothing.\n"
+        f"{_RECOVERY} If you did not ask for an account, ignore this mail.\n"
     )
-    return [Notice(user.id, _card(user), "Set a password for your account", text, budget="claim")]
+    return [Notice(user.id, _profile(user), "Set a password for your account", text, budget="claim")]
 
 
 @writes("password_reset.requested")
@@ -65,11 +65,11 @@ def _reset(event: Event) -> list[Notice]:
     user, token = prepared
     minutes = settings.current().password_reset_minutes
     text = (
-        f"to set a new password send this within {minutes} minutes to {url('/auth/password-reset/confirm')}:\n\n"
+        f"to set a new password, send this within {minutes} minutes to {url('/auth/password-reset/confirm')}:\n\n"
         f"    {token.text()}\n\n"
-        f"{_RECOVERY} If you did not ask for it, do nothing.\n"
+        f"{_RECOVERY} If you did not ask for it, ignore this mail.\n"
     )
-    return [Notice(user.id, _card(user), "A new password", text)]
+    return [Notice(user.id, _profile(user), "A new password", text)]
 
 
 @writes("user.password_changed")
@@ -93,16 +93,16 @@ _ENDED = {
 
 
 def _ended(event: Event) -> str:
-    """Return a sentence about what a recovery ended, or none."""
+    """Return a sentence about what a recovery ended, or an empty text."""
     ended = event.data.get("ended") or {}
-    words = [f"{name}: {ended[collection]}" for collection, name in _ENDED.items() if collection in ended]
-    return f" What ended too: {', '.join(words)}." if words else ""
+    counts = [f"{name}: {ended[collection]}" for collection, name in _ENDED.items() if collection in ended]
+    return f" This ended, too: {', '.join(counts)}." if counts else ""
 
 
 @writes("user.email_changed")
-def _moved(event: Event) -> list[Notice]:
-    """Return told to the address that the account had before."""
-    text = "your account has another address now, as it was confirmed here. No more mail will come to this one.\n"
+def _address_changed(event: Event) -> list[Notice]:
+    """Notify the address that the account had before."""
+    text = "your account has a new address now, as was confirmed here. No more mail will be sent to this address.\n"
     return [Notice(event.subject_id, {"name": "", "email": event.data["before"]}, "Your address was changed", text)]
 
 
@@ -111,12 +111,12 @@ def _failures(event: Event) -> list[Notice]:
     text = (
         f"logins to your account failed {settings.current().lockout_failures} times in a short while, the last\n"
         f"one from {_origin(event)}. Further tries from there are refused for a while. If that was not you, your\n"
-        "password has not been guessed; see that it is long and used nowhere else.\n"
+        "password has not been guessed; make sure that it is long and used nowhere else.\n"
     )
     return _to_owner(event.subject_id, "Logins to your account failed", text, budget="warning")
 
 
-# What happened to an account, where that is all there is to say: (subject, text).
+# Kinds of events with a fixed notice: (subject, text).
 _PLAIN = {
     "totp.enabled": (
         "Your second factor is on",
@@ -128,7 +128,7 @@ _PLAIN = {
     ),
     "totp.recovery_codes_renewed": (
         "You have new recovery codes",
-        f"your account has new recovery codes; the earlier ones are good no more.\n{_WAS_IT_YOU}",
+        f"your account has new recovery codes; the earlier ones no longer work.\n{_WAS_IT_YOU}",
     ),
     "phone.verified": (
         "Your phone number was confirmed",
@@ -143,28 +143,28 @@ def _plain(event: Event) -> list[Notice]:
 
 
 @writes("token.created")
-def _token_made(event: Event) -> list[Notice]:
+def _token_created(event: Event) -> list[Notice]:
     name, scopes = words(event.data["name"]), ", ".join(event.data["scopes"])
     text = (
-        f"an API token was made for your account, from {_origin(event)}:\n\n    {name}\n\n"
+        f"an API token was created for your account, from {_origin(event)}:\n\n    {name}\n\n"
         f"It may: {scopes}.\n{_WAS_IT_YOU}"
     )
-    return _to_owner(event.subject_id, "An API token was made", text)
+    return _to_owner(event.subject_id, "An API token was created", text)
 
 
 @writes("identity.linked")
 def _linked(event: Event) -> list[Notice]:
-    text = f"whoever logs in as you at {event.data['issuer']} is logged in to your account from now on.\n{_WAS_IT_YOU}"
+    text = f"a login as you at {event.data['issuer']} opens your account from now on.\n{_WAS_IT_YOU}"
     return _to_owner(event.subject_id, "A login provider was linked", text)
 
 
 @writes("totp.failed")
 def _totp_failures(event: Event) -> list[Notice]:
-    """Return told once, at the third wrong code in a row: whoever gets so far has the password."""
-    if event.data["failures"] != _TOLD_FAILURES:
+    """Notify the user once, at the third wrong code in a row: the password was correct."""
+    if event.data["failures"] != _MAX_WRONG_CODES:
         return []
     text = (
-        f"someone at {_origin(event)} knows your password and gave {_TOLD_FAILURES} wrong codes after it.\n"
+        f"someone at {_origin(event)} knows your password and entered {_MAX_WRONG_CODES} wrong codes after it.\n"
         "If that was not you, change your password.\n"
     )
     return _to_owner(event.subject_id, "Wrong codes for your account", text)
@@ -180,7 +180,7 @@ def _recovery_used(event: Event) -> list[Notice]:
 
 @writes("session.ended")
 def _reused(event: Event) -> list[Notice]:
-    """Return a refresh token was used a second time: it may have been stolen, and the owner should know."""
+    """Notify the user that a refresh token was used a second time: it may have been stolen."""
     if event.data["because"] != "reuse":
         return []
     text = (
@@ -198,29 +198,29 @@ def _verification(event: Event, email: str | None) -> list[Notice]:
     user, token = prepared
     hours = settings.current().email_token_hours
     text = (
-        f"to confirm this address send this within {hours} hours to {url('/auth/verify-email')}:\n\n"
+        f"to confirm this address, send this within {hours} hours to {url('/auth/verify-email')}:\n\n"
         f"    {token.text()}\n\n"
-        "If you did not ask for an account, do nothing: whoever did has its password.\n"
+        "If you did not ask for an account, ignore this mail: its password is not known to you.\n"
     )
-    return [Notice(user.id, _card(user), "Confirm your address", text, budget="claim")]
+    return [Notice(user.id, _profile(user), "Confirm your address", text, budget="claim")]
 
 
 @writes("user.email_change_requested")
 def _change_of_address(event: Event) -> list[Notice]:
-    """Return the "old" and the "new" address are each asked to confirm a change."""
-    return [*_asked(event, "old"), *_asked(event, "new")]
+    """Ask both the old and the new address to confirm a change."""
+    return [*_address_confirmation(event, "old"), *_address_confirmation(event, "new")]
 
 
-def _asked(event: Event, which: str) -> list[Notice]:
+def _address_confirmation(event: Event, which: str) -> list[Notice]:
     token_id = event.id if which == "new" else ObjectId(event.id.binary[::-1])
     prepared = recovery.prepare_email_change(event.subject_id, which, token_id)
     if prepared is None:
         return []
     user, token = prepared
     text = (
-        f"to move your account to {words(user.new_email)} send this to {url('/users/me/email/confirm')}:\n\n"
+        f"to move your account to {words(user.new_email)}, send this to {url('/users/me/email/confirm')}:\n\n"
         f"    {token.text()}\n\n"
-        "The other address may get such a mail too; then both must confirm. If you did not ask for it, reset your\n"
+        "The other address may get such a mail, too; then both must confirm. If you did not ask for it, reset your\n"
         "password: that ends the change.\n"
     )
     recipient = user.id if which == "new" else token.id  # one mail for each of the two
@@ -230,8 +230,8 @@ def _asked(event: Event, which: str) -> list[Notice]:
 
 
 def _to_owner(user_id: ObjectId | None, subject: str, text: str, budget: str = "account") -> list[Notice]:
-    card = user_id and users.public_profiles([user_id]).get(user_id)
-    return [Notice(user_id, card, subject, text, budget=budget)] if user_id and card and card["email"] else []
+    profile = user_id and users.public_profiles([user_id]).get(user_id)
+    return [Notice(user_id, profile, subject, text, budget=budget)] if user_id and profile and profile["email"] else []
 
 
 def _origin(event: Event) -> str:
@@ -239,5 +239,5 @@ def _origin(event: Event) -> str:
     return str(event.correlation.get("address") or "an unknown address")
 
 
-def _card(user: User) -> dict[str, str]:
+def _profile(user: User) -> dict[str, str]:
     return {"name": user.name, "email": user.email}

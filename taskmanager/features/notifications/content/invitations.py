@@ -1,4 +1,4 @@
-"""Notices of invitations: a mail to the invited address, and a notice to the account that is invited."""
+"""Notices about invitations: a mail to the invited address, and a notice to the invited account."""
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import Event
@@ -13,9 +13,9 @@ KIND = "project.invited"
 
 @writes("invitation.created")
 def invited(event: Event) -> list[Notice]:
-    """Notify the address that was invited, alike with and without an account, and the account that may accept.
+    """Notify the invited address, in the same way with and without an account, and the account that may accept.
 
-    The notice to an account has no `project_id`: who may not see a project sees no notices of it.
+    The notice to the account has no `project_id`: users do not see notices of projects that they may not see.
     """
     invitation = Invitation.objects(id=event.subject_id).waiting().first()
     project = invitation and Project.objects(id=invitation.project_id).alive().first()
@@ -27,7 +27,7 @@ def invited(event: Event) -> list[Notice]:
 
 
 def _by_mail(event: Event, invitation: Invitation, by: str, name: str) -> list[Notice]:
-    """Return the mail to an address, with a token: whoever gets it can accept, once they have an account with it."""
+    """Return the mail to an address with a token, by which its recipient can accept once they have an account."""
     token = event.data["token_id"] and one_time_tokens.look_up(event.data["token_id"])
     if not (invitation.email and token):
         return []
@@ -38,18 +38,19 @@ def _by_mail(event: Event, invitation: Invitation, by: str, name: str) -> list[N
 
 
 def _in_service(event: Event, invitation: Invitation, by: str, name: str) -> list[Notice]:
-    """Return to the account, if there is one; an address counts once it was proved. The mail to an
-    address is another.
+    """Return the notice to the invited account, if there is one; an address must be verified.
+
+    With `mailed` it is not sent by mail, because `_by_mail` writes that mail.
     """
     account = users.find_addressee(email=invitation.email, user_id=invitation.user_id)
     if not (account.user_id and account.active and account.proved):
         return []
-    card = users.public_profiles([account.user_id])[account.user_id]
-    text = _start(by, name, invitation) + _answers(invitation)
+    profile = users.public_profiles([account.user_id])[account.user_id]
+    text = _introduction(by, name, invitation) + _how_to_respond(invitation)
     return [
         Notice(
             account.user_id,
-            card,
+            profile,
             _subject(by, name),
             text,
             KIND,
@@ -63,23 +64,23 @@ def _subject(by: str, name: str) -> str:
     return f"{by} invites you to {name}"
 
 
-def _start(by: str, name: str, invitation: Invitation) -> str:
+def _introduction(by: str, name: str, invitation: Invitation) -> str:
     first = f"{words(by)} invites you to a project:\n\n    {words(name)}\n\n"
     return f"{first}Your role there would be: {invitation.role}.\n\n"
 
 
-def _answers(invitation: Invitation) -> str:
+def _how_to_respond(invitation: Invitation) -> str:
     base = f"{settings.current().base_url}/api/v1/invitations/{invitation.id}"
     return (
         f"To accept:\n\n    POST {base}/accept\n\nTo refuse:\n\n    POST {base}/refuse\n\n"
-        f"The invitation is good until {invitation.expires_at:%Y-%m-%d %H:%M} UTC.\n"
+        f"The invitation is valid until {invitation.expires_at:%Y-%m-%d %H:%M} UTC.\n"
     )
 
 
 def _with_token(by: str, name: str, invitation: Invitation, token: OneTimeToken) -> str:
     base = f"{settings.current().base_url}/api/v1"
     return (
-        f"{_start(by, name, invitation)}"
+        f"{_introduction(by, name, invitation)}"
         f"To accept, log in with this address, {invitation.email}. If you have no account yet, register with this "
         "address first. Then send the token below, as JSON, to\n\n"
         f"    POST {base}/invitations/accept\n\n"
@@ -87,5 +88,5 @@ def _with_token(by: str, name: str, invitation: Invitation, token: OneTimeToken)
         f"    POST {base}/invitations/refuse\n\n"
         f'    {{"token": "{token.text()}"}}\n\n'
         f"The token can be used once, until {invitation.expires_at:%Y-%m-%d %H:%M} UTC. Keep it to yourself.\n"
-        "If you do not know what this is about, you need not do anything.\n"
+        "If you do not know what this is about, ignore this mail.\n"
     )

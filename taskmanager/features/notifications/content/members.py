@@ -1,4 +1,4 @@
-"""Notices of memberships that have ended."""
+"""Notices about memberships that have ended."""
 
 from taskmanager.core.events.log import Event, project_of
 from taskmanager.features.notifications.content.quoting import words
@@ -18,8 +18,8 @@ def links_ended(event: Event) -> list[Notice]:
     profiles = users.public_profiles([*owners, event.data["user_id"]])
     name = words(profiles.get(event.data["user_id"], {}).get("name", "Someone"))
     text = (
-        f"{name} is no member of this project any more:\n\n    {words(project.name)}\n\n"
-        f"Share links that they had made are closed: {number}. To open others:\n\n"
+        f"{name} is no longer a member of this project:\n\n    {words(project.name)}\n\n"
+        f"Share links that they created are closed: {number}. To create new ones:\n\n"
         f"{url(f'/projects/{project_id}/share-links')}\n"
     )
     return [

@@ -1,7 +1,7 @@
-"""From events to notices: who is told what. One function for each kind of event writes its notices.
+"""From events to notices: who is notified of what. One function writes the notices of each kind of event.
 
-A notice is written anew at each attempt to send it, from what is true then: who has lost access, or whose token was
-used meanwhile, is not told any more.
+Notices are written anew at each attempt to send them, from the present state: users who have lost access, or whose
+token was used meanwhile, are not notified any more.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ from taskmanager.features.notifications.kinds import ALWAYS, CONSEQUENCES, UNCHO
 
 @dataclass(frozen=True)
 class Notice:
-    """One event in words for one person. `to` has `name` (may be empty) and `email` (None: no mail can be sent)."""
+    """One event in words for one recipient. `to` has `name` (may be empty) and `email` (None: no mail can be sent)."""
 
     recipient_id: ObjectId
     to: dict[str, str]
@@ -27,10 +27,10 @@ class Notice:
     project_id: ObjectId | None = None
     task_id: ObjectId | None = None
     actor_id: ObjectId | None = None
-    direct: bool = True  # it is about the person, not only about something that they follow
-    involved: bool = True  # they have to do with the task
-    budget: str = "account"  # which budget of mails to an address one of kind ALWAYS is counted in: see `mail_budget`
-    mailed: bool = False  # another notice of the event is the mail about it
+    direct: bool = True  # it is about the recipient, not only about something that they follow
+    involved: bool = True  # the recipient is involved in the task
+    budget: str = "account"  # in which a mail of kind ALWAYS is counted: see `mail_budget`
+    mailed: bool = False  # another notice of the same event is sent as the mail
 
 
 Writer = Callable[..., Iterable[Notice]]
@@ -38,7 +38,7 @@ Writer = Callable[..., Iterable[Notice]]
 
 @dataclass(frozen=True)
 class NoticeWriter:
-    """A function that writes the notices of events of the kinds `names`. See `writes`."""
+    """A function that writes the notices of events of the kinds `names`; see `writes`."""
 
     names: tuple[str, ...]
     write: Writer
@@ -51,39 +51,38 @@ NOTICE_WRITERS: Part[NoticeWriter] = Part("notices")
 def writes(*kinds: str, to_members: bool = False) -> Callable[[Writer], NoticeWriter]:
     """Make the decorated function a NoticeWriter, which a Feature contributes, for events of these kinds.
 
-    It takes the event. One that writes `to_members` tells only members of the event's project, and not the one
-    who did it; it takes also `only`, the id of the one recipient that is asked for, or None for all.
+    The function takes the event. With `to_members` it writes to members of the event's project only, without the
+    actor, and also takes `only`: the id of the one recipient to write to, or None for all.
     """
     return lambda function: NoticeWriter(kinds, function, to_members)
 
 
 def is_for_members(kind: str) -> bool:
-    """Return whether events of this kind are told only to members of their project, without the one who did it."""
+    """Return whether only members of the project, without the actor, are notified of events of this kind."""
     return kind in NOTICE_WRITERS and NOTICE_WRITERS[kind].to_members
 
 
 def kinds_with_notices() -> list[str]:
-    """Return the kinds of events that a user may be told of."""
+    """Return the kinds of events that users may be notified of, in order."""
     return sorted(NOTICE_WRITERS)
 
 
-def of(event: Event, only: ObjectId | None = None) -> list[Notice]:
-    """Return the notices of an event, one for a person; who did it is told of nothing but their account and what the
-    service did because of it.
+def write_notices(event: Event, only: ObjectId | None = None) -> list[Notice]:
+    """Write the notices of an event, one for each recipient; `only` is the one recipient to write to, None for all.
 
-    `only` is the one recipient that is asked for.
+    The actor is notified only of their account, and of what the service did because of their action.
     """
     writer = NOTICE_WRITERS.get(event.kind)
     if writer is None:
         return []
-    found = writer.write(event, only=only) if writer.to_members else writer.write(event)
-    return [notice for notice in found if _is_news(notice, event) and only in (None, notice.recipient_id)]
+    written = writer.write(event, only=only) if writer.to_members else writer.write(event)
+    return [notice for notice in written if _may_notify(notice, event) and only in (None, notice.recipient_id)]
 
 
-def _is_news(notice: Notice, event: Event) -> bool:
+def _may_notify(notice: Notice, event: Event) -> bool:
     return notice.recipient_id != event.actor_id or notice.kind in UNCHOSEN or notice.kind in CONSEQUENCES
 
 
 def url(path: str) -> str:
-    """Return the address of something in the API."""
+    """Return the absolute URL of a path of the API, version 1."""
     return f"{settings.current().base_url}/api/v1{path}"

@@ -1,44 +1,44 @@
-"""Deliveries that wait: due at other times, or cancelled, many at a time."""
+"""Bulk changes of pending deliveries: reschedule, postpone, cancel."""
 
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.storage import chunked_updates
+from taskmanager.core.storage.querysets import Filter
 from taskmanager.features.notifications.delivery import grouping
 from taskmanager.features.notifications.models import DIGEST, Delivery
 
-_COMING_A_SECOND, _MAX_COUNTED = 20, 20_000
+_DUE_PER_SECOND, _MAX_COUNTED = 20, 20_000
 
 
 def reschedule(recipient_id: ObjectId, *, digest: datetime, others: datetime) -> None:
-    """Let what waits for a person, and was not tried yet, be due then: the digest, and what else waits for longer."""
-    waits = {"recipient_id": recipient_id, "state": "pending", "attempts": 0, "led_by": {"$exists": False}}
-    collected = {"bundle": {"$regex": f":{DIGEST}$"}}
-    _due_again(waits | collected | {"due_at": {"$exists": True, "$ne": digest}}, digest)
-    _due_again(waits | {"bundle": {"$exists": True}, "$nor": [collected], "due_at": {"$gt": others}}, others)
+    """Reschedule a user's deliveries that were not tried yet: those of the digest, and others that are due later."""
+    untried = {"recipient_id": recipient_id, "state": "pending", "attempts": 0, "led_by": {"$exists": False}}
+    in_digest = {"bundle": {"$regex": f":{DIGEST}$"}}
+    _set_due(untried | in_digest | {"due_at": {"$exists": True, "$ne": digest}}, digest)
+    _set_due(untried | {"bundle": {"$exists": True}, "$nor": [in_digest], "due_at": {"$gt": others}}, others)
 
 
-def _due_again(found: dict[str, Any], due: datetime) -> None:
-    chunked_updates.update_all(Delivery._get_collection(), found, {"$set": {"due_at": due, "wanted_at": due}})
+def _set_due(query: Filter, due: datetime) -> None:
+    chunked_updates.update_all(Delivery._get_collection(), query, {"$set": {"due_at": due, "wanted_at": due}})
 
 
-def put_off(recipient_id: ObjectId, until: datetime, *, but: str) -> None:
-    """Let nothing that waits for a recipient be due before then, `but` one kind; much of it comes little by little."""
+def postpone_all(recipient_id: ObjectId, until: datetime, *, but: str) -> None:
+    """Postpone the deliveries of a recipient until then, `but` those of one kind; many are spread over some time."""
     collection = Delivery._get_collection()
-    waits = {"recipient_id": recipient_id, "due_at": {"$exists": True}, "kind": {"$ne": but}}
-    seconds = collection.count_documents(waits, limit=_MAX_COUNTED) / _COMING_A_SECOND
+    waiting = {"recipient_id": recipient_id, "due_at": {"$exists": True}, "kind": {"$ne": but}}
+    seconds = collection.count_documents(waiting, limit=_MAX_COUNTED) / _DUE_PER_SECOND
     later = {"$add": [until, {"$toLong": {"$multiply": [{"$rand": {}}, seconds * 1000]}}]}
     chunked_updates.update_all(
-        collection, waits | {"due_at": {"$exists": True, "$lt": until}}, [{"$set": {"due_at": later}}]
+        collection, waiting | {"due_at": {"$exists": True, "$lt": until}}, [{"$set": {"due_at": later}}]
     )
 
 
 def cancel(recipient_id: ObjectId, project_id: ObjectId) -> None:
-    """Settle what waits for a recipient of a project, and was not tried yet. What is under way cancels itself."""
-    waits = {"recipient_id": recipient_id, "project_id": project_id, "state": "pending", "attempts": 0}
-    waits |= {"led_by": {"$exists": False}, "claimed_until": {"$lte": now()}}
-    fate = {"$set": grouping.fate("cancelled", "Not a member any more."), "$unset": {"due_at": 1}}
-    chunked_updates.update_all(Delivery._get_collection(), waits, fate)
+    """Cancel a recipient's deliveries of a project that were not tried yet; those in flight cancel themselves."""
+    untried = {"recipient_id": recipient_id, "project_id": project_id, "state": "pending", "attempts": 0}
+    untried |= {"led_by": {"$exists": False}, "claimed_until": {"$lte": now()}}
+    update = {"$set": grouping.final_fields("cancelled", "The user is not a member any more."), "$unset": {"due_at": 1}}
+    chunked_updates.update_all(Delivery._get_collection(), untried, update)

@@ -1,4 +1,4 @@
-"""What is kept of telling people of events: how long it needs them, and what becomes of it when they are forgotten."""
+"""Which events deliveries and notifications need, and what is deleted of them when events or tasks are erased."""
 
 from collections.abc import Iterable
 
@@ -11,28 +11,29 @@ from taskmanager.features.notifications.models import Delivery, Notification
 
 
 def needed(event_ids: list[ObjectId]) -> set[ObjectId]:
-    """Return which of some events are still to be told, may be told again, or are listed in an inbox."""
-    told = {"event_id": {"$in": event_ids}}
-    return {row["event_id"] for kind in (Delivery, Notification) for row in kind.objects(__raw__=told).as_pymongo()}
+    """Return the ids of the events that have deliveries (to be sent or replayed) or in-app notifications."""
+    of_events = {"event_id": {"$in": event_ids}}
+    rows = (row for model in (Delivery, Notification) for row in model.objects(__raw__=of_events).as_pymongo())
+    return {row["event_id"] for row in rows}
 
 
 def refresh_notices(events: Iterable[Event]) -> None:
-    """Drop what people were told of events that are forgotten, and what receivers answered. Safe to repeat."""
+    """Delete notifications of erased events, and bodies, responses and errors of their deliveries. Safe to repeat."""
     events = list(events)
-    told = {"event_id": {"$in": [event.id for event in events]}}
-    gone = {"event_id": {"$in": [event.id for event in events if event.forgotten]}}
-    Notification._get_collection().delete_many(gone)
-    Delivery._get_collection().update_many(told, {"$set": {"log": []}, "$unset": {"body": 1, "last_error": 1}})
+    of_events = {"event_id": {"$in": [event.id for event in events]}}
+    erased = {"event_id": {"$in": [event.id for event in events if event.forgotten]}}
+    Notification._get_collection().delete_many(erased)
+    Delivery._get_collection().update_many(of_events, {"$set": {"log": []}, "$unset": {"body": 1, "last_error": 1}})
 
 
 def erase_task(task_id: ObjectId) -> None:
-    """Drop what people were told of a task that is gone for good. Safe to repeat."""
+    """Delete the notifications about a purged task. Safe to repeat."""
     Notification.objects(task_id=task_id).delete()
 
 
 def erase_name(user_id: ObjectId) -> None:
-    """Rename a deleted user in the notifications of others. Safe to repeat."""
+    """Remove the name of a deleted user from the notifications of others. Safe to repeat."""
     for stored in Notification.objects(actor_id=user_id):
         event = Event.objects(id=stored.event_id).first()
-        told = notices.of(event, stored.user_id) if event else []
-        in_app_channel.refresh(stored, next((notice for notice in told if notice.kind == stored.kind), None))
+        current = notices.write_notices(event, stored.user_id) if event else []
+        in_app_channel.refresh(stored, next((notice for notice in current if notice.kind == stored.kind), None))

@@ -1,8 +1,8 @@
-"""Deliveries: each is one event for one recipient on one channel, made once and tried until it is settled.
+"""Deliveries: each is one event for one recipient on one channel, planned once and tried until it is finished.
 
-The job that plans a delivery claims it and sends it at once. Whatever comes between, it stays `pending` with a
-`due_at`, at which the relay hands it out again: after a failure, after the death of a worker, after the queue was
-emptied. What a channel raises decides what becomes of it.
+The job that plans a delivery claims it and sends it at once. Until it is finished it stays `pending` with a `due_at`,
+at which the relay dispatches it again: after a failure, the death of a worker, or the loss of the queue. What a channel
+raises decides the state of the delivery.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from taskmanager.core.events.outbox import enqueue, job_id, source
 from taskmanager.core.events.outcome_counters import OutcomeCounter
 from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.security.redaction import redact
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.querysets import Filter, Row
 from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.channels.base import (
     Cancelled,
@@ -41,67 +41,69 @@ log = structlog.get_logger("taskmanager.deliveries")
 
 SEND = "notifications.send"
 ATTEMPTS = OutcomeCounter("attempts", "sent", "failed", "dead", "cancelled")  # by channel
-_SPARE_SECONDS = 5  # of a claim, beyond the longest that the channel takes
-_LEADER_SECONDS = 2
-_NO_ROOM, _room = timedelta(seconds=0.5), Throttle(20)
+_SPARE_SECONDS = 5  # of a claim, beyond the maximum of the channel
+_LEADER_SECONDS = 2  # after which a delivery looks again for the leader of its group
+_THREAD_WAIT, _throttle = timedelta(seconds=0.5), Throttle(20)  # of deliveries without a free thread
 _MAX_KEPT_ATTEMPTS = 10
 _BATCH = 200
 _MAX_ERROR_CHARACTERS = 500
 
 
 def retry_policy() -> RetryPolicy:
-    """Return when a delivery that failed is tried again: for the hours of the settings, at most every four hours."""
-    lasts = timedelta(hours=settings.current().delivery_hours)
-    return RetryPolicy(first_seconds=5, factor=3, max_seconds=4 * 3600, jitter=0.2, min_attempts=8, give_up_after=lasts)
+    """Return when failed deliveries are retried: for `delivery_hours`, with delays of at most four hours."""
+    duration = timedelta(hours=settings.current().delivery_hours)
+    return RetryPolicy(
+        first_seconds=5, factor=3, max_seconds=4 * 3600, jitter=0.2, min_attempts=8, give_up_after=duration
+    )
 
 
-def plan(rows: Sequence[dict[str, Any]]) -> list[Delivery]:
-    """Make the deliveries that are not there yet; answers those that are to be sent at once, claimed for the caller.
+def plan(rows: Sequence[Row]) -> list[Delivery]:
+    """Insert the deliveries that do not exist yet; return those to send at once, claimed for the caller.
 
-    Each row has event_id, channel, recipient_id and what else is known; one that is to wait has `due_at`.
+    Each row has `event_id`, `channel`, `recipient_id` and optional fields; one that must wait has `due_at`.
     """
     if not rows:
         return []
-    made = [_prepared(row) for row in rows]
-    places = [{name: row[name] for name in ("event_id", "channel", "recipient_id")} for row in made]
+    new = [_new_row(row) for row in rows]
+    keys = [{name: row[name] for name in ("event_id", "channel", "recipient_id")} for row in new]
     writes = [
-        UpdateOne(place, {"$setOnInsert": {name: value for name, value in row.items() if name not in place}}, True)
-        for place, row in zip(places, made, strict=True)
+        UpdateOne(key, {"$setOnInsert": {name: value for name, value in row.items() if name not in key}}, True)
+        for key, row in zip(keys, new, strict=True)
     ]
     result = Delivery._get_collection().bulk_write(writes, ordered=False)
-    return [Delivery._from_son(made[index]) for index in result.upserted_ids or {} if "due_at" not in rows[index]]
+    return [Delivery._from_son(new[index]) for index in result.upserted_ids or {} if "due_at" not in rows[index]]
 
 
-def send_all(claimed: Iterable[Delivery], known: Iterable[Notice] = ()) -> None:
-    """Send what the caller has claimed, as far as its claims last; the rest is handed out again.
+def send_all(claimed: Iterable[Delivery], written: Iterable[Notice] = ()) -> None:
+    """Send deliveries that the caller has claimed while the claims last; the relay dispatches the rest again.
 
-    `known` are notices that were just written, so that they need not be written anew.
+    `written` are notices that were just written and need not be written anew.
     """
-    ready = {(notice.recipient_id, notice.kind): [notice] for notice in known}
-    for delivery in sorted(claimed, key=_threads_of):  # first what is sent within the job: it waits for no other
-        _begin(delivery, ready.get((delivery.recipient_id, delivery.kind)))
+    notices = {(notice.recipient_id, notice.kind): [notice] for notice in written}
+    for delivery in sorted(claimed, key=_threads_of):  # first those sent within the job: they wait for no thread
+        _start(delivery, notices.get((delivery.recipient_id, delivery.kind)))
 
 
 def send(delivery_id: ObjectId) -> None:
-    """Try a delivery, unless it is settled or being tried. Safe to repeat.
+    """Attempt a delivery unless it is finished or being tried. Safe to repeat.
 
-    Of a group the oldest goes first and takes the others along, whichever of them was handed out.
+    The leader of its group is sent with all followers, whichever of them was dispatched.
     """
     leader = grouping.leader_of(delivery_id)
     if leader is None:
         return
     delivery = _claim(leader)
     if delivery is not None:
-        _begin(delivery, None)
-    elif leader["_id"] != delivery_id:  # a worker is about to take this one along, or will have failed
-        alone = {"_id": delivery_id, "state": "pending", "led_by": {"$exists": False}}
-        again = {"$set": {"due_at": now() + timedelta(seconds=_LEADER_SECONDS)}}
-        Delivery._get_collection().update_one(alone, again)
+        _start(delivery, None)
+    elif leader["_id"] != delivery_id:  # a worker is sending the leader, and will include this one unless it fails
+        without_leader = {"_id": delivery_id, "state": "pending", "led_by": {"$exists": False}}
+        later = {"$set": {"due_at": now() + timedelta(seconds=_LEADER_SECONDS)}}
+        Delivery._get_collection().update_one(without_leader, later)
 
 
 @source(SEND)
 def dispatch(in_flight: set[str], room: int) -> int:
-    """Make jobs of the deliveries that are due; answers how many. Called by the relay."""
+    """Enqueue a job for each delivery that is due. Return how many are due. The relay calls this."""
     due = Delivery.objects(due_at__lte=now()).order_by("due_at").limit(min(room, _BATCH)).hint("due_at")
     found = list(due.only("id", "channel", "due_at", "kind"))
     updates: list[UpdateOne] = []
@@ -109,10 +111,10 @@ def dispatch(in_flight: set[str], room: int) -> int:
         for delivery in found:
             if job_id(SEND, delivery.id) not in in_flight:
                 channel = channels.find(delivery.channel)
-                words = f"{delivery.kind} by {delivery.channel}"
-                enqueue(channel.queue if channel else "low", SEND, delivery.id, words, {})
+                description = f"{delivery.kind} by {delivery.channel}"
+                enqueue(channel.queue if channel else "low", SEND, delivery.id, description, {})
             again = now() + timedelta(seconds=settings.current().job_silence_seconds)
-            # due_at is part of the filter: a job that has begun meanwhile has set its own
+            # due_at is part of the filter: a job that started meanwhile has set its own
             updates.append(UpdateOne({"_id": delivery.id, "due_at": delivery.due_at}, {"$set": {"due_at": again}}))
     finally:
         if updates:
@@ -121,27 +123,27 @@ def dispatch(in_flight: set[str], room: int) -> int:
 
 
 def replay(delivery_id: ObjectId) -> bool:
-    """Have a settled delivery sent once more, by itself and under the same id; False when it is not settled."""
+    """Make a finished delivery pending again, with its id and without its group; return whether it was finished."""
     fresh = {"state": "pending", "due_at": now(), "wanted_at": now(), "claimed_until": now(), "attempts": 0}
-    gone = {"ended_at": 1, "expires_at": 1, "last_error": 1, "first_at": 1, "bundle": 1, "led_by": 1, "counted": 1}
-    settled = {"_id": delivery_id, "state": {"$ne": "pending"}}
-    update = {"$set": fresh, "$unset": gone}
-    return bool(Delivery._get_collection().update_one(settled, update).modified_count)
+    removed = {"ended_at": 1, "expires_at": 1, "last_error": 1, "first_at": 1, "bundle": 1, "led_by": 1, "counted": 1}
+    finished = {"_id": delivery_id, "state": {"$ne": "pending"}}
+    update = {"$set": fresh, "$unset": removed}
+    return bool(Delivery._get_collection().update_one(finished, update).modified_count)
 
 
 def waiting() -> int:
-    """Return how many are not settled."""
+    """Return how many deliveries are pending, counted up to 100 000."""
     return Delivery._get_collection().count_documents({"state": "pending"}, limit=100_000)
 
 
 def purge(before: datetime) -> int:
-    """Forget what was given up before then; answers how many."""
+    """Delete the deliveries that became dead before then. Return how many."""
     found = {"state": "dead", "ended_at": {"$lt": before}}
     return Delivery._get_collection().delete_many(found).deleted_count
 
 
-def _prepared(row: dict[str, Any]) -> dict[str, Any]:
-    """Return as it is stored: one that is to be sent at once is claimed, and due again when the claim ends."""
+def _new_row(row: Row) -> Row:
+    """Return the stored form of a new delivery: one to send at once is claimed, and due when the claim ends."""
     moment = now()
     ends = _end_of_claim(row["channel"], moment)
     waits = "due_at" in row
@@ -159,7 +161,10 @@ def _prepared(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _claim(known: Row) -> Delivery | None:
-    """Claim a delivery for as long as sending may take; None when it is settled, led by another, or claimed already."""
+    """Claim a delivery for as long as sending may take.
+
+    Return None when it is finished, follows a leader, or is claimed already.
+    """
     moment = now()
     ends = _end_of_claim(known["channel"], moment)
     free = {"_id": known["_id"], "state": "pending", "led_by": {"$exists": False}, "claimed_until": {"$lte": moment}}
@@ -176,9 +181,9 @@ def _end_of_claim(channel_name: str, moment: datetime) -> datetime:
     return moment + timedelta(seconds=(channel.seconds if channel else 0) + _SPARE_SECONDS)
 
 
-def _begin(delivery: Delivery, ready: list[Notice] | None) -> None:
-    """Have it sent, beside the job where the worker can; put it off when all that could send it is taken."""
-    if not thread_pool.run(delivery.channel, _threads_of(delivery), partial(_attempt, delivery, ready)):
+def _start(delivery: Delivery, own: list[Notice] | None) -> None:
+    """Send the delivery in a thread of its channel, or within the job; postpone it when all threads are busy."""
+    if not thread_pool.run(delivery.channel, _threads_of(delivery), partial(_attempt, delivery, own)):
         _postpone(delivery, None)
 
 
@@ -187,12 +192,12 @@ def _threads_of(delivery: Delivery) -> int:
     return channel.threads if channel else 0
 
 
-def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
-    """Send it with what is grouped with it, and write down what became of it. Raises PyMongoError."""
+def _attempt(delivery: Delivery, own: list[Notice] | None) -> None:
+    """Send the delivery with its group, and record the outcome. Raises PyMongoError."""
     try:
         channel = _channel(delivery)
-        note = channel.send(_message(delivery, ready, channel.seconds))
-    except grouping.Lost:
+        note = channel.send(_message(delivery, own, channel.seconds))
+    except grouping.ClaimLost:
         return
     except PyMongoError:
         raise  # the claim ends by itself
@@ -203,16 +208,14 @@ def _attempt(delivery: Delivery, ready: list[Notice] | None) -> None:
     except Rejected as reason:
         log.warning("delivery refused", delivery_id=str(delivery.id), channel=delivery.channel)
         _finish(delivery, "dead", reason.detail, reason.note)
-    except Exception as error:  # whatever a channel does, the others must go on
-        _failed(delivery, error)
+    except Exception as error:  # a channel may raise anything; other deliveries must not fail with it
+        _fail(delivery, error)
     else:
         _finish(delivery, "sent", None, note)
 
 
 def _channel(delivery: Delivery) -> Channel:
-    """Return what sends it. Raises Cancelled when that is not installed, Postponed when too little is left of the
-    claim.
-    """
+    """Return the channel. Raises Cancelled when it is not installed, Postponed when the claim ends too soon."""
     channel = channels.find(delivery.channel)
     if channel is None:
         raise Cancelled("This channel is not installed.")
@@ -221,73 +224,76 @@ def _channel(delivery: Delivery) -> Channel:
     return channel
 
 
-def _message(delivery: Delivery, ready: list[Notice] | None, seconds: float) -> Message:
-    """Return what it tells, while the claim is ours for as long as sending may take. Raises Lost,
-    Cancelled, Postponed.
+def _message(delivery: Delivery, own: list[Notice] | None, seconds: float) -> Message:
+    """Return the message, with a claim that lasts for the `seconds` that sending may take.
+
+    Raises ClaimLost, Cancelled, Postponed.
     """
-    hold = partial(_renewed, delivery, seconds)
+    extend_claim = partial(_extend_claim, delivery, seconds)
     message = (
         Message(delivery, [])
         if delivery.has_body or delivery.body is not None
-        else grouping.message(delivery, ready, hold)
+        else grouping.message(delivery, own, extend_claim)
     )
-    if not hold():
-        raise grouping.Lost
+    if not extend_claim():
+        raise grouping.ClaimLost
     return message
 
 
-def _renewed(delivery: Delivery, seconds: float) -> bool:
-    """Return whether the claim is ours for as long as sending may take; making many notices takes its time."""
+def _extend_claim(delivery: Delivery, seconds: float) -> bool:
+    """Extend the claim unless it lasts for `seconds` more; return False when another worker has it."""
     moment = now()
     if moment + timedelta(seconds=seconds) < delivery.claimed_until:
         return True
     ends = moment + timedelta(seconds=seconds + _SPARE_SECONDS)
     claim = {"$set": {"claimed_until": ends, "due_at": ends}}
-    renewed = Delivery._get_collection().update_one(_tried(delivery), claim).modified_count
+    extended = Delivery._get_collection().update_one(_own_claim(delivery), claim).modified_count
     delivery.claimed_until = ends
-    return bool(renewed)
+    return bool(extended)
 
 
-def _failed(delivery: Delivery, error: Exception) -> None:
+def _fail(delivery: Delivery, error: Exception) -> None:
+    """Schedule a retry after a failed attempt; the delivery is dead when the retry policy is exhausted."""
     note = error.note if isinstance(error, Failed) else None
-    words = redact(f"{type(error).__name__}: {error}")[:_MAX_ERROR_CHARACTERS]
+    reason = redact(f"{type(error).__name__}: {error}")[:_MAX_ERROR_CHARACTERS]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
     moment, retry = now(), retry_policy()
     if retry.exhausted(delivery.attempts, moment - (delivery.first_at or moment)):
-        return _finish(delivery, "dead", words, note)
-    changes = {"last_error": words, "claimed_until": moment, "due_at": moment + retry.delay(delivery.attempts)}
-    _written(delivery, {"$set": changes}, "failed", note)
-    return None
+        _finish(delivery, "dead", reason, note)
+        return
+    changes = {"last_error": reason, "claimed_until": moment, "due_at": moment + retry.delay(delivery.attempts)}
+    _record_outcome(delivery, {"$set": changes}, "failed", note)
 
 
 def _postpone(delivery: Delivery, until: datetime | None, group: str | None = None) -> None:
-    """Until then, or until there may be room: as if it had not been tried; in another group, if one is named."""
+    """Make the delivery due then, or when a thread may be free; no attempt is counted. Move it to `group` if given."""
     if group:
-        grouping.join(delivery, group, until or now())
-    until = until or _room.next(delivery.channel, now() + _NO_ROOM)
+        grouping.move_to_group(delivery, group, until or now())
+    until = until or _throttle.next(delivery.channel, now() + _THREAD_WAIT)
     changes = {"$set": {"claimed_until": now(), "due_at": until}, "$inc": {"attempts": -1}}
-    Delivery._get_collection().update_one(_tried(delivery), changes)
+    Delivery._get_collection().update_one(_own_claim(delivery), changes)
 
 
-def _finish(delivery: Delivery, state: str, words: str | None, note: Note | None) -> None:
-    fate = grouping.fate(state, words and redact(words)[:_MAX_ERROR_CHARACTERS])
-    gone = {"due_at": 1} | ({} if words else {"last_error": 1})
-    if not _written(delivery, {"$set": fate, "$unset": gone}, state, note):
+def _finish(delivery: Delivery, state: str, reason: str | None, note: Note | None) -> None:
+    """Write the final state of the delivery and its followers."""
+    final = grouping.final_fields(state, reason and redact(reason)[:_MAX_ERROR_CHARACTERS])
+    removed = {"due_at": 1} | ({} if reason else {"last_error": 1})
+    if not _record_outcome(delivery, {"$set": final, "$unset": removed}, state, note):
         return
     if delivery.group:
         followers = {"led_by": delivery.id, "state": "pending"}
-        Delivery._get_collection().update_many(followers, {"$set": fate})
+        Delivery._get_collection().update_many(followers, {"$set": final})
 
 
-def _written(delivery: Delivery, update: dict[str, Any], outcome: str, note: Note | None) -> bool:
-    """Write down and count what came of an attempt, unless it is not ours any more; answers whether it was."""
+def _record_outcome(delivery: Delivery, update: dict[str, Any], outcome: str, note: Note | None) -> bool:
+    """Write and count the outcome of an attempt; return False when another worker has the claim."""
     logged = {"$push": {"log": {"$each": [note], "$slice": -_MAX_KEPT_ATTEMPTS}}} if note else {}
-    written = Delivery._get_collection().update_one(_tried(delivery), update | logged).modified_count
+    written = Delivery._get_collection().update_one(_own_claim(delivery), update | logged).modified_count
     if written:
         ATTEMPTS.count(delivery.channel, outcome)
     return bool(written)
 
 
-def _tried(delivery: Delivery) -> dict[str, Any]:
-    """Return the delivery as long as it is ours: another may have claimed it when we took too long."""
+def _own_claim(delivery: Delivery) -> Filter:
+    """Return the query of the delivery under our claim: another worker may have claimed it after ours ended."""
     return {"_id": delivery.id, "state": "pending", "claimed_until": delivery.claimed_until}

@@ -1,7 +1,7 @@
-"""Sending beside a worker's jobs, so that receivers which hang, or are slow, hold up no others.
+"""A thread pool for each channel, which sends messages beside a worker's jobs: slow receivers delay no others.
 
-A worker that lives on has so many threads for each channel, each of which sends one message at a time. Where
-none are open, as in RQ's own worker, whose processes end with their job, a message is sent within the job.
+A worker opens the pools for its lifetime (`opened`); each thread sends one message at a time. Where no pools are open,
+as in RQ's own worker, whose processes end with their job, a message is sent within the job.
 """
 
 import time
@@ -15,22 +15,22 @@ import structlog
 
 log = structlog.get_logger("taskmanager.channel_threads")
 
-# A worker waits for free threads of a channel half a second at once, and in the long run a tenth of its time.
-_MAX_PATIENCE_SECONDS, _PATIENCE_REGAINED = 0.5, 0.1
+# The main thread waits for a free thread of a channel at most half a second, and on average a tenth of its time.
+_MAX_WAIT_SECONDS, _WAIT_SHARE = 0.5, 0.1
 
 
 class _ChannelThreadPool:
-    """The threads of one channel. `run` is called by the worker's main thread only."""
+    """The threads of one channel. Only the worker's main thread calls `run`."""
 
     def __init__(self, name: str, number: int) -> None:
         self._free = Semaphore(number)
         self.begun, self.ended, self._counting = 0, 0, Lock()
         self._pool = ThreadPoolExecutor(number, thread_name_prefix=name)
-        self._patience, self._asked = _MAX_PATIENCE_SECONDS, time.monotonic()
+        self._wait_budget, self._waited_at = _MAX_WAIT_SECONDS, time.monotonic()
 
     def run(self, work: Callable[[], None]) -> bool:
-        """Begin `work` in one of them; False when none comes free while the worker's patience lasts."""
-        if not self._taken():
+        """Start `work` in a thread; return False when none becomes free within the wait budget."""
+        if not self._acquire():
             return False
         try:
             self._pool.submit(copy_context().run, self._run_in_thread, work)
@@ -41,22 +41,22 @@ class _ChannelThreadPool:
         return True
 
     def close(self) -> None:
-        """Wait for what is under way."""
+        """Wait for the messages in flight."""
         self._pool.shutdown()
 
-    def _taken(self) -> bool:
+    def _acquire(self) -> bool:
         moment = time.monotonic()
-        regained = (moment - self._asked) * _PATIENCE_REGAINED
-        self._patience = min(_MAX_PATIENCE_SECONDS, self._patience + regained)
-        taken = self._free.acquire(timeout=max(0.0, self._patience))
-        self._asked = time.monotonic()
-        self._patience -= self._asked - moment
-        return taken
+        regained = (moment - self._waited_at) * _WAIT_SHARE
+        self._wait_budget = min(_MAX_WAIT_SECONDS, self._wait_budget + regained)
+        acquired = self._free.acquire(timeout=max(0.0, self._wait_budget))
+        self._waited_at = time.monotonic()
+        self._wait_budget -= self._waited_at - moment
+        return acquired
 
     def _run_in_thread(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception:  # it would not be seen otherwise; what it was about is taken up again when its claim ends
+        except Exception:  # else it would be lost in the thread; the delivery is dispatched again when its claim ends
             log.exception("sending failed")
         finally:
             with self._counting:
@@ -69,7 +69,7 @@ _open: dict[str, _ChannelThreadPool] | None = None
 
 @contextmanager
 def opened() -> Iterator[None]:
-    """Send beside the jobs within this block; at its end what is under way is waited for."""
+    """Open the pools within this block; its end waits for the messages in flight."""
     global _open
     _open = {}
     try:
@@ -83,14 +83,14 @@ def opened() -> Iterator[None]:
 
 
 def is_busy() -> bool:
-    """Return whether something is being sent beside the jobs. Called from another thread than `run`."""
+    """Return whether a message is in flight beside the jobs. Safe to call from any thread."""
     return any(each.begun > each.ended for each in list((_open or {}).values()))
 
 
 def run(name: str, number: int, work: Callable[[], None]) -> bool:
-    """Begin `work` in one of the `number` threads of a channel, or do it now where there are none.
+    """Start `work` in one of the `number` threads of a channel, or do it now where no pools are open.
 
-    False when all threads are taken, by messages that take their time: it is to be tried later.
+    Return False when all threads are busy: the caller retries later.
     """
     if _open is None or not number:
         work()

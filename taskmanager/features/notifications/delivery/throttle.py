@@ -1,4 +1,4 @@
-"""Moments at which what found no room is to come back: in order, and so many a second."""
+"""A throttle: gives postponed work times at which to come back, in order and at a limited rate."""
 
 import threading
 from collections.abc import Hashable
@@ -10,7 +10,7 @@ _MAX_KEYS = 1000
 
 
 class Throttle:
-    """Gives each who asks for a key a moment of its own, `a_second` of them a second. Of this process only."""
+    """Gives each caller of a key its own time, at most `a_second` of them a second. Holds for this process only."""
 
     def __init__(self, a_second: float) -> None:
         self._step = timedelta(seconds=1 / a_second)
@@ -18,7 +18,7 @@ class Throttle:
         self._lock = threading.Lock()
 
     def next(self, key: Hashable, earliest: datetime) -> datetime:
-        """Return the first free moment of `key` that is not before `earliest`."""
+        """Return the first free time of `key` that is not before `earliest`. Safe to call from any thread."""
         with self._lock:
             moment = max(earliest, self._last.get(key, earliest - self._step) + self._step)
             if len(self._last) >= _MAX_KEYS:

@@ -1,4 +1,4 @@
-"""Routes of one's phone number."""
+"""Routes of the phone number of the user."""
 
 import hashlib
 from contextlib import suppress
@@ -19,9 +19,9 @@ from taskmanager.web.requests import body_fields
 from taskmanager.web.schemas import Form, Instant, Schema
 from taskmanager.web.serialisers import Serialiser
 
-blp = Blueprint("phone", __name__, description="The number that you get text messages at")
+blp = Blueprint("phone", __name__, description="Your phone number for text messages")
 
-_NUMBER = {"description": "With its country", "example": "+491701234567"}
+_NUMBER = {"description": "With its country code", "example": "+491701234567"}
 
 
 class PhoneIn(Schema):
@@ -37,23 +37,21 @@ class CodeIn(Schema):
 
 
 class PhoneOut(Schema):
-    """Your number. Text messages are sent to it once it is verified, for what you have chosen."""
+    """Your phone number. Text messages are sent to it once it is verified, for the kinds that you have turned on."""
 
     number = fields.String(required=True, allow_none=True, metadata=_NUMBER)
     verified_at = Instant(required=True, allow_none=True)
     month = fields.String(required=True, allow_none=True, metadata={"example": "2026-11"})
-    sent = fields.Integer(required=True, metadata={"description": "Text messages in that month"})
+    sent = fields.Integer(required=True, metadata={"description": "Text messages sent in `month`"})
     revision = fields.Integer(required=True)
 
 
 PHONE = Serialiser(PhoneOut)
-_APART = ("month", "sent")  # counted as messages go out
+_APART = ("month", "sent")  # counters, which change without a new revision
 
 
-def _number() -> str:
-    """Return the number that a message is asked for, whoever asks and however it is written; it is not
-    stored in clear.
-    """
+def _number_key() -> str:
+    """Return the key of the rate limit of a number: the same for all callers and spellings, and not in clear text."""
     number = str(body_fields().get("number", ""))
     with suppress(Invalid):
         number = phones.normal(number)
@@ -61,7 +59,7 @@ def _number() -> str:
 
 
 _by_caller = limiter.limit(lambda: settings.current().ratelimit_sms, key_func=caller)
-_by_number = limiter.limit(lambda: settings.current().ratelimit_sms, key_func=_number)
+_by_number = limiter.limit(lambda: settings.current().ratelimit_sms, key_func=_number_key)
 _secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=caller)
 
 
@@ -78,10 +76,10 @@ def get_phone() -> Response:
 @_by_caller
 @_by_number
 def give_phone(data: dict[str, str]) -> Response:
-    """Give your phone number
+    """Set your phone number
 
-    A code is sent to it, which is good for ten minutes. 409 `sms.not_configured` where the operator has no provider
-    of text messages. What you want to be told by text message you choose in the preferences: nothing, at first.
+    A code is sent to it, which is valid for ten minutes. 409 `sms.not_configured` when the operator has no provider of
+    text messages. You choose the kinds that are sent by text message in the preferences; by default there are none.
     """
     phone = phones.set_number(data["number"], if_match=if_match(required=False), actor=current_actor())
     return answers.resource(phone, PHONE, apart=_APART)
@@ -94,7 +92,7 @@ def give_phone(data: dict[str, str]) -> Response:
 def confirm_phone(data: dict[str, str]) -> Response:
     """Confirm your phone number with the code
 
-    422 `phone.wrong_code`; after five of them 409 `phone.expired`: ask for another. A code is good once, and a
+    422 `phone.wrong_code`; after five wrong codes 409 `phone.expired`: request a new one. A code works once; a
     repetition changes nothing.
     """
     return answers.resource(phones.confirm(data["code"], actor=current_actor()), PHONE, apart=_APART)

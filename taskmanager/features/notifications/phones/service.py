@@ -1,4 +1,4 @@
-"""Use cases of phone numbers: given, shown to be one's own by a code, and counted when they are used."""
+"""Use cases of phone numbers: set a number, verify it by a code, count the messages to it."""
 
 import hmac
 import secrets
@@ -27,19 +27,19 @@ _DIGITS = 6
 
 
 def get_own(*, actor: Actor) -> Row:
-    """Return the actor's number; revision 0 while there is none."""
+    """Return the actor's phone number, as a row; its revision is 0 while there is none."""
     row = Phone.at(user_id=actor.user_id).as_row()
     return row | {"number": row.get("number") or None}
 
 
 @unit_of_work
 def set_number(number: str, *, if_match: IfMatch, actor: Actor) -> Row:
-    """Keep a number and send it a code.
+    """Store a number and have a code sent to it.
 
     Raises PreconditionFailed, Invalid (`phone.invalid`), Conflict (`sms.not_configured`, `sms.cap_reached`).
     """
     if not settings.current().sms_url:
-        raise Conflict("This service sends no text messages.", code="sms.not_configured")
+        raise Conflict("This service does not send text messages.", code="sms.not_configured")
     known = Phone.at(user_id=actor.user_id)
     known.check_revision(if_match)
     changes = {
@@ -51,13 +51,13 @@ def set_number(number: str, *, if_match: IfMatch, actor: Actor) -> Row:
     }
     phone = known.keep(**changes)
     if phone.month == _month() and phone.sent >= settings.current().sms_monthly_cap:
-        raise Conflict("No more text messages are sent to you this month.", code="sms.cap_reached")
+        raise Conflict("You have reached the limit of text messages for this month.", code="sms.cap_reached")
     record(PhoneCodeRequested(phone, actor))
     return phone.as_row()
 
 
 def confirm(code: str, *, actor: Actor) -> Row:
-    """Show that the number is the actor's.
+    """Verify the actor's number by a code.
 
     Raises NotFound, Invalid (`phone.wrong_code`), Conflict (`phone.expired`).
     """
@@ -66,10 +66,10 @@ def confirm(code: str, *, actor: Actor) -> Row:
         raise NotFound
     if phone.verified_at:
         return phone.as_row()
-    # counted before it is compared, and outside of the transaction, so that a wrong one stays counted
+    # counted before the comparison, outside of a transaction, so that a wrong code stays counted
     tried = Phone.objects(id=phone.id, tries__lt=MAX_TRIES, code_until__gt=now()).modify(new=True, inc__tries=1)
     if tried is None:
-        raise Conflict("The code has expired, or was tried too often: ask for another.", code="phone.expired")
+        raise Conflict("The code has expired or was tried too often: request a new one.", code="phone.expired")
     if not hmac.compare_digest(_code(tried), code):
         raise Invalid("body.code", "This is not the code that was sent.", code="phone.wrong_code")
     return _verified(tried, actor)
@@ -84,69 +84,73 @@ def _verified(phone: Phone, actor: Actor) -> Row:
 
 @unit_of_work
 def remove(*, if_match: IfMatch, actor: Actor) -> None:
-    """Forget the actor's number. Raises NotFound, PreconditionFailed."""
+    """Remove the actor's number. Raises NotFound, PreconditionFailed."""
     phone = Phone.objects(user_id=actor.user_id, number__ne="").first()
     if phone is None:
         raise NotFound
     phone.check_revision(if_match)
-    # what was sent stays counted: to remove a number and to give it again makes no new month
+    # the counter stays: to remove a number and set it again does not reset the month
     phone.write(number="", verified_at=None, nonce=None, code_until=None)
     record(PhoneRemoved(phone, actor))
 
 
 def verified(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
-    """Return the numbers of those of these people who have shown that they are theirs."""
+    """Return {user id: number} of the users with a verified number."""
     found = Phone.objects(user_id__in=list(user_ids), verified_at__ne=None)
     return {phone.user_id: phone.number for phone in found}
 
 
 def to_be_verified(user_id: ObjectId) -> str | None:
-    """Return the number that a code is to be sent to."""
+    """Return the number that a code is to be sent to, or None."""
     phone = Phone.objects(user_id=user_id, verified_at=None, code_until__gt=now()).first()
     return phone and phone.number
 
 
 def count(user_id: ObjectId) -> bool:
-    """Count one message of this month; False when there have been as many as the operator allows."""
-    month, most = _month(), settings.current().sms_monthly_cap
+    """Count one message of this month; return False when the cap of the operator is reached."""
+    month, cap = _month(), settings.current().sms_monthly_cap
     Phone.objects(user_id=user_id, month__ne=month).update(set__month=month, set__sent=0)
-    return bool(Phone.objects(user_id=user_id, month=month, sent__lt=most).update_one(inc__sent=1))
+    return bool(Phone.objects(user_id=user_id, month=month, sent__lt=cap).update_one(inc__sent=1))
 
 
 def delete_of_account(user_id: ObjectId) -> None:
-    """Drop the number of an account that is gone."""
+    """Delete the number of a deleted account."""
     Phone.objects(user_id=user_id).delete()
 
 
 @writes("phone.code_requested")
 def _code_notice(event: Event) -> list[Notice]:
     phone = Phone.objects(user_id=event.subject_id, verified_at=None, code_until__gt=now()).first()
-    if phone is None or fingerprint(phone.nonce) != event.data["code"]:  # another code was asked for since
+    if phone is None or fingerprint(phone.nonce) != event.data["code"]:  # another code was requested since
         return []
     to = {"name": "", "email": ""}
     return [Notice(phone.user_id, to, f"Your code for Task Manager: {_code(phone)}", "", CODE)]
 
 
 def normal(number: str) -> str:
-    """Return in the form E.164. Raises Invalid unless it is a number that text messages can reach."""
+    """Return the number in the form E.164. Raises Invalid (`phone.invalid`) unless it is a mobile number."""
     try:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:
         parsed = None
-    if parsed is None or not phonenumbers.is_valid_number(parsed) or phonenumbers.number_type(parsed) not in _REACHED:
-        message = "Not a mobile number with its country, such as +491701234567."
+    if (
+        parsed is None
+        or not phonenumbers.is_valid_number(parsed)
+        or phonenumbers.number_type(parsed) not in _MOBILE_TYPES
+    ):
+        message = "Not a mobile number with its country code, such as +491701234567."
         raise Invalid("body.number", message, code="phone.invalid")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
 _TYPES = phonenumbers.PhoneNumberType
-_REACHED = {_TYPES.MOBILE, _TYPES.FIXED_LINE_OR_MOBILE}
+_MOBILE_TYPES = {_TYPES.MOBILE, _TYPES.FIXED_LINE_OR_MOBILE}
 
 
 def _code(phone: Phone) -> str:
-    """Return of the nonce, the number and the service's secret: what is stored does not tell it."""
-    words = f"phone:{phone.nonce}:{phone.number}".encode()
-    value = int.from_bytes(hmac.digest(settings.current().secret(), words, "sha256")[:8], "big")
+    """Return the code: an HMAC of nonce and number by the service's secret. The database does not reveal it."""
+    content = f"phone:{phone.nonce}:{phone.number}".encode()
+    value = int.from_bytes(hmac.digest(settings.current().secret(), content, "sha256")[:8], "big")
     return str(value % 10**_DIGITS).zfill(_DIGITS)
 
 

@@ -1,4 +1,4 @@
-"""What people want to hear of: read from their preferences, for everybody who tells them something."""
+"""The notification policy of users, read from their preferences: which notices they get, by which channels."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,25 +11,26 @@ from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import Preferences, ProjectPreferences
 from taskmanager.features.users import service as users
 
-# What users have set up themselves is told also of a muted project.
+# Notices about what the user has set up: also sent for a muted project.
 _ASKED_FOR = {"task.reminder", "webhook.disabled", "share_links.closed"}
 
 
 @dataclass(frozen=True)
 class NotificationPolicy:
-    """What one person wants to hear of, in general and in some projects; `able`: the account is not disabled."""
+    """The preferences of one user, in general and by project; `active`: the account is not disabled."""
 
     general: Preferences
-    able: bool = True
+    active: bool = True
     projects: dict[ObjectId, ProjectPreferences] = field(default_factory=dict)
 
     def channels(self, notice: Notice) -> list[str]:
-        """Return by which channels the user is to be told this; of a disabled account nothing but what
-        is about itself.
+        """Return the names of the channels for this notice.
+
+        A disabled account gets only notices about itself and codes.
         """
         if notice.kind in UNCHOSEN:
             return [UNCHOSEN[notice.kind]]
-        if not self.able or not self._concerns(notice):
+        if not self.active or not self._concerns(notice):
             return []
         chosen = [channel.name for channel in channels.personal() if is_wanted(self.general, channel.name, notice.kind)]
         return [name for name in chosen if name != "email" or not notice.mailed]
@@ -45,22 +46,22 @@ class NotificationPolicy:
 
 
 def load_policies(notices: Iterable[Notice]) -> dict[ObjectId, NotificationPolicy]:
-    """Return what the recipients of these notices want, in the projects that they are about."""
+    """Return {user id: policy} of the recipients of these notices, with the projects that the notices are about."""
     found = list(notices)
     user_ids = list({notice.recipient_id for notice in found})
-    choosing = [notice.recipient_id for notice in found if notice.kind not in UNCHOSEN]
-    able = users.active_user_ids(choosing) if choosing else set()
+    with_choice = [notice.recipient_id for notice in found if notice.kind not in UNCHOSEN]
+    active = users.active_user_ids(with_choice) if with_choice else set()
     general = {row.user_id: row for row in Preferences.objects(user_id__in=user_ids)}
-    projects = _of_projects(user_ids, list({notice.project_id for notice in found if notice.project_id}))
+    projects = _project_preferences(user_ids, list({notice.project_id for notice in found if notice.project_id}))
     return {
         user_id: NotificationPolicy(
-            general.get(user_id) or Preferences(user_id=user_id), user_id in able, projects.get(user_id, {})
+            general.get(user_id) or Preferences(user_id=user_id), user_id in active, projects.get(user_id, {})
         )
         for user_id in user_ids
     }
 
 
-def _of_projects(
+def _project_preferences(
     user_ids: list[ObjectId], project_ids: list[ObjectId]
 ) -> dict[ObjectId, dict[ObjectId, ProjectPreferences]]:
     found: dict[ObjectId, dict[ObjectId, ProjectPreferences]] = {}
@@ -71,8 +72,8 @@ def _of_projects(
 
 
 def is_wanted(stored: Preferences, channel: str, kind: str) -> bool:
-    """Return whether a channel tells a kind: by what was chosen, else by the defaults."""
-    words = f"{channel} {kind}"
-    if f"+{words}" in stored.chosen or f"-{words}" in stored.chosen:
-        return f"+{words}" in stored.chosen
+    """Return whether a channel sends a kind: as the user chose, else by default."""
+    choice = f"{channel} {kind}"
+    if f"+{choice}" in stored.chosen or f"-{choice}" in stored.chosen:
+        return f"+{choice}" in stored.chosen
     return channel in KINDS[kind].on

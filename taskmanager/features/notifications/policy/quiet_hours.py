@@ -1,4 +1,4 @@
-"""When people want to be told: quiet hours and digests, by the clock of the person."""
+"""The times of quiet hours and digests, by the clock of the user."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -9,8 +9,9 @@ _DAY = timedelta(days=1)
 
 
 def after_quiet(moment: datetime, quiet_from: str | None, quiet_to: str | None, timezone: str) -> datetime:
-    """Return `moment`, or the end of the quiet hours that it falls into. They may go over midnight; equal times are
-    none.
+    """Return `moment`, or the end of the quiet hours that it falls into.
+
+    Quiet hours (`HH:MM` each) may span midnight; two equal times mean none.
     """
     if not quiet_from or not quiet_to or quiet_from == quiet_to:
         return moment
@@ -21,12 +22,12 @@ def after_quiet(moment: datetime, quiet_from: str | None, quiet_to: str | None, 
     if not quiet:
         return moment
     day = wall.date() + (_DAY if over_midnight and now >= begins else timedelta())
-    # an hour that comes twice: the one that the moment is in
+    # an hour that occurs twice: the one that the moment is in
     return max(moment, datetime.combine(day, ends, zone(timezone)).replace(fold=wall.fold).astimezone(UTC))
 
 
 def next_digest(moment: datetime, digest: str, at: str, on: str, timezone: str) -> datetime:
-    """Return when the next digest goes out, after `moment`: each day, or each week `on` a weekday."""
+    """Return the time of the next digest after `moment`: daily, or weekly `on` a weekday, `at` a time (`HH:MM`)."""
     local = zone(timezone)
     wall = moment.astimezone(local)
     day = wall.date()

@@ -1,7 +1,7 @@
-"""Use cases of what people want to hear of."""
+"""Use cases of notification preferences."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from bson import ObjectId
 
@@ -24,59 +24,58 @@ from taskmanager.features.users import service as users
 
 
 def mine(*, actor: Actor) -> Row:
-    """Return the actor's preferences; revision 0 while nothing was chosen. Raises ScopeMissing."""
-    return _row(_of(actor))
+    """Return the actor's preferences; the revision is 0 while nothing was chosen. Raises ScopeMissing."""
+    return _row(_load_own(actor))
 
 
 @unit_of_work
 def update(changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> Row:
-    """Change the actor's preferences; they hold for what waits, too.
+    """Change the actor's preferences. They also hold for pending deliveries.
 
-    Raises ScopeMissing, PreconditionFailed, Invalid for a channel or kind that there is not, and for half of the quiet
-    hours.
+    Raises ScopeMissing, PreconditionFailed, Invalid (`channel.unknown`, `kind.unknown`, `quiet_hours.incomplete`).
     """
-    stored = _of(actor)
+    stored = _load_own(actor)
     changes = dict(changes)
     if "channels" in changes:
-        changes["chosen"] = _chosen(stored, changes.pop("channels"))
+        changes["chosen"] = _merge_choices(stored, changes.pop("channels"))
     if "quiet_hours" in changes:
-        changes |= _quiet(stored, changes.pop("quiet_hours"))
+        changes |= _merge_quiet_hours(stored, changes.pop("quiet_hours"))
     changes = _with_defaults(stored, changes)
-    times = any(name.startswith(("digest", "quiet")) for name in stored.differences(changes))
-    stored = _written(stored, changes, if_match)
-    if times:
+    times_changed = any(name.startswith(("digest", "quiet")) for name in stored.differences(changes))
+    stored = _save(stored, changes, if_match)
+    if times_changed:
         record(TimesChanged(actor.user_id))
     return _row(stored)
 
 
-def of_project(project_id: ObjectId, *, actor: Actor) -> Row:
-    """Return what the actor wants to hear of in a project. Raises NotFound."""
+def get_for_project(project_id: ObjectId, *, actor: Actor) -> Row:
+    """Return the actor's preferences for a project; the revision is 0 while nothing was chosen. Raises NotFound."""
     _check_member(project_id, actor)
     return ProjectPreferences.at(user_id=actor.user_id, project_id=project_id).as_row()
 
 
 @unit_of_work
 def update_project(project_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> Row:
-    """Change what the actor wants to hear of in a project. Raises NotFound, PreconditionFailed."""
+    """Change the actor's preferences for a project. Raises NotFound, PreconditionFailed."""
     _check_member(project_id, actor)
     stored = ProjectPreferences.at(user_id=actor.user_id, project_id=project_id)
-    return _written(stored, _with_defaults(stored, changes), if_match).as_row()
+    return _save(stored, _with_defaults(stored, changes), if_match).as_row()
 
 
 @unit_of_work
 def unsubscribe(user_id: ObjectId, kinds: list[str]) -> None:
-    """Turn mails of some kinds off, also those that wait to be sent. Safe to repeat."""
+    """Turn off mails of some kinds, also those that are pending. Safe to repeat."""
     if not users.public_profiles([user_id]).get(user_id, {}).get("email"):
-        return  # the account is deleted: there are no mails
+        return  # the account is deleted and gets no mails
     stored = Preferences.at(user_id=user_id)
-    _written(stored, {"chosen": _chosen(stored, {"email": dict.fromkeys(kinds, False)})}, None)
+    _save(stored, {"chosen": _merge_choices(stored, {"email": dict.fromkeys(kinds, False)})}, None)
 
 
 def reschedule_pending(user_id: ObjectId) -> None:
-    """Have what waits for a person come at the times that they want now. Safe to repeat.
+    """Reschedule the pending deliveries of a user by their present preferences. Safe to repeat.
 
-    What was collected for a digest comes with the next one, or at once when none is wanted any more; what quiet hours
-    held back as if it had just happened. Those that have begun meanwhile hold it back when it is to be sent.
+    Deliveries of a digest are sent with the next one, or at once when digests are off. Deliveries that quiet hours
+    delayed are planned as if the event had just happened. Quiet hours are checked again before sending.
     """
     stored = Preferences.at(user_id=user_id)
     zone = users.timezones([user_id]).get(user_id, zones.DEFAULT)
@@ -89,14 +88,14 @@ def reschedule_pending(user_id: ObjectId) -> None:
 
 
 def delete_of_account(user_id: ObjectId) -> None:
-    """Drop what an account that is gone had chosen."""
+    """Delete the preferences of a deleted account."""
     Preferences.objects(user_id=user_id).delete()
     ProjectPreferences.objects(user_id=user_id).delete()
 
 
-def _of(actor: Actor) -> Preferences:
+def _load_own(actor: Actor) -> Preferences:
     if actor.one_project:
-        raise ScopeMissing("A token for one project does not change what is told of all of them.")
+        raise ScopeMissing("A token for one project cannot read or change preferences for all projects.")
     return Preferences.at(user_id=actor.user_id)
 
 
@@ -108,37 +107,42 @@ def _check_member(project_id: ObjectId, actor: Actor) -> None:
 
 
 def _with_defaults(stored: Preferences | ProjectPreferences, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return in a merge patch null stands for the default, where there is one."""
+    """Return the changes of a merge patch with defaults in place of null."""
     return {name: stored._fields[name].default if value is None else value for name, value in changes.items()}
 
 
-def _written(stored: Any, changes: dict[str, Any], if_match: IfMatch) -> Any:
+_Stored = TypeVar("_Stored", Preferences, ProjectPreferences)
+
+
+def _save(stored: _Stored, changes: dict[str, Any], if_match: IfMatch) -> _Stored:
     stored.check_revision(if_match)
     return stored.keep(**changes) if stored.differences(changes) or not stored.revision else stored
 
 
-def _quiet(stored: Preferences, quiet: dict[str, str | None] | None) -> dict[str, str | None]:
-    """Return merged with what there is, as RFC 7396 says. Raises Invalid when one of two times is missing then."""
+def _merge_quiet_hours(stored: Preferences, quiet: dict[str, str | None] | None) -> dict[str, str | None]:
+    """Merge quiet hours into the stored ones (RFC 7396); return both stored fields.
+
+    Raises Invalid (`quiet_hours.incomplete`) when only one of the two times is set then.
+    """
     before = {"start": stored.quiet_from, "end": stored.quiet_to}
     after = before | quiet if quiet is not None else dict.fromkeys(before)
     if bool(after["start"]) != bool(after["end"]):
-        raise Invalid("body.quiet_hours", "Quiet hours have a start and an end.", code="quiet_hours.incomplete")
+        raise Invalid("body.quiet_hours", "Quiet hours need a start and an end.", code="quiet_hours.incomplete")
     return {"quiet_from": after["start"], "quiet_to": after["end"]}
 
 
 Choices = dict[str, dict[str, bool | None] | None]
 
 
-def _chosen(stored: Preferences, wanted: Choices | None) -> list[str]:
-    """Return what differs from the defaults once `wanted` holds too, merged as RFC 7396 says; null stands for the
-    default.
+def _merge_choices(stored: Preferences, wanted: Choices | None) -> list[str]:
+    """Merge `wanted` into the stored choices (RFC 7396); return those that differ from the defaults.
 
-    What was chosen of channels and kinds that there are not at the moment, such as a plugin's, is kept.
+    Null stands for the default. Choices of unknown channels and kinds, such as those of a removed plugin, are kept.
     """
     names = [channel.name for channel in channels.personal()]
-    _check(wanted or {}, names)
+    _check_choices(wanted or {}, names)
     known = {f"{channel} {kind}" for channel in names for kind in KINDS}
-    chosen = [words for words in stored.chosen if words[1:] not in known]
+    chosen = [choice for choice in stored.chosen if choice[1:] not in known]
     for channel in names:
         kinds = None if wanted is None else wanted.get(channel, {})
         for kind, about in KINDS.items():
@@ -149,7 +153,7 @@ def _chosen(stored: Preferences, wanted: Choices | None) -> list[str]:
     return chosen
 
 
-def _check(wanted: Choices, names: list[str]) -> None:
+def _check_choices(wanted: Choices, names: list[str]) -> None:
     for channel, kinds in wanted.items():
         if channel not in names:
             raise Invalid(
@@ -157,8 +161,8 @@ def _check(wanted: Choices, names: list[str]) -> None:
             )
         for kind in kinds or {}:
             if kind not in KINDS:
-                place = f"body.channels.{channel}.{kind[:50]}"
-                raise Invalid(place, f"The kinds are: {', '.join(KINDS)}.", code="kind.unknown")
+                location = f"body.channels.{channel}.{kind[:50]}"
+                raise Invalid(location, f"The kinds are: {', '.join(KINDS)}.", code="kind.unknown")
 
 
 def _row(stored: Preferences) -> Row:

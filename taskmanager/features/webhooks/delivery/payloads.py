@@ -1,4 +1,4 @@
-"""What a webhook is sent: `{type, timestamp, data}`, as Standard Webhooks has it; the same at each attempt."""
+"""The bodies of webhook requests, `{type, timestamp, data}` as in Standard Webhooks; the same at each attempt."""
 
 from typing import Any
 
@@ -16,9 +16,10 @@ from taskmanager.features.webhooks.kinds import KINDS, SENT_DATA, TEST
 MAX_BYTES = 256 * 1024
 
 
-def of(event: Event) -> str:
-    """Return the event and, when it is about a task or a comment, both as they are now; without them when that is too
-    much.
+def build(event: Event) -> str:
+    """Return the body of an event as JSON, with its task and comment in their present state.
+
+    A body over MAX_BYTES has `cut: true` in place of them and of the changes.
     """
     kind = KINDS.get(event.kind)
     of_task = kind is not None and kind.of_task
@@ -39,15 +40,13 @@ def of(event: Event) -> str:
     return _text(event.kind, iso(event.at), {name: data[name] for name in data if name != "changes"} | {"cut": True})
 
 
-def of_test(webhook_id: ObjectId) -> str:
-    """Return what a test sends."""
+def build_test(webhook_id: ObjectId) -> str:
+    """Return the body of a test."""
     return _text(TEST, iso(now()), {"webhook_id": str(webhook_id)})
 
 
 def _task(event: Event) -> dict[str, Any]:
-    """Return the task, as long as it is in the project that the event is of: what is done to it elsewhere is not told
-    here.
-    """
+    """Return the task and the comment of an event; nothing when the event is erased or the task is elsewhere now."""
     if event.forgotten:
         return {}
     row = Task.objects(id=event.subject_id, project_id=project_of(event)).as_pymongo().first()

@@ -1,4 +1,4 @@
-"""What is kept of what webhooks are sent: it needs its events, and says what they say once they are forgotten."""
+"""Which events the bodies of webhooks need, and how bodies follow events that are erased."""
 
 from collections.abc import Iterable
 
@@ -10,23 +10,23 @@ from taskmanager.features.webhooks.delivery import bodies, payloads
 
 
 def needed(event_ids: list[ObjectId]) -> set[ObjectId]:
-    """Return which of some events something was made of that is sent, or may be sent again."""
+    """Return the ids of the events that have a body, which may be sent or replayed."""
     return bodies.of_events(event_ids)
 
 
 def refresh_bodies(events: Iterable[Event]) -> None:
-    """Have what is sent of events say what they say now, without what is gone. Safe to repeat."""
-    told = {event.id: event for event in events}
-    for event_id in bodies.of_events(told):
-        bodies.refresh(event_id, payloads.of(told[event_id]))
+    """Write the bodies of events anew, without data that was erased. Safe to repeat."""
+    by_id = {event.id: event for event in events}
+    for event_id in bodies.of_events(by_id):
+        bodies.refresh(event_id, payloads.build(by_id[event_id]))
 
 
 def refresh_if_erased(event: Event) -> None:
-    """Have what a job has just stored say less, if the event was forgotten since the job read it."""
+    """Write the body of an event anew if the event was erased since the job read it."""
     if forgetting.is_erased(event.id):
         refresh_bodies([forgetting.strip(event)])
 
 
 def refresh_comment(task_id: ObjectId, comment_id: ObjectId) -> None:
-    """Forget the text of a comment that is deleted, and what receivers answered to it. Safe to repeat."""
+    """Delete the text of a deleted comment from bodies, and the responses to them. Safe to repeat."""
     forgetting.refresh_copies(list(Event.objects(subject_id=task_id, data__comment_id=comment_id)))

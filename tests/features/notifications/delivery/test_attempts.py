@@ -24,8 +24,8 @@ class Counted:
 
 @pytest.fixture
 def written(monkeypatch):
-    counted = Counted(registry.of)
-    monkeypatch.setattr(registry, "of", counted)
+    counted = Counted(registry.write_notices)
+    monkeypatch.setattr(registry, "write_notices", counted)
     return counted
 
 

@@ -64,9 +64,9 @@ def test_what_is_being_tried_is_not_replayed(run, dead):
 
 
 def test_a_purge_forgets_what_is_old(run, dead):
-    assert "0 forgotten" in run("deliveries", "purge")
+    assert "0 deleted" in run("deliveries", "purge")
     dead.modify(set__ended_at=now() - timedelta(days=31))
-    assert "1 forgotten" in run("deliveries", "purge")
+    assert "1 deleted" in run("deliveries", "purge")
 
 
 def test_events_that_were_given_up_are_handed_out_again(run, scene, assign, mail, deliver):

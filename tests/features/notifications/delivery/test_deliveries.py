@@ -129,7 +129,7 @@ def test_one_that_took_too_long_does_not_overwrite_what_another_did(failing):
     due(failing)
     fast = deliveries._claim(deliveries.grouping.leader_of(failing.id))
     deliveries._finish(fast, "sent", None, None)
-    deliveries._failed(slow, OSError("late"))
+    deliveries._fail(slow, OSError("late"))
     assert email().state == "sent"
 
 

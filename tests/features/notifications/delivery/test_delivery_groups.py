@@ -42,14 +42,14 @@ def test_a_claim_is_prolonged_while_a_large_group_is_made(scene, mail, deliver, 
     deliver()
     Delivery.objects(state="pending").update(set__due_at=now(), set__claimed_until=now())
     first = Delivery.objects(channel="email", state="pending").order_by("id").first()
-    make, ends = grouping.notices.of, []
+    make, ends = grouping.notices.write_notices, []
 
     def slow(*what):
         ends.append(first.reload().claimed_until)
         travel.shift(6)  # three of them take longer than a claim lasts
         return make(*what)
 
-    monkeypatch.setattr(grouping.notices, "of", slow)
+    monkeypatch.setattr(grouping.notices, "write_notices", slow)
     with time_machine.travel(now(), tick=True) as travel:
         deliveries.send(first.id)
     assert ends == sorted(set(ends)) and len(ends) == 3

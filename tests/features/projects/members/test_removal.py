@@ -88,7 +88,7 @@ def test_nothing_is_sent_to_a_webhook_of_a_former_member_before_it_was_given_on(
     is_removed(scene, manager)
     delivery = Delivery(recipient_id=made["id"], kind="task.created", channel="webhook", body="{}")
     with pytest.raises(Cancelled):
-        channel._may_be_told(Webhook.objects.get(), delivery)
+        channel._check_deliverable(Webhook.objects.get(), delivery)
     assert Webhook.objects.get().disabled_at
 
 

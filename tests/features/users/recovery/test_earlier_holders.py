@@ -253,7 +253,7 @@ def test_the_owner_gets_a_mail_about_a_token_a_webhook_and_a_second_factor(app, 
     turn_on_totp(person)
     deliver()
     subjects = {str(message["Subject"]) for message in mail.to(OWNER)}
-    assert {"An API token was made", "A webhook was made", "Your second factor is on"} <= subjects
+    assert {"An API token was created", "A webhook was created", "Your second factor is on"} <= subjects
 
 
 def test_an_administrator_whose_address_is_not_proved_is_not_made(app, caller):
