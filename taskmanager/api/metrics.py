@@ -2,7 +2,7 @@
 its own numbers. What a store that is away would say is left out, and `taskmanager_up` says so.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -61,7 +61,8 @@ def _queues() -> list[Any]:
         name: GaugeMetricFamily(f"taskmanager_queue_{name.replace('_s', '_seconds')}", text, labels=["queue"])
         for name, text in _QUEUE.items()
     }
-    for queue, values in queue_report.report().items():
+    for queue, report in queue_report.report().items():
+        values: Mapping[str, Any] = report
         for name, family in families.items():
             family.add_metric([queue], values[name])
     return [
