@@ -2,8 +2,8 @@
 
 A process that is killed, or a member that hangs, leaves its transaction open. The documents that it has written, such
 as the counter of a project, stay locked until the server aborts it: by MongoDB's default after a minute, in which
-nothing can be written to that project. Writes outside of transactions are acknowledged by the majority unless an administrator
-of the replica set has changed its default.
+nothing can be written to that project. Writes outside of transactions are acknowledged by the majority unless an
+administrator of the replica set has changed its default.
 """
 
 from collections.abc import Iterator
