@@ -1,4 +1,4 @@
-"""gunicorn: `gunicorn -c python:config.gunicorn wsgi:app`. Values come from the settings of the service."""
+"""The configuration of `gunicorn -c python:config.gunicorn wsgi:app`. Values come from the settings of the service."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from workers import fitness, stopping
 from workers.heartbeat import Heartbeat
 from workers.local_url import local_url
 
-stopping.exit_on_signals(0)  # until gunicorn has handlers of its own: a process 1 would ignore the signal
+stopping.exit_on_signals(0)  # until gunicorn sets its handlers: a process 1 would ignore the signals
 try:
     _settings = load()
 except Misconfigured as _error:
@@ -27,7 +27,7 @@ keepalive = 5
 graceful_timeout = 8
 reload = _settings.reload
 
-# The application writes one JSON line per request; the server reports only itself, on standard error.
+# The application logs one JSON line per request; gunicorn logs only its own events, on standard error.
 accesslog = None
 errorlog = "-"
 
@@ -37,29 +37,29 @@ limit_request_field_size = 8190
 
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
 util.write_error = write_problem
-control_socket_disable = True  # it would lie in the home directory, where two services meet
+control_socket_disable = True  # it would be in the home directory, where two services conflict
 
 
 def post_worker_init(worker: Any) -> None:
-    """Observe the database's clock in each process that has the application, and log what is wrong with it."""
+    """Connect to the database in each process of the application: that sets the clock, and logs its problems."""
     from taskmanager.core.servers import server_report
 
     server_report.log_report()
 
 
 def on_starting(server: Any) -> None:
-    """End, with one sentence, what cannot work, before gunicorn listens."""
+    """End the process with a message, before gunicorn listens, when the service cannot work."""
     fitness.check_before_forks(_settings)
 
 
 def when_ready(server: Any) -> None:
-    """Let health checks know where gunicorn listens."""
+    """Write the URL of gunicorn for health checks."""
     global _heartbeat
     _heartbeat = Heartbeat("web", f"{local_url(_settings)}/health/live")
 
 
 def on_exit(server: Any) -> None:
-    """Clean up at gunicorn's end."""
+    """Delete the heartbeat when gunicorn ends."""
     if _heartbeat:
         _heartbeat.end()
 

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object per line on standard output, also for what libraries log."""
+"""Structured logs: one JSON object per line on standard output, also for the logs of libraries."""
 
 import logging
 import sys
@@ -12,12 +12,12 @@ from structlog.typing import Processor
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.security.redaction import redact, redacted
 
-# Never written, under whatever key they come.
+# The values of keys that contain one of these words are never logged.
 _SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie")
 
 
 def configure(settings: Settings) -> None:
-    """Set up structlog and the standard library's logging alike."""
+    """Configure structlog and the standard library's logging in the same way."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -34,7 +34,7 @@ def configure(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_formatter(shared))
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
-    _redact_what_is_not_ours()
+    _redact_other_outputs()
 
 
 def _formatter(shared: list[Processor]) -> logging.Formatter:
@@ -42,14 +42,14 @@ def _formatter(shared: list[Processor]) -> logging.Formatter:
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,  # no local variables: they hold secrets
+            structlog.processors.format_exc_info,  # without local variables, which contain secrets
             _redact,
             structlog.processors.JSONRenderer(serializer=_dumps),
         ],
     )
 
 
-def _redact_what_is_not_ours() -> None:
+def _redact_other_outputs() -> None:
     for other in logging.getLogger("gunicorn.error").handlers:
         other.setFormatter(_Redacting("%(asctime)s [%(process)d] [%(levelname)s] %(message)s"))
     sys.excepthook = _uncaught
@@ -57,14 +57,14 @@ def _redact_what_is_not_ours() -> None:
 
 
 class _Redacting(logging.Formatter):
-    """For what gunicorn reports of itself."""
+    """A formatter for gunicorn's own log, with redacted secrets."""
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, traceback: Any) -> None:
-    """Log what ends a process or a thread as everything else is; Python would print it as it is."""
+    """Log an uncaught exception of a process or a thread, with secrets redacted; Python would print it unchanged."""
     if error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
         structlog.get_logger("taskmanager").critical("uncaught", exc_info=(kind, error, traceback))
 

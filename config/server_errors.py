@@ -1,4 +1,4 @@
-"""What gunicorn itself refuses, before the application sees a request: in the shape that every error has."""
+"""Errors of gunicorn, for requests that the application never gets: problem+json, as all errors (RFC 9457)."""
 
 import json
 import socket
@@ -9,9 +9,9 @@ from gunicorn.util import write_nonblock
 
 
 def write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
-    """Answer with problem+json in place of gunicorn's page; takes the arguments of `gunicorn.util.write_error`.
+    """Write problem+json instead of gunicorn's page; the arguments are those of `gunicorn.util.write_error`.
 
-    An unknown Transfer-Encoding is a 501 there: here it is what it is for the client, a request that cannot be read.
+    gunicorn returns 501 for an unknown Transfer-Encoding; this returns 400, because the request cannot be parsed.
     """
     status = 400 if status == HTTPStatus.NOT_IMPLEMENTED else status
     title, request_id = HTTPStatus(status).phrase, uuid4().hex

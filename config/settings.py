@@ -10,11 +10,11 @@ from taskmanager.core.errors import Misconfigured
 
 
 class Development(Settings):
-    """What `make run` and `make dev` use: secrets and keys are made once and kept in the data folder."""
+    """For `make run` and `make dev`: secrets and keys are generated once and stored in the data folder."""
 
 
 class Testing(Settings):
-    """What the tests use: cheap password hashes, generous limits."""
+    """For tests: cheap password hashes, high limits."""
 
     environment: Literal["development", "testing", "production"] = "testing"
     bcrypt_cost: int = Field(4, ge=4, le=16)
@@ -24,7 +24,7 @@ class Testing(Settings):
 
 
 class Production(Settings):
-    """Refuses to start without a secret and a folder of signing keys; sends webhooks by https only."""
+    """For production: requires a secret and a folder of signing keys; sends webhooks by https only."""
 
     environment: Literal["development", "testing", "production"] = "production"
     webhook_http: bool = False
@@ -34,7 +34,7 @@ _KINDS: dict[str, type[Settings]] = {"development": Development, "testing": Test
 
 
 def load(**overrides: object) -> Settings:
-    """Return the settings of this process. Raises Misconfigured, naming each wrong variable and never its value."""
+    """Return the settings of this process. Raises Misconfigured with the name, never the value, of wrong variables."""
     name = os.environ.get("TASKMANAGER_ENVIRONMENT", "development")
     if name not in _KINDS:
         raise Misconfigured(f"TASKMANAGER_ENVIRONMENT must be one of {', '.join(_KINDS)}")

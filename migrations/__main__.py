@@ -1,4 +1,4 @@
-"""`python -m migrations [--dry-run|--check]`: the same as `taskmanager migrate`, for who has no commands installed."""
+"""`python -m migrations [--dry-run|--check]`: the same as `taskmanager migrate`, without an installed command."""
 
 import sys
 
@@ -8,7 +8,7 @@ from taskmanager.core.errors import TaskManagerError
 
 
 def main(arguments: list[str]) -> int:
-    """Print what was run, or would be; returns the exit code of `migrations.command`."""
+    """Run, list or check the migrations; return the exit code of `migrations.command`."""
     options = {"dry_run": "--dry-run" in arguments, "check": "--check" in arguments}
     try:
         return migrate(load(), say=lambda line: print(line, flush=True), **options)  # noqa: T201 what it is for

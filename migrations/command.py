@@ -1,8 +1,8 @@
-"""What `taskmanager migrate` and `python -m migrations` do and print.
+"""The implementation of `taskmanager migrate` and `python -m migrations`.
 
-Exit codes: 0 the database fits, 1 it cannot be asked or a migration failed, 3 migrations are missing, 4 a newer
-release has migrated it, 5 one of those missing is older than the last that was run. The last three come from `--check`
-only, for scripts.
+Exit codes: 0 the database fits, 1 it cannot be reached or a migration failed, 3 migrations are missing, 4 a newer
+release has migrated it, 5 a missing migration is older than the last one that was run. Only `--check` returns the last
+three, for scripts.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Say = Callable[[str], None]
 
 
 def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
-    """Run, name or only compare migrations; returns the exit code. Raises TaskManagerError."""
+    """Run, list or only check the migrations; return the exit code. Raises TaskManagerError."""
     use(settings)
     load_features(settings)
     connect(settings)
@@ -41,7 +41,7 @@ def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
 
 
 def compare(database: Database[dict[str, Any]], say: Say) -> int:
-    """Say how a database and this release fit together; returns the exit code."""
+    """Print how the database and this release fit together; return the exit code."""
     found = runner.state(database)
     for name in found.pending:
         say(_line("missing" if name in found.needed else "missing, but may be run later:", name))

@@ -1,7 +1,7 @@
-"""Migrations that have another name than the one they were run under: {then: now}.
+"""Renamed migrations: {name under which a database may have run it: present name}.
 
-Databases keep the names in their collection `migrations`, as they were when the scripts ran. They are not rewritten:
-the release before goes on with the same database. Renaming a script that a database may have run adds a line here.
+Databases store the names in their collection `migrations`, as they were when the scripts ran. They are not rewritten,
+because the previous release may still use the database. Renaming a script that a database may have run adds a line.
 """
 
 NAMES = {
@@ -44,6 +44,6 @@ NAMES = {
     "m2026_11_27_z_retention": "m202611270018_retention",
 }
 
-# Up to this one the scripts are in the order that they had by their names before, which said a day and no time (`0001`,
-# `0002` … are numbers, no times). Releases added some between others, so that a database may lack an older one.
+# Up to this script the order is that of the former names, which had a day and no time (`0001`, `0002` … are numbers and
+# not times). Releases have added some between others, so a database may lack an older one.
 LAST_UNTIMED = "m202611270018_retention"

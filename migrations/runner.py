@@ -1,11 +1,11 @@
-"""Runs the migrations in `scripts/` in order of their names: each once, recorded, by one runner at a time.
+"""Runs the migrations in `scripts/` in the order of their names: each once, recorded, by one runner at a time.
 
-A name is `m<yyyymmddhhmm>_<what>`, the time at which it was written. One that is older than the last that a database
-has run is refused: it was merged late, and what it would find is not what its author had (see CONTRIBUTING.md).
+A name is `m<yyyymmddhhmm>_<what>`, with the time at which it was written. A script that is older than the last one that
+a database has run is refused: it was merged late, and its author did not expect the present data (see CONTRIBUTING.md).
 
-Releases by expand and contract (see docs/operations.md): a script may declare what it tolerates.
-`EXPAND = True`: it only adds, so the release before may go on with the database; that is recorded with it.
-`CONTRACT = True`: it only removes what this release no longer uses, so this release may start before it was run.
+Releases by expand and contract (see docs/operations.md): a script may declare its kind.
+`EXPAND = True`: it only adds, so the previous release may still use the database; the record of the run contains it.
+`CONTRACT = True`: it only removes what this release no longer uses, so this release may start before it has run.
 """
 
 import importlib
@@ -31,18 +31,16 @@ _UNTIMED = frozenset(name for name in renamed.NAMES.values() if name <= renamed.
 
 
 class State(NamedTuple):
-    """How a database and this release fit together: names of migrations, in order."""
+    """The migrations of a database compared with this release: names, in order."""
 
     pending: list[str]  # not run yet
-    needed: list[str]  # those of them that this release does not work without
-    unknown: list[str]  # run by another release, which did not say that this one may go on
-    late: list[tuple[str, str]]  # those of `pending` that are older than one that was run, with the newest such
+    needed: list[str]  # those of `pending` that this release needs
+    unknown: list[str]  # run by another release, and not declared as EXPAND
+    late: list[tuple[str, str]]  # those of `pending` that are older than one that was run, with the newest such one
 
     @property
     def problem(self) -> str | None:
-        """Return what is wrong, in a sentence that says what to run; None when this release may work on
-        the database.
-        """
+        """Return the problem, in a sentence that says what to run; None when this release may use the database."""
         if self.unknown:
             return (
                 f"The database was migrated by a newer release ({self.unknown[-1]} is unknown here): start that"
@@ -64,11 +62,11 @@ class State(NamedTuple):
 def run(
     database: Database[dict[str, Any]], dry_run: bool = False, ran: Callable[[str], None] = lambda name: None
 ) -> list[str]:
-    """Run what has not been run and call `ran` after each; returns the names.
+    """Run the pending migrations and call `ran` after each; return their names.
 
-    Raises Conflict while another runner is at work, Misconfigured when a newer release has migrated the database, or
-    one of those that would be run is older than the last. A migration that fails is not recorded and ends the run: it
-    is written so that it can be run again.
+    Raises Conflict while another runner works, Misconfigured when a newer release has migrated the database, or a
+    pending migration is older than the last one that was run. A migration that fails is not recorded and ends the run;
+    migrations are safe to run again.
     """
     if dry_run:
         return _runnable(database)
@@ -79,7 +77,7 @@ def run(
         for name in names:
             _prolong(database, holder)
             script = _load(name)
-            with pymongo.timeout(_LOCK_MINUTES * 60):  # not that of a request: building an index takes its time
+            with pymongo.timeout(_LOCK_MINUTES * 60):  # longer than that of a request: building an index takes long
                 script.upgrade(database)
             record = {"run_at": now(), "expand": getattr(script, "EXPAND", False)}
             database.migrations.update_one({"_id": name}, {"$set": record}, upsert=True)
@@ -90,7 +88,7 @@ def run(
 
 
 def state(database: Database[dict[str, Any]]) -> State:
-    """Compare what was run with the scripts of this release. One read of a small collection."""
+    """Compare the migrations that were run with the scripts of this release. Reads one small collection."""
     found = database.migrations.find({}, {"expand": 1})
     records = {renamed.NAMES.get(record["_id"], record["_id"]): record.get("expand", False) for record in found}
     names = all_names()
@@ -101,14 +99,14 @@ def state(database: Database[dict[str, Any]]) -> State:
 
 
 def _late(pending: list[str], run: list[str]) -> list[tuple[str, str]]:
-    """Compare the migrations of the service, and those of each plugin, among themselves."""
+    """Return (name, newest that was run) for late migrations; the service and each plugin are compared separately."""
     last = {_source(name): name for name in sorted(run)}
     found = [(name, last.get(_source(name), "")) for name in pending]
     return [(name, newest) for name, newest in found if name < newest and name not in _UNTIMED]
 
 
 def _source(name: str) -> str:
-    """Return the package of a plugin's migration; empty for one of the service."""
+    """Return the package of a plugin's migration; empty for a migration of the service."""
     return name.rpartition(".")[0]
 
 
@@ -118,12 +116,12 @@ def problem(database: Database[dict[str, Any]]) -> str | None:
 
 
 def pending(database: Database[dict[str, Any]]) -> list[str]:
-    """Return names of the migrations that have not been run, in order."""
+    """Return the names of the migrations that have not been run, in order."""
     return state(database).pending
 
 
 def all_names() -> list[str]:
-    """Return names of all migrations, in order: those of the service, then of each plugin as `<package>.<module>`."""
+    """Return the names of all migrations, in order: of the service, then of each plugin as `<package>.<module>`."""
     own = sorted(module.name for module in pkgutil.iter_modules(scripts.__path__))
     return [*own, *(name for package in _packages_of_features() for name in _names_in(package))]
 
@@ -131,7 +129,7 @@ def all_names() -> list[str]:
 def _packages_of_features() -> list[str]:
     """Return the packages with migrations of features and plugins; none in a process that has loaded no features.
 
-    Such is the one that gunicorn forks from: the processes that it forks load them, and compare again.
+    gunicorn's main process has loaded none; the processes that it forks load them, and compare again.
     """
     return list(MIGRATIONS) if registry.is_loaded() else []
 
@@ -146,7 +144,7 @@ def _is_of_plugin(name: str) -> bool:
 
 
 def about(name: str) -> str:
-    """Return the first line of what a migration says of itself."""
+    """Return the first paragraph of a migration's docstring, in one line."""
     return " ".join((_load(name).__doc__ or "").strip().split("\n\n")[0].split())
 
 
@@ -162,7 +160,7 @@ def _load(name: str) -> ModuleType:
 
 
 def _lock(database: Database[dict[str, Any]], holder: str = "") -> None:
-    """Take the lock; one that a killed runner left ends by itself."""
+    """Acquire the lock; the lock of a killed runner expires. Raises Conflict (`migration.locked`)."""
     moment = now()
     try:
         database.migration_lock.update_one(
@@ -179,7 +177,7 @@ def _lock(database: Database[dict[str, Any]], holder: str = "") -> None:
 
 
 def _prolong(database: Database[dict[str, Any]], holder: str) -> None:
-    """Keep the lock for the next script. Raises Conflict when another runner has taken it meanwhile."""
+    """Extend the lock for the next script. Raises Conflict (`migration.locked`) when another runner has taken it."""
     until = now() + timedelta(minutes=_LOCK_MINUTES)
     kept = database.migration_lock.update_one({"_id": "lock", "holder": holder}, {"$set": {"until": until}})
     if not kept.matched_count:

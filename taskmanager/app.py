@@ -1,4 +1,4 @@
-"""The application factory: the one place where the parts are put together."""
+"""The application factory and composition root: it puts the parts of the service together."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -44,7 +44,7 @@ from taskmanager.features.webhooks import feature as webhooks
 from taskmanager.web import errors, limits, requests, urls
 from taskmanager.web.authentication import actors
 
-# Without core: all that the service consists of, in the order of their things in the registry.
+# All features of the service except core, in the order of their contributions in the registry.
 FEATURES = (
     users.FEATURE,
     audit.FEATURE,
@@ -67,9 +67,9 @@ CORE = Feature("core", periodic_jobs=declared(PeriodicJob, outbox, retention))
 
 
 def create_app(settings: Settings) -> Flask:
-    """Make the application with these settings. Web processes, workers and tests all start with it.
+    """Return the application with these settings. Web processes, workers and tests all start with it.
 
-    Raises Misconfigured. Connects lazily, so it may be called before a fork.
+    Connects lazily, so it may be called before a fork. Raises Misconfigured.
     """
     core_settings.use(settings)
     rq_jobs.share_clock()
@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> Flask:
 
 
 def load_features(settings: Settings) -> tuple[Feature, ...]:
-    """Make the features and plugins those of this process: from here on events have listeners. Raises Misconfigured."""
+    """Load the features and plugins into this process, so that events have listeners. Raises Misconfigured."""
     found = (CORE, *FEATURES, *plugins.load(settings))
     built = build_registry(found)
     if settings.attachment_store not in built.parts["storages"]:
@@ -102,7 +102,7 @@ def load_features(settings: Settings) -> tuple[Feature, ...]:
 
 
 def api_document() -> dict[str, Any]:
-    """Return the OpenAPI document of version 1 with the features of the service, without plugins, settings, servers."""
+    """Return the OpenAPI document of version 1, without plugins; it needs no settings and no servers."""
     with registry.using(build_registry((CORE, *FEATURES))):
         return _version().document()
 
@@ -112,7 +112,7 @@ def _version() -> ApiVersion:
 
 
 def _add_routes(app: Flask, loaded: Iterable[Feature]) -> None:
-    """Add version 1 of the API, and to it the routes of plugins, below `/x/<name of the plugin>`."""
+    """Add version 1 of the API, and the routes of plugins to it, below `/x/<name of the plugin>`."""
     version = _version()
     api = version.init_app(app)
     for plugin in _plugins(loaded):
@@ -158,7 +158,7 @@ def _load_access(user_id: ObjectId) -> Access | None:
 
 
 def _keys(settings: Settings) -> keyring.KeyRing:
-    """Return production must be given its keys; elsewhere the first one is made."""
+    """Return the signing keys; outside of production the first one is created when there is none."""
     find = keyring.load if settings.environment == "production" else keyring.ensure
     return find(settings.keys_path)
 

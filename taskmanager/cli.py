@@ -1,8 +1,8 @@
-"""Commands that need none of the processes; `workers/cli.py` takes them into the command `taskmanager`.
+"""Commands that start no process; `workers/cli.py` adds them to the command `taskmanager`.
 
-What a command needs is imported when it runs: `taskmanager --help` is asked for more often than any of them. For the
-same reason the commands of features are found in `features/<name>/commands.py` and not by their Feature objects, which
-name the same ones, and the commands of plugins stand under `taskmanager x`, where a plugin is loaded when it is named.
+A command imports what it needs when it runs, so that `taskmanager --help` is fast. For the same reason the commands of
+features are found in `features/<name>/commands.py` and not by their Feature objects, which name the same ones, and the
+commands of plugins are under `taskmanager x`, which loads a plugin when the command line names it.
 """
 
 import json
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from taskmanager.core.configuration.settings import KeySettings, Settings
 
-_KEEP_AFTER_TOKENS_SECONDS = 3600  # a margin for clocks that differ
+_KEEP_AFTER_TOKENS_SECONDS = 3600  # margin for differing clocks
 
 
 class Environment(NamedTuple):
-    """How a command gets the settings, those of keys alone, and the connection to the service's database and stores."""
+    """The functions by which a command gets all settings, those of keys alone, and a connection to the servers."""
 
     load_settings: "Callable[[], Settings]"
     load_keys: "Callable[[], KeySettings]"
@@ -55,7 +55,7 @@ def keys() -> None:
 @keys.command()
 @click.pass_obj
 def create(environment: Environment) -> None:
-    """Make the first key, or another; the older ones still verify."""
+    """Create a key, the first or another one; the older keys still verify."""
     from taskmanager.core.security import keyring
 
     click.echo(keyring.create(environment.load_keys().keys_path))
@@ -64,9 +64,9 @@ def create(environment: Environment) -> None:
 @keys.command()
 @click.pass_obj
 def rotate(environment: Environment) -> None:
-    """Make a new key, and remove those whose tokens have all ended.
+    """Create a new key, and delete those whose tokens have all expired.
 
-    Processes that run find the new key by themselves; it signs after some seconds.
+    Running processes load the new key by themselves; it signs after some seconds.
     """
     from taskmanager.core.security import keyring
 
@@ -81,7 +81,7 @@ def rotate(environment: Environment) -> None:
 @keys.command("list")
 @click.pass_obj
 def list_keys(environment: Environment) -> None:
-    """List the keys: id, when it was made, and what it does."""
+    """List the keys: id, time of creation, and state (signing, settling or verifying)."""
     from taskmanager.core.clock import iso
     from taskmanager.core.security import keyring
 
@@ -91,23 +91,23 @@ def list_keys(environment: Environment) -> None:
 
 @group.group()
 def events() -> None:
-    """Look after the event log."""
+    """Manage the event log."""
 
 
 @events.command()
 @click.pass_obj
 def revive(environment: Environment) -> None:
-    """Hand out again the events whose listeners failed until they were given up."""
+    """Dispatch again the events that were given up because their listeners failed."""
     from taskmanager.core.events import outbox
 
     environment.connect()
-    click.echo(f"{outbox.revive()} to be handed out again.")
+    click.echo(f"{outbox.revive()} to be dispatched again.")
 
 
 @group.command()
 @click.pass_obj
 def schedules(environment: Environment) -> None:
-    """List what happens at its time: the scheduler's jobs, what the relay hands out, and what MongoDB lets end."""
+    """List what happens at a certain time: periodic jobs, planned deliveries, and collections that expire."""
     from taskmanager.core.clock import iso
     from taskmanager.core.events import schedule
     from taskmanager.core.storage import database
@@ -128,7 +128,7 @@ def schedules(environment: Environment) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 @click.pass_obj
 def plugins(environment: Environment, as_json: bool) -> None:
-    """List the plugins: name, version, the version of the interface, and what each adds."""
+    """List the plugins: name, version, version of the plugin interface, and contributions."""
     from taskmanager.feature import described
     from taskmanager.plugins import load
 
@@ -145,7 +145,7 @@ def plugins(environment: Environment, as_json: bool) -> None:
 
 
 class PluginGroups(click.Group):
-    """A group for each plugin that has commands. A plugin is loaded when its group is asked for."""
+    """A group of commands for each installed plugin. Only the commands of a group load its plugin."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         from taskmanager.plugin_names import installed
@@ -159,7 +159,7 @@ class PluginGroups(click.Group):
 
 
 class PluginGroup(click.Group):
-    """The commands of one plugin, which is loaded when one of them is asked for, or the list of them."""
+    """The commands of one plugin, which is loaded for each of them, and for their list."""
 
     def __init__(self, point: "EntryPoint") -> None:
         super().__init__(point.name, help=f"Commands of the plugin {point.name}.")

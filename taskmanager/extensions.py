@@ -1,4 +1,4 @@
-"""The Flask extensions, unbound: `app.py` binds them. Imports nothing of ours."""
+"""The Flask extensions, unbound: `app.py` binds them. This module imports no other module of the package."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from redis.exceptions import RedisError
 
 
 class FallingBackLimiter(Limiter):
-    """Of requests that meet a dead store at once, Flask-Limiter 4.1 lets one fall back and raises in the others."""
+    """A limiter whose concurrent requests all fall back when the store dies: Flask-Limiter 4.1 raises in most."""
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
-        """Count the request once for each view, also when a unit of work runs a view again."""
+        """Count the request once for each view, even if a unit of work runs the view again."""
         counted = g.setdefault("limits_counted", set())
         if callable_name in counted:
             return
@@ -22,13 +22,13 @@ class FallingBackLimiter(Limiter):
             counted.add(callable_name)
         try:
             super()._check_request_limit(callable_name, in_middleware)
-        except RedisError:  # by now it knows, and counts in memory
+        except RedisError:  # now the limiter knows of the outage, and counts in memory
             self.context.seen_limits.clear()
             super()._check_request_limit(callable_name, in_middleware)
 
 
 class PoliteCompress(Compress):
-    """Flask-Compress reads `gzip;q=0` as a wish for gzip; it is a refusal (RFC 9110, 12.5.3)."""
+    """Flask-Compress that respects `gzip;q=0`, which refuses gzip (RFC 9110, 12.5.3); the library would use gzip."""
 
     def after_request(self, response: Response | None) -> Response:
         if (
@@ -41,7 +41,7 @@ class PoliteCompress(Compress):
 
 
 class CacheSerializer(JSONSerializer):
-    """JSON, because what a pickle holds can run code. cachelib 0.17 warns of each key that is not there."""
+    """JSON, because loading a pickle can run code. Without `loads` cachelib 0.17 warns of each missing key."""
 
     def loads(self, bvalue: Any, *args: Any, **options: Any) -> Any:
         return None if bvalue is None else super().loads(bvalue, *args, **options)
@@ -49,5 +49,5 @@ class CacheSerializer(JSONSerializer):
 
 cache = Cache()
 compress = PoliteCompress()
-# web/limits.py sets who is counted. Requests that match no route are counted too, which they are not by default.
+# web/limits.py sets the key function. Requests that match no route are counted too; by default they are not.
 limiter = FallingBackLimiter(key_func=lambda: "unset", request_identifier=lambda: request.endpoint or "unmatched")

@@ -1,8 +1,8 @@
-"""A feature, said in one object: what it adds to the API, to the processes, to the database and to the command line.
+"""The object Feature: what a feature adds to the API, to the processes, to the database and to the command line.
 
-The features that ship with the service and the plugins hand over the same object: `features/<name>/feature.py` has it
-as `FEATURE`, a plugin names it in its entry point. Nothing of a feature works unless it stands in this object, and
-importing a module adds nothing. See docs/plugins.md.
+The features of the service and the plugins use the same class: `features/<name>/feature.py` has an instance as
+`FEATURE`, and the entry point of a plugin names one. A part of a feature works only if this object names it, and
+importing a module registers nothing. See docs/plugins.md.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,8 +26,8 @@ from taskmanager.core.registry import Part, Registry
 from taskmanager.core.security.permissions import Action
 from taskmanager.web.blueprint import Blueprint
 
-# The version of the plugin interface: all that this module and docs/plugins.md name. A plugin says in `requires` which
-# one it was made for; the major number must be the same, and the minor one not higher.
+# The version of the plugin interface, which this module and docs/plugins.md define. A plugin names in `requires` the
+# version it was made for: the major number must be the same, and the minor number not higher.
 INTERFACE = (1, 0)
 
 Service = Literal["user", "task", "notification", "stream"]
@@ -36,17 +36,17 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def _part(noun: str) -> Any:
-    """Return a field whose things must have unique names over all features; `noun` says in a sentence what one is."""
+    """Return a dataclass field of contributions with unique names over all features; `noun` is for error messages."""
     return field(default=(), metadata={"noun": noun})
 
 
 @dataclass(frozen=True)
 class Feature:
-    """What one feature or plugin contributes. See docs/plugins.md for each field, with an example.
+    """The contributions of one feature or plugin. See docs/plugins.md for each field, with an example.
 
-    `service` names the set of processes that serves it where services are deployed apart. Fields that are a mapping
-    are tables by name, which the feature that reads them says the values of; all others are tuples of things that have
-    a name of their own.
+    `service` names the set of processes that serves it when services are deployed separately. A field that is a mapping
+    is a table by name, and the feature that reads it defines the values; all other fields are tuples of objects that
+    have a name of their own.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Feature:
     login_methods: tuple[Any, ...] = _part("login method")  # see features/users/login_methods/service.py
     init_app: Callable[[Flask, Any], None] | None = None  # only for what a Flask extension must do with the application
 
-    # what happens after a write, and at its time
+    # after a write, and at a certain time
     listeners: tuple[Listener, ...] = _part("listener")
     periodic_jobs: tuple[PeriodicJob, ...] = _part("periodic job")
     jobs: tuple[Job, ...] = _part("job")
@@ -68,21 +68,21 @@ class Feature:
     event_needs: tuple[EventNeed, ...] = _part("need of events")
     event_renewals: tuple[EventRenewal, ...] = _part("renewal of events")
 
-    # what users and programs are notified of
+    # notifications of users and programs
     channels: tuple[Any, ...] = _part("channel")  # see features/notifications/channels/base.py
     notices: tuple[Any, ...] = _part("notice about events of the kind")  # see notifications/content/registry.py
     notification_kinds: Mapping[str, Any] = _part("notification kind")  # see features/notifications/kinds.py
     webhook_kinds: Mapping[str, Any] = _part("webhook kind")  # see features/webhooks/kinds.py
 
-    # who may do what
+    # rights
     scopes: tuple[str, ...] = _part("scope")  # of API tokens
     permissions: tuple[type[Action], ...] = _part("table of permissions")
 
-    # what tasks are filtered and shown by
+    # filters and expansions of tasks
     filter_fields: Mapping[str, Any] = _part("filter field")  # see core/filters/nodes.py
     expansions: Mapping[str, Any] = _part("expansion")  # see features/tasks/expansions.py
 
-    # what is stored
+    # storage
     migrations: tuple[str, ...] = _part("package of migrations")  # packages with modules `m<time>_<what>`
     storages: Mapping[str, Callable[[], Any]] = _part("file storage")  # see features/attachments/storage.py
     attached: tuple[Any, ...] = _part("thing attached to tasks")  # see features/tasks/attached.py
@@ -94,7 +94,7 @@ class Feature:
 
 
 PARTS = {one.name: one.metadata["noun"] for one in fields(Feature) if "noun" in one.metadata}
-# What an object must have that is no instance of a class of ours.
+# The members that contributed objects must have which need no base class.
 _MEMBERS = {
     "channels": ("name", "queue", "seconds", "threads", "grouped", "reaches", "send"),
     "login_methods": ("name", "title", "schema", "verify"),
@@ -102,14 +102,15 @@ _MEMBERS = {
 
 
 def declared(kind: type[T], *modules: ModuleType) -> tuple[T, ...]:
-    """Return what these modules define of a kind, such as Listener, in the order of their lines."""
+    """Return the instances of a class, such as Listener, in these modules, in the order of their definitions."""
     return tuple(thing for module in modules for thing in vars(module).values() if isinstance(thing, kind))
 
 
 def build_registry(features: Iterable[Feature]) -> Registry:
-    """Put features together, and read their settings.
+    """Return the registry of these features, with their settings.
 
-    Raises Misconfigured when two have the same name or contribute things of the same name, and for a wrong setting.
+    Raises Misconfigured when two features have the same name, when two contributions to one part have the same name,
+    and for a wrong setting.
     """
     known = tuple(features)
     _refuse_twins(known)
@@ -122,7 +123,7 @@ SETTINGS: Part[BaseSettings] = Part("settings")
 
 
 def settings_of(kind: type[S]) -> S:
-    """Return the settings of this class, which a feature names. Raises LookupError when none does."""
+    """Return the settings of this class. Raises LookupError when no loaded feature has them."""
     for settings in SETTINGS.values():
         if type(settings) is kind:
             return settings
@@ -140,7 +141,7 @@ def _refuse_twins(features: tuple[Feature, ...]) -> None:
     names = [one.name for one in features]
     for name in names:
         if names.count(name) > 1:
-            raise Misconfigured(f"two features are called {name!r}")
+            raise Misconfigured(f"two features have the name {name!r}")
 
 
 def _merged(part: str, noun: str, features: tuple[Feature, ...]) -> Mapping[str, Any]:
@@ -157,7 +158,7 @@ def _merged(part: str, noun: str, features: tuple[Feature, ...]) -> Mapping[str,
 
 
 def named_things(feature: Feature, part: str) -> Iterator[tuple[str, Any]]:
-    """Yield what a feature contributes of one part: its name, and the thing.
+    """Yield (name, contribution) for all contributions of a feature to one part.
 
     Raises Misconfigured for an object that lacks a member.
     """
@@ -173,7 +174,7 @@ def named_things(feature: Feature, part: str) -> Iterator[tuple[str, Any]]:
 
 
 def _names(thing: Any) -> tuple[str, ...]:
-    """Return the names by which a thing is found."""
+    """Return the names of a contribution in the registry."""
     if isinstance(thing, str):
         return (thing,)
     if isinstance(thing, type):
@@ -184,9 +185,9 @@ def _names(thing: Any) -> tuple[str, ...]:
 
 
 def described(feature: Feature) -> dict[str, Any]:
-    """Return what `taskmanager plugins` says of a feature: `{name, version, interface, service, adds}`, all texts.
+    """Return the description of a feature for `taskmanager plugins`: `{name, version, interface, service, adds}`.
 
-    `adds` is {part: names of the things}.
+    `adds` is {part: names of the contributions}; all other values are texts.
     """
     adds = {part: [name for name, _ in named_things(feature, part)] for part in PARTS}
     if feature.settings:

@@ -1,4 +1,4 @@
-"""Which plugins are installed, without loading any: entry points in the group `taskmanager.plugins`."""
+"""The names of the installed plugins, without loading any: entry points in the group `taskmanager.plugins`."""
 
 from importlib.metadata import EntryPoint, entry_points
 

@@ -1,6 +1,6 @@
-"""Installed packages that extend the service: entry points in the group `taskmanager.plugins`.
+"""Plugins: installed packages that extend the service by an entry point in the group `taskmanager.plugins`.
 
-Each names a Feature, or a module that has one as `FEATURE`. See docs/plugins.md.
+Each entry point names a Feature, or a module that has one as `FEATURE`. See docs/plugins.md.
 """
 
 import re
@@ -25,10 +25,10 @@ _VERSION = re.compile(r"(\d{1,4})(?:\.(\d{1,4}))?")
 
 
 def load(settings: Settings) -> tuple[Feature, ...]:
-    """Load every installed plugin, in the order of their names.
+    """Load all installed plugins, in the order of their names.
 
-    Raises Misconfigured for one that cannot be loaded, and for a variable that begins like the settings of a plugin
-    and is none of them.
+    Raises Misconfigured for a plugin that cannot be loaded, and for a variable that has the prefix of a plugin's
+    settings and is none of them.
     """
     if not settings.plugins_enabled:
         return ()
@@ -38,7 +38,7 @@ def load(settings: Settings) -> tuple[Feature, ...]:
 
 
 def unread_variables(plugins: Iterable[Feature]) -> list[str]:
-    """Return the variables for plugins that none of these reads. Raises Misconfigured for one that is misspelled."""
+    """Return the variables for plugins that none of these plugins reads. Raises Misconfigured for a misspelled one."""
     return refuse_unknown_of_plugins(plugin.settings for plugin in plugins if plugin.settings)
 
 
@@ -48,11 +48,11 @@ def report() -> None:
     for plugin in known:
         log.info("plugin", name=plugin.name, version=plugin.version)
     for variable in unread_variables(known):
-        log.warning("no plugin that is installed reads this variable", variable=variable)
+        log.warning("no installed plugin reads this variable", variable=variable)
 
 
 def loaded(point: EntryPoint) -> Feature:
-    """Load the plugin of an entry point, with its version. Raises Misconfigured, in one sentence."""
+    """Load the plugin of an entry point, with its version. Raises Misconfigured."""
     try:
         named = point.load()
     except Exception as error:

@@ -50,7 +50,7 @@ def test_one_feature_cannot_contribute_the_same_twice():
 
 
 def test_two_features_cannot_have_one_name():
-    with pytest.raises(Misconfigured, match="two features are called 'same'"):
+    with pytest.raises(Misconfigured, match="two features have the name 'same'"):
         build_registry([Feature("same"), Feature("same")])
 
 

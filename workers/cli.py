@@ -1,6 +1,6 @@
-"""The command `taskmanager`: starts processes and one-off steps. Rules live in the services it calls.
+"""The command `taskmanager`: it starts processes and one-off steps. The services that it calls have the rules.
 
-What a command needs is imported when it runs, so that `taskmanager --help` costs next to nothing.
+A command imports what it needs when it runs, so that `taskmanager --help` is fast.
 """
 
 import importlib
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Explaining(click.Group):
-    """Tells what is wrong in one sentence, without a traceback, and ends in order at SIGTERM."""
+    """A group that reports an error in one sentence, without a traceback, and ends in order at SIGTERM."""
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the Task Manager service or a part of it."""
@@ -52,7 +52,7 @@ def main(context: click.Context) -> None:
 @main.command()
 @click.option("--reload", is_flag=True, help="Restart processes when their source changes.")
 def up(reload: bool) -> None:
-    """Run everything on this machine until Ctrl-C."""
+    """Run all processes on this machine until Ctrl-C."""
     from config.settings import load
 
     _supervised().up(load(reload=True) if reload else load())
@@ -60,19 +60,19 @@ def up(reload: bool) -> None:
 
 @main.command()
 def stop() -> None:
-    """End the service that runs on this data folder."""
+    """Stop the service that runs on this data folder."""
     from config.settings import load
 
     click.echo("Stopped." if _supervised().stop(load()) else "Nothing is running on this data folder.")
 
 
 @main.command()
-@click.option("--dry-run", is_flag=True, help="Only name the migrations that would run.")
+@click.option("--dry-run", is_flag=True, help="Only list the migrations that would run.")
 @click.option(
     "--check", is_flag=True, help="Run nothing: exit with 3 when some must run, 4 when a newer release ran some."
 )
 def migrate(dry_run: bool, check: bool) -> None:
-    """Bring the database to the form this release needs."""
+    """Run the migrations that this release needs."""
     from migrations import command
     from workers.effective_settings import effective_settings
 
@@ -87,7 +87,7 @@ def web() -> None:
 
 @main.command()
 def relay() -> None:
-    """Hand committed events to the workers."""
+    """Dispatch committed events to the workers."""
     importlib.import_module("workers.relay").main()
 
 
@@ -100,7 +100,7 @@ def worker() -> None:
 @main.command()
 @click.option("--count", type=click.IntRange(1, 64), help="How many; else TASKMANAGER_WORKER_PROCESSES.")
 def workers(count: int | None) -> None:
-    """Run several workers; each is started again when it ends by itself."""
+    """Run several workers, and restart each that ends."""
     from workers.effective_settings import effective_settings
 
     importlib.import_module("workers.pool").main(effective_settings(), count)
@@ -108,7 +108,7 @@ def workers(count: int | None) -> None:
 
 @main.command()
 def dashboard() -> None:
-    """Show the queues in a browser (rq-dashboard), to administrators only."""
+    """Show the queues in a browser (rq-dashboard), for administrators only."""
     from workers.effective_settings import effective_settings
 
     importlib.import_module("workers.dashboard").main(effective_settings())
@@ -116,14 +116,14 @@ def dashboard() -> None:
 
 @main.command()
 def scheduler() -> None:
-    """Start periodic jobs at their time."""
+    """Run periodic jobs when they are due."""
     importlib.import_module("workers.schedule").main()
 
 
 @main.command()
 @click.argument("role", type=click.Choice(ROLES), required=False)
 def healthcheck(role: str | None) -> None:
-    """Exit with 1 unless the processes that run here are well: all, or those of one role."""
+    """Exit with 1 unless the processes on this machine are healthy: all, or those of one role."""
     from workers.heartbeat import unwell
 
     sentences = unwell(role)
@@ -134,7 +134,7 @@ def healthcheck(role: str | None) -> None:
 
 @main.command()
 def demo() -> None:
-    """Show the main job against the service that runs: a task is assigned, a mail arrives."""
+    """Show the main use case with the running service: a task is assigned, and a mail arrives."""
     from config.settings import load
     from workers.demo import demo as show
 
@@ -143,7 +143,7 @@ def demo() -> None:
 
 @main.command("bootstrap-admin", hidden=True)
 def bootstrap_admin() -> None:
-    """Make the administrator of the settings, unless the account is there; says which."""
+    """Create the administrator of the settings, unless the account exists; print `created` or `kept`."""
     from taskmanager.features.users.service import ensure_admin
 
     settings = _connected()
@@ -156,7 +156,7 @@ for _command in group.commands.values():
 
 
 def _supervised() -> ModuleType:
-    """Return `workers.up`. Raises Misconfigured where there are no embedded servers: in the wheel and the image."""
+    """Return `workers.up`. Raises Misconfigured when there are no embedded servers: in the wheel and the image."""
     try:
         return importlib.import_module("workers.up")
     except ModuleNotFoundError as error:
@@ -169,7 +169,7 @@ def _supervised() -> ModuleType:
 
 
 def _connected() -> "Settings":
-    """Return the settings, with all that the use cases need: database, stores, and listeners that hear what happens."""
+    """Return the settings, and prepare what use cases need: database, stores, and listeners."""
     from taskmanager.app import create_app
     from workers import fitness
     from workers.effective_settings import effective_settings

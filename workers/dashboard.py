@@ -1,8 +1,8 @@
 """`taskmanager dashboard`: rq-dashboard, for administrators only.
 
-A process of its own beside the service. Who opens it is asked for an administrator's access token, as
-`POST /api/v1/auth/login` gives it, second factor and all; it is kept in a cookie and checked at each request, so that
-what ends a session ends this too.
+It is a separate process. The login form asks for an administrator's access token of `POST /api/v1/auth/login`, with
+the second factor if there is one. A cookie keeps the token, and each request checks it, so that the end of the session
+ends the access to the dashboard too.
 """
 
 from collections.abc import Callable, Iterable
@@ -31,7 +31,7 @@ _FORM = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Queues</
 
 def make_app(settings: Settings) -> Flask:
     """Return the application with the dashboard at `/queues`."""
-    rq.serializers.DefaultSerializer = CallSerializer  # type: ignore[misc, assignment] # what rq-dashboard reads jobs with: never a pickle
+    rq.serializers.DefaultSerializer = CallSerializer  # type: ignore[misc, assignment] # rq-dashboard reads jobs with it: never a pickle
     from rq_dashboard.web import blueprint, config
 
     config.serializer = CallSerializer
@@ -40,7 +40,7 @@ def make_app(settings: Settings) -> Flask:
     app.config["RQ_DASHBOARD_REDIS_URL"] = (settings.queue_url,)
     app.redis_conn = queue_store()  # type: ignore[attr-defined]
     app.register_blueprint(_login)
-    # its pages name a picture of the application that they are part of, and this one has none
+    # its pages link to a file in the static folder of the application, which this one does not have
     app.add_url_rule("/static/<path:filename>", "static", lambda filename: Response(status=404))
     app.register_blueprint(blueprint, url_prefix="/queues")
     app.before_request_funcs.setdefault("rq_dashboard", []).insert(0, _only_administrators)
@@ -49,16 +49,16 @@ def make_app(settings: Settings) -> Flask:
 
 
 def main(settings: Settings) -> None:
-    """Serve it until Ctrl-C."""
-    app, place = make_app(settings), (settings.dashboard_host, settings.dashboard_port)
+    """Serve the dashboard until Ctrl-C."""
+    app, host, port = make_app(settings), settings.dashboard_host, settings.dashboard_port
     fitness.check()
-    with make_server(*place, app, server_class=_Server, handler_class=_Quiet) as server:
-        click.echo(f"The queues: http://{place[0]}:{place[1]}/login (Ctrl-C ends it)")
+    with make_server(host, port, app, server_class=_Server, handler_class=_Quiet) as server:
+        click.echo(f"The queues: http://{host}:{port}/login (Ctrl-C ends it)")
         server.serve_forever()
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """Browsers open connections that they do not use: each is waited for beside the others."""
+    """A server with a thread for each connection, because browsers open connections that they do not use."""
 
     daemon_threads = True
 
@@ -67,7 +67,7 @@ class _Quiet(WSGIRequestHandler):
     timeout = 30  # seconds without a byte
 
     def log_message(self, *args: Any) -> None:
-        """Log nothing: the application logs its requests itself."""
+        """Log nothing: the application logs its requests."""
 
 
 _login = Blueprint("dashboard_login", __name__)
@@ -75,13 +75,13 @@ _login = Blueprint("dashboard_login", __name__)
 
 @_login.get("/login")
 def ask() -> Response:
-    """Return the form."""
+    """Return the login form."""
     return Response(_FORM, content_type="text/html; charset=utf-8", headers={"Cache-Control": "no-store"})
 
 
 @_login.post("/login")
 def log_in() -> Any:
-    """Keep the token in a cookie that no other site can make a browser send."""
+    """Store the token in a cookie that browsers do not send for requests of other sites (SameSite=Strict)."""
     response = redirect("/queues/", 303)
     token = request.form.get("token", "").strip()
     response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure, path="/queues")
@@ -100,7 +100,7 @@ def _only_administrators() -> Any:
 
 
 class _FromCookie:
-    """Turns the cookie into the header that the service knows."""
+    """Middleware that copies the token of the cookie into the Authorization header."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app

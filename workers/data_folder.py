@@ -16,8 +16,8 @@ PRIVATE = 0o600
 class DataFolder:
     """Paths of the data folder, and the lock of the service that runs on it.
 
-    The lock belongs to an open file, so it ends with its process however that dies: a lock file left
-    by a killed run is no obstacle.
+    The lock belongs to an open file, so it ends with its process, however that ends: the lock file of a killed run
+    does not block the next one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +31,7 @@ class DataFolder:
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
-        """Make and own the folder. Raises Misconfigured when it cannot be written or is in use."""
+        """Create and lock the folder. Raises Misconfigured when it cannot be written or is in use."""
         self._refuse_odd_name()
         try:
             for folder in (self.path, self.logs, self.run, self.mails):
@@ -51,7 +51,7 @@ class DataFolder:
             self._lock = None
 
     def owner(self) -> int | None:
-        """Return the id of the process that runs a service on this folder now."""
+        """Return the id of the process that runs a service on this folder; None when there is none."""
         with suppress(OSError, ValueError):
             lock = os.open(self._lock_file, os.O_RDWR)
             try:
@@ -61,12 +61,12 @@ class DataFolder:
         return None
 
     def note_addresses(self, addresses: dict[str, str]) -> None:
-        """Let other commands find the embedded servers of this run."""
+        """Store the addresses of the embedded servers of this run, for other commands: {setting: address}."""
         self._addresses.touch(PRIVATE)
         self._addresses.write_text(json.dumps(addresses))
 
     def addresses(self) -> dict[str, str]:
-        """Return where the embedded servers of the running service listen; nothing when none runs."""
+        """Return the addresses of the embedded servers of the running service; {} when none runs."""
         with suppress(OSError, ValueError):
             return dict(json.loads(self._addresses.read_text())) if self.owner() else {}
         return {}
@@ -83,7 +83,7 @@ class DataFolder:
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
     def _refuse_odd_name(self) -> None:
-        """Refuse a name whose rest the supervisor's configuration file would take for a comment."""
+        """Raise Misconfigured for a path of which supervisord would read a part as a comment."""
         if re.search(r"\s[;#]|[\r\n]", str(self.path)):
             raise Misconfigured("TASKMANAGER_DATA_DIR must have no line break, ' ;' or ' #' in its name.")
 

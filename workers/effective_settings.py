@@ -1,4 +1,4 @@
-"""The settings of a process that works beside a service, which may be one that `taskmanager up` runs."""
+"""The settings of a process that uses the servers of a service, which `taskmanager up` may have started."""
 
 from config.settings import load
 from taskmanager.core.configuration.settings import Settings, use
@@ -7,7 +7,10 @@ from workers.data_folder import DataFolder
 
 
 def effective_settings() -> Settings:
-    """Return the settings, with the embedded servers of a running `taskmanager up` where none are named."""
+    """Return the settings; servers that they do not name are the embedded ones of a running `taskmanager up`.
+
+    Raises Misconfigured when there is no database.
+    """
     settings = load()
     found = DataFolder(settings.data_dir).addresses()
     if "mongodb_uri" not in settings.model_fields_set | set(found):

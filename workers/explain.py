@@ -1,4 +1,4 @@
-"""One sentence for what goes wrong in a command; never a traceback for a server that is away."""
+"""One sentence for the error of a command: never a traceback for a server that is away."""
 
 from mongoengine.errors import MongoEngineException
 from pymongo.errors import PyMongoError
@@ -12,7 +12,7 @@ _SERVERS = (PyMongoError, MongoEngineException, RedisError, Unavailable)
 
 
 def explain(error: Exception) -> str | None:
-    """Return the sentence, without anything of the settings; None for what is a fault of the program."""
+    """Return the sentence, with secret settings redacted; None for a bug."""
     sentence = _sentence(error)
     return sentence and redact(sentence)
 
@@ -26,10 +26,10 @@ def _sentence(error: Exception) -> str | None:
         return error.detail
     if isinstance(error, PyMongoError | RedisError):
         kind = "database" if isinstance(error, PyMongoError) else "store"
-        return f"The {kind} did not do what was asked ({type(error).__name__}): try again."
+        return f"The {kind} could not carry out a command ({type(error).__name__}): try again."
     if isinstance(error, OSError) and error.strerror:
-        place = f": {error.filename}" if error.filename else ""
-        return f"{error.strerror}{place}" + (_OWNER if isinstance(error, PermissionError) else "")
+        path = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{path}" + (_OWNER if isinstance(error, PermissionError) else "")
     return None
 
 
@@ -39,5 +39,5 @@ _OWNER = " (this process must be allowed to write there; in the image it is user
 def _of_servers() -> list[str]:
     try:
         return [problem.sentence for problem in server_checks.problems()]
-    except Misconfigured:  # it failed before settings were in force
+    except Misconfigured:  # the command failed before it had settings
         return []

@@ -1,4 +1,4 @@
-"""What every process does before it works: look at its servers and at the database, and refuse what cannot work."""
+"""The checks of servers and database that every process makes before it works, and the end of one that cannot work."""
 
 import sys
 import time
@@ -18,18 +18,18 @@ from taskmanager.core.storage import database
 
 log = structlog.get_logger("taskmanager.fitness")
 
-OUTAGE = RetryPolicy(first_seconds=0.2, max_seconds=2.0)  # how often a server that is away is asked again
+OUTAGE = RetryPolicy(first_seconds=0.2, max_seconds=2.0)  # how often a server that is away is checked again
 _WATCH_SECONDS = 15.0
 
 
 class Unfit(TaskManagerError):
-    """The database cannot be worked on: it is away, no replica set, or not in the form that this release needs."""
+    """The database cannot be used: it is away, is no replica set, or its schema does not fit this release."""
 
     code = "database.unfit"
 
 
 def check(code: int = 1) -> list[ServerProblem]:
-    """Return what is wrong now but may pass. Ends the process, with one sentence and this code, for what does not."""
+    """Return the temporary problems. For final ones end the process, with a message and the exit code `code`."""
     server_checks.compare_migrations(runner.problem)
     problems = server_checks.problems()
     final = [problem.sentence for problem in problems if problem.final]
@@ -39,7 +39,7 @@ def check(code: int = 1) -> list[ServerProblem]:
 
 
 def check_before_forks(settings: Settings) -> None:
-    """Do the same in a process that forks later, and leave no connection open."""
+    """Do the same in a process that forks later, and close the connection."""
     use(settings)
     database.connect(settings)
     for problem in check():
@@ -48,40 +48,40 @@ def check_before_forks(settings: Settings) -> None:
 
 
 def require_database() -> None:
-    """Raise Unfit, saying why, unless the database is there and fits: for commands that begin to work on it."""
+    """Raise Unfit, with the reason, unless the database is available and fits: for commands that use it."""
     server_checks.compare_migrations(runner.problem)
     for problem in server_checks.database_problems(seconds=2.0):
         raise Unfit(problem.sentence)
 
 
 def wait(alive: Callable[[], None]) -> None:
-    """Return once the database is there and fits, calling `alive` meanwhile; a store that is away is waited for later.
+    """Wait until the database is available and fits, and call `alive` at each attempt; do not wait for stores.
 
     Ends the process as `check` does.
     """
-    attempts, told = 0, ""
+    attempts, logged = 0, ""
     while waiting := [problem.sentence for problem in check() if problem.check in ("database", "migrations")]:
-        if waiting[0] != told:
+        if waiting[0] != logged:
             log.warning("waiting", reason=waiting[0])
-        told = waiting[0]
+        logged = waiting[0]
         alive()
         attempts += 1
         time.sleep(OUTAGE.seconds(attempts))
 
 
 class Watch:
-    """Ends a process when the database becomes one that it cannot work on, such as one that was migrated meanwhile.
+    """Ends a process when the database does not fit any more, for example because a newer release has migrated it.
 
-    What may pass by itself, such as a database that is away, is left to the process.
+    The process itself handles temporary problems, such as a database that is away.
     """
 
     def __init__(self) -> None:
         self._look_at = time.monotonic() + _WATCH_SECONDS
 
     def look(self) -> None:
-        """End the process, with one sentence, when it is time to look and the database does not fit.
+        """End the process, with a message, when the database does not fit; call it between two units of work.
 
-        Between two pieces of work. Cheap to call often: it asks four times a minute.
+        Cheap to call often: it checks the database four times a minute.
         """
         if time.monotonic() < self._look_at:
             return
@@ -93,7 +93,7 @@ class Watch:
 
 
 def refuse(reason: str | TaskManagerError, code: int = 1) -> NoReturn:
-    """End the process with one sentence on standard error."""
+    """End the process with a message on standard error and the exit code `code`."""
     sentence = reason.detail if isinstance(reason, TaskManagerError) else reason
     sys.stderr.write(f"error: {redact(sentence)}\n")
     raise SystemExit(code)

@@ -1,9 +1,9 @@
-"""Signs of life of the processes of this machine or container, for health checks that cost next to nothing.
+"""Heartbeats of the processes on this machine or in this container, for cheap health checks.
 
-Each process has a file `<role>-<pid>` in a folder in memory: one folder for each data folder, so for each service. Its
-time of modification is set again and again by what the process does all the time: to the monotonic clock, which all
-processes of a machine share and no operator can set. That of a web server holds the address to ask instead.
-Only the standard library is needed to read them.
+Each process has a file `<role>-<pid>` in a folder in memory; there is one folder for each data folder, and so for each
+service. The main loop of the process sets the file's modification time to the monotonic clock, which all processes of
+a machine share and no operator can set. The file of a web server contains the URL for the health check instead.
+Reading them needs only the standard library.
 """
 
 import os
@@ -13,29 +13,29 @@ from contextlib import suppress
 from pathlib import Path
 from zlib import crc32
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 the folder in it is ours alone
+_MEMORY = Path("/dev/shm")  # noqa: S108 the folder in it belongs to this user alone
 _TEMPORARY = Path("/tmp")  # noqa: S108 as above
 _BEAT_SECONDS = 1.0
 _ASK_SECONDS = 2.0
-# The longest that a healthy process may be silent. A periodic job may take a minute; a worker that waits for a job
-# shows itself every fifteen seconds.
+# The maximum time between heartbeats of a healthy process. A periodic job may take a minute; a worker that waits for a
+# job sends one every fifteen seconds.
 SILENCE_SECONDS = {"relay": 30.0, "worker": 45.0, "scheduler": 90.0}
 ROLES = ("web", *SILENCE_SECONDS)
 
 
 class Heartbeat:
-    """The sign of life of this process."""
+    """The heartbeat of this process."""
 
     def __init__(self, role: str, address: str = "") -> None:
         self._path: Path | None = None
         self._beaten = float("-inf")
-        with suppress(OSError):  # a process works without a folder to show it in
+        with suppress(OSError):  # a process works without the folder too
             self._path = _folder() / f"{role}-{os.getpid()}"
             self._path.write_text(address)
             _mark(self._path)
 
     def beat(self) -> None:
-        """Show that the process goes on. Cheap to call often."""
+        """Send a heartbeat, at most one a second. Cheap to call often."""
         if self._path is None or time.monotonic() - self._beaten < _BEAT_SECONDS:
             return
         self._beaten = time.monotonic()
@@ -43,13 +43,13 @@ class Heartbeat:
             _mark(self._path)
 
     def end(self) -> None:
-        """Remove the sign."""
+        """Delete the file."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)
 
 
 def unwell(role: str | None) -> list[str]:
-    """Return a sentence for each process that is not well, of this role or of all; and one when there is none."""
+    """Return a sentence for each unhealthy process of this role (None: of all); one sentence when no process runs."""
     found = list(_living(role))
     if not found:
         return [f"No {role or 'process of the service'} runs here."]
@@ -68,14 +68,14 @@ def _problem_of(path: Path) -> str | None:
     except FileNotFoundError:
         return f"The {role} (process {pid}) is ending."
     if address:
-        return None if _answers(address) else f"The {role} (process {pid}) does not answer."
+        return None if _responds(address) else f"The {role} (process {pid}) does not respond."
     if silent > SILENCE_SECONDS[role]:
-        return f"The {role} (process {pid}) gave its last sign of life {silent:.0f} s ago."
+        return f"The {role} (process {pid}) sent its last heartbeat {silent:.0f} s ago."
     return None
 
 
 def _living(role: str | None) -> Iterator[Path]:
-    """Yield the files of living processes; those of dead ones are removed."""
+    """Yield the files of running processes, and delete those of dead ones."""
     with suppress(OSError):
         for path in sorted(_folder().iterdir()):
             name, _, pid = path.name.rpartition("-")
@@ -95,19 +95,19 @@ def _lives(pid: str) -> bool:
     return True
 
 
-def _answers(address: str) -> bool:
-    import urllib.request  # it costs more than all the rest, and only a web server needs it
+def _responds(address: str) -> bool:
+    import urllib.request  # slow to import, and only needed for a web server
 
     try:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(address, timeout=_ASK_SECONDS) as answer:
-            return bool(answer.status == 200)
+        with opener.open(address, timeout=_ASK_SECONDS) as response:
+            return bool(response.status == 200)
     except OSError:
         return False
 
 
 def _folder() -> Path:
-    """Return a folder of this user. Raises OSError, also for one that another user has made in its place."""
+    """Return the folder for heartbeats. Raises OSError, also when another user has created the folder."""
     parent = _MEMORY if os.access(_MEMORY, os.W_OK) else _TEMPORARY
     data = (
         Path(os.environ.get("TASKMANAGER_DATA_DIR") or ".data").expanduser().absolute()
@@ -115,5 +115,5 @@ def _folder() -> Path:
     folder = parent / f"taskmanager-{os.getuid()}-{crc32(bytes(data)):08x}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
-        raise PermissionError("the folder for signs of life belongs to another user")
+        raise PermissionError("the folder for heartbeats belongs to another user")
     return folder

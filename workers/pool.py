@@ -1,4 +1,4 @@
-"""`taskmanager workers`: so many workers on this machine, each started again when it ends by itself."""
+"""`taskmanager workers`: several workers on this machine, each of which is restarted when it ends."""
 
 import signal
 import subprocess
@@ -18,19 +18,19 @@ log = structlog.get_logger("taskmanager.pool")
 
 _LOOK_SECONDS = 0.2
 _RESTART, _STEADY_SECONDS = RetryPolicy(first_seconds=0.5, max_seconds=30.0), 60.0
-_STOP_SECONDS = 75  # a job, and what is sent beside it, takes at most a minute
+_STOP_SECONDS = 75  # a job takes at most a minute, and so do the deliveries of the thread pools
 
 
 class _WorkerSlot:
-    """One worker, again and again: the pause before it is started grows while it ends soon."""
+    """One worker, and its restarts: the delay before a restart grows while the worker keeps ending early."""
 
     def __init__(self, command: list[str]) -> None:
         self._command, self._start_at, self._began = command, 0.0, 0.0
-        self._failures = 0  # how often it ended soon, one after the other
+        self._failures = 0  # consecutive early ends
         self.process: subprocess.Popen[bytes] | None = None
 
     def look(self) -> None:
-        """Start it when it is time; note when it has ended."""
+        """Start the worker when it is due; plan the restart when it has ended."""
         moment = time.monotonic()
         if self.process is None and moment >= self._start_at:
             self.process, self._began = subprocess.Popen(wrap(self._command)), moment  # noqa: S603 our own command line
@@ -43,25 +43,25 @@ class _WorkerSlot:
 
 
 class Pool:
-    """The places, until a signal ends them."""
+    """Several worker slots, which work until a signal."""
 
     def __init__(self, number: int) -> None:
-        self._places = [_WorkerSlot([sys.executable, "-m", "workers.worker"]) for _ in range(number)]
+        self._slots = [_WorkerSlot([sys.executable, "-m", "workers.worker"]) for _ in range(number)]
         self._stopping = False
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; then each worker finishes its job."""
+        """Run the workers until SIGTERM or SIGINT; then each worker finishes its job."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        log.info("started", workers=len(self._places))
+        log.info("started", workers=len(self._slots))
         while not self._stopping:
-            for place in self._places:
-                place.look()
+            for slot in self._slots:
+                slot.look()
             time.sleep(_LOOK_SECONDS)
         self._end()
 
     def _end(self) -> None:
-        running = [place.process for place in self._places if place.process and place.process.poll() is None]
+        running = [slot.process for slot in self._slots if slot.process and slot.process.poll() is None]
         for process in running:
             process.terminate()
         deadline = time.monotonic() + _STOP_SECONDS
@@ -77,7 +77,7 @@ class Pool:
 
 
 def main(settings: Settings, number: int | None) -> None:
-    """Run so many workers, by default as many as the settings say."""
+    """Run `number` workers; None means the number of the settings."""
     logging.configure(settings)
     fitness.check_before_forks(settings)
     Pool(number or settings.worker_processes).run()

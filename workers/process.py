@@ -1,4 +1,4 @@
-"""What processes other than the web share: how they begin, and a loop under a lease that a signal ends."""
+"""The start of processes other than the web server, and a loop under a lease that ends at a signal."""
 
 import signal
 import time
@@ -27,10 +27,10 @@ _SLICE_SECONDS = 0.1
 
 
 def begin(heartbeat: Heartbeat | None = None) -> Settings:
-    """Put the application together as the web does, so that settings, listeners and plugins are the same.
+    """Create the application as the web server does, so that settings, listeners and plugins are the same.
 
-    Waits for a database that is away. Ends the process, with one sentence, when settings, servers or the state of the
-    database are wrong; and at once at SIGTERM and SIGINT, which the caller takes over afterwards.
+    Waits for a database that is away. Ends the process, with a message, when settings, servers or the schema of the
+    database are wrong; and at once at SIGTERM and SIGINT, for which the caller sets handlers afterwards.
     """
     stopping.exit_on_signals(0)
     try:
@@ -41,15 +41,15 @@ def begin(heartbeat: Heartbeat | None = None) -> Settings:
     except TaskManagerError as error:
         fitness.refuse(error)
     fitness.wait(heartbeat.beat if heartbeat else lambda: None)
-    server_report.log_report()  # the first word of the database also sets the clock
+    server_report.log_report()  # the first connection to the database also sets the clock
     return settings
 
 
 class LeasedLoop:
-    """Calls `step` again and again while this process holds the lease `name`.
+    """Calls `step` repeatedly while this process holds the lease `name`.
 
-    `step` answers how much it did: after nothing the loop rests for `idle_seconds`. A database or a store
-    that is away is waited for, and reported once, not at each try.
+    `step` returns how much it did; after 0 the loop sleeps for `idle_seconds`. While a database or a store is away, the
+    loop retries with backoff, and logs it once.
     """
 
     def __init__(self, name: str, step: Callable[[], int], *, idle_seconds: float, heartbeat: Heartbeat) -> None:
@@ -57,12 +57,12 @@ class LeasedLoop:
         self._lease = Lease(name)
         self._log = log.bind(process=name)
         self._stopping = False
-        self._failures = 0  # of a server, one after the other
+        self._failures = 0  # consecutive failures of servers
         self._held = False
         self._watch = fitness.Watch()
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT, or until the database is one that this process cannot work on."""
+        """Run until SIGTERM or SIGINT, or until the database does not fit this release any more."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self._log.info("started")
@@ -70,21 +70,21 @@ class LeasedLoop:
             while not self._stopping:
                 self._heartbeat.beat()
                 self._watch.look()
-                self._sleep(self._turn())
+                self._sleep(self._run_step())
         finally:
             self._release()
             self._heartbeat.end()
         self._log.info("stopped")
 
-    def _turn(self) -> float:
-        """Return one look at the work; answers for how many seconds to rest."""
+    def _run_step(self) -> float:
+        """Run one step if this process holds the lease; return the seconds to sleep."""
         try:
             if not self._hold():
                 return _STANDBY_SECONDS
             pause = 0.0 if self._step() else self._idle_seconds
         except (PyMongoError, RedisError) as error:
-            return self._away(error)
-        self._back()
+            return self._note_outage(error)
+        self._note_recovery()
         return pause
 
     def _hold(self) -> bool:
@@ -94,28 +94,28 @@ class LeasedLoop:
         self._held = held
         return held
 
-    def _away(self, error: Exception) -> float:
+    def _note_outage(self, error: Exception) -> float:
         if not self._failures:
             self._log.warning("a server is away", error=type(error).__name__)
         self._failures += 1
         return fitness.OUTAGE.seconds(self._failures)
 
-    def _back(self) -> None:
+    def _note_recovery(self) -> None:
         if self._failures:
-            self._log.info("all servers answer again")
+            self._log.info("all servers respond again")
         self._failures = 0
 
     def _release(self) -> None:
         try:
             self._lease.release()
         except PyMongoError:
-            self._log.warning("the lease ends by itself")
+            self._log.warning("the lease was not released and will expire")
 
     def _sleep(self, seconds: float) -> None:
-        """Rest in slices, because `time.sleep` goes on after a signal."""
+        """Sleep in slices, because `time.sleep` continues after a signal."""
         until = time.monotonic() + seconds
-        while not self._stopping and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, _SLICE_SECONDS))
+        while not self._stopping and (remaining := until - time.monotonic()) > 0:
+            time.sleep(min(remaining, _SLICE_SECONDS))
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True

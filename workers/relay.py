@@ -1,4 +1,4 @@
-"""`python -m workers.relay`: hands committed events to the workers. A second one stands by."""
+"""`python -m workers.relay`: dispatches committed events to the workers. A second one stands by."""
 
 from taskmanager.core.events.outbox import relay_batch
 from workers import stopping
@@ -9,7 +9,7 @@ _IDLE_SECONDS = 0.1
 
 
 def main() -> None:
-    """Relay until SIGTERM or SIGINT."""
+    """Dispatch events until SIGTERM or SIGINT."""
     stopping.end_in_time()
     heartbeat = Heartbeat("relay")
     begin(heartbeat)

@@ -1,4 +1,4 @@
-"""`python -m workers.schedule`: runs periodic jobs at their time. A second one stands by."""
+"""`python -m workers.schedule`: runs periodic jobs when they are due. A second one stands by."""
 
 from taskmanager.core.events.schedule import run_due
 from workers import stopping
@@ -9,7 +9,7 @@ _IDLE_SECONDS = 1.0
 
 
 def main() -> None:
-    """Run what is due until SIGTERM or SIGINT."""
+    """Run periodic jobs until SIGTERM or SIGINT."""
     stopping.end_in_time()
     heartbeat = Heartbeat("scheduler")
     begin(heartbeat)

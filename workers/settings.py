@@ -1,12 +1,12 @@
-"""For operators who like the plain tool: `rq worker -c workers.settings`.
+"""Settings of RQ's own command, for operators who prefer it: `rq worker -c workers.settings`.
 
-RQ reads the address and the queues from this module, but the serializer only from its command line, and by
-default that is pickle: which cannot read our jobs, and would run whatever code a planted job holds. RQ looks its
-default up after it has read this module, so the default is replaced here. It takes no class of jobs from here either,
-so that what jobs name for their end is turned off in RQ's own class.
+RQ reads the URL and the queues from this module, but the serializer only from its command line. The default is pickle,
+which cannot read our jobs and would run any code in a forged job. RQ looks its default up after it has read this
+module, so this module replaces the default. RQ reads no job class from this module either, so callbacks of jobs are
+disabled in RQ's own class.
 
-That is enough to work. To have a killed worker noticed in seconds instead of minutes as well, add
-`-w workers.worker.Worker`, as `python -m workers.worker` does by itself.
+That is enough to run jobs. To detect a killed worker within seconds instead of minutes, add
+`-w workers.worker.Worker`, which `python -m workers.worker` uses by itself.
 """
 
 import rq.serializers

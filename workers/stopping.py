@@ -1,8 +1,8 @@
-"""SIGTERM and SIGINT from the first line of a process on, in every state, also as process 1.
+"""Handling of SIGTERM and SIGINT from the first line of a process, in every state, also as process 1.
 
-A process 1 ignores a signal that it has no handler for, and a handler of Python waits until the call ends that the
-main thread is in, such as one for the name of a host. So a thread is told of the signal by the system itself, and
-ends the process when it has not ended by then: what it does is safe to be repeated.
+A process 1 ignores a signal that it has no handler for. A handler of Python runs only after the present call of the
+main thread, such as a DNS lookup, has returned. So the system notifies a thread of the signal by a pipe, and the thread
+ends the process when it has not ended in time; the work of processes is safe to repeat.
 """
 
 import os
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_IDLE_PATIENCE_SECONDS, _BUSY_PATIENCE_SECONDS = 3.0, 75.0  # a job, and what is sent beside it, takes at most a minute
+_IDLE_PATIENCE_SECONDS, _BUSY_PATIENCE_SECONDS = 3.0, 75.0  # a job, or a delivery, takes at most a minute
 _LOOK_SECONDS = 0.1
 _ENDED_BY_SIGTERM = 128 + signal.SIGTERM
 
@@ -30,7 +30,7 @@ def _end_by_signal(number: int, frame: FrameType | None) -> None:
 
 
 def exit_on_signals(code: int = _ENDED_BY_SIGTERM) -> None:
-    """End the process at the first signal, whatever it does, with its `finally` blocks. For the main thread."""
+    """End the process at the first signal, with its `finally` blocks. For the main thread."""
 
     def end(number: int, frame: FrameType | None) -> None:
         sys.exit(code)
@@ -40,21 +40,21 @@ def exit_on_signals(code: int = _ENDED_BY_SIGTERM) -> None:
 
 
 def end_in_time(busy: Callable[[], bool] = lambda: False) -> None:
-    """End the process by force when it has not ended some seconds after a signal, or after it was `busy` last.
+    """After a signal, end the process by force 3 s after it was last `busy`, and after 75 s in any case.
 
     For the main thread of a process that does not fork.
     """
-    heard, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(heard, busy), daemon=True, name="stopping").start()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reader, busy), daemon=True, name="stopping").start()
 
 
-def _watch(heard: int, busy: Callable[[], bool]) -> None:
-    while os.read(heard, 1)[0] not in _SIGNALS:
+def _watch(reader: int, busy: Callable[[], bool]) -> None:
+    while os.read(reader, 1)[0] not in _SIGNALS:
         pass
-    asked = idle_since = now = time.monotonic()
-    while now - idle_since < _IDLE_PATIENCE_SECONDS and now - asked < _BUSY_PATIENCE_SECONDS:
+    signalled = idle_since = now = time.monotonic()
+    while now - idle_since < _IDLE_PATIENCE_SECONDS and now - signalled < _BUSY_PATIENCE_SECONDS:
         time.sleep(_LOOK_SECONDS)
         now = time.monotonic()
         idle_since = now if busy() else idle_since

@@ -1,4 +1,4 @@
-"""`taskmanager up`: the whole service on one machine, kept alive by a supervisor until told to stop."""
+"""`taskmanager up`: the whole service on one machine, under a supervisor, until a signal."""
 
 import os
 import secrets
@@ -25,13 +25,13 @@ from workers.local_url import local_url
 from workers.source_watch import SourceWatch
 
 ROOT = Path(taskmanager.__file__).resolve().parents[1]
-TOLD_EVERY_SECONDS = 15.0
+REPORT_SECONDS = 15.0
 WATCH_EVERY_SECONDS = 1.0
 CREATED = "created"  # what the command `bootstrap-admin` prints
-# The setting that takes the place of each embedded server.
+# The setting that replaces each embedded server.
 SETTINGS = {"mongodb": "mongodb_uri", "queue": "queue_url", "cache": "cache_url", "mail": "mail_url"}
 
-# Without the environment's proxies: they cannot reach our own address.
+# Without the proxies of the environment, which cannot reach this machine.
 _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -40,7 +40,7 @@ class Stopped(BaseException):
 
 
 def up(settings: Settings) -> None:
-    """Run everything until stopped. Raises Misconfigured, in one sentence, when it cannot start."""
+    """Run all processes until a signal. Raises Misconfigured when they cannot start."""
     _occupy_standard_streams()
     _stop_on_signals()
     with suppress(Stopped), DataFolder(settings.data_dir) as folder:
@@ -48,7 +48,7 @@ def up(settings: Settings) -> None:
 
 
 def stop(settings: Settings) -> bool:
-    """End the service that runs on this data folder and wait for that; False when none runs."""
+    """Stop the service that runs on this data folder and wait for its end; return False when none runs."""
     folder = DataFolder(settings.data_dir)
     owner = folder.owner()
     if owner is None:
@@ -60,7 +60,7 @@ def stop(settings: Settings) -> bool:
 
 
 class _Service:
-    """One run of everything."""
+    """One run of the service: its embedded servers and its processes."""
 
     def __init__(self, settings: Settings, folder: DataFolder) -> None:
         self.settings, self.folder = settings, folder
@@ -69,7 +69,7 @@ class _Service:
         self.supervisor = Supervisor([], run=folder.run, logs=folder.logs, root=ROOT)
 
     def run(self) -> None:
-        """Start in order, watch, and leave nothing behind."""
+        """Start all processes in order, watch them, and stop them at the end."""
         try:
             self.supervisor.end_orphan()
             _require_free_port(self.settings)
@@ -81,7 +81,7 @@ class _Service:
             self.supervisor.stop()
 
     def _prepare(self) -> None:
-        """Choose servers and ports, and tell every process about them."""
+        """Choose servers and ports, and pass them to all processes by the environment."""
         self.servers = _servers(self.settings, self.folder)
         for server in self.servers.values():
             server.end_orphan()
@@ -106,22 +106,20 @@ class _Service:
         print(_banner(self.settings, self.folder, self.servers, password), flush=True)
 
     def _wait_for(self, name: str, condition: Callable[[], bool]) -> None:
-        """Wait until `condition` holds, for as long as the settings allow and the processes live.
+        """Wait until `condition` holds, for at most `start_seconds` of the settings.
 
-        Raises Misconfigured as soon as one of them ends again and again.
+        Raises Misconfigured after that time, and as soon as the supervisor has given up a process.
         """
-        began, told, most = time.monotonic(), TOLD_EVERY_SECONDS, self.settings.start_seconds
+        began, report_at, limit = time.monotonic(), REPORT_SECONDS, self.settings.start_seconds
         while not condition():
             for culprit in self.supervisor.failed():
                 raise Misconfigured(f"The process '{culprit}' did not start. {self._end_of_log(culprit)}")
             waited = time.monotonic() - began
-            if waited > most:
-                late = (
-                    f"The process '{name}' is still starting after {most} s (TASKMANAGER_START_SECONDS sets how long)."
-                )
+            if waited > limit:
+                late = f"The process '{name}' is still starting after {limit} s (TASKMANAGER_START_SECONDS)."
                 raise Misconfigured(f"{late} {self._end_of_log(name)}")
-            if waited > told:
-                told += TOLD_EVERY_SECONDS
+            if waited > report_at:
+                report_at += REPORT_SECONDS
                 print(f"Still starting '{name}' ({waited:.0f} s) …", flush=True)
             time.sleep(0.1)
 
@@ -131,10 +129,10 @@ class _Service:
 
     def _is_ready(self) -> bool:
         states = self.supervisor.states()
-        return bool(states) and set(states.values()) == {"RUNNING"} and _answers_ready(self.settings)
+        return bool(states) and set(states.values()) == {"RUNNING"} and _responds_ready(self.settings)
 
     def _command(self, name: str, *arguments: str, **variables: str) -> str:
-        """Run one step to its end, with its words in a log; returns what it printed."""
+        """Run one command to its end, and write its output to a log; return the output. Raises Misconfigured."""
         log = self.supervisor.log_of(name)
         step = subprocess.run(  # noqa: S603 - our own command line
             wrap([sys.executable, *arguments]),
@@ -151,9 +149,9 @@ class _Service:
         return step.stdout.decode(errors="replace")
 
     def _bootstrap_admin(self) -> str:
-        """Make the first administrator. Returns what the banner says of the password: itself where it is new.
+        """Create the first administrator; return the banner's text about the password, which contains a new one.
 
-        The note is written before the account, so that a password in force is never lost.
+        The note is written before the account, so that the password of an account is never lost.
         """
         if self.settings.admin_password.get_secret_value():
             self._command("admin", "-m", "workers.cli", "bootstrap-admin")
@@ -163,28 +161,28 @@ class _Service:
         password = noted or _note_password(note, self.settings.admin_email)
         words = self._command("admin", "-m", "workers.cli", "bootstrap-admin", TASKMANAGER_ADMIN_PASSWORD=password)
         if CREATED in words.split():
-            return f"password {password} (kept in {note})"
+            return f"password {password} (stored in {note})"
         if noted:
             return f"password in {note}, unless it was changed since"
-        note.unlink()  # an account that was there before has another password
+        note.unlink()  # an account that existed before has another password
         return "password as it was set: 'taskmanager users reset-password' sets another"
 
     def _watch(self) -> None:
-        """Stay until stopped; revive what supervisord has given up on, and reload when the source changes."""
+        """Until a signal, restart processes that supervisord has given up, and reload when the source changes."""
         source = SourceWatch(ROOT) if self.settings.reload else None
-        complained: set[str] = set()
+        reported: set[str] = set()
         while True:
             time.sleep(WATCH_EVERY_SECONDS)
             failing = set(self.supervisor.revive())
-            for name in failing - complained:
+            for name in failing - reported:
                 print(f"The process '{name}' keeps failing: see {self.supervisor.log_of(name)}.", flush=True)
-            complained |= failing
+            reported |= failing
             if source and source.changed():
                 self.supervisor.restart_app(*(p.name for p in self.supervisor.programs if p.reload))
 
 
 def _servers(settings: Settings, folder: DataFolder) -> dict[str, EmbeddedServer]:
-    """Return the embedded servers, except where a setting names one that runs elsewhere."""
+    """Return the embedded servers; a setting that names another server replaces one."""
     path = folder.path
     makers: dict[str, Callable[[], EmbeddedServer]] = {
         "mongodb": lambda: mongod.MongodServer(path / "mongodb"),
@@ -219,10 +217,10 @@ def _require_free_port(settings: Settings) -> None:
         ) from None
 
 
-def _answers_ready(settings: Settings) -> bool:
+def _responds_ready(settings: Settings) -> bool:
     try:
-        with _http.open(f"{local_url(settings)}/health/ready", timeout=3) as answer:
-            return bool(answer.status == 200)
+        with _http.open(f"{local_url(settings)}/health/ready", timeout=3) as response:
+            return bool(response.status == 200)
     except (OSError, urllib.error.URLError):
         return False
 
@@ -263,13 +261,13 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def _occupy_standard_streams() -> None:
-    """Open the standard streams that are closed: the next file opened would take their number, and their output."""
+    """Open closed standard streams: otherwise the next open file would get their number, and their output."""
     while os.open(os.devnull, os.O_RDWR) <= 2:
         pass
 
 
 def _stop_on_signals() -> None:
-    """Stop on signals, also where a shell has made us ignore Ctrl-C, as for a background job; `nohup` is respected."""
+    """Stop on signals, also when a shell lets a background job ignore Ctrl-C; `nohup` is respected."""
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, _raise_stopped)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -282,6 +280,6 @@ def _raise_stopped(number: int, frame: FrameType | None) -> None:
 
 
 def _ignore_signals() -> None:
-    """Ignore signals while everything is being stopped: a second Ctrl-C must not leave a half of it behind."""
+    """Ignore signals while the processes are stopped, so that a second Ctrl-C leaves none of them behind."""
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, signal.SIG_IGN)

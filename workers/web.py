@@ -1,4 +1,4 @@
-"""`taskmanager web`: becomes gunicorn, so that signals and its restart in place (USR2) reach it as ever."""
+"""`taskmanager web`: replaces itself by gunicorn, so that signals, such as USR2 for a restart in place, reach it."""
 
 import os
 import sys
@@ -6,6 +6,6 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Run `gunicorn -c python:config.gunicorn wsgi:app` in the place of this process."""
+    """Replace this process by `gunicorn -c python:config.gunicorn wsgi:app`."""
     gunicorn = str(Path(sys.executable).with_name("gunicorn"))
     os.execv(gunicorn, [gunicorn, "-c", "python:config.gunicorn", "wsgi:app"])  # noqa: S606 no shell is wanted

@@ -1,7 +1,7 @@
 """`python -m workers.worker`: runs jobs, one after the other, in this process.
 
-RQ's own worker forks for each job, which then has to connect to everything anew: that takes longer than most of our
-jobs. This one keeps its connections. A job that takes the process down with it is taken up again by another worker.
+RQ's own worker forks for each job, which must then connect to all servers again: that takes longer than most jobs. This
+worker keeps its connections. When a job crashes the process, the relay dispatches it again, and another worker runs it.
 """
 
 import contextlib
@@ -33,20 +33,20 @@ log = structlog.get_logger("taskmanager.worker")
 
 _MAINTENANCE_SECONDS = 5
 _TTL_SECONDS = 20
-_WAIT_SECONDS = 15.0  # what RQ sets itself for this worker_ttl: longer than it blocks for a job
+_WAIT_SECONDS = 15.0  # RQ's own value for this worker_ttl: longer than it blocks for a job
 _RETRY_SECONDS = 1.0
 
 
 class Worker(SimpleWorker):
-    """An RQ worker whose death is noticed within seconds: RQ's defaults take a quarter of an hour."""
+    """An RQ worker whose death is detected within seconds: with RQ's defaults that takes a quarter of an hour."""
 
     max_connection_wait_time = 2.0
     log_result_lifespan = False
     stopped = False
-    sign_of_life: Heartbeat | None = None
+    process_heartbeat: Heartbeat | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """Take what RQ's command line passes; our own intervals and serializer win over its defaults."""
+        """Take the options of RQ's command line; our intervals, serializer and job class replace them."""
         options.pop("default_worker_ttl", None)
         ours = {
             "serializer": CallSerializer,
@@ -58,11 +58,11 @@ class Worker(SimpleWorker):
         self._watch = fitness.Watch()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
-        """Return after so many seconds without a sign of life the job is handed out again."""
+        """Return the seconds without a heartbeat after which the relay dispatches the job again."""
         return settings.current().job_silence_seconds
 
     def work(self, *args: Any, **options: Any) -> bool:
-        """Work until told to end, and finish what is being sent beside the jobs."""
+        """Run jobs until a signal, and finish the deliveries of the thread pools."""
         try:
             with thread_pool.opened():
                 return super().work(*args, **options)
@@ -70,7 +70,7 @@ class Worker(SimpleWorker):
             mailer.hang_up()
 
     def perform_job(self, job: Job, queue: rq.Queue, execution: Any) -> bool:
-        """Run the job, with signs of life from another thread while it lasts."""
+        """Run the job, and send heartbeats from another thread while it runs."""
         with self._alive(job, execution):
             return super().perform_job(job, queue, execution)
 
@@ -81,7 +81,7 @@ class Worker(SimpleWorker):
 
         def beat() -> None:
             while not over.wait(seconds / 3):
-                self._show()
+                self._beat()
                 with contextlib.suppress(RedisError):
                     self.maintain_heartbeats(job, execution)
 
@@ -93,18 +93,18 @@ class Worker(SimpleWorker):
             over.set()
 
     def heartbeat(self, *args: Any, **options: Any) -> None:
-        """Show that the worker lives: called before and after each wait for a job, also when the queue is away."""
-        self._show()
+        """Send a heartbeat; called before and after each wait for a job, also when the queue is away."""
+        self._beat()
         super().heartbeat(*args, **options)
 
-    def _show(self) -> None:
-        if self.sign_of_life:
-            self.sign_of_life.beat()
+    def _beat(self) -> None:
+        if self.process_heartbeat:
+            self.process_heartbeat.beat()
 
     def run_maintenance_tasks(self) -> None:
-        """Register the worker again after the queue was emptied; called every few seconds, between jobs.
+        """Register the worker again when the queue was emptied; called every few seconds, between jobs.
 
-        Ends the process when the database is one that it cannot work on.
+        Ends the process when the database does not fit any more.
         """
         self._watch.look()
         if not self.connection.sismember(self.redis_workers_keys, self.key):
@@ -113,12 +113,12 @@ class Worker(SimpleWorker):
         super().run_maintenance_tasks()
 
     def teardown(self) -> None:
-        """Leave no thread behind that listens for commands, also when the queue is away and cannot be told."""
+        """Stop the thread that listens for commands, also when the queue is away."""
         try:
             super().teardown()
         finally:
             if self.pubsub_thread:
-                self.pubsub_thread.stop()  # it ends, and closes its connection, at its next look within a minute
+                self.pubsub_thread.stop()  # it ends, and closes its connection, within a minute
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Finish the running job, then end."""
@@ -126,14 +126,14 @@ class Worker(SimpleWorker):
         super().request_stop(signum, frame)
 
 
-class _Places:
-    """The worker that works now, if any: while the queue is away there is none."""
+class _Current:
+    """The worker that is running; None while the queue is away."""
 
     worker: Worker | None = None
 
 
 def main() -> None:
-    """Work until SIGTERM or SIGINT; a queue that is away is waited for."""
+    """Run jobs until SIGTERM or SIGINT; wait for a queue that is away."""
     stopping.end_in_time(_is_busy)
     heartbeat = Heartbeat("worker")
     begin(heartbeat)
@@ -149,23 +149,23 @@ def main() -> None:
 
 
 def _is_busy() -> bool:
-    """Return whether something is running, which is finished before the end; what only waits is not waited for."""
-    worker = _Places.worker
+    """Return whether a job or a delivery is running, which is finished before the end; waiting ones are not."""
+    worker = _Current.worker
     return thread_pool.is_busy() or (worker is not None and worker.get_state() == WorkerStatus.BUSY)
 
 
 def _work(heartbeat: Heartbeat) -> bool:
-    """Work as long as the queue answers; True when a signal has asked for the end."""
+    """Run jobs as long as the queue responds; return True after a signal."""
     worker = None
-    stopping.exit_on_signals(0)  # until RQ takes them over
+    stopping.exit_on_signals(0)  # until RQ sets its handlers
     try:
-        worker = _Places.worker = Worker(QUEUES, connection=queue_store(_WAIT_SECONDS))
-        worker.sign_of_life = heartbeat
+        worker = _Current.worker = Worker(QUEUES, connection=queue_store(_WAIT_SECONDS))
+        worker.process_heartbeat = heartbeat
         worker.work()
     except RedisError as error:
         log.warning("the queue is away", error=type(error).__name__)
     finally:
-        _Places.worker = None
+        _Current.worker = None
         stopping.exit_on_signals(0)
     return worker is not None and worker.stopped
 

@@ -1,7 +1,7 @@
-"""Swagger UI at `/docs`, from assets served here: it works offline and under a strict Content-Security-Policy.
+"""Swagger UI at `/docs`, with assets from this server: it works offline and under a strict Content-Security-Policy.
 
-flask-swagger-ui is used as the folder of Swagger UI 5's files; its own page has an inline script, which the
-policy forbids, so the page and its start script are ours.
+The package flask-swagger-ui provides the files of Swagger UI 5; its own page has an inline script, which the
+policy forbids, so the page and its start script are in this package.
 """
 
 from importlib.metadata import version
@@ -45,7 +45,7 @@ def start() -> Response:
 
 @blp.get(f"/assets/{_VERSION}/<path:name>")
 def asset(name: str) -> Response:
-    """Return one file of Swagger UI; the version in the address makes it cacheable for ever."""
+    """Return one file of Swagger UI; the version in the path makes it cacheable without limit (`immutable`)."""
     response = send_from_directory(_ASSETS, name)
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response

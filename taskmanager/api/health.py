@@ -1,8 +1,8 @@
-"""Health checks and the public signing keys: outside of every version.
+"""Health checks and the public signing keys, outside of every API version.
 
-`live` asks nothing of anybody: restart the process when it fails. `ready` asks what requests need: take the
-process out of the load balancer when it fails. The stores being away does not make it unready, because
-requests go on without them; `/health` says so to operators, with all other problems.
+`live` checks no server: restart the process when it fails. `ready` checks what requests need: take the process out
+of the load balancer when it fails. A store that is away does not make the process unready, because requests work
+without it; `/health` reports it to operators, with all other problems.
 """
 
 from hmac import compare_digest
@@ -24,29 +24,29 @@ from taskmanager.features.notifications.delivery import report as delivery_repor
 from taskmanager.web.answers import cached, data
 from taskmanager.web.authentication.actors import current_actor
 
-_PROBE_SECONDS = 0.4  # the driver looks for a server in steps of half a second: this ends after the first
+_PROBE_SECONDS = 0.4  # the driver retries server selection every half second: a probe makes one attempt
 
 blp = Blueprint("health", __name__)
 
 
 def init_app(app: Flask) -> None:
     """Register the routes."""
-    for probe in (live, ready):  # asked often, by few addresses, and when a store is down
+    for probe in (live, ready):  # called often, from few addresses, and when a store is down
         limiter.exempt(probe)
     app.register_blueprint(blp)
 
 
 @blp.get("/health/live")
 def live() -> Response:
-    """Say that this process answers."""
+    """Return 200: this process responds."""
     return data({"status": "ok"})
 
 
 @blp.get("/health/ready")
 def ready() -> Response:
-    """Say whether this process can work: the database has a primary that answers, in the form this release needs.
+    """Return whether this process can work: the primary of the database responds, and its schema fits this release.
 
-    Stores that are away do not make it unready, because requests go on without them; stores that refuse it do.
+    A store that is away does not make the process unready, because requests work without it; one that refuses it does.
     """
     found = server_checks.database_problems(_PROBE_SECONDS)
     found += [problem for problem in server_checks.recent_store_problems() if problem.final]
@@ -59,16 +59,16 @@ def ready() -> Response:
 
 @blp.get("/health")
 def details() -> Response:
-    """Return all there is to know, for who may see the metrics; what a server that is away would say is left out."""
+    """Return all details for operators; those of a server that is away are left out."""
     _operators_only()
-    asked = {"database": _database, "queue": _queue, "cache": _cache}
-    answers = {name: metrics.asked(ask) for name, ask in asked.items()}
-    checks = {name: _word(answer is not None) for name, answer in answers.items()}
+    sources = {"database": _database, "queue": _queue, "cache": _cache}
+    reports = {name: metrics.asked(read) for name, read in sources.items()}
+    checks = {name: _state(report is not None) for name, report in reports.items()}
     problems = [problem.sentence for problem in _problems()]
-    status = "degraded" if problems or None in answers.values() else "ok"
-    body = {"status": status, "checks": checks, "problems": problems, "machine": _machine()}
-    for answer in answers.values():
-        body |= answer or {}
+    status = "degraded" if problems or None in reports.values() else "ok"
+    body: dict[str, Any] = {"status": status, "checks": checks, "problems": problems, "machine": _machine()}
+    for report in reports.values():
+        body |= report or {}
     return data(body)
 
 
@@ -79,8 +79,13 @@ def _problems() -> list[server_checks.ServerProblem]:
 def _database() -> dict[str, Any]:
     if not database.ping():
         raise Unavailable
-    told = {"events_waiting": outbox.waiting(), "events_dead": outbox.dead(), "deliveries": delivery_report.report()}
-    return told | server_report.report()
+    waiting, dead = outbox.waiting(), outbox.dead()
+    return {
+        "events_waiting": waiting,
+        "events_dead": dead,
+        "deliveries": delivery_report.report(),
+        **server_report.report(),
+    }
 
 
 def _queue() -> dict[str, Any]:
@@ -112,15 +117,18 @@ def jwks() -> Response:
 
 
 def _operators_only() -> None:
-    """Admit the bearer token of `TASKMANAGER_METRICS_TOKEN`, also while the database is away; and administrators."""
+    """Raise Forbidden unless the caller has the token `TASKMANAGER_METRICS_TOKEN`, or is an administrator.
+
+    The token works also while the database is away.
+    """
     token = settings.current().metrics_token.get_secret_value()
     scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
     known = token and scheme.lower() == "bearer" and compare_digest(sent.strip().encode(), token.encode())
     if not known and current_actor().role != "admin":
-        raise Forbidden("Only administrators, and who has the metrics token, see this.")
+        raise Forbidden("Only administrators, and clients with the metrics token, may read this.")
 
 
-def _word(up: bool) -> str:
+def _state(up: bool) -> str:
     return "ok" if up else "unavailable"
 
 

@@ -1,8 +1,9 @@
-"""What Prometheus is told of queues, events and deliveries: asked of the stores at each scrape, so no process adds up
-its own numbers. What a store that is away would say is left out, and `taskmanager_up` says so.
+"""Prometheus metrics of queues, events and deliveries, read from the stores at each scrape, not counted per process.
+
+The metrics of a store that is away are left out, and its `taskmanager_up` is 0.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -29,18 +30,18 @@ _QUEUE = {
 
 
 def exposition() -> bytes:
-    """Return the text that Prometheus reads."""
+    """Return the metrics in the text format of Prometheus."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector())
     return generate_latest(registry)
 
 
 class _Collector:
-    """Asks when it is scraped."""
+    """Reads the stores when it is scraped."""
 
     def collect(self) -> Iterator[Any]:
-        """Yield called by the registry."""
-        up = GaugeMetricFamily("taskmanager_up", "Whether a store answers", labels=["store"])
+        """Yield all metrics; the registry calls this."""
+        up = GaugeMetricFamily("taskmanager_up", "Whether a store responds", labels=["store"])
         for store, ask in (("queue", _queues), ("database", _database)):
             found = asked(ask)
             up.add_metric([store], 0.0 if found is None else 1.0)
@@ -49,7 +50,7 @@ class _Collector:
 
 
 def asked(ask: Callable[[], T]) -> T | None:
-    """Return what `ask` answers; None while the server that it asks is away."""
+    """Return the result of `ask`; None while the server that it reads is away."""
     try:
         return ask()
     except (RedisError, PyMongoError, Unavailable):
@@ -61,13 +62,14 @@ def _queues() -> list[Any]:
         name: GaugeMetricFamily(f"taskmanager_queue_{name.replace('_s', '_seconds')}", text, labels=["queue"])
         for name, text in _QUEUE.items()
     }
-    for queue, values in queue_report.report().items():
+    for queue, report in queue_report.report().items():
+        values: Mapping[str, Any] = report
         for name, family in families.items():
             family.add_metric([queue], values[name])
     return [
         *families.values(),
         _counter("taskmanager_jobs", "Jobs that were run", "queue", queue_report.JOBS),
-        _counter("taskmanager_attempts", "What came of attempts to send", "channel", deliveries.ATTEMPTS),
+        _counter("taskmanager_attempts", "Outcomes of attempts to send", "channel", deliveries.ATTEMPTS),
     ]
 
 
@@ -83,12 +85,12 @@ def _database() -> list[Any]:
     return [
         GaugeMetricFamily(
             "taskmanager_clock_ahead_seconds",
-            "How far the own clock is ahead of the database's",
+            "How far the clock of the process is ahead of the database's",
             value=ahead.total_seconds() if ahead else 0.0,
         ),
-        GaugeMetricFamily("taskmanager_events_waiting", "Events not heard by all", value=outbox.waiting()),
+        GaugeMetricFamily("taskmanager_events_waiting", "Events with pending listeners", value=outbox.waiting()),
         GaugeMetricFamily("taskmanager_events_dead", "Events that were given up", value=outbox.dead()),
-        GaugeMetricFamily("taskmanager_deliveries_pending", "Deliveries not settled", value=found["pending"]),
+        GaugeMetricFamily("taskmanager_deliveries_pending", "Deliveries not finished", value=found["pending"]),
         GaugeMetricFamily("taskmanager_deliveries_dead", "Deliveries that were given up", value=found["dead"]),
         GaugeMetricFamily(
             "taskmanager_deliveries_oldest_seconds", "Age of the oldest pending delivery", value=found["oldest_s"]

@@ -1,11 +1,11 @@
-"""Version 1 of the API. The features say what is in it; here stands the order in which its document is read."""
+"""Version 1 of the API. The features contribute its blueprints; this module defines their order in the document."""
 
 from collections.abc import Iterable
 
 from taskmanager.api.version import ApiVersion
 from taskmanager.web.blueprint import Blueprint
 
-# Names of blueprints. One that is not here comes after these.
+# Names of blueprints. Those that are not in this list come after these.
 CHAPTERS = (
     "auth",
     "second_step",
@@ -49,7 +49,7 @@ CHAPTERS = (
 
 
 def version(blueprints: Iterable[Blueprint]) -> ApiVersion:
-    """Make version 1 of these blueprints."""
+    """Return version 1 with these blueprints."""
     in_order = sorted(blueprints, key=lambda blueprint: _chapter(blueprint.name))
     return ApiVersion("v1", in_order, description="Task management: projects, tasks, members, notifications.")
 

@@ -1,7 +1,7 @@
 """One version of the API: blueprints under a prefix, with an OpenAPI document of their own.
 
-Several versions can live side by side in one application. An old one is told to be going away by its
-`deprecation`, in the headers of all its answers and in its document.
+One application can have several versions. The `deprecation` of an old version is announced in the headers of all its
+responses and in its document.
 """
 
 from collections.abc import Iterable
@@ -28,19 +28,19 @@ _ID_IN_A_PATH = {"type": "string", "pattern": "^[0-9a-f]{24}$", "example": "65f1
 
 
 class Api(flask_smorest.Api):
-    """flask-smorest's Api without its error handlers: `web/errors.py` is the one place for those."""
+    """flask-smorest's Api without its error handlers: those are in `web/errors.py`."""
 
     ERROR_SCHEMA = Problem
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def _register_error_handlers(self) -> None:
-        """Register none, on purpose."""
+        """Register no error handlers: `web/errors.py` has them."""
 
     def _register_pagination_header(self) -> None:
-        """Register none: lists are paged by cursor."""
+        """Register no pagination header: lists are paged by cursor."""
 
     def register_blueprint(self, blp: Blueprint, **options: Any) -> None:
-        """Register the routes; their tag is the blueprint's own name, whatever version it is in."""
+        """Register the routes; their tag is the blueprint's own name, without that of the version."""
         super().register_blueprint(blp, **options)
         self.spec._tags[-1]["name"] = blp.name
 
@@ -66,13 +66,13 @@ class ApiVersion:
             prefix = self.prefix + (blueprint.url_prefix or "")
             api.register_blueprint(blueprint, name=f"{self.name}_{blueprint.name}", url_prefix=prefix)
         app.extensions.setdefault("taskmanager-versions", {})[self.name] = api
-        app.add_url_rule(f"{self.prefix}/openapi.json", f"openapi_{self.name}", lambda: self._answer(api))
+        app.add_url_rule(f"{self.prefix}/openapi.json", f"openapi_{self.name}", lambda: self._respond(api))
         if self.deprecation:
-            app.after_request(self._tell)
+            app.after_request(self._announce)
         return api
 
     def document(self) -> dict[str, Any]:
-        """Return the OpenAPI document of this version alone: without plugins, settings or servers."""
+        """Return the OpenAPI document of this version alone: it needs no plugins, settings or servers."""
         return self._document(self.init_app(Flask(__name__)))
 
     def _api(self, app: Flask) -> Api:
@@ -96,13 +96,13 @@ class ApiVersion:
             operation["deprecated"] = True
         return document
 
-    def _answer(self, api: Api) -> Response:
+    def _respond(self, api: Api) -> Response:
         kept: dict[str, Any] = api.__dict__.setdefault("kept_document", {})
-        if not kept:  # made at the first request, when plugins have added their routes
+        if not kept:  # made at the first request, after plugins have added their routes
             kept.update(self._document(api))
         here = {"servers": [{"url": mounted("") or "/"}]}
         return cached(orjson.dumps(kept | here, option=orjson.OPT_INDENT_2), "application/json")
 
-    def _tell(self, response: Response) -> Response:
+    def _announce(self, response: Response) -> Response:
         old = self.deprecation and request.path.startswith(f"{self.prefix}/")
         return self.deprecation.tell(response) if old else response  # type: ignore[union-attr]

@@ -1,8 +1,8 @@
 """Run a command that ends when its parent ends: `python child.py SIGNAL COMMAND [ARGUMENT …]`.
 
 A supervisor killed with -9 cannot stop its children. Linux can: it sends the signal set with
-PR_SET_PDEATHSIG at the moment the parent dies, and the setting survives `exec`. Elsewhere this only
-replaces itself with the command. It runs as a plain file (`python -S child.py`) to cost milliseconds.
+PR_SET_PDEATHSIG at the moment the parent dies, and the setting survives `exec`. On other systems this script only
+replaces itself with the command. It runs as a plain file (`python -S child.py`), which starts in milliseconds.
 """
 
 import ctypes
@@ -19,12 +19,12 @@ def wrap(command: list[str], *, on_orphaned: signal.Signals = signal.SIGTERM) ->
 
 
 def main(arguments: list[str]) -> None:
-    """Ask for the signal, then become the command."""
+    """Set the signal, then replace this process with the command."""
     parent = os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.Signals[arguments[0]])
     if os.getppid() != parent:
-        sys.exit(1)  # the parent died before the signal was asked for
+        sys.exit(1)  # the parent died before the signal was set
     os.execvp(arguments[1], arguments[1:])  # noqa: S606 - no shell is wanted
 
 

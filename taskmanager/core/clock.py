@@ -1,12 +1,12 @@
-"""The one clock of all processes: the database's.
+"""The clock that all processes share: the clock of the database.
 
-Processes run on machines whose clocks differ, and a clock may be set while they run. What one writes, such as when
-something is due, others compare with their own time. So all go by the clock of the database's primary, which comes
-with the signs of life that the driver asks for every few seconds (`core.database`) and is carried on in between by a
-clock that is never set. A clock that differs by less than a second is left alone: machines whose time is kept agree
-better with each other than this can be measured.
+Processes run on machines whose clocks differ, and a clock may be set while they run. One process writes when something
+is due, and others compare that with their own time. So all processes use the clock of the database's primary. The
+driver's heartbeats report it every few seconds (`core.servers.heartbeats`); between them the monotonic clock advances
+it. A local clock that differs by less than a second is used as it is: machines with synchronized time agree better
+with each other than a heartbeat can measure.
 
-MongoDB keeps milliseconds, so does `now()`: what is answered is what is stored.
+MongoDB stores milliseconds, and `now()` returns milliseconds: a response shows what is stored.
 """
 
 import threading
@@ -14,16 +14,16 @@ import time
 from calendar import monthrange
 from collections import deque
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 Day = TypeVar("Day", date, datetime)
 
-# The years that clients may name. Nothing that the service adds to a moment of them leaves the calendar.
+# The years that clients may send. What the service adds to a moment in them stays within the range of `datetime`.
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 LAST = datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
 
-# Forms of days and times as regular expressions that mean the same to Python and to the OpenAPI document (which
-# speaks ECMA-262): exact to the leap day, so that what the document allows is what is taken.
+# Formats of days and times as regular expressions that mean the same in Python and in the OpenAPI document (ECMA-262).
+# They are exact to the leap day, so that the service accepts what the document allows.
 _YEAR = r"(?:(?:19|20|21)[0-9]{2}|2200)"
 _LEAP_YEAR = r"(?:(?:19|20|21)(?:0[48]|[2468][048]|[13579][26])|2000)"
 DAY = (
@@ -35,59 +35,57 @@ SECOND = r":[0-5][0-9]"
 OFFSET = rf"[+-]{HOUR_MINUTE}"
 
 
-_AGREE = timedelta(seconds=1)
-_CLOCKS_DIFFER = timedelta(minutes=1)
+_TOLERANCE = timedelta(seconds=1)
+_MAX_SKEW = timedelta(minutes=1)
 
 # Tests travel in time by moving the clock of their own process: they set this to False, and no other code does.
 follows_database = True
-_lock = threading.Lock()  # several clients of one process hear their servers at once
-_words: deque[tuple[datetime, float]] = deque(maxlen=8)
-_heard: tuple[datetime, float] | None = None  # what the database's clock said, and when by `time.monotonic`
+_lock = threading.Lock()  # several clients of one process receive heartbeats concurrently
+_readings: deque[tuple[datetime, float]] = deque(maxlen=8)
+_reading: tuple[datetime, float] | None = None  # what the database's clock said, and when by `time.monotonic`
 
 
 def observe(moment: datetime, *, of_another: bool = False) -> None:
-    """Take in what the database's clock says at present; what a primary before this one said counts no more."""
-    global _heard
+    """Record a reading of the database's clock; with `of_another` (a new primary), discard the earlier readings."""
+    global _reading
     with _lock:
         if of_another:
-            _words.clear()
-        _words.append((moment, time.monotonic()))
-        # a word that was read late makes the time seem earlier than it is: of the latest, the one that was read soonest
-        _heard = max(_words, key=lambda word: word[0].timestamp() - word[1])
+            _readings.clear()
+        _readings.append((moment, time.monotonic()))
+        # a delayed reading makes the time seem earlier than it is: of the last few, use the one with the least delay
+        _reading = max(_readings, key=lambda reading: reading[0].timestamp() - reading[1])
 
 
 def ahead() -> timedelta | None:
-    """Return how far this process's own clock is ahead of the database's; None before the first word of
-    the database.
-    """
+    """Return how far this process's own clock is ahead of the database's; None before the first reading."""
     return _ahead_of(datetime.now(UTC))
 
 
 def now() -> datetime:
     """Return the present moment in UTC by the database's clock, cut to whole milliseconds.
 
-    By this process's own clock as long as the database was not heard.
+    Before the first reading of the database's clock, return the time of this process's own clock.
     """
     own = datetime.now(UTC)
     skew = _ahead_of(own) if follows_database else None
-    return milliseconds(own - skew if skew and abs(skew) > _AGREE else own)
+    return milliseconds(own - skew if skew and abs(skew) > _TOLERANCE else own)
 
 
 def _ahead_of(own: datetime) -> timedelta | None:
-    if _heard is None:
+    if _reading is None:
         return None
-    moment, at = _heard
+    moment, at = _reading
     return own - moment - timedelta(seconds=time.monotonic() - at)
 
 
-def advanced(field: str, moment: datetime, *, by_ms: int = 0) -> dict[str, Any]:
-    """Return the expression of an update: `moment`, or `by_ms` after what `field` holds where that is not earlier.
+def advanced(field: str, moment: datetime, *, by_ms: int = 0) -> dict[str, object]:
+    """Return an update expression: `moment`, or the value of `field` plus `by_ms` when that value is not earlier.
 
-    So a stored time never runs backwards. One that is further ahead than clocks may differ came from a clock that was
-    wrong: it ends here, and is not kept for ever.
+    So a stored time never runs backwards. A value that is more than a minute ahead came from a wrong clock, and
+    `moment` replaces it.
     """
     stored = f"${field}"
-    plausible = {"$lte": [stored, moment + _CLOCKS_DIFFER]}
+    plausible = {"$lte": [stored, moment + _MAX_SKEW]}
     return {"$cond": [{"$and": [{"$gte": [stored, moment]}, plausible]}, {"$add": [stored, by_ms]}, moment]}
 
 
@@ -108,7 +106,7 @@ def is_allowed(day: date) -> bool:
 
 
 def shifted(moment: datetime, step: timedelta) -> datetime | None:
-    """Return a moment some time later; None when that lies outside of the years 1900 to 2200."""
+    """Return `moment` plus `step`; None when that lies outside of the years 1900 to 2200."""
     try:
         found = moment + step
     except OverflowError:

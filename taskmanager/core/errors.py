@@ -1,18 +1,18 @@
-"""The one tree of exceptions. Services raise them; `web/errors.py` is the one place that maps them to HTTP."""
+"""The exceptions of the service. Use cases raise them; only `web/errors.py` maps them to HTTP."""
 
 from typing import Any
 
 
 class TaskManagerError(Exception):
-    """Root. `code` is a stable word for programs, `detail` one sentence for people."""
+    """Base of all errors. `code` is a stable identifier for programs, `detail` one sentence for people."""
 
     code = "error"
     detail = "The request could not be carried out."
 
-    def __init__(self, detail: str | None = None, *, code: str | None = None, **extra: Any) -> None:
+    def __init__(self, detail: str | None = None, *, code: str | None = None, **extra: object) -> None:
         self.detail = detail or self.detail
         self.code = code or self.code
-        self.extra = extra
+        self.extra: dict[str, Any] = extra
         super().__init__(self.detail)
 
 
@@ -29,42 +29,42 @@ class Malformed(TaskManagerError):
 
 
 class Unauthenticated(TaskManagerError):
-    """The request has no login, or the proof of it is not good."""
+    """The request has no credentials, or they are not valid."""
 
     code = "auth.required"
     detail = "Log in and send the access token as 'Authorization: Bearer …'."
 
 
 class Forbidden(TaskManagerError):
-    """The actor may see the item but not do this to it."""
+    """The actor may see the item but may not do this to it."""
 
     code = "permission.denied"
     detail = "Your role does not allow this."
 
 
 class AccountNeeded(Forbidden):
-    """The actor came by a share link and has no account."""
+    """The actor is a visitor of a share link and has no account."""
 
     code = "auth.account_needed"
     detail = "Only users with an account can do this."
 
 
 class ScopeMissing(Forbidden):
-    """The API token was not given what this needs, or only a session may do it."""
+    """The API token does not have the scope that this needs, or only a session may do it."""
 
     code = "auth.scope_missing"
     detail = "This token does not have the scope that this needs."
 
 
 class NotFound(TaskManagerError):
-    """There is no such item, or the actor may not see it: the two are not told apart."""
+    """There is no such item, or the actor may not see it: the response does not distinguish the two."""
 
     code = "not_found"
     detail = "There is no such item, or you may not see it."
 
 
 class TokenInvalid(NotFound):
-    """A one-time token that is unknown, spent, expired or for something else: the four are not told apart."""
+    """A one-time token is unknown, used, expired or for another purpose: the response does not distinguish the four."""
 
     code = "token.invalid"
     detail = "This token is not valid, was used, or has expired."
@@ -77,13 +77,13 @@ class Conflict(TaskManagerError):
 
 
 class TooLarge(TaskManagerError):
-    """More bytes than the operator allows."""
+    """The content has more bytes than the operator allows."""
 
     code = "content.too_large"
 
 
 class TooMany(TaskManagerError):
-    """Too many tries: wait `retry_after` seconds."""
+    """Too many attempts: wait `retry_after` seconds."""
 
     code = "rate_limit.exceeded"
     detail = "Too many tries: wait before the next one."
@@ -101,14 +101,14 @@ class PreconditionFailed(TaskManagerError):
 
 
 class PreconditionRequired(TaskManagerError):
-    """A change must say which revision it is based on."""
+    """A change must name the revision that it is based on."""
 
     code = "precondition.required"
     detail = "Send If-Match with the ETag of the item you read."
 
 
 class Invalid(TaskManagerError):
-    """Well-formed, but a rule says no. `errors` lists {location, message, code}."""
+    """The request is well-formed but violates a rule. `errors` lists {location, message, code}."""
 
     code = "validation.failed"
     detail = "The request is not valid: see errors."
@@ -118,7 +118,7 @@ class Invalid(TaskManagerError):
 
 
 class Unavailable(TaskManagerError):
-    """Something this needs is down; trying again in `retry_after` seconds makes sense."""
+    """A server that this needs is unavailable; the client should retry after `retry_after` seconds."""
 
     code = "service.unavailable"
     detail = "A service that this request needs is not available. Try again shortly."

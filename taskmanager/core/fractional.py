@@ -1,7 +1,7 @@
-"""Keys that give rows an order by hand: between any two there is room for another, so that a move writes one row.
+"""Fractional index keys for manual ordering: between any two keys there is another, so a move writes one row.
 
-A key is a whole part, whose first character says how long it is, and perhaps a fraction. All of them are compared as
-text. The form is that of "Implementing Fractional Indexing" (David Greenspan, 2020), in base 62.
+A key is an integer part, whose first character encodes its length, and optionally a fraction. Keys are compared as
+text. The format is that of "Implementing Fractional Indexing" (David Greenspan, 2020), in base 62.
 """
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -10,7 +10,7 @@ _POSITIVE, _NEGATIVE = DIGITS[36:], DIGITS[10:36][::-1]  # a: one digit, b: two,
 
 
 def at(number: int) -> str:
-    """Return the key of a whole number: those of greater numbers come later."""
+    """Return the key of an integer; greater integers have later keys. Raises OverflowError."""
     heads, rest = (_POSITIVE, number) if number >= 0 else (_NEGATIVE, -number - 1)
     for length, head in enumerate(heads, start=1):
         if rest < _BASE**length:
@@ -20,7 +20,7 @@ def at(number: int) -> str:
 
 
 def between(before: str | None, after: str | None) -> str:
-    """Return a key that comes after `before` and before `after`; None stands for there being none.
+    """Return a key that comes after `before` and before `after`; None means that there is no such neighbour.
 
     Raises ValueError unless `before` comes before `after`.
     """
@@ -41,7 +41,7 @@ def between(before: str | None, after: str | None) -> str:
 
 
 def number_of(key: str) -> int:
-    """Return the whole part of a key."""
+    """Return the integer part of a key."""
     head = key[0]
     length = (_POSITIVE if head in _POSITIVE else _NEGATIVE).index(head) + 1
     shorter = sum(_BASE**less for less in range(1, length))
@@ -57,9 +57,7 @@ def _lower(after: str) -> str:
 
 
 def _middle(low: str, high: str | None) -> str:
-    """Return a fraction between two; None stands for 1. Fractions do not end in 0, so there is always
-    room below one.
-    """
+    """Return a fraction between two others; None means 1. No fraction ends in 0, so there is always one below it."""
     shared = 0
     while high is not None and (low[shared : shared + 1] or "0") == high[shared : shared + 1]:
         shared += 1

@@ -1,4 +1,4 @@
-"""What a worker runs: exactly one function, which calls a registered listener with a stored event, or another job."""
+"""The one function that workers run: it calls a registered listener with a stored event, or runs another job."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ log = structlog.get_logger("taskmanager.jobs")
 
 @dataclass(frozen=True)
 class Job:
-    """A job that is no call of a listener: `run` takes the id of what it is about, and is safe to repeat."""
+    """A job that is not a call of a listener: `run` takes the id of its subject, and is safe to repeat."""
 
     name: str
     run: Callable[[ObjectId], None]
@@ -28,9 +28,9 @@ KNOWN_JOBS: Part[Job] = Part("jobs")
 
 
 def perform(name: str, item_id: str) -> None:
-    """Run the job `name` for this id, or call the listener `name` with the event that has it; may run twice.
+    """Run the job `name` for this id, or call the listener `name` with the event of this id; may run twice.
 
-    Raises RegistryNotLoaded: a job that no feature knows would count as done.
+    Raises RegistryNotLoaded, because a job of an unknown name counts as done.
     """
     try:
         if name in KNOWN_JOBS:
@@ -49,9 +49,9 @@ def _queue() -> str:
 
 
 def _call_listener(name: str, event_id: str) -> None:
-    """Call listener `name` with the event and take it off the event's list.
+    """Call the listener `name` with the event, and remove the listener from the event's pending list.
 
-    Raises what the listener raises: the job fails, the event stays pending and the relay hands it out again.
+    Raises what the listener raises: the job fails, the event stays pending and the relay dispatches it again.
     """
     known, event = listener(name), Event.objects(id=ObjectId(event_id)).first()
     if known is None or event is None or name not in event.pending:

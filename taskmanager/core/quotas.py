@@ -1,15 +1,15 @@
-"""Quotas: how much of each kind an account or a project may have, as the operator sets it; 0 stands for no bound.
+"""Quotas: how much of each kind an account or a project may have. The operator sets them; 0 means no limit.
 
-A use case counts in the transaction that adds. Two that add in one place meet at a document that both write (the
-counter of the project's or account's event stream, the account's rights), and the later one is run again: none counts
-what another is just adding.
+A use case counts in the transaction that adds. Two transactions that add to one account or project conflict, because
+both write one document (the counter of its event stream, or the account's rights): MongoDB runs the later one again,
+and it counts what the earlier one added.
 """
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Conflict
 from taskmanager.core.storage.querysets import BaseQuerySet
 
-# Of each quota, which is also the name of its setting: what has at most so many of what.
+# {name of the quota, and of its setting after `quota_`: the sentence of the error}
 QUOTAS = {
     "projects": "An account owns at most {limit:,} projects.",
     "memberships": "An account is a member of at most {limit:,} projects.",
@@ -27,22 +27,25 @@ QUOTAS = {
 
 
 def limit(name: str) -> int:
-    """Return how many there may be; 0 for any number."""
+    """Return the limit of a quota; 0 means none."""
     return int(getattr(settings.current(), f"quota_{name}"))
 
 
 def described(used: dict[str, int]) -> dict[str, dict[str, int | None]]:
-    """Return all quotas: {name: {limit, used}}; a limit of None is none, what is counted in each place has no use."""
+    """Return all quotas: {name: {limit, used}}.
+
+    A `limit` of None means no limit; `used` is None for a quota that is counted for each project separately.
+    """
     return {name: {"limit": limit(name) or None, "used": used.get(name)} for name in QUOTAS}
 
 
 def check(name: str, used: int) -> None:
-    """Raise Conflict (`quota.<name>`) when `used`, with what is being added, is more than there may be."""
+    """Raise Conflict (`quota.<name>`) when `used`, which includes what is being added, exceeds the limit."""
     if limit(name) and used > limit(name):
         raise Conflict(QUOTAS[name].format(limit=limit(name)), code=f"quota.{name}", limit=limit(name))
 
 
 def check_room(name: str, found: BaseQuerySet) -> None:
-    """Raise Conflict (`quota.<name>`) unless one more may be added to what is `found`; counts no further than that."""
+    """Raise Conflict (`quota.<name>`) unless one more may be added to `found`; counts at most up to the limit."""
     if limit(name):
         check(name, found.count_up_to(limit(name)) + 1)

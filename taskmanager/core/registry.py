@@ -1,7 +1,7 @@
-"""What the features and plugins of this process contribute: listeners, periodic jobs, channels and all the rest.
+"""The registry: what the features and plugins of this process contribute, such as listeners, jobs and channels.
 
 `taskmanager/feature.py` builds a Registry of Feature objects, the composition root makes it the current one of the
-process, and the modules that need a part of it read a `Part`. Nothing is added to a registry, and no import adds
+process, and modules read the part that they need by a `Part`. A registry never changes, and no import registers
 anything.
 """
 
@@ -15,18 +15,18 @@ T = TypeVar("T")
 
 
 class RegistryNotLoaded(RuntimeError):
-    """A programming error: this process uses features without having loaded any."""
+    """A programming error: this process uses features but has loaded none."""
 
     def __init__(self) -> None:
         super().__init__(
-            "No features are loaded in this process, so no listener would ever hear of what happens here:"
+            "No features are loaded in this process, so no listener would handle its events:"
             " call taskmanager.app.create_app(settings) or taskmanager.app.load_features(settings) first."
         )
 
 
 @dataclass(frozen=True)
 class Registry:
-    """`features` in order, and what they contribute: {field of Feature: {name: thing}}."""
+    """The `features` in order, and their contributions: {field of Feature: {name: contribution}}."""
 
     features: tuple[Any, ...]
     parts: Mapping[str, Mapping[str, Any]]
@@ -66,29 +66,29 @@ def current() -> Registry:
 
 
 class Part(Mapping[str, T]):
-    """A read-only view of one part of the current registry: {name: thing}, in the order of the features.
+    """A read-only view of one part of the current registry: {name: contribution}, in the order of the features.
 
-    Raises RegistryNotLoaded when it is read in a process that has loaded no features.
+    Reading it raises RegistryNotLoaded in a process that has loaded no features.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def __getitem__(self, name: str) -> T:
-        return self._things()[name]
+        return self._contributions()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._things())
+        return iter(self._contributions())
 
     def __len__(self) -> int:
-        return len(self._things())
+        return len(self._contributions())
 
-    def _things(self) -> Mapping[str, T]:
+    def _contributions(self) -> Mapping[str, T]:
         return current().parts[self.name]
 
 
 def derived(function: Callable[[], T]) -> Callable[[], T]:
-    """Keep what the decorated function works out of the current registry until another registry is used."""
+    """Cache what the decorated function computes from the current registry, until another registry is used."""
 
     @wraps(function)
     def kept() -> T:

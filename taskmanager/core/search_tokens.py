@@ -1,7 +1,7 @@
-"""Tokens that tasks are found by: words, pairs of characters of scripts without spaces, emoji.
+"""Search tokens of tasks: words, pairs of characters of scripts without spaces (bigrams), emoji.
 
-Texts and queries are folded alike: compatibility forms (NFKD), case, accents of Latin, Greek and Cyrillic, points of
-Hebrew and Arabic make no difference. A query finds a token by its beginning.
+Texts and queries are folded in the same way: compatibility forms (NFKD), case, accents of Latin, Greek and Cyrillic,
+points of Hebrew and Arabic make no difference. A query matches prefixes of tokens.
 """
 
 import re
@@ -14,14 +14,13 @@ _MAX_WORD_CHARACTERS = 40
 MAX_TOKENS = 512  # of a title, which has at most 500 characters
 MAX_DESCRIPTION_TOKENS = 3_000
 
-# Diacritics of Latin, Greek and Cyrillic; points of Hebrew and Arabic, and the stroke that stretches Arabic words;
-# selectors of how a character is drawn.
+# Diacritics of Latin, Greek and Cyrillic; points of Hebrew and Arabic, and the Arabic tatweel; variation selectors.
 _IGNORED = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\ufe00-\ufe0f]")
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "\u0131": "i", "æ": "ae", "œ": "oe"})
 
 
 def _ranges(category: str) -> str:
-    """Return the characters whose category begins with this, for a class of a regular expression."""
+    """Return the characters whose Unicode category begins with `category`, for a class of a regular expression."""
     codes = [code for code in range(0x300, 0x1F000) if unicodedata.category(chr(code)).startswith(category)]
     parts, begin = [], codes[0]
     for code, following in zip(codes, [*codes[1:], sys.maxunicode + 2], strict=True):
@@ -31,7 +30,7 @@ def _ranges(category: str) -> str:
     return "".join(parts)
 
 
-# Thai to Khmer, Han, kana, Hangul (whose words take endings), Yi and others that are written without spaces.
+# Scripts that are written without spaces: Thai to Khmer, Han, kana, Yi and others; Hangul, whose words take endings.
 _UNSPACED = (
     "\u0e01-\u0e3a\u0e40-\u0edf\u0f00-\u0fbc\u1000-\u109f\u1100-\u11ff\u1780-\u17d3\u17dc\u17dd\u1950-\u19df\u1a20-\u1aad"
     "\u1b00-\u1b4b\u3005-\u3007\u3021-\u3029\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff"
@@ -56,9 +55,10 @@ _JOINT = re.compile("['\u2019\u02bc_-]+")
 
 @dataclass(frozen=True)
 class Term:
-    """A part of a query: the text that it stands for, and the beginnings of tokens, all of which one way must find.
+    """A part of a query: its text, and the prefixes of tokens that match it.
 
-    `ways` are alternatives, the first with what should be found least often. `spaced`: it begins at a word's beginning.
+    `ways` are alternatives: a task matches when it has all prefixes of one of them. The most selective alternative is
+    the first. `spaced`: the term begins at the beginning of a word.
     """
 
     text: str
@@ -67,18 +67,18 @@ class Term:
 
 
 def fold(text: str) -> str:
-    """Return a text in the form that is compared."""
+    """Return the folded form of a text, in which texts are compared."""
     folded = unicodedata.normalize("NFKD", text.casefold()).casefold().translate(_LETTERS)
     return unicodedata.normalize("NFC", _IGNORED.sub("", folded))
 
 
 def tokens_of(text: str) -> list[str]:
-    """Return the tokens of a title, each once."""
+    """Return the distinct tokens of a title, at most MAX_TOKENS."""
     return _once(_tokens(fold(text)), MAX_TOKENS)
 
 
 def description_tokens_of(text: str | None) -> list[str]:
-    """Return the tokens of a description, the first MAX_DESCRIPTION_TOKENS different ones."""
+    """Return the distinct tokens of a description, at most MAX_DESCRIPTION_TOKENS."""
     return _once(_tokens(fold(text)), MAX_DESCRIPTION_TOKENS) if text else []
 
 
@@ -103,7 +103,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 
 def _words(word: str) -> Iterator[str]:
-    """Yield `e-mail`: e, mail, email."""
+    """Yield the parts of a word and, when there are several, their join: `e-mail` gives e, mail, email."""
     parts = [part for part in _JOINT.split(word) if part]
     yield from parts
     if len(parts) > 1:
@@ -113,7 +113,7 @@ def _words(word: str) -> Iterator[str]:
 def _unspaced(match: re.Match[str]) -> Iterator[str]:
     text = match.group()
     if match.lastgroup == "unspaced":
-        yield from (text[place : place + 2] for place in range(len(text)))  # the last one alone, too
+        yield from (text[start : start + 2] for start in range(len(text)))  # and the last character alone
     elif match.lastgroup == "emoji":
         yield text
         yield from (part for part in _PART.findall(text) if part not in _NO_PICTURES and part != text)
@@ -124,7 +124,7 @@ def _term(match: re.Match[str]) -> Term | None:
     if match.lastgroup == "emoji":
         return Term(text, ((text[:_MAX_WORD_CHARACTERS],),), spaced=False)
     if match.lastgroup == "unspaced":
-        pairs = [text[place : place + 2] for place in range(max(1, len(text) - 1))]
+        pairs = [text[start : start + 2] for start in range(max(1, len(text) - 1))]
         return Term(text, (tuple(pairs),), spaced=False)
     parts = tuple(part[:_MAX_WORD_CHARACTERS] for part in _JOINT.split(text) if part)
     joined = "".join(parts)[:_MAX_WORD_CHARACTERS]

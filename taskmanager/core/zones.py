@@ -1,7 +1,7 @@
 """Time zones, by their names in the IANA database.
 
-Which names there are comes from the package `tzdata`, whatever the machine has, so that every instance of the service
-knows the same ones.
+The names come from the package `tzdata` and not from the machine, so that every instance of the service knows the same
+zones.
 """
 
 from importlib import resources
@@ -12,7 +12,7 @@ NAMES = tuple(sorted(resources.files("tzdata").joinpath("zones").read_text("utf-
 
 
 def zone(name: str | None) -> ZoneInfo:
-    """Return the zone of this name; UTC for None, and for a stored name that a later database no longer has."""
+    """Return the zone of this name; UTC for None, and for a stored name that a later IANA database no longer has."""
     try:
         return ZoneInfo(name or DEFAULT)
     except ZoneInfoNotFoundError:

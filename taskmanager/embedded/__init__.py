@@ -1,5 +1,5 @@
-"""Real servers from wheels, for development and tests: nothing to install beside Python.
+"""Real servers from wheels, for development and tests: they need nothing beside Python.
 
-`mongod.Server`, `valkey.Server` and `mail_sink.Server` are driven in two ways. Tests call `start()` and
-`stop()`. `taskmanager up` hands `command` to its supervisor and then calls `wait_ready()`.
+`mongod.MongodServer`, `valkey.ValkeyServer` and `mail_sink.MailSink` are used in two ways. Tests call `start()` and
+`stop()`. `taskmanager up` passes the command `guarded` to its supervisor and waits until `answers()`.
 """

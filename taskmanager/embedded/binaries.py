@@ -1,4 +1,4 @@
-"""Finds a server program that really runs here: the one of a wheel, else one on the PATH."""
+"""Finds a server program that runs on this system: in a wheel, else on the PATH."""
 
 import importlib.metadata
 import os
@@ -17,7 +17,7 @@ from taskmanager.core.errors import Misconfigured
 
 @dataclass(frozen=True)
 class Binary:
-    """Where a server program may come from, and which setting makes it unnecessary."""
+    """The sources of a server program, and the setting that makes it unnecessary."""
 
     title: str
     distribution: str
@@ -28,7 +28,7 @@ class Binary:
 
 @cache
 def find(program: Binary) -> Path:
-    """Return the first candidate that runs. Raises Misconfigured with the reason and the way out."""
+    """Return the first candidate that runs. Raises Misconfigured with the reason and a solution."""
     reasons = []
     for candidate in _candidates(program):
         reason = why_not(candidate)
@@ -49,10 +49,10 @@ def _candidates(program: Binary) -> Iterator[Path]:
 
 
 def why_not(binary: Path) -> str | None:
-    """Return none when `binary` runs here, else the cause in a few words."""
+    """Return None when `binary` runs here, else the cause in a few words."""
     try:
         _make_executable(binary)
-        answer = subprocess.run(  # noqa: S603 - a program found by name, no foreign input
+        result = subprocess.run(  # noqa: S603 - a program found by name, no foreign input
             [binary, "--version"],
             capture_output=True,
             text=True,
@@ -62,22 +62,22 @@ def why_not(binary: Path) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{binary.name} is not made for this system ({error.__class__.__name__})"
-    return None if answer.returncode == 0 else _explain(binary.name, answer)
+    return None if result.returncode == 0 else _explain(binary.name, result)
 
 
 def _make_executable(binary: Path) -> None:
-    """Restore the executable bit, which some installers drop of a file inside a wheel."""
+    """Restore the executable bit, which some installers remove from files of a wheel."""
     if not os.access(binary, os.X_OK):
         binary.chmod(binary.stat().st_mode | 0o555)
 
 
-def _explain(name: str, answer: "subprocess.CompletedProcess[str]") -> str:
-    if answer.returncode == -signal.SIGILL:
+def _explain(name: str, result: "subprocess.CompletedProcess[str]") -> str:
+    if result.returncode == -signal.SIGILL:
         return f"{name} needs a processor with AVX"
-    missing = re.search(r"(lib[\w+.-]+\.so[.\d]*)", answer.stderr)
+    missing = re.search(r"(lib[\w+.-]+\.so[.\d]*)", result.stderr)
     if missing:
         return f"{name} needs the system library {missing[1]}{_package_of(missing[1])}"
-    return f"{name} --version ended with {answer.returncode}"
+    return f"{name} --version ended with {result.returncode}"
 
 
 _PACKAGES = {
@@ -99,5 +99,5 @@ def _way_out(program: Binary, reasons: list[str]) -> str:
     names = " or ".join(program.names)
     return (
         f"{program.title} cannot run here: {cause}. "
-        f"Mend that, put {names} on the PATH, or set {program.setting} to a server that runs elsewhere."
+        f"Fix that, put {names} on the PATH, or set {program.setting} to a server that runs elsewhere."
     )

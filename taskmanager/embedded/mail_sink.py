@@ -1,4 +1,4 @@
-"""An SMTP server that keeps each message as a file one can open: development never mails anybody.
+"""An SMTP server that stores each message as a file: in development no mail leaves the machine.
 
 Run it as `python -m taskmanager.embedded.mail_sink --host HOST --port PORT --dir FOLDER`.
 """
@@ -21,7 +21,7 @@ _MAX_MESSAGE_BYTES = 20_000_000
 
 
 class MailFolder:
-    """The aiosmtpd handler: one `.eml` file per message."""
+    """The aiosmtpd handler: it writes one `.eml` file per message."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,7 +38,10 @@ class MailFolder:
 
 
 def file_name(recipients: list[str], content: bytes, at: datetime) -> str:
-    """Return sorts by time and tells the first recipient: `20260131-081500-123456_ann@example.com_1a2b.eml`."""
+    """Return the name of a message's file, such as `20260131-081500-123456_ann@example.com_1a2b.eml`.
+
+    Names sort by time and contain the first recipient.
+    """
     recipient = re.sub(r"[^A-Za-z0-9@._+-]", "_", recipients[0] if recipients else "unknown")[:80]
     digest = hashlib.sha256(b"\0".join([content, *(to.encode("utf-8", "replace") for to in recipients)]))
     return f"{at:%Y%m%d-%H%M%S-%f}_{recipient}_{digest.hexdigest()[:4]}.eml"
@@ -55,7 +58,7 @@ class MailSink(BaseServer):
 
     @property
     def uri(self) -> str:
-        """Return for `TASKMANAGER_MAIL_URL`."""
+        """Return the URL for `TASKMANAGER_MAIL_URL`."""
         return f"smtp://{LOCALHOST}:{self.port}"
 
     @property
@@ -87,7 +90,7 @@ def _session(handler: MailFolder) -> SMTP:
 
 def main() -> None:
     """Read the command line and serve."""
-    parser = argparse.ArgumentParser(description="An SMTP server that keeps each message as a file.")
+    parser = argparse.ArgumentParser(description="An SMTP server that stores each message as a file.")
     parser.add_argument("--host", default=LOCALHOST)
     parser.add_argument("--port", type=int, default=1025)
     parser.add_argument("--dir", type=Path, required=True)

@@ -27,15 +27,15 @@ _OPTIONS = {
 }
 _PARAMETERS = {
     "diagnosticDataCollectionEnabled": "false",
-    # A signalled server would otherwise wait 15 s for readers to move to another member; there is none.
+    # By default a server that gets a signal waits 15 s for readers to use another member; there is none.
     "shutdownTimeoutMillisForSignaledShutdown": "100",
-    # What a killed process had written in an open transaction stays locked for so long (default: a minute).
+    # Documents that a killed process has written in an open transaction stay locked for so long (default: a minute).
     "transactionLifetimeLimitSeconds": "5",
 }
 
 
 class MongodServer(BaseServer):
-    """A mongod. `test_commands` opens `failCommand`, with which tests make a database fail; `parameters` are others."""
+    """A mongod with server `parameters`. `test_commands` enables `failCommand`, by which tests let commands fail."""
 
     title = "MongoDB"
     pid_file = "mongod.lock"
@@ -48,16 +48,16 @@ class MongodServer(BaseServer):
 
     @property
     def host(self) -> str:
-        """Return the name under which the only member knows itself."""
+        """Return the address of the only member in the configuration of the replica set."""
         return f"{LOCALHOST}:{self.port}"
 
     @property
     def uri(self) -> str:
-        """Return for clients; append nothing: the database is `taskmanager`."""
+        """Return the complete URI for clients, with the database `taskmanager`."""
         return self.uri_of("taskmanager")
 
     def uri_of(self, database: str) -> str:
-        """Return the address of another database on this server."""
+        """Return the URI of another database on this server."""
         return f"mongodb://{self.host}/{database}?replicaSet={REPLICA_SET}"
 
     @property
@@ -69,7 +69,7 @@ class MongodServer(BaseServer):
         return [str(binaries.find(PROGRAM)), "--quiet", "--nounixsocket", *flat]
 
     def answers(self) -> bool:
-        """Return whether the server takes writes. Forms the replica set on the way, as often as it takes."""
+        """Return whether the server accepts writes; initiate or correct the replica set when that is needed."""
         try:
             with self._connect() as client:
                 return self._is_primary(client) or self._form_replica_set(client)
@@ -84,7 +84,7 @@ class MongodServer(BaseServer):
         return bool(hello.get("isWritablePrimary")) and hello.get("me") == self.host
 
     def _form_replica_set(self, client: "MongoClient[dict[str, object]]") -> bool:
-        """Give the member its present address; False because an election has to follow."""
+        """Set the member's present address; return False, because an election must follow."""
         member = {"_id": 0, "host": self.host}
         try:
             config = client.admin.command("replSetGetConfig")["config"]

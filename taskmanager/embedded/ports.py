@@ -1,4 +1,4 @@
-"""Ports of the embedded servers: chosen freely once, then kept in the data folder."""
+"""Ports of the embedded servers: a free port is chosen once, and stored in the data folder."""
 
 import socket
 from contextlib import suppress
@@ -8,7 +8,7 @@ LOCALHOST = "127.0.0.1"
 
 
 def is_free(port: int, host: str = LOCALHOST) -> bool:
-    """Return whether a server could listen there now."""
+    """Return whether a server could listen on this port now."""
     try:
         bind(host, port)
     except OSError:
@@ -17,7 +17,7 @@ def is_free(port: int, host: str = LOCALHOST) -> bool:
 
 
 def bind(host: str, port: int) -> int:
-    """Listen for a moment and return the port. Raises OSError that says why one cannot."""
+    """Bind the port for a moment and return it; 0 chooses a free one. Raises OSError with the reason."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -25,16 +25,16 @@ def bind(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def noted(memory: Path) -> int:
-    """Return the port noted in the file `memory` while it is free, else a new one, which is noted there.
+def noted(file: Path) -> int:
+    """Return the port that is stored in `file` if it is free, else choose a new one and store it there.
 
-    Keeping the port lets a person's database client reconnect after a restart.
+    With the same port, the database client of a developer can reconnect after a restart.
     """
     with suppress(OSError, ValueError):
-        port = int(memory.read_text())
+        port = int(file.read_text())
         if is_free(port):
             return port
     port = bind(LOCALHOST, 0)
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    memory.write_text(f"{port}\n")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{port}\n")
     return port

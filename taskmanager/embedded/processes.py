@@ -1,4 +1,4 @@
-"""Looking at and ending a process that a killed run may have left behind."""
+"""Functions to find and end a process that a killed run may have left behind."""
 
 import os
 import signal
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def recorded(pid_file: Path, *, folder: Path) -> int | None:
-    """Return the id in `pid_file` if such a process lives and has to do with `folder`.
+    """Return the id in `pid_file` if this process runs and uses `folder`; None otherwise.
 
-    The second condition matters after a reboot, when the number may belong to anybody.
+    The second condition matters after a reboot, when another process may have the id.
     """
     with suppress(OSError, ValueError):
         pid = int(pid_file.read_text())
@@ -19,16 +19,19 @@ def recorded(pid_file: Path, *, folder: Path) -> int | None:
 
 
 def concerns(pid: int, folder: Path) -> bool:
-    """Return most name the folder in their command line; Valkey rewrites that, but works in the folder."""
+    """Return whether a process uses a folder: its command line names it, or it is the working directory.
+
+    Valkey overwrites its command line, but works in the folder.
+    """
     process = Path(f"/proc/{pid}")
     with suppress(OSError):
-        place = (process / "cwd").readlink()
-        return str(folder).encode() in (process / "cmdline").read_bytes() or place.is_relative_to(folder)
+        working = (process / "cwd").readlink()
+        return str(folder).encode() in (process / "cmdline").read_bytes() or working.is_relative_to(folder)
     return False
 
 
 def end(pid: int, *, patience: float = 8.0) -> None:
-    """Stop a process: ask first, insist after `patience` seconds."""
+    """Stop a process by SIGTERM, and by SIGKILL after `patience` seconds."""
     for sign, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 2.0)):
         with suppress(ProcessLookupError):
             os.kill(pid, sign)
@@ -46,7 +49,7 @@ def _gone_within(pid: int, seconds: float) -> bool:
 
 
 def is_running(pid: int) -> bool:
-    """Return whether the process lives; one that ended and was not yet collected does not."""
+    """Return whether the process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (OSError, IndexError):

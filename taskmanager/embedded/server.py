@@ -1,4 +1,4 @@
-"""What the embedded servers share: a folder, a port, a command line, and how to start and stop it."""
+"""The base of the embedded servers: a folder, a port, a command line, start and stop."""
 
 import os
 import signal
@@ -14,9 +14,9 @@ from taskmanager.embedded import ports, processes
 
 
 class EmbeddedServer:
-    """A server program on 127.0.0.1 that keeps everything in one folder.
+    """A server program on 127.0.0.1 that stores everything in one folder.
 
-    Start it from the main thread: on Linux it ends with the thread that started it.
+    Start it from the main thread, because on Linux it ends with the thread that has started it.
     """
 
     title = "server"
@@ -30,7 +30,7 @@ class EmbeddedServer:
 
     @property
     def uri(self) -> str:
-        """Return the address for clients."""
+        """Return the URI for clients."""
         raise NotImplementedError
 
     @property
@@ -40,25 +40,25 @@ class EmbeddedServer:
 
     @property
     def guarded(self) -> list[str]:
-        """Return the same, ending at once with whoever runs it: a hung server does not hear a polite signal."""
+        """Return the command line under a guard that kills the server with its parent: a hung one ignores SIGTERM."""
         return wrap(self.command, on_orphaned=signal.SIGKILL)
 
     @property
     def log(self) -> Path:
-        """Return where the output goes when `start` runs the server."""
+        """Return the file that `start` redirects the output to."""
         return self.data_dir / "server.log"
 
     @property
     def pid(self) -> int | None:
-        """Return the id of the process that `start` made."""
+        """Return the id of the process that `start` has started; None when there is none."""
         return self._process.pid if self._process else None
 
     def answers(self) -> bool:
-        """Return whether the server is up and serves requests."""
+        """Return whether the server serves requests."""
         raise NotImplementedError
 
     def start(self, *, timeout: float = 30.0) -> None:
-        """Start the server and wait until it serves. Raises Misconfigured when it does not."""
+        """Start the server and wait until it serves requests. Raises Misconfigured after `timeout` seconds."""
         self._refuse_second()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
@@ -71,7 +71,7 @@ class EmbeddedServer:
             raise
 
     def stop(self, *, patience: float = 10.0) -> None:
-        """Stop what `start` made: ask first, insist after `patience` seconds. Safe to repeat."""
+        """Stop the process of `start` by SIGTERM, and by SIGKILL after `patience` seconds. Safe to repeat."""
         if self._process is None:
             return
         self._process.terminate()
@@ -83,21 +83,21 @@ class EmbeddedServer:
         self._process = None
 
     def wait_ready(self, timeout: float = 30.0) -> None:
-        """Return once the server serves. Raises Misconfigured with the end of its log when it does not."""
+        """Return once the server serves requests. Raises Misconfigured with the end of its log."""
         self._wait_for(self.answers, timeout)
 
     def orphan(self) -> int | None:
-        """Return the id of a process of an earlier run that still holds this folder."""
+        """Return the id of a process of an earlier run that still uses this folder; None when there is none."""
         return processes.recorded(self.data_dir / self.pid_file, folder=self.data_dir)
 
     def end_orphan(self) -> None:
-        """Stop what a killed run left behind. Only for a caller who owns the data folder."""
+        """Stop the process that a killed run has left behind. The caller must own the data folder."""
         pid = self.orphan()
         if pid:
             processes.end(pid)
 
     def _refuse_second(self) -> None:
-        """Refuse a second server: one on our port would answer in our place, and ours would end unnoticed."""
+        """Raise Misconfigured when another server runs: it would respond on this port, and ours would end unnoticed."""
         pid = self.orphan()
         if pid:
             raise Misconfigured(f"{self.title} already serves {self.data_dir}: stop it with 'kill {pid}'.")
@@ -116,17 +116,17 @@ class EmbeddedServer:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment for a server: mongod refuses to start under a locale that is not installed."""
+    """Return the environment for a server with the locale C: mongod does not start with one that is not installed."""
     return {**os.environ, "LC_ALL": "C"}
 
 
-_CHATTER = '"s":"I"'  # MongoDB's mark of a line that informs: the reason of a failure is none
+_INFORMATION = '"s":"I"'  # the severity of MongoDB's log lines that never contain the reason of a failure
 
 
 def tail(log: Path, lines: int = 8) -> str:
-    """Return the last telling lines of a log, or nothing."""
+    """Return the last relevant lines of a log; empty when there are none."""
     with suppress(OSError):
         text = log.read_bytes()[-64_000:].decode(errors="replace")
-        end = [line for line in text.splitlines() if _CHATTER not in line][-lines:]
+        end = [line for line in text.splitlines() if _INFORMATION not in line][-lines:]
         return "\n".join([f"The end of {log}:", *end]) if end else ""
     return ""

@@ -1,4 +1,4 @@
-"""Runs the processes of one machine under supervisord: starts, restarts and stops them, keeps their logs."""
+"""Runs the processes of one machine under supervisord: it starts, restarts and stops them, and writes their logs."""
 
 import shlex
 import shutil
@@ -18,7 +18,7 @@ from taskmanager.core.child import wrap
 from taskmanager.core.errors import Misconfigured
 from taskmanager.embedded import processes
 
-# supervisord stops group after group, last priority first: nothing loses its database while it ends.
+# supervisord stops the groups by descending priority, so that the app ends before its database.
 _PRIORITY = {"servers": 10, "app": 20}
 _MAX_SOCKET_PATH_BYTES = 100
 _GONE = (OSError, xmlrpc.client.Error, ValueError)
@@ -56,17 +56,17 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 @dataclass(frozen=True)
 class Program:
-    """A process to keep alive. `servers` start at once and stop last, `app` starts when told to."""
+    """A supervised process. The group `servers` starts at once and stops last, `app` starts by `start_app`."""
 
     name: str
     command: list[str]
     group: Literal["servers", "app"] = "app"
     stop_seconds: int = 5
-    reload: bool = False  # restart when the source changes; the web server watches it itself
+    reload: bool = False  # restart when the source changes; the web server watches the source itself
 
 
 class Supervisor:
-    """supervisord, as a child that ends with us, driven over a private Unix socket."""
+    """supervisord as a child that ends with this process, controlled by a private Unix socket."""
 
     def __init__(self, programs: Iterable[Program], *, run: Path, logs: Path, root: Path) -> None:
         self.programs = list(programs)
@@ -76,13 +76,13 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
 
     def end_orphan(self) -> None:
-        """Stop the supervisor of a killed run, and with it everything it keeps alive."""
+        """Stop the supervisor of a killed run, and with it all its processes."""
         pid = processes.recorded(self.run / "supervisord.pid", folder=self.run)
         if pid:
             processes.end(pid, patience=12)
 
     def start(self, environment: dict[str, str]) -> None:
-        """Start supervisord and the servers. All inherit `environment`: no secret is written down."""
+        """Start supervisord and the servers. They inherit `environment`, so that no file contains a secret."""
         self._config.write_text(self._render())
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
         with (self.logs / "supervisord.log").open("ab") as log:
@@ -93,15 +93,15 @@ class Supervisor:
                 stderr=log,
                 cwd=self.root,
                 env=environment,
-                start_new_session=True,  # Ctrl-C reaches us alone, and we stop the rest in order
+                start_new_session=True,  # only this process gets Ctrl-C, and stops the others in order
             )
 
     def start_app(self) -> None:
-        """Start what waits for the servers."""
+        """Start the group `app`, which needs the servers."""
         self._call("startProcessGroup", "app", False)
 
     def stop(self) -> None:
-        """Stop everything, the app first."""
+        """Stop all processes, the group `app` first."""
         if self._process is not None:
             processes.end(self._process.pid, patience=12)
             self._process.wait()
@@ -110,14 +110,14 @@ class Supervisor:
             shutil.rmtree(self._private, ignore_errors=True)
 
     def restart_app(self, *names: str) -> None:
-        """Restart these processes, for instance because their source has changed."""
+        """Restart these processes, for example because their source has changed."""
         for name in names:
             with suppress(*_GONE):
                 self._call("stopProcess", f"app:{name}")
                 self._call("startProcess", f"app:{name}", False)
 
     def states(self) -> dict[str, str]:
-        """Return supervisord's word for each process, such as RUNNING. Raises Misconfigured when it has ended."""
+        """Return {process: supervisord's state, such as RUNNING}. Raises Misconfigured when supervisord has ended."""
         if self._process is None or self._process.poll() is not None:
             raise Misconfigured(f"The supervisor has ended: see {self.logs / 'supervisord.log'}.")
         try:
@@ -126,11 +126,11 @@ class Supervisor:
             return {}  # it has not opened its socket yet
 
     def failed(self) -> list[str]:
-        """Return processes that supervisord has given up on."""
+        """Return the names of the processes that supervisord has given up."""
         return [name for name, state in self.states().items() if state == "FATAL"]
 
     def revive(self) -> list[str]:
-        """Try the failed ones again: what they miss may be back. Names them."""
+        """Start the failed processes again, because their servers may be available again; return their names."""
         names = self.failed()
         groups = {program.name: program.group for program in self.programs}
         for name in names:
@@ -139,7 +139,7 @@ class Supervisor:
         return names
 
     def log_of(self, name: str) -> Path:
-        """Return where the output of a process goes."""
+        """Return the file with the output of a process."""
         return self.logs / f"{name}.log"
 
     def _call(self, method: str, *arguments: Any) -> Any:
@@ -148,7 +148,7 @@ class Supervisor:
             return getattr(proxy.supervisor, method)(*arguments)
 
     def _socket(self) -> Path:
-        """Return in the data folder, unless the system cannot take a path that long."""
+        """Return the path of the socket: in the data folder, or in a temporary one when that path is too long."""
         if len(str(self.run)) < _MAX_SOCKET_PATH_BYTES - 20:
             return self.run / "supervisor.sock"
         self._private = self._private or Path(tempfile.mkdtemp(prefix="taskmanager-"))
@@ -172,11 +172,11 @@ class Supervisor:
             command=_literal(shlex.join(program.command)),
             autostart=str(server).lower(),
             stop_seconds=program.stop_seconds,
-            logs=_literal(_literal(self.logs)),  # this one option is expanded twice
+            logs=_literal(_literal(self.logs)),  # supervisord expands this option twice
             environment='LC_ALL="C"' if server else "",
         )
 
 
 def _literal(text: object) -> str:
-    """Return supervisord replaces %(names)s in values: a percent sign is written twice."""
+    """Return a value with each percent sign doubled, because supervisord replaces %(names)s in values."""
     return str(text).replace("%", "%%")

@@ -1,6 +1,6 @@
-"""Valkey in two roles: a queue that keeps everything, and a cache that may forget.
+"""Valkey in two roles: a queue that keeps everything, and a cache that may evict entries.
 
-One server cannot be both: a store that evicts loses jobs without a word.
+One server cannot be both, because a store that evicts silently loses jobs.
 """
 
 import socket
@@ -41,7 +41,7 @@ class ValkeyServer(BaseServer):
 
     @property
     def uri(self) -> str:
-        """Return for clients."""
+        """Return the URL for clients."""
         return f"redis://{LOCALHOST}:{self.port}/0"
 
     @property
@@ -56,7 +56,7 @@ class ValkeyServer(BaseServer):
         return [str(binaries.find(_program(self.role))), *(word for pair in options.items() for word in pair)]
 
     def answers(self) -> bool:
-        """Return whether the server replies PONG: while it loads its log it replies LOADING."""
+        """Return whether the server replies PONG; while it loads its log it replies LOADING."""
         try:
             with socket.create_connection((LOCALHOST, self.port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")

@@ -1,7 +1,7 @@
-"""The fixtures that the service's own tests use, for tests of plugins: `pytest_plugins = ["taskmanager.testing"]`.
+"""The fixtures of the service's own tests, for tests of plugins: `pytest_plugins = ["taskmanager.testing"]`.
 
-Needs an editable install of a checkout with the extra `testing`. Nothing of the service imports it, and no entry point
-does: a run of pytest that does not name it knows nothing of it. See docs/plugins.md.
+Needs an editable install of a checkout with the extra `testing`. No module of the service imports it, and it has no
+entry point: a run of pytest uses it only when it names it. See docs/plugins.md.
 """
 
 from taskmanager.testing.fixtures import (

@@ -10,8 +10,8 @@ from taskmanager.testing.factories.things import PASSWORD
 def sign_in(app: Flask, user: User) -> FlaskClient:
     """Return a client of `app` that sends an access token of this user, which is `client.user`."""
     client = app.test_client()
-    answer = client.post("/api/v1/auth/login", json={"email": user.email, "password": PASSWORD})
-    assert answer.status_code == 200 and answer.json, answer.text
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {answer.json['access_token']}"
+    response = client.post("/api/v1/auth/login", json={"email": user.email, "password": PASSWORD})
+    assert response.status_code == 200 and response.json, response.text
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {response.json['access_token']}"
     client.user = user  # type: ignore[attr-defined]
     return client

@@ -1,4 +1,4 @@
-"""Features for the length of a test."""
+"""Contributions of features for the duration of a test."""
 
 from typing import Any
 
@@ -7,20 +7,20 @@ from taskmanager.feature import Feature, build_registry
 
 
 class Contributions:
-    """Adds things to the features of this process, as a feature called `test1`, `test2` … contributes them."""
+    """Adds features with the names `test1`, `test2` … to this process."""
 
     def __init__(self) -> None:
         self._before = registry.current()
 
     def __call__(self, **things: Any) -> None:
-        """Contribute `things`, named as the fields of Feature: `contribute(listeners=(hear,))`."""
+        """Add a feature with these fields: `contribute(listeners=(listener,))`."""
         known = registry.current().features
         registry.use(build_registry([*known, Feature(f"test{len(known)}", **things)]))
 
     def only(self) -> None:
-        """Leave nothing of what was contributed, not even by the features of the service."""
+        """Remove all contributions, also those of the features of the service."""
         registry.use(build_registry(()))
 
     def undo(self) -> None:
-        """Leave what there was before this test."""
+        """Restore the registry as it was before the test."""
         registry.use(self._before)

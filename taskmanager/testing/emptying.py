@@ -1,4 +1,4 @@
-"""An empty database for each test: documents are deleted and collections kept, because with them their indexes stay."""
+"""An empty database for each test: documents are deleted, and collections are kept because they have the indexes."""
 
 from pymongo import WriteConcern
 
@@ -10,7 +10,7 @@ _EMPTIED = "emptied"
 
 
 def empty_all() -> None:
-    """Delete all that is stored, and let this process remember nothing."""
+    """Delete all stored data, and invalidate the caches of this process."""
     _empty_database()
     for store in (queue_store(), cache_store()):
         store.flushdb()
@@ -22,8 +22,8 @@ def empty_all() -> None:
 def _empty_database() -> None:
     """Delete the documents.
 
-    One write is waited for until the majority has it, and with it all before: the snapshot of a transaction may be a
-    little older than what a single member has acknowledged.
+    The last write waits until the majority has it and all writes before it, because the snapshot of a transaction may
+    be older than what a single member has acknowledged.
     """
     unsafe = WriteConcern(w=1, j=False)
     for name in _filled():
@@ -33,7 +33,7 @@ def _empty_database() -> None:
 
 
 def _filled() -> list[str]:
-    """Return the collections that hold something, asked for by one command: most tests fill few of them."""
+    """Return the collections that are not empty, by one command: most tests fill few of them."""
     names = [name for name in database.database().list_collection_names() if not name.startswith("system.")]
     one_of = {name: [{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}] for name in names}
     each = [{"$unionWith": {"coll": name, "pipeline": pipeline}} for name, pipeline in one_of.items()]

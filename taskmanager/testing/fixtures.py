@@ -1,4 +1,4 @@
-"""The application over real servers, an empty database, users who are logged in.
+"""Fixtures: the application with real servers, an empty database, users who are logged in.
 
 One MongoDB and two Valkeys serve a whole run. Each test process has a database of its own in them, which is migrated
 once and emptied before each test that uses it.
@@ -38,7 +38,7 @@ _addresses: dict[str, Any] = {}
 
 
 def _start_servers() -> dict[str, Any]:
-    """Return the addresses of the servers of this run, which are started when first asked for."""
+    """Return the addresses of the servers of this run; the first call starts them."""
     if not _servers:
         _servers.append(Servers())
         _addresses.update(_servers[0].start())
@@ -47,12 +47,12 @@ def _start_servers() -> dict[str, Any]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hand the addresses of the servers to a process that runs tests. Called by xdist in the one that distributes."""
+    """Pass the addresses of the servers to a worker process of xdist, which calls this in the controller."""
     node.workerinput["addresses"] = _start_servers()
 
 
 def pytest_unconfigure() -> None:
-    """Stop what this process started."""
+    """Stop the servers that this process has started."""
     for servers in _servers:
         servers.stop()
     _servers.clear()
@@ -60,7 +60,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def mail_server() -> Iterator[Mailbox]:
-    """Yield an SMTP server, for the whole run; `mail` is it within a test."""
+    """Yield an SMTP server for the whole run; within a test it is the fixture `mail`."""
     mailbox = Mailbox()
     mailbox.open()
     yield mailbox
@@ -72,9 +72,9 @@ def mail_server() -> Iterator[Mailbox]:
 def settings(
     request: pytest.FixtureRequest, mail_server: Mailbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
-    """Return the settings of `app`. Limits are off: a test of them makes an application of its own.
+    """Return the settings of `app`. Rate limits are off: a test of them makes an application of its own.
 
-    Waits for the servers are long: a machine with other work to do must not turn into a database that is away.
+    The timeouts for servers are long, so that on a busy machine the database does not count as unavailable.
     """
     given = getattr(request.config, "workerinput", {})
     addresses = given.get("addresses") or _start_servers()
@@ -93,16 +93,14 @@ def settings(
 
 @pytest.fixture(scope="session")
 def prepare_app() -> Callable[[Flask], Flask]:
-    """Return called with each application that is made; a conftest may replace it, to watch what
-    applications answer.
-    """
+    """Return a function that is called with each new application; a conftest may replace it to observe responses."""
     return lambda app: app
 
 
 @pytest.fixture(scope="session")
 def app(settings: Settings, prepare_app: Callable[[Flask], Flask]) -> Flask:
     """Return the application, with all installed plugins and all migrations."""
-    clock.follows_database = False  # tests travel by moving the clock of this process; real processes follow
+    clock.follows_database = False  # tests travel in time by moving the clock of this process
     app = prepare_app(create_app(settings))
     runner.run(database.database())
     return app
@@ -110,8 +108,9 @@ def app(settings: Settings, prepare_app: Callable[[Flask], Flask]) -> Flask:
 
 @pytest.fixture
 def other_app(app: Flask, settings: Settings, prepare_app: Callable[[Flask], Flask]) -> Iterator[Callable[..., Flask]]:
-    """Yield makes an application whose settings differ: `other_app(ratelimit_enabled=True)`; afterwards all is as
-    before.
+    """Yield a function that returns an application with other settings: `other_app(ratelimit_enabled=True)`.
+
+    After the test the settings are those of `app` again.
     """
     yield lambda **changes: prepare_app(create_app(settings.model_copy(update=changes)))
     create_app(settings)
@@ -120,7 +119,7 @@ def other_app(app: Flask, settings: Settings, prepare_app: Callable[[Flask], Fla
 
 @pytest.fixture(autouse=True)
 def _empty(request: pytest.FixtureRequest) -> None:
-    """Begin each test that uses the application with nothing stored and nothing remembered."""
+    """Delete all stored and cached data before each test that uses the application."""
     if "app" not in request.fixturenames:
         return
     request.getfixturevalue("app")
@@ -130,7 +129,7 @@ def _empty(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def contribute(app: Flask) -> Iterator[Contributions]:
-    """See `Contributions`; it ends with the test."""
+    """Yield a `Contributions`, which is undone after the test."""
     contributions = Contributions()
     yield contributions
     contributions.undo()
@@ -138,13 +137,13 @@ def contribute(app: Flask) -> Iterator[Contributions]:
 
 @pytest.fixture
 def mail(app: Flask, mail_server: Mailbox) -> Mailbox:
-    """Return what was mailed in this test."""
+    """Return the mailbox with the mails of this test."""
     return mail_server
 
 
 @pytest.fixture
 def deliver(app: Flask) -> Callable[[], int]:
-    """Return does what the relay and a worker do until nothing is due; returns how many jobs were done."""
+    """Return a function that does the work of relay and worker until nothing is due, and returns the number of jobs."""
     return _deliver
 
 
@@ -166,13 +165,13 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def caller(app: Flask) -> Callable[..., FlaskClient]:
-    """Return makes a client that is logged in: `caller()` of a new user, `caller(user)` of that one (`client.user`)."""
+    """Return a function that logs a client in: `caller()` as a new user, `caller(user)` as this one (`client.user`)."""
     return lambda user=None, **fields: sign_in(app, user or UserFactory.create(**fields))
 
 
 @pytest.fixture
 def user(app: Flask) -> User:
-    """Return a user with a confirmed address."""
+    """Return a user with a verified address."""
     made: User = UserFactory.create()
     return made
 

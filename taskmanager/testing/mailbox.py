@@ -1,4 +1,4 @@
-"""An SMTP server inside the test process: what was sent is a list."""
+"""An SMTP server inside the test process, with a list of the messages that it has received."""
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -10,16 +10,17 @@ from taskmanager.embedded import ports
 
 
 def text_of(message: EmailMessage) -> str:
-    """Return what the message says, as plain text."""
+    """Return the plain text of a message."""
     body = message.get_body(("plain",))
     assert body is not None
     return str(body.get_content())
 
 
 class Mailbox:
-    """The messages that arrived, oldest first.
+    """The received messages, oldest first.
 
-    `refusing` makes the server say no for a while; it knows no mailboxes that are `unknown`, and some are `busy`.
+    With `refusing` the server rejects all messages temporarily; mailboxes in `unknown` are rejected permanently, those
+    in `busy` temporarily.
     """
 
     def __init__(self) -> None:
@@ -33,11 +34,11 @@ class Mailbox:
 
     @property
     def url(self) -> str:
-        """Return for `TASKMANAGER_MAIL_URL`."""
+        """Return the URL for `TASKMANAGER_MAIL_URL`."""
         return f"smtp://{ports.LOCALHOST}:{self._server.port}"
 
     def to(self, address: str) -> list[EmailMessage]:
-        """Return the messages to one person."""
+        """Return the messages to this address."""
         return [message for message in self.messages if address in str(message["To"])]
 
     def open(self) -> None:
@@ -53,7 +54,7 @@ class Mailbox:
         self.unknown, self.busy = set(), set()
 
     def hang_up(self) -> None:
-        """Close every connection, as a server does that is restarted."""
+        """Close every connection, as a server that restarts."""
         for session in self._sessions:
             if session.transport is not None:
                 session.loop.call_soon_threadsafe(session.transport.close)
@@ -92,6 +93,6 @@ class Mailbox:
         return "250 OK"
 
     def token_to(self, address: str) -> str:
-        """Return the one-time token in the newest message to one person."""
+        """Return the one-time token in the newest message to this address."""
         words = text_of(self.to(address)[-1]).split()
         return next(word for word in words if word.startswith("tc_"))

@@ -1,4 +1,4 @@
-"""The real servers behind the tests: one MongoDB and two Valkeys for a whole run, whoever uses them."""
+"""The real servers for tests: one MongoDB and two Valkeys for a whole run, shared by all its processes."""
 
 import tempfile
 from pathlib import Path
@@ -22,22 +22,22 @@ class Servers:
         self._cache = valkey.ValkeyServer(path / "cache", role="cache")
 
     def start(self) -> dict[str, Any]:
-        """Start all; answers what `of_worker` needs."""
+        """Start all servers; return their addresses for `of_worker`."""
         for server in (self._mongod, self._queue, self._cache):
             server.start(timeout=_START_SECONDS)
         return {"mongodb": self._mongod.host, "queue": self._queue.port, "cache": self._cache.port}
 
     def stop(self) -> None:
-        """Stop all and remove what they stored."""
+        """Stop all servers and delete their data."""
         for server in (self._mongod, self._queue, self._cache):
             server.stop()
         self._folder.cleanup()
 
 
 def of_worker(addresses: dict[str, Any], worker: str) -> dict[str, str]:
-    """Return the settings that give one test process databases of its own.
+    """Return the settings of one test process, with databases of its own.
 
-    The application name differs too: a failpoint can be aimed at it, and does not hit the neighbours.
+    The application name differs too, so that a failpoint for it affects no other test process.
     """
     number = int("".join(filter(str.isdigit, worker)) or 0)
     if number >= _MAX_WORKERS:

@@ -1,4 +1,4 @@
-"""The answers routes give: one resource, a list, or nothing; with ETag, 304, Link and Location."""
+"""The responses of routes: one resource, a list, or nothing; with ETag, 304, Link and Location."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -26,10 +26,10 @@ def resource(
     embedded: Row | None = None,
     apart: tuple[str, ...] = (),
 ) -> Response:
-    """Return one resource under its strong ETag; 304 without a body when the client has it.
+    """Return one resource with its strong ETag; 304 without a body when the client has this state.
 
-    What is embedded, and the fields that stand `apart`, change without a new revision, so the ETag then says them too,
-    after the revision.
+    Embedded objects, and the fields in `apart`, change without a new revision, so the ETag then contains a digest of
+    them after the revision.
     """
     row = item.as_row() if isinstance(item, Versioned) else item
     loose = {name: value for name, value in serialiser.only(apart)(row).items() if value} if apart else {}
@@ -42,31 +42,31 @@ def resource(
 
 
 def created(item: Row | Versioned, serialiser: Serialiser, path: str, *, status: int = 201) -> Response:
-    """Return 201 with the new resource and where it is: `path` is within the version of the API that was asked."""
+    """Return 201 with the new resource and its Location: `path` within the API version of the request."""
     response = resource(item, serialiser, status=status)
     response.headers["Location"] = _within_version(path)
     return response
 
 
 def created_with(body: Row, revision: int, path: str) -> Response:
-    """Return 201 with more than the new resource: its ETag and where it is are those of the resource."""
+    """Return 201 with a body that contains more than the new resource; ETag and Location are the resource's."""
     response = _bytes(orjson.dumps(body), 201, etag_of(revision))
     response.headers["Location"] = _within_version(path)
     return response
 
 
 def _within_version(path: str) -> str:
-    version = "/".join(request.path.split("/", 3)[:3])  # such as /api/v1, for a route may be in several
+    version = "/".join(request.path.split("/", 3)[:3])  # such as /api/v1; a route may be in several versions
     return mounted(version + path)
 
 
 def collection(
     page: Page, serialiser: Serialiser, part: PageRequest, *, total: Any = False, embedded: list[Row] | None = None
 ) -> Response:
-    """Return a list, with `total` unless that is False; `embedded` has for each row what is put beside its fields.
+    """Return a page of a list, with `total` unless that is False; `embedded` has further members for each row.
 
-    A page whose items have more than MAX_PAGE_BYTES ends early. Its ETag is of what this caller gets, so a 304 never
-    hides that a change was lost.
+    A page whose items have more than MAX_PAGE_BYTES ends early. The ETag is a digest of this caller's page, so a 304
+    never hides a change.
     """
     items, page = _items(page, serialiser.list_item(part.names), part, embedded)
     cursor = make_cursor(page.next_key, part.bound) if page.next_key else None
@@ -89,10 +89,10 @@ def listing(
     needed: tuple[str, ...] = (),
     embed: Callable[[list[Row]], list[Row]] | None = None,
 ) -> Response:
-    """Return the page of `visible` that a list's `query` asks for, with `total` where it asks for that.
+    """Return the page of `visible` that the list's `query` selects, with `total` when the query has `with_total`.
 
-    `embed` returns for each row what is put beside its fields, and reads the stored fields `needed`.
-    Raises Malformed for a cursor that is not of this list, sort and filter.
+    `embed` returns further members for each row, and reads the stored fields `needed`.
+    Raises Malformed for a cursor of another list, sort or filter.
     """
     part = PageRequest.of(query)
     page = visible.page(**part.page_of(serialiser, *needed))
@@ -103,7 +103,7 @@ def listing(
 def _items(
     page: Page, dump: Callable[[Row], Row], part: PageRequest, embedded: list[Row] | None
 ) -> tuple[list[bytes], Page]:
-    """Return the items as they are sent, as many as fit, and the page of just these."""
+    """Return as many encoded items as fit into a page, and the page of these rows."""
     items: list[bytes] = []
     size = 0
     for row, more in zip(page.rows, embedded or repeat({}), strict=False):
@@ -116,27 +116,27 @@ def _items(
 
 
 def data(body: Any, status: int = 200) -> Response:
-    """Return something that is no resource with a revision, such as tokens: never stored by anybody."""
+    """Return a body that has no revision, such as tokens: no cache may store it."""
     response = _bytes(orjson.dumps(body), status)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def derived(body: Any) -> Response:
-    """Return what is worked out for this caller and has no revision: private, under an ETag of what it says."""
+    """Return a body that is computed for this caller and has no revision: private, with a digest of it as ETag."""
     encoded = orjson.dumps(body)
     etag = hashlib.blake2b(encoded, digest_size=16).hexdigest()
     return _not_modified(etag) if unchanged(etag) else _bytes(encoded, 200, etag)
 
 
 def unstored(response: Response) -> Response:
-    """Return `response`, which has a secret in it, so that no cache keeps it."""
+    """Return `response`, which contains a secret, with `no-store`."""
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def cached(body: bytes, content_type: str, seconds: int = 300) -> Response:
-    """Return something public that seldom changes: anybody may keep it for some time and ask again with its ETag."""
+    """Return a public body that seldom changes: caches may store it for `seconds`, and revalidate it by its ETag."""
     etag = hashlib.blake2b(body, digest_size=16).hexdigest()
     response = _not_modified(etag) if unchanged(etag) else _bytes(body, 200, etag)
     response.headers["Cache-Control"] = f"public, max-age={seconds}"
@@ -145,7 +145,7 @@ def cached(body: bytes, content_type: str, seconds: int = 300) -> Response:
 
 
 def accepted() -> Response:
-    """Return 202: what follows is told by mail, and this answer tells nothing."""
+    """Return 202 without a body: the result is sent by mail, and the response discloses nothing."""
     return Response(status=202)
 
 

@@ -1,10 +1,10 @@
-"""The Blueprint of all routes: closed by default, strict, and documented without being asked.
+"""The Blueprint of all routes: it requires login by default, is strict, and adds the documentation of the conventions.
 
-`route` adds around each view, in this order: the database must be there, the client must accept JSON, the
-caller must be logged in (unless `public=True`) and may use this route (API tokens have scopes), query parameters
-that no schema names are refused, and a POST runs once per Idempotency-Key (unless `idempotent=False`, for logins and
-the like, whose description says why a repetition is harmless: what counts wrong tries must be kept although the
-request is refused, and with a key all that a refused request did is rolled back).
+`route` adds these checks around each view, in this order: the client accepts JSON, the database is available, the
+caller is logged in (unless `public=True`) and may use this route (API tokens have scopes), no query parameter is
+unknown, and a POST runs once per Idempotency-Key. `idempotent=False` is for logins and similar routes, whose
+description says why repeating them is harmless: counters of failed attempts must be stored although the request is
+refused, and with a key all changes of a refused request are rolled back.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,12 +29,12 @@ from taskmanager.web.parser import StrictParser, query_parameters
 
 View = Callable[..., Response]
 
-_ANSWERED = ("application/json", "application/problem+json")
-_WILD = ("application/*", "*/*")
+_PRODUCED = ("application/json", "application/problem+json")
+_WILDCARDS = ("application/*", "*/*")
 
 
 class ObjectIdConverter(BaseConverter):
-    """An id in a path; what is no id is a 404."""
+    """An id in a path; another text is a 404."""
 
     regex = r"[0-9a-f]{24}"
 
@@ -43,7 +43,7 @@ class ObjectIdConverter(BaseConverter):
 
 
 class Deprecation:
-    """That a route or a version goes away: RFC 9745 `Deprecation`, RFC 8594 `Sunset`."""
+    """The deprecation of a route or a version: RFC 9745 `Deprecation`, RFC 8594 `Sunset`."""
 
     def __init__(self, since: datetime, sunset: datetime | None = None, link: str | None = None) -> None:
         self.headers = {"Deprecation": f"@{int(since.timestamp())}"}
@@ -52,7 +52,7 @@ class Deprecation:
         self.link = f'<{link}>; rel="deprecation"' if link else None
 
     def tell(self, response: Response) -> Response:
-        """Add the headers; a list has a Link of its own beside ours."""
+        """Add the headers; a list has a second Link for its next page."""
         response.headers.update(self.headers)
         if self.link:
             response.headers.add("Link", self.link)
@@ -60,12 +60,12 @@ class Deprecation:
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """See the module."""
+    """A blueprint whose routes have the checks of this module."""
 
     ARGUMENTS_PARSER = StrictParser()
 
     def __init__(self, name: str, import_name: str, *, scope: str | None = None, **options: Any) -> None:
-        """Take `scope`: what API tokens need for its routes, as `<scope>:read` or `<scope>:write`; None admits none."""
+        """Take `scope`: API tokens need `<scope>:read` or `<scope>:write` for its routes; None admits no API token."""
         super().__init__(name, import_name, **options)
         self.scope = scope
 
@@ -84,9 +84,9 @@ class Blueprint(flask_smorest.Blueprint):
     ) -> Callable[[View], View]:
         """Register a view.
 
-        `scope`: another than the blueprint's. `conditional=False`: its PATCH, PUT or DELETE needs no If-Match.
-        `idempotent="itself"`: the view calls `once`. `binary`: it answers with something else than JSON.
-        `problems` are errors that it answers with beside those of the conventions.
+        `scope` replaces the blueprint's. `conditional=False`: its PATCH, PUT or DELETE needs no If-Match.
+        `idempotent="itself"`: the view calls `once`. `binary`: the response is not JSON.
+        `problems` are the statuses of errors that it returns beside those of the conventions.
         """
         method = options.get("methods", ["GET"])[0]
         needed = None if public else self._scope_of(method, scope)
@@ -100,14 +100,14 @@ class Blueprint(flask_smorest.Blueprint):
             wrapped = _once(view) if kind.idempotent and idempotent is True else view
             guarded = _guard(wrapped, kind, deprecated, binary)
             describe_operation(guarded, rule, kind)
-            _mark(guarded, deprecated)
+            _document_deprecation(guarded, deprecated)
             register(guarded)
             return view
 
         return decorate
 
     def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]:
-        """Return as flask-smorest's; the document tells which bodies may be left out."""
+        """Return flask-smorest's decorator; the document says which bodies are optional."""
         return super().arguments(schema, required=not getattr(schema, "may_be_left_out", False), **options)
 
     def _scope_of(self, method: str, scope: str | None) -> str | None:
@@ -121,12 +121,12 @@ def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Response:
         if not binary:
-            _acceptable()
+            _check_acceptable()
         with capacity.acquire_slot():
             if not kind.public and not current_actor().has_scope(kind.scope):
                 raise ScopeMissing(scope=kind.scope)
             if not takes_query and request.query_string:
-                _refuse(query_parameters(request))
+                _refuse_all(query_parameters(request))
             if kind.method == "POST":
                 check_post()
             response = view(*args, **kwargs)
@@ -138,7 +138,7 @@ def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary
     return guarded
 
 
-def _mark(view: Any, deprecated: Deprecation | None) -> None:
+def _document_deprecation(view: Any, deprecated: Deprecation | None) -> None:
     if deprecated:
         view._apidoc["manual_doc"]["deprecated"] = True
 
@@ -151,19 +151,19 @@ def _once(view: View) -> View:
     return run
 
 
-def _acceptable() -> None:
-    """Raise NotAcceptable unless the client takes JSON; parameters of a media range do not matter (RFC 8259, 11)."""
+def _check_acceptable() -> None:
+    """Raise NotAcceptable unless the client accepts JSON; parameters of a media range do not count (RFC 8259, 11)."""
     ranges = [(name.partition(";")[0].strip().lower(), quality) for name, quality in request.accept_mimetypes]
     if not ranges:
         return
-    for kind in _ANSWERED:
+    for kind in _PRODUCED:
         exact = [quality for name, quality in ranges if name == kind]
-        if max(exact or [quality for name, quality in ranges if name in _WILD], default=0) > 0:
+        if max(exact or [quality for name, quality in ranges if name in _WILDCARDS], default=0) > 0:
             return
     raise NotAcceptable
 
 
-def _refuse(parameters: dict[str, str]) -> None:
+def _refuse_all(parameters: dict[str, str]) -> None:
     if parameters:
         raise InvalidRequest({"query": {name: ["Unknown field."] for name in parameters}})
 

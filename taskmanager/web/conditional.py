@@ -12,8 +12,8 @@ from werkzeug.exceptions import HTTPException
 from taskmanager.core.errors import PreconditionFailed, PreconditionRequired
 from taskmanager.core.storage.documents import AllBut, IfMatch
 
-# A tag of ours names a revision or a digest, whatever bytes carry it. So a tag as compressing proxies and
-# Flask-Compress rewrite it (`W/"1"`, `"1-gzip"`, `"1;gzip"`, `"1:zstd"`) counts as `"1"`.
+# A tag of this service names a revision or a digest, whatever the encoding of the body. So a tag as compressing proxies
+# and Flask-Compress rewrite it (`W/"1"`, `"1-gzip"`, `"1;gzip"`, `"1:zstd"`) counts as `"1"`.
 _CODINGS = "gzip|br|zstd|deflate|compress|dcb|dcz"
 _TAG = re.compile(rf'(?<![^\s,])(?:W/)?"([^"]*?)(?:[-:;]{{1,2}}(?:{_CODINGS}))?"(?![^\s,])')
 _REVISION = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.[0-9a-f]{16})?")
@@ -21,19 +21,18 @@ _READING = ("GET", "HEAD")
 
 
 def etag_of(revision: int, embedded: bytes = b"") -> str:
-    """Return the opaque part of a resource's strong ETag: its revision, and a digest of what is embedded."""
+    """Return the opaque part of a resource's strong ETag: its revision, and a digest of embedded objects."""
     return f"{revision}.{hashlib.blake2b(embedded, digest_size=8).hexdigest()}" if embedded else str(revision)
 
 
 def if_match(*, required: bool = True) -> IfMatch:
-    """Return the revisions that If-Match and If-None-Match admit; None for all.
+    """Return the revisions that If-Match and If-None-Match admit; None means all.
 
-    A tag that is no revision of ours matches nothing. Raises PreconditionRequired without If-Match, unless it is not
-    `required`.
+    A tag that is no revision matches nothing. Raises PreconditionRequired without If-Match, when it is `required`.
     """
     matched, refused = _tags("If-Match"), _tags("If-None-Match")
     if refused == "*":
-        return frozenset({0})  # only what is not stored yet (RFC 9110, 13.1.2)
+        return frozenset({0})  # only an item that is not stored yet (RFC 9110, 13.1.2)
     if matched is None and required:
         raise PreconditionRequired
     allowed, excluded = _revisions(matched), _revisions(refused) or frozenset()
@@ -43,7 +42,7 @@ def if_match(*, required: bool = True) -> IfMatch:
 
 
 def unchanged(etag: str) -> bool:
-    """Return whether If-None-Match says that the client has this representation already."""
+    """Return whether the client already has this representation, by If-None-Match (RFC 9110, 13.1.2)."""
     if request.method not in _READING:
         return False
     tags = _tags("If-None-Match")
@@ -51,7 +50,7 @@ def unchanged(etag: str) -> bool:
 
 
 def check_read(response: Response) -> None:
-    """Compare If-Match with what a GET is about to answer (RFC 9110, 13.1.1). Raises PreconditionFailed."""
+    """Compare If-Match with the response of a GET (RFC 9110, 13.1.1). Raises PreconditionFailed."""
     tags = _tags("If-Match") if request.method in _READING and response.status_code < 400 else None
     if tags is not None and tags != "*" and str(response.get_etag()[0]) not in tags:
         raise PreconditionFailed
@@ -60,7 +59,7 @@ def check_read(response: Response) -> None:
 def check_post() -> None:
     """Evaluate the preconditions of a POST, whose target has no revision. Raises PreconditionFailed.
 
-    What takes a POST is there, so If-Match with `*` holds; If-None-Match with `*` fails where it can be read.
+    The target of a POST exists, so If-Match with `*` holds; If-None-Match with `*` fails when it has a GET route.
     """
     matched, refused = _tags("If-Match"), _tags("If-None-Match")
     if matched not in (None, "*") or (refused == "*" and _can_be_read()):
@@ -75,7 +74,7 @@ def _can_be_read() -> bool:
 
 
 def _tags(name: str) -> str | list[str] | None:
-    """Return the opaque tags in a header, as we gave them; `*`; None without the header."""
+    """Return the opaque tags in a header, as this service made them; `*`; None without the header."""
     header = request.headers.get(name)
     if header is None:
         return None

@@ -1,4 +1,4 @@
-"""Fields of what features and plugins contribute, such as scopes: they are asked for at each use, not at import."""
+"""Schema fields for names that features and plugins contribute, such as scopes: evaluated at use, not at import."""
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -8,12 +8,12 @@ from marshmallow import fields, validate
 
 
 class LateMetadata(fields.Field[Any]):
-    """A field that is documented when the document is made, because features and plugins add to what it takes."""
+    """A field whose metadata are computed when the document is made, because plugins add to its values."""
 
     _given: Mapping[str, Any] = MappingProxyType({})
 
     def late_metadata(self) -> dict[str, Any]:
-        """Return what is worked out late; it stands before what was given."""
+        """Return the computed metadata; the metadata of the constructor replace them."""
         raise NotImplementedError
 
     @property
@@ -26,7 +26,7 @@ class LateMetadata(fields.Field[Any]):
 
 
 class ContributedName(LateMetadata, fields.String):
-    """A name of something that features and plugins contribute, as it is answered. `choices` is asked for them late."""
+    """A contributed name in responses. `choices` returns the possible names, when the document is made."""
 
     def __init__(self, choices: Callable[[], Iterable[str]], **kwargs: Any) -> None:
         self.choices = choices
@@ -37,7 +37,7 @@ class ContributedName(LateMetadata, fields.String):
 
 
 class ContributedOneOf(validate.OneOf):
-    """One of a few words, to which features and plugins add: they are asked for at each use."""
+    """A validator for one of several words, to which features and plugins add: evaluated at each use."""
 
     def __init__(self, choices: Callable[[], Iterable[str]]) -> None:
         self.ask, self.labels, self.labels_text, self.error = choices, (), "", self.default_message
@@ -52,7 +52,7 @@ class ContributedOneOf(validate.OneOf):
 
 
 class ChoiceList(fields.List):
-    """Some of a few words, at least one, each kept once. `choices` is asked for them at each use."""
+    """A list of at least one of several words, without duplicates. `choices` is called at each use."""
 
     def __init__(self, choices: Callable[[], Iterable[str]], **kwargs: Any) -> None:
         self.choices = choices
@@ -60,7 +60,7 @@ class ChoiceList(fields.List):
 
     @property
     def documented(self) -> dict[str, Any]:
-        """Return what the OpenAPI document says of it beside its validators."""
+        """Return the OpenAPI properties beside those of its validators."""
         return {"example": [next(iter(self.choices()))], "minItems": 1, "maxItems": 100}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:  # type: ignore[override]

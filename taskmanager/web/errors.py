@@ -1,4 +1,4 @@
-"""The one place that turns exceptions into answers: RFC 9457 problem+json for every error there is."""
+"""The mapping from exceptions to responses: RFC 9457 problem+json for every error."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ from taskmanager.web.requests import request_id
 
 log = structlog.get_logger("taskmanager.errors")
 
-# What marshmallow's own sentences mean to a program.
+# The `code` of marshmallow's own messages.
 _CODES = {
     "Missing data for required field.": "required",
     "Unknown field.": "unknown_field",
@@ -30,15 +30,15 @@ _CODES = {
 }
 
 
-# RFC 6750, 3.1: what is wrong with the token that was sent; no error where none was.
+# RFC 6750, 3.1: the error of a token that was sent; no error when none was sent.
 _INVALID_TOKEN = 'Bearer realm="taskmanager", error="invalid_token"'  # noqa: S105 no secret
 _CHALLENGES = {"auth.invalid_token": _INVALID_TOKEN, "auth.session_ended": _INVALID_TOKEN}
 
-_MAX_ERRORS = 100  # a body of a megabyte can have fifty thousand: they are not read, and the answer would be larger
+_MAX_ERRORS = 100  # a body of a megabyte can have fifty thousand, and the response would be larger than the body
 
 
 class InvalidRequest(errors.TaskManagerError):
-    """The schema refused a body or a query; `messages` are marshmallow's."""
+    """A schema refused a body or a query; `messages` are marshmallow's."""
 
     def __init__(self, messages: Any) -> None:
         listed = list(islice(_flatten(messages), _MAX_ERRORS))
@@ -46,20 +46,20 @@ class InvalidRequest(errors.TaskManagerError):
 
 
 class UnsupportedMediaType(errors.TaskManagerError):
-    """The body is in a form that is not read here."""
+    """The service does not support the media type of the body."""
 
     code = "request.unsupported_media_type"
 
 
 class NotAcceptable(errors.TaskManagerError):
-    """The client accepts none of the forms there are."""
+    """The client accepts no media type that the service produces."""
 
     code = "request.not_acceptable"
-    detail = "Answers are application/json; errors are application/problem+json."
+    detail = "Responses are application/json; errors are application/problem+json."
 
 
 class KeyReused(errors.TaskManagerError):
-    """An Idempotency-Key came a second time with another request."""
+    """An Idempotency-Key was used again with another request."""
 
     code = "idempotency.key_reused"
     detail = "This Idempotency-Key was used with another request: make a new key for a new request."
@@ -96,7 +96,7 @@ def init_app(app: Flask) -> None:
 
 
 def problem(status: int, *, code: str | None = None, detail: str | None = None, **extra: Any) -> Response:
-    """Return an answer in the shape that every error has."""
+    """Return the response of an error: problem+json (RFC 9457), with a challenge for 401 (RFC 6750, 3)."""
     body = problem_body(status, code=code, detail=detail, **extra)
     response = Response(orjson.dumps(body, default=str), status, content_type="application/problem+json")
     if status == 401:
@@ -120,7 +120,7 @@ def problem_body(status: int, *, code: str | None = None, detail: str | None = N
 
 
 def status_of(error: errors.TaskManagerError) -> int:
-    """Return the status that an error of ours is answered with."""
+    """Return the HTTP status of an error; 500 for one that is not in STATUS."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
@@ -138,7 +138,7 @@ def _domain_error(error: errors.TaskManagerError) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
-    if error.response is not None and status < 400:  # a redirect, for instance
+    if error.response is not None and status < 400:  # such as a redirect
         return error.response  # type: ignore[return-value]
     response = problem(status, detail=error.description if status < 500 else None)
     for name, value in error.get_headers():
@@ -160,18 +160,18 @@ def _database_error(error: PyMongoError) -> Response:
 
 
 def _mongoengine_error(error: OperationError) -> Response:
-    """Return MongoEngine wraps some of the driver's errors: answer to what is inside."""
+    """Return the response of the driver's error that MongoEngine has wrapped, if there is one."""
     cause = error.__cause__ or error.__context__
     return _database_error(cause) if isinstance(cause, PyMongoError) else _crash(error)
 
 
 def _crash(error: Exception) -> Response:
     log.exception("crash", exc_info=error, request_id=request_id())
-    return problem(500, code="internal", detail="Something went wrong here. The request id helps to find it.")
+    return problem(500, code="internal", detail="An unexpected error occurred. Report the request id with it.")
 
 
 def _flatten(messages: Any, path: str = "") -> Iterator[dict[str, str]]:
-    """Yield Marshmallow's nested messages as a list of {location, message, code}."""
+    """Yield {location, message, code} for each of marshmallow's nested messages."""
     if isinstance(messages, dict):
         for name, inner in messages.items():
             step = {"json": "body", "_schema": ""}.get(name, str(name))

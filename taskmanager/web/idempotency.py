@@ -1,8 +1,8 @@
 """Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a POST that is sent twice has its effect once.
 
-The key is kept in the same transaction as the effect, so there is no moment in which one is there without
-the other. Only what had an effect is kept: a refused request changed nothing, and is answered anew. Answers are kept
-encrypted, because some hold a secret that is stored nowhere else.
+The key is stored in the same transaction as the effect, so neither ever exists without the other. Only successful
+requests are stored: a refused request changed nothing, and its repetition is processed again. Responses are stored
+encrypted, because some contain a secret that is stored nowhere else.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ _WRITE_CONFLICT = 112
 
 
 class IdempotencyKey(Document):
-    """The first answer to a key; the id is made of caller, route and key, and is unique."""
+    """The first response to a key; the unique id is a digest of caller, path and key."""
 
     meta = {"collection": "idempotency_keys", "strict": False, "auto_create_index": False}
 
@@ -57,10 +57,10 @@ class InProgress(Conflict):
 def once(
     view: Callable[[], Response], body: bytes | None = None, *, suffix: str = "", seconds: float | None = None
 ) -> Response:
-    """Run `view` unless the request's key was answered before. Raises Malformed, KeyReused, Conflict while it runs.
+    """Run `view`, or return the stored response of the request's key.
 
-    `body` stands for the request's body where that was read as a stream. `suffix` names a part of the request that has
-    its effect, and is kept, for itself.
+    `body` replaces the request's body when that was read as a stream. `suffix` names a part of the request whose effect
+    and response are stored separately. Raises Malformed, KeyReused, InProgress (`idempotency.in_progress`).
     """
     header = request.headers.get("Idempotency-Key")
     if header is None:
@@ -98,7 +98,7 @@ def _run(view: Callable[[], Response], key_id: str, fingerprint: str) -> Respons
     except DuplicateKeyError:
         raise _InUse from None
     except OperationFailure as error:
-        if error.code == _WRITE_CONFLICT:  # not yet committed by the other, so not to be waited for
+        if error.code == _WRITE_CONFLICT:  # the other request has not committed yet: do not wait for it
             raise _InUse from None
         raise
     response = view()
@@ -117,8 +117,8 @@ def _replay(kept: IdempotencyKey, fingerprint: str) -> Response:
         raise KeyReused
     try:
         body = cipher(_PURPOSE).decrypt(bytes(kept.body))
-    except InvalidToken:  # the service has another secret since
-        detail = "This was answered already, and the answer cannot be repeated."
+    except InvalidToken:  # the secret of the service has changed
+        detail = "This request was processed already, and its response cannot be repeated."
         raise Conflict(detail, code="idempotency.answer_lost") from None
     response = Response(body, kept.status, headers=dict(kept.headers))
     response.headers["Idempotency-Replayed"] = "true"
@@ -126,15 +126,13 @@ def _replay(kept: IdempotencyKey, fingerprint: str) -> Response:
 
 
 def _caller(actor: Actor | None) -> str:
-    """Return who repeats: visitors of one share link are told apart by their addresses, which is all we
-    know of them.
-    """
+    """Return the identity that keys belong to; visitors of one share link are distinguished by their addresses."""
     address = f"address:{network_of(request.remote_addr)}"
     if actor is None:
         return address
     if isinstance(actor, Visitor):
         return f"{actor.identity}:{address}"
-    # one API token does not get what another, or a session, was answered: it may be allowed less
+    # an API token does not get the response to another token or a session, because it may have fewer rights
     return f"{actor.identity}:{actor.token_id}" if actor.token_id else actor.identity
 
 

@@ -1,9 +1,9 @@
-"""Rate limits: who is counted, in which budget, and what the answer says of it (draft-ietf-httpapi-ratelimit-headers).
+"""Rate limits: the keys that requests are counted by, and the headers (draft-ietf-httpapi-ratelimit-headers).
 
-Flask-Limiter asks the store twice per request, once to count and once for the headers, and authentication
-would be a third trip. `OneTripStorage` is the small mend: it sends all three in one pipeline and remembers
-the answers for the request. With the store away Flask-Limiter counts in this process's memory, so limits
-still bite; how often it then looks for the store is its own back-off.
+Flask-Limiter sends two commands per request to the store, one to count and one for the headers, and authentication
+would be a third round trip. `OneTripStorage` sends all three in one pipeline and keeps the replies for the request.
+While the store is away, Flask-Limiter counts in this process's memory, so limits still apply; it retries the store with
+its own backoff.
 """
 
 import contextlib
@@ -26,12 +26,12 @@ from taskmanager.extensions import limiter
 from taskmanager.web.authentication.actors import keep_version, live_user_id, version_key
 from taskmanager.web.requests import body_fields
 
-OFF = "0"  # the ceiling per address that is none
+OFF = "0"  # no limit for each address
 _SCHEMES = ("redis", "rediss", "unix")
 
 
 class OneTripStorage(RedisStorage):
-    """Counts, reads the window for the headers and reads the caller's access version in one round trip."""
+    """Counts a request, reads the window for the headers and the caller's access version in one round trip."""
 
     STORAGE_SCHEME = [f"onetrip+{scheme}" for scheme in _SCHEMES]
 
@@ -40,7 +40,7 @@ class OneTripStorage(RedisStorage):
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         keys = [self.prefixed_key(self._previous_window_key(key)), self.prefixed_key(self._current_window_key(key))]
-        acquired, window, version = self._trip(keys, [limit, expiry, amount], expiry)
+        acquired, window, version = self._execute(keys, [limit, expiry, amount], expiry)
         g.setdefault("windows", {})[key] = window
         if version is not None:
             keep_version(int(version))
@@ -53,7 +53,7 @@ class OneTripStorage(RedisStorage):
         before, before_ms, now, now_ms = (max(0, int(part or 0)) for part in window)
         return before, before_ms / 1000, now, now_ms / 1000
 
-    def _trip(self, keys: list[str], arguments: list[int], expiry: int) -> list[Any]:
+    def _execute(self, keys: list[str], arguments: list[int], expiry: int) -> list[Any]:
         try:
             return self._send(keys, arguments, expiry)
         except NoScriptError:  # the store was emptied or is new
@@ -86,64 +86,64 @@ def init_app(app: Flask, settings: Settings) -> None:
     )
     limiter.init_app(app)
     limiter.limit_manager.set_application_limits([part.bind(limiter) for part in _of_all_requests()])
-    app.after_request(_say)
+    app.after_request(_add_headers)
 
 
 def _ceiling() -> str:
-    """Return the rate of all callers behind one address; empty for none."""
+    """Return the rate for all callers behind one address; empty for no limit."""
     rate = core_settings.current().ratelimit_network
     return "" if rate == OFF else rate
 
 
 def _of_all_requests() -> list[ApplicationLimit]:
-    """Return what counts every request: a budget for each caller and, where the operator sets one, a ceiling per
-    address.
-    """
+    """Return the limits of every request: for each caller and, when the operator sets one, for each address."""
     return [
-        # callables, because the limiter keeps the first word it is given, whatever application comes after
+        # callables, because the limiter keeps the first text that it gets, also for applications made later
         ApplicationLimit(limit_provider=lambda: core_settings.current().ratelimit_default, key_function=caller),
         ApplicationLimit(limit_provider=_ceiling, key_function=address, scope="network"),
     ]
 
 
 def caller() -> str:
-    """Return who is counted: the account of a token that is good, else the address; who has a dead token uses up its
-    own.
+    """Return the key of the caller: the account of a valid token, else the address.
+
+    So requests with an invalid token do not use up the limit of its account.
     """
     user_id = live_user_id()
     return f"user:{user_id}" if user_id else address()
 
 
 def address() -> str:
-    """Return the network address that asks: of IPv6 its /64, which one subscriber has as a whole."""
+    """Return the key of the network address: of IPv6 its /64, which one subscriber has as a whole."""
     return f"address:{network_of(request.remote_addr)}"
 
 
 def account() -> str:
-    """Return the account that something is asked for, known or not; the address is not stored in clear."""
+    """Return the key of the account that the body names, existing or not; the mail address is stored as a hash."""
     email = body_fields().get("email", "")
     return "account:" + hashlib.sha256(plain_address(email).encode()).hexdigest()
 
 
 def account_here() -> str:
-    """Return the account that a login is tried for, from this network address: others must not use up its owner's
-    budget.
+    """Return the key of the account of a login attempt, and this network address.
+
+    So attempts from other addresses do not use up the limit of the account's user.
     """
     return f"{account()}:{network_of(request.remote_addr)}"
 
 
 def sets_no_password() -> bool:
-    """Return whether the body has no password to be hashed: for the `exempt_when` of the budget of secrets."""
+    """Return whether the body has no password to be hashed: the `exempt_when` of the limit `ratelimit_secret`."""
     return body_fields().get("password") is None
 
 
 def shared_link() -> str:
-    """Return the share link that a visitor tries to open; its token is not stored in clear."""
+    """Return the key of the share link that a visitor opens; its token is stored as a hash."""
     return "link:" + hashlib.sha256(body_fields().get("token", "").encode()).hexdigest()
 
 
 def seconds_to_wait() -> float:
-    """Return after how many seconds the breached limit lets something through again; at least 1."""
+    """Return the seconds until the exceeded limit admits a request again; at least 1."""
     limit = limiter.current_limit
     try:
         return max(1.0, limit.window.reset_time - time.time()) if limit else 1.0
@@ -151,13 +151,13 @@ def seconds_to_wait() -> float:
         return 1.0
 
 
-def _say(response: Response) -> Response:
-    with contextlib.suppress(RedisError):  # the store may go away between counting and telling
-        _say_limit(response)
+def _add_headers(response: Response) -> Response:
+    with contextlib.suppress(RedisError):  # the store may become unavailable after counting
+        _add_limit_headers(response)
     return response
 
 
-def _say_limit(response: Response) -> None:
+def _add_limit_headers(response: Response) -> None:
     limit = limiter.current_limit if limiter.enabled else None
     if limit is not None:
         name = "default" if limit.shared else "endpoint"

@@ -1,7 +1,7 @@
-"""What the conventions add to the OpenAPI document, so that no route repeats them: headers, errors, examples.
+"""The parts of the OpenAPI document that all routes share: headers, errors, examples.
 
-`describe_operation` completes the documentation of one view when it is registered; `components` is what it
-refers to; `finish` puts an example beside every schema of the finished document.
+`describe_operation` completes the documentation of one view when it is registered; `components` registers what it
+refers to; `finish` adds an example to every schema of the finished document.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,57 +25,58 @@ _REQUEST_HEADERS: dict[str, Json] = {
         "required": True,
         "schema": {"type": "string", "pattern": rf"^(?:\*|{_TAG}(?: *, *{_TAG})*)$"},
         "example": "*",
-        "description": "The ETag that the change is based on, or `*`. 428 without, 412 when it is not the newest.",
+        "description": "The ETag that the change is based on, or `*`. 428 without it, 412 when it is not the current"
+        " one.",
     },
     "If-Match-Optional": {
         "name": "If-Match",
         "schema": {"type": "string", "pattern": rf"^(?:\*|{_TAG}(?: *, *{_TAG})*)$"},
-        "description": "The ETag that the change is based on, where that matters: 412 when it is not the newest.",
+        "description": "The ETag that the change is based on; optional. 412 when it is not the current one.",
     },
     "If-None-Match": {
         "schema": {"type": "string"},
-        "description": "ETags that the client has: 304 without a body when one of them is the newest.",
+        "description": "ETags that the client has: 304 without a body when one of them is the current one.",
     },
     "Idempotency-Key": {
         "schema": {"type": "string", "pattern": '^(?:[!#-~]{1,255}|"[ !#-~]{1,255}")$'},
-        "description": "A new word for each new request, a UUID for instance. For 24 hours the same key with the same"
-        " body gives the first answer again instead of doing it twice; with another body it is a 422.",
+        "description": "A new value for each new request, such as a UUID. For 24 hours the same key with the same"
+        " body returns the first response again and has no second effect; with another body it is a 422.",
     },
 }
 _HEADERS: dict[str, tuple[str, str]] = {  # name → example, description
-    "ETag": ('"3"', "Names this state of the resource: for If-Match and If-None-Match."),
-    "Location": ("/api/v1/projects/65f1c0ffee0123456789abcd", "Where the new resource is."),
+    "ETag": ('"3"', "Identifies this state of the resource: for If-Match and If-None-Match."),
+    "Location": ("/api/v1/projects/65f1c0ffee0123456789abcd", "The path of the new resource."),
     "Link": ('</api/v1/tasks?cursor=…>; rel="next"', "The next page, when there is one (RFC 8288)."),
-    "X-Request-ID": ("9f2c4e6a8b0d4c1e9f2c4e6a8b0d4c1e", "The request's own id, or one made for it."),
-    "RateLimit-Policy": ('"default";q=600;w=60', "The limit: so many requests in so many seconds."),
-    "RateLimit": ('"default";r=598;t=42', "What is left of it, and after how many seconds it is whole again."),
-    "Retry-After": ("3", "After how many seconds to try again."),
+    "X-Request-ID": ("9f2c4e6a8b0d4c1e9f2c4e6a8b0d4c1e", "The id of the request, sent by the client or generated."),
+    "RateLimit-Policy": ('"default";q=600;w=60', "The limit: `q` requests in `w` seconds."),
+    "RateLimit": ('"default";r=598;t=42', "The remaining requests, and the seconds until the limit is reset."),
+    "Retry-After": ("3", "The seconds to wait before the next attempt."),
     "WWW-Authenticate": ('Bearer realm="taskmanager"', "How to log in (RFC 6750)."),
-    "Idempotency-Replayed": ("true", "This is the answer to an earlier request with the same Idempotency-Key."),
-    "Deprecation": ("@1767225600", "Since when not to build on this any more (RFC 9745)."),
-    "Sunset": ("Fri, 01 Jan 2027 00:00:00 GMT", "From when on this is no longer there (RFC 8594)."),
+    "Idempotency-Replayed": ("true", "This is the response to an earlier request with the same Idempotency-Key."),
+    "Deprecation": ("@1767225600", "The date since which this is deprecated (RFC 9745)."),
+    "Sunset": ("Fri, 01 Jan 2027 00:00:00 GMT", "The date from which this is removed (RFC 8594)."),
 }
 _EVERYWHERE = ("X-Request-ID", "RateLimit-Policy", "RateLimit")
 _ALWAYS_THERE = {"X-Request-ID", "ETag", "Location", "Retry-After", "WWW-Authenticate"}
 _PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _PROBLEMS: dict[int, tuple[str, str]] = {  # status → an example of `code`, what it means
     400: ("request.malformed", "The request cannot be parsed: its framing, JSON, cursor or Idempotency-Key."),
-    401: ("auth.required", "The request has no login, or the proof of it is not good."),
+    401: ("auth.required", "The request has no credentials, or they are not valid."),
     403: ("permission.denied", "Your role does not allow this."),
     404: ("not_found", "There is no such item, or you may not see it."),
-    406: ("request.not_acceptable", "You accept neither JSON nor problem+json."),
+    406: ("request.not_acceptable", "The client accepts neither JSON nor problem+json."),
     409: ("conflict", "The state of the system does not allow this now."),
     412: ("precondition.failed", "The item has changed since you read it."),
     413: ("http.request_entity_too_large", "The body is too large."),
     414: ("http.uri_too_long", "The address is longer than 8,190 bytes."),
-    415: ("request.unsupported_media_type", "The body is in a form that is not read here."),
+    415: ("request.unsupported_media_type", "The media type of the body is not supported."),
     416: ("http.requested_range_not_satisfiable", "The content has no such bytes: see Content-Range."),
     422: ("validation.failed", "Well-formed, but not valid: see `errors`."),
     428: ("precondition.required", "If-Match is missing."),
     429: ("rate_limit.exceeded", "Too many requests: wait before the next one."),
     431: ("http.request_header_fields_too_large", "A header is longer than 8,190 bytes, or there are over 100."),
-    500: ("internal", "Something went wrong here, or any other error: the request id helps to find it."),
-    503: ("service.unavailable", "Something this needs is down: try again shortly."),
+    500: ("internal", "An unexpected error, or one that is not listed: report the request id with it."),
+    503: ("service.unavailable", "A server that this needs is unavailable: try again shortly."),
 }
 _MISSING = {"location": "body.title", "message": "Missing data for required field.", "code": "required"}
 
@@ -94,11 +95,11 @@ class Conventions:
 
 
 def describe_operation(view: Any, rule: str, kind: Conventions) -> None:
-    """Say in the view's documentation what the conventions add to it."""
+    """Add the headers, parameters and errors of the conventions to the documentation of a view."""
     info: Json = view.__dict__.setdefault("_apidoc", {})
     documented = info.get("response", {}).get("responses", {})
     for response in (response for responses in documented.values() for response in responses):
-        response.setdefault("headers", {}).update(_references(_answer_headers(response, kind)))
+        response.setdefault("headers", {}).update(_references(_response_headers(response, kind)))
         if _takes_fields(info):
             whole: type[Schema] = type(response["schema"])
             response["schema"] = sparse(whole)
@@ -111,13 +112,13 @@ def describe_operation(view: Any, rule: str, kind: Conventions) -> None:
     if kind.public:
         doc["security"] = []
     else:
-        doc["x-scope"] = kind.scope  # what an API token needs; null admits sessions only
-    info.setdefault("arguments", {}).setdefault("parameters", []).extend(_sent(kind))
+        doc["x-scope"] = kind.scope  # the scope that an API token needs; null admits sessions only
+    info.setdefault("arguments", {}).setdefault("parameters", []).extend(_request_headers(kind))
 
 
 @cache
 def sparse(schema: type[Schema]) -> type[Schema]:
-    """Return `schema` as it is when `?fields=` asks for a part of it: nothing is sure to be there."""
+    """Return `schema` for responses to `?fields=`, in which no field is required."""
     declared: dict[str, Any] = schema._declared_fields
     if "items" in declared:
         items = fields.List(fields.Nested(sparse(declared["items"].inner.nested)), required=True)
@@ -129,7 +130,7 @@ def sparse(schema: type[Schema]) -> type[Schema]:
 
 
 def components(spec: Any) -> None:
-    """Register what `describe_operation` refers to."""
+    """Register the components that `describe_operation` refers to."""
     for name, parameter in _REQUEST_HEADERS.items():
         spec.components.parameter(name, "header", parameter)
     for name, (example, description) in _HEADERS.items():
@@ -138,12 +139,13 @@ def components(spec: Any) -> None:
     for status in _PROBLEMS:
         spec.components.response(f"Problem{status}", _problem(status))
     spec.components.response("ProblemDefault", _problem(500))
-    unchanged = {"description": "You have the newest already.", "headers": _references(("ETag", *_EVERYWHERE))}
-    spec.components.response("NotModified", unchanged)
+    headers = _references(("ETag", *_EVERYWHERE))
+    not_modified = {"description": "The client has the newest representation.", "headers": headers}
+    spec.components.response("NotModified", not_modified)
 
 
 def describe_field(converter: Any, field: ma.fields.Field, *, ret: Json, **_: Any) -> Json:
-    """Return for apispec: what a field of `web.schemas` says of itself, unless its metadata say otherwise."""
+    """Return, for apispec, the `documented` properties of a field; its metadata take precedence."""
     documented = getattr(field, "documented", {})
     return {
         name: value for name, value in documented.items() if name not in ret or name in ("type", "additionalProperties")
@@ -151,10 +153,10 @@ def describe_field(converter: Any, field: ma.fields.Field, *, ret: Json, **_: An
 
 
 def finish(document: Json, names: dict[Any, str]) -> Json:
-    """Add what schemas say of themselves, and an example to each request and answer.
+    """Add the descriptions of schemas, and an example to each request and response.
 
-    `names` are apispec's: schema → its name in the document. A schema's docstring describes it; a class attribute
-    `documented` says what its fields cannot.
+    `names` is apispec's mapping of schemas to their names in the document. The docstring of a schema is its
+    description; its class attribute `documented` has properties that its fields cannot express.
     """
     schemas = document["components"]["schemas"]
     for (kind, *_), name in names.items():
@@ -174,7 +176,7 @@ def operations(document: Json) -> Iterator[Json]:
         yield from (operation for method, operation in path.items() if method != "parameters")
 
 
-def _answer_headers(response: Json, kind: Conventions) -> Iterable[str]:
+def _response_headers(response: Json, kind: Conventions) -> Iterable[str]:
     schema = response.get("schema")
     versioned = schema is not None and {"revision", "items"} & schema._declared_fields.keys()
     yield from ("ETag",) if versioned else ()
@@ -184,7 +186,7 @@ def _answer_headers(response: Json, kind: Conventions) -> Iterable[str]:
     yield from _EVERYWHERE
 
 
-def _sent(kind: Conventions) -> Iterable[str]:
+def _request_headers(kind: Conventions) -> Iterable[str]:
     yield from ("If-None-Match",) if kind.method == "GET" else ()
     yield from ("If-Match",) if kind.conditional else ()
     yield from ("If-Match-Optional",) if kind.toggle else ()
@@ -192,7 +194,7 @@ def _sent(kind: Conventions) -> Iterable[str]:
 
 
 def _problems(rule: str, info: Json, kind: Conventions) -> list[int]:
-    """Return the errors that an operation can answer with."""
+    """Return the statuses of the errors that an operation can return."""
     locations = {part["in"] for part in info.get("arguments", {}).get("parameters", [])}
     writes = kind.method != "GET"
     found = {400, 406, 422, 429, 431, 503, *kind.extra}
@@ -235,7 +237,7 @@ def _problem(status: int) -> Json:
 
 
 def _example(schema: Json, schemas: Json) -> Any:
-    """Return a value that `schema` allows, made of the examples in it."""
+    """Return a value that `schema` allows, built from the examples in it."""
     if "$ref" in schema:
         return _example(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
     for name in ("example", "default", "const"):

@@ -1,10 +1,9 @@
-"""Lists: the query parameters they all take, signed cursors, and the answer.
+"""Lists: the query parameters that all lists have, signed cursors, and the schema of a page.
 
-A page has at most `limit` rows and MAX_PAGE_BYTES (see core/storage/querysets.py): one row is always
-a page.
+A page has at most `limit` rows and MAX_PAGE_BYTES (see core/storage/querysets.py), but at least one row.
 
-A cursor says after which row to go on. It is signed and bound to the list, sort and filter that made it; its
-contents are no contract.
+A cursor contains the key of the last row of a page. It is signed and bound to the list, sort and filter that made it;
+its contents are not part of the API.
 """
 
 import re
@@ -26,7 +25,7 @@ from taskmanager.core.errors import Malformed
 from taskmanager.core.filters import nodes as filter_nodes
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import MAX_CHARACTERS, FilterError
-from taskmanager.core.storage.querysets import Order
+from taskmanager.core.storage.querysets import Key, Order
 from taskmanager.web.contributed import LateMetadata
 from taskmanager.web.schemas import KEY, QueryFlag, Schema
 from taskmanager.web.serialisers import Serialiser
@@ -36,7 +35,7 @@ _DIGITS = re.compile(r"[0-9]{1,9}")
 
 
 class IntegerParameter(fields.Integer):
-    """A number in a query: plain digits. Python's `int` reads `1_0`, ` 5 ` and digits of other scripts too."""
+    """A number in a query: ASCII digits. Python's `int` accepts `1_0`, ` 5 ` and digits of other scripts too."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not _DIGITS.fullmatch(value):
@@ -50,10 +49,10 @@ class ListQuery(Schema):
     limit = IntegerParameter(
         load_default=50,
         validate=validate.Range(1, 200),
-        metadata={"description": "Rows per page, at most: one of more than 4 MB ends early", "example": 50},
+        metadata={"description": "The maximum of rows per page; a page of more than 4 MB ends early", "example": 50},
     )
     cursor = fields.String(
-        validate=validate.Length(1, 2000), metadata={"description": "`next_cursor` of the page before"}
+        validate=validate.Length(1, 2000), metadata={"description": "`next_cursor` of the previous page"}
     )
     with_total = QueryFlag(
         load_default=False,
@@ -62,13 +61,13 @@ class ListQuery(Schema):
 
 
 class FieldsParameter(fields.String):
-    """`?fields=id,title`: which fields to answer."""
+    """`?fields=id,title`: the fields to return."""
 
     def __init__(self, serialiser: Serialiser, *, listing: bool = True) -> None:
         self.serialiser = serialiser
         known = ", ".join(serialiser.names)
         more = f". Without it {', '.join(serialiser.long)} may be shortened" if listing and serialiser.long else ""
-        super().__init__(metadata={"description": f"Answer only these, separated by commas: {known}{more}"})
+        super().__init__(metadata={"description": f"Return only these fields, separated by commas: {known}{more}"})
         word = "|".join(serialiser.names)
         self.documented = {"pattern": f"^(?:{word})(?:,(?:{word}))*$"}
 
@@ -82,9 +81,9 @@ class FieldsParameter(fields.String):
 class SortParameter(fields.String):
     """`?sort=-due_at,priority`: one of a documented list of orders.
 
-    `orders` maps the names that a list can be sorted by, and those that can stand together (`due_at,priority`), to
-    stored fields, the default first; one name may stand for several fields (`at seq`). A family (`custom_fields`)
-    stands for all names that begin with it.
+    `orders` maps the names that a list can be sorted by, and the allowed combinations (`due_at,priority`), to stored
+    fields, the default first; one name may mean several fields (`at seq`). A family (`custom_fields`) means all names
+    that begin with it.
     """
 
     def __init__(self, orders: Mapping[str, str], family: str | None = None) -> None:
@@ -96,7 +95,7 @@ class SortParameter(fields.String):
             forms.append(rf"-?{family}\.{KEY[1:-1]}")
         self.form = re.compile(pattern := f"^(?:{'|'.join(forms)})$")
         self.documented = {"pattern": pattern, "default": default, "example": f"-{default}"}
-        description = f"One of {known}; a minus before a name turns its direction round"
+        description = f"One of {known}; a minus before a name reverses its direction"
         super().__init__(load_default=lambda: self.order(default), metadata={"description": description})
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Order:  # type: ignore[override]
@@ -106,7 +105,7 @@ class SortParameter(fields.String):
         return self.order(text)
 
     def order(self, text: str) -> Order:
-        """Return the order that these words stand for."""
+        """Return the order of a valid value of the parameter."""
         words = text.split(",")
         stored = self.orders.get(text.replace("-", ""), text.replace("-", "")).split(",")
         named = zip(stored, words, strict=True)
@@ -114,14 +113,14 @@ class SortParameter(fields.String):
 
 
 class FilterParameter(LateMetadata, fields.String):
-    """`?filter=status = open and assignee = me`: loads as a GivenFilter."""
+    """`?filter=status = open and assignee = me`, parsed into a GivenFilter."""
 
     def __init__(self, known: filter_nodes.FilterFields) -> None:
         self.known = known
         super().__init__(metadata={"example": "status = open and due_at < now+7d", "maxLength": MAX_CHARACTERS})
 
     def late_metadata(self) -> dict[str, Any]:
-        return {"description": f"Only rows for which this holds; fields: {', '.join(self.known.names())}"}
+        return {"description": f"Only rows that match this filter; fields: {', '.join(self.known.names())}"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         try:
@@ -132,7 +131,7 @@ class FilterParameter(LateMetadata, fields.String):
 
 
 class ExpandParameter(LateMetadata, fields.String):
-    """`?expand=assignees,labels`: what to embed."""
+    """`?expand=assignees,labels`: the objects to embed."""
 
     def __init__(self, names: Collection[str]) -> None:
         self.names = names
@@ -143,7 +142,7 @@ class ExpandParameter(LateMetadata, fields.String):
 
     @property
     def documented(self) -> dict[str, Any]:
-        """Return what the OpenAPI document says of it beside its metadata."""
+        """Return the OpenAPI properties beside those of its metadata."""
         word = "|".join(self.names)
         return {"pattern": f"^(?:{word})(?:,(?:{word}))*$"}
 
@@ -162,9 +161,9 @@ def list_query(
     expand: Collection[str] | None = None,
     **more: Any,
 ) -> type[ListQuery]:
-    """Return the query schema of one list; `orders` maps sortable names to stored fields, the default first.
+    """Return the query schema of a list; `orders` maps sortable names to stored fields, the default first.
 
-    `expand` names what can be embedded; `more` are further fields.
+    `expand` are the names of objects that can be embedded; `more` are further fields.
     """
     name = serialiser.schema.__name__ + "ListQuery"
     family = next(iter(filters.families), None) if filters is not None else None
@@ -174,7 +173,7 @@ def list_query(
 
 
 def item_query(serialiser: Serialiser, *, expand: Collection[str] | None = None, **more: Any) -> type[Schema]:
-    """Return the query schema of one item; `more` are further fields."""
+    """Return the query schema of a single item; `more` are further fields."""
     return type(
         serialiser.schema.__name__ + "Query",
         (Schema,),
@@ -187,7 +186,7 @@ def _embedding(expand: Collection[str] | None) -> dict[str, Any]:
 
 
 class Total(fields.Field[Any]):
-    """How many rows there are."""
+    """The number of rows of a list."""
 
     def __init__(self, description: str = "Only with `with_total=true`") -> None:
         super().__init__()
@@ -216,45 +215,45 @@ def page_of(schema: type[Schema]) -> type[Schema]:
 
 @dataclass(frozen=True)
 class PageRequest:
-    """What a list is asked for."""
+    """The parsed query of a list."""
 
     order: Order
     limit: int
-    after: list[Any] | None
+    after: Key | None
     names: tuple[str, ...] | None
     with_total: bool
     bound: str = ""
 
     @classmethod
     def of(cls, query: Mapping[str, Any], *, order: Order | None = None, bound: str = "") -> "PageRequest":
-        """Return from the parsed query, or in an order that the list has of itself.
+        """Return the request of a parsed query, in the order of its `sort`, or in `order` for a list with a fixed one.
 
-        `bound` is what the cursor is bound to besides the request, such as the revision of what gives filter and order.
-        Raises Malformed for a cursor that is not of this very list.
+        `bound` is a text that the cursor is bound to besides the request, such as the revision of a stored view.
+        Raises Malformed (`cursor.invalid`, `cursor.outdated`) for a cursor of another list.
         """
         cursor, order = query.get("cursor"), order or query["sort"]
         after = read_cursor(cursor, bound) if cursor else None
         if after and not order.fits(after):
-            raise Malformed("The cursor is one of an earlier release: begin the list anew.", code="cursor.outdated")
+            raise Malformed("The cursor is from an earlier release: begin the list again.", code="cursor.outdated")
         return cls(order, query["limit"], after, query.get("fields"), query["with_total"], bound)
 
     def page_of(self, serialiser: Serialiser, *more: str) -> dict[str, Any]:
-        """Return the keyword arguments of `page`; `more` are stored fields that are needed beside those asked."""
+        """Return the keyword arguments of `page`; `more` are stored fields that are needed beside the selected ones."""
         stored = [*serialiser.stored_of_list(self.names), *more]
         return {"order": self.order, "limit": self.limit, "after": self.after, "fields": stored}
 
 
-def make_cursor(key: list[Any], bound: str = "") -> str:
-    """Return a cursor that goes on after `key`."""
+def make_cursor(key: Key, bound: str = "") -> str:
+    """Return a cursor for the rows after `key`."""
     return _signer(bound).dumps([_pack(part) for part in key])
 
 
-def read_cursor(cursor: str, bound: str = "") -> list[Any]:
-    """Return the key in a cursor. Raises Malformed when it was not made for this list, sort and filter."""
+def read_cursor(cursor: str, bound: str = "") -> Key:
+    """Return the key in a cursor. Raises Malformed when it was made for another list, sort or filter."""
     try:
         return [_unpack(part) for part in _signer(bound).loads(cursor)]
     except (BadSignature, UnicodeError, ValueError):
-        raise Malformed("The cursor is not one of this list, sort and filter.", code="cursor.invalid") from None
+        raise Malformed("The cursor does not belong to this list, sort and filter.", code="cursor.invalid") from None
 
 
 def next_link(cursor: str) -> str:
@@ -264,12 +263,12 @@ def next_link(cursor: str) -> str:
 
 
 def _signer(bound: str) -> URLSafeSerializer:
-    """Return signs for this path and these parameters but those that do not change which rows there are."""
-    asked = sorted((name, value) for name, value in request.args.items() if name not in _FREE)
-    return URLSafeSerializer(settings.current().secret(), salt=repr((request.path, asked, bound)))
+    """Return the signer of cursors for this path and the parameters that decide which rows the list has."""
+    binding = sorted((name, value) for name, value in request.args.items() if name not in _UNBOUND)
+    return URLSafeSerializer(settings.current().secret(), salt=repr((request.path, binding, bound)))
 
 
-_FREE = {"cursor", "limit", "fields", "expand", "with_total"}
+_UNBOUND = {"cursor", "limit", "fields", "expand", "with_total"}
 _PACKED: dict[type, tuple[str, Callable[[Any], Any]]] = {
     ObjectId: ("o", str),
     datetime: ("d", datetime.isoformat),

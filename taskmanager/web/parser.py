@@ -1,7 +1,7 @@
-"""Reading requests strictly: what is not exactly right is refused at the edge, before anything is stored.
+"""A strict parser of requests: it refuses invalid input before anything is stored.
 
-flask-smorest reads JSON with the standard library and without a look at the content type; deep nesting, huge
-integers and lone surrogates crash it. This parser is the one mend.
+flask-smorest reads JSON with the standard library and does not check the content type; deep nesting, huge
+integers and lone surrogates crash it. This parser replaces its own.
 """
 
 import json
@@ -20,20 +20,20 @@ from taskmanager.core.storage.database import capacity
 from taskmanager.web.errors import InvalidRequest, UnsupportedMediaType
 from taskmanager.web.requests import keep_body
 
-_FORM_BYTES = 10_000  # what a form has beside its files
+_FORM_BYTES = 10_000  # of a form beside its files
 _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 
 
 class StrictParser(FlaskParser):
-    """JSON bodies and query strings, or an exception of ours."""
+    """Parses JSON bodies, forms and query strings; raises errors of `core.errors` and `web.errors`."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": marshmallow.RAISE, "query": marshmallow.RAISE, "files": marshmallow.RAISE}
 
     def load_json(self, req: Request, schema: marshmallow.Schema) -> Any:
-        """Return the body; none is an empty object where the schema says so.
+        """Return the parsed body; without a body an empty object, when the schema allows it.
 
-        Raises UnsupportedMediaType, Malformed; flask raises 413.
+        Raises UnsupportedMediaType, Malformed; Flask raises 413.
         """
         if getattr(schema, "may_be_left_out", False) and not read_body(req):
             return {}
@@ -46,12 +46,12 @@ class StrictParser(FlaskParser):
         return body
 
     def load_files(self, req: Request, schema: marshmallow.Schema) -> dict[str, Any]:
-        """Return the files of a form, each once; large ones wait on disk. Raises as `load_json`, and InvalidRequest."""
+        """Return the files of a form, each once; large files are on disk. Raises as `load_json`, and InvalidRequest."""
         if req.mimetype != "multipart/form-data":
             raise UnsupportedMediaType("Send the body as multipart/form-data.")
         req.max_content_length = settings.current().attachment_max_bytes + _FORM_BYTES
         try:
-            with capacity.release_slot():  # as long as the client sends
+            with capacity.release_slot():  # while the client sends
                 files, fields = req.files, req.form
         except (OSError, ParseException, ValueError):
             raise Malformed("The form cannot be read to its end.", code="request.incomplete") from None
@@ -77,10 +77,9 @@ class StrictParser(FlaskParser):
 
 
 def read_body(req: Request) -> bytes:
-    """Return the whole body. Raises Malformed when it cannot be read to its end (broken chunks, a client that goes
-    away).
+    """Return the whole body. Raises Malformed when it is incomplete (broken chunks, a client that disconnects).
 
-    However slowly it comes, no slot is taken meanwhile from those that wait for the database.
+    While the client sends, the request holds no slot for the database.
     """
     try:
         if "body_read" not in g:
@@ -117,7 +116,7 @@ def query_parameters(req: Request) -> dict[str, str]:
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("an object has a name twice")
     return result
 
 
@@ -128,8 +127,8 @@ def _bounded(digits: str) -> int:
 
 
 def _representable(number: str) -> float:
-    """Refuse what a float would silently make another number of: too many digits, or rounded down to nothing."""
+    """Refuse a number that a float would silently change: with too many digits, or rounded to zero."""
     value = float(number)
     if len(number) > 30 or (value == 0 and number.lower().partition("e")[0].strip("-0.")):
-        raise ValueError("a number has more digits than can be kept")
+        raise ValueError("a number has more digits than can be stored")
     return value

@@ -1,4 +1,4 @@
-"""What every request gets: an id, a log line, and safe default headers on its answer."""
+"""The frame of every request: an id, a log line, and safe default headers of its response."""
 
 import re
 import secrets
@@ -25,7 +25,7 @@ def init_app(app: Flask) -> None:
 
 
 def request_id() -> str:
-    """Return the id of the request in hand; made on first use, so that even a routing error has one."""
+    """Return the id of the current request; made at the first use, so that even a routing error has one."""
     if "request_id" not in g:
         given = request.headers.get("X-Request-ID", "")
         g.request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(16)
@@ -33,12 +33,12 @@ def request_id() -> str:
 
 
 def keep_body(body: Any) -> None:
-    """Keep the parsed body of the request in hand, for `body_fields`."""
+    """Keep the parsed body of the current request, for `body_fields`."""
     g.body = body if isinstance(body, dict) else {}
 
 
 def body_fields() -> dict[str, Any]:
-    """Return the fields of the JSON body as it came, for what is counted by them; none before it is parsed."""
+    """Return the unvalidated fields of the JSON body, for the keys of rate limits; {} before the body is parsed."""
     return g.get("body", {})
 
 

@@ -1,4 +1,4 @@
-"""Building blocks of schemas: fields that let nothing through which storage, other readers or people would choke on."""
+"""Building blocks of schemas: fields that refuse values which storage, other programs or people cannot handle."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ from taskmanager.core import zones
 from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, iso, milliseconds
 from taskmanager.core.text import INVISIBLE, SPACES, plain_address, trimmed
 
-# Each form is written once and is both what is checked and what the OpenAPI document says, so it keeps to what
-# Python's and ECMA-262's regular expressions have in common (no `\d`, no `\s`, no `\Z`).
-# C0 and C1 controls but tab and line breaks: no text needs them, and logs, mails and terminals suffer from them.
+# Each pattern is used both for validation and in the OpenAPI document, so it uses only what Python's and ECMA-262's
+# regular expressions have in common (no `\d`, no `\s`, no `\Z`).
+# C0 and C1 controls except tab and line breaks: no text needs them, and they break logs, mails and terminals.
 _CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 _BREAKS = r"\u000a\u000d\u2028\u2029"
 _TEXT = rf"^[^{_CONTROLS}]*$"
 _LINE = rf"^[{SPACES}{INVISIBLE}]*[^{SPACES}{INVISIBLE}{_CONTROLS}{_BREAKS}][^{_CONTROLS}{_BREAKS}]*$"
 _ID = "^[0-9a-f]{24}$"
-KEY = "^[a-z][a-z0-9_]{0,29}$"  # short names that people give to things of a project
+KEY = "^[a-z][a-z0-9_]{0,29}$"  # of statuses, custom fields and the like of a project
 _INSTANT = rf"^{DAY}[Tt]{HOUR_MINUTE}{SECOND}(?:\.[0-9]{{1,9}})?(?:[Zz]|{OFFSET})$"
-# RFC 5321 without quoted local parts and address literals; each label 1 to 63 characters, and `--` at its third
-# place only in an internationalised one. What this takes, email-validator takes too.
+# RFC 5321 without quoted local parts and address literals; each label has 1 to 63 characters, and `--` as its third and
+# fourth only when it is an internationalised one. email-validator accepts every address that this accepts.
 _ATOM = "A-Za-z0-9!#$%&'*+/=?^_`{|}~"
 _LABEL = r"(?!(?![xX][nN])[^@.]{2}--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LAST_LABEL = r"(?![^@.]{2}--)[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z])?"
@@ -35,19 +35,19 @@ _EMAIL = rf"^(?![^@]*\.\.)[{_ATOM}-](?:[{_ATOM}.-]{{0,62}}[{_ATOM}-])?@(?:{_LABE
 class Schema(ma.Schema):
     """Base of all schemas: unknown fields are errors."""
 
-    may_be_left_out = False  # whether no body stands for an empty object
+    may_be_left_out = False  # whether a request without a body means an empty object
 
     class Meta:
         unknown = ma.RAISE
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any], *, name: str = "GeneratedSchema") -> "type[Schema]":
-        """Return a schema of ours; marshmallow's own type is that of its base class."""
+        """Return a subclass of this class; marshmallow's own annotation is its base class."""
         return cast("type[Schema]", super().from_dict(dict(fields), name=name))
 
 
 class Form(fields.String):
-    """A string of one form. `documented` is what the OpenAPI document says of it beside its validators."""
+    """A string that matches a pattern. `documented` has the OpenAPI properties beside those of its validators."""
 
     def __init__(self, pattern: str, message: str, **kwargs: Any) -> None:
         self.documented: dict[str, Any] = {"pattern": pattern}
@@ -68,12 +68,12 @@ class Text(Form):
 
 
 class Line(Form):
-    """One line of text that is not blank. `most` bounds what is sent; then it is composed and trimmed (`core.text`)."""
+    """One line of text that is not blank, of at most `most` characters; it is composed and trimmed (`core.text`)."""
 
     def __init__(self, *, most: int, **kwargs: Any) -> None:
         super().__init__(
             _LINE,
-            "One line of text with something to see in it is needed.",
+            "Must be one line of text that is not blank.",
             validate=validate.Length(1, most),
             **kwargs,
         )
@@ -87,7 +87,7 @@ class Id(Form):
     """An id: 24 hexadecimal digits in lower case."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(_ID, "Not an id: 24 hexadecimal digits are.", **kwargs)
+        super().__init__(_ID, "Not an id: must be 24 hexadecimal digits.", **kwargs)
         self.documented["example"] = "65f1c0ffee0123456789abcd"
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> ObjectId:  # type: ignore[override]
@@ -98,10 +98,10 @@ class Id(Form):
 
 
 class Instant(Form):
-    """A moment by RFC 3339 with its zone; answered in UTC with milliseconds."""
+    """A moment by RFC 3339 with a zone; returned in UTC with milliseconds."""
 
     def __init__(self, **kwargs: Any) -> None:
-        message = "Not a time by RFC 3339 with a zone that the calendar has, such as 2026-12-01T09:00:00Z."
+        message = "Not a valid time by RFC 3339 with a zone, such as 2026-12-01T09:00:00Z."
         super().__init__(_INSTANT, message, **kwargs)
         self.documented |= {"format": "date-time", "example": "2026-12-01T09:00:00.000Z"}
 
@@ -121,13 +121,13 @@ class TimeZone(fields.String):
 
 
 class Json(fields.Dict):
-    """An object whose members are no contract."""
+    """An object whose members are not part of the API."""
 
     documented = {"type": "object", "additionalProperties": True, "example": {}}
 
 
 class WholeNumber(fields.Integer):
-    """A whole number; `5.0` is one, as JSON Schema says, and `"5"` is not."""
+    """An integer; `5.0` is one, as in JSON Schema, and `"5"` is not."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         whole = type(value) is int or (isinstance(value, float) and value.is_integer())
@@ -137,7 +137,7 @@ class WholeNumber(fields.Integer):
 
 
 class Flag(fields.Boolean):
-    """True or false, and nothing that Python takes for them, such as 0."""
+    """True or false, and no value that Python treats as them, such as 0."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if type(value) is not bool:
@@ -146,13 +146,13 @@ class Flag(fields.Boolean):
 
 
 class QueryFlag(fields.Boolean):
-    """`true` or `false` in a query, and none of the other words that marshmallow takes for them."""
+    """`true` or `false` in a query, and none of the other words that marshmallow accepts."""
 
     truthy, falsy = {"true"}, {"false"}
 
 
 class RankedChoice(fields.Field[int]):
-    """One of a few words, stored as its position, so that it sorts by rank."""
+    """One of several words, stored as its index, so that it sorts by rank."""
 
     def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:
         self.choices = tuple(choices)
@@ -177,9 +177,10 @@ class Color(Form):
 
 
 class Email(Form):
-    """An address that mail can be sent to, in lower case.
+    """A deliverable mail address, in lower case.
 
-    What comes with pasting is taken off, and an international domain becomes its ASCII form (`xn--…`, RFC 5891).
+    Spaces and invisible characters of pasting are removed, and an international domain is converted to ASCII
+    (`xn--…`, RFC 5891).
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -189,7 +190,7 @@ class Email(Form):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(plain_address(value) if isinstance(value, str) else value, attr, data, **kwargs)
-        try:  # beyond its form: names that no mail goes to (`localhost`), international ones that say nothing
+        try:  # beyond the pattern: reserved names (`localhost`), and invalid international names
             email_validator.validate_email(text, check_deliverability=False, test_environment=True)
         except email_validator.EmailNotValidError as error:
             raise ma.ValidationError(f"Not an address: {error}") from None
@@ -197,7 +198,7 @@ class Email(Form):
 
 
 class UniqueIds(fields.List):
-    """Ids, each kept once, in the order given; `most` bounds how many may be sent."""
+    """Ids without duplicates, in the order of the request, which may have at most `most`."""
 
     def __init__(self, *, most: int, **kwargs: Any) -> None:
         super().__init__(Id(), validate=validate.Length(max=most), **kwargs)
@@ -212,7 +213,7 @@ class UniqueIds(fields.List):
 
 
 class Names(fields.List):
-    """Any words, as they are stored; for answers only."""
+    """Any words, as they are stored; for responses only."""
 
     def __init__(self, **kwargs: Any) -> None:
         self.documented: dict[str, Any] = {"example": []}
@@ -220,7 +221,7 @@ class Names(fields.List):
 
 
 class ProblemItem(Schema):
-    """One thing that is wrong with a request."""
+    """One error of a request."""
 
     location = fields.String(required=True, metadata={"example": "body.title"})
     message = fields.String(required=True, metadata={"example": "Missing data for required field."})
@@ -236,11 +237,13 @@ class Problem(Schema):
     type = fields.String(required=True)
     title = fields.String(required=True)
     status = fields.Integer(required=True)
-    code = fields.String(required=True, metadata={"description": "A stable word for programs, such as `task.blocked`"})
+    code = fields.String(
+        required=True, metadata={"description": "A stable identifier for programs, such as `task.blocked`"}
+    )
     detail = fields.String(required=True)
-    instance = fields.String(required=True, metadata={"description": "The path that was asked for"})
-    request_id = fields.String(required=True, metadata={"description": "Tell it when you ask for help"})
+    instance = fields.String(required=True, metadata={"description": "The path of the request"})
+    request_id = fields.String(required=True, metadata={"description": "Give it when you report the problem"})
     errors = fields.List(
-        fields.Nested(ProblemItem), metadata={"description": "What is wrong with the request, part by part"}
+        fields.Nested(ProblemItem), metadata={"description": "The errors of the request, one for each part"}
     )
     permission = fields.String(metadata={"description": "The permission that is missing"})

@@ -1,10 +1,9 @@
-"""Serialisers compiled from marshmallow schemas, for the answers that are many.
+"""Serialisers compiled from marshmallow schemas, for the responses of frequent requests.
 
-`schema.dump` walks its fields through several calls each; here the schema is turned once into a table from stored
-names to fields, with a function for each whose stored value is not what clients get. The projection and the
-renames come from the schema too, so nothing is written twice and a field that the schema hides cannot leak. A schema
-that holds anything which is not known to give the same result is refused at import (`TypeError`), never approximated.
-ADR 0007 says why, and what else was tried.
+`schema.dump` makes several calls for each field; here the schema is compiled once into a table from stored names to
+fields, with a function for each field whose stored value must be converted. The projection and the renames come from
+the schema too, so nothing is written twice and a field that the schema hides cannot leak. A schema with a field for
+which the same result is not proven is refused at import (`TypeError`). ADR 0007 gives the reasons and the alternatives.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,7 +19,7 @@ from taskmanager.web import contributed, schemas
 
 Convert = Callable[[Any], Any]
 
-# Types of fields whose stored value is what clients get.
+# Types of fields whose stored value is returned unchanged.
 _PLAIN: frozenset[type[Any]] = frozenset(
     {
         fields.String,
@@ -35,7 +34,7 @@ _PLAIN: frozenset[type[Any]] = frozenset(
         schemas.Json,
     }
 )
-# Type of a field → what makes the answer of a stored value that is not None.
+# Type of a field → the function that converts a stored value that is not None.
 _CONVERTED: dict[type[Any], Convert] = {
     schemas.Id: str,
     schemas.Instant: iso,
@@ -43,7 +42,7 @@ _CONVERTED: dict[type[Any], Convert] = {
     schemas.Names: list,
     schemas.UniqueIds: lambda ids: [str(item) for item in ids],
 }
-# Type of a field → what makes the answer where nothing is stored; null for all others.
+# Type of a field → the function that returns its value when nothing is stored; null for all other types.
 _EMPTY: dict[type[Any], Callable[[], Any]] = {
     schemas.Json: dict,
     contributed.ChoiceList: list,
@@ -54,9 +53,9 @@ _EMPTY: dict[type[Any], Callable[[], Any]] = {
 
 
 class Serialiser:
-    """Turns stored documents into what `schema` answers. `names` are the fields a client may ask for.
+    """Converts stored documents into the JSON of `schema`. `names` are the fields that a client may select.
 
-    Lists shorten the texts in `long` unless a client asks for them by name.
+    Lists shorten the texts in `long` unless a client selects them by name.
     """
 
     def __init__(self, schema: type[ma.Schema], *, long: tuple[str, ...] = ()) -> None:
@@ -73,17 +72,17 @@ class Serialiser:
         self._subset = lru_cache(maxsize=128)(self._compile)
 
     def stored(self, names: Iterable[str] | None = None) -> list[str]:
-        """Return the stored fields needed to answer `names`, with the revision that makes the ETag."""
+        """Return the stored fields that `names` need, and the revision for the ETag."""
         return ["revision", *(self._sources[name] for name in names or self.names)]
 
     def stored_of_list(self, names: Iterable[str] | None = None) -> list[str]:
-        """Return the same for an item of a list."""
+        """Return the stored fields that an item of a list needs."""
         return (
             self.stored(names) if names else [Shortened(name) if name in self.long else name for name in self.stored()]
         )
 
     def list_item(self, names: tuple[str, ...] | None = None) -> Callable[[Row], Row]:
-        """Return the function for an item of a list: some of the fields, or all with what is long shortened."""
+        """Return the function that dumps an item of a list: these fields, or all with long texts shortened."""
         return self.only(names) if names else self._shorten
 
     def _shorten(self, row: Row) -> Row:
@@ -91,13 +90,16 @@ class Serialiser:
         return item | {name: shortened(item[name]) for name in self.long if item[name]}
 
     def only(self, names: tuple[str, ...] | None) -> Callable[[Row], Row]:
-        """Return the function for some of the fields, in the schema's order."""
+        """Return the function that dumps these fields, in the schema's order; None means all."""
         if not names:
             return self.dump
         return self._subset(tuple(name for name in self.names if name in names))
 
     def _compile(self, names: tuple[str, ...]) -> Callable[[Row], Row]:
-        """Return the function that dumps these fields, in this order: it walks what is stored, which is mostly less."""
+        """Return the function that dumps these fields, in this order.
+
+        It iterates over the stored fields, which are usually fewer.
+        """
         nothing = dict.fromkeys(names)
         known = {self._sources[name]: (name, self._converters[name]) for name in names}
         empty = tuple((name, _EMPTY[kind]) for name in names if (kind := type(self._fields[name])) in _EMPTY)
@@ -116,9 +118,9 @@ class Serialiser:
         return dump
 
     def _converter(self, name: str, field: Any) -> Convert | None:
-        """Return what makes the answer of a stored value; None where it is the answer itself. Raises TypeError."""
+        """Return the function that converts a stored value; None when it is returned unchanged. Raises TypeError."""
         if field.data_key not in (None, name) or field.dump_default is not ma.missing or "." in self._sources[name]:
-            raise TypeError(f"no proven serialisation for {name}: data_key, dump_default and dotted names are none")
+            raise TypeError(f"no proven serialisation for {name}: no data_key, dump_default or dotted name is")
         kind = type(field)
         if kind is fields.Nested and not field.many:
             return Serialiser(type(field.schema)).dump

@@ -1,4 +1,4 @@
-"""Addresses of the service as its clients know them, also behind a proxy and below a path."""
+"""URLs of the service as its clients know them, also behind a proxy and below a path."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -12,12 +12,12 @@ from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]{1,100}){1,10}")  # what is no such path is no prefix
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]{1,100}){1,10}")  # another text is not used as a prefix
 _PATH_CHARACTERS = "/!$&'()*+,;=:@-._~%"
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Make the application know its own address: from trusted proxies, and from the path in the public URL."""
+    """Make the application use its public address: from trusted proxies, and from the path in the public URL."""
     prefix = urlsplit(settings.public_url).path.rstrip("/")
     app.wsgi_app = _below(app, prefix, app.wsgi_app)  # type: ignore[method-assign, assignment]
     if settings.proxy_count:
@@ -28,19 +28,19 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def mounted(path: str) -> str:
-    """Return a path of the service with the prefix that clients reach it under, such as `/pm/api/v1/tasks`."""
+    """Return a path of the service with the prefix that clients use, such as `/pm/api/v1/tasks`."""
     return quote(request.root_path, safe=_PATH_CHARACTERS) + path
 
 
 def absolute(path: str) -> str:
-    """Return the absolute URL of a path of the service; its origin is that of the public URL, where one is set."""
+    """Return the absolute URL of a path of the service; the origin is that of the public URL, if one is set."""
     public = urlsplit(core_settings.current().public_url)
     origin = f"{public.scheme}://{public.netloc}" if public.netloc else request.host_url.rstrip("/")
     return origin + mounted(path)
 
 
 def _below(app: Flask, prefix: str, inner: Wsgi) -> Wsgi:
-    """Serve below the prefix that a proxy tells, or else `prefix`, taken off the path or not (WSGI: SCRIPT_NAME)."""
+    """Serve below the prefix that a proxy sends, else below `prefix`, removed from the path or not (SCRIPT_NAME)."""
 
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         given = str(environ.get("SCRIPT_NAME", "")).rstrip("/")
@@ -54,6 +54,6 @@ def _below(app: Flask, prefix: str, inner: Wsgi) -> Wsgi:
 
 
 def _is_ours(app: Flask, path: str) -> bool:
-    """Return whether a route begins like `path`: below a prefix such as `/api`, `/api/v1` itself must stay whole."""
+    """Return whether a route begins with the first part of `path`: below a prefix `/api` the path `/api/v1` is ours."""
     first = path.split("/")[1]
     return any(rule.rule.split("/")[1] == first for rule in app.url_map.iter_rules())

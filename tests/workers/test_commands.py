@@ -75,7 +75,7 @@ def test_what_is_away_is_one_sentence(monkeypatch, other_app, settings: Settings
         assert ran.exit_code == 1
         assert ran.stderr.startswith("Error: ") and len(ran.stderr.splitlines()) == 1, ran.output
     if away != "stores" and needs_database:
-        assert "The database does not answer" in ran.stderr
+        assert "The database does not respond" in ran.stderr
     database.disconnect()
 
 

@@ -34,7 +34,7 @@ def test_a_process_that_goes_on_is_well_and_one_that_does_not_is_not(folder):
     sign = Heartbeat("relay")
     assert unwell("relay") == unwell(None) == []
     age(folder / f"relay-{os.getpid()}", 31)
-    assert "last sign of life 31 s ago" in unwell("relay")[0]
+    assert "last heartbeat 31 s ago" in unwell("relay")[0]
     sign.beat()
     assert unwell("relay") == []
     sign.end()
@@ -71,4 +71,4 @@ def test_a_web_server_is_asked(app: Flask, server: WebServer, settings: Settings
     monkeypatch.setenv("TASKMANAGER_DATA_DIR", str(settings.data_dir))
     assert unwell("web") == []
     Heartbeat("web", "http://127.0.0.1:1/health/live")
-    assert "does not answer" in unwell("web")[0]
+    assert "does not respond" in unwell("web")[0]

@@ -1,7 +1,7 @@
-"""URLs by which other servers are reached: read strictly, because a lenient reading puts half of a password elsewhere.
+"""URLs of other servers, parsed strictly: a lenient parser takes half of a password for another part of the URL.
 
-In `smtp://user:pa#ss@host` the host is `user` and the rest a fragment, for every reader of URLs (RFC 3986, section
-3.2). So characters of user and password that have a meaning in URLs must be percent-encoded (section 2.1).
+Every parser reads `smtp://user:pa#ss@host` as the host `user` and a fragment (RFC 3986, section 3.2). So reserved
+characters in user and password must be percent-encoded (section 2.1).
 """
 
 import re
@@ -21,7 +21,7 @@ MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 
 
 class MailServer(NamedTuple):
-    """What `TASKMANAGER_MAIL_URL` says; `scheme` null: mails go nowhere."""
+    """The parts of `TASKMANAGER_MAIL_URL`; with the scheme `null` mails are discarded."""
 
     scheme: str
     host: str
@@ -31,7 +31,7 @@ class MailServer(NamedTuple):
 
 
 def mail_server(url: str) -> MailServer:
-    """Read the URL of a mail server. Raises ValueError with a sentence that holds no part of it."""
+    """Parse the URL of a mail server. Raises ValueError with a sentence that contains no part of the URL."""
     _refuse_unencoded(url)
     try:
         parts = urlsplit(url)
@@ -49,21 +49,22 @@ def mail_server(url: str) -> MailServer:
 
 
 def check_mongodb(uri: str) -> None:
-    """Raise ValueError, with a sentence that holds no part of it, for a URI that cannot be used.
+    """Raise ValueError, with a sentence that contains no part of the URI, for a URI that cannot be used.
 
-    That is one that PyMongo does not read, or that chooses how safe reads and writes are.
+    That is a URI that PyMongo does not parse, or that sets a read or write guarantee.
     """
     _refuse_unencoded(uri)
     if not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("must begin with mongodb:// or mongodb+srv://")
     options = _mongodb_options(uri)
-    for name, (rule, harmless) in _OURS.items():
+    for name, (rule, harmless) in _FIXED_OPTIONS.items():
         if name in options and (harmless is None or options[name] != harmless):
             raise ValueError(f"must not set '{name}': {rule} anyway")
 
 
-# What a URI may not choose: (why, the one value that changes nothing). An answer rests on what the majority has.
-_OURS: dict[str, tuple[str, object]] = {
+# Options that a URI may not set: (the reason, the one value that is allowed because it changes nothing). A response
+# depends on what the majority has stored.
+_FIXED_OPTIONS: dict[str, tuple[str, object]] = {
     "w": ("writes are acknowledged by the majority", None),
     "journal": ("what is acknowledged is in the journal", None),
     "fsync": ("what is acknowledged is in the journal", None),
@@ -75,11 +76,11 @@ _OURS: dict[str, tuple[str, object]] = {
 }
 
 
-def _mongodb_options(uri: str) -> dict[str, Any]:
+def _mongodb_options(uri: str) -> dict[str, object]:
     from pymongo.errors import PyMongoError
     from pymongo.uri_parser import parse_uri
 
-    if uri.startswith("mongodb+srv://"):  # its name would be looked up: read without
+    if uri.startswith("mongodb+srv://"):  # parse_uri would look its name up in DNS: parse it as a plain URI
         uri = "mongodb://" + uri.removeprefix("mongodb+srv://")
     try:
         with warnings.catch_warnings():
@@ -91,7 +92,7 @@ def _mongodb_options(uri: str) -> dict[str, Any]:
 
 
 def check_redis(url: str) -> None:
-    """Raise ValueError, with a sentence that holds no part of it, for a URL that redis-py does not read."""
+    """Raise ValueError, with a sentence that contains no part of the URL, for a URL that redis-py does not parse."""
     _refuse_unencoded(url)
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
@@ -106,25 +107,25 @@ def check_redis(url: str) -> None:
         raise ValueError("must have the number of a database at its end, such as /0")
 
 
-def redis_place(url: str) -> tuple[Any, ...]:
-    """Return what tells one store from another, however its URL is spelled: host and port or path, and the database."""
+def redis_place(url: str) -> tuple[object, int]:
+    """Return the identity of a store, however its URL is spelled: (host and port, or path of the socket; database)."""
     connection: Any = _redis_connection(url)
-    place = getattr(connection, "path", None) or (connection.host.lower(), int(connection.port))
-    return place, connection.db
+    address = getattr(connection, "path", None) or (connection.host.lower(), int(connection.port))
+    return address, connection.db
 
 
-def _redis_connection(url: str) -> Any:
+def _redis_connection(url: str) -> object:
     import redis
 
-    return redis.ConnectionPool.from_url(url).make_connection()  # it connects when it is used first
+    return redis.ConnectionPool.from_url(url).make_connection()  # it connects at its first use
 
 
 def check_apprise(url: str, *places: str) -> None:
-    """Raise ValueError unless Apprise knows such a URL, and one of the `places` for the recipient is in it."""
+    """Raise ValueError unless Apprise accepts the URL, and it has one of the `places` (placeholders) for recipients."""
     if not any(place in url for place in places):
         raise ValueError(f"must hold {' or '.join(places)} where the recipient belongs")
     _refuse_unencoded(url, elsewhere=True)
-    import apprise  # slow to import, and only where one is set
+    import apprise  # slow to import, and only needed when such a URL is set
 
     sample = url.replace("{to}", "15555550100").replace("{email}", "ada%40example.com").replace("{user}", "ada")
     if not apprise.Apprise().add(sample):
@@ -132,9 +133,9 @@ def check_apprise(url: str, *places: str) -> None:
 
 
 def _refuse_unencoded(url: str, *, elsewhere: bool = False) -> None:
-    """Raise ValueError for a user or a password that must be encoded, and for what no URL holds.
+    """Raise ValueError for a user or a password that must be encoded, and for characters that no URL contains.
 
-    `elsewhere` says that an @ may stand behind the host as well; not so behind something like `user:word`.
+    With `elsewhere` an @ is allowed after the host too, but not after an authority such as `user:word`.
     """
     if re.search(r"[^\x21-\x7e]", url):
         raise ValueError("must be printable ASCII without blanks: percent-encode what is not")

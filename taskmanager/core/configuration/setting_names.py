@@ -1,4 +1,4 @@
-"""Names of variables: one that no setting has is refused, with the name that was probably meant."""
+"""Names of environment variables: an unknown one is refused, with the name that was probably meant."""
 
 import difflib
 import re
@@ -9,22 +9,22 @@ _SERVICE_LINK = re.compile(r"_SERVICE_HOST|_SERVICE_PORT|_PORT_\d+_(TCP|UDP)")
 
 
 def unknown(prefix: str, fields: Iterable[str], environment: Mapping[str, str]) -> list[str]:
-    """Return one sentence for each variable that begins with `prefix` and is no setting, but for those of plugins."""
+    """Return one sentence for each variable that begins with `prefix` and is no setting, except plugin variables."""
     known = _variables(prefix, fields)
     names = [name.upper() for name in environment if name.upper().startswith(prefix)]
-    return [_sentence(name, known) for name in names if name not in known and not _plugin(name)]
+    return [_sentence(name, known) for name in names if name not in known and not _is_plugin_variable(name)]
 
 
 def unknown_of_plugins(
     known: Mapping[str, Iterable[str]], environment: Mapping[str, str]
 ) -> tuple[list[str], list[str]]:
-    """Return sentences on variables that begin with a plugin's prefix and are none of its settings; and orphans.
+    """Return two lists: sentences about variables with a plugin's prefix that are none of its settings; orphans.
 
-    `known` is {prefix: names of fields}. An orphan is a variable that begins with the prefix of no plugin.
+    `known` is {prefix: names of fields}. An orphan is the name of a variable that has the prefix of no plugin.
     """
     prefixes = [prefix for prefix in known if prefix.startswith(PLUGINS)]
     settings = frozenset[str]().union(*(_variables(prefix, known[prefix]) for prefix in prefixes))
-    names = [name.upper() for name in environment if _plugin(name.upper()) and name.upper() not in settings]
+    names = [name.upper() for name in environment if _is_plugin_variable(name.upper()) and name.upper() not in settings]
     of_plugin = [name for name in names if name.startswith(tuple(prefixes))]
     return [_sentence(name, settings) for name in of_plugin], [name for name in names if name not in of_plugin]
 
@@ -33,7 +33,7 @@ def _variables(prefix: str, fields: Iterable[str]) -> frozenset[str]:
     return frozenset(f"{prefix}{field}".upper() for field in fields)
 
 
-def _plugin(name: str) -> bool:
+def _is_plugin_variable(name: str) -> bool:
     return name.startswith(PLUGINS)
 
 

@@ -1,6 +1,6 @@
-"""Rules for values of settings: each is read at start as its user will read it later.
+"""Rules for values of settings. At start each value is parsed by the same code that parses it later.
 
-A rule takes the text and raises ValueError with a sentence that never holds the value.
+A rule takes the text and raises ValueError with a sentence that never contains the value.
 """
 
 import re
@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.policy import default as default_policy
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 from urllib.parse import urlsplit
 
 from taskmanager.core.configuration import connection_urls
@@ -23,7 +23,7 @@ _MEDIA_PATTERN = re.compile(r"[A-Za-z0-9!#$&^_.+*?-]{1,127}/[A-Za-z0-9!#$&^_.+*?
 
 
 def rate(text: str) -> None:
-    """Accept what `limits` reads and what lets at least one request through."""
+    """Accept rates that the library `limits` parses and that allow at least one request."""
     import limits
 
     try:
@@ -41,7 +41,7 @@ def ceiling(text: str) -> None:
 
 
 def greeting(text: str) -> None:
-    """Accept what a client can greet a mail server with: a name, or an address in brackets (RFC 5321, 4.1.3)."""
+    """Accept the argument of EHLO: a host name, or an address in brackets (RFC 5321, 4.1.3)."""
     literal = re.fullmatch(r"\[(?:IPv6:)?(.*)\]", text)
     if literal is None:
         host(text)
@@ -53,7 +53,7 @@ def greeting(text: str) -> None:
 
 
 def host(text: str) -> None:
-    """Accept an address of the network or the name of a host."""
+    """Accept an IP address or the name of a host."""
     try:
         ip_address(text)
     except ValueError:
@@ -62,7 +62,7 @@ def host(text: str) -> None:
 
 
 def http_url(text: str) -> None:
-    """Accept an address of http or https without user, query and fragment."""
+    """Accept a URL of http or https without user, query and fragment."""
     try:
         parts = urlsplit(text)
         fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -75,7 +75,7 @@ def http_url(text: str) -> None:
 
 
 def mail_address(text: str) -> None:
-    """Accept one address, with a name before it or without, as the From header of a mail has it."""
+    """Accept one address, with or without a display name, as in the From header of a mail (RFC 5322, 3.6.2)."""
     message = EmailMessage(policy=default_policy)
     try:
         message["From"] = text
@@ -94,11 +94,11 @@ def login_address(text: str) -> None:
     try:
         email_validator.validate_email(text, check_deliverability=False, test_environment=True)
     except email_validator.EmailNotValidError:
-        raise ValueError("must be an address of mail, such as admin@example.com") from None
+        raise ValueError("must be a mail address, such as admin@example.com") from None
 
 
 def media_patterns(text: str) -> None:
-    """Accept patterns of media types, separated by commas."""
+    """Accept patterns of media types, such as `image/*`, separated by commas."""
     if not all(_MEDIA_PATTERN.fullmatch(word.strip()) for word in text.split(",")):
         raise ValueError("must be types such as image/png or image/*, separated by commas")
 
@@ -115,25 +115,25 @@ def one_line(text: str) -> None:
 
 
 def password(text: str) -> None:
-    """Accept what an account can have as its password."""
+    """Accept a password that an account can have: 8 to 128 characters."""
     if not 8 <= len(text) <= 128:
         raise ValueError("must have 8 to 128 characters")
 
 
 def header_word(text: str) -> None:
-    """Accept what a client can send in a header."""
+    """Accept a value that a client can send in a header: printable ASCII."""
     if not (text.isascii() and text.isprintable() and text == text.strip()):
         raise ValueError("must be printable ASCII without blanks around it")
 
 
 def folder(path: Path) -> None:
-    """Accept a folder, or a place where nothing is yet."""
+    """Accept a folder, or a path that does not exist yet."""
     if "\0" in str(path) or (path.exists() and not path.is_dir()):
         raise ValueError("must be a folder")
 
 
 def file(path: Path) -> None:
-    """Accept a file, or a place where nothing is yet: it may be written and renewed by others."""
+    """Accept a file, or a path that does not exist yet: another program may write and replace it."""
     if "\0" in str(path) or path.is_dir():
         raise ValueError("must be a file")
 
@@ -149,7 +149,7 @@ def certificates(path: Path) -> None:
 
 
 def plain_name(text: str) -> None:
-    """Accept small letters, digits and `_`."""
+    """Accept lower-case letters, digits and `_`, at most 40 characters."""
     if not re.fullmatch("[a-z][a-z0-9_]{0,39}", text):
         raise ValueError("must be a name of small letters, digits and _")
 
@@ -185,21 +185,21 @@ PATHS: dict[str, Callable[[Path], None]] = {
     "mail_ca_file": certificates,
     "mail_oauth_token_file": file,
 }
-_MAX_NUMBER = 2**63 - 1  # of the database
-# settings that share the beginning of their name share the rule
+_MAX_NUMBER = 2**63 - 1  # the largest integer of BSON
+# settings whose names share a prefix share the rule
 _FAMILIES: dict[str, Rule] = {"ratelimit_": rate}
 
 
-def rule_of(name: str, annotation: Any) -> Rule | None:
-    """Return the rule for the text of this setting; None for what its type alone decides."""
+def rule_of(name: str, annotation: object) -> Rule | None:
+    """Return the rule for the text of this setting; None when its type is the only rule."""
     if name in RULES:
         return RULES[name]
     is_text = annotation is str or str in get_args(annotation)
     return next((rule for start, rule in _FAMILIES.items() if is_text and name.startswith(start)), None)
 
 
-def check(name: str, annotation: Any, value: Any) -> None:
-    """Raise ValueError when `value` is not good for the setting `name`; what is not given (empty) is."""
+def check(name: str, annotation: object, value: object) -> None:
+    """Raise ValueError unless `value` is valid for the setting `name`; an empty value is."""
     text = value.get_secret_value() if hasattr(value, "get_secret_value") else value
     if isinstance(text, Path):
         PATHS[name](text)

@@ -1,12 +1,12 @@
 """Every setting of the service: typed, read once from ``TASKMANAGER_*`` variables, checked at start.
 
-Nothing else in the package reads the environment. The composition root (`create_app`, a worker, a
-command) calls `use(settings)` once; code that needs a value asks `current()`.
+No other module of the package reads the environment. The composition root (`create_app`, a worker, a
+command) calls `use(settings)` once; code that needs a value calls `current()`.
 """
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -22,7 +22,7 @@ _UNSAFE_SECRETS = {"secret", "changeme", "change-me", "development", "password",
 
 
 class Settings(BaseSettings):
-    """What an operator may set. `config/env.example` has a sentence for each variable."""
+    """The settings of an operator. `config/env.example` has a sentence for each variable."""
 
     model_config = SettingsConfigDict(
         env_prefix="TASKMANAGER_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True, frozen=True
@@ -177,23 +177,23 @@ class Settings(BaseSettings):
 
     @property
     def keys_path(self) -> Path:
-        """Return folder of the signing keys."""
+        """Return the folder of the signing keys."""
         return self.keys_dir or self.data_dir / "keys"
 
     @property
     def base_url(self) -> str:
-        """Return address that people reach the service at, without a trailing slash."""
+        """Return the public URL of the service, without a trailing slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     def secret(self) -> bytes:
-        """Return the secret that signs cursors. Outside production it is made once and kept in the data folder."""
+        """Return the secret that signs tokens and cursors. Outside production it is generated once, in `data_dir`."""
         configured = self.secret_key.get_secret_value()
         return configured.encode() if configured else _kept_secret(self.data_dir / "secret")
 
 
 class KeySettings(BaseSettings):
-    """What concerns the signing keys alone: who makes the first key has no other setting yet."""
+    """The settings of the signing keys alone: the command that creates the first key needs no other setting."""
 
     model_config = Settings.model_config
 
@@ -203,12 +203,12 @@ class KeySettings(BaseSettings):
 
     @property
     def keys_path(self) -> Path:
-        """Return folder of the signing keys."""
+        """Return the folder of the signing keys."""
         return (self.keys_dir or self.data_dir / "keys").expanduser().absolute()
 
 
 def _kept_secret(path: Path) -> bytes:
-    """Read the secret at `path`, making it (mode 0600) when it is not there; safe under racing processes."""
+    """Read the secret at `path`, and generate it (mode 0600) when there is none; safe for concurrent processes."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{secrets.token_hex(4)}")
@@ -217,7 +217,7 @@ def _kept_secret(path: Path) -> bytes:
         try:
             path.hardlink_to(draft)
         except FileExistsError:
-            pass  # another process was first: its secret is the one in force
+            pass  # another process was first: its secret counts
         finally:
             draft.unlink()
     return path.read_bytes()
@@ -227,27 +227,27 @@ _current: Settings | None = None
 
 
 def use(settings: Settings) -> None:
-    """Make `settings` the ones in force in this process."""
+    """Make `settings` the effective settings of this process."""
     global _current
     _current = settings
 
 
 def effective() -> Settings | None:
-    """Return the settings in force, if any are yet."""
+    """Return the effective settings; None before `use`."""
     return _current
 
 
 def current() -> Settings:
-    """Return the settings in force. Raises Misconfigured when no composition root has set them."""
+    """Return the effective settings. Raises Misconfigured when no composition root has called `use`."""
     if _current is None:
-        raise Misconfigured("no settings are in force: call create_app(settings) or connect(settings) first")
+        raise Misconfigured("no settings are in use: call create_app(settings) or connect(settings) first")
     return _current
 
 
 def build(kind: type[S], **overrides: Any) -> S:
-    """Read `kind` from the environment.
+    """Read settings of the class `kind` from the environment.
 
-    Raises Misconfigured, naming each wrong variable and never its value, and each variable that is no setting.
+    Raises Misconfigured with the name, and never the value, of each wrong variable, and of each that is no setting.
     """
     prefix = kind.model_config.get("env_prefix", "")
     ours = prefix == Settings.model_config["env_prefix"]
@@ -262,9 +262,9 @@ def build(kind: type[S], **overrides: Any) -> S:
 
 
 def refuse_unknown_of_plugins(kinds: Iterable[type[BaseSettings]]) -> list[str]:
-    """Compare the variables with the settings of all plugins; return those that no plugin here reads.
+    """Compare the variables with the settings of all plugins; return the names that no installed plugin reads.
 
-    Raises Misconfigured for a variable that begins like a plugin's settings and is none of them.
+    Raises Misconfigured for a variable that has a plugin's prefix and is none of its settings.
     """
     known = {kind.model_config.get("env_prefix", ""): kind.model_fields for kind in kinds}
     lines, orphans = setting_names.unknown_of_plugins(known, os.environ)
@@ -273,7 +273,7 @@ def refuse_unknown_of_plugins(kinds: Iterable[type[BaseSettings]]) -> list[str]:
     return orphans
 
 
-def _explain(prefix: str, item: Any) -> str:
+def _explain(prefix: str, item: Mapping[str, Any]) -> str:
     location = "_".join(str(part) for part in item["loc"])
     message = str(item["msg"]).removeprefix("Value error, ")
     return f"{prefix}{location.upper()}: {message}" if location else message

@@ -1,13 +1,12 @@
-"""What events hold of something that is gone for good, such as a purged task, goes too, and what was made of them.
+"""Erasure: when something is purged, such as a task, the content of its events is deleted, and the copies made of it.
 
-Audited events stay as they are: they hold no text that people wrote about tasks. Of the others those that all
-listeners have finished are deleted; one that a listener waits for keeps the ids that it needs, and nothing else.
+Audited events are not changed: they contain no text that people wrote about tasks. Other events are deleted when all
+listeners have finished; an event that is still pending keeps only the ids that its listeners need.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -15,11 +14,12 @@ from pymongo import UpdateOne
 from taskmanager.core.events.log import Counter, Event
 from taskmanager.core.events.retention import FINISHED
 from taskmanager.core.registry import Part
+from taskmanager.core.storage.querysets import Filter
 
 _BATCH = 200
 _MAX_SECONDS = 2
-# Of what an event remembers this is needed to finish it: ids, and numbers.
-_KEPT = (
+# The fields of an event's data that listeners need to finish it: ids, and numbers.
+_KEPT_FIELDS = (
     "attachment_id",
     "comment_id",
     "content_ids",
@@ -36,9 +36,9 @@ _KEPT = (
 
 @dataclass(frozen=True)
 class EventRenewal:
-    """Drops, or makes anew, what was made of some events and is stored elsewhere; the events say what is left of them.
+    """Deletes, or builds again, the copies of events that are stored elsewhere.
 
-    `refresh_copies` is called with events before they are forgotten, and must be safe to repeat.
+    `refresh_copies` is called with the stripped events before they are deleted, and must be safe to repeat.
     """
 
     name: str
@@ -49,51 +49,57 @@ EVENT_RENEWALS: Part[EventRenewal] = Part("event_renewals")
 
 
 def erase_subjects(*subject_ids: ObjectId) -> bool:
-    """Forget what events hold of some things, in whatever streams. See `_erase`."""
+    """Erase the events of these subjects in all streams, for some seconds; return whether all are erased."""
     return _erase({"subject_id": {"$in": list(subject_ids)}})
 
 
 def erase_stream(stream: str) -> bool:
-    """Forget what a stream holds, whose owner is gone for good; its counter ends with its last event. See `_erase`."""
+    """Erase the events of a stream whose owner was purged, for some seconds; return whether all are erased.
+
+    Retention deletes the stream's counter with its last event.
+    """
     Counter._get_collection().update_one({"_id": stream}, {"$set": {"ended": True}})
     _refresh_audited(stream)
     return _erase({"stream": stream})
 
 
 def is_erased(event_id: ObjectId) -> bool:
-    """Return whether an event was forgotten, which a job that has read it before must ask when it has stored of it."""
+    """Return whether an event was erased.
+
+    A job that has read the event and stored a copy of it must check this afterwards.
+    """
     row = Event._get_collection().find_one({"_id": event_id}, {"forgotten": 1})
     return row is None or bool(row.get("forgotten"))
 
 
 def refresh_copies(events: Sequence[Event]) -> None:
-    """Have what was made of events say what they say now."""
+    """Update all copies of these events to their present content."""
     for renewal in EVENT_RENEWALS.values():
         renewal.refresh_copies(events)
 
 
-def _erase(about: dict[str, Any]) -> bool:
-    """Go on for some seconds; answers whether that was all. What waits for a listener counts as done."""
+def _erase(query: Filter) -> bool:
+    """Erase the events of `query` for some seconds; return whether all are. A stripped event counts as erased."""
     collection, end = Event._get_collection(), time.monotonic() + _MAX_SECONDS
-    about = about | {"audited": None}
-    collection.delete_many(about | FINISHED | {"forgotten": True})
-    while events := list(Event.objects(__raw__=about | {"forgotten": None}).limit(_BATCH)):
+    query = query | {"audited": None}
+    collection.delete_many(query | FINISHED | {"forgotten": True})
+    while events := list(Event.objects(__raw__=query | {"forgotten": None}).limit(_BATCH)):
         if time.monotonic() > end:
             return False
-        collection.bulk_write([_emptied(strip(event)) for event in events])
+        collection.bulk_write([_update_of(strip(event)) for event in events])
         refresh_copies(events)
         collection.delete_many({"_id": {"$in": [event.id for event in events]}} | FINISHED)
     return True
 
 
 def strip(event: Event) -> Event:
-    """Take off an event in memory what is not needed to finish it."""
-    event.data = {name: event.data[name] for name in _KEPT if name in event.data}
+    """Remove from an event in memory all data that is not needed to finish it; return the event."""
+    event.data = {name: event.data[name] for name in _KEPT_FIELDS if name in event.data}
     event.forgotten = True
     return event
 
 
-def _emptied(event: Event) -> UpdateOne:
+def _update_of(event: Event) -> UpdateOne:
     return UpdateOne({"_id": event.id}, {"$set": {"data": event.data, "forgotten": True}})
 
 

@@ -1,8 +1,8 @@
-"""The event log: what happened, written in the transaction that made it happen.
+"""The event log: what happened, written in the transaction of the change.
 
-The one collection is history, outbox, sync feed and audit trail. Order: events have a number within their
+One collection is history, outbox, sync feed and audit log. Order: events have a number within their
 stream (a project, an account), taken from a counter document in the same transaction. Two transactions on
-one stream cannot both hold the counter, so numbers follow the order of commit: a reader that has seen
+one stream cannot both write the counter, so numbers follow the order of commit: a reader that has read
 number N never misses a smaller one. `at` never runs backwards within a stream, whatever the clocks of the
 machines say, so (`at`, `seq`) is an order over all streams that keeps the order of each.
 """
@@ -31,26 +31,26 @@ from pymongo import ReturnDocument, UpdateOne
 from taskmanager.core.clock import advanced, iso, now
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.registry import Part, derived
-from taskmanager.core.storage.querysets import BaseQuerySet
+from taskmanager.core.storage.querysets import BaseQuerySet, Row
 from taskmanager.core.storage.unit_of_work import before_commit
 
-# Where the log remembers which request caused an event; the web sets it per request, a job per event.
+# Which request caused the events that are recorded; the web sets it for each request, a job for each event.
 correlation: ContextVar[dict[str, str]] = ContextVar("correlation", default={})  # noqa: B039 never mutated
 
 
 class Counter(Document):
-    """The last number given in a stream, and the time of that event."""
+    """The last number of a stream, and the time of that event."""
 
     meta = {"collection": "counters", "strict": False, "auto_create_index": False}
 
     stream = StringField(primary_key=True)
     seq = IntField(required=True)
     at = DateTimeField(required=True)
-    ended = BooleanField()  # the owner of the stream is gone for good: it goes with the last event
+    ended = BooleanField()  # the owner of the stream was purged: the counter is deleted with the last event
 
 
 class Event(Document):
-    """One thing that happened. Not changed, but for what the relay keeps in it (`pending` to `died_at`)."""
+    """One thing that happened. Immutable, except for erasure and the state of the relay (`pending` to `died_at`)."""
 
     meta = {"collection": "events", "strict": False, "auto_create_index": False, "queryset_class": BaseQuerySet}
 
@@ -62,17 +62,17 @@ class Event(Document):
     subject_id = ObjectIdField()
     data = DictField()
     correlation = DictField()
-    audited = BooleanField()  # belongs to the audit log
-    forgotten = BooleanField()  # what it is about is gone for good: it has ids only, see `forgetting`
+    audited = BooleanField()  # part of the audit log
+    forgotten = BooleanField()  # its subject was purged, and its data has only ids left: see `forgetting`
 
     pending = ListField(StringField())  # listeners that have not finished with it
-    due_at = DateTimeField()  # when the relay hands it out (again); absent once all have finished
+    due_at = DateTimeField()  # when the relay dispatches it (again); absent once all listeners have finished
     attempts = IntField()
     died_at = DateTimeField()  # given up: an operator decides
 
 
 def plain(value: Any) -> Any:
-    """Return what an event remembers, as JSON can say it."""
+    """Return a value of an event's data as JSON: moments in ISO 8601, ids as text."""
     if isinstance(value, dict):
         return {name: plain(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -84,25 +84,25 @@ def plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Fact:
-    """Base of a feature's events: says its kind, its stream, and what to remember."""
+    """Base of a feature's events: defines their kind, their stream and their data."""
 
     kind: ClassVar[str]
-    audited: ClassVar[bool] = False  # a security event: kept with the address it came from, for the audit log
+    audited: ClassVar[bool] = False  # a security event: stored with the client's address, for the audit log
 
     def stream(self) -> str:
-        """Return the stream it belongs to, such as `project:<id>`."""
+        """Return the stream of the event, such as `project:<id>`."""
         raise NotImplementedError
 
     def subject(self) -> ObjectId | None:
-        """Return id of the thing it happened to; None when there is none."""
+        """Return the id of what the event is about; None when there is none."""
         raise NotImplementedError
 
     def actor_id(self) -> ObjectId | None:
-        """Return who did it; None for the system."""
+        """Return the id of the account that caused the event; None for the system."""
         raise NotImplementedError
 
     def data(self) -> dict[str, Any]:
-        """Return what readers of the log need to know; ids and values, no secrets."""
+        """Return the data that readers of the log need: ids and values, no secrets."""
         return {}
 
 
@@ -114,7 +114,7 @@ def _all(events: Sequence[Event]) -> set[ObjectId]:
 class Listener:
     """A function that is called, by a job, with each event of some kinds. It must be safe to repeat.
 
-    `more_kinds` returns further kinds, which depend on what other features contribute.
+    `more_kinds` returns further kinds, which depend on the contributions of other features.
     """
 
     name: str
@@ -143,11 +143,11 @@ def listen(
 ) -> Callable[[Callable[[Event], None]], Listener]:
     """Make the decorated function a Listener, which a Feature contributes, for events of `kinds` on one of the QUEUES.
 
-    `wanted` answers the ids of those of some events that are of interest; the relay asks it, so that the
-    others cost no job: it must be quick and sure. Where it raises, the listener gets all of them.
+    `wanted` returns the ids of those of some events that the listener wants. The relay calls it, so that unwanted
+    events cost no job: it must be fast and must not miss any. When it raises, the listener gets all events.
     """
     if queue not in QUEUES or not _NAME.fullmatch(name):
-        raise Misconfigured(f"a listener cannot be called {name!r} or use the queue {queue!r}")
+        raise Misconfigured(f"a listener cannot have the name {name!r} or use the queue {queue!r}")
 
     return lambda function: Listener(name, frozenset(kinds), queue, function, wanted, more_kinds)
 
@@ -172,12 +172,12 @@ def _names_by_kind() -> dict[str, list[str]]:
 
 
 def record(fact: Fact) -> None:
-    """Append `fact` to the log when the unit of work ends, with all others that it records.
+    """Append `fact` to the log when the unit of work ends, with all other facts that it records.
 
-    The counter is the one document that all writers of a stream share, so it is held as shortly as possible. Raises
-    RegistryNotLoaded in a process without features: no listener would ever hear of it.
+    All writers of a stream share its counter document, so it is written last and locked for as short as possible.
+    Raises RegistryNotLoaded in a process without features, because no listener would handle the event.
     """
-    event: dict[str, Any] = {
+    event: Row = {
         "_id": ObjectId(),
         "kind": fact.kind,
         "stream": fact.stream(),
@@ -190,47 +190,47 @@ def record(fact: Fact) -> None:
         event["audited"] = True
     else:
         event["correlation"].pop("address", None)
-    waiting = listeners_of(fact.kind)
-    if waiting:
-        event |= {"pending": list(waiting), "attempts": 0}
+    pending = listeners_of(fact.kind)
+    if pending:
+        event |= {"pending": list(pending), "attempts": 0}
     before_commit(_append, event)
 
 
-def _append(events: list[dict[str, Any]]) -> None:
+def _append(events: list[Row]) -> None:
     """Number the events within their streams, in the order in which they were recorded, and store them."""
     numbers = Counts(event["stream"] for event in events)
-    places = _next_places(dict(sorted(numbers.items())))
-    given: Counts[str] = Counts()
+    counters = _raise_counters(dict(sorted(numbers.items())))
+    numbered: Counts[str] = Counts()
     for event in events:
         stream = event["stream"]
-        last, at = places[stream]
-        given[stream] += 1
-        event |= {"seq": last - numbers[stream] + given[stream], "at": at} | (
+        last, at = counters[stream]
+        numbered[stream] += 1
+        event |= {"seq": last - numbers[stream] + numbered[stream], "at": at} | (
             {"due_at": at} if "pending" in event else {}
         )
     Event._get_collection().insert_many(events)
 
 
 def project_of(event: Event) -> ObjectId:
-    """Return the project whose event it is."""
+    """Return the id of the project whose stream the event belongs to."""
     return ObjectId(event.stream.partition(":")[2])
 
 
-def _next_places(numbers: dict[str, int]) -> dict[str, tuple[int, datetime]]:
-    """Raise the counters of streams; return the last number and the time of each. Two commands for any number."""
+def _raise_counters(numbers: dict[str, int]) -> dict[str, tuple[int, datetime]]:
+    """Raise the counters of streams; return the last number and the time of each. Takes at most two commands."""
     counters, moment = Counter._get_collection(), now()
     if len(numbers) == 1:
         ((stream, number),) = numbers.items()
         row = counters.find_one_and_update(
-            {"_id": stream}, _raised(number, moment), upsert=True, return_document=ReturnDocument.AFTER
+            {"_id": stream}, _raise_by(number, moment), upsert=True, return_document=ReturnDocument.AFTER
         )
         return {stream: (row["seq"], row["at"])}
     counters.bulk_write(
-        [UpdateOne({"_id": stream}, _raised(number, moment), upsert=True) for stream, number in numbers.items()]
+        [UpdateOne({"_id": stream}, _raise_by(number, moment), upsert=True) for stream, number in numbers.items()]
     )
     return {row["_id"]: (row["seq"], row["at"]) for row in counters.find({"_id": {"$in": list(numbers)}})}
 
 
-def _raised(number: int, moment: datetime) -> list[dict[str, Any]]:
+def _raise_by(number: int, moment: datetime) -> list[Row]:
     seq = {"$add": [{"$ifNull": ["$seq", 0]}, number]}
     return [{"$set": {"seq": seq, "at": advanced("at", moment)}}]

@@ -1,4 +1,4 @@
-"""What workers have done, counted in the queue store: since it was made or emptied, and by the minute."""
+"""Outcome counters: what workers have done, in the queue store, since it was created or emptied, and by the minute."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -12,13 +12,13 @@ _WAIT_SECONDS = 0.5
 
 
 class OutcomeCounter:
-    """Counts of one sort of thing, by its place, such as a queue, and by what came of it."""
+    """Counts of one kind of work by place, such as a queue, and by outcome."""
 
     def __init__(self, name: str, *outcomes: str) -> None:
         self._name, self._outcomes = name, outcomes
 
     def count(self, place: str, outcome: str) -> None:
-        """Note one. Where the store is away it is not counted: nothing depends on it."""
+        """Count one. While the store is away nothing is counted: no behaviour depends on it."""
         minute = self._minute(now())
         with suppress(RedisError), queue_store(_WAIT_SECONDS).pipeline(transaction=False) as pipeline:
             pipeline.hincrby(self._totals, f"{place}:{outcome}", 1)
@@ -27,12 +27,12 @@ class OutcomeCounter:
             pipeline.execute()
 
     def totals(self) -> dict[tuple[str, str], int]:
-        """Return {(place, outcome): how many since the store was made or emptied}. Raises RedisError."""
+        """Return {(place, outcome): count since the store was created or emptied}. Raises RedisError."""
         found = self._hash(self._totals).items()
         return {tuple(key.decode().split(":", 1)): int(value) for key, value in found}  # type: ignore[misc]
 
     def last_minute(self) -> dict[str, int]:
-        """Return {outcome: how many in the last whole minute}. Raises RedisError."""
+        """Return {outcome: count of the last whole minute}. Raises RedisError."""
         found = self._hash(self._minute(now() - timedelta(minutes=1)))
         return {outcome: int(found.get(outcome.encode(), 0)) for outcome in self._outcomes}
 
@@ -44,6 +44,6 @@ class OutcomeCounter:
         return f"tm:{self._name}:{moment:%Y%m%d%H%M}"
 
     def _hash(self, key: str) -> dict[bytes, bytes]:
-        store: Any = queue_store(_WAIT_SECONDS)  # its types say that each answer may be awaited
+        store: Any = queue_store(_WAIT_SECONDS)  # its types say that each reply may be awaitable
         found: dict[bytes, bytes] = store.hgetall(key)
         return found

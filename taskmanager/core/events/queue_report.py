@@ -1,7 +1,7 @@
-"""What operators ask of the queues: how many jobs wait, for how long, what failed, and how many are done."""
+"""A report on the queues for operators: how many jobs wait, for how long, how many run, and how many failed."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from taskmanager.core.clock import now
 from taskmanager.core.events.log import QUEUES
@@ -11,19 +11,26 @@ from taskmanager.core.servers.stores import queue_store
 
 JOBS = OutcomeCounter("jobs", "done", "failed")  # by queue
 
-_WAIT_SECONDS = 0.5  # of who asks: a scrape, or an operator
+_WAIT_SECONDS = 0.5  # for a scrape, or an operator
 
 
-def report() -> dict[str, dict[str, Any]]:
-    """Return of each queue: `waiting`, `oldest_s` (how long the first has waited), `running`, `failed`. Raises
-    RedisError.
-    """
-    return {name: _of(name) for name in QUEUES}
+class QueueReport(TypedDict):
+    """The jobs of one queue; `oldest_s` is how long the first one has waited, in seconds."""
+
+    waiting: int
+    oldest_s: float
+    running: int
+    failed: int
 
 
-def _of(name: str) -> dict[str, Any]:
+def report() -> dict[str, QueueReport]:
+    """Return {name of a queue: its report}. Raises RedisError."""
+    return {name: _report_of(name) for name in QUEUES}
+
+
+def _report_of(name: str) -> QueueReport:
     known = queue(name)
-    store: Any = queue_store(_WAIT_SECONDS)  # its types say that each answer may be awaited
+    store: Any = queue_store(_WAIT_SECONDS)  # its types say that each reply may be awaitable
     first = store.lindex(known.key, 0)
     since = first and store.hget(b"rq:job:" + first, "enqueued_at")
     return {
@@ -35,7 +42,7 @@ def _of(name: str) -> dict[str, Any]:
 
 
 def _age(since: bytes | None) -> float:
-    """Return 0 for what is no job of ours."""
+    """Return the seconds since a moment in ISO 8601; 0 for None, and for what another program has written."""
     try:
         moment = datetime.fromisoformat(since.decode()) if since else now()
         return round(max(0.0, (now() - moment).total_seconds()), 1)

@@ -1,13 +1,12 @@
-"""The end of events: each is removed some days after it happened, audited ones by a setting of their own.
+"""Retention: each event is deleted some days after it happened; audited events have a setting of their own.
 
-One that a listener has not finished, or that was given up and waits for an operator, stays, and so does one that
-something told of it refers to, such as a delivery. Numbers of streams go on: they are counted in `counters`.
+An event stays while it is pending, while it was given up and waits for an operator, and while something refers to it,
+such as a delivery. The numbers of a stream continue after a deletion, because `counters` holds the last one.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from bson import ObjectId
@@ -18,18 +17,18 @@ from taskmanager.core.events.log import Counter, Event
 from taskmanager.core.events.schedule import every
 from taskmanager.core.registry import Part
 from taskmanager.core.storage import walks
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.querysets import Key, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 
 log = structlog.get_logger("taskmanager.retention")
 
 FINISHED = {"due_at": None, "died_at": None}
-_SHORT_LIVED = "address:"  # streams of addresses that no account has: their counters end with their last event
+_SHORT_LIVED = "address:"  # streams of addresses without an account: their counters are deleted with the last event
 
 
 @dataclass(frozen=True)
 class EventNeed:
-    """Of the ids of some events, `needed` returns those that must stay."""
+    """A reason to keep events: of the ids of some events, `needed` returns those that must stay."""
 
     name: str
     needed: Callable[[list[ObjectId]], set[ObjectId]]
@@ -40,12 +39,12 @@ EVENT_NEEDS: Part[EventNeed] = Part("event_needs")
 
 @every(600, name="events.retention")
 def end_of_retention() -> None:
-    """Delete what is older than the operator keeps it."""
+    """Delete the events that are older than the settings allow, and log how many."""
     log.info("events", removed=remove_old())
 
 
 def remove_old() -> int:
-    """Delete events that are older than the settings keep them, for some seconds; answers how many."""
+    """Delete events that are older than the settings allow, for some seconds; return how many."""
     chosen = settings.current()
     return sum(
         _remove(name, audited, now() - timedelta(days=days))
@@ -67,8 +66,11 @@ def _remove(name: str, audited: bool | None, end: datetime) -> int:
     return removed
 
 
-def old(audited: bool | None, end: datetime, after: list[Any], limit: int) -> list[Row]:
-    """Return finished events that happened before `end`, the oldest first; read from one stretch of an index."""
+def old(audited: bool | None, end: datetime, after: Key, limit: int) -> list[Row]:
+    """Return finished events that happened before `end` and follow the key `after`, oldest first.
+
+    Reads one contiguous range of an index.
+    """
     query: Row = {"audited": audited, **FINISHED, "at": {"$lt": end}}
     if after:
         query |= {"at": {"$gte": after[0], "$lt": end}, "$or": [{"at": {"$gt": after[0]}}, {"_id": {"$gt": after[1]}}]}
@@ -76,12 +78,12 @@ def old(audited: bool | None, end: datetime, after: list[Any], limit: int) -> li
     return list(found.sort([("at", 1), ("_id", 1)]).hint("retention").limit(limit))
 
 
-def _key(row: Row) -> list[Any]:
+def _key(row: Row) -> Key:
     return [row["at"], row["_id"]]
 
 
 def _drop_counters(streams: Iterable[str]) -> None:
-    """Drop the counters of streams that have ended, and have no event any more."""
+    """Delete the counters of streams that have ended and have no events left."""
     ended = {"$or": [{"_id": {"$regex": f"^{_SHORT_LIVED}"}}, {"ended": True}]}
     for row in Counter._get_collection().find({"_id": {"$in": sorted(streams)}} | ended, {"_id": 1}):
         _drop_counter(row["_id"])

@@ -1,4 +1,4 @@
-"""What RQ does beside calling a job, restricted to what is safe here, and by our clock."""
+"""Restrictions of RQ: no callbacks of jobs, no secrets in their errors, and the clock of the database."""
 
 import sys
 from typing import Any
@@ -11,11 +11,11 @@ from taskmanager.core.security.redaction import redact
 
 
 class SafeJob(RqJob):
-    """An RQ job that ignores the functions and addresses that it names for its end, and keeps no secrets."""
+    """An RQ job that ignores callbacks and webhooks that its data names, and stores no secrets in its errors."""
 
     success_callback = failure_callback = stopped_callback = None
 
-    def send_webhooks(self, *_: Any, **__: Any) -> None:
+    def send_webhooks(self, *_: object, **__: object) -> None:
         """Send nothing."""
 
     def _handle_failure(self, exc_string: str, *args: Any, **options: Any) -> None:
@@ -23,7 +23,10 @@ class SafeJob(RqJob):
 
 
 def restrict_plain_rq() -> None:
-    """Make every RQ job of this process a safe one. For RQ's own command, which takes no class of jobs from a file."""
+    """Apply the restrictions of SafeJob to every RQ job of this process.
+
+    For RQ's own command, whose settings file has no class of jobs.
+    """
     for name in ("success_callback", "failure_callback", "stopped_callback", "send_webhooks"):
         setattr(RqJob, name, vars(SafeJob)[name])
     keep = RqJob._handle_failure
@@ -35,14 +38,14 @@ def restrict_plain_rq() -> None:
 
 
 def share_clock() -> None:
-    """Let RQ note by our clock until when a job is thought alive: workers and the relay must mean the same time by it.
+    """Let RQ use `core.clock` for the expiry of its heartbeats, which workers write and the relay compares.
 
-    RQ has no argument for it. Called by the composition root; safe to repeat.
+    RQ has no argument for it. The composition root calls this; it is safe to repeat.
     """
     rq.utils.now = now
     rq.utils.current_timestamp = lambda: int(now().timestamp())
     for name, module in list(sys.modules.items()):
-        if name.startswith("rq."):  # they have taken the two functions over by name
+        if name.startswith("rq."):  # modules of RQ import the two functions by name
             for function in ("now", "current_timestamp"):
                 if hasattr(module, function):
                     setattr(module, function, getattr(rq.utils, function))

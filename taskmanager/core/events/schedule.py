@@ -1,7 +1,7 @@
-"""Periodic jobs: small functions that the scheduler runs at their time, each once however many schedulers there are.
+"""Periodic jobs: short functions that the scheduler runs when they are due, once even if several schedulers run.
 
-When a job is due stands in MongoDB and is claimed in one atomic step. A run that was missed while nothing
-was running is caught up once, and one whose process died is repeated.
+MongoDB stores when a job is due, and a scheduler claims it by one atomic update. A job that became due while no
+scheduler was running runs once, and a run whose process died is repeated.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from taskmanager.core.registry import Part
 
 log = structlog.get_logger("taskmanager.schedule")
 
-# A claimed run that has not ended by then is thought dead, and is repeated.
+# A claimed run that has not ended by then counts as dead, and is repeated.
 _REPEAT_SECONDS = 60
 _SPARE_SECONDS = 60
 
 
 class Due(Document):
-    """When a periodic job is due next, and when it last ended well."""
+    """When a periodic job is due next, and when it last succeeded."""
 
     meta = {"collection": "schedules", "strict": False, "auto_create_index": False}
 
@@ -53,13 +53,13 @@ def every(seconds: float, *, name: str) -> Callable[[Callable[[], None]], Period
 
 
 def listed() -> list[tuple[PeriodicJob, Due | None]]:
-    """Return every periodic job with when it last ran and is due, in order of name."""
+    """Return every periodic job with its record (None before its first run), in the order of the names."""
     known = {due.name: due for due in Due.objects}
     return [(job, known.get(name)) for name, job in sorted(PERIODIC_JOBS.items())]
 
 
 def run_due() -> int:
-    """Run what is due; answers how many were. A job that fails is logged and repeated.
+    """Run the jobs that are due; return how many ran. A failure is logged, and the job is repeated.
 
     Raises PyMongoError, RegistryNotLoaded.
     """
@@ -75,14 +75,14 @@ def _run(job: PeriodicJob) -> bool:
     except Exception:  # one job that fails must not keep the others from running
         log.exception("periodic job failed", job=job.name)
     else:
-        _ended(job, claimed)
+        _finish(job, claimed)
     return True
 
 
 def _claim(job: PeriodicJob) -> datetime | None:
-    """Return the right to run the job now, until the moment answered; None when it is not due or another took it.
+    """Claim the job and return the end of the claim; None when it is not due or another scheduler has claimed it.
 
-    A job that is new is due at once, and so is one whose time cannot be: a clock that was wrong has set it.
+    A new job is due at once, and so is one whose due time is impossible because a wrong clock has set it.
     """
     moment = now()
     until = moment + timedelta(seconds=_REPEAT_SECONDS)
@@ -95,11 +95,11 @@ def _claim(job: PeriodicJob) -> datetime | None:
         return_document=ReturnDocument.BEFORE,
     )
     if due and due["due_at"] > longest:
-        log.warning("a time that cannot be is mended", job=job.name, due_at=iso(due["due_at"]))
+        log.warning("impossible due time corrected", job=job.name, due_at=iso(due["due_at"]))
     return due and until
 
 
-def _ended(job: PeriodicJob, claimed: datetime) -> None:
+def _finish(job: PeriodicJob, claimed: datetime) -> None:
     moment = now()
     Due._get_collection().update_one(
         {"_id": job.name, "due_at": claimed},

@@ -1,7 +1,7 @@
-"""From what a filter says to what it means here: fields of families get their kind, and names must exist.
+"""Name resolution of filters: names must exist, and fields of families get their kind.
 
-Who asks gives the lookups: what exists is a matter of features. Whatever does not resolve raises FilterError with its
-column, so that no filter ever means more than its words.
+The caller passes the lookups, because features know which names exist. A name that does not resolve raises FilterError
+with its column, so that a filter never matches more than it says.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -28,15 +28,15 @@ UNKNOWN, TOO_WIDE = "filter.unknown_name", "filter.too_wide"
 
 @dataclass(frozen=True)
 class Known:
-    """What a name stands for, and the projects in which it is known; None stands for all."""
+    """What a name stands for, and the projects in which it is known; None means all projects."""
 
     meaning: Any
     places: frozenset[ObjectId] | None = None
 
 
-# For each sort of names those that are known, by their keys.
+# {kind of name, such as "label": {key: known name}}
 KnownNames = Mapping[str, Mapping[Any, Known]]
-# From the keys of names of one sort to those that are known.
+# Returns the known ones of some keys of one kind of name.
 Lookup = Callable[[Collection[Any]], Mapping[Any, Known]]
 
 
@@ -47,11 +47,10 @@ def meanings(
     references: Mapping[int, list[ObjectId]] | None = None,
     everywhere: frozenset[ObjectId] = frozenset(),
 ) -> dict[int, Any]:
-    """Return what each name in a filter stands for, by its column.
+    """Return what each name in a filter stands for: {column: meaning}.
 
-    `known` has what `look_up` found for its names.
-    `references` has the ids that names had when the filter was stored. What is asked not to be this must be known in
-    all projects of `everywhere`. Raises FilterError.
+    `known` is the result of `look_up`; `references` has the ids that names had when the filter was stored, by column.
+    A name in a negative condition must be known in all projects of `everywhere`. Raises FilterError.
     """
     stored = references or {}
     mentions = list(node.mentions())
@@ -69,7 +68,7 @@ def meanings(
 
 
 def look_up(lookups: Mapping[str, Lookup], filters: Iterable[GivenFilter]) -> KnownNames:
-    """Return what is known of all that some filters name, with one lookup for each sort of names."""
+    """Return the known names of some filters, with one lookup for each kind of name."""
     keys: dict[str, set[Any]] = {}
     for given in filters:
         for mention in given.node.mentions():
@@ -92,14 +91,14 @@ def _unknown(mention: Mention, problem: str = "") -> FilterError:
     return FilterError(mention.given.column, f"{mention.given.text[:50]!r} {problem}", UNKNOWN)
 
 
-# For some rows (None: all) the kind that a field has in them.
+# Pairs of a query for some rows (None: all rows), and the kind that the field has in them.
 KindsOf = list[tuple[Filter | None, FieldKind]]
 
 
 def readings(condition: Condition, kinds: KindsOf) -> Readings:
-    """Return the condition for each kind that its field has: only with the values that fit it, and only if any do.
+    """Return the condition for each kind that its field has, with the values that fit this kind, if there are any.
 
-    Raises FilterError when the field has no kind here, the operator suits none, or a value fits none.
+    Raises FilterError when the field has no kind here, no kind has the operator, or a value fits no kind.
     """
     name = condition.field.stored
     if not kinds:
@@ -111,7 +110,7 @@ def readings(condition: Condition, kinds: KindsOf) -> Readings:
     fitting = [(places, kind, list(_fitting(condition.given, kind))) for places, kind in able]
     for given in condition.given:
         if not any(given.column == other.column for _, _, found in fitting for other in found):
-            _read(given, able[0][1])  # raises what is wrong with it
+            _read(given, able[0][1])  # raises the reason
     return [
         (places, replace(condition, field=FilterField(name, kind), given=tuple(found)))
         for places, kind, found in fitting

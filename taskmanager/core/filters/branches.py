@@ -1,4 +1,4 @@
-"""A filter as queries that an index answers in the order of a list."""
+"""A filter as several queries, each of which an index can serve in the order of a list."""
 
 from taskmanager.core.filters.nodes import AllOf, AnyOf, Context, Node
 from taskmanager.core.storage.querysets import Filter
@@ -7,10 +7,10 @@ _MAX_BRANCHES = 16
 
 
 def branches(node: Node, context: Context) -> list[Filter]:
-    """Return queries one of which holds where the node does, each without an "or" of its own as far as that stays few.
+    """Return queries whose union is the node, each without an "or" of its own, unless that takes more than 16 queries.
 
-    MongoDB answers each from an index, in the order that is wanted, and merges them; it does not split an "or" that
-    stands inside of an "and".
+    MongoDB serves each from an index, in the order of the list, and merges the results; it does not split an "or"
+    inside an "and".
     """
     split = _split(node, context)
     return split if len(split) <= _MAX_BRANCHES else [node.query(context)]
@@ -30,5 +30,5 @@ def _split(node: Node, context: Context) -> list[Filter]:
 
 
 def _flat(query: Filter) -> list[Filter]:
-    """Return the branches of a condition that is itself an "or", such as one on times on the wall."""
+    """Return the branches of a condition that is itself an "or", such as a condition on local times."""
     return [flat for part in query["$or"] for flat in _flat(part)] if query.keys() == {"$or"} else [query]

@@ -1,4 +1,4 @@
-"""The kinds of fields that can be filtered by."""
+"""The kinds of fields that filters support."""
 
 import re
 import unicodedata
@@ -17,10 +17,10 @@ MONGO = {"=": "$eq", "!=": "$ne", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$
 
 
 class BaseKind:
-    """Compares stored values as they are. What is not there is unlike everything, and neither more nor less."""
+    """Compares stored values as they are. A missing value differs from every value, and is neither more nor less."""
 
     operators = SAME
-    lowest: Any = None  # what no value is less than: "not null" is then one stretch of an index
+    lowest: object = None  # a lower bound of all values: with it "not null" is one contiguous range of an index
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
         if operator in NULLABLE:
@@ -28,14 +28,15 @@ class BaseKind:
         return {stored: {MONGO[operator]: values if operator in ("in", "not in") else values[0]}}
 
 
-def presence(stored: str, operator: str, lowest: Any) -> Filter:
+def presence(stored: str, operator: str, lowest: object) -> Filter:
+    """Return the query for `is null` or `is not null`; `lowest` is a lower bound of all values, or None."""
     if operator == "is null":
         return {stored: {"$exists": False}}
     return {stored: {"$exists": True} if lowest is None else {"$gte": lowest}}
 
 
 class OneOfKind(BaseKind):
-    """A word of a few."""
+    """One of several words."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = words
@@ -47,7 +48,7 @@ class OneOfKind(BaseKind):
 
 
 class KeyKind(BaseKind):
-    """A short name of something, such as a status: small letters, digits and `_`."""
+    """A key of something, such as a status: lower-case letters, digits and `_`."""
 
     def __init__(self, sort: str) -> None:
         self.sort = sort
@@ -59,7 +60,7 @@ class KeyKind(BaseKind):
 
 
 class RankedKind(BaseKind):
-    """A word of a few that have an order; its place in `words` is what is stored."""
+    """One of several words that have an order; its index in `words` is stored."""
 
     operators = ORDERED
 
@@ -73,7 +74,7 @@ class RankedKind(BaseKind):
 
 
 class IntegerKind(BaseKind):
-    """A whole number."""
+    """An integer."""
 
     operators = ORDERED | NULLABLE
     lowest = -(10**15)
@@ -88,7 +89,7 @@ _ID = re.compile("[0-9a-f]{24}")
 
 
 class ReferenceKind(BaseKind):
-    """An id of something of a `sort`."""
+    """An id of something; `sort` says of what kind."""
 
     def __init__(self, sort: str) -> None:
         self.sort = sort
@@ -117,8 +118,8 @@ class PersonKind(ReferenceKind):
 
 
 class _TagsKind(BaseKind):
-    """Several ids, each as a mark: a letter, a colon and the id. Rows without any have the letter alone if `flagged`.
-    All sorts of marks of a row stand in one list, because an index takes in one list only."""
+    """Several ids, each as an index tag: a letter, a colon and the id. Rows without any have the letter alone when
+    `flagged`. All tags of a row are in one list, because an index can include only one list."""
 
     operators = SAME | NULLABLE
 
@@ -128,7 +129,7 @@ class _TagsKind(BaseKind):
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
         if operator not in NULLABLE:
             return super().query(stored, operator, [f"{self.letter}:{value}" for value in values])
-        # what hexadecimal digits lie between, by code point and by collation
+        # bounds of hexadecimal digits, both by code point and by collation
         some = {"$elemMatch": {"$gte": f"{self.letter}:0", "$lt": f"{self.letter}:g"}}
         if operator == "is not null":
             return {stored: some}
@@ -136,15 +137,15 @@ class _TagsKind(BaseKind):
 
 
 class PeopleKind(_TagsKind):
-    """Several accounts: `=` asks whether one is among them, `is null` whether there is none."""
+    """Several accounts: `=` matches when the account is one of them, `is null` when there is none."""
 
     def read(self, text: str) -> Value:
         return PersonKind().read(text)
 
 
 class TextKind(BaseKind):
-    """Text: `~` asks whether it contains something, whatever the case. The Unicode form of a text makes no difference:
-    that of the question may be another one than that of what is stored."""
+    """Text: `~` matches when it contains the value, in upper or lower case. The Unicode normalization form makes no
+    difference: the stored text may have another one than the value."""
 
     operators = SAME | NULLABLE | {"~"}
 
@@ -165,17 +166,17 @@ def _forms(text: str) -> list[str]:
 
 
 class KeyTextKind(TextKind):
-    """Text in capitals, whatever the case of the question."""
+    """Text that is stored in upper case; the case of the value makes no difference."""
 
     def read(self, text: str) -> Value:
         return lambda context: text.upper()
 
 
 class LabelKind(_TagsKind):
-    """Names of things that a row has several of, or their ids: `=` asks whether one of them is among these."""
+    """Names or ids of labels, of which a row may have several: `=` matches when it has one of them."""
 
     def __init__(self, letter: str, key: Callable[[str], str]) -> None:
-        """Take `key`, which makes of a name what the one who asks looks it up by."""
+        """Take `key`, which returns the key by which a name is looked up."""
         super().__init__(letter)
         self.key = key
 
@@ -185,12 +186,12 @@ class LabelKind(_TagsKind):
         return Named("label", self.key(text), [])
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
-        several = {"=": "in", "!=": "not in"}.get(operator, operator)  # one name may be that of several labels
+        several = {"=": "in", "!=": "not in"}.get(operator, operator)  # several labels may have the same name
         return super().query(stored, several, [item_id for value in values for item_id in value])
 
 
 class UntypedKind:
-    """A value of a field whose kind is known only when the filter is asked: see `binding.defined_by`."""
+    """A value of a field whose kind is known only when the filter is evaluated: see `binding.readings`."""
 
     operators = ORDERED | NULLABLE | {"~"}
 
@@ -198,7 +199,7 @@ class UntypedKind:
         return lambda context: text
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
-        raise TypeError(f"{stored} was not given a kind")
+        raise TypeError(f"the kind of {stored} was not resolved")
 
 
 class NumberKind(BaseKind):
@@ -224,7 +225,7 @@ class CheckboxKind(BaseKind):
 
 
 class SelectKind(BaseKind):
-    """One of some texts. `fits` returns the one that is meant, or None. `~` is asked of it as of any text: of Words."""
+    """One of several texts. `fits` returns the option that a value means, or None. `~` works as in TextKind."""
 
     operators = SAME | NULLABLE | {"~"}
 

@@ -1,4 +1,4 @@
-"""Kinds of fields that hold moments: instants and days."""
+"""Kinds of fields for moments: instants and days."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,32 +15,32 @@ _MOMENT = re.compile(
 )
 _SHIFT = re.compile(r"([+-][0-9]{1,4})([mhdwMy])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_MIN_YEAR, _MAX_YEAR = 100, 9000  # of what steps lead to: far enough from both ends of the calendar
+_MIN_YEAR, _MAX_YEAR = 100, 9000  # of a shifted moment: far enough from both ends of `datetime`
 
 
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class MomentKind:
-    """An instant: `2026-12-01T09:00Z`, `now+2h`; or a stretch of time: `2026-12-01`, `today-1d`, `now/w`.
+    """An instant: `2026-12-01T09:00Z`, `now+2h`; or an interval: `2026-12-01`, `today-1d`, `now/w`.
 
-    `=` asks whether the stored instant lies in a stretch; `<` is before it, `<=` not after it, and so on. A time
-    without a zone is in that of the one who asks; a week begins on Monday. Values are pairs of the first instant and
-    the one that follows the last; the second is None for an instant.
+    `=` matches when the stored instant lies in the interval; `<` before it, `<=` not after it, and so on. A time
+    without a zone is in the zone of the actor; a week begins on Monday. Values are pairs (first instant, first
+    instant after the interval); the second is None for an instant.
     """
 
     operators = ORDERED | NULLABLE
-    lowest: Any = _EARLIEST
+    lowest: datetime | None = _EARLIEST
 
     def read(self, text: str) -> Value:
         match = _MOMENT.fullmatch(text)
         if match is None:
             raise ValueError("must be a day, a time, or like now, today, now+7d, today/w.")
-        try:  # so that what lies off the calendar is refused here
-            _stretch(match, now())
+        try:  # so that a moment outside of the calendar is refused here
+            _interval(match, now())
         except (OverflowError, ValueError):
             raise ValueError("is off the calendar.") from None
-        return lambda context: _stretch(match, context.now)
+        return lambda context: _interval(match, context.now)
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
         if operator in NULLABLE:
@@ -54,12 +54,12 @@ class MomentKind:
             return {stored: {MONGO[operator]: first}}
         return {stored: {"$lt" if operator == "<=" else "$gte": following}}
 
-    def _within(self, stored: str, first: Any, following: Any) -> Filter:
+    def _within(self, stored: str, first: datetime | str, following: datetime | str | None) -> Filter:
         return {stored: {"$eq": first} if following is None else {"$gte": first, "$lt": following}}
 
 
 class DayKind(MomentKind):
-    """A day of the calendar, stored as `2026-12-01`; a stretch of days is asked for as one of time is."""
+    """A day of the calendar, stored as `2026-12-01`; an interval of days works as an interval of time."""
 
     lowest = None
 
@@ -67,15 +67,15 @@ class DayKind(MomentKind):
         match = _MOMENT.fullmatch(text)
         if match is None or match["time"] or re.search("[mh]", match["shifts"]):
             raise ValueError("must be a day, such as 2026-12-01, today, today+7d, today/w.")
-        stretch = super().read(text)
-        return lambda context: _days(*stretch(context))
+        interval = super().read(text)
+        return lambda context: _days(*interval(context))
 
 
 def _days(first: datetime, following: datetime | None) -> tuple[str, str]:
     return first.date().isoformat(), (following or _end(first, "d")).date().isoformat()
 
 
-def _stretch(match: re.Match[str], now: datetime) -> tuple[datetime, datetime | None]:
+def _interval(match: re.Match[str], now: datetime) -> tuple[datetime, datetime | None]:
     start = _base(match, now)
     for amount, unit in _SHIFT.findall(match["shifts"]):
         start = _shifted(start, int(amount), unit)
@@ -87,9 +87,9 @@ def _stretch(match: re.Match[str], now: datetime) -> tuple[datetime, datetime | 
 
 
 def _shifted(moment: datetime, amount: int, unit: str) -> datetime:
-    """Return days, months and years are counted on the calendar, hours on the clock that knows no summer time.
+    """Return `moment` plus `amount` units: days, weeks, months and years in local time, hours and minutes in UTC.
 
-    The 31st of a shorter month is its last day.
+    In a month without this day the result is its last day.
     """
     if unit in "My":
         return later(moment, months=amount * (12 if unit == "y" else 1))

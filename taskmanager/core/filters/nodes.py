@@ -1,7 +1,7 @@
-"""What a filter says, as a tree; each node makes its part of a MongoDB query.
+"""The syntax tree of a filter; each node returns its part of a MongoDB query.
 
-Nothing of the text gets into a query but as a value, or escaped in a pattern: operators and stored names come from
-here and from the table of fields.
+The text of a filter gets into a query only as a value, or escaped in a pattern. Operators and stored names come from
+this module and from the table of fields.
 """
 
 import re
@@ -20,15 +20,15 @@ from taskmanager.core.zones import zone
 
 @dataclass(frozen=True)
 class Context:
-    """Who asks, when and where: what `me`, `now` and `today` mean. `named` maps the column of a name to its meaning."""
+    """The actor and time that define `me`, `now` and `today`. `named` maps the column of a name to its meaning."""
 
     user_id: ObjectId | None
-    now: datetime  # in the zone of the one who asks
+    now: datetime  # in the zone of the actor
     named: Mapping[int, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, actor: Actor, named: Mapping[int, Any] | None = None) -> "Context":
-        """Return the context of a request of this actor. For a visitor `me` is no account."""
+        """Return the context for a request of this actor. For a visitor `me` matches no account."""
         user_id = None if isinstance(actor, Visitor) else actor.user_id
         return cls(user_id, now().astimezone(zone(actor.timezone)), named or {})
 
@@ -38,9 +38,9 @@ Value = Callable[[Context], Any]
 
 @dataclass(frozen=True)
 class Named:
-    """A value that is the name or id of something that must exist: `sort` says of what, `key` what it is found by.
+    """A value that is the name or id of something that must exist: `sort` is its kind, `key` the key of its lookup.
 
-    `meaning` is what it stands for when nothing was looked up, as it is for ids.
+    `meaning` is its value when nothing was looked up, as for ids.
     """
 
     sort: str
@@ -53,7 +53,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Given:
-    """A value as it was written: its text, the columns of its first character and after its last, how it is read."""
+    """A value in the text of a filter, from `column` to before `end`; `value` is its parsed form."""
 
     text: str
     column: int
@@ -66,7 +66,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Mention:
-    """A name in a filter, and its condition. `negative`: what is not this is asked for."""
+    """A name in a filter, and its condition. `negative`: the condition matches what does not have this name."""
 
     given: Given
     named: Named
@@ -75,27 +75,27 @@ class Mention:
 
 
 class FieldKind(Protocol):
-    """What sort of things a field holds: which operators there are, and how values are read."""
+    """The type of a field: its operators, and how its values are parsed."""
 
     operators: frozenset[str]
 
     def read(self, text: str) -> Value:
-        """Return the value that a word or string stands for. Raises ValueError with what is wrong."""
+        """Return the value of a word or string. Raises ValueError with the reason."""
 
     def query(self, stored: str, operator: str, values: list[Any]) -> Filter:
-        """Return the condition on the stored field."""
+        """Return the MongoDB query for the stored field."""
 
 
 @dataclass(frozen=True)
 class FilterField:
-    """Something that can be filtered by."""
+    """A field that filters support."""
 
     stored: str
     kind: FieldKind
 
 
 class FilterFields:
-    """What a list can be filtered by. A family is a beginning that stands for all fields whose names begin with it."""
+    """The fields that a list can be filtered by. A family is a prefix for all fields whose names begin with it."""
 
     def __init__(self, fields: Mapping[str, FilterField], families: Mapping[str, FieldKind] | None = None) -> None:
         self.fields, self.families = fields, families or {}
@@ -108,7 +108,7 @@ class FilterFields:
         return self.fields.get(name)
 
     def names(self) -> list[str]:
-        """Return what to tell people."""
+        """Return the names for error messages, a family as `name.…`."""
         return [*self.fields, *(f"{family}.…" for family in self.families)]
 
 
@@ -119,7 +119,7 @@ class Node(Protocol):
     """A part of a filter."""
 
     def mentions(self, negative: bool = False) -> Iterator[Mention]:
-        """Yield all names in it."""
+        """Yield all names in this part."""
 
     def query(self, context: Context) -> Filter:
         """Return the MongoDB query for this part."""
@@ -130,7 +130,7 @@ _NEGATIVE = frozenset({"!=", "not in"})
 
 @dataclass(frozen=True)
 class Condition:
-    """`field operator values`; `column` and `operator_column` say where its field and its operator stand."""
+    """`field operator values`; `column` and `operator_column` are the positions of its field and its operator."""
 
     field: FilterField
     operator: str
@@ -175,7 +175,7 @@ class AnyOf(_Joined):
 
 @dataclass(frozen=True)
 class Negation:
-    """A condition does not hold. There is no third truth: what a missing value is not, it is not."""
+    """A condition does not hold. There is no three-valued logic: every row matches either the condition or this."""
 
     part: Condition
 
@@ -186,13 +186,13 @@ class Negation:
         query = self.part.query(context)
         stored, condition = next(iter(query.items()))
         if len(query) == 1 and isinstance(condition, dict) and not stored.startswith("$"):
-            return {stored: {"$not": condition}}  # which an index can answer
+            return {stored: {"$not": condition}}  # an index can serve this
         return {"$nor": [query]}
 
 
 @dataclass(frozen=True)
 class Within:
-    """A part that is asked only of the rows for which `places` holds, and is false for all others."""
+    """A part that is evaluated only for the rows of the query `places`, and is false for all others."""
 
     places: Filter
     part: Condition | Negation
@@ -205,7 +205,7 @@ class Within:
 
 
 def negated(node: Node) -> Node:
-    """Return what holds where the node does not, with negations at the conditions only (De Morgan)."""
+    """Return the negation of a node, with negations at the conditions only (De Morgan)."""
     if isinstance(node, AllOf):
         return AnyOf(tuple(negated(part) for part in node.parts))
     if isinstance(node, AnyOf):
@@ -217,7 +217,7 @@ def negated(node: Node) -> Node:
     return Negation(node)
 
 
-# What a condition on a field of a family means: for some rows (None: for all) this condition, for others another one.
+# What a condition on a field of a family means: pairs of a query for some rows (None: all rows), and their condition.
 Readings = list[tuple[Filter | None, Condition]]
 
 
@@ -233,9 +233,9 @@ def conditions(node: Node) -> Iterator[Condition]:
 
 
 def defined(node: Node, readings: Callable[[Condition], Readings | None]) -> Node:
-    """Return the filter with each condition in the place of which `readings` gives others replaced by these.
+    """Return the filter with conditions replaced by what `readings` returns for them; None keeps a condition.
 
-    A row for which none of them is asked is outside of the condition and of its negation.
+    A row that no replacement applies to matches neither the condition nor its negation.
     """
     if isinstance(node, AllOf | AnyOf):
         return replace(node, parts=tuple(defined(part, readings) for part in node.parts))
@@ -254,11 +254,11 @@ def _reading(places: Filter | None, condition: Condition, negative: bool) -> Nod
 
 @dataclass(frozen=True)
 class GivenFilter:
-    """A filter as it was given.
+    """A filter of a request or a stored one.
 
-    `location` says where it stood, for errors. `references` has the ids that names had when the filter was stored, by
-    column. `scope` are the projects that names are looked up in, unless that follows from the question. With
-    `everywhere`, what must not be this has to be known in each of them.
+    `location` is where the request has it, for errors. `references` has the ids that names had when the filter was
+    stored, by column. `scope` are the projects that names are looked up in, unless they follow from the request. With
+    `everywhere`, a name in a negative condition must be known in each of them.
     """
 
     node: Node

@@ -1,4 +1,4 @@
-"""From a filter's text to its tree.
+"""The parser of filters: from text to a syntax tree.
 
 either    = both { "or" both }
 both      = negated { "and" negated }
@@ -19,13 +19,13 @@ _CLOSING = {"(": ")", "[": "]"}
 
 
 def parse(text: str, fields: FilterFields) -> Node:
-    """Return the tree of a filter over these fields. Raises FilterError."""
+    """Return the syntax tree of a filter over these fields. Raises FilterError."""
     return _Parser(text, fields).whole()
 
 
 class _Parser:
     def __init__(self, text: str, fields: FilterFields) -> None:
-        self.left = tokens(text)[::-1]
+        self.remaining = tokens(text)[::-1]
         self.fields = fields
         self.conditions = 0
 
@@ -37,12 +37,12 @@ class _Parser:
 
     @property
     def next(self) -> FilterToken:
-        return self.left[-1]
+        return self.remaining[-1]
 
     def take(self, *texts: str, kind: str) -> FilterToken | None:
-        """Return the next token if it is one of these."""
+        """Consume and return the next token if it is one of these; None otherwise."""
         known = self.next.kind == kind and self.next.text in texts
-        return self.left.pop() if known else None
+        return self.remaining.pop() if known else None
 
     def demand(self, *texts: str, kind: str) -> FilterToken:
         token = self.take(*texts, kind=kind)
@@ -76,7 +76,7 @@ class _Parser:
         return self.condition()
 
     def condition(self) -> Node:
-        name = self.left.pop() if self.next.kind == "word" else None
+        name = self.remaining.pop() if self.next.kind == "word" else None
         field = name and self.fields.find(name.text)
         if not name or not field:
             known = ", ".join(self.fields.names())
@@ -93,7 +93,7 @@ class _Parser:
 
     def operator(self) -> str:
         if self.next.kind == "operator":
-            return self.left.pop().text
+            return self.remaining.pop().text
         if self.take("is", kind="keyword"):
             negated = self.take("not", kind="keyword")
             self.demand("null", kind="keyword")
@@ -121,7 +121,7 @@ class _Parser:
         token = self.next
         if token.kind not in ("word", "string"):
             raise FilterError(token.column, "here must be a value; put words of the language into quotes.")
-        self.left.pop()
+        self.remaining.pop()
         if operator == "~" and not token.text:
             raise FilterError(token.column, "everything contains nothing: say what it must contain.")
         try:

@@ -1,4 +1,4 @@
-"""From a filter's text to its tokens. Columns count from 1."""
+"""The tokenizer of filters. Columns count from 1."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 class FilterError(ValueError):
-    """The filter cannot be understood. The message names the column; `code` is a stable word for programs."""
+    """The filter cannot be parsed or resolved. The message names the column; `code` is a stable identifier."""
 
     def __init__(self, column: int, problem: str, code: str = "filter.invalid") -> None:
         self.column, self.code = column, code
@@ -27,7 +27,7 @@ class FilterError(ValueError):
 
 @dataclass(frozen=True)
 class FilterToken:
-    """A piece of a filter. `kind` is string, operator, mark, word, keyword or end."""
+    """A token of a filter. `kind` is string, operator, mark, word, keyword or end."""
 
     kind: str
     text: str
@@ -36,7 +36,7 @@ class FilterToken:
 
 
 def tokens(text: str) -> list[FilterToken]:
-    """Return the tokens of a filter, and one that stands for its end. Raises FilterError."""
+    """Return the tokens of a filter, the last of which marks its end. Raises FilterError."""
     if len(text) > MAX_CHARACTERS:
         raise FilterError(MAX_CHARACTERS + 1, f"a filter has at most {MAX_CHARACTERS:,} characters.")
     found, position = [], 0
@@ -52,7 +52,7 @@ def tokens(text: str) -> list[FilterToken]:
 
 
 def written(text: str) -> str:
-    """Return a value as it stands in a filter: in quotes where it needs them."""
+    """Return a value as it is written in a filter: in quotes where they are needed."""
     if _BARE.fullmatch(text) and text.lower() not in KEYWORDS:
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

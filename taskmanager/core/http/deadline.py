@@ -1,4 +1,4 @@
-"""An end for conversations whose library bounds only each step: a peer that drips bytes would hold them for ever."""
+"""Deadlines for whole conversations. Libraries bound only each read: a peer that sends slowly would never time out."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,14 +7,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_AGAIN_SECONDS = 0.5
+_REPEAT_SECONDS = 0.5
 
 
 @contextmanager
 def deadline(seconds: float, cut: Callable[[], None]) -> Iterator[threading.Event]:
-    """Call `cut`, which ends the conversation, from another thread unless the body is done in time.
+    """Call `cut`, which ends the conversation, from another thread unless the block ends in time.
 
-    What is yielded is set when that has happened: some libraries take the end for a regular one.
+    Yields an Event that is set when that has happened, because some libraries report no error for it.
     """
     over, done, one_at_a_time = threading.Event(), threading.Event(), threading.Lock()
 
@@ -22,9 +22,9 @@ def deadline(seconds: float, cut: Callable[[], None]) -> Iterator[threading.Even
         wait = seconds
         while not done.wait(wait):
             over.set()
-            wait = _AGAIN_SECONDS  # again and again, because it may only be about to connect
-            with one_at_a_time, suppress(OSError, AttributeError):  # it has ended by itself, or has not begun
-                if not done.is_set():  # never a conversation that came after this one
+            wait = _REPEAT_SECONDS  # repeat, because the conversation may not have connected yet
+            with one_at_a_time, suppress(OSError, AttributeError):  # it has already ended, or has not begun
+                if not done.is_set():  # never cut a later conversation
                     cut()
 
     threading.Thread(target=watch, daemon=True).start()
@@ -36,17 +36,16 @@ def deadline(seconds: float, cut: Callable[[], None]) -> Iterator[threading.Even
 
 
 def within(seconds: float, function: Callable[[], T]) -> T:
-    """Return what `function` answers, for what knows no bound and cannot be cut: a thread that is not waited for
-    longer.
+    """Return the result of `function`, which has no timeout and cannot be cut: it runs in a thread, which is abandoned.
 
-    Raises what it raises, TimeoutError when it takes longer.
+    Raises what `function` raises, and TimeoutError after `seconds`.
     """
-    answers: list[T] = []
+    results: list[T] = []
     errors: list[Exception] = []
 
     def run() -> None:
         try:
-            answers.append(function())
+            results.append(function())
         except Exception as error:
             errors.append(error)
 
@@ -55,6 +54,6 @@ def within(seconds: float, function: Callable[[], T]) -> T:
     thread.join(seconds)
     if errors:
         raise errors[0]
-    if not answers:
-        raise TimeoutError("no answer in time")
-    return answers[0]
+    if not results:
+        raise TimeoutError("no response in time")
+    return results[0]

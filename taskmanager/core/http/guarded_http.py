@@ -1,8 +1,8 @@
-"""HTTP to addresses that users name: never to our own network, never longer or larger than allowed.
+"""An HTTP client for URLs of users: never into the operator's network, never longer or larger than allowed.
 
-A name is resolved once; every address that it has is checked, and the connection goes to one that was, so that a
-second answer of the name server changes nothing (DNS rebinding). No proxy of the environment is used and no redirect
-followed. `ipaddress.is_global` alone is not enough: IPv6 can carry an IPv4 address in several ways.
+A name is resolved once. Every address that it has is checked, and the connection uses a checked address, so that a
+second reply of the name server changes nothing (DNS rebinding). No proxy of the environment is used, and no redirect is
+followed. `ipaddress.is_global` alone is not enough: IPv6 can embed an IPv4 address in several ways.
 """
 
 import http.client
@@ -13,12 +13,14 @@ import threading
 import time
 from contextlib import suppress
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any, NamedTuple
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.http.deadline import deadline, within
+
+Address = IPv4Address | IPv6Address
 
 MAX_RESPONSE_BYTES = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
@@ -26,8 +28,8 @@ _MIN_FREE_PORT = 1024
 _LOOKUP_SECONDS = 2.0
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
-# Networks that carry an IPv4 address, and the bit at which it ends: RFC 4291 (compatible and mapped), RFC 6052 and
-# RFC 8215 (NAT64), RFC 3056 (6to4). Teredo (RFC 4380) carries two, and nothing public answers there.
+# Networks that embed an IPv4 address, and the bit at which it ends: RFC 4291 (compatible and mapped), RFC 6052 and
+# RFC 8215 (NAT64), RFC 3056 (6to4). Teredo (RFC 4380) embeds two, and has no public servers.
 _CARRIERS = [
     (IPv6Network("::/96"), 0),
     (IPv6Network("::ffff:0:0/96"), 0),
@@ -36,7 +38,7 @@ _CARRIERS = [
     (IPv6Network("2002::/16"), 80),
 ]
 _ISATAP = 0x00005EFE  # RFC 5214: interface identifiers ::0:5efe:a.b.c.d and ::200:5efe:a.b.c.d
-_HOST_OF_AZURE = "168.63.129.16/32"  # a public address, but for its machines their host, which tells secrets
+_HOST_OF_AZURE = "168.63.129.16/32"  # a public address, but within Azure the host's, which serves credentials
 _NEVER = [
     ip_network(word)
     for word in (
@@ -48,13 +50,13 @@ _NOT_PUBLIC = "This address is not a public one, and the operator has not allowe
 
 
 class Refused(TaskManagerError):
-    """The address is none that the service sends anything to."""
+    """The service does not send to this address."""
 
     code = "webhook.address_refused"
 
 
 class Answer(NamedTuple):
-    """What a receiver answered: the beginning of its body only."""
+    """The response of a receiver, with at most MAX_RESPONSE_BYTES of its body."""
 
     status: int
     headers: dict[str, str]
@@ -62,17 +64,15 @@ class Answer(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """What an operator allows beside public addresses: networks, and names whatever they resolve to."""
+    """What an operator allows in addition to public addresses: networks, and names whatever they resolve to."""
 
-    networks: tuple[Any, ...] = ()
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
     names: frozenset[str] = frozenset()
-    plain: bool = False  # whether http:// may be used to any address, and not only to those allowed above
+    plain: bool = False  # whether http:// is allowed for any address, and not only for those allowed above
 
     @classmethod
     def parse(cls, text: str, *, plain: bool) -> "Rules":
-        """Return from words separated by commas, each a network, an address or a name. Raises ValueError for other
-        words.
-        """
+        """Parse words separated by commas, each a network, an address or a name. Raises ValueError for other words."""
         words = [word.strip().lower() for word in text.split(",") if word.strip()]
         nets = [word for word in words if "/" in word or _literal(word) is not None]
         names = {word.rstrip(".") for word in words if word not in nets}
@@ -82,21 +82,21 @@ class Rules(NamedTuple):
 
 
 def check(url: str, rules: Rules) -> None:
-    """Raise Refused, saying why, unless something may be sent to this URL as far as can be known now.
+    """Raise Refused, with the reason, unless the service may send to this URL.
 
-    A name that does not answer within two seconds is not held against it: it is looked up again when it is used.
+    A name that does not resolve within two seconds is accepted: it is looked up again before each request.
     """
     parts = _split(url, rules)
-    addresses: list[Any] = []
+    addresses: list[Address] = []
     with suppress(OSError):
         addresses = _addresses(parts)
     _check_addresses(parts, addresses, rules)
 
 
 def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, rules: Rules) -> Answer:
-    """Send `body`, and read what is answered, within so many seconds as a whole.
+    """Send `body` and read the response, within `seconds` in total.
 
-    Raises Refused, OSError (also for what is no HTTP, for an answer that does not end, and when the time is over).
+    Raises Refused, OSError (also for a response that is not HTTP or does not end, and when the time is over).
     """
     parts = _split(url, rules)
     began = time.monotonic()
@@ -107,7 +107,7 @@ def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, rule
         with deadline(max(0.1, began + seconds - time.monotonic()), connection.cut) as over:
             return _exchange(connection, parts, body, headers, over)
     except http.client.HTTPException as error:
-        raise OSError(f"no proper answer: {type(error).__name__}") from None
+        raise OSError(f"no valid response: {type(error).__name__}") from None
     finally:
         connection.close()
 
@@ -117,50 +117,50 @@ def _exchange(
 ) -> Answer:
     try:
         connection.request("POST", _target(parts), body, {"Host": parts.netloc, **headers})
-        answer = connection.getresponse()
-    except (ValueError, AttributeError):  # what a socket of TLS raises that was cut meanwhile
+        response = connection.getresponse()
+    except (ValueError, AttributeError):  # a TLS socket raises these when `cut` has closed it
         if not over.is_set():
             raise
     if over.is_set():
-        raise TimeoutError("no answer in time")
-    return Answer(answer.status, dict(answer.getheaders()), _beginning(answer))
+        raise TimeoutError("no response in time")
+    return Answer(response.status, dict(response.getheaders()), _beginning(response))
 
 
-def _beginning(answer: http.client.HTTPResponse) -> bytes:
-    """Return the beginning of the body; the answer stands already, whatever comes of it."""
+def _beginning(response: http.client.HTTPResponse) -> bytes:
+    """Return the beginning of the body; empty when reading fails, because the status is already known."""
     try:
-        return answer.read(MAX_RESPONSE_BYTES)
+        return response.read(MAX_RESPONSE_BYTES)
     except (OSError, http.client.HTTPException):
         return b""
 
 
 class _Pinned(http.client.HTTPConnection):
-    """A connection to one of some addresses, which shows the name that they stand for."""
+    """A connection to one of several checked addresses; TLS verifies the host name of the URL."""
 
-    def __init__(self, parts: SplitResult, addresses: list[Any], ends: float) -> None:
+    def __init__(self, parts: SplitResult, addresses: list[Address], ends: float) -> None:
         super().__init__(parts.hostname or "", _port(parts))
         self._secure, self._name = parts.scheme == "https", _name(parts)
         self._addresses, self._ends = addresses, ends
 
     def connect(self) -> None:
-        """Connect for `request` to the first address that answers; each has its share of the time. Raises OSError."""
-        self.sock = self._first()
-        self.sock.settimeout(self._left())
+        """Connect to the first address that accepts; each has its share of the time. Raises OSError."""
+        self.sock = self._connect_first()
+        self.sock.settimeout(self._remaining())
         if self._secure:
-            # wrapped before the handshake: what is kept in `sock` is what `cut` can end
+            # wrapped before the handshake, so that `cut` can close the socket during the handshake
             self.sock = _context().wrap_socket(self.sock, server_hostname=self._name, do_handshake_on_connect=False)
             self.sock.do_handshake()
 
-    def _first(self) -> socket.socket:
+    def _connect_first(self) -> socket.socket:
         last: OSError = OSError("it has no address")
-        for left, address in zip(range(len(self._addresses), 0, -1), self._addresses, strict=True):
+        for untried, address in zip(range(len(self._addresses), 0, -1), self._addresses, strict=True):
             try:
-                return socket.create_connection((str(address), self.port), self._left() / left)
+                return socket.create_connection((str(address), self.port), self._remaining() / untried)
             except OSError as error:
                 last = error
         raise last
 
-    def _left(self) -> float:
+    def _remaining(self) -> float:
         return max(0.1, self._ends - time.monotonic())
 
     def cut(self) -> None:
@@ -206,10 +206,10 @@ def _target(parts: SplitResult) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def _addresses(parts: SplitResult) -> list[Any]:
-    """Return all that a name resolves to, or what a spelling of an address stands for.
+def _addresses(parts: SplitResult) -> list[Address]:
+    """Return all addresses that a name, or a spelling of an address, resolves to.
 
-    Raises OSError, also after two seconds: the system's resolver knows no bound.
+    Raises OSError, also after two seconds: the system's resolver has no timeout.
     """
     host, port = parts.hostname, _port(parts)
     try:
@@ -221,7 +221,7 @@ def _addresses(parts: SplitResult) -> list[Any]:
     return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
 
 
-def _check_addresses(parts: SplitResult, addresses: list[Any], rules: Rules) -> None:
+def _check_addresses(parts: SplitResult, addresses: list[Address], rules: Rules) -> None:
     allowed = _name(parts) in rules.names or (
         bool(addresses) and all(any(a in net for net in rules.networks) for a in addresses)
     )
@@ -233,8 +233,8 @@ def _check_addresses(parts: SplitResult, addresses: list[Any], rules: Rules) -> 
         raise Refused(_NOT_PUBLIC)
 
 
-def _public(address: IPv4Address | IPv6Address) -> bool:
-    """Return whether an address is one of the public internet, also in what it carries."""
+def _public(address: Address) -> bool:
+    """Return whether an address, and an address that it embeds, belong to the public internet."""
     if isinstance(address, IPv6Address):
         for network, shift in _CARRIERS:
             if address in network:
@@ -247,7 +247,7 @@ def _public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not special and not address.is_loopback and not address.is_link_local
 
 
-def _literal(word: str) -> Any:
+def _literal(word: str) -> Address | None:
     try:
         return ip_address(word)
     except ValueError:

@@ -1,13 +1,13 @@
-"""Who is acting, and how a process knows at once that it changed.
+"""The actor of a request, its rights, and how processes learn at once that the rights have changed.
 
-Each account has an `access_version`, raised in the same transaction as anything that changes what the
-account may do: a session ended, a role changed, a membership given or taken. A process keeps what it
-loaded of an account and asks the cache store for the version on each request (in the same trip as the
-rate limit). A version it does not know makes it load again from MongoDB.
+Each account has an `access_version`, raised in the same transaction as every change of the account's rights: a
+session ended, a role changed, a membership added or removed. A process caches the rights that it has loaded, and reads
+the version from the cache store on each request (in the same round trip as the rate limit). When the version is newer,
+the process loads the rights from MongoDB again.
 
-The cache store is never trusted to remember: an entry lives ten seconds, is only ever replaced by a higher
-version, and where it is missing or the store is away MongoDB is asked. So nothing that was revoked comes
-back, and no session ends, when the store is emptied.
+The cache store may lose data: an entry expires after ten seconds, is only ever replaced by a higher version, and when
+it is missing or the store is away, MongoDB is read. So when the store is emptied, no revoked right returns, and no
+session ends.
 """
 
 from collections import OrderedDict
@@ -37,7 +37,7 @@ if not known or known <= tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[
 
 @dataclass(frozen=True)
 class Grant:
-    """What one API token of an account may be used for: a part of what the account may do."""
+    """The rights of one API token: a part of the rights of its account."""
 
     token_hash: str
     scopes: frozenset[str]
@@ -47,7 +47,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Access:
-    """What one account may do, as of `version`: empty sessions and tokens for one that may not log in."""
+    """The rights of one account, as of `version`; an account that may not log in has no sessions and no tokens."""
 
     user_id: ObjectId
     version: int
@@ -59,15 +59,15 @@ class Access:
     archived: frozenset[ObjectId] = frozenset()
 
     def by_session(self, session_id: ObjectId) -> "Actor | None":
-        """Return the account acting in one of its sessions; None when that has ended."""
+        """Return the actor of one of the account's sessions; None when the session has ended."""
         if session_id not in self.sessions:
             return None
         return self._actor(role=self.role, session_id=session_id, project_roles=self.project_roles)
 
     def by_token(self, token_id: ObjectId, token_hash: str) -> "Actor | None":
-        """Return the account acting through one of its API tokens; None when that was revoked or has expired.
+        """Return the actor of one of the account's API tokens; None when the token was revoked or has expired.
 
-        A token never has the global role of its account, and one that is for one project sees no other.
+        A token never has the global role of its account, and a token for one project sees no other project.
         """
         grant = self.tokens.get(token_id)
         if grant is None or grant.expires_at <= now() or not compare_digest(grant.token_hash, token_hash):
@@ -78,16 +78,16 @@ class Access:
         one_project = grant.project_id is not None
         return self._actor(project_roles=roles, token_id=token_id, scopes=grant.scopes, one_project=one_project)
 
-    def _actor(self, **how: Any) -> "Actor":
-        return Actor(self.user_id, timezone=self.timezone, archived=self.archived, **how)
+    def _actor(self, **rights: Any) -> "Actor":
+        return Actor(self.user_id, timezone=self.timezone, archived=self.archived, **rights)
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who does something: the keyword argument `actor` of every use case.
+    """The party that acts: the keyword argument `actor` of every use case.
 
-    `scopes` is None for a session, which may do all that its account may; else what it is limited to. `archived` are
-    those of the account's projects that can only be read. `timezone` is what a day is to this actor.
+    `scopes` is None for a session, which has all rights of its account; an API token is limited to its scopes.
+    `archived` are the account's projects that can only be read. `timezone` defines the days of this actor.
     """
 
     account_id: ObjectId | None
@@ -102,35 +102,35 @@ class Actor:
 
     @property
     def user_id(self) -> ObjectId:
-        """Return the account that acts. Raises Forbidden (`auth.account_needed`) for a visitor, who has none."""
+        """Return the id of the account. Raises AccountNeeded (`auth.account_needed`) for a visitor, who has none."""
         if self.account_id is None:
             raise AccountNeeded
         return self.account_id
 
     def has_scope(self, scope: str | None) -> bool:
-        """Return whether this way of acting is enough for `scope`; None stands for what only a session may do."""
+        """Return whether the actor has `scope`; None means what only a session may do."""
         return self.scopes is None or scope in self.scopes
 
     @property
     def identity(self) -> str:
-        """Return who this is in log lines and in keys: unlike for everybody else."""
+        """Return the unique identity of this actor for log lines and keys."""
         return str(self.user_id)
 
     def role_in(self, project_id: ObjectId) -> str | None:
-        """Return this actor's role in a project; None for a stranger."""
+        """Return this actor's role in a project; None for an actor who is not a member."""
         return self.project_roles.get(project_id)
 
 
-# How the tokens of share links begin: the link itself, and a visit that was opened with its password.
+# Prefixes of the tokens of share links: the link itself, and a visit that was opened with the link's password.
 SHARE_LINK, SHARE_VISIT = "tl_", "ts_"
 
 
 @dataclass(frozen=True)
 class Visitor(Actor):
-    """A visitor who came by a share link, with a role in one project and no account.
+    """A visitor of a share link, with a role in one project and no account.
 
-    Its `user_id` refuses, so that the id of a link is never taken for that of an account and nothing is done or kept
-    without an account.
+    `user_id` raises AccountNeeded, so that the id of a link is never used as the id of an account, and nothing is
+    stored that needs an account.
     """
 
     account_id: None = None
@@ -143,13 +143,13 @@ class Visitor(Actor):
 
 
 def members_only(actor: Actor) -> None:
-    """Refuse a visitor what only members read: the past, and who they are. Raises Forbidden (`auth.account_needed`)."""
+    """Raise AccountNeeded (`auth.account_needed`) for a visitor: only members read the history and the members."""
     if actor.account_id is None:
         raise AccountNeeded
 
 
 class _Loaders:
-    """Where accounts and roles come from; set by the composition root, so that this module knows no feature."""
+    """The functions that load accounts and roles; the composition root sets them, so this module imports no feature."""
 
     load: Callable[[ObjectId], Access | None]
     versions: Callable[[Iterable[ObjectId]], dict[ObjectId, int]]
@@ -162,14 +162,14 @@ _kept: OrderedDict[ObjectId, Access] = OrderedDict()
 
 
 def key(user_id: ObjectId) -> str:
-    """Return key of an account's version in the cache store."""
+    """Return the key of an account's version in the cache store."""
     return f"tm:access:{user_id}"
 
 
 def find(user_id: ObjectId, version: int | None) -> Access | None:
-    """Return what the account may do now; None when it may not act at all.
+    """Return the present rights of an account; None when there is no such account.
 
-    `version` is what the cache store said; None when it was not there or not reached.
+    `version` is the version in the cache store; None when it was missing or the store was not reached.
     """
     if version is None:
         version = loaders.versions([user_id]).get(user_id)
@@ -183,24 +183,24 @@ def find(user_id: ObjectId, version: int | None) -> Access | None:
 
 
 def kept(user_id: ObjectId) -> Access | None:
-    """Return what this process knows of the account's rights, which may have changed since; None for nothing."""
+    """Return the cached rights of an account, which may be outdated; None when this process has none."""
     return _kept.get(user_id)
 
 
 def changed(user_ids: Iterable[ObjectId]) -> None:
-    """Tell every process that these accounts' rights changed; call it in the transaction that raised their versions."""
+    """Publish the versions of these accounts after the commit; call it in the transaction that raises them."""
     ids = list(user_ids)
     on_commit(lambda: _announce(ids))
 
 
 def republish(user_ids: Iterable[ObjectId]) -> None:
-    """Write the current versions to the cache store. Raises RedisError: a job that repeats calls this."""
+    """Write the current versions to the cache store. Raises RedisError, so that the calling job is repeated."""
     for user_id, version in loaders.versions(user_ids).items():
         _raise(user_id, version)
 
 
 def invalidate_all() -> None:
-    """Drop what this process has loaded."""
+    """Invalidate all rights that this process has cached."""
     _kept.clear()
 
 
@@ -217,7 +217,7 @@ def _publish(versions: dict[ObjectId, int]) -> None:
         for user_id, version in versions.items():
             _raise(user_id, version)
     except RedisError:
-        cache_rest.failed()  # the entry expires in seconds, and MongoDB is asked while the store is away
+        cache_rest.failed()  # the entry expires in seconds, and MongoDB is read while the store is away
 
 
 def _raise(user_id: ObjectId, version: int) -> None:

@@ -1,4 +1,4 @@
-"""Encryption at rest, with keys made of the service's secret: one for each purpose."""
+"""Encryption at rest, with keys that are derived from the service's secret (HKDF, RFC 5869): one for each purpose."""
 
 import base64
 from functools import cache
@@ -11,7 +11,7 @@ from taskmanager.core.configuration import settings
 
 
 def cipher(purpose: str) -> Fernet:
-    """Return what encrypts and decrypts secrets of one purpose, such as `second factor`."""
+    """Return the cipher for secrets of one purpose, such as `second factor`."""
     return _made(purpose, settings.current().secret())
 
 

@@ -1,7 +1,7 @@
 """The keys that sign access tokens: Ed25519, one PEM file each, named by their id (`kid`).
 
-The newest signs; all verify, so a rotated key stays until the tokens it signed have ended. Processes that run
-look at the folder again and again: a new key signs only when every process has had the time to find it.
+The newest key signs; all verify, so a rotated key stays until the tokens that it signed have expired. Running processes
+read the folder every few seconds: a new key signs only after every process has had the time to load it.
 """
 
 import base64
@@ -24,7 +24,7 @@ ALGORITHM = "EdDSA"
 
 log = structlog.get_logger("taskmanager.keys")
 
-_LOOK_SECONDS = 5.0
+_REFRESH_SECONDS = 5.0
 _SETTLE_SECONDS = 15.0
 
 
@@ -36,7 +36,7 @@ class KeyRing:
 
     @property
     def active_kid(self) -> str:
-        """Return id of the key that signs."""
+        """Return the id of the key that signs."""
         return list(self.keys)[-1]
 
     @property
@@ -49,20 +49,20 @@ class KeyRing:
 
 
 class LiveRing:
-    """The ring as the folder has it now; it is asked for on each request, and looks at the folder now and then."""
+    """The key ring of a folder, read again at most every five seconds; each request uses it."""
 
     def __init__(self, folder: Path, ring: KeyRing) -> None:
-        self._folder, self._ring, self._looked = folder, ring, time.monotonic()
+        self._folder, self._ring, self._refreshed = folder, ring, time.monotonic()
 
     @property
     def keys(self) -> dict[str, Ed25519PrivateKey]:
         """Return all keys that verify, by id."""
-        self._look(_LOOK_SECONDS)
+        self._refresh(_REFRESH_SECONDS)
         return self._ring.keys
 
     @property
     def active_kid(self) -> str:
-        """Return id of the key that signs: the newest that every process knows."""
+        """Return the id of the key that signs: the newest that every process has loaded."""
         settled = time.time() - _SETTLE_SECONDS
         known = [kid for kid in self.keys if _made(self._folder, kid) <= settled]
         return (known or list(self.keys)[:1])[-1]
@@ -72,31 +72,32 @@ class LiveRing:
         return self.keys[self.active_kid]
 
     def find(self, kid: str) -> Ed25519PrivateKey | None:
-        """Return the key of this id; one that is not known may be new, so the folder is looked at, at most once a
-        second.
-        """
+        """Return the key of this id, or None. For an unknown id the folder is read again, at most once a second."""
         if kid not in self._ring.keys:
-            self._look(1.0)
+            self._refresh(1.0)
         return self.keys.get(kid)
 
     def jwks(self) -> dict[str, list[dict[str, Any]]]:
         """Return the public keys that access tokens are checked with (RFC 7517)."""
         return KeyRing(self.keys).jwks()
 
-    def _look(self, seconds: float) -> None:
-        if time.monotonic() - self._looked < seconds:
+    def _refresh(self, seconds: float) -> None:
+        if time.monotonic() - self._refreshed < seconds:
             return
-        self._looked = time.monotonic()
+        self._refreshed = time.monotonic()
         if {path.stem for path in self._folder.glob("*.pem")} == self._ring.keys.keys():
             return
         try:
             self._ring = load(self._folder)
-        except (Misconfigured, OSError):  # the ring that is known stays in force
+        except (Misconfigured, OSError):  # keep the present ring
             log.exception("signing keys cannot be read")
 
 
 def rotate(folder: Path, keep_seconds: float) -> tuple[str, list[str]]:
-    """Add a key, and remove those that were replaced more than `keep_seconds` ago; answers its id and theirs."""
+    """Add a key, and delete those that were replaced more than `keep_seconds` ago.
+
+    Return the id of the new key, and the ids of the deleted ones.
+    """
     kids = [path.stem for path in sorted(folder.glob("*.pem"))]
     replaced = pairwise(kids)
     over = [kid for kid, next_kid in replaced if time.time() - _made(folder, next_kid) > keep_seconds]
@@ -107,7 +108,7 @@ def rotate(folder: Path, keep_seconds: float) -> tuple[str, list[str]]:
 
 
 def described(folder: Path) -> list[tuple[str, datetime, str]]:
-    """Return each key's id, when it was made, and whether it is signing, settling or only verifying; oldest first."""
+    """Return (id, time of creation, "signing", "settling" or "verifying") for each key, oldest first."""
     ring = LiveRing(folder, load(folder))
     states = dict.fromkeys(ring.keys, "verifying") | {ring.active_kid: "signing"}
     newest = list(ring.keys)[-1]
@@ -119,12 +120,12 @@ def described(folder: Path) -> list[tuple[str, datetime, str]]:
 def _made(folder: Path, kid: str) -> float:
     try:
         return (folder / f"{kid}.pem").stat().st_mtime
-    except FileNotFoundError:  # removed a moment ago
+    except FileNotFoundError:  # deleted in the meantime
         return 0.0
 
 
 def load(folder: Path) -> KeyRing:
-    """Read the ring from `folder`. Raises Misconfigured when there is no key or a file is none."""
+    """Read the ring from `folder`. Raises Misconfigured when there is no key or a file is not a key."""
     paths = sorted(folder.glob("*.pem"))
     if not paths:
         raise Misconfigured(f"no signing key in {folder}: make one with `taskmanager keys create`")
@@ -132,9 +133,9 @@ def load(folder: Path) -> KeyRing:
 
 
 def create(folder: Path) -> str:
-    """Add a new key, which signs as soon as every process knows it; answers its id."""
+    """Create a key, which signs as soon as every process has loaded it; return its id."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # sorts by age: to the microsecond, because two keys can be made within one millisecond
+    # sorts by age, to the microsecond because two keys can be created within one millisecond
     kid = f"{datetime.now(UTC):%Y%m%d%H%M%S%f}-{secrets.token_hex(4)}"
     draft = folder / f"{kid}.draft"
     draft.touch(mode=0o600)
@@ -148,7 +149,7 @@ def create(folder: Path) -> str:
 
 
 def ensure(folder: Path) -> KeyRing:
-    """Read the ring, making the first key when there is none; safe under racing processes."""
+    """Read the ring, and create the first key when there is none; safe for concurrent processes."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Which addresses count as one: a subscriber has one IPv4 address, and a whole /64 of IPv6 (RFC 6177, RFC 7934)."""
+"""Networks for counting: a subscriber has one IPv4 address, and a whole /64 of IPv6 (RFC 6177, RFC 7934)."""
 
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, IPv6Network
 
@@ -6,9 +6,9 @@ _SUBSCRIBER_PREFIX = 64
 
 
 def network_of(address: str | None) -> str:
-    """Return what an address is counted as: itself for IPv4, also where it is mapped into IPv6; its /64 for IPv6.
+    """Return the network that an address counts as: itself for IPv4, also when mapped into IPv6; its /64 for IPv6.
 
-    What is no address, such as the path of a socket, is returned as it is.
+    A text that is not an address, such as the path of a socket, is returned unchanged.
     """
     try:
         known = IPv6Address((address or "").partition("%")[0])

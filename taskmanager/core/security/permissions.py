@@ -1,7 +1,7 @@
-"""The permission question: may this actor do this to this item.
+"""Permission checks: whether an actor may do something to an item.
 
-Each feature has an enumeration of actions that answers it by a table of rules. What an actor may *see* is
-the QuerySet word `visible_to`; so an item that was not found is 404, and only a visible one can be 403.
+Each feature has an enumeration of actions with a table of rules. What an actor may *see* is decided by the QuerySet
+method `visible_to`: an item that is not visible is 404, and only a visible item can be 403.
 """
 
 from enum import StrEnum
@@ -19,16 +19,16 @@ class Action(StrEnum):
         raise NotImplementedError
 
     def check(self, actor: Actor, item: Any) -> None:
-        """Raise Conflict when what the item belongs to is in a state that does not allow this to anybody."""
+        """Raise Conflict when the state of what the item belongs to does not allow this, whatever the role."""
 
 
 PERMISSIONS: Part[type[Action]] = Part("permissions")
 
 
 def authorize(actor: Actor, action: Action, item: Any) -> None:
-    """Raise Forbidden, naming the permission that is missing, unless `actor` may do `action` to `item`.
+    """Raise Forbidden, with the name of the missing permission, unless `actor` may do `action` to `item`.
 
-    Raises Conflict when the actor may, but not now.
+    Raises Conflict when the actor may do it, but the present state does not allow it.
     """
     if not action.permits(actor, item):
         raise Forbidden(f"Your role does not allow {action.value}.", permission=action.value)

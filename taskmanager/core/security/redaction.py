@@ -1,12 +1,11 @@
-"""Takes out of texts what the settings keep secret: for what is logged, stored or shown of errors.
+"""Redaction of secret settings in texts that are logged, stored or shown, such as messages of errors.
 
-Libraries put addresses and credentials into the messages of their exceptions. Where such a message leaves the
+Libraries put URLs and credentials into the messages of their exceptions. Before such a message leaves the
 process, `redact` replaces each part of a URL setting, and each secret, by the name of the variable.
 """
 
 import re
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from taskmanager.core.configuration import settings
@@ -18,9 +17,9 @@ _MIN_CHARACTERS, _MIN_NAME_CHARACTERS, _MIN_TOKEN_CHARACTERS = 4, 12, 6
 
 
 class _Pattern:
-    """What is sought, for the settings that it was made of."""
+    """The pattern that matches all secrets of the settings `made_of`."""
 
-    made_of: Any = None
+    made_of: settings.Settings | None = None
     expression: re.Pattern[str] | None = None
     names: dict[str, str] = {}
 
@@ -29,7 +28,7 @@ _pattern = _Pattern()
 
 
 def redact(text: str) -> str:
-    """Return the text with `[TASKMANAGER_MAIL_URL]` and the like in the place of what the settings keep secret."""
+    """Return the text with each secret of the settings replaced by the name of its variable: `[TASKMANAGER_…]`."""
     chosen = settings.effective()
     if chosen is None:
         return text
@@ -38,8 +37,8 @@ def redact(text: str) -> str:
     return _pattern.expression.sub(_name_of, text) if _pattern.expression else text
 
 
-def redacted(value: Any) -> Any:
-    """Return the same of a value that may hold texts, such as what is logged."""
+def redacted(value: object) -> object:
+    """Return a value, such as a field of a log line, with all texts in it redacted."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
@@ -54,7 +53,7 @@ def _name_of(match: re.Match[str]) -> str:
 def _prepare(chosen: settings.Settings) -> None:
     names = {part: f"TASKMANAGER_{name.upper()}" for name, part in _found(chosen) if part}
     for part, name in list(names.items()):
-        names.setdefault(ascii(part)[1:-1], name)  # as an exception shows bytes and texts
+        names.setdefault(ascii(part)[1:-1], name)  # as messages of exceptions escape bytes and texts
     longest_first = sorted(names, key=len, reverse=True)
     words = [
         re.escape(part) if len(part) >= _MIN_CHARACTERS else rf"(?<!\w){re.escape(part)}(?!\w)"
@@ -74,7 +73,7 @@ def _found(chosen: settings.Settings) -> Iterator[tuple[str, str]]:
 
 
 def _parts(url: str) -> Iterator[str]:
-    """Yield the URL, its authority, credentials and hosts; what is no secret and stands in every log is left out."""
+    """Yield the URL, its credentials and its hosts, without localhost and IP addresses, which are in many log lines."""
     try:
         authority = urlsplit(url).netloc
     except ValueError:
@@ -84,14 +83,14 @@ def _parts(url: str) -> Iterator[str]:
     yield from (url, secret, unquote(secret))
     yield from (userinfo, unquote(userinfo)) if secret else ()
     yield from (name for name in (user, unquote(user)) if "@" in name or len(name) >= _MIN_NAME_CHARACTERS)
-    for place in hosts.split(","):
-        host = place.partition(":")[0]
-        known = host in ("localhost", "") or re.fullmatch(r"[\d.]+", host) or place.startswith("[")
-        yield from () if known else (place if ":" in place else "", host if "." in host else "")
+    for server in hosts.split(","):
+        host = server.partition(":")[0]
+        public = host in ("localhost", "") or re.fullmatch(r"[\d.]+", host) or server.startswith("[")
+        yield from () if public else (server if ":" in server else "", host if "." in host else "")
 
 
 def _tokens(url: str) -> Iterator[str]:
-    """Yield the URL and all in it that looks made up by a machine: such URLs hold secrets in any of their parts."""
+    """Yield the URL and all words in it that look generated: URLs of providers have secrets in any of their parts."""
     yield url
     yield from _parts(url)
     for word in re.split(r"[/?&=:@]+", url):

@@ -1,8 +1,8 @@
-"""Opaque tokens that only this service can make: API tokens, links in mails, public links.
+"""Signed tokens: opaque tokens that only this service can make, such as API tokens, links in mails, share links.
 
-A token names the rows it stands for and carries a code, HMAC-SHA256 over the names and a nonce. So a made-up
-token is refused without asking the database; what a good one may still do stands in its row, which holds at
-most a hash of the token. A token whose nonce is stored can be made again, for a mail that is sent later.
+A token contains the ids of the rows it stands for, a nonce, and an HMAC-SHA256 over both. So a forged token is refused
+without a query. Whether an authentic one is still valid is stored in its row, which has at most a hash of the token. A
+token whose nonce is stored can be made again, for a mail that is sent later.
 """
 
 import base64
@@ -23,25 +23,25 @@ _FORM = re.compile(r"[A-Za-z0-9_-]{64,400}")
 
 
 class SignedIds(NamedTuple):
-    """What a token names: the ids it was made for, and its nonce."""
+    """The content of a token: its ids, and its nonce."""
 
     ids: tuple[ObjectId, ...]
     nonce: bytes
 
 
 def make_nonce() -> bytes:
-    """Return random bytes that make a token unlike every other."""
+    """Return 16 random bytes that make a token unique."""
     return secrets.token_bytes(_NONCE_BYTES)
 
 
 def sign(prefix: str, *ids: ObjectId, nonce: bytes) -> str:
-    """Return the token of this kind (`prefix`, such as `tm_`) for these ids; the same nonce gives the same token."""
+    """Return the token with this prefix, such as `tm_`, for these ids; the same nonce gives the same token."""
     head = b"".join(item.binary for item in ids) + nonce
     return prefix + base64.urlsafe_b64encode(head + _code(prefix, head)).rstrip(b"=").decode()
 
 
 def verify(prefix: str, token: str) -> SignedIds | None:
-    """Return what a token of this kind names; None when we did not make it."""
+    """Return the content of a token with this prefix; None when this service did not sign it."""
     body = token.removeprefix(prefix)
     if body == token or not _FORM.fullmatch(body):
         return None
@@ -51,14 +51,14 @@ def verify(prefix: str, token: str) -> SignedIds | None:
         return None
     head, code = raw[:-_CODE_BYTES], raw[-_CODE_BYTES:]
     names = head[:-_NONCE_BYTES]
-    canonical = base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == body  # one spelling for one token
+    canonical = base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == body  # each token has one spelling
     if len(names) % 12 or not canonical or not hmac.compare_digest(code, _code(prefix, head)):
         return None
     return SignedIds(tuple(ObjectId(names[at : at + 12]) for at in range(0, len(names), 12)), head[-_NONCE_BYTES:])
 
 
 def fingerprint(token: str) -> str:
-    """Return what the database keeps of a token that is shown once."""
+    """Return the hash by which the database stores a token that is shown once: SHA-256 in hexadecimal."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

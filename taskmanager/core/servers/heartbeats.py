@@ -1,13 +1,15 @@
-"""Hears the database's clock: each sign of life of the primary says what time it has.
+"""Reads the database's clock: each heartbeat of the primary contains its time.
 
-After a failover the clock is another machine's. Each election has an id, and a later one a greater id (the driver's
-specification of server discovery and monitoring): a primary that was replaced and does not know it yet is not heard.
+After a failover another machine's clock counts. Each election has an id, and a later election a greater id (MongoDB's
+specification of server discovery and monitoring): the time of a primary that was already replaced is ignored.
 """
 
+from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, NamedTuple
 
 import structlog
+from bson import ObjectId
 from pymongo.monitoring import (
     ServerHeartbeatFailedEvent,
     ServerHeartbeatListener,
@@ -23,26 +25,28 @@ _WRONG_CLOCK_SECONDS = 2.0
 
 
 class Primary(NamedTuple):
-    """Which primary of which set; a router of a sharded cluster has no election."""
+    """A primary of a replica set, by the set's members and the id of its election; None for a router (mongos)."""
 
-    members: tuple[Any, ...]
-    election: Any
+    members: tuple[str | None, ...]
+    election: ObjectId | None
 
     @classmethod
-    def of(cls, hello: dict[str, Any]) -> "Primary":
-        """Return the one that says `hello`."""
+    def of(cls, hello: Mapping[str, Any]) -> "Primary":
+        """Return the primary that sent this reply to `hello`."""
         return cls((hello.get("setName"), *sorted(hello.get("hosts", ()))), hello.get("electionId"))
 
     def was_replaced_by(self, other: "Primary | None") -> bool:
-        """Return whether the other one was elected later, in the same set."""
-        return other is not None and self.members == other.members and bool(other.election > self.election)
+        """Return whether the other primary was elected later, in the same set."""
+        if other is None or other.election is None or self.election is None:
+            return False
+        return self.members == other.members and other.election > self.election
 
 
 class ClockListener(ServerHeartbeatListener):
-    """Passes the time of the primary on to the clock; says when this process's own clock differs from it."""
+    """Passes the time of the primary to `core.clock`; logs when this process's own clock differs from it."""
 
     _differed = False
-    _heard: Primary | None = None
+    _primary: Primary | None = None
 
     def started(self, event: ServerHeartbeatStartedEvent) -> None:
         """Do nothing."""
@@ -51,22 +55,22 @@ class ClockListener(ServerHeartbeatListener):
         """Do nothing."""
 
     def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
-        """Read the clock in each member's answer; called by the driver."""
+        """Read the clock in the reply of a primary; the driver calls this for each member's reply."""
         hello = event.reply.document
         if event.reply.is_writable and "localTime" in hello:
-            self._hear(hello)
+            self._observe(hello)
 
-    def _hear(self, hello: dict[str, Any]) -> None:
-        primary, before = Primary.of(hello), self._heard
+    def _observe(self, hello: Mapping[str, Any]) -> None:
+        primary, before = Primary.of(hello), self._primary
         if primary.election is not None:
             if primary.was_replaced_by(before):
                 return
-            self._heard = primary
-        another = before is not None and before != self._heard
+            self._primary = primary
+        another = before is not None and before != self._primary
         clock.observe(hello["localTime"].replace(tzinfo=UTC), of_another=another)
-        self._tell()
+        self._warn()
 
-    def _tell(self) -> None:
+    def _warn(self) -> None:
         ahead = clock.ahead()
         seconds = ahead.total_seconds() if ahead else 0.0
         differs = abs(seconds) > _WRONG_CLOCK_SECONDS

@@ -1,12 +1,12 @@
-"""Whether the servers of the settings are what the service needs, and the database in the form that this release needs.
+"""Checks whether the servers fit the needs of the service, and the schema of the database fits this release.
 
-Some problems pass by themselves: a server that is away, a replica set that elects its primary. The others are final:
-only a change of a setting, of the server or of the release ends them. No sentence holds a part of a URL.
+Some problems are temporary: a server that is away, a replica set that elects its primary. The others are final: only a
+change of a setting, of the server or of the release ends them. No sentence contains a part of a URL.
 """
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha1
 from typing import Any, Literal, NamedTuple
 
@@ -23,11 +23,11 @@ Check = Literal["database", "migrations", "queue", "cache"]
 
 _AUTHENTICATION_FAILED, _UNAUTHORIZED = (18, 8000), 13  # MongoDB's codes; 8000 is Atlas's
 _MIN_WIRE_VERSION = 13  # MongoDB 5.0: writes are acknowledged by the majority by default
-_FRESH_SECONDS = 5.0  # so long an answer about a store is good for the next question
+_FRESH_SECONDS = 5.0  # how long the result of a check of the stores is reused
 
 
 class ServerProblem(NamedTuple):
-    """What is wrong, in a sentence that says what to do."""
+    """A problem of a server, with a sentence that says what to do."""
 
     check: Check
     sentence: str
@@ -39,18 +39,21 @@ _migrations: State | None = None
 
 
 def compare_migrations(state: State) -> None:
-    """Let `state` say what is wrong with the migrations of the database; the package knows none itself."""
+    """Set the function that returns what is wrong with the migrations of the database, or None.
+
+    The composition root sets it, because the package does not import the migrations.
+    """
     global _migrations
     _migrations = state
 
 
 def problems() -> list[ServerProblem]:
-    """Return all problems: of the database, its migrations, and both stores."""
+    """Return all problems of the database, its migrations, and both stores."""
     return [*database_problems(seconds=2.0), *store_problems()]
 
 
 def database_problems(seconds: float) -> list[ServerProblem]:
-    """Return the first problem of the database, or of its migrations, asked for `seconds` at most."""
+    """Return the first problem of the database or its migrations, if any; waits for `seconds` at most."""
     try:
         with pymongo.timeout(seconds):
             hello = database.client().admin.command("hello")
@@ -63,7 +66,7 @@ def database_problems(seconds: float) -> list[ServerProblem]:
     return [_final("migrations", state)] if state else []
 
 
-def _wrong_server(hello: dict[str, Any]) -> str | None:
+def _wrong_server(hello: Mapping[str, Any]) -> str | None:
     if not hello.get("setName") and hello.get("msg") != "isdbgrid":
         return _STANDALONE
     if hello.get("maxWireVersion", 0) < _MIN_WIRE_VERSION:
@@ -92,34 +95,34 @@ def _refusal(error: PyMongoError) -> ServerProblem | None:
 
 
 def _absence() -> ServerProblem:
-    """Say why no server takes writes, by what the driver has seen of each."""
+    """Return why no server accepts writes, by the driver's descriptions of the servers."""
     topology = database.client().topology_description
     kinds = {found.server_type_name for found in topology.server_descriptions().values()}
-    if not kinds:  # the driver strikes out who answers and is no member of the set
+    if not kinds:  # the driver removes servers that reply and are not members of the set
         return _final(
             "database",
             "TASKMANAGER_MONGODB_URI leads to no member of the replica set that it names (replicaSet=…): the server is"
             " standalone, or a member of another set. Start mongod with --replSet and run rs.initiate(), or correct the"
             " name.",
         )
-    return ServerProblem("database", _ABSENCES[_kind(kinds)], final=False)
+    return ServerProblem("database", _ABSENCES[_cause(kinds)], final=False)
 
 
-def _kind(kinds: set[str]) -> str:
+def _cause(kinds: set[str]) -> str:
     if kinds & {"RSSecondary", "RSOther", "RSArbiter", "RSPrimary"}:
         return "no primary"
     return "not initiated" if "RSGhost" in kinds else "away"
 
 
 _ABSENCES = {
-    "no primary": "The replica set has no primary: nothing is written until a majority of its members is there.",
+    "no primary": "The replica set has no primary: nothing is written until a majority of its members is available.",
     "not initiated": "The database server is in no replica set yet: run rs.initiate() there once.",
-    "away": "The database does not answer: see whether it runs, and TASKMANAGER_MONGODB_URI.",
+    "away": "The database does not respond: check whether it runs, and TASKMANAGER_MONGODB_URI.",
 }
 
 
 def store_problems(seconds: float = 1.0) -> list[ServerProblem]:
-    """Return the problems of queue and cache, asked for `seconds` at most each."""
+    """Return the problems of queue and cache; waits for `seconds` at most for each."""
     chosen = settings.current()
     urls: dict[Literal["queue", "cache"], str] = {"queue": chosen.queue_url, "cache": chosen.cache_url}
     found = [_store_problem(name, url, seconds) for name, url in urls.items()]
@@ -127,7 +130,7 @@ def store_problems(seconds: float = 1.0) -> list[ServerProblem]:
 
 
 class _RecentStoreProblems:
-    """The same, as known since a few seconds ago at most: for callers that ask often."""
+    """Returns `store_problems`, at most five seconds old: for callers that check often."""
 
     def __init__(self) -> None:
         self._urls, self._until = ("", ""), 0.0
@@ -146,45 +149,43 @@ recent_store_problems = _RecentStoreProblems()
 
 
 def _store_problem(name: Literal["queue", "cache"], url: str, seconds: float) -> ServerProblem | None:
-    """Run each command that is needed, on keys of its own that end by themselves, and read the answers."""
+    """Run each command that the service needs, on keys that expire, and check the replies."""
     try:
         with redis.Redis.from_url(url, **stores.options(seconds)) as client:
-            for answer in _answers(client, name):
-                if isinstance(answer, refusals.RedisError):
-                    return _store_refusal(name, answer)
+            for reply in _replies(client, name):
+                if isinstance(reply, refusals.RedisError):
+                    return _store_refusal(name, reply)
     except refusals.RedisError as error:
         return _store_refusal(name, error)
     return None
 
 
-def _answers(client: redis.Redis, name: Literal["queue", "cache"]) -> list[Any]:
+def _replies(client: redis.Redis, name: Literal["queue", "cache"]) -> list[object]:
     prefix = {"queue": "rq:", "cache": "tm:"}[name]
     keys = {kind: f"{prefix}probe:{kind}:{secrets.token_hex(8)}" for kind in ("text", "hash", "set", "sorted", "list")}
     commands = [[word.format(prefix=prefix, **keys) for word in line.split()] for line in _COMMANDS[name]]
     pipeline = client.pipeline(transaction=False)
     for words in commands:
         pipeline.execute_command(*words)
-    answers = pipeline.execute(raise_on_error=False)
+    replies: list[object] = pipeline.execute(raise_on_error=False)
     if name == "queue":
         transaction: Any = client.pipeline(transaction=True).ping()
-        answers.append(transaction.execute())
+        replies.append(transaction.execute())
         with client.pubsub() as listener:
             listener.subscribe(f"{prefix}probe")
             listener.get_message(timeout=1)
-    return answers
+    return replies
 
 
 def _store_refusal(name: Literal["queue", "cache"], error: Exception) -> ServerProblem:
-    """Return the most telling of what a refusal can mean. Credentials come first: redis-py counts them among the
-    absences.
-    """
+    """Return the problem behind an error. Credentials come first, because redis-py counts them as connection errors."""
     variable = f"TASKMANAGER_{name.upper()}_URL"
     text = str(error).lower()
     if isinstance(error, refusals.AuthenticationError) or "wrongpass" in text or "noauth" in text:
         return _final(name, f"The {name} store refuses the user or the password of {variable}.")
     if isinstance(error, refusals.ConnectionError | refusals.TimeoutError):
         return ServerProblem(
-            name, f"The {name} store does not answer: see whether it runs, and {variable}.", final=False
+            name, f"The {name} store does not respond: check whether it runs, and {variable}.", final=False
         )
     if isinstance(error, refusals.NoPermissionError):
         return _final(name, f"The user of {variable} may not run a command that is needed: see docs/operations.md.")
@@ -192,10 +193,10 @@ def _store_refusal(name: Literal["queue", "cache"], error: Exception) -> ServerP
         return _final(name, f"The {name} store lacks a command that is needed: Redis 6.2, Valkey 7.2 or newer is.")
     if text.startswith(("moved", "crossslot", "clusterdown")) or isinstance(error, refusals.MovedError):
         return _final(name, f"{variable} leads to a cluster: the {name} is one store.")
-    return ServerProblem(name, f"The {name} store takes no writes now: it is a replica, or has no room.", final=False)
+    return ServerProblem(name, f"The {name} store takes no writes now: it is a replica, or is full.", final=False)
 
 
-_SCRIPT_ID = sha1(b"return{1}").hexdigest()  # noqa: S324 what Redis names scripts by
+_SCRIPT_ID = sha1(b"return{1}").hexdigest()  # noqa: S324 Redis identifies scripts by SHA-1
 _SCRIPTING = ("EVAL return{{1}} 0", "SCRIPT LOAD return{{1}}", f"EVALSHA {_SCRIPT_ID} 0")
 _COMMANDS = {
     "queue": (

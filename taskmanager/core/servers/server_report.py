@@ -1,17 +1,18 @@
-"""What the members of the replica set are set to, where that decides how safe and how quick we are.
+"""The settings of the replica set's members that affect how safe and how fast the service is.
 
-A process that is killed, or a member that hangs, leaves its transaction open. What that has written, such as the
-counter of a project, stays locked until the server ends it: by MongoDB's default after a minute, in which nothing can
-be written to that project. Writes outside of transactions are acknowledged by the majority unless an administrator of
-the replica set has changed its default.
+A process that is killed, or a member that hangs, leaves its transaction open. The documents that it has written, such
+as the counter of a project, stay locked until the server aborts it: by MongoDB's default after a minute, in which
+nothing can be written to that project. Writes outside of transactions are acknowledged by the majority unless an
+administrator of the replica set has changed its default.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypedDict
 
 import pymongo
 import structlog
+from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
@@ -32,11 +33,16 @@ _CONCERN_WARNING = (
 )
 
 
-def report() -> dict[str, Any]:
-    """Return for operators: how far our clock is ahead, how long transactions live, and what should be changed.
+class ServerReport(TypedDict):
+    """How far this process's clock is ahead, the lifetime of transactions in seconds, and what should be changed."""
 
-    Raises PyMongoError when no member answers.
-    """
+    clock_ahead_s: float | None
+    transaction_lifetime_s: int | None
+    database_warnings: list[str]
+
+
+def report() -> ServerReport:
+    """Return the report for operators. Raises PyMongoError when no member responds."""
     ahead, seconds = clock.ahead(), _lifetime()
     return {
         "clock_ahead_s": round(ahead.total_seconds(), 3) if ahead is not None else None,
@@ -46,7 +52,7 @@ def report() -> dict[str, Any]:
 
 
 def log_report() -> None:
-    """Log what should be changed, at the start of a process. Does nothing when the database is away."""
+    """Log what should be changed, at the start of a process. Does not fail when the database is away."""
     try:
         for warning in _warnings(_lifetime()):
             log.warning("the database is not set as it should be", what=warning)
@@ -55,9 +61,9 @@ def log_report() -> None:
 
 
 def shorten_lifetimes() -> list[str]:
-    """Let no transaction outlive its process by long, on each member where we may; answers what was done, or cannot be.
+    """Set the lifetime of transactions to 5 s on each member that is above 10 s; return a line for each of these.
 
-    MongoDB does not keep it: it holds until the member is restarted.
+    A line says what was changed, or what an administrator must change. The setting ends when the member restarts.
     """
     return [line for name, port in sorted(client().nodes) if (line := _shorten(name, port))]
 
@@ -66,18 +72,18 @@ def _shorten(name: str, port: int | None) -> str | None:
     member = f"{name}:{port}"
     try:
         with _member(name, port) as admin:
-            seconds = admin.command("getParameter", 1, **{_PARAMETER: 1})[_PARAMETER]
+            seconds = admin.command({"getParameter": 1, _PARAMETER: 1})[_PARAMETER]
             if seconds <= _MAX_LIFETIME_SECONDS:
                 return None
-            admin.command("setParameter", 1, **{_PARAMETER: LIFETIME_SECONDS})
+            admin.command({"setParameter": 1, _PARAMETER: LIFETIME_SECONDS})
     except PyMongoError:
         return _too_long("a minute", member)
     return f"{member}: transactions live for {LIFETIME_SECONDS} s instead of {seconds}, until it is restarted"
 
 
 @contextmanager
-def _member(name: str, port: int | None) -> Iterator[Any]:
-    """Yield the admin database of one very member, with the credentials and the encryption of the setting."""
+def _member(name: str, port: int | None) -> Iterator[Database[dict[str, Any]]]:
+    """Yield the admin database of exactly this member, with the credentials and the encryption of the setting."""
     parsed = parse_uri(settings.current().mongodb_uri)
     options = {key: value for key, value in parsed["options"].items() if key.lower() != "replicaset"}
     if parsed["username"]:
@@ -89,7 +95,7 @@ def _member(name: str, port: int | None) -> Iterator[Any]:
 
 
 def _lifetime() -> int | None:
-    """Return seconds that transactions live for on the primary; None when we may not ask."""
+    """Return the lifetime of transactions on the primary, in seconds; None when the user may not read it."""
     try:
         with pymongo.timeout(_SECONDS):
             return int(client().admin.command({"getParameter": 1, _PARAMETER: 1})[_PARAMETER])
@@ -107,7 +113,7 @@ def _warnings(seconds: int | None) -> list[str]:
 
 
 def _majority() -> bool:
-    """Return whether writes wait for the majority where nothing else is said; True when we may not ask."""
+    """Return whether writes wait for the majority by default; True when the user may not read the default."""
     try:
         with pymongo.timeout(_SECONDS):
             defaults = client().admin.command("getDefaultRWConcern")
@@ -121,5 +127,5 @@ def _too_long(lifetime: str, member: str) -> str:
         f"A killed process may block the writes of a project for {lifetime}: run on {member} "
         f"db.adminCommand({{setParameter: 1, {_PARAMETER}: {LIFETIME_SECONDS}}}), and put "
         f"'setParameter: {{{_PARAMETER}: {LIFETIME_SECONDS}}}' into the configuration of mongod, "
-        "because a restart forgets it."
+        "because the parameter does not survive a restart."
     )

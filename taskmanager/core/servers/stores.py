@@ -1,6 +1,6 @@
-"""The two Redis or Valkey stores: a queue that never evicts, and a cache that may forget anything.
+"""The two Redis or Valkey stores: a queue that never evicts, and a cache that may lose any entry.
 
-One place that makes clients, because redis-py's defaults wait for seconds on a store that is down and
+Only this module makes clients, because redis-py's defaults wait for seconds on a store that is down and
 without bound on one that hangs. A request never waits for a store more than `redis_timeout_ms`.
 """
 
@@ -45,7 +45,7 @@ def queue_store(seconds: float = 5.0) -> redis.Redis:
 
 
 class Resting:
-    """Lets a store that failed rest for a second, so that an outage costs one wait a second and not one a request."""
+    """Skips a store for a second after a failure, so that an outage costs one wait a second and not one a request."""
 
     def __init__(self) -> None:
         self._until = 0.0

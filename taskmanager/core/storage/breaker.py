@@ -1,4 +1,4 @@
-"""A circuit breaker for the database: while it is known to be gone, requests are refused without waiting for it.
+"""A circuit breaker for the database: while the database is known to be unreachable, requests fail without waiting.
 
 `timeoutMS` bounds each operation, also on a server that hangs; without the breaker every request of an outage would
 still hold a thread for that long. Source: M. Nygard, "Release It!", Circuit Breaker.
@@ -25,22 +25,22 @@ _LOST = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutErr
 
 
 class CircuitBreaker:
-    """Open after an error that says that the server was not reached; asks it again twice a second.
+    """Opens after an error that means that the server was not reached; probes the server twice a second.
 
-    Only one caller at a time pays for the question; the others get `Unavailable` without waiting.
+    Only one caller at a time waits for a probe; the others get `Unavailable` without waiting.
     """
 
     def __init__(self, ping: Callable[[], bool]) -> None:
-        """Take `ping`, which asks the server, in bounded time, whether it answers."""
+        """Take `ping`, which returns, in bounded time, whether the server responds."""
         self._ping = ping
         self._lock = threading.Lock()
         self._open = False
         self._probe_at = 0.0
 
     def trip(self, error: PyMongoError) -> None:
-        """Open, when `error` says that the server was not reached in time.
+        """Open when `error` means that the server was not reached in time.
 
-        What merely took too long may be one expensive request on a server that is well: the next request asks it.
+        An operation that timed out may be one expensive request on a healthy server: the next request probes at once.
         """
         if not (isinstance(error, _LOST) or error.timeout) or _said_by_server(error):
             return
@@ -48,11 +48,11 @@ class CircuitBreaker:
         self._open_for(0 if slow else _PROBE_EVERY_SECONDS)
 
     def close(self) -> None:
-        """Let requests through again."""
+        """Close the breaker: requests pass again."""
         self._open = False
 
     def check(self) -> None:
-        """Raise Unavailable while open, except for the one caller whose probe succeeds."""
+        """Raise Unavailable while open, except for a caller whose probe succeeds, which closes the breaker."""
         if not self._open:
             return
         with self._lock:
@@ -64,7 +64,7 @@ class CircuitBreaker:
         self.close()
 
     def suspect(self, *, gone: bool) -> None:
-        """Open unless the server answers, and raise Unavailable then; `gone`: it is known not to, without asking it."""
+        """Open and raise Unavailable unless the server responds; with `gone` that is known without a probe."""
         if gone or not self._ping():
             self._open_for(_PROBE_EVERY_SECONDS)
             raise unavailable()
@@ -75,10 +75,10 @@ class CircuitBreaker:
 
 
 def unavailable() -> Unavailable:
-    """Return what a request is answered that cannot reach the database."""
+    """Return the error of a request that cannot reach the database."""
     return Unavailable("The database is not available. Try again shortly.", code="database.unavailable")
 
 
 def _said_by_server(error: PyMongoError) -> bool:
-    """Return whether the server itself answered that time is up; the driver's own errors have no name of a code."""
+    """Return whether the server itself reported the timeout; the driver's own errors have no `codeName`."""
     return isinstance(error, OperationFailure) and "codeName" in (error.details or {})

@@ -1,7 +1,7 @@
-"""How many requests of a process may wait for the database at a time: fewer than there are threads.
+"""Capacity: how many requests of a process may wait for the database at a time: fewer than there are threads.
 
-The first requests of an outage do not know of it yet. One that finds no slot asks whether the database still answers,
-and what needs no database goes on in the threads that are left.
+The first requests of an outage wait for the database. A request that finds no free slot checks whether the database
+still responds; requests that need no database use the remaining threads.
 """
 
 import threading
@@ -11,7 +11,7 @@ from contextvars import ContextVar
 
 from taskmanager.core.storage.breaker import CircuitBreaker, unavailable
 
-_PATIENCE_SECONDS = 0.25
+_SUSPECT_SECONDS = 0.25
 _MAX_QUEUE_SECONDS = 1.5
 
 
@@ -31,19 +31,19 @@ class _Slot:
             self._slots.release()
 
 
-_current: ContextVar[_Slot | None] = ContextVar("slot", default=None)  # that of this request
+_current: ContextVar[_Slot | None] = ContextVar("slot", default=None)  # of this request
 
 
 class Capacity:
-    """A bounded number of slots; see the module."""
+    """A bounded number of slots for requests that wait for the database."""
 
     def __init__(self, breaker: CircuitBreaker, is_gone: Callable[[], bool]) -> None:
-        """Take `is_gone`, which says, without asking it, that there is no server which takes writes."""
+        """Take `is_gone`, which returns, without a request, whether the driver knows no server that accepts writes."""
         self._breaker, self._is_gone = breaker, is_gone
         self._slots = threading.BoundedSemaphore(1)
 
     def set_threads(self, threads: int) -> None:
-        """Say how many threads serve requests: a quarter of them is kept free of waiting for the database."""
+        """Set the number of threads that serve requests: a quarter of them never waits for the database."""
         self._slots = threading.BoundedSemaphore(max(1, threads - threads // 4))
 
     @contextmanager
@@ -61,9 +61,9 @@ class Capacity:
 
     @contextmanager
     def release_slot(self) -> Iterator[None]:
-        """Give the caller's slot to others within this block, while it waits for something else, or computes.
+        """Release the caller's slot within this block, while it waits for something else, or computes.
 
-        Raises Unavailable at its end when there is none to come back to.
+        Raises Unavailable at the end of the block when no slot becomes free.
         """
         slot = _current.get()
         if slot is None:
@@ -76,7 +76,7 @@ class Capacity:
             self._acquire(slot)
 
     def _acquire(self, slot: _Slot) -> None:
-        if not slot.acquire(_PATIENCE_SECONDS):
-            self._breaker.suspect(gone=self._is_gone())  # else the slots are taken by honest work
+        if not slot.acquire(_SUSPECT_SECONDS):
+            self._breaker.suspect(gone=self._is_gone())  # else the database works, and the slots are just in use
             if not slot.acquire(_MAX_QUEUE_SECONDS):
                 raise unavailable()

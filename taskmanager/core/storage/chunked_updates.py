@@ -1,14 +1,19 @@
-"""Writes that concern very many documents, little by little: no command is long, and none holds up others."""
+"""Updates of very many documents, in chunks: no command takes long, and none blocks others."""
 
 from typing import Any
+
+from mongoengine.queryset import QuerySet
+from pymongo.collection import Collection
+
+from taskmanager.core.storage.querysets import Filter, Row
 
 _SIZE = 1000
 
 
-def update_all(collection: Any, query: dict[str, Any], update: Any) -> int:
-    """Update all that match `query`, which they must not do any more afterwards; answers how many.
+def update_all(collection: Collection[dict[str, Any]], query: Filter, update: Row | list[Row]) -> int:
+    """Update all documents that match `query`, and return how many. An updated document must not match any more.
 
-    Outside of transactions, for writes that are safe to repeat: what fails in between leaves some of it done.
+    Not in a transaction, so the update must be safe to repeat: a failure leaves some documents updated.
     """
     count = 0
     while found := [row["_id"] for row in collection.find(query, {"_id": 1}).limit(_SIZE)]:
@@ -16,8 +21,8 @@ def update_all(collection: Any, query: dict[str, Any], update: Any) -> int:
     return count
 
 
-def delete_some(found: Any, limit: int) -> int:
-    """Delete at most `limit` documents of a query set, by their ids in one command. Return how many were found."""
+def delete_some(found: QuerySet, limit: int) -> int:
+    """Delete at most `limit` documents of a queryset, by their ids in one command. Return how many were found."""
     ids = list(found.limit(limit).scalar("id"))
     if ids:
         found._document._get_collection().delete_many({"_id": {"$in": ids}})

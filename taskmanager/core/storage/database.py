@@ -7,6 +7,7 @@ from typing import Any
 import mongoengine
 import pymongo
 from mongoengine.connection import get_connection, get_db
+from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
@@ -18,17 +19,17 @@ from taskmanager.core.storage.breaker import CircuitBreaker
 from taskmanager.core.storage.capacity import Capacity
 from taskmanager.core.storage.expensive import expensive_queries
 
-# One alias per group of features that can be deployed as a service of its own. All live in one MongoDB
-# deployment, because a write and its event are one transaction; each may be given its own database there.
+# One alias per group of features that can be deployed as a service of its own. All are in one MongoDB
+# deployment, because a write and its event are one transaction; each alias may have its own database there.
 ALIASES = ("default", "users", "tasks", "notifications")
 
-_PROBE_SECONDS = 0.4  # the driver looks for a server in steps of half a second: these end after the first
+_PROBE_SECONDS = 0.4  # the driver retries server selection every half second: a probe makes one attempt
 
 
 def connect(settings: Settings) -> None:
     """Register the connection under every alias. Raises Misconfigured.
 
-    The client opens at its first use, so this may be called before a fork.
+    The client connects at its first use, so this may be called before a fork.
     """
     _check_uri(settings.mongodb_uri)
     capacity.set_threads(settings.web_threads)
@@ -38,7 +39,7 @@ def connect(settings: Settings) -> None:
 
 
 def disconnect() -> None:
-    """Close the connection, for instance before the settings change."""
+    """Close the connection, for example before the settings change."""
     mongoengine.disconnect_all()
     breaker.close()
 
@@ -48,13 +49,13 @@ def client() -> pymongo.MongoClient[dict[str, Any]]:
     return get_connection("default")
 
 
-def database() -> Any:
+def database() -> Database[dict[str, Any]]:
     """Return the database that holds the event log."""
     return get_db("default")
 
 
 def expiring_collections() -> list[str]:
-    """Return the collections whose documents MongoDB removes when their time is over, by what their indexes say."""
+    """Return the names of the collections with a TTL index, whose documents MongoDB deletes when they expire."""
     databases = {found.name: found for found in map(get_db, ALIASES)}.values()
     collections = [found[name] for found in databases for name in found.list_collection_names()]
     return sorted(
@@ -65,11 +66,12 @@ def expiring_collections() -> list[str]:
 
 
 def _check_uri(uri: str) -> None:
-    """Raise Misconfigured for a URI that cannot be read, or that chooses how safe reads and writes are.
+    """Raise Misconfigured for a URI that cannot be parsed, or that sets a read or write guarantee.
 
-    No write concern is sent either: PyMongo would send it with each write of a bound session, and MongoDB refuses it
-    inside a transaction. A replica set acknowledges writes by its majority by default (MongoDB 5.0; `server_report`
-    says when its administrator has changed that), and a transaction commits with "majority" (`unit_of_work`).
+    No write concern is set either: PyMongo would send it with each write of a bound session, and MongoDB refuses it
+    inside a transaction. A replica set acknowledges writes by its majority by default (since MongoDB 5.0;
+    `server_report` warns when its administrator has changed that), and a transaction commits with "majority"
+    (`unit_of_work`).
     """
     try:
         connection_urls.check_mongodb(uri)
@@ -87,7 +89,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "heartbeatFrequencyMS": 5000,
         "maxPoolSize": settings.mongodb_pool_size,
         "retryWrites": True,
-        # The default, "local", shows what a failover may roll back: an answer must not rest on it.
+        # The default, "local", returns data that a failover may roll back: a response must not depend on it.
         "readConcernLevel": "majority",
         "connect": False,
         "event_listeners": [heartbeats.CLOCK],
@@ -97,9 +99,9 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 @contextmanager
 def bounded(seconds: float) -> Iterator[None]:
-    """Bound a question that may be dear for a reason of its own, such as a search for free text.
+    """Bound the time of a query that may be expensive, such as a full-text search.
 
-    Raises Unavailable (`query.too_slow`) when it takes longer: that says nothing of the database's health.
+    Raises Unavailable (`query.too_slow`) when it takes longer; the circuit breaker ignores that.
     """
     try:
         with pymongo.timeout(seconds):
@@ -111,7 +113,7 @@ def bounded(seconds: float) -> Iterator[None]:
 
 
 def ping(seconds: float = _PROBE_SECONDS) -> bool:
-    """Return whether the primary answers within `seconds`."""
+    """Return whether the primary responds within `seconds`."""
     try:
         with pymongo.timeout(seconds):
             client().admin.command("ping")

@@ -13,7 +13,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.errors import PreconditionFailed
 from taskmanager.core.storage.querysets import BaseQuerySet, Row
 
-# The revisions that a change is allowed on, by If-Match and If-None-Match; None stands for all.
+# The revisions that a change is allowed on, by If-Match and If-None-Match (RFC 9110, 13.1); None means all.
 IfMatch = Container[int] | None
 
 
@@ -27,13 +27,13 @@ class AllBut:
         return revision not in self.excluded
 
 
-def _updates(changes: dict[str, Any]) -> dict[str, Any]:
-    """Return what MongoEngine is to do. What has no value is not stored, as MongoEngine does it when it inserts."""
+def _updates(changes: Row) -> Row:
+    """Return the arguments of MongoEngine's `update`. A value of None is not stored, as in an insert of MongoEngine."""
     return {f"unset__{field}" if value is None else f"set__{field}": value for field, value in changes.items()}
 
 
 class Versioned(Document):
-    """A document with a revision: each change raises it, and is refused when it was made on an older one."""
+    """A document with a revision: each change raises it, and is refused when it is based on an older one."""
 
     # strict=False: an instance of the previous release must be able to read what the next one wrote.
     meta = {"abstract": True, "strict": False, "auto_create_index": False, "queryset_class": BaseQuerySet}
@@ -48,11 +48,10 @@ class Versioned(Document):
             raise PreconditionFailed
 
     def write(self, **changes: Any) -> Self:
-        """Store `changes` on exactly the revision that was read; answers the document as stored.
+        """Store `changes` if the stored revision is the one that was read; return the document as stored.
 
-        MongoEngine's `save()` would overwrite a newer document and bring back a deleted one. What has no value is
-        not stored, as MongoEngine does it when it inserts.
-        Raises PreconditionFailed when another writer was faster.
+        MongoEngine's `save()` would overwrite a newer document and restore a deleted one. A value of None is not
+        stored, as in an insert of MongoEngine. Raises PreconditionFailed when another writer was faster.
         """
         changes |= self.derived(changes)
         stored = (
@@ -64,15 +63,15 @@ class Versioned(Document):
             raise PreconditionFailed
         return stored
 
-    def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
-        """Return what is stored beside `changes` because of them, such as the tokens of a title."""
+    def derived(self, changes: Row) -> Row:
+        """Return further fields to store that follow from `changes`, such as the tokens of a title."""
         return {}
 
     @classmethod
-    def write_each(cls, documents: Sequence[Self], changes: Sequence[dict[str, Any]]) -> list[Self]:
-        """Store the changes of each of some documents as `write` does, by one command, in the open transaction.
+    def write_each(cls, documents: Sequence[Self], changes: Sequence[Row]) -> list[Self]:
+        """Store the changes of each document as `write` does, by one command, in the open transaction.
 
-        Return the documents as stored. Raises PreconditionFailed when another writer was faster with one of them.
+        Return the documents as stored. Raises PreconditionFailed when another writer has changed one of them.
         """
         if not documents:
             return []
@@ -86,7 +85,7 @@ class Versioned(Document):
             raise PreconditionFailed
         return stored
 
-    def _copy(self, changes: dict[str, Any]) -> Self:
+    def _copy(self, changes: Row) -> Self:
         copied: Self = type(self)._from_son(self.to_mongo())
         for field, value in changes.items():
             setattr(copied, field, value)
@@ -102,9 +101,9 @@ class Versioned(Document):
 
     @classmethod
     def write_all(cls, documents: Sequence[Self], **changes: Any) -> None:
-        """Store the same `changes` of documents that were read in the open transaction, by one command.
+        """Store the same `changes` in documents that were read in the open transaction, by one command.
 
-        What is `derived` from a change is not stored here.
+        Fields that are `derived` from a change are not stored.
         """
         updates = _updates(changes)
         found = cls.objects(id__in=[document.id for document in documents])
@@ -115,14 +114,12 @@ class Versioned(Document):
                 setattr(document, field, value)
 
     @classmethod
-    def at(cls, **place: Any) -> Self:
-        """Return the one document in a unique place; a new one that is not stored, of revision 0, when
-        there is none.
-        """
-        return cls.objects(**place).first() or cls(**place, revision=0)
+    def at(cls, **unique: Any) -> Self:
+        """Return the document with these unique values; when there is none, a new one of revision 0, not stored."""
+        return cls.objects(**unique).first() or cls(**unique, revision=0)
 
     def keep(self, **changes: Any) -> Self:
-        """Store `changes` of a document that `at` answered, whether or not there was one.
+        """Store `changes` in a document that `at` returned, whether it is stored already or new.
 
         Raises PreconditionFailed when another writer was faster.
         """
@@ -136,15 +133,16 @@ class Versioned(Document):
         except NotUniqueError:
             raise PreconditionFailed from None
 
-    def differences(self, changes: dict[str, Any]) -> dict[str, list[Any]]:
-        """Return which of `changes` change anything: {field: [before, after]}."""
+    def differences(self, changes: Row) -> dict[str, list[Any]]:
+        """Return those of `changes` that differ from the present values: {field: [before, after]}."""
         return {
             field: [getattr(self, field), value] for field, value in changes.items() if getattr(self, field) != value
         }
 
     def as_row(self) -> Row:
-        """Return the stored form, as `Words.row` reads it: what the serialisers take. What is not
-        stored has no times.
+        """Return the stored form, as `BaseQuerySet.row` returns it, for the serialisers.
+
+        A document that is not stored has no `created_at` and `updated_at`.
         """
         row = self.to_mongo().to_dict()
         return row if self.revision else {key: row[key] for key in row if key not in ("created_at", "updated_at")}

@@ -1,4 +1,4 @@
-"""A lease in MongoDB: of several relays or schedulers, one works and the others stand by."""
+"""Leases in MongoDB: of several relays or schedulers, one is active and the others stand by."""
 
 import secrets
 import time
@@ -10,7 +10,7 @@ _MAX_MS = 60_000
 
 
 class LeaseRecord(Document):
-    """Who holds a lease, and until when."""
+    """The holder of a lease, and its expiry."""
 
     meta = {"collection": "leases", "strict": False, "auto_create_index": False}
 
@@ -20,11 +20,11 @@ class LeaseRecord(Document):
 
 
 class Lease:
-    """The right to be the one process that does `name`. It ends by itself when its holder dies.
+    """The right to be the one process that does `name`. It expires when its holder dies.
 
-    Only the clock of the database counts, so machines need not agree on the time. What is done under a lease
-    must still be harmless when done twice: a holder that was stopped for longer than `seconds` does not
-    know that it has lost it.
+    Only the clock of the database is used, so machines need not agree on the time. Work under a lease
+    must still be safe to do twice: a holder that was suspended for longer than `seconds` does not
+    know that it has lost the lease.
     """
 
     def __init__(self, name: str, seconds: float = 5.0) -> None:
@@ -33,9 +33,9 @@ class Lease:
         self._renew_at = 0.0
 
     def hold(self) -> bool:
-        """Take or prolong the lease; False while another holds it. Raises PyMongoError.
+        """Acquire or renew the lease and return True; return False while another process holds it. Raises PyMongoError.
 
-        Cheap to call often: a lease that is held is prolonged after a third of its time.
+        Cheap to call often: a held lease is renewed only after a third of its time.
         """
         if time.monotonic() < self._renew_at:
             return True
@@ -45,14 +45,14 @@ class Lease:
         return held
 
     def release(self) -> None:
-        """Give the lease back, so that another need not wait for its end. Raises PyMongoError."""
+        """Release the lease, so that another process need not wait for its expiry. Raises PyMongoError."""
         self._renew_at = 0.0
         LeaseRecord._get_collection().delete_one({"_id": self.name, "holder": self.holder})
 
     def _claim(self) -> str:
-        """Write ourselves into the record if it is ours or free; answers who holds the lease now."""
+        """Write this holder into the record if it is ours or expired; return the present holder."""
         ours = {"$eq": ["$holder", self.holder]}
-        # one that lasts longer than leases do was given by another primary, whose clock was ahead
+        # a lease that lasts longer than possible was given by another primary, whose clock was ahead
         longest = {"$add": ["$$NOW", _MAX_MS]}
         until = {"$ifNull": ["$until", "$$NOW"]}
         free = {"$or": [{"$lte": [until, "$$NOW"]}, {"$gt": [until, longest]}]}

@@ -1,4 +1,4 @@
-"""What a list is made of: something that returns pages and a total, such as a query of what an actor may see."""
+"""The sources of lists: they return pages and a total, such as the query of what an actor may see."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,28 +6,28 @@ from typing import Any, Protocol
 
 from bson import ObjectId
 
-from taskmanager.core.storage.querysets import BaseQuerySet, Order, Page, Row
+from taskmanager.core.storage.querysets import BaseQuerySet, Key, Order, Page, Row
 
 
 class Listing(Protocol):
-    """What `visible(…, actor)` of a feature returns: a queryset, or something else that is read by pages."""
+    """What `visible(…, actor)` of a feature returns: a queryset, or another source that is read by pages."""
 
     def page(
         self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
     ) -> Page:
-        """Return at most `limit` rows after the key `after`, with these stored fields at least."""
+        """Return at most `limit` rows after the key `after`, with at least these stored fields."""
         ...
 
     def total(self) -> int | Row:
-        """Return how many rows there are: a number, or {"value": n, "relation": "gte"} beyond a bound."""
+        """Return the number of rows, or {"value": n, "relation": "gte"} beyond a bound."""
         ...
 
 
 @dataclass(frozen=True)
 class Described:
-    """A query whose rows are completed before they are shown, such as memberships with the names of the members.
+    """A query whose rows are completed before a response, such as memberships with the names of the members.
 
-    `describe` returns one row for each that it gets, in the same order; `needed` are the stored fields it reads.
+    `describe` returns one row for each row that it gets, in the same order; `needed` are the stored fields it reads.
     """
 
     query: BaseQuerySet
@@ -42,7 +42,7 @@ class Described:
         return Page(self.describe(found.rows), found.next_key)
 
     def total(self) -> int | Row:
-        """Return how many rows the query has, as `Words.total`."""
+        """Return the number of rows as `BaseQuerySet.total` does."""
         return self.query.total()
 
     def row(self, value: ObjectId, fields: Iterable[str] | None = None) -> Row:
@@ -54,8 +54,8 @@ class Described:
 
 
 def all_rows(listing: Listing, order: Order, size: int) -> Iterator[Row]:
-    """Yield all rows in an order, a page of `size` in memory at a time."""
-    after: Sequence[Any] | None = None
+    """Yield all rows in an order; only a page of `size` rows is in memory at a time."""
+    after: Key | None = None
     while True:
         page = listing.page(order, size, after=after)
         yield from page.rows

@@ -1,12 +1,12 @@
-"""Places in an order by hand: rows have a `position`, a key of `core/fractional.py`."""
+"""Positions in a manual order: rows have a `position`, a key of `core/fractional.py`."""
 
-from typing import Any
+from taskmanager.core.storage.querysets import BaseQuerySet
 
 
-def around(others: Any, position: str, *, before: bool) -> tuple[str | None, str | None]:
-    """Return the two positions between which a row comes to stand directly before, or after, the one at `position`.
+def around(others: BaseQuerySet, position: str, *, before: bool) -> tuple[str | None, str | None]:
+    """Return the two neighbours of a row that is put directly before, or after, the row at `position`.
 
-    `others` are the rows of the order but the one that is placed. None stands for an end of it.
+    `others` are all rows of the order except the one that moves. None means an end of the order.
     """
     if before:
         lower = others.filter(position__lt=position).order_by("-position").first()

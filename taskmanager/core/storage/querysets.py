@@ -1,5 +1,5 @@
-"""Words that every QuerySet knows. Lists and hot reads return rows (plain dictionaries), not documents:
-hydrating documents is what makes a list of fifty slow."""
+"""The base of all QuerySets. Lists and frequent reads return rows (plain dictionaries) and not documents, because
+hydrating documents is the slowest part of a list of fifty."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,96 +8,99 @@ from typing import Any, NamedTuple, Self
 
 from bson import ObjectId
 from mongoengine.queryset import QuerySet
+from pymongo.collection import Collection
+from pymongo.cursor import Cursor
 
 from taskmanager.core.errors import NotFound
 from taskmanager.core.storage.collation import COLLATION, TEXT_FIELDS
 
-MAX_PAGE_BYTES = 4_000_000  # of the rows of one page: one that would be larger ends early, and the next goes on
+MAX_PAGE_BYTES = 4_000_000  # of the rows of one page: a page that would be larger ends early, and the next continues
 MAX_BRANCHES = 1_000  # of a query: MongoDB plans a thousand in 30 ms, and five thousand in 1.7 s
 MAX_LISTED_CHARACTERS = 500  # of a text that lists shorten
-Row = dict[str, Any]
-Filter = dict[str, Any]
+Row = dict[str, Any]  # a stored document, or a part of one
+Filter = dict[str, Any]  # a MongoDB query
+Key = list[Any]  # the values of a row by which an order sorts, the last of which is unique
 
 
 class Order(NamedTuple):
-    """One total order of a list: by stored fields, each up or down; ties are broken by `_id` as the last one goes."""
+    """A total order of a list: by stored fields, each ascending or descending; `_id` breaks ties, as the last field."""
 
     fields: tuple[tuple[str, bool], ...]  # (stored field, whether it descends)
 
     @classmethod
     def by(cls, *words: str) -> "Order":
-        """Return from words such as `-due_at`: a minus says that it descends."""
+        """Return the order of fields such as `-due_at`; a minus means descending."""
         return cls(tuple((word.removeprefix("-"), word.startswith("-")) for word in words))
 
     def spec(self) -> list[tuple[str, int]]:
         return [(field, -1 if descending else 1) for field, descending in self._whole()]
 
-    def key_of(self, row: Row) -> list[Any]:
-        """Return what a cursor remembers of the last row."""
+    def key_of(self, row: Row) -> Key:
+        """Return the key of a row; a cursor contains the key of the last row of its page."""
         return [_value(row, field) for field, _ in self._whole()]
 
     def fits(self, key: Sequence[Any]) -> bool:
-        """Return whether a cursor's key has the parts that this order has: a later release may sort by other fields."""
+        """Return whether a cursor's key has as many values as this order: a later release may sort by other fields."""
         return len(key) == len(self._whole())
 
     def stored(self) -> list[str]:
-        """Return the fields that a row must have."""
+        """Return the stored fields that the order reads."""
         return [field.partition(".")[0] for field, _ in self.fields]
 
     def collation(self) -> Mapping[str, Any] | None:
-        """Return how texts are compared in this order; the index must have the same. None: by code point."""
+        """Return the collation of this order, which its index must have too; None: by code point."""
         return COLLATION if any("." in field or field in TEXT_FIELDS for field, _ in self.fields) else None
 
     def name(self) -> str:
-        """Return what the index is called that gives this order, forwards or backwards."""
+        """Return the name of the index that has this order, forwards or backwards."""
         opposed = len({descending for _, descending in self.fields}) > 1
         return "list_" + "_".join(field for field, _ in self.fields) + ("_opposed" if opposed else "")
 
     def begin(self, query: Filter) -> Filter:
-        """Return `query` in branches that each lie in one stretch of the index."""
+        """Return `query` in branches that each lie in one contiguous range of the index."""
         parts = _spread(query)
         if len(parts) > MAX_BRANCHES:
             return query
         return {"$or": parts} if len(parts) > 1 else parts[0]
 
     def within(self, query: Filter, key: Sequence[Any]) -> Filter:
-        """Return `query` for the rows that follow `key`: one branch for each stretch of the index that they can lie in.
+        """Return `query` for the rows that follow `key`: one branch for each range of the index that they can lie in.
 
         MongoDB merges such branches in order and reads no more of each than it needs. It does not find them by
-        itself where a query has an `$in`: it would read all that lies before, and sort. Beyond MAX_BRANCHES it does,
-        as planning them would take longer.
+        itself for a query with an `$in`: it would read all rows before the key, and sort. With more than MAX_BRANCHES
+        it does that here too, because planning the branches would take longer.
         """
-        stretches, parts = self._stretches(key), _spread(query)
-        if len(stretches) * len(parts) > MAX_BRANCHES:
-            return {"$and": [query, {"$or": stretches}]}
-        return {"$or": [{"$and": [part, stretch]} for part in parts for stretch in stretches]}
+        ranges, parts = self._ranges(key), _spread(query)
+        if len(ranges) * len(parts) > MAX_BRANCHES:
+            return {"$and": [query, {"$or": ranges}]}
+        return {"$or": [{"$and": [part, index_range]} for part in parts for index_range in ranges]}
 
-    def _stretches(self, key: Sequence[Any]) -> list[Filter]:
-        """Return what follows `key` for one value of the index's prefix: first what shares most of it with the key."""
+    def _ranges(self, key: Sequence[Any]) -> list[Filter]:
+        """Return the ranges that follow `key` in the index: first the one with most values in common with the key."""
         whole = self._whole()
         found = []
-        for place in reversed(range(len(whole))):
+        for index in reversed(range(len(whole))):
             same = {
                 field: _ABSENT if value is None else value
-                for (field, _), value in zip(whole[:place], key, strict=False)
+                for (field, _), value in zip(whole[:index], key, strict=False)
             }
-            field, descending = whole[place]
-            found += [same | beyond for beyond in _beyond(field, descending, key[place])]
+            field, descending = whole[index]
+            found += [same | beyond for beyond in _beyond(field, descending, key[index])]
         return found
 
     def _whole(self) -> tuple[tuple[str, bool], ...]:
-        """Return with `_id`, which no two rows share: nothing that came after it could matter."""
+        """Return the fields with `_id` as the last one; `_id` is unique, so no field after it matters."""
         ends = [field for field, _ in self.fields].count("_id")
         return self.fields if ends else (*self.fields, ("_id", self.fields[-1][1]))
 
 
-# Ids of two processes do not follow the time within a second, so what was made is in the order of its time of creation.
+# Ids of two processes are not in the order of time within a second, so lists are in the order of `created_at`.
 CREATED, NEWEST = Order.by("created_at"), Order.by("-created_at")
 HAPPENED = Order.by("at", "seq")  # of events
 
 
-def _beyond(field: str, descending: bool, value: Any) -> list[Filter]:
-    """Return the conditions for what comes after a value of a field. MongoDB sorts null before everything else."""
+def _beyond(field: str, descending: bool, value: object) -> list[Filter]:
+    """Return the conditions for rows after a value of a field. MongoDB sorts null before everything else."""
     if "." in field:
         return _beyond_any(field, descending, value)
     if value is not None:
@@ -106,10 +109,8 @@ def _beyond(field: str, descending: bool, value: Any) -> list[Filter]:
     return [] if descending else [{field: {"$gte": _MIN_VALUE.get(field, _EARLIEST)}}]
 
 
-def _beyond_any(field: str, descending: bool, value: Any) -> list[Filter]:
-    """Return the same of a field that may hold values of several types: these have an order, but `$gt` stays within
-    one.
-    """
+def _beyond_any(field: str, descending: bool, value: object) -> list[Filter]:
+    """Return the conditions for a field with values of several types: types have an order, but `$gt` compares one."""
     if value is None:
         return [] if descending else [{field: {"$exists": True}}]
     return [{"$expr": {"$lt" if descending else "$gt": [f"${field}", {"$literal": value}]}}]
@@ -123,14 +124,14 @@ def _value(row: Row, field: str) -> Any:
 
 _NEVER_ABSENT = ("_id", "created_at", "at", "seq", "name", "title")
 _MIN_VALUE = {"key_order": ""}
-# But for that, only dates may be missing from what an index sorts by: "not null" is "a date", one stretch and not two.
+# All other fields of an index that may be absent are dates: "not null" is "a date", one range and not two.
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
-# Nothing is stored as null (see `Versioned.write`), and to ask for null would be to ask for "undefined" as well.
+# No value is stored as null (see `Versioned.write`), and a query for null would match "undefined" too.
 _ABSENT = {"$exists": False}
 
 
 def _spread(query: Filter) -> list[Filter]:
-    """Return a query for several values of a field, or with an "or", as one query for each."""
+    """Return one query for each branch of an "or" and each value of an `$in`."""
     parts = (
         [
             {name: part for name, part in query.items() if name != "$or"} | {"$and": [*query.get("$and", []), branch]}
@@ -146,11 +147,11 @@ def _spread(query: Filter) -> list[Filter]:
 
 
 class Shortened(str):
-    """The name of a stored text of which a list reads no more than it shows, and one character."""
+    """The name of a stored text of which a list reads only what it shows, and one more character."""
 
 
-def _read(name: str) -> Any:
-    """Return what a projection says of a field."""
+def _projection(name: str) -> int | Row:
+    """Return the value of a field in a projection."""
     if not isinstance(name, Shortened):
         return 1
     beginning = {"$substrCP": [f"${name}", 0, MAX_LISTED_CHARACTERS + 1]}
@@ -158,11 +159,11 @@ def _read(name: str) -> Any:
 
 
 def shortened(text: str) -> str:
-    """Return a text as lists show it."""
+    """Return a text as lists show it: at most MAX_LISTED_CHARACTERS characters, and an ellipsis."""
     return text if len(text) <= MAX_LISTED_CHARACTERS else text[:MAX_LISTED_CHARACTERS] + "…"
 
 
-def _bounded(cursor: Any, limit: int) -> tuple[list[Row], bool]:
+def _bounded(cursor: Cursor[Row], limit: int) -> tuple[list[Row], bool]:
     """Return the rows that fit into a page, and whether there are more."""
     rows: list[Row] = []
     size = 0
@@ -175,8 +176,8 @@ def _bounded(cursor: Any, limit: int) -> tuple[list[Row], bool]:
     return rows, False
 
 
-def _size(value: Any) -> int:
-    """Return about how many bytes a stored value has."""
+def _size(value: object) -> int:
+    """Return the approximate number of bytes of a stored value."""
     if isinstance(value, str):
         return len(value) if value.isascii() else len(value.encode())
     if isinstance(value, dict):
@@ -186,13 +187,13 @@ def _size(value: Any) -> int:
 
 @dataclass(frozen=True)
 class Page:
-    """A slice of a list: at most `limit` rows, and the key to go on after when there are more."""
+    """A page of a list: at most `limit` rows, and the key of the last one when there are more."""
 
     rows: list[Row]
-    next_key: list[Any] | None = None
+    next_key: Key | None = None
 
     def first(self, count: int, order: Order) -> "Page":
-        """Return the page with at most the first `count` rows."""
+        """Return this page with at most the first `count` rows."""
         return self if count >= len(self.rows) else Page(self.rows[:count], order.key_of(self.rows[count - 1]))
 
 
@@ -206,12 +207,9 @@ class BaseQuerySet(QuerySet):
             raise NotFound
         return document
 
-    def row(self, value: Any, fields: Iterable[str] | None = None, *, by: str = "_id") -> Row:
-        """Return the stored form of the document within the query that has a unique `value`, without hydrating it.
-
-        Raises NotFound.
-        """
-        # both conditions, side by side: the query may say of `_id` what the caller may see
+    def row(self, value: object, fields: Iterable[str] | None = None, *, by: str = "_id") -> Row:
+        """Return the stored form of the document in the query whose unique field `by` is `value`. Raises NotFound."""
+        # both conditions in an $and, because the query may restrict `_id` to what the actor may see
         row = self._raw.find_one({"$and": [{by: value}, self._query]}, fields and list(fields))
         if row is None:
             raise NotFound
@@ -230,13 +228,13 @@ class BaseQuerySet(QuerySet):
         fields: Iterable[str] | None = None,
         hinted: bool = False,
     ) -> Page:
-        """Return the rows after the key `after`, in one round trip; its cost does not grow with the depth.
+        """Return the rows after the key `after`, in one round trip, whose cost does not depend on the position.
 
-        At most `limit` rows, and after the first no more than fit into MAX_PAGE_BYTES.
-        `hinted`: the collection has an index called `order.name()`, that is to be used whatever else is asked.
+        At most `limit` rows, and as many as fit into MAX_PAGE_BYTES, but at least one.
+        `hinted`: use the index `order.name()`, which the collection has, whatever the query is.
         """
         query = order.within(self._query, after) if after else order.begin(self._query)
-        projection = fields and {name: _read(name) for name in [*fields, *order.stored()]}
+        projection = fields and {name: _projection(name) for name in [*fields, *order.stored()]}
         cursor = self._raw.find(query, projection, sort=order.spec(), limit=limit + 1, batch_size=limit + 1)
         if collation := order.collation():
             cursor = cursor.collation(collation)
@@ -244,31 +242,31 @@ class BaseQuerySet(QuerySet):
         return Page(rows, order.key_of(rows[-1]) if more else None)
 
     def total(self, exact_up_to: int = 10_000) -> int | Row:
-        """Return how many there are: a number, or {"value": n, "relation": "gte"} beyond the bound."""
+        """Return the number of documents, or {"value": n, "relation": "gte"} beyond the bound."""
         count = self._raw.count_documents(self._query, limit=exact_up_to + 1)
         return count if count <= exact_up_to else {"value": exact_up_to, "relation": "gte"}
 
     def count_up_to(self, number: int) -> int:
-        """Return how many there are, or `number` when there are more."""
+        """Return the number of documents, or `number` when there are more."""
         return self._raw.count_documents(self._query, limit=number)
 
-    def rows(self, limit: int, fields: Iterable[str], sort: Any = None) -> list[Row]:
+    def rows(self, limit: int, fields: Iterable[str], sort: Sequence[tuple[str, int]] | None = None) -> list[Row]:
         """Return at most `limit` stored documents within the query, not hydrated."""
-        projection = {name: _read(name) for name in fields}
+        projection = {name: _projection(name) for name in fields}
         return list(self._raw.find(self._query, projection, sort=sort, limit=limit, batch_size=limit))
 
     def piped(self, *stages: Row) -> list[Row]:
-        """Return what an aggregation makes of the documents within the query."""
+        """Return the results of an aggregation of the documents within the query."""
         return list(self._raw.aggregate([{"$match": self._query}, *stages]))
 
     def piped_rows(self, fields: Iterable[str], *stages: Row) -> list[Row]:
-        """Return as `piped`, with these fields of the documents only."""
-        return self.piped(*stages, {"$project": {name: _read(name) for name in fields}})
+        """Return the results of an aggregation as `piped` does, with only these fields of the documents."""
+        return self.piped(*stages, {"$project": {name: _projection(name) for name in fields}})
 
     def alive(self) -> Self:
-        """Return without what is in the trash."""
+        """Return the queryset without the documents that are in the trash."""
         return self.filter(deleted_at=None)
 
     @property
-    def _raw(self) -> Any:
+    def _raw(self) -> Collection[Row]:
         return self._collection

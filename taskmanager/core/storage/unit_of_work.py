@@ -1,8 +1,8 @@
-"""One use case, one MongoDB transaction.
+"""The unit of work: one MongoDB transaction for one use case.
 
-`@unit_of_work` is a decorator, not a `with` block, because MongoDB asks that a transaction that met a
-transient error is run again from its start, and the body of a `with` cannot be run twice. A use case that
-calls another joins the transaction that is open. Every MongoEngine call inside uses it (`ClientSession.bind`).
+`@unit_of_work` is a decorator, not a `with` block, because MongoDB requires that a transaction is run again from its
+start after a transient error, and the body of a `with` cannot be run twice. A use case that calls another one uses the
+same transaction. Every MongoEngine call inside is part of it (`ClientSession.bind`).
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 _ABORT_SECONDS = 0.2
 
-# What was made outside of the open transaction, see `outside`; None when no transaction is open.
+# The results of work outside of the open transaction, see `outside`; None when no transaction is open.
 _made: ContextVar[dict[Hashable, Any] | None] = ContextVar("made", default=None)
 _after_commit: ContextVar[list[Callable[[], None]] | None] = ContextVar("after_commit", default=None)
 _before_commit: ContextVar[dict[Callable[[list[Any]], None], list[Any]] | None] = ContextVar(
@@ -36,9 +36,9 @@ _before_commit: ContextVar[dict[Callable[[list[Any]], None], list[Any]] | None] 
 
 
 def unit_of_work(function: Callable[P, T]) -> Callable[P, T]:
-    """Run `function` in one transaction, again from its start when MongoDB asks for it.
+    """Run `function` in one transaction, again from its start when MongoDB requires it.
 
-    Raises what `function` raises, after rolling back; PyMongoError when the database cannot do it in time.
+    Raises what `function` raises, after a rollback; PyMongoError when the database cannot commit in time.
     """
 
     @wraps(function)
@@ -51,10 +51,10 @@ def unit_of_work(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def outside(key: Hashable, work: Callable[[], T]) -> T:
-    """Return what `work` makes, which burns time: it is never done while a transaction is open, which others wait for.
+    """Return the result of `work`, which takes long: it never runs while a transaction is open, which blocks others.
 
-    In a unit of work the transaction is given back, the work is done, and the use case is run again from its start,
-    where this answers at once. `key` says what is made: the same is not made twice for one use case.
+    In a unit of work the transaction is aborted, the work is done, and the use case is run again from its start; then
+    this returns the result at once. `key` identifies the work, which is done once for a use case.
     """
     made = _made.get()
     if made is None:
@@ -66,15 +66,15 @@ def outside(key: Hashable, work: Callable[[], T]) -> T:
 
 
 class _Outside(BaseException):
-    """Work is to be done while no transaction is open. No error: only `_transact` may catch it."""
+    """A signal that work must be done while no transaction is open. Not an error: only `_transact` may catch it."""
 
-    def __init__(self, key: Hashable, work: Callable[[], Any]) -> None:
+    def __init__(self, key: Hashable, work: Callable[[], object]) -> None:
         self.key, self.work = key, work
         super().__init__(key)
 
 
 def long_unit_of_work(seconds: float) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Let `unit_of_work` take so many seconds: for what does a hundred things in one transaction."""
+    """Return a `unit_of_work` decorator with a limit of `seconds`, for a use case with hundreds of operations."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @wraps(function)
@@ -89,9 +89,9 @@ def long_unit_of_work(seconds: float) -> Callable[[Callable[P, T]], Callable[P, 
 
 
 def on_commit(callback: Callable[[], None]) -> None:
-    """Call `callback` once the open transaction is committed; at once when none is open.
+    """Call `callback` after the open transaction has committed; at once when none is open.
 
-    For refreshing caches only: a process may die in between, so what must happen is recorded as an event.
+    Only for invalidating caches: a process may die in between, so what must happen is recorded as an event.
     """
     callbacks = _after_commit.get()
     if callbacks is None:
@@ -100,8 +100,8 @@ def on_commit(callback: Callable[[], None]) -> None:
         callbacks.append(callback)
 
 
-def before_commit(finish: Callable[[list[Any]], None], item: Any) -> None:
-    """Have `finish` called with this item and all others for it, in the open transaction just before its commit.
+def before_commit(finish: Callable[[list[T]], None], item: T) -> None:
+    """Call `finish` with this item and all others for it, in the open transaction just before its commit.
 
     At once when no transaction is open.
     """
@@ -113,7 +113,7 @@ def before_commit(finish: Callable[[list[Any]], None], item: Any) -> None:
 
 
 def finish_now() -> None:
-    """Do what waits for the commit at once, for a use case that reads or changes what it has just recorded."""
+    """Run the functions of `before_commit` now, for a use case that reads or changes what it has just recorded."""
     waiting = _before_commit.get() or {}
     for finish, items in waiting.items():
         finish(items)
@@ -147,7 +147,7 @@ def _in_transaction(function: Callable[[], T], seconds: float | None) -> T:
     finally:
         _after_commit.reset(token)
         _before_commit.reset(before)
-    _made.set(None)  # what is committed must not be run again
+    _made.set(None)  # a committed use case must not be run again
     for callback in callbacks:
         callback()
     return result
@@ -155,11 +155,11 @@ def _in_transaction(function: Callable[[], T], seconds: float | None) -> T:
 
 @contextmanager
 def _confirming(session: ClientSession) -> Iterator[None]:
-    """Wait, before a use case refuses something, until the majority has what it has seen.
+    """Before an error of a use case is raised, wait until the majority has the data that the transaction has read.
 
-    A transaction may read what a failover rolls back. Its commit waits for the majority, but one that is aborted
-    waits for nothing, and "another was faster" would rest on a write that never was. A session is causally
-    consistent: its next read waits until the majority is where the transaction was.
+    A transaction may read data that a failover rolls back. Its commit waits for the majority, but an aborted
+    transaction waits for nothing, and an error such as "another writer was faster" could depend on a write that was
+    rolled back. A session is causally consistent: its next read waits until the majority has reached that point.
     """
     try:
         yield
@@ -170,23 +170,23 @@ def _confirming(session: ClientSession) -> Iterator[None]:
 
 
 def _budget_seconds() -> float:
-    """Return longest time for all attempts together: a request answers 503 rather than wait longer for the database.
+    """Return the time limit for all attempts together, in seconds: after it a request gets 503.
 
-    The driver looks for a server in steps of half a second: 1.9 s end after 2.0, 2.0 only after 2.5.
+    The driver retries server selection every half second: a limit of 1.9 s ends after 2.0 s, one of 2.0 s after 2.5 s.
     """
     return settings.current().mongodb_timeout_ms / 1000
 
 
 def _aborting(session: ClientSession, attempt: Callable[[], T]) -> T:
-    """Call `attempt`; when it fails, end the transaction on the server too, even if all its time is spent.
+    """Call `attempt`; when it fails, abort the transaction on the server too, even after the time limit.
 
-    The driver would not send the command then, and what the transaction had written would stay locked for
-    everybody until the server gives it up, by default after a minute. An empty context has no deadline yet.
+    The driver would not send the command then, and the documents of the transaction would stay locked until the
+    server aborts it, by default after a minute. An empty context has no time limit.
     """
     try:
         return attempt()
     except ConnectionFailure:
-        raise  # there is no caller to tell
+        raise  # there is no server to send the command to
     except BaseException:
         Context().run(_abort, session)
         raise
@@ -194,14 +194,14 @@ def _aborting(session: ClientSession, attempt: Callable[[], T]) -> T:
 
 def _abort(session: ClientSession) -> None:
     with pymongo.timeout(_ABORT_SECONDS):
-        session.abort_transaction()  # raises nothing: an error is ignored by the driver
+        session.abort_transaction()  # raises nothing: the driver ignores errors
 
 
 def _attempt(session: ClientSession, function: Callable[[], T], callbacks: list[Callable[[], None]]) -> T:
     callbacks.clear()
     _before_commit.set({})
     try:
-        with session.bind(end_session=False):  # ending it here would roll the transaction back, without a word
+        with session.bind(end_session=False):  # ending the session here would silently roll the transaction back
             result = function()
             finish_now()
             return result

@@ -1,23 +1,22 @@
 """Walks over whole collections, a batch at a time, by periodic jobs.
 
-A walk ends after some seconds, so that the scheduler's other jobs get their turn. The next round goes on where it
-ended, and begins anew once it has seen the end: what must stay is not looked at again before what comes behind it.
+A walk ends after some seconds, so that the scheduler's other jobs run. The next run continues where it ended, and
+starts again at the beginning after the last row: rows that stay are not read again before the rows behind them.
 """
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from mongoengine import Document, ListField, StringField
 
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.querysets import Key, Row
 
 BATCH = 500
 _MAX_SECONDS = 4
 
 
 class Position(Document):
-    """Where a walk goes on; `after` is the key of the row before."""
+    """Where a walk continues; `after` is the key of the last row that it has read."""
 
     meta = {"collection": "walks", "strict": False, "auto_create_index": False}
 
@@ -25,20 +24,18 @@ class Position(Document):
     after = ListField()
 
 
-def batches(
-    name: str, find: Callable[[list[Any], int], list[Row]], key: Callable[[Row], list[Any]]
-) -> Iterator[list[Row]]:
-    """Yield rows of `find(after, limit)`, which answers those that follow a key in the order of their keys.
+def batches(name: str, find: Callable[[Key, int], list[Row]], key: Callable[[Row], Key]) -> Iterator[list[Row]]:
+    """Yield the rows of `find(after, limit)`, which returns rows that follow a key, in the order of their keys.
 
-    `after` is [] at the beginning. What is done with a batch must be safe to repeat.
+    `after` is [] at the beginning. The work on a batch must be safe to repeat.
     """
-    places, end = Position._get_collection(), time.monotonic() + _MAX_SECONDS
-    after = (places.find_one({"_id": name}) or {}).get("after", [])
+    positions, end = Position._get_collection(), time.monotonic() + _MAX_SECONDS
+    after = (positions.find_one({"_id": name}) or {}).get("after", [])
     while True:
         rows = find(after, BATCH)
         if rows:
             yield rows
         after = key(rows[-1]) if len(rows) == BATCH else []
-        places.update_one({"_id": name}, {"$set": {"after": after}}, upsert=True)
+        positions.update_one({"_id": name}, {"$set": {"after": after}}, upsert=True)
         if not after or time.monotonic() > end:
             return

@@ -1,4 +1,4 @@
-"""Things to test with, made through the services, so that they are what a client would have made."""
+"""Factories of test data; they call the services, so that the data is what a request of a client would store."""
 
 from taskmanager.testing.factories.actors import actor_of, owner_of
 from taskmanager.testing.factories.things import MembershipFactory, ProjectFactory, TaskFactory, UserFactory, task_row

@@ -1,4 +1,4 @@
-"""Who acts in a test."""
+"""Actors for tests."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from taskmanager.features.users.models import User
 
 
 def actor_of(user: User) -> Actor:
-    """Return the actor that a request of this person has now: make it anew after a change of roles."""
+    """Return the actor of a request of this user with the present roles; call it again after a change of roles."""
     roles, archived = projects.load_project_roles(user.id)
     return Actor(user.id, user.role, None, roles, archived=archived)
 

@@ -1,4 +1,4 @@
-"""Accounts, projects, memberships and tasks."""
+"""Factories of accounts, projects, memberships and tasks."""
 
 from itertools import count
 from typing import Any
@@ -53,9 +53,9 @@ class ProjectFactory(Factory[Project]):
 
 
 class MembershipFactory(Factory[Membership]):
-    """`user` as a member of `project`, added by its owner. The one way in which tests make members.
+    """`user` as a member of `project`, added by its owner. All tests make members by this factory.
 
-    The user is not asked: tests of invitations use the API.
+    There is no invitation: tests of invitations use the API.
     """
 
     class Meta:
@@ -71,7 +71,7 @@ class MembershipFactory(Factory[Membership]):
 
 
 def task_row(project_id: ObjectId, **fields: Any) -> Task:
-    """Return a task that no service made, for tests that need many; to be inserted by the caller."""
+    """Return a task without calling a service, for tests that need many; the caller inserts it."""
     status = fields.pop("status", "open")
     task = Task(
         **{

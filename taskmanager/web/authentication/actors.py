@@ -1,9 +1,9 @@
-"""Who is asking: the access token of the request, checked by Flask-JWT-Extended with what it leaves open closed.
+"""Authentication: the actor of a request, by its token. Flask-JWT-Extended verifies JWTs, with stricter checks here.
 
-Two steps. `claim` touches nothing but the token, a JWT of a session or an API token (`tm_…`), so that the limiter
-counts accounts and fetches the account's access version in its own trip. `current_actor` then finds the account's
-rights (`core.access`) and refuses what has ended. Both are worked out once per request, and kept in `g`. The token of a
-share link stands for no account: its bearer is counted by the address, and the link is read on every request.
+There are two steps. `claim` reads only the token, a JWT of a session or an API token (`tm_…`), so that the limiter can
+count accounts and read the account's access version in the same round trip. `current_actor` then loads the account's
+rights (`core.security.access`) and refuses an ended session or token. Both run once per request, and `g` keeps the
+results. The token of a share link has no account: its requests are counted by address, and each request reads the link.
 """
 
 import re
@@ -34,15 +34,15 @@ from taskmanager.web.authentication.credentials import Credential, CredentialCla
 _TYPE = "at+jwt"  # RFC 9068: an access token cannot be mistaken for another kind
 _ISSUER, _AUDIENCE = "taskmanager", "taskmanager-api"
 _REQUIRED = {"exp", "iat", "nbf", "jti", "sub", "sid", "iss", "aud", "type"}
-_KEPT_TOKENS = 10_000
+_MAX_VERIFIED = 10_000
 _MAX_TOKEN_CHARACTERS = 4_096
-_FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]{86}", re.ASCII)  # PyJWT takes padding too: many spellings of one token
+_FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]{86}", re.ASCII)  # PyJWT accepts padding too: many spellings of one token
 LEEWAY_SECONDS = 5
 _TIMES = ("exp", "iat", "nbf")
 
 
 class TokenManager(jwt_extended.JWTManager):
-    """Keeps verified tokens, because a signature costs more than the rest of a read. Expiry is checked each time."""
+    """Caches verified tokens, because a signature costs more than the rest of a read. Expiry is checked each time."""
 
     def __init__(self, app: Flask, ring: LiveRing) -> None:
         self._ring = ring
@@ -56,24 +56,24 @@ class TokenManager(jwt_extended.JWTManager):
         if kid in self._ring.keys:
             return _in_time(claims)
         if len(encoded_token) > _MAX_TOKEN_CHARACTERS or not _FORM.fullmatch(encoded_token):
-            raise InvalidTokenError("not the form of our tokens")
+            raise InvalidTokenError("not the format of an access token")
         claims = _in_time(super()._decode_jwt_from_config(encoded_token, csrf_value, allow_expired=True))
         self._verified[encoded_token] = jwt.get_unverified_header(encoded_token)["kid"], claims
-        if len(self._verified) > _KEPT_TOKENS:
+        if len(self._verified) > _MAX_VERIFIED:
             self._verified.popitem(last=False)
         return claims
 
 
 def _in_time(claims: dict[str, Any]) -> dict[str, Any]:
-    """Return the claims of a token that is good at present, by the database's clock: the library knows only its own.
+    """Return the claims of a token that is valid now, by the database's clock; the library uses the local clock.
 
-    Some seconds of leeway (RFC 7519, 4.1.4 and 4.1.5), because clocks that agree do not agree exactly.
+    There are LEEWAY_SECONDS of leeway (RFC 7519, 4.1.4 and 4.1.5), because synchronized clocks still differ a little.
     Raises InvalidTokenError.
     """
     present = now().timestamp()
     begins = max(claims["iat"], claims["nbf"])
     if not begins - LEEWAY_SECONDS <= present < claims["exp"] + LEEWAY_SECONDS:
-        raise InvalidTokenError("not yet, or not any more")
+        raise InvalidTokenError("not valid yet, or expired")
     return claims
 
 
@@ -88,7 +88,7 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
         JWT_DECODE_ISSUER=_ISSUER,
         JWT_ENCODE_AUDIENCE=_AUDIENCE,
         JWT_DECODE_AUDIENCE=_AUDIENCE,
-        JWT_DECODE_LEEWAY=timedelta(days=1),  # of the library's own clock: `_in_time` looks closer
+        JWT_DECODE_LEEWAY=timedelta(days=1),  # for the library's local clock: `_in_time` checks exactly
         JWT_ERROR_MESSAGE_KEY="detail",
     )
     ring = app.extensions["taskmanager-keys"] = LiveRing(settings.keys_path, keys)
@@ -101,28 +101,26 @@ def init_app(app: Flask, settings: Settings, keys: KeyRing) -> None:
 
     @manager.decode_key_loader
     def find_key(header: dict[str, Any], claims: dict[str, Any]) -> Any:
-        """Return the public key of the token's `kid`. Raises InvalidTokenError for all that is not our own access
-        token.
-        """
+        """Return the public key of the token's `kid`. Raises InvalidTokenError unless it is an access token of ours."""
         if header.get("typ") != _TYPE or header.get("alg") != ALGORITHM or not claims.keys() >= _REQUIRED:
             raise InvalidTokenError("not an access token")
         key = ring.find(str(header.get("kid")))
         if key is None or claims["type"] != "access":
             raise InvalidTokenError("unknown key")
         if any(type(claims[name]) is not int for name in _TIMES) or claims["exp"] - claims["iat"] > longest:
-            raise InvalidTokenError("times that we do not give")
+            raise InvalidTokenError("impossible times")
         return key.public_key()
 
 
 class _Signed(NamedTuple):
-    """For whom a token is made, and the key that signs it: what the loaders of `init_app` are given."""
+    """The account of a new token, and the key that signs it: the argument of the loaders in `init_app`."""
 
     user_id: ObjectId
     kid: str
 
 
 def issue(user_id: ObjectId, session_id: ObjectId) -> str:
-    """Return an access token for a session."""
+    """Return a new access token for a session."""
     signed = _Signed(user_id, current_app.extensions["taskmanager-keys"].active_kid)
     begins, lifetime = int(now().timestamp()), current_app.config["JWT_ACCESS_TOKEN_EXPIRES"]
     times = {"iat": begins, "nbf": begins, "exp": begins + int(lifetime.total_seconds())}
@@ -130,7 +128,7 @@ def issue(user_id: ObjectId, session_id: ObjectId) -> str:
 
 
 def claim() -> CredentialClaim:
-    """Return what the token of this request claims; whether one is needed is decided by the route."""
+    """Return what the token of this request claims; the route decides whether a token is needed."""
     if "claim" not in g:
         g.claim = CredentialClaim() if request.method == "OPTIONS" else claim_of(request.headers.get("Authorization"))
     return cast(CredentialClaim, g.claim)
@@ -144,14 +142,14 @@ def current_actor() -> Actor:
 
 
 def known_actor() -> Actor | None:
-    """Return the actor, if the route has asked for one by now."""
+    """Return the actor if `current_actor` was called in this request; None otherwise."""
     return cast(Actor | None, g.get("actor"))
 
 
 def live_user_id() -> ObjectId | None:
-    """Return the account whose token this request has; None without a token, and for one that is good no more.
+    """Return the account of the request's token; None without a token, and for one that is not valid any more.
 
-    A token that this process knows to be good or dead costs the database nothing. Any other is looked up, before it is
+    A token that this process knows to be valid or invalid needs no query. Any other is looked up before the request is
     counted.
     """
     credential = claim().credential
@@ -163,13 +161,13 @@ def live_user_id() -> ObjectId | None:
 
 
 def version_key() -> str:
-    """Return the key in the cache store of the access version of the claimed account; of none where there is none."""
+    """Return the key of the claimed account's access version in the cache store; without an account, an unused key."""
     credential = claim().credential
     return access.key(credential.user_id) if credential else "tm:anonymous"
 
 
 def keep_version(version: int) -> None:
-    """Keep the access version that the limiter fetched in its own trip, for the rest of this request."""
+    """Keep the access version that the limiter has read, for the rest of this request."""
     g.access_version = version
 
 
@@ -186,11 +184,11 @@ def _is_live(credential: Credential) -> bool:
         breaker.trip(error)
     except Unavailable:
         pass
-    return True  # this lets no request in: the view needs the database too
+    return True  # this admits no request, because the view needs the database too
 
 
 def _look_up(credential: Credential, version: int | None) -> Actor | None:
-    """Return the account acting by a token; None for a token that is dead, which is kept in mind."""
+    """Return the actor of a token; None for an invalid token, which is stored in `dead_tokens`."""
     if dead_tokens.has(credential.key, version):
         return None
     found = access.find(credential.user_id, version)
@@ -225,12 +223,12 @@ def _visitor(token: str) -> Actor:
 
 
 def _version() -> int | None:
-    """Return the account's access version by the cache store; fetched with the rate limit where that is on."""
+    """Return the account's access version in the cache store; the limiter has read it, if it is enabled."""
     return g.get("access_version") if limiter.enabled else _stored_version()
 
 
 def _stored_version() -> int | None:
-    """Return the account's access version as the cache store has it; None when it has none, or is away."""
+    """Read the account's access version from the cache store; None when it has none, or is away."""
     if cache_rest.resting:
         return None
     try:

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import flask_jwt_extended as jwt_extended
 from bson import ObjectId
@@ -16,14 +15,14 @@ from taskmanager.core.security.access import Access, Actor
 API_TOKEN = "tm_"  # noqa: S105 begins every API token, so that scanners for leaked secrets find them
 _SHARED = (access.SHARE_LINK, access.SHARE_VISIT)
 _BEARER = re.compile(r"(?i:bearer) +(\S+)")  # the scheme is case-insensitive (RFC 9110, 11.1)
-# Whatever is wrong with a token is a 401 where one is needed, never another error.
+# Every error of a token is a 401 on routes that need one, and never another status.
 _REFUSED = (
     JWTExtendedException,
     PyJWTError,
     InvalidId,
     ValueError,
     TypeError,
-    LookupError,  # Flask-JWT-Extended meets an IndexError in the header " , "
+    LookupError,  # Flask-JWT-Extended raises IndexError for the header " , "
     ArithmeticError,
     AttributeError,
     RecursionError,
@@ -32,19 +31,19 @@ _REFUSED = (
 
 @dataclass(frozen=True)
 class Credential:
-    """An account, and the session or API token that is to act for it."""
+    """An account, and the session or API token that acts for it."""
 
     user_id: ObjectId
     id: ObjectId  # of the session, or of the API token
     token_hash: str = ""  # of the API token
 
     @property
-    def key(self) -> tuple[ObjectId, Any]:
-        """Return what tells it from others of its account."""
+    def key(self) -> tuple[ObjectId, ObjectId | str]:
+        """Return a unique key: the account, and the session or the hash of the API token."""
         return self.user_id, self.token_hash or self.id
 
     def acting(self, found: Access | None) -> Actor | None:
-        """Return the account acting by it; None when it is not good."""
+        """Return the actor of this credential; None when it is not valid."""
         if found is None:
             return None
         return found.by_token(self.id, self.token_hash) if self.token_hash else found.by_session(self.id)
@@ -52,15 +51,15 @@ class Credential:
 
 @dataclass(frozen=True)
 class CredentialClaim:
-    """What the Authorization header of a request says, before anything is looked up."""
+    """The content of a request's Authorization header, before any query."""
 
     credential: Credential | None = None
     share_token: str = ""
-    refused: bool = False  # there is a header, and it holds no token of ours
+    refused: bool = False  # there is a header, but it contains no token of this service
 
 
 def claim_of(header: str | None) -> CredentialClaim:
-    """Return what an Authorization header claims, by its form and signature alone."""
+    """Return what an Authorization header claims, by its format and signature alone."""
     if header is None:
         return CredentialClaim()
     found = _BEARER.fullmatch(header)

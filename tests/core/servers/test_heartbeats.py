@@ -19,8 +19,8 @@ EARLIER, LATER = ObjectId("7fffffff0000000000000003"), ObjectId("7fffffff0000000
 @pytest.fixture
 def hears(monkeypatch):
     """Lets a primary whose clock is so many seconds ahead say hello; returns how far the database is ahead."""
-    monkeypatch.setattr(clock, "_words", deque(maxlen=8))
-    monkeypatch.setattr(clock, "_heard", None)
+    monkeypatch.setattr(clock, "_readings", deque(maxlen=8))
+    monkeypatch.setattr(clock, "_reading", None)
     listener = ClockListener()
 
     def says(seconds, election, hosts=("a:1", "b:1", "c:1"), *, writable=True):

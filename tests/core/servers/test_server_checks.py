@@ -107,7 +107,7 @@ def test_a_store_that_is_away_or_hangs_may_come_back(problems, tmp_path):
     try:
         for url in (AWAY, server.uri):
             ((check, sentence, final),) = problems(queue_url=url)
-            assert (check, final) == ("queue", False) and "does not answer" in sentence
+            assert (check, final) == ("queue", False) and "does not respond" in sentence
     finally:
         thaw(server)
         server.stop()
@@ -130,7 +130,7 @@ def test_a_store_that_is_a_replica_or_full_may_become_well(problems, tmp_path):
 
 def test_a_database_that_is_away_may_come_back(problems):
     ((check, sentence, final),) = problems(mongodb_uri="mongodb://127.0.0.1:1/none?replicaSet=rs0")
-    assert (check, final) == ("database", False) and "does not answer" in sentence
+    assert (check, final) == ("database", False) and "does not respond" in sentence
 
 
 @pytest.mark.parametrize(

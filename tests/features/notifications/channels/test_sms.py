@@ -215,4 +215,4 @@ def test_a_provider_that_drips_is_not_waited_for_longer_than_the_channel_says(
     deliver()
     settings_module.use(chosen)
     (delivery,) = Delivery.objects(channel="sms", kind="task.assigned")
-    assert (delivery.state, delivery.last_error) == ("pending", "TimeoutError: no answer in time")
+    assert (delivery.state, delivery.last_error) == ("pending", "TimeoutError: no response in time")
