@@ -22,7 +22,7 @@ from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import DIGEST, Inbox, Notification
 from taskmanager.features.notifications.phones import service as phones
-from taskmanager.features.notifications.policy import levels, quiet_hours
+from taskmanager.features.notifications.policy import delivery_times, levels
 from taskmanager.features.notifications.policy.levels import NotificationPolicy
 from taskmanager.features.notifications.preferences import service as preferences
 from taskmanager.features.projects.members import service as members
@@ -94,10 +94,10 @@ def _due_at(notice: Notice, policy: NotificationPolicy, timezone: str) -> dateti
         return None
     if not KINDS[notice.kind].urgent:
         if general.digest != "off":
-            return quiet_hours.next_digest(moment, general.digest, general.digest_at, general.digest_on, timezone)
+            return delivery_times.next_digest(moment, general.digest, general.digest_at, general.digest_on, timezone)
         waits = moment + timedelta(seconds=settings.current().notification_window_seconds)
-        return quiet_hours.after_quiet(waits, general.quiet_from, general.quiet_to, timezone)
-    due = quiet_hours.after_quiet(moment, general.quiet_from, general.quiet_to, timezone)
+        return delivery_times.after_quiet(waits, general.quiet_from, general.quiet_to, timezone)
+    due = delivery_times.after_quiet(moment, general.quiet_from, general.quiet_to, timezone)
     return due if due > moment else None
 
 

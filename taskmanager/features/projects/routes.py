@@ -35,7 +35,7 @@ blp = Blueprint(
 )
 
 _ORDERS = {"created_at": "created_at"}
-_ALL_ORDERS = _ORDERS | {"position": "position", "name": "name", "key": "key_order", "deleted_at": "deleted_at"}
+_PROJECT_ORDERS = _ORDERS | {"position": "position", "name": "name", "key": "key_order", "deleted_at": "deleted_at"}
 _DELETED = QueryFlag(load_default=False, metadata={"description": "Only deleted projects that you own"})
 
 
@@ -52,7 +52,7 @@ def create_project(data: dict[str, Any]) -> Response:
 
 
 @blp.route("")
-@blp.arguments(list_query(PROJECT, _ALL_ORDERS, FIELDS, deleted=_DELETED), location="query")
+@blp.arguments(list_query(PROJECT, _PROJECT_ORDERS, FIELDS, deleted=_DELETED), location="query")
 @blp.response(200, page_of(ProjectOut))
 def list_projects(query: dict[str, Any]) -> Response:
     """List the projects you are a member of

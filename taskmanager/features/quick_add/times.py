@@ -13,7 +13,7 @@ from taskmanager.core.clock import is_allowed
 from taskmanager.features.quick_add.context import has_unsupported_recurrence, is_complete
 from taskmanager.features.quick_add.days import DAYS, DAYS_WITH_TIMES, TIMES, TIMES_OF_DAYS, in_hours
 from taskmanager.features.quick_add.parsed_task import ParsedTask
-from taskmanager.features.quick_add.rules import BOUNDS, RULES
+from taskmanager.features.quick_add.repetitions import BOUNDS, RULES
 from taskmanager.features.quick_add.vocabulary import CODES, Found, after
 
 _SLOTS = {"moment": {"day", "time"}}

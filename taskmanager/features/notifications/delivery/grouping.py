@@ -16,7 +16,7 @@ from taskmanager.features.notifications.content import registry as notices
 from taskmanager.features.notifications.content.registry import Notice
 from taskmanager.features.notifications.kinds import UNCHOSEN
 from taskmanager.features.notifications.models import DIGEST, Delivery, Preferences
-from taskmanager.features.notifications.policy import levels, quiet_hours
+from taskmanager.features.notifications.policy import delivery_times, levels
 from taskmanager.features.notifications.policy.levels import NotificationPolicy
 from taskmanager.features.users import service as users
 
@@ -102,7 +102,7 @@ def _check_quiet_hours(delivery: Delivery, found: list[Notice], preferences: Pre
         return
     zone = users.timezones([preferences.user_id]).get(preferences.user_id, zones.DEFAULT)
     moment = now()
-    until = quiet_hours.after_quiet(moment, preferences.quiet_from, preferences.quiet_to, zone)
+    until = delivery_times.after_quiet(moment, preferences.quiet_from, preferences.quiet_to, zone)
     if until > moment:
         raise Postponed(until)
 

@@ -19,7 +19,7 @@ from taskmanager.features.notifications.delivery import pending
 from taskmanager.features.notifications.events import TimesChanged
 from taskmanager.features.notifications.kinds import KINDS
 from taskmanager.features.notifications.models import Preferences, ProjectPreferences
-from taskmanager.features.notifications.policy import levels, quiet_hours
+from taskmanager.features.notifications.policy import delivery_times, levels
 from taskmanager.features.users import service as users
 
 
@@ -81,9 +81,9 @@ def reschedule_pending(user_id: ObjectId) -> None:
     zone = users.timezones([user_id]).get(user_id, zones.DEFAULT)
     digest = due = now()
     if stored.digest != "off":
-        digest = quiet_hours.next_digest(digest, stored.digest, stored.digest_at, stored.digest_on, zone)
+        digest = delivery_times.next_digest(digest, stored.digest, stored.digest_at, stored.digest_on, zone)
     due += timedelta(seconds=settings.current().notification_window_seconds)
-    due = quiet_hours.after_quiet(due, stored.quiet_from, stored.quiet_to, zone)
+    due = delivery_times.after_quiet(due, stored.quiet_from, stored.quiet_to, zone)
     pending.reschedule(user_id, digest=digest, others=due)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from taskmanager.core.clock import now
 from taskmanager.core.zones import zone
 from taskmanager.features.notifications.models import Delivery
-from taskmanager.features.notifications.policy import quiet_hours
+from taskmanager.features.notifications.policy import delivery_times
 from taskmanager.features.tasks.reminders import service as reminders
 from taskmanager.testing.clients import sign_in
 from taskmanager.testing.mailbox import text_of
@@ -170,7 +170,7 @@ def test_a_digest_tells_of_several_tasks_in_one_mail(scene, mail, deliver, later
 )
 def test_the_end_of_quiet_hours_is_outside_of_them_and_not_far(moment, begins, ends, name):
     quiet = [f"{begins:%H:%M}", f"{ends:%H:%M}"]
-    due = quiet_hours.after_quiet(moment, *quiet, name)
+    due = delivery_times.after_quiet(moment, *quiet, name)
     assert 0 <= (due - moment).total_seconds() <= 25 * 3600
     assert due == moment or f"{due.astimezone(zone(name)):%H:%M}" == quiet[1] or _skipped(due, name)
 
@@ -182,7 +182,7 @@ def _skipped(due, name):
 
 def test_quiet_hours_end_once_where_the_clock_is_put_back():
     second_half_past_two = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)  # in Berlin 02:30 comes twice
-    due = quiet_hours.after_quiet(second_half_past_two, "01:00", "02:45", "Europe/Berlin")
+    due = delivery_times.after_quiet(second_half_past_two, "01:00", "02:45", "Europe/Berlin")
     assert due == datetime(2026, 10, 25, 1, 45, tzinfo=UTC)
 
 
@@ -198,4 +198,4 @@ def test_quiet_hours_end_once_where_the_clock_is_put_back():
 )
 def test_digests_go_out_by_the_clock_of_the_person(moment, how, due):
     at = datetime.fromisoformat(moment).replace(tzinfo=UTC)
-    assert quiet_hours.next_digest(at, *how) == datetime.fromisoformat(due).replace(tzinfo=UTC)
+    assert delivery_times.next_digest(at, *how) == datetime.fromisoformat(due).replace(tzinfo=UTC)
