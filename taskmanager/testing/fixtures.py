@@ -33,6 +33,9 @@ from taskmanager.testing.factories import ProjectFactory, UserFactory
 from taskmanager.testing.mailbox import Mailbox
 from taskmanager.testing.servers import Servers, of_worker
 
+# Long timeouts for the servers: on a busy machine the database must not count as unavailable.
+PATIENCE: dict[str, Any] = {"mongodb_timeout_ms": 20_000, "redis_timeout_ms": 5_000}
+
 _servers: list[Servers] = []
 _addresses: dict[str, Any] = {}
 
@@ -72,10 +75,7 @@ def mail_server() -> Iterator[Mailbox]:
 def settings(
     request: pytest.FixtureRequest, mail_server: Mailbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
-    """Return the settings of `app`. Rate limits are off: a test of them makes an application of its own.
-
-    The timeouts for servers are long, so that on a busy machine the database does not count as unavailable.
-    """
+    """Return the settings of `app`. Rate limits are off: a test of them makes an application of its own."""
     given = getattr(request.config, "workerinput", {})
     addresses = given.get("addresses") or _start_servers()
     return build(
@@ -84,8 +84,7 @@ def settings(
         data_dir=tmp_path_factory.mktemp("data"),
         mail_url=mail_server.url,
         mail_timeout_seconds=2,
-        mongodb_timeout_ms=20_000,
-        redis_timeout_ms=5_000,
+        **PATIENCE,
         ratelimit_enabled=False,
         job_silence_seconds=2,
     )

@@ -12,6 +12,7 @@ from migrations import runner
 from taskmanager.app import create_app
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.storage import database
+from taskmanager.testing.fixtures import PATIENCE
 from tests.faults.stack import Stack, eventually
 from tests.faults.web_client import WebClient
 
@@ -25,7 +26,7 @@ def running(folder: Path, settings: Settings, mongodb: Any = None, **changes: An
     stack = Stack(folder, mongodb, **changes)
     try:
         stack.start_servers()
-        create_app(stack.settings)
+        create_app(stack.settings.model_copy(update=PATIENCE))
         runner.run(database.database())
         yield stack
     finally:

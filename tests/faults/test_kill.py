@@ -186,12 +186,14 @@ def test_a_queue_that_is_away_for_a_while_ends_no_worker(stack: Stack):
             stack.processes[name].stop()
     stack.start("relay", "worker")
     kill(stack.queue)
-    for _ in Assignments().make(3):
-        pass
-    before = len(stack.mailed())
-    time.sleep(OUTAGE_SECONDS)  # long enough for the worker to meet the outage, several times
-    assert stack.processes["worker"].running
-    stack.queue.start()
+    try:
+        for _ in Assignments().make(3):
+            pass
+        before = len(stack.mailed())
+        time.sleep(OUTAGE_SECONDS)  # long enough for the worker to meet the outage, several times
+        assert stack.processes["worker"].running
+    finally:
+        stack.queue.start()
     stack.delivered()
     assert len(stack.mailed()) == before + 3
 
