@@ -62,7 +62,7 @@ def details() -> Response:
     """Return all details for operators; those of a server that is away are left out."""
     _operators_only()
     sources = {"database": _database, "queue": _queue, "cache": _cache}
-    reports = {name: metrics.asked(read) for name, read in sources.items()}
+    reports = {name: metrics.unless_away(read) for name, read in sources.items()}
     checks = {name: _state(report is not None) for name, report in reports.items()}
     problems = [problem.sentence for problem in _problems()]
     status = "degraded" if problems or None in reports.values() else "ok"

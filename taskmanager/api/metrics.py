@@ -42,17 +42,17 @@ class _Collector:
     def collect(self) -> Iterator[Any]:
         """Yield all metrics; the registry calls this."""
         up = GaugeMetricFamily("taskmanager_up", "Whether a store responds", labels=["store"])
-        for store, ask in (("queue", _queues), ("database", _database)):
-            found = asked(ask)
+        for store, read in (("queue", _queues), ("database", _database)):
+            found = unless_away(read)
             up.add_metric([store], 0.0 if found is None else 1.0)
             yield from found or []
         yield up
 
 
-def asked(ask: Callable[[], T]) -> T | None:
-    """Return the result of `ask`; None while the server that it reads is away."""
+def unless_away(read: Callable[[], T]) -> T | None:
+    """Return the result of `read`; None while the server that it reads is away."""
     try:
-        return ask()
+        return read()
     except (RedisError, PyMongoError, Unavailable):
         return None
 

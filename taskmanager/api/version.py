@@ -105,4 +105,4 @@ class ApiVersion:
 
     def _announce(self, response: Response) -> Response:
         old = self.deprecation and request.path.startswith(f"{self.prefix}/")
-        return self.deprecation.tell(response) if old else response  # type: ignore[union-attr]
+        return self.deprecation.add_headers(response) if old else response  # type: ignore[union-attr]

@@ -42,7 +42,7 @@ _MAX_SKEW = timedelta(minutes=1)
 follows_database = True
 _lock = threading.Lock()  # several clients of one process receive heartbeats concurrently
 _readings: deque[tuple[datetime, float]] = deque(maxlen=8)
-_reading: tuple[datetime, float] | None = None  # what the database's clock said, and when by `time.monotonic`
+_reading: tuple[datetime, float] | None = None  # the database's time, and when it was read, by `time.monotonic`
 
 
 def observe(moment: datetime, *, of_another: bool = False) -> None:

@@ -51,7 +51,7 @@ class Deprecation:
             self.headers["Sunset"] = format_datetime(sunset.astimezone(UTC), usegmt=True)
         self.link = f'<{link}>; rel="deprecation"' if link else None
 
-    def tell(self, response: Response) -> Response:
+    def add_headers(self, response: Response) -> Response:
         """Add the headers; a list has a second Link for its next page."""
         response.headers.update(self.headers)
         if self.link:
@@ -131,7 +131,7 @@ def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary
                 check_post()
             response = view(*args, **kwargs)
             check_read(response)
-        return deprecated.tell(response) if deprecated else response
+        return deprecated.add_headers(response) if deprecated else response
 
     guarded.is_public, guarded.scope = kind.public, kind.scope  # type: ignore[attr-defined]
     guarded.conditional = kind.conditional  # type: ignore[attr-defined]

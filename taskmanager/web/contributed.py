@@ -40,11 +40,11 @@ class ContributedOneOf(validate.OneOf):
     """A validator for one of several words, to which features and plugins add: evaluated at each use."""
 
     def __init__(self, choices: Callable[[], Iterable[str]]) -> None:
-        self.ask, self.labels, self.labels_text, self.error = choices, (), "", self.default_message
+        self.load_choices, self.labels, self.labels_text, self.error = choices, (), "", self.default_message
 
     @property
     def choices(self) -> Iterable[str]:  # type: ignore[override]
-        return list(self.ask())
+        return list(self.load_choices())
 
     @property
     def choices_text(self) -> str:  # type: ignore[override]

@@ -19,7 +19,7 @@ from taskmanager.core.storage.querysets import Filter
 _BATCH = 200
 _MAX_SECONDS = 2
 # The fields of an event's data that listeners need to finish it: ids, and numbers.
-_KEPT_FIELDS = (
+_KEPT = (
     "attachment_id",
     "comment_id",
     "content_ids",
@@ -94,7 +94,7 @@ def _erase(query: Filter) -> bool:
 
 def strip(event: Event) -> Event:
     """Remove from an event in memory all data that is not needed to finish it; return the event."""
-    event.data = {name: event.data[name] for name in _KEPT_FIELDS if name in event.data}
+    event.data = {name: event.data[name] for name in _KEPT if name in event.data}
     event.forgotten = True
     return event
 

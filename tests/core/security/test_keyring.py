@@ -26,7 +26,7 @@ def folder(tmp_path):
 
 def ring_of(folder):
     ring = keyring.LiveRing(folder, keyring.load(folder))
-    ring._looked = 0.0
+    ring._refreshed = 0.0
     return ring
 
 
@@ -35,7 +35,7 @@ def test_a_new_key_verifies_at_once_and_signs_when_every_process_knows_it(folder
     (old,) = ring.keys
     new, removed = keyring.rotate(folder, keep_seconds=3600)
     age(folder, new, 0)
-    ring._looked = 0.0
+    ring._refreshed = 0.0
     assert ring.find(new) is not None
     assert (ring.active_kid, removed) == (old, [])
     age(folder, new, 60)
@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_read_leaves_the_ring_in_force(folder):
     ring = ring_of(folder)
     (kid,) = ring.keys
     (folder / "broken.pem").write_text("no key")
-    ring._looked = 0.0
+    ring._refreshed = 0.0
     assert ring.find("broken") is None
     assert list(ring.keys) == [kid]
 
@@ -93,10 +93,10 @@ def test_tokens_of_the_old_and_the_new_key_are_good_and_those_of_a_removed_one_a
     first = ring.active_kid
     new, _ = keyring.rotate(keys, keep_seconds=3600)
     age(keys, new, 60)
-    ring._looked = 0.0
+    ring._refreshed = 0.0
     fresh = sign_in(running, UserFactory())
     assert [client.get(ME).status_code for client in (old, fresh)] == [200, 200]
     (keys / f"{first}.pem").unlink()
-    ring._looked = 0.0
+    ring._refreshed = 0.0
     assert [client.get(ME).status_code for client in (old, fresh)] == [401, 200]
     assert [key["kid"] for key in running.test_client().get("/.well-known/jwks.json").json["keys"]] == [new]
