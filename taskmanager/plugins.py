@@ -70,7 +70,7 @@ def _problem(name: str, feature: Any) -> str | None:
     """Return what is wrong with a plugin, as the end of a sentence; None when nothing is."""
     if not isinstance(feature, Feature):
         if hasattr(feature, "init_app"):
-            return "has init_app(app) and no FEATURE: it was made for releases before 1.0, see docs/plugins.md"
+            return "has init_app(app) and no FEATURE: it was made for an earlier interface, see docs/plugins.md"
         return "names no Feature: its entry point must be one, or a module that has one as FEATURE"
     if feature.name != name or not _NAME.fullmatch(name):
         return f"is called {feature.name!r} by its Feature: both must be one word of small letters, digits and _"

@@ -69,7 +69,9 @@ def stop() -> None:
 @main.command()
 @click.option("--dry-run", is_flag=True, help="Only list the migrations that would run.")
 @click.option(
-    "--check", is_flag=True, help="Run nothing: exit with 3 when some must run, 4 when a newer release ran some."
+    "--check",
+    is_flag=True,
+    help="Run nothing: exit with 3 if some must run, 4 if a newer release ran some, 5 if one comes too late.",
 )
 def migrate(dry_run: bool, check: bool) -> None:
     """Run the migrations that this release needs."""

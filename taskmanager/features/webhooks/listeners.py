@@ -21,7 +21,7 @@ def renew_comment(event: Event) -> None:
 
 @listen(name="webhooks.disabled", queue="high")
 def notify_owner(event: Event) -> None:
-    """Handle events that releases before 1.0 recorded for this listener; now `notifications.tell` handles them."""
+    """Handle events that earlier releases recorded for this listener; now `notifications.tell` handles them."""
     notifications.notify(event)
 
 
