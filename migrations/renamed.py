@@ -1,7 +1,8 @@
 """Migrations that have another name than the one they were run under: {then: now}.
 
-Databases keep the names in their collection `migrations`, as they were when the scripts ran. They are not rewritten:
-the release before goes on with the same database. Renaming a script that a database may have run adds a line here.
+Databases keep the names in their collection `migrations`, as they were when the scripts ran. They are not rewritten,
+and the runner records both names of a script that it runs, as older releases know the former one. Renaming a script
+that a database may have run adds a line here.
 """
 
 NAMES = {
