@@ -23,7 +23,12 @@ class SafeJob(RqJob):
 
 
 def restrict_plain_rq() -> None:
-    """Make every RQ job of this process a safe one. For RQ's own command, which takes no class of jobs from a file."""
+    """Make every RQ job of this process a safe one. For RQ's own command, which takes no class of jobs from a file.
+
+    Safe to repeat.
+    """
+    if vars(RqJob)["send_webhooks"] is vars(SafeJob)["send_webhooks"]:
+        return
     for name in ("success_callback", "failure_callback", "stopped_callback", "send_webhooks"):
         setattr(RqJob, name, vars(SafeJob)[name])
     keep = RqJob._handle_failure
