@@ -5,10 +5,12 @@ as `FEATURE`, a plugin names it in its entry point. Nothing of a feature works u
 importing a module adds nothing. See docs/plugins.md.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from importlib import import_module
 from types import MappingProxyType, ModuleType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import click
 from flask import Flask
@@ -21,6 +23,7 @@ from taskmanager.core.events.log import Listener
 from taskmanager.core.events.outbox import JobSource
 from taskmanager.core.events.retention import EventNeed
 from taskmanager.core.events.schedule import PeriodicJob
+from taskmanager.core.filters.tokens import KEYWORDS
 from taskmanager.core.jobs import Job
 from taskmanager.core.registry import Part, Registry
 from taskmanager.core.security.permissions import Action
@@ -35,16 +38,25 @@ T = TypeVar("T")
 S = TypeVar("S", bound=BaseSettings)
 
 
-def _part(noun: str) -> Any:
-    """Return a field whose things must have unique names over all features; `noun` says in a sentence what one is."""
-    return field(default=(), metadata={"noun": noun})
+def _part(noun: str, expected: Any, *, table: bool = False, of_plugin: bool = False) -> Any:
+    """Return a field whose things must have unique names over all features; `noun` says in a sentence what one is.
+
+    `expected` is the class of the things, or the members that they have, as classes of features are not known here;
+    callable, for functions; `type[Action]`, for subclasses. `table`: the field is a mapping by name. `of_plugin`: a
+    plugin's things stand below its own name, so that only things of the same plugin must differ.
+    """
+    return field(default=(), metadata={"noun": noun, "expected": expected, "table": table, "of_plugin": of_plugin})
+
+
+_CHANNEL = ("name", "queue", "seconds", "threads", "grouped", "reaches", "send")
 
 
 @dataclass(frozen=True)
 class Feature:
     """What one feature or plugin contributes. See docs/plugins.md for each field, with an example.
 
-    `service` names the set of processes that serves it where services are deployed apart. Fields that are a mapping
+    `service` names the set of processes that is to serve it where services are deployed apart. Nothing reads it yet: in
+    one set of processes it has no effect. Fields that are a mapping
     are tables by name, which the feature that reads them says the values of; all others are tuples of things that have
     a name of their own.
     """
@@ -55,49 +67,80 @@ class Feature:
     service: Service = "task"
 
     # the API and the command line
-    blueprints: tuple[Blueprint, ...] = _part("blueprint")
-    commands: tuple[click.Command, ...] = _part("command")
-    login_methods: tuple[Any, ...] = _part("login method")  # see features/users/login_methods/service.py
+    blueprints: tuple[Blueprint, ...] = _part("blueprint", Blueprint, of_plugin=True)
+    commands: tuple[click.Command, ...] = _part("command", click.Command, of_plugin=True)
+    login_methods: tuple[Any, ...] = _part(
+        "login method", ("name", "title", "schema", "verify")
+    )  # see features/users/login_methods/service.py
     init_app: Callable[[Flask, Any], None] | None = None  # only for what a Flask extension must do with the application
 
     # what happens after a write, and at its time
-    listeners: tuple[Listener, ...] = _part("listener")
-    periodic_jobs: tuple[PeriodicJob, ...] = _part("periodic job")
-    jobs: tuple[Job, ...] = _part("job")
-    job_sources: tuple[JobSource, ...] = _part("source of jobs")
-    event_needs: tuple[EventNeed, ...] = _part("need of events")
-    event_renewals: tuple[EventRenewal, ...] = _part("renewal of events")
+    listeners: tuple[Listener, ...] = _part("listener", Listener)
+    periodic_jobs: tuple[PeriodicJob, ...] = _part("periodic job", PeriodicJob)
+    jobs: tuple[Job, ...] = _part("job", Job)
+    job_sources: tuple[JobSource, ...] = _part("source of jobs", JobSource)
+    event_needs: tuple[EventNeed, ...] = _part("need of events", EventNeed)
+    event_renewals: tuple[EventRenewal, ...] = _part("renewal of events", EventRenewal)
 
     # what users and programs are notified of
-    channels: tuple[Any, ...] = _part("channel")  # see features/notifications/channels/base.py
-    notices: tuple[Any, ...] = _part("notice about events of the kind")  # see notifications/content/registry.py
-    notification_kinds: Mapping[str, Any] = _part("notification kind")  # see features/notifications/kinds.py
-    webhook_kinds: Mapping[str, Any] = _part("webhook kind")  # see features/webhooks/kinds.py
+    channels: tuple[Any, ...] = _part("channel", _CHANNEL)  # see features/notifications/channels/base.py
+    notices: tuple[Any, ...] = _part(
+        "notice about events of the kind", ("names", "write", "to_members")
+    )  # see notifications/content/registry.py
+    notification_kinds: Mapping[str, Any] = _part(
+        "notification kind", ("on", "urgent", "title"), table=True
+    )  # see features/notifications/kinds.py
+    webhook_kinds: Mapping[str, Any] = _part(
+        "webhook kind", ("scope", "of_task", "data"), table=True
+    )  # see features/webhooks/kinds.py
 
     # who may do what
-    scopes: tuple[str, ...] = _part("scope")  # of API tokens
-    permissions: tuple[type[Action], ...] = _part("table of permissions")
+    scopes: tuple[str, ...] = _part("scope", str)  # of API tokens
+    permissions: tuple[type[Action], ...] = _part("table of permissions", type[Action], of_plugin=True)
 
     # what tasks are filtered and shown by
-    filter_fields: Mapping[str, Any] = _part("filter field")  # see core/filters/nodes.py
-    expansions: Mapping[str, Any] = _part("expansion")  # see features/tasks/expansions.py
+    filter_fields: Mapping[str, Any] = _part(
+        "filter field", ("stored", "kind"), table=True
+    )  # see core/filters/nodes.py
+    expansions: Mapping[str, Any] = _part(
+        "expansion", ("stored", "many", "load", "scope"), table=True
+    )  # see features/tasks/expansions.py
 
     # what is stored
-    migrations: tuple[str, ...] = _part("package of migrations")  # packages with modules `m<time>_<what>`
-    storages: Mapping[str, Callable[[], Any]] = _part("file storage")  # see features/attachments/storage.py
-    attached: tuple[Any, ...] = _part("thing attached to tasks")  # see features/tasks/attached.py
-    account_holdings: tuple[Any, ...] = _part("holding of accounts")  # see features/users/holdings.py
-    owned_models: tuple[Any, ...] = _part("owned model")  # see features/accounts/orphans.py
-    purge_steps: tuple[Any, ...] = _part("purge step")  # see features/purging/steps.py
+    migrations: tuple[str, ...] = _part("package of migrations", str)  # packages with modules `m<time>_<what>`
+    storages: Mapping[str, Callable[[], Any]] = _part(
+        "file storage", callable, table=True
+    )  # see features/attachments/storage.py
+    attached: tuple[Any, ...] = _part(
+        "thing attached to tasks", ("models", "bytes_of")
+    )  # see features/tasks/attached.py
+    account_holdings: tuple[Any, ...] = _part(
+        "holding of accounts", ("model", "field", "end", "stepwise")
+    )  # see features/users/holdings.py
+    owned_models: tuple[Any, ...] = _part(
+        "owned model", ("model", "field", "owner", "where")
+    )  # see features/accounts/orphans.py
+    purge_steps: tuple[Any, ...] = _part("purge step", ("models", "purge"))  # see features/purging/steps.py
 
     settings: type[BaseSettings] | None = None  # of variables that begin with `TASKMANAGER_X_<NAME>_`
 
 
-PARTS = {one.name: one.metadata["noun"] for one in fields(Feature) if "noun" in one.metadata}
-# What an object must have that is no instance of a class of ours.
-_MEMBERS = {
-    "channels": ("name", "queue", "seconds", "threads", "grouped", "reaches", "send"),
-    "login_methods": ("name", "title", "schema", "verify"),
+_TABLE = {one.name: one.metadata for one in fields(Feature) if "noun" in one.metadata}
+PARTS = {name: part["noun"] for name, part in _TABLE.items()}
+_NAME = re.compile("[a-z][a-z0-9_]*")
+# Names that a filter or a task has already, and names that cannot be written in a filter or in `expand`.
+_PLAIN_NAMES = {"filter_fields": KEYWORDS | {"me", "now", "today", "custom_fields"}, "expansions": frozenset[str]()}
+# What the other fields of a Feature hold: a check, and what was expected.
+_SINGLE: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "name": (lambda value: isinstance(value, str) and bool(_NAME.fullmatch(value)), "small letters, digits and _"),
+    "version": (lambda value: isinstance(value, str), "a text"),
+    "requires": (lambda value: isinstance(value, str), 'a text, such as "1.0"'),
+    "service": (lambda value: value in get_args(Service), f"one of {', '.join(get_args(Service))}"),
+    "init_app": (lambda value: value is None or callable(value), "a function of the application and the settings"),
+    "settings": (
+        lambda value: value is None or (isinstance(value, type) and issubclass(value, BaseSettings)),
+        "a subclass of BaseSettings",
+    ),
 }
 
 
@@ -112,7 +155,11 @@ def build_registry(features: Iterable[Feature]) -> Registry:
     Raises Misconfigured when two have the same name or contribute things of the same name, and for a wrong setting.
     """
     known = tuple(features)
+    for feature in known:
+        if problem := malformed(feature):
+            raise Misconfigured(f"the {'plugin' if feature.requires else 'feature'} {feature.name!r} {problem}")
     _refuse_twins(known)
+    _refuse_jobs_called_as_listeners(known)
     parts = {name: _merged(name, noun, known) for name, noun in PARTS.items()}
     settings = {one.name: _settings(one.name, one.settings) for one in known if one.settings}
     return Registry(known, MappingProxyType(parts | {SETTINGS.name: settings}))
@@ -143,31 +190,105 @@ def _refuse_twins(features: tuple[Feature, ...]) -> None:
             raise Misconfigured(f"two features are called {name!r}")
 
 
+def _refuse_jobs_called_as_listeners(features: tuple[Feature, ...]) -> None:
+    """Refuse a job or a source of jobs that has the name of a listener: workers find what to run by the name alone."""
+    listeners = {one.name: feature.name for feature in features for one in feature.listeners}
+    for feature in features:
+        for part, things in (("jobs", feature.jobs), ("job_sources", feature.job_sources)):
+            for one in things:
+                if one.name in listeners:
+                    raise Misconfigured(
+                        f"the {PARTS[part]} {one.name!r} of the feature {feature.name!r} has the name of a listener"
+                        f" of the feature {listeners[one.name]!r}"
+                    )
+
+
+def malformed(feature: Feature) -> str | None:
+    """Return what is wrong with the fields of a feature, as the end of a sentence that begins with its name."""
+    for name, (holds, expected) in _SINGLE.items():
+        if not holds(getattr(feature, name)):
+            return f"is wrong in {name}: expected {expected}, not {_said(getattr(feature, name))}"
+    return next((found for part in PARTS if (found := _wrong_part(feature, part))), None)
+
+
+def _wrong_part(feature: Feature, part: str) -> str | None:
+    contributed, noun = getattr(feature, part), PARTS[part]
+    if _TABLE[part]["table"] and contributed != ():
+        if not isinstance(contributed, Mapping):
+            return f"is wrong in {part}: expected a mapping of names, not {_said(contributed)}"
+        things = list(contributed.items())
+    elif not isinstance(contributed, tuple | list):
+        return f"is wrong in {part}: expected a tuple, not {_said(contributed)} (a tuple of one ends with a comma)"
+    else:
+        things = [(None, thing) for thing in contributed]
+    for name, thing in things:
+        if problem := _wrong_thing(_TABLE[part]["expected"], thing):
+            return f"is wrong in {part}: expected {problem}, not {_said(thing)}"
+        try:
+            names = _names(thing) if name is None else (name,)
+        except Exception as error:
+            return f"is wrong in {part}: the name of a {noun} cannot be read: {type(error).__name__}: {error}"
+        if problem := next((found for one in names if (found := _wrong_name(part, one))), None):
+            return f"is wrong in {part}: {problem}"
+    return None
+
+
+def _wrong_thing(expected: Any, thing: Any) -> str | None:
+    """Return what was expected when a thing is something else."""
+    if expected is callable:
+        return None if callable(thing) else "a function"
+    if isinstance(expected, tuple):
+        missing = [name for name in expected if name not in dir(thing)]
+        return f"an object with the members {', '.join(expected)} ({', '.join(missing)} missing)" if missing else None
+    if classes := get_args(expected):
+        fits = isinstance(thing, type) and issubclass(thing, classes[0])
+        return None if fits else f"a subclass of {classes[0].__name__}"
+    return None if isinstance(thing, expected) else f"{'a text' if expected is str else expected.__name__}"
+
+
+def _wrong_name(part: str, name: Any) -> str | None:
+    """Return what is wrong with the name of a thing, and with the package that a name of migrations stands for."""
+    if not isinstance(name, str) or not name or name != name.strip():
+        return f"{name!r} is no name of a {PARTS[part]}"
+    if part in _PLAIN_NAMES and (not _NAME.fullmatch(name) or name in _PLAIN_NAMES[part]):
+        return f"no {PARTS[part]} can be called {name!r}"
+    return _wrong_package(name) if part == "migrations" else None
+
+
+def _wrong_package(name: str) -> str | None:
+    try:
+        package = import_module(name)
+    except Exception as error:
+        return f"the package {name!r} cannot be loaded: {type(error).__name__}: {error}"
+    return None if hasattr(package, "__path__") else f"{name!r} is no package"
+
+
+def _said(value: Any) -> str:
+    """Return a short text for something in a sentence: texts as they are, else of which class it is."""
+    return repr(value)[:60] if isinstance(value, str | int | float | None) else f"a {type(value).__qualname__}"
+
+
 def _merged(part: str, noun: str, features: tuple[Feature, ...]) -> Mapping[str, Any]:
     things: dict[str, Any] = {}
     owners: dict[str, str] = {}
     for feature in features:
         for name, thing in named_things(feature, part):
-            if name in things:
+            key = f"{feature.name}:{name}" if feature.requires and _TABLE[part]["of_plugin"] else name
+            if key in things:
                 raise Misconfigured(
-                    f"the {noun} {name!r} is contributed twice: by the features {owners[name]!r} and {feature.name!r}"
+                    f"the {noun} {name!r} is contributed twice: by the features {owners[key]!r} and {feature.name!r}"
                 )
-            things[name], owners[name] = thing, feature.name
+            things[key], owners[key] = thing, feature.name
     return MappingProxyType(things)
 
 
 def named_things(feature: Feature, part: str) -> Iterator[tuple[str, Any]]:
-    """Yield what a feature contributes of one part: its name, and the thing.
-
-    Raises Misconfigured for an object that lacks a member.
-    """
+    """Yield what a feature contributes of one part: its name, and the thing."""
     contributed = getattr(feature, part)
     if isinstance(contributed, Mapping):
         yield from contributed.items()
         return
     for thing in contributed:
-        if missing := [name for name in _MEMBERS.get(part, ()) if name not in dir(thing)]:
-            raise Misconfigured(f"the {PARTS[part]} {type(thing).__qualname__} has no {', '.join(missing)}")
         for name in _names(thing):
             yield name, thing
 
@@ -180,7 +301,7 @@ def _names(thing: Any) -> tuple[str, ...]:
         return (thing.__qualname__,)
     if hasattr(thing, "names"):
         return tuple(thing.names)
-    return (str(thing.name),)
+    return (thing.name,)
 
 
 def described(feature: Feature) -> dict[str, Any]:
