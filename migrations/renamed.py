@@ -1,7 +1,8 @@
 """Renamed migrations: {name under which a database may have run it: present name}.
 
-Databases store the names in their collection `migrations`, as they were when the scripts ran. They are not rewritten,
-because the previous release may still use the database. Renaming a script that a database may have run adds a line.
+Databases keep the names in their collection `migrations`, as they were when the scripts ran. They are not rewritten,
+and the runner records both names of a script that it runs, as older releases know the former one. Renaming a script
+that a database may have run adds a line here.
 """
 
 NAMES = {

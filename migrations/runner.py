@@ -10,6 +10,7 @@ Releases by expand and contract (see docs/operations.md): a script may declare i
 
 import importlib
 import pkgutil
+import re
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,6 +28,9 @@ from taskmanager.core.errors import Conflict, Misconfigured
 
 MIGRATIONS: registry.Part[str] = registry.Part("migrations")
 _LOCK_MINUTES = 30
+_NAME = re.compile(r"m\d{12}_[a-z0-9_]+")
+_ALMOST = re.compile(r"m\d")
+_FORMER = {now: then for then, now in renamed.NAMES.items()}
 _UNTIMED = frozenset(name for name in renamed.NAMES.values() if name <= renamed.LAST_UNTIMED)
 
 
@@ -74,17 +78,37 @@ def run(
     _lock(database, holder)
     try:
         names = _runnable(database)
+        _complete_records(database)
         for name in names:
             _prolong(database, holder)
             script = _load(name)
             with pymongo.timeout(_LOCK_MINUTES * 60):  # longer than that of a request: building an index takes long
                 script.upgrade(database)
-            record = {"run_at": now(), "expand": getattr(script, "EXPAND", False)}
-            database.migrations.update_one({"_id": name}, {"$set": record}, upsert=True)
+            _record(database, name, {"run_at": now(), "expand": _may_go_on_without(name, script)})
             ran(name)
     finally:
         database.migration_lock.delete_one({"_id": "lock", "holder": holder})
     return names
+
+
+def _may_go_on_without(name: str, script: ModuleType) -> bool:
+    """Return whether a release that lacks the script works on the database: always, for one of a plugin."""
+    return _is_of_plugin(name) or getattr(script, "EXPAND", False)
+
+
+def _record(database: Database[dict[str, Any]], name: str, record: dict[str, Any]) -> None:
+    """Record a script, and before it its former name: older releases know only that one."""
+    for known in (_FORMER.get(name), name):
+        if known:
+            database.migrations.update_one({"_id": known}, {"$set": record}, upsert=True)
+
+
+def _complete_records(database: Database[dict[str, Any]]) -> None:
+    """Add what earlier runs did not record: former names, and that releases without a plugin may go on."""
+    database.migrations.update_many({"_id": {"$regex": r"\."}, "expand": {"$ne": True}}, {"$set": {"expand": True}})
+    for found in list(database.migrations.find({"_id": {"$in": list(_FORMER)}})):
+        name = found.pop("_id")
+        database.migrations.update_one({"_id": _FORMER[name]}, {"$setOnInsert": found}, upsert=True)
 
 
 def state(database: Database[dict[str, Any]]) -> State:
@@ -135,8 +159,12 @@ def _packages_of_features() -> list[str]:
 
 
 def _names_in(package: str) -> list[str]:
-    found = pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}.")
-    return sorted(module.name for module in found)
+    """Return the migrations in a package; other modules are no migrations. Raises Misconfigured for a half one."""
+    found = sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__))
+    for name in found:
+        if _ALMOST.match(name) and not _NAME.fullmatch(name):
+            raise Misconfigured(f"the migration {package}.{name} must be called m<yyyymmddhhmm>_<what>")
+    return [f"{package}.{name}" for name in found if _NAME.fullmatch(name)]
 
 
 def _is_of_plugin(name: str) -> bool:
@@ -156,7 +184,15 @@ def _runnable(database: Database[dict[str, Any]]) -> list[str]:
 
 
 def _load(name: str) -> ModuleType:
-    return importlib.import_module(name if _is_of_plugin(name) else f"{scripts.__name__}.{name}")
+    if not _is_of_plugin(name):
+        return importlib.import_module(f"{scripts.__name__}.{name}")
+    try:
+        script = importlib.import_module(name)
+    except Exception as error:
+        raise Misconfigured(f"the migration {name} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not callable(getattr(script, "upgrade", None)):
+        raise Misconfigured(f"the migration {name} has no function upgrade(database)")
+    return script
 
 
 def _lock(database: Database[dict[str, Any]], holder: str = "") -> None:

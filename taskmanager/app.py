@@ -13,7 +13,7 @@ from taskmanager.api.version import ApiVersion
 from taskmanager.core import registry
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
-from taskmanager.core.errors import Misconfigured
+from taskmanager.core.errors import Misconfigured, TaskManagerError
 from taskmanager.core.events import outbox, retention, rq_jobs
 from taskmanager.core.events.schedule import PeriodicJob
 from taskmanager.core.security import access, keyring
@@ -34,6 +34,7 @@ from taskmanager.features.projects.share_links import service as share_links
 from taskmanager.features.purging import feature as purging
 from taskmanager.features.quick_add import feature as quick_add
 from taskmanager.features.tasks import feature as tasks
+from taskmanager.features.tasks.schemas import TaskOut
 from taskmanager.features.templates import feature as templates
 from taskmanager.features.trash import feature as trash
 from taskmanager.features.users import feature as users, service as user_service
@@ -81,8 +82,7 @@ def create_app(settings: Settings) -> Flask:
     limits.init_app(app, settings)
     _bind_extensions(app, settings)
     for feature in loaded:
-        if feature.init_app:
-            feature.init_app(app, settings)
+        _init_app(feature, app, settings)
     errors.init_app(app)
     health.init_app(app)
     _add_routes(app, loaded)
@@ -97,8 +97,27 @@ def load_features(settings: Settings) -> tuple[Feature, ...]:
     if settings.attachment_store not in built.parts["storages"]:
         known = ", ".join(built.parts["storages"])
         raise Misconfigured(f"TASKMANAGER_ATTACHMENT_STORE: there is no file storage of this name; there are {known}")
+    if shadowed := TaskOut().fields.keys() & built.parts["expansions"].keys():
+        raise Misconfigured(f"the expansion {min(shadowed)!r} has the name of a field of tasks: it needs another")
     registry.use(built)
     return found
+
+
+def _init_app(feature: Feature, app: Flask, settings: Settings) -> None:
+    """Call a feature's init_app. Raises Misconfigured, which names a plugin that fails."""
+    try:
+        if feature.init_app:
+            feature.init_app(app, settings)
+    except TaskManagerError:
+        raise
+    except Exception as error:
+        if not feature.requires:
+            raise
+        raise _unusable(feature, "init_app", error) from error
+
+
+def _unusable(feature: Feature, field: str, error: Exception) -> Misconfigured:
+    return Misconfigured(f"the plugin {feature.name!r} failed in {field}: {type(error).__name__}: {error}")
 
 
 def api_document() -> dict[str, Any]:
@@ -119,7 +138,10 @@ def _add_routes(app: Flask, loaded: Iterable[Feature]) -> None:
         logins = [blueprint_of(plugin.name, plugin.login_methods)] if plugin.login_methods else []
         for blueprint in (*plugin.blueprints, *logins):
             prefix = f"{version.prefix}/x/{plugin.name}{blueprint.url_prefix or ''}"
-            api.register_blueprint(blueprint, name=f"x_{plugin.name}_{blueprint.name}", url_prefix=prefix)
+            try:
+                api.register_blueprint(blueprint, name=f"x_{plugin.name}_{blueprint.name}", url_prefix=prefix)
+            except Exception as error:
+                raise _unusable(plugin, "blueprints", error) from error
 
 
 def _plugins(loaded: Iterable[Feature]) -> list[Feature]:

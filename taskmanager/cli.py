@@ -155,6 +155,9 @@ class PluginGroups(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         from taskmanager.plugin_names import installed
 
+        environment = ctx.find_object(Environment)
+        if environment and not environment.load_settings().plugins_enabled:
+            raise click.ClickException("Plugins are turned off (TASKMANAGER_PLUGINS_ENABLED): no command of one runs.")
         return next((PluginGroup(point) for point in installed() if point.name == cmd_name), None)
 
 

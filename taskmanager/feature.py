@@ -8,7 +8,7 @@ importing a module registers nothing. See docs/plugins.md.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType, ModuleType
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import click
 from flask import Flask
@@ -21,6 +21,7 @@ from taskmanager.core.events.log import Listener
 from taskmanager.core.events.outbox import JobSource
 from taskmanager.core.events.retention import EventNeed
 from taskmanager.core.events.schedule import PeriodicJob
+from taskmanager.core.feature_checks import Service, names_of, problem_of
 from taskmanager.core.jobs import Job
 from taskmanager.core.registry import Part, Registry
 from taskmanager.core.security.permissions import Action
@@ -30,23 +31,30 @@ from taskmanager.web.blueprint import Blueprint
 # version it was made for: the major number must be the same, and the minor number not higher.
 INTERFACE = (1, 0)
 
-Service = Literal["user", "task", "notification", "stream"]
 T = TypeVar("T")
 S = TypeVar("S", bound=BaseSettings)
 
 
-def _part(noun: str) -> Any:
-    """Return a dataclass field of contributions with unique names over all features; `noun` is for error messages."""
-    return field(default=(), metadata={"noun": noun})
+def _part(noun: str, expected: Any, *, table: bool = False, of_plugin: bool = False) -> Any:
+    """Return a field whose things must have unique names over all features; `noun` says in a sentence what one is.
+
+    `expected` is the class of the things, or the members that they have, as classes of features are not known here;
+    callable, for functions; `type[Action]`, for subclasses. `table`: the field is a mapping by name. `of_plugin`: a
+    plugin's things stand below its own name, so that only things of the same plugin must differ.
+    """
+    return field(default=(), metadata={"noun": noun, "expected": expected, "table": table, "of_plugin": of_plugin})
+
+
+_CHANNEL = ("name", "queue", "seconds", "threads", "grouped", "reaches", "send")
 
 
 @dataclass(frozen=True)
 class Feature:
     """The contributions of one feature or plugin. See docs/plugins.md for each field, with an example.
 
-    `service` names the set of processes that serves it when services are deployed separately. A field that is a mapping
-    is a table by name, and the feature that reads it defines the values; all other fields are tuples of objects that
-    have a name of their own.
+    `service` names the set of processes that is to serve it when services are deployed separately; nothing reads it
+    yet. A field that is a mapping is a table by name, and the feature that reads it defines the values; all other
+    fields are tuples of objects that have a name of their own.
     """
 
     name: str
@@ -55,50 +63,66 @@ class Feature:
     service: Service = "task"
 
     # the API and the command line
-    blueprints: tuple[Blueprint, ...] = _part("blueprint")
-    commands: tuple[click.Command, ...] = _part("command")
-    login_methods: tuple[Any, ...] = _part("login method")  # see features/users/login_methods/service.py
+    blueprints: tuple[Blueprint, ...] = _part("blueprint", Blueprint, of_plugin=True)
+    commands: tuple[click.Command, ...] = _part("command", click.Command, of_plugin=True)
+    login_methods: tuple[Any, ...] = _part(
+        "login method", ("name", "title", "schema", "verify")
+    )  # see features/users/login_methods/service.py
     init_app: Callable[[Flask, Any], None] | None = None  # only for what a Flask extension must do with the application
 
     # after a write, and at a certain time
-    listeners: tuple[Listener, ...] = _part("listener")
-    periodic_jobs: tuple[PeriodicJob, ...] = _part("periodic job")
-    jobs: tuple[Job, ...] = _part("job")
-    job_sources: tuple[JobSource, ...] = _part("source of jobs")
-    event_needs: tuple[EventNeed, ...] = _part("need of events")
-    event_renewals: tuple[EventRenewal, ...] = _part("renewal of events")
+    listeners: tuple[Listener, ...] = _part("listener", Listener)
+    periodic_jobs: tuple[PeriodicJob, ...] = _part("periodic job", PeriodicJob)
+    jobs: tuple[Job, ...] = _part("job", Job)
+    job_sources: tuple[JobSource, ...] = _part("source of jobs", JobSource)
+    event_needs: tuple[EventNeed, ...] = _part("need of events", EventNeed)
+    event_renewals: tuple[EventRenewal, ...] = _part("renewal of events", EventRenewal)
 
     # notifications of users and programs
-    channels: tuple[Any, ...] = _part("channel")  # see features/notifications/channels/base.py
-    notices: tuple[Any, ...] = _part("notice about events of the kind")  # see notifications/content/registry.py
-    notification_kinds: Mapping[str, Any] = _part("notification kind")  # see features/notifications/kinds.py
-    webhook_kinds: Mapping[str, Any] = _part("webhook kind")  # see features/webhooks/kinds.py
+    channels: tuple[Any, ...] = _part("channel", _CHANNEL)  # see features/notifications/channels/base.py
+    notices: tuple[Any, ...] = _part(
+        "notice about events of the kind", ("names", "write", "to_members")
+    )  # see notifications/content/registry.py
+    notification_kinds: Mapping[str, Any] = _part(
+        "notification kind", ("on", "urgent", "title"), table=True
+    )  # see features/notifications/kinds.py
+    webhook_kinds: Mapping[str, Any] = _part(
+        "webhook kind", ("scope", "of_task", "data"), table=True
+    )  # see features/webhooks/kinds.py
 
     # rights
-    scopes: tuple[str, ...] = _part("scope")  # of API tokens
-    permissions: tuple[type[Action], ...] = _part("table of permissions")
+    scopes: tuple[str, ...] = _part("scope", str)  # of API tokens
+    permissions: tuple[type[Action], ...] = _part("table of permissions", type[Action], of_plugin=True)
 
     # filters and expansions of tasks
-    filter_fields: Mapping[str, Any] = _part("filter field")  # see core/filters/nodes.py
-    expansions: Mapping[str, Any] = _part("expansion")  # see features/tasks/expansions.py
+    filter_fields: Mapping[str, Any] = _part(
+        "filter field", ("stored", "kind"), table=True
+    )  # see core/filters/nodes.py
+    expansions: Mapping[str, Any] = _part(
+        "expansion", ("stored", "many", "load", "scope"), table=True
+    )  # see features/tasks/expansions.py
 
     # storage
-    migrations: tuple[str, ...] = _part("package of migrations")  # packages with modules `m<time>_<what>`
-    storages: Mapping[str, Callable[[], Any]] = _part("file storage")  # see features/attachments/storage.py
-    attached: tuple[Any, ...] = _part("thing attached to tasks")  # see features/tasks/attached.py
-    account_holdings: tuple[Any, ...] = _part("holding of accounts")  # see features/users/holdings.py
-    owned_models: tuple[Any, ...] = _part("owned model")  # see features/accounts/orphans.py
-    purge_steps: tuple[Any, ...] = _part("purge step")  # see features/purging/steps.py
+    migrations: tuple[str, ...] = _part("package of migrations", str)  # packages with modules `m<time>_<what>`
+    storages: Mapping[str, Callable[[], Any]] = _part(
+        "file storage", callable, table=True
+    )  # see features/attachments/storage.py
+    attached: tuple[Any, ...] = _part(
+        "thing attached to tasks", ("models", "bytes_of")
+    )  # see features/tasks/attached.py
+    account_holdings: tuple[Any, ...] = _part(
+        "holding of accounts", ("model", "field", "end", "stepwise")
+    )  # see features/users/holdings.py
+    owned_models: tuple[Any, ...] = _part(
+        "owned model", ("model", "field", "owner", "where")
+    )  # see features/accounts/orphans.py
+    purge_steps: tuple[Any, ...] = _part("purge step", ("models", "purge"))  # see features/purging/steps.py
 
     settings: type[BaseSettings] | None = None  # of variables that begin with `TASKMANAGER_X_<NAME>_`
 
 
-PARTS = {one.name: one.metadata["noun"] for one in fields(Feature) if "noun" in one.metadata}
-# The members that contributed objects must have which need no base class.
-_MEMBERS = {
-    "channels": ("name", "queue", "seconds", "threads", "grouped", "reaches", "send"),
-    "login_methods": ("name", "title", "schema", "verify"),
-}
+_TABLE = {one.name: one.metadata for one in fields(Feature) if "noun" in one.metadata}
+PARTS = {name: part["noun"] for name, part in _TABLE.items()}
 
 
 def declared(kind: type[T], *modules: ModuleType) -> tuple[T, ...]:
@@ -113,7 +137,11 @@ def build_registry(features: Iterable[Feature]) -> Registry:
     and for a wrong setting.
     """
     known = tuple(features)
+    for feature in known:
+        if problem := malformed(feature):
+            raise Misconfigured(f"the {'plugin' if feature.requires else 'feature'} {feature.name!r} {problem}")
     _refuse_twins(known)
+    _refuse_jobs_called_as_listeners(known)
     parts = {name: _merged(name, noun, known) for name, noun in PARTS.items()}
     settings = {one.name: _settings(one.name, one.settings) for one in known if one.settings}
     return Registry(known, MappingProxyType(parts | {SETTINGS.name: settings}))
@@ -144,44 +172,47 @@ def _refuse_twins(features: tuple[Feature, ...]) -> None:
             raise Misconfigured(f"two features have the name {name!r}")
 
 
+def _refuse_jobs_called_as_listeners(features: tuple[Feature, ...]) -> None:
+    """Refuse a job or a source of jobs that has the name of a listener: workers find what to run by the name alone."""
+    listeners = {one.name: feature.name for feature in features for one in feature.listeners}
+    for feature in features:
+        for part, things in (("jobs", feature.jobs), ("job_sources", feature.job_sources)):
+            for one in things:
+                if one.name in listeners:
+                    raise Misconfigured(
+                        f"the {PARTS[part]} {one.name!r} of the feature {feature.name!r} has the name of a listener"
+                        f" of the feature {listeners[one.name]!r}"
+                    )
+
+
+def malformed(feature: Feature) -> str | None:
+    """Return what is wrong with the fields of a feature, as the end of a sentence that begins with its name."""
+    return problem_of(feature, _TABLE)
+
+
 def _merged(part: str, noun: str, features: tuple[Feature, ...]) -> Mapping[str, Any]:
     things: dict[str, Any] = {}
     owners: dict[str, str] = {}
     for feature in features:
         for name, thing in named_things(feature, part):
-            if name in things:
+            key = f"{feature.name}:{name}" if feature.requires and _TABLE[part]["of_plugin"] else name
+            if key in things:
                 raise Misconfigured(
-                    f"the {noun} {name!r} is contributed twice: by the features {owners[name]!r} and {feature.name!r}"
+                    f"the {noun} {name!r} is contributed twice: by the features {owners[key]!r} and {feature.name!r}"
                 )
-            things[name], owners[name] = thing, feature.name
+            things[key], owners[key] = thing, feature.name
     return MappingProxyType(things)
 
 
 def named_things(feature: Feature, part: str) -> Iterator[tuple[str, Any]]:
-    """Yield (name, contribution) for all contributions of a feature to one part.
-
-    Raises Misconfigured for an object that lacks a member.
-    """
+    """Yield what a feature contributes of one part: its name, and the thing."""
     contributed = getattr(feature, part)
     if isinstance(contributed, Mapping):
         yield from contributed.items()
         return
     for thing in contributed:
-        if missing := [name for name in _MEMBERS.get(part, ()) if name not in dir(thing)]:
-            raise Misconfigured(f"the {PARTS[part]} {type(thing).__qualname__} has no {', '.join(missing)}")
-        for name in _names(thing):
+        for name in names_of(thing):
             yield name, thing
-
-
-def _names(thing: Any) -> tuple[str, ...]:
-    """Return the names of a contribution in the registry."""
-    if isinstance(thing, str):
-        return (thing,)
-    if isinstance(thing, type):
-        return (thing.__qualname__,)
-    if hasattr(thing, "names"):
-        return tuple(thing.names)
-    return (str(thing.name),)
 
 
 def described(feature: Feature) -> dict[str, Any]:

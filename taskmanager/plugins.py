@@ -15,7 +15,7 @@ import structlog
 from taskmanager.core import registry
 from taskmanager.core.configuration.settings import Settings, refuse_unknown_of_plugins
 from taskmanager.core.errors import Misconfigured
-from taskmanager.feature import INTERFACE, Feature
+from taskmanager.feature import INTERFACE, Feature, malformed
 from taskmanager.plugin_names import installed
 
 log = structlog.get_logger("taskmanager.plugins")
@@ -74,6 +74,8 @@ def _problem(name: str, feature: Any) -> str | None:
         return "names no Feature: its entry point must be one, or a module that has one as FEATURE"
     if feature.name != name or not _NAME.fullmatch(name):
         return f"is called {feature.name!r} by its Feature: both must be one word of small letters, digits and _"
+    if problem := malformed(feature):
+        return problem
     prefix = f"TASKMANAGER_X_{name.upper()}_"
     if feature.settings and feature.settings.model_config.get("env_prefix") != prefix:
         return f"must read its settings from variables that begin with {prefix}"

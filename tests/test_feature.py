@@ -8,10 +8,18 @@ import pytest
 
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.events.log import Listener, listen
+from taskmanager.core.events.outbox import JobSource
 from taskmanager.core.events.schedule import every
+from taskmanager.core.filters.kinds import IntegerKind
+from taskmanager.core.filters.nodes import FilterField
+from taskmanager.core.jobs import Job
+from taskmanager.core.security.permissions import Action
 from taskmanager.feature import Feature, build_registry, declared, described
 from taskmanager.features.notifications.channels.in_app import InAppChannel
 from taskmanager.features.notifications.content.registry import writes
+from taskmanager.features.notifications.kinds import Kind
+from taskmanager.features.tasks.expansions import Expansion
+from taskmanager.features.webhooks.kinds import WebhookKind
 from taskmanager.web.blueprint import Blueprint
 
 
@@ -25,14 +33,14 @@ SAME = {
     "channel 'in_app'": {"channels": (InAppChannel(),)},
     "notice about events of the kind 'test.happened'": {"notices": (writes("test.happened")(lambda event: []),)},
     "scope 'test:read'": {"scopes": ("test:read",)},
-    "webhook kind 'test.happened'": {"webhook_kinds": {"test.happened": None}},
-    "notification kind 'test.told'": {"notification_kinds": {"test.told": None}},
-    "filter field 'size'": {"filter_fields": {"size": None}},
-    "expansion 'owner'": {"expansions": {"owner": None}},
+    "webhook kind 'test.happened'": {"webhook_kinds": {"test.happened": WebhookKind("test:read")}},
+    "notification kind 'test.told'": {"notification_kinds": {"test.told": Kind(frozenset())}},
+    "filter field 'size'": {"filter_fields": {"size": FilterField("size", IntegerKind())}},
+    "expansion 'owner'": {"expansions": {"owner": Expansion("_id", False, dict, "test:read")}},
     "file storage 'tape'": {"storages": {"tape": InAppChannel}},
     "command 'wipe'": {"commands": (click.Command("wipe"),)},
     "blueprint 'words'": {"blueprints": (Blueprint("words", __name__),)},
-    "package of migrations 'a.b'": {"migrations": ("a.b",)},
+    "package of migrations 'json'": {"migrations": ("json",)},
 }
 
 
@@ -55,8 +63,32 @@ def test_two_features_cannot_have_one_name():
 
 
 def test_a_channel_that_lacks_something_is_refused():
-    with pytest.raises(Misconfigured, match="the channel type has no queue, seconds, threads, grouped, reaches, send"):
+    with pytest.raises(Misconfigured, match=r"channels: .* \(queue, seconds, .* missing\), not a type"):
         build_registry([Feature("half", channels=(type("Half", (), {"name": "half"}),))])
+
+
+@pytest.mark.parametrize("other", ["jobs", "job_sources"])
+def test_a_job_cannot_have_the_name_of_a_listener(other):
+    things = {"jobs": (Job("test.hear", print),), "job_sources": (JobSource("test.hear", lambda known, room: 0),)}
+    with pytest.raises(Misconfigured, match=r"'test\.hear' of the feature 'b' has the name of a listener of .* 'a'"):
+        build_registry([Feature("b", **{other: things[other]}), Feature("a", listeners=(hear(),))])
+
+
+def test_a_job_and_a_source_of_jobs_may_share_a_name():
+    assert build_registry([Feature("a", jobs=(Job("a.b", print),), job_sources=(JobSource("a.b", max),))])
+
+
+@pytest.mark.parametrize("part", ["commands", "blueprints", "permissions"])
+def test_what_stands_below_the_name_of_a_plugin_may_be_called_as_in_another(part):
+    class TestAction(Action):
+        pass
+
+    things = {"commands": click.Command("wipe"), "blueprints": Blueprint("words", __name__), "permissions": TestAction}
+    thing = {part: (things[part],)}
+    features = [Feature("own", **thing), *(Feature(name, requires="1.0", **thing) for name in ("first", "second"))]
+    assert list(build_registry(features).parts[part].values()) == [things[part]] * 3
+    with pytest.raises(Misconfigured, match="is contributed twice: by the features 'first' and 'first'"):
+        build_registry([Feature("first", requires="1.0", **{part: thing[part] * 2})])
 
 
 def test_a_module_declares_in_the_order_of_its_lines():

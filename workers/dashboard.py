@@ -18,6 +18,7 @@ from flask import Blueprint, Flask, Response, redirect, request
 from taskmanager.app import create_app
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import TaskManagerError, Unauthenticated
+from taskmanager.core.events import rq_jobs
 from taskmanager.core.events.outbox import CallSerializer
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.web.authentication.actors import current_actor
@@ -31,7 +32,8 @@ _FORM = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Queues</
 
 def make_app(settings: Settings) -> Flask:
     """Return the application with the dashboard at `/queues`."""
-    rq.serializers.DefaultSerializer = CallSerializer  # type: ignore[misc, assignment] # rq-dashboard reads jobs with it: never a pickle
+    rq.serializers.DefaultSerializer = CallSerializer  # type: ignore[misc, assignment] # what rq-dashboard reads jobs with: never a pickle
+    rq_jobs.restrict_plain_rq()  # rq-dashboard takes no class of jobs
     from rq_dashboard.web import blueprint, config
 
     config.serializer = CallSerializer

@@ -69,6 +69,27 @@ class Blueprint(flask_smorest.Blueprint):
         super().__init__(name, import_name, **options)
         self.scope = scope
 
+    def register_views_in_doc(self, api: Any, app: Any, spec: Any, *, name: str, parameters: Any) -> None:
+        """Document the views; where the blueprint has a prefix to its name, ids of operations have it too.
+
+        Such is a blueprint of a plugin: ids of operations are unique in the document.
+        """
+        if not name.startswith("x_"):
+            return super().register_views_in_doc(api, app, spec, name=name, parameters=parameters)
+
+        def name_operation(doc: dict[str, Any], info: dict[str, Any], **_: Any) -> dict[str, Any]:
+            if "operationId" in (manual := info.get("manual_doc", {})):
+                manual["operationId"] = f"{name}_{manual['operationId']}"
+            return doc
+
+        before: list[Any] = self._prepare_doc_cbks  # type: ignore[has-type]
+        self._prepare_doc_cbks = [*before, name_operation]
+        try:
+            super().register_views_in_doc(api, app, spec, name=name, parameters=parameters)
+        finally:
+            self._prepare_doc_cbks = before
+        return None
+
     def route(
         self,
         rule: str,

@@ -169,6 +169,42 @@ def test_a_database_that_ran_all_under_their_names_before_has_nothing_to_run(emp
     assert {row["_id"] for row in empty.migrations.find()} == {before[name] for name in names}  # for the release before
 
 
+def test_the_release_before_the_new_names_goes_on(empty):
+    """It knows the former names only, and takes what it does not know for run by a newer release."""
+    names = [name for name in runner.all_names() if name <= renamed.LAST_UNTIMED]
+    runner.run(empty)
+    for new_only in (False, True):  # as the first builds with new names recorded them
+        if new_only:
+            empty.migrations.delete_many({"_id": {"$in": list(renamed.NAMES)}})
+            runner.run(empty)
+        recorded = {row["_id"] for row in empty.migrations.find()}
+        assert recorded >= set(renamed.NAMES) | set(names)
+    assert runner.problem(empty) is None
+
+
+def test_a_release_without_a_plugin_goes_on(empty, folder, tmp_path, monkeypatch, contribute):
+    package = tmp_path / "site" / "cloudy_plugin"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "helpers.py").write_text("raise RuntimeError('no migration')")
+    write(package, "m202601010000_clouds")
+    monkeypatch.syspath_prepend(str(package.parent))
+    contribute(migrations=("cloudy_plugin",))
+    name = "cloudy_plugin.m202601010000_clouds"
+    assert runner.run(empty) == [name]
+    assert empty.migrations.find_one({"_id": name})["expand"] is True
+    empty.migrations.update_one({"_id": name}, {"$set": {"expand": False}})  # as the first builds recorded it
+    runner.run(empty)
+    assert empty.migrations.find_one({"_id": name})["expand"] is True
+    for made, sentence in (("m2026_rain", "must be called m<yyyymmddhhmm>_<what>"), ("m202601010001_snow", "upgrade")):
+        (package / f"{made}.py").write_text("")
+        with pytest.raises(Misconfigured, match=f"the migration cloudy_plugin.{made} .*{sentence}"):
+            runner.run(empty)
+        (package / f"{made}.py").unlink()
+    for module in [module for module in sys.modules if module.startswith("cloudy_plugin")]:
+        del sys.modules[module]
+
+
 def test_a_database_of_a_release_before_may_lack_one_between_two_others(empty):
     """Their names said a day only, and later releases had some that stood between those that there were."""
     before = {now: then for then, now in renamed.NAMES.items()}

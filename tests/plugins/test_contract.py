@@ -7,10 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import pytest
 from bson import ObjectId
 from click.testing import CliRunner, Result
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
 
 from migrations import runner
@@ -19,15 +20,21 @@ from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.events import schedule
 from taskmanager.core.events.log import Event
+from taskmanager.core.filters.kinds import IntegerKind
+from taskmanager.core.filters.nodes import FilterField
+from taskmanager.core.jobs import Job
 from taskmanager.core.storage.database import database
 from taskmanager.feature import Feature
 from taskmanager.features.accounts import orphans
 from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.purging import service as purging
+from taskmanager.features.purging.steps import Step
+from taskmanager.features.tasks.expansions import Expansion
 from taskmanager.features.users.models import Identity, User
 from taskmanager.testing.clients import sign_in
 from taskmanager.testing.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
+from taskmanager.web.blueprint import Blueprint
 from tests.features.files import attach
 from tests.moments import from_now
 from tests.scene import Scene
@@ -390,6 +397,60 @@ def test_what_is_loaded_is_listed(command):
     assert listed["adds"]["scopes"] == ["sample:read", "sample:write"]
 
 
+def test_no_command_runs_when_plugins_are_turned_off(command, monkeypatch):
+    monkeypatch.setenv("TASKMANAGER_PLUGINS_ENABLED", "false")
+    for words in (("x", "sample", "count"), ("x", "sample", "--help")):
+        ran = command(*words)
+        assert (ran.exit_code, ran.output) == (
+            1,
+            "Error: Plugins are turned off (TASKMANAGER_PLUGINS_ENABLED): no command of one runs.\n",
+        )
+
+
+@pytest.fixture
+def twins(command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Two plugins that call their things the same, and as features of the service call theirs."""
+    for name in (names := ("north", "south")):
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text(f"[taskmanager.plugins]\n{name} = {name}_plugin\n")
+        monkeypatch.setitem(sys.modules, f"{name}_plugin", module(FEATURE=twin(name)))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return names
+
+
+def twin(name: str) -> Feature:
+    blueprints = tuple(Blueprint(called, __name__) for called in ("main", "tasks"))
+    for blueprint in blueprints:
+
+        @blueprint.route(f"/{blueprint.name}", public=True)
+        @blueprint.response(200)
+        def status():
+            """Get a status"""
+            return Response(name)
+
+    commands = tuple(click.Command(called, callback=lambda: click.echo(name)) for called in ("status", "users"))
+    return Feature(name, requires="1.0", blueprints=blueprints, commands=commands)
+
+
+def test_two_plugins_may_call_their_things_the_same(twins, command, other_app):
+    client = other_app().test_client()
+    for name in twins:
+        for path in ("main", "tasks"):
+            assert client.get(f"{API}/x/{name}/{path}").text == name
+        for called in ("status", "users"):
+            assert command("x", name, called).output == f"{name}\n"
+    document = client.get(f"{API}/openapi.json").json
+    ids = [
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        if "operationId" in operation
+    ]
+    assert sorted(set(ids)) == sorted(ids)
+
+
 # what is refused at start
 
 
@@ -416,6 +477,8 @@ def module(**contents: object) -> object:
     return made
 
 
+FIELD = FilterField("estimate_minutes", IntegerKind())
+EXPANSION = Expansion("_id", False, dict, "tasks:read")
 REFUSED = {
     "of another major version": (
         module(FEATURE=Feature("broken", requires="2.0")),
@@ -438,7 +501,74 @@ REFUSED = {
         module(FEATURE=Feature("whole", requires="1.0")),
         r"the plugin 'broken' is called 'whole' by its Feature",
     ),
+    "with a name that is no text": (
+        module(FEATURE=Feature(7, requires="1.0")),
+        r"the plugin 'broken' is called 7 by its Feature",
+    ),
 }
+
+
+def fails(app, settings):
+    raise KeyError("no such extension")
+
+
+class Nameless:
+    """A channel whose name is no text."""
+
+    name = None
+    queue, seconds, threads, grouped, reaches, send = "low", 1.0, 0, False, set, print
+
+
+# What a plugin contributes, and what the sentence says beside the name of the plugin.
+MALFORMED = {
+    "a number as version of the interface": ({"requires": 1.0}, "wrong in requires: expected a text"),
+    "a version that is no text": ({"version": 1}, "wrong in version: expected a text, not 1"),
+    "no service": ({"service": "kitchen"}, "wrong in service: expected one of user, task"),
+    "a plain function as listener": ({"listeners": (print,)}, "wrong in listeners: expected Listener, not a builtin"),
+    "a forgotten comma": ({"listeners": schedule.every}, r"wrong in listeners: expected a tuple, .* ends with a comma"),
+    "a text in the place of a tuple": ({"scopes": "weather:read"}, "wrong in scopes: expected a tuple, not 'weather"),
+    "a scope that is no text": ({"scopes": (1,)}, "wrong in scopes: expected a text, not 1"),
+    "an empty scope": ({"scopes": ("",)}, "wrong in scopes: '' is no name of a scope"),
+    "kinds in a tuple": ({"notification_kinds": ("a",)}, "wrong in notification_kinds: expected a mapping of names"),
+    "a text as kind": ({"webhook_kinds": {"x": "oops"}}, r"wrong in webhook_kinds: expected an object .* not 'oops'"),
+    "a number as name of a kind": ({"storages": {7: dict}}, "wrong in storages: 7 is no name of a file storage"),
+    "a storage that cannot be made": ({"storages": {"x": 7}}, "wrong in storages: expected a function, not 7"),
+    "no package of migrations": ({"migrations": ("no.such.package",)}, "'no.such.package' cannot be loaded"),
+    "a module as package of migrations": ({"migrations": ("textwrap",)}, "'textwrap' is no package"),
+    "a blueprint that is none": ({"blueprints": (Flask,)}, "wrong in blueprints: expected Blueprint, not a type"),
+    "a function as command": ({"commands": (print,)}, "wrong in commands: expected Command"),
+    "a table of permissions that is none": ({"permissions": (dict,)}, "permissions: expected a subclass of Action"),
+    "a channel without a name": ({"channels": (Nameless(),)}, "wrong in channels: None is no name of a channel"),
+    "a step without models": ({"purge_steps": (Step((), len),)}, "purge_steps: the name .* cannot be read: IndexError"),
+    "settings that are none": ({"settings": dict}, "wrong in settings: expected a subclass of BaseSettings"),
+    "init_app that is no function": ({"init_app": "start"}, "wrong in init_app: expected a function"),
+    "init_app that fails": ({"init_app": fails}, "failed in init_app: KeyError: 'no such extension'"),
+    **{
+        f"a filter field {name!r}": ({"filter_fields": {name: FIELD}}, f"no filter field can be called '{name}'")
+        for name in ("and", "null", "me", "custom_fields", "a b", "A", "7")
+    },
+    "an expansion 'a,b'": ({"expansions": {"a,b": EXPANSION}}, "no expansion can be called 'a,b'"),
+}
+
+
+@pytest.mark.parametrize(("things", "sentence"), MALFORMED.values(), ids=MALFORMED)
+def test_one_that_is_malformed_is_refused_with_a_sentence(made, other_app, things, sentence):
+    made(module(FEATURE=Feature("broken", **{"requires": "1.0"} | things)))
+    with pytest.raises(Misconfigured, match=f"^the plugin 'broken' .*{sentence}"):
+        other_app()
+
+
+@pytest.mark.parametrize("name", ["status", "id", "title"])
+def test_an_expansion_that_hides_a_field_of_tasks_is_refused(made, other_app, name):
+    made(module(FEATURE=Feature("broken", requires="1.0", expansions={name: EXPANSION})))
+    with pytest.raises(Misconfigured, match=f"the expansion '{name}' has the name of a field of tasks"):
+        other_app()
+
+
+def test_one_that_takes_over_a_listener_is_refused(made, other_app):
+    made(module(FEATURE=Feature("broken", requires="1.0", jobs=(Job("notifications.tell", print),))))
+    with pytest.raises(Misconfigured, match=r"the job 'notifications\.tell' of the feature 'broken' has the name of"):
+        other_app()
 
 
 @pytest.mark.parametrize(("plugin_module", "sentence"), REFUSED.values(), ids=REFUSED)

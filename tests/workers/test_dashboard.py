@@ -1,10 +1,12 @@
 """The dashboard of the queues is for administrators only."""
 
 import pytest
-from rq import Queue
+from rq import Callback, Queue
+from rq.job import Job as RqJob
 
 from taskmanager.app import create_app
 from taskmanager.core.events import outbox
+from taskmanager.core.events.rq_jobs import SafeJob
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.testing.clients import sign_in
 from taskmanager.testing.factories import UserFactory
@@ -15,6 +17,23 @@ from workers.dashboard import make_app
 def dashboard(app, settings):
     yield make_app(settings).test_client()
     create_app(settings)
+
+
+@pytest.fixture
+def plain_rq(monkeypatch):
+    """RQ's class of jobs, which is as it was after the test."""
+    for name in ("success_callback", "failure_callback", "stopped_callback", "send_webhooks", "_handle_failure"):
+        monkeypatch.setattr(RqJob, name, vars(RqJob)[name])
+    return RqJob
+
+
+def test_what_jobs_name_for_their_end_is_turned_off_once(plain_rq, dashboard, settings):
+    job = plain_rq.create("os.getpid", connection=queue_store(), on_failure=Callback("os.abort"))
+    assert (job.failure_callback, job.success_callback, job.stopped_callback) == (None, None, None)
+    assert plain_rq.send_webhooks is SafeJob.send_webhooks
+    keep = plain_rq._handle_failure
+    make_app(settings)
+    assert plain_rq._handle_failure is keep
 
 
 def token_of(app, **fields):

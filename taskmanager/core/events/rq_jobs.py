@@ -23,10 +23,12 @@ class SafeJob(RqJob):
 
 
 def restrict_plain_rq() -> None:
-    """Apply the restrictions of SafeJob to every RQ job of this process.
+    """Make every RQ job of this process a safe one. For RQ's own command, which takes no class of jobs from a file.
 
-    For RQ's own command, whose settings file has no class of jobs.
+    Safe to repeat.
     """
+    if vars(RqJob)["send_webhooks"] is vars(SafeJob)["send_webhooks"]:
+        return
     for name in ("success_callback", "failure_callback", "stopped_callback", "send_webhooks"):
         setattr(RqJob, name, vars(SafeJob)[name])
     keep = RqJob._handle_failure
