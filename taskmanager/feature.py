@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings
 
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.events.forgetting import EventRenewal
+from taskmanager.core.events.erasure import EventRenewal
 from taskmanager.core.events.log import Listener
 from taskmanager.core.events.outbox import JobSource
 from taskmanager.core.events.retention import EventNeed

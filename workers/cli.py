@@ -126,9 +126,9 @@ def scheduler() -> None:
 @click.argument("role", type=click.Choice(ROLES), required=False)
 def healthcheck(role: str | None) -> None:
     """Exit with 1 unless the processes on this machine are healthy: all, or those of one role."""
-    from workers.heartbeat import unwell
+    from workers.heartbeat import unhealthy
 
-    sentences = unwell(role)
+    sentences = unhealthy(role)
     for sentence in sentences:
         click.echo(sentence, err=True)
     sys.exit(bool(sentences))

@@ -48,7 +48,7 @@ class Heartbeat:
             self._path.unlink(missing_ok=True)
 
 
-def unwell(role: str | None) -> list[str]:
+def unhealthy(role: str | None) -> list[str]:
     """Return a sentence for each unhealthy process of this role (None: of all); one sentence when no process runs."""
     found = list(_living(role))
     if not found:

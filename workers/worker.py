@@ -67,7 +67,7 @@ class Worker(SimpleWorker):
             with thread_pool.opened():
                 return super().work(*args, **options)
         finally:
-            mailer.hang_up()
+            mailer.close_connections()
 
     def perform_job(self, job: Job, queue: rq.Queue, execution: Any) -> bool:
         """Run the job, and send heartbeats from another thread while it runs."""

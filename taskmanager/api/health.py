@@ -79,7 +79,7 @@ def _problems() -> list[server_checks.ServerProblem]:
 def _database() -> dict[str, Any]:
     if not database.ping():
         raise Unavailable
-    waiting, dead = outbox.waiting(), outbox.dead()
+    waiting, dead = outbox.count_pending(), outbox.count_dead()
     return {
         "events_waiting": waiting,
         "events_dead": dead,

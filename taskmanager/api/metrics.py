@@ -88,8 +88,8 @@ def _database() -> list[Any]:
             "How far the clock of the process is ahead of the database's",
             value=ahead.total_seconds() if ahead else 0.0,
         ),
-        GaugeMetricFamily("taskmanager_events_waiting", "Events with pending listeners", value=outbox.waiting()),
-        GaugeMetricFamily("taskmanager_events_dead", "Events that were given up", value=outbox.dead()),
+        GaugeMetricFamily("taskmanager_events_waiting", "Events with pending listeners", value=outbox.count_pending()),
+        GaugeMetricFamily("taskmanager_events_dead", "Events that were given up", value=outbox.count_dead()),
         GaugeMetricFamily("taskmanager_deliveries_pending", "Deliveries not finished", value=found["pending"]),
         GaugeMetricFamily("taskmanager_deliveries_dead", "Deliveries that were given up", value=found["dead"]),
         GaugeMetricFamily(

@@ -7,7 +7,7 @@ extensions; nothing here needs a request.
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from taskmanager.core.servers.stores import RedisError, cache_rest
+from taskmanager.core.servers.stores import RedisError, cache_outage
 from taskmanager.core.storage.unit_of_work import on_commit
 from taskmanager.extensions import cache
 
@@ -45,12 +45,12 @@ def _read(kind: str, ids: list[K]) -> dict[K, V]:
 
 def _try(step: Callable[[], V]) -> V | None:
     """Return the result of `step`; None while the store is away."""
-    if cache_rest.resting:
+    if cache_outage.resting:
         return None
     try:
         return step()
     except RedisError:
-        cache_rest.failed()
+        cache_outage.failed()
         return None
 
 

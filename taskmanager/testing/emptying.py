@@ -3,7 +3,7 @@
 from pymongo import WriteConcern
 
 from taskmanager.core.security import access
-from taskmanager.core.servers.stores import cache_rest, cache_store, queue_store
+from taskmanager.core.servers.stores import cache_outage, cache_store, queue_store
 from taskmanager.core.storage import database
 
 _EMPTIED = "emptied"
@@ -15,7 +15,7 @@ def empty_all() -> None:
     for store in (queue_store(), cache_store()):
         store.flushdb()
     access.invalidate_all()
-    cache_rest.recovered()
+    cache_outage.recovered()
     database.breaker.close()
 
 

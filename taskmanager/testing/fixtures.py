@@ -67,7 +67,7 @@ def mail_server() -> Iterator[Mailbox]:
     mailbox = Mailbox()
     mailbox.open()
     yield mailbox
-    mailer.hang_up()
+    mailer.close_connections()
     mailbox.close()
 
 

@@ -20,7 +20,7 @@ from redis.exceptions import NoScriptError, RedisError
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.security.networks import network_of
-from taskmanager.core.servers.stores import cache_rest, options
+from taskmanager.core.servers.stores import cache_outage, options
 from taskmanager.core.text import plain_address
 from taskmanager.extensions import limiter
 from taskmanager.web.authentication.actors import keep_version, live_user_id, version_key
@@ -61,7 +61,7 @@ class OneTripStorage(RedisStorage):
                 self.storage.script_load(script.script)
             return self._send(keys, arguments, expiry)
         except RedisError:
-            cache_rest.failed()
+            cache_outage.failed()
             raise
 
     def _send(self, keys: list[str], arguments: list[int], expiry: int) -> list[Any]:

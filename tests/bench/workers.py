@@ -134,7 +134,7 @@ class Bench:
         return [at for times in self.stack.hooked_at().values() for at in times]
 
     def _stop(self, *names: str) -> None:
-        eventually(lambda: outbox.waiting() + deliveries.waiting() == 0, "the end of the work")
+        eventually(lambda: outbox.count_pending() + deliveries.count_pending() == 0, "the end of the work")
         for name in names:
             self.stack.processes[name].stop()
 
@@ -156,7 +156,7 @@ def delays(stack: Stack, rate: int, seconds: int) -> None:
     for number, _ in enumerate(_assigned(rate * seconds), 1):
         time.sleep(max(0.0, begin + number / rate - time.monotonic()))
     took = time.monotonic() - begin
-    eventually(lambda: outbox.waiting() + deliveries.waiting() == 0, "the end of the work")
+    eventually(lambda: outbox.count_pending() + deliveries.count_pending() == 0, "the end of the work")
     events = dict(Event.objects(kind="task.created").scalar("id", "at"))
     sent = dict(Delivery.objects(channel="email").scalar("id", "event_id"))
     found = []

@@ -4,7 +4,7 @@ import pytest
 from bson import ObjectId
 
 from taskmanager.core import registry
-from taskmanager.core.events import forgetting, outbox, retention, schedule
+from taskmanager.core.events import erasure, outbox, retention, schedule
 from taskmanager.core.events.log import Event, listeners_of, record
 from taskmanager.core.jobs import perform
 from taskmanager.core.registry import Part, RegistryNotLoaded, derived
@@ -26,7 +26,7 @@ USES = {
     "list of periodic jobs": lambda happened: schedule.listed(),
     "job": lambda happened: perform("test.hearing", str(ObjectId())),
     "retention": lambda happened: retention.remove_old(),
-    "forgetting": lambda happened: forgetting.refresh_copies([]),
+    "erasure": lambda happened: erasure.refresh_copies([]),
     "channel": lambda happened: channels.find("email"),
     "channels of a user": lambda happened: channels.personal(),
     "notices": lambda happened: notices.write_notices(Event(kind="task.created")),

@@ -166,7 +166,8 @@ class Stack:
 
     def delivered(self) -> float:
         """Wait until every event is finished by all its listeners and every delivery is settled; answers how long."""
-        return self.wait(lambda: outbox.waiting() + deliveries.waiting() == 0, "the delivery of every event")
+        pending = lambda: outbox.count_pending() + deliveries.count_pending()  # noqa: E731
+        return self.wait(lambda: pending() == 0, "the delivery of every event")
 
     def mailed(self, subject: str = "") -> Counter[tuple[str, str]]:
         """How often each message (its Message-ID) whose subject begins so was sent to each recipient."""

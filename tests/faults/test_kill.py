@@ -119,7 +119,7 @@ def _settle(stack: Stack, chaos: Chaos) -> None:
 
     def settled() -> bool:
         chaos.revive()
-        return outbox.waiting() + deliveries.waiting() == 0
+        return outbox.count_pending() + deliveries.count_pending() == 0
 
     eventually(settled, "the delivery of everything", 600)
 

@@ -8,7 +8,7 @@ from bson import encode
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings as settings_module
-from taskmanager.core.events import forgetting
+from taskmanager.core.events import erasure
 from taskmanager.core.events.log import Event
 from taskmanager.core.servers.stores import cache_store, queue_store
 from taskmanager.core.storage import database
@@ -129,7 +129,7 @@ def test_what_waits_for_a_listener_is_told_without_words(scene, hook, receiver, 
     purge(scene, path)
     task_id = path.rpartition("/")[2]
     Event.objects(subject_id=task_id, kind__ne="task.purged").count()
-    assert forgetting.erase_subjects(Task.id.to_python(task_id))
+    assert erasure.erase_subjects(Task.id.to_python(task_id))
     deliver()
     sent = b"".join(request.body for request in receiver.received)
     assert b"task.purged" in sent and task_id.encode() in sent
@@ -142,7 +142,7 @@ def test_what_is_made_while_a_task_is_forgotten_goes_too(scene, hook, receiver, 
     patch(scene.owner, scene.task_path, {"title": CANARY})
     event = Event.objects(subject_id=scene.task.id).order_by("-seq").first()
     Task.objects(id=scene.task.id).delete()
-    assert forgetting.erase_subjects(scene.task.id)
+    assert erasure.erase_subjects(scene.task.id)
     webhooks.notify(event)
     assert str(event.id) in Body.objects.get().text
     assert not found_in(Body.objects.get().text.encode())
@@ -153,7 +153,7 @@ def test_what_is_told_while_a_task_is_forgotten_goes_too(scene):
     patch(scene.owner, scene.task_path, {"title": CANARY, "assignee_ids": [str(member.user.id)]})
     event = Event.objects(subject_id=scene.task.id).order_by("-seq").first()
     (notice, *_) = notices.write_notices(event, member.user.id)
-    assert forgetting.erase_subjects(scene.task.id)
+    assert erasure.erase_subjects(scene.task.id)
     delivery = Delivery(event_id=event.id, channel="in_app", recipient_id=member.user.id)
     InAppChannel().send(Message(delivery, [notice]))
     assert not Notification.objects
@@ -177,7 +177,7 @@ def test_a_stream_is_forgotten_whole_but_for_its_audited_events(scene, deliver):
     deliver()
     stream = f"project:{scene.project.id}"
     audited = Event.objects(stream=stream, audited=True).count()
-    assert forgetting.erase_stream(stream)
+    assert erasure.erase_stream(stream)
     assert Event.objects(stream=stream).count() == audited
     assert not Notification.objects(user_id=member.user.id)
 

@@ -35,7 +35,7 @@ def token_client(scene, scopes, project_id=None):
 def disabled(scene):
     client = scene.member("owner")
     User.objects(id=client.user.id).update(set__disabled_at=client.user.created_at)
-    users.rights_changed([client.user.id])
+    users.raise_access_versions([client.user.id])
     return client
 
 

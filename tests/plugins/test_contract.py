@@ -193,7 +193,7 @@ def test_its_data_goes_with_a_purged_project(scene, plugin, deliver):
     assert scene.owner.delete(scene.project_path, headers=ANY).status_code == 204
     assert scene.owner.delete(f"{API}/trash/projects/{scene.project.id}", headers=ANY).status_code == 204
     deliver()
-    purging.purge_some()
+    purging.purge_due()
     assert not plugin.Greeting.objects
 
 

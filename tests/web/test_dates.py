@@ -59,7 +59,7 @@ def is_date(schema):
 
 def test_dates_of_far_years_are_refused_wherever_the_document_takes_one(app, scene):
     User.objects(id=scene.owner.user.id).update(set__role="admin")
-    users.rights_changed([scene.owner.user.id])
+    users.raise_access_versions([scene.owner.user.id])
     document = orjson.loads(app.test_client().get("/api/v1/openapi.json").data)
     found = sorted(set(dates_of(document)))
     names = {f"{where} {name}" for _, where, name in found}

@@ -90,8 +90,8 @@ import sys
 from workers.cli import main
 for words in {["", *leaves()]!r}:
     main.main([*words.split(), "--help"], standalone_mode=False)
-from workers.heartbeat import unwell
-unwell("relay")
+from workers.heartbeat import unhealthy
+unhealthy("relay")
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)

@@ -13,7 +13,7 @@ from flask import Flask
 from taskmanager.core.configuration.settings import Settings
 from tests.web_server import WebServer, server
 from workers import heartbeat
-from workers.heartbeat import Heartbeat, unwell
+from workers.heartbeat import Heartbeat, unhealthy
 
 __all__ = ["server"]
 
@@ -32,43 +32,43 @@ def age(path: Path, seconds: float) -> None:
 
 def test_a_process_that_goes_on_is_well_and_one_that_does_not_is_not(folder):
     sign = Heartbeat("relay")
-    assert unwell("relay") == unwell(None) == []
+    assert unhealthy("relay") == unhealthy(None) == []
     age(folder / f"relay-{os.getpid()}", 31)
-    assert "last heartbeat 31 s ago" in unwell("relay")[0]
+    assert "last heartbeat 31 s ago" in unhealthy("relay")[0]
     sign.beat()
-    assert unwell("relay") == []
+    assert unhealthy("relay") == []
     sign.end()
-    assert unwell("relay") == ["No relay runs here."]
+    assert unhealthy("relay") == ["No relay runs here."]
 
 
 def test_a_clock_that_is_set_makes_no_process_unwell(folder):
     Heartbeat("relay")
     with time_machine.travel(timedelta(days=1)):
-        assert unwell("relay") == []
+        assert unhealthy("relay") == []
 
 
 @pytest.mark.parametrize(("role", "seconds"), heartbeat.SILENCE_SECONDS.items())
 def test_each_role_may_be_silent_for_a_while(folder, role, seconds):
     Heartbeat(role)
     age(folder / f"{role}-{os.getpid()}", seconds - 5)
-    assert unwell(role) == []
+    assert unhealthy(role) == []
     age(folder / f"{role}-{os.getpid()}", 10)
-    assert len(unwell(role)) == 1
+    assert len(unhealthy(role)) == 1
 
 
 def test_another_service_and_a_dead_process_do_not_count(folder, tmp_path, monkeypatch):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     (folder / f"worker-{ended.pid}").touch()
-    assert unwell("worker") == ["No worker runs here."]
+    assert unhealthy("worker") == ["No worker runs here."]
     assert list(folder.iterdir()) == []
     Heartbeat("worker")
     monkeypatch.setenv("TASKMANAGER_DATA_DIR", str(tmp_path / "another"))
-    assert unwell("worker") == ["No worker runs here."]
+    assert unhealthy("worker") == ["No worker runs here."]
 
 
 def test_a_web_server_is_asked(app: Flask, server: WebServer, settings: Settings, monkeypatch):
     monkeypatch.setenv("TASKMANAGER_DATA_DIR", str(settings.data_dir))
-    assert unwell("web") == []
+    assert unhealthy("web") == []
     Heartbeat("web", "http://127.0.0.1:1/health/live")
-    assert "does not respond" in unwell("web")[0]
+    assert "does not respond" in unhealthy("web")[0]

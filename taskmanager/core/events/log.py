@@ -63,7 +63,7 @@ class Event(Document):
     data = DictField()
     correlation = DictField()
     audited = BooleanField()  # part of the audit log
-    forgotten = BooleanField()  # its subject was purged, and its data has only ids left: see `forgetting`
+    forgotten = BooleanField()  # its subject was purged, and its data has only ids left: see `erasure`
 
     pending = ListField(StringField())  # listeners that have not finished with it
     due_at = DateTimeField()  # when the relay dispatches it (again); absent once all listeners have finished

@@ -161,12 +161,12 @@ def queue(name: str) -> Queue:
     return Queue(name, connection=queue_store(), **options)
 
 
-def waiting() -> int:
+def count_pending() -> int:
     """Return how many events have pending listeners, counted up to 100,000."""
     return Event._get_collection().count_documents({"due_at": {"$exists": True}}, limit=100_000)
 
 
-def dead() -> int:
+def count_dead() -> int:
     """Return how many events were given up and wait for an operator, counted up to 100,000."""
     return Event._get_collection().count_documents({"died_at": {"$exists": True}}, limit=100_000)
 
@@ -184,10 +184,10 @@ def watch() -> None:
     pending = {"due_at": {"$exists": True}}
     oldest = Event._get_collection().find_one(pending, {"at": 1}, sort=[("at", 1)], hint="relay")
     waited = (now() - oldest["at"]).total_seconds() if oldest else 0.0
-    given_up = dead()
+    given_up = count_dead()
     report = log.warning if given_up or waited > _LONG_WAIT_SECONDS else log.info
     fix_times()
-    report("outbox", waiting=waiting(), waited_s=round(waited, 1), given_up=given_up)
+    report("outbox", waiting=count_pending(), waited_s=round(waited, 1), given_up=given_up)
 
 
 def fix_times() -> None:

@@ -55,7 +55,7 @@ class Refused(TaskManagerError):
     code = "webhook.address_refused"
 
 
-class Answer(NamedTuple):
+class ReceiverResponse(NamedTuple):
     """The response of a receiver, with at most MAX_RESPONSE_BYTES of its body."""
 
     status: int
@@ -93,7 +93,7 @@ def check(url: str, rules: Rules) -> None:
     _check_addresses(parts, addresses, rules)
 
 
-def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, rules: Rules) -> Answer:
+def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, rules: Rules) -> ReceiverResponse:
     """Send `body` and read the response, within `seconds` in total.
 
     Raises Refused, OSError (also for a response that is not HTTP or does not end, and when the time is over).
@@ -114,7 +114,7 @@ def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, rule
 
 def _exchange(
     connection: "_Pinned", parts: SplitResult, body: bytes, headers: dict[str, str], over: threading.Event
-) -> Answer:
+) -> ReceiverResponse:
     try:
         connection.request("POST", _target(parts), body, {"Host": parts.netloc, **headers})
         response = connection.getresponse()
@@ -123,7 +123,7 @@ def _exchange(
             raise
     if over.is_set():
         raise TimeoutError("no response in time")
-    return Answer(response.status, dict(response.getheaders()), _beginning(response))
+    return ReceiverResponse(response.status, dict(response.getheaders()), _beginning(response))
 
 
 def _beginning(response: http.client.HTTPResponse) -> bytes:

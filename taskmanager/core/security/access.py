@@ -22,7 +22,7 @@ from bson import ObjectId
 from taskmanager.core import zones
 from taskmanager.core.clock import now
 from taskmanager.core.errors import AccountNeeded
-from taskmanager.core.servers.stores import RedisError, cache_rest, cache_store
+from taskmanager.core.servers.stores import RedisError, cache_outage, cache_store
 from taskmanager.core.storage.unit_of_work import on_commit
 
 _TTL_SECONDS = 10
@@ -211,13 +211,13 @@ def _announce(user_ids: list[ObjectId]) -> None:
 
 
 def _publish(versions: dict[ObjectId, int]) -> None:
-    if cache_rest.resting:
+    if cache_outage.resting:
         return
     try:
         for user_id, version in versions.items():
             _raise(user_id, version)
     except RedisError:
-        cache_rest.failed()  # the entry expires in seconds, and MongoDB is read while the store is away
+        cache_outage.failed()  # the entry expires in seconds, and MongoDB is read while the store is away
 
 
 def _raise(user_id: ObjectId, version: int) -> None:

@@ -44,7 +44,7 @@ def queue_store(seconds: float = 5.0) -> redis.Redis:
     return _client(settings.current().queue_url, seconds)
 
 
-class Resting:
+class OutageBackoff:
     """Skips a store for a second after a failure, so that an outage costs one wait a second and not one a request."""
 
     def __init__(self) -> None:
@@ -61,6 +61,6 @@ class Resting:
         self._until = 0.0
 
 
-cache_rest = Resting()
+cache_outage = OutageBackoff()
 
-__all__ = ["RedisError", "Resting", "cache_rest", "cache_store", "options", "queue_store"]
+__all__ = ["OutageBackoff", "RedisError", "cache_outage", "cache_store", "options", "queue_store"]

@@ -43,7 +43,7 @@ def _revoke_tokens(recovery: Recovery) -> int:
 
 def _withdraw_links(recovery: Recovery) -> int:
     """Invalidate all links in mails, also those of a pending change of address, which `set_password` cancels."""
-    return one_time_tokens.withdraw_all(recovery.user.id)
+    return one_time_tokens.invalidate_all(recovery.user.id)
 
 
 _CONTENT = "content of projects, which others see and need: it gives no access"

@@ -114,7 +114,7 @@ def exported_notifications(*, actor: Actor) -> Iterator[Row]:
 
 def exported_preferences(*, actor: Actor) -> Iterator[Row]:
     """Yield the actor's notification preferences."""
-    yield preferences.mine(actor=actor)
+    yield preferences.get_own(actor=actor)
 
 
 def exported_project_preferences(*, actor: Actor) -> Iterator[Row]:

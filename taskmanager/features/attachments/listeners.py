@@ -12,7 +12,7 @@ log = structlog.get_logger("taskmanager.attachments")
 @listen("attachment.deleted", "task.purged", name="tasks.contents", queue="low")
 def delete_contents(event: Event) -> None:
     """Delete the contents of deleted attachments and purged tasks."""
-    attachments.drop(event.data.get("content_ids", []))
+    attachments.delete_contents(event.data.get("content_ids", []))
 
 
 @every(900, name="tasks.contents")

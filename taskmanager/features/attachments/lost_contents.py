@@ -14,14 +14,14 @@ from taskmanager.core.clock import now
 from taskmanager.core.storage import walks
 from taskmanager.features.attachments import service as attachments
 from taskmanager.features.attachments.models import Attachment, OrphanedUpload
-from taskmanager.features.attachments.storage import GridFsStore, chosen
+from taskmanager.features.attachments.storage import GridFsStore, current_store
 
 _MIN_AGE = timedelta(days=1)
 
 
 def remove() -> int:
     """Delete contents that are older than _MIN_AGE and have no reference, for some seconds; return their number."""
-    store = chosen()
+    store = current_store()
     if not isinstance(store, GridFsStore):
         return 0
 
@@ -41,5 +41,5 @@ def _delete_lost(content_ids: list[ObjectId]) -> int:
     orphaned = set(OrphanedUpload.objects(id__in=old).scalar("id"))
     attached = set(Attachment.objects(content_id__in=old).scalar("content_id"))
     lost = [content_id for content_id in old if content_id not in orphaned | attached]
-    attachments.drop(lost)
+    attachments.delete_contents(lost)
     return len(lost)

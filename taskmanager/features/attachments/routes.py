@@ -124,7 +124,7 @@ def get_content(task_id: ObjectId, attachment_id: ObjectId) -> Response:
     if unchanged(row["sha256"]):
         return _with_headers(Response(status=304), row)
     start, end, status = _range(row)
-    stream = storage.chosen().read(row["content_id"], start, end)
+    stream = storage.current_store().read(row["content_id"], start, end)
     response = _with_headers(Response(stream, status, content_type="application/octet-stream"), row)
     response.headers["Content-Length"] = str(end - start)
     if status == 206:

@@ -80,7 +80,7 @@ def add(task_id: ObjectId, upload: Upload, *, actor: Actor) -> Attachment:
     if Attachment.objects(task_id=task.id).count() >= MAX_ATTACHMENTS:
         raise Conflict(f"A task has at most {MAX_ATTACHMENTS} attachments.", code="attachment.too_many")
     users.add_attachment_bytes(actor.user_id, upload.size)
-    projects.add_use(task.project_id, attachment_bytes=upload.size)
+    projects.add_usage(task.project_id, attachment_bytes=upload.size)
     attachment = Attachment(task_id=task.id, uploader_id=actor.user_id, **upload._asdict())
     attachment.save(force_insert=True)
     OrphanedUpload.objects(id=upload.content_id).delete()
@@ -101,7 +101,7 @@ def delete(task_id: ObjectId, attachment_id: ObjectId, *, if_match: IfMatch, act
     attachment.check_revision(if_match)
     attachment.delete()
     users.add_attachment_bytes(attachment.uploader_id, -attachment.size)
-    projects.add_use(task.project_id, attachment_bytes=-attachment.size)
+    projects.add_usage(task.project_id, attachment_bytes=-attachment.size)
     record(AttachmentDeleted(task, actor, attachment=attachment))
 
 
@@ -112,7 +112,7 @@ def purge(task_ids: list[ObjectId]) -> int:
 
 def _purge_some(attachments: BaseQuerySet) -> int:
     batch = list(attachments.limit(_BATCH))
-    drop([attachment.content_id for attachment in batch])
+    delete_contents([attachment.content_id for attachment in batch])
     _delete_rows([attachment.id for attachment in batch])
     return len(batch)
 
@@ -152,13 +152,13 @@ def delete_unreferenced(attachment_ids: list[ObjectId]) -> int:
 
 def discard(content_id: ObjectId) -> None:
     """Delete a content that is not attached, and its OrphanedUpload."""
-    drop([content_id])
+    delete_contents([content_id])
     OrphanedUpload.objects(id=content_id).delete()
 
 
-def drop(content_ids: Iterable[ObjectId]) -> None:
+def delete_contents(content_ids: Iterable[ObjectId]) -> None:
     """Delete contents from the store. Safe to repeat."""
-    store = storage.chosen()
+    store = storage.current_store()
     for content_id in content_ids:
         store.delete(content_id)
 

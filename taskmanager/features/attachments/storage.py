@@ -147,7 +147,7 @@ OWN_STORAGES: dict[str, Callable[[], Store]] = {"gridfs": GridFsStore, "folder":
 STORAGES: Part[Callable[[], Store]] = Part("storages")
 
 
-def chosen() -> Store:
+def current_store() -> Store:
     """Return the store that the settings name."""
     return STORAGES[settings.current().attachment_store]()
 
@@ -165,5 +165,5 @@ def store(content_id: ObjectId, file: IO[bytes]) -> Stored:
             digest.update(chunk)
             yield chunk
 
-    chosen().write(content_id, chunks())
+    current_store().write(content_id, chunks())
     return Stored(size, digest.hexdigest())

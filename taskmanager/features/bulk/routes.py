@@ -142,7 +142,7 @@ def run_bulk(data: dict[str, Any]) -> Response:
 
 
 def _counted(operations: list[Operation], temp_ids: list[str | None]) -> Response:
-    counts = bulk.counted(operations, actor=current_actor())
+    counts = bulk.count_each(operations, actor=current_actor())
     results = [
         _labelled(operation, temp_ids) | {"status": 200, "task": None, "problem": None, "count": count}
         for operation, count in zip(operations, counts, strict=True)
@@ -161,13 +161,13 @@ def _all(operations: list[Operation], temp_ids: list[str | None]) -> Response:
 def _each(operations: list[Operation], temp_ids: list[str | None]) -> Response:
     actor, results = current_actor(), []
     ids: bulk.Ids = {}
-    for operation in bulk.spread(operations, actor, _found_once, monotonic() + bulk.MAX_EACH_SECONDS):
+    for operation in bulk.expand_filters(operations, actor, _found_once, monotonic() + bulk.MAX_EACH_SECONDS):
         try:
             task = _run_once(operation, operation.resolved(ids), actor)
         except (KeyReused, InProgress):
             raise
         except TaskManagerError as error:
-            bulk.located(error, operation.index)
+            bulk.add_index(error, operation.index)
             results.append(_failure(operation, error, temp_ids))
             continue
         if operation.placeholder and task:

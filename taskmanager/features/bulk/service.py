@@ -24,7 +24,7 @@ from taskmanager.features.tasks.models import Task
 
 MAX_TASKS = 100
 MAX_SECONDS = 4.0  # of a transaction with MAX_TASKS; MongoDB aborts transactions that take longer than five seconds
-FILTER = "body.filter"  # the location of errors in the filter of an operation, before `located` adds the index
+FILTER = "body.filter"  # the location of errors in the filter of an operation, before `add_index` adds the index
 
 MAX_EACH_SECONDS = 10.0  # after which a request in the mode `each` begins no further operation
 
@@ -88,11 +88,11 @@ def run_all(operations: list[Operation], *, actor: Actor) -> list[tuple[Operatio
     """
     ids: Ids = {}
     done = []
-    for operation in spread(operations, actor):
+    for operation in expand_filters(operations, actor):
         try:
             task = operation.resolved(ids).run(actor)
         except TaskManagerError as error:
-            located(error, operation.index)
+            add_index(error, operation.index)
             raise
         if operation.placeholder and task:
             ids[operation.placeholder] = task.id
@@ -100,7 +100,7 @@ def run_all(operations: list[Operation], *, actor: Actor) -> list[tuple[Operatio
     return done
 
 
-def spread(
+def expand_filters(
     operations: list[Operation], actor: Actor, find: Find = lambda operation, query: query(), until: float = inf
 ) -> Iterator[Operation]:
     """Yield the operations, one for each task that a filter matches; a filter runs when its operation is next.
@@ -142,7 +142,7 @@ def _number(count: int | Row) -> str:
     return f"{count:,}" if isinstance(count, int) else f"more than {count['value']:,}"
 
 
-def counted(operations: list[Operation], *, actor: Actor) -> list[int | Row]:
+def count_each(operations: list[Operation], *, actor: Actor) -> list[int | Row]:
     """Return the number of tasks of each operation, without changes: a number, or {value, relation} beyond 10,000.
 
     All filters together may take MAX_SECONDS. Raises NotFound, Invalid, with `index`; Unavailable (`query.too_slow`).
@@ -155,7 +155,7 @@ def _count(operation: Operation, actor: Actor) -> int | Row:
     try:
         return 1 if operation.condition is None else _tasks(operation, actor).total()
     except (Invalid, NotFound) as error:
-        located(error, operation.index)
+        add_index(error, operation.index)
         raise
 
 
@@ -163,7 +163,7 @@ def _tasks(operation: Operation, actor: Actor) -> listing.VisibleTasks:
     return listing.visible(actor, project_id=operation.project_id, condition=operation.condition)
 
 
-def located(error: TaskManagerError, index: int) -> None:
+def add_index(error: TaskManagerError, index: int) -> None:
     """Add the index of the operation to an error and to its locations."""
     error.extra["index"] = index
     for item in error.extra.get("errors", ()):

@@ -18,7 +18,7 @@ _MANY = {"assignee": "assignee_ids", "label": "label_ids"}
 NAMES = (*_SINGLE, *_MANY)
 
 
-def count(
+def count_values(
     *, actor: Actor, project_id: ObjectId | None = None, condition: GivenFilter | None = None
 ) -> dict[str, list[Row]]:
     """Return the values of each facet with their number of tasks: {facet: [{value, count}]}, the most frequent first.

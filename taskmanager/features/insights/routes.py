@@ -54,7 +54,7 @@ def get_facets(query: dict[str, Any]) -> Response:
     Over all tasks that you may see and that match the filter. At most the 100 most frequent values of each facet; null
     counts the tasks without a value.
     """
-    return answers.derived(facets.count(actor=current_actor(), condition=query.get("filter")))
+    return answers.derived(facets.count_values(actor=current_actor(), condition=query.get("filter")))
 
 
 @blp.route("/projects/<objectid:project_id>/facets")
@@ -63,7 +63,7 @@ def get_facets(query: dict[str, Any]) -> Response:
 @expensive
 def get_project_facets(query: dict[str, Any], project_id: ObjectId) -> Response:
     """Count the tasks of a project by status, priority, assignee and label"""
-    found = facets.count(actor=current_actor(), project_id=project_id, condition=query.get("filter"))
+    found = facets.count_values(actor=current_actor(), project_id=project_id, condition=query.get("filter"))
     return answers.derived(found)
 
 
@@ -93,5 +93,5 @@ def get_project_statistics(query: dict[str, Any], project_id: ObjectId) -> Respo
 
 def _statistics(query: dict[str, Any], project_id: ObjectId | None = None) -> Response:
     period = {"weeks": query["weeks"], "days": query["days"]}
-    found = statistics.of(actor=current_actor(), project_id=project_id, condition=query.get("filter"), **period)
+    found = statistics.compute(actor=current_actor(), project_id=project_id, condition=query.get("filter"), **period)
     return answers.derived(found)

@@ -26,7 +26,7 @@ _HOURS = {"$divide": [{"$subtract": ["$completed_at", _BEGUN]}, 3_600_000]}
 _OPEN = {"status_group": {"$in": list(OPEN_GROUPS)}}
 
 
-def of(
+def compute(
     *,
     actor: Actor,
     project_id: ObjectId | None = None,

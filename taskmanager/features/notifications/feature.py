@@ -1,6 +1,6 @@
 """What users are notified of, and by which channels."""
 
-from taskmanager.core.events.forgetting import EventRenewal
+from taskmanager.core.events.erasure import EventRenewal
 from taskmanager.core.events.log import Listener
 from taskmanager.core.events.outbox import JobSource
 from taskmanager.core.events.retention import EventNeed

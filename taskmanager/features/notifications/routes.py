@@ -106,7 +106,7 @@ def mark_all_read(data: dict[str, Any]) -> Response:
 @blp.response(200, PreferencesOut)
 def get_preferences() -> Response:
     """Get your notification preferences"""
-    return answers.resource(preferences.mine(actor=current_actor()), PREFERENCES)
+    return answers.resource(preferences.get_own(actor=current_actor()), PREFERENCES)
 
 
 @blp.route("/notifications/preferences", methods=["PATCH"])

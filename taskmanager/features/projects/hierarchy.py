@@ -94,7 +94,7 @@ def _set_archived(project_id: ObjectId, archived: bool, if_match: IfMatch, actor
     if bool(project.archived_at) == archived:
         return project
     project = project.write(archived_at=now() if archived else None)
-    users.rights_changed(Membership.objects(project_id=project.id).scalar("user_id"))
+    users.raise_access_versions(Membership.objects(project_id=project.id).scalar("user_id"))
     record((ProjectArchived if archived else ProjectUnarchived)(project, actor))
     return project
 

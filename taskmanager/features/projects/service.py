@@ -47,7 +47,7 @@ def create(data: dict[str, Any], *, actor: Actor) -> Project:
     except NotUniqueError:
         raise Conflict(f"The key {project.key} is taken.", code="project.key_taken") from None
     Membership(project_id=project.id, user_id=actor.user_id, role="owner").save(force_insert=True)
-    users.rights_changed([actor.user_id])
+    users.raise_access_versions([actor.user_id])
     record(ProjectCreated(project, actor))
     return project
 
@@ -55,7 +55,7 @@ def create(data: dict[str, Any], *, actor: Actor) -> Project:
 def visible(actor: Actor, condition: GivenFilter | None = None, *, deleted: bool = False) -> BaseQuerySet:
     """Return the actor's projects that match a filter; with `deleted`, the deleted ones that the actor may restore."""
     found = trash.restorable_by(actor) if deleted else Project.objects.visible_to(actor)
-    return found.matching(filter_names.bound(condition, actor)) if condition else found
+    return found.matching(filter_names.bind(condition, actor)) if condition else found
 
 
 def get(project_id: ObjectId, *, actor: Actor, fields: list[str] | None = None, deleted: bool = False) -> Row:
@@ -101,18 +101,18 @@ def delete(project_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     project.check_revision(if_match)
     project.write(deleted_at=now())
     hierarchy.release_children(project, actor)
-    users.rights_changed(Membership.objects(project_id=project.id).scalar("user_id"))
+    users.raise_access_versions(Membership.objects(project_id=project.id).scalar("user_id"))
     record(ProjectDeleted(project, actor))
 
 
-class NextPlace(NamedTuple):
+class TaskKey(NamedTuple):
     """The key of a new task, and its position in the manual order."""
 
     key: str
     position: str
 
 
-def next_places(project_id: ObjectId, number: int = 1) -> tuple[Project, list[NextPlace]]:
+def allocate_keys(project_id: ObjectId, number: int = 1) -> tuple[Project, list[TaskKey]]:
     """Raise a project's counters for `number` new tasks, in the open transaction.
 
     Return the project, and the key and position of each task. The project's `last_created_at` is the time of creation
@@ -129,11 +129,11 @@ def next_places(project_id: ObjectId, number: int = 1) -> tuple[Project, list[Ne
         raise NotFound
     quotas.check("tasks", row["task_count"])
     first, lowest = row["last_number"] - number + 1, row["last_position"] - number + 1
-    places = [NextPlace(f"{row['key']}-{first + offset}", fractional.at(lowest + offset)) for offset in range(number)]
+    places = [TaskKey(f"{row['key']}-{first + offset}", fractional.at(lowest + offset)) for offset in range(number)]
     return Project._from_son(row), places
 
 
-def add_use(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0) -> None:
+def add_usage(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0) -> None:
     """Add to a project's numbers of tasks and attachment bytes (negative numbers subtract), in the open transaction.
 
     Raises Conflict (`quota.project_attachment_bytes`).

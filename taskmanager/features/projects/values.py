@@ -23,7 +23,7 @@ def check_labels(project_id: ObjectId, label_ids: Iterable[ObjectId]) -> None:
         raise Invalid("body.label_ids", "The project has no such label.", code="task.label_unknown")
 
 
-def labels_called(names: Iterable[str], project_ids: Iterable[ObjectId]) -> dict[str, list[ObjectId]]:
+def label_ids_by_name(names: Iterable[str], project_ids: Iterable[ObjectId]) -> dict[str, list[ObjectId]]:
     """Return the ids of the labels with these names, ignoring case, in some projects: {name key: ids}."""
     found: dict[str, list[ObjectId]] = {}
     keys = {name_key(name) for name in names}
@@ -45,7 +45,7 @@ def check_values(project_id: ObjectId, values: dict[str, Any]) -> None:
             raise Invalid(f"body.custom_fields.{key}", problem[0], code=problem[1])
 
 
-def fitting(project_id: ObjectId, values_of_tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def valid_custom_fields(project_id: ObjectId, values_of_tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return those of the custom fields of each task that are valid in a project, by at most two queries.
 
     `values_of_tasks` has {key: value} for each task.

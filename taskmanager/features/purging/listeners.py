@@ -6,12 +6,12 @@ from taskmanager.features.purging import service as purging
 
 
 @listen("project.purged", name="purging.begun", queue="low")
-def go_on(event: Event) -> None:
+def continue_purge(event: Event) -> None:
     """Continue a purge that was begun; if it takes longer, the periodic job finishes it."""
-    purging.go_on(event.subject_id)
+    purging.continue_purge(event.subject_id)
 
 
 @every(60, name="purging.projects")
-def purge_some() -> None:
+def purge_due() -> None:
     """Purge the projects that have been in the trash longer than the operator's number of days."""
-    purging.purge_some()
+    purging.purge_due()

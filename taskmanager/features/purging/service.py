@@ -20,7 +20,7 @@ _MAX_SECONDS = 4  # of one round, so that the scheduler's other jobs get their t
 _BATCH = 100  # projects of one round
 
 
-def purge_some() -> int:
+def purge_due() -> int:
     """Begin the purge of projects that were in the trash too long, and continue all purges. Return how many ended.
 
     A purge that fails is logged and put off.
@@ -35,7 +35,7 @@ def purge_some() -> int:
     return ended
 
 
-def go_on(project_id: ObjectId, seconds: float = _MAX_SECONDS) -> bool:
+def continue_purge(project_id: ObjectId, seconds: float = _MAX_SECONDS) -> bool:
     """Continue the purge of a project for some seconds. Return whether it ended."""
     project = Project.objects(id=project_id, purged_at__exists=True).first()
     return project is not None and _purge(project_id, time.monotonic() + seconds)
@@ -61,5 +61,5 @@ def _purge(project_id: ObjectId, deadline: float) -> bool:
 
 @unit_of_work
 def _end(project_id: ObjectId) -> None:
-    acyclic.drop_lock(project_id)
+    acyclic.delete_lock(project_id)
     Project.objects(id=project_id, purged_at__exists=True).delete()

@@ -11,7 +11,7 @@ from bson import ObjectId
 from mongoengine import Document
 from mongoengine.queryset import QuerySet
 
-from taskmanager.core.events import forgetting
+from taskmanager.core.events import erasure
 from taskmanager.core.events.log import Event
 from taskmanager.core.registry import Part
 from taskmanager.core.storage.chunked_updates import delete_some
@@ -92,7 +92,7 @@ def _invitations(project_id: ObjectId) -> int:
 
 def _events(project_id: ObjectId) -> int:
     """Erase the data of the project's events; audited events stay, and unfinished events keep their ids."""
-    return 0 if forgetting.erase_stream(f"project:{project_id}") else 1
+    return 0 if erasure.erase_stream(f"project:{project_id}") else 1
 
 
 PURGE_STEPS: Part[Step] = Part("purge_steps")

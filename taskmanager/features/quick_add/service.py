@@ -80,7 +80,7 @@ def _project(name: str | None, project_id: ObjectId | None, actor: Actor) -> Pro
 
 
 def _label(name: str, project: Project, actor: Actor) -> ObjectId:
-    known = values.labels_called([name], [project.id])
+    known = values.label_ids_by_name([name], [project.id])
     if known:
         return known[name_key(name)][0]
     if not actor.has_scope("projects:write"):

@@ -7,14 +7,14 @@ from bson import ObjectId
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.features.projects.models import Project
-from taskmanager.features.projects.service import NextPlace
+from taskmanager.features.projects.service import TaskKey
 from taskmanager.features.tasks import subtasks
 from taskmanager.features.tasks.events import TaskCreated
 from taskmanager.features.tasks.models import Task
 
 
-def new_task(project: Project, place: NextPlace, values: dict[str, Any], *, task_id: ObjectId | None = None) -> Task:
-    """Return a task, not stored, with a key and position from `projects.next_places` and its computed fields.
+def new_task(project: Project, place: TaskKey, values: dict[str, Any], *, task_id: ObjectId | None = None) -> Task:
+    """Return a task, not stored, with a key and position from `projects.allocate_keys` and its computed fields.
 
     `values` are stored fields. `status` needs its `status_group` beside it; without `status` the task gets the first
     status of the project.

@@ -3,7 +3,7 @@
 import structlog
 
 from taskmanager.core.errors import Unavailable
-from taskmanager.core.events import forgetting
+from taskmanager.core.events import erasure
 from taskmanager.core.events.log import Event, listen, project_of
 from taskmanager.core.events.schedule import every
 from taskmanager.features.tasks.cleanup import due_times, members as member_cleanup, values as value_cleanup
@@ -28,27 +28,27 @@ def take_custom_field_off(event: Event) -> None:
 @listen("member.removed", name="tasks.members", queue="low")
 def take_member_off(event: Event) -> None:
     """Remove a former member from the tasks."""
-    member_cleanup.take_off(project_of(event), event.data["user_id"])
+    member_cleanup.remove_member(project_of(event), event.data["user_id"])
 
 
 @listen("user.updated", name="tasks.reminders", queue="low")
 def follow_time_zone(event: Event) -> None:
     """Reschedule the reminders of a user when the time zone of the account changes."""
     if "timezone" in event.data.get("changes", {}):
-        reminders.zone_changed(event.subject_id)
+        reminders.reschedule_for_user(event.subject_id)
 
 
 @listen("project.updated", name="tasks.dues", queue="low")
 def follow_zone_of_project(event: Event) -> None:
     """Update the due times of a project when its time zone changes."""
     if "timezone" in event.data.get("changes", {}):
-        due_times.place_dues(event.subject_id)
+        due_times.update_due_times(event.subject_id)
 
 
 @listen("task.purged", name="tasks.forgetting", queue="low")
 def erase_from_log(event: Event) -> None:
     """Erase from other events what they store of a purged task."""
-    if not forgetting.erase_subjects(event.subject_id):
+    if not erasure.erase_subjects(event.subject_id):
         raise Unavailable("There is more to erase: the relay dispatches this event again.")
 
 
@@ -63,4 +63,4 @@ def fire_reminders() -> None:
 def follow_key_of_project(event: Event) -> None:
     """Change the keys of the tasks when their project was restored with another key."""
     if "key" in event.data.get("changes", {}):
-        rekeying.follow(event.subject_id, event.data["changes"]["key"][0])
+        rekeying.replace_keys(event.subject_id, event.data["changes"]["key"][0])

@@ -14,7 +14,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.querysets import Order, Page, Row
 from taskmanager.features.tasks.filtering import names as filter_names
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
-from taskmanager.features.tasks.filtering.names import Asked
+from taskmanager.features.tasks.filtering.names import FilterRequest
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.querysets import TaskQuerySet, query_of
 
@@ -58,20 +58,20 @@ def visible(actor: Actor, *, project_id: ObjectId | None = None, condition: Give
 def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None = None) -> TaskQuerySet:
     """Return the tasks of a project that match a filter, or of all projects that the actor sees but the archived ones.
 
-    Raises NotFound, Invalid for a filter with names that do not exist (see `filter_names.bound`).
+    Raises NotFound, Invalid for a filter with names that do not exist (see `filter_names.bind`).
     """
     found = _in_scope(actor, project_id)
     if condition is None:
         return found
-    return found.matching(*filter_names.bound(condition, actor, _project_ids(actor, project_id)))
+    return found.matching(*filter_names.bind(condition, actor, _project_ids(actor, project_id)))
 
 
-def that_match(task_id: ObjectId, project_id: ObjectId, requests: Sequence[Asked]) -> list[bool | FilterError]:
+def matches(task_id: ObjectId, project_id: ObjectId, requests: Sequence[FilterRequest]) -> list[bool | FilterError]:
     """Return for each filter whether a task of a project matches it, or the error of a filter that cannot be read.
 
     All filters together cost one query, and one for each kind of name in them. Raises TooMany, Unavailable.
     """
-    bound = filter_names.bound_each(requests)
+    bound = filter_names.bind_each(requests)
     parts = {
         str(number): [{"$match": query_of(*found)}, {"$project": {"_id": 1}}]
         for number, found in enumerate(bound)

@@ -44,7 +44,7 @@ def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
     authorize(actor, TaskAction.CREATE, draft)
     _check_references(project_id, data)
     subtasks.check_parent(draft, data.get("parent_id"))
-    project, (place,) = projects.next_places(project_id)
+    project, (place,) = projects.allocate_keys(project_id)
     data = data | {"reporter_id": actor.user_id, "custom_fields": _merged({}, data.get("custom_fields"))}
     data = recurrence.normalize(None, data, actor, timezone=project.timezone)
     data |= _in_group(data.get("status", project.workflow.first), project.workflow)
@@ -140,7 +140,7 @@ def _change(
 ) -> Task:
     changes = task.consequences(changes, timezone)
     if changes.get("status_group") == "done" != task.status_group:
-        changes |= recurrence.follow(task, actor)
+        changes |= recurrence.create_next(task, actor)
     elif changes.get("status_group", task.status_group) in OPEN_GROUPS and not task.is_open:
         changes |= series.withdraw(task, actor)
     differences = task.differences(changes)

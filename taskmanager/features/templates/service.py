@@ -84,7 +84,7 @@ def _copy_tasks(source: Project, copied: Project, labels: dict[ObjectId, ObjectI
     tasks, recurring = [task for task, _ in chosen], {task.id for task, with_rule in chosen if with_rule}
     ids = {task.id: ObjectId() for task in tasks}
     counts = Counter(task.parent_id for task in tasks)
-    project, places = projects.next_places(copied.id, len(tasks))
+    project, places = projects.allocate_keys(copied.id, len(tasks))
     copies = []
     for task, place in zip(tasks, places, strict=True):
         names = [name for name in _TASK_FIELDS if task.id in recurring or name not in _RULE_FIELDS]

@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.errors import PreconditionFailed
-from taskmanager.core.events import forgetting
+from taskmanager.core.events import erasure
 from taskmanager.core.events.log import Counter, record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.chunked_updates import delete_some
@@ -94,7 +94,7 @@ def _purge_one(task: Task, actor: Actor | None, *, is_top: bool) -> None:
         raise PreconditionFailed
     if is_top:
         subtasks.update_parent_progress(task, None, actor)
-    projects.add_use(task.project_id, tasks=-1, attachment_bytes=-attachments.bytes_of([task.id]))
+    projects.add_usage(task.project_id, tasks=-1, attachment_bytes=-attachments.bytes_of([task.id]))
     _delete_references([task.id])
     record(TaskPurged(task, actor, content_ids=attachments.delete_of_task(task.id)))
 
@@ -106,7 +106,7 @@ def purge_of_project(project_id: ObjectId) -> int:
         _delete_in_batches(task_ids)
         while attachments.purge(task_ids):
             pass
-        if forgetting.erase_subjects(*task_ids):  # also in the streams of their former projects
+        if erasure.erase_subjects(*task_ids):  # also in the streams of their former projects
             delete_tasks(project_id, task_ids)
     return len(task_ids)
 

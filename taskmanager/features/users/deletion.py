@@ -56,7 +56,7 @@ def anonymise(user: User) -> tuple[User, list[str]]:
     for stream, last in _last_numbers(streams).items():
         _scrub(stream, last - MAX_STEP, last)
     user = user.write(**_anonymised(user))
-    users.rights_changed([user.id])
+    users.raise_access_versions([user.id])
     cached_values.invalidate("card", user.id)
     return user, streams
 

@@ -48,7 +48,7 @@ def issue(
     known = token_id and OneTimeToken.objects(id=token_id).first()
     if known:
         return known
-    withdraw(purpose, subject_id)
+    invalidate(purpose, subject_id)
     token = OneTimeToken(
         id=token_id or ObjectId(),
         purpose=purpose,
@@ -60,24 +60,24 @@ def issue(
     return token.save(force_insert=True)
 
 
-def withdraw(purpose: str, *subject_ids: ObjectId) -> None:
+def invalidate(purpose: str, *subject_ids: ObjectId) -> None:
     """Invalidate the tokens of this purpose for these subjects."""
     OneTimeToken.objects(purpose=purpose, subject_id__in=subject_ids, spent_at=None).update(set__spent_at=now())
 
 
-def withdraw_all(subject_id: ObjectId) -> int:
+def invalidate_all(subject_id: ObjectId) -> int:
     """Invalidate all tokens for this subject. Return how many were valid."""
     valid = OneTimeToken.objects(subject_id=subject_id, spent_at=None, expires_at__gt=now())
     return int(valid.update(set__spent_at=now()))
 
 
-def is_waiting(purpose: str, subject_id: ObjectId) -> bool:
+def has_valid(purpose: str, subject_id: ObjectId) -> bool:
     """Return whether a token of this purpose for this subject is still valid."""
     valid = OneTimeToken.objects(purpose=purpose, subject_id=subject_id, spent_at=None, expires_at__gt=now())
     return valid.limit(1).first() is not None
 
 
-def look_up(token_id: ObjectId) -> OneTimeToken | None:
+def find_valid(token_id: ObjectId) -> OneTimeToken | None:
     """Return the token's row, for the mail that will contain it; None when it is no longer valid."""
     return OneTimeToken.objects(id=token_id, spent_at=None, expires_at__gt=now()).first()
 

@@ -70,7 +70,7 @@ def ensure_admin(email: str, password: str) -> bool:
 
 
 @unit_of_work
-def address_proved(user_id: ObjectId, email: str) -> None:
+def confirm_address(user_id: ObjectId, email: str) -> None:
     """Record that a mail to this address reached the user; do nothing when it is not the account's address."""
     user = User.objects(id=user_id, email=email, email_verified_at=None).first()
     if user is not None:
@@ -103,7 +103,7 @@ def update_me(changes: dict[str, str], *, if_match: IfMatch, actor: Actor) -> Us
     user = user.write(**changes)
     cached_values.invalidate("card", user.id)
     if "timezone" in differences:
-        rights_changed([user.id])
+        raise_access_versions([user.id])
     record(UserUpdated(user, changes=differences))
     return user
 
@@ -175,7 +175,7 @@ def was_recovered(user_id: ObjectId, *, since: datetime) -> bool:
     return User.objects(id=user_id, recovered_at__gt=since).only("id").first() is not None
 
 
-def proved_ids(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
+def confirmed_ids(user_ids: Iterable[ObjectId]) -> set[ObjectId]:
     """Return the ids of those of these accounts whose address is confirmed."""
     return set(User.objects(id__in=list(user_ids), email_verified_at__ne=None).scalar("id"))
 
@@ -196,7 +196,7 @@ def add_attachment_bytes(user_id: ObjectId, number: int) -> None:
         quotas.check("account_attachment_bytes", user.attachment_bytes)
 
 
-def rights_changed(user_ids: Iterable[ObjectId]) -> None:
+def raise_access_versions(user_ids: Iterable[ObjectId]) -> None:
     """Raise the access versions of these accounts, so that every process sees their new rights on its next request.
 
     Call this in the transaction that changes the rights.

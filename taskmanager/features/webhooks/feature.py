@@ -1,6 +1,6 @@
 """Webhooks: requests that notify programs of events."""
 
-from taskmanager.core.events.forgetting import EventRenewal
+from taskmanager.core.events.erasure import EventRenewal
 from taskmanager.core.events.log import Listener
 from taskmanager.core.events.retention import EventNeed
 from taskmanager.feature import Feature, declared

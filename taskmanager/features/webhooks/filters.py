@@ -13,7 +13,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.features.projects import service as projects
 from taskmanager.features.tasks import listing as tasks
 from taskmanager.features.tasks.filtering import stored as stored_filters
-from taskmanager.features.tasks.filtering.names import Asked
+from taskmanager.features.tasks.filtering.names import FilterRequest
 from taskmanager.features.users import service as users
 from taskmanager.features.webhooks.kinds import KINDS
 from taskmanager.features.webhooks.models import Webhook
@@ -50,7 +50,7 @@ def _matched(webhooks: Sequence[Webhook], event: Event) -> set[ObjectId]:
     # webhooks of a disabled account get no events, except those that belong to a project
     enabled = [webhook for webhook in webhooks if webhook.project_id or owners[webhook.owner_id].active]
     parsed = {webhook.id: found for webhook in enabled if (found := _parsed(webhook, owners[webhook.owner_id].actor))}
-    results = tasks.that_match(event.subject_id, project_id, list(parsed.values()))
+    results = tasks.matches(event.subject_id, project_id, list(parsed.values()))
     for webhook_id, result in zip(parsed, results, strict=True):
         if isinstance(result, FilterError):
             _warn(webhook_id, result)
@@ -77,14 +77,14 @@ def _roles(roles: dict[ObjectId, str], project_id: ObjectId) -> dict[ObjectId, s
     return roles if project_id in roles else {project_id: "viewer"}
 
 
-def _parsed(webhook: Webhook, actor: Actor) -> Asked | None:
+def _parsed(webhook: Webhook, actor: Actor) -> FilterRequest | None:
     """Return the filter of a webhook with its owner as the actor; None for one that cannot be parsed."""
     try:
         given = stored_filters.given(webhook.to_mongo(), "body.filter")
     except FilterError as error:
         _warn(webhook.id, error)
         return None
-    return Asked(actor, frozenset(scope(webhook.project_id, actor)), given) if given else None
+    return FilterRequest(actor, frozenset(scope(webhook.project_id, actor)), given) if given else None
 
 
 def _warn(webhook_id: ObjectId, error: FilterError) -> None:

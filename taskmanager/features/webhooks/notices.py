@@ -5,8 +5,8 @@ are notified that the webhook was disabled.
 """
 
 from taskmanager.core.events.log import Event
-from taskmanager.features.notifications.content.quoting import words
-from taskmanager.features.notifications.content.registry import Notice, url, writes
+from taskmanager.features.notifications.content.quoting import inline
+from taskmanager.features.notifications.content.registry import Notice, api_url, writes
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Membership
 from taskmanager.features.users import service as users
@@ -37,9 +37,9 @@ def disabled(event: Event) -> list[Notice]:
     if webhook.project_id and not (members.are_members(webhook.project_id, owners) and users.active_user_ids(owners)):
         owners = list(Membership.objects(project_id=webhook.project_id, role="owner").scalar("user_id"))
     text = (
-        f"events are no longer sent to this webhook:\n\n    {words(webhook.url)}\n\n{webhook.disabled_because}\n\n"
+        f"events are no longer sent to this webhook:\n\n    {inline(webhook.url)}\n\n{webhook.disabled_because}\n\n"
         "Undelivered events are kept for some time and can be replayed. To turn the webhook on again, send\n"
-        f'{{"active": true}} to\n\n{url(f"/webhooks/{webhook.id}")}\n'
+        f'{{"active": true}} to\n\n{api_url(f"/webhooks/{webhook.id}")}\n'
     )
     profiles = users.public_profiles(owners)
     subject = "A webhook was disabled"

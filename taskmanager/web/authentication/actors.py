@@ -26,7 +26,7 @@ from taskmanager.core.security import access
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.dead_tokens import dead_tokens
 from taskmanager.core.security.keyring import ALGORITHM, KeyRing, LiveRing
-from taskmanager.core.servers.stores import cache_rest, cache_store
+from taskmanager.core.servers.stores import cache_outage, cache_store
 from taskmanager.core.storage.database import breaker, capacity
 from taskmanager.extensions import limiter
 from taskmanager.web.authentication.credentials import Credential, CredentialClaim, claim_of
@@ -229,11 +229,11 @@ def _version() -> int | None:
 
 def _stored_version() -> int | None:
     """Read the account's access version from the cache store; None when it has none, or is away."""
-    if cache_rest.resting:
+    if cache_outage.resting:
         return None
     try:
         found: Any = cache_store().get(version_key())
     except RedisError:
-        cache_rest.failed()
+        cache_outage.failed()
         return None
     return int(found) if found else None

@@ -52,7 +52,7 @@ def test_an_event_heard_by_all_is_finished(happened, listening, deliver):
     listening("one"), listening("two")
     record(happened())
     assert deliver() == 2
-    assert (stored()["pending"], "due_at" in stored(), outbox.waiting()) == ([], False, 0)
+    assert (stored()["pending"], "due_at" in stored(), outbox.count_pending()) == ([], False, 0)
 
 
 def test_a_listener_that_is_done_is_not_called_again(happened, listening, deliver):
@@ -167,7 +167,7 @@ def test_an_event_that_fails_too_often_is_given_up(happened, listening):
     outbox.relay_batch()
     assert queued() == []
     assert stored()["died_at"] and "due_at" not in stored()
-    assert (outbox.waiting(), outbox.dead()) == (0, 1)
+    assert (outbox.count_pending(), outbox.count_dead()) == (0, 1)
 
 
 def test_an_event_that_was_given_up_and_is_done_after_all_is_given_up_no_more(happened, listening):
@@ -176,7 +176,7 @@ def test_an_event_that_was_given_up_and_is_done_after_all_is_given_up_no_more(ha
     Event.objects.update(attempts=outbox.retry_policy().min_attempts)
     outbox.relay_batch()
     outbox.acknowledge(stored()["_id"], stored()["pending"][0])
-    assert (outbox.waiting(), outbox.dead(), outbox.revive()) == (0, 0, 0)
+    assert (outbox.count_pending(), outbox.count_dead(), outbox.revive()) == (0, 0, 0)
 
 
 def test_a_listener_that_is_not_installed_any_more_is_taken_off(happened, listening, contribute):

@@ -56,7 +56,7 @@ def test_a_lost_attachment_gives_back_its_room(scene):
     assert orphans.remove() == 1
     assert User.objects.get(id=scene.owner.user.id).attachment_bytes == 0
     with pytest.raises(Exception, match="not in the store"):
-        next(storage.chosen().read(attachment.content_id, 0, 10))
+        next(storage.current_store().read(attachment.content_id, 0, 10))
 
 
 def test_rounds_go_through_everything(scene, monkeypatch):

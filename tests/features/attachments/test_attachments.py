@@ -195,7 +195,7 @@ def test_contents_go_with_their_attachment_and_their_task(stored, deliver):
 def test_a_content_that_the_store_has_lost_is_a_problem_and_no_broken_connection(stored):
     answer = attach(stored.owner, stored.task_path, CONTENT)
     one, kept = answer.headers["Location"], attachments.Attachment.objects.one(ObjectId(answer.json["id"]))
-    storage.chosen().delete(kept.content_id)
+    storage.current_store().delete(kept.content_id)
     for method in ("GET", "HEAD"):
         lost = stored.owner.open(f"{one}/content", method=method)
         assert (lost.status_code, lost.content_type) == (404, "application/problem+json")
@@ -213,7 +213,7 @@ def test_a_folder_that_is_away_is_a_problem_that_passes(other_app, tmp_path):
 
 def test_a_content_that_a_dead_process_left_is_dropped(stored):
     loose = OrphanedUpload(id=stored.task.id).save()
-    storage.chosen().write(loose.id, iter([b"x"]))
+    storage.current_store().write(loose.id, iter([b"x"]))
     assert attachments.delete_orphaned_uploads() == 0
     OrphanedUpload.objects.update(set__created_at=now() - timedelta(hours=2))
     assert attachments.delete_orphaned_uploads() == 1

@@ -19,7 +19,7 @@ from tests.features.files import attach
 def store(request, scene, settings, tmp_path):
     changes = {"attachment_store": request.param, "attachment_folder": tmp_path}
     settings_module.use(settings.model_copy(update=changes))
-    yield storage.chosen()
+    yield storage.current_store()
     settings_module.use(settings)
 
 

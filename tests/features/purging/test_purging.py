@@ -40,7 +40,7 @@ OTHERS = {"emptied", "schedules", "mail_counts", "locks", "walks", "leases"}
 def purged(everything):
     everything.delete()
     everything.begin_purge()
-    assert purging.go_on(everything.project.id)
+    assert purging.continue_purge(everything.project.id)
 
 
 def test_the_scene_has_something_in_every_collection_that_a_purge_empties(everything):
@@ -139,7 +139,7 @@ def files(folder):
 
 def _purge(scene):
     _begin(scene)
-    assert purging.go_on(scene.project.id)
+    assert purging.continue_purge(scene.project.id)
 
 
 def _begin(scene):
@@ -152,7 +152,7 @@ def test_a_purge_that_ends_after_each_part_is_done_in_the_end(everything):
     everything.delete()
     everything.begin_purge()
     rounds = 0
-    while not purging.go_on(everything.project.id, seconds=0):
+    while not purging.continue_purge(everything.project.id, seconds=0):
         assert not everything.is_gone()
         rounds += 1
     assert rounds >= len(STEPS) - 1
@@ -166,8 +166,8 @@ def test_each_step_may_run_again_although_it_has_ended(everything):
         while step.purge(everything.project.id):
             pass
         assert step.purge(everything.project.id) == 0
-    assert purging.go_on(everything.project.id)
-    assert purging.go_on(everything.project.id) is False
+    assert purging.continue_purge(everything.project.id)
+    assert purging.continue_purge(everything.project.id) is False
     assert User.objects.get(id=everything.member.user.id).attachment_bytes == 0
 
 
@@ -175,9 +175,9 @@ def test_two_that_purge_at_once_give_bytes_back_once(everything):
     everything.delete()
     everything.begin_purge()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda _: purging.go_on(everything.project.id, seconds=30), range(2)))
+        list(pool.map(lambda _: purging.continue_purge(everything.project.id, seconds=30), range(2)))
     while not everything.is_gone():
-        purging.go_on(everything.project.id, seconds=30)
+        purging.continue_purge(everything.project.id, seconds=30)
     assert User.objects.get(id=everything.owner.user.id).attachment_bytes == 5
 
 
@@ -190,19 +190,19 @@ def test_a_worker_begins_at_once(everything):
 
 def test_what_is_in_the_trash_is_kept_until_its_days_are_over(scene):
     assert scene.owner.delete(scene.project_path, headers=ANY).status_code == 204
-    listeners.purge_some()
+    listeners.purge_due()
     assert Task.objects(id=scene.task.id)
     Project.objects(id=scene.project.id).update(set__deleted_at=now() - timedelta(days=30, minutes=1))
-    listeners.purge_some()
+    listeners.purge_due()
     assert not Task.objects(id=scene.task.id)
     assert not Project.objects(id=scene.project.id)
     assert_problem(scene.owner.post(f"{scene.project_path}/restore"), 404)
 
 
 def test_what_is_not_marked_is_not_purged(scene):
-    assert purging.go_on(scene.project.id) is False
+    assert purging.continue_purge(scene.project.id) is False
     assert scene.owner.delete(scene.project_path, headers=ANY).status_code == 204
-    assert purging.go_on(scene.project.id) is False
+    assert purging.continue_purge(scene.project.id) is False
     assert scene.owner.post(f"{scene.project_path}/restore").status_code == 200
     assert scene.owner.get(scene.task_path).status_code == 200
 
@@ -237,12 +237,12 @@ def test_one_that_fails_holds_up_no_other(scene):
     _begin(scene)
     assert scene.owner.delete(f"/api/v1/projects/{other.id}", headers=ANY).status_code == 204
     assert scene.owner.delete(f"/api/v1/trash/projects/{other.id}", headers=ANY).status_code == 204
-    assert purging.purge_some() == 1
+    assert purging.purge_due() == 1
     assert list(Project.objects.scalar("id")) == [scene.project.id]
     assert Project.objects.get(id=scene.project.id).purge_after > now()
     damage.update_one({"task_id": scene.task.id}, {"$set": {"size": 14}})
     Project.objects(id=scene.project.id).update(set__purge_after=now())
-    assert purging.purge_some() == 1
+    assert purging.purge_due() == 1
 
 
 def test_a_comment_that_is_being_written_meanwhile_is_refused(scene):
@@ -276,7 +276,7 @@ def test_the_log_keeps_what_is_audited_and_nothing_of_the_rest(everything):
     assert Event.objects(stream=stream, audited__ne=True)
     purged(everything)
     everything.deliver()
-    assert purging.go_on(everything.project.id) is False
+    assert purging.continue_purge(everything.project.id) is False
     kept = list(Event.objects(stream=stream))
     assert "project.purged" in {event.kind for event in kept}
     assert [event.kind for event in kept if not event.audited] == []

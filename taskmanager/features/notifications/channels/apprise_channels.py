@@ -12,8 +12,8 @@ from bson import ObjectId
 from taskmanager.core.configuration import settings
 from taskmanager.core.http.deadline import within
 from taskmanager.features.notifications.channels.base import Cancelled, Message
-from taskmanager.features.notifications.content.quoting import words
-from taskmanager.features.notifications.content.registry import url
+from taskmanager.features.notifications.content.quoting import inline
+from taskmanager.features.notifications.content.registry import api_url
 from taskmanager.features.notifications.kinds import CODE
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.phones import service as phones
@@ -64,7 +64,7 @@ class ChatChannel:
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Return the ids of the users with a verified address; none without a chat in the settings."""
-        return users.proved_ids(user_ids) if settings.current().chat_url else set()
+        return users.confirmed_ids(user_ids) if settings.current().chat_url else set()
 
     def send(self, message: Message) -> None:
         """Send the message. Raises Cancelled without an address, NotTaken."""
@@ -80,8 +80,8 @@ def _short(message: Message) -> str:
     newest = message.notices[-1]
     others = len(message.notices) - 1 + message.earlier
     more = f" (and {others} more)" if others else ""
-    link = f"\n{url(f'/tasks/{newest.task_id}')}" if newest.task_id else ""
-    return words(newest.subject)[:_MAX_TEXT_CHARACTERS] + more + link
+    link = f"\n{api_url(f'/tasks/{newest.task_id}')}" if newest.task_id else ""
+    return inline(newest.subject)[:_MAX_TEXT_CHARACTERS] + more + link
 
 
 def _notify(template: str, names: dict[str, str], text: str) -> None:

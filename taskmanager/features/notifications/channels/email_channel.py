@@ -18,8 +18,8 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.security import signed_tokens
 from taskmanager.features.notifications.channels import mail_budget, mailer
 from taskmanager.features.notifications.channels.base import Cancelled, Message, Postponed
-from taskmanager.features.notifications.content.quoting import one_line, words
-from taskmanager.features.notifications.content.registry import Notice, url
+from taskmanager.features.notifications.content.quoting import inline, one_line
+from taskmanager.features.notifications.content.registry import Notice, api_url
 from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import DIGEST
 from taskmanager.features.users import service as users
@@ -59,7 +59,7 @@ class EmailChannel:
 
     def reaches(self, user_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Return the ids of the users with a verified address: others get mails about the account only."""
-        return users.proved_ids(user_ids)
+        return users.confirmed_ids(user_ids)
 
     def send(self, message: Message) -> None:
         """Send the message.
@@ -69,7 +69,7 @@ class EmailChannel:
         raises Cancelled for mails in `mail_budget.DROPPED`, Postponed for others.
         """
         newest = message.notices[-1]
-        proved = bool(users.proved_ids([newest.recipient_id]))
+        proved = bool(users.confirmed_ids([newest.recipient_id]))
         _check_address(newest, proved)
         _spend_budget(message)
         mailer.send(compose(message, proved))
@@ -119,8 +119,8 @@ def compose(message: Message, proved: bool) -> EmailMessage:
 def _template_context(message: Message, name: str) -> dict[str, Any]:
     """Return the variables of the templates; text of users is quoted here or in the notices."""
     return {
-        "name": words(name),
-        "title": words(message.notices[-1].subject),
+        "name": inline(name),
+        "title": inline(message.notices[-1].subject),
         "base": settings.current().base_url,
         "notices": message.notices,
         "earlier": message.earlier,
@@ -173,7 +173,7 @@ def _add_unsubscribe(mail: EmailMessage, user_id: ObjectId, kinds: list[str]) ->
     """Add the headers of RFC 2369 and RFC 8058 for the kinds in the mail that can be turned off; return the link."""
     if not kinds:
         return None
-    link = url(f"/notifications/unsubscribe?token={unsubscribe_token(user_id, *kinds)}")
+    link = api_url(f"/notifications/unsubscribe?token={unsubscribe_token(user_id, *kinds)}")
     mail["List-Unsubscribe"] = f"<{link}>"
     mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return link

@@ -9,7 +9,7 @@ from mongoengine.errors import NotUniqueError
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
-from taskmanager.core.events import forgetting
+from taskmanager.core.events import erasure
 from taskmanager.features.notifications.channels.base import Message
 from taskmanager.features.notifications.content.quoting import as_written
 from taskmanager.features.notifications.content.registry import Notice
@@ -41,7 +41,7 @@ class InAppChannel:
                     actor_id=notice.actor_id,
                     expires_at=expires_at,
                 ).save(force_insert=True)
-        if forgetting.is_erased(message.delivery.event_id):  # while this ran
+        if erasure.is_erased(message.delivery.event_id):  # while this ran
             Notification.objects(event_id=message.delivery.event_id).delete()
 
 

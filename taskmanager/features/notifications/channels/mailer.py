@@ -144,10 +144,10 @@ class SmtpMailer:
 
 def send(message: EmailMessage) -> None:
     """Send the message by the mailer of the settings. Raises Rejected, OSError, Misconfigured."""
-    chosen().send(message)
+    configured_mailer().send(message)
 
 
-def chosen() -> Mailer:
+def configured_mailer() -> Mailer:
     """Return the mailer of the settings. Raises Misconfigured for a URL that cannot be read."""
     current = settings.current()
     try:
@@ -178,7 +178,7 @@ def _token(path: Path) -> str:
 _kept: dict[tuple[Connection, int], SmtpMailer] = {}
 
 
-def hang_up() -> None:
+def close_connections() -> None:
     """Close the kept connections of all threads."""
     for mailer in _kept.values():
         mailer.quit()

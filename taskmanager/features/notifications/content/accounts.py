@@ -7,8 +7,8 @@ from bson import ObjectId
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import Event
-from taskmanager.features.notifications.content.quoting import words
-from taskmanager.features.notifications.content.registry import Notice, url, writes
+from taskmanager.features.notifications.content.quoting import inline
+from taskmanager.features.notifications.content.registry import Notice, api_url, writes
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
 from taskmanager.features.users.recovery import service as recovery
@@ -50,7 +50,7 @@ def _repeated(event: Event) -> list[Notice]:
     user, token = prepared
     text = (
         "someone tried to create an account with this address more than once, and it is not confirmed yet. To\n"
-        f"make the account yours, send this with a new password to {url('/auth/password-reset/confirm')}:\n\n"
+        f"make the account yours, send this with a new password to {api_url('/auth/password-reset/confirm')}:\n\n"
         f"    {token.text()}\n\n"
         f"{_RECOVERY} If you did not ask for an account, ignore this mail.\n"
     )
@@ -65,7 +65,7 @@ def _reset(event: Event) -> list[Notice]:
     user, token = prepared
     minutes = settings.current().password_reset_minutes
     text = (
-        f"to set a new password, send this within {minutes} minutes to {url('/auth/password-reset/confirm')}:\n\n"
+        f"to set a new password, send this within {minutes} minutes to {api_url('/auth/password-reset/confirm')}:\n\n"
         f"    {token.text()}\n\n"
         f"{_RECOVERY} If you did not ask for it, ignore this mail.\n"
     )
@@ -76,7 +76,7 @@ def _reset(event: Event) -> list[Notice]:
 def _password_changed(event: Event) -> list[Notice]:
     text = (
         f"your password was changed, and your other sessions have ended.{_ended(event)} If that was not you, ask for\n"
-        f"a new password at {url('/auth/password-reset')} at once.\n"
+        f"a new password at {api_url('/auth/password-reset')} at once.\n"
     )
     return _to_owner(event.subject_id, "Your password was changed", text)
 
@@ -144,7 +144,7 @@ def _plain(event: Event) -> list[Notice]:
 
 @writes("token.created")
 def _token_created(event: Event) -> list[Notice]:
-    name, scopes = words(event.data["name"]), ", ".join(event.data["scopes"])
+    name, scopes = inline(event.data["name"]), ", ".join(event.data["scopes"])
     text = (
         f"an API token was created for your account, from {_origin(event)}:\n\n    {name}\n\n"
         f"It may: {scopes}.\n{_WAS_IT_YOU}"
@@ -198,7 +198,7 @@ def _verification(event: Event, email: str | None) -> list[Notice]:
     user, token = prepared
     hours = settings.current().email_token_hours
     text = (
-        f"to confirm this address, send this within {hours} hours to {url('/auth/verify-email')}:\n\n"
+        f"to confirm this address, send this within {hours} hours to {api_url('/auth/verify-email')}:\n\n"
         f"    {token.text()}\n\n"
         "If you did not ask for an account, ignore this mail: its password is not known to you.\n"
     )
@@ -218,7 +218,7 @@ def _address_confirmation(event: Event, which: str) -> list[Notice]:
         return []
     user, token = prepared
     text = (
-        f"to move your account to {words(user.new_email)}, send this to {url('/users/me/email/confirm')}:\n\n"
+        f"to move your account to {inline(user.new_email)}, send this to {api_url('/users/me/email/confirm')}:\n\n"
         f"    {token.text()}\n\n"
         "The other address may get such a mail, too; then both must confirm. If you did not ask for it, reset your\n"
         "password: that ends the change.\n"

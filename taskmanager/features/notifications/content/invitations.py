@@ -2,7 +2,7 @@
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import Event
-from taskmanager.features.notifications.content.quoting import one_line, words
+from taskmanager.features.notifications.content.quoting import inline, one_line
 from taskmanager.features.notifications.content.registry import Notice, writes
 from taskmanager.features.projects.models import Invitation, Project
 from taskmanager.features.users import one_time_tokens, service as users
@@ -28,7 +28,7 @@ def invited(event: Event) -> list[Notice]:
 
 def _by_mail(event: Event, invitation: Invitation, by: str, name: str) -> list[Notice]:
     """Return the mail to an address with a token, by which its recipient can accept once they have an account."""
-    token = event.data["token_id"] and one_time_tokens.look_up(event.data["token_id"])
+    token = event.data["token_id"] and one_time_tokens.find_valid(event.data["token_id"])
     if not (invitation.email and token):
         return []
     to = {"name": "", "email": invitation.email}
@@ -65,7 +65,7 @@ def _subject(by: str, name: str) -> str:
 
 
 def _introduction(by: str, name: str, invitation: Invitation) -> str:
-    first = f"{words(by)} invites you to a project:\n\n    {words(name)}\n\n"
+    first = f"{inline(by)} invites you to a project:\n\n    {inline(name)}\n\n"
     return f"{first}Your role there would be: {invitation.role}.\n\n"
 
 

@@ -1,8 +1,8 @@
 """Notices about memberships that have ended."""
 
 from taskmanager.core.events.log import Event, project_of
-from taskmanager.features.notifications.content.quoting import words
-from taskmanager.features.notifications.content.registry import Notice, url, writes
+from taskmanager.features.notifications.content.quoting import inline
+from taskmanager.features.notifications.content.registry import Notice, api_url, writes
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.users import service as users
 
@@ -16,11 +16,11 @@ def links_ended(event: Event) -> list[Notice]:
         return []
     owners = list(Membership.objects(project_id=project_id, role="owner").scalar("user_id"))
     profiles = users.public_profiles([*owners, event.data["user_id"]])
-    name = words(profiles.get(event.data["user_id"], {}).get("name", "Someone"))
+    name = inline(profiles.get(event.data["user_id"], {}).get("name", "Someone"))
     text = (
-        f"{name} is no longer a member of this project:\n\n    {words(project.name)}\n\n"
+        f"{name} is no longer a member of this project:\n\n    {inline(project.name)}\n\n"
         f"Share links that they created are closed: {number}. To create new ones:\n\n"
-        f"{url(f'/projects/{project_id}/share-links')}\n"
+        f"{api_url(f'/projects/{project_id}/share-links')}\n"
     )
     return [
         Notice(user_id, profiles[user_id], "Share links were closed", text, "share_links.closed", project_id)

@@ -27,7 +27,7 @@ def one_line(text: str) -> str:
     return _BREAKS.sub(" ", _INVISIBLE.sub("", text)).replace("=?", "= ?").strip()
 
 
-def words(text: str) -> str:
+def inline(text: str) -> str:
     """Return text of a user for a line of our own: on one line, and without links."""
     return _unlinked(one_line(text))
 

@@ -83,6 +83,6 @@ def _may_notify(notice: Notice, event: Event) -> bool:
     return notice.recipient_id != event.actor_id or notice.kind in UNCHOSEN or notice.kind in CONSEQUENCES
 
 
-def url(path: str) -> str:
+def api_url(path: str) -> str:
     """Return the absolute URL of a path of the API, version 1."""
     return f"{settings.current().base_url}/api/v1{path}"

@@ -6,8 +6,8 @@ from bson import ObjectId
 
 from taskmanager.core.events.log import Event, project_of
 from taskmanager.features.comments.models import Comment
-from taskmanager.features.notifications.content.quoting import one_line, quoted, words
-from taskmanager.features.notifications.content.registry import Notice, url, writes
+from taskmanager.features.notifications.content.quoting import inline, one_line, quoted
+from taskmanager.features.notifications.content.registry import Notice, api_url, writes
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.models import PRIORITIES, Task
@@ -81,7 +81,7 @@ def _moved_out(event: Event) -> list[Notice]:
     user_ids = members.ids_of(project_id, list(roles), since=event.at)
     key = next((key for key in reversed(task.former_keys) if key.startswith(f"{project.key}-")), "a task")
     profiles = users.public_profiles([*user_ids, *filter(None, [event.actor_id])])
-    first, link = f"{_name(profiles, event.actor_id)} moved {key}", url(f"/projects/{project_id}")
+    first, link = f"{_name(profiles, event.actor_id)} moved {key}", api_url(f"/projects/{project_id}")
     subject = f"[{key}] is in another project now"
     texts = {
         user_id: f"{first}, {roles[user_id]}, to a project that you are not in.\n\n{link}\n" for user_id in user_ids
@@ -126,8 +126,8 @@ def _reminder(event: Event) -> list[Notice]:
         return []
     if not _is_alive(task.project_id):
         return []
-    title, due = words(task.title), f"Due: {task.due}\n\n" if task.due else ""
-    text = f"You asked to be reminded of {task.key}:\n\n    {title}\n\n{due}{url(f'/tasks/{task.id}')}\n"
+    title, due = inline(task.title), f"Due: {task.due}\n\n" if task.due else ""
+    text = f"You asked to be reminded of {task.key}:\n\n    {title}\n\n{due}{api_url(f'/tasks/{task.id}')}\n"
     subject = f"Reminder: [{task.key}] {one_line(task.title)}"
     return [Notice(user_id, profile, subject, text, "task.reminder", task.project_id, task.id)]
 
@@ -143,7 +143,8 @@ def _added(event: Event) -> list[Notice]:
     if user_id not in profiles:
         return []
     by, name = _name(profiles, event.actor_id), one_line(project.name)
-    text = f"{by} added you to {words(name)} with the role {event.data['role']}.\n\n{url(f'/projects/{project_id}')}\n"
+    added = f"{by} added you to {inline(name)} with the role {event.data['role']}."
+    text = f"{added}\n\n{api_url(f'/projects/{project_id}')}\n"
     subject = f"You are in {name} now"
     return [Notice(user_id, profiles[user_id], subject, text, "project.added", project_id, None, event.actor_id)]
 
@@ -223,8 +224,8 @@ def _involved(task: Task) -> set[ObjectId]:
 
 def _text(task: Task, wording: _Wording, by: str) -> str:
     first = f"{by} {wording.verb} {task.key}{' to you' if wording.kind == 'task.assigned' else ''}:"
-    return f"{first}\n\n    {words(task.title)}\n\n{wording.text}{url(f'/tasks/{task.id}')}\n"
+    return f"{first}\n\n    {inline(task.title)}\n\n{wording.text}{api_url(f'/tasks/{task.id}')}\n"
 
 
 def _name(profiles: dict[ObjectId, dict[str, str]], user_id: ObjectId | None) -> str:
-    return words(profiles.get(user_id, {}).get("name", "Someone")) if user_id else "Someone"
+    return inline(profiles.get(user_id, {}).get("name", "Someone")) if user_id else "Someone"

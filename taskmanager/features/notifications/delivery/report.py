@@ -31,4 +31,4 @@ def report() -> DeliveryReport:
     first = collection.find_one(late, {"wanted_at": 1}, sort=[("wanted_at", 1)])
     dead = collection.count_documents({"state": "dead"}, limit=100_000)
     age = (now() - first["wanted_at"]).total_seconds() if first else 0.0
-    return {"pending": deliveries.waiting(), "dead": dead, "oldest_s": round(age, 1)}
+    return {"pending": deliveries.count_pending(), "dead": dead, "oldest_s": round(age, 1)}

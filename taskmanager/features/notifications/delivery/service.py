@@ -131,7 +131,7 @@ def replay(delivery_id: ObjectId) -> bool:
     return bool(Delivery._get_collection().update_one(finished, update).modified_count)
 
 
-def waiting() -> int:
+def count_pending() -> int:
     """Return how many deliveries are pending, counted up to 100 000."""
     return Delivery._get_collection().count_documents({"state": "pending"}, limit=100_000)
 

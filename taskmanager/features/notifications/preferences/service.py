@@ -23,7 +23,7 @@ from taskmanager.features.notifications.policy import delivery_times, levels
 from taskmanager.features.users import service as users
 
 
-def mine(*, actor: Actor) -> Row:
+def get_own(*, actor: Actor) -> Row:
     """Return the actor's preferences; the revision is 0 while nothing was chosen. Raises ScopeMissing."""
     return _row(_load_own(actor))
 

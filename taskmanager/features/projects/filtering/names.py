@@ -18,7 +18,7 @@ MAX_LABELS, MAX_FIELDS = 10_000, 3_000  # that the names of one filter may match
 _DEFAULT_STATUSES = frozenset(status["key"] for status in DEFAULT)
 
 
-def bound(given: GivenFilter, actor: Actor) -> Filter:
+def bind(given: GivenFilter, actor: Actor) -> Filter:
     """Return the query of a filter on projects. Raises Invalid for a name that does not resolve."""
     try:
         known = look_up({"project": lambda keys: projects(keys, actor)}, [given])

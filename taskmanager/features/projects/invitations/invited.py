@@ -31,7 +31,7 @@ def accept(token: str, *, actor: Actor) -> Row:
         raise Forbidden("This invitation is for another address than yours.", code="invitation.other_address")
     if not _is_authorized(invitation):
         raise TokenInvalid
-    users.address_proved(actor.user_id, invitation.email)
+    users.confirm_address(actor.user_id, invitation.email)
     return _join(invitation, actor)
 
 
@@ -45,7 +45,7 @@ def refuse(token: str) -> None:
 def accept_own(invitation_id: ObjectId, *, actor: Actor) -> Row:
     """Accept one of the actor's invitations. Return the membership. Raises NotFound."""
     invitation = _own(invitation_id, actor)
-    one_time_tokens.withdraw(PURPOSE, invitation.id)
+    one_time_tokens.invalidate(PURPOSE, invitation.id)
     return _join(invitation, actor)
 
 
@@ -53,7 +53,7 @@ def accept_own(invitation_id: ObjectId, *, actor: Actor) -> Row:
 def refuse_own(invitation_id: ObjectId, *, actor: Actor) -> None:
     """Refuse one of the actor's invitations. Raises NotFound."""
     invitation = _own(invitation_id, actor)
-    one_time_tokens.withdraw(PURPOSE, invitation.id)
+    one_time_tokens.invalidate(PURPOSE, invitation.id)
     _decline(invitation, actor)
 
 
@@ -102,7 +102,7 @@ def _join(invitation: Invitation, actor: Actor) -> Row:
     membership = _membership(invitation, actor)
     record(InvitationAccepted(invitation.write(state="accepted"), actor))
     for other in _others_of(invitation, actor):
-        one_time_tokens.withdraw(PURPOSE, other.id)
+        one_time_tokens.invalidate(PURPOSE, other.id)
         other.write(state="revoked")
     return members.with_profiles([membership.as_row()])[0]
 
@@ -118,7 +118,7 @@ def _membership(invitation: Invitation, actor: Actor) -> Membership:
             check_room_of_owner(actor.user_id)
         changes = known.differences({"role": invitation.role})
         known = known.write(role=invitation.role)
-        users.rights_changed([actor.user_id])
+        users.raise_access_versions([actor.user_id])
         record(MemberChanged(known, actor, changes))
         return known
     return members.join(**key, role=invitation.role, actor=actor)

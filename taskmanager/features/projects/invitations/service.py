@@ -116,7 +116,7 @@ def _check_pending(project_id: ObjectId, invited: dict[str, Any], actor: Actor) 
 
 def revoke_stored(invitation: Invitation) -> Invitation:
     """Revoke an invitation, and invalidate the token of its mail, in the open transaction."""
-    one_time_tokens.withdraw(PURPOSE, invitation.id)
+    one_time_tokens.invalidate(PURPOSE, invitation.id)
     return invitation.write(state="revoked")
 
 

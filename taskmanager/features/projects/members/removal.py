@@ -29,7 +29,7 @@ def remove(project_id: ObjectId, user_id: ObjectId, *, if_match: IfMatch, actor:
     if membership.role == "owner":
         members.keep_an_owner(project_id, user_id)
     end_membership(membership, actor=actor)
-    users.rights_changed([user_id])
+    users.raise_access_versions([user_id])
 
 
 def end_membership(membership: Membership, *, actor: Actor) -> None:

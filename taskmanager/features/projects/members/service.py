@@ -33,7 +33,7 @@ def join(project_id: ObjectId, user_id: ObjectId, role: str, *, actor: Actor) ->
         membership.save(force_insert=True)
     except NotUniqueError:
         raise Conflict("This account is a member already.", code="member.exists") from None
-    users.rights_changed([user_id])
+    users.raise_access_versions([user_id])
     record(MemberAdded(membership, actor))
     return membership
 
@@ -96,7 +96,7 @@ def change_role(project_id: ObjectId, user_id: ObjectId, role: str, *, if_match:
         if role == "owner":
             check_room_of_owner(user_id)
         membership = membership.write(role=role)
-        users.rights_changed([user_id])
+        users.raise_access_versions([user_id])
         record(MemberChanged(membership, actor, changes))
     return with_profiles([membership.as_row()])[0]
 
@@ -118,7 +118,7 @@ def transfer(project_id: ObjectId, user_id: ObjectId, *, actor: Actor) -> Row:
     check_room_of_owner(user_id)
     other = _set_role(other, "owner", actor)
     _set_role(own, "manager", actor)
-    users.rights_changed([actor.user_id, user_id])
+    users.raise_access_versions([actor.user_id, user_id])
     owners = {"owner_id": [actor.user_id, user_id]}
     record(ProjectTransferred(Project.objects.one(project_id), actor, owners))
     return with_profiles([other.as_row()])[0]

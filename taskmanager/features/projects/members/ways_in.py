@@ -34,7 +34,7 @@ def expire_links(links: Sequence[ShareLink], *, actor: Actor) -> None:
 def revoke_invitations(invitations: Sequence[Invitation], *, actor: Actor) -> None:
     """Revoke these invitations, and invalidate the tokens of their mails."""
     if invitations:
-        one_time_tokens.withdraw(PURPOSE, *[invitation.id for invitation in invitations])
+        one_time_tokens.invalidate(PURPOSE, *[invitation.id for invitation in invitations])
     Invitation.write_all(invitations, state="revoked")
     for invitation in invitations:
         record(InvitationRevoked(invitation, actor))

@@ -63,7 +63,7 @@ def restore(project_id: ObjectId, *, key: str | None = None, actor: Actor) -> Pr
     except NotUniqueError:
         detail = f"Another project has the key {key} by now: restore this one with another `key`."
         raise Conflict(detail, code="project.key_taken", key=key) from None
-    users.rights_changed(Membership.objects(project_id=project.id).scalar("user_id"))
+    users.raise_access_versions(Membership.objects(project_id=project.id).scalar("user_id"))
     record(ProjectRestored(project, actor, changes))
     return project
 

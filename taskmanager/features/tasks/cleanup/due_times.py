@@ -11,7 +11,7 @@ from taskmanager.features.tasks.reminders import service as reminders
 _BATCH = 50
 
 
-def place_dues(project_id: ObjectId) -> None:
+def update_due_times(project_id: ObjectId) -> None:
     """Store the new `due_at` of all tasks whose due has no zone, also in the trash, _BATCH tasks in each transaction.
 
     Safe to repeat. Reschedules the reminders. Raises the revision of a task, because clients see another `due_at`.

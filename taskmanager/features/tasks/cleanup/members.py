@@ -15,7 +15,7 @@ _MARKS = {"assignee_ids": "a", "watcher_ids": "w"}  # see marks_of
 _BATCH = 500
 
 
-def take_off(project_id: ObjectId, user_id: ObjectId) -> None:
+def remove_member(project_id: ObjectId, user_id: ObjectId) -> None:
     """Remove a user as assignee and watcher of every task, also in the trash, and delete their reminders.
 
     Changes a few tasks in each transaction. Stops when the user becomes a member again. Safe to repeat.

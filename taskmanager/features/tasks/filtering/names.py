@@ -36,7 +36,7 @@ from taskmanager.features.tasks.filtering.fields import CUSTOM_FIELDS
 from taskmanager.features.tasks.models import Task
 
 
-def bound(given: GivenFilter, actor: Actor, project_ids: Collection[ObjectId]) -> tuple[Node, Context]:
+def bind(given: GivenFilter, actor: Actor, project_ids: Collection[ObjectId]) -> tuple[Node, Context]:
     """Return the filter bound to these projects, and the context with the meaning of its names.
 
     Raises Invalid (`filter.unknown_name`, `filter.invalid_value`) with the column in its message; TooMany, Unavailable.
@@ -74,13 +74,13 @@ class Directory:
         self.known = look_up(lookups, self.defined())
 
     def defined(self) -> Iterator[GivenFilter]:
-        """Yield the filters with typed custom fields, without those that raise an error; `bound` raises it."""
+        """Yield the filters with typed custom fields, without those that raise an error; `bind` raises it."""
         for given in self._filters:
             with suppress(FilterError):
                 yield replace(given, node=defined(given.node, self._typed))
 
     def bound(self, given: GivenFilter) -> tuple[Node, Context]:
-        """Return a bound filter and its context, as the function `bound`. Raises FilterError."""
+        """Return a bound filter and its context, as the function `bind`. Raises FilterError."""
         node = defined(given.node, self._typed)
         everywhere = self.scope if given.everywhere else frozenset()
         named = meanings(node, self.known, references=given.references, everywhere=everywhere)
@@ -95,7 +95,7 @@ class Directory:
         return readings(condition, _kinds(fields, self.scope, self.options, contains=condition.operator == "~"))
 
 
-class Asked(NamedTuple):
+class FilterRequest(NamedTuple):
     """One filter, its user, and the projects in which its names are looked up."""
 
     actor: Actor
@@ -103,8 +103,8 @@ class Asked(NamedTuple):
     given: GivenFilter
 
 
-def bound_each(requests: Sequence[Asked]) -> list[tuple[Node, Context] | FilterError]:
-    """Return for each filter what `Directory.bound` returns or raises; the filters may be of many users.
+def bind_each(requests: Sequence[FilterRequest]) -> list[tuple[Node, Context] | FilterError]:
+    """Return for each filter what `Directory.bind` returns or raises; the filters may be of many users.
 
     Names are looked up once for all filters, with one query for each kind of name; only outdated names are looked up
     for each filter (see `held`). Raises TooMany, Unavailable.
@@ -115,7 +115,7 @@ def bound_each(requests: Sequence[Asked]) -> list[tuple[Node, Context] | FilterE
         if len(requests) == 1:
             return [error]
         middle = len(requests) // 2
-        return [*bound_each(requests[:middle]), *bound_each(requests[middle:])]
+        return [*bind_each(requests[:middle]), *bind_each(requests[middle:])]
     return [_bound(directory, one.given) for directory, one in zip(directories, requests, strict=True)]
 
 
@@ -126,7 +126,7 @@ def _bound(directory: Directory, given: GivenFilter) -> tuple[Node, Context] | F
         return error
 
 
-def _directories(requests: Sequence[Asked]) -> list[Directory]:
+def _directories(requests: Sequence[FilterRequest]) -> list[Directory]:
     """Return a directory for each filter, with one query for each kind of name. Raises FilterError."""
     scope = frozenset(chain.from_iterable(one.scope for one in requests))
     custom = {_custom(found) for found in _on_custom_fields([one.given for one in requests])}
@@ -146,7 +146,9 @@ def _fields_in(scope: frozenset[ObjectId], fields: Mapping[str, list[CustomField
 class _Shared:
     """What the names in the filters of many users mean in any of their projects."""
 
-    def __init__(self, filters: Iterable[GivenFilter], requests: Sequence[Asked], scope: frozenset[ObjectId]) -> None:
+    def __init__(
+        self, filters: Iterable[GivenFilter], requests: Sequence[FilterRequest], scope: frozenset[ObjectId]
+    ) -> None:
         self._roles = set(chain.from_iterable(one.actor.project_roles for one in requests))
         lookups: dict[str, Lookup] = {
             "label": partial(names.labels, scope=scope),

@@ -18,7 +18,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.querysets import Row
 from taskmanager.features.projects.models import Label
 from taskmanager.features.tasks.filtering.fields import FIELDS
-from taskmanager.features.tasks.filtering.names import Directory, bound
+from taskmanager.features.tasks.filtering.names import Directory, bind
 
 FIELDS_NEEDED = ("filter", "references")  # of a stored row, for `current`
 _SEVERAL = {"=": "in", "!=": "not in"}
@@ -34,7 +34,7 @@ def storable(changes: Mapping[str, Any], actor: Actor, project_ids: Collection[O
     if not changes["filter"]:
         return {**changes, "references": []}
     node = parse(changes["filter"], FIELDS)
-    _, context = bound(GivenFilter(node, "body.filter"), actor, project_ids)
+    _, context = bind(GivenFilter(node, "body.filter"), actor, project_ids)
     return {
         **changes,
         "references": [reference(mention, context.named) for mention in node.mentions() if named(mention)],

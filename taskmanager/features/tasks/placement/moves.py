@@ -40,7 +40,7 @@ def move(task_id: ObjectId, project_id: ObjectId, *, actor: Actor) -> Task:
     if task.project_id == project_id:
         return task
     for locked_id in sorted((task.project_id, project_id)):
-        acyclic.hold(locked_id)
+        acyclic.lock(locked_id)
     moved = _move([task, *subtasks.below(task)], project_id, actor)
     subtasks.update_parent_progress(task, moved, actor)
     return moved
@@ -48,15 +48,15 @@ def move(task_id: ObjectId, project_id: ObjectId, *, actor: Actor) -> Task:
 
 def _move(tasks: list[Task], project_id: ObjectId, actor: Actor) -> Task:
     """Move a task and all tasks below it, and return the first. The number of commands does not grow with the tasks."""
-    project, places = projects.next_places(project_id, len(tasks))
+    project, places = projects.allocate_keys(project_id, len(tasks))
     differences = [
         task.differences(task.consequences(changes | place._asdict(), project.timezone))
         for task, place, changes in zip(tasks, places, _translated(tasks, project), strict=True)
     ]
     moved = Task.write_each(tasks, [{field: after for field, (_, after) in one.items()} for one in differences])
     size = attached.bytes_of([task.id for task in tasks])
-    projects.add_use(project.id, attachment_bytes=size)
-    projects.add_use(tasks[0].project_id, tasks=-len(tasks), attachment_bytes=-size)
+    projects.add_usage(project.id, attachment_bytes=size)
+    projects.add_usage(tasks[0].project_id, tasks=-len(tasks), attachment_bytes=-size)
     reminders.reschedule(list(zip(moved, differences, strict=True)))
     for before, after, changed in zip(tasks, moved, differences, strict=True):
         changes = {field: changed[field] for field in changed.keys() & {"assignee_ids", "watcher_ids"}}
@@ -69,7 +69,8 @@ def _translated(tasks: list[Task], project: Project) -> Iterator[dict[str, Any]]
     """Yield the changes of each task that adapt it to another project; the first task loses its parent."""
     named = {user_id for task in tasks for user_id in (*task.assignee_ids, *task.watcher_ids)}
     people = set(members.member_ids_among(project.id, list(named)))
-    labels, fields = _labels(tasks, project), values.fitting(project.id, [task.custom_fields for task in tasks])
+    labels = _labels(tasks, project)
+    fields = values.valid_custom_fields(project.id, [task.custom_fields for task in tasks])
     for task, custom_fields in zip(tasks, fields, strict=True):
         yield {
             "project_id": project.id,
@@ -95,5 +96,5 @@ def _labels(tasks: list[Task], project: Project) -> dict[ObjectId, list[ObjectId
     """Return the labels of a project by those of the tasks with the same names: {id in a task: ids in the project}."""
     ids = {label_id for task in tasks for label_id in task.label_ids}
     keys = dict(Label.objects(id__in=list(ids)).scalar("id", "name_key")) if ids else {}
-    called = values.labels_called(keys.values(), [project.id])
+    called = values.label_ids_by_name(keys.values(), [project.id])
     return {label_id: called.get(key, []) for label_id, key in keys.items()}

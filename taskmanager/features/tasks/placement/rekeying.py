@@ -14,7 +14,7 @@ from taskmanager.features.tasks.models import Task
 _AFTER_HYPHEN = "."  # the next character after the hyphen: the keys of a project are one range of the index
 
 
-def follow(project_id: ObjectId, former: str) -> None:
+def replace_keys(project_id: ObjectId, former: str) -> None:
     """Replace the former key of the project by its current key in the keys of its tasks.
 
     Includes the trash. A task is still found by its former key. Safe to repeat.

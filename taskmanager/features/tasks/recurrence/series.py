@@ -51,8 +51,8 @@ def withdraw(task: Task, actor: Actor) -> dict[str, Any]:
         return {}
     if not Task.objects(id=successor.id, revision=successor.revision).delete():
         raise PreconditionFailed
-    projects.add_use(successor.project_id, tasks=-1)
-    reminders.take_back(successor, task)
+    projects.add_usage(successor.project_id, tasks=-1)
+    reminders.move_back(successor, task)
     subtasks.update_parent_progress(successor, None, actor)
     record(TaskDeleted(successor, actor))
     return {"next_task_id": None, "withdrawn_id": successor.id, "withdrawn_key": successor.key}

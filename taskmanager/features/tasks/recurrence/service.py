@@ -101,7 +101,7 @@ def _wall(due: str, timezone: str | None) -> Wall:
     return Wall.of(due, zone(timezone) if timezone else None)
 
 
-def follow(task: Task, actor: Actor) -> dict[str, Any]:
+def create_next(task: Task, actor: Actor) -> dict[str, Any]:
     """Create the next task of a recurring task that is completed, once, and return the changes of the completed task.
 
     The next task is due after the current due and after now, or counted from today. A cancelled task has none.
@@ -113,7 +113,7 @@ def follow(task: Task, actor: Actor) -> dict[str, Any]:
     if rule is None or due is None:
         return {"next_task_id": None}
     successor = _successor(task, rule, due, actor)
-    reminders.carry_over(task, successor)
+    reminders.move_to_next(task, successor)
     creation.insert(successor, actor, follows=[None, task.id])
     return {"next_task_id": successor.id, "withdrawn_id": None, "withdrawn_key": None}
 
@@ -122,7 +122,7 @@ def _successor(task: Task, rule: Rule, due: str, actor: Actor) -> Task:
     values = {name: getattr(task, name) for name in _COPIED_FIELDS}
     for field in ("assignee_ids", "watcher_ids"):  # a former member may not be removed from the task yet
         values[field] = members.member_ids_among(task.project_id, values[field])
-    project, (place,) = projects.next_places(task.project_id)
+    project, (place,) = projects.allocate_keys(task.project_id)
     values |= {"series_id": task.series_id or task.id, "recurrence": rule.text(), "due": due}
     values["start_at"] = task.start_at and _moved_start(task, due, project)
     task_id, key = _identity(task, project, place.key)

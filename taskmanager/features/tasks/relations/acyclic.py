@@ -39,15 +39,15 @@ def check(source: Task, target: Task, kind: str) -> None:
     tasks = _walk(source.id, target.id, kind)
     projects = set(Task.objects(id__in=list(tasks)).distinct("project_id")) | {source.project_id, target.project_id}
     for project_id in sorted(projects):
-        hold(project_id)
+        lock(project_id)
 
 
-def hold(project_id: ObjectId) -> None:
+def lock(project_id: ObjectId) -> None:
     """Lock the relations of a project: no two concurrent units of work relate or move its tasks."""
     locks.hold(_lock(project_id))
 
 
-def drop_lock(project_id: ObjectId) -> None:
+def delete_lock(project_id: ObjectId) -> None:
     """Delete the lock of a purged project."""
     locks.drop(_lock(project_id))
 

@@ -147,7 +147,7 @@ def _set(moments: Iterable[tuple[Reminder, datetime | None]]) -> None:
 
 
 @unit_of_work
-def zone_changed(user_id: ObjectId) -> None:
+def reschedule_for_user(user_id: ObjectId) -> None:
     """Move the reminders of a user after the time zone of the account was changed. Safe to repeat."""
     timezone = users.timezones([user_id]).get(user_id, "UTC")
     found = list(Reminder.objects(user_id=user_id, relative_to="due", fired_at=None))
@@ -155,7 +155,7 @@ def zone_changed(user_id: ObjectId) -> None:
     _set([(one, _moment(one, tasks[one.task_id], timezone)) for one in found if one.task_id in tasks])
 
 
-def carry_over(task: Task, successor: Task) -> None:
+def move_to_next(task: Task, successor: Task) -> None:
     """Move the members' relative reminders of a recurring task to its next task, in the open transaction.
 
     They are moved, not copied, so their number does not grow with the series and no quota is exceeded.
@@ -165,7 +165,7 @@ def carry_over(task: Task, successor: Task) -> None:
     _move([reminder for reminder in found if reminder.user_id in member_ids], successor)
 
 
-def take_back(successor: Task, task: Task) -> None:
+def move_back(successor: Task, task: Task) -> None:
     """Move the reminders of `successor`, which is withdrawn, back to `task`, in the open transaction."""
     _move(list(Reminder.objects(task_id=successor.id)), task)
 

@@ -102,7 +102,7 @@ def change_role(user: User, role: str, *, by: ObjectId | None = None) -> User:
         elif not user.email_verified_at:
             raise Conflict(_UNPROVED, code="user.email_unverified")
         user = user.write(role=role)
-        users.rights_changed([user.id])
+        users.raise_access_versions([user.id])
         record(UserRoleChanged(user, by=by, by_operator=by is None, changes=differences))
     return user
 
@@ -125,7 +125,7 @@ def disable(user: User, *, by: ObjectId | None = None) -> User:
             keep_an_admin(user)
         user = user.write(disabled_at=now())
         sessions.end_all(user, because="disabled")
-        users.rights_changed([user.id])
+        users.raise_access_versions([user.id])
         record(UserDisabled(user, by=by, by_operator=by is None))
     return user
 
@@ -135,7 +135,7 @@ def enable(user: User, *, by: ObjectId | None = None) -> User:
     """Enable an account again; its user has to log in again."""
     if user.disabled_at is not None:
         user = user.write(disabled_at=None)
-        users.rights_changed([user.id])
+        users.raise_access_versions([user.id])
         record(UserEnabled(user, by=by, by_operator=by is None))
     return user
 

@@ -74,7 +74,7 @@ def prepare_takeover(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken
         return None
     prepared = prepare_reset(email, token_id)
     if prepared:
-        one_time_tokens.withdraw(VERIFY, prepared[0].id)
+        one_time_tokens.invalidate(VERIFY, prepared[0].id)
     return prepared
 
 
@@ -82,7 +82,7 @@ def prepare_takeover(email: str, token_id: ObjectId) -> tuple[User, OneTimeToken
 def verify_email(token: str) -> None:
     """Confirm an address. Raises TokenInvalid."""
     spent = one_time_tokens.spend(VERIFY, token)
-    users.address_proved(spent.subject_id, spent.email)
+    users.confirm_address(spent.subject_id, spent.email)
 
 
 def reset_password(token: str, password: str) -> None:
@@ -106,7 +106,7 @@ def _account_of(token: OneTimeToken | None) -> User:
 def _reset(token: str, password_hash: str) -> None:
     user = _account_of(one_time_tokens.spend(RESET, token))
     proved_at = user.email_verified_at
-    users.address_proved(user.id, user.email)
+    users.confirm_address(user.id, user.email)
     lockout.lift(user.email)
     recover(User.objects.one(user.id), password_hash, because="reset", proved_at=proved_at)
 
@@ -156,7 +156,7 @@ def set_password(
     """
     user = user.write(password_hash=password_hash, new_email=None, new_email_confirmed=None)
     for purpose in (RESET, sessions.TICKET, *CHANGE.values()):
-        one_time_tokens.withdraw(purpose, user.id)
+        one_time_tokens.invalidate(purpose, user.id)
     sessions.end_all(user, because="password", keep=keep)
     record(PasswordChanged(user, because=because, ended=ended, unfinished=unfinished))
 
@@ -182,7 +182,7 @@ def request_email_change(email: str, password: str, *, actor: Actor) -> None:
 def _ask_both(user: User, email: str) -> None:
     user = user.write(new_email=email, new_email_confirmed=[])
     for purpose in CHANGE.values():
-        one_time_tokens.withdraw(purpose, user.id)
+        one_time_tokens.invalidate(purpose, user.id)
     record(EmailChangeRequested(user))
 
 
@@ -210,7 +210,7 @@ def confirm_email_change(token: str) -> bool:
     missing = _missing(user)
     if not missing:
         _move(user)
-    elif which == "new" and not one_time_tokens.is_waiting(CHANGE["old"], user.id):
+    elif which == "new" and not one_time_tokens.has_valid(CHANGE["old"], user.id):
         record(EmailChangeRequested(user))  # the old address was confirmed since the request: it gets a mail now
     return not missing
 
@@ -234,7 +234,7 @@ def _move(user: User) -> None:
     except NotUniqueError:
         raise Conflict("The new address has an account already.", code="user.email_taken") from None
     for purpose in (VERIFY, RESET, *CHANGE.values()):
-        one_time_tokens.withdraw(purpose, user.id)
+        one_time_tokens.invalidate(purpose, user.id)
     cached_values.invalidate("card", user.id)
     record(EmailChanged(user, before=before))
 

@@ -97,7 +97,7 @@ def _turn_on(factor: SecondFactor, actor: Actor) -> list[str]:
     if waiting.modify(set__confirmed_at=now(), set__recovery_codes=_hashed(codes)) is None:
         raise Conflict("There is no second factor to confirm.", code="totp.enabled")
     user = User.objects.one(actor.user_id)
-    users.rights_changed([user.id])
+    users.raise_access_versions([user.id])
     record(TotpEnabled(user))
     return codes
 
@@ -134,7 +134,7 @@ def disable(password: str, code: str, *, actor: Actor) -> None:
 def reset(user: User, *, by_operator: bool = False) -> None:
     """Delete the second factor of an account; operators do it for users who lost device and recovery codes."""
     if SecondFactor.objects(user_id=user.id).delete():
-        users.rights_changed([user.id])
+        users.raise_access_versions([user.id])
         record(TotpDisabled(user, by_operator=by_operator))
 
 

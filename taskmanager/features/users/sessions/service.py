@@ -114,7 +114,7 @@ def start(user: User, *, user_agent: str, address: str) -> Login:
     )
     token = refresh_tokens.make(session.id, 1, session.seed)
     session.token_hash = refresh_tokens.fingerprint(token)
-    users.rights_changed([user.id])  # first: concurrent transactions conflict here, so the count below is right
+    users.raise_access_versions([user.id])  # first: concurrent transactions conflict here, so the count below is right
     session.save(force_insert=True)
     _end_surplus(user)
     record(SessionStarted(user, session=session))
@@ -228,12 +228,12 @@ def _end_several(user: User, found: SessionQuerySet, because: str) -> int:
         found.update(set__ended_at=moment, set__ended_because=because, set__updated_at=moment, inc__revision=1)
     )
     if number:
-        users.rights_changed([user.id])
+        users.raise_access_versions([user.id])
         record(SessionsEnded(user, because=because, number=number))
     return number
 
 
 def _end(user: User, session: Session, *, because: str) -> None:
     session.write(ended_at=now(), ended_because=because)
-    users.rights_changed([user.id])
+    users.raise_access_versions([user.id])
     record(SessionEnded(user, session=session, because=because))

@@ -45,7 +45,7 @@ def create(data: dict[str, Any], *, actor: Actor) -> tuple[ApiToken, str]:
 def create_for(user_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> tuple[ApiToken, str]:
     """Make a token of an account; the caller has checked that the actor may act for it. Raises as `create`."""
     _check_end(data["expires_at"])
-    users.rights_changed([user_id])  # first: concurrent transactions conflict here, so the count below is right
+    users.raise_access_versions([user_id])  # first: concurrent transactions conflict here, so the count below is right
     quotas.check_room("tokens", ApiToken.objects.live().filter(user_id=user_id))
     token = ApiToken(id=ObjectId(), user_id=user_id, **data)
     text = signed_tokens.sign(PREFIX, user_id, token.id, nonce=signed_tokens.make_nonce())
@@ -72,7 +72,7 @@ def revoke(token_id: ObjectId, *, user_id: ObjectId, if_match: IfMatch, actor: A
     token.check_revision(if_match)
     if not ApiToken.objects(id=token_id, revision=token.revision).delete():
         raise NotFound
-    users.rights_changed([user_id])
+    users.raise_access_versions([user_id])
     record(TokenRevoked(User.objects.one(user_id), by=actor.user_id, token=token))
 
 
@@ -83,7 +83,7 @@ def revoke_all(user: User) -> int:
     for token in tokens:
         record(TokenRevoked(user, token=token))
     ApiToken.objects(user_id=user.id).delete()
-    users.rights_changed([user.id])
+    users.raise_access_versions([user.id])
     return len(tokens)
 
 
@@ -96,7 +96,7 @@ def revoke_of_project(project_id: ObjectId, most: int) -> int:
         if token.user_id in owners:
             record(TokenRevoked(owners[token.user_id], token=token))
     ApiToken.objects(id__in=[token.id for token in tokens]).delete()
-    users.rights_changed(owners)
+    users.raise_access_versions(owners)
     return len(tokens)
 
 

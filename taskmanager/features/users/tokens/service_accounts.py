@@ -61,7 +61,7 @@ def update(account_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, 
     differences = account.differences(changes)
     if differences:
         account = account.write(**changes)
-        users.rights_changed([account.id])
+        users.raise_access_versions([account.id])
         record(UserUpdated(account, by=actor.user_id, changes=differences))
     return account
 

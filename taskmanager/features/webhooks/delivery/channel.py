@@ -13,7 +13,7 @@ from taskmanager import __version__
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import record
-from taskmanager.core.http.guarded_http import Answer, Refused, Rules, post
+from taskmanager.core.http.guarded_http import ReceiverResponse, Refused, Rules, post
 from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.channels.base import Cancelled, Failed, Message, Note, Postponed, Rejected
@@ -208,7 +208,7 @@ def _attempt(webhook: Webhook, delivery: Delivery) -> Outcome:
     return outcome._replace(note=note | duration | outcome.note)
 
 
-def _classify_response(response: Answer) -> Outcome:
+def _classify_response(response: ReceiverResponse) -> Outcome:
     """Return the outcome of a response: 2xx is a success; after 410 the webhook gets no more requests."""
     headers = {str(name)[:100]: str(value)[:500] for name, value in list(response.headers.items())[:30]}
     text = response.body[:_MAX_KEPT_BYTES].decode("utf-8", "replace").replace("\0", "")

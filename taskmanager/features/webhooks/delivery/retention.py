@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from bson import ObjectId
 
-from taskmanager.core.events import forgetting
+from taskmanager.core.events import erasure
 from taskmanager.core.events.log import Event
 from taskmanager.features.webhooks.delivery import bodies, payloads
 
@@ -23,10 +23,10 @@ def refresh_bodies(events: Iterable[Event]) -> None:
 
 def refresh_if_erased(event: Event) -> None:
     """Write the body of an event anew if the event was erased since the job read it."""
-    if forgetting.is_erased(event.id):
-        refresh_bodies([forgetting.strip(event)])
+    if erasure.is_erased(event.id):
+        refresh_bodies([erasure.strip(event)])
 
 
 def refresh_comment(task_id: ObjectId, comment_id: ObjectId) -> None:
     """Delete the text of a deleted comment from bodies, and the responses to them. Safe to repeat."""
-    forgetting.refresh_copies(list(Event.objects(subject_id=task_id, data__comment_id=comment_id)))
+    erasure.refresh_copies(list(Event.objects(subject_id=task_id, data__comment_id=comment_id)))

@@ -9,7 +9,7 @@ import time_machine
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings as settings_module
 from taskmanager.features.notifications.channels import mail_budget
-from taskmanager.features.notifications.content.quoting import one_line, quoted, words
+from taskmanager.features.notifications.content.quoting import inline, one_line, quoted
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.users.models import User
 from taskmanager.testing.clients import sign_in
@@ -222,7 +222,7 @@ def test_titles_and_names_make_no_link(scene, later, mail, deliver, caller):
     ["https://evil.example", "HTTP://evil", "evil.example", "a@evil.example", "evil\u3002example", "//evil.example"],
 )
 def test_what_looks_like_an_address_is_broken_and_reads_the_same(text):
-    for shown in (words(text), quoted(text).removeprefix("> ")):
+    for shown in (inline(text), quoted(text).removeprefix("> ")):
         assert shown != text
         assert shown.replace("\u200b", "") == text
 
@@ -231,7 +231,7 @@ def test_what_looks_like_an_address_is_broken_and_reads_the_same(text):
     "text", ["Release 1.2.3 at 12:30", "50% of 3.5 l, e. g. milk", "👩‍👩‍👧 and ünïcödé", "a / b: c"]
 )
 def test_ordinary_words_are_left_alone(text):
-    assert words(text) == one_line(text) == text
+    assert inline(text) == one_line(text) == text
 
 
 def test_characters_that_hide_or_turn_words_are_dropped():

@@ -82,7 +82,7 @@ def test_authorities_of_a_file_of_ones_own_are_trusted(server, certificate, othe
     handler, url = server
     other_app(mail_url=url, mail_ca_file=certificate)
     mailer.send(message())
-    mailer.hang_up()
+    mailer.close_connections()
     assert handler.secure == [True]
 
 
@@ -132,7 +132,7 @@ def test_a_server_is_greeted_by_the_name_of_the_settings(login_server, tmp_path,
     (tmp_path / "token").write_text("good.token\n")
     other_app(mail_url=url, mail_helo="tasks.example.com", mail_oauth_token_file=tmp_path / "token")
     mailer.send(message())
-    mailer.hang_up()
+    mailer.close_connections()
     assert (set(handler.names), handler.mails) == ({"tasks.example.com"}, 1)
 
 
@@ -146,7 +146,7 @@ def test_a_token_of_a_file_is_read_for_each_connection(login_server, tmp_path, o
     assert "old.token" not in str(refused.value)
     (tmp_path / "token").write_text("good.token")
     mailer.send(message())
-    mailer.hang_up()
+    mailer.close_connections()
     assert (len(handler.logins), handler.mails) == (2, 1)
 
 
@@ -163,10 +163,10 @@ def test_a_file_without_a_token_is_an_error_that_may_pass(login_server, tmp_path
 
 def test_the_setting_chooses(other_app):
     other_app(mail_url="null://")
-    assert isinstance(mailer.chosen(), NullMailer)
+    assert isinstance(mailer.configured_mailer(), NullMailer)
     other_app(mail_url="pigeon://coop")
     with pytest.raises(Misconfigured):
-        mailer.chosen()
+        mailer.configured_mailer()
 
 
 def test_a_server_that_drips_its_greeting_is_cut_off():

@@ -78,7 +78,7 @@ def test_events_that_were_given_up_are_handed_out_again(run, scene, assign, mail
     assert "1 to be handed out" in run("events", "revive")
     deliver()
     assert len(mail.messages) == 1
-    assert outbox.dead() == 0
+    assert outbox.count_dead() == 0
 
 
 def test_the_schedules_are_one_list(run):

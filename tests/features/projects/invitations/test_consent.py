@@ -242,7 +242,7 @@ def test_what_is_over_before_it_was_accepted_makes_no_one_a_member(scene, grace,
 def test_a_disabled_account_accepts_nothing(scene, grace):
     made = ask(scene, **by_id(grace)).json
     User.objects(id=grace.user.id).update(set__disabled_at=now())
-    users.rights_changed([grace.user.id])
+    users.raise_access_versions([grace.user.id])
     assert grace.post(f"{MINE}/{made['id']}/accept").status_code == 401
 
 

@@ -190,8 +190,8 @@ def test_keys_follow_from_the_key_that_the_project_has_by_then(scene):
     restore(scene.owner, scene, key="SECOND")
     delete(scene)
     restore(scene.owner, scene, key="THIRD")
-    rekeying.follow(scene.project.id, "SECOND")
-    rekeying.follow(scene.project.id, first)
+    rekeying.replace_keys(scene.project.id, "SECOND")
+    rekeying.replace_keys(scene.project.id, first)
     assert Task.objects(id=scene.task.id).first().key == "THIRD-1"
 
 

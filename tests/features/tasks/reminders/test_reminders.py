@@ -248,5 +248,5 @@ def test_a_due_that_is_about_to_fire_is_not_lost_by_a_change_of_zone(scene, path
     remind(scene.owner, path)
     clock.shift(timedelta(minutes=14))
     clock.shift(timedelta(minutes=17))
-    reminders.zone_changed(scene.owner.user.id)
+    reminders.reschedule_for_user(scene.owner.user.id)
     assert len(fired(mail, deliver)) == 1
