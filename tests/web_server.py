@@ -67,7 +67,7 @@ class WebServer:
 
 
 def _free_port() -> int:
-    return ports.bind(ports.LOCALHOST, 0)
+    return ports.choose()
 
 
 def _environment(settings: Settings, **changes: Any) -> dict[str, str]:

@@ -1,10 +1,15 @@
 """Ports of the embedded servers: a free port is chosen once, and stored in the data folder."""
 
+import random
 import socket
 from contextlib import suppress
 from pathlib import Path
 
 LOCALHOST = "127.0.0.1"
+# Below the ports that Linux gives to outgoing connections (32768 and above), so that none of them takes a chosen port
+# before its server listens.
+_RANGE = range(10_000, 32_000)
+_MAX_TRIES = 100
 
 
 def is_free(port: int, host: str = LOCALHOST) -> bool:
@@ -25,6 +30,15 @@ def bind(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
+def choose(host: str = LOCALHOST) -> int:
+    """Return a port that is free now, by chance one that no other process chooses at the same time. Raises OSError."""
+    for _ in range(_MAX_TRIES):
+        port = random.choice(_RANGE)  # noqa: S311 no secret
+        if is_free(port, host):
+            return port
+    return bind(host, 0)
+
+
 def noted(file: Path) -> int:
     """Return the port that is stored in `file` if it is free, else choose a new one and store it there.
 
@@ -34,7 +48,7 @@ def noted(file: Path) -> int:
         port = int(file.read_text())
         if is_free(port):
             return port
-    port = bind(LOCALHOST, 0)
+    port = choose()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"{port}\n")
     return port

@@ -30,7 +30,7 @@ class Mailbox:
         self.unknown: set[str] = set()
         self.busy: set[str] = set()
         self._sessions: list[SMTP] = []
-        self._server = Controller(self, hostname=ports.LOCALHOST, port=ports.bind(ports.LOCALHOST, 0))
+        self._server = Controller(self, hostname=ports.LOCALHOST, port=ports.choose())
 
     @property
     def url(self) -> str:

@@ -70,7 +70,7 @@ def set_lifetime(server: mongod.MongodServer, seconds: int) -> None:
 
 def second(stack: Stack) -> int:
     """Add a web server on the same servers; answers its port."""
-    port = ports.bind(ports.LOCALHOST, 0)
+    port = ports.choose()
     environment = stack.environment() | {"TASKMANAGER_PORT": str(port)}
     command = [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"]
     stack.processes["second"] = Process("second", command, environment, stack.folder)

@@ -53,7 +53,7 @@ def test_comes_up_on_another_port_with_the_same_data(server):
     server.start()
     write(server, "Ann")
     server.stop()
-    moved = mongod.MongodServer(server.data_dir, ports.bind(ports.LOCALHOST, 0))
+    moved = mongod.MongodServer(server.data_dir, ports.choose())
     moved.start()
     try:
         assert moved.port != server.port

@@ -24,7 +24,7 @@ class Up:
     """One `taskmanager up` on its own data folder and port."""
 
     def __init__(self, folder):
-        self.folder, self.port = folder, ports.bind(ports.LOCALHOST, 0)
+        self.folder, self.port = folder, ports.choose()
         self.output = folder.parent / f"{folder.name}.out"
         self.process = None
 

@@ -111,7 +111,7 @@ class Stack:
         self.servers: tuple[EmbeddedServer, ...] = (self.mongodb, self.queue, self.cache, self.sink)
         self.processes: dict[str, Process] = {}
         self._clocks: dict[str, int] = {}
-        self.hook_port, self.hooks = ports.bind(ports.LOCALHOST, 0), folder / "hooks.txt"
+        self.hook_port, self.hooks = ports.choose(), folder / "hooks.txt"
         self.settings = self._settings(changes)
 
     @property
@@ -233,7 +233,7 @@ class Stack:
                 "mail_url": self.sink.uri,
                 "mail_timeout_seconds": 1,
                 "data_dir": self.folder,
-                "port": ports.bind(ports.LOCALHOST, 0),
+                "port": ports.choose(),
                 "job_silence_seconds": 3,
                 "notification_window_seconds": 1,
                 "webhook_allow": ports.LOCALHOST,

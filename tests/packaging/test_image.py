@@ -31,7 +31,7 @@ class Containers:
             valkey.ValkeyServer(folder / "cache", role="cache"),
             mail_sink.MailSink(folder / "sink", mails=self.mails),
         ]
-        self.port, self.secret = ports.bind(ports.LOCALHOST, 0), secrets.token_urlsafe(48)
+        self.port, self.secret = ports.choose(), secrets.token_urlsafe(48)
         self.url = f"http://{ports.LOCALHOST}:{self.port}"
         self.started: list[str] = []
 

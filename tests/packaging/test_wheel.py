@@ -31,7 +31,7 @@ class Installed:
             "CACHE_URL": valkey.ValkeyServer(folder / "cache", role="cache"),
             "MAIL_URL": mail_sink.MailSink(folder / "sink", mails=self.data / "mail"),
         }
-        self.port, self.secret = ports.bind(ports.LOCALHOST, 0), secrets.token_urlsafe(48)
+        self.port, self.secret = ports.choose(), secrets.token_urlsafe(48)
         self.url = f"http://{ports.LOCALHOST}:{self.port}"
         self._processes: list[subprocess.Popen[bytes]] = []
         subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)

@@ -494,7 +494,7 @@ REFUSED = {
     ),
     "with init_app": (
         module(init_app=lambda app: None),
-        r"the plugin 'broken' has init_app\(app\) and no FEATURE: it was made for releases before 1\.0",
+        r"the plugin 'broken' has init_app\(app\) and no FEATURE: it was made for an earlier interface",
     ),
     "with nothing": (module(), r"the plugin 'broken' names no Feature"),
     "with another name": (

@@ -29,7 +29,7 @@ class Process:
     """One process, whose output is read while it runs."""
 
     def __init__(self, role: str, settings: Settings, *, as_first: bool = False, **changes: Any) -> None:
-        self.port = ports.bind(ports.LOCALHOST, 0)
+        self.port = ports.choose()
         command = [sys.executable, *COMMANDS[role]]
         self._popen = subprocess.Popen(
             [*(["unshare", "--pid", "--fork", "--kill-child"] if as_first else []), *command],

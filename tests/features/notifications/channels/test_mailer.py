@@ -37,7 +37,7 @@ def server(request, certificate):
     context.load_cert_chain(certificate)
     how = {"ssl_context": context} if request.param == "smtps" else {"tls_context": context, "require_starttls": True}
     handler = Handler()
-    port = ports.bind(ports.LOCALHOST, 0)
+    port = ports.choose()
     controller = Controller(handler, hostname=ports.LOCALHOST, port=port, **how)
     if request.param == "smtps":  # it asks itself whether it has come up, with a context that is for servers
         controller._trigger_server = lambda: _greet(port)
@@ -118,7 +118,7 @@ class Login:
 @pytest.fixture
 def login_server():
     """(handler, url) of a server that lets send who has logged in by XOAUTH2."""
-    handler, port = Login(), ports.bind(ports.LOCALHOST, 0)
+    handler, port = Login(), ports.choose()
     options = {"auth_required": True, "auth_require_tls": False, "auth_exclude_mechanism": ["LOGIN", "PLAIN"]}
     controller = Controller(handler, hostname=ports.LOCALHOST, port=port, **options)
     controller.start()

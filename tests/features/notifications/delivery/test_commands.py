@@ -51,7 +51,7 @@ def test_what_was_given_up_is_listed_and_shown(run, dead):
 
 @pytest.mark.parametrize("which", ["one", "all"])
 def test_a_replay_sends_it(run, dead, which, deliver, mail):
-    assert "1 to be sent" in run("deliveries", "replay", str(dead.id) if which == "one" else "--all")
+    assert "1 scheduled to be sent again" in run("deliveries", "replay", str(dead.id) if which == "one" else "--all")
     deliver()
     assert len(mail.messages) == 1
     assert mail.messages[0]["Message-ID"].startswith(f"<{dead.id}.")
@@ -75,7 +75,7 @@ def test_events_that_were_given_up_are_handed_out_again(run, scene, assign, mail
     Event.objects(kind="task.updated").update(set__died_at=now(), unset__due_at=True)
     deliver()
     assert mail.messages == []
-    assert "1 to be handed out" in run("events", "revive")
+    assert "1 to be dispatched again" in run("events", "revive")
     deliver()
     assert len(mail.messages) == 1
     assert outbox.count_dead() == 0
