@@ -16,7 +16,7 @@ from taskmanager.features.tasks.querysets import TaskQuerySet
 PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the position, so that it sorts
 RECURS_FROM = ("due", "completion")
 MAX_RULE_CHARACTERS = 500  # of a recurrence rule in a request
-_MARKED = ("assignee_ids", "label_ids", "watcher_ids")
+_TAGGED = ("assignee_ids", "label_ids", "watcher_ids")
 
 
 class Task(Versioned):
@@ -57,8 +57,8 @@ class Task(Versioned):
     started_at = DateTimeField()  # when it first became active
     completed_at = DateTimeField()
     closed_at = DateTimeField()  # when it was done or cancelled; unset while it is open
-    marks = ListField(StringField())  # see marks_of
-    words = ListField(StringField())  # tokens of the title, for searches
+    index_tags = ListField(StringField(), db_field="marks")  # see index_tags_of
+    title_tokens = ListField(StringField(), db_field="words")  # tokens of the title, for searches
     description_tokens = ListField(StringField())  # tokens of the description, for searches
     former_keys = ListField(StringField())  # from before it moved to another project
     deleted_at = DateTimeField()
@@ -101,9 +101,9 @@ class Task(Versioned):
     def clean(self) -> None:
         """Compute the fields for queries before MongoEngine validates and inserts the task."""
         self.key_order = natural_key(self.key)
-        self.words = tokens_of(self.title)
+        self.title_tokens = tokens_of(self.title)
         self.description_tokens = description_tokens_of(self.description)
-        self.marks = marks_of(self.assignee_ids, self.label_ids, self.watcher_ids)
+        self.index_tags = index_tags_of(self.assignee_ids, self.label_ids, self.watcher_ids)
 
     def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
         """Return the fields for queries that are computed from `changes`; see Versioned."""
@@ -111,11 +111,11 @@ class Task(Versioned):
         if "key" in changes:
             found["key_order"] = natural_key(changes["key"])
         if "title" in changes:
-            found["words"] = tokens_of(changes["title"])
+            found["title_tokens"] = tokens_of(changes["title"])
         if "description" in changes:
             found["description_tokens"] = description_tokens_of(changes["description"]) or None
-        if changes.keys() & set(_MARKED):
-            found["marks"] = marks_of(*[changes.get(field, getattr(self, field)) for field in _MARKED])
+        if changes.keys() & set(_TAGGED):
+            found["index_tags"] = index_tags_of(*[changes.get(field, getattr(self, field)) for field in _TAGGED])
         return found
 
     def by_service(self, **changes: Any) -> dict[str, Any]:
@@ -123,11 +123,11 @@ class Task(Versioned):
         return {**changes, "own_writes": (self.own_writes or 0) + 1}
 
 
-def marks_of(assignees: list[ObjectId], labels: list[ObjectId], watchers: list[ObjectId]) -> list[str]:
+def index_tags_of(assignees: list[ObjectId], labels: list[ObjectId], watchers: list[ObjectId]) -> list[str]:
     """Return the index tags of a task: assignees, labels and watchers in one list, as an index has one list at most.
 
     `a` is the tag of a task without assignees, `l` that of one without labels.
     """
-    marks = [f"a:{user_id}" for user_id in assignees] or ["a"]
-    marks += [f"l:{label_id}" for label_id in labels] or ["l"]
-    return marks + [f"w:{user_id}" for user_id in watchers]
+    tags = [f"a:{user_id}" for user_id in assignees] or ["a"]
+    tags += [f"l:{label_id}" for label_id in labels] or ["l"]
+    return tags + [f"w:{user_id}" for user_id in watchers]

@@ -31,10 +31,10 @@ class Webhook(Versioned):
     disabled_at = DateTimeField()  # by the service: it failed for days, or its owner left
     disabled_because = StringField()
     failing_since = DateTimeField()
-    rests_until = DateTimeField()  # until when nothing is sent after failures
+    backoff_until = DateTimeField(db_field="rests_until")  # until when nothing is sent after failures
     failures = IntField(required=True, default=0)  # in a row
     took_ms = IntField()  # duration of the latest request, with or without a response
-    busy = ListField(DictField())  # requests in flight: {by: delivery id, until: latest end}
+    in_flight = ListField(DictField(), db_field="busy")  # requests in flight: {by: delivery id, until: latest end}
 
 
 class Body(Document):

@@ -84,7 +84,7 @@ def _update(webhook_id: ObjectId, changes: dict[str, Any], if_match: IfMatch, ac
     _check_scopes(actor, [*webhook.events, *changes.get("events", ())])
     webhook.check_revision(if_match)
     if changes.get("active") and webhook.disabled_at:
-        reset = dict.fromkeys(("disabled_at", "disabled_because", "failing_since", "rests_until"))
+        reset = dict.fromkeys(("disabled_at", "disabled_because", "failing_since", "backoff_until"))
         changes = changes | reset | {"failures": 0}
     differences = webhook.differences(stored_filters.storable(changes, actor, filters.scope(webhook.project_id, actor)))
     if differences:

@@ -77,7 +77,7 @@ def test_highlights_mark_the_part(scene):
 
 def test_what_was_stored_before_is_found_after_the_migration(scene):
     task = TaskFactory(project=scene.project, title="明天支付房租", description="见 🚀 soon")
-    Task.objects(id=task.id).update(set__words=["明天支付房租"], set__description_tokens=["见", "🚀"])
+    Task.objects(id=task.id).update(set__title_tokens=["明天支付房租"], set__description_tokens=["见", "🚀"])
     tasks = Task._get_collection()
     tasks.create_index([("title", "text")], name="text")
     assert found(scene.owner, "房租") == found(scene.owner, "soon") == set()

@@ -18,7 +18,7 @@ from taskmanager.core.storage.querysets import Order
 from taskmanager.features.insights import search
 from taskmanager.features.tasks import listing
 from taskmanager.features.tasks.filtering.fields import FIELDS
-from taskmanager.features.tasks.models import Task, marks_of
+from taskmanager.features.tasks.models import Task, index_tags_of
 from taskmanager.features.tasks.routes import ORDERS
 from tests.web.counting import commands
 
@@ -56,7 +56,7 @@ def row():
         "assignee_ids": people,
         "label_ids": labels,
         "watcher_ids": watchers,
-        "marks": marks_of(people, labels, watchers),
+        "marks": index_tags_of(people, labels, watchers),
         "reporter_id": RANDOM.choice(PEOPLE),
         "position": f"c{number:06d}",
         "created_at": NOW - timedelta(minutes=number),

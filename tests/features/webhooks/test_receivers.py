@@ -65,7 +65,7 @@ def test_one_that_hangs_rests_and_does_not_hold_up_others(scene, hook, receiver,
     assert [request.path for request in receiver.received].count("/slow") == 1
     assert [request.path for request in receiver.received].count("/ok") == 1
     slow = Webhook.objects(url__endswith="/slow").get()
-    assert slow.failures == 1 and slow.rests_until is not None
+    assert slow.failures == 1 and slow.backoff_until is not None
     assert Delivery.objects(state="pending", recipient_id=slow.id).count() == 6
 
 
@@ -103,7 +103,7 @@ def test_few_requests_are_under_way_to_one_at_a_time(scene, hook, receiver, deli
     assert made["state"] == "active"
     assert 1 <= receiver.most_at_once <= 4
     assert Delivery.objects(state="sent").count() == len(receiver.received)
-    assert Webhook.objects.get().busy == []
+    assert Webhook.objects.get().in_flight == []
 
 
 def test_one_that_fails_lets_its_backlog_rest_and_come_back_little_by_little(scene, hook, receiver, deliver, long_rest):
@@ -114,8 +114,8 @@ def test_one_that_fails_lets_its_backlog_rest_and_come_back_little_by_little(sce
     webhook.reload()
     assert (webhook.failures, len(receiver.received)) == (1, 1)
     due = [row.due_at for row in Delivery.objects(state="pending", attempts=0)]
-    assert len(due) == 199 and min(due) >= webhook.rests_until
-    assert (max(due) - webhook.rests_until).total_seconds() > 5  # at most some twenty a second
+    assert len(due) == 199 and min(due) >= webhook.backoff_until
+    assert (max(due) - webhook.backoff_until).total_seconds() > 5  # at most some twenty a second
     assert {row.attempts for row in Delivery.objects(attempts__gt=0)} == {1}
 
 
@@ -134,7 +134,7 @@ def test_a_test_is_sent_to_one_that_fails_and_rests(scene, hook, receiver, deliv
     made = hook("/status/500")
     new_task(scene)
     deliver()
-    assert Webhook.objects.get().rests_until > now()
+    assert Webhook.objects.get().backoff_until > now()
     Webhook.objects.update(set__busy=[{"by": ObjectId(), "until": now() + timedelta(seconds=9)}])  # a probe
     assert scene.owner.post(f"/api/v1/webhooks/{made['id']}/test").status_code == 202
     pending.postpone_all(Webhook.objects.get().id, now() + timedelta(seconds=300), but="webhook.test")
@@ -190,7 +190,7 @@ def test_one_that_fails_again_and_again_is_tried_ever_more_seldom(scene, hook, r
     for _ in range(9):
         began = now()
         again()
-        rests.append((Webhook.objects.get().rests_until - began).total_seconds())
+        rests.append((Webhook.objects.get().backoff_until - began).total_seconds())
     assert len(receiver.received) == 9
     least = [2, 4, 8, 16, 32, 64, 128, 256, 300]
     assert all(rest >= shortest for rest, shortest in zip(rests, least, strict=True)), rests

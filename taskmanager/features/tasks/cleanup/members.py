@@ -11,7 +11,7 @@ from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.querysets import TaskQuerySet
 from taskmanager.features.tasks.reminders.models import Reminder
 
-_MARKS = {"assignee_ids": "a", "watcher_ids": "w"}  # see marks_of
+_TAGS = {"assignee_ids": "a", "watcher_ids": "w"}  # see index_tags_of
 _BATCH = 500
 
 
@@ -20,7 +20,7 @@ def remove_member(project_id: ObjectId, user_id: ObjectId) -> None:
 
     Changes a few tasks in each transaction. Stops when the user becomes a member again. Safe to repeat.
     """
-    for field, letter in _MARKS.items():
+    for field, letter in _TAGS.items():
         value_cleanup.change_all(
             partial(_marked, project_id, user_id, f"{letter}:{user_id}"), partial(_without_user, field, user_id)
         )
@@ -32,11 +32,11 @@ def _without_user(field: str, user_id: ObjectId, task: Task) -> dict[str, Any]:
     return {field: [other for other in getattr(task, field) if other != user_id]}
 
 
-def _marked(project_id: ObjectId, user_id: ObjectId, mark: str) -> TaskQuerySet:
+def _marked(project_id: ObjectId, user_id: ObjectId, tag: str) -> TaskQuerySet:
     """Return the tasks that are still to be changed; none when the user is a member."""
     if members.are_members(project_id, [user_id]):
         return Task.objects.none()
-    return Task.objects(project_id=project_id, marks=mark)
+    return Task.objects(project_id=project_id, index_tags=tag)
 
 
 def _delete_reminders(project_id: ObjectId, user_id: ObjectId) -> None:

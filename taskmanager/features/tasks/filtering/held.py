@@ -24,9 +24,9 @@ def people(user_ids: Collection[ObjectId], actor: Actor, project_ids: Collection
     """
     if not user_ids or not project_ids:
         return set()
-    marks = [f"{letter}:{user_id}" for letter in "awr" for user_id in user_ids]
-    named = {"$setIntersection": [marks, {"$concatArrays": [{"$ifNull": ["$marks", []]}, [_REPORTER]]}]}
-    some: list[Filter] = [{"reporter_id": {"$in": list(user_ids)}}, {"marks": {"$in": marks}}]
+    tags = [f"{letter}:{user_id}" for letter in "awr" for user_id in user_ids]
+    named = {"$setIntersection": [tags, {"$concatArrays": [{"$ifNull": ["$marks", []]}, [_REPORTER]]}]}
+    some: list[Filter] = [{"reporter_id": {"$in": list(user_ids)}}, {"marks": {"$in": tags}}]
     stages: list[Row] = [{"$project": {"named": named}}, {"$unwind": "$named"}, {"$group": {"_id": "$named"}}]
     with expensive(actor):
         return {ObjectId(row["_id"][2:]) for row in _alive(project_ids, some).piped(*stages)}

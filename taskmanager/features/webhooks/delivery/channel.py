@@ -123,8 +123,8 @@ def _check_deliverable(webhook: Webhook | None, delivery: Delivery) -> Webhook:
     if project_id and delivery.kind != _PROJECT_DELETED and not Project.objects(id=project_id).alive().first():
         raise Cancelled("The project is deleted.")
     latest = now() + timedelta(seconds=retry_policy().max_seconds + 60)  # a later time comes from a wrong clock
-    if webhook.rests_until and now() < webhook.rests_until < latest and delivery.kind != TEST:
-        raise Postponed(_throttle.next((webhook.id, webhook.rests_until), webhook.rests_until))
+    if webhook.backoff_until and now() < webhook.backoff_until < latest and delivery.kind != TEST:
+        raise Postponed(_throttle.next((webhook.id, webhook.backoff_until), webhook.backoff_until))
     return webhook
 
 

@@ -143,7 +143,7 @@ def test_very_many_tasks_are_changed_a_few_at_a_time(scene, deliver, commands):
     with commands.counted() as sent:
         deliver()
     assert sent.count("commitTransaction") >= 12
-    assert Task.objects(marks=f"a:{member.user.id}").count() == 0
+    assert Task.objects(index_tags=f"a:{member.user.id}").count() == 0
 
 
 def test_before_they_are_taken_off_they_block_no_edit_and_inherit_no_next(scene):

@@ -278,7 +278,7 @@ def test_a_move_costs_the_same_however_many_subtasks_there_are(scene, target, pa
         {"tester": str(member.id)},
     )
     assert last.due_at == datetime(2026, 12, 1, 0, tzinfo=UTC)  # nine in Tokyo
-    assert f"l:{label_id}" in last.marks
+    assert f"l:{label_id}" in last.index_tags
     assert Reminder.objects(task_id__in=[row.id for row in rows], revision=2).count() == 190
 
 
