@@ -49,7 +49,7 @@ def again(deliver) -> Callable[[], None]:
     """Let all that waits be due, whatever rests, and deliver it."""
 
     def run() -> None:
-        Webhook.objects.update(unset__rests_until=True)
+        Webhook.objects.update(unset__backoff_until=True)
         Delivery.objects(state="pending").update(set__due_at=now(), set__claimed_until=now())
         deliver()
 

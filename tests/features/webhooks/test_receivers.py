@@ -135,7 +135,7 @@ def test_a_test_is_sent_to_one_that_fails_and_rests(scene, hook, receiver, deliv
     new_task(scene)
     deliver()
     assert Webhook.objects.get().backoff_until > now()
-    Webhook.objects.update(set__busy=[{"by": ObjectId(), "until": now() + timedelta(seconds=9)}])  # a probe
+    Webhook.objects.update(set__in_flight=[{"by": ObjectId(), "until": now() + timedelta(seconds=9)}])  # a probe
     assert scene.owner.post(f"/api/v1/webhooks/{made['id']}/test").status_code == 202
     pending.postpone_all(Webhook.objects.get().id, now() + timedelta(seconds=300), but="webhook.test")
     deliver()
@@ -159,13 +159,13 @@ def test_receivers_that_are_slow_leave_threads_for_the_others(scene, hook, recei
 
 def test_what_comes_once_a_webhook_works_again_does_not_wait_for_the_rest_that_was(scene, hook, receiver, deliver):
     made = hook()
-    Webhook.objects.update(set__failures=3, set__failing_since=now(), set__rests_until=now() + timedelta(seconds=300))
+    Webhook.objects.update(set__failures=3, set__failing_since=now(), set__backoff_until=now() + timedelta(seconds=300))
     new_task(scene)
     deliver()
     assert receiver.received == []
     scene.owner.post(f"/api/v1/webhooks/{made['id']}/test")
     deliver()
-    Webhook.objects.update(set__busy=[{"by": ObjectId(), "until": now() + timedelta(seconds=60)}] * 4)
+    Webhook.objects.update(set__in_flight=[{"by": ObjectId(), "until": now() + timedelta(seconds=60)}] * 4)
     new_task(scene, "Afterwards")
     deliver()
     latest = Delivery.objects(state="pending").order_by("-id").first()
@@ -176,7 +176,7 @@ def test_one_that_failed_is_tried_with_one_request_at_a_time(scene, hook, receiv
     """Its rest is over, and much waits: whether it works again is asked once."""
     hook("/status/500")
     webhook = Webhook.objects.get()
-    webhook.update(set__failures=3, set__failing_since=now(), set__rests_until=now())
+    webhook.update(set__failures=3, set__failing_since=now(), set__backoff_until=now())
     receiver.delay = 0.5
     _send_at_once(_waiting(webhook, 12))
     assert len(receiver.received) == 1
