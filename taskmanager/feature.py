@@ -120,6 +120,11 @@ class Feature:
 
     settings: type[BaseSettings] | None = None  # of variables that begin with `TASKMANAGER_X_<NAME>_`
 
+    @property
+    def is_plugin(self) -> bool:
+        """Return whether this is a plugin: only plugins name the version of the interface that they require."""
+        return bool(self.requires)
+
 
 _TABLE = {one.name: one.metadata for one in fields(Feature) if "noun" in one.metadata}
 PARTS = {name: part["noun"] for name, part in _TABLE.items()}
@@ -139,7 +144,7 @@ def build_registry(features: Iterable[Feature]) -> Registry:
     known = tuple(features)
     for feature in known:
         if problem := malformed(feature):
-            raise Misconfigured(f"the {'plugin' if feature.requires else 'feature'} {feature.name!r} {problem}")
+            raise Misconfigured(f"the {'plugin' if feature.is_plugin else 'feature'} {feature.name!r} {problem}")
     _refuse_twins(known)
     _refuse_jobs_called_as_listeners(known)
     parts = {name: _merged(name, noun, known) for name, noun in PARTS.items()}
@@ -195,7 +200,7 @@ def _merged(part: str, noun: str, features: tuple[Feature, ...]) -> Mapping[str,
     owners: dict[str, str] = {}
     for feature in features:
         for name, thing in named_things(feature, part):
-            key = f"{feature.name}:{name}" if feature.requires and _TABLE[part]["of_plugin"] else name
+            key = f"{feature.name}:{name}" if feature.is_plugin and _TABLE[part]["of_plugin"] else name
             if key in things:
                 raise Misconfigured(
                     f"the {noun} {name!r} is contributed twice: by the features {owners[key]!r} and {feature.name!r}"

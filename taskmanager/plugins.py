@@ -44,7 +44,7 @@ def unread_variables(plugins: Iterable[Feature]) -> list[str]:
 
 def report() -> None:
     """Log which plugins this process has loaded, and which variables no plugin reads."""
-    known: list[Feature] = [feature for feature in registry.current().features if feature.requires]
+    known: list[Feature] = [feature for feature in registry.current().features if feature.is_plugin]
     for plugin in known:
         log.info("plugin", name=plugin.name, version=plugin.version)
     for variable in unread_variables(known):

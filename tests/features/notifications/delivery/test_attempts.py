@@ -37,14 +37,9 @@ def policies(monkeypatch):
 
 
 @pytest.fixture
-def failed(scene, assign, mail, deliver):
+def failed(failing):
     """A mail that the server did not take, due again."""
-    member = scene.member()
-    mail.refusing = True
-    assign(member)
-    deliver()
-    mail.refusing = False
-    due(email())
+    due(failing)
     return email()
 
 

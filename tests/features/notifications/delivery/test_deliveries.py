@@ -19,17 +19,6 @@ from tests.features.notifications.delivery.due import due, email
 from tests.scene import patch
 
 
-@pytest.fixture
-def failing(scene, assign, mail, deliver):
-    """A mail that the server did not take."""
-    member = scene.member()
-    mail.refusing = True
-    assign(member)
-    deliver()
-    mail.refusing = False
-    return email()
-
-
 def test_a_failure_is_written_down_and_tried_again_later(failing, mail, deliver):
     assert (failing.state, failing.attempts) == ("pending", 1)
     assert "451" in failing.last_error
