@@ -111,7 +111,7 @@ def _init_app(feature: Feature, app: Flask, settings: Settings) -> None:
     except TaskManagerError:
         raise
     except Exception as error:
-        if not feature.requires:
+        if not feature.is_plugin:
             raise
         raise _unusable(feature, "init_app", error) from error
 
@@ -134,7 +134,7 @@ def _add_routes(app: Flask, loaded: Iterable[Feature]) -> None:
     """Add version 1 of the API, and the routes of plugins to it, below `/x/<name of the plugin>`."""
     version = _version()
     api = version.init_app(app)
-    for plugin in _plugins(loaded):
+    for plugin in (feature for feature in loaded if feature.is_plugin):
         logins = [blueprint_of(plugin.name, plugin.login_methods)] if plugin.login_methods else []
         for blueprint in (*plugin.blueprints, *logins):
             prefix = f"{version.prefix}/x/{plugin.name}{blueprint.url_prefix or ''}"
@@ -142,10 +142,6 @@ def _add_routes(app: Flask, loaded: Iterable[Feature]) -> None:
                 api.register_blueprint(blueprint, name=f"x_{plugin.name}_{blueprint.name}", url_prefix=prefix)
             except Exception as error:
                 raise _unusable(plugin, "blueprints", error) from error
-
-
-def _plugins(loaded: Iterable[Feature]) -> list[Feature]:
-    return [feature for feature in loaded if feature not in (CORE, *FEATURES)]
 
 
 def _flask(settings: Settings) -> Flask:
@@ -175,8 +171,8 @@ def _load_access(user_id: ObjectId) -> Access | None:
     found = user_service.load_access(user_id)
     if found is None:
         return None
-    roles, archived = project_service.load_project_roles(user_id)
-    return replace(found, project_roles=roles, archived=archived)
+    roles, archived = project_service.load_project_roles([user_id])
+    return replace(found, project_roles=roles.get(user_id, {}), archived=archived)
 
 
 def _keys(settings: Settings) -> keyring.KeyRing:

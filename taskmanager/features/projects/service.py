@@ -168,23 +168,18 @@ def timezone_of(project_id: ObjectId) -> str:
     return str(Project.objects.only("timezone").one(project_id).timezone)
 
 
-def roles_of(user_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[ObjectId, str]]:
-    """Return the roles of accounts in their projects that are not in the trash, by two queries.
+def load_project_roles(
+    user_ids: Iterable[ObjectId],
+) -> tuple[dict[ObjectId, dict[ObjectId, str]], frozenset[ObjectId]]:
+    """Return the roles of accounts in their projects that are not in the trash, and the ids of archived projects.
 
-    {user id: {project id: role}}.
+    {user id: {project id: role}}, without accounts that have none. Takes two queries.
     """
     found = list(Membership.objects(user_id__in=list(user_ids)).scalar("user_id", "project_id", "role"))
-    alive = set(Project.objects(id__in=list({project_id for _, project_id, _ in found})).alive().scalar("id"))
+    project_ids = list({project_id for _, project_id, _ in found})
+    alive = dict(Project.objects(id__in=project_ids).alive().scalar("id", "archived_at"))
     roles: dict[ObjectId, dict[ObjectId, str]] = {}
     for user_id, project_id, role in found:
         if project_id in alive:
             roles.setdefault(user_id, {})[project_id] = role
-    return roles
-
-
-def load_project_roles(user_id: ObjectId) -> tuple[dict[ObjectId, str], frozenset[ObjectId]]:
-    """Return the account's role in each project that is not in the trash, and the ids of archived ones."""
-    roles = dict(Membership.objects(user_id=user_id).scalar("project_id", "role"))
-    alive = dict(Project.objects(id__in=list(roles)).alive().scalar("id", "archived_at"))
-    archived = frozenset(project_id for project_id, archived_at in alive.items() if archived_at)
-    return {project_id: role for project_id, role in roles.items() if project_id in alive}, archived
+    return roles, frozenset(project_id for project_id, archived_at in alive.items() if archived_at)

@@ -59,7 +59,8 @@ def _matched(webhooks: Sequence[Webhook], event: Event) -> set[ObjectId]:
 
 def _owners(user_ids: Collection[ObjectId], project_id: ObjectId) -> dict[ObjectId, _Owner]:
     """Return the owners with their present roles. A former member of the project counts as a viewer."""
-    active, roles, zones_of = users.active_user_ids(user_ids), projects.roles_of(user_ids), users.timezones(user_ids)
+    active, zones_of = users.active_user_ids(user_ids), users.timezones(user_ids)
+    roles, _ = projects.load_project_roles(user_ids)
     return {
         user_id: _Owner(
             Actor(

@@ -12,8 +12,8 @@ from taskmanager.features.users.models import User
 
 def actor_of(user: User) -> Actor:
     """Return the actor of a request of this user with the present roles; call it again after a change of roles."""
-    roles, archived = projects.load_project_roles(user.id)
-    return Actor(user.id, user.role, None, roles, archived=archived)
+    roles, archived = projects.load_project_roles([user.id])
+    return Actor(user.id, user.role, None, roles.get(user.id, {}), archived=archived)
 
 
 def owner_of(project_id: ObjectId) -> Actor:
