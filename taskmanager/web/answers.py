@@ -65,12 +65,15 @@ def collection(
 ) -> Response:
     """Return a page of a list, with `total` unless that is False; `embedded` has further members for each row.
 
+    A page that ends before all rows were compared with its filter has `partial`.
+
     A page whose items have more than MAX_PAGE_BYTES ends early. The ETag is a digest of this caller's page, so a 304
     never hides a change.
     """
     items, page = _items(page, serialiser.list_item(part.names), part, embedded)
     cursor = make_cursor(page.next_key, part.bound) if page.next_key else None
     rest = {"next_cursor": cursor} | ({} if total is False else {"total": total})
+    rest |= {"partial": True} if page.partial else {}
     encoded = b'{"items":[' + b",".join(items) + b"]," + orjson.dumps(rest)[1:]
     etag = hashlib.blake2b(encoded, digest_size=16).hexdigest()
     if unchanged(etag):

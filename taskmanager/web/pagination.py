@@ -192,12 +192,18 @@ class Total(fields.Field[Any]):
         super().__init__()
         beyond = {
             "type": "object",
-            "properties": {"value": {"const": 10_000}, "relation": {"const": "gte"}},
+            "properties": {"value": {"type": "integer", "minimum": 0, "maximum": 10_000}, "relation": {"const": "gte"}},
             "required": ["value", "relation"],
             "additionalProperties": False,
         }
         counts = [{"type": "integer", "minimum": 0, "maximum": 10_000}, beyond]
         self.documented = {"description": description, "anyOf": counts, "example": 1}
+
+
+_PARTIAL = (
+    "Only when it is true: few rows match the filter, and this page ends before all were compared with it. It may have"
+    " no items; `next_cursor` goes on."
+)
 
 
 @cache
@@ -208,6 +214,7 @@ def page_of(schema: type[Schema]) -> type[Schema]:
             "items": fields.List(fields.Nested(schema), required=True),
             "next_cursor": fields.String(required=True, allow_none=True, metadata={"example": None}),
             "total": Total(),
+            "partial": fields.Boolean(metadata={"description": _PARTIAL, "example": True}),
         },
         name=schema.__name__.removesuffix("Out") + "Page",
     )

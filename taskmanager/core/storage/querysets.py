@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 from bson import ObjectId
 from mongoengine.queryset import QuerySet
 from pymongo.collection import Collection
+from pymongo.command_cursor import CommandCursor
 from pymongo.cursor import Cursor
 
 from taskmanager.core.errors import NotFound
@@ -17,6 +18,7 @@ from taskmanager.core.storage.collation import COLLATION, TEXT_FIELDS
 MAX_PAGE_BYTES = 4_000_000  # of the rows of one page: a page that would be larger ends early, and the next continues
 MAX_BRANCHES = 1_000  # of a query: MongoDB plans a thousand in 30 ms, and five thousand in 1.7 s
 MAX_LISTED_CHARACTERS = 500  # of a text that lists shorten
+MARK = "reading_ended"  # a row with this field is no row of the page: behind it not all rows were read
 Row = dict[str, Any]  # a stored document, or a part of one
 Filter = dict[str, Any]  # a MongoDB query
 Key = list[Any]  # the values of a row by which an order sorts, the last of which is unique
@@ -54,7 +56,7 @@ class Order(NamedTuple):
     def name(self) -> str:
         """Return the name of the index that has this order, forwards or backwards."""
         opposed = len({descending for _, descending in self.fields}) > 1
-        return "list_" + "_".join(field for field, _ in self.fields) + ("_opposed" if opposed else "")
+        return "order_" + "_".join(field for field, _ in self.fields) + ("_opposed" if opposed else "")
 
     def begin(self, query: Filter) -> Filter:
         """Return `query` in branches that each lie in one contiguous range of the index."""
@@ -70,13 +72,13 @@ class Order(NamedTuple):
         itself for a query with an `$in`: it would read all rows before the key, and sort. With more than MAX_BRANCHES
         it does that here too, because planning the branches would take longer.
         """
-        ranges, parts = self._ranges(key), _spread(query)
+        ranges, parts = self.ranges(key), _spread(query)
         if len(ranges) * len(parts) > MAX_BRANCHES:
             return {"$and": [query, {"$or": ranges}]}
         return {"$or": [{"$and": [part, index_range]} for part in parts for index_range in ranges]}
 
-    def _ranges(self, key: Sequence[Any]) -> list[Filter]:
-        """Return the ranges that follow `key` in the index: first the one with most values in common with the key."""
+    def ranges(self, key: Sequence[Any]) -> list[Filter]:
+        """Return the ranges that follow `key` in this order, one after the other."""
         whole = self._whole()
         found = []
         for index in reversed(range(len(whole))):
@@ -146,6 +148,11 @@ def _spread(query: Filter) -> list[Filter]:
     return parts
 
 
+def projection(fields: Iterable[str] | None, order: Order) -> Row | None:
+    """Return the projection of a page; None for all fields."""
+    return {name: _projection(name) for name in [*fields, *order.stored()]} if fields else None
+
+
 class Shortened(str):
     """The name of a stored text of which a list reads only what it shows, and one more character."""
 
@@ -163,7 +170,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= MAX_LISTED_CHARACTERS else text[:MAX_LISTED_CHARACTERS] + "…"
 
 
-def _bounded(cursor: Cursor[Row], limit: int) -> tuple[list[Row], bool]:
+def _bounded(cursor: Cursor[Row] | CommandCursor[Row], limit: int) -> tuple[list[Row], bool]:
     """Return the rows that fit into a page, and whether there are more."""
     rows: list[Row] = []
     size = 0
@@ -191,6 +198,7 @@ class Page:
 
     rows: list[Row]
     next_key: Key | None = None
+    partial: bool = False  # it ends early because too many rows that do not match were read; `next_key` goes on
 
     def first(self, count: int, order: Order) -> "Page":
         """Return this page with at most the first `count` rows."""
@@ -220,25 +228,37 @@ class BaseQuerySet(QuerySet):
         self.row(item_id, ["_id"])
 
     def page(
-        self,
-        order: Order,
-        limit: int,
-        *,
-        after: Sequence[Any] | None = None,
-        fields: Iterable[str] | None = None,
-        hinted: bool = False,
+        self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
     ) -> Page:
         """Return the rows after the key `after`, in one round trip, whose cost does not depend on the position.
 
         At most `limit` rows, and as many as fit into MAX_PAGE_BYTES, but at least one.
-        `hinted`: use the index `order.name()`, which the collection has, whatever the query is.
         """
         query = order.within(self._query, after) if after else order.begin(self._query)
-        projection = fields and {name: _projection(name) for name in [*fields, *order.stored()]}
-        cursor = self._raw.find(query, projection, sort=order.spec(), limit=limit + 1, batch_size=limit + 1)
+        return self.page_of(query, order, limit, fields=fields)
+
+    def page_of(
+        self, query: Filter, order: Order, limit: int, *, fields: Iterable[str] | None = None, hinted: bool = False
+    ) -> Page:
+        """Return the first page of another query. `hinted`: read it from the index `order.name()`."""
+        cursor = self._raw.find(
+            query, projection(fields, order), sort=order.spec(), limit=limit + 1, batch_size=limit + 1
+        )
         if collation := order.collation():
             cursor = cursor.collation(collation)
         rows, more = _bounded(cursor.hint(order.name()) if hinted else cursor, limit)
+        return Page(rows, order.key_of(rows[-1]) if more else None)
+
+    def page_of_stages(self, stages: Sequence[Row], order: Order, limit: int) -> Page:
+        """Return the page of an aggregation, which returns one more row when there are more.
+
+        It is partial when a row with MARK follows its rows: there the aggregation ended before its rows did.
+        """
+        found = self._raw.aggregate(list(stages), batchSize=limit + 2, collation=order.collation())
+        rows, more = _bounded(found, limit)
+        marked = next((number for number, row in enumerate(rows) if MARK in row), None)
+        if marked is not None:
+            return Page(rows[:marked], order.key_of(rows[marked]), partial=True)
         return Page(rows, order.key_of(rows[-1]) if more else None)
 
     def total(self, exact_up_to: int = 10_000) -> int | Row:

@@ -1,58 +1,84 @@
 """Use cases that list and count tasks, and the query that they share."""
 
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.errors import NotFound
+from taskmanager.core.errors import NotFound, Unavailable
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.database import bounded
+from taskmanager.core.storage.querysets import Filter, Order, Page, Row
 from taskmanager.features.tasks.filtering import names as filter_names
-from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
+from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.filtering.names import FilterRequest
+from taskmanager.features.tasks.filtering.pages import MAX_COMPARED, WHOLE_SECONDS, PageReader
+from taskmanager.features.tasks.filtering.selectivity import named_projects
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.tasks.querysets import TaskQuerySet, query_of
+from taskmanager.features.tasks.querysets import TaskQuerySet
 
 
 @dataclass(frozen=True)
 class VisibleTasks:
-    """The tasks of a project, or all that the actor may see, that match a filter: by pages, with a time limit."""
+    """The tasks of some projects that match a filter, or all of them: by pages, with a bound of their cost."""
 
-    found: TaskQuerySet
     actor: Actor
-    project_id: ObjectId | None
-    filtered: bool
+    project_ids: list[ObjectId]
+    condition: Filter
 
     def page(
         self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
     ) -> Page:
         """Return a page. Raises Invalid for an unknown custom field, TooMany (`query.too_many`), Unavailable."""
-        by_custom_field = any("." in field for field, _ in order.fields)
-        if by_custom_field:
-            names = [field for field, _ in order.fields]
-            filter_names.check_order(names, _project_ids(self.actor, self.project_id), "query.sort")
-        with self._bounds(by_custom_field or self.found.reads_documents):
-            return self.found.page(order, limit, after=after, fields=fields, hinted=not by_custom_field)
+        if any("." in field for field, _ in order.fields):
+            return self._by_custom_field(order, limit, after, fields)
+        return PageReader(self.actor, self.project_ids, self.condition, order, limit, after, fields).page()
 
     def total(self) -> int | Row:
-        """Return the number of tasks. Raises TooMany (`query.too_many`), Unavailable (`query.too_slow`)."""
-        with expensive(self.actor) if self.filtered else nullcontext():
-            return self.found.total()
+        """Return the number of tasks, or a lower bound of it when it takes too long to count them.
 
-    def _bounds(self, is_expensive: bool) -> AbstractContextManager[None]:
-        if is_expensive:
-            return expensive(self.actor)
-        return bounded_query() if self.filtered else nullcontext()
+        Raises TooMany (`query.too_many`), Unavailable (`query.busy`, `query.too_slow`).
+        """
+        if not self.condition:
+            return self._found().total()
+        with expensive(self.actor):
+            try:
+                with bounded(WHOLE_SECONDS):
+                    return self._found().total()
+            except Unavailable:
+                return {"value": self._first_matching(), "relation": "gte"}
+
+    def _first_matching(self) -> int:
+        """Return how many of the first MAX_COMPARED tasks match."""
+        visible = Task.objects.alive().filter(project_id__in=self.project_ids)
+        found = visible.piped({"$limit": MAX_COMPARED}, {"$match": self.condition}, {"$count": "number"})
+        return min(found[0]["number"], 10_000) if found else 0
+
+    def _by_custom_field(
+        self, order: Order, limit: int, after: Sequence[Any] | None, fields: Iterable[str] | None
+    ) -> Page:
+        """Return a page in an order that has no index: MongoDB sorts the tasks in memory."""
+        filter_names.check_order([field for field, _ in order.fields], self.project_ids, "query.sort")
+        with expensive(self.actor):
+            return self._found().page(order, limit, after=after, fields=fields)
+
+    def _found(self) -> TaskQuerySet:
+        found = Task.objects.alive().filter(project_id__in=self.project_ids)
+        return found.filter(__raw__={"$and": [self.condition]}) if self.condition else found
 
 
 def visible(actor: Actor, *, project_id: ObjectId | None = None, condition: GivenFilter | None = None) -> VisibleTasks:
     """Return the tasks of `matching`, for a list. Raises NotFound, Invalid."""
-    return VisibleTasks(matching(condition, actor, project_id), actor, project_id, condition is not None)
+    projects = _scope(actor, project_id)
+    if condition is None:
+        return VisibleTasks(actor, projects, {})
+    node, context = filter_names.bind(condition, actor, _project_ids(actor, project_id))
+    query = node.query(context)
+    named = named_projects(query)
+    return VisibleTasks(actor, [key for key in projects if named is None or key in named], query)
 
 
 def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None = None) -> TaskQuerySet:
@@ -60,7 +86,7 @@ def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId |
 
     Raises NotFound, Invalid for a filter with names that do not exist (see `filter_names.bind`).
     """
-    found = _in_scope(actor, project_id)
+    found = Task.objects.alive().filter(project_id__in=_scope(actor, project_id))
     if condition is None:
         return found
     return found.matching(*filter_names.bind(condition, actor, _project_ids(actor, project_id)))
@@ -73,7 +99,7 @@ def matches(task_id: ObjectId, project_id: ObjectId, requests: Sequence[FilterRe
     """
     bound = filter_names.bind_each(requests)
     parts = {
-        str(number): [{"$match": query_of(*found)}, {"$project": {"_id": 1}}]
+        str(number): [{"$match": found[0].query(found[1])}, {"$project": {"_id": 1}}]
         for number, found in enumerate(bound)
         if not isinstance(found, FilterError)
     }
@@ -89,9 +115,10 @@ def _project_ids(actor: Actor, project_id: ObjectId | None) -> Collection[Object
     return [project_id] if project_id else list(actor.project_roles)
 
 
-def _in_scope(actor: Actor, project_id: ObjectId | None) -> TaskQuerySet:
+def _scope(actor: Actor, project_id: ObjectId | None) -> list[ObjectId]:
+    """Return the projects whose tasks a list has. Raises NotFound."""
     if project_id is None:
-        return Task.objects.current_of(actor)
+        return [key for key in actor.project_roles if key not in actor.archived]
     if actor.role_in(project_id) is None:
         raise NotFound
-    return Task.objects.in_project(project_id)
+    return [project_id]

@@ -1,0 +1,82 @@
+"""Pages of lists over many scopes, such as all projects of an account, read in parts by one aggregation.
+
+MongoDB reads the rows of several scopes in the order of an index `(scope, order)` by merging one scan for each scope,
+but of at most MAX_MERGED scopes for each query; with more it reads all rows and sorts them. It also merges only one
+contiguous range of the order. So a page is read in parts: one for each range of the order and each MAX_MERGED scopes.
+Each part returns as many rows as the page has, so the cost of a page is one seek for each scope and range, and one page
+for each part.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from taskmanager.core.storage.querysets import MARK, Filter, Order, Row
+
+MAX_MERGED = 200  # MongoDB's internalQueryMaxScansToExplode
+
+
+def ranged(order: Order, after: Sequence[Any] | None) -> list[Filter]:
+    """Return the ranges of the order after the key `after`, in the direction of the list; all rows are one range."""
+    return order.ranges(after) if after else [{}]
+
+
+def scoped(field: str, values: Sequence[Any], size: int = MAX_MERGED) -> list[Filter]:
+    """Return queries for at most `size` of the values each."""
+    chunks = [list(values[begin : begin + size]) for begin in range(0, len(values), size)]
+    return [{field: {"$in": some} if len(some) > 1 else some[0]} for some in chunks]
+
+
+@dataclass(frozen=True)
+class PartsOfPage:
+    """The aggregation of `limit` rows in an order, in parts: each of the `scopes` in each of the `ranges`.
+
+    The ranges follow one after the other in the order.
+    """
+
+    collection: str
+    scopes: list[Filter]
+    ranges: list[Filter]
+    order: Order
+    limit: int
+    projection: Row | None
+
+    def stages(self, query: Filter) -> list[Row]:
+        """Return the aggregation of the rows that match `query`."""
+        return self._joined([self._read(part | query) for part in self._parts()])
+
+    def walking(self, query: Filter, condition: Filter, count: int) -> list[Row]:
+        """Return the aggregation that compares at most `count` rows of `query` with a condition that no index serves.
+
+        Where a part ends before its rows do, a row with MARK follows in the order of the list.
+        """
+        each = max(1, count // len(self.scopes))
+        return self._joined([self._walk(part | query, condition, each) for part in self._parts()])
+
+    def _parts(self) -> list[Filter]:
+        return [scope | place for place in self.ranges for scope in self.scopes]
+
+    def _read(self, query: Filter) -> list[Row]:
+        return [{"$match": query}, {"$sort": self._sort()}, {"$limit": self.limit}, *self._shown()]
+
+    def _walk(self, query: Filter, condition: Filter, count: int) -> list[Row]:
+        ordered: list[Row] = [{"$match": query}, {"$sort": self._sort()}]
+        key: Row = {field: 1 for field, _ in self.order.spec()} | {MARK: {"$literal": 1}}
+        last = [*ordered, {"$skip": count - 1}, {"$limit": 1}, {"$project": key}]
+        found = [*ordered, {"$limit": count}, {"$match": condition}, {"$limit": self.limit}]
+        return [*found, *self._shown(), self._union(last)]
+
+    def _joined(self, parts: list[list[Row]]) -> list[Row]:
+        """Join the parts; a part that follows the others in the order is only read when they have too few rows."""
+        first, *others = parts
+        ordered = [{"$sort": self._sort() | {MARK: 1}}] if len(self.scopes) > 1 else []
+        return [*first, *map(self._union, others), *ordered, {"$limit": self.limit}]
+
+    def _sort(self) -> dict[str, int]:
+        return dict(self.order.spec())
+
+    def _shown(self) -> list[Row]:
+        return [{"$project": self.projection}] if self.projection else []
+
+    def _union(self, stages: list[Row]) -> Row:
+        return {"$unionWith": {"coll": self.collection, "pipeline": stages}}

@@ -1,0 +1,96 @@
+"""How the conditions of a filter can be answered by indexes of tasks.
+
+A condition is NARROW when it has an index of its own that is read for a person, a label or a parent alone; INDEXED when
+an index of each project has its field; FREE when it can only be compared with the tasks themselves, one after the
+other, as free text can. A filter is as good as the best of the conditions that it joins with `and`, and as bad as the
+worst of those that it joins with `or`.
+"""
+
+import re
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.storage.querysets import Filter, Row
+
+
+class Selectivity(IntEnum):
+    """How a filter can be answered, from the worst to the best."""
+
+    FREE = 0
+    INDEXED = 1
+    NARROW = 2
+
+
+_POINTS = frozenset({"$eq", "$in"})
+_RANGES = _POINTS | {"$lt", "$lte", "$gt", "$gte"}
+# {stored field: (operators of MongoDB that its index answers, how well)}
+_INDEXES = {
+    "marks": (_POINTS, Selectivity.NARROW),
+    "reporter_id": (_POINTS, Selectivity.NARROW),
+    "parent_id": (_RANGES, Selectivity.INDEXED),
+    "status": (_POINTS, Selectivity.INDEXED),
+    "status_group": (_POINTS, Selectivity.INDEXED),
+    "priority": (_RANGES, Selectivity.INDEXED),
+    "due_at": (_RANGES, Selectivity.INDEXED),
+    "completed_at": (_RANGES, Selectivity.INDEXED),
+    "created_at": (_RANGES, Selectivity.INDEXED),
+    "updated_at": (_RANGES, Selectivity.INDEXED),
+}
+
+
+def selectivity(query: Filter) -> Selectivity:
+    """Return how the query of a filter can be answered."""
+    return max((_of(name, value) for name, value in conjuncts(query)), default=Selectivity.FREE)
+
+
+def conjuncts(query: Filter) -> Iterator[tuple[str, Any]]:
+    """Yield the conditions that must all hold, as pairs of a field (or an operator) and its condition."""
+    for name, value in query.items():
+        if name == "$and":
+            for part in value:
+                yield from conjuncts(part)
+        else:
+            yield name, value
+
+
+def _of(name: str, value: Any) -> Selectivity:
+    if name == "$or":
+        return min(map(selectivity, value))
+    operators, found = _INDEXES.get(name, (frozenset(), Selectivity.FREE))
+    asked = value if isinstance(value, dict) else {"$eq": value}
+    if not asked.keys() <= operators:
+        return Selectivity.FREE
+    return Selectivity.INDEXED if name == "marks" and _flags(asked) else found
+
+
+def _flags(asked: Row) -> bool:
+    """Return whether a condition on index tags is one on a flag: on the tasks that have no assignee, or no label."""
+    return any(len(tag) == 1 for tag in [asked.get("$eq", ""), *asked.get("$in", [])])
+
+
+_TEXTS = ("title", "description", "key", "$regex", "custom_fields")
+
+
+def compares_texts(part: Any) -> bool:
+    """Return whether a query has conditions on texts, keys or custom fields, which no index of lists answers."""
+    if isinstance(part, dict):
+        return any(name.split(".")[0] in _TEXTS or compares_texts(value) for name, value in part.items())
+    return any(map(compares_texts, part)) if isinstance(part, list) else isinstance(part, re.Pattern)
+
+
+def named_projects(query: Filter) -> set[ObjectId] | None:
+    """Return the projects to which a filter is limited by its conditions on the project; None for no limit."""
+    found = [_values(value) for name, value in conjuncts(query) if name == "project_id"]
+    known = [ids for ids in found if ids is not None]
+    return set.intersection(*known) if known else None
+
+
+def _values(condition: Any) -> set[ObjectId] | None:
+    if not isinstance(condition, dict):
+        return {condition}
+    if condition.keys() == {"$eq"}:
+        return {condition["$eq"]}
+    return set(condition["$in"]) if condition.keys() == {"$in"} else None
