@@ -11,6 +11,7 @@ from taskmanager.testing.clients import sign_in
 from taskmanager.testing.factories import task_row
 from tests.scene import Scene, patch
 from tests.web.counting import commands, store_trips
+from tests.web.profiling import examined
 from tests.web.test_pagination import SORTS, fill, pages
 
 
@@ -106,22 +107,6 @@ def test_a_refused_change_writes_nothing(warm):
 LIMIT = 20
 
 
-def explained(run):
-    """What MongoDB says of the one `find` of tasks that `run` sends."""
-    with commands.counting() as seen:
-        run()
-    [event] = [event for event in seen if event.command.get("find") == "tasks"]
-    names = ("find", "filter", "sort", "projection", "limit")
-    command = {name: event.command[name] for name in names if name in event.command}
-    return database.database().command("explain", command, verbosity="executionStats")
-
-
-def stages(plan):
-    """The names of all stages of a plan."""
-    inner = [plan.get("inputStage"), *plan.get("inputStages", [])]
-    return {plan["stage"]}.union(*(stages(stage) for stage in inner if stage))
-
-
 @pytest.fixture
 def many(scene):
     """Four hundred tasks, a third of them without a due, some in the trash, beside those of another project."""
@@ -132,26 +117,23 @@ def many(scene):
     return scene
 
 
-# Entries that each of these tasks has in an index of lists: one for having no assignee, one for having no label.
-MARKS = 2
-
-
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("depth", [0, 3, 12])
 def test_a_page_looks_at_no_more_keys_than_it_answers(many, sort, depth):
     query = {"sort": sort, "limit": LIMIT}
     for _ in range(depth):
         query["cursor"] = many.owner.get(many.tasks_path, query_string=query).json["next_cursor"]
-    found = explained(lambda: many.owner.get(many.tasks_path, query_string=query))
-    statistics = found["executionStats"]
-    assert statistics["nReturned"] == LIMIT + 1
-    assert statistics["totalKeysExamined"] <= MARKS * (LIMIT + 2)
-    assert statistics["totalDocsExamined"] <= LIMIT + 2
-    assert stages(found["queryPlanner"]["winningPlan"]) & {"SORT", "COLLSCAN", "SKIP"} == set()
+    with examined() as seen:
+        many.owner.get(many.tasks_path, query_string=query)
+    [found] = seen
+    assert found.returned == LIMIT + 1
+    assert max(found.keys, found.documents) <= LIMIT + 2
+    assert not found.sorted
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_all_that_a_caller_may_see_looks_at_a_few_more_keys_for_each_project(many, sort):
+@pytest.mark.parametrize("depth", [0, 3])
+def test_all_that_a_caller_may_see_looks_at_a_few_more_keys_for_each_project(many, sort, depth):
     for number in range(3):
         project = Project(key=f"M{number}", name="Mine", position="a0").save()
         Membership(project_id=project.id, user_id=many.owner.user.id, role="owner").save()
@@ -159,12 +141,13 @@ def test_all_that_a_caller_may_see_looks_at_a_few_more_keys_for_each_project(man
     query = {"sort": sort, "limit": LIMIT}
     client = sign_in(many.app, many.owner.user)
     client.get("/api/v1/tasks")
-    for _ in range(3):
+    for _ in range(depth):
         query["cursor"] = client.get("/api/v1/tasks", query_string=query).json["next_cursor"]
-    found = explained(lambda: client.get("/api/v1/tasks", query_string=query))
-    # two branches (the rest of a tie, and what follows) in each of the four projects
-    assert found["executionStats"]["totalKeysExamined"] <= MARKS * (LIMIT + 2 + 2 * 4)
-    assert stages(found["queryPlanner"]["winningPlan"]) & {"SORT", "COLLSCAN", "SKIP"} == set()
+    with examined() as seen:
+        assert client.get("/api/v1/tasks", query_string=query).status_code == 200
+    # at most three ranges (the rest of a tie, and what follows), in each of the four projects
+    assert sum(found.keys for found in seen) <= LIMIT + 2 + 3 * 4
+    assert not any(found.sorted for found in seen)
 
 
 def test_the_members_of_a_project_are_read_by_an_index(many):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from taskmanager.core.storage.querysets import MARK, Filter, Order, Row
+from taskmanager.core.storage.querysets import ABSENT, MARK, Filter, Order, Row
 
 MAX_MERGED = 200  # MongoDB's internalQueryMaxScansToExplode
 
@@ -19,6 +19,18 @@ MAX_MERGED = 200  # MongoDB's internalQueryMaxScansToExplode
 def ranged(order: Order, after: Sequence[Any] | None) -> list[Filter]:
     """Return the ranges of the order after the key `after`, in the direction of the list; all rows are one range."""
     return order.ranges(after) if after else [{}]
+
+
+def pinned(query: Filter) -> set[str]:
+    """Return the fields that have one value in all rows of a query.
+
+    MongoDB does not merge scans in an order that begins with such a field, though the field does not matter for it.
+    """
+    return {field for field, value in query.items() if _is_one_value(value)}
+
+
+def _is_one_value(condition: Any) -> bool:
+    return not isinstance(condition, dict) or condition == ABSENT or condition.keys() == {"$eq"}
 
 
 def scoped(field: str, values: Sequence[Any], size: int = MAX_MERGED) -> list[Filter]:
@@ -57,10 +69,10 @@ class PartsOfPage:
         return [scope | place for place in self.ranges for scope in self.scopes]
 
     def _read(self, query: Filter) -> list[Row]:
-        return [{"$match": query}, {"$sort": self._sort()}, {"$limit": self.limit}, *self._shown()]
+        return [*self._ordered(query), {"$limit": self.limit}, *self._shown()]
 
     def _walk(self, query: Filter, condition: Filter, count: int) -> list[Row]:
-        ordered: list[Row] = [{"$match": query}, {"$sort": self._sort()}]
+        ordered = self._ordered(query)
         key: Row = {field: 1 for field, _ in self.order.spec()} | {MARK: {"$literal": 1}}
         last = [*ordered, {"$skip": count - 1}, {"$limit": 1}, {"$project": key}]
         found = [*ordered, {"$limit": count}, {"$match": condition}, {"$limit": self.limit}]
@@ -71,6 +83,11 @@ class PartsOfPage:
         first, *others = parts
         ordered = [{"$sort": self._sort() | {MARK: 1}}] if len(self.scopes) > 1 else []
         return [*first, *map(self._union, others), *ordered, {"$limit": self.limit}]
+
+    def _ordered(self, query: Filter) -> list[Row]:
+        same = pinned(query)
+        sort = {field: direction for field, direction in self.order.spec() if field not in same}
+        return [{"$match": query}, {"$sort": sort}]
 
     def _sort(self) -> dict[str, int]:
         return dict(self.order.spec())

@@ -1,14 +1,14 @@
 """The base of all QuerySets. Lists and frequent reads return rows (plain dictionaries) and not documents, because
 hydrating documents is the slowest part of a list of fifty."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 from bson import ObjectId
 from mongoengine.queryset import QuerySet
-from pymongo.collection import Collection
+from pymongo import collection as mongodb
 from pymongo.command_cursor import CommandCursor
 from pymongo.cursor import Cursor
 
@@ -83,8 +83,7 @@ class Order(NamedTuple):
         found = []
         for index in reversed(range(len(whole))):
             same = {
-                field: _ABSENT if value is None else value
-                for (field, _), value in zip(whole[:index], key, strict=False)
+                field: ABSENT if value is None else value for (field, _), value in zip(whole[:index], key, strict=False)
             }
             field, descending = whole[index]
             found += [same | beyond for beyond in _beyond(field, descending, key[index])]
@@ -106,7 +105,7 @@ def _beyond(field: str, descending: bool, value: object) -> list[Filter]:
     if "." in field:
         return _beyond_any(field, descending, value)
     if value is not None:
-        absent = [] if field in _NEVER_ABSENT else [{field: _ABSENT}]
+        absent = [] if field in _NEVERABSENT else [{field: ABSENT}]
         return [{field: {"$lt": value}}, *absent] if descending else [{field: {"$gt": value}}]
     return [] if descending else [{field: {"$gte": _MIN_VALUE.get(field, _EARLIEST)}}]
 
@@ -124,12 +123,12 @@ def _value(row: Row, field: str) -> Any:
     return row.get(family, {}).get(name) if dot else row.get(field)
 
 
-_NEVER_ABSENT = ("_id", "created_at", "at", "seq", "name", "title")
+_NEVERABSENT = ("_id", "created_at", "at", "seq", "name", "title")
 _MIN_VALUE = {"key_order": ""}
 # All other fields of an index that may be absent are dates: "not null" is "a date", one range and not two.
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 # No value is stored as null (see `Versioned.write`), and a query for null would match "undefined" too.
-_ABSENT = {"$exists": False}
+ABSENT = {"$exists": False}
 
 
 def _spread(query: Filter) -> list[Filter]:
@@ -238,12 +237,21 @@ class BaseQuerySet(QuerySet):
         return self.page_of(query, order, limit, fields=fields)
 
     def page_of(
-        self, query: Filter, order: Order, limit: int, *, fields: Iterable[str] | None = None, hinted: bool = False
+        self,
+        query: Filter,
+        order: Order,
+        limit: int,
+        *,
+        fields: Iterable[str] | None = None,
+        hinted: bool = False,
+        same: Collection[str] = (),
     ) -> Page:
-        """Return the first page of another query. `hinted`: read it from the index `order.name()`."""
-        cursor = self._raw.find(
-            query, projection(fields, order), sort=order.spec(), limit=limit + 1, batch_size=limit + 1
-        )
+        """Return the first page of another query.
+
+        `hinted`: read it from the index `order.name()`. `same`: fields that have one value in all rows of the query.
+        """
+        sort = [(field, direction) for field, direction in order.spec() if field not in same]
+        cursor = self._raw.find(query, projection(fields, order), sort=sort, limit=limit + 1, batch_size=limit + 1)
         if collation := order.collation():
             cursor = cursor.collation(collation)
         rows, more = _bounded(cursor.hint(order.name()) if hinted else cursor, limit)
@@ -288,5 +296,5 @@ class BaseQuerySet(QuerySet):
         return self.filter(deleted_at=None)
 
     @property
-    def _raw(self) -> Collection[Row]:
+    def _raw(self) -> mongodb.Collection[Row]:
         return self._collection

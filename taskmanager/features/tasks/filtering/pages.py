@@ -21,15 +21,16 @@ from bson import ObjectId
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.database import bounded
-from taskmanager.core.storage.parts import MAX_MERGED, PartsOfPage, ranged, scoped
+from taskmanager.core.storage.parts import MAX_MERGED, PartsOfPage, pinned, ranged, scoped
 from taskmanager.core.storage.querysets import Filter, Order, Page, projection
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
-from taskmanager.features.tasks.filtering.selectivity import Selectivity, compares_texts, selectivity
+from taskmanager.features.tasks.filtering.selectivity import Selectivity, compares_texts, conjuncts, selectivity
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.querysets import ALIVE
 
-MAX_COMPARED = 20_000  # tasks of a partial page that are compared with its filter
-WHOLE_SECONDS = 0.7  # of a query that returns a whole page; then a partial one is read
+MAX_COMPARED = 10_000  # tasks of a partial page that are compared with its filter
+MAX_BRANCHES = 100  # of one query: each is a project and a range, and takes some time to plan
+WHOLE_SECONDS = 0.6  # of a query that returns a whole page; then a partial one is read
 
 
 @dataclass(frozen=True)
@@ -57,36 +58,55 @@ class PageReader:
             except Unavailable:
                 return self._of_stages(self._parts().walking(ALIVE, self.condition, MAX_COMPARED))
 
-    def _ordered(self) -> Page:
-        if self._is_one_query(MAX_MERGED):
-            return self._found(hinted=True)
-        return self._of_stages(self._parts().stages(ALIVE))
-
     def _matching(self, found: Selectivity) -> Page:
-        size = len(self.project_ids) if found == Selectivity.NARROW else MAX_MERGED
-        if self._is_one_query(size):
-            return self._found(hinted=found == Selectivity.FREE)
-        return self._of_stages(self._parts(size).stages(ALIVE | {"$and": [self.condition]}))
+        if found == Selectivity.FREE:
+            return self._ordered()
+        if found == Selectivity.NARROW and len(self.project_ids) > 1:
+            return self._narrow()
+        if self.after or len(self.project_ids) > MAX_MERGED:
+            return self._of_parts()
+        return self._found(self._scope())
 
-    def _is_one_query(self, size: int) -> bool:
-        return len(self.project_ids) == 1 or (not self.after and len(self.project_ids) <= size)
+    def _ordered(self) -> Page:
+        """Read the page from the index of the order."""
+        if not self.after and len(self.project_ids) <= MAX_MERGED:
+            return self._found(self._scope(), hinted=True)
+        branches = [
+            ALIVE | scope | place for place in self._ranges() for scope in scoped("project_id", self.project_ids, 1)
+        ]
+        return self._found({"$or": branches}, hinted=True) if len(branches) <= MAX_BRANCHES else self._of_parts()
 
-    def _found(self, *, hinted: bool) -> Page:
+    def _narrow(self) -> Page:
+        """Read the page from the indexes that begin with people and labels.
+
+        The condition on the projects has a form that no index can answer: MongoDB would try some fifteen others.
+        """
+        query: Filter = ALIVE | {"$nor": [{"project_id": {"$nin": list(self.project_ids)}}]}
+        return self._found(query | ({"$or": self._ranges()} if self.after else {}))
+
+    def _scope(self) -> Filter:
+        return ALIVE | scoped("project_id", self.project_ids, len(self.project_ids))[0]
+
+    def _ranges(self) -> list[Filter]:
+        return ranged(self.order, self.after)
+
+    def _found(self, query: Filter, *, hinted: bool = False) -> Page:
         """Read the page by one `find`."""
-        ranges = ranged(self.order, self.after)
-        places: Filter = {"$or": ranges} if len(ranges) > 1 else ranges[0]
-        (scope,) = scoped("project_id", self.project_ids, len(self.project_ids))
-        query = {"$and": [scope | ALIVE, places, self.condition]} if places or self.condition else scope | ALIVE
-        return Task.objects.page_of(query, self.order, self.limit, fields=self.fields, hinted=hinted)
+        query = {"$and": [query, self.condition]} if self.condition else query
+        same = pinned(dict(conjuncts(self.condition)))
+        return Task.objects.page_of(query, self.order, self.limit, fields=self.fields, hinted=hinted, same=same)
+
+    def _of_parts(self) -> Page:
+        return self._of_stages(self._parts().stages(ALIVE | ({"$and": [self.condition]} if self.condition else {})))
 
     def _of_stages(self, stages: list[Filter]) -> Page:
         return Task.objects.page_of_stages(stages, self.order, self.limit)
 
-    def _parts(self, size: int = MAX_MERGED) -> PartsOfPage:
+    def _parts(self) -> PartsOfPage:
         return PartsOfPage(
             "tasks",
-            scoped("project_id", self.project_ids, size),
-            ranged(self.order, self.after),
+            scoped("project_id", self.project_ids),
+            self._ranges(),
             self.order,
             self.limit + 1,
             projection(self.fields, self.order),

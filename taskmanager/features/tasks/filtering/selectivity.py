@@ -31,6 +31,7 @@ _INDEXES = {
     "marks": (_POINTS, Selectivity.NARROW),
     "reporter_id": (_POINTS, Selectivity.NARROW),
     "parent_id": (_RANGES, Selectivity.INDEXED),
+    "key": (_POINTS, Selectivity.INDEXED),
     "status": (_POINTS, Selectivity.INDEXED),
     "status_group": (_POINTS, Selectivity.INDEXED),
     "priority": (_RANGES, Selectivity.INDEXED),
