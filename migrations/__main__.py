@@ -1,4 +1,4 @@
-"""`python -m migrations [--dry-run|--check]`: the same as `taskmanager migrate`, without an installed command."""
+"""`python -m migrations [--dry-run|--check] [--expand]`: `taskmanager migrate` without an installation."""
 
 import sys
 
@@ -10,6 +10,7 @@ from taskmanager.core.errors import TaskManagerError
 def main(arguments: list[str]) -> int:
     """Run, list or check the migrations; return the exit code of `migrations.command`."""
     options = {"dry_run": "--dry-run" in arguments, "check": "--check" in arguments}
+    options["expand"] = "--expand" in arguments
     try:
         return migrate(load(), say=lambda line: print(line, flush=True), **options)  # noqa: T201 what it is for
     except TaskManagerError as error:

@@ -21,7 +21,7 @@ FITS, MISSING, NEWER, LATE = 0, 3, 4, 5
 Say = Callable[[str], None]
 
 
-def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
+def migrate(settings: Settings, *, dry_run: bool, check: bool, expand: bool = False, say: Say) -> int:
     """Run, list or only check the migrations; return the exit code. Raises TaskManagerError."""
     use(settings)
     load_features(settings)
@@ -31,7 +31,7 @@ def migrate(settings: Settings, *, dry_run: bool, check: bool, say: Say) -> int:
             raise Misconfigured(problem.sentence)
     if check:
         return compare(database(), say)
-    names = runner.run(database(), dry_run, lambda name: say(_line("ran", name)))
+    names = runner.run(database(), dry_run, lambda name: say(_line("ran", name)), expand=expand)
     for name in names if dry_run else ():
         say(_line("would run", name))
     for line in () if dry_run else server_report.shorten_lifetimes():

@@ -14,6 +14,7 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import takewhile
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -64,20 +65,26 @@ class State(NamedTuple):
 
 
 def run(
-    database: Database[dict[str, Any]], dry_run: bool = False, ran: Callable[[str], None] = lambda name: None
+    database: Database[dict[str, Any]],
+    dry_run: bool = False,
+    ran: Callable[[str], None] = lambda name: None,
+    *,
+    expand: bool = False,
 ) -> list[str]:
     """Run the pending migrations and call `ran` after each; return their names.
+
+    `expand`: only those before the first that removes something, so that processes of the release before may go on.
 
     Raises Conflict while another runner works, Misconfigured when a newer release has migrated the database, or a
     pending migration is older than the last one that was run. A migration that fails is not recorded and ends the run;
     migrations are safe to run again.
     """
     if dry_run:
-        return _runnable(database)
+        return _runnable(database, expand)
     holder = secrets.token_hex(8)
     _lock(database, holder)
     try:
-        names = _runnable(database)
+        names = _runnable(database, expand)
         _complete_records(database)
         for name in names:
             _prolong(database, holder)
@@ -117,7 +124,7 @@ def state(database: Database[dict[str, Any]]) -> State:
     records = {renamed.NAMES.get(record["_id"], record["_id"]): record.get("expand", False) for record in found}
     names = all_names()
     pending = [name for name in names if name not in records]
-    needed = [name for name in pending if not getattr(_load(name), "CONTRACT", False)]
+    needed = [name for name in pending if not _removes(name)]
     unknown = (name for name, expand in records.items() if not (name in names or expand or _is_of_plugin(name)))
     return State(pending, needed, sorted(unknown), _late(pending, [name for name in names if name in records]))
 
@@ -176,11 +183,15 @@ def about(name: str) -> str:
     return " ".join((_load(name).__doc__ or "").strip().split("\n\n")[0].split())
 
 
-def _runnable(database: Database[dict[str, Any]]) -> list[str]:
+def _runnable(database: Database[dict[str, Any]], expand: bool) -> list[str]:
     found = state(database)
     if found.unknown or found.late:
         raise Misconfigured(found.problem, code="migration.newer" if found.unknown else "migration.late")
-    return found.pending
+    return list(takewhile(lambda name: not _removes(name), found.pending)) if expand else found.pending
+
+
+def _removes(name: str) -> bool:
+    return getattr(_load(name), "CONTRACT", False)
 
 
 def _load(name: str) -> ModuleType:

@@ -68,17 +68,18 @@ def stop() -> None:
 
 @main.command()
 @click.option("--dry-run", is_flag=True, help="Only list the migrations that would run.")
+@click.option("--expand", is_flag=True, help="Run only what the release before can live with.")
 @click.option(
     "--check",
     is_flag=True,
     help="Run nothing: exit with 3 if some must run, 4 if a newer release ran some, 5 if one comes too late.",
 )
-def migrate(dry_run: bool, check: bool) -> None:
+def migrate(dry_run: bool, check: bool, expand: bool) -> None:
     """Run the migrations that this release needs."""
     from migrations import command
     from workers.effective_settings import effective_settings
 
-    sys.exit(command.migrate(effective_settings(), dry_run=dry_run, check=check, say=click.echo))
+    sys.exit(command.migrate(effective_settings(), dry_run=dry_run, check=check, expand=expand, say=click.echo))
 
 
 @main.command()

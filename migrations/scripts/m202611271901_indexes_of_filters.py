@@ -14,7 +14,6 @@ from taskmanager.core.storage.collation import COLLATION
 
 EXPAND = True  # the indexes of the release before stay until the next migration of indexes
 _ALIVE = {"deleted_at": None}
-_DIFFERENT = ("status_group",)  # MongoDB refuses an index that has the fields of another one, of the release before
 
 
 def _index(name: str, *fields: str, there: str | None = None, **options: Any) -> IndexModel:
@@ -23,9 +22,13 @@ def _index(name: str, *fields: str, there: str | None = None, **options: Any) ->
     return IndexModel(keys, name=name, partialFilterExpression=where, **options)
 
 
-def _order(*fields: str, name: str = "", more: tuple[str, ...] = (), **options: Any) -> IndexModel:
+def _order(*fields: str, name: str = "", **options: Any) -> IndexModel:
+    """Return the index of an order. The group of the status is behind it, so that lists of open tasks pass over others.
+
+    It also makes the index another one than those of earlier releases: MongoDB refuses the same under two names.
+    """
     last = "-_id" if fields[-1][0] == "-" else "_id"
-    return _index(f"order_{name or '_'.join(fields)}", "project_id", *fields, last, *more, **options)
+    return _index(f"order_{name or '_'.join(fields)}", "project_id", *fields, last, "status_group", **options)
 
 
 INDEXES = [
@@ -34,8 +37,8 @@ INDEXES = [
     _order("due_at"),
     _order("priority"),
     _order("position"),
-    _order("key_order", more=_DIFFERENT),
-    _order("title", more=_DIFFERENT, collation=COLLATION),
+    _order("key_order"),
+    _order("title", collation=COLLATION),
     _order("due_at", "priority"),
     _order("due_at", "-priority", name="due_at_priority_opposed"),
     _order("priority", "due_at"),

@@ -18,10 +18,6 @@ class TaskQuerySet(BaseQuerySet):
         """Return the tasks in projects that the actor is a member of, without the trash."""
         return self.alive().filter(project_id__in=list(actor.project_roles))
 
-    def current_of(self, actor: Actor) -> Self:
-        """Return the tasks that are visible to the actor, without those of archived projects."""
-        return self.alive().filter(project_id__in=[key for key in actor.project_roles if key not in actor.archived])
-
     def matching(self, condition: Node, context: Context) -> Self:
         """Return the tasks that match a filter; `context` has the meaning of its names for the caller."""
         return self.filter(__raw__={"$and": [condition.query(context)]})
