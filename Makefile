@@ -8,7 +8,7 @@ INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev stop test test-later test-busy package-test coverage check style types contracts metadata workflows hooks \
-	migrate demo openapi schemathesis matrix chaos lost-write killed-web bench-workers costs sizes indexes lock clean
+	migrate demo openapi schemathesis matrix chaos lost-write killed-web bench-workers costs sizes indexes explain lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -95,6 +95,9 @@ bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plai
 
 indexes: $(VENV)/.test ## explain every filter of lists of tasks in every order, over 50,000 tasks
 	@TEST_EVERY_ORDER=1 $(BIN)/python -m pytest -q --no-cov tests/features/tasks/test_indexes.py
+
+explain: $(VENV)/.test ## index keys that lists of tasks examine, at 10k, 100k, 1M tasks; ARGS="--tasks 10000 --orders created_at,-due_at"
+	@$(BIN)/python -m tests.bench.explain $(ARGS)
 
 lock: $(VENV)/.test ## pin the newest versions that setup.cfg allows
 	@$(BIN)/python -m pip install --quiet uv
