@@ -11,7 +11,6 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -21,7 +20,6 @@ from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage import database
 from taskmanager.core.storage.querysets import Page
 from taskmanager.features.tasks import listing
 from taskmanager.features.tasks.filtering.fields import FIELDS
@@ -29,6 +27,7 @@ from taskmanager.features.tasks.routes import ORDERS
 from taskmanager.features.tasks.schemas import TASK
 from taskmanager.web.errors import status_of
 from taskmanager.web.pagination import SortParameter
+from tests.bench.profiler import Profiler
 from tests.bench.seeding import plan as plans
 from tests.bench.seeding.plan import Person, Plan
 from tests.bench.seeding.store import FOLDER, Store
@@ -81,7 +80,6 @@ OF_ALL = (
     "title ~ none",
 )
 _SORT = SortParameter(ORDERS)
-_KEPT = dict.fromkeys(("ts", "ns", "keysExamined", "docsExamined", "planSummary", "hasSortStage"), 1)
 
 
 @dataclass
@@ -105,28 +103,6 @@ class Case:
     @property
     def is_within(self) -> bool:
         return self.status == 200 and self.keys <= 4 * self.answered + 50
-
-
-class Profiler:
-    """Reads what MongoDB's profiler has kept."""
-
-    def __init__(self) -> None:
-        self._database = database.database()
-        self.tasks = f"{self._database.name}.tasks"
-        self._database.command("profile", 0)
-        self._database.drop_collection("system.profile")
-        self._database.create_collection("system.profile", capped=True, size=64_000_000)
-        self._database.command("profile", 2)
-
-    def since(self, moment: datetime, number: int) -> list[dict[str, Any]]:
-        """Return the entries from `moment` on, when there are so many: one comes late when its client left early."""
-        until = time.monotonic() + 3
-        while True:
-            newest = self._database["system.profile"].find({}, _KEPT, sort=[("$natural", -1)], limit=number + 20)
-            found = [entry for entry in newest if entry["ts"] >= moment and ".system." not in entry["ns"]]
-            if len(found) >= number or time.monotonic() > until:
-                return found
-            time.sleep(0.02)
 
 
 def main() -> None:
@@ -195,11 +171,7 @@ def _pages(profiler: Profiler, person: Person, text: str, sort: str) -> Iterator
 def _asked(
     profiler: Profiler, actor: Actor, text: str, sort: str, after: list[Any] | None
 ) -> tuple[Case, list[Any] | None]:
-    time.sleep(0.002)  # the profiler's times are milliseconds
-    moment, began = (
-        datetime.now(UTC).replace(microsecond=datetime.now(UTC).microsecond // 1000 * 1000),
-        time.monotonic(),
-    )
+    moment, began = profiler.begin(), time.monotonic()
     with commands.counting() as seen:
         status, page = _page(actor, text, sort, after)
     ms = (time.monotonic() - began) * 1000
