@@ -85,7 +85,7 @@ class Account:
         return self._get(f"/tasks?limit=20&sort={self._chance.choice(_SORTS)}")
 
     def _search(self) -> Request:
-        return self._get(f"/search?q={self._chance.choice(('invoice', 'contract sup', 'B7', 'renew'))}")
+        return self._get(f"/search?q={self._chance.choice(('invoice', 'contract%20sup', 'B7', 'renew'))}")
 
     def _figures(self) -> Request:
         return self._get(f"{self._in_project()}/{self._chance.choice(('stats', 'facets'))}")
