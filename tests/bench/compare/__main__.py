@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--peers", default=PEERS)
     parser.add_argument("--only", default="", help="only endpoints whose name contains this")
     parser.add_argument("--skip", default="", help="endpoints that are left out, by comma")
+    parser.add_argument("--alike", action="store_true", help="express and fastapi look the user up and count requests")
     options = parser.parse_args()
     limits = {"ratelimit_default": UNLIMITED, "ratelimit_expensive": UNLIMITED, "expensive_queries": 100}
     size = {"web_processes": PROCESSES, "web_threads": THREADS, "access_token_minutes": 24 * 60}
@@ -48,7 +49,7 @@ def main() -> None:
 def run(store: Store, servers: list[Server], options: argparse.Namespace) -> Result:
     """Start the servers, compare their answers, measure."""
     wanted = options.peers.split(",")
-    servers += [ours(store), *peers(store, wanted)]
+    servers += [ours(store), *peers(store, wanted, alike=options.alike)]
     names = [server.name for server in servers]
     for server in servers:
         server.start()
@@ -61,7 +62,7 @@ def run(store: Store, servers: list[Server], options: argparse.Namespace) -> Res
     chosen = [each for each in ENDPOINTS if options.only in each.name and each.name not in skipped]
     samples = measure(store, servers, targets, chosen, options)
     memory = {server.name: megabytes(server) for server in servers}
-    notes = [f"not run: {name}" for name in wanted if name not in names]
+    notes = [f"not run: {name}" for name in wanted if not {name, f"{name}+"} & set(names)]
     notes.append(
         f"{options.rounds} rounds of {options.requests} requests; the deep page is after {targets.depth:,} rows"
     )

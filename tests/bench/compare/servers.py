@@ -25,6 +25,7 @@ SECRET = "a secret of the benchmark, of no use elsewhere"
 PEERS = ROOT / "tests" / "bench" / "peers"
 CACHE = FOLDER / "peers"
 PROCESSES, THREADS = 2, 8
+ALIKE = ("express", "fastapi")
 _START_SECONDS = 120
 UNLIMITED = "100000000/minute"  # the limits count, and never refuse
 
@@ -97,8 +98,11 @@ def log_in(server: Server, names: Iterable[str]) -> None:
         server.tokens[name] = orjson.loads(answer)["access_token"]
 
 
-def peers(store: Store, wanted: list[str]) -> Iterator[Server]:
-    """Yield the peers that are wanted and installed; prints those that are not."""
+def peers(store: Store, wanted: list[str], *, alike: bool = False) -> Iterator[Server]:
+    """Yield the peers that are wanted and installed; prints those that are not.
+
+    `alike`: those that can look the user up and count the request do so, and have a plus behind their names.
+    """
     for name, command in _commands().items():
         if name not in wanted:
             continue
@@ -110,11 +114,14 @@ def peers(store: Store, wanted: list[str]) -> Iterator[Server]:
             **os.environ,
             "BENCH_MONGODB": store.settings.mongodb_uri,
             "BENCH_SECRET": SECRET,
+            "BENCH_CACHE": store.settings.cache_url,
             "BENCH_PORT": str(port),
             "NODE_PATH": str(CACHE / "node_modules"),
             "PYTHONPATH": str(ROOT),
         }
         full = [part.format(port=port) for part in command]
+        if alike and name in ALIKE:
+            name, environment = f"{name}+", environment | {"BENCH_ALIKE": "1"}
         server = Server(name, full, environment, port, "/", store.folder / f"{name}.log")
         server.tokens = {
             person.name: jwt.encode({"sub": str(person.id)}, SECRET, algorithm="HS256") for person in store.plan.people

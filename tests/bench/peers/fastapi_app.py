@@ -12,13 +12,16 @@ import jwt
 import orjson
 from beanie import Document, PydanticObjectId, init_beanie
 from bson import ObjectId
-from fastapi import Depends, FastAPI, Header, Response
+from fastapi import Depends, FastAPI, Header, HTTPException, Response
 from pydantic import BaseModel, Field
 from pymongo import AsyncMongoClient, ReturnDocument
+from redis.asyncio import Redis
 
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
 PIPELINES = json.loads(Path(__file__).with_name("pipelines.json").read_text())
 SECRET = os.environ["BENCH_SECRET"]
+ALIKE = "BENCH_ALIKE" in os.environ  # look the user up and count the request, as ours does
+MAX_REQUESTS = 100_000_000  # of a user in a minute
 
 
 class Fields(BaseModel):
@@ -61,6 +64,17 @@ class Task(Document, Fields):
         keep_nulls = False
 
 
+class User(Document):
+    email: str
+    name: str
+    role: str
+    access_version: int
+    disabled_at: datetime | None = None
+
+    class Settings:
+        name = "users"
+
+
 class TaskOut(Fields):
     id: PydanticObjectId
     priority: str
@@ -92,19 +106,31 @@ def out(task: Task) -> TaskOut:
 async def lifespan(app: FastAPI):
     client = AsyncMongoClient(os.environ["BENCH_MONGODB"], readConcernLevel="majority", tz_aware=True)
     app.state.database = client.get_default_database()
-    await init_beanie(app.state.database, document_models=[Task], skip_indexes=True)
+    await init_beanie(app.state.database, document_models=[Task, User], skip_indexes=True)
     yield
 
 
 app = FastAPI(lifespan=lifespan)
 projects_of: dict[str, list[ObjectId]] = {}
+store = Redis.from_url(os.environ["BENCH_CACHE"])
 
 
-def user(authorization: Annotated[str, Header()]) -> str:
-    return jwt.decode(authorization.removeprefix("Bearer "), SECRET, algorithms=["HS256"])["sub"]
+async def caller(authorization: Annotated[str, Header()]) -> str:
+    me = jwt.decode(authorization.removeprefix("Bearer "), SECRET, algorithms=["HS256"])["sub"]
+    if ALIKE:
+        await check(me)
+    return me
 
 
-User = Annotated[str, Depends(user)]
+async def check(me: str) -> None:
+    count, _ = await store.pipeline(transaction=False).incr(f"alike:{me}").expire(f"alike:{me}", 60).execute()
+    if count > MAX_REQUESTS:
+        raise HTTPException(429)
+    if await User.find_one({"_id": ObjectId(me), "disabled_at": None}) is None:
+        raise HTTPException(401)
+
+
+Caller = Annotated[str, Depends(caller)]
 
 
 def tagged(model: BaseModel, match: str | None, etag: str = "") -> Response:
@@ -124,7 +150,7 @@ Match = Annotated[str | None, Header(alias="if-none-match")]
 
 
 @app.get("/api/v1/projects/{project}/tasks", response_model=Page)
-async def list_project(project: str, me: User, match: Match = None, after_at: float = 0, after_id: str = ""):
+async def list_project(project: str, me: Caller, match: Match = None, after_at: float = 0, after_id: str = ""):
     query: dict = {"project_id": ObjectId(project), "deleted_at": None}
     if after_id:
         at, last = datetime.fromtimestamp(after_at, UTC), ObjectId(after_id)
@@ -133,7 +159,7 @@ async def list_project(project: str, me: User, match: Match = None, after_at: fl
 
 
 @app.get("/api/v1/tasks", response_model=Page)
-async def list_mine(me: User, match: Match = None):
+async def list_mine(me: Caller, match: Match = None):
     if me not in projects_of:
         projects_of[me] = await app.state.database["memberships"].distinct("project_id", {"user_id": ObjectId(me)})
     query = {"project_id": {"$in": projects_of[me]}, "deleted_at": None, "marks": f"a:{me}"}
@@ -141,13 +167,13 @@ async def list_mine(me: User, match: Match = None):
 
 
 @app.get("/api/v1/tasks/{task}", response_model=TaskOut)
-async def get(task: PydanticObjectId, me: User, match: Match = None):
+async def get(task: PydanticObjectId, me: Caller, match: Match = None):
     found = await Task.find_one({"_id": task, "deleted_at": None})
     return tagged(out(found), match, str(found.revision))
 
 
 @app.post("/api/v1/projects/{project}/tasks", status_code=201, response_model=TaskOut)
-async def post(project: PydanticObjectId, body: TaskIn, me: User):
+async def post(project: PydanticObjectId, body: TaskIn, me: Caller):
     row = await app.state.database["projects"].find_one_and_update(
         {"_id": project}, {"$inc": {"last_number": 1}}, return_document=ReturnDocument.AFTER
     )
@@ -161,7 +187,7 @@ async def post(project: PydanticObjectId, body: TaskIn, me: User):
 
 
 @app.patch("/api/v1/tasks/{task}", response_model=TaskOut)
-async def patch(task: PydanticObjectId, body: TaskPatch, me: User):
+async def patch(task: PydanticObjectId, body: TaskPatch, me: Caller):
     found = await Task.find_one({"_id": task, "deleted_at": None})
     changes = body.model_dump(exclude_unset=True)
     if "priority" in changes:
@@ -176,12 +202,12 @@ async def figures(project: str, name: str) -> dict:
 
 
 @app.get("/api/v1/projects/{project}/stats")
-async def stats(project: str, me: User):
+async def stats(project: str, me: Caller):
     found = await figures(project, "stats")
     body = {"total": sum(row["count"] for row in found["by_status"]), **found}
     return Response(orjson.dumps(body, default=str), media_type="application/json")
 
 
 @app.get("/api/v1/projects/{project}/facets")
-async def facets(project: str, me: User):
+async def facets(project: str, me: Caller):
     return Response(orjson.dumps(await figures(project, "facets"), default=str), media_type="application/json")

@@ -3,12 +3,14 @@ const cluster = require("node:cluster");
 const crypto = require("node:crypto");
 const path = require("node:path");
 const express = require("express");
+const Redis = require("ioredis");
 const jwt = require("jsonwebtoken");
 const mongoose = require("mongoose");
 
 const PRIORITIES = ["none", "low", "medium", "high", "urgent"];
 const PIPELINES = require(path.join(__dirname, "..", "pipelines.json"));
-const { BENCH_SECRET, BENCH_MONGODB, BENCH_PORT } = process.env;
+const { BENCH_SECRET, BENCH_MONGODB, BENCH_PORT, BENCH_CACHE, BENCH_ALIKE } = process.env;
+const MAX_REQUESTS = 100_000_000; // of a user in a minute
 const { ObjectId } = mongoose.Types;
 const id = mongoose.Schema.Types.ObjectId;
 
@@ -35,7 +37,23 @@ const schema = new mongoose.Schema(
   },
 );
 const Task = mongoose.model("Task", schema);
+const User = mongoose.model("User", new mongoose.Schema(
+  { email: String, name: String, role: String, access_version: Number, disabled_at: Date },
+  { collection: "users", autoIndex: false },
+));
 const projectsOf = new Map();
+
+// Look the user up and count the request, as ours does.
+function alike() {
+  const store = new Redis(BENCH_CACHE);
+  return async (request, response, next) => {
+    const key = `alike:${request.user}`;
+    const [[, count]] = await store.pipeline().incr(key).expire(key, 60).exec();
+    if (count > MAX_REQUESTS) return response.sendStatus(429);
+    if (!(await User.findOne({ _id: request.user, disabled_at: null }))) return response.sendStatus(401);
+    return next();
+  };
+}
 
 function app() {
   const app = express();
@@ -47,6 +65,7 @@ function app() {
     request.user = jwt.verify(token, BENCH_SECRET, { algorithms: ["HS256"] }).sub;
     next();
   });
+  if (BENCH_ALIKE) app.use(alike());
 
   async function page(query, sort, response) {
     const rows = await Task.find(query).sort(sort).limit(51);
