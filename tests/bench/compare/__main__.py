@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from taskmanager.core.storage import database
 from tests.bench.compare import report, smoke
 from tests.bench.compare.client import burst
-from tests.bench.compare.endpoints import DESCRIPTION, ENDPOINTS, Endpoint, Targets
+from tests.bench.compare.endpoints import DESCRIPTION, ENDPOINTS, Endpoint, Targets, written
 from tests.bench.compare.meters import Meters, difference, megabytes
 from tests.bench.compare.report import Result, Sample
 from tests.bench.compare.servers import PROCESSES, THREADS, UNLIMITED, Server, log_in, ours, peers
 from tests.bench.seeding import plan as plans
 from tests.bench.seeding.plan import Plan
+from tests.bench.seeding.seed import count
 from tests.bench.seeding.store import FOLDER, Store
 
 PEERS = "limit,naive,eve,express,fastapi"
@@ -112,11 +113,12 @@ def _sample(meters: Meters, server: Server, targets: Targets, endpoint: Endpoint
 
 
 def _forget_writes(store: Store) -> None:
-    """Delete the events and new tasks, so that the next run begins with the same data."""
-    stored, projects = database.database(), [plans.project_id(number) for number in range(store.plan.owners)]
+    """Delete the events and the new tasks, so that the next run begins with the same data."""
+    stored, projects = database.database(), [plans.project_id(number) for number in written(store.plan)]
     for name in ("events", "counters"):
         stored[name].delete_many({})
     stored["tasks"].delete_many({"project_id": {"$in": projects}, "description": DESCRIPTION})
+    count(projects)
 
 
 if __name__ == "__main__":

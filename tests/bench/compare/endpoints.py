@@ -34,6 +34,11 @@ class Endpoint:
     without: tuple[str, ...] = ()  # servers that have no such thing
 
 
+def written(plan: Plan) -> range:
+    """Return the numbers of the projects in which tasks are made and changed: those of WRITER but the large ones."""
+    return range(HOT, min(plan.person(WRITER).width, plan.owners))
+
+
 class Targets:
     """What the requests name: tasks, projects, and where the deep page begins."""
 
@@ -42,7 +47,7 @@ class Targets:
         self.hot = plans.project_id(0)
         self._stored = database.database()["tasks"]
         self.tasks = [str(row["_id"]) for row in self._stored.find({"project_id": self.hot}, {"_id": 1}).limit(500)]
-        self.projects = [plans.project_id(number) for number in range(HOT, min(100, plan.owners))]
+        self.projects = [plans.project_id(number) for number in written(plan)]
         found = self._stored.find({"project_id": {"$in": self.projects}}, {"_id": 1}).limit(5000)
         self.changed = [str(row["_id"]) for row in found]
         self.random.shuffle(self.changed)
