@@ -1,6 +1,7 @@
 # Everything a developer does here is one word: `make` alone lists them.
 PYTHON ?= python3
 VENV := .venv
+PEERS := .data-bench/peers
 BIN := $(VENV)/bin
 COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -8,7 +9,8 @@ INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev stop test test-later test-busy package-test coverage check style types contracts metadata workflows hooks \
-	migrate demo openapi schemathesis matrix chaos lost-write killed-web bench-workers costs sizes indexes explain lock clean
+	migrate demo openapi schemathesis matrix chaos lost-write killed-web bench-workers costs sizes indexes explain \
+	bench bench-quick bench-peers soak lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -95,6 +97,25 @@ bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plai
 
 indexes: $(VENV)/.test ## explain every filter of lists of tasks in every order, over 50,000 tasks
 	@TEST_EVERY_ORDER=1 $(BIN)/python -m pytest -q --no-cov tests/features/tasks/test_indexes.py
+
+bench: $(VENV)/.test bench-peers ## the service beside others at 1,000,000 tasks: CPU of the server for a request, as ratios
+	@$(BIN)/python -m tests.bench.compare $(ARGS)
+
+bench-quick: $(VENV)/.test bench-peers ## the same at 100,000 tasks, in five minutes
+	@$(BIN)/python -m tests.bench.compare --tasks 100000 --rounds 3 --requests 150 $(ARGS)
+
+bench-peers: $(PEERS)/.eve $(PEERS)/.fastapi $(PEERS)/.express ## install what the others are made of, in .data-bench
+
+$(PEERS)/.express: tests/bench/peers/express/package-lock.json
+	@mkdir -p $(PEERS) && cp $(dir $<)package*.json $(PEERS)/
+	@cd $(PEERS) && npm ci --silent --no-audit --no-fund && touch .express || echo "Express cannot be installed here."
+
+$(PEERS)/.%: tests/bench/peers/%.txt
+	@mkdir -p $(PEERS) && $(PYTHON) -m venv --clear $(PEERS)/$* && $(PEERS)/$*/bin/python -m pip install \
+		--quiet --disable-pip-version-check -r $< && touch $@ || echo "$* cannot be installed here."
+
+soak: $(VENV)/.test ## memory of two web processes over 200,000 mixed requests; ARGS="--requests 2000"
+	@$(BIN)/python -m tests.bench.soak $(ARGS)
 
 explain: $(VENV)/.test ## index keys that lists of tasks examine, at 10k, 100k, 1M tasks; ARGS="--tasks 10000 --orders created_at,-due_at"
 	@$(BIN)/python -m tests.bench.explain $(ARGS)

@@ -11,22 +11,23 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
+from pymongo.errors import PyMongoError
 
 from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage import database
 from taskmanager.core.storage.querysets import Page
 from taskmanager.features.tasks import listing
 from taskmanager.features.tasks.filtering.fields import FIELDS
 from taskmanager.features.tasks.routes import ORDERS
 from taskmanager.features.tasks.schemas import TASK
+from taskmanager.web.errors import status_of
 from taskmanager.web.pagination import SortParameter
+from tests.bench.profiler import Profiler
 from tests.bench.seeding import plan as plans
 from tests.bench.seeding.plan import Person, Plan
 from tests.bench.seeding.store import FOLDER, Store
@@ -104,28 +105,6 @@ class Case:
         return self.status == 200 and self.keys <= 4 * self.answered + 50
 
 
-class Profiler:
-    """Reads what MongoDB's profiler has kept."""
-
-    def __init__(self) -> None:
-        self._database = database.database()
-        self.tasks = f"{self._database.name}.tasks"
-        self._database.command("profile", 0)
-        self._database.drop_collection("system.profile")
-        self._database.create_collection("system.profile", capped=True, size=64_000_000)
-        self._database.command("profile", 2)
-
-    def since(self, moment: datetime, number: int) -> list[dict[str, Any]]:
-        """Return the entries from `moment` on, when there are so many: one comes late when its client left early."""
-        until = time.monotonic() + 3
-        while True:
-            wanted = {"ts": {"$gte": moment}, "ns": {"$not": {"$regex": "system"}}}
-            found = list(self._database["system.profile"].find(wanted))
-            if len(found) >= number or time.monotonic() > until:
-                return found
-            time.sleep(0.02)
-
-
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description="Keys that lists of tasks examine")
@@ -192,11 +171,7 @@ def _pages(profiler: Profiler, person: Person, text: str, sort: str) -> Iterator
 def _asked(
     profiler: Profiler, actor: Actor, text: str, sort: str, after: list[Any] | None
 ) -> tuple[Case, list[Any] | None]:
-    time.sleep(0.002)  # the profiler's times are milliseconds
-    moment, began = (
-        datetime.now(UTC).replace(microsecond=datetime.now(UTC).microsecond // 1000 * 1000),
-        time.monotonic(),
-    )
+    moment, began = profiler.begin(), time.monotonic()
     with commands.counting() as seen:
         status, page = _page(actor, text, sort, after)
     ms = (time.monotonic() - began) * 1000
@@ -227,10 +202,9 @@ def _page(actor: Actor, text: str, sort: str, after: list[Any] | None) -> tuple[
         tasks = listing.visible(actor, project_id=project, condition=condition)
         return 200, tasks.page(_SORT.order(sort), LIMIT, after=after, fields=TASK.stored_of_list())
     except TaskManagerError as error:
-        return error.status, Page([])
-    except Exception as error:  # what a request answers with 500 or 503
-        print(f"{type(error).__name__} of {text!r} by {sort}: {str(error)[:150]}", flush=True)
-        return 500, Page([])
+        return status_of(error), Page([])
+    except Exception as error:  # a request would answer with 500 or 503
+        return (503 if isinstance(error, PyMongoError) and error.timeout else 500), Page([])
 
 
 def _plan(entry: dict[str, Any]) -> str:

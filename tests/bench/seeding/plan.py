@@ -7,7 +7,6 @@ from functools import cached_property
 from bson import ObjectId
 
 HOT = 5  # projects with many tasks
-HOT_SHARE = 0.0498  # of all tasks, in each of them
 HOT_MEMBERS, MEMBERS = 100, 5
 WIDTHS = (1, 10, 100, 1000)
 SPARSE = 23  # tasks of a person who has few
@@ -42,6 +41,7 @@ class Plan:
 
     tasks: int
     owners: int = 2_000
+    share: float = 0.0498  # of all tasks, in each of the HOT projects
 
     @cached_property
     def people(self) -> list[Person]:
@@ -53,7 +53,7 @@ class Plan:
 
     def size_of(self, project: int) -> int:
         """Return the number of tasks of a project."""
-        hot = int(self.tasks * HOT_SHARE)
+        hot = int(self.tasks * self.share)
         if project < HOT:
             return hot
         each, more = divmod(self.tasks - HOT * hot, self.owners - HOT)

@@ -3,9 +3,12 @@
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pymongo
+from bson import ObjectId
 from pymongo import IndexModel, WriteConcern
 from pymongo.database import Database
 
@@ -37,11 +40,22 @@ def seed(database: Database[dict[str, Any]], plan: Plan) -> None:
         _insert(database, (row for rows in tasks.every(plan, moment) for row in rows))
         inserted = time.monotonic() - began
         database["tasks"].create_indexes(indexes)
+        count()
     print(
         f"{plan.tasks:,} tasks in {plan.owners:,} projects: {inserted:.0f} s, "
-        f"and {time.monotonic() - began - inserted:.0f} s for {len(indexes)} indexes",
+        f"and {time.monotonic() - began - inserted:.0f} s for {len(indexes)} indexes and the counts",
         flush=True,
     )
+
+
+def count(project_ids: Iterable[ObjectId] = ()) -> None:
+    """Count the tasks of projects, or of all: rows that go round the services go round the counts of statistics."""
+    if find_spec("taskmanager.features.insights.counts") is None:
+        return
+    recount = import_module("taskmanager.features.insights.counts.repair").Recount.of_service()
+    with pymongo.timeout(_SECONDS):
+        for project_id in project_ids or recount.project_ids():
+            recount.repair(project_id)
 
 
 def grow_cache(database: Database[dict[str, Any]]) -> None:
