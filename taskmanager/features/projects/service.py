@@ -16,7 +16,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import BaseQuerySet, Row
-from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.core.storage.unit_of_work import hold_advisory_lock, unit_of_work
 from taskmanager.features.projects import hierarchy
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
 from taskmanager.features.projects.filtering import names as filter_names
@@ -112,6 +112,14 @@ class TaskKey(NamedTuple):
     position: str
 
 
+def order_writers(project_id: ObjectId) -> None:
+    """Let the open unit of work wait, before its transaction begins, for others that raise this project's counters.
+
+    `allocate_keys`, `next_position` and `add_usage` do so; a use case that calls it at its start is not run twice.
+    """
+    hold_advisory_lock(f"project:{project_id}")
+
+
 def allocate_keys(project_id: ObjectId, number: int = 1) -> tuple[Project, list[TaskKey]]:
     """Raise a project's counters for `number` new tasks, in the open transaction.
 
@@ -120,6 +128,7 @@ def allocate_keys(project_id: ObjectId, number: int = 1) -> tuple[Project, list[
     raise the same counters commit one after the other.
     Raises NotFound, Conflict (`quota.tasks`).
     """
+    order_writers(project_id)
     raised = {field: {"$add": [{"$ifNull": [f"${field}", 0]}, number]} for field in _COUNTERS}
     update = raised | {"last_created_at": advanced("last_created_at", now(), by_ms=1)}
     row = Project._get_collection().find_one_and_update(
@@ -138,6 +147,7 @@ def add_usage(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0
 
     Raises Conflict (`quota.project_attachment_bytes`).
     """
+    order_writers(project_id)
     increments = {"inc__task_count": tasks, "inc__attachment_bytes": attachment_bytes}
     project = Project.objects(id=project_id).only("task_count", "attachment_bytes").modify(new=True, **increments)
     if project is not None and attachment_bytes > 0:
@@ -146,6 +156,7 @@ def add_usage(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0
 
 def next_position(project_id: ObjectId) -> int:
     """Return the number of the position after a project's last task, in the open transaction. Raises NotFound."""
+    order_writers(project_id)
     project = Project.objects(id=project_id).alive().only("last_position").modify(new=True, inc__last_position=1)
     if project is None:
         raise NotFound

@@ -42,6 +42,7 @@ def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
         raise NotFound
     draft = Task(id=ObjectId(), project_id=project_id)
     authorize(actor, TaskAction.CREATE, draft)
+    projects.order_writers(project_id)
     _check_references(project_id, data)
     subtasks.check_parent(draft, data.get("parent_id"))
     project, (place,) = projects.allocate_keys(project_id)

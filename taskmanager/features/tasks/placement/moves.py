@@ -40,6 +40,7 @@ def move(task_id: ObjectId, project_id: ObjectId, *, actor: Actor) -> Task:
     if task.project_id == project_id:
         return task
     for locked_id in sorted((task.project_id, project_id)):
+        projects.order_writers(locked_id)
         acyclic.lock(locked_id)
     moved = _move([task, *subtasks.below(task)], project_id, actor)
     subtasks.update_parent_progress(task, moved, actor)
