@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 
 import pymongo
 from mongoengine.errors import NotUniqueError, OperationError
@@ -66,6 +66,11 @@ def outside(key: Hashable, work: Callable[[], T]) -> T:
     if key not in made:
         raise _Outside(key, work)
     return cast(T, made[key])
+
+
+def run_again() -> NoReturn:
+    """Abort the open transaction and run its use case again from its start. The caller has noted why, outside of it."""
+    raise _Outside(object(), lambda: None)
 
 
 def hold_advisory_lock(name: str) -> None:
