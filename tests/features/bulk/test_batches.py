@@ -225,3 +225,40 @@ def test_an_error_names_the_first_operation_that_fails(scene):
     assert (answer.status_code, answer.json["index"]) == (422, 1)
     assert answer.json["errors"][0]["location"] == "body.operations.1.task.status"
     assert Task.objects(title="x").count() == 0
+
+
+def test_two_tasks_of_one_series_are_completed_one_after_the_other(scene):
+    recurring = {"title": "Water", "due": "2031-01-15", "recurrence": "FREQ=WEEKLY"}
+    first = scene.owner.post(scene.tasks_path, json=recurring).json["id"]
+    headers = {"If-Match": "*"}
+    second = scene.owner.put(f"{TASKS}/{first}/completion", headers=headers).json["next_task_id"]
+    patch(scene.owner, f"{TASKS}/{second}", {"title": "Water again"})  # so it stays when the first one is reopened
+    assert scene.owner.delete(f"{TASKS}/{first}/completion", headers=headers).status_code == 200
+    run(scene, *({"op": "complete", "task_id": task} for task in (first, second)))
+    assert Task.objects(series_id=first, status_group="backlog").count() == 1
+
+
+def test_a_request_with_a_key_that_runs_one_by_one_has_its_effect_once(scene):
+    tasks = [TaskFactory(project=scene.project, title=title) for title in "ab"]
+    body = {"kind": "blocks", "task_id": str(tasks[1].id)}
+    assert scene.owner.post(f"{TASKS}/{tasks[0].id}/relations", json=body).status_code == 201
+    given = [create(scene), *({"op": "complete", "task_id": str(task.id)} for task in tasks)]
+    sent = {"json": {"operations": given}, "headers": {"Idempotency-Key": "once"}}
+    first, second = (scene.owner.post(BULK, **sent) for _ in range(2))
+    assert (first.status_code, first.json) == (200, second.json)
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert Task.objects(title="new").count() == 1
+
+
+def create(scene):
+    return {"op": "create", "project_id": str(scene.project.id), "task": {"title": "new"}}
+
+
+def test_creations_in_two_projects_are_numbered_in_each(scene):
+    other = ProjectFactory(owner=scene.owner.user)
+    given = [
+        {"op": "create", "project_id": str(project.id), "task": {"title": f"{number}"}}
+        for number, project in enumerate([scene.project, other, scene.project, other])
+    ]
+    keys = [result["task"]["key"] for result in run(scene, *given)]
+    assert keys == [f"{scene.project.key}-2", f"{other.key}-1", f"{scene.project.key}-3", f"{other.key}-2"]
