@@ -9,7 +9,7 @@ INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev stop test test-later test-busy package-test coverage check style types contracts metadata workflows hooks \
-	migrate demo openapi schemathesis matrix chaos lost-write killed-web bench-workers costs sizes indexes explain \
+	migrate demo openapi schemathesis matrix chaos lost-write killed-web hot-project bench-workers costs sizes indexes explain \
 	bench bench-quick bench-peers soak lock clean
 
 help: ## list the words
@@ -94,6 +94,9 @@ sizes: $(VENV)/.test ## bytes that a task takes, in data and in indexes, by coll
 
 bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plain RQ; seconds from commit to mail
 	@$(BIN)/python -m tests.bench.workers $(ARGS)
+
+hot-project: $(VENV)/.test ## tasks a second that 1, 4, 16 and 64 clients create in one project; aborted transactions, statuses, p99
+	@$(BIN)/python -m tests.bench.hot_project $(ARGS)
 
 indexes: $(VENV)/.test ## explain every filter of lists of tasks in every order, over 50,000 tasks
 	@TEST_EVERY_ORDER=1 $(BIN)/python -m pytest -q --no-cov tests/features/tasks/test_indexes.py

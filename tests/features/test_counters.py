@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from bson import ObjectId
 
 from taskmanager.features.accounts import service as accounts
 from taskmanager.features.attachments.models import Attachment
@@ -157,7 +158,7 @@ def test_reminders_of_a_series_do_not_become_more(scene):
     """A series that is completed each day takes the room of one reminder, not of one more each day."""
     made = scene.owner.post(scene.tasks_path, json={"title": "Stretch"} | RECURRING).json
     scene.owner.post(f"{V1}/tasks/{made['id']}/reminders", json={"relative_to": "due", "minutes_before": 5})
-    actor, task_id = actor_of(scene.owner.user), made["id"]
+    actor, task_id = actor_of(scene.owner.user), ObjectId(made["id"])
     for _ in range(5):
         task_id = tasks.complete(task_id, if_match=None, actor=actor).next_task_id
     assert [reminder.task_id for reminder in Reminder.objects] == [task_id]

@@ -225,9 +225,9 @@ def test_what_is_left_of_its_data_is_found(scene, plugin):
 def test_what_it_attaches_to_a_task_counts(scene, plugin):
     from taskmanager.features.tasks import attached
 
-    assert not attached.is_any(scene.task.id)
+    assert attached.with_any([scene.task.id]) == set()
     greet(scene)
-    assert attached.is_any(scene.task.id)
+    assert attached.with_any([scene.task.id]) == {scene.task.id}
 
 
 # tasks

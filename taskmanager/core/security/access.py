@@ -193,6 +193,11 @@ def changed(user_ids: Iterable[ObjectId]) -> None:
     on_commit(lambda: _announce(ids))
 
 
+def changed_to(user_id: ObjectId, version: int) -> None:
+    """Publish the version of one account after the commit; call it in the transaction that raises it."""
+    on_commit(lambda: _announce_versions({user_id: version}))
+
+
 def republish(user_ids: Iterable[ObjectId]) -> None:
     """Write the current versions to the cache store. Raises RedisError, so that the calling job is repeated."""
     for user_id, version in loaders.versions(user_ids).items():
@@ -205,9 +210,13 @@ def invalidate_all() -> None:
 
 
 def _announce(user_ids: list[ObjectId]) -> None:
-    for user_id in user_ids:
+    _announce_versions(loaders.versions(user_ids))
+
+
+def _announce_versions(versions: dict[ObjectId, int]) -> None:
+    for user_id in versions:
         _kept.pop(user_id, None)
-    _publish(loaders.versions(user_ids))
+    _publish(versions)
 
 
 def _publish(versions: dict[ObjectId, int]) -> None:

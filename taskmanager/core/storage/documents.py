@@ -73,8 +73,8 @@ class Versioned(Document):
 
         Return the documents as stored. Raises PreconditionFailed when another writer has changed one of them.
         """
-        if not documents:
-            return []
+        if len(documents) < 2:
+            return [document.write(**changed) for document, changed in zip(documents, changes, strict=True)]
         moment, operations, stored = now(), [], []
         for document, changed in zip(documents, changes, strict=True):
             changed = changed | document.derived(changed)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 
 import pymongo
 from mongoengine.errors import NotUniqueError, OperationError
@@ -20,15 +20,18 @@ from pymongo.write_concern import WriteConcern
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import TaskManagerError
+from taskmanager.core.locking.advisory_locks import advisory_locks
 from taskmanager.core.storage.database import capacity, client, database
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _ABORT_SECONDS = 0.2
+_WRITE_CONFLICT = 112
 
 # The results of work outside of the open transaction, see `outside`; None when no transaction is open.
 _made: ContextVar[dict[Hashable, Any] | None] = ContextVar("made", default=None)
+_order: ContextVar["_Order | None"] = ContextVar("order", default=None)
 _after_commit: ContextVar[list[Callable[[], None]] | None] = ContextVar("after_commit", default=None)
 _before_commit: ContextVar[dict[Callable[[list[Any]], None], list[Any]] | None] = ContextVar(
     "before_commit", default=None
@@ -63,6 +66,47 @@ def outside(key: Hashable, work: Callable[[], T]) -> T:
     if key not in made:
         raise _Outside(key, work)
     return cast(T, made[key])
+
+
+def run_again() -> NoReturn:
+    """Abort the open transaction and run its use case again from its start. The caller has noted why, outside of it."""
+    raise _Outside(object(), lambda: None)
+
+
+def hold_advisory_lock(name: str) -> None:
+    """Hold an advisory lock from before the transaction begins until its end (see `core.locking`).
+
+    Call it as early as possible: when the lock is not free, the transaction is aborted, and the use case is run again
+    from its start once it has the lock. Only for units of work that write a document that many others write too.
+    """
+    order = _order.get()
+    if order is not None and not order.is_settled(name):
+        outside(("advisory lock", name), lambda: order.wait(name))
+
+
+class _Order:
+    """The advisory locks of one unit of work."""
+
+    def __init__(self) -> None:
+        self.held: list[str] = []
+
+    def is_settled(self, name: str) -> bool:
+        """Return whether the lock is held, after acquiring it if it is free."""
+        if name not in self.held and advisory_locks.try_acquire(name):
+            self.held.append(name)
+        return name in self.held
+
+    def wait(self, name: str) -> None:
+        if advisory_locks.acquire(name):
+            self.held.append(name)
+
+    def note_conflict(self) -> None:
+        for name in self.held:
+            advisory_locks.note_conflict(name)
+
+    def release(self) -> None:
+        while self.held:
+            advisory_locks.release(self.held.pop())
 
 
 class _Outside(BaseException):
@@ -121,6 +165,17 @@ def finish_now() -> None:
 
 
 def _transact(function: Callable[[], T], seconds: float | None = None) -> T:
+    order = _Order()
+    token = _order.set(order)
+    try:
+        return _repeat(function, seconds)
+    finally:
+        _order.reset(token)
+        order.release()
+
+
+def _repeat(function: Callable[[], T], seconds: float | None) -> T:
+    """Run `function` in a transaction, again after each work that must be done outside of one."""
     made: dict[Hashable, Any] = {}
     while True:
         token = _made.set(made)
@@ -148,9 +203,16 @@ def _in_transaction(function: Callable[[], T], seconds: float | None) -> T:
         _after_commit.reset(token)
         _before_commit.reset(before)
     _made.set(None)  # a committed use case must not be run again
+    _release_advisory_locks()
     for callback in callbacks:
         callback()
     return result
+
+
+def _release_advisory_locks() -> None:
+    order = _order.get()
+    if order is not None:
+        order.release()
 
 
 @contextmanager
@@ -187,9 +249,16 @@ def _aborting(session: ClientSession, attempt: Callable[[], T]) -> T:
         return attempt()
     except ConnectionFailure:
         raise  # there is no server to send the command to
-    except BaseException:
+    except BaseException as error:
         Context().run(_abort, session)
+        _note_conflict(error)
         raise
+
+
+def _note_conflict(error: BaseException) -> None:
+    order = _order.get()
+    if order is not None and isinstance(error, OperationFailure) and error.code == _WRITE_CONFLICT:
+        order.note_conflict()
 
 
 def _abort(session: ClientSession) -> None:

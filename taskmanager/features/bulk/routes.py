@@ -151,8 +151,10 @@ def _counted(operations: list[Operation], temp_ids: list[str | None]) -> Respons
 
 
 def _all(operations: list[Operation], temp_ids: list[str | None]) -> Response:
+    request = bulk.AllOrNothing(operations)
+
     def run() -> Response:
-        done = bulk.run_all(operations, actor=current_actor())
+        done = request.run(current_actor())
         return answers.data({"results": [_result(operation, _dumped(task), temp_ids) for operation, task in done]})
 
     return once(run, seconds=bulk.MAX_SECONDS)

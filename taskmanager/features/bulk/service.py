@@ -3,11 +3,11 @@
 An operation may refer to a task that an earlier one creates: a placeholder replaces its id until it is created.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 
@@ -17,10 +17,11 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.database import bounded
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import CREATED, Row
-from taskmanager.core.storage.unit_of_work import long_unit_of_work
+from taskmanager.core.storage.unit_of_work import long_unit_of_work, run_again
 from taskmanager.features.tasks import listing, service as tasks
 from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.subtasks import DependentTasks
 
 MAX_TASKS = 100
 MAX_SECONDS = 4.0  # of a transaction with MAX_TASKS; MongoDB aborts transactions that take longer than five seconds
@@ -62,53 +63,106 @@ class Operation:
 
     def run(self, actor: Actor) -> Task | None:
         """Run the operation and return its task; None after `delete`. Raises as that use case, or `failure`."""
-        if self.failure:
-            raise self.failure
-        return _RUN[self.kind](self, actor)
+        return _run([self], actor)[0]
+
+    @property
+    def edit(self) -> tasks.Edit:
+        """Return the change of an operation on a task that exists."""
+        return tasks.Edit(cast(ObjectId, self.task_id), self.data or {}, self.if_match)
+
+    @property
+    def new(self) -> tasks.NewTask:
+        """Return the task of an operation that creates one."""
+        return tasks.NewTask(cast(ObjectId, self.project_id), self.data or {}, cast(ObjectId, self.placeholder))
 
 
 # Takes an operation and the function that finds the tasks of its filter; returns the ids of these tasks.
 Find = Callable[[Operation, Callable[[], list[ObjectId]]], list[ObjectId]]
 
-# The schema guarantees the fields of each kind of operation, so `Any` stands for an operation that has them.
-_RUN: dict[str, Callable[[Any, Actor], Task | None]] = {
-    "create": lambda it, actor: tasks.create(it.project_id, it.data or {}, actor=actor),
-    "update": lambda it, actor: tasks.update(it.task_id, it.data or {}, if_match=it.if_match, actor=actor),
-    "complete": lambda it, actor: tasks.complete(it.task_id, if_match=it.if_match, actor=actor),
-    "reopen": lambda it, actor: tasks.reopen(it.task_id, if_match=it.if_match, actor=actor),
-    "delete": lambda it, actor: tasks.delete(it.task_id, if_match=it.if_match, actor=actor),
+# The use case for operations of one kind on different tasks.
+_RUN: dict[str, Callable[[Sequence[Operation], Actor], Sequence[Task] | None]] = {
+    "create": lambda them, actor: tasks.create_all([one.new for one in them], actor=actor),
+    "update": lambda them, actor: tasks.update_all([one.edit for one in them], actor=actor),
+    "complete": lambda them, actor: tasks.complete_all([one.edit for one in them], actor=actor),
+    "reopen": lambda them, actor: tasks.reopen_all([one.edit for one in them], actor=actor),
+    "delete": lambda them, actor: tasks.delete_all([one.edit for one in them], actor=actor),
 }
 
 
-@long_unit_of_work(MAX_SECONDS)
-def run_all(operations: list[Operation], *, actor: Actor) -> list[tuple[Operation, Task | None]]:
-    """Run all operations in one transaction.
+def _run(operations: Sequence[Operation], actor: Actor) -> Sequence[Task | None]:
+    for failed in filter(None, (operation.failure for operation in operations)):
+        raise failed
+    return _RUN[operations[0].kind](operations, actor) or [None] * len(operations)
 
-    Raises the error of the first operation that fails, with its `index`; Conflict (`bulk.too_many`) beyond MAX_TASKS.
-    """
-    ids: Ids = {}
-    done = []
-    for operation in expand_filters(operations, actor):
+
+class AllOrNothing:
+    """The operations of one request that are one transaction."""
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self._operations, self._one_by_one = operations, False
+
+    @long_unit_of_work(MAX_SECONDS)
+    def run(self, actor: Actor) -> list[tuple[Operation, Task | None]]:
+        """Run all operations in one transaction: successive ones of one kind on different tasks together.
+
+        When that fails, the transaction is aborted and they run one by one: so the first one that fails is found, and
+        those whose result depends on their order succeed.
+        Raises the error of the first operation that fails, with its `index`; Conflict (`bulk.too_many`) beyond
+        MAX_TASKS.
+        """
         try:
-            task = operation.resolved(ids).run(actor)
+            return [done for batch in self._batches(actor) for done in self._done(batch, actor)]
+        except (TaskManagerError, DependentTasks):
+            if self._one_by_one:
+                raise
+        self._one_by_one = True
+        return run_again()
+
+    def _batches(self, actor: Actor) -> Iterator[list[Operation]]:
+        """Yield operations that run together. A filter runs after the operations before it."""
+        expanded, batch = _expanded(self._operations, actor), list[Operation]()
+        for operation in self._operations:
+            if batch and not self._joins(operation, batch):
+                yield batch
+                batch = []
+            batch += next(expanded)
+            while self._one_by_one and batch:
+                yield [batch.pop(0)]
+        if batch:
+            yield batch
+
+    def _joins(self, operation: Operation, batch: list[Operation]) -> bool:
+        if operation.condition is not None or operation.kind != batch[0].kind:
+            return False
+        return operation.kind == "create" or operation.task_id not in {one.task_id for one in batch}
+
+    def _done(self, batch: list[Operation], actor: Actor) -> Iterator[tuple[Operation, Task | None]]:
+        try:
+            return zip(batch, _run(batch, actor), strict=True)
         except TaskManagerError as error:
-            add_index(error, operation.index)
+            if self._one_by_one:
+                add_index(error, batch[0].index)
             raise
-        if operation.placeholder and task:
-            ids[operation.placeholder] = task.id
-        done.append((operation, task))
-    return done
 
 
-def expand_filters(
-    operations: list[Operation], actor: Actor, find: Find = lambda operation, query: query(), until: float = inf
-) -> Iterator[Operation]:
+def expand_filters(operations: list[Operation], actor: Actor, find: Find, until: float) -> Iterator[Operation]:
     """Yield the operations, one for each task that a filter matches; a filter runs when its operation is next.
 
     `find` may return the ids of an earlier request. An operation whose tasks cannot be found, or that begins after
     `until` (of the monotonic clock), has a `failure`. Raises Conflict (`bulk.too_many`),
     Unavailable.
     """
+    for parts in _expanded(operations, actor, find, until):
+        yield from (part if monotonic() <= until else replace(part, failure=Unfinished()) for part in parts)
+
+
+def _expanded(
+    operations: Sequence[Operation],
+    actor: Actor,
+    find: Find = lambda operation, query: query(),
+    until: float = inf,
+) -> Iterator[list[Operation]]:
+    """Yield a list for each operation: itself, or one for each task that its filter matches."""
     remaining = MAX_TASKS
     for operation in operations:
         parts = [operation] if operation.condition is None or monotonic() > until else _parts(operation, actor, find)
@@ -116,7 +170,7 @@ def expand_filters(
         if remaining < 0:
             detail = f"One request changes at most {MAX_TASKS} tasks."
             raise Conflict(detail, code="bulk.too_many", index=operation.index)
-        yield from (part if monotonic() <= until else replace(part, failure=Unfinished()) for part in parts)
+        yield parts
 
 
 def _parts(operation: Operation, actor: Actor, find: Find) -> list[Operation]:

@@ -1,6 +1,7 @@
 """Use cases of projects."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from bson import ObjectId
@@ -16,7 +17,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import BaseQuerySet, Row
-from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.core.storage.unit_of_work import hold_advisory_lock, unit_of_work
 from taskmanager.features.projects import hierarchy
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
 from taskmanager.features.projects.filtering import names as filter_names
@@ -106,22 +107,40 @@ def delete(project_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
 
 
 class TaskKey(NamedTuple):
-    """The key of a new task, and its position in the manual order."""
+    """The key of a new task, its position in the manual order, and the time of its creation."""
 
     key: str
     position: str
+    created_at: datetime
+
+
+class TaskRules(NamedTuple):
+    """The settings of a project that its tasks follow."""
+
+    workflow: Workflow
+    timezone: str
+
+
+def order_writers(project_id: ObjectId) -> None:
+    """Let the open unit of work wait, before its transaction begins, for others that raise this project's counters.
+
+    `allocate_keys`, `next_position` and `add_usage` do so; a use case that calls it at its start is not run twice.
+    """
+    hold_advisory_lock(f"project:{project_id}")
 
 
 def allocate_keys(project_id: ObjectId, number: int = 1) -> tuple[Project, list[TaskKey]]:
     """Raise a project's counters for `number` new tasks, in the open transaction.
 
-    Return the project, and the key and position of each task. The project's `last_created_at` is the time of creation
-    for these tasks: later than that of every earlier task, whatever the clocks of the processes say. Transactions that
-    raise the same counters commit one after the other.
+    Return the project, and the key, position and time of creation of each task. A time is later than that of every
+    earlier task, whatever the clocks of the processes say: many tasks get the last milliseconds until now. Transactions
+    that raise the same counters commit one after the other.
     Raises NotFound, Conflict (`quota.tasks`).
     """
+    order_writers(project_id)
     raised = {field: {"$add": [{"$ifNull": [f"${field}", 0]}, number]} for field in _COUNTERS}
-    update = raised | {"last_created_at": advanced("last_created_at", now(), by_ms=1)}
+    first_at = advanced("last_created_at", now() - timedelta(milliseconds=number - 1), by_ms=1)
+    update = raised | {"last_created_at": {"$add": [first_at, number - 1]}}
     row = Project._get_collection().find_one_and_update(
         {"_id": project_id, "deleted_at": None}, [{"$set": update}], return_document=ReturnDocument.AFTER
     )
@@ -129,7 +148,11 @@ def allocate_keys(project_id: ObjectId, number: int = 1) -> tuple[Project, list[
         raise NotFound
     quotas.check("tasks", row["task_count"])
     first, lowest = row["last_number"] - number + 1, row["last_position"] - number + 1
-    places = [TaskKey(f"{row['key']}-{first + offset}", fractional.at(lowest + offset)) for offset in range(number)]
+    begin = row["last_created_at"] - timedelta(milliseconds=number - 1)
+    places = [
+        TaskKey(f"{row['key']}-{first + i}", fractional.at(lowest + i), begin + timedelta(milliseconds=i))
+        for i in range(number)
+    ]
     return Project._from_son(row), places
 
 
@@ -138,6 +161,7 @@ def add_usage(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0
 
     Raises Conflict (`quota.project_attachment_bytes`).
     """
+    order_writers(project_id)
     increments = {"inc__task_count": tasks, "inc__attachment_bytes": attachment_bytes}
     project = Project.objects(id=project_id).only("task_count", "attachment_bytes").modify(new=True, **increments)
     if project is not None and attachment_bytes > 0:
@@ -146,15 +170,21 @@ def add_usage(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0
 
 def next_position(project_id: ObjectId) -> int:
     """Return the number of the position after a project's last task, in the open transaction. Raises NotFound."""
+    order_writers(project_id)
     project = Project.objects(id=project_id).alive().only("last_position").modify(new=True, inc__last_position=1)
     if project is None:
         raise NotFound
     return project.last_position
 
 
-def workflow_of(project_id: ObjectId) -> Workflow:
-    """Return the workflow of a project's tasks. Raises NotFound."""
-    return Project.objects.only("statuses").one(project_id).workflow
+def rules_of(project_ids: Iterable[ObjectId]) -> dict[ObjectId, TaskRules]:
+    """Return what tasks of these projects follow, by one query. Raises NotFound."""
+    wanted = set(project_ids)
+    found = Project.objects(id__in=wanted).only("statuses", "timezone") if wanted else ()
+    rules = {project.id: TaskRules(project.workflow, project.timezone) for project in found}
+    if len(rules) < len(wanted):
+        raise NotFound
+    return rules
 
 
 def id_of_key(key: str) -> ObjectId | None:

@@ -1,7 +1,7 @@
 """Values of tasks that their project defines: labels and custom fields."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -14,6 +14,22 @@ from taskmanager.features.projects.models import CustomField, Label, name_key
 _MAX_TEXT_CHARACTERS = 2000
 _MAX_NUMBER = 10**15
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def check_references(project_id: ObjectId, data_of_tasks: Sequence[dict[str, Any]]) -> None:
+    """Raise Invalid when the data of a task refers to a user, label or custom field that the project does not have."""
+    assignee_ids = {user_id for data in data_of_tasks for user_id in data.get("assignee_ids", [])}
+    if assignee_ids and not members.are_members(project_id, list(assignee_ids)):
+        raise Invalid("body.assignee_ids", "Only members of the project can be assigned.", code="task.not_a_member")
+    check_labels(project_id, {label_id for data in data_of_tasks for label_id in data.get("label_ids", [])})
+    check_values(project_id, [data.get("custom_fields") or {} for data in data_of_tasks])
+
+
+def merged(values: dict[str, Any], changes: dict[str, Any] | None) -> dict[str, Any]:
+    """Return `values` with a JSON Merge Patch (RFC 7396) applied: absent keys stay, None removes."""
+    if changes is None:
+        return {}
+    return {key: value for key, value in (values | changes).items() if value is not None}
 
 
 def check_labels(project_id: ObjectId, label_ids: Iterable[ObjectId]) -> None:
@@ -33,14 +49,15 @@ def label_ids_by_name(names: Iterable[str], project_ids: Iterable[ObjectId]) -> 
     return found
 
 
-def check_values(project_id: ObjectId, values: dict[str, Any]) -> None:
+def check_values(project_id: ObjectId, values_of_tasks: list[dict[str, Any]]) -> None:
     """Raise Invalid unless each value is None or valid for the project's custom field with this key.
 
+    `values_of_tasks` has {key: value} for each task. Takes at most two queries.
     Codes: `task.custom_field_unknown`, `task.custom_field_invalid`.
     """
-    given = {key: value for key, value in values.items() if value is not None}
-    check = _Checks(project_id, [given])
-    for key, value in given.items():
+    given = [{key: value for key, value in values.items() if value is not None} for values in values_of_tasks]
+    check = _Checks(project_id, given)
+    for key, value in (pair for values in given for pair in values.items()):
         if problem := check.problem(key, value):
             raise Invalid(f"body.custom_fields.{key}", problem[0], code=problem[1])
 

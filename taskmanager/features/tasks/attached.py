@@ -31,10 +31,10 @@ class Attached:
 ATTACHED: Part[Attached] = Part("attached")
 
 
-def is_any(task_id: ObjectId) -> bool:
-    """Return whether anything is attached to a task."""
+def with_any(task_ids: Collection[ObjectId]) -> set[ObjectId]:
+    """Return those of these tasks that something is attached to."""
     models = [model for attached in ATTACHED.values() for model in attached.models]
-    return any(model.objects(task_id=task_id).first() is not None for model in models)
+    return {task_id for model in models for task_id in model.objects(task_id__in=task_ids).distinct("task_id")}
 
 
 def bytes_of(task_ids: Collection[ObjectId]) -> int:

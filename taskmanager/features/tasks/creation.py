@@ -1,5 +1,6 @@
 """The one way to create a task: for a user, as the successor of a recurring task, or as a copy."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -19,21 +20,22 @@ def new_task(project: Project, place: TaskKey, values: dict[str, Any], *, task_i
     `values` are stored fields. `status` needs its `status_group` beside it; without `status` the task gets the first
     status of the project.
     """
-    first = project.workflow.first
-    values = {"status": first, "status_group": project.workflow.group_of(first)} | values
+    if "status" not in values:
+        workflow = project.workflow
+        values = values | {"status": workflow.first, "status_group": workflow.group_of(workflow.first)}
     task = Task(id=task_id or ObjectId(), project_id=project.id, key=place.key, position=place.position)
-    task.created_at = task.updated_at = project.last_created_at
+    task.created_at = task.updated_at = place.created_at
     for field, value in task.consequences(values, project.timezone).items():
         setattr(task, field, value)
     return task
 
 
-def insert(task: Task, actor: Actor, **changes: list[Any]) -> Task:
-    """Store a new task, update the progress of its parent and record `task.created`, in the open transaction.
+def insert(tasks: Sequence[Task], actor: Actor, changes: Sequence[dict[str, list[Any]]] | None = None) -> None:
+    """Store new tasks, update the progress of their parents and record `task.created`, in the open transaction.
 
-    `changes` are further changes for the event: {field: [before, after]}.
+    `changes` are further changes for the event of each task: {field: [before, after]}.
     """
-    task.save(force_insert=True)
-    subtasks.update_parent_progress(None, task, actor)
-    record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids], **changes}))
-    return task
+    Task.insert_all(tasks)
+    subtasks.update_parent_progress([(None, task) for task in tasks], actor)
+    for task, more in zip(tasks, changes or [{} for _ in tasks], strict=True):
+        record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids], **more}))

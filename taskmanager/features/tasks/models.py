@@ -118,9 +118,27 @@ class Task(Versioned):
             found["index_tags"] = index_tags_of(*[changes.get(field, getattr(self, field)) for field in _TAGGED])
         return found
 
+    def new_references(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """Return the references in `changes` that are new in the task; only these are checked.
+
+        So a former member or a deleted label that the task still has does not block other edits.
+        """
+        found: dict[str, Any] = {}
+        for field in {"assignee_ids", "label_ids"} & changes.keys():
+            known = set(getattr(self, field))
+            found[field] = [one for one in changes[field] if one not in known]
+        fields = changes.get("custom_fields") or {}
+        changed = {key: value for key, value in fields.items() if not _same(self.custom_fields.get(key), value)}
+        return found | {"custom_fields": changed}
+
     def by_service(self, **changes: Any) -> dict[str, Any]:
         """Return `changes` marked as made by the service, such as those for a deleted label; see `is_edited`."""
         return {**changes, "own_writes": (self.own_writes or 0) + 1}
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Return whether two values are the same, in type too: False and 0 are not."""
+    return type(before) is type(after) and bool(before == after)
 
 
 def index_tags_of(assignees: list[ObjectId], labels: list[ObjectId], watchers: list[ObjectId]) -> list[str]:

@@ -1,8 +1,10 @@
 """Use cases of tasks. Each has the same steps in the same order: load what the actor may see, authorize,
 check the state, change, record."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 
@@ -15,7 +17,7 @@ from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects import service as projects, values
-from taskmanager.features.projects.members import service as members
+from taskmanager.features.projects.service import TaskRules
 from taskmanager.features.projects.workflow import OPEN_GROUPS, Workflow
 from taskmanager.features.tasks import creation, subtasks
 from taskmanager.features.tasks.events import (
@@ -32,23 +34,72 @@ from taskmanager.features.tasks.relations import service as relations
 from taskmanager.features.tasks.reminders import service as reminders
 
 
-@unit_of_work
-def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
-    """Create a task in a project. Checks the references before it locks the counters of the project for others.
+class NewTask(NamedTuple):
+    """A task to be created, with its id."""
 
+    project_id: ObjectId
+    data: dict[str, Any]
+    task_id: ObjectId
+
+
+class Edit(NamedTuple):
+    """A change of one task."""
+
+    task_id: ObjectId
+    changes: dict[str, Any] = {}
+    if_match: IfMatch = None
+
+
+def create(project_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Task:
+    """Create a task in a project. Raises as `create_all`."""
+    return create_all([NewTask(project_id, data, ObjectId())], actor=actor)[0]
+
+
+@unit_of_work
+def create_all(new: Sequence[NewTask], *, actor: Actor) -> list[Task]:
+    """Create tasks. Checks the references before it locks the counters of the projects for others.
+
+    A parent may be an earlier one of the tasks. The number of commands does not grow with the tasks.
     Raises NotFound, Forbidden, Invalid for an unknown reference or value, Conflict (`quota.tasks`).
     """
-    if actor.role_in(project_id) is None:
+    drafts = [_draft(one, actor) for one in new]
+    by_project: dict[ObjectId, list[NewTask]] = {}
+    for one in new:
+        by_project.setdefault(one.project_id, []).append(one)
+    for project_id in sorted(by_project):
+        projects.order_writers(project_id)
+    for project_id, items in by_project.items():
+        values.check_references(project_id, [item.data for item in items])
+    subtasks.check_parents([(draft, draft.parent_id) for draft in drafts if draft.parent_id], new=True)
+    made = {
+        task.id: task for project_id in sorted(by_project) for task in _made(project_id, by_project[project_id], actor)
+    }
+    tasks = [made[one.task_id] for one in new]
+    creation.insert(tasks, actor)
+    return tasks
+
+
+def _draft(new: NewTask, actor: Actor) -> Task:
+    if actor.role_in(new.project_id) is None:
         raise NotFound
-    draft = Task(id=ObjectId(), project_id=project_id)
+    draft = Task(id=new.task_id, project_id=new.project_id, parent_id=new.data.get("parent_id"))
     authorize(actor, TaskAction.CREATE, draft)
-    _check_references(project_id, data)
-    subtasks.check_parent(draft, data.get("parent_id"))
-    project, (place,) = projects.allocate_keys(project_id)
-    data = data | {"reporter_id": actor.user_id, "custom_fields": _merged({}, data.get("custom_fields"))}
-    data = recurrence.normalize(None, data, actor, timezone=project.timezone)
-    data |= _in_group(data.get("status", project.workflow.first), project.workflow)
-    return creation.insert(creation.new_task(project, place, data, task_id=draft.id), actor)
+    return draft
+
+
+def _made(project_id: ObjectId, items: Sequence[NewTask], actor: Actor) -> list[Task]:
+    """Return the new tasks of one project, not stored."""
+    project, places = projects.allocate_keys(project_id, len(items))
+    workflow, made = project.workflow, []
+    for item, place in zip(items, places, strict=True):
+        data = item.data | {
+            "reporter_id": actor.user_id,
+            "custom_fields": values.merged({}, item.data.get("custom_fields")),
+        }
+        data = recurrence.normalize(None, data, actor, timezone=project.timezone)
+        data |= _in_group(data.get("status", workflow.first), workflow)
+        made.append(creation.new_task(project, place, data, task_id=item.task_id))
+    return made
 
 
 def get(task_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
@@ -66,91 +117,154 @@ def get_by_key(key: str, *, actor: Actor, fields: list[str] | None = None) -> Ro
     return visible.row(key, fields, by="former_keys")
 
 
-@unit_of_work
 def update(task_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> Task:
-    """Change a task; records no event when nothing changes.
-
-    Raises NotFound, Forbidden, PreconditionFailed, Invalid when an assignee is no member.
-    """
-    task = Task.objects.visible_to(actor).one(task_id)
-    authorize(actor, TaskAction.EDIT, task)
-    task.check_revision(if_match)
-    _check_references(task.project_id, _new_references(task, changes))
-    if "custom_fields" in changes:
-        changes = changes | {"custom_fields": _merged(task.custom_fields, changes["custom_fields"])}
-    if "status" in changes:
-        changes = changes | _in_group(changes["status"], projects.workflow_of(task.project_id))
-        if changes["status_group"] == "done" != task.status_group:
-            relations.check_blockers(task, actor)
-    timezone = projects.timezone_of(task.project_id) if changes.keys() & recurrence.TIME_FIELDS else None
-    changes = recurrence.normalize(task, changes, actor, timezone=timezone)
-    if changes.get("parent_id", task.parent_id) != task.parent_id:
-        subtasks.check_parent(task, changes["parent_id"])
-    return _change(task, changes, TaskUpdated, actor, timezone)
+    """Change a task. Raises as `update_all`."""
+    return update_all([Edit(task_id, changes, if_match)], actor=actor)[0]
 
 
 @unit_of_work
+def update_all(edits: Sequence[Edit], *, actor: Actor) -> list[Task]:
+    """Change different tasks; records no event where nothing changes. The number of commands does not grow with them.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Invalid when an assignee is no member; DependentTasks for several
+    tasks whose result depends on their order.
+    """
+    tasks = _load(edits, TaskAction.EDIT, actor)
+    _check_new_references(tasks, edits)
+    items = [(task, _with_merged_fields(task, edit.changes)) for task, edit in zip(tasks, edits, strict=True)]
+    needed = {"status", *recurrence.TIME_FIELDS}
+    rules = projects.rules_of({task.project_id for task, changes in items if needed & changes.keys()})
+    items = [(task, _with_group(changes, rules.get(task.project_id))) for task, changes in items]
+    done = [task for task, changes in items if changes.get("status_group") == "done" != task.status_group]
+    relations.check_blockers(done, actor)
+    zones = {project_id: found.timezone for project_id, found in rules.items()}
+    items = [
+        (task, recurrence.normalize(task, changes, actor, timezone=zones.get(task.project_id)))
+        for task, changes in items
+    ]
+    subtasks.check_parents(_moved(items))
+    return _change(items, TaskUpdated, actor, zones)
+
+
 def complete(task_id: ObjectId, *, if_match: IfMatch, actor: Actor, force: bool = False) -> Task:
-    """Mark a task as done; a task that is done stays as it is. `force` completes it although others block it.
+    """Mark a task as done. Raises as `complete_all`."""
+    return complete_all([Edit(task_id, if_match=if_match)], actor=actor, force=force)[0]
 
-    Raises NotFound, Forbidden, PreconditionFailed, Conflict (`task.blocked`).
+
+@unit_of_work
+def complete_all(edits: Sequence[Edit], *, actor: Actor, force: bool = False) -> list[Task]:
+    """Mark different tasks as done; one that is done stays as it is. `force` completes it although others block it.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Conflict (`task.blocked`); DependentTasks as `update_all`.
     """
-    task = Task.objects.visible_to(actor).one(task_id)
-    authorize(actor, TaskAction.FORCE if force else TaskAction.COMPLETE, task)
-    task.check_revision(if_match)
-    if task.status_group == "done":
-        return task
+    tasks = _load(edits, TaskAction.FORCE if force else TaskAction.COMPLETE, actor)
+    open_tasks = [task for task in tasks if task.status_group != "done"]
     if not force:
-        relations.check_blockers(task, actor)
-    status = projects.workflow_of(task.project_id).done
-    return _change(task, {"status": status, "status_group": "done"}, TaskCompleted, actor)
+        relations.check_blockers(open_tasks, actor)
+    rules = projects.rules_of({task.project_id for task in open_tasks})
+    items = [(task, {"status": rules[task.project_id].workflow.done, "status_group": "done"}) for task in open_tasks]
+    return _in_order(tasks, _change(items, TaskCompleted, actor))
 
 
-@unit_of_work
 def reopen(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> Task:
-    """Reopen a task that is done; any other stays as it is. Raises NotFound, Forbidden, PreconditionFailed."""
-    task = Task.objects.visible_to(actor).one(task_id)
-    authorize(actor, TaskAction.COMPLETE, task)
-    task.check_revision(if_match)
-    if task.status_group != "done":
-        return task
-    workflow = projects.workflow_of(task.project_id)
-    return _change(task, _in_group(workflow.first, workflow), TaskReopened, actor)
+    """Reopen a task that is done. Raises as `reopen_all`."""
+    return reopen_all([Edit(task_id, if_match=if_match)], actor=actor)[0]
 
 
 @unit_of_work
-def delete(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
-    """Put a task and its subtasks into the trash.
+def reopen_all(edits: Sequence[Edit], *, actor: Actor) -> list[Task]:
+    """Reopen different tasks that are done; any other stays as it is.
 
-    Raises NotFound, Forbidden, PreconditionFailed, Conflict (`task.too_many_subtasks`).
+    Raises NotFound, Forbidden, PreconditionFailed; DependentTasks as `update_all`.
     """
-    task = Task.objects.visible_to(actor).one(task_id)
-    authorize(actor, TaskAction.DELETE, task)
-    task.check_revision(if_match)
-    moment, parts = now(), subtasks.below(task)
-    for part in Task.write_each(parts, [{"deleted_at": moment, "trashed_with": task.id}] * len(parts)):
+    tasks = _load(edits, TaskAction.COMPLETE, actor)
+    done = [task for task in tasks if task.status_group == "done"]
+    rules = projects.rules_of({task.project_id for task in done})
+    workflows = {project_id: found.workflow for project_id, found in rules.items()}
+    items = [(task, _in_group(workflows[task.project_id].first, workflows[task.project_id])) for task in done]
+    return _in_order(tasks, _change(items, TaskReopened, actor))
+
+
+def delete(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
+    """Put a task and its subtasks into the trash. Raises as `delete_all`."""
+    delete_all([Edit(task_id, if_match=if_match)], actor=actor)
+
+
+@unit_of_work
+def delete_all(edits: Sequence[Edit], *, actor: Actor) -> None:
+    """Put different tasks and their subtasks into the trash.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Conflict (`task.too_many_subtasks`); DependentTasks when one is
+    below another.
+    """
+    tasks = _load(edits, TaskAction.DELETE, actor)
+    moment = now()
+    parts = [(part, task.id) for task, below in zip(tasks, subtasks.below_each(tasks), strict=True) for part in below]
+    marks = [{"deleted_at": moment, "trashed_with": top_id} for _, top_id in parts]
+    for part in Task.write_each([part for part, _ in parts], marks):
         record(TaskDeleted(part, actor))
-    trashed = task.write(deleted_at=moment)
-    subtasks.update_parent_progress(task, trashed, actor)
-    record(TaskDeleted(trashed, actor))
+    trashed = Task.write_each(tasks, [{"deleted_at": moment} for _ in tasks])
+    subtasks.update_parent_progress(zip(tasks, trashed, strict=True), actor)
+    for task in trashed:
+        record(TaskDeleted(task, actor))
+
+
+def _load(edits: Sequence[Edit], action: TaskAction, actor: Actor) -> list[Task]:
+    """Return the tasks of the edits. Raises NotFound, Forbidden, PreconditionFailed."""
+    visible = Task.objects.visible_to(actor)
+    found = {task.id: task for task in visible.filter(id__in=[edit.task_id for edit in edits])}
+    tasks = []
+    for edit in edits:
+        if edit.task_id not in found:
+            raise NotFound
+        task = found[edit.task_id]
+        authorize(actor, action, task)
+        task.check_revision(edit.if_match)
+        tasks.append(task)
+    return tasks
 
 
 def _change(
-    task: Task, changes: dict[str, Any], fact: type[TaskFact], actor: Actor, timezone: str | None = None
-) -> Task:
-    changes = task.consequences(changes, timezone)
-    if changes.get("status_group") == "done" != task.status_group:
-        changes |= recurrence.create_next(task, actor)
-    elif changes.get("status_group", task.status_group) in OPEN_GROUPS and not task.is_open:
-        changes |= series.withdraw(task, actor)
-    differences = task.differences(changes)
-    if not differences:
-        return task
-    before, task = task, task.write(**{field: after for field, (_, after) in differences.items()})
-    subtasks.update_parent_progress(before, task, actor)
-    reminders.reschedule([(task, differences)])
-    record(fact(task, actor, differences))
-    return task
+    items: Sequence[tuple[Task, dict[str, Any]]],
+    fact: type[TaskFact],
+    actor: Actor,
+    zones: Mapping[ObjectId, str] = MappingProxyType({}),
+) -> list[Task]:
+    """Store the changes of tasks with all that follows from them; `zones` are the time zones of their projects."""
+    items = [(task, task.consequences(changes, zones.get(task.project_id))) for task, changes in items]
+    series.check_independent([task for task, changes in items if "status_group" in changes])
+    done = [task for task, changes in items if changes.get("status_group") == "done" != task.status_group]
+    opened = [
+        task
+        for task, changes in items
+        if changes.get("status_group", task.status_group) in OPEN_GROUPS and not task.is_open
+    ]
+    more = recurrence.create_next(done, actor) | series.withdraw(opened, actor)
+    differing = [(task, task.differences(changes | more.get(task.id, {}))) for task, changes in items]
+    changed = [(task, differences) for task, differences in differing if differences]
+    before = [task for task, _ in changed]
+    stored = Task.write_each(before, [{field: after for field, (_, after) in one.items()} for _, one in changed])
+    subtasks.update_parent_progress(zip(before, stored, strict=True), actor)
+    reminders.reschedule([(task, differences) for task, (_, differences) in zip(stored, changed, strict=True)])
+    for task, (_, differences) in zip(stored, changed, strict=True):
+        record(fact(task, actor, differences))
+    return _in_order([task for task, _ in items], stored)
+
+
+def _in_order(tasks: Sequence[Task], changed: Sequence[Task]) -> list[Task]:
+    """Return the tasks, those that were changed as they are now."""
+    now_stored = {task.id: task for task in changed}
+    return [now_stored.get(task.id, task) for task in tasks]
+
+
+def _moved(items: Sequence[tuple[Task, dict[str, Any]]]) -> list[tuple[Task, ObjectId]]:
+    """Return the tasks that get another parent, with that."""
+    parents = [(task, changes.get("parent_id", task.parent_id)) for task, changes in items]
+    return [(task, parent_id) for task, parent_id in parents if parent_id and parent_id != task.parent_id]
+
+
+def _with_group(changes: dict[str, Any], rules: TaskRules | None) -> dict[str, Any]:
+    return changes | _in_group(changes["status"], rules.workflow) if rules and "status" in changes else changes
 
 
 def _in_group(status: str, workflow: Workflow) -> dict[str, str]:
@@ -160,39 +274,15 @@ def _in_group(status: str, workflow: Workflow) -> dict[str, str]:
     return {"status": status, "status_group": group}
 
 
-def _merged(values: dict[str, Any], changes: dict[str, Any] | None) -> dict[str, Any]:
-    """Return `values` with a JSON Merge Patch (RFC 7396) applied: absent keys stay, None removes."""
-    if changes is None:
-        return {}
-    return {key: value for key, value in (values | changes).items() if value is not None}
+def _with_merged_fields(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
+    if "custom_fields" not in changes:
+        return changes
+    return changes | {"custom_fields": values.merged(task.custom_fields, changes["custom_fields"])}
 
 
-def _new_references(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the references in `changes` that are new in the task; only these are checked.
-
-    So a former member or a deleted label that the task still has does not block other edits.
-    """
-    found: dict[str, Any] = {}
-    for field in {"assignee_ids", "label_ids"} & changes.keys():
-        known = set(getattr(task, field))
-        found[field] = [one for one in changes[field] if one not in known]
-    fields = changes.get("custom_fields") or {}
-    changed = {key: value for key, value in fields.items() if not _same(task.custom_fields.get(key), value)}
-    return found | {"custom_fields": changed}
-
-
-def _same(before: Any, after: Any) -> bool:
-    """Return whether two values are the same, in type too: False and 0 are not."""
-    return type(before) is type(after) and bool(before == after)
-
-
-def _check_references(project_id: ObjectId, data: dict[str, Any]) -> None:
-    """Raise Invalid when `data` refers to a user, label or custom field that the project does not have."""
-    _check_assignees(project_id, data.get("assignee_ids", []))
-    values.check_labels(project_id, data.get("label_ids", []))
-    values.check_values(project_id, data.get("custom_fields") or {})
-
-
-def _check_assignees(project_id: ObjectId, assignee_ids: list[ObjectId]) -> None:
-    if assignee_ids and not members.are_members(project_id, assignee_ids):
-        raise Invalid("body.assignee_ids", "Only members of the project can be assigned.", code="task.not_a_member")
+def _check_new_references(tasks: Sequence[Task], edits: Sequence[Edit]) -> None:
+    by_project: dict[ObjectId, list[dict[str, Any]]] = {}
+    for task, edit in zip(tasks, edits, strict=True):
+        by_project.setdefault(task.project_id, []).append(task.new_references(edit.changes))
+    for project_id, references in by_project.items():
+        values.check_references(project_id, references)

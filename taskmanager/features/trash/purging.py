@@ -93,7 +93,7 @@ def _purge_one(task: Task, actor: Actor | None, *, is_top: bool) -> None:
     if not Task.objects(id=task.id, revision=task.revision).delete():
         raise PreconditionFailed
     if is_top:
-        subtasks.update_parent_progress(task, None, actor)
+        subtasks.update_parent_progress([(task, None)], actor)
     projects.add_usage(task.project_id, tasks=-1, attachment_bytes=-attachments.bytes_of([task.id]))
     _delete_references([task.id])
     record(TaskPurged(task, actor, content_ids=attachments.delete_of_task(task.id)))

@@ -49,7 +49,7 @@ def restore(task_id: ObjectId, *, actor: Actor) -> Task:
     if task.deleted_at is None:
         return task
     before, task = task, task.write(deleted_at=None, trashed_with=None, parent_id=_parent_id(task))
-    subtasks.update_parent_progress(before, task, actor)
+    subtasks.update_parent_progress([(before, task)], actor)
     record(TaskRestored(task, actor))
     parts = list(Task.objects.in_trash().filter(trashed_with=task.id))
     for part in Task.write_each(parts, [{"deleted_at": None, "trashed_with": None}] * len(parts)):
@@ -65,7 +65,7 @@ def _parent_id(task: Task) -> ObjectId | None:
     if parent.deleted_at is not None:
         raise Conflict("The parent of this task is in the trash: restore the parent.", code="task.parent_in_trash")
     try:
-        subtasks.check_parent(task, parent.id)
+        subtasks.check_parents([(task, parent.id)])
     except Invalid:  # the tasks above it were moved meanwhile
         raise Conflict("The task would be too deep below other tasks.", code="task.too_deep") from None
     return parent.id

@@ -202,8 +202,23 @@ def raise_access_versions(user_ids: Iterable[ObjectId]) -> None:
     Call this in the transaction that changes the rights.
     """
     ids = list(user_ids)
-    User.objects(id__in=ids).update(inc__access_version=1)
-    access.changed(ids)
+    if len(ids) == 1:
+        raise_access_version(ids[0])
+    else:
+        User.objects(id__in=ids).update(inc__access_version=1)
+        access.changed(ids)
+
+
+def raise_access_version(user_id: ObjectId, **conditions: Any) -> int | None:
+    """Raise the access version of one account as `raise_access_versions` does, and return it.
+
+    Return None, and do nothing, when there is no such account that meets the conditions.
+    """
+    user = User.objects(id=user_id, **conditions).only("access_version").modify(new=True, inc__access_version=1)
+    if user is None:
+        return None
+    access.changed_to(user_id, user.access_version)
+    return int(user.access_version)
 
 
 def load_access(user_id: ObjectId) -> Access | None:

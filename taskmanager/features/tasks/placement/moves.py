@@ -13,6 +13,7 @@ from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects import service as projects, values
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Label, Project
+from taskmanager.features.projects.service import TaskKey
 from taskmanager.features.projects.workflow import Workflow
 from taskmanager.features.tasks import attached, subtasks
 from taskmanager.features.tasks.events import TaskMovedIn, TaskMovedOut
@@ -40,9 +41,10 @@ def move(task_id: ObjectId, project_id: ObjectId, *, actor: Actor) -> Task:
     if task.project_id == project_id:
         return task
     for locked_id in sorted((task.project_id, project_id)):
+        projects.order_writers(locked_id)
         acyclic.lock(locked_id)
     moved = _move([task, *subtasks.below(task)], project_id, actor)
-    subtasks.update_parent_progress(task, moved, actor)
+    subtasks.update_parent_progress([(task, moved)], actor)
     return moved
 
 
@@ -50,7 +52,7 @@ def _move(tasks: list[Task], project_id: ObjectId, actor: Actor) -> Task:
     """Move a task and all tasks below it, and return the first. The number of commands does not grow with the tasks."""
     project, places = projects.allocate_keys(project_id, len(tasks))
     differences = [
-        task.differences(task.consequences(changes | place._asdict(), project.timezone))
+        task.differences(task.consequences(changes | _placed(place), project.timezone))
         for task, place, changes in zip(tasks, places, _translated(tasks, project), strict=True)
     ]
     moved = Task.write_each(tasks, [{field: after for field, (_, after) in one.items()} for one in differences])
@@ -63,6 +65,10 @@ def _move(tasks: list[Task], project_id: ObjectId, actor: Actor) -> Task:
         record(TaskMovedOut(before, actor, {"project_id": [before.project_id, project.id], **changes}))
         record(TaskMovedIn(after, actor, changed))
     return moved[0]
+
+
+def _placed(place: TaskKey) -> dict[str, Any]:
+    return {"key": place.key, "position": place.position}
 
 
 def _translated(tasks: list[Task], project: Project) -> Iterator[dict[str, Any]]:

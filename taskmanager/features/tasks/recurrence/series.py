@@ -6,6 +6,8 @@ it, or added comments, attachments, relations, subtasks or reminders. A touched 
 then the reopened task creates no further one.
 """
 
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -24,48 +26,85 @@ from taskmanager.features.tasks.reminders import service as reminders
 from taskmanager.features.tasks.reminders.models import Reminder
 
 
-def is_carried_on(task: Task) -> bool:
-    """Return whether another task continues the series: the next task of this one, or a newer open one.
+def check_independent(tasks: Sequence[Task]) -> None:
+    """Raise DependentTasks when several of these tasks are of one recurring series."""
+    recurring = [task for task in tasks if task.recurrence is not None or task.next_task_id is not None]
+    if len({_series_of(task) for task in recurring}) < len(recurring):
+        raise subtasks.DependentTasks
 
-    A next task that was deleted or cancelled does not count.
+
+def carried_on(tasks: Sequence[Task]) -> set[ObjectId]:
+    """Return the ids of those of these tasks whose series another task continues: its next task, or a newer open one.
+
+    A next task that was deleted or cancelled does not count. Takes at most two queries.
     """
-    followed = task.next_task_id and Task.objects.alive().filter(id=task.next_task_id).first()
-    if followed and followed.status_group != "cancelled":
-        return True
-    later = Q(created_at__gt=task.created_at) | Q(created_at=task.created_at, id__gt=task.id)
-    members = Task.objects.alive().filter(series_id=task.series_id or task.id, status_group__in=OPEN_GROUPS)
-    return members.filter(later).first() is not None
+    next_ids = [task.next_task_id for task in tasks if task.next_task_id]
+    groups = dict(Task.objects.alive().filter(id__in=next_ids).scalar("id", "status_group")) if next_ids else {}
+    found = {task.id for task in tasks if groups.get(task.next_task_id, "cancelled") != "cancelled"}
+    others = {_series_of(task): task for task in tasks if task.id not in found}
+    return found | {others[member.series_id].id for member in _opened(others) if _is_later(member, others)}
 
 
-def withdraw(task: Task, actor: Actor) -> dict[str, Any]:
-    """Delete the next task of a task that is reopened, in the open transaction, and return the changes of that task.
+def _opened(series_ids: Collection[ObjectId]) -> list[Task]:
+    """Return the open tasks of some series."""
+    if not series_ids:
+        return []
+    found = Task.objects.alive().filter(series_id__in=list(series_ids), status_group__in=OPEN_GROUPS)
+    return list(found.only("series_id", "created_at"))
 
-    Its id and key are stored for the next completion.
+
+def _is_later(member: Task, tasks: dict[ObjectId, Task]) -> bool:
+    """Return whether an open task is newer than the one of the same series in {series id: task}."""
+    task = tasks[member.series_id]
+    return bool((member.created_at, member.id) > (task.created_at, task.id))
+
+
+def _series_of(task: Task) -> ObjectId:
+    return task.series_id or task.id
+
+
+def withdraw(tasks: Sequence[Task], actor: Actor) -> dict[ObjectId, dict[str, Any]]:
+    """Delete the next tasks of tasks that are reopened, in the open transaction: {task id: changes of that task}.
+
+    Their ids and keys are stored for the next completion.
     """
-    if task.next_task_id is None:
-        return {}
-    successor = Task.objects.alive().filter(id=task.next_task_id).first()
-    if successor is None:
-        return {"next_task_id": None}
-    if _is_touched(successor):
-        return {}
-    if not Task.objects(id=successor.id, revision=successor.revision).delete():
+    following = {task.next_task_id: task for task in tasks if task.next_task_id}
+    successors = list(Task.objects.alive().filter(id__in=list(following))) if following else []
+    kept = _touched(successors)
+    withdrawn = [successor for successor in successors if successor.id not in kept]
+    _delete(withdrawn, following, actor)
+    gone = following.keys() - {successor.id for successor in successors}
+    changes: dict[ObjectId, dict[str, Any]] = {following[next_id].id: {"next_task_id": None} for next_id in gone}
+    for one in withdrawn:
+        fields = {"next_task_id": None, "withdrawn_id": one.id, "withdrawn_key": one.key}
+        changes[following[one.id].id] = fields
+    return changes
+
+
+def _delete(successors: Sequence[Task], following: dict[ObjectId, Task], actor: Actor) -> None:
+    """Delete successors; `following` has the task that each of them follows."""
+    if not successors:
+        return
+    if Task.objects(id__in=[successor.id for successor in successors]).delete() < len(successors):
         raise PreconditionFailed
-    projects.add_usage(successor.project_id, tasks=-1)
-    reminders.move_back(successor, task)
-    subtasks.update_parent_progress(successor, None, actor)
-    record(TaskDeleted(successor, actor))
-    return {"next_task_id": None, "withdrawn_id": successor.id, "withdrawn_key": successor.key}
+    for project_id, number in Counter(successor.project_id for successor in successors).items():
+        projects.add_usage(project_id, tasks=-number)
+    reminders.move_back([(successor, following[successor.id]) for successor in successors])
+    subtasks.update_parent_progress([(successor, None) for successor in successors], actor)
+    for successor in successors:
+        record(TaskDeleted(successor, actor))
 
 
-def _is_touched(task: Task) -> bool:
-    """Return whether a user has touched a task since the service created it."""
-    found = (
-        Task.objects(parent_id=task.id),
-        Relation.objects(Q(from_id=task.id) | Q(to_id=task.id)),
-        Reminder.objects(task_id=task.id, carried__ne=True),
-    )
-    return task.is_edited or any(query.first() is not None for query in found) or attached.is_any(task.id)
+def _touched(tasks: Sequence[Task]) -> set[ObjectId]:
+    """Return the ids of those of these tasks that a user has touched since the service created them."""
+    ids = [task.id for task in tasks if not task.is_edited]
+    edited = {task.id for task in tasks if task.is_edited}
+    if not ids:
+        return edited
+    related = Relation.objects(Q(from_id__in=ids) | Q(to_id__in=ids)).scalar("from_id", "to_id")
+    reminded = Reminder.objects(task_id__in=ids, carried__ne=True).distinct("task_id")
+    parents = Task.objects(parent_id__in=ids).distinct("parent_id")
+    return edited.union(parents, reminded, *related, attached.with_any(ids))
 
 
 def to_copy(tasks: list[Task]) -> list[tuple[Task, bool]]:

@@ -1,8 +1,9 @@
 """Use cases of recurring tasks: the next task of a series, and the expected occurrences."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 
@@ -14,6 +15,7 @@ from taskmanager.core.zones import zone
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Project
+from taskmanager.features.projects.service import TaskKey
 from taskmanager.features.tasks import creation
 from taskmanager.features.tasks.due import due_at, is_floating
 from taskmanager.features.tasks.models import Task
@@ -101,30 +103,67 @@ def _wall(due: str, timezone: str | None) -> Wall:
     return Wall.of(due, zone(timezone) if timezone else None)
 
 
-def create_next(task: Task, actor: Actor) -> dict[str, Any]:
-    """Create the next task of a recurring task that is completed, once, and return the changes of the completed task.
+def create_next(tasks: Sequence[Task], actor: Actor) -> dict[ObjectId, dict[str, Any]]:
+    """Create the next task of each recurring task that is completed, once: {task id: changes of the completed task}.
 
     The next task is due after the current due and after now, or counted from today. A cancelled task has none.
     """
-    if task.recurrence is None or task.due is None or series.is_carried_on(task):
+    recurring = [task for task in tasks if task.recurrence is not None and task.due is not None]
+    if not recurring:
         return {}
-    timezone = projects.timezone_of(task.project_id)
+    carried_on = series.carried_on(recurring)
+    recurring = [task for task in recurring if task.id not in carried_on]
+    rules = projects.rules_of({task.project_id for task in recurring})
+    nexts = [_next_of(task, rules[task.project_id].timezone) for task in recurring]
+    ended: dict[ObjectId, dict[str, Any]] = {task.id: {"next_task_id": None} for task in recurring}
+    return ended | _create_successors([found for found in nexts if found], actor)
+
+
+class _Next(NamedTuple):
+    """A completed task, and the rule and the due of its next one."""
+
+    task: Task
+    rule: Rule
+    due: str
+
+
+def _next_of(task: Task, timezone: str) -> _Next | None:
     rule, due = parse(task.recurrence).counted(), _next_due(task, timezone)
-    if rule is None or due is None:
-        return {"next_task_id": None}
-    successor = _successor(task, rule, due, actor)
-    reminders.move_to_next(task, successor)
-    creation.insert(successor, actor, follows=[None, task.id])
-    return {"next_task_id": successor.id, "withdrawn_id": None, "withdrawn_key": None}
+    return None if rule is None or due is None else _Next(task, rule, due)
 
 
-def _successor(task: Task, rule: Rule, due: str, actor: Actor) -> Task:
+def _create_successors(nexts: Sequence[_Next], actor: Actor) -> dict[ObjectId, dict[str, Any]]:
+    by_project: dict[ObjectId, list[_Next]] = {}
+    for found in nexts:
+        by_project.setdefault(found.task.project_id, []).append(found)
+    pairs = [pair for project_id in sorted(by_project) for pair in _successors(project_id, by_project[project_id])]
+    reminders.move_to_next(pairs)
+    follows = [{"follows": [None, task.id]} for task, _ in pairs]
+    creation.insert([successor for _, successor in pairs], actor, follows)
+    return {
+        task.id: {"next_task_id": successor.id, "withdrawn_id": None, "withdrawn_key": None}
+        for task, successor in pairs
+    }
+
+
+def _successors(project_id: ObjectId, nexts: Sequence[_Next]) -> list[tuple[Task, Task]]:
+    """Return the tasks of one project, each with its next task, not stored."""
+    named = {user_id for found in nexts for user_id in (*found.task.assignee_ids, *found.task.watcher_ids)}
+    # a former member may not be removed from the task yet
+    member_ids = set(members.member_ids_among(project_id, list(named)))
+    project, places = projects.allocate_keys(project_id, len(nexts))
+    return [
+        (found.task, _successor(found, member_ids, project, place)) for found, place in zip(nexts, places, strict=True)
+    ]
+
+
+def _successor(found: _Next, member_ids: set[ObjectId], project: Project, place: TaskKey) -> Task:
+    task = found.task
     values = {name: getattr(task, name) for name in _COPIED_FIELDS}
-    for field in ("assignee_ids", "watcher_ids"):  # a former member may not be removed from the task yet
-        values[field] = members.member_ids_among(task.project_id, values[field])
-    project, (place,) = projects.allocate_keys(task.project_id)
-    values |= {"series_id": task.series_id or task.id, "recurrence": rule.text(), "due": due}
-    values["start_at"] = task.start_at and _moved_start(task, due, project)
+    for field in ("assignee_ids", "watcher_ids"):
+        values[field] = [user_id for user_id in values[field] if user_id in member_ids]
+    values |= {"series_id": task.series_id or task.id, "recurrence": found.rule.text(), "due": found.due}
+    values["start_at"] = task.start_at and _moved_start(task, found.due, project)
     task_id, key = _identity(task, project, place.key)
     return creation.new_task(project, place._replace(key=key), values, task_id=task_id)
 

@@ -111,22 +111,29 @@ def delete(task_id: ObjectId, relation_id: ObjectId, *, if_match: IfMatch, actor
     _record(TaskUnrelated, relation, source, target, actor)
 
 
-def check_blockers(task: Task, actor: Actor) -> None:
-    """Raise Conflict (`task.blocked`) while open tasks block this one.
+def check_blockers(tasks: Sequence[Task], actor: Actor) -> None:
+    """Raise Conflict (`task.blocked`) while open tasks block one of these.
 
     `blockers` are those that the actor may see, `hidden` is the number of the others.
     """
-    ids = list(Relation.objects(to_id=task.id, kind="blocks").scalar("from_id"))
-    blockers = _alive(Task.objects.alive().filter(id__in=ids, status_group__in=OPEN_GROUPS)) if ids else []
-    if blockers:
-        named = [
-            {"id": str(other.id), "key": other.key, "title": other.title}
-            for other in blockers
-            if actor.role_in(other.project_id)
-        ]
-        raise Conflict(
-            "Open tasks block this one.", code="task.blocked", blockers=named, hidden=len(blockers) - len(named)
-        )
+    ids = [task.id for task in tasks]
+    rows = set(Relation.objects(to_id__in=ids, kind="blocks").scalar("to_id", "from_id")) if ids else set()
+    ends = {from_id for _, from_id in rows}
+    blockers = _alive(Task.objects.alive().filter(id__in=ends, status_group__in=OPEN_GROUPS)) if ends else []
+    for task in tasks:
+        own = [other for other in blockers if (task.id, other.id) in rows]
+        if own:
+            raise _blocked(own, actor)
+
+
+def _blocked(blockers: list[Task], actor: Actor) -> Conflict:
+    named = [
+        {"id": str(other.id), "key": other.key, "title": other.title}
+        for other in blockers
+        if actor.role_in(other.project_id)
+    ]
+    hidden = len(blockers) - len(named)
+    return Conflict("Open tasks block this one.", code="task.blocked", blockers=named, hidden=hidden)
 
 
 def _alive(tasks: Iterable[Task]) -> list[Task]:

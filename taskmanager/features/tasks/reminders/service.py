@@ -155,26 +155,38 @@ def reschedule_for_user(user_id: ObjectId) -> None:
     _set([(one, _moment(one, tasks[one.task_id], timezone)) for one in found if one.task_id in tasks])
 
 
-def move_to_next(task: Task, successor: Task) -> None:
-    """Move the members' relative reminders of a recurring task to its next task, in the open transaction.
+def move_to_next(pairs: Sequence[tuple[Task, Task]]) -> None:
+    """Move the members' relative reminders of each recurring task to its next task, in the open transaction.
 
     They are moved, not copied, so their number does not grow with the series and no quota is exceeded.
     """
-    found = list(Reminder.objects(task_id=task.id, relative_to__ne=None))
-    member_ids = members.member_ids_among(task.project_id, [reminder.user_id for reminder in found])
-    _move([reminder for reminder in found if reminder.user_id in member_ids], successor)
+    tasks, successors = {task.id: task for task, _ in pairs}, {task.id: successor for task, successor in pairs}
+    found = list(Reminder.objects(task_id__in=list(tasks), relative_to__ne=None)) if pairs else []
+    users_of: dict[ObjectId, list[ObjectId]] = {}
+    for reminder in found:
+        users_of.setdefault(tasks[reminder.task_id].project_id, []).append(reminder.user_id)
+    member_ids = {
+        project_id: members.member_ids_among(project_id, user_ids) for project_id, user_ids in users_of.items()
+    }
+    own = [one for one in found if one.user_id in member_ids[tasks[one.task_id].project_id]]
+    _move([(reminder, successors[reminder.task_id]) for reminder in own])
 
 
-def move_back(successor: Task, task: Task) -> None:
-    """Move the reminders of `successor`, which is withdrawn, back to `task`, in the open transaction."""
-    _move(list(Reminder.objects(task_id=successor.id)), task)
+def move_back(pairs: Sequence[tuple[Task, Task]]) -> None:
+    """Move the reminders of each `(successor, task)`, which is withdrawn, back to the task, in the open transaction."""
+    tasks = {successor.id: task for successor, task in pairs}
+    found = list(Reminder.objects(task_id__in=list(tasks))) if pairs else []
+    _move([(reminder, tasks[reminder.task_id]) for reminder in found])
 
 
-def _move(found: list[Reminder], to: Task) -> None:
-    zones = users.timezones(reminder.user_id for reminder in found)
-    moments = [_future(_moment(reminder, to, zones.get(reminder.user_id, "UTC"))) for reminder in found]
-    moved = {"task_id": to.id, "carried": True, "fired_at": None}
-    Reminder.write_each(found, [moved | {"fire_at": moment} for moment in moments])
+def _move(moves: Sequence[tuple[Reminder, Task]]) -> None:
+    zones = users.timezones(reminder.user_id for reminder, _ in moves)
+    moments = [_future(_moment(one, to, zones.get(one.user_id, "UTC"))) for one, to in moves]
+    changes = [
+        {"task_id": to.id, "carried": True, "fired_at": None, "fire_at": moment}
+        for (_, to), moment in zip(moves, moments, strict=True)
+    ]
+    Reminder.write_each([reminder for reminder, _ in moves], changes)
 
 
 def delete_of_task(task_id: ObjectId) -> None:

@@ -23,7 +23,7 @@ from taskmanager.core.storage.querysets import Row
 from taskmanager.features.users.models import Session, User
 
 _ANYWHERE = "anywhere"
-_NO_ACCOUNT = ObjectId("0" * 24)  # the id of no account
+NO_ACCOUNT = ObjectId("0" * 24)  # the id of no account
 _ACCOUNT_FACTOR = 5  # times `lockout_failures`: the failures that lock the account for new addresses
 
 
@@ -38,13 +38,17 @@ class LoginFailures(Document):
     expires_at = DateTimeField(required=True)  # then the count restarts
 
 
-def check(email: str, address: str, user: User | None) -> None:
+def ids(email: str, address: str) -> list[str]:
+    """Return the ids of the counts that matter for a login: of the account from this address, and from all."""
+    return [_id(email, address), _id(email)]
+
+
+def check(found: dict[str, Row], email: str, address: str, user: User | None) -> None:
     """Raise TooMany (`auth.locked`) while logins for this account from this address are locked.
 
-    An unknown account needs the same queries.
+    `found` are the stored counts by their `ids`. An unknown account needs the same queries.
     """
     max_failures = settings.current().lockout_failures
-    found = {row["_id"]: row for row in _rows().find({"_id": {"$in": [_id(email, address), _id(email)]}})}
     here, anywhere = found.get(_id(email, address)), found.get(_id(email))
     if here and here["failures"] >= max_failures:
         _refuse(here)
@@ -58,9 +62,10 @@ def count_failure(email: str, address: str) -> bool:
     return _count(email, _id(email)) == settings.current().lockout_failures
 
 
-def reset_failures(email: str, address: str) -> None:
-    """Delete the count of failures for this account from this address, after a login that succeeded."""
-    _rows().delete_one({"_id": _id(email, address)})
+def reset_failures(found: dict[str, Row], email: str, address: str) -> None:
+    """Delete the count of failures for this account from this address, if it has one, after a login that succeeded."""
+    if _id(email, address) in found:
+        _rows().delete_one({"_id": _id(email, address)})
 
 
 def lift(email: str) -> None:
@@ -78,7 +83,7 @@ def _refuse(row: Row) -> None:
 def _has_logged_in_from(user: User | None, address: str) -> bool:
     """Return whether the account has a session from this network; sessions of early releases have only an address."""
     same_network = {"$or": [{"network": network_of(address)}, {"address": address}]}
-    found = Session.objects(user_id=user.id if user else _NO_ACCOUNT, __raw__=same_network)
+    found = Session.objects(user_id=user.id if user else NO_ACCOUNT, __raw__=same_network)
     return found.limit(1).first() is not None
 
 

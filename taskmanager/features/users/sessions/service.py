@@ -28,7 +28,8 @@ from taskmanager.features.users.events import (
 )
 from taskmanager.features.users.models import SecondFactor, Session, User
 from taskmanager.features.users.querysets import SessionQuerySet
-from taskmanager.features.users.sessions import lockout, refresh_tokens
+from taskmanager.features.users.sessions import lockout, login_state, refresh_tokens
+from taskmanager.features.users.sessions.login_state import LoginState
 
 TICKET = "second_factor"  # purpose of the one-time tokens that prove the first step of a login
 TICKET_LIFETIME = timedelta(minutes=5)
@@ -51,28 +52,36 @@ def login(*, email: str, password: str, user_agent: str, address: str) -> Login 
     settings require confirmed addresses.
     """
     email = plain_address(email)
-    user = User.objects(email=email).first()
-    lockout.check(email, address, user)
+    state = login_state.load(email, address)
+    user = state.user
+    lockout.check(state.failures, email, address, user)
     fits = passwords.matches(password, user and user.password_hash)
-    if not fits or user.disabled_at:
+    if not fits or user is None or user.disabled_at:
         _count_failure(email, address, user)
         raise Unauthenticated("The address or the password is wrong.", code="auth.invalid_credentials")
-    lockout.reset_failures(email, address)
+    lockout.reset_failures(state.failures, email, address)
     _rehash(user, password)
-    return begin(user, user_agent=user_agent, address=address)
+    return begin(user, user_agent=user_agent, address=address, state=state)
 
 
 @unit_of_work
-def begin(user: User, *, user_agent: str, address: str) -> Login | str:
+def begin(user: User, *, user_agent: str, address: str, state: LoginState | None = None) -> Login | str:
     """Start a session for a caller who was authenticated as `user`, or return a ticket for the second step.
 
-    Raises Forbidden (`auth.email_unverified`) where settings require confirmed addresses.
+    `state` was read together with `user`; it is read again if the rights of the account have changed since.
+    Raises Forbidden (`auth.email_unverified`) where settings require confirmed addresses, Unauthenticated as `start`.
     """
     if settings.current().require_verified_email and not user.email_verified_at:
         raise Forbidden("Confirm your address first: the link is in your mail.", code="auth.email_unverified")
-    if SecondFactor.objects(user_id=user.id, confirmed_at__ne=None).first():
+    if _raise_access_version(user) != user.access_version + 1:
+        state = None
+    if state.has_second_factor if state else _has_second_factor(user):
         return one_time_tokens.issue(TICKET, user.id, lifetime=TICKET_LIFETIME).text()
-    return start(user, user_agent=user_agent, address=address)
+    return _start(user, user_agent, address, sessions=state.sessions if state else users.MAX_SESSIONS)
+
+
+def _has_second_factor(user: User) -> bool:
+    return SecondFactor.objects(user_id=user.id, confirmed_at__ne=None).first() is not None
 
 
 def _count_failure(email: str, address: str, user: User | None) -> None:
@@ -101,8 +110,23 @@ def start(user: User, *, user_agent: str, address: str) -> Login:
 
     Raises Unauthenticated when the account was disabled, or its password was changed, since `user` was read.
     """
-    if not User.objects(id=user.id, password_hash=user.password_hash, disabled_at=None).first():
+    _raise_access_version(user)
+    return _start(user, user_agent, address, sessions=users.MAX_SESSIONS)
+
+
+def _raise_access_version(user: User) -> int:
+    """Raise the access version and return it. Concurrent logins conflict here, so the number of sessions stays right.
+
+    Raises Unauthenticated when the account was disabled, or its password was changed, since `user` was read.
+    """
+    version = users.raise_access_version(user.id, password_hash=user.password_hash, disabled_at=None)
+    if version is None:
         raise Unauthenticated("The account was changed meanwhile: log in again.", code="auth.invalid_credentials")
+    return version
+
+
+def _start(user: User, user_agent: str, address: str, *, sessions: int) -> Login:
+    """Start a session of an account that has `sessions` live ones, or more when that is MAX_SESSIONS."""
     session = Session(
         id=ObjectId(),
         user_id=user.id,
@@ -114,9 +138,9 @@ def start(user: User, *, user_agent: str, address: str) -> Login:
     )
     token = refresh_tokens.make(session.id, 1, session.seed)
     session.token_hash = refresh_tokens.fingerprint(token)
-    users.raise_access_versions([user.id])  # first: concurrent transactions conflict here, so the count below is right
     session.save(force_insert=True)
-    _end_surplus(user)
+    if sessions >= users.MAX_SESSIONS:
+        _end_surplus(user)
     record(SessionStarted(user, session=session))
     return Login(user, session, token)
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
+from bson import ObjectId
 
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.models import Task
@@ -126,7 +127,7 @@ def test_fifty_parallel_completions_make_one_next(scene):
     task = make(scene, due="2026-12-01")
     actor = actor_of(scene.owner.user)
     with ThreadPoolExecutor(10) as pool:
-        done = list(pool.map(lambda _: tasks.complete(task["id"], if_match=None, actor=actor), range(50)))
+        done = list(pool.map(lambda _: tasks.complete(ObjectId(task["id"]), if_match=None, actor=actor), range(50)))
     assert {str(one.next_task_id) for one in done} == {str(Task.objects.get(series_id=task["id"]).id)}
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
+from bson import ObjectId
 
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.models import Task
@@ -267,7 +268,7 @@ def test_a_repeated_request_undoes_nothing_twice(scene, weekly):
 
 
 def test_completions_and_reopenings_at_once_leave_one_open(scene, weekly):
-    actor, task_id = actor_of(scene.owner.user), weekly.rpartition("/")[2]
+    actor, task_id = actor_of(scene.owner.user), ObjectId(weekly.rpartition("/")[2])
 
     def either(number):
         (tasks.reopen if number % 3 == 0 else tasks.complete)(task_id, if_match=None, actor=actor)

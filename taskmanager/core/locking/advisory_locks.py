@@ -1,0 +1,70 @@
+"""Advisory locks: of the units of work that write one document, such as a project's counters, one runs at a time.
+
+MongoDB aborts all but one of the transactions that write a document concurrently, and they are run again: the more
+writers, the more work is wasted. A lock that is taken before the transaction orders them. It is a hint: MongoDB still
+decides which transaction commits, and whoever waits for too long goes on without the lock.
+
+Threads of a process wait in the order in which they came. Processes are ordered by leases in the cache store, only
+while they compete: after a transaction was aborted for a conflict although its process held the lock. A process keeps a
+lease for a few transactions, as long as its threads wait, which saves trips to the store.
+"""
+
+import time
+from collections import OrderedDict
+
+from taskmanager.core.locking import leases
+from taskmanager.core.locking.fair_locks import FairLocks
+from taskmanager.core.locking.leases import StoreLease
+
+MAX_WAIT_SECONDS = 1.0  # then the unit of work goes on without the lock
+_MAX_KEPT_SECONDS = 0.05  # a process with further waiters keeps a lease for as long
+_CONTENDED_SECONDS = 5.0  # after the last sign that another process competes, leases are used for as long
+_MAX_CONTENDED = 1_000
+
+
+class AdvisoryLocks:
+    """The advisory locks of a process."""
+
+    def __init__(self) -> None:
+        self._locks = FairLocks()
+        self._leases: dict[str, StoreLease] = {}  # of locks that are held: only their holders use an entry
+        self._contended: OrderedDict[str, float] = OrderedDict()  # {name: until when leases are used}
+
+    def try_acquire(self, name: str) -> bool:
+        """Acquire a lock that is free and needs no lease and return True; otherwise return False without waiting."""
+        return not self._is_contended(name) and self._locks.try_acquire(name)
+
+    def acquire(self, name: str, seconds: float = MAX_WAIT_SECONDS) -> bool:
+        """Wait for a lock; return False when that takes longer than `seconds`: then the caller goes on without it."""
+        end = time.monotonic() + seconds
+        if not self._locks.acquire(name, seconds):
+            return False
+        kept = self._leases.get(name)
+        if self._is_contended(name) and (kept is None or kept.age > leases.LEASE_SECONDS):
+            lease = leases.acquire(name, end - time.monotonic())
+            if lease:
+                self._leases[name] = lease
+            if lease is None or lease.contended:
+                self.note_conflict(name)
+        return True
+
+    def release(self, name: str) -> None:
+        """Release a lock: the next thread gets the lease too, unless this process has had it for long enough."""
+        lease = self._leases.get(name)
+        if lease and not (self._locks.is_wanted(name) and lease.age < _MAX_KEPT_SECONDS):
+            del self._leases[name]
+            lease.release()
+        self._locks.release(name)
+
+    def note_conflict(self, name: str) -> None:
+        """Use leases for this name for some seconds: a writer in another process competes."""
+        self._contended.pop(name, None)
+        self._contended[name] = time.monotonic() + _CONTENDED_SECONDS
+        if len(self._contended) > _MAX_CONTENDED:
+            self._contended.popitem(last=False)
+
+    def _is_contended(self, name: str) -> bool:
+        return self._contended.get(name, 0.0) > time.monotonic()
+
+
+advisory_locks = AdvisoryLocks()

@@ -1,0 +1,76 @@
+"""Leases in the cache store, which order the processes that write one document.
+
+A lease is a hint: it expires when its holder dies, may be lost with the store, and is not needed for correctness,
+because MongoDB decides which of two concurrent transactions commits. While the store is away there are no leases.
+"""
+
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from taskmanager.core.servers.stores import RedisError, cache_outage, cache_store
+
+LEASE_SECONDS = 0.5  # a killed process delays the others for as long
+_POLL_SECONDS = 0.004
+_RESERVED_MS = 100  # a process that waits for a lease reserves it: a process that waits no more loses the reservation
+
+# KEYS: the lease and its reservation; ARGV: the token of the caller, milliseconds of the lease and of the reservation.
+# A free lease goes to the process that has reserved it, so that no process takes it twice while another one waits.
+_ACQUIRE = """
+local reserved = redis.call('GET', KEYS[2])
+if redis.call('EXISTS', KEYS[1]) == 0 and (not reserved or reserved == ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  redis.call('DEL', KEYS[2])
+  return 1
+end
+if not reserved or reserved == ARGV[1] then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[3]) end
+return 0
+"""
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+
+
+@dataclass(frozen=True)
+class StoreLease:
+    """The lease of a name that this process holds; `contended` when another process held it before."""
+
+    name: str
+    contended: bool
+    token: str
+    acquired_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def age(self) -> float:
+        """Return how many seconds ago it was acquired."""
+        return time.monotonic() - self.acquired_at
+
+    def release(self) -> None:
+        """Release the lease, unless it has expired and another process holds it."""
+        if not cache_outage.resting:
+            try:
+                cache_store().eval(_RELEASE, 1, _key(self.name), self.token)
+            except RedisError:
+                cache_outage.failed()
+
+
+def acquire(name: str, seconds: float) -> StoreLease | None:
+    """Return the lease of a name, waiting for other processes; None after `seconds`, or while the store is away."""
+    token, end, polls = secrets.token_hex(8), time.monotonic() + seconds, 0
+    while not cache_outage.resting and time.monotonic() < end:
+        if _poll(name, token):
+            return StoreLease(name, polls > 0, token)
+        polls += 1
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+def _poll(name: str, token: str) -> bool:
+    keys = _key(name), f"{_key(name)}:next"
+    try:
+        return bool(cache_store().eval(_ACQUIRE, 2, *keys, token, int(LEASE_SECONDS * 1000), _RESERVED_MS))
+    except RedisError:
+        cache_outage.failed()
+        return False
+
+
+def _key(name: str) -> str:
+    return f"tm:lease:{{{name}}}"  # braces: both keys are in one slot of a cluster

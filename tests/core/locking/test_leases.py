@@ -1,0 +1,120 @@
+"""Leases in the cache store, with the store of the tests; two processes are two objects here."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from taskmanager.core.locking import leases
+from taskmanager.core.locking.advisory_locks import AdvisoryLocks
+from taskmanager.core.servers.stores import cache_outage, cache_store
+from tests.web.counting import store_trips
+
+LONG = 60.0
+KEY = "tm:lease:{a}"
+
+
+@pytest.fixture(autouse=True)
+def _store(app):
+    """The cache store is there, and empty."""
+
+
+@pytest.fixture
+def process():
+    """Another process that competes for the lock `a`, so that it uses leases."""
+    locks = AdvisoryLocks()
+    locks.note_conflict("a")
+    return locks
+
+
+def test_a_process_that_competes_holds_a_lease_while_it_holds_the_lock(process):
+    assert process.acquire("a")
+    assert cache_store().exists(KEY)
+    process.release("a")
+    assert not cache_store().exists(KEY)
+
+
+def test_a_process_that_does_not_compete_uses_no_lease():
+    locks = AdvisoryLocks()
+    assert locks.acquire("a")
+    assert not cache_store().exists(KEY)
+    locks.release("a")
+
+
+def test_one_process_waits_for_the_other(process):
+    held = leases.acquire("a", LONG)
+    assert leases.acquire("a", 0.01) is None
+    held.release()
+    assert process.acquire("a", LONG)
+
+
+def test_a_free_lease_goes_to_the_process_that_waits_for_it():
+    held = leases.acquire("a", LONG)
+    assert not leases._poll("a", "other")  # it waits, and reserves the lease
+    held.release()
+    assert not leases._poll("a", "first again")
+    assert leases._poll("a", "other")
+
+
+def test_a_process_that_was_killed_delays_the_others_until_its_lease_expires(process):
+    assert leases.acquire("a", LONG)  # never released
+    assert 0 < cache_store().pttl(KEY) <= leases.LEASE_SECONDS * 1000
+    assert process.acquire("a", LONG)
+    assert cache_store().get(KEY).decode() == process._leases["a"].token
+
+
+def test_a_lease_that_expired_is_not_taken_from_its_new_holder():
+    lost = leases.acquire("a", LONG)
+    cache_store().delete(KEY)
+    leases.acquire("a", LONG)
+    lost.release()
+    assert cache_store().exists(KEY)
+
+
+def test_a_lease_passes_on_to_a_thread_that_waits_and_saves_trips_to_the_store(process):
+    assert process.acquire("a")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(process.acquire, "a", LONG)
+        while not process._locks.is_wanted("a"):
+            time.sleep(0.001)
+        token = process._leases["a"].token
+        with store_trips() as trips:
+            process._leases["a"] = replace(process._leases["a"], acquired_at=time.monotonic())  # a slow machine
+            process.release("a")
+            assert waiting.result()
+    assert (process._leases["a"].token, trips) == (token, [])
+    process.release("a")
+    assert not cache_store().exists(KEY)
+
+
+def test_a_process_that_has_had_a_lease_for_long_gives_it_back_although_threads_wait(process):
+    assert process.acquire("a")
+    process._leases["a"] = replace(process._leases["a"], acquired_at=time.monotonic() - 0.06)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(process.acquire, "a", LONG)
+        while not process._locks.is_wanted("a"):
+            time.sleep(0.001)
+        token = process._leases["a"].token
+        process.release("a")
+        assert waiting.result()
+    assert process._leases["a"].token != token
+
+
+def test_while_the_store_is_away_there_are_the_locks_of_the_process(process):
+    cache_outage.failed()
+    try:
+        assert process.acquire("a")
+        assert not process._locks.try_acquire("a")
+        process.release("a")
+    finally:
+        cache_outage.recovered()
+
+
+def test_names_that_are_contended_are_bounded():
+    locks = AdvisoryLocks()
+    for number in range(1_500):
+        locks.note_conflict(str(number))
+    assert len(locks._contended) == 1_000
+    assert not locks.try_acquire("1499")  # needs a lease
+    assert locks.try_acquire("1")

@@ -1,0 +1,104 @@
+"""Units of work that write one document wait for each other while they hold neither a transaction nor a slot."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from taskmanager.core.locking.advisory_locks import advisory_locks
+from taskmanager.core.storage.capacity import _current
+from taskmanager.core.storage.database import capacity
+from taskmanager.core.storage.locks import Lock, hold
+from taskmanager.core.storage.unit_of_work import hold_advisory_lock, unit_of_work
+
+
+@pytest.fixture(autouse=True)
+def _database(app):
+    """The database is there, and empty."""
+
+
+@unit_of_work
+def count(name="a"):
+    hold_advisory_lock(name)
+    hold(name)
+
+
+def wait_for_waiter(name="a"):
+    while not advisory_locks._locks.is_wanted(name):
+        time.sleep(0.001)
+
+
+def test_one_that_waits_has_no_transaction(commands):
+    assert advisory_locks.try_acquire("a")
+    with commands.counted() as sent, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(count)
+        wait_for_waiter()
+        assert sent == []
+        advisory_locks.release("a")
+        waiting.result()
+    assert sent == ["update", "commitTransaction"]
+
+
+def test_one_that_waits_holds_no_slot_of_the_database():
+    assert advisory_locks.try_acquire("a")
+    slots = []
+
+    def wait():
+        with capacity.acquire_slot():
+            slots.append(_current.get())
+            count()
+            slots.append(_current.get()._held)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    wait_for_waiter()
+    assert not slots[0]._held
+    advisory_locks.release("a")
+    thread.join()
+    assert slots[1]
+
+
+def test_one_that_waits_too_long_goes_on_without_the_lock(monkeypatch):
+    assert advisory_locks.try_acquire("a")
+    monkeypatch.setattr(
+        advisory_locks, "acquire", lambda name: type(advisory_locks).acquire(advisory_locks, name, 0.01)
+    )
+    count()
+    assert Lock.objects(name="a").first().held == 1
+    advisory_locks.release("a")
+
+
+def test_a_free_lock_costs_no_command_and_is_free_afterwards(commands):
+    with commands.counted() as sent:
+        count()
+    assert sent == ["update", "commitTransaction"]
+    assert advisory_locks._locks._waiting == {}
+
+
+def test_a_lock_is_free_after_an_error():
+    @unit_of_work
+    def fail():
+        hold_advisory_lock("a")
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+    assert advisory_locks._locks._waiting == {}
+
+
+def test_a_conflict_makes_the_process_use_leases(failing):
+    with failing("update", errorCode=112, labels=("TransientTransactionError",)):
+        count("b")
+    assert not advisory_locks.try_acquire("b")
+    assert Lock.objects(name="b").first().held == 1
+
+
+def test_a_nested_use_case_holds_the_lock_of_the_outer_one():
+    @unit_of_work
+    def outer():
+        hold_advisory_lock("a")
+        count()
+
+    outer()
+    assert Lock.objects(name="a").first().held == 1

@@ -1,0 +1,264 @@
+"""A hundred operations are a few commands, and store what a hundred requests store."""
+
+from collections import Counter
+
+import pytest
+
+from taskmanager.core.events.log import Event
+from taskmanager.features.projects.models import Project
+from taskmanager.features.tasks.models import Task
+from taskmanager.features.tasks.reminders.models import Reminder
+from taskmanager.testing.factories import ProjectFactory, TaskFactory
+from tests.commands import Commands
+from tests.scene import patch
+from tests.web.counting import store_trips
+
+BULK, TASKS = "/api/v1/tasks/bulk", "/api/v1/tasks"
+NUMBER, MAX_COMMANDS = 100, 25
+ACTIONS = ("create", "update", "complete", "reopen", "delete")
+_TIMES = {"created_at", "updated_at", "completed_at", "closed_at", "started_at", "deleted_at"}
+
+
+class Place:
+    """A project with what its tasks refer to, and `number` tasks with a parent, some with reminders or a rule."""
+
+    def __init__(self, owner, number):
+        self.owner, self.project = owner, ProjectFactory(owner=owner.user)
+        self.path = f"/api/v1/projects/{self.project.id}"
+        self.label = self.made("labels", {"name": "bug"})
+        self.made("custom-fields", {"key": "points", "name": "Points", "type": "number"})
+        self.parent = self.made("tasks", {"title": "parent"})
+        self.other = self.made("tasks", {"title": "other parent"})
+        self.parts = [self.made("tasks", self.body(index)) for index in range(number)]
+        for index, part in enumerate(self.parts):
+            if index % 2:
+                body = {"relative_to": "due", "minutes_before": 60}
+                assert owner.post(f"{TASKS}/{part}/reminders", json=body).status_code == 201
+
+    def made(self, kind, body):
+        answer = self.owner.post(f"{self.path}/{kind}", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json["id"]
+
+    def body(self, index):
+        """The body of a task; every third one recurs."""
+        found = {
+            "title": f"task {index:03}",
+            "parent_id": self.parent,
+            "label_ids": [self.label],
+            "assignee_ids": [str(self.owner.user.id)],
+            "custom_fields": {"points": index},
+            "due": "2031-01-15",
+        }
+        return found | ({"recurrence": "FREQ=WEEKLY"} if index % 3 == 0 else {})
+
+    def changes(self, index):
+        """A change of everything that has consequences."""
+        return {
+            "title": f"task {index:03} again",
+            "priority": "high",
+            "status": "in_progress",
+            "label_ids": [],
+            "custom_fields": {"points": None},
+            "due": "2031-02-15",
+            "parent_id": self.other,
+        }
+
+    def operations(self, action):
+        if action == "create":
+            given = [{"project_id": str(self.project.id), "task": self.body(index)} for index in range(len(self.parts))]
+        else:
+            given = [{"task_id": part} for part in self.parts]
+        if action == "update":
+            given = [operation | {"task": self.changes(index)} for index, operation in enumerate(given)]
+        return [{"op": action} | operation for operation in given]
+
+    def one_by_one(self, action):
+        """The same as the bulk request, by single requests."""
+        for index, part in enumerate(self.parts):
+            headers = {"If-Match": "*"}
+            answer = {
+                "create": lambda: self.owner.post(f"{self.path}/tasks", json=self.body(index)),  # noqa: B023
+                "update": lambda: patch(self.owner, f"{TASKS}/{part}", self.changes(index)),  # noqa: B023
+                "complete": lambda: self.owner.put(f"{TASKS}/{part}/completion", headers=headers),  # noqa: B023
+                "reopen": lambda: self.owner.delete(f"{TASKS}/{part}/completion", headers=headers),  # noqa: B023
+                "delete": lambda: self.owner.delete(f"{TASKS}/{part}", headers=headers),  # noqa: B023
+            }[action]()
+            assert answer.status_code < 300, answer.text
+
+    def at_once(self, action):
+        answer = self.owner.post(BULK, json={"operations": self.operations(action)})
+        assert answer.status_code == 200, answer.text
+        return answer.json["results"]
+
+    def stored(self):
+        """What the database has of the project, without ids and times."""
+        tasks = list(Task.objects(project_id=self.project.id))
+        names = {task.id: f"{task.title} {task.due}" for task in tasks}
+        rows = [self._row(task, names) for task in tasks]
+        reminders = Counter(
+            (names[one.task_id], one.fire_at, one.carried) for one in Reminder.objects(task_id__in=list(names))
+        )
+        project = Project.objects.get(id=self.project.id)
+        counters = (project.last_number, project.last_position, project.task_count)
+        return sorted(rows, key=lambda row: row["key"]), reminders, counters
+
+    def _row(self, task, names):
+        row = {name: value for name, value in task.to_mongo().items() if name not in {*_TIMES, "_id", "project_id"}}
+        row["times"] = sorted(name for name in _TIMES if task.to_mongo().get(name))
+        row["key"] = row.pop("key_order").partition("-")[2] or task.key.partition("-")[2]
+        row["labels"], row["tags"] = len(row.pop("label_ids", [])), len(row.pop("marks"))
+        row["people"] = [row.pop("assignee_ids", None), row.pop("reporter_id")]
+        for field in ("parent_id", "series_id", "next_task_id", "withdrawn_id", "trashed_with"):
+            row[field] = names.get(row.get(field), field in row)
+        row["withdrawn_key"] = row.get("withdrawn_key", "-").partition("-")[2]
+        if row.get("progress"):
+            row["revision"] = "the progress of a parent is written once"
+        return row
+
+    def events(self):
+        """The events of the project, without ids and times; how often the progress of a parent was written is free."""
+        found = Event.objects(stream=f"project:{self.project.id}").order_by("seq")
+        seq = [event.seq for event in found]
+        assert seq == list(range(1, len(seq) + 1))
+        assert len({event.at for event in found}) <= len(seq)
+        changed = [(event.kind, tuple(sorted(event.data.get("changes", {})))) for event in found]
+        return Counter(event for event in changed if event[0] != "task.progressed")
+
+
+def prepare(place, action):
+    """Bring the tasks into the state in which the action does something."""
+    if action == "reopen":
+        place.one_by_one("complete")
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_hundred_operations_are_a_few_commands(scene, commands: Commands, action):
+    place = Place(scene.owner, NUMBER)
+    prepare(place, action)
+    with commands.counted() as sent, store_trips() as trips:
+        results = place.at_once(action)
+    assert len(results) == NUMBER
+    assert len(sent) <= MAX_COMMANDS, sent
+    assert len(trips) <= 2
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_they_store_what_single_requests_store(scene, action):
+    together, apart = Place(scene.owner, 7), Place(scene.owner, 7)
+    for place in (together, apart):
+        prepare(place, action)
+    together.at_once(action)
+    apart.one_by_one(action)
+    assert together.stored() == apart.stored()
+    assert together.events() == apart.events()
+
+
+@pytest.mark.parametrize("action", ["create", "update", "complete", "reopen"])
+def test_each_result_is_what_is_stored(scene, action):
+    place = Place(scene.owner, 4)
+    prepare(place, action)
+    for result in place.at_once(action):
+        assert place.owner.get(f"{TASKS}/{result['task']['id']}").json == result["task"]
+
+
+def test_tasks_that_are_created_together_are_created_one_after_the_other(scene):
+    place = Place(scene.owner, 12)
+    created = [result["task"] for result in place.at_once("create")]
+    later = place.owner.post(f"{place.path}/tasks", json={"title": "later"}).json
+    times = [task["created_at"] for task in [*created, later]]
+    assert times == sorted(set(times))
+    numbers = [int(task["key"].partition("-")[2]) for task in [*created, later]]
+    assert numbers == list(range(numbers[0], numbers[0] + 13))
+
+
+def run(scene, *operations):
+    answer = scene.owner.post(BULK, json={"operations": list(operations)})
+    assert answer.status_code == 200, answer.text
+    return answer.json["results"]
+
+
+def test_the_progress_of_a_parent_is_one_change_for_the_new_tasks_and_one_for_the_changed_ones(scene):
+    place = Place(scene.owner, 5)
+    before = Task.objects.get(id=place.parent)
+    place.at_once("complete")
+    after = Task.objects.get(id=place.parent)
+    assert (after.progress["done"], after.revision) == (5, before.revision + 2)
+
+
+def test_a_task_is_completed_together_with_those_that_block_it(scene):
+    first, second = (TaskFactory(project=scene.project, title=title) for title in "ab")
+    body = {"kind": "blocks", "task_id": str(second.id)}
+    assert scene.owner.post(f"{TASKS}/{first.id}/relations", json=body).status_code == 201
+    results = run(scene, *({"op": "complete", "task_id": str(task.id)} for task in (first, second)))
+    assert [result["task"]["status"] for result in results] == ["done", "done"]
+
+
+def test_a_subtask_is_deleted_before_its_parent(scene):
+    parent = TaskFactory(project=scene.project, title="parent")
+    part = TaskFactory(project=scene.project, title="part", parent_id=parent.id)
+    run(scene, *({"op": "delete", "task_id": str(task.id)} for task in (part, parent)))
+    assert (Task.objects.get(id=part.id).trashed_with, Task.objects.get(id=parent.id).trashed_with) == (None, None)
+
+
+def test_tasks_that_become_parts_of_each_other_are_checked_one_after_the_other(scene):
+    a, b, c = (str(TaskFactory(project=scene.project, title=title).id) for title in "abc")
+    chain = [{"op": "update", "task_id": task, "task": {"parent_id": parent}} for task, parent in ((a, b), (b, c))]
+    assert [result["task"]["parent_id"] for result in run(scene, *chain)] == [b, c]
+    circle = [{"op": "update", "task_id": task, "task": {"parent_id": parent}} for task, parent in ((c, a), (a, c))]
+    answer = scene.owner.post(BULK, json={"operations": circle})
+    assert (answer.status_code, answer.json["index"]) == (422, 0)
+
+
+def test_the_same_task_may_be_changed_twice(scene):
+    task = str(scene.task.id)
+    given = [{"op": "update", "task_id": task, "task": {"title": title}} for title in ("first", "second")]
+    assert [result["task"]["revision"] for result in run(scene, *given)] == [2, 3]
+
+
+def test_an_error_names_the_first_operation_that_fails(scene):
+    tasks = [str(TaskFactory(project=scene.project, title=title).id) for title in "abc"]
+    given = [{"op": "update", "task_id": task, "task": {"title": "x"}} for task in tasks]
+    given[1]["task"] = {"status": "nothing"}
+    given[2]["revision"] = 9  # found earlier, because revisions are checked for all tasks first
+    answer = scene.owner.post(BULK, json={"operations": given})
+    assert (answer.status_code, answer.json["index"]) == (422, 1)
+    assert answer.json["errors"][0]["location"] == "body.operations.1.task.status"
+    assert Task.objects(title="x").count() == 0
+
+
+def test_two_tasks_of_one_series_are_completed_one_after_the_other(scene):
+    recurring = {"title": "Water", "due": "2031-01-15", "recurrence": "FREQ=WEEKLY"}
+    first = scene.owner.post(scene.tasks_path, json=recurring).json["id"]
+    headers = {"If-Match": "*"}
+    second = scene.owner.put(f"{TASKS}/{first}/completion", headers=headers).json["next_task_id"]
+    patch(scene.owner, f"{TASKS}/{second}", {"title": "Water again"})  # so it stays when the first one is reopened
+    assert scene.owner.delete(f"{TASKS}/{first}/completion", headers=headers).status_code == 200
+    run(scene, *({"op": "complete", "task_id": task} for task in (first, second)))
+    assert Task.objects(series_id=first, status_group="backlog").count() == 1
+
+
+def test_a_request_with_a_key_that_runs_one_by_one_has_its_effect_once(scene):
+    tasks = [TaskFactory(project=scene.project, title=title) for title in "ab"]
+    body = {"kind": "blocks", "task_id": str(tasks[1].id)}
+    assert scene.owner.post(f"{TASKS}/{tasks[0].id}/relations", json=body).status_code == 201
+    given = [create(scene), *({"op": "complete", "task_id": str(task.id)} for task in tasks)]
+    sent = {"json": {"operations": given}, "headers": {"Idempotency-Key": "once"}}
+    first, second = (scene.owner.post(BULK, **sent) for _ in range(2))
+    assert (first.status_code, first.json) == (200, second.json)
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert Task.objects(title="new").count() == 1
+
+
+def create(scene):
+    return {"op": "create", "project_id": str(scene.project.id), "task": {"title": "new"}}
+
+
+def test_creations_in_two_projects_are_numbered_in_each(scene):
+    other = ProjectFactory(owner=scene.owner.user)
+    given = [
+        {"op": "create", "project_id": str(project.id), "task": {"title": f"{number}"}}
+        for number, project in enumerate([scene.project, other, scene.project, other])
+    ]
+    keys = [result["task"]["key"] for result in run(scene, *given)]
+    assert keys == [f"{scene.project.key}-2", f"{other.key}-1", f"{scene.project.key}-3", f"{other.key}-2"]

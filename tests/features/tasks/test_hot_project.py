@@ -1,0 +1,73 @@
+"""Many clients create tasks in one project at the same time, in two web processes."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
+import pytest
+import requests
+
+from taskmanager.core.storage import database
+from taskmanager.embedded import ports
+from taskmanager.features.tasks.models import Task
+from tests.web_server import WebServer
+
+WRITERS, EACH = 16, 10
+
+
+@pytest.fixture
+def storeless(app, settings, tmp_path_factory):
+    """Web processes whose cache store is away."""
+    url = f"redis://{ports.LOCALHOST}:{ports.choose()}/0"
+    found = WebServer(settings, tmp_path_factory.mktemp("storeless") / "log", cache_url=url)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
+
+
+def transactions():
+    """How many transactions were committed and aborted since the database server started."""
+    found = database.client().admin.command("serverStatus")["transactions"]
+    return found["totalCommitted"], found["totalAborted"]
+
+
+def create_in_parallel(scene, server):
+    """The statuses of EACH creations by WRITERS clients, and the aborted transactions for each committed one."""
+    headers = {"Authorization": scene.owner.environ_base["HTTP_AUTHORIZATION"]}
+
+    def create(number):
+        with requests.Session() as session:
+            sent = [
+                session.post(server.url + scene.tasks_path, json={"title": f"{number}"}, headers=headers, timeout=120)
+                for _ in range(EACH)
+            ]
+        return [answer.status_code for answer in sent]
+
+    before = transactions()
+    with ThreadPoolExecutor(WRITERS) as pool:
+        statuses = list(chain.from_iterable(pool.map(create, range(WRITERS))))
+    committed, aborted = (after - first for after, first in zip(transactions(), before, strict=True))
+    return statuses, aborted / committed
+
+
+def assert_in_order(scene):
+    made = list(Task.objects(project_id=scene.project.id, title__ne=scene.task.title).order_by("created_at"))
+    numbers = [int(task.key.partition("-")[2]) for task in made]
+    assert numbers == list(range(numbers[0], numbers[0] + WRITERS * EACH))
+    assert len({task.created_at for task in made}) == WRITERS * EACH
+    assert sorted(task.position for task in made) == [task.position for task in made]
+
+
+def test_sixteen_writers_wait_for_each_other_and_abort_few_transactions(scene, server):
+    statuses, aborted = create_in_parallel(scene, server)
+    assert statuses == [201] * WRITERS * EACH
+    assert aborted < 0.5  # without order it is 2 to 6; other tests that run at the same time abort some
+    assert_in_order(scene)
+
+
+def test_without_the_cache_store_each_process_orders_its_own_writers(scene, storeless):
+    statuses, aborted = create_in_parallel(scene, storeless)
+    assert statuses == [201] * WRITERS * EACH
+    assert aborted < 1.5
+    assert_in_order(scene)
