@@ -1,6 +1,7 @@
 """Tasks."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Self
 
 from bson import ObjectId
 from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
@@ -10,6 +11,7 @@ from taskmanager.core.search_tokens import description_tokens_of, tokens_of
 from taskmanager.core.storage.collation import natural_key
 from taskmanager.core.storage.documents import Versioned
 from taskmanager.features.projects.workflow import GROUPS, OPEN_GROUPS
+from taskmanager.features.tasks.counts import writing as counting
 from taskmanager.features.tasks.due import due_at, is_floating
 from taskmanager.features.tasks.querysets import TaskQuerySet
 
@@ -117,6 +119,12 @@ class Task(Versioned):
         if changes.keys() & set(_TAGGED):
             found["index_tags"] = index_tags_of(*[changes.get(field, getattr(self, field)) for field in _TAGGED])
         return found
+
+    @classmethod
+    def on_write(cls, pairs: Iterable[tuple[Self | None, Self | None]]) -> None:
+        """Count the written tasks; see Versioned."""
+        for before, after in pairs:
+            counting.count(before, after)
 
     def by_service(self, **changes: Any) -> dict[str, Any]:
         """Return `changes` marked as made by the service, such as those for a deleted label; see `is_edited`."""

@@ -11,7 +11,6 @@ from typing import Any
 from bson import ObjectId
 from mongoengine import Q
 
-from taskmanager.core.errors import PreconditionFailed
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.features.projects import service as projects
@@ -49,8 +48,7 @@ def withdraw(task: Task, actor: Actor) -> dict[str, Any]:
         return {"next_task_id": None}
     if _is_touched(successor):
         return {}
-    if not Task.objects(id=successor.id, revision=successor.revision).delete():
-        raise PreconditionFailed
+    successor.delete_unchanged()
     projects.add_usage(successor.project_id, tasks=-1)
     reminders.move_back(successor, task)
     subtasks.update_parent_progress(successor, None, actor)
