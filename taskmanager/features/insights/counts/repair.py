@@ -85,12 +85,12 @@ class Recount:
         self.counts.update_one(head, {"$setOnInsert": {"overdue_before": now(), "writes": 0}}, upsert=True)
         for _ in range(_ATTEMPTS):
             found = self.differences(project_id)
-            if not found.numbers or self._correct(found):
+            if not found.numbers or self.correct(found):
                 break
         return found
 
     @unit_of_work
-    def _correct(self, found: Differences) -> bool:
+    def correct(self, found: Differences) -> bool:
         """Add what was found; return False when another repair has done so since."""
         head = {"project_id": found.project_id, "week": None, "repairs": found.repairs}
         if not self.counts.update_one(head, {"$inc": {"repairs": 1}}).matched_count:
