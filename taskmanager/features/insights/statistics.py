@@ -21,7 +21,7 @@ from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.zones import zone
-from taskmanager.features.insights.counts import reading
+from taskmanager.features.insights.counts import reading, series
 from taskmanager.features.insights.matches import counted_parts, relation
 from taskmanager.features.projects.workflow import OPEN_GROUPS
 from taskmanager.features.tasks.counts.numbers import NONE, hundredths
@@ -61,6 +61,10 @@ class Period(NamedTuple):
         """Return the beginning of the first day."""
         return self.today - timedelta(days=self.days - 1)
 
+    def mondays(self) -> list[date]:
+        """Return the first days of the weeks."""
+        return [(self.monday + timedelta(weeks=number)).date() for number in range(self.weeks)]
+
 
 def compute(
     *,
@@ -84,7 +88,20 @@ def compute(
 def of_matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None, period: Period) -> Row:
     """Return the statistics of the tasks that match a filter, by reading at most MAX_COUNTED of them."""
     found = counted_parts(matching(condition, actor, project_id), _parts(period), actor)
-    return _answer(found, period) | {"relation": relation(found)}
+    return _answer(_aggregated(found, period), period) | {"relation": relation(found)}
+
+
+def _aggregated(found: Row, period: Period) -> Row:
+    """Return the numbers of statistics from the results of `_parts`."""
+    return {
+        "by_status": found["by_status"],
+        "overdue": _count(found["overdue"]),
+        "weeks": _by_week(found, period.monday),
+        "workload": found["workload"],
+        "open_before": _count(found["open_before"]),
+        "created": _by_day(found["created_by_day"], period),
+        "closed": _by_day(found["closed_by_day"], period),
+    }
 
 
 def _answer(found: Row, period: Period) -> Row:
@@ -93,37 +110,30 @@ def _answer(found: Row, period: Period) -> Row:
         "relation": "eq",
         "total": sum(row["count"] for row in by_status),
         "by_status": [_status(row) for row in by_status],
-        "overdue": _count(found["overdue"]),
-        "weeks": _weeks(found, period.monday, period.weeks),
+        "overdue": found["overdue"],
+        "weeks": [_week(day, found["weeks"].get(day) or series.empty_week()) for day in period.mondays()],
         "workload": [_person(row) for row in found["workload"]],
-        "burn_down": _burn_down(found, period.first_day, period.days),
+        "burn_down": _burn_down(found, period),
     }
 
 
 def _stored(project_ids: list[ObjectId], period: Period) -> Row:
-    """Return from the counts what the aggregation of `_parts` returns from the tasks."""
-    rows, unit = reading.with_weeks(project_ids, period.monday, period.first_day, period.days)
+    """Return from the counts what `_aggregated` returns from the tasks."""
+    begins, unit = series.begins_of(period.first_day, period.days)
+    rows = reading.with_weeks(project_ids, period.monday, period.first_day, unit)
     overall, weeks = [row for row in rows if row["week"] is None], [row for row in rows if row["week"] is not None]
-    overdue, statuses = reading.overdue_since(overall, period.moment), reading.statuses(overall)
-    weekly = list(reading.by_week(weeks))
-    daily = [(begin, numbers) for begin, numbers in reading.by_day(weeks, unit) if begin >= period.first_day]
-    since = {name: sum(numbers.get(name, 0) for _, numbers in daily) for name in ("created", "closed")}
-    closed = sum(row.get("closed", 0) for row in overall)
+    became_overdue, statuses = reading.overdue_since(overall, period.moment), reading.statuses(overall)
+    created, closed = (series.by_day(weeks, name, begins, unit) for name in ("created", "closed"))
+    all_closed = sum(row.get("all_closed", 0) for row in overall)
     return {
         "by_status": [{"_id": {"s": key[0], "g": key[1]}, "count": number} for key, number in statuses.items()],
-        "overdue": [{"count": sum(row.get("overdue", 0) for row in overall) + overdue[""]}],
-        "created": [{"_id": begin, "count": numbers.get("created", 0)} for begin, numbers in weekly],
-        "completed": [_completed(begin, numbers) for begin, numbers in weekly],
-        "workload": _stored_workload(reading.people(overall), overdue),
-        "open_before": [{"count": statuses.total() - since["created"] - (closed - since["closed"])}],
-        "created_by_day": [{"_id": begin, "count": numbers.get("created", 0)} for begin, numbers in daily],
-        "closed_by_day": [{"_id": begin, "count": numbers.get("closed", 0)} for begin, numbers in daily],
+        "overdue": sum(row.get("overdue", 0) for row in overall) + became_overdue[""],
+        "weeks": series.by_week(weeks, period.moment.tzinfo),
+        "workload": _stored_workload(reading.people(overall), became_overdue),
+        "open_before": statuses.total() - sum(created[1:]) - (all_closed - sum(closed[1:])),
+        "created": created[1:-1],
+        "closed": closed[1:-1],
     }
-
-
-def _completed(begin: datetime, numbers: Row) -> Row:
-    hours = {int(name): number for name, number in numbers.get("hours", {}).items()}
-    return {"_id": begin, "count": numbers.get("completed", 0), "ms": numbers.get("ms", 0), "hours": hours}
 
 
 def _stored_workload(people: dict[str, Counter[str]], overdue: Counter[str]) -> list[Row]:
@@ -201,53 +211,50 @@ def _count(rows: list[Row]) -> int:
     return rows[0]["count"] if rows else 0
 
 
-def _weeks(found: Row, monday: datetime, weeks: int) -> list[Row]:
-    created, completed = (_by_week(found[name], monday) for name in ("created", "completed"))
-    return [_week((monday + timedelta(weeks=number)).date(), created, completed) for number in range(weeks)]
-
-
-def _by_week(rows: list[Row], monday: datetime) -> dict[date, Row]:
+def _by_week(found: Row, monday: datetime) -> dict[date, Row]:
     weeks: dict[date, Row] = {}
-    for row in rows:
-        day = row["_id"].astimezone(monday.tzinfo).date()
-        week = weeks.setdefault(day - timedelta(days=day.weekday()), {"count": 0, "ms": 0, "hours": Counter()})
-        week["count"] += row["count"]
-        week["ms"] += row.get("ms", 0)
-        week["hours"].update(row["hours"] if "hours" in row else map(hundredths, row.get("each", ())))
+    for name in ("created", "completed"):
+        for row in found[name]:
+            day = row["_id"].astimezone(monday.tzinfo).date()
+            week = weeks.setdefault(day - timedelta(days=day.weekday()), series.empty_week())
+            week[name] += row["count"]
+            week["ms"] += row.get("ms", 0)
+            for cycle in map(hundredths, row.get("each", ())):
+                week["hours"][cycle] = week["hours"].get(cycle, 0) + 1
     return weeks
 
 
-def _week(day: date, created: dict[date, Row], completed: dict[date, Row]) -> Row:
-    done = completed.get(day, {"count": 0})
+def _week(monday: date, numbers: Row) -> Row:
+    done = numbers["completed"]
     return {
-        "week": day.isoformat(),
-        "created": created.get(day, {}).get("count", 0),
-        "completed": done["count"],
-        "cycle_hours_median": _median(done["hours"]) if done["count"] else None,
-        "cycle_hours_mean": round(done["ms"] / done["count"] / _HOUR_MS, 2) if done["count"] else None,
+        "week": monday.isoformat(),
+        "created": numbers["created"],
+        "completed": done,
+        "cycle_hours_median": _median(numbers["hours"]) if done else None,
+        "cycle_hours_mean": round(numbers["ms"] / done / _HOUR_MS, 2) if done else None,
     }
 
 
-def _median(hundredths_of_hours: Counter[int]) -> float:
+def _median(hundredths_of_hours: dict[int, int]) -> float:
     """Return the median in hours of times that are counted in hundredths."""
-    values = sorted(hundredths_of_hours)
+    values = sorted(value for value, number in hundredths_of_hours.items() if number)
     ends = list(accumulate(hundredths_of_hours[value] for value in values))
     middle = [values[bisect_right(ends, position)] for position in ((ends[-1] - 1) // 2, ends[-1] // 2)]
     return round(sum(middle) / 200, 2)
 
 
-def _burn_down(found: Row, first_day: datetime, days: int) -> list[Row]:
-    created, closed = (_by_day(found[name], first_day) for name in ("created_by_day", "closed_by_day"))
-    still_open, burn_down = _count(found["open_before"]), []
-    for number in range(days):
-        day = (first_day + timedelta(days=number)).date().isoformat()
-        still_open += created[day] - closed[day]
-        burn_down.append({"day": day, "open": still_open, "created": created[day], "closed": closed[day]})
+def _burn_down(found: Row, period: Period) -> list[Row]:
+    still_open, burn_down = found["open_before"], []
+    for number, (created, closed) in enumerate(zip(found["created"], found["closed"], strict=True)):
+        day = (period.first_day + timedelta(days=number)).date().isoformat()
+        still_open += created - closed
+        burn_down.append({"day": day, "open": still_open, "created": created, "closed": closed})
     return burn_down
 
 
-def _by_day(rows: list[Row], first_day: datetime) -> Counter[str]:
-    days: Counter[str] = Counter()
+def _by_day(rows: list[Row], period: Period) -> list[int]:
+    """Return the number of each day."""
+    first, numbers = period.first_day.date(), Counter[int]()
     for row in rows:
-        days[row["_id"].astimezone(first_day.tzinfo).date().isoformat()] += row["count"]
-    return days
+        numbers[(row["_id"].astimezone(period.moment.tzinfo).date() - first).days] += row["count"]
+    return [numbers[day] for day in range(period.days)]

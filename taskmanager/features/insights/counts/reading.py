@@ -5,7 +5,7 @@ A second query reads the tasks that were due since the periodic job last counted
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -16,10 +16,10 @@ from taskmanager.core.storage.querysets import Row
 from taskmanager.features.projects.workflow import OPEN_GROUPS
 from taskmanager.features.tasks.counts.models import TaskCounts
 from taskmanager.features.tasks.counts.numbers import NONE
-from taskmanager.features.tasks.counts.slots import EDGE, INNER, Slot, slot_of
+from taskmanager.features.tasks.counts.slots import slot_of
 from taskmanager.features.tasks.models import Task
 
-_OVERALL = ("project_id", "status", "priority", "label", "person", "closed", "overdue", "overdue_before")
+_OVERALL = ("project_id", "status", "priority", "label", "person", "all_closed", "overdue", "overdue_before", "week")
 
 
 def project_ids(actor: Actor, project_id: ObjectId | None) -> list[ObjectId]:
@@ -33,44 +33,24 @@ def project_ids(actor: Actor, project_id: ObjectId | None) -> list[ObjectId]:
 
 def overall(ids: Collection[ObjectId]) -> list[Row]:
     """Return the documents of all tasks of these projects."""
-    found = TaskCounts._get_collection().find({"project_id": {"$in": list(ids)}, "week": None}, [*_OVERALL, "week"])
+    found = TaskCounts._get_collection().find({"project_id": {"$in": list(ids)}, "week": None}, _OVERALL)
     return list(found)
 
 
-def with_weeks(ids: Collection[ObjectId], monday: datetime, first_day: datetime, days: int) -> tuple[list[Row], str]:
-    """Return the documents of these projects from `monday` or `first_day` on, with slots of days since `first_day`.
-
-    Also return which slots these are: `hours` when all days in the zone of the caller begin at an hour of UTC.
-    """
-    unit = _unit(first_day, days)
-    first_week, of_days = slot_of(monday).week, slot_of(first_day).week
-    projection = dict.fromkeys((*_OVERALL, "week", "weekly"), 1)
+def with_weeks(ids: Collection[ObjectId], monday: datetime, first_day: datetime, unit: str) -> list[Row]:
+    """Return the documents of these projects from `monday` or `first_day` on, with slots of days since `first_day`."""
+    of_days = slot_of(first_day).week
+    daily: dict[str, Row] = {name: {unit: _from(of_days, f"${name}.{unit}")} for name in ("created", "closed")}
+    daily["created"]["week"] = "$created.week"
     stages = [
-        {"$match": {"project_id": {"$in": list(ids)}, "week": {"$not": {"$lt": min(first_week, of_days)}}}},
-        {"$project": projection | {unit: {"$cond": [{"$gte": ["$week", of_days]}, f"${unit}", "$$REMOVE"]}}},
+        {"$match": {"project_id": {"$in": list(ids)}, "week": {"$not": {"$lt": min(slot_of(monday).week, of_days)}}}},
+        {"$project": {**dict.fromkeys((*_OVERALL, "completed"), 1), **daily}},
     ]
-    return list(TaskCounts._get_collection().aggregate(stages)), unit
+    return list(TaskCounts._get_collection().aggregate(stages))
 
 
-def _unit(first_day: datetime, days: int) -> str:
-    begins = (first_day + timedelta(days=number) for number in range(days))
-    whole = all((day.utcoffset() or timedelta()) % timedelta(hours=1) == timedelta() for day in begins)
-    return "hours" if whole else "quarters"
-
-
-def by_week(weeks: Iterable[Row]) -> Iterator[tuple[datetime, Row]]:
-    """Yield the numbers of the slots that weeks of all zones need, with a moment in each."""
-    for row in weeks:
-        for name, numbers in row.get("weekly", {}).items():
-            yield Slot(row["week"], EDGE if name == INNER else int(name)).begin, numbers
-
-
-def by_day(weeks: Iterable[Row], unit: str) -> Iterator[tuple[datetime, Row]]:
-    """Yield the numbers of the slots that days need, with the first moment of each."""
-    quarters = 4 if unit == "hours" else 1
-    for row in weeks:
-        for name, numbers in row.get(unit, {}).items():
-            yield Slot(row["week"], int(name) * quarters).begin, numbers
+def _from(week: int, value: str) -> Row:
+    return {"$cond": [{"$gte": ["$week", week]}, value, "$$REMOVE"]}
 
 
 def merged(rows: Iterable[Row], field: str) -> Counter[str]:

@@ -21,7 +21,7 @@ from taskmanager.features.tasks.counts.numbers import NONE, STORED, Numbers, add
 from taskmanager.features.tasks.counts.writing import updates
 from taskmanager.features.tasks.models import Task
 
-_MAPS = ("status", "priority", "label", "person", "weekly", "hours", "quarters")
+_COUNTED = ("status", "priority", "label", "person", "all_closed", "overdue", "created", "closed", "completed")
 _ATTEMPTS = 5  # of a repair that meets another one
 _BATCH = 1_000
 OVERDUE_MINUTES = 10  # after which the tasks that became overdue are counted
@@ -74,7 +74,7 @@ class Recount:
         overall = next((row for row in stored if row["week"] is None), {})
         lacking = _until(numbers, overall.get("overdue_before") or now())
         for row in stored:
-            for path, number in _paths({name: row[name] for name in (*_MAPS, "closed", "overdue") if name in row}):
+            for path, number in _paths({name: row[name] for name in _COUNTED if name in row}):
                 lacking[project_id, row["week"], path] -= number
         lacking = Numbers({key: number for key, number in lacking.items() if number})
         return Differences(project_id, lacking, overall.get("repairs"))

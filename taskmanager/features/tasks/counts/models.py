@@ -21,12 +21,12 @@ class TaskCounts(Document):
     priority = DictField()
     label = DictField()
     person = DictField()  # {id: {tasks, open, overdue, estimate}}; `estimate` in minutes, of the open tasks
-    closed = IntField()
+    all_closed = IntField()
     overdue = IntField()
     overdue_before = DateTimeField()
     writes = IntField()  # number of writes; each changes this document, so that transactions on it conflict
     repairs = IntField()  # number of repairs
 
-    weekly = DictField()  # {slot: {created, completed, ms, hours: {hundredths of an hour: tasks}}}
-    hours = DictField()  # {hour of the week: {created, closed}}
-    quarters = DictField()  # {quarter of an hour of the week: {created, closed}}
+    created = DictField()  # {week: {slot: tasks}, hours: {hour: tasks}, quarters: {quarter: tasks}}
+    closed = DictField()  # {hours: {hour: tasks}, quarters: {quarter: tasks}}
+    completed = DictField()  # {slot: {tasks, ms: sum of cycle times, hours: {hundredths of an hour: tasks}}}

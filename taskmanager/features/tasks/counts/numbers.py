@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from taskmanager.core.clock import milliseconds
 from taskmanager.features.projects.workflow import OPEN_GROUPS
-from taskmanager.features.tasks.counts.slots import slot_of
+from taskmanager.features.tasks.counts.slots import Slot, slot_of
 
 NONE = "none"  # in the place of a label or an assignee
 _HOUR_MS = 3_600_000
@@ -43,7 +43,7 @@ class CountedTask(NamedTuple):
         yield None, f"status.{self.status}.{self.status_group}", 1
         yield None, f"priority.{self.priority}", 1
         if self.closed_at:
-            yield None, "closed", 1
+            yield None, "all_closed", 1
         for label in self.label_ids or (NONE,):
             yield None, f"label.{label}", 1
         yield from self._of_people()
@@ -63,19 +63,22 @@ class CountedTask(NamedTuple):
                 yield self.due_at, path, 1
 
     def _in_time(self) -> Iterator[tuple[Part, str, int]]:
-        slot = slot_of(self.created_at)
-        yield slot.week, f"weekly.{slot.of_week}.created", 1
-        for name, moment in (("created", self.created_at), ("closed", self.closed_at)):
-            if moment:
-                slot = slot_of(moment)
-                yield slot.week, f"hours.{slot.quarter // 4}.{name}", 1
-                yield slot.week, f"quarters.{slot.quarter}.{name}", 1
+        created = slot_of(self.created_at)
+        yield created.week, f"created.week.{created.of_week}", 1
+        yield from _of_day("created", created)
+        if self.closed_at:
+            yield from _of_day("closed", slot_of(self.closed_at))
         if self.completed_at:
             slot, cycle = slot_of(self.completed_at), cycle_ms(self.started_at or self.created_at, self.completed_at)
-            weekly = f"weekly.{slot.of_week}"
-            yield slot.week, f"{weekly}.completed", 1
-            yield slot.week, f"{weekly}.ms", cycle
-            yield slot.week, f"{weekly}.hours.{hundredths(cycle)}", 1
+            completed = f"completed.{slot.of_week}"
+            yield slot.week, f"{completed}.tasks", 1
+            yield slot.week, f"{completed}.ms", cycle
+            yield slot.week, f"{completed}.hours.{hundredths(cycle)}", 1
+
+
+def _of_day(name: str, slot: Slot) -> Iterator[tuple[Part, str, int]]:
+    yield slot.week, f"{name}.hours.{slot.quarter // 4}", 1
+    yield slot.week, f"{name}.quarters.{slot.quarter}", 1
 
 
 FIELDS = CountedTask._fields

@@ -26,6 +26,11 @@ class Slot(NamedTuple):
         return _FIRST + self.week * _WEEK + self.quarter * _QUARTER
 
     @property
+    def number(self) -> int:
+        """Return its number among the quarters of all weeks."""
+        return self.week * (_WEEK // _QUARTER) + self.quarter
+
+    @property
     def of_week(self) -> str:
         """Return the name of the slot that weeks of all zones need."""
         return str(self.quarter) if self.quarter < EDGE else INNER
