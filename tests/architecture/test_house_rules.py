@@ -73,6 +73,16 @@ def test_lists_are_answered_in_one_way(sources: list[Path]):
     assert not {"find", "total"} & named
 
 
+def test_each_write_of_a_task_is_counted(sources: list[Path]):
+    """Counts and generations follow the methods of `Versioned`; a write that goes past them is seen by neither."""
+    past = re.compile(
+        r"Task\.objects\b[^\n]*\.(update|modify|insert|delete)(_one)?\("
+        r"|Task\._get_collection\(\)\.(insert|update|delete|replace|bulk|find_one_and)"
+    )
+    writers = {path.stem for path in sources if "taskmanager" in path.parts and past.search(path.read_text())}
+    assert writers == {"purging"}, "only tasks of a project that is purged, with its counts, may go uncounted"
+
+
 def test_no_code_is_made_of_text(sources: list[Path]):
     calls = [(path.name, node) for path in sources for node in ast.walk(ast.parse(path.read_text()))]
     named = [

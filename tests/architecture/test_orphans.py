@@ -13,6 +13,7 @@ OTHERWISE = {
     ("Notification", "task_id"): "ends by itself, and with its task",
     ("Notification", "user_id"): "ends by itself",
     ("Session", "user_id"): "ends by itself",
+    ("TaskCounts", "project_id"): "written with tasks only, and purged after them",
     ("Task", "project_id"): "tasks are purged with all that they have: see the trash",
 }
 

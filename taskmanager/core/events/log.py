@@ -47,6 +47,7 @@ class Counter(Document):
     seq = IntField(required=True)
     at = DateTimeField(required=True)
     ended = BooleanField()  # the owner of the stream was purged: the counter is deleted with the last event
+    unlogged = IntField()  # number of units of work that changed something of the stream without an event: see `touch`
 
 
 class Event(Document):
@@ -196,9 +197,27 @@ def record(fact: Fact) -> None:
     before_commit(_append, event)
 
 
-def _append(events: list[Row]) -> None:
-    """Number the events within their streams, in the order in which they were recorded, and store them."""
+def touch(stream: str) -> None:
+    """Change the generation of a stream when the unit of work ends, although it may record no event in it."""
+    before_commit(_append, {"stream": stream})
+
+
+def generation(streams: Iterable[str]) -> list[tuple[Any, ...]]:
+    """Return what is another value after each commit with an event, or a `touch`, in one of these streams."""
+    rows = Counter._get_collection().find({"_id": {"$in": list(streams)}}, {"seq": 1, "unlogged": 1})
+    return sorted((row["_id"], row["seq"], row.get("unlogged", 0)) for row in rows)
+
+
+def _append(items: list[Row]) -> None:
+    """Number the events within their streams, in the order in which they were recorded, and store them.
+
+    An item without a kind is no event: see `touch`.
+    """
+    events = [item for item in items if "kind" in item]
     numbers = Counts(event["stream"] for event in events)
+    _raise_unlogged({item["stream"] for item in items} - numbers.keys())
+    if not events:
+        return
     counters = _raise_counters(dict(sorted(numbers.items())))
     numbered: Counts[str] = Counts()
     for event in events:
@@ -229,6 +248,12 @@ def _raise_counters(numbers: dict[str, int]) -> dict[str, tuple[int, datetime]]:
         [UpdateOne({"_id": stream}, _raise_by(number, moment), upsert=True) for stream, number in numbers.items()]
     )
     return {row["_id"]: (row["seq"], row["at"]) for row in counters.find({"_id": {"$in": list(numbers)}})}
+
+
+def _raise_unlogged(streams: Iterable[str]) -> None:
+    update = {"$inc": {"unlogged": 1}, "$setOnInsert": {"seq": 0, "at": now()}}
+    if operations := [UpdateOne({"_id": stream}, update, upsert=True) for stream in sorted(streams)]:
+        Counter._get_collection().bulk_write(operations)
 
 
 def _raise_by(number: int, moment: datetime) -> list[Row]:

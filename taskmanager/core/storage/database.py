@@ -112,6 +112,13 @@ def bounded(seconds: float) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def causally_consistent() -> Iterator[None]:
+    """Let no read in this block return an older state than the one before it, also after a failover."""
+    with client().start_session(causal_consistency=True) as session, session.bind(end_session=False):
+        yield
+
+
 def ping(seconds: float = _PROBE_SECONDS) -> bool:
     """Return whether the primary responds within `seconds`."""
     try:

@@ -1,6 +1,6 @@
 """The base of every document that clients can read and change."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -61,7 +61,34 @@ class Versioned(Document):
         )
         if stored is None:
             raise PreconditionFailed
+        self.on_write([(self, stored)])
         return stored
+
+    @classmethod
+    def on_write(cls, pairs: Iterable[tuple[Self | None, Self | None]]) -> None:
+        """Take each written document as it was before and as it is now, in the open transaction.
+
+        None stands for a document before its insert, or after its deletion. For kinds that something depends on.
+        """
+
+    def save(self, *args: Any, **kwargs: Any) -> Self:
+        """Store a new document; `write` changes a stored one."""
+        saved: Self = super().save(*args, **kwargs)
+        self.on_write([(None, saved)])
+        return saved
+
+    def delete_unchanged(self) -> None:
+        """Delete the document. Raises PreconditionFailed unless the stored revision is the one that was read."""
+        if not type(self).objects(id=self.id, revision=self.revision).delete():
+            raise PreconditionFailed
+        self.on_write([(self, None)])
+
+    @classmethod
+    def delete_each(cls, documents: Sequence[Self]) -> None:
+        """Delete documents that were read in the open transaction. Raises PreconditionFailed when one is gone."""
+        if cls.objects(id__in=[document.id for document in documents]).delete() < len(documents):
+            raise PreconditionFailed
+        cls.on_write((document, None) for document in documents)
 
     def derived(self, changes: Row) -> Row:
         """Return further fields to store that follow from `changes`, such as the tokens of a title."""
@@ -83,6 +110,7 @@ class Versioned(Document):
             stored.append(document._copy(changed | {"revision": document.revision + 1, "updated_at": moment}))
         if cls._get_collection().bulk_write(operations).matched_count < len(operations):
             raise PreconditionFailed
+        cls.on_write(zip(documents, stored, strict=True))
         return stored
 
     def _copy(self, changes: Row) -> Self:
@@ -98,6 +126,7 @@ class Versioned(Document):
             document.validate(clean=True)
         if documents:
             cls._get_collection().insert_many([document.to_mongo() for document in documents])
+        cls.on_write((None, document) for document in documents)
 
     @classmethod
     def write_all(cls, documents: Sequence[Self], **changes: Any) -> None:
@@ -109,6 +138,7 @@ class Versioned(Document):
         found = cls.objects(id__in=[document.id for document in documents])
         if documents:
             found.update(inc__revision=1, set__updated_at=now(), **updates)
+        cls.on_write((document, document._copy(changes)) for document in documents)
         for document in documents:
             for field, value in changes.items():
                 setattr(document, field, value)

@@ -1,5 +1,7 @@
 """Facets: the number of tasks by status, assignee, label and so on, for a filter."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from bson import ObjectId
@@ -7,7 +9,9 @@ from bson import ObjectId
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.querysets import Row
-from taskmanager.features.tasks.filtering.expensive import expensive
+from taskmanager.features.insights.counts import reading
+from taskmanager.features.insights.matches import counted_parts, relation
+from taskmanager.features.tasks.counts.numbers import NONE
 from taskmanager.features.tasks.listing import matching
 from taskmanager.features.tasks.models import PRIORITIES
 
@@ -20,19 +24,51 @@ NAMES = (*_SINGLE, *_MANY)
 
 def count_values(
     *, actor: Actor, project_id: ObjectId | None = None, condition: GivenFilter | None = None
-) -> dict[str, list[Row]]:
+) -> dict[str, Any]:
     """Return the values of each facet with their number of tasks: {facet: [{value, count}]}, the most frequent first.
 
-    The value of tasks without assignee or label is None. Raises NotFound, TooMany, Unavailable (`query.too_slow`).
+    The value of tasks without assignee or label is None. `relation` is `gte` when more than MAX_COUNTED tasks match:
+    then only so many are counted. Raises NotFound, Invalid; with a filter also TooMany, Unavailable (`query.too_slow`).
     """
+    if condition is None:
+        return _stored(reading.overall(reading.project_ids(actor, project_id))) | {"relation": "eq"}
+    return of_matching(condition, actor, project_id)
+
+
+def of_matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None) -> dict[str, Any]:
+    """Return the facets of the tasks that match a filter, by reading at most MAX_COUNTED of them."""
     parts: dict[str, Any] = {name: _group(f"${field}") for name, field in _SINGLE.items()}
     for name, field in _MANY.items():
         unwind = {"$unwind": {"path": f"${field}", "preserveNullAndEmptyArrays": True}}
         parts[name] = [unwind, *_group(f"${field}")]
-    tasks = matching(condition, actor, project_id)
-    with expensive(actor):
-        found = tasks.piped({"$facet": parts})[0]
-    return {name: [_row(name, row) for row in rows] for name, rows in found.items()}
+    found = counted_parts(matching(condition, actor, project_id), parts, actor)
+    facets = {name: [_row(name, row["_id"], row["count"]) for row in found[name]] for name in parts}
+    return facets | {"relation": relation(found)}
+
+
+def _stored(rows: list[Row]) -> dict[str, list[Row]]:
+    by_status = reading.statuses(rows)
+    statuses: Counter[str] = Counter()
+    groups: Counter[str] = Counter()
+    for (status, group), number in by_status.items():
+        statuses[status] += number
+        groups[group] += number
+    found: dict[str, Mapping[Any, int]] = {
+        "status": statuses,
+        "status_group": groups,
+        "priority": {int(name): number for name, number in reading.merged(rows, "priority").items()},
+        "project": {str(row["project_id"]): reading.statuses([row]).total() for row in rows},
+        "assignee": {person: numbers["tasks"] for person, numbers in reading.people(rows).items()},
+        "label": reading.merged(rows, "label"),
+    }
+    return {name: _most_frequent(name, found[name]) for name in NAMES}
+
+
+def _most_frequent(name: str, numbers: Mapping[Any, int]) -> list[Row]:
+    """Return the rows of a facet in the order of MongoDB: null before all texts."""
+    known = [(number, None if value == NONE else value) for value, number in numbers.items() if number]
+    known.sort(key=lambda one: (-one[0], one[1] is not None, one[1]))
+    return [_row(name, value, number) for number, value in known[:MAX_VALUES]]
 
 
 def _group(value: str) -> list[Row]:
@@ -43,8 +79,7 @@ def _group(value: str) -> list[Row]:
     ]
 
 
-def _row(name: str, row: Row) -> Row:
-    value = row["_id"]
+def _row(name: str, value: Any, count: int) -> Row:
     if name == "priority":
         value = PRIORITIES[value]
-    return {"value": str(value) if isinstance(value, ObjectId) else value, "count": row["count"]}
+    return {"value": str(value) if isinstance(value, ObjectId) else value, "count": count}

@@ -72,8 +72,17 @@ class FacetValue(Schema):
     count = fields.Integer(required=True)
 
 
+class CountRelation(fields.String):
+    """Whether the numbers are exact."""
+
+    def __init__(self) -> None:
+        description = "`gte` when more than 10,000 tasks match the filter: then so many of them are counted"
+        super().__init__(required=True, metadata={"enum": ["eq", "gte"], "description": description, "example": "eq"})
+
+
 FacetsOut = Schema.from_dict(
-    {name: fields.List(fields.Nested(FacetValue), required=True) for name in NAMES}, name="Facets"
+    {"relation": CountRelation(), **{name: fields.List(fields.Nested(FacetValue), required=True) for name in NAMES}},
+    name="Facets",
 )
 
 
@@ -91,7 +100,9 @@ class Week(Schema):
     week = fields.String(required=True, metadata={"description": "Its Monday", "example": "2026-11-23"})
     created = fields.Integer(required=True)
     completed = fields.Integer(required=True)
-    cycle_hours_median = fields.Float(required=True, allow_none=True)
+    cycle_hours_median = fields.Float(
+        required=True, allow_none=True, metadata={"description": "Of times with three significant digits"}
+    )
     cycle_hours_mean = fields.Float(required=True, allow_none=True)
 
 
@@ -116,6 +127,7 @@ class Day(Schema):
 class StatisticsOut(Schema):
     """Statistics of tasks."""
 
+    relation = CountRelation()
     total = fields.Integer(required=True)
     by_status = fields.List(fields.Nested(StatusCount), required=True)
     overdue = fields.Integer(required=True)

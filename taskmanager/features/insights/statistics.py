@@ -1,13 +1,18 @@
-"""Statistics of tasks, computed by one aggregation: statuses, overdue tasks, throughput, workload, burn-down.
+"""Statistics of tasks: statuses, overdue tasks, throughput, workload, burn-down.
+
+Those without a filter come from the counts of the projects, those with one from an aggregation over tasks.
 
 Throughput is the number of tasks completed in a week. Cycle time is the time from when a task first became active (or
-was created, if it never was) to its completion (D. Anderson, Kanban, 2010). Burn-down is the number of open tasks at
+was created, if it never was) to its completion (D. Anderson, Kanban, 2010); the median is that of times with three
+significant digits. Burn-down is the number of open tasks at
 the end of each day. Weeks begin on Monday, and days at midnight, in the time zone of the caller.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from datetime import date, datetime, timedelta
-from statistics import median
+from itertools import accumulate
+from typing import NamedTuple
 
 from bson import ObjectId
 
@@ -16,14 +21,49 @@ from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.querysets import Row
 from taskmanager.core.zones import zone
+from taskmanager.features.insights.counts import reading, series
+from taskmanager.features.insights.matches import counted_parts, relation
 from taskmanager.features.projects.workflow import OPEN_GROUPS
-from taskmanager.features.tasks.filtering.expensive import expensive
+from taskmanager.features.tasks.counts.numbers import NONE, hundredths
 from taskmanager.features.tasks.listing import matching
 
 MAX_PEOPLE = 200
 _BEGUN = {"$ifNull": ["$started_at", "$created_at"]}
-_HOURS = {"$divide": [{"$subtract": ["$completed_at", _BEGUN]}, 3_600_000]}
+_CYCLE_MS = {"$subtract": ["$completed_at", _BEGUN]}
+_HOUR_MS = 3_600_000
 _OPEN = {"status_group": {"$in": list(OPEN_GROUPS)}}
+
+
+class Period(NamedTuple):
+    """The time that statistics are about, in the zone of the caller."""
+
+    moment: datetime
+    weeks: int
+    days: int
+
+    @classmethod
+    def of(cls, actor: Actor, weeks: int, days: int) -> "Period":
+        """Return the period up to now."""
+        return cls(now().astimezone(zone(actor.timezone)), weeks, days)
+
+    @property
+    def today(self) -> datetime:
+        """Return the beginning of today."""
+        return self.moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+
+    @property
+    def monday(self) -> datetime:
+        """Return the beginning of the first week."""
+        return self.today - timedelta(days=self.today.weekday(), weeks=self.weeks - 1)
+
+    @property
+    def first_day(self) -> datetime:
+        """Return the beginning of the first day."""
+        return self.today - timedelta(days=self.days - 1)
+
+    def mondays(self) -> list[date]:
+        """Return the first days of the weeks."""
+        return [(self.monday + timedelta(weeks=number)).date() for number in range(self.weeks)]
 
 
 def compute(
@@ -36,31 +76,87 @@ def compute(
 ) -> Row:
     """Return the statistics of the tasks of a project, or of all that the actor may see, that match a filter.
 
-    Raises NotFound, TooMany, Unavailable (`query.too_slow`).
+    `relation` is `gte` when more than MAX_COUNTED tasks match: then only so many are counted.
+    Raises NotFound, Invalid; with a filter also TooMany, Unavailable (`query.too_slow`).
     """
-    moment = now().astimezone(zone(actor.timezone))
-    today = moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
-    first_day = today - timedelta(days=days - 1)
-    tasks = matching(condition, actor, project_id)
-    with expensive(actor):
-        found = tasks.piped({"$facet": _parts(moment, monday, first_day)})[0]
+    period = Period.of(actor, weeks, days)
+    if condition is None:
+        return _answer(_stored(reading.project_ids(actor, project_id), period), period)
+    return of_matching(condition, actor, project_id, period)
+
+
+def of_matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None, period: Period) -> Row:
+    """Return the statistics of the tasks that match a filter, by reading at most MAX_COUNTED of them."""
+    found = counted_parts(matching(condition, actor, project_id), _parts(period), actor)
+    return _answer(_aggregated(found, period), period) | {"relation": relation(found)}
+
+
+def _aggregated(found: Row, period: Period) -> Row:
+    """Return the numbers of statistics from the results of `_parts`."""
     return {
-        "total": sum(row["count"] for row in found["by_status"]),
-        "by_status": [_status(row) for row in sorted(found["by_status"], key=lambda row: -row["count"])],
+        "by_status": found["by_status"],
         "overdue": _count(found["overdue"]),
-        "weeks": _weeks(found, monday, weeks),
-        "workload": [_person(row) for row in found["workload"]],
-        "burn_down": _burn_down(found, first_day, days),
+        "weeks": _by_week(found, period.monday),
+        "workload": found["workload"],
+        "open_before": _count(found["open_before"]),
+        "created": _by_day(found["created_by_day"], period),
+        "closed": _by_day(found["closed_by_day"], period),
     }
 
 
-def _parts(moment: datetime, monday: datetime, first_day: datetime) -> Row:
+def _answer(found: Row, period: Period) -> Row:
+    by_status = sorted(found["by_status"], key=lambda row: (-row["count"], row["_id"]["s"], row["_id"]["g"]))
+    return {
+        "relation": "eq",
+        "total": sum(row["count"] for row in by_status),
+        "by_status": [_status(row) for row in by_status],
+        "overdue": found["overdue"],
+        "weeks": [_week(day, found["weeks"].get(day) or series.empty_week()) for day in period.mondays()],
+        "workload": [_person(row) for row in found["workload"]],
+        "burn_down": _burn_down(found, period),
+    }
+
+
+def _stored(project_ids: list[ObjectId], period: Period) -> Row:
+    """Return from the counts what `_aggregated` returns from the tasks."""
+    begins, unit = series.begins_of(period.first_day, period.days)
+    rows = reading.with_weeks(project_ids, period.monday, period.first_day, unit)
+    overall, weeks = [row for row in rows if row["week"] is None], [row for row in rows if row["week"] is not None]
+    became_overdue, statuses = reading.overdue_since(overall, period.moment), reading.statuses(overall)
+    created, closed = (series.by_day(weeks, name, begins, unit) for name in ("created", "closed"))
+    all_closed = sum(row.get("all_closed", 0) for row in overall)
+    return {
+        "by_status": [{"_id": {"s": key[0], "g": key[1]}, "count": number} for key, number in statuses.items()],
+        "overdue": sum(row.get("overdue", 0) for row in overall) + became_overdue[""],
+        "weeks": series.by_week(weeks, period.moment.tzinfo),
+        "workload": _stored_workload(reading.people(overall), became_overdue),
+        "open_before": statuses.total() - sum(created[1:]) - (all_closed - sum(closed[1:])),
+        "created": created[1:-1],
+        "closed": closed[1:-1],
+    }
+
+
+def _stored_workload(people: dict[str, Counter[str]], overdue: Counter[str]) -> list[Row]:
+    rows: list[Row] = [
+        {
+            "_id": None if person == NONE else person,
+            "open": numbers["open"],
+            "overdue": numbers["overdue"] + overdue[person],
+            "estimate_minutes": numbers["estimate"],
+        }
+        for person, numbers in people.items()
+        if numbers["open"]
+    ]
+    return sorted(rows, key=lambda row: (-row["open"], row["_id"] is not None, row["_id"]))[:MAX_PEOPLE]
+
+
+def _parts(period: Period) -> dict[str, list[Row]]:
+    first_day, moment = period.first_day, period.moment
     return {
         "by_status": [{"$group": {"_id": {"s": "$status", "g": "$status_group"}, "count": {"$sum": 1}}}],
         "overdue": [{"$match": _OPEN | {"$expr": _is_overdue(moment)}}, {"$count": "count"}],
-        "created": _by_quarter("created_at", monday),
-        "completed": _by_quarter("completed_at", monday, hours={"$push": _HOURS}),
+        "created": _by_quarter("created_at", period.monday),
+        "completed": _by_quarter("completed_at", period.monday, ms={"$sum": _CYCLE_MS}, each={"$push": _CYCLE_MS}),
         "workload": _workload(moment),
         "open_before": [{"$match": {"created_at": {"$lt": first_day}, **_still_open(first_day)}}, {"$count": "count"}],
         "created_by_day": _by_quarter("created_at", first_day),
@@ -115,44 +211,50 @@ def _count(rows: list[Row]) -> int:
     return rows[0]["count"] if rows else 0
 
 
-def _weeks(found: Row, monday: datetime, weeks: int) -> list[Row]:
-    created, completed = (_by_week(found[name], monday) for name in ("created", "completed"))
-    return [_week((monday + timedelta(weeks=number)).date(), created, completed) for number in range(weeks)]
-
-
-def _by_week(rows: list[Row], monday: datetime) -> dict[date, Row]:
+def _by_week(found: Row, monday: datetime) -> dict[date, Row]:
     weeks: dict[date, Row] = {}
-    for row in rows:
-        day = row["_id"].astimezone(monday.tzinfo).date()
-        week = weeks.setdefault(day - timedelta(days=day.weekday()), {"count": 0, "hours": []})
-        week["count"] += row["count"]
-        week["hours"] += row.get("hours", [])
+    for name in ("created", "completed"):
+        for row in found[name]:
+            day = row["_id"].astimezone(monday.tzinfo).date()
+            week = weeks.setdefault(day - timedelta(days=day.weekday()), series.empty_week())
+            week[name] += row["count"]
+            week["ms"] += row.get("ms", 0)
+            for cycle in map(hundredths, row.get("each", ())):
+                week["hours"][cycle] = week["hours"].get(cycle, 0) + 1
     return weeks
 
 
-def _week(day: date, created: dict[date, Row], completed: dict[date, Row]) -> Row:
-    hours = completed.get(day, {}).get("hours", [])
+def _week(monday: date, numbers: Row) -> Row:
+    done = numbers["completed"]
     return {
-        "week": day.isoformat(),
-        "created": created.get(day, {}).get("count", 0),
-        "completed": completed.get(day, {}).get("count", 0),
-        "cycle_hours_median": round(median(hours), 2) if hours else None,
-        "cycle_hours_mean": round(sum(hours) / len(hours), 2) if hours else None,
+        "week": monday.isoformat(),
+        "created": numbers["created"],
+        "completed": done,
+        "cycle_hours_median": _median(numbers["hours"]) if done else None,
+        "cycle_hours_mean": round(numbers["ms"] / done / _HOUR_MS, 2) if done else None,
     }
 
 
-def _burn_down(found: Row, first_day: datetime, days: int) -> list[Row]:
-    created, closed = (_by_day(found[name], first_day) for name in ("created_by_day", "closed_by_day"))
-    still_open, burn_down = _count(found["open_before"]), []
-    for number in range(days):
-        day = (first_day + timedelta(days=number)).date().isoformat()
-        still_open += created[day] - closed[day]
-        burn_down.append({"day": day, "open": still_open, "created": created[day], "closed": closed[day]})
+def _median(hundredths_of_hours: dict[int, int]) -> float:
+    """Return the median in hours of times that are counted in hundredths."""
+    values = sorted(value for value, number in hundredths_of_hours.items() if number)
+    ends = list(accumulate(hundredths_of_hours[value] for value in values))
+    middle = [values[bisect_right(ends, position)] for position in ((ends[-1] - 1) // 2, ends[-1] // 2)]
+    return round(sum(middle) / 200, 2)
+
+
+def _burn_down(found: Row, period: Period) -> list[Row]:
+    still_open, burn_down = found["open_before"], []
+    for number, (created, closed) in enumerate(zip(found["created"], found["closed"], strict=True)):
+        day = (period.first_day + timedelta(days=number)).date().isoformat()
+        still_open += created - closed
+        burn_down.append({"day": day, "open": still_open, "created": created, "closed": closed})
     return burn_down
 
 
-def _by_day(rows: list[Row], first_day: datetime) -> Counter[str]:
-    days: Counter[str] = Counter()
+def _by_day(rows: list[Row], period: Period) -> list[int]:
+    """Return the number of each day."""
+    first, numbers = period.first_day.date(), Counter[int]()
     for row in rows:
-        days[row["_id"].astimezone(first_day.tzinfo).date().isoformat()] += row["count"]
-    return days
+        numbers[(row["_id"].astimezone(period.moment.tzinfo).date() - first).days] += row["count"]
+    return [numbers[day] for day in range(period.days)]

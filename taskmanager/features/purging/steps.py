@@ -20,6 +20,7 @@ from taskmanager.features.comments.models import Comment
 from taskmanager.features.notifications.models import Delivery, Notification, ProjectPreferences
 from taskmanager.features.projects.invitations.service import PURPOSE
 from taskmanager.features.projects.models import CustomField, Invitation, Label, Membership, ShareLink
+from taskmanager.features.tasks.counts.models import TaskCounts
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.relations.models import Relation
 from taskmanager.features.tasks.reminders.models import Reminder
@@ -102,6 +103,7 @@ STEPS = (
     Step((Webhook,), _webhooks),
     Step((ApiToken,), lambda project_id: api_tokens.revoke_of_project(project_id, MAX_TASKS)),
     Step((Task, Comment, Attachment, Reminder, Relation), purge_of_project),
+    _all_of(TaskCounts),
     _all_of(View),
     _all_of(Label),
     _all_of(CustomField),

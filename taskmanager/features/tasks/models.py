@@ -1,6 +1,7 @@
 """Tasks."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Self
 
 from bson import ObjectId
 from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
@@ -10,6 +11,7 @@ from taskmanager.core.search_tokens import description_tokens_of, tokens_of
 from taskmanager.core.storage.collation import natural_key
 from taskmanager.core.storage.documents import Versioned
 from taskmanager.features.projects.workflow import GROUPS, OPEN_GROUPS
+from taskmanager.features.tasks.counts import writing as counting
 from taskmanager.features.tasks.due import due_at, is_floating
 from taskmanager.features.tasks.querysets import TaskQuerySet
 
@@ -130,6 +132,12 @@ class Task(Versioned):
         fields = changes.get("custom_fields") or {}
         changed = {key: value for key, value in fields.items() if not _same(self.custom_fields.get(key), value)}
         return found | {"custom_fields": changed}
+
+    @classmethod
+    def on_write(cls, pairs: Iterable[tuple[Self | None, Self | None]]) -> None:
+        """Count the written tasks; see Versioned."""
+        for before, after in pairs:
+            counting.count(before, after)
 
     def by_service(self, **changes: Any) -> dict[str, Any]:
         """Return `changes` marked as made by the service, such as those for a deleted label; see `is_edited`."""

@@ -9,12 +9,14 @@ from taskmanager.core.storage.querysets import Row
 from taskmanager.features.tasks import expansions, listing, service as tasks
 from taskmanager.features.tasks.expansions import EXPANSIONS
 from taskmanager.features.tasks.filtering.fields import FIELDS
+from taskmanager.features.tasks.filtering.generation import generation_of
 from taskmanager.features.tasks.schemas import TASK, CompletionQuery, TaskIn, TaskOut, TaskPatch, TaskRead
 from taskmanager.web import answers
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import if_match
 from taskmanager.web.pagination import PageRequest, item_query, list_query, page_of
+from taskmanager.web.revalidation import revalidated
 
 blp = Blueprint("tasks", __name__, scope="tasks", description="Tasks")
 
@@ -52,8 +54,7 @@ def create_task(data: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.response(200, page_of(TaskRead))
 def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
     """List the tasks of a project"""
-    found = listing.visible(current_actor(), project_id=project_id, condition=query.get("filter"))
-    return page_of_tasks(PageRequest.of(query), query["expand"], found)
+    return _listed(query, project_id)
 
 
 @blp.route("/tasks")
@@ -61,8 +62,7 @@ def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.response(200, page_of(TaskRead))
 def list_tasks(query: dict[str, Any]) -> Response:
     """List all tasks that you may see"""
-    found = listing.visible(current_actor(), condition=query.get("filter"))
-    return page_of_tasks(PageRequest.of(query), query["expand"], found)
+    return _listed(query)
 
 
 @blp.route("/tasks/<objectid:task_id>")
@@ -129,6 +129,17 @@ def _stored(query: dict[str, Any]) -> list[str]:
 def _one(row: Row, query: dict[str, Any]) -> Response:
     embedded = expansions.expand([row], query["expand"], current_actor())[0]
     return answers.resource(row, TASK, query, embedded=embedded)
+
+
+def _listed(query: dict[str, Any], project_id: ObjectId | None = None) -> Response:
+    actor, condition, names = current_actor(), query.get("filter"), query["expand"]
+
+    def answer() -> Response:
+        found = listing.visible(actor, project_id=project_id, condition=condition)
+        return page_of_tasks(PageRequest.of(query), names, found)
+
+    # what is embedded, such as names of people, changes without the tasks
+    return revalidated(lambda: None if names else generation_of(actor, project_id, condition), answer)
 
 
 def page_of_tasks(part: PageRequest, names: tuple[str, ...], found: listing.VisibleTasks) -> Response:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from bson import ObjectId
 
 from taskmanager.core.clock import now
-from taskmanager.core.errors import PreconditionFailed
 from taskmanager.core.events import erasure
 from taskmanager.core.events.log import Counter, record
 from taskmanager.core.security.access import Actor
@@ -90,8 +89,7 @@ def _purge_one(task: Task, actor: Actor | None, *, is_top: bool) -> None:
 
     The parents of the other tasks are purged too, so their progress is not updated.
     """
-    if not Task.objects(id=task.id, revision=task.revision).delete():
-        raise PreconditionFailed
+    task.delete_unchanged()
     if is_top:
         subtasks.update_parent_progress([(task, None)], actor)
     projects.add_usage(task.project_id, tasks=-1, attachment_bytes=-attachments.bytes_of([task.id]))

@@ -13,7 +13,6 @@ from typing import Any
 from bson import ObjectId
 from mongoengine import Q
 
-from taskmanager.core.errors import PreconditionFailed
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.features.projects import service as projects
@@ -85,8 +84,7 @@ def _delete(successors: Sequence[Task], following: dict[ObjectId, Task], actor: 
     """Delete successors; `following` has the task that each of them follows."""
     if not successors:
         return
-    if Task.objects(id__in=[successor.id for successor in successors]).delete() < len(successors):
-        raise PreconditionFailed
+    Task.delete_each(successors)
     for project_id, number in Counter(successor.project_id for successor in successors).items():
         projects.add_usage(project_id, tasks=-number)
     reminders.move_back([(successor, following[successor.id]) for successor in successors])

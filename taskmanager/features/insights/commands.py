@@ -1,0 +1,70 @@
+"""`taskmanager counters …`: verify and repair the counts of tasks. A command imports what it needs when it runs."""
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from taskmanager.features.insights.counts.repair import Differences, Recount
+
+_MAX_LINES = 20  # of one project
+
+_project = click.option("--project", help="The id of a project. Default: all projects.")
+
+
+@click.group()
+def counters() -> None:
+    """Verify and repair the counts of tasks, from which statistics and facets are answered."""
+
+
+@counters.command()
+@_project
+@click.pass_obj
+def verify(environment: Any, project: str | None) -> None:
+    """Compare the counts with the tasks; exit status 1 when they differ."""
+    from taskmanager.features.insights.counts.repair import Recount
+
+    environment.connect()
+    recount = Recount.of_service()
+    wrong = sum(_say(recount.differences(one)) for one in _ids(recount, project))
+    click.echo(f"{wrong} projects with wrong counts." if wrong else "All counts are right.")
+    sys.exit(1 if wrong else 0)
+
+
+@counters.command()
+@_project
+@click.pass_obj
+def repair(environment: Any, project: str | None) -> None:
+    """Correct the counts; the service may run meanwhile."""
+    from taskmanager.features.insights.counts.repair import Recount
+
+    environment.connect()
+    recount = Recount.of_service()
+    wrong = sum(_say(recount.repair(one)) for one in _ids(recount, project))
+    click.echo(f"The counts of {wrong} projects were repaired.")
+
+
+def _ids(recount: "Recount", project: str | None) -> Iterator[Any]:
+    from bson import ObjectId
+
+    if project and not ObjectId.is_valid(project):
+        raise click.UsageError("--project must be the id of a project.")
+    return iter([ObjectId(project)]) if project else recount.project_ids()
+
+
+def _say(found: "Differences") -> bool:
+    """Print the differences of a project, and return whether there are any."""
+    lines = [
+        f"{found.project_id}  {path}{'' if week is None else f' in week {week}'}: {number:+}"
+        for (_, week, path), number in sorted(found.numbers.items(), key=str)
+    ]
+    for line in lines[:_MAX_LINES]:
+        click.echo(line)
+    if len(lines) > _MAX_LINES:
+        click.echo(f"{found.project_id}  and {len(lines) - _MAX_LINES} more")
+    return bool(lines)
+
+
+COMMANDS = (counters,)

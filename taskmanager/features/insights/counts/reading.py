@@ -1,0 +1,102 @@
+"""Read the counts of projects: exact, in one query for all of them, however many tasks there are.
+
+A second query reads the tasks that were due since the periodic job last counted the overdue ones.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from taskmanager.core.errors import NotFound
+from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.querysets import Row
+from taskmanager.features.projects.workflow import OPEN_GROUPS
+from taskmanager.features.tasks.counts.models import TaskCounts
+from taskmanager.features.tasks.counts.numbers import NONE
+from taskmanager.features.tasks.counts.slots import slot_of
+from taskmanager.features.tasks.models import Task
+
+_OVERALL = ("project_id", "status", "priority", "label", "person", "all_closed", "overdue", "overdue_before", "week")
+
+
+def project_ids(actor: Actor, project_id: ObjectId | None) -> list[ObjectId]:
+    """Return the ids of one project, or of all projects that the actor sees but the archived ones. Raises NotFound."""
+    if project_id is None:
+        return [key for key in actor.project_roles if key not in actor.archived]
+    if actor.role_in(project_id) is None:
+        raise NotFound
+    return [project_id]
+
+
+def overall(ids: Collection[ObjectId]) -> list[Row]:
+    """Return the documents of all tasks of these projects."""
+    found = TaskCounts._get_collection().find({"project_id": {"$in": list(ids)}, "week": None}, _OVERALL)
+    return list(found)
+
+
+def with_weeks(ids: Collection[ObjectId], monday: datetime, first_day: datetime, unit: str) -> list[Row]:
+    """Return the documents of these projects from `monday` or `first_day` on, with slots of days since `first_day`."""
+    of_days = slot_of(first_day).week
+    daily: dict[str, Row] = {name: {unit: _from(of_days, f"${name}.{unit}")} for name in ("created", "closed")}
+    daily["created"]["week"] = "$created.week"
+    stages = [
+        {"$match": {"project_id": {"$in": list(ids)}, "week": {"$not": {"$lt": min(slot_of(monday).week, of_days)}}}},
+        {"$project": {**dict.fromkeys((*_OVERALL, "completed"), 1), **daily}},
+    ]
+    return list(TaskCounts._get_collection().aggregate(stages))
+
+
+def _from(week: int, value: str) -> Row:
+    return {"$cond": [{"$gte": ["$week", week]}, value, "$$REMOVE"]}
+
+
+def merged(rows: Iterable[Row], field: str) -> Counter[str]:
+    """Return the sums of a field that is {name: number}, without those that are zero."""
+    sums: Counter[str] = Counter()
+    for row in rows:
+        sums.update(row.get(field, {}))
+    return Counter({name: number for name, number in sums.items() if number})
+
+
+def people(rows: Iterable[Row]) -> dict[str, Counter[str]]:
+    """Return the numbers of each person: {id or NONE: {tasks, open, overdue, estimate}}."""
+    sums: dict[str, Counter[str]] = {}
+    for row in rows:
+        for person, numbers in row.get("person", {}).items():
+            sums.setdefault(person, Counter()).update(numbers)
+    return sums
+
+
+def statuses(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
+    """Return the number of tasks of each status: {(status, group): tasks}, without those that are zero."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        for status, groups in row.get("status", {}).items():
+            for group, number in groups.items():
+                sums[status, group] += number
+    return Counter({key: number for key, number in sums.items() if number})
+
+
+def overdue_since(rows: Collection[Row], moment: datetime) -> Counter[str]:
+    """Return the tasks that became overdue since those were counted, and before `moment`: {person or NONE: tasks}.
+
+    The key "" has the number of all of them.
+    """
+    since = {row["project_id"]: row["overdue_before"] for row in rows}
+    found: Counter[str] = Counter()
+    for task in became_overdue(since, min(since.values(), default=moment), moment):
+        if task["due_at"] >= since[task["project_id"]]:
+            found.update(["", *map(str, task.get("assignee_ids") or [NONE])])
+    return found
+
+
+def became_overdue(ids: Iterable[ObjectId], begin: datetime, end: datetime) -> Iterator[Row]:
+    """Yield the open tasks of these projects that were due between two moments."""
+    if begin >= end:
+        return iter(())
+    query: dict[str, Any] = {"project_id": {"$in": list(ids)}, "deleted_at": None}
+    query |= {"due_at": {"$gte": begin, "$lt": end}, "status_group": {"$in": list(OPEN_GROUPS)}}
+    return iter(Task._get_collection().find(query, ["project_id", "due_at", "assignee_ids"]))
