@@ -16,11 +16,12 @@ class TaskQuerySet(BaseQuerySet):
 
     def visible_to(self, actor: Actor) -> Self:
         """Return the tasks in projects that the actor is a member of, without the trash."""
-        return self.alive().filter(project_id__in=list(actor.project_roles))
+        return self.narrowed(deleted_at=None, project_id={"$in": list(actor.project_roles)})
 
     def current_of(self, actor: Actor) -> Self:
         """Return the tasks that are visible to the actor, without those of archived projects."""
-        return self.alive().filter(project_id__in=[key for key in actor.project_roles if key not in actor.archived])
+        current = [key for key in actor.project_roles if key not in actor.archived]
+        return self.narrowed(deleted_at=None, project_id={"$in": current})
 
     def matching(self, condition: Node, context: Context) -> Self:
         """Return the tasks that match a filter; `context` has the meaning of its names for the caller."""
@@ -37,7 +38,7 @@ class TaskQuerySet(BaseQuerySet):
 
     def in_project(self, project_id: ObjectId) -> Self:
         """Return the tasks of one project, without the trash."""
-        return self.alive().filter(project_id=project_id)
+        return self.narrowed(deleted_at=None, project_id=project_id)
 
 
 def query_of(condition: Node, context: Context) -> Filter:
