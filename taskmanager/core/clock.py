@@ -96,8 +96,8 @@ def milliseconds(moment: datetime) -> datetime:
 
 
 def iso(moment: datetime) -> str:
-    """Return a UTC moment as `2026-12-01T09:00:00.000Z`."""
-    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
+    """Return a UTC moment as `2026-12-01T09:00:00.000Z`; rows of pages have moments without a zone."""
+    return moment.isoformat("T", "milliseconds")[:23] + "Z"
 
 
 def is_allowed(day: date) -> bool:

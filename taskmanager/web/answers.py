@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from itertools import repeat
+from operator import or_
 from typing import Any
 
 import orjson
@@ -109,8 +109,9 @@ def _items(
     """Return as many encoded items as fit into a page, and the page of these rows."""
     items: list[bytes] = []
     size = 0
-    for row, more in zip(page.rows, embedded or repeat({}), strict=False):
-        item = orjson.dumps(dump(row) | more)
+    dumped = map(dump, page.rows)
+    for complete in dumped if embedded is None else map(or_, dumped, embedded):
+        item = orjson.dumps(complete)
         size += len(item)
         if items and size > MAX_PAGE_BYTES:
             return items, page.first(len(items), part.order)

@@ -10,12 +10,14 @@ refused, and with a key all changes of a refused request are rolled back.
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, Literal
 
 import flask_smorest
 from bson import ObjectId
 from flask import Response, request
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 from werkzeug.routing import BaseConverter
 
 from taskmanager.core.errors import ScopeMissing
@@ -128,8 +130,12 @@ class Blueprint(flask_smorest.Blueprint):
         return decorate
 
     def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]:
-        """Return flask-smorest's decorator; the document says which bodies are optional."""
-        return super().arguments(schema, required=not getattr(schema, "may_be_left_out", False), **options)
+        """Return flask-smorest's decorator; the document says which bodies are optional.
+
+        The schema is made once, because webargs would make one for each request.
+        """
+        required = not getattr(schema, "may_be_left_out", False)
+        return super().arguments(schema() if isinstance(schema, type) else schema, required=required, **options)
 
     def _scope_of(self, method: str, scope: str | None) -> str | None:
         scope = scope or self.scope
@@ -173,15 +179,22 @@ def _once(view: View) -> View:
 
 
 def _check_acceptable() -> None:
-    """Raise NotAcceptable unless the client accepts JSON; parameters of a media range do not count (RFC 8259, 11)."""
-    ranges = [(name.partition(";")[0].strip().lower(), quality) for name, quality in request.accept_mimetypes]
-    if not ranges:
-        return
-    for kind in _PRODUCED:
-        exact = [quality for name, quality in ranges if name == kind]
-        if max(exact or [quality for name, quality in ranges if name in _WILDCARDS], default=0) > 0:
-            return
-    raise NotAcceptable
+    """Raise NotAcceptable unless the client accepts JSON."""
+    if not _accepts_json(request.headers.get("Accept", "")):
+        raise NotAcceptable
+
+
+@lru_cache(maxsize=1_000)
+def _accepts_json(header: str) -> bool:
+    """Return whether an Accept header admits JSON; parameters of a media range do not count (RFC 8259, 11)."""
+    parsed = parse_accept_header(header, MIMEAccept)
+    ranges = [(name.partition(";")[0].strip().lower(), quality) for name, quality in parsed]
+    return not ranges or any(_quality(kind, ranges) > 0 for kind in _PRODUCED)
+
+
+def _quality(kind: str, ranges: list[tuple[str, float]]) -> float:
+    exact = [quality for name, quality in ranges if name == kind]
+    return max(exact or [quality for name, quality in ranges if name in _WILDCARDS], default=0)
 
 
 def _refuse_all(parameters: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Rate limits: the keys that requests are counted by, and the headers (draft-ietf-httpapi-ratelimit-headers).
 
 Flask-Limiter sends two commands per request to the store, one to count and one for the headers, and authentication
-would be a third round trip. `OneTripStorage` sends all three in one pipeline and keeps the replies for the request.
+would be a third round trip. `OneTripStorage` does all three in one script and keeps its results for the request.
 While the store is away, Flask-Limiter counts in this process's memory, so limits still apply; it retries the store with
 its own backoff.
 """
@@ -10,12 +10,13 @@ import contextlib
 import hashlib
 import math
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask, Response, g, has_request_context, request
 from flask_limiter import ApplicationLimit
 from limits.storage import RedisStorage
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError
 
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
@@ -28,6 +29,18 @@ from taskmanager.web.requests import body_fields
 
 OFF = "0"  # no limit for each address
 _SCHEMES = ("redis", "rediss", "unix")
+# KEYS: the previous and the current window, the access version. ARGV: limit, seconds, amount. The functions are the
+# scripts of the library, which have arguments of their own: the second one takes the seconds as its first.
+_SCRIPT = f"""
+local function acquire(KEYS, ARGV)
+{RedisStorage.SCRIPT_ACQUIRE_SLIDING_WINDOW.decode()}
+end
+local function window(KEYS, ARGV)
+{RedisStorage.SCRIPT_SLIDING_WINDOW.decode()}
+end
+local acquired = acquire(KEYS, ARGV) and 1 or 0
+return {{acquired, window(KEYS, {{ARGV[2]}}), redis.call('get', KEYS[3])}}
+"""
 
 
 class OneTripStorage(RedisStorage):
@@ -38,9 +51,11 @@ class OneTripStorage(RedisStorage):
     def __init__(self, uri: str, **options: Any) -> None:
         super().__init__(uri.removeprefix("onetrip+"), **options)
 
+        self._script = self.storage.register_script(_SCRIPT)
+
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         keys = [self.prefixed_key(self._previous_window_key(key)), self.prefixed_key(self._current_window_key(key))]
-        acquired, window, version = self._execute(keys, [limit, expiry, amount], expiry)
+        acquired, window, version = self._execute([*keys, version_key()], [limit, expiry, amount])
         g.setdefault("windows", {})[key] = window
         if version is not None:
             keep_version(int(version))
@@ -53,23 +68,24 @@ class OneTripStorage(RedisStorage):
         before, before_ms, now, now_ms = (max(0, int(part or 0)) for part in window)
         return before, before_ms / 1000, now, now_ms / 1000
 
-    def _execute(self, keys: list[str], arguments: list[int], expiry: int) -> list[Any]:
+    def _execute(self, keys: list[str], arguments: list[int]) -> list[Any]:
         try:
-            return self._send(keys, arguments, expiry)
-        except NoScriptError:  # the store was emptied or is new
-            for script in (self.lua_acquire_sliding_window, self.lua_sliding_window):
-                self.storage.script_load(script.script)
-            return self._send(keys, arguments, expiry)
+            return list(self._script(keys, arguments))
         except RedisError:
             cache_outage.failed()
             raise
 
-    def _send(self, keys: list[str], arguments: list[int], expiry: int) -> list[Any]:
-        pipeline = self.storage.pipeline(transaction=False)
-        pipeline.evalsha(self.lua_acquire_sliding_window.sha, 2, *keys, *arguments)
-        pipeline.evalsha(self.lua_sliding_window.sha, 2, *keys, expiry)
-        pipeline.get(version_key())
-        return pipeline.execute()
+
+class CommonLimit(ApplicationLimit):
+    """A limit of all requests, whose text is parsed again only when it has changed."""
+
+    _parsed: tuple[str, list[Any]] = "", []
+
+    def __iter__(self) -> Iterator[Any]:
+        text = self.limit_provider() if callable(self.limit_provider) else self.limit_provider
+        if text != self._parsed[0]:
+            self._parsed = text, list(super().__iter__())
+        return iter(self._parsed[1])
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -95,12 +111,12 @@ def _ceiling() -> str:
     return "" if rate == OFF else rate
 
 
-def _of_all_requests() -> list[ApplicationLimit]:
+def _of_all_requests() -> list[CommonLimit]:
     """Return the limits of every request: for each caller and, when the operator sets one, for each address."""
     return [
         # callables, because the limiter keeps the first text that it gets, also for applications made later
-        ApplicationLimit(limit_provider=lambda: core_settings.current().ratelimit_default, key_function=caller),
-        ApplicationLimit(limit_provider=_ceiling, key_function=address, scope="network"),
+        CommonLimit(limit_provider=lambda: core_settings.current().ratelimit_default, key_function=caller),
+        CommonLimit(limit_provider=_ceiling, key_function=address, scope="network"),
     ]
 
 

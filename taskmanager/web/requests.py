@@ -13,6 +13,7 @@ from taskmanager.web.authentication.actors import known_actor
 
 log = structlog.get_logger("taskmanager.requests")
 
+_VARY = ("Accept", "Accept-Encoding", "Authorization")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -54,9 +55,17 @@ def _finish(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     cacheable = response.status_code < 400
     response.headers.setdefault("Cache-Control", "private, no-cache" if cacheable else "no-store")
-    response.vary.update(("Accept", "Accept-Encoding", "Authorization"))
+    _vary(response)
     _log(response)
     return response
+
+
+def _vary(response: Response) -> None:
+    """Add what each response varies by; to most of them Flask-Compress has added `Accept-Encoding`, or nothing."""
+    if response.headers.get("Vary") in (None, "Accept-Encoding"):
+        response.headers["Vary"] = ", ".join(_VARY)
+    else:
+        response.vary.update(_VARY)
 
 
 def _log(response: Response) -> None:

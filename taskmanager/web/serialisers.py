@@ -6,8 +6,8 @@ the schema too, so nothing is written twice and a field that the schema hides ca
 which the same result is not proven is refused at import (`TypeError`). ADR 0007 gives the reasons and the alternatives.
 """
 
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 import marshmallow as ma
@@ -68,8 +68,9 @@ class Serialiser:
         self._converters = {name: self._converter(name, field) for name, field in self._fields.items()}
         self.names = tuple(self._fields)
         self.long = long
-        self.dump = self._compile(self.names)
-        self._subset = lru_cache(maxsize=128)(self._compile)
+        self.dump = self._compile(self.names, self._converters)
+        self._listed = self._compile(self.names, self._converters | dict.fromkeys(long, shortened))
+        self._subset = lru_cache(maxsize=128)(partial(self._compile, converters=self._converters))
 
     def stored(self, names: Iterable[str] | None = None) -> list[str]:
         """Return the stored fields that `names` need, and the revision for the ETag."""
@@ -83,11 +84,7 @@ class Serialiser:
 
     def list_item(self, names: tuple[str, ...] | None = None) -> Callable[[Row], Row]:
         """Return the function that dumps an item of a list: these fields, or all with long texts shortened."""
-        return self.only(names) if names else self._shorten
-
-    def _shorten(self, row: Row) -> Row:
-        item = self.dump(row)
-        return item | {name: shortened(item[name]) for name in self.long if item[name]}
+        return self.only(names) if names else self._listed
 
     def only(self, names: tuple[str, ...] | None) -> Callable[[Row], Row]:
         """Return the function that dumps these fields, in the schema's order; None means all."""
@@ -95,13 +92,13 @@ class Serialiser:
             return self.dump
         return self._subset(tuple(name for name in self.names if name in names))
 
-    def _compile(self, names: tuple[str, ...]) -> Callable[[Row], Row]:
+    def _compile(self, names: tuple[str, ...], converters: Mapping[str, Convert | None]) -> Callable[[Row], Row]:
         """Return the function that dumps these fields, in this order.
 
         It iterates over the stored fields, which are usually fewer.
         """
         nothing = dict.fromkeys(names)
-        known = {self._sources[name]: (name, self._converters[name]) for name in names}
+        known = {self._sources[name]: (name, converters[name]) for name in names}
         empty = tuple((name, _EMPTY[kind]) for name in names if (kind := type(self._fields[name])) in _EMPTY)
 
         def dump(row: Row) -> Row:

@@ -1,9 +1,12 @@
 """Rate limits: told on every answer, separate for what they protect, and not to be got round."""
 
 import pytest
+from flask import Blueprint
 
+from taskmanager.extensions import limiter
 from taskmanager.testing.clients import sign_in
 from taskmanager.testing.factories import UserFactory
+from taskmanager.web import limits
 from tests.problems import assert_problem
 
 LOGIN = "/api/v1/auth/login"
@@ -67,6 +70,24 @@ def test_unknown_paths_are_counted_too(limited):
     client = sign_in(limited(ratelimit_default="3/minute"), UserFactory())
     statuses = [client.get("/api/v1/nothing").status_code for _ in range(4)]
     assert statuses == [404, 404, 404, 429]
+
+
+def test_the_limit_of_a_blueprint_applies_beside_those_of_all_requests(limited):
+    app, narrow = limited(), Blueprint("narrow", __name__)
+    narrow.add_url_rule("/narrow", "view", lambda: "")
+    limiter.limit("2/minute", key_func=limits.address)(narrow)
+    app.register_blueprint(narrow)
+    client = app.test_client()
+    assert [client.get("/narrow").status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_the_limits_of_all_requests_are_counted_each(limited):
+    client = sign_in(limited(ratelimit_default="9/minute", ratelimit_network="4/minute"), UserFactory())
+    answers = [client.get(ME) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[2].headers["RateLimit-Policy"].startswith('"default";q=9;')
+    assert answers[3].headers["RateLimit-Policy"].startswith('"default";q=4;')  # the one that is exceeded
+    assert_limited(answers[3])
 
 
 def test_callers_have_budgets_of_their_own(limited):

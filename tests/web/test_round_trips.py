@@ -2,6 +2,7 @@
 
 import pytest
 from bson import ObjectId
+from marshmallow import Schema
 
 from taskmanager.core.storage import database
 from taskmanager.features.projects.models import Membership, Project
@@ -47,6 +48,14 @@ def test_a_304_is_one_command_and_one_store_trip(warm, path):
     path = getattr(warm, path, path)
     etag = warm.owner.get(path).headers["ETag"]
     assert cost(warm.owner, "GET", path, headers={"If-None-Match": etag}) == (304, ["find"], 1)
+
+
+@pytest.mark.parametrize("path", ["task_path", "tasks_path"])
+def test_no_schema_is_made_for_a_request(warm, path, monkeypatch):
+    made, original = [], Schema.__init__
+    monkeypatch.setattr(Schema, "__init__", lambda self, **options: made.append(original(self, **options)))
+    assert warm.owner.get(getattr(warm, path)).status_code == 200
+    assert not made
 
 
 def test_a_deep_page_costs_what_the_first_costs(warm):

@@ -8,6 +8,7 @@ from bson import ObjectId
 from hypothesis import given, strategies as st
 from marshmallow import fields
 
+from taskmanager.core.storage.querysets import MAX_LISTED_CHARACTERS, shortened
 from taskmanager.features.projects.schemas import MEMBER, PROJECT
 from taskmanager.features.tasks.models import PRIORITIES
 from taskmanager.features.tasks.schemas import TASK
@@ -48,6 +49,24 @@ def test_equals_the_dump_of_the_schema(serialiser, data):
     row = data.draw(rows_of(serialiser))
     dumped, expected = serialiser.dump(row), serialiser.schema().dump(row)
     assert (dumped, list(dumped)) == (expected, list(expected))
+
+
+@pytest.mark.parametrize("serialiser", [TASK, PROJECT, MEMBER, USER], ids=lambda s: s.schema.__name__)
+@given(data=st.data())
+def test_a_row_of_a_page_whose_moments_have_no_zone_is_the_same(serialiser, data):
+    row = data.draw(rows_of(serialiser))
+    without = {
+        name: value.replace(tzinfo=None) if isinstance(value, datetime) else value for name, value in row.items()
+    }
+    assert serialiser.dump(without) == serialiser.schema().dump(row)
+
+
+@given(data=st.data(), length=st.integers(0, 2 * MAX_LISTED_CHARACTERS))
+def test_an_item_of_a_list_is_the_same_with_a_long_text_shortened(data, length):
+    row = data.draw(rows_of(TASK)) | {"description": "x" * length}
+    expected = TASK.schema().dump(row)
+    assert TASK.list_item()(row) == expected | {"description": shortened(expected["description"])}
+    assert TASK.list_item(("id", "description"))(row) == {"id": expected["id"], "description": "x" * length}
 
 
 @pytest.mark.parametrize("serialiser", [TASK, PROJECT, MEMBER, USER], ids=lambda s: s.schema.__name__)

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple, Self
 from bson import ObjectId
 from mongoengine.queryset import QuerySet
 from pymongo import collection as mongodb
-from pymongo.command_cursor import CommandCursor
-from pymongo.cursor import Cursor
 
 from taskmanager.core.errors import NotFound
+from taskmanager.core.raw_batches import rows_within
 from taskmanager.core.storage.collation import COLLATION, TEXT_FIELDS
 
-MAX_PAGE_BYTES = 4_000_000  # of the rows of one page: a page that would be larger ends early, and the next continues
+MAX_PAGE_BYTES = 4_000_000  # of the BSON of one page: a page that would be larger ends early, and the next continues
 MAX_BRANCHES = 1_000  # of a query: MongoDB plans a thousand in 30 ms, and five thousand in 1.7 s
 MAX_LISTED_CHARACTERS = 500  # of a text that lists shorten
 MARK = "reading_ended"  # a row with this field is no row of the page: behind it not all rows were read
@@ -169,26 +168,11 @@ def shortened(text: str) -> str:
     return text if len(text) <= MAX_LISTED_CHARACTERS else text[:MAX_LISTED_CHARACTERS] + "…"
 
 
-def _bounded(cursor: Cursor[Row] | CommandCursor[Row], limit: int) -> tuple[list[Row], bool]:
-    """Return the rows that fit into a page, and whether there are more."""
-    rows: list[Row] = []
-    size = 0
-    with cursor:
-        for row in cursor:
-            size += _size(row)
-            if len(rows) == limit or (rows and size > MAX_PAGE_BYTES):
-                return rows, True
-            rows.append(row)
-    return rows, False
-
-
-def _size(value: object) -> int:
-    """Return the approximate number of bytes of a stored value."""
-    if isinstance(value, str):
-        return len(value) if value.isascii() else len(value.encode())
-    if isinstance(value, dict):
-        return sum(map(_size, value.values()))
-    return sum(map(_size, value)) if isinstance(value, list) else 8
+def _both(query: Filter, other: Filter) -> Filter:
+    """Return the conjunction of two queries."""
+    if query and other and query.keys() & other.keys():
+        return {"$and": [query, other]}
+    return {**query, **other}
 
 
 @dataclass(frozen=True)
@@ -206,6 +190,26 @@ class Page:
 
 class BaseQuerySet(QuerySet):
     """Base of all QuerySets."""
+
+    _conditions: Filter = {}
+
+    def narrowed(self, **conditions: Any) -> Self:
+        """Return the queryset with conditions on stored fields in the words of MongoDB: `deleted_at=None`.
+
+        It does what `filter` does, without the time that MongoEngine takes to translate its own words, which grows with
+        the values of a `$in`.
+        """
+        found: Self = self.clone()
+        found._conditions = _both(self._conditions, conditions)
+        return found
+
+    @property
+    def _query(self) -> Filter:
+        return _both(self._conditions, super()._query)
+
+    def _clone_into(self, new_qs: Any) -> Any:
+        new_qs._conditions = self._conditions
+        return super()._clone_into(new_qs)
 
     def one(self, item_id: ObjectId) -> Any:
         """Return the document with this id within the query. Raises NotFound."""
@@ -231,7 +235,8 @@ class BaseQuerySet(QuerySet):
     ) -> Page:
         """Return the rows after the key `after`, in one round trip, whose cost does not depend on the position.
 
-        At most `limit` rows, and as many as fit into MAX_PAGE_BYTES, but at least one.
+        At most `limit` rows, and as many as fit into MAX_PAGE_BYTES, but at least one. Their moments are UTC without a
+        zone, because zones double the time of decoding.
         """
         query = order.within(self._query, after) if after else order.begin(self._query)
         return self.page_of(query, order, limit, fields=fields)
@@ -251,10 +256,11 @@ class BaseQuerySet(QuerySet):
         `hinted`: read it from the index `order.name()`. `same`: fields that have one value in all rows of the query.
         """
         sort = [(field, direction) for field, direction in order.spec() if field not in same]
-        cursor = self._raw.find(query, projection(fields, order), sort=sort, limit=limit + 1, batch_size=limit + 1)
+        shown = projection(fields, order)
+        cursor = self._raw.find_raw_batches(query, shown, sort=sort, limit=limit + 1, batch_size=limit + 1)
         if collation := order.collation():
             cursor = cursor.collation(collation)
-        rows, more = _bounded(cursor.hint(order.name()) if hinted else cursor, limit)
+        rows, more = rows_within(cursor.hint(order.name()) if hinted else cursor, limit, MAX_PAGE_BYTES)
         return Page(rows, order.key_of(rows[-1]) if more else None)
 
     def page_of_stages(self, stages: Sequence[Row], order: Order, limit: int) -> Page:
@@ -262,8 +268,8 @@ class BaseQuerySet(QuerySet):
 
         It is partial when a row with MARK follows its rows: there the aggregation ended before its rows did.
         """
-        found = self._raw.aggregate(list(stages), batchSize=limit + 2, collation=order.collation())
-        rows, more = _bounded(found, limit)
+        found = self._raw.aggregate_raw_batches(list(stages), batchSize=limit + 2, collation=order.collation())
+        rows, more = rows_within(found, limit, MAX_PAGE_BYTES)
         marked = next((number for number, row in enumerate(rows) if MARK in row), None)
         if marked is not None:
             return Page(rows[:marked], order.key_of(rows[marked]), partial=True)
@@ -293,7 +299,7 @@ class BaseQuerySet(QuerySet):
 
     def alive(self) -> Self:
         """Return the queryset without the documents that are in the trash."""
-        return self.filter(deleted_at=None)
+        return self.narrowed(deleted_at=None)
 
     @property
     def _raw(self) -> mongodb.Collection[Row]:

@@ -16,7 +16,7 @@ class TaskQuerySet(BaseQuerySet):
 
     def visible_to(self, actor: Actor) -> Self:
         """Return the tasks in projects that the actor is a member of, without the trash."""
-        return self.alive().filter(project_id__in=list(actor.project_roles))
+        return self.narrowed(deleted_at=None, project_id={"$in": list(actor.project_roles)})
 
     def matching(self, condition: Node, context: Context) -> Self:
         """Return the tasks that match a filter; `context` has the meaning of its names for the caller."""
@@ -28,4 +28,4 @@ class TaskQuerySet(BaseQuerySet):
 
     def in_project(self, project_id: ObjectId) -> Self:
         """Return the tasks of one project, without the trash."""
-        return self.alive().filter(project_id=project_id)
+        return self.narrowed(deleted_at=None, project_id=project_id)

@@ -1,5 +1,7 @@
 """Many documents in one command: each on the revision that was read, with what is derived, or none of them."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from taskmanager.core.errors import PreconditionFailed
@@ -67,3 +69,28 @@ def test_all_rows_are_read_a_page_at_a_time(tasks):
         rows = list(all_rows(mine, CREATED, 2))
     assert [row["_id"] for row in rows] == [task.id for task in tasks]
     assert [event.command_name for event in seen] == ["find"] * 3
+
+
+def test_a_page_has_the_rows_that_the_driver_reads_with_moments_without_a_zone(scene, tasks):
+    rows = Task.objects.in_project(scene.project.id).page(CREATED, 10).rows
+    stored = list(Task._get_collection().find({"project_id": scene.project.id}).sort([("created_at", 1), ("_id", 1)]))
+    assert [row["created_at"].tzinfo for row in rows] == [None] * len(stored)
+    assert [with_zones(row) for row in rows] == stored
+
+
+def with_zones(row):
+    return {name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def test_narrowing_a_query_means_what_filtering_means(scene, tasks):
+    first, other = tasks[0].id, tasks[1].id
+    narrowed = Task.objects.narrowed(_id=first)
+    assert [task.id for task in narrowed] == [first] == [task.id for task in Task.objects.filter(id=first)]
+    assert narrowed.narrowed(title="Task 0").filter(priority=0).count() == 1
+    # conditions on one field are all kept
+    assert narrowed.narrowed(_id=other).count() == narrowed.filter(id=other).count() == 0
+    assert narrowed.filter(id__in=[first, other]).count() == 1
+    # a use of the narrowed queryset changes neither it nor the one that it was made of
+    assert Task.objects.narrowed(project_id=scene.project.id).count() == len(tasks) + 1
+    assert Task.objects.narrowed(_id=first).modify(set__title="Other", new=True).title == "Other"
+    assert Task.objects(title="Other").count() == 1

@@ -1,0 +1,48 @@
+"""Lines of the log: the service's own, which go past the standard library, have the form of those of libraries."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CODE = """
+import logging, structlog
+from config import logging as ours
+from config.settings import load
+from taskmanager.core.configuration import settings
+settings.use(load())
+ours.configure(settings.current())
+{step}
+"""
+
+
+def lines_of(step, tmp_path, **environment):
+    ran = subprocess.run(
+        [sys.executable, "-c", CODE.format(step=step)], cwd=ROOT, capture_output=True, text=True, check=True,
+        env={"TASKMANAGER_DATA_DIR": str(tmp_path), **environment}, timeout=120,
+    )  # fmt: skip
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def test_both_ways_write_the_same_members(tmp_path):
+    ours = "structlog.get_logger('a').warning('said', moment=object, password='x')"
+    theirs = "logging.getLogger('a').warning('said')"
+    one, other = lines_of(f"{ours}\n{theirs}", tmp_path)
+    assert (one.pop("moment"), one.pop("password")) == ("<class 'object'>", "[hidden]")
+    assert one.pop("timestamp") <= other.pop("timestamp")
+    assert one == other == {"event": "said", "level": "warning", "logger": "a"}
+
+
+def test_an_exception_is_in_its_line(tmp_path):
+    step = "try: 1 / 0\nexcept ArithmeticError: structlog.get_logger('a').exception('failed')"
+    [line] = lines_of(step, tmp_path)
+    assert line["level"] == "error" and line["exception"].endswith("ZeroDivisionError: division by zero")
+
+
+@pytest.mark.parametrize(("level", "written"), [("INFO", ["info", "error"]), ("WARNING", ["error"])])
+def test_events_below_the_level_are_not_written(level, written, tmp_path):
+    step = "log = structlog.get_logger('a')\nfor level in ('debug', 'info', 'error'): getattr(log, level)('said')"
+    assert [line["level"] for line in lines_of(step, tmp_path, TASKMANAGER_LOG_LEVEL=level)] == written
