@@ -19,14 +19,20 @@ def provider():
 
 
 @pytest.fixture
-def sso(other_app, provider):
+def sso(other_app, provider, provider_seconds):
     """The application with this provider."""
     return other_app(
         oidc_issuer=provider.issuer,
         oidc_client_id=CLIENT_ID,
         oidc_client_secret=SecretStr(CLIENT_SECRET),
-        oidc_timeout_seconds=10,  # a busy machine is no provider that is down
+        oidc_timeout_seconds=provider_seconds,
     )
+
+
+@pytest.fixture
+def provider_seconds():
+    """How long the application waits for the provider: a busy machine is no provider that is down."""
+    return 10
 
 
 def begin(client):
