@@ -30,6 +30,8 @@ COMMANDS = {
     "users disable": ("ada@example.com",),
     "users reset-password": ("ada@example.com",),
     "users reset-totp": ("ada@example.com",),
+    "counters verify": (),
+    "counters repair": (),
     "deliveries list": (),
     "deliveries show": (ID,),
     "deliveries replay": ("--all",),

@@ -251,8 +251,11 @@ def _raise_counters(numbers: dict[str, int]) -> dict[str, tuple[int, datetime]]:
 
 
 def _raise_unlogged(streams: Iterable[str]) -> None:
-    update = {"$inc": {"unlogged": 1}, "$setOnInsert": {"seq": 0, "at": now()}}
-    if operations := [UpdateOne({"_id": stream}, update, upsert=True) for stream in sorted(streams)]:
+    operations = [
+        UpdateOne({"_id": stream}, {"$inc": {"unlogged": 1}, "$setOnInsert": {"seq": 0, "at": now()}}, upsert=True)
+        for stream in sorted(streams)
+    ]
+    if operations:
         Counter._get_collection().bulk_write(operations)
 
 

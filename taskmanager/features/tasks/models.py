@@ -136,8 +136,7 @@ class Task(Versioned):
     @classmethod
     def on_write(cls, pairs: Iterable[tuple[Self | None, Self | None]]) -> None:
         """Count the written tasks; see Versioned."""
-        for before, after in pairs:
-            counting.count(before, after)
+        counting.count(pairs)
 
     def by_service(self, **changes: Any) -> dict[str, Any]:
         """Return `changes` marked as made by the service, such as those for a deleted label; see `is_edited`."""

@@ -21,15 +21,18 @@ from taskmanager.features.tasks.counts.numbers import CountedTask, Numbers, Part
 Change = tuple[CountedTask | None, CountedTask | None]
 
 
-def count(before: Any, after: Any) -> None:
-    """Count a write when the unit of work ends: `before` and `after` are the task, None when there is none.
+def count(pairs: Iterable[tuple[Any, Any]]) -> None:
+    """Count writes when the unit of work ends: pairs of a task before and after a write, None when there is none.
 
-    Also changes the generation of its projects (see `log.generation`), which lists depend on.
+    Also changes the generation of the projects (see `log.generation`), which lists depend on.
     """
-    change = _counted(before), _counted(after)
-    if change[0] != change[1]:
-        before_commit(_store, change)
-    for project_id in {task.project_id for task in (before, after) if task is not None}:
+    project_ids = set()
+    for before, after in pairs:
+        project_ids |= {task.project_id for task in (before, after) if task is not None}
+        change = _counted(before), _counted(after)
+        if change[0] != change[1]:
+            before_commit(_store, change)
+    for project_id in project_ids:
         log.touch(f"project:{project_id}")
 
 

@@ -109,6 +109,24 @@ def test_the_commands_say_what_is_wrong_and_correct_it(scene, command, settings)
     assert total(scene) == 3
 
 
+def test_a_next_task_that_a_reopening_deletes_is_not_counted(scene):
+    made = scene.owner.post(
+        scene.tasks_path, json={"title": "Stretch", "due": "2100-01-01", "recurrence": "FREQ=DAILY"}
+    )
+    path = f"/api/v1/tasks/{made.json['id']}/completion"
+    scene.owner.put(path, headers={"If-Match": "*"})
+    assert total(scene) == 3
+    scene.owner.delete(path, headers={"If-Match": "*"})
+    assert (total(scene), differences(scene)) == (2, {})
+
+
+def test_a_copy_of_a_project_is_counted(scene):
+    TaskFactory.create_batch(3, project=scene.project)
+    body = {"key": "COPY", "name": "Copy", "with_tasks": True}
+    copied = scene.owner.post(f"{scene.project_path}/copy", json=body).json["id"]
+    assert scene.owner.get(f"/api/v1/projects/{copied}/stats").json["total"] == 4
+
+
 @pytest.fixture
 def day(app):
     """A scene at noon, with a task that is due soon, and the clock."""
