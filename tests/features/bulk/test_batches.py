@@ -267,3 +267,26 @@ def test_creations_in_two_projects_are_numbered_in_each(scene):
     ]
     keys = [result["task"]["key"] for result in run(scene, *given)]
     assert keys == [f"{scene.project.key}-2", f"{other.key}-1", f"{scene.project.key}-3", f"{other.key}-2"]
+
+
+BARE = {
+    "create": ["findAndModify", "insert", "findAndModify", "insert", "commitTransaction"],
+    "update": ["find", "update", "findAndModify", "insert", "commitTransaction"],
+    "complete": ["find", "find", "find", "update", "findAndModify", "insert", "commitTransaction"],
+    "reopen": ["find", "find", "update", "findAndModify", "insert", "commitTransaction"],
+    "delete": ["find", "find", "update", "findAndModify", "insert", "commitTransaction"],
+}
+
+
+def test_a_hundred_plain_tasks_are_the_commands_of_one(scene, commands):
+    project_id = str(scene.project.id)
+    given = [{"op": "create", "project_id": project_id, "task": {"title": f"{index}"}} for index in range(NUMBER)]
+    run(scene, given[0])  # loads the rights of the caller
+    with commands.counted() as sent:
+        made = [result["task"]["id"] for result in run(scene, *given)]
+    assert sent == BARE["create"]
+    for action in ("update", "complete", "reopen", "delete"):
+        more = {"task": {"title": "again"}} if action == "update" else {}
+        with commands.counted() as sent:
+            run(scene, *({"op": action, "task_id": task, **more} for task in made))
+        assert sent == BARE[action], action
