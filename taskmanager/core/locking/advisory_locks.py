@@ -39,22 +39,22 @@ class AdvisoryLocks:
         end = time.monotonic() + seconds
         if not self._locks.acquire(name, seconds):
             return False
-        kept = self._leases.get(name)
-        if self._is_contended(name) and (kept is None or kept.age > leases.LEASE_SECONDS):
-            lease = leases.acquire(name, end - time.monotonic())
-            if lease:
-                self._leases[name] = lease
-            if lease is None or lease.contended:
-                self.note_conflict(name)
+        try:
+            self._acquire_lease(name, end)
+        except BaseException:
+            self._locks.release(name)
+            raise
         return True
 
     def release(self, name: str) -> None:
         """Release a lock: the next thread gets the lease too, unless this process has had it for long enough."""
         lease = self._leases.get(name)
-        if lease and not (self._locks.is_wanted(name) and lease.age < _MAX_KEPT_SECONDS):
-            del self._leases[name]
-            lease.release()
-        self._locks.release(name)
+        try:
+            if lease and not (self._locks.is_wanted(name) and lease.age < _MAX_KEPT_SECONDS):
+                del self._leases[name]
+                lease.release()
+        finally:
+            self._locks.release(name)
 
     def note_conflict(self, name: str) -> None:
         """Use leases for this name for some seconds: a writer in another process competes."""
@@ -62,6 +62,17 @@ class AdvisoryLocks:
         self._contended[name] = time.monotonic() + _CONTENDED_SECONDS
         if len(self._contended) > _MAX_CONTENDED:
             self._contended.popitem(last=False)
+
+    def _acquire_lease(self, name: str, end: float) -> None:
+        """Acquire a lease where processes compete, unless the thread before has passed one on."""
+        kept = self._leases.get(name)
+        if not self._is_contended(name) or (kept is not None and kept.age <= leases.LEASE_SECONDS):
+            return
+        lease = leases.acquire(name, end - time.monotonic())
+        if lease:
+            self._leases[name] = lease
+        if lease is None or lease.contended:
+            self.note_conflict(name)
 
     def _is_contended(self, name: str) -> bool:
         return self._contended.get(name, 0.0) > time.monotonic()

@@ -118,3 +118,13 @@ def test_names_that_are_contended_are_bounded():
     assert len(locks._contended) == 1_000
     assert not locks.try_acquire("1499")  # needs a lease
     assert locks.try_acquire("1")
+
+
+def test_a_lock_is_free_when_its_thread_was_interrupted(process, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(leases, "acquire", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        process.acquire("a")
+    assert process._locks.try_acquire("a")
