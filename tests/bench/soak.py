@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+import pymongo
 from bson import ObjectId
 
 from taskmanager.core.storage import database
@@ -160,8 +161,9 @@ def soaked(store: Store, server: Server, number: int) -> Series:
 
 def _tasks(plan: Plan) -> dict[ObjectId, list[str]]:
     found: dict[ObjectId, list[str]] = {plans.project_id(number): [] for number in range(plan.owners)}
-    for row in database.database()["tasks"].find({}, {"project_id": 1}):
-        found[row["project_id"]].append(str(row["_id"]))
+    with pymongo.timeout(60):
+        for row in database.database()["tasks"].find({}, {"project_id": 1}):
+            found[row["project_id"]].append(str(row["_id"]))
     return found
 
 
@@ -201,7 +203,8 @@ def keep(series: Series, requests: int, found: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     name = f"soak-{requests}-{datetime.now(UTC):%Y%m%d-%H%M}"
     (folder / f"{name}.json").write_text(json.dumps({"verdict": found, "memory": series}))
-    (folder / f"{name}.svg").write_text(plot.lines("Memory over mixed requests", series, "MB of each web process"))
+    shown = series | {"at most": [(0, MAX_MEGABYTES), (requests, MAX_MEGABYTES)]}
+    (folder / f"{name}.svg").write_text(plot.lines("Memory over mixed requests", shown, "MB of each web process"))
     print(f"kept in {folder / name}.svg")
 
 
