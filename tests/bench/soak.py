@@ -1,12 +1,15 @@
 """`make soak`: the memory of two web processes over 200,000 mixed requests, and whether it is flat.
 
 Two hundred accounts read, search, create, change and fail. Memory is read after each thousandth part. Prints a verdict:
-each process stays below MAX_MEGABYTES, and in the second half it grows by less than MAX_GROWTH. Keeps JSON and a plot.
+each process stays below MAX_MEGABYTES, and in the second half it grows by less than MAX_GROWTH; a process boots, and
+`taskmanager --help` ends, within some CPU time. Keeps JSON and a plot.
 """
 
 import argparse
 import json
 import random
+import resource
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -24,9 +27,11 @@ from tests.bench.compare.servers import UNLIMITED, Server, log_in, ours
 from tests.bench.seeding import plan as plans
 from tests.bench.seeding.plan import MEMBERS, Plan
 from tests.bench.seeding.store import FOLDER, Store
+from tests.faults.stack import ROOT
 
 MAX_MEGABYTES = 110
 MAX_GROWTH = 3.0  # MB for 100,000 requests, in the second half
+MAX_BOOT_SECONDS, MAX_HELP_SECONDS = 1.5, 0.3  # of CPU
 _MIN_REQUESTS = 20_000  # of a run whose growth means anything
 _SAMPLES, _CONNECTIONS = 1_000, 8
 _ALLOWED = {200, 201, 204, 304, 403, 404, 409, 412, 422}
@@ -129,11 +134,12 @@ def main() -> None:
     try:
         store.open()
         server.start()
+        boots = boot_seconds(server)
         series = soaked(store, server, options.requests)
     finally:
         server.stop()
         store.stop()
-    found = verdict(series, options.requests)
+    found = [*verdict(series, options.requests), *starts(boots, help_seconds())]
     keep(series, options.requests, found)
     print(*found, sep="\n")
     sys.exit(any(line.startswith("NOT") for line in found))
@@ -187,6 +193,28 @@ def verdict(series: Series, requests: int) -> list[str]:
         lines.append(("OK  " if most <= MAX_MEGABYTES and is_flat else "NOT ") + words)
     limit = f"{MAX_MEGABYTES} MB, and {MAX_GROWTH} MB for 100,000 requests"
     return [*lines, f"    ({requests:,} requests; the limits are {limit})"]
+
+
+def boot_seconds(server: Server) -> list[float]:
+    """Return the CPU seconds that each web process has used until it is ready."""
+    return [sum(process.cpu_times()[:2]) for process in server.processes() if process.children() == []]
+
+
+def help_seconds() -> float:
+    """Return the CPU seconds of `taskmanager --help`."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "workers.cli", "--help"], cwd=ROOT, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def starts(boots: Sequence[float], of_help: float) -> list[str]:
+    """Return a line for each start, which begins with NOT when it takes too much CPU."""
+    found = [("a web process boots in", seconds, MAX_BOOT_SECONDS) for seconds in boots]
+    found.append(("`taskmanager --help` takes", of_help, MAX_HELP_SECONDS))
+    return [
+        f"{'OK ' if took <= most else 'NOT'} {what} {took:.2f} CPU s (at most {most})" for what, took, most in found
+    ]
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
