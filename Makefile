@@ -105,7 +105,7 @@ bench: $(VENV)/.test bench-peers ## the service beside others at 1,000,000 tasks
 	@$(BIN)/python -m tests.bench.compare $(ARGS)
 
 bench-quick: $(VENV)/.test bench-peers ## the same at 100,000 tasks, in five minutes
-	@$(BIN)/python -m tests.bench.compare --tasks 100000 --rounds 3 --requests 150 $(ARGS)
+	@$(BIN)/python -m tests.bench.compare --tasks 100000 --rounds 3 --requests 120 $(ARGS)
 
 bench-peers: $(PEERS)/.eve $(PEERS)/.fastapi $(PEERS)/.express ## install what the others are made of, in .data-bench
 

@@ -1,18 +1,22 @@
 """`make soak`: the memory of two web processes over 200,000 mixed requests, and whether it is flat.
 
 Two hundred accounts read, search, create, change and fail. Memory is read after each thousandth part. Prints a verdict:
-each process stays below MAX_MEGABYTES, and in the second half it grows by less than MAX_GROWTH. Keeps JSON and a plot.
+each process stays below MAX_MEGABYTES, and in the second half it grows by less than MAX_GROWTH; a process boots, and
+`taskmanager --help` ends, within some CPU time. Keeps JSON and a plot.
 """
 
 import argparse
 import json
 import random
+import resource
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+import pymongo
 from bson import ObjectId
 
 from taskmanager.core.storage import database
@@ -23,9 +27,11 @@ from tests.bench.compare.servers import UNLIMITED, Server, log_in, ours
 from tests.bench.seeding import plan as plans
 from tests.bench.seeding.plan import MEMBERS, Plan
 from tests.bench.seeding.store import FOLDER, Store
+from tests.faults.stack import ROOT
 
 MAX_MEGABYTES = 110
 MAX_GROWTH = 3.0  # MB for 100,000 requests, in the second half
+MAX_BOOT_SECONDS, MAX_HELP_SECONDS = 1.5, 0.3  # of CPU
 _MIN_REQUESTS = 20_000  # of a run whose growth means anything
 _SAMPLES, _CONNECTIONS = 1_000, 8
 _ALLOWED = {200, 201, 204, 304, 403, 404, 409, 412, 422}
@@ -128,11 +134,12 @@ def main() -> None:
     try:
         store.open()
         server.start()
+        boots = boot_seconds(server)
         series = soaked(store, server, options.requests)
     finally:
         server.stop()
         store.stop()
-    found = verdict(series, options.requests)
+    found = [*verdict(series, options.requests), *starts(boots, help_seconds())]
     keep(series, options.requests, found)
     print(*found, sep="\n")
     sys.exit(any(line.startswith("NOT") for line in found))
@@ -160,8 +167,9 @@ def soaked(store: Store, server: Server, number: int) -> Series:
 
 def _tasks(plan: Plan) -> dict[ObjectId, list[str]]:
     found: dict[ObjectId, list[str]] = {plans.project_id(number): [] for number in range(plan.owners)}
-    for row in database.database()["tasks"].find({}, {"project_id": 1}):
-        found[row["project_id"]].append(str(row["_id"]))
+    with pymongo.timeout(60):
+        for row in database.database()["tasks"].find({}, {"project_id": 1}):
+            found[row["project_id"]].append(str(row["_id"]))
     return found
 
 
@@ -187,6 +195,28 @@ def verdict(series: Series, requests: int) -> list[str]:
     return [*lines, f"    ({requests:,} requests; the limits are {limit})"]
 
 
+def boot_seconds(server: Server) -> list[float]:
+    """Return the CPU seconds that each web process has used until it is ready."""
+    return [sum(process.cpu_times()[:2]) for process in server.processes() if process.children() == []]
+
+
+def help_seconds() -> float:
+    """Return the CPU seconds of `taskmanager --help`."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "workers.cli", "--help"], cwd=ROOT, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def starts(boots: Sequence[float], of_help: float) -> list[str]:
+    """Return a line for each start, which begins with NOT when it takes too much CPU."""
+    found = [("a web process boots in", seconds, MAX_BOOT_SECONDS) for seconds in boots]
+    found.append(("`taskmanager --help` takes", of_help, MAX_HELP_SECONDS))
+    return [
+        f"{'OK ' if took <= most else 'NOT'} {what} {took:.2f} CPU s (at most {most})" for what, took, most in found
+    ]
+
+
 def slope(points: Sequence[tuple[float, float]]) -> float:
     """Return the slope of the straight line through some points, by least squares."""
     middle = [sum(values) / len(points) for values in zip(*points, strict=True)]
@@ -201,7 +231,8 @@ def keep(series: Series, requests: int, found: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     name = f"soak-{requests}-{datetime.now(UTC):%Y%m%d-%H%M}"
     (folder / f"{name}.json").write_text(json.dumps({"verdict": found, "memory": series}))
-    (folder / f"{name}.svg").write_text(plot.lines("Memory over mixed requests", series, "MB of each web process"))
+    shown = series | {"at most": [(0, MAX_MEGABYTES), (requests, MAX_MEGABYTES)]}
+    (folder / f"{name}.svg").write_text(plot.lines("Memory over mixed requests", shown, "MB of each web process"))
     print(f"kept in {folder / name}.svg")
 
 

@@ -74,8 +74,9 @@ class Caller:
         return self.cost("GET", path, **options)
 
     def unchanged(self, path):
-        etag = self.client.get(path).headers["ETag"]
-        return self.cost("GET", path, headers={"If-None-Match": etag})
+        headers = {"If-None-Match": self.client.get(path).headers["ETag"]}
+        assert self.client.get(path, headers=headers).status_code == 304
+        return self.cost("GET", path, headers=headers)
 
     def page(self, path, depth):
         """The cost of a page after so many."""

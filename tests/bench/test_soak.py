@@ -60,3 +60,8 @@ def test_every_request_is_sent_once_and_wrong_answers_are_kept(port):
     found = burst(port, requests, 4, {200})
     assert (len(found.times), found.size) == (22, 3)
     assert found.wrong == [(503, b"abc")] * 2
+
+
+def test_the_verdict_on_starts():
+    lines = soak.starts([soak.MAX_BOOT_SECONDS, soak.MAX_BOOT_SECONDS + 0.1], soak.MAX_HELP_SECONDS + 0.1)
+    assert [line.split()[0] for line in lines] == ["OK", "NOT", "NOT"]

@@ -5,6 +5,8 @@ import statistics
 import sys
 from collections.abc import Sequence
 
+import pymongo
+
 from taskmanager.core.storage import database
 from tests.bench.compare import report, smoke
 from tests.bench.compare.client import burst
@@ -115,9 +117,10 @@ def _sample(meters: Meters, server: Server, targets: Targets, endpoint: Endpoint
 def _forget_writes(store: Store) -> None:
     """Delete the events and the new tasks, so that the next run begins with the same data."""
     stored, projects = database.database(), [plans.project_id(number) for number in written(store.plan)]
-    for name in ("events", "counters"):
-        stored[name].delete_many({})
-    stored["tasks"].delete_many({"project_id": {"$in": projects}, "description": DESCRIPTION})
+    with pymongo.timeout(600):
+        for name in ("events", "counters"):
+            stored[name].delete_many({})
+        stored["tasks"].delete_many({"project_id": {"$in": projects}, "description": DESCRIPTION})
     count(projects)
 
 
