@@ -11,7 +11,7 @@ from mongoengine.queryset import QuerySet
 from pymongo.collection import Collection
 
 from taskmanager.core.errors import NotFound
-from taskmanager.core.raw_batches import rows_within
+from taskmanager.core.sized_cursor import SizedCursor, rows_within
 from taskmanager.core.storage.collation import COLLATION, TEXT_FIELDS
 
 MAX_PAGE_BYTES = 4_000_000  # of the BSON of one page: a page that would be larger ends early, and the next continues
@@ -241,10 +241,12 @@ class BaseQuerySet(QuerySet):
         """
         query = order.within(self._query, after) if after else order.begin(self._query)
         projection = fields and {name: _projection(name) for name in [*fields, *order.stored()]}
-        cursor = self._raw.find_raw_batches(query, projection, sort=order.spec(), limit=limit + 1, batch_size=limit + 1)
+        cursor = SizedCursor(self._raw, query, projection, sort=order.spec(), limit=limit + 1, batch_size=limit + 1)
         if collation := order.collation():
-            cursor = cursor.collation(collation)
-        rows, more = rows_within(cursor.hint(order.name()) if hinted else cursor, limit, MAX_PAGE_BYTES)
+            cursor.collation(collation)
+        if hinted:
+            cursor.hint(order.name())
+        rows, more = rows_within(cursor, limit, MAX_PAGE_BYTES)
         return Page(rows, order.key_of(rows[-1]) if more else None)
 
     def total(self, exact_up_to: int = 10_000) -> int | Row:
