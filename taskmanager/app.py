@@ -20,7 +20,7 @@ from taskmanager.core.security import access, keyring
 from taskmanager.core.security.access import Access
 from taskmanager.core.servers import stores
 from taskmanager.core.storage import database
-from taskmanager.extensions import CacheSerializer, cache, compress
+from taskmanager.extensions import CacheSerializer, CompressedBodies, cache, compress, compressed_key
 from taskmanager.feature import Feature, build_registry, declared
 from taskmanager.features.accounts import feature as accounts
 from taskmanager.features.attachments import feature as attachments
@@ -44,6 +44,7 @@ from taskmanager.features.views import feature as views
 from taskmanager.features.webhooks import feature as webhooks
 from taskmanager.web import errors, limits, requests, urls
 from taskmanager.web.authentication import actors
+from taskmanager.web.requests import Application
 
 # All features of the service except core, in the order of their contributions in the registry.
 FEATURES = (
@@ -145,7 +146,7 @@ def _add_routes(app: Flask, loaded: Iterable[Feature]) -> None:
 
 
 def _flask(settings: Settings) -> Flask:
-    app = Flask("taskmanager", static_folder=None)
+    app = Application("taskmanager", static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
         TESTING=settings.environment == "testing",
@@ -186,6 +187,8 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
         COMPRESS_ALGORITHM=["zstd", "br", "gzip"],
         COMPRESS_BR_LEVEL=4,
         COMPRESS_MIN_SIZE=500,
+        COMPRESS_CACHE_BACKEND=CompressedBodies,
+        COMPRESS_CACHE_KEY=compressed_key,
         COMPRESS_MIMETYPES=[
             "application/json",
             "application/problem+json",

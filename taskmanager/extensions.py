@@ -1,5 +1,6 @@
 """The Flask extensions, unbound: `app.py` binds them. This module imports no other module of the package."""
 
+from collections import OrderedDict
 from typing import Any
 
 from cachelib.serializers import JSONSerializer
@@ -9,6 +10,8 @@ from flask_compress import Compress
 from flask_limiter import Limiter, RequestLimit
 from flask_limiter.errors import RateLimitExceeded
 from redis.exceptions import RedisError
+
+_MAX_COMPRESSED = 32  # bodies: each public file in each coding
 
 
 class FallingBackLimiter(Limiter):
@@ -88,6 +91,36 @@ class PoliteCompress(Compress):
         ):
             return response
         return super().after_request(response)
+
+
+class CompressedBodies:
+    """The compressed bodies of public responses, such as the files of Swagger UI, in the memory of this process.
+
+    Flask-Compress asks it for each body, by the coding and by the key of `keep_compressed`, which most do not have.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+
+    def get(self, key: str) -> bytes | None:
+        return self._kept.get(key)
+
+    def set(self, key: str, body: bytes) -> None:
+        if key.endswith(";"):
+            return
+        self._kept[key] = body
+        if len(self._kept) > _MAX_COMPRESSED:
+            self._kept.popitem(last=False)
+
+
+def keep_compressed(key: str) -> None:
+    """Keep the compressed body of this response; `key` changes with the body."""
+    g.compressed_key = key
+
+
+def compressed_key(_request: Any) -> str:
+    """Return the key by which the compressed body of this response is kept; empty for none."""
+    return str(g.get("compressed_key", ""))
 
 
 class CacheSerializer(JSONSerializer):

@@ -4,19 +4,26 @@ The package flask-swagger-ui provides the files of Swagger UI 5; its own page ha
 policy forbids, so the page and its start script are in this package.
 """
 
+import hashlib
+import mimetypes
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Flask, Response, send_from_directory
+from flask import Blueprint, Flask, Response, abort
 from markupsafe import escape
+from werkzeug.security import safe_join
 
+from taskmanager.web.answers import cached, immutable
 from taskmanager.web.urls import mounted
 
 _PAGE = files("taskmanager.api") / "docs_page"
+_START = (_PAGE / "start.js").read_bytes()
+_DIGEST = hashlib.blake2b(_START, digest_size=8).hexdigest()
 _VERSION = version("flask-swagger-ui")
 _ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
+_HTML = (_PAGE / "index.html").read_text().replace("VERSION", _VERSION).replace("DIGEST", _DIGEST)
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -32,23 +39,25 @@ def init_app(app: Flask) -> None:
 
 @blp.get("")
 def page() -> Response:
-    """Return the page."""
-    html = (_PAGE / "index.html").read_text().replace("VERSION", _VERSION).replace("BASE", escape(mounted("/docs")))
-    return _secured(Response(html, content_type="text/html; charset=utf-8"))
+    """Return the page. Its scripts change their paths with each release, so caches revalidate it at each use."""
+    html = _HTML.replace("BASE", escape(mounted("/docs")))
+    return _secured(cached(html.encode(), "text/html; charset=utf-8", seconds=0))
 
 
-@blp.get("/start.js")
+@blp.get(f"/assets/{_DIGEST}/start.js")
 def start() -> Response:
-    """Return the script that starts Swagger UI."""
-    return Response((_PAGE / "start.js").read_bytes(), content_type="text/javascript; charset=utf-8")
+    """Return the script that starts Swagger UI; a digest of it is in its path."""
+    return immutable(_START, "text/javascript; charset=utf-8", _DIGEST)
 
 
 @blp.get(f"/assets/{_VERSION}/<path:name>")
 def asset(name: str) -> Response:
-    """Return one file of Swagger UI; the version in the path makes it cacheable without limit (`immutable`)."""
-    response = send_from_directory(_ASSETS, name)
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    return response
+    """Return one file of Swagger UI; its version is in the path."""
+    path = Path(safe_join(str(_ASSETS), name) or _ASSETS)
+    if not path.is_file():
+        abort(404)
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return immutable(path.read_bytes(), kind, f"{_VERSION}-{path.name}")
 
 
 def _secured(response: Response) -> Response:

@@ -24,6 +24,7 @@ _BEARER = {
     "bearerFormat": "JWT",
     "description": "The `access_token` of `POST /auth/login`, an API token (`tm_…`), or a share link (`tl_…`, `ts_…`).",
 }
+_MAX_ROOTS = 4  # paths below which proxies serve one process: for each, it keeps the document
 _ID_IN_A_PATH = {"type": "string", "pattern": "^[0-9a-f]{24}$", "example": "65f1c0ffee0123456789abcd"}
 
 
@@ -97,11 +98,15 @@ class ApiVersion:
         return document
 
     def _respond(self, api: Api) -> Response:
-        kept: dict[str, Any] = api.__dict__.setdefault("kept_document", {})
-        if not kept:  # made at the first request, after plugins have added their routes
-            kept.update(self._document(api))
-        here = {"servers": [{"url": mounted("") or "/"}]}
-        return cached(orjson.dumps(kept | here, option=orjson.OPT_INDENT_2), "application/json")
+        """Return the document, which is made at the first request, after plugins have added their routes."""
+        root = mounted("") or "/"
+        kept: dict[str, bytes] = api.__dict__.setdefault("kept_documents", {})
+        if root not in kept:
+            document = orjson.loads(next(iter(kept.values()))) if kept else self._document(api)
+            if len(kept) == _MAX_ROOTS:
+                kept.popitem()
+            kept[root] = orjson.dumps(document | {"servers": [{"url": root}]}, option=orjson.OPT_INDENT_2)
+        return cached(kept[root], "application/json")
 
     def _announce(self, response: Response) -> Response:
         old = self.deprecation and request.path.startswith(f"{self.prefix}/")

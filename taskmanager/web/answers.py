@@ -11,8 +11,10 @@ from flask import Response, request
 from taskmanager.core.storage.documents import Versioned
 from taskmanager.core.storage.listings import Listing
 from taskmanager.core.storage.querysets import MAX_PAGE_BYTES, Page, Row
+from taskmanager.extensions import keep_compressed
 from taskmanager.web.conditional import etag_of, unchanged
-from taskmanager.web.pagination import PageRequest, make_cursor, next_link
+from taskmanager.web.cursors import make_cursor
+from taskmanager.web.pagination import PageRequest, next_link
 from taskmanager.web.serialisers import Serialiser
 from taskmanager.web.urls import mounted
 
@@ -139,12 +141,23 @@ def unstored(response: Response) -> Response:
     return response
 
 
-def cached(body: bytes, content_type: str, seconds: int = 300) -> Response:
-    """Return a public body that seldom changes: caches may store it for `seconds`, and revalidate it by its ETag."""
-    etag = hashlib.blake2b(body, digest_size=16).hexdigest()
+def cached(body: bytes, content_type: str, seconds: int = 300, *, etag: str | None = None) -> Response:
+    """Return a public body that seldom changes: caches may store it for `seconds`, and revalidate it by its ETag.
+
+    With 0 seconds they revalidate it at each use. It is compressed once by each process.
+    """
+    etag = etag or hashlib.blake2b(body, digest_size=16).hexdigest()
     response = _not_modified(etag) if unchanged(etag) else _bytes(body, 200, etag)
-    response.headers["Cache-Control"] = f"public, max-age={seconds}"
+    response.headers["Cache-Control"] = f"public, max-age={seconds}" if seconds else "public, no-cache"
     response.content_type = content_type
+    keep_compressed(etag)
+    return response
+
+
+def immutable(body: bytes, content_type: str, etag: str) -> Response:
+    """Return a public body whose path changes with it: caches store it for a year, and never revalidate it."""
+    response = cached(body, content_type, etag=etag)
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response
 
 

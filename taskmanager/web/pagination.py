@@ -1,34 +1,28 @@
-"""Lists: the query parameters that all lists have, signed cursors, and the schema of a page.
+"""Lists: the query parameters that all lists have, and the schema of a page.
 
 A page has at most `limit` rows and MAX_PAGE_BYTES (see core/storage/querysets.py), but at least one row.
 
-A cursor contains the key of the last row of a page. It is signed and bound to the list, sort and filter that made it;
-its contents are not part of the API.
+A cursor (`web/cursors.py`) contains the key of the last row of a page; its contents are not part of the API.
 """
 
-import hmac
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 import marshmallow as ma
-from bson import ObjectId
 from flask import request
-from itsdangerous import BadSignature, URLSafeSerializer
-from itsdangerous.signer import SigningAlgorithm
 from marshmallow import fields, validate
 
-from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Malformed
 from taskmanager.core.filters import nodes as filter_nodes
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import MAX_CHARACTERS, FilterError
 from taskmanager.core.storage.querysets import Key, Order
 from taskmanager.web.contributed import LateMetadata
+from taskmanager.web.cursors import read_cursor
 from taskmanager.web.schemas import KEY, QueryFlag, Schema
 from taskmanager.web.serialisers import Serialiser
 from taskmanager.web.urls import absolute
@@ -252,53 +246,7 @@ class PageRequest:
         return {"order": self.order, "limit": self.limit, "after": self.after, "fields": stored}
 
 
-def make_cursor(key: Key, bound: str = "") -> str:
-    """Return a cursor for the rows after `key`."""
-    return _signer(bound).dumps([_pack(part) for part in key])
-
-
-def read_cursor(cursor: str, bound: str = "") -> Key:
-    """Return the key in a cursor. Raises Malformed when it was made for another list, sort or filter."""
-    try:
-        return [_unpack(part) for part in _signer(bound).loads(cursor)]
-    except (BadSignature, UnicodeError, ValueError):
-        raise Malformed("The cursor does not belong to this list, sort and filter.", code="cursor.invalid") from None
-
-
 def next_link(cursor: str) -> str:
     """Return the Link header's value (RFC 8288) for the next page of this request."""
     parameters = {**request.args.to_dict(), "cursor": cursor}
     return f'<{absolute(request.path)}?{urlencode(parameters)}>; rel="next"'
-
-
-def _signer(bound: str) -> URLSafeSerializer:
-    """Return the signer of cursors for this path and the parameters that decide which rows the list has."""
-    binding = sorted((name, value) for name, value in request.args.items() if name not in _UNBOUND)
-    salt = repr((request.path, binding, bound))
-    return URLSafeSerializer(settings.current().secret(), salt=salt, signer_kwargs={"algorithm": _HMAC})
-
-
-class OneCallHmac(SigningAlgorithm):
-    """The signature of itsdangerous, HMAC-SHA1, by one call of OpenSSL."""
-
-    def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return hmac.digest(key, value, "sha1")
-
-
-_HMAC = OneCallHmac()
-
-_UNBOUND = {"cursor", "limit", "fields", "expand", "with_total"}
-_PACKED: dict[type, tuple[str, Callable[[Any], Any]]] = {
-    ObjectId: ("o", str),
-    datetime: ("d", lambda moment: moment.replace(tzinfo=UTC).isoformat()),  # rows of pages have none
-}
-_UNPACKED: dict[str, Callable[[str], Any]] = {"o": ObjectId, "d": datetime.fromisoformat}
-
-
-def _pack(value: Any) -> Any:
-    tag, function = _PACKED.get(type(value), ("", None))
-    return [tag, function(value)] if function else value
-
-
-def _unpack(value: Any) -> Any:
-    return _UNPACKED[value[0]](value[1]) if isinstance(value, list) else value

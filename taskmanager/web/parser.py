@@ -103,6 +103,8 @@ def parse(body: bytes) -> Any:
 
 def query_parameters(req: Request) -> dict[str, str]:
     """Return the query parameters, each at most once. Raises InvalidRequest for what is repeated or not UTF-8."""
+    if not req.query_string:
+        return {}
     try:
         unquote_to_bytes(req.query_string).decode()
     except UnicodeDecodeError:

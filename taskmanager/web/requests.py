@@ -3,10 +3,12 @@
 import re
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 from taskmanager.core.events.log import correlation
 from taskmanager.web.authentication.actors import known_actor
@@ -16,6 +18,32 @@ log = structlog.get_logger("taskmanager.requests")
 _VARY = ("Accept", "Accept-Encoding", "Authorization")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Application(Flask):
+    """Flask, which looks once and not at each call whether a function is `async`: twelve times a request."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._synchronous: dict[Callable[..., Any], Callable[..., Any]] = {}
+        self.session_interface = LazySessions()
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        found = self._synchronous.get(func)
+        if found is None:
+            found = self._synchronous[func] = super().ensure_sync(func)
+        return found
+
+
+class LazySessions(SecureCookieSessionInterface):
+    """Flask's sessions, which only the login by a provider has: other requests do no work for them."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return super().open_session(app, request) if "HTTP_COOKIE" in request.environ else self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if session.accessed:
+            super().save_session(app, session, response)
 
 
 def init_app(app: Flask) -> None:

@@ -111,7 +111,6 @@ TABLE: dict[str, Route] = {
     "GET /metrics": admin(200),
     "GET /.well-known/jwks.json": public(200),
     "GET /docs": public(200),
-    "GET /docs/start.js": public(200),
     f"GET {V1}/openapi.json": public(200),
     # --- registration, login, recovery
     f"POST {AUTH}/register": public(201, {"email": "new@example.com", "password": "some ordinary words", "name": "N"}),

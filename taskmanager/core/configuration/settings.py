@@ -7,6 +7,7 @@ command) calls `use(settings)` once; code that needs a value calls `current()`.
 import os
 import secrets
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -207,8 +208,12 @@ class KeySettings(BaseSettings):
         return (self.keys_dir or self.data_dir / "keys").expanduser().absolute()
 
 
+@lru_cache
 def _kept_secret(path: Path) -> bytes:
-    """Read the secret at `path`, and generate it (mode 0600) when there is none; safe for concurrent processes."""
+    """Read the secret at `path`, and generate it (mode 0600) when there is none; safe for concurrent processes.
+
+    A process reads it once: each cursor needs it.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{secrets.token_hex(4)}")

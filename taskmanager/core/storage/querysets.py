@@ -11,7 +11,7 @@ from mongoengine.queryset import QuerySet
 from pymongo import collection as mongodb
 
 from taskmanager.core.errors import NotFound
-from taskmanager.core.raw_batches import rows_within
+from taskmanager.core.sized_cursor import WITHOUT_ZONES, SizedCursor, rows_within
 from taskmanager.core.storage.collation import COLLATION, TEXT_FIELDS
 
 MAX_PAGE_BYTES = 4_000_000  # of the BSON of one page: a page that would be larger ends early, and the next continues
@@ -257,10 +257,12 @@ class BaseQuerySet(QuerySet):
         """
         sort = [(field, direction) for field, direction in order.spec() if field not in same]
         shown = projection(fields, order)
-        cursor = self._raw.find_raw_batches(query, shown, sort=sort, limit=limit + 1, batch_size=limit + 1)
+        cursor = SizedCursor(self._raw, query, shown, sort=sort, limit=limit + 1, batch_size=limit + 1)
         if collation := order.collation():
-            cursor = cursor.collation(collation)
-        rows, more = rows_within(cursor.hint(order.name()) if hinted else cursor, limit, MAX_PAGE_BYTES)
+            cursor.collation(collation)
+        if hinted:
+            cursor.hint(order.name())
+        rows, more = rows_within(cursor, limit, MAX_PAGE_BYTES)
         return Page(rows, order.key_of(rows[-1]) if more else None)
 
     def page_of_stages(self, stages: Sequence[Row], order: Order, limit: int) -> Page:
@@ -268,7 +270,8 @@ class BaseQuerySet(QuerySet):
 
         It is partial when a row with MARK follows its rows: there the aggregation ended before its rows did.
         """
-        found = self._raw.aggregate_raw_batches(list(stages), batchSize=limit + 2, collation=order.collation())
+        rows_without_zones = self._raw.with_options(codec_options=WITHOUT_ZONES)
+        found = rows_without_zones.aggregate(list(stages), batchSize=limit + 2, collation=order.collation())
         rows, more = rows_within(found, limit, MAX_PAGE_BYTES)
         marked = next((number for number, row in enumerate(rows) if MARK in row), None)
         if marked is not None:

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
+from bson import encode
 
 from taskmanager.core.errors import PreconditionFailed
+from taskmanager.core.storage import querysets
 from taskmanager.core.storage.listings import all_rows
 from taskmanager.core.storage.querysets import CREATED
 from taskmanager.core.storage.unit_of_work import unit_of_work
@@ -95,3 +97,16 @@ def test_narrowing_a_query_means_what_filtering_means(scene, tasks):
     assert Task.objects.narrowed(project_id=scene.project.id).count() == len(tasks) + 1
     assert Task.objects.narrowed(_id=first).modify(set__title="Other", new=True).title == "Other"
     assert Task.objects(title="Other").count() == 1
+
+
+@pytest.mark.parametrize(("fitting", "pages"), [(0, [1] * 6), (3, [3, 3]), (6, [6])])
+def test_a_page_is_read_up_to_its_size_and_has_one_row_at_least(scene, tasks, monkeypatch, fitting, pages):
+    """The bound counts what is stored, before anything is made of it."""
+    stored = Task._get_collection().find({"project_id": scene.project.id}).sort([("created_at", 1), ("_id", 1)])
+    monkeypatch.setattr(querysets, "MAX_PAGE_BYTES", sum(len(encode(row)) for row in list(stored)[:fitting]) + 100)
+    found, after = [], None
+    while not found or after:
+        page = Task.objects.in_project(scene.project.id).page(CREATED, 10, after=after)
+        found, after = [*found, page.rows], page.next_key
+    assert [len(rows) for rows in found] == pages
+    assert len({row["_id"] for rows in found for row in rows}) == 6

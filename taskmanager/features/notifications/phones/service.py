@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Iterable
 from datetime import timedelta
 
-import phonenumbers
 from bson import ObjectId
 
 from taskmanager.core.clock import now
@@ -129,6 +128,9 @@ def _code_notice(event: Event) -> list[Notice]:
 
 def normal(number: str) -> str:
     """Return the number in the form E.164. Raises Invalid (`phone.invalid`) unless it is a mobile number."""
+    import phonenumbers  # its table of countries takes 5 MB, in processes that never see a number too
+
+    types = phonenumbers.PhoneNumberType
     try:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:
@@ -136,15 +138,11 @@ def normal(number: str) -> str:
     if (
         parsed is None
         or not phonenumbers.is_valid_number(parsed)
-        or phonenumbers.number_type(parsed) not in _MOBILE_TYPES
+        or phonenumbers.number_type(parsed) not in (types.MOBILE, types.FIXED_LINE_OR_MOBILE)
     ):
         message = "Not a mobile number with its country code, such as +491701234567."
         raise Invalid("body.number", message, code="phone.invalid")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-
-
-_TYPES = phonenumbers.PhoneNumberType
-_MOBILE_TYPES = {_TYPES.MOBILE, _TYPES.FIXED_LINE_OR_MOBILE}
 
 
 def _code(phone: Phone) -> str:

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import structlog
-from joserfc.errors import JoseError
 
 log = structlog.get_logger("taskmanager.oidc")
 
@@ -32,6 +31,8 @@ def log_error(error: Exception, id_token: str | None, *, issuer: str) -> None:
     Logs the wrong claim, the token's issuer, audience and times, and the clock of this machine.
     """
     reason = str(getattr(error, "error", "") or type(error).__name__)[:_MAX_CHARACTERS]
+    from joserfc.errors import JoseError  # only processes with a provider have it: see `oidc`
+
     details = str(getattr(error, "description", "") or "")[:_MAX_CHARACTERS] if isinstance(error, JoseError) else ""
     claim = getattr(error, "claim", None)
     log_refusal(reason, issuer=issuer, detail=details, claim=claim, clock=int(time.time()), **_logged_claims(id_token))

@@ -1,0 +1,86 @@
+"""What caches may do with each answer to a GET: validators, Cache-Control and Vary, by kind (RFC 9110, RFC 9111)."""
+
+import re
+
+import brotli
+import pytest
+
+from taskmanager.extensions import compress
+from tests.features.matrix import TABLE, WHO
+from tests.features.test_matrix import Places, ask, caller_of
+
+PRIVATE, SECRET, IMMUTABLE = "private, no-cache", "no-store", "public, max-age=31536000, immutable"
+READS = [name for name in TABLE if name.startswith("GET ")]
+PUBLIC = {
+    "GET /.well-known/jwks.json": "public, max-age=300",
+    "GET /api/v1/openapi.json": "public, max-age=300",
+    "GET /docs": "public, no-cache",
+}
+# What is asked for anew each time: secrets, the state of this process, files that are made for one answer.
+UNSTORED = {
+    "GET /api/v1/auth/oidc",
+    "GET /api/v1/projects/<project_id>/share-links",
+    "GET /api/v1/projects/<project_id>/share-links/<link_id>",
+    "GET /api/v1/users/me/export",
+    "GET /api/v1/users/me/totp",
+    "GET /health",
+    "GET /health/live",
+    "GET /health/ready",
+    "GET /metrics",
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_every_answer_tells_caches_what_they_may_do(scene, name):
+    who = next((who for who in ("owner", "admin") if TABLE[name].expected[who] == 200), None)
+    if who is None:
+        pytest.skip("no answer with a body")
+    client, path = caller_of(scene, who, name), (TABLE[name].path or name[4:]).format_map(Places(scene))
+    answer = client.get(path)
+    kind, etag = answer.headers["Cache-Control"], answer.headers.get("ETag")
+    assert {"Accept", "Accept-Encoding", "Authorization"} <= set(answer.headers["Vary"].split(", "))
+    assert kind == PUBLIC.get(name, SECRET if name in UNSTORED else PRIVATE)
+    if kind != SECRET:
+        assert re.fullmatch(r'"[^"]+"', etag), "a strong validator"
+        again = client.get(path, headers={"If-None-Match": etag})
+        assert (again.status_code, again.data) == (304, b"")
+        # RFC 9110, 15.4.5: what a 200 would have sent
+        assert [again.headers.get(header) for header in ("ETag", "Cache-Control")] == [etag, kind]
+        assert set(again.headers["Vary"].split(", ")) == set(answer.headers["Vary"].split(", "))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_what_is_public_is_the_same_for_everybody(scene, name):
+    places = Places(scene)
+    assert len({ask(scene, name, who, places).data for who in WHO}) == 1
+
+
+@pytest.fixture
+def assets(client):
+    """The paths of the files of the page of the documentation."""
+    return re.findall(r'(?:src|href)="(/docs/[^"]+)"', client.get("/docs").text)
+
+
+def test_the_files_of_the_documentation_are_never_asked_for_twice(client, assets):
+    assert len(assets) == 4
+    for path in assets:
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (200, IMMUTABLE)
+        assert re.search(r"/assets/([0-9.]+|[0-9a-f]{16})/", path), "its path changes with its content"
+        again = client.get(path, headers={"If-None-Match": answer.headers["ETag"]})
+        assert (again.status_code, again.headers["Cache-Control"]) == (304, IMMUTABLE)
+
+
+def test_public_files_are_compressed_once_and_private_answers_are_not_kept(client, scene, assets):
+    path = next(path for path in assets if path.endswith("bundle.js"))
+    headers = {"Accept-Encoding": "br"}
+    first = client.get(path, headers=headers)
+    kept = len(compress.cache._kept)
+    again = client.get(path, headers=headers)
+    assert first.headers["Content-Encoding"] == "br"
+    assert brotli.decompress(first.data) == brotli.decompress(again.data) == client.get(path).data
+    tag = first.headers["ETag"]
+    assert client.get(path, headers=headers | {"If-None-Match": tag}).status_code == 304
+    for _ in range(2):
+        assert scene.owner.get("/api/v1/projects?limit=200", headers=headers).status_code == 200
+    assert len(compress.cache._kept) == kept >= 1
