@@ -46,8 +46,9 @@ def test_a_warm_read_is_one_command_and_one_store_trip(warm, path):
 @pytest.mark.parametrize("path", READS)
 def test_a_304_is_one_command_and_one_store_trip(warm, path):
     path = getattr(warm, path, path)
-    etag = warm.owner.get(path).headers["ETag"]
-    assert cost(warm.owner, "GET", path, headers={"If-None-Match": etag}) == (304, ["find"], 1)
+    known = {"If-None-Match": warm.owner.get(path).headers["ETag"]}
+    assert warm.owner.get(path, headers=known).status_code == 304  # from now on a list needs its generation only
+    assert cost(warm.owner, "GET", path, headers=known) == (304, ["find"], 1)
 
 
 @pytest.mark.parametrize("path", ["task_path", "tasks_path"])
@@ -87,7 +88,8 @@ def test_an_unknown_address_does_not_ask_the_database(warm, path):
 
 # A change is its own transaction and nothing else: the guarded write, the number of its event, the event.
 PATCH_COMMANDS = ["find", "findAndModify", "findAndModify", "insert", "commitTransaction"]
-POST_COMMANDS = ["findAndModify", "insert", "findAndModify", "insert", "commitTransaction"]
+# A new task is also counted, for statistics.
+POST_COMMANDS = ["findAndModify", "insert", "update", "findAndModify", "insert", "commitTransaction"]
 
 
 def test_a_patch_is_its_transaction_and_no_more(warm):

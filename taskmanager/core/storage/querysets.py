@@ -104,7 +104,7 @@ def _beyond(field: str, descending: bool, value: object) -> list[Filter]:
     if "." in field:
         return _beyond_any(field, descending, value)
     if value is not None:
-        absent = [] if field in _NEVERABSENT else [{field: ABSENT}]
+        absent = [] if field in _NEVER_ABSENT else [{field: ABSENT}]
         return [{field: {"$lt": value}}, *absent] if descending else [{field: {"$gt": value}}]
     return [] if descending else [{field: {"$gte": _MIN_VALUE.get(field, _EARLIEST)}}]
 
@@ -122,7 +122,7 @@ def _value(row: Row, field: str) -> Any:
     return row.get(family, {}).get(name) if dot else row.get(field)
 
 
-_NEVERABSENT = ("_id", "created_at", "at", "seq", "name", "title")
+_NEVER_ABSENT = ("_id", "created_at", "at", "seq", "name", "title")
 _MIN_VALUE = {"key_order": ""}
 # All other fields of an index that may be absent are dates: "not null" is "a date", one range and not two.
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
