@@ -1,8 +1,10 @@
 """Structured logs: one JSON object per line on standard output, also for the logs of libraries."""
 
+import json
 import logging
 import sys
 import threading
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -24,9 +26,10 @@ class LineLogger:
         self.name = name
 
     def msg(self, line: bytes) -> None:
-        """Write a line at once."""
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
+        """Write a line at once. A line that cannot be written is lost: no request fails because its disk is full."""
+        with suppress(OSError, ValueError):
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
 
     debug = info = warning = error = critical = msg
 
@@ -109,11 +112,15 @@ def _is_secret(key: str) -> bool:
 
 
 def _line(event: Any, **_: Any) -> bytes:
-    return orjson.dumps(event, default=_text, option=orjson.OPT_APPEND_NEWLINE)
+    return _dumps(event).encode() + b"\n"
 
 
 def _dumps(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=_text).decode()
+    """Return the event as JSON. orjson refuses large integers and lone surrogates, which a line can contain too."""
+    try:
+        return orjson.dumps(event, default=_text).decode()
+    except TypeError:
+        return json.dumps(event, default=_text, skipkeys=True)
 
 
 def _text(value: object) -> str:

@@ -50,8 +50,8 @@ INDEXES = [
     _index("tags_due_at", "marks", "due_at", "_id", "project_id"),
     _index("tags_priority_due_at", "marks", "priority", "due_at", "_id", "project_id"),
     _index("reporter", "reporter_id", "project_id"),
-    # conditions on other fields; ranges of due_at, created_at and updated_at are read from the orders
-    _index("status", "project_id", "status"),
+    # conditions on other fields; that of the status has an index already (`project_id_status`), and ranges of due_at,
+    # created_at and updated_at are read from the orders
     _index("status_group", "project_id", "status_group"),
     _index("completed_at", "project_id", "completed_at", there="completed_at"),
     _index("parent", "project_id", "parent_id", there="parent_id"),

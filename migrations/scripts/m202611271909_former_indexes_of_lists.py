@@ -17,7 +17,6 @@ REPLACED = (
     "list_due_at_priority_opposed",
     "list_priority_due_at",
     "list_priority_due_at_opposed",
-    "project_id_status",
 )
 
 

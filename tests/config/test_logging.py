@@ -46,3 +46,20 @@ def test_an_exception_is_in_its_line(tmp_path):
 def test_events_below_the_level_are_not_written(level, written, tmp_path):
     step = "log = structlog.get_logger('a')\nfor level in ('debug', 'info', 'error'): getattr(log, level)('said')"
     assert [line["level"] for line in lines_of(step, tmp_path, TASKMANAGER_LOG_LEVEL=level)] == written
+
+
+def test_what_orjson_refuses_is_written_all_the_same(tmp_path):
+    step = "log = structlog.get_logger('a')\nlog.info('large', n=2**70)\nlog.info('half', text='\\ud800')"
+    large, half = lines_of(step, tmp_path)
+    assert (large["n"], half["text"]) == (2**70, "\ud800")
+
+
+def test_a_line_that_cannot_be_written_stops_nothing(tmp_path):
+    step = "structlog.get_logger('a').info('said')\nsys.stderr.write('went on')"
+    environment = {"TASKMANAGER_DATA_DIR": str(tmp_path)}
+    code = "import sys\n" + CODE.format(step=step)
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-c", code]
+        options = {"stderr": subprocess.PIPE, "text": True, "timeout": 120}
+        ran = subprocess.run(command, cwd=ROOT, stdout=full, env=environment, **options)
+    assert "went on" in ran.stderr
