@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.database import Database
 
-from taskmanager.core.storage.collation import COLLATION, natural_key
+from taskmanager.core.storage.orders import COLLATION, natural_key
 
 _BATCH = 1000
 

@@ -10,7 +10,7 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 
-from taskmanager.core.storage.collation import COLLATION
+from taskmanager.core.storage.orders import COLLATION
 
 EXPAND = True  # the indexes of the release before stay until the next migration of indexes
 _ALIVE = {"deleted_at": None}

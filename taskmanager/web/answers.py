@@ -10,7 +10,8 @@ from flask import Response, request
 
 from taskmanager.core.storage.documents import Versioned
 from taskmanager.core.storage.listings import Listing
-from taskmanager.core.storage.querysets import MAX_PAGE_BYTES, Page, Row
+from taskmanager.core.storage.orders import Row
+from taskmanager.core.storage.querysets import MAX_PAGE_BYTES, Page
 from taskmanager.extensions import keep_compressed
 from taskmanager.web.conditional import etag_of, unchanged
 from taskmanager.web.cursors import make_cursor

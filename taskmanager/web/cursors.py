@@ -18,7 +18,7 @@ from itsdangerous.signer import SigningAlgorithm
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Malformed
-from taskmanager.core.storage.querysets import Key
+from taskmanager.core.storage.orders import Key
 
 
 def make_cursor(key: Key, bound: str = "") -> str:

@@ -20,7 +20,7 @@ from taskmanager.core.errors import Malformed
 from taskmanager.core.filters import nodes as filter_nodes
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import MAX_CHARACTERS, FilterError
-from taskmanager.core.storage.querysets import Key, Order
+from taskmanager.core.storage.orders import Key, Order
 from taskmanager.web.contributed import LateMetadata
 from taskmanager.web.cursors import read_cursor
 from taskmanager.web.schemas import KEY, QueryFlag, Schema

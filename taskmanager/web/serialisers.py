@@ -14,7 +14,8 @@ import marshmallow as ma
 from marshmallow import fields
 
 from taskmanager.core.clock import iso
-from taskmanager.core.storage.querysets import Row, Shortened, shortened
+from taskmanager.core.storage.orders import Row
+from taskmanager.core.storage.querysets import Shortened, shortened
 from taskmanager.web import contributed, schemas
 
 Convert = Callable[[Any], Any]

@@ -4,7 +4,7 @@ import pytest
 from bson import ObjectId
 
 from taskmanager.core.storage import parts
-from taskmanager.core.storage.querysets import MAX_BRANCHES, Order
+from taskmanager.core.storage.orders import MAX_BRANCHES, Order
 from taskmanager.features.tasks import listing
 from taskmanager.features.tasks.filtering import pages as filtered_pages
 from taskmanager.features.tasks.models import Task

@@ -14,7 +14,7 @@ from pymongo import UpdateOne
 from taskmanager.core.events.log import Counter, Event
 from taskmanager.core.events.retention import FINISHED
 from taskmanager.core.registry import Part
-from taskmanager.core.storage.querysets import Filter
+from taskmanager.core.storage.orders import Filter
 
 _BATCH = 200
 _MAX_SECONDS = 2

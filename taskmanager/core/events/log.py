@@ -31,7 +31,8 @@ from pymongo import ReturnDocument, UpdateOne
 from taskmanager.core.clock import advanced, iso, now
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.registry import Part, derived
-from taskmanager.core.storage.querysets import BaseQuerySet, Row
+from taskmanager.core.storage.orders import Row
+from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import before_commit
 
 # Which request caused the events that are recorded; the web sets it for each request, a job for each event.

@@ -31,7 +31,7 @@ from taskmanager.core.events.schedule import every
 from taskmanager.core.registry import Part
 from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.servers.stores import RedisError, queue_store
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 
 log = structlog.get_logger("taskmanager.outbox")
 

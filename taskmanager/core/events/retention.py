@@ -17,7 +17,7 @@ from taskmanager.core.events.log import Counter, Event
 from taskmanager.core.events.schedule import every
 from taskmanager.core.registry import Part
 from taskmanager.core.storage import walks
-from taskmanager.core.storage.querysets import Key, Row
+from taskmanager.core.storage.orders import Key, Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 
 log = structlog.get_logger("taskmanager.retention")

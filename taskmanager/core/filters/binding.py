@@ -21,7 +21,7 @@ from taskmanager.core.filters.nodes import (
     Readings,
 )
 from taskmanager.core.filters.tokens import FilterError
-from taskmanager.core.storage.querysets import Filter
+from taskmanager.core.storage.orders import Filter
 
 UNKNOWN, TOO_WIDE = "filter.unknown_name", "filter.too_wide"
 

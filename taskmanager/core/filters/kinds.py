@@ -8,7 +8,7 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.filters.nodes import Named, Value
-from taskmanager.core.storage.querysets import Filter
+from taskmanager.core.storage.orders import Filter
 
 SAME = frozenset({"=", "!=", "in", "not in"})
 ORDERED = SAME | {"<", "<=", ">", ">="}

@@ -7,7 +7,7 @@ from typing import Any
 from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, later, now
 from taskmanager.core.filters.kinds import MONGO, NULLABLE, ORDERED, presence
 from taskmanager.core.filters.nodes import Value
-from taskmanager.core.storage.querysets import Filter
+from taskmanager.core.storage.orders import Filter
 
 _MOMENT = re.compile(
     rf"(?:(?P<now>now)|(?P<today>today)|(?P<day>{DAY})(?P<time>T{HOUR_MINUTE}(?:{SECOND})?(?:Z|{OFFSET})?)?)"

@@ -14,7 +14,7 @@ from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.security.access import Actor, Visitor
-from taskmanager.core.storage.querysets import Filter
+from taskmanager.core.storage.orders import Filter
 from taskmanager.core.zones import zone
 
 

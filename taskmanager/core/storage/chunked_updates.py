@@ -5,7 +5,7 @@ from typing import Any
 from mongoengine.queryset import QuerySet
 from pymongo.collection import Collection
 
-from taskmanager.core.storage.querysets import Filter, Row
+from taskmanager.core.storage.orders import Filter, Row
 
 _SIZE = 1000
 

@@ -11,7 +11,8 @@ from pymongo import UpdateOne
 
 from taskmanager.core.clock import now
 from taskmanager.core.errors import PreconditionFailed
-from taskmanager.core.storage.querysets import BaseQuerySet, Row
+from taskmanager.core.storage.orders import Row
+from taskmanager.core.storage.querysets import BaseQuerySet
 
 # The revisions that a change is allowed on, by If-Match and If-None-Match (RFC 9110, 13.1); None means all.
 IfMatch = Container[int] | None

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 from bson import ObjectId
 
-from taskmanager.core.storage.querysets import BaseQuerySet, Key, Order, Page, Row
+from taskmanager.core.storage.orders import Key, Order, Row
+from taskmanager.core.storage.querysets import BaseQuerySet, Page
 
 
 class Listing(Protocol):

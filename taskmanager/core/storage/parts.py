@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from taskmanager.core.storage.querysets import ABSENT, MARK, Filter, Order, Row
+from taskmanager.core.storage.orders import ABSENT, Filter, Order, Row
+from taskmanager.core.storage.querysets import MARK
 
 MAX_MERGED = 200  # MongoDB's internalQueryMaxScansToExplode
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from mongoengine import Document, ListField, StringField
 
-from taskmanager.core.storage.querysets import Key, Row
+from taskmanager.core.storage.orders import Key, Row
 
 BATCH = 500
 _MAX_SECONDS = 4

@@ -16,7 +16,7 @@ from mongoengine import Document
 from taskmanager.core.clock import now
 from taskmanager.core.registry import Part
 from taskmanager.core.storage import walks
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.attachments import service as attachments
 from taskmanager.features.attachments.models import Attachment
 from taskmanager.features.comments.models import Comment

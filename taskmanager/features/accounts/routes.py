@@ -8,7 +8,7 @@ from flask import Response
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.extensions import limiter
 from taskmanager.features.accounts import service as accounts
 from taskmanager.features.accounts.schemas import BELONGING, ExportOut

@@ -9,7 +9,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import all_rows
-from taskmanager.core.storage.querysets import CREATED, HAPPENED, Row
+from taskmanager.core.storage.orders import CREATED, HAPPENED, Row
 from taskmanager.core.storage.unit_of_work import long_unit_of_work
 from taskmanager.features.audit import service as audit
 from taskmanager.features.comments.models import Comment

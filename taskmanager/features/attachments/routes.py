@@ -12,7 +12,7 @@ from marshmallow import fields
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.text import trimmed
 from taskmanager.features.attachments import service as attachments, storage
 from taskmanager.web import answers

@@ -8,7 +8,7 @@ from taskmanager.core.events.log import Event, plain
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.listings import Described
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.audit.permissions import AuditAction
 
 

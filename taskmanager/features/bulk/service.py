@@ -16,7 +16,7 @@ from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.database import bounded
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import CREATED, Row
+from taskmanager.core.storage.orders import CREATED, Row
 from taskmanager.core.storage.unit_of_work import long_unit_of_work, run_again
 from taskmanager.features.tasks import listing, service as tasks
 from taskmanager.features.tasks.filtering.expensive import expensive

@@ -8,7 +8,7 @@ from marshmallow import fields
 
 from taskmanager.core.clock import iso
 from taskmanager.core.errors import NotFound
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.comments import reactions, service as comments
 from taskmanager.web import answers
 from taskmanager.web.authentication.actors import current_actor

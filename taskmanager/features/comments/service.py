@@ -12,7 +12,7 @@ from taskmanager.core.security.access import Actor, Visitor, members_only
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import outside, unit_of_work
 from taskmanager.features.comments.events import CommentCreated, CommentDeleted, CommentReacted, CommentUpdated
 from taskmanager.features.comments.markdown import plain_html, to_html

@@ -8,7 +8,7 @@ from bson import ObjectId
 
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.insights.counts import reading
 from taskmanager.features.insights.matches import counted_parts, relation
 from taskmanager.features.tasks.counts.numbers import NONE

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.tasks.counts.numbers import STORED
 from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.querysets import TaskQuerySet

@@ -12,8 +12,7 @@ from bson import ObjectId
 
 from taskmanager.core.search_tokens import Term, fold, tokens_of
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.collation import natural_key
-from taskmanager.core.storage.querysets import Filter, Row
+from taskmanager.core.storage.orders import Filter, Row, natural_key
 from taskmanager.features.insights import search_query
 from taskmanager.features.insights.search_query import TITLE, Query, alternatives, begins, rarest, unindexed
 from taskmanager.features.tasks.filtering.expensive import expensive

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from taskmanager.core.search_tokens import Term, fold, terms_of
-from taskmanager.core.storage.querysets import Filter
+from taskmanager.core.storage.orders import Filter
 
 TITLE, DESCRIPTION = "words", "description_tokens"
 FIELDS = {TITLE: 10, DESCRIPTION: 2}  # the searched fields, and the weight of a term in each

@@ -19,7 +19,7 @@ from bson import ObjectId
 from taskmanager.core.clock import now
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.zones import zone
 from taskmanager.features.insights.counts import reading, series
 from taskmanager.features.insights.matches import counted_parts, relation

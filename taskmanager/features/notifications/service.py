@@ -13,7 +13,8 @@ from taskmanager.core.events.log import Event, project_of
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage import chunked_updates
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import NEWEST, BaseQuerySet, Row
+from taskmanager.core.storage.orders import NEWEST, Row
+from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.channels import base as channels, in_app as in_app_channel
 from taskmanager.features.notifications.content import registry as notices

@@ -7,8 +7,8 @@ from bson import ObjectId
 from mongoengine import BinaryField, DateTimeField, DictField, IntField, ListField, ObjectIdField, StringField
 
 from taskmanager.core import quotas, zones
-from taskmanager.core.storage.collation import natural_key
 from taskmanager.core.storage.documents import Versioned
+from taskmanager.core.storage.orders import natural_key
 from taskmanager.features.projects.querysets import InvitationQuerySet, MembershipQuerySet, ProjectQuerySet
 from taskmanager.features.projects.workflow import Workflow
 

@@ -6,7 +6,8 @@ from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import BaseQuerySet, Filter
+from taskmanager.core.storage.orders import Filter
+from taskmanager.core.storage.querysets import BaseQuerySet
 
 
 class ProjectQuerySet(BaseQuerySet):

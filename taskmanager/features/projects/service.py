@@ -16,7 +16,8 @@ from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import BaseQuerySet, Row
+from taskmanager.core.storage.orders import Row
+from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import hold_advisory_lock, unit_of_work
 from taskmanager.features.projects import hierarchy
 from taskmanager.features.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated

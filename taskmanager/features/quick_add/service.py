@@ -7,7 +7,7 @@ from bson import ObjectId
 from taskmanager.core.clock import now
 from taskmanager.core.errors import Invalid
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.zones import zone
 from taskmanager.features.projects import values

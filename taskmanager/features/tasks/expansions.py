@@ -9,7 +9,7 @@ from bson import ObjectId
 from taskmanager.core.errors import ScopeMissing
 from taskmanager.core.registry import Part
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.projects.models import Label, Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import service as users

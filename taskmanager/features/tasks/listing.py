@@ -11,7 +11,8 @@ from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.database import bounded
-from taskmanager.core.storage.querysets import Filter, Order, Page, Row
+from taskmanager.core.storage.orders import Filter, Order, Row
+from taskmanager.core.storage.querysets import Page
 from taskmanager.features.tasks.filtering import names as filter_names
 from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.filtering.names import FilterRequest

@@ -8,8 +8,8 @@ from mongoengine import BooleanField, DateTimeField, DictField, IntField, ListFi
 
 from taskmanager.core.clock import now
 from taskmanager.core.search_tokens import description_tokens_of, tokens_of
-from taskmanager.core.storage.collation import natural_key
 from taskmanager.core.storage.documents import Versioned
+from taskmanager.core.storage.orders import natural_key
 from taskmanager.features.projects.workflow import GROUPS, OPEN_GROUPS
 from taskmanager.features.tasks.counts import writing as counting
 from taskmanager.features.tasks.due import due_at, is_floating

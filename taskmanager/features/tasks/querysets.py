@@ -6,7 +6,8 @@ from bson import ObjectId
 
 from taskmanager.core.filters.nodes import Context, Node
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import BaseQuerySet, Filter
+from taskmanager.core.storage.orders import Filter
+from taskmanager.core.storage.querysets import BaseQuerySet
 
 ALIVE: Filter = {"deleted_at": None}  # the condition of the partial indexes of lists
 

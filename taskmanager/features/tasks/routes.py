@@ -5,7 +5,7 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.tasks import expansions, listing, service as tasks
 from taskmanager.features.tasks.expansions import EXPANSIONS
 from taskmanager.features.tasks.filtering.fields import FIELDS

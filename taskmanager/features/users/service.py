@@ -15,7 +15,8 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security import access
 from taskmanager.core.security.access import Access, Actor, Grant
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import Order, Page
+from taskmanager.core.storage.orders import Order
+from taskmanager.core.storage.querysets import Page
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
 from taskmanager.features.users import passwords

@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import MAX_CHARACTERS, FilterError
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.tasks import listing
 from taskmanager.features.tasks.expansions import EXPANSIONS
 from taskmanager.features.tasks.filtering import stored as stored_filters

@@ -17,7 +17,8 @@ from taskmanager.core.security.access import Actor, Visitor, members_only
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
-from taskmanager.core.storage.querysets import BaseQuerySet, Row
+from taskmanager.core.storage.orders import Row
+from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.tasks.filtering import names as filter_names, stored as stored_filters
 from taskmanager.features.views.events import ViewCreated, ViewDeleted, ViewFact, ViewUpdated

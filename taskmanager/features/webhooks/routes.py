@@ -5,7 +5,7 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.tasks.filtering import stored as stored_filters
 from taskmanager.features.tasks.filtering.budgets import expensive
 from taskmanager.features.webhooks import service as webhooks

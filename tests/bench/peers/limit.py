@@ -19,7 +19,7 @@ from pymongo.write_concern import WriteConcern
 
 from taskmanager.core import fractional
 from taskmanager.core.search_tokens import description_tokens_of, tokens_of
-from taskmanager.core.storage.collation import natural_key
+from taskmanager.core.storage.orders import natural_key
 
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
 FIELDS = (

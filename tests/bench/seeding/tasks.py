@@ -10,8 +10,7 @@ from bson import ObjectId
 
 from taskmanager.core import fractional
 from taskmanager.core.search_tokens import description_tokens_of, tokens_of
-from taskmanager.core.storage.collation import natural_key
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row, natural_key
 from taskmanager.features.projects.workflow import Workflow
 from taskmanager.features.tasks.due import due_at
 from taskmanager.features.tasks.models import index_tags_of

@@ -8,7 +8,7 @@ from bson import encode
 from taskmanager.core.errors import PreconditionFailed
 from taskmanager.core.storage import querysets
 from taskmanager.core.storage.listings import all_rows
-from taskmanager.core.storage.querysets import CREATED
+from taskmanager.core.storage.orders import CREATED
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.models import Label
 from taskmanager.features.tasks.models import Task

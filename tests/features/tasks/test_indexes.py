@@ -13,8 +13,7 @@ from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.search_tokens import tokens_of
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.collation import natural_key
-from taskmanager.core.storage.querysets import Order
+from taskmanager.core.storage.orders import Order, natural_key
 from taskmanager.features.insights import search
 from taskmanager.features.tasks import listing
 from taskmanager.features.tasks.filtering import expensive, pages

@@ -8,7 +8,7 @@ from bson import ObjectId
 from taskmanager.core.clock import now
 from taskmanager.core.events.schedule import every
 from taskmanager.core.storage import walks
-from taskmanager.core.storage.querysets import Key, Row
+from taskmanager.core.storage.orders import Key, Row
 from taskmanager.features.insights.counts.repair import OVERDUE_MINUTES, Recount, count_overdue
 from taskmanager.features.tasks.counts.models import TaskCounts
 

@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from taskmanager.core.errors import NotFound
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.projects.workflow import OPEN_GROUPS
 from taskmanager.features.tasks.counts.models import TaskCounts
 from taskmanager.features.tasks.counts.numbers import NONE

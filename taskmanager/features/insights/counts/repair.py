@@ -13,7 +13,7 @@ from bson import ObjectId
 from pymongo.collection import Collection
 
 from taskmanager.core.clock import now
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.insights.counts.reading import became_overdue
 from taskmanager.features.tasks.counts.models import TaskCounts

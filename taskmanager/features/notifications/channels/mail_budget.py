@@ -15,7 +15,7 @@ from pymongo.errors import DuplicateKeyError
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 
 NOTICE, ACCOUNT = "notice", "account"
 # Mails that strangers can cause: confirmations of an address, invitations, warnings of failed logins. When the budget

@@ -9,7 +9,7 @@ from taskmanager.core import zones
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import Event
-from taskmanager.core.storage.querysets import Filter, Row
+from taskmanager.core.storage.orders import Filter, Row
 from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.channels.base import Cancelled, Message, Postponed
 from taskmanager.features.notifications.content import registry as notices

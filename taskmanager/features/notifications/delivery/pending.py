@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.storage import chunked_updates
-from taskmanager.core.storage.querysets import Filter
+from taskmanager.core.storage.orders import Filter
 from taskmanager.features.notifications.delivery import grouping
 from taskmanager.features.notifications.models import DIGEST, Delivery
 

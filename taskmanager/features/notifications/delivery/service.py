@@ -21,7 +21,7 @@ from taskmanager.core.events.outbox import enqueue, job_id, source
 from taskmanager.core.events.outcome_counters import OutcomeCounter
 from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.security.redaction import redact
-from taskmanager.core.storage.querysets import Filter, Row
+from taskmanager.core.storage.orders import Filter, Row
 from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.channels.base import (
     Cancelled,

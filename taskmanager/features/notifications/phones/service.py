@@ -14,7 +14,7 @@ from taskmanager.core.events.log import Event, record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.signed_tokens import fingerprint
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.content.registry import Notice, writes
 from taskmanager.features.notifications.events import PhoneCodeRequested, PhoneRemoved, PhoneVerified

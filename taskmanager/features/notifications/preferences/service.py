@@ -12,7 +12,7 @@ from taskmanager.core.errors import Invalid, NotFound, ScopeMissing
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor, members_only
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.delivery import pending

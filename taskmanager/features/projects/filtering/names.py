@@ -10,7 +10,8 @@ from taskmanager.core.filters.binding import TOO_WIDE, Known, look_up, meanings
 from taskmanager.core.filters.nodes import Context, GivenFilter
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import BaseQuerySet, Filter, Row
+from taskmanager.core.storage.orders import Filter, Row
+from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.features.projects.models import CustomField, Label, Membership, Project
 from taskmanager.features.projects.workflow import DEFAULT
 

@@ -10,7 +10,8 @@ from taskmanager.core.errors import Forbidden, NotFound, TokenInvalid
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.listings import Described
-from taskmanager.core.storage.querysets import BaseQuerySet, Row
+from taskmanager.core.storage.orders import Row
+from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import InvitationAccepted, InvitationRefused, MemberChanged
 from taskmanager.features.projects.invitations.service import PURPOSE

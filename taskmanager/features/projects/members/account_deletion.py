@@ -13,7 +13,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import MemberRemoved, ProjectDeleted, ProjectPurged
 from taskmanager.features.projects.members import ways_in

@@ -5,7 +5,7 @@ from bson import ObjectId
 from taskmanager.core.configuration import settings
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.invitations import service as invitations
 from taskmanager.features.projects.members import service as members

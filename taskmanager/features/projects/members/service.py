@@ -14,7 +14,8 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
-from taskmanager.core.storage.querysets import BaseQuerySet, Order, Page, Row
+from taskmanager.core.storage.orders import Order, Row
+from taskmanager.core.storage.querysets import BaseQuerySet, Page
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import MemberAdded, MemberChanged, ProjectTransferred
 from taskmanager.features.projects.models import Membership, Project, check_room_of_owner

@@ -22,7 +22,7 @@ from taskmanager.core.security.access import SHARE_LINK, SHARE_VISIT, Actor, Vis
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.events import ShareLinkCreated, ShareLinkDeleted, ShareLinkUpdated
 from taskmanager.features.projects.models import Membership, Project, ShareLink

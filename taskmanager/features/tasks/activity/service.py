@@ -7,7 +7,7 @@ from bson import ObjectId
 from taskmanager.core.events.log import Event, plain
 from taskmanager.core.security.access import Actor, members_only
 from taskmanager.core.storage.listings import Described
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.tasks.models import PRIORITIES, Task
 
 _DERIVED = {

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from bson import ObjectId
 
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Filter, Row
+from taskmanager.core.storage.orders import Filter, Row
 from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.filtering.fields import CUSTOM_FIELDS
 from taskmanager.features.tasks.models import Task

@@ -28,7 +28,7 @@ from taskmanager.core.filters.nodes import (
 )
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Filter
+from taskmanager.core.storage.orders import Filter
 from taskmanager.features.projects.filtering import names
 from taskmanager.features.projects.models import CustomField, name_key
 from taskmanager.features.tasks.filtering import held

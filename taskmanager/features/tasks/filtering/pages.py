@@ -21,8 +21,9 @@ from bson import ObjectId
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.database import bounded
+from taskmanager.core.storage.orders import Filter, Order
 from taskmanager.core.storage.parts import MAX_MERGED, PartsOfPage, pinned, ranged, scoped
-from taskmanager.core.storage.querysets import Filter, Order, Page, projection
+from taskmanager.core.storage.querysets import Page, projection
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
 from taskmanager.features.tasks.filtering.selectivity import Selectivity, compares_texts, conjuncts, selectivity
 from taskmanager.features.tasks.models import Task

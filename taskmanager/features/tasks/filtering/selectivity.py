@@ -13,7 +13,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.storage.querysets import Filter, Row
+from taskmanager.core.storage.orders import Filter, Row
 
 
 class Selectivity(IntEnum):

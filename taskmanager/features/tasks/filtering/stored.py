@@ -15,7 +15,7 @@ from taskmanager.core.filters.nodes import GivenFilter, Mention
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import FilterError, written
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.projects.models import Label
 from taskmanager.features.tasks.filtering.fields import FIELDS
 from taskmanager.features.tasks.filtering.names import Directory, bind

@@ -10,7 +10,7 @@ from bson import ObjectId
 from taskmanager.core.clock import LAST, now, shifted
 from taskmanager.core.errors import Invalid
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.zones import zone
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.members import service as members

@@ -17,7 +17,8 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import Order, Page, Row
+from taskmanager.core.storage.orders import Order, Row
+from taskmanager.core.storage.querysets import Page
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects.models import Project
 from taskmanager.features.projects.workflow import OPEN_GROUPS

@@ -16,7 +16,8 @@ from taskmanager.core.errors import Conflict, PreconditionFailed
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import BaseQuerySet, Row
+from taskmanager.core.storage.orders import Row
+from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.zones import zone
 from taskmanager.features.projects.members import service as members

@@ -19,7 +19,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import TooMany
 from taskmanager.core.security.networks import network_of
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.users.models import Session, User
 
 _ANYWHERE = "anywhere"

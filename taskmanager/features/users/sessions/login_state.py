@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import SecondFactor, Session, User
 from taskmanager.features.users.sessions import lockout

@@ -15,7 +15,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.networks import network_of
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.listings import Described
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
 from taskmanager.features.users import one_time_tokens, passwords, service as users

@@ -19,7 +19,8 @@ from taskmanager.core.registry import Part
 from taskmanager.core.security import signed_tokens
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import BaseQuerySet, Row
+from taskmanager.core.storage.orders import Row
+from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users import service as users
 from taskmanager.features.users.events import TokenCreated, TokenRevoked

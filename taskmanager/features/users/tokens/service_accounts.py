@@ -12,7 +12,8 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
-from taskmanager.core.storage.querysets import BaseQuerySet, Row
+from taskmanager.core.storage.orders import Row
+from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords, service as users
 from taskmanager.features.users.events import UserRegistered, UserUpdated

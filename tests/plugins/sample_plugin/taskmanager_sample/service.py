@@ -8,7 +8,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.chunked_updates import delete_some
-from taskmanager.core.storage.querysets import Row
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.feature import settings_of
 from taskmanager.features.tasks.models import Task
