@@ -32,22 +32,22 @@ class Cost(NamedTuple):
 
 
 COSTS = {
-    "list": Cost(200, 1, 1, 160, 51, 47091),
-    "a page, 200 deep": Cost(200, 1, 1, 156, 51, 45609),
-    "304 of a list": Cost(304, 1, 1, 160, 51, 0),
+    "list": Cost(200, 1, 1, 51, 51, 47091),
+    "a page, 200 deep": Cost(200, 1, 1, 51, 51, 45609),
+    "304 of a list": Cost(304, 1, 1, 1, 1, 0),
     "one task": Cost(200, 1, 1, 1, 1, 1060),
     "304 of a task": Cost(304, 1, 1, 1, 1, 0),
-    "all tasks of 10 projects": Cost(200, 1, 1, 157, 60, 45420),
-    "assignee = me in one project": Cost(200, 1, 1, 632, 38, 35947),
-    "assignee = me in 10": Cost(200, 1, 1, 1232, 60, 48406),
-    "assignee = me in 10, 23 tasks": Cost(200, 1, 1, 3710, 23, 22030),
-    "label = bug in one project": Cost(200, 2, 1, 314, 52, 46382),
-    "status = in_progress": Cost(200, 2, 1, 926, 31, 26859),
-    "statistics": Cost(200, 1, 2, 302, 302, None),
-    "facets": Cost(200, 1, 2, 302, 302, 1654),
-    "create": Cost(201, 5, 1, 2, 2, 649),
+    "all tasks of 10 projects": Cost(200, 1, 1, 60, 51, 45420),
+    "assignee = me in one project": Cost(200, 1, 1, 39, 38, 35947),
+    "assignee = me in 10": Cost(200, 1, 1, 51, 51, 48406),
+    "assignee = me in 10, 23 tasks": Cost(200, 1, 1, 23, 23, 22030),
+    "label = bug in one project": Cost(200, 2, 1, 52, 52, 46382),
+    "status = in_progress": Cost(200, 2, 1, 31, 31, 26859),
+    "statistics": Cost(200, 2, 2, 16, 13, None),
+    "facets": Cost(200, 1, 2, 2, 1, 1670),
+    "create": Cost(201, 6, 1, 4, 4, 649),
     "change": Cost(200, 5, 1, 3, 3, 1033),
-    "complete": Cost(200, 7, 1, 4, 4, 1052),
+    "complete": Cost(200, 8, 1, 7, 7, 1052),
 }
 
 
