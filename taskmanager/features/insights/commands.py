@@ -1,12 +1,14 @@
 """`taskmanager counters …`: verify and repair the counts of tasks. A command imports what it needs when it runs."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from bson import ObjectId
+
     from taskmanager.features.insights.counts.repair import Differences, Recount
 
 _MAX_LINES = 20  # of one project
@@ -28,22 +30,39 @@ def verify(environment: Any, project: str | None) -> None:
 
     environment.connect()
     recount = Recount.of_service()
-    wrong = sum(_say(recount.differences(one)) for one in _ids(recount, project))
-    click.echo(f"{wrong} projects with wrong counts." if wrong else "All counts are right.")
-    sys.exit(1 if wrong else 0)
+    wrong, failed = _each(recount.differences, _ids(recount, project))
+    click.echo(f"{wrong} projects with wrong counts." if wrong or failed else "All counts are right.")
+    sys.exit(1 if wrong or failed else 0)
 
 
 @counters.command()
 @_project
 @click.pass_obj
 def repair(environment: Any, project: str | None) -> None:
-    """Correct the counts; the service may run meanwhile."""
+    """Correct the counts; the service may run meanwhile. Exit status 1 when that failed for a project."""
     from taskmanager.features.insights.counts.repair import Recount
 
     environment.connect()
     recount = Recount.of_service()
-    wrong = sum(_say(recount.repair(one)) for one in _ids(recount, project))
+    wrong, failed = _each(recount.repair, _ids(recount, project))
     click.echo(f"The counts of {wrong} projects were repaired.")
+    sys.exit(1 if failed else 0)
+
+
+def _each(work: "Callable[[ObjectId], Differences]", ids: "Iterator[ObjectId]") -> tuple[int, int]:
+    """Print what `work` finds in each project, and return in how many it found something and in how many it failed."""
+    from pymongo.errors import ConnectionFailure
+
+    wrong = failed = 0
+    for project_id in ids:
+        try:
+            wrong += _say(work(project_id))
+        except ConnectionFailure:
+            raise
+        except Exception as error:  # one project that fails must not keep the others from being repaired
+            failed += 1
+            click.echo(f"{project_id}  failed: {error}", err=True)
+    return wrong, failed
 
 
 def _ids(recount: "Recount", project: str | None) -> Iterator[Any]:

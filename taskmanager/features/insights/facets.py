@@ -19,6 +19,7 @@ MAX_VALUES = 100  # of one facet: the most frequent ones
 
 _SINGLE = {"status": "status", "status_group": "status_group", "priority": "priority", "project": "project_id"}
 _MANY = {"assignee": "assignee_ids", "label": "label_ids"}
+_PRIORITIES = dict(enumerate(PRIORITIES))  # a later release may know more
 NAMES = (*_SINGLE, *_MANY)
 
 
@@ -42,6 +43,7 @@ def of_matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectI
         unwind = {"$unwind": {"path": f"${field}", "preserveNullAndEmptyArrays": True}}
         parts[name] = [unwind, *_group(f"${field}")]
     found = counted_parts(matching(condition, actor, project_id), parts, actor)
+    found["priority"] = [row for row in found["priority"] if row["_id"] in _PRIORITIES]
     facets = {name: [_row(name, row["_id"], row["count"]) for row in found[name]] for name in parts}
     return facets | {"relation": relation(found)}
 
@@ -56,12 +58,16 @@ def _stored(rows: list[Row]) -> dict[str, list[Row]]:
     found: dict[str, Mapping[Any, int]] = {
         "status": statuses,
         "status_group": groups,
-        "priority": {int(name): number for name, number in reading.merged(rows, "priority").items()},
+        "priority": _priorities(reading.merged(rows, "priority")),
         "project": {str(row["project_id"]): reading.statuses([row]).total() for row in rows},
         "assignee": {person: numbers["tasks"] for person, numbers in reading.people(rows).items()},
         "label": reading.merged(rows, "label"),
     }
     return {name: _most_frequent(name, found[name]) for name in NAMES}
+
+
+def _priorities(numbers: Mapping[str, int]) -> Mapping[Any, int]:
+    return {rank: numbers[str(rank)] for rank in _PRIORITIES if numbers.get(str(rank))}
 
 
 def _most_frequent(name: str, numbers: Mapping[Any, int]) -> list[Row]:
@@ -81,5 +87,5 @@ def _group(value: str) -> list[Row]:
 
 def _row(name: str, value: Any, count: int) -> Row:
     if name == "priority":
-        value = PRIORITIES[value]
+        value = _PRIORITIES[value]
     return {"value": str(value) if isinstance(value, ObjectId) else value, "count": count}

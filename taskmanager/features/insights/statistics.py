@@ -124,10 +124,10 @@ def _stored(project_ids: list[ObjectId], period: Period) -> Row:
     overall, weeks = [row for row in rows if row["week"] is None], [row for row in rows if row["week"] is not None]
     became_overdue, statuses = reading.overdue_since(overall, period.moment), reading.statuses(overall)
     created, closed = (series.by_day(weeks, name, begins, unit) for name in ("created", "closed"))
-    all_closed = sum(row.get("all_closed", 0) for row in overall)
+    all_closed = reading.total(overall, "all_closed")
     return {
         "by_status": [{"_id": {"s": key[0], "g": key[1]}, "count": number} for key, number in statuses.items()],
-        "overdue": sum(row.get("overdue", 0) for row in overall) + became_overdue[""],
+        "overdue": reading.total(overall, "overdue") + became_overdue[""],
         "weeks": series.by_week(weeks, period.moment.tzinfo),
         "workload": _stored_workload(reading.people(overall), became_overdue),
         "open_before": statuses.total() - sum(created[1:]) - (all_closed - sum(closed[1:])),
@@ -225,22 +225,24 @@ def _by_week(found: Row, monday: datetime) -> dict[date, Row]:
 
 
 def _week(monday: date, numbers: Row) -> Row:
-    done = numbers["completed"]
+    done = max(0, numbers["completed"])
     return {
         "week": monday.isoformat(),
-        "created": numbers["created"],
+        "created": max(0, numbers["created"]),
         "completed": done,
         "cycle_hours_median": _median(numbers["hours"]) if done else None,
-        "cycle_hours_mean": round(numbers["ms"] / done / _HOUR_MS, 2) if done else None,
+        "cycle_hours_mean": max(0.0, round(numbers["ms"] / done / _HOUR_MS, 2)) if done else None,
     }
 
 
-def _median(hundredths_of_hours: dict[int, int]) -> float:
-    """Return the median in hours of times that are counted in hundredths."""
-    values = sorted(value for value, number in hundredths_of_hours.items() if number)
+def _median(hundredths_of_hours: dict[int, int]) -> float | None:
+    """Return the median in hours of times that are counted in hundredths; None when no time is counted."""
+    values = sorted(value for value, number in hundredths_of_hours.items() if number > 0)
+    if not values:
+        return None
     ends = list(accumulate(hundredths_of_hours[value] for value in values))
     middle = [values[bisect_right(ends, position)] for position in ((ends[-1] - 1) // 2, ends[-1] // 2)]
-    return round(sum(middle) / 200, 2)
+    return max(0.0, round(sum(middle) / 200, 2))
 
 
 def _burn_down(found: Row, period: Period) -> list[Row]:
@@ -248,7 +250,8 @@ def _burn_down(found: Row, period: Period) -> list[Row]:
     for number, (created, closed) in enumerate(zip(found["created"], found["closed"], strict=True)):
         day = (period.first_day + timedelta(days=number)).date().isoformat()
         still_open += created - closed
-        burn_down.append({"day": day, "open": still_open, "created": created, "closed": closed})
+        numbers = {"open": still_open, "created": created, "closed": closed}
+        burn_down.append({"day": day} | {name: max(0, value) for name, value in numbers.items()})
     return burn_down
 
 

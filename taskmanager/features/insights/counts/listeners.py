@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import structlog
 from bson import ObjectId
+from pymongo.errors import ConnectionFailure
 
 from taskmanager.core.clock import now
 from taskmanager.core.events.schedule import every
@@ -25,7 +26,17 @@ def count_overdue_tasks() -> None:
 
     for rows in walks.batches("tasks.overdue", find, lambda row: [row["project_id"]]):
         for row in rows:
-            count_overdue(row["project_id"])
+            _count_overdue_safely(row["project_id"])
+
+
+def _count_overdue_safely(project_id: ObjectId) -> None:
+    """Count those of a project; a failure is logged, and the other projects are counted nevertheless."""
+    try:
+        count_overdue(project_id)
+    except ConnectionFailure:  # not of this project: the job fails
+        raise
+    except Exception:
+        log.exception("overdue tasks not counted", project_id=str(project_id))
 
 
 @every(300, name="tasks.counts")

@@ -1,6 +1,7 @@
 """Read the counts of projects: exact, in one query for all of them, however many tasks there are.
 
-A second query reads the tasks that were due since the periodic job last counted the overdue ones.
+A second query reads the tasks that were due since the periodic job last counted the overdue ones. Until a repair,
+numbers may be missing, or below zero, in projects that a release without counts has written: none is returned then.
 """
 
 from collections import Counter
@@ -58,7 +59,7 @@ def merged(rows: Iterable[Row], field: str) -> Counter[str]:
     sums: Counter[str] = Counter()
     for row in rows:
         sums.update(row.get(field, {}))
-    return Counter({name: number for name, number in sums.items() if number})
+    return +sums
 
 
 def people(rows: Iterable[Row]) -> dict[str, Counter[str]]:
@@ -67,7 +68,7 @@ def people(rows: Iterable[Row]) -> dict[str, Counter[str]]:
     for row in rows:
         for person, numbers in row.get("person", {}).items():
             sums.setdefault(person, Counter()).update(numbers)
-    return sums
+    return {person: +numbers for person, numbers in sums.items()}
 
 
 def statuses(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
@@ -77,7 +78,12 @@ def statuses(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
         for status, groups in row.get("status", {}).items():
             for group, number in groups.items():
                 sums[status, group] += number
-    return Counter({key: number for key, number in sums.items() if number})
+    return +sums
+
+
+def total(rows: Iterable[Row], field: str) -> int:
+    """Return the sum of a field that is a number, at least 0."""
+    return max(0, sum(row.get(field, 0) for row in rows))
 
 
 def overdue_since(rows: Collection[Row], moment: datetime) -> Counter[str]:
@@ -85,7 +91,7 @@ def overdue_since(rows: Collection[Row], moment: datetime) -> Counter[str]:
 
     The key "" has the number of all of them.
     """
-    since = {row["project_id"]: row["overdue_before"] for row in rows}
+    since = {row["project_id"]: row.get("overdue_before", moment) for row in rows}
     found: Counter[str] = Counter()
     for task in became_overdue(since, min(since.values(), default=moment), moment):
         if task["due_at"] >= since[task["project_id"]]:

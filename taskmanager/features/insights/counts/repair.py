@@ -82,7 +82,9 @@ class Recount:
     def repair(self, project_id: ObjectId) -> Differences:
         """Correct the counts of a project, while others may write, and return what they lacked."""
         head = {"project_id": project_id, "week": None}
-        self.counts.update_one(head, {"$setOnInsert": {"overdue_before": now(), "writes": 0}}, upsert=True)
+        begun = {"overdue_before": now(), "writes": 0}
+        missing = {name: {"$ifNull": [f"${name}", value]} for name, value in begun.items()}
+        self.counts.update_one(head, [{"$set": missing}], upsert=True)
         for _ in range(_ATTEMPTS):
             found = self.differences(project_id)
             if not found.numbers or self.correct(found):
@@ -125,8 +127,8 @@ def count_overdue(project_id: ObjectId) -> None:
     A concurrent write of a task changes the same document, so one of the two transactions is run again.
     """
     counts, end = TaskCounts._get_collection(), now() - _MARGIN
-    overall = counts.find_one({"project_id": project_id, "week": None})
-    if overall is None or overall["overdue_before"] >= end:
+    overall = counts.find_one({"project_id": project_id, "week": None, "overdue_before": {"$lt": end}})
+    if overall is None:
         return
     overdue: Numbers = Numbers()
     for task in became_overdue([project_id], overall["overdue_before"], end):
@@ -140,7 +142,9 @@ def count_overdue(project_id: ObjectId) -> None:
 
 
 def _zeros(overall: Row) -> bool:
-    return 0 in overall.get("label", {}).values() or any(not one["tasks"] for one in overall.get("person", {}).values())
+    return 0 in overall.get("label", {}).values() or any(
+        one.get("tasks") == 0 for one in overall.get("person", {}).values()
+    )
 
 
 def _filtered(field: str, value: str) -> Row:
