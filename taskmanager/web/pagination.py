@@ -203,14 +203,15 @@ _PARTIAL = (
 
 
 @cache
-def page_of(schema: type[Schema]) -> type[Schema]:
-    """Return the schema of a page of `schema`, for the OpenAPI document."""
+def page_of(schema: type[Schema], *, partial: bool = False) -> type[Schema]:
+    """Return the schema of a page of `schema`, for the OpenAPI document. `partial`: its pages may be partial."""
+    more = {"partial": fields.Boolean(metadata={"description": _PARTIAL, "example": True})} if partial else {}
     return Schema.from_dict(
         {
             "items": fields.List(fields.Nested(schema), required=True),
             "next_cursor": fields.String(required=True, allow_none=True, metadata={"example": None}),
             "total": Total(),
-            "partial": fields.Boolean(metadata={"description": _PARTIAL, "example": True}),
+            **more,
         },
         name=schema.__name__.removesuffix("Out") + "Page",
     )

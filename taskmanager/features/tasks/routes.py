@@ -51,7 +51,7 @@ def create_task(data: dict[str, Any], project_id: ObjectId) -> Response:
 
 @blp.route("/projects/<objectid:project_id>/tasks")
 @blp.arguments(_LIST, location="query")
-@blp.response(200, page_of(TaskRead))
+@blp.response(200, page_of(TaskRead, partial=True))
 def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
     """List the tasks of a project"""
     return _listed(query, project_id)
@@ -59,7 +59,7 @@ def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
 
 @blp.route("/tasks")
 @blp.arguments(_LIST, location="query")
-@blp.response(200, page_of(TaskRead))
+@blp.response(200, page_of(TaskRead, partial=True))
 def list_tasks(query: dict[str, Any]) -> Response:
     """List all tasks that you may see"""
     return _listed(query)

@@ -216,7 +216,7 @@ def delete_project_view(project_id: ObjectId, view_id: ObjectId) -> Response:
 
 @blp.route(f"{_OWN}/<objectid:view_id>/tasks")
 @blp.arguments(ViewedQuery, location="query")
-@blp.response(200, page_of(TaskRead))
+@blp.response(200, page_of(TaskRead, partial=True))
 def list_view_tasks(query: dict[str, Any], view_id: ObjectId) -> Response:
     """List the tasks of one of your views"""
     return _tasks(None, view_id, query)
@@ -224,7 +224,7 @@ def list_view_tasks(query: dict[str, Any], view_id: ObjectId) -> Response:
 
 @blp.route(f"{_IN_PROJECT}/<objectid:view_id>/tasks")
 @blp.arguments(ViewedQuery, location="query")
-@blp.response(200, page_of(TaskRead))
+@blp.response(200, page_of(TaskRead, partial=True))
 def list_project_view_tasks(query: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
     """List the tasks of a view of a project
 

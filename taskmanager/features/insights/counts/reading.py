@@ -5,9 +5,8 @@ numbers may be missing, or below zero, in projects that a release without counts
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 
@@ -93,16 +92,23 @@ def overdue_since(rows: Collection[Row], moment: datetime) -> Counter[str]:
     """
     since = {row["project_id"]: row.get("overdue_before", moment) for row in rows}
     found: Counter[str] = Counter()
-    for task in became_overdue(since, min(since.values(), default=moment), moment):
-        if task["due_at"] >= since[task["project_id"]]:
-            found.update(["", *map(str, task.get("assignee_ids") or [NONE])])
+    for people, tasks in became_overdue(since, moment).items():
+        found.update(dict.fromkeys(("", *people), tasks))
     return found
 
 
-def became_overdue(ids: Iterable[ObjectId], begin: datetime, end: datetime) -> Iterator[Row]:
-    """Yield the open tasks of these projects that were due between two moments."""
+def became_overdue(since: Mapping[ObjectId, datetime], end: datetime) -> dict[tuple[str, ...], int]:
+    """Return the open tasks that were due from the moment of their project until `end`: {people or NONE: tasks}.
+
+    MongoDB counts them, because thousands of tasks may be due at the same minute.
+    """
+    begin = min(since.values(), default=end)
     if begin >= end:
-        return iter(())
-    query: dict[str, Any] = {"project_id": {"$in": list(ids)}, "deleted_at": None}
+        return {}
+    query: Row = {"project_id": {"$in": list(since)}, "deleted_at": None}
     query |= {"due_at": {"$gte": begin, "$lt": end}, "status_group": {"$in": list(OPEN_GROUPS)}}
-    return iter(Task._get_collection().find(query, ["project_id", "due_at", "assignee_ids"]))
+    own = {"$arrayElemAt": [list(since.values()), {"$indexOfArray": [list(since), "$project_id"]}]}
+    alike = {"_id": {"$ifNull": ["$assignee_ids", []]}, "tasks": {"$sum": 1}}
+    stages = [{"$match": query}, {"$match": {"$expr": {"$gte": ["$due_at", own]}}}, {"$group": alike}]
+    rows = Task._get_collection().aggregate(stages)
+    return {tuple(map(str, row["_id"])) or (NONE,): row["tasks"] for row in rows}

@@ -17,7 +17,7 @@ from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.insights.counts.reading import became_overdue
 from taskmanager.features.tasks.counts.models import TaskCounts
-from taskmanager.features.tasks.counts.numbers import NONE, STORED, Numbers, add, counted
+from taskmanager.features.tasks.counts.numbers import STORED, Numbers, add, counted
 from taskmanager.features.tasks.counts.writing import updates
 from taskmanager.features.tasks.models import Task
 
@@ -131,9 +131,9 @@ def count_overdue(project_id: ObjectId) -> None:
     if overall is None:
         return
     overdue: Numbers = Numbers()
-    for task in became_overdue([project_id], overall["overdue_before"], end):
-        for path in ("overdue", *(f"person.{person}.overdue" for person in task.get("assignee_ids") or [NONE])):
-            overdue[project_id, None, path] += 1
+    for people, tasks in became_overdue({project_id: overall["overdue_before"]}, end).items():
+        for path in ("overdue", *(f"person.{person}.overdue" for person in people)):
+            overdue[project_id, None, path] += tasks
     increments = {path: number for (_, _, path), number in overdue.items()}
     changes: dict[str, Any] = {"$set": {"overdue_before": end}} | ({"$inc": increments} if increments else {})
     counts.update_one({"_id": overall["_id"]}, changes)
