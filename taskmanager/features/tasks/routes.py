@@ -14,9 +14,8 @@ from taskmanager.features.tasks.schemas import TASK, CompletionQuery, TaskIn, Ta
 from taskmanager.web import answers
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.conditional import if_match
+from taskmanager.web.conditional import if_match, revalidated
 from taskmanager.web.pagination import PageRequest, item_query, list_query, page_of
-from taskmanager.web.revalidation import revalidated
 
 blp = Blueprint("tasks", __name__, scope="tasks", description="Tasks")
 
