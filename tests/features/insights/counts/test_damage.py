@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from bson import ObjectId
 from pymongo.errors import OperationFailure
 from structlog.testing import capture_logs
@@ -95,14 +96,6 @@ def test_a_task_that_was_never_counted_is_deleted(scene):
     assert answers(scene)[f"{scene.project_path}/stats"]["total"] == 0
     scene.owner.delete(scene.task_path, headers=ANY)
     assert answers(scene)[f"{scene.project_path}/facets"]["status"] == []
-
-
-def test_other_tasks_of_the_same_day_are_not_hidden_below_zero(scene):
-    complete_without_counting(scene.task)
-    scene.owner.delete(f"{scene.task_path}/completion", headers=ANY)
-    one = TaskFactory(project=scene.project)
-    scene.owner.put(f"/api/v1/tasks/{one.id}/completion", headers=ANY)
-    answers(scene)
 
 
 def leaves(document, path=""):
@@ -212,3 +205,20 @@ def test_an_overdue_task_of_a_project_that_has_no_counts_yet(scene):
     answers(scene)
     Recount.of_service().repair(scene.project.id)
     assert answers(scene)[f"{scene.project_path}/stats"]["overdue"] == 1
+
+
+def test_the_sum_of_the_cycle_times_is_below_zero(scene):
+    scene.owner.put(f"{scene.task_path}/completion", headers=ANY)
+    week = counts().find_one({"completed": {"$exists": True}})
+    slot = next(iter(week["completed"]))
+    counts().update_one({"_id": week["_id"]}, {"$inc": {f"completed.{slot}.ms": -36_000_000}})
+    found = answers(scene)[f"{scene.project_path}/stats"]["weeks"][-1]
+    assert (found["completed"], found["cycle_hours_mean"]) == (1, 0)
+
+
+def test_tasks_become_overdue_after_the_repair_of_counts_that_do_not_say_until_when(scene):
+    patch(scene.owner, scene.task_path, {"due": moment(2).strftime("%Y-%m-%dT%H:%M:%SZ")})
+    counts().update_many({}, {"$unset": {"overdue_before": 1}})
+    Recount.of_service().repair(scene.project.id)
+    with time_machine.travel(moment(5)):
+        assert answers(scene)[f"{scene.project_path}/stats"]["overdue"] == 1
