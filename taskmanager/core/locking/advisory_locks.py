@@ -11,6 +11,7 @@ lease for a few transactions, as long as its threads wait, which saves trips to 
 
 import time
 from collections import OrderedDict
+from collections.abc import Hashable
 
 from taskmanager.core.locking import leases
 from taskmanager.core.locking.fair_locks import FairLocks
@@ -30,31 +31,43 @@ class AdvisoryLocks:
         self._leases: dict[str, StoreLease] = {}  # of locks that are held: only their holders use an entry
         self._contended: OrderedDict[str, float] = OrderedDict()  # {name: until when leases are used}
 
-    def try_acquire(self, name: str) -> bool:
-        """Acquire a lock that is free and needs no lease and return True; otherwise return False without waiting."""
-        return not self._is_contended(name) and self._locks.try_acquire(name)
+    def try_acquire(self, name: str, owner: Hashable) -> bool:
+        """Acquire a lock that is free and needs no lease and return True; otherwise return False without waiting.
 
-    def acquire(self, name: str, seconds: float = MAX_WAIT_SECONDS) -> bool:
+        Return True too when the owner holds it already.
+        """
+        if self._is_contended(name):
+            return self._locks.holds(name, owner)
+        return self._locks.try_acquire(name, owner)
+
+    def acquire(self, name: str, owner: Hashable, seconds: float = MAX_WAIT_SECONDS) -> bool:
         """Wait for a lock; return False when that takes longer than `seconds`: then the caller goes on without it."""
         end = time.monotonic() + seconds
-        if not self._locks.acquire(name, seconds):
-            return False
         try:
+            if not self._locks.acquire(name, owner, seconds):
+                return False
             self._acquire_lease(name, end)
         except BaseException:
-            self._locks.release(name)
+            self.release(name, owner)
             raise
         return True
 
-    def release(self, name: str) -> None:
-        """Release a lock: the next thread gets the lease too, unless this process has had it for long enough."""
-        lease = self._leases.get(name)
+    def holds(self, name: str, owner: Hashable) -> bool:
+        """Return whether this owner holds a lock."""
+        return self._locks.holds(name, owner)
+
+    def release(self, name: str, owner: Hashable) -> None:
+        """Release a lock: the next thread gets the lease too, unless this process has had it for long enough.
+
+        Do nothing when the owner does not hold it, so that it may be released again after an interruption.
+        """
         try:
+            lease = self._leases.get(name) if self.holds(name, owner) else None
             if lease and not (self._locks.is_wanted(name) and lease.age < _MAX_KEPT_SECONDS):
                 del self._leases[name]
                 lease.release()
         finally:
-            self._locks.release(name)
+            self._locks.release(name, owner)
 
     def note_conflict(self, name: str) -> None:
         """Use leases for this name for some seconds: a writer in another process competes."""

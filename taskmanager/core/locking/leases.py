@@ -55,11 +55,15 @@ class StoreLease:
 def acquire(name: str, seconds: float) -> StoreLease | None:
     """Return the lease of a name, waiting for other processes; None after `seconds`, or while the store is away."""
     token, end, polls = secrets.token_hex(8), time.monotonic() + seconds, 0
-    while not cache_outage.resting and time.monotonic() < end:
-        if _poll(name, token):
-            return StoreLease(name, polls > 0, token)
-        polls += 1
-        time.sleep(_POLL_SECONDS)
+    try:
+        while not cache_outage.resting and time.monotonic() < end:
+            if _poll(name, token):
+                return StoreLease(name, polls > 0, token)
+            polls += 1
+            time.sleep(_POLL_SECONDS)
+    except BaseException:  # interrupted: the store may have given the lease already
+        StoreLease(name, True, token).release()
+        raise
     return None
 
 

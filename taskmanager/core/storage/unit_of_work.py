@@ -88,25 +88,34 @@ class _Order:
     """The advisory locks of one unit of work."""
 
     def __init__(self) -> None:
-        self.held: list[str] = []
+        self._names: list[str] = []  # noted before they are acquired, and forgotten after they are released
 
     def is_settled(self, name: str) -> bool:
         """Return whether the lock is held, after acquiring it if it is free."""
-        if name not in self.held and advisory_locks.try_acquire(name):
-            self.held.append(name)
-        return name in self.held
+        if name not in self._names:
+            self._names.append(name)
+        return advisory_locks.try_acquire(name, self)
 
     def wait(self, name: str) -> None:
-        if advisory_locks.acquire(name):
-            self.held.append(name)
+        advisory_locks.acquire(name, self)
 
     def note_conflict(self) -> None:
-        for name in self.held:
-            advisory_locks.note_conflict(name)
+        for name in self._names:
+            if advisory_locks.holds(name, self):
+                advisory_locks.note_conflict(name)
 
     def release(self) -> None:
-        while self.held:
-            advisory_locks.release(self.held.pop())
+        """Release all locks, also when the time limit of a job interrupts this, which happens once."""
+        try:
+            self._release()
+        except BaseException:
+            self._release()
+            raise
+
+    def _release(self) -> None:
+        while self._names:
+            advisory_locks.release(self._names[-1], self)
+            self._names.pop()
 
 
 class _Outside(BaseException):
@@ -170,8 +179,10 @@ def _transact(function: Callable[[], T], seconds: float | None = None) -> T:
     try:
         return _repeat(function, seconds)
     finally:
-        _order.reset(token)
-        order.release()
+        try:
+            order.release()
+        finally:
+            _order.reset(token)
 
 
 def _repeat(function: Callable[[], T], seconds: float | None) -> T:

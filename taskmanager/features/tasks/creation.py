@@ -36,6 +36,6 @@ def insert(tasks: Sequence[Task], actor: Actor, changes: Sequence[dict[str, list
     `changes` are further changes for the event of each task: {field: [before, after]}.
     """
     Task.insert_all(tasks)
-    subtasks.update_parent_progress([(None, task) for task in tasks], actor)
     for task, more in zip(tasks, changes or [{} for _ in tasks], strict=True):
         record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids], **more}))
+    subtasks.update_parent_progress([(None, task) for task in tasks], actor)  # a parent may be one of the tasks

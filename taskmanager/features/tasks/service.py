@@ -70,7 +70,7 @@ def create_all(new: Sequence[NewTask], *, actor: Actor) -> list[Task]:
         projects.order_writers(project_id)
     for project_id, items in by_project.items():
         values.check_references(project_id, [item.data for item in items])
-    subtasks.check_parents([(draft, draft.parent_id) for draft in drafts if draft.parent_id], new=True)
+    subtasks.check_parents([(draft, draft.parent_id) for draft in drafts if draft.parent_id], new=drafts)
     made = {
         task.id: task for project_id in sorted(by_project) for task in _made(project_id, by_project[project_id], actor)
     }
@@ -135,15 +135,20 @@ def update_all(edits: Sequence[Edit], *, actor: Actor) -> list[Task]:
     needed = {"status", *recurrence.TIME_FIELDS}
     rules = projects.rules_of({task.project_id for task, changes in items if needed & changes.keys()})
     items = [(task, _with_group(changes, rules.get(task.project_id))) for task, changes in items]
-    done = [task for task, changes in items if changes.get("status_group") == "done" != task.status_group]
-    relations.check_blockers(done, actor)
+    regrouped = [
+        (task, changes)
+        for task, changes in items
+        if changes.get("status_group", task.status_group) != task.status_group
+    ]
+    done = [task for task, changes in regrouped if changes["status_group"] == "done"]
+    relations.check_blockers(done, actor, {task.id for task, _ in regrouped})
     zones = {project_id: found.timezone for project_id, found in rules.items()}
     items = [
         (task, recurrence.normalize(task, changes, actor, timezone=zones.get(task.project_id)))
         for task, changes in items
     ]
     subtasks.check_parents(_moved(items))
-    return _change(items, TaskUpdated, actor, zones)
+    return _change(tasks, items, TaskUpdated, actor, zones)
 
 
 def complete(task_id: ObjectId, *, if_match: IfMatch, actor: Actor, force: bool = False) -> Task:
@@ -160,10 +165,10 @@ def complete_all(edits: Sequence[Edit], *, actor: Actor, force: bool = False) ->
     tasks = _load(edits, TaskAction.FORCE if force else TaskAction.COMPLETE, actor)
     open_tasks = [task for task in tasks if task.status_group != "done"]
     if not force:
-        relations.check_blockers(open_tasks, actor)
+        relations.check_blockers(open_tasks, actor, {task.id for task in open_tasks})
     rules = projects.rules_of({task.project_id for task in open_tasks})
     items = [(task, {"status": rules[task.project_id].workflow.done, "status_group": "done"}) for task in open_tasks]
-    return _in_order(tasks, _change(items, TaskCompleted, actor))
+    return _change(tasks, items, TaskCompleted, actor)
 
 
 def reopen(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> Task:
@@ -182,7 +187,7 @@ def reopen_all(edits: Sequence[Edit], *, actor: Actor) -> list[Task]:
     rules = projects.rules_of({task.project_id for task in done})
     workflows = {project_id: found.workflow for project_id, found in rules.items()}
     items = [(task, _in_group(workflows[task.project_id].first, workflows[task.project_id])) for task in done]
-    return _in_order(tasks, _change(items, TaskReopened, actor))
+    return _change(tasks, items, TaskReopened, actor)
 
 
 def delete(task_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
@@ -225,12 +230,18 @@ def _load(edits: Sequence[Edit], action: TaskAction, actor: Actor) -> list[Task]
 
 
 def _change(
+    tasks: Sequence[Task],
     items: Sequence[tuple[Task, dict[str, Any]]],
     fact: type[TaskFact],
     actor: Actor,
     zones: Mapping[ObjectId, str] = MappingProxyType({}),
 ) -> list[Task]:
-    """Store the changes of tasks with all that follows from them; `zones` are the time zones of their projects."""
+    """Store the changes of some of the tasks with all that follows from them, and return the tasks as they are then.
+
+    `zones` are the time zones of their projects. Raises DependentTasks when what follows from one changes another.
+    """
+    together = {task.id for task in tasks}
+    parents = {parent_id for _, parent_id in _moved(items)} if len(tasks) > 1 else set()
     items = [(task, task.consequences(changes, zones.get(task.project_id))) for task, changes in items]
     series.check_independent([task for task, changes in items if "status_group" in changes])
     done = [task for task, changes in items if changes.get("status_group") == "done" != task.status_group]
@@ -239,16 +250,16 @@ def _change(
         for task, changes in items
         if changes.get("status_group", task.status_group) in OPEN_GROUPS and not task.is_open
     ]
-    more = recurrence.create_next(done, actor) | series.withdraw(opened, actor)
+    more = recurrence.create_next(done, actor, together) | series.withdraw(opened, actor, together | parents)
     differing = [(task, task.differences(changes | more.get(task.id, {}))) for task, changes in items]
     changed = [(task, differences) for task, differences in differing if differences]
     before = [task for task, _ in changed]
     stored = Task.write_each(before, [{field: after for field, (_, after) in one.items()} for _, one in changed])
-    subtasks.update_parent_progress(zip(before, stored, strict=True), actor)
+    subtasks.update_parent_progress(zip(before, stored, strict=True), actor, together)
     reminders.reschedule([(task, differences) for task, (_, differences) in zip(stored, changed, strict=True)])
     for task, (_, differences) in zip(stored, changed, strict=True):
         record(fact(task, actor, differences))
-    return _in_order([task for task, _ in items], stored)
+    return _in_order(tasks, stored)
 
 
 def _in_order(tasks: Sequence[Task], changed: Sequence[Task]) -> list[Task]:

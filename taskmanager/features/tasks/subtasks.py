@@ -4,7 +4,7 @@ The progress of a parent is the number of its subtasks that are not cancelled, a
 subtask that was put into the trash together with its parent still counts, so it is counted after both are restored.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from bson import ObjectId
 
@@ -30,16 +30,16 @@ class DependentTasks(Exception):
     """The result of changing these tasks depends on their order: they must be changed one after the other."""
 
 
-def check_parents(placed: Sequence[tuple[Task, ObjectId]], *, new: bool = False) -> None:
+def check_parents(placed: Sequence[tuple[Task, ObjectId]], *, new: Sequence[Task] = ()) -> None:
     """Check the new parent of each task. The number of queries depends on the levels, not on the tasks.
 
-    Raises Invalid unless a parent is in the same project, makes no cycle, and is within MAX_DEPTH levels. With `new`
-    the tasks are not stored, and a parent may be an earlier one of them. Raises DependentTasks when one of the tasks
+    Raises Invalid unless a parent is in the same project, makes no cycle, and is within MAX_DEPTH levels. `new`
+    tasks are not stored, and a parent may be an earlier one of them. Raises DependentTasks when one of the tasks
     that are moved is above another.
     """
     if not placed:
         return
-    drafts = {task.id: task for task, _ in placed} if new else {}
+    drafts = {task.id: task for task in new}
     stored = Task.objects.alive().filter(id__in={parent_id for _, parent_id in placed if parent_id not in drafts})
     parents = drafts | {parent.id: parent for parent in stored}
     for task, parent_id in placed:
@@ -122,15 +122,21 @@ def below_each(tasks: Sequence[Task]) -> list[list[Task]]:
     ]
 
 
-def update_parent_progress(changed: Iterable[tuple[Task | None, Task | None]], actor: Actor | None) -> None:
+def update_parent_progress(
+    changed: Iterable[tuple[Task | None, Task | None]], actor: Actor | None, together: Container[ObjectId] = ()
+) -> None:
     """Update the progress of the parents of tasks that were changed, in the open transaction, by two commands.
 
     `changed` are pairs of the task before and after its change: before is None for a new task, after for a deleted one.
+    Raises DependentTasks when one of the parents is changed `together` with them: its revision and its progress depend
+    on the order.
     """
     more: dict[ObjectId, list[int]] = {}
     for pair in changed:
         for parent_id in {task.parent_id for task in pair if task is not None and task.parent_id}:
             (total, done), (new_total, new_done) = (_counted(task, parent_id) for task in pair)
+            if parent_id in together and (total, done) != (new_total, new_done):
+                raise DependentTasks
             sums = more.setdefault(parent_id, [0, 0])
             more[parent_id] = [sums[0] + new_total - total, sums[1] + new_done - done]
     _add_progress({parent_id: sums for parent_id, sums in more.items() if any(sums)}, actor)

@@ -29,24 +29,24 @@ def process():
 
 
 def test_a_process_that_competes_holds_a_lease_while_it_holds_the_lock(process):
-    assert process.acquire("a")
+    assert process.acquire("a", "me")
     assert cache_store().exists(KEY)
-    process.release("a")
+    process.release("a", "me")
     assert not cache_store().exists(KEY)
 
 
 def test_a_process_that_does_not_compete_uses_no_lease():
     locks = AdvisoryLocks()
-    assert locks.acquire("a")
+    assert locks.acquire("a", "me")
     assert not cache_store().exists(KEY)
-    locks.release("a")
+    locks.release("a", "me")
 
 
 def test_one_process_waits_for_the_other(process):
     held = leases.acquire("a", LONG)
     assert leases.acquire("a", 0.01) is None
     held.release()
-    assert process.acquire("a", LONG)
+    assert process.acquire("a", "me", LONG)
 
 
 def test_a_free_lease_goes_to_the_process_that_waits_for_it():
@@ -60,7 +60,7 @@ def test_a_free_lease_goes_to_the_process_that_waits_for_it():
 def test_a_process_that_was_killed_delays_the_others_until_its_lease_expires(process):
     assert leases.acquire("a", LONG)  # never released
     assert 0 < cache_store().pttl(KEY) <= leases.LEASE_SECONDS * 1000
-    assert process.acquire("a", LONG)
+    assert process.acquire("a", "me", LONG)
     assert cache_store().get(KEY).decode() == process._leases["a"].token
 
 
@@ -73,30 +73,30 @@ def test_a_lease_that_expired_is_not_taken_from_its_new_holder():
 
 
 def test_a_lease_passes_on_to_a_thread_that_waits_and_saves_trips_to_the_store(process):
-    assert process.acquire("a")
+    assert process.acquire("a", "me")
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(process.acquire, "a", LONG)
+        waiting = pool.submit(process.acquire, "a", "other", LONG)
         while not process._locks.is_wanted("a"):
             time.sleep(0.001)
         token = process._leases["a"].token
         with store_trips() as trips:
             process._leases["a"] = replace(process._leases["a"], acquired_at=time.monotonic())  # a slow machine
-            process.release("a")
+            process.release("a", "me")
             assert waiting.result()
     assert (process._leases["a"].token, trips) == (token, [])
-    process.release("a")
+    process.release("a", "other")
     assert not cache_store().exists(KEY)
 
 
 def test_a_process_that_has_had_a_lease_for_long_gives_it_back_although_threads_wait(process):
-    assert process.acquire("a")
+    assert process.acquire("a", "me")
     process._leases["a"] = replace(process._leases["a"], acquired_at=time.monotonic() - 0.06)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(process.acquire, "a", LONG)
+        waiting = pool.submit(process.acquire, "a", "other", LONG)
         while not process._locks.is_wanted("a"):
             time.sleep(0.001)
         token = process._leases["a"].token
-        process.release("a")
+        process.release("a", "me")
         assert waiting.result()
     assert process._leases["a"].token != token
 
@@ -104,9 +104,9 @@ def test_a_process_that_has_had_a_lease_for_long_gives_it_back_although_threads_
 def test_while_the_store_is_away_there_are_the_locks_of_the_process(process):
     cache_outage.failed()
     try:
-        assert process.acquire("a")
-        assert not process._locks.try_acquire("a")
-        process.release("a")
+        assert process.acquire("a", "me")
+        assert not process._locks.try_acquire("a", "other")
+        process.release("a", "me")
     finally:
         cache_outage.recovered()
 
@@ -116,8 +116,8 @@ def test_names_that_are_contended_are_bounded():
     for number in range(1_500):
         locks.note_conflict(str(number))
     assert len(locks._contended) == 1_000
-    assert not locks.try_acquire("1499")  # needs a lease
-    assert locks.try_acquire("1")
+    assert not locks.try_acquire("1499", "me")  # needs a lease
+    assert locks.try_acquire("1", "me")
 
 
 def test_a_lock_is_free_when_its_thread_was_interrupted(process, monkeypatch):
@@ -126,5 +126,28 @@ def test_a_lock_is_free_when_its_thread_was_interrupted(process, monkeypatch):
 
     monkeypatch.setattr(leases, "acquire", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        process.acquire("a")
-    assert process._locks.try_acquire("a")
+        process.acquire("a", "me")
+    assert process._locks.try_acquire("a", "other")
+
+
+def test_the_lease_is_free_too_when_its_process_was_interrupted_while_it_got_it(monkeypatch):
+    poll = leases._poll
+
+    def interrupted(name, token):
+        assert poll(name, token)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(leases, "_poll", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        leases.acquire("a", LONG)
+    assert not cache_store().exists(KEY)
+
+
+def test_the_lease_and_the_lock_are_free_when_the_interruption_came_after_both(process, monkeypatch):
+    monkeypatch.setattr(
+        process, "_acquire_lease", lambda *given: [AdvisoryLocks._acquire_lease(process, *given), 1 / 0]
+    )
+    with pytest.raises(ZeroDivisionError):
+        process.acquire("a", "me")
+    assert not cache_store().exists(KEY)
+    assert process._locks.try_acquire("a", "other")

@@ -1,5 +1,6 @@
 """Units of work that write one document wait for each other while they hold neither a transaction nor a slot."""
 
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,23 @@ def _database(app):
     """The database is there, and empty."""
 
 
+class JobTimeoutError(Exception):
+    """The time limit of a job."""
+
+
+@pytest.fixture
+def time_limit():
+    """Return a function that interrupts this thread after some seconds, as RQ does."""
+
+    def interrupt(*_):
+        raise JobTimeoutError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
 @unit_of_work
 def count(name="a"):
     hold_advisory_lock(name)
@@ -30,18 +48,18 @@ def wait_for_waiter(name="a"):
 
 
 def test_one_that_waits_has_no_transaction(commands):
-    assert advisory_locks.try_acquire("a")
+    assert advisory_locks.try_acquire("a", "me")
     with commands.counted() as sent, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(count)
         wait_for_waiter()
         assert sent == []
-        advisory_locks.release("a")
+        advisory_locks.release("a", "me")
         waiting.result()
     assert sent == ["update", "commitTransaction"]
 
 
 def test_one_that_waits_holds_no_slot_of_the_database():
-    assert advisory_locks.try_acquire("a")
+    assert advisory_locks.try_acquire("a", "me")
     slots = []
 
     def wait():
@@ -54,26 +72,26 @@ def test_one_that_waits_holds_no_slot_of_the_database():
     thread.start()
     wait_for_waiter()
     assert not slots[0]._held
-    advisory_locks.release("a")
+    advisory_locks.release("a", "me")
     thread.join()
     assert slots[1]
 
 
 def test_one_that_waits_too_long_goes_on_without_the_lock(monkeypatch):
-    assert advisory_locks.try_acquire("a")
+    assert advisory_locks.try_acquire("a", "me")
     monkeypatch.setattr(
-        advisory_locks, "acquire", lambda name: type(advisory_locks).acquire(advisory_locks, name, 0.01)
+        advisory_locks, "acquire", lambda name, owner: type(advisory_locks).acquire(advisory_locks, name, owner, 0.01)
     )
     count()
     assert Lock.objects(name="a").first().held == 1
-    advisory_locks.release("a")
+    advisory_locks.release("a", "me")
 
 
 def test_a_free_lock_costs_no_command_and_is_free_afterwards(commands):
     with commands.counted() as sent:
         count()
     assert sent == ["update", "commitTransaction"]
-    assert advisory_locks._locks._waiting == {}
+    assert advisory_locks._locks._queues == {}
 
 
 def test_a_lock_is_free_after_an_error():
@@ -84,13 +102,13 @@ def test_a_lock_is_free_after_an_error():
 
     with pytest.raises(LookupError):
         fail()
-    assert advisory_locks._locks._waiting == {}
+    assert advisory_locks._locks._queues == {}
 
 
 def test_a_conflict_makes_the_process_use_leases(failing):
     with failing("update", errorCode=112, labels=("TransientTransactionError",)):
         count("b")
-    assert not advisory_locks.try_acquire("b")
+    assert not advisory_locks.try_acquire("b", "me")
     assert Lock.objects(name="b").first().held == 1
 
 
@@ -102,3 +120,49 @@ def test_a_nested_use_case_holds_the_lock_of_the_outer_one():
 
     outer()
     assert Lock.objects(name="a").first().held == 1
+
+
+def test_a_job_whose_time_is_over_while_it_waits_leaves_the_lock_to_others(time_limit):
+    assert advisory_locks.try_acquire("a", "me")
+    time_limit(0.1)
+    with pytest.raises(JobTimeoutError):
+        count()
+    assert not advisory_locks._locks.is_wanted("a")
+    advisory_locks.release("a", "me")
+    count()
+    assert advisory_locks._locks._queues == {}
+
+
+@pytest.mark.parametrize("step", ["try_acquire", "acquire"])
+def test_a_lock_is_free_when_its_unit_of_work_is_interrupted_just_after_it_got_it(monkeypatch, step):
+    acquire = getattr(advisory_locks, step)
+
+    def interrupted(name, owner):
+        assert acquire(name, owner)
+        raise JobTimeoutError
+
+    if step == "acquire":
+        monkeypatch.setattr(advisory_locks, "try_acquire", lambda name, owner: False)
+    monkeypatch.setattr(advisory_locks, step, interrupted)
+    with pytest.raises(JobTimeoutError):
+        count()
+    assert advisory_locks._locks._queues == {}
+
+
+def test_all_locks_are_free_when_their_release_is_interrupted(monkeypatch):
+    release, interrupts = advisory_locks.release, [JobTimeoutError()]
+
+    def interrupted(name, owner):
+        if interrupts:
+            raise interrupts.pop()
+        release(name, owner)
+
+    @unit_of_work
+    def both():
+        count("a")
+        count("b")
+
+    monkeypatch.setattr(advisory_locks, "release", interrupted)
+    with pytest.raises(JobTimeoutError):
+        both()
+    assert advisory_locks._locks._queues == {}

@@ -269,12 +269,12 @@ def test_creations_in_two_projects_are_numbered_in_each(scene):
     assert keys == [f"{scene.project.key}-2", f"{other.key}-1", f"{scene.project.key}-3", f"{other.key}-2"]
 
 
-BARE = {
-    "create": ["findAndModify", "insert", "findAndModify", "insert", "commitTransaction"],
+BARE = {  # the second `update` is that of the counts of the project
+    "create": ["findAndModify", "insert", "update", "findAndModify", "insert", "commitTransaction"],
     "update": ["find", "update", "findAndModify", "insert", "commitTransaction"],
-    "complete": ["find", "find", "find", "update", "findAndModify", "insert", "commitTransaction"],
-    "reopen": ["find", "find", "update", "findAndModify", "insert", "commitTransaction"],
-    "delete": ["find", "find", "update", "findAndModify", "insert", "commitTransaction"],
+    "complete": ["find", "find", "find", "update", "update", "findAndModify", "insert", "commitTransaction"],
+    "reopen": ["find", "find", "update", "update", "findAndModify", "insert", "commitTransaction"],
+    "delete": ["find", "find", "update", "update", "findAndModify", "insert", "commitTransaction"],
 }
 
 
@@ -290,3 +290,173 @@ def test_a_hundred_plain_tasks_are_the_commands_of_one(scene, commands):
         with commands.counted() as sent:
             run(scene, *({"op": action, "task_id": task, **more} for task in made))
         assert sent == BARE[action], action
+
+
+class Family:
+    """A parent with two subtasks, as requests see them."""
+
+    def __init__(self, scene, **more):
+        self.owner, self.path = scene.owner, scene.tasks_path
+        self.parent = self.made("parent")
+        self.first, self.second = (self.made(title, parent_id=self.parent, **more) for title in ("first", "second"))
+
+    def made(self, title, **more):
+        answer = self.owner.post(self.path, json={"title": title, **more})
+        assert answer.status_code == 201, answer.text
+        return answer.json["id"]
+
+    def get(self, task):
+        return self.owner.get(f"{TASKS}/{task}").json
+
+    def done(self, task):
+        answer = self.owner.put(f"{TASKS}/{task}/completion", headers={"If-Match": "*"})
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    def operations(self, kind, *tasks):
+        """The operations on tasks: each is an id, or a pair of it and what else the operation has."""
+        pairs = [(task, {}) if isinstance(task, str) else task for task in tasks]
+        return [{"op": kind, "task_id": task, **more} for task, more in pairs]
+
+
+def results_of_both_modes(scene, operations):
+    """What `all_or_nothing` and `each` answer to the same: what is seen of the tasks, or the first error."""
+    found = []
+    for mode in ("all_or_nothing", "each"):
+        made = Family(scene)
+        answer = scene.owner.post(BULK, json={"mode": mode, "operations": operations(made)})
+        if answer.status_code != 200:
+            found.append([answer.status_code, answer.json["index"]])
+            continue
+        results = answer.json["results"]
+        failed = [[result["status"], result["index"]] for result in results if result["status"] >= 400]
+        found.append(failed[0] if failed else [seen(result["task"]) for result in results])
+    return found
+
+
+def seen(task):
+    return task["title"], task["status"], task["revision"], task["progress"]
+
+
+def to(status, **more):
+    return {"task": {"status": status}, **more}
+
+
+DEPENDENT = {
+    "subtask, parent": lambda one: one.operations("complete", one.first, one.parent),
+    "parent, subtask": lambda one: one.operations("complete", one.parent, one.first),
+    "subtask, parent that is done": lambda one: [
+        one.done(one.parent) and None,
+        *one.operations("complete", one.first, one.parent),
+    ][1:],
+    "subtask, parent with its revision": lambda one: one.operations(
+        "complete", one.first, (one.parent, {"revision": one.get(one.parent)["revision"]})
+    ),
+    "reopened subtask, parent": lambda one: [
+        [one.done(task) for task in (one.first, one.parent)],
+        *one.operations("reopen", one.first, one.parent),
+    ][1:],
+    "subtask by its status, parent that changes nothing": lambda one: one.operations(
+        "update", (one.first, to("done")), (one.parent, {"task": {"title": "parent"}})
+    ),
+    "two that cancel out, parent": lambda one: [
+        one.done(one.second),
+        *one.operations("update", (one.first, to("done")), (one.second, to("open")), (one.parent, to("in_progress"))),
+    ][1:],
+    "subtask that leaves, parent": lambda one: one.operations(
+        "update", (one.first, {"task": {"parent_id": None}}), (one.parent, {"task": {"title": "parent"}})
+    ),
+    "task that becomes a subtask, parent": lambda one: one.operations(
+        "update",
+        (one.made("other"), {"task": {"parent_id": one.parent}}),
+        (one.parent, {"task": {"title": "parent"}, "revision": one.get(one.parent)["revision"]}),
+    ),
+}
+
+
+@pytest.mark.parametrize("operations", DEPENDENT.values(), ids=DEPENDENT)
+def test_a_parent_is_answered_as_one_after_the_other(scene, operations):
+    together, apart = results_of_both_modes(scene, operations)
+    assert together == apart
+    assert isinstance(together[0], tuple) or together == [412, 1]
+
+
+def test_the_revision_of_a_parent_is_from_before_the_change_of_its_subtask(scene):
+    assert results_of_both_modes(scene, DEPENDENT["subtask, parent with its revision"]) == [[412, 1], [412, 1]]
+
+
+def test_a_deleted_subtask_makes_the_revision_of_its_parent_old(scene):
+    one = Family(scene)
+    parent = (one.parent, {"revision": one.get(one.parent)["revision"]})
+    answer = scene.owner.post(BULK, json={"operations": one.operations("delete", one.first, parent)})
+    assert (answer.status_code, answer.json["index"]) == (412, 1)
+    answer = scene.owner.post(BULK, json={"operations": one.operations("delete", one.parent, one.first)})
+    assert (answer.status_code, answer.json["index"]) == (404, 1)
+
+
+def test_a_parent_that_is_created_with_its_subtasks_is_created_before_it_progresses(scene):
+    given = [create(scene) | {"temp_id": "top"}, create(scene), create(scene)]
+    for operation in given[1:]:
+        operation["task"] = {"title": "part", "parent_id": "temp:top"}
+    parent = run(scene, *given)[0]["task"]
+    assert (parent["revision"], parent["progress"]) == (1, {})
+    kinds = [event.kind for event in Event.objects(subject_id=parent["id"]).order_by("seq")]
+    assert kinds == ["task.created", "task.progressed"]
+
+
+def test_subtasks_and_their_parent_are_changed_together_when_no_progress_changes(scene, commands):
+    one = Family(scene)
+    changes = [(task, {"task": {"priority": "high"}}) for task in (one.first, one.second, one.parent)]
+    others = [(one.made(title), {"task": {"priority": "high"}}) for title in "ab"]
+    with commands.counted() as unrelated:
+        run(scene, *one.operations("update", *others))
+    with commands.counted() as sent:
+        run(scene, *one.operations("update", *changes))
+    assert sent == unrelated
+
+
+def test_a_task_that_is_blocked_by_one_that_is_opened_before_it_is_not_done(scene):
+    one = Family(scene)
+    body = {"kind": "blocks", "task_id": one.second}
+    assert scene.owner.post(f"{TASKS}/{one.first}/relations", json=body).status_code == 201
+    one.done(one.first)
+    given = one.operations("update", (one.first, to("open")), (one.second, to("done")))
+    answer = scene.owner.post(BULK, json={"operations": given})
+    assert (answer.status_code, answer.json["code"], answer.json["index"]) == (409, "task.blocked", 1)
+    one.done(one.first)
+    run(scene, *one.operations("update", (one.second, to("done")), (one.first, to("open"))))
+
+
+RECURRING = {"due": "2031-01-15", "recurrence": "FREQ=WEEKLY"}
+
+
+def test_a_next_task_that_is_withdrawn_is_no_longer_there(scene):
+    one = Family(scene, **RECURRING)
+    following = one.done(one.first)["next_task_id"]
+    answer = scene.owner.post(BULK, json={"operations": one.operations("reopen", one.first, following)})
+    assert (answer.status_code, answer.json.get("index")) == (404, 1)
+
+
+def test_a_task_does_not_become_a_subtask_of_one_that_is_withdrawn(scene):
+    one = Family(scene, **RECURRING)
+    following = one.done(one.first)["next_task_id"]
+    changes = (one.first, to("open")), (one.made("other"), {"task": {"parent_id": following}})
+    answer = scene.owner.post(BULK, json={"operations": one.operations("update", *changes)})
+    assert (answer.status_code, answer.json.get("index")) == (422, 1)
+    run(scene, *one.operations("update", *changes[::-1]))
+    assert one.get(following)["progress"] == {"total": 1, "done": 0}
+
+
+@pytest.mark.parametrize("action", ["complete", "reopen"])
+def test_a_parent_that_only_the_next_task_changes_is_as_it_is_stored(scene, action):
+    one = Family(scene, **RECURRING)
+    given = one.operations("update", (one.first, to("cancelled")))
+    run(scene, *given)
+    other = one.made("other")
+    moved = {"status": "done", "parent_id": other}
+    given = one.operations("update", (one.first, {"task": moved}), (one.parent, {"task": {"title": "parent"}}))
+    result = run(scene, *given)[1]["task"]
+    assert result == one.get(one.parent)
+    if action == "reopen":
+        result = run(scene, *one.operations("reopen", one.first, one.parent))[1]["task"]
+        assert result == one.get(one.parent)

@@ -7,7 +7,7 @@ then the reopened task creates no further one.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from typing import Any
 
 from bson import ObjectId
@@ -62,15 +62,18 @@ def _series_of(task: Task) -> ObjectId:
     return task.series_id or task.id
 
 
-def withdraw(tasks: Sequence[Task], actor: Actor) -> dict[ObjectId, dict[str, Any]]:
+def withdraw(tasks: Sequence[Task], actor: Actor, together: Set[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     """Delete the next tasks of tasks that are reopened, in the open transaction: {task id: changes of that task}.
 
-    Their ids and keys are stored for the next completion.
+    Their ids and keys are stored for the next completion. Raises DependentTasks when a next task or its parent is
+    changed `together` with the tasks.
     """
     following = {task.next_task_id: task for task in tasks if task.next_task_id}
     successors = list(Task.objects.alive().filter(id__in=list(following))) if following else []
     kept = _touched(successors)
     withdrawn = [successor for successor in successors if successor.id not in kept]
+    if not together.isdisjoint({one.id for one in successors} | {one.parent_id for one in withdrawn}):
+        raise subtasks.DependentTasks
     _delete(withdrawn, following, actor)
     gone = following.keys() - {successor.id for successor in successors}
     changes: dict[ObjectId, dict[str, Any]] = {following[next_id].id: {"next_task_id": None} for next_id in gone}

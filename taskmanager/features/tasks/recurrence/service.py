@@ -1,6 +1,6 @@
 """Use cases of recurring tasks: the next task of a series, and the expected occurrences."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.recurrence import series
 from taskmanager.features.tasks.recurrence.rules import Rule, Wall, parse
 from taskmanager.features.tasks.reminders import service as reminders
+from taskmanager.features.tasks.subtasks import DependentTasks
 
 MAX_OCCURRENCES = 366
 TIME_FIELDS = frozenset({"recurrence", "due", "due_timezone"})
@@ -103,16 +104,19 @@ def _wall(due: str, timezone: str | None) -> Wall:
     return Wall.of(due, zone(timezone) if timezone else None)
 
 
-def create_next(tasks: Sequence[Task], actor: Actor) -> dict[ObjectId, dict[str, Any]]:
+def create_next(tasks: Sequence[Task], actor: Actor, together: Set[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     """Create the next task of each recurring task that is completed, once: {task id: changes of the completed task}.
 
     The next task is due after the current due and after now, or counted from today. A cancelled task has none.
+    Raises DependentTasks when its parent is changed `together` with the tasks.
     """
     recurring = [task for task in tasks if task.recurrence is not None and task.due is not None]
     if not recurring:
         return {}
     carried_on = series.carried_on(recurring)
     recurring = [task for task in recurring if task.id not in carried_on]
+    if not together.isdisjoint(task.parent_id for task in recurring):
+        raise DependentTasks
     rules = projects.rules_of({task.project_id for task in recurring})
     nexts = [_next_of(task, rules[task.project_id].timezone) for task in recurring]
     ended: dict[ObjectId, dict[str, Any]] = {task.id: {"next_task_id": None} for task in recurring}

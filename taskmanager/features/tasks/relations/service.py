@@ -4,7 +4,7 @@ Each relation is visible from both ends, from the other end with the inverse kin
 other end they may not see. The kinds `blocks` and `precedes` make no cycles.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,7 @@ from taskmanager.features.tasks.permissions import TaskAction
 from taskmanager.features.tasks.relations import acyclic
 from taskmanager.features.tasks.relations.events import TaskRelated, TaskUnrelated
 from taskmanager.features.tasks.relations.models import ACYCLIC, DIRECTED, INVERSES, Relation
+from taskmanager.features.tasks.subtasks import DependentTasks
 
 MAX_RELATIONS = 100  # of one task
 _SUMMARY_FIELDS = ("key", "title", "status", "status_group")
@@ -112,14 +113,17 @@ def delete(task_id: ObjectId, relation_id: ObjectId, *, if_match: IfMatch, actor
     _record(TaskUnrelated, relation, source, target, actor)
 
 
-def check_blockers(tasks: Sequence[Task], actor: Actor) -> None:
+def check_blockers(tasks: Sequence[Task], actor: Actor, together: Set[ObjectId]) -> None:
     """Raise Conflict (`task.blocked`) while open tasks block one of these.
 
-    `blockers` are those that the actor may see, `hidden` is the number of the others.
+    `blockers` are those that the actor may see, `hidden` is the number of the others. Raises DependentTasks when one
+    of the tasks whose status changes `together` with them blocks one.
     """
     ids = [task.id for task in tasks]
     rows = set(Relation.objects(to_id__in=ids, kind="blocks").scalar("to_id", "from_id")) if ids else set()
     ends = {from_id for _, from_id in rows}
+    if not together.isdisjoint(ends):
+        raise DependentTasks
     blockers = _alive(Task.objects.alive().filter(id__in=ends, status_group__in=OPEN_GROUPS)) if ends else []
     for task in tasks:
         own = [other for other in blockers if (task.id, other.id) in rows]
