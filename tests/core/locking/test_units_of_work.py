@@ -149,7 +149,8 @@ def test_a_lock_is_free_when_its_unit_of_work_is_interrupted_just_after_it_got_i
     assert advisory_locks._locks._queues == {}
 
 
-def test_all_locks_are_free_when_their_release_is_interrupted(monkeypatch):
+@pytest.mark.parametrize("commits", [True, False])
+def test_all_locks_are_free_when_their_release_is_interrupted(monkeypatch, commits):
     release, interrupts = advisory_locks.release, [JobTimeoutError()]
 
     def interrupted(name, owner):
@@ -161,6 +162,8 @@ def test_all_locks_are_free_when_their_release_is_interrupted(monkeypatch):
     def both():
         count("a")
         count("b")
+        if not commits:
+            raise LookupError
 
     monkeypatch.setattr(advisory_locks, "release", interrupted)
     with pytest.raises(JobTimeoutError):
