@@ -102,8 +102,8 @@ def test_narrowing_a_query_means_what_filtering_means(scene, tasks):
 @pytest.mark.parametrize(("fitting", "pages"), [(0, [1] * 6), (3, [3, 3]), (6, [6])])
 def test_a_page_is_read_up_to_its_size_and_has_one_row_at_least(scene, tasks, monkeypatch, fitting, pages):
     """The bound counts what is stored, before anything is made of it."""
-    stored = Task._get_collection().find({"project_id": scene.project.id}).sort([("created_at", 1), ("_id", 1)])
-    monkeypatch.setattr(querysets, "MAX_PAGE_BYTES", sum(len(encode(row)) for row in list(stored)[:fitting]) + 100)
+    sizes = sorted(len(encode(row)) for row in Task._get_collection().find({"project_id": scene.project.id}))
+    monkeypatch.setattr(querysets, "MAX_PAGE_BYTES", sum(sizes[6 - fitting :]) + 100)
     found, after = [], None
     while not found or after:
         page = Task.objects.in_project(scene.project.id).page(CREATED, 10, after=after)
