@@ -36,7 +36,10 @@ def migrate(settings: Settings, *, dry_run: bool, check: bool, expand: bool = Fa
         say(_line("would run", name))
     for line in () if dry_run else server_report.shorten_lifetimes():
         say(line)
-    say(_summary(len(names), dry_run))
+    left = runner.state(database()).pending if expand and not dry_run else []
+    for name in left:
+        say(_line("left for later:", name))
+    say(_summary(len(names), dry_run, left))
     return FITS
 
 
@@ -57,7 +60,9 @@ def _line(verb: str, name: str) -> str:
     return f"{verb} {name}: {runner.about(name)}"
 
 
-def _summary(count: int, dry_run: bool) -> str:
+def _summary(count: int, dry_run: bool, left: list[str]) -> str:
+    if left:
+        return f"Run `taskmanager migrate` when all processes are replaced: {len(left)} left, {count} run."
     if not count:
         return "Nothing to run: the database is up to date."
     migrations = "1 migration" if count == 1 else f"{count} migrations"

@@ -50,3 +50,15 @@ def test_it_says_what_it_would_do_what_it_does_and_how_the_database_stands(migra
     assert code == 4 and "m9999_newer" in lines[-1]
     code, _, wrong = migrate()
     assert code == 1 and "m9999_newer" in wrong and len(wrong.splitlines()) == 1
+
+
+def test_with_expand_it_says_what_is_left_for_later(migrate):
+    later = runner.all_names()[runner.all_names().index("m202611271909_former_indexes_of_lists") :]
+    code, lines, _ = migrate("--expand")
+    assert (code, lines[-1]) == (
+        0,
+        f"Run `taskmanager migrate` when all processes are replaced: {len(later)} left, {COUNT - len(later)} run.",
+    )
+    assert [line.split(":")[1].split()[0] for line in lines if line.startswith("left")] == later
+    assert migrate("--check")[:1] == (0,)
+    assert migrate()[1][-1] == f"The database is up to date: {len(later)} migrations run."
