@@ -63,8 +63,9 @@ class PartsOfPage:
 
         Where a part ends before its rows do, a row with MARK follows in the order of the list.
         """
-        each = max(1, count // len(self.scopes))
-        return self._joined([self._walk(part | query, condition, each) for part in self._parts()])
+        parts = self._parts()
+        each = max(1, count // len(parts))
+        return self._joined([self._walk(part | query, condition, each) for part in parts])
 
     def _parts(self) -> list[Filter]:
         return [scope | place for place in self.ranges for scope in self.scopes]

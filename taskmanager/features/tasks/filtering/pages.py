@@ -13,6 +13,7 @@ these, and need no seek for each project.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ from taskmanager.features.tasks.querysets import ALIVE
 
 MAX_COMPARED = 10_000  # tasks of a partial page that are compared with its filter
 MAX_BRANCHES = 100  # of one query: each is a project and a range, and takes some time to plan
+MAX_COMPARED_BRANCHES = 1_000  # the same with a filter that no index answers: MongoDB tries many indexes for each part
 WHOLE_SECONDS = 0.6  # of a query that returns a whole page; then a partial one is read
 
 
@@ -51,31 +53,34 @@ class PageReader:
         if not self.project_ids:
             return Page([])
         if not self.condition:
-            return self._ordered()
+            return self._from_order(MAX_BRANCHES) or self._of_parts()
         with expensive(self.actor) if compares_texts(self.condition) else bounded_query():
-            try:
-                with bounded(WHOLE_SECONDS):
-                    return self._matching(selectivity(self.condition))
-            except Unavailable:
-                return self._of_stages(self._parts().walking(ALIVE, self.condition, MAX_COMPARED))
+            with suppress(Unavailable), bounded(WHOLE_SECONDS):
+                return self._matching(selectivity(self.condition))
+            return self._compared()
 
     def _matching(self, found: Selectivity) -> Page:
         if found == Selectivity.FREE:
-            return self._ordered()
+            return self._from_order(MAX_COMPARED_BRANCHES) or self._compared()
         if found == Selectivity.NARROW and len(self.project_ids) > 1:
             return self._narrow()
         if self.after or len(self.project_ids) > MAX_MERGED:
             return self._of_parts()
         return self._found(self._scope())
 
-    def _ordered(self) -> Page:
-        """Read the page from the index of the order."""
+    def _from_order(self, most: int) -> Page | None:
+        """Read the page from the index of the order by one query; None when it has more than `most` branches."""
         if not self.after and len(self.project_ids) <= MAX_MERGED:
             return self._found(self._scope(), hinted=True)
-        branches = [
-            ALIVE | scope | place for place in self._ranges() for scope in scoped("project_id", self.project_ids, 1)
-        ]
-        return self._found({"$or": branches}, hinted=True) if len(branches) <= MAX_BRANCHES else self._of_parts()
+        places, ranges = scoped("project_id", self.project_ids, 1), self._ranges()
+        if len(places) * len(ranges) > most:
+            return None
+        branches = [self._with_condition(ALIVE | scope | place) for place in ranges for scope in places]
+        return self._read({"$or": branches}, hinted=True)
+
+    def _compared(self) -> Page:
+        """Read a page that may be partial: from the index of the order, comparing MAX_COMPARED tasks."""
+        return self._of_stages(self._parts().walking(ALIVE, self.condition, MAX_COMPARED))
 
     def _narrow(self) -> Page:
         """Read the page from the indexes that begin with people and labels.
@@ -92,13 +97,18 @@ class PageReader:
         return ranged(self.order, self.after)
 
     def _found(self, query: Filter, *, hinted: bool = False) -> Page:
+        return self._read(self._with_condition(query), hinted=hinted)
+
+    def _read(self, query: Filter, *, hinted: bool) -> Page:
         """Read the page by one `find`."""
-        query = {"$and": [query, self.condition]} if self.condition else query
         same = pinned(dict(conjuncts(self.condition)))
         return Task.objects.page_of(query, self.order, self.limit, fields=self.fields, hinted=hinted, same=same)
 
+    def _with_condition(self, query: Filter) -> Filter:
+        return query | {"$and": [self.condition]} if self.condition else query
+
     def _of_parts(self) -> Page:
-        return self._of_stages(self._parts().stages(ALIVE | ({"$and": [self.condition]} if self.condition else {})))
+        return self._of_stages(self._parts().stages(self._with_condition(ALIVE)))
 
     def _of_stages(self, stages: list[Filter]) -> Page:
         return Task.objects.page_of_stages(stages, self.order, self.limit)
