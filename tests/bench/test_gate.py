@@ -26,8 +26,8 @@ class Cost(NamedTuple):
     status: int
     commands: int
     trips: int
-    keys: int
-    documents: int
+    keys: int | None  # None: MongoDB chooses the index, and looks at MAX_CHOSEN keys and documents at most
+    documents: int | None
     bytes: int | None  # without the cursor, whose length differs; None: depends on the day
 
 
@@ -38,17 +38,25 @@ COSTS = {
     "one task": Cost(200, 1, 1, 1, 1, 1060),
     "304 of a task": Cost(304, 1, 1, 1, 1, 0),
     "all tasks of 10 projects": Cost(200, 1, 1, 60, 51, 45420),
-    "assignee = me in one project": Cost(200, 1, 1, 39, 38, 35947),
-    "assignee = me in 10": Cost(200, 1, 1, 51, 51, 48406),
-    "assignee = me in 10, 23 tasks": Cost(200, 1, 1, 23, 23, 22030),
-    "label = bug in one project": Cost(200, 2, 1, 52, 52, 46382),
-    "status = in_progress": Cost(200, 2, 1, 31, 31, 26859),
+    "assignee = me in one project": Cost(200, 1, 1, None, None, 35947),
+    "assignee = me in 10": Cost(200, 1, 1, None, None, 48406),
+    "assignee = me in 10, 23 tasks": Cost(200, 1, 1, None, None, 22030),
+    "label = bug in one project": Cost(200, 2, 1, None, None, 46382),
+    "status = in_progress": Cost(200, 2, 1, None, None, 26859),
     "statistics": Cost(200, 2, 2, 16, 13, None),
     "facets": Cost(200, 1, 2, 2, 1, 1670),
     "create": Cost(201, 6, 1, 4, 4, 649),
     "change": Cost(200, 5, 1, 3, 3, 1033),
     "complete": Cost(200, 8, 1, 7, 7, 1052),
 }
+
+MAX_CHOSEN = 250  # four keys for each of fifty tasks, and fifty
+
+
+def is_same(found, expected):
+    if expected and expected.keys is None and max(found.keys, found.documents) <= MAX_CHOSEN:
+        found = found._replace(keys=None, documents=None)
+    return found == expected
 
 
 class Caller:
@@ -121,6 +129,6 @@ def test_what_requests_cost(person):
         "change": busy.cost("PATCH", task, data='{"title": "Another"}', **changes),
         "complete": busy.cost("PUT", f"{task}/completion", headers={"If-Match": "*"}),
     }
-    changed = {name: cost for name, cost in found.items() if cost != COSTS.get(name)}
+    changed = {name: cost for name, cost in found.items() if not is_same(cost, COSTS.get(name))}
     assert not changed, "\n".join(f'    "{name}": Cost{tuple(cost)},' for name, cost in changed.items())
     assert found.keys() == COSTS.keys()

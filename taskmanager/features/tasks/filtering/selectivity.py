@@ -14,7 +14,6 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.storage.orders import Filter, Row
-from taskmanager.core.storage.parts import MAX_MERGED
 
 
 class Selectivity(IntEnum):
@@ -65,13 +64,12 @@ def _of(name: str, value: Any) -> Selectivity:
     asked = value if isinstance(value, dict) else {"$eq": value}
     if not asked.keys() <= operators:
         return Selectivity.FREE
-    return Selectivity.INDEXED if name == "marks" and _is_wide(asked) else found
+    return Selectivity.INDEXED if name == "marks" and _flags(asked) else found
 
 
-def _is_wide(asked: Row) -> bool:
-    """Return whether a condition on index tags is one on a flag (no assignee, no label), or on very many labels."""
-    tags = [asked.get("$eq", ""), *asked.get("$in", [])]
-    return len(tags) > MAX_MERGED or any(len(tag) == 1 for tag in tags)
+def _flags(asked: Row) -> bool:
+    """Return whether a condition on index tags is one on a flag: on the tasks that have no assignee, or no label."""
+    return any(len(tag) == 1 for tag in [asked.get("$eq", ""), *asked.get("$in", [])])
 
 
 _TEXTS = ("title", "description", "key", "$regex", "custom_fields")
