@@ -18,6 +18,4 @@ def upgrade(database: Database[dict[str, Any]]) -> None:
     """Create the index, and count the tasks of each project. A run after a failure counts the remaining ones."""
     by_week = IndexModel([("project_id", ASCENDING), ("week", ASCENDING)], name="project_week", unique=True)
     database["task_counts"].create_indexes([by_week])
-    recount = Recount(database["tasks"], database["task_counts"])
-    for project_id in recount.project_ids():
-        recount.repair(project_id)
+    Recount(database["tasks"], database["task_counts"]).repair_all()

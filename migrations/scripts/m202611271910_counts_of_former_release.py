@@ -11,6 +11,4 @@ CONTRACT = True  # it is of use when no process of the release before runs any m
 
 def upgrade(database: Database[dict[str, Any]]) -> None:
     """Count the tasks of each project again, and add what is missing; this release may write meanwhile."""
-    recount = Recount(database["tasks"], database["task_counts"])
-    for project_id in recount.project_ids():
-        recount.repair(project_id)
+    Recount(database["tasks"], database["task_counts"]).repair_all()

@@ -12,7 +12,8 @@ from pymongo.collection import Collection
 from pymongo.command_cursor import CommandCursor
 from pymongo.cursor import Cursor
 
-Row = dict[str, Any]
+from taskmanager.core.storage.orders import Row
+
 WITHOUT_ZONES: CodecOptions[Row] = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
 
 

@@ -12,7 +12,7 @@ from taskmanager.core.storage.orders import Row
 from taskmanager.features.insights.counts import reading
 from taskmanager.features.insights.matches import counted_parts, relation
 from taskmanager.features.tasks.counts.numbers import NONE
-from taskmanager.features.tasks.listing import matching
+from taskmanager.features.tasks.listing import matching, scope
 from taskmanager.features.tasks.models import PRIORITIES
 
 MAX_VALUES = 100  # of one facet: the most frequent ones
@@ -32,7 +32,7 @@ def count_values(
     then only so many are counted. Raises NotFound, Invalid; with a filter also TooMany, Unavailable (`query.too_slow`).
     """
     if condition is None:
-        return _stored(reading.overall(reading.project_ids(actor, project_id))) | {"relation": "eq"}
+        return _stored(reading.overall(scope(actor, project_id))) | {"relation": "eq"}
     return of_matching(condition, actor, project_id)
 
 

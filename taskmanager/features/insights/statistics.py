@@ -25,7 +25,7 @@ from taskmanager.features.insights.counts import reading, series
 from taskmanager.features.insights.matches import counted_parts, relation
 from taskmanager.features.projects.workflow import OPEN_GROUPS
 from taskmanager.features.tasks.counts.numbers import NONE, hundredths
-from taskmanager.features.tasks.listing import matching
+from taskmanager.features.tasks.listing import matching, scope
 
 MAX_PEOPLE = 200
 _BEGUN = {"$ifNull": ["$started_at", "$created_at"]}
@@ -81,7 +81,7 @@ def compute(
     """
     period = Period.of(actor, weeks, days)
     if condition is None:
-        return _answer(_stored(reading.project_ids(actor, project_id), period), period)
+        return _answer(_stored(scope(actor, project_id), period), period)
     return of_matching(condition, actor, project_id, period)
 
 

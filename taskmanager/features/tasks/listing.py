@@ -54,7 +54,7 @@ class VisibleTasks:
 
     def _first_matching(self) -> int:
         """Return how many of the first MAX_COMPARED tasks match."""
-        visible = Task.objects.alive().filter(project_id__in=self.project_ids)
+        visible = Task.objects.in_projects(self.project_ids)
         found = visible.piped({"$limit": MAX_COMPARED}, {"$match": self.condition}, {"$count": "number"})
         return min(found[0]["number"], 10_000) if found else 0
 
@@ -67,13 +67,13 @@ class VisibleTasks:
             return self._found().page(order, limit, after=after, fields=fields)
 
     def _found(self) -> TaskQuerySet:
-        found = Task.objects.alive().filter(project_id__in=self.project_ids)
+        found = Task.objects.in_projects(self.project_ids)
         return found.filter(__raw__={"$and": [self.condition]}) if self.condition else found
 
 
 def visible(actor: Actor, *, project_id: ObjectId | None = None, condition: GivenFilter | None = None) -> VisibleTasks:
     """Return the tasks of `matching`, for a list. Raises NotFound, Invalid."""
-    projects = _scope(actor, project_id)
+    projects = scope(actor, project_id)
     if condition is None:
         return VisibleTasks(actor, projects, {})
     node, context = filter_names.bind(condition, actor, _project_ids(actor, project_id))
@@ -87,7 +87,7 @@ def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId |
 
     Raises NotFound, Invalid for a filter with names that do not exist (see `filter_names.bind`).
     """
-    found = Task.objects.alive().filter(project_id__in=_scope(actor, project_id))
+    found = Task.objects.in_projects(scope(actor, project_id))
     if condition is None:
         return found
     return found.matching(*filter_names.bind(condition, actor, _project_ids(actor, project_id)))
@@ -116,8 +116,8 @@ def _project_ids(actor: Actor, project_id: ObjectId | None) -> Collection[Object
     return [project_id] if project_id else list(actor.project_roles)
 
 
-def _scope(actor: Actor, project_id: ObjectId | None) -> list[ObjectId]:
-    """Return the projects whose tasks a list has. Raises NotFound."""
+def scope(actor: Actor, project_id: ObjectId | None) -> list[ObjectId]:
+    """Return one project, or all projects that the actor sees but the archived ones. Raises NotFound."""
     if project_id is None:
         return [key for key in actor.project_roles if key not in actor.archived]
     if actor.role_in(project_id) is None:

@@ -10,8 +10,6 @@ from datetime import datetime
 
 from bson import ObjectId
 
-from taskmanager.core.errors import NotFound
-from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.orders import Row
 from taskmanager.features.projects.workflow import OPEN_GROUPS
 from taskmanager.features.tasks.counts.models import TaskCounts
@@ -20,15 +18,6 @@ from taskmanager.features.tasks.counts.slots import slot_of
 from taskmanager.features.tasks.models import Task
 
 _OVERALL = ("project_id", "status", "priority", "label", "person", "all_closed", "overdue", "overdue_before", "week")
-
-
-def project_ids(actor: Actor, project_id: ObjectId | None) -> list[ObjectId]:
-    """Return the ids of one project, or of all projects that the actor sees but the archived ones. Raises NotFound."""
-    if project_id is None:
-        return [key for key in actor.project_roles if key not in actor.archived]
-    if actor.role_in(project_id) is None:
-        raise NotFound
-    return [project_id]
 
 
 def overall(ids: Collection[ObjectId]) -> list[Row]:

@@ -59,6 +59,11 @@ class Recount:
             last = min(filter(None, firsts))
             yield last
 
+    def repair_all(self) -> None:
+        """Repair the counts of each project; see `repair`."""
+        for project_id in self.project_ids():
+            self.repair(project_id)
+
     def _first(self, collection: Collection[Row], query: Row) -> ObjectId | None:
         row = collection.find_one(query, {"project_id": 1, "_id": 0}, sort=[("project_id", 1)])
         return row["project_id"] if row else None
