@@ -141,6 +141,7 @@ def _add_routes(app: Flask, loaded: Iterable[Feature]) -> None:
             prefix = f"{version.prefix}/x/{plugin.name}{blueprint.url_prefix or ''}"
             try:
                 api.register_blueprint(blueprint, name=f"x_{plugin.name}_{blueprint.name}", url_prefix=prefix)
+                api.describe()
             except Exception as error:
                 raise _unusable(plugin, "blueprints", error) from error
 

@@ -5,6 +5,7 @@ responses and in its document.
 """
 
 from collections.abc import Iterable
+from threading import Lock
 from typing import Any
 
 import flask_smorest
@@ -29,10 +30,18 @@ _ID_IN_A_PATH = {"type": "string", "pattern": "^[0-9a-f]{24}$", "example": "65f1
 
 
 class Api(flask_smorest.Api):
-    """flask-smorest's Api without its error handlers: those are in `web/errors.py`."""
+    """flask-smorest's Api without its error handlers: those are in `web/errors.py`.
+
+    Routes are described when the document is needed, because that takes longer than all else in `create_app`.
+    """
 
     ERROR_SCHEMA = Problem
     DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._undescribed: list[tuple[Blueprint, str]] = []
+        self._describing = Lock()
+        super().__init__(*args, **options)
 
     def _register_error_handlers(self) -> None:
         """Register no error handlers: `web/errors.py` has them."""
@@ -40,10 +49,18 @@ class Api(flask_smorest.Api):
     def _register_pagination_header(self) -> None:
         """Register no pagination header: lists are paged by cursor."""
 
-    def register_blueprint(self, blp: Blueprint, **options: Any) -> None:
-        """Register the routes; their tag is the blueprint's own name, without that of the version."""
-        super().register_blueprint(blp, **options)
-        self.spec._tags[-1]["name"] = blp.name
+    def register_blueprint(self, blp: Blueprint, *, name: str, **options: Any) -> None:
+        """Register the routes under this name."""
+        self._app.register_blueprint(blp, name=name, **options)
+        self._undescribed.append((blp, name))
+
+    def describe(self) -> None:
+        """Describe the routes that were registered; their tag is the blueprint's own name, without the version's."""
+        with self._describing:
+            for blueprint, name in self._undescribed:
+                blueprint.register_views_in_doc(self, self._app, self.spec, name=name, parameters=None)
+                self.spec.tag({"name": blueprint.name, "description": blueprint.description})
+            self._undescribed.clear()
 
 
 class ApiVersion:
@@ -92,6 +109,7 @@ class ApiVersion:
         return api
 
     def _document(self, api: Api) -> dict[str, Any]:
+        api.describe()
         document = openapi.finish(api.spec.to_dict(), api.ma_plugin.converter.refs)
         for operation in openapi.operations(document) if self.deprecation else ():
             operation["deprecated"] = True

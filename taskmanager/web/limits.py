@@ -47,6 +47,7 @@ class OneTripStorage(RedisStorage):
     """Counts a request, reads the window for the headers and the caller's access version in one round trip."""
 
     STORAGE_SCHEME = [f"onetrip+{scheme}" for scheme in _SCHEMES]
+    DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}  # where valkey-py is installed, its import takes long
 
     def __init__(self, uri: str, **options: Any) -> None:
         super().__init__(uri.removeprefix("onetrip+"), **options)

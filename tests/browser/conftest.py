@@ -63,6 +63,6 @@ def browser() -> Iterator[Any]:
 def watched(browser: Any, server: WebServer, tmp_path: Path) -> Iterator[Watched]:
     """A new page; its base is the server."""
     context = browser.new_context(base_url=server.url, viewport={"width": 1280, "height": 1600})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)  # what is waited for comes much sooner, but for a busy machine
     yield Watched(context.new_page())
     context.close()

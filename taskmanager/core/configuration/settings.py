@@ -19,6 +19,7 @@ from taskmanager.core.errors import Misconfigured
 
 S = TypeVar("S", bound=BaseSettings)
 
+_DEFAULT_MONGODB_TIMEOUT_MS = 1900
 _UNSAFE_SECRETS = {"secret", "changeme", "change-me", "development", "password", "taskmanager"}
 
 
@@ -37,7 +38,7 @@ class Settings(BaseSettings):
     plugins_enabled: bool = True
 
     mongodb_uri: str = "mongodb://127.0.0.1:27017/taskmanager?replicaSet=rs0"
-    mongodb_timeout_ms: int = Field(1900, ge=100, le=60_000)
+    mongodb_timeout_ms: int = Field(_DEFAULT_MONGODB_TIMEOUT_MS, ge=100, le=60_000)
     mongodb_pool_size: int = Field(32, ge=1, le=1000)
     queue_url: str = "redis://127.0.0.1:6379/0"
     cache_url: str = "redis://127.0.0.1:6380/0"
@@ -186,6 +187,10 @@ class Settings(BaseSettings):
         """Return the public URL of the service, without a trailing slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    def time_limit(self, seconds: float) -> float:
+        """Return the limit of a search or a large transaction: `seconds`, more where an operation may take longer."""
+        return seconds * max(1.0, self.mongodb_timeout_ms / _DEFAULT_MONGODB_TIMEOUT_MS)
 
     def secret(self) -> bytes:
         """Return the secret that signs tokens and cursors. Outside production it is generated once, in `data_dir`."""

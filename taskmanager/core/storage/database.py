@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from taskmanager.core.configuration import connection_urls
-from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.configuration.settings import Settings, current
 from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.servers import heartbeats
 from taskmanager.core.storage.breaker import CircuitBreaker
@@ -99,12 +99,12 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 @contextmanager
 def bounded(seconds: float) -> Iterator[None]:
-    """Bound the time of a query that may be expensive, such as a full-text search.
+    """Bound the time of a query that may be expensive, such as a full-text search; see `Settings.time_limit`.
 
     Raises Unavailable (`query.too_slow`) when it takes longer; the circuit breaker ignores that.
     """
     try:
-        with pymongo.timeout(seconds):
+        with pymongo.timeout(current().time_limit(seconds)):
             yield
     except PyMongoError as error:
         if error.timeout:

@@ -127,7 +127,10 @@ class _Outside(BaseException):
 
 
 def long_unit_of_work(seconds: float) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Return a `unit_of_work` decorator with a limit of `seconds`, for a use case with hundreds of operations."""
+    """Return a `unit_of_work` decorator with a limit of `seconds`, for a use case with hundreds of operations.
+
+    The limit is longer where an operation may take longer, see `Settings.time_limit`.
+    """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @wraps(function)
@@ -204,7 +207,7 @@ def _in_transaction(function: Callable[[], T], seconds: float | None) -> T:
     callbacks: list[Callable[[], None]] = []
     token, before = _after_commit.set(callbacks), _before_commit.set(None)
     try:
-        with pymongo.timeout(seconds or _budget_seconds()), client().start_session() as session, _confirming(session):
+        with pymongo.timeout(_budget_seconds(seconds)), client().start_session() as session, _confirming(session):
             result = session.with_transaction(
                 lambda session: _aborting(session, lambda: _attempt(session, function, callbacks)),
                 read_concern=ReadConcern("snapshot"),
@@ -242,12 +245,13 @@ def _confirming(session: ClientSession) -> Iterator[None]:
         raise
 
 
-def _budget_seconds() -> float:
+def _budget_seconds(seconds: float | None) -> float:
     """Return the time limit for all attempts together, in seconds: after it a request gets 503.
 
     The driver retries server selection every half second: a limit of 1.9 s ends after 2.0 s, one of 2.0 s after 2.5 s.
     """
-    return settings.current().mongodb_timeout_ms / 1000
+    chosen = settings.current()
+    return chosen.time_limit(seconds) if seconds else chosen.mongodb_timeout_ms / 1000
 
 
 def _aborting(session: ClientSession, attempt: Callable[[], T]) -> T:

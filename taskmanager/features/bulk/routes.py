@@ -10,6 +10,7 @@ from bson import ObjectId
 from flask import Response
 from marshmallow import fields, validate
 
+from taskmanager.core.configuration import settings
 from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
@@ -163,7 +164,8 @@ def _all(operations: list[Operation], temp_ids: list[str | None]) -> Response:
 def _each(operations: list[Operation], temp_ids: list[str | None]) -> Response:
     actor, results = current_actor(), []
     ids: bulk.Ids = {}
-    for operation in bulk.expand_filters(operations, actor, _found_once, monotonic() + bulk.MAX_EACH_SECONDS):
+    until = monotonic() + settings.current().time_limit(bulk.MAX_EACH_SECONDS)
+    for operation in bulk.expand_filters(operations, actor, _found_once, until):
         try:
             task = _run_once(operation, operation.resolved(ids), actor)
         except (KeyReused, InProgress):

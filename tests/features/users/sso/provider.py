@@ -7,6 +7,7 @@ import json
 import secrets
 import threading
 import time
+from functools import cache
 from typing import Any
 from urllib.parse import unquote_plus, urlencode
 
@@ -18,11 +19,17 @@ from werkzeug.serving import make_server
 CLIENT_ID, CLIENT_SECRET = "task manager", "the secret: 100% of+the client"
 
 
+@cache
+def signing_key(number: int = 1) -> RSAKey:
+    """One of several keys of the same name, each made once: that takes longer than most tests."""
+    return RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
+
+
 class Provider:
     """Vouches for `person`; what a test changes of it makes it a bad one."""
 
     def __init__(self) -> None:
-        self.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
+        self.key = signing_key()
         self.person: dict[str, Any] = {
             "sub": "p-1",
             "email": "ada@example.com",

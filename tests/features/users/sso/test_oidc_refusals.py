@@ -4,12 +4,11 @@ import time
 
 import pytest
 import time_machine
-from joserfc.jwk import RSAKey
 from structlog.testing import capture_logs
 
 from taskmanager.features.users.models import User
 from tests.features.users.conftest import begin, log_in
-from tests.features.users.sso.provider import CLIENT_SECRET
+from tests.features.users.sso.provider import CLIENT_SECRET, signing_key
 from tests.problems import assert_problem
 
 OIDC = "/api/v1/auth/oidc"
@@ -106,7 +105,7 @@ def test_a_signature_that_anybody_can_make_is_refused(sso, provider, algorithm):
 
 def test_a_token_signed_by_another_key_is_refused(sso, provider):
     log_in(sso)  # the provider's key is known now
-    provider.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
+    provider.key = signing_key(2)
     assert_problem(log_in(sso), 401, code="auth.oidc_refused")
 
 
