@@ -17,7 +17,7 @@ class Servers:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="taskmanager-tests-")
         path = Path(self._folder.name)
-        self._mongod = mongod.MongodServer(path / "mongodb", test_commands=True)
+        self._mongod = mongod.MongodServer(path / "mongodb", for_tests=True, transactionLifetimeLimitSeconds="10")
         self._queue = valkey.ValkeyServer(path / "queue", role="queue")
         self._cache = valkey.ValkeyServer(path / "cache", role="cache")
 

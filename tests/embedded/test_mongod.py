@@ -100,6 +100,6 @@ def test_tells_the_end_of_the_log_when_it_cannot_start(server):
 
 
 def test_fail_points_exist_only_where_asked_for(tmp_path):
-    server = mongod.MongodServer(tmp_path, test_commands=True)
+    server = mongod.MongodServer(tmp_path, for_tests=True)
     assert "enableTestCommands=1" in server.command
     assert "enableTestCommands=1" not in mongod.MongodServer(tmp_path, server.port).command

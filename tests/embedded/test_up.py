@@ -23,8 +23,8 @@ _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Up:
     """One `taskmanager up` on its own data folder and port."""
 
-    def __init__(self, folder):
-        self.folder, self.port = folder, ports.choose()
+    def __init__(self, folder, **variables):
+        self.folder, self.port, self.variables = folder, ports.choose(), variables
         self.output = folder.parent / f"{folder.name}.out"
         self.process = None
 
@@ -32,7 +32,7 @@ class Up:
     def environment(self):
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKMANAGER_")}
         own = {"TASKMANAGER_DATA_DIR": str(self.folder), "TASKMANAGER_PORT": str(self.port)}
-        return kept | own | {"TASKMANAGER_WEB_PROCESSES": "1", "TASKMANAGER_BCRYPT_COST": "4"}
+        return kept | own | {"TASKMANAGER_WEB_PROCESSES": "1", "TASKMANAGER_BCRYPT_COST": "4"} | self.variables
 
     def start(self, *, stdin=subprocess.DEVNULL):
         with self.output.open("wb") as output:
@@ -96,46 +96,49 @@ def up(tmp_path):
     service.end()
 
 
-def test_one_command_runs_everything_and_leaves_nothing_behind(up):
-    up.start()
+def test_one_command_runs_everything_comes_back_and_leaves_nothing_behind(up, tmp_path):
+    """In one go, because each start is that of ten processes."""
+    up.start(stdin=None)
     assert up.ready()
     note = up.folder / "admin.txt"
     password = re.search(r"password: (\S+)", note.read_text())[1]
     assert password in up.text
     assert note.stat().st_mode & 0o777 == 0o600
-    up.end(signal.SIGINT)
-    assert up.process.returncode == 0
-    assert family(up.folder) == []
 
+    assert "already runs on" in up.run("up").stderr
+    other = Up(tmp_path / "other", TASKMANAGER_ADMIN_PASSWORD="Our-own-secret-1")
+    try:
+        assert other.start().ready() and up.ready()
+        assert_never_printed(other, "Our-own-secret-1")
+    finally:
+        other.end(signal.SIGINT)
+    assert other.process.returncode == 0
+    assert family(other.folder) == []
+
+    for pid_file in ("mongodb/mongod.lock", "queue/valkey.pid"):
+        os.kill(int((up.folder / pid_file).read_text()), signal.SIGKILL)
+    servers_and_supervisor = 5
+    assert wait(lambda: len(family(up.folder)) == servers_and_supervisor and up.ready(), 120)
+
+    up.end(signal.SIGKILL)  # no obstacle
     up.start()  # the same folder again: same data, so no new password
+    assert up.ready()
     assert password not in up.text
     assert f"password in {note}" in up.text
     stopped = up.run("stop")
     assert stopped.stdout == "Stopped.\n"
     assert up.process.wait(60) == 0
+    assert family(up.folder) == []
     assert up.run("stop").stdout.startswith("Nothing is running")
 
 
-def test_killed_servers_come_back_and_a_killed_run_is_no_obstacle(up):
-    up.start()
-    for pid_file in ("mongodb/mongod.lock", "queue/valkey.pid"):
-        os.kill(int((up.folder / pid_file).read_text()), signal.SIGKILL)
-    servers_and_supervisor = 5
-    assert wait(lambda: len(family(up.folder)) == servers_and_supervisor and up.ready(), 120)
-    up.end(signal.SIGKILL)
-    up.start()
-    assert up.ready()
-
-
-def test_a_second_run_on_the_same_folder_is_refused_and_another_folder_is_not(up, tmp_path):
-    up.start(stdin=None)
-    assert "already runs on" in up.run("up").stderr
-    other = Up(tmp_path / "other")
-    try:
-        assert other.start().ready()
-    finally:
-        other.end()
-    assert up.ready()
+def assert_never_printed(up, password):
+    """An operator knows the password that they have set: it is in no output, and in no file that is read."""
+    written = [path for path in up.folder.rglob("*") if path.is_file() and path.parts[-2] in ("logs", "run")]
+    assert not (up.folder / "admin.txt").exists()
+    assert password not in up.text
+    assert not any(password.encode() in path.read_bytes() for path in written)
+    assert "mongodb_uri" in json.loads((up.folder / "run" / "addresses.json").read_text())
 
 
 def test_a_process_that_boots_is_said_to_be_starting_when_the_operator_waits_no_longer(up):
@@ -153,13 +156,3 @@ def test_a_taken_port_is_one_sentence(up):
     assert f"port {up.port}" in refused.stderr
     assert "TASKMANAGER_PORT" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
-
-
-def test_an_operators_password_is_never_printed(up, monkeypatch):
-    monkeypatch.setattr(Up, "environment", Up.environment.fget(up) | {"TASKMANAGER_ADMIN_PASSWORD": "Our-own-secret-1"})
-    up.start()
-    written = [path for path in up.folder.rglob("*") if path.is_file() and path.parts[-2] in ("logs", "run")]
-    assert not (up.folder / "admin.txt").exists()
-    assert "Our-own-secret-1" not in up.text
-    assert not any(b"Our-own-secret-1" in path.read_bytes() for path in written)
-    assert "mongodb_uri" in json.loads((up.folder / "run" / "addresses.json").read_text())
