@@ -30,7 +30,7 @@ class Servers:
     def stop(self) -> None:
         """Stop all servers and delete their data."""
         for server in (self._mongod, self._queue, self._cache):
-            server.stop()
+            server.stop(patience=0)
         self._folder.cleanup()
 
 

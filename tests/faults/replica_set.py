@@ -8,7 +8,7 @@ from pymongo.errors import PyMongoError
 
 from taskmanager.embedded import mongod
 from taskmanager.embedded.ports import LOCALHOST
-from tests.faults.stack import eventually, kill, thaw
+from tests.faults.stack import eventually, kill
 
 _START_SECONDS = 60
 
@@ -57,10 +57,9 @@ class ReplicaSet:
         self._form()
         eventually(lambda: self.primary, "a primary", timeout)
 
-    def stop(self) -> None:
+    def stop(self, *, patience: float = 0) -> None:
         for member in self.members:
-            thaw(member)
-            member.stop()
+            member.stop(patience=patience)
 
     @property
     def primary(self) -> Member | None:

@@ -56,12 +56,17 @@ class Process:
         self._popen.wait()
         self._popen = None
 
+    def terminate(self) -> None:
+        """Ask it to end, also when it is frozen."""
+        if self._popen and self.running:
+            self._popen.send_signal(signal.SIGCONT)
+            self._popen.terminate()
+
     def stop(self) -> int:
         """Ask it to end; answers its exit status, -9 when it did not end by itself."""
         if self._popen is None or not self.running:
             return 0
-        self._popen.send_signal(signal.SIGCONT)
-        self._popen.terminate()
+        self.terminate()
         try:
             status = self._popen.wait(_LONGEST_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -147,12 +152,13 @@ class Stack:
         self.processes[name].kill()
 
     def stop(self) -> None:
-        """End everything, thawing first what is frozen."""
+        """End everything: the processes by SIGTERM, all at once, the servers by SIGKILL, since their data goes too."""
+        for process in self.processes.values():
+            process.terminate()
         for process in self.processes.values():
             process.stop()
         for server in reversed(self.servers):
-            thaw(server)
-            server.stop()
+            server.stop(patience=0)
 
     def wait(self, condition: Callable[[], Any], what: str) -> float:
         """As `eventually`, but a process that ended by itself fails the test at once, with the end of its log."""
