@@ -44,6 +44,7 @@ from taskmanager.features.views import feature as views
 from taskmanager.features.webhooks import feature as webhooks
 from taskmanager.web import errors, limits, requests, urls
 from taskmanager.web.authentication import actors
+from taskmanager.web.browsers import cors
 from taskmanager.web.requests import Application
 
 # All features of the service except core, in the order of their contributions in the registry.
@@ -79,6 +80,7 @@ def create_app(settings: Settings) -> Flask:
     app = _flask(settings)
     _connect(settings)
     requests.init_app(app)
+    cors.init_app(app, settings)
     actors.init_app(app, settings, _keys(settings))
     limits.init_app(app, settings)
     _bind_extensions(app, settings)

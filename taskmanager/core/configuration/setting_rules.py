@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
 
-from taskmanager.core.configuration import connection_urls
+from taskmanager.core.configuration import connection_urls, origins
 from taskmanager.core.http.guarded_http import Rules
 
 Rule = Callable[[str], object]
@@ -158,6 +158,7 @@ RULES: dict[str, Rule] = {
     "host": host,
     "dashboard_host": host,
     "public_url": http_url,
+    "cors_origins": origins.check,
     "oidc_issuer": http_url,
     "oidc_client_id": header_word,
     "oidc_client_secret": header_word,

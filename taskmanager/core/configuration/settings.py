@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taskmanager.core.configuration import connection_urls, setting_names, setting_rules
+from taskmanager.core.configuration.public_settings import PublicSettings
 from taskmanager.core.errors import Misconfigured
 
 S = TypeVar("S", bound=BaseSettings)
@@ -22,7 +23,7 @@ S = TypeVar("S", bound=BaseSettings)
 _UNSAFE_SECRETS = {"secret", "changeme", "change-me", "development", "password", "taskmanager"}
 
 
-class Settings(BaseSettings):
+class Settings(PublicSettings):
     """The settings of an operator. `config/env.example` has a sentence for each variable."""
 
     model_config = SettingsConfigDict(
