@@ -30,6 +30,7 @@ from taskmanager.features.comments import feature as comments
 from taskmanager.features.insights import feature as insights
 from taskmanager.features.notifications import feature as notifications
 from taskmanager.features.projects import feature as projects, service as project_service
+from taskmanager.features.projects.invitations import invited
 from taskmanager.features.projects.share_links import service as share_links
 from taskmanager.features.purging import feature as purging
 from taskmanager.features.quick_add import feature as quick_add
@@ -39,6 +40,7 @@ from taskmanager.features.templates import feature as templates
 from taskmanager.features.trash import feature as trash
 from taskmanager.features.users import feature as users, service as user_service
 from taskmanager.features.users.login_methods.routes import blueprint_of
+from taskmanager.features.users.signup import policy as signup_policy
 from taskmanager.features.users.tokens import service as api_tokens
 from taskmanager.features.views import feature as views
 from taskmanager.features.webhooks import feature as webhooks
@@ -168,6 +170,7 @@ def _connect(settings: Settings) -> None:
     access.loaders.versions = user_service.access_versions
     access.loaders.token_used = api_tokens.used
     access.loaders.visitor = share_links.visitor
+    signup_policy.loaders.is_invited = invited.is_invited
 
 
 def _load_access(user_id: ObjectId) -> Access | None:

@@ -56,6 +56,16 @@ BAD: dict[str, list[str]] = {
         "https://bücher.example",
         ".*",
     ],
+    "signup": ["anyone", "OPEN"],
+    "signup_domains": [
+        "@example.org",
+        "*.example.org",
+        "example",
+        "a b.example",
+        "example.org,",
+        "ada@b.example",
+        "x..y",
+    ],
     "mongodb_uri": [
         "localhost:27017",
         "http://h/db",

@@ -156,6 +156,7 @@ TABLE: dict[str, Route] = {
     f"GET {SERVICE}/tokens/<token_id>": admin(404, path=f"{V1}/service-accounts/{UNKNOWN_ID}/tokens/{UNKNOWN_ID}"),
     f"DELETE {SERVICE}/tokens/<token_id>": admin(404, path=f"{V1}/service-accounts/{UNKNOWN_ID}/tokens/{UNKNOWN_ID}"),
     f"GET {V1}/users": admin(200),
+    f"POST {V1}/users": admin(201, {"email": "made@example.com", "name": "Made"}),
     f"GET {V1}/users/<user_id>": admin(404, path=f"{V1}/users/{UNKNOWN_ID}"),
     f"PATCH {V1}/users/<user_id>": admin(404, {"role": "user"}, path=f"{V1}/users/{UNKNOWN_ID}"),
     f"POST {V1}/users/<user_id>/sessions/end": admin(404, path=f"{V1}/users/{UNKNOWN_ID}/sessions/end"),

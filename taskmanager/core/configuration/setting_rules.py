@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
 
-from taskmanager.core.configuration import connection_urls, origins
+from taskmanager.core.configuration import connection_urls, domains, origins
 from taskmanager.core.http.guarded_http import Rules
 
 Rule = Callable[[str], object]
@@ -159,6 +159,7 @@ RULES: dict[str, Rule] = {
     "dashboard_host": host,
     "public_url": http_url,
     "cors_origins": origins.check,
+    "signup_domains": domains.parse,
     "oidc_issuer": http_url,
     "oidc_client_id": header_word,
     "oidc_client_secret": header_word,

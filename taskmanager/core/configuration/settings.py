@@ -61,7 +61,6 @@ class Settings(PublicSettings):
     lockout_failures: int = Field(10, ge=3, le=1000)
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)
     invitation_days: int = Field(7, ge=1, le=90)
-    direct_membership: bool = False
     share_visit_minutes: int = Field(60, ge=1, le=24 * 60)
     oidc_issuer: str = ""
     oidc_client_id: str = ""
@@ -175,6 +174,7 @@ class Settings(PublicSettings):
             raise ValueError("TASKMANAGER_MAIL_OAUTH_TOKEN_FILE needs the user in TASKMANAGER_MAIL_URL")
         if self.oidc_issuer and not self.oidc_client_id:
             raise ValueError("TASKMANAGER_OIDC_ISSUER needs TASKMANAGER_OIDC_CLIENT_ID")
+        self.check_signup(in_production=self.environment == "production")
         return self
 
     @property
