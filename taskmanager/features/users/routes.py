@@ -47,7 +47,7 @@ def register(data: dict[str, Any]) -> Response:
     if settings.current().require_verified_email:
         registrations.request(**data)
         return answers.accepted()
-    return answers.created(users.sign_up(**data), USER, "/users/me")
+    return answers.created(users.register(**data), USER, "/users/me")
 
 
 @auth.route("/login", methods=["POST"], public=True, idempotent=False, problems=(401, 403))

@@ -41,14 +41,14 @@ class Addressee(NamedTuple):
 MAX_SESSIONS = 500  # live sessions of an account: one more ends the oldest
 
 
-def sign_up(*, email: str, password: str, name: str) -> User:
-    """Make an account for a stranger. Raises Forbidden (see `signup.policy.check`) and what `register` raises."""
+def register(*, email: str, password: str, name: str) -> User:
+    """Make an account for a stranger. Raises Forbidden (see `signup.policy.check`) and what `make_account` raises."""
     policy.check(plain_address(email))
-    return register(email=email, password=password, name=name)
+    return make_account(email=email, password=password, name=name)
 
 
-def register(*, email: str, password: str, name: str, role: str = "user", verified: bool = False) -> User:
-    """Make an account, whatever the policy of sign-up.
+def make_account(*, email: str, password: str, name: str, role: str = "user", verified: bool = False) -> User:
+    """Make an account for an operator, whatever the policy of sign-up.
 
     Raises Conflict (`user.email_taken`), Invalid (`password.too_common`).
     """
@@ -85,7 +85,7 @@ def create(
 def ensure_admin(email: str, password: str) -> bool:
     """Make the administrator's account unless the address has an account. Return whether it was made."""
     try:
-        register(email=email, password=password, name="Administrator", role="admin", verified=True)
+        make_account(email=email, password=password, name="Administrator", role="admin", verified=True)
     except Conflict:
         return False
     return True
