@@ -8,7 +8,7 @@ from bson import ObjectId
 from flask import Flask
 
 from taskmanager import plugins
-from taskmanager.api import docs, health, v1
+from taskmanager.api import docs, health, information, v1
 from taskmanager.api.version import ApiVersion
 from taskmanager.core import registry
 from taskmanager.core.configuration import settings as core_settings
@@ -92,6 +92,7 @@ def create_app(settings: Settings) -> Flask:
     health.init_app(app)
     _add_routes(app, loaded)
     docs.init_app(app)
+    information.init_app(app)
     return app
 
 

@@ -19,6 +19,15 @@ RATES = ["600/fortnite", "many", "600", "-3/hour", "0/minute", "/minute", "600/"
 REDIS = ["localhost:6379", "http://h/0", "redis://", "redis://h:port/0", "redis://h:70000/0", "redis://h/zero",
          "redis://h/0?foo=1", "redis://h/0?socket_timeout=x", "unix://", "redis://h /0"]  # fmt: skip
 HOSTS = ["http://h", "300.1.1.1", "h:80", "a b", "[::1]", "-h"]
+LINKS = [
+    "example.com/terms",
+    "javascript:alert(1)",
+    "ftp://h",
+    "https://",
+    "https://u@h",
+    "https://h x",
+    "https://ä.example",
+]
 
 _NO_RATES = ("ratelimit_enabled", "ratelimit_network")
 
@@ -56,6 +65,10 @@ BAD: dict[str, list[str]] = {
         "https://bücher.example",
         ".*",
     ],
+    "service_name": ["\x07", "x" * 101, "a\nb"],
+    "terms_url": LINKS,
+    "privacy_url": LINKS,
+    "support_url": LINKS,
     "signup": ["anyone", "OPEN"],
     "signup_domains": [
         "@example.org",

@@ -112,6 +112,9 @@ TABLE: dict[str, Route] = {
     "GET /.well-known/jwks.json": public(200),
     "GET /docs": public(200),
     f"GET {V1}/openapi.json": public(200),
+    "GET /": public(200),
+    f"GET {V1}": public(200),
+    f"GET {V1}/info": public(200),
     # --- registration, login, recovery
     f"POST {AUTH}/register": public(201, {"email": "new@example.com", "password": "some ordinary words", "name": "N"}),
     f"POST {AUTH}/login": public(401, CREDENTIALS),

@@ -16,6 +16,10 @@ class PublicSettings(BaseSettings):
     signup: SignupPolicy | None = None
     signup_domains: str = ""
     direct_membership: bool | None = None
+    service_name: str = "Task Manager"
+    terms_url: str = ""
+    privacy_url: str = ""
+    support_url: str = ""
 
     @property
     def signup_policy(self) -> SignupPolicy:

@@ -74,6 +74,17 @@ def http_url(text: str) -> None:
         raise ValueError("must have no user, query (?) and fragment (#)")
 
 
+def link(text: str) -> None:
+    """Accept a URL of http or https that a page can link to, without a user."""
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and parts.username is None
+    except ValueError:
+        fine = False
+    if not fine or not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("must be a link such as https://example.com/terms, in ASCII")
+
+
 def mail_address(text: str) -> None:
     """Accept one address, with or without a display name, as in the From header of a mail (RFC 5322, 3.6.2)."""
     message = EmailMessage(policy=default_policy)
@@ -167,6 +178,10 @@ RULES: dict[str, Rule] = {
     "admin_email": login_address,
     "admin_password": password,
     "metrics_token": header_word,
+    "service_name": one_line,
+    "terms_url": link,
+    "privacy_url": link,
+    "support_url": link,
     "mongodb_uri": connection_urls.check_mongodb,
     "queue_url": connection_urls.check_redis,
     "cache_url": connection_urls.check_redis,
