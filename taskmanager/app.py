@@ -8,7 +8,7 @@ from bson import ObjectId
 from flask import Flask
 
 from taskmanager import plugins
-from taskmanager.api import docs, health, v1
+from taskmanager.api import docs, health, information, v1
 from taskmanager.api.version import ApiVersion
 from taskmanager.core import registry
 from taskmanager.core.configuration import settings as core_settings
@@ -30,6 +30,7 @@ from taskmanager.features.comments import feature as comments
 from taskmanager.features.insights import feature as insights
 from taskmanager.features.notifications import feature as notifications
 from taskmanager.features.projects import feature as projects, service as project_service
+from taskmanager.features.projects.invitations import invited
 from taskmanager.features.projects.share_links import service as share_links
 from taskmanager.features.purging import feature as purging
 from taskmanager.features.quick_add import feature as quick_add
@@ -39,11 +40,13 @@ from taskmanager.features.templates import feature as templates
 from taskmanager.features.trash import feature as trash
 from taskmanager.features.users import feature as users, service as user_service
 from taskmanager.features.users.login_methods.routes import blueprint_of
+from taskmanager.features.users.signup import policy as signup_policy
 from taskmanager.features.users.tokens import service as api_tokens
 from taskmanager.features.views import feature as views
 from taskmanager.features.webhooks import feature as webhooks
 from taskmanager.web import errors, limits, requests, urls
 from taskmanager.web.authentication import actors
+from taskmanager.web.browsers import cors
 from taskmanager.web.requests import Application
 
 # All features of the service except core, in the order of their contributions in the registry.
@@ -79,6 +82,7 @@ def create_app(settings: Settings) -> Flask:
     app = _flask(settings)
     _connect(settings)
     requests.init_app(app)
+    cors.init_app(app, settings)
     actors.init_app(app, settings, _keys(settings))
     limits.init_app(app, settings)
     _bind_extensions(app, settings)
@@ -88,6 +92,7 @@ def create_app(settings: Settings) -> Flask:
     health.init_app(app)
     _add_routes(app, loaded)
     docs.init_app(app)
+    information.init_app(app)
     return app
 
 
@@ -167,6 +172,7 @@ def _connect(settings: Settings) -> None:
     access.loaders.versions = user_service.access_versions
     access.loaders.token_used = api_tokens.used
     access.loaders.visitor = share_links.visitor
+    signup_policy.loaders.is_invited = invited.is_invited
 
 
 def _load_access(user_id: ObjectId) -> Access | None:

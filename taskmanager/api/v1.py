@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from taskmanager.api import information
 from taskmanager.api.version import ApiVersion
 from taskmanager.web.blueprint import Blueprint
 
@@ -51,7 +52,9 @@ CHAPTERS = (
 def version(blueprints: Iterable[Blueprint]) -> ApiVersion:
     """Return version 1 with these blueprints."""
     in_order = sorted(blueprints, key=lambda blueprint: _chapter(blueprint.name))
-    return ApiVersion("v1", in_order, description="Task management: projects, tasks, members, notifications.")
+    return ApiVersion(
+        "v1", [information.blp, *in_order], description="Task management: projects, tasks, members, notifications."
+    )
 
 
 def _chapter(name: str) -> int:

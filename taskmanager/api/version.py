@@ -37,6 +37,7 @@ class Api(flask_smorest.Api):
 
     ERROR_SCHEMA = Problem
     DEFAULT_ERROR_RESPONSE_NAME = None
+    deprecated = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._undescribed: list[tuple[Blueprint, str]] = []
@@ -83,6 +84,7 @@ class ApiVersion:
         for blueprint in self.blueprints:
             prefix = self.prefix + (blueprint.url_prefix or "")
             api.register_blueprint(blueprint, name=f"{self.name}_{blueprint.name}", url_prefix=prefix)
+        api.deprecated = self.deprecation is not None
         app.extensions.setdefault("taskmanager-versions", {})[self.name] = api
         app.add_url_rule(f"{self.prefix}/openapi.json", f"openapi_{self.name}", lambda: self._respond(api))
         if self.deprecation:
@@ -127,5 +129,5 @@ class ApiVersion:
         return cached(kept[root], "application/json")
 
     def _announce(self, response: Response) -> Response:
-        old = self.deprecation and request.path.startswith(f"{self.prefix}/")
+        old = self.deprecation and f"{request.path}/".startswith(f"{self.prefix}/")
         return self.deprecation.add_headers(response) if old else response  # type: ignore[union-attr]

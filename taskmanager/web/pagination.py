@@ -27,6 +27,7 @@ from taskmanager.web.schemas import KEY, QueryFlag, Schema
 from taskmanager.web.serialisers import Serialiser
 from taskmanager.web.urls import absolute
 
+MAX_LIMIT = 200
 _DIGITS = re.compile(r"[0-9]{1,9}")
 
 
@@ -44,7 +45,7 @@ class ListQuery(Schema):
 
     limit = IntegerParameter(
         load_default=50,
-        validate=validate.Range(1, 200),
+        validate=validate.Range(1, MAX_LIMIT),
         metadata={"description": "The maximum of rows per page; a page of more than 4 MB ends early", "example": 50},
     )
     cursor = fields.String(

@@ -19,6 +19,15 @@ RATES = ["600/fortnite", "many", "600", "-3/hour", "0/minute", "/minute", "600/"
 REDIS = ["localhost:6379", "http://h/0", "redis://", "redis://h:port/0", "redis://h:70000/0", "redis://h/zero",
          "redis://h/0?foo=1", "redis://h/0?socket_timeout=x", "unix://", "redis://h /0"]  # fmt: skip
 HOSTS = ["http://h", "300.1.1.1", "h:80", "a b", "[::1]", "-h"]
+LINKS = [
+    "example.com/terms",
+    "javascript:alert(1)",
+    "ftp://h",
+    "https://",
+    "https://u@h",
+    "https://h x",
+    "https://ä.example",
+]
 
 _NO_RATES = ("ratelimit_enabled", "ratelimit_network")
 
@@ -36,6 +45,39 @@ BAD: dict[str, list[str]] = {
         "https://u:p@h",
         "https://aufgäben.example",
         "https://h x",
+    ],
+    "cors_origins": [
+        "app.example.org",
+        "https://app.example.org/",
+        "https://app.example.org/path",
+        "https://*",
+        "https://*.org",
+        "https://app.*.org",
+        "https://*example.org",
+        "https://*.1.1.1.1",
+        "ftp://a.example",
+        "null",
+        "https://a.example:0",
+        "https://a.example:70000",
+        "https://u@a.example",
+        "https://a.example,",
+        "*, https://a.example",
+        "https://bücher.example",
+        ".*",
+    ],
+    "service_name": ["\x07", "x" * 101, "a\nb"],
+    "terms_url": LINKS,
+    "privacy_url": LINKS,
+    "support_url": LINKS,
+    "signup": ["anyone", "OPEN"],
+    "signup_domains": [
+        "@example.org",
+        "*.example.org",
+        "example",
+        "a b.example",
+        "example.org,",
+        "ada@b.example",
+        "x..y",
     ],
     "mongodb_uri": [
         "localhost:27017",
@@ -179,6 +221,8 @@ def test_a_password_that_is_not_encoded_is_refused_with_the_way_to_write_it(name
         ("host", "::"),
         ("host", "tasks.example.com"),
         ("public_url", "https://example.com/tasks"),
+        ("cors_origins", "*"),
+        ("cors_origins", "https://App.example.org, https://*.example.org:8443,http://localhost:*,http://[::1]:3000"),
         ("mail_helo", "[IPv6:2001:db8::1]"),
         ("mail_helo", "tasks.example.com"),
         ("ratelimit_network", "0"),

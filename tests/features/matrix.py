@@ -112,6 +112,9 @@ TABLE: dict[str, Route] = {
     "GET /.well-known/jwks.json": public(200),
     "GET /docs": public(200),
     f"GET {V1}/openapi.json": public(200),
+    "GET /": public(200),
+    f"GET {V1}": public(200),
+    f"GET {V1}/info": public(200),
     # --- registration, login, recovery
     f"POST {AUTH}/register": public(201, {"email": "new@example.com", "password": "some ordinary words", "name": "N"}),
     f"POST {AUTH}/login": public(401, CREDENTIALS),
@@ -156,6 +159,7 @@ TABLE: dict[str, Route] = {
     f"GET {SERVICE}/tokens/<token_id>": admin(404, path=f"{V1}/service-accounts/{UNKNOWN_ID}/tokens/{UNKNOWN_ID}"),
     f"DELETE {SERVICE}/tokens/<token_id>": admin(404, path=f"{V1}/service-accounts/{UNKNOWN_ID}/tokens/{UNKNOWN_ID}"),
     f"GET {V1}/users": admin(200),
+    f"POST {V1}/users": admin(201, {"email": "made@example.com", "name": "Made"}),
     f"GET {V1}/users/<user_id>": admin(404, path=f"{V1}/users/{UNKNOWN_ID}"),
     f"PATCH {V1}/users/<user_id>": admin(404, {"role": "user"}, path=f"{V1}/users/{UNKNOWN_ID}"),
     f"POST {V1}/users/<user_id>/sessions/end": admin(404, path=f"{V1}/users/{UNKNOWN_ID}/sessions/end"),

@@ -67,6 +67,7 @@ class Containers:
         mongodb, queue, cache, sink = (server.uri for server in self.servers)
         values = {
             "SECRET_KEY": self.secret,
+            "SIGNUP": "open",
             "PORT": str(self.port),
             "HOST": ports.LOCALHOST,
             "MONGODB_URI": mongodb,

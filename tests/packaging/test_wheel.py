@@ -81,6 +81,7 @@ class Installed:
         settings = {
             "ENVIRONMENT": "production",
             "SECRET_KEY": self.secret,
+            "SIGNUP": "open",
             "KEYS_DIR": str(self.data / "keys"),
             "DATA_DIR": str(self.data),
             "PORT": str(self.port),

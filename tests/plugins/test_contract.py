@@ -355,6 +355,11 @@ def test_its_login_makes_an_account_and_begins_a_session(extended, deliver):
     assert Identity.objects.get().issuer == "urn:taskmanager:x:sample:badge"
 
 
+def test_its_login_is_among_the_ways_to_log_in(extended):
+    found = extended.test_client().get("/api/v1/info").json
+    assert f"x/{found['plugins'][0]['name']}/login/badge" in [way["method"] for way in found["login"]]
+
+
 def test_its_login_refuses_whom_it_does_not_know(extended):
     refused = extended.test_client().post(LOGIN, json={"email": "ada@example.com", "code": "x"})
     assert (refused.status_code, refused.json["code"]) == (401, "auth.invalid_credentials")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
 
-from taskmanager.core.configuration import connection_urls
+from taskmanager.core.configuration import connection_urls, domains, origins
 from taskmanager.core.http.guarded_http import Rules
 
 Rule = Callable[[str], object]
@@ -72,6 +72,17 @@ def http_url(text: str) -> None:
         raise ValueError("must begin with http:// or https:// and be ASCII: write an international name as xn--…")
     if parts.query or parts.fragment or parts.username is not None:
         raise ValueError("must have no user, query (?) and fragment (#)")
+
+
+def link(text: str) -> None:
+    """Accept a URL of http or https that a page can link to, without a user."""
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and parts.username is None
+    except ValueError:
+        fine = False
+    if not fine or not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("must be a link such as https://example.com/terms, in ASCII")
 
 
 def mail_address(text: str) -> None:
@@ -158,6 +169,8 @@ RULES: dict[str, Rule] = {
     "host": host,
     "dashboard_host": host,
     "public_url": http_url,
+    "cors_origins": origins.check,
+    "signup_domains": domains.parse,
     "oidc_issuer": http_url,
     "oidc_client_id": header_word,
     "oidc_client_secret": header_word,
@@ -165,6 +178,10 @@ RULES: dict[str, Rule] = {
     "admin_email": login_address,
     "admin_password": password,
     "metrics_token": header_word,
+    "service_name": one_line,
+    "terms_url": link,
+    "privacy_url": link,
+    "support_url": link,
     "mongodb_uri": connection_urls.check_mongodb,
     "queue_url": connection_urls.check_redis,
     "cache_url": connection_urls.check_redis,

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taskmanager.core.configuration import connection_urls, setting_names, setting_rules
+from taskmanager.core.configuration.public_settings import PublicSettings
 from taskmanager.core.errors import Misconfigured
 
 S = TypeVar("S", bound=BaseSettings)
@@ -23,7 +24,7 @@ _DEFAULT_MONGODB_TIMEOUT_MS = 1900
 _UNSAFE_SECRETS = {"secret", "changeme", "change-me", "development", "password", "taskmanager"}
 
 
-class Settings(BaseSettings):
+class Settings(PublicSettings):
     """The settings of an operator. `config/env.example` has a sentence for each variable."""
 
     model_config = SettingsConfigDict(
@@ -61,7 +62,6 @@ class Settings(BaseSettings):
     lockout_failures: int = Field(10, ge=3, le=1000)
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)
     invitation_days: int = Field(7, ge=1, le=90)
-    direct_membership: bool = False
     share_visit_minutes: int = Field(60, ge=1, le=24 * 60)
     oidc_issuer: str = ""
     oidc_client_id: str = ""
@@ -175,6 +175,7 @@ class Settings(BaseSettings):
             raise ValueError("TASKMANAGER_MAIL_OAUTH_TOKEN_FILE needs the user in TASKMANAGER_MAIL_URL")
         if self.oidc_issuer and not self.oidc_client_id:
             raise ValueError("TASKMANAGER_OIDC_ISSUER needs TASKMANAGER_OIDC_CLIENT_ID")
+        self.check_signup(in_production=self.environment == "production")
         return self
 
     @property

@@ -26,7 +26,7 @@ def create_user(environment: Any, email: str, name: str | None, admin: bool, pas
     _check_address(email)
     password = _password(password_stdin)
     role = "admin" if admin else "user"
-    accounts.register(email=email, password=password, name=name or email.split("@")[0], role=role, verified=True)
+    accounts.make_account(email=email, password=password, name=name or email.split("@")[0], role=role, verified=True)
     click.echo(f"{email} has an account, with the role {role}.")
     _show(password, password_stdin)
 

@@ -16,6 +16,7 @@ from taskmanager.core.text import plain_address
 from taskmanager.features.users import passwords, service as users
 from taskmanager.features.users.events import RegistrationRepeated, RegistrationRequested
 from taskmanager.features.users.models import User
+from taskmanager.features.users.signup import policy
 
 _LIFETIME = timedelta(days=1)  # a worker handles it within seconds
 
@@ -32,8 +33,12 @@ class PendingRegistration(Document):
 
 
 def request(*, email: str, password: str, name: str) -> None:
-    """Request an account; the user is notified by mail. Raises Invalid (`password.too_common`)."""
+    """Request an account; the user is notified by mail.
+
+    Raises Forbidden (see `signup.policy.check`), Invalid (`password.too_common`).
+    """
     email = plain_address(email)
+    policy.check(email)
     passwords.check(password, location="body.password", email=email)
     _record(PendingRegistration(email=email, name=name, password_hash=passwords.make_hash(password)))
 

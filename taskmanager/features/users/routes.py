@@ -31,7 +31,7 @@ auth = Blueprint("auth", __name__, url_prefix="/auth", description="Registration
 blp = Blueprint("users", __name__, url_prefix="/users", description="Accounts")
 
 
-@auth.route("/register", methods=["POST"], public=True)
+@auth.route("/register", methods=["POST"], public=True, problems=(403,))
 @auth.arguments(Registration)
 @auth.response(201, UserOut)
 @auth.alt_response(202, description="Where addresses must be confirmed, whether or not the address has an account")
@@ -41,6 +41,8 @@ def register(data: dict[str, Any]) -> Response:
 
     409 `user.email_taken` when the address has an account already. A mail asks the user to confirm the address. Where
     the operator requires confirmation, the response is always 202, and the mail says whether there was an account.
+    Where sign-up is not open: 403 `signup.closed`, `signup.not_invited` or `signup.domain_not_allowed`, the same
+    whether or not the address has an account. `GET /info` has the policy.
     """
     if settings.current().require_verified_email:
         registrations.request(**data)

@@ -15,12 +15,13 @@ _TIMEZONE = {
 class NewPassword(fields.String):
     """A new password: any characters, no composition rules."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, required: bool = True, description: str | None = None) -> None:
+        about = {"description": description} if description else {}
         super().__init__(
-            required=True,
+            required=required,
             load_only=True,
             validate=validate.Length(MIN_CHARACTERS, MAX_CHARACTERS),
-            metadata={"example": "correct horse battery", "format": "password"},
+            metadata={"example": "correct horse battery", "format": "password", **about},
         )
 
 

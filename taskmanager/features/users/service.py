@@ -26,6 +26,7 @@ from taskmanager.features.users.events import (
     UserUpdated,
 )
 from taskmanager.features.users.models import ApiToken, SecondFactor, Session, User
+from taskmanager.features.users.signup import policy
 
 
 class Addressee(NamedTuple):
@@ -40,8 +41,17 @@ class Addressee(NamedTuple):
 MAX_SESSIONS = 500  # live sessions of an account: one more ends the oldest
 
 
-def register(*, email: str, password: str, name: str, role: str = "user", verified: bool = False) -> User:
-    """Make an account. Raises Conflict (`user.email_taken`), Invalid (`password.too_common`)."""
+def register(*, email: str, password: str, name: str) -> User:
+    """Make an account for a stranger. Raises Forbidden (see `signup.policy.check`) and what `make_account` raises."""
+    policy.check(plain_address(email))
+    return make_account(email=email, password=password, name=name)
+
+
+def make_account(*, email: str, password: str, name: str, role: str = "user", verified: bool = False) -> User:
+    """Make an account for an operator, whatever the policy of sign-up.
+
+    Raises Conflict (`user.email_taken`), Invalid (`password.too_common`).
+    """
     email = plain_address(email)
     passwords.check(password, location="body.password", email=email)
     # hashed outside the transaction: it takes a quarter of a second, on purpose
@@ -49,22 +59,33 @@ def register(*, email: str, password: str, name: str, role: str = "user", verifi
 
 
 @unit_of_work
-def create(email: str, password_hash: str, name: str, *, role: str = "user", verified: bool = False) -> User:
-    """Make an account with a password hash. Raises Conflict (`user.email_taken`)."""
+def create(
+    email: str,
+    password_hash: str,
+    name: str,
+    *,
+    role: str = "user",
+    verified: bool = False,
+    by: ObjectId | None = None,
+) -> User:
+    """Make an account with a password hash; `by` is the administrator who makes it. Raises Conflict.
+
+    The code of the Conflict is `user.email_taken`.
+    """
     user = User(email=email, name=name, password_hash=password_hash, role=role)
     user.email_verified_at = now() if verified else None
     try:
         user.save(force_insert=True)
     except NotUniqueError:
         raise Conflict("This address has an account already.", code="user.email_taken") from None
-    record(UserRegistered(user))
+    record(UserRegistered(user, by=by))
     return user
 
 
 def ensure_admin(email: str, password: str) -> bool:
     """Make the administrator's account unless the address has an account. Return whether it was made."""
     try:
-        register(email=email, password=password, name="Administrator", role="admin", verified=True)
+        make_account(email=email, password=password, name="Administrator", role="admin", verified=True)
     except Conflict:
         return False
     return True

@@ -34,7 +34,7 @@ class UserFactory(Factory[User]):
 
     @classmethod
     def _create(cls, model_class: type[User], *args: Any, **fields: Any) -> User:
-        return users.register(**{"verified": True} | fields)
+        return users.make_account(**{"verified": True} | fields)
 
 
 class ProjectFactory(Factory[Project]):

@@ -23,7 +23,25 @@ _WAS_IT_YOU = "If that was not you, reset your password: that ends what others m
 
 @writes("user.registered")
 def _welcome(event: Event) -> list[Notice]:
+    if event.actor_id not in (None, event.subject_id):
+        return _made_by_administrator(event)
     return _verification(event, users.address_of(event.subject_id))
+
+
+def _made_by_administrator(event: Event) -> list[Notice]:
+    """Let the owner of the address set the first password; nothing, when the administrator has set one."""
+    email = users.address_of(event.subject_id)
+    prepared = recovery.prepare_takeover(email, event.id) if email else None
+    if prepared is None:
+        return []
+    user, token = prepared
+    text = (
+        "an administrator has made an account for you. To set your password, which also confirms your address, send\n"
+        f"this with the new password to {api_url('/auth/password-reset/confirm')}:\n\n"
+        f"    {token.text()}\n\n"
+        f"It works once, for {settings.current().password_reset_minutes} minutes. After that, ask for a new password.\n"
+    )
+    return [Notice(user.id, _profile(user), "An account was made for you", text)]
 
 
 @writes("email_verification.requested")

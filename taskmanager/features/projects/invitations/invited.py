@@ -20,6 +20,8 @@ from taskmanager.features.projects.models import Invitation, Membership, Project
 from taskmanager.features.projects.permissions import ProjectAction, at_least
 from taskmanager.features.users import one_time_tokens, service as users
 
+_MAX_COMPARED = 20  # invitations to one address: most of them are valid
+
 
 @unit_of_work
 def accept(token: str, *, actor: Actor) -> Row:
@@ -61,6 +63,15 @@ def refuse_own(invitation_id: ObjectId, *, actor: Actor) -> None:
 def visible(actor: Actor) -> Described:
     """Return the actor's pending invitations with names; those by address only if the address is confirmed."""
     return Described(_waiting(actor), _with_names, needed=("project_id", "invited_by"))
+
+
+def is_invited(email: str) -> bool:
+    """Return whether a valid invitation to this address is pending: one that its owner could accept now."""
+    waiting = Invitation.objects(email=email).waiting().order_by("-id").limit(_MAX_COMPARED)
+    return any(
+        Project.objects(id=invitation.project_id).alive().first() is not None and _is_authorized(invitation)
+        for invitation in waiting
+    )
 
 
 def _by_token(token: str) -> Invitation:

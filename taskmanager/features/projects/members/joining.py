@@ -39,5 +39,5 @@ def _joins_directly(addressee: Addressee, actor: Actor) -> ObjectId | None:
     that is given by an unconfirmed address always must.
     """
     acquainted = members.share_project(addressee.user_id or ObjectId(), actor=actor)
-    permitted = acquainted or addressee.service or settings.current().direct_membership
+    permitted = acquainted or addressee.service or settings.current().adds_members_directly
     return addressee.user_id if permitted and addressee.active and addressee.proved else None

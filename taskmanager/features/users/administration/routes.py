@@ -9,6 +9,7 @@ from taskmanager.features.users.administration import service as administration
 from taskmanager.features.users.administration.schemas import (
     CHOOSING,
     USER_ADMIN,
+    UserAdminIn,
     UserAdminOut,
     UserAdminPatch,
     UserListQuery,
@@ -32,6 +33,19 @@ def list_users(query: dict[str, Any]) -> Response:
     """
     where = {name: query[name] for name in CHOOSING if name in query}
     return answers.listing(query, USER_ADMIN, administration.visible(current_actor(), **where))
+
+
+@blp.route("", methods=["POST"])
+@blp.arguments(UserAdminIn)
+@blp.response(201, UserAdminOut)
+def create_user(data: dict[str, Any]) -> Response:
+    """Make an account for a person
+
+    For administrators, under every policy of sign-up. With a `password` the address counts as confirmed. Without one, a
+    mail lets its owner set a password, which confirms the address. 409 `user.email_taken` when it has an account.
+    """
+    user = administration.create(**data, actor=current_actor())
+    return answers.created(user, USER_ADMIN, f"/users/{user.id}")
 
 
 @blp.route("/<objectid:user_id>")

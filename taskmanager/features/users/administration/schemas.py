@@ -2,12 +2,22 @@
 
 from marshmallow import fields, validate
 
-from taskmanager.features.users.schemas import UserOut
+from taskmanager.features.users.schemas import NewPassword, UserOut
 from taskmanager.web.pagination import list_query
-from taskmanager.web.schemas import Flag, Instant, Line, QueryFlag, Schema
+from taskmanager.web.schemas import Email, Flag, Instant, Line, QueryFlag, Schema
 from taskmanager.web.serialisers import Serialiser
 
 _ROLES = ("user", "admin")
+
+
+class UserAdminIn(Schema):
+    """An account that an administrator makes."""
+
+    email = Email(required=True)
+    name = Line(most=200, required=True, metadata={"example": "Ada Lovelace"})
+    password = NewPassword(
+        required=False, description="Without one, a mail lets the owner of the address set a password"
+    )
 
 
 class UserAdminPatch(Schema):

@@ -1,5 +1,6 @@
 """Use cases of administrators: the accounts of other users. Commands use the functions that take a `User`."""
 
+import secrets
 from typing import Any
 
 from bson import ObjectId
@@ -58,6 +59,21 @@ def visible(
 def get(user_id: ObjectId, *, actor: Actor) -> Row:
     """Return one account. Raises Forbidden, NotFound."""
     return visible(actor).row(user_id)
+
+
+def create(*, email: str, name: str, password: str | None = None, actor: Actor) -> User:
+    """Make an account for a person, whatever the policy of sign-up.
+
+    With a password the address counts as confirmed: the administrator answers for it. Without one, a mail to the
+    address lets its owner set one, which confirms it. Raises Forbidden, Conflict (`user.email_taken`), Invalid
+    (`password.too_common`).
+    """
+    authorize(actor, AdminAction.MANAGE_USERS, None)
+    email = plain_address(email)
+    if password is not None:
+        passwords.check(password, location="body.password", email=email)
+    password_hash = passwords.make_hash(password or secrets.token_urlsafe(32))
+    return users.create(email, password_hash, name, verified=password is not None, by=actor.user_id)
 
 
 @unit_of_work

@@ -79,7 +79,8 @@ def finish_provider_login(query: dict[str, Any]) -> Response:
 
     The response is that of `POST /auth/login`. The first login makes an account, or links the account that has the
     address. Both sides must have confirmed the address: otherwise 401 `auth.oidc_unverified`, or 409
-    `auth.oidc_email_taken`. Later logins use only the provider's id of the user, whatever the address is.
+    `auth.oidc_email_taken`. Where sign-up is not open, a first login that would make an account is refused like a
+    registration: 403 `signup.…`. Later logins use only the provider's id of the user, whatever the address is.
     """
     known = settings.current()
     claims = oidc.claims(known.oidc_issuer, known.oidc_client_id)

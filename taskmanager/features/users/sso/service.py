@@ -5,7 +5,7 @@ from typing import Any
 from mongoengine.errors import NotUniqueError
 
 from taskmanager.core.configuration import settings
-from taskmanager.core.errors import Conflict, Unauthenticated
+from taskmanager.core.errors import Conflict, Forbidden, Unauthenticated
 from taskmanager.core.events.log import record
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords, service as users
@@ -14,6 +14,7 @@ from taskmanager.features.users.holdings import Recovery
 from taskmanager.features.users.models import Identity, User
 from taskmanager.features.users.sessions import service as sessions
 from taskmanager.features.users.sessions.service import Login
+from taskmanager.features.users.signup import policy
 from taskmanager.features.users.sso.refusals import log_refusal
 
 
@@ -28,9 +29,9 @@ def login(claims: dict[str, Any], *, user_agent: str, address: str) -> Login | s
 
     The first login makes an account, or links the account with the address if both sides have confirmed it. An address
     that the provider has not confirmed is not linked: otherwise anyone could claim it there and enter the account of
-    its owner.
-    Raises Unauthenticated (`auth.oidc_no_email`, `auth.oidc_unverified`, `auth.invalid_credentials`), Conflict
-    (`auth.oidc_email_taken`).
+    its owner. A new account needs an address that the policy of sign-up admits.
+    Raises Forbidden (see `signup.policy.check`), Unauthenticated (`auth.oidc_no_email`, `auth.oidc_unverified`,
+    `auth.invalid_credentials`), Conflict (`auth.oidc_email_taken`).
     """
     known = _identity(claims)
     user = User.objects(id=known.user_id).first() if known else _first_login(claims)
@@ -68,7 +69,17 @@ def _first_login(claims: dict[str, Any]) -> User:
         log_refusal("account_unverified", issuer=claims["iss"])
         detail = "This address has an account that is not confirmed: reset its password first, which confirms it."
         raise Conflict(detail, code="auth.oidc_email_taken")
+    if user is None:
+        _check_signup(email, claims["iss"])
     return _link(user or _register(email, claims.get("name")), claims)
+
+
+def _check_signup(email: str, issuer: str) -> None:
+    try:
+        policy.check(email)
+    except Forbidden as error:
+        log_refusal("signup_policy", code=error.code, issuer=issuer)
+        raise
 
 
 def _is_confirmed(claim: object) -> bool:

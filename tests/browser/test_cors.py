@@ -1,0 +1,102 @@
+"""A page of another origin uses the API in a real browser: what `TASKMANAGER_CORS_ORIGINS` is for."""
+
+import functools
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from taskmanager.core.configuration.settings import Settings
+from taskmanager.testing.factories import UserFactory
+from taskmanager.testing.factories.things import PASSWORD
+from tests.web_server import WebServer
+
+# Logs in, creates a project and a task, changes the task twice from the same revision, reads it again.
+_STORY = """async ([api, email, password]) => {
+    const seen = [], headers = {"Content-Type": "application/json"};
+    const send = async (method, path, body, more = {}) => {
+        const options = {method, headers: {...headers, ...more}, body: body && JSON.stringify(body)};
+        const answer = await fetch(api + path, options);
+        const text = await answer.text();
+        seen.push([method, answer.status]);
+        return {status: answer.status, headers: answer.headers, json: text ? JSON.parse(text) : null};
+    };
+    const tokens = await send("POST", "/auth/login", {email, password});
+    headers.Authorization = "Bearer " + tokens.json.access_token;
+    const project = await send("POST", "/projects", {key: "APP", name: "App"}, {"Idempotency-Key": "a"});
+    const tasks = `/projects/${project.json.id}/tasks`;
+    const task = await send("POST", tasks, {title: "a"}, {"X-Request-ID": "from-a-page"});
+    const tag = task.headers.get("ETag"), path = `/tasks/${task.json.id}`;
+    const changed = await send("PATCH", path, {title: "b"}, {"If-Match": tag});
+    await send("PATCH", path, {title: "c"}, {"If-Match": tag});
+    await send("GET", path, null, {"If-None-Match": changed.headers.get("ETag")});
+    await send("GET", "/tasks/no-id");
+    delete headers.Authorization;
+    const refused = await send("GET", path);
+    return {
+        seen, title: changed.json.title, location: task.headers.get("Location"),
+        id: task.headers.get("X-Request-ID"), code: refused.json.code, cookies: document.cookie,
+        hidden: task.headers.get("Server"),
+    };
+}"""
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of another server, which has one page."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>An application</title>")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(SimpleHTTPRequestHandler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def shared(app: Flask, settings: Settings, elsewhere: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A service whose API pages of `localhost` may use."""
+    log: Path = tmp_path_factory.mktemp("gunicorn") / "log"
+    server = WebServer(
+        settings, log, cors_origins=f"https://*.example.org, http://localhost:{elsewhere}", web_processes=1
+    )
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def test_a_page_of_a_named_origin_logs_in_creates_changes_and_revalidates(browser, shared, elsewhere):
+    user = UserFactory()
+    page = browser.new_page()
+    page.goto(f"http://localhost:{elsewhere}/")
+    found = page.evaluate(_STORY, [f"{shared.url}/api/v1", user.email, PASSWORD])
+    page.close()
+    assert found["seen"] == [
+        ["POST", 200],
+        ["POST", 201],
+        ["POST", 201],
+        ["PATCH", 200],
+        ["PATCH", 412],
+        ["GET", 304],
+        ["GET", 404],
+        ["GET", 401],
+    ]
+    assert found["title"] == "b" and found["location"].startswith("/api/v1/tasks/")
+    assert found["id"] == "from-a-page" and found["code"] == "auth.required"
+    assert found["cookies"] == "" and found["hidden"] is None
+
+
+def test_a_page_of_another_origin_reads_nothing(browser, shared, elsewhere):
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{elsewhere}/")
+    refused = page.evaluate(
+        "url => fetch(url).then(() => 'read', error => error.name)", f"{shared.url}/.well-known/jwks.json"
+    )
+    page.close()
+    assert refused == "TypeError"
