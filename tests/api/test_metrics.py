@@ -11,6 +11,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from taskmanager.core.telemetry import timings
+from tests.faults.stack import eventually
 from tests.scene import patch
 
 
@@ -97,6 +98,7 @@ def test_two_processes_are_one_service(server, caller):
     def scraped():
         return samples_of(requests.get(f"{server.url}/metrics", headers=token, timeout=30).text)
 
+    eventually(lambda: scraped().get(("taskmanager_processes", ("role", "web")), 0) >= 2)
     before = scraped()
     for _ in range(40):  # a connection of its own for each
         assert requests.get(f"{server.url}/.well-known/jwks.json", timeout=30).ok
