@@ -8,7 +8,7 @@ from gunicorn import util
 from config.server_errors import write_problem
 from config.settings import load
 from taskmanager.core.errors import Misconfigured
-from workers import fitness, stopping
+from workers import fitness, metrics, stopping
 from workers.heartbeat import Heartbeat
 from workers.local_url import local_url
 
@@ -62,6 +62,7 @@ def on_exit(server: Any) -> None:
     """Delete the heartbeat when gunicorn ends."""
     if _heartbeat:
         _heartbeat.end()
+    metrics.end()
 
 
 _heartbeat: Heartbeat | None = None

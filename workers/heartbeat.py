@@ -27,10 +27,11 @@ class Heartbeat:
     """The heartbeat of this process."""
 
     def __init__(self, role: str, address: str = "") -> None:
+        self.role = role
         self._path: Path | None = None
         self._beaten = float("-inf")
         with suppress(OSError):  # a process works without the folder too
-            self._path = _folder() / f"{role}-{os.getpid()}"
+            self._path = folder() / f"{role}-{os.getpid()}"
             self._path.write_text(address)
             _mark(self._path)
 
@@ -77,7 +78,7 @@ def _problem_of(path: Path) -> str | None:
 def _living(role: str | None) -> Iterator[Path]:
     """Yield the files of running processes, and delete those of dead ones."""
     with suppress(OSError):
-        for path in sorted(_folder().iterdir()):
+        for path in sorted(folder().iterdir()):
             name, _, pid = path.name.rpartition("-")
             if not _lives(pid):
                 path.unlink(missing_ok=True)
@@ -106,14 +107,17 @@ def _responds(address: str) -> bool:
         return False
 
 
-def _folder() -> Path:
-    """Return the folder for heartbeats. Raises OSError, also when another user has created the folder."""
+def folder(purpose: str = "") -> Path:
+    """Return the folder for heartbeats, or for another purpose of the processes of this service on this machine.
+
+    Raises OSError, also when another user has created the folder.
+    """
     parent = _MEMORY if os.access(_MEMORY, os.W_OK) else _TEMPORARY
     data = (
         Path(os.environ.get("TASKMANAGER_DATA_DIR") or ".data").expanduser().absolute()
     )  # as in core/configuration/settings.py
-    folder = parent / f"taskmanager-{os.getuid()}-{crc32(bytes(data)):08x}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
+    found = parent / f"taskmanager-{os.getuid()}-{crc32(bytes(data)):08x}{purpose}"
+    found.mkdir(mode=0o700, exist_ok=True)
+    if found.stat().st_uid != os.getuid():
         raise PermissionError("the folder for heartbeats belongs to another user")
-    return folder
+    return found

@@ -16,7 +16,7 @@ from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.servers import server_report
 from taskmanager.core.servers.stores import RedisError
 from taskmanager.core.storage.lease import Lease
-from workers import fitness, stopping
+from workers import fitness, metrics, stopping
 from workers.effective_settings import effective_settings
 from workers.heartbeat import Heartbeat
 
@@ -41,6 +41,8 @@ def begin(heartbeat: Heartbeat | None = None) -> Settings:
     except TaskManagerError as error:
         fitness.refuse(error)
     fitness.wait(heartbeat.beat if heartbeat else lambda: None)
+    if heartbeat:  # RQ's plain worker forks for each job, and each would leave files
+        metrics.start(heartbeat.role)
     server_report.log_report()  # the first connection to the database also sets the clock
     return settings
 

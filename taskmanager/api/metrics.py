@@ -1,26 +1,33 @@
-"""Prometheus metrics of queues, events and deliveries, read from the stores at each scrape, not counted per process.
+"""Prometheus metrics: what processes have counted, and what is read from the stores at each scrape.
 
 The metrics of a store that is away are left out, and its `taskmanager_up` is 0.
 """
 
+import platform
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
+from taskmanager import __version__
 from taskmanager.core import clock
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.events import outbox, queue_report
 from taskmanager.core.events.outcome_counters import OutcomeCounter
 from taskmanager.core.servers.stores import RedisError
+from taskmanager.core.telemetry.metric_files import ProcessCollector
 from taskmanager.features.notifications.delivery import report as delivery_report, service as deliveries
+from taskmanager.features.users.sessions import report as session_report
 
 T = TypeVar("T")
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+_BUILD = {"version": __version__, "python": platform.python_version()}
+_SESSIONS_SECONDS = 60.0  # how long the figures about sessions are reused
 _QUEUE = {
     "waiting": "Jobs that wait",
     "oldest_s": "Seconds for which the first job has waited",
@@ -32,6 +39,7 @@ _QUEUE = {
 def exposition() -> bytes:
     """Return the metrics in the text format of Prometheus."""
     registry = CollectorRegistry(auto_describe=False)
+    registry.register(ProcessCollector())
     registry.register(_Collector())
     return generate_latest(registry)
 
@@ -47,6 +55,7 @@ class _Collector:
             up.add_metric([store], 0.0 if found is None else 1.0)
             yield from found or []
         yield up
+        yield InfoMetricFamily("taskmanager_build", "The release", value=_BUILD)
 
 
 def unless_away(read: Callable[[], T]) -> T | None:
@@ -89,10 +98,42 @@ def _database() -> list[Any]:
             value=ahead.total_seconds() if ahead else 0.0,
         ),
         GaugeMetricFamily("taskmanager_events_waiting", "Events with pending listeners", value=outbox.count_pending()),
+        GaugeMetricFamily(
+            "taskmanager_events_oldest_seconds",
+            "Age of the oldest event with pending listeners",
+            value=outbox.oldest_seconds(),
+        ),
         GaugeMetricFamily("taskmanager_events_dead", "Events that were given up", value=outbox.count_dead()),
         GaugeMetricFamily("taskmanager_deliveries_pending", "Deliveries not finished", value=found["pending"]),
         GaugeMetricFamily("taskmanager_deliveries_dead", "Deliveries that were given up", value=found["dead"]),
         GaugeMetricFamily(
             "taskmanager_deliveries_oldest_seconds", "Age of the oldest pending delivery", value=found["oldest_s"]
         ),
+        *_sessions(),
     ]
+
+
+class _SessionFigures:
+    """The figures about sessions, which cost more than a scrape should: at most a minute old."""
+
+    found: session_report.SessionReport | None = None
+    until = 0.0
+
+    def read(self) -> session_report.SessionReport | None:
+        if time.monotonic() >= self.until:
+            self.found = unless_away(session_report.report)
+            self.until = time.monotonic() + _SESSIONS_SECONDS
+        return self.found
+
+
+_session_figures = _SessionFigures()
+
+
+def _sessions() -> list[Any]:
+    found = _session_figures.read()
+    if found is None:
+        return []
+    active = GaugeMetricFamily("taskmanager_active_users", "Users with a login or a refresh", labels=["period"])
+    for period, number in found["active_users"].items():
+        active.add_metric([period], number)
+    return [GaugeMetricFamily("taskmanager_sessions", "Sessions that are live", value=found["live"]), active]

@@ -8,10 +8,12 @@ import structlog
 from bson import ObjectId
 from rq import get_current_job
 
+from taskmanager.core.clock import now
 from taskmanager.core.events.log import Event, correlation, listener
 from taskmanager.core.events.outbox import acknowledge
 from taskmanager.core.events.queue_report import JOBS
 from taskmanager.core.registry import Part
+from taskmanager.core.telemetry.instruments import JOB_SECONDS, JOB_WAIT_SECONDS, OTHER
 
 log = structlog.get_logger("taskmanager.jobs")
 
@@ -32,6 +34,8 @@ def perform(name: str, item_id: str) -> None:
 
     Raises RegistryNotLoaded, because a job of an unknown name counts as done.
     """
+    started = time.perf_counter()
+    _count_wait()
     try:
         if name in KNOWN_JOBS:
             KNOWN_JOBS[name].run(ObjectId(item_id))
@@ -40,7 +44,21 @@ def perform(name: str, item_id: str) -> None:
     except BaseException:
         JOBS.count(_queue(), "failed")
         raise
+    finally:
+        JOB_SECONDS.labels(_label(name)).observe(time.perf_counter() - started)
     JOBS.count(_queue(), "done")
+
+
+def _label(name: str) -> str:
+    return name if name in KNOWN_JOBS or listener(name) else OTHER
+
+
+def _count_wait() -> None:
+    """Count for how long the running job has waited in its queue."""
+    running = get_current_job()
+    if running and running.enqueued_at:
+        waited = (now() - running.enqueued_at).total_seconds()
+        JOB_WAIT_SECONDS.labels(running.origin).observe(max(0.0, waited))
 
 
 def _queue() -> str:

@@ -17,8 +17,10 @@ from werkzeug.exceptions import HTTPException
 from taskmanager.core import errors
 from taskmanager.core.storage.breaker import unavailable
 from taskmanager.core.storage.database import breaker
+from taskmanager.core.telemetry import instruments
 from taskmanager.web.limits import seconds_to_wait
 from taskmanager.web.requests import request_id
+from taskmanager.web.telemetry.request_metrics import count_refusal
 
 log = structlog.get_logger("taskmanager.errors")
 
@@ -98,6 +100,7 @@ def init_app(app: Flask) -> None:
 def problem(status: int, *, code: str | None = None, detail: str | None = None, **extra: Any) -> Response:
     """Return the response of an error: problem+json (RFC 9457), with a challenge for 401 (RFC 6750, 3)."""
     body = problem_body(status, code=code, detail=detail, **extra)
+    instruments.PROBLEMS.labels(body["code"]).inc()
     response = Response(orjson.dumps(body, default=str), status, content_type="application/problem+json")
     if status == 401:
         response.headers["WWW-Authenticate"] = _CHALLENGES.get(code or "", 'Bearer realm="taskmanager"')
@@ -148,6 +151,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _limited(error: RateLimitExceeded) -> Response:
+    count_refusal(error)
     response = problem(429, code="rate_limit.exceeded", detail="Too many requests: wait before the next one.")
     response.headers["Retry-After"] = str(math.ceil(seconds_to_wait()))
     return response

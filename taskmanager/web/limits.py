@@ -22,6 +22,7 @@ from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.security.networks import network_of
 from taskmanager.core.servers.stores import cache_outage, options
+from taskmanager.core.telemetry.timings import timed_trip
 from taskmanager.core.text import plain_address
 from taskmanager.extensions import limiter
 from taskmanager.web.authentication.actors import keep_version, live_user_id, version_key
@@ -71,7 +72,8 @@ class OneTripStorage(RedisStorage):
 
     def _execute(self, keys: list[str], arguments: list[int]) -> list[Any]:
         try:
-            return list(self._script(keys, arguments))
+            with timed_trip("cache"):
+                return list(self._script(keys, arguments))
         except RedisError:
             cache_outage.failed()
             raise

@@ -11,7 +11,9 @@ from flask import Flask, Request, Response, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 from taskmanager.core.events.log import correlation
+from taskmanager.core.telemetry.timings import SPENT
 from taskmanager.web.authentication.actors import known_actor
+from taskmanager.web.telemetry import request_metrics
 
 log = structlog.get_logger("taskmanager.requests")
 
@@ -73,6 +75,7 @@ def body_fields() -> dict[str, Any]:
 
 def _begin() -> None:
     g.started = time.perf_counter()
+    SPENT.begin()
     trace = request.headers.get("traceparent", "")
     known = {"request_id": request_id(), "address": request.remote_addr or ""}
     correlation.set(known | {"traceparent": trace} if _TRACEPARENT.fullmatch(trace) else known)
@@ -97,13 +100,17 @@ def _vary(response: Response) -> None:
 
 
 def _log(response: Response) -> None:
-    actor = known_actor()
+    actor, route = known_actor(), request.url_rule.rule if request.url_rule else None
+    seconds = time.perf_counter() - g.get("started", time.perf_counter())
+    request_metrics.count(request.method, route, response, seconds)
     log.info(
         "request",
         method=request.method,
-        route=request.url_rule.rule if request.url_rule else None,
+        route=route,
         status=response.status_code,
-        duration_ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 2),
+        duration_ms=round(seconds * 1000, 2),
+        bytes=response.content_length,
         user_id=actor and actor.identity,
+        **SPENT.fields(),
         **correlation.get(),
     )

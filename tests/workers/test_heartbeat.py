@@ -22,7 +22,7 @@ __all__ = ["server"]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a service of its own."""
     monkeypatch.setenv("TASKMANAGER_DATA_DIR", str(tmp_path))
-    return heartbeat._folder()
+    return heartbeat.folder()
 
 
 def age(path: Path, seconds: float) -> None:

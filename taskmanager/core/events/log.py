@@ -33,7 +33,8 @@ from taskmanager.core.errors import Misconfigured
 from taskmanager.core.registry import Part, derived
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.querysets import BaseQuerySet
-from taskmanager.core.storage.unit_of_work import before_commit
+from taskmanager.core.storage.unit_of_work import before_commit, on_commit
+from taskmanager.core.telemetry.instruments import EVENTS
 
 # Which request caused the events that are recorded; the web sets it for each request, a job for each event.
 correlation: ContextVar[dict[str, str]] = ContextVar("correlation", default={})  # noqa: B039 never mutated
@@ -229,6 +230,12 @@ def _append(items: list[Row]) -> None:
             {"due_at": at} if "pending" in event else {}
         )
     Event._get_collection().insert_many(events)
+    on_commit(lambda: _count(events))
+
+
+def _count(events: list[Row]) -> None:
+    for event in events:
+        EVENTS.labels(event["kind"]).inc()
 
 
 def project_of(event: Event) -> ObjectId:

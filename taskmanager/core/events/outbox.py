@@ -171,6 +171,13 @@ def count_dead() -> int:
     return Event._get_collection().count_documents({"died_at": {"$exists": True}}, limit=100_000)
 
 
+def oldest_seconds() -> float:
+    """Return the age in seconds of the oldest event with pending listeners; 0 when there is none."""
+    pending = {"due_at": {"$exists": True}}
+    oldest = Event._get_collection().find_one(pending, {"at": 1}, sort=[("at", 1)], hint="relay")
+    return (now() - oldest["at"]).total_seconds() if oldest else 0.0
+
+
 def revive() -> int:
     """Make the events that were given up due again; return how many."""
     given_up = {"died_at": {"$exists": True}, "pending": {"$ne": []}}
@@ -181,10 +188,7 @@ def revive() -> int:
 @every(60, name="outbox.watch")
 def watch() -> None:
     """Log the backlog, as a warning when an event has waited for more than five minutes or was given up."""
-    pending = {"due_at": {"$exists": True}}
-    oldest = Event._get_collection().find_one(pending, {"at": 1}, sort=[("at", 1)], hint="relay")
-    waited = (now() - oldest["at"]).total_seconds() if oldest else 0.0
-    given_up = count_dead()
+    waited, given_up = oldest_seconds(), count_dead()
     report = log.warning if given_up or waited > _LONG_WAIT_SECONDS else log.info
     fix_times()
     report("outbox", waiting=count_pending(), waited_s=round(waited, 1), given_up=given_up)

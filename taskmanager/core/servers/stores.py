@@ -10,12 +10,15 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from taskmanager.core.configuration import settings
+from taskmanager.core.telemetry.timings import timed_trip
 
 _REST_SECONDS = 1.0
+_WAITING = ("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH")
 
 
 def options(seconds: float) -> dict[str, Any]:
@@ -28,20 +31,49 @@ def options(seconds: float) -> dict[str, Any]:
     }
 
 
+class TimedClient(redis.Redis):
+    """A client whose commands and pipelines are timed, but for those that wait for something to happen."""
+
+    store = ""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        if args[0] in _WAITING:
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        with timed_trip(self.store):
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> "TimedPipeline":
+        made = TimedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+        made.store = self.store
+        return made
+
+
+class TimedPipeline(Pipeline):
+    """A pipeline whose round trip is timed."""
+
+    store = ""
+
+    def execute(self, raise_on_error: bool = True) -> Any:
+        with timed_trip(self.store):
+            return super().execute(raise_on_error)
+
+
 @cache
-def _client(url: str, seconds: float) -> redis.Redis:
-    return redis.Redis.from_url(url, **options(seconds))
+def _client(store: str, url: str, seconds: float) -> redis.Redis:
+    made: Any = TimedClient.from_url(url, **options(seconds))
+    made.store = store
+    return made
 
 
 def cache_store() -> redis.Redis:
     """Return the cache, with the short waits of a request."""
     chosen = settings.current()
-    return _client(chosen.cache_url, chosen.redis_timeout_ms / 1000)
+    return _client("cache", chosen.cache_url, chosen.redis_timeout_ms / 1000)
 
 
 def queue_store(seconds: float = 5.0) -> redis.Redis:
     """Return the queue, with the longer waits of a worker or of the relay."""
-    return _client(settings.current().queue_url, seconds)
+    return _client("queue", settings.current().queue_url, seconds)
 
 
 class OutageBackoff:

@@ -18,6 +18,7 @@ from taskmanager.core.servers import heartbeats
 from taskmanager.core.storage.breaker import CircuitBreaker
 from taskmanager.core.storage.capacity import Capacity
 from taskmanager.core.storage.expensive import expensive_queries
+from taskmanager.core.telemetry import process_metrics, timings
 
 # One alias per group of features that can be deployed as a service of its own. All are in one MongoDB
 # deployment, because a write and its event are one transaction; each alias may have its own database there.
@@ -92,7 +93,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         # The default, "local", returns data that a failover may roll back: a response must not depend on it.
         "readConcernLevel": "majority",
         "connect": False,
-        "event_listeners": [heartbeats.CLOCK],
+        "event_listeners": [heartbeats.CLOCK, timings.COMMANDS, process_metrics.POOL],
         "appname": parse_uri(settings.mongodb_uri)["options"].get("appname", "taskmanager"),
     }
 

@@ -1,0 +1,98 @@
+"""Metrics of several processes of one machine or container, added up from files that they share.
+
+Each process counts in files of its own in a folder in memory (`prometheus_client.multiprocess`), so what it has counted
+outlives it. The files of ended processes are merged into one at the next scrape, so that restarts do not fill the
+folder. A process that never calls `share`, such as a command or a test, counts in its own memory.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import REGISTRY, values
+from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+_ENDED = "ended"  # in the place of a process id
+
+
+class _SharedFolder:
+    """The folder of the files; None while this process counts in its own memory."""
+
+    folder: Path | None = None
+
+
+def share(folder: Path) -> None:
+    """Let this process, and those that it forks, count in files of this folder. Does nothing the second time."""
+    if _SharedFolder.folder is not None:
+        return
+    with _locked(folder):
+        _purge_unless_used(folder)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # the library has no argument for it
+    values.ValueClass = values.MultiProcessValue()
+    _SharedFolder.folder = folder
+
+
+def purge(folder: Path) -> None:
+    """Delete the files in the folder, unless one belongs to another living process: for the last one that ends."""
+    with suppress(OSError), _locked(folder):
+        _purge_unless_used(folder)
+
+
+def collected() -> Iterable[Any]:
+    """Return what the processes have counted: of all that share the folder, else of this one."""
+    if _SharedFolder.folder is None:
+        return [family for family in REGISTRY.collect() if family.name.startswith("taskmanager_")]
+    with _locked(_SharedFolder.folder):
+        _merge_ended(_SharedFolder.folder)
+        return list(MultiProcessCollector(None, str(_SharedFolder.folder)).collect())
+
+
+class ProcessCollector(Collector):
+    """A collector of `collected`, for a registry of one scrape."""
+
+    def collect(self) -> Iterable[Any]:
+        return collected()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time read and merge the files."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _purge_unless_used(folder: Path) -> None:
+    files = list(folder.glob("*_*.db"))
+    if not any(_lives(pid) for path in files if (pid := path.stem.rpartition("_")[2]) != str(os.getpid())):
+        for path in files:
+            path.unlink()
+
+
+def _lives(pid: str) -> bool:
+    return pid != _ENDED and Path(f"/proc/{pid}").exists()
+
+
+def _merge_ended(folder: Path) -> None:
+    """Add the counts of ended processes to those of earlier ones, and delete their files."""
+    for path in sorted(folder.glob("*_*.db")):
+        kind, _, pid = path.stem.rpartition("_")
+        if pid == _ENDED or _lives(pid):
+            continue
+        if not kind.startswith("gauge"):
+            _add(path, folder / f"{kind}_{_ENDED}.db")
+        path.unlink()
+
+
+def _add(path: Path, total: Path) -> None:
+    kept = MmapedDict(str(total))
+    try:
+        for key, value, _, _ in MmapedDict.read_all_values_from_file(str(path)):
+            kept.write_value(key, kept.read_value(key)[0] + value, 0.0)
+    finally:
+        kept.close()

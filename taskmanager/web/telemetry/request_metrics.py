@@ -1,0 +1,26 @@
+"""Counts requests by route template, method and class of status: never by their path, which anyone can make up."""
+
+from flask import Response, request
+from flask_limiter.errors import RateLimitExceeded
+
+from taskmanager.core.telemetry import instruments
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+UNMATCHED = "unmatched"
+
+
+def count(method: str, route: str | None, response: Response, seconds: float) -> None:
+    """Count a request that is about to be answered; `route` is the template that it matched, if any."""
+    method, route = method if method in _METHODS else instruments.OTHER, route or UNMATCHED
+    instruments.REQUESTS.labels(method, route, f"{response.status_code // 100}xx").inc()
+    instruments.REQUEST_SECONDS.labels(method, route).observe(seconds)
+    if size := response.content_length:
+        instruments.RESPONSE_BYTES.labels(route).inc(size)
+
+
+def count_refusal(error: RateLimitExceeded) -> None:
+    """Count a request that a rate limit refused, by the budget: its scope, or its route and what it counts by."""
+    limit = error.limit
+    counted_by = getattr(limit.key_func, "__name__", instruments.OTHER)
+    name = limit.scope if isinstance(limit.scope, str) else f"{request.endpoint}:{counted_by}"
+    instruments.REFUSALS.labels(name).inc()

@@ -1,0 +1,147 @@
+"""What processes have counted: right under several of them, with bounded labels."""
+
+import random
+import re
+import secrets
+import subprocess
+import sys
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from taskmanager.core.telemetry import timings
+from tests.faults.stack import eventually
+from tests.scene import patch
+
+
+def samples_of(text):
+    """{(name, (label, value) …): number}"""
+    families = text_string_to_metric_families(text)
+    return {(s.name, *sorted(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+@pytest.fixture
+def scrape(caller):
+    administrator = caller(role="admin")
+    return lambda: samples_of(administrator.get("/metrics").text)
+
+
+def grown(before, after, name, **labels):
+    """By how much the metrics of this name and with these labels have grown, together."""
+    wanted = set(labels.items())
+    return sum(value - before.get(key, 0) for key, value in after.items() if key[0] == name and wanted <= set(key[1:]))
+
+
+def test_a_request_is_counted_by_its_template(scene, scrape):
+    before = scrape()
+    for _ in range(3):
+        scene.owner.get(scene.task_path)
+    patch(scene.owner, scene.task_path, {"title": "b"})
+    after = scrape()
+    route = "/api/v1/tasks/<string:task_id>"
+    routes = {dict(key[1:])["route"] for key in after if key[0] == "taskmanager_http_requests_total"}
+    (route,) = {route for route in routes if re.fullmatch(r"/api/v1/tasks/<[^/]*>", route)}
+    counted = {"method": "GET", "route": route}
+    assert grown(before, after, "taskmanager_http_requests_total", **counted, status="2xx") == 3
+    assert grown(before, after, "taskmanager_http_request_duration_seconds_count", **counted) == 3
+    assert grown(before, after, "taskmanager_http_response_bytes_total", route=route) > 300
+    assert grown(before, after, "taskmanager_events_recorded_total", kind="task.updated") == 1
+    assert grown(before, after, "taskmanager_mongodb_command_duration_seconds_count", command="find") >= 3
+    assert grown(before, after, "taskmanager_mongodb_command_duration_seconds_count", command="commitTransaction") == 1
+
+
+def test_what_anyone_can_make_up_adds_no_series(client, scrape):
+    client.get("/nothing")
+    client.open("/nothing", method="BREW")
+    before = scrape()
+    for _ in range(300):
+        client.get(f"/api/v1/{secrets.token_hex(random.randint(1, 20))}")
+        client.open(f"/{secrets.token_hex(4)}", method=secrets.choice(["BREW", "X", "MOVE"]))
+    after = scrape()
+    assert before.keys() - {key for key in before if "duration" in key[0]} <= after.keys()
+    assert after.keys() <= before.keys()
+    assert grown(before, after, "taskmanager_http_requests_total", route="unmatched", status="4xx") == 600
+
+
+def test_errors_and_refusals_are_counted(other_app, scrape):
+    before = scrape()
+    client = other_app(ratelimit_enabled=True, ratelimit_default="2/minute").test_client()
+    assert [client.get("/api/v1/none").status_code for _ in range(3)] == [404, 404, 429]
+    after = scrape()
+    assert grown(before, after, "taskmanager_limiter_refusals_total") == 1
+    assert grown(before, after, "taskmanager_http_problems_total", code="rate_limit.exceeded") == 1
+    assert grown(before, after, "taskmanager_store_duration_seconds_count", store="cache") >= 3
+
+
+def test_a_login_a_failure_and_the_active_users_are_counted(client, scrape, user):
+    before = scrape()
+    for password in ("wrong", "Correct horse 1"):
+        client.post("/api/v1/auth/login", json={"email": user.email, "password": password})
+    after = scrape()
+    assert grown(before, after, "taskmanager_events_recorded_total", kind="login.failed") >= 1
+    assert after["taskmanager_active_users", ("period", "day")] >= 1
+    assert after["taskmanager_sessions",] >= 1
+
+
+def test_a_transaction_that_is_rolled_back_counts_no_event(scene, scrape):
+    before = scrape()
+    answer = scene.owner.patch(scene.task_path, json={"title": "b"}, headers={"If-Match": '"9"'})
+    assert answer.status_code == 412
+    assert grown(before, scrape(), "taskmanager_events_recorded_total", kind="task.updated") == 0
+
+
+def test_two_processes_are_one_service(server, caller):
+    """Each connection goes to one of two processes, and each scrape to either."""
+    token = {"Authorization": caller(role="admin").environ_base["HTTP_AUTHORIZATION"]}
+
+    def scraped():
+        return samples_of(requests.get(f"{server.url}/metrics", headers=token, timeout=30).text)
+
+    eventually(lambda: scraped().get(("taskmanager_processes", ("role", "web")), 0) >= 2)
+    before = scraped()
+    for _ in range(40):  # a connection of its own for each
+        assert requests.get(f"{server.url}/.well-known/jwks.json", timeout=30).ok
+    seen = [grown(before, scraped(), "taskmanager_http_requests_total", route="/.well-known/jwks.json") for _ in "1234"]
+    assert seen == [40] * 4
+    after = scraped()
+    pids = {dict(key[1:])["pid"] for key in after if key[0] == "taskmanager_process_resident_memory_bytes"}
+    assert after["taskmanager_processes", ("role", "web")] == len(pids) >= 2  # other tests may have a server, too
+
+
+FILES = """
+import os, sys
+from pathlib import Path
+from taskmanager.core.telemetry import instruments, metric_files
+from taskmanager.core.telemetry.process_metrics import ProcessMetrics
+metric_files.share(Path(sys.argv[1]))
+instruments.EVENTS.labels("a").inc(2)
+instruments.STORE_SECONDS.labels("queue").observe(0.3)
+ProcessMetrics("worker").write()
+if sys.argv[2] == "keep":
+    print(os.getpid(), flush=True)
+    sys.stdin.read()
+samples = [sample for family in metric_files.collected() for sample in family.samples]
+print(sum(sample.value for sample in samples if sample.name == "taskmanager_events_recorded_total"))
+"""
+
+
+def test_the_counts_of_ended_processes_stay_while_another_runs(tmp_path):
+    command = [sys.executable, "-c", FILES, str(tmp_path)]
+    with subprocess.Popen([*command, "keep"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as living:
+        living.stdout.readline()
+        for number in (1, 2, 3):
+            ran = subprocess.run([*command, "end"], capture_output=True, text=True, check=True)
+            assert float(ran.stdout) == 2 + 2 * number
+        kept = {path.name for path in tmp_path.glob("*.db")}
+        assert {"counter_ended.db", "histogram_ended.db"} <= kept
+        assert len([name for name in kept if "ended" not in name]) <= 8  # of the living one, and of the last
+        living.communicate("")
+    ran = subprocess.run([*command, "end"], capture_output=True, text=True, check=True)
+    assert float(ran.stdout) == 2  # all had ended: the service was restarted
+
+
+def test_what_a_request_spends_is_counted_for_its_thread(scene):
+    scene.owner.get(scene.task_path)
+    fields = timings.SPENT.fields()
+    assert fields["database_commands"] >= 1 and fields["database_ms"] > 0
