@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 
 from taskmanager.core import clock
 from taskmanager.core.errors import Unavailable
-from taskmanager.core.events import outbox, queue_report
+from taskmanager.core.events import outbox, positions, queue_report
 from taskmanager.core.events.outcome_counters import OutcomeCounter
 from taskmanager.core.servers.stores import RedisError
 from taskmanager.features.notifications.delivery import report as delivery_report, service as deliveries
@@ -90,6 +90,12 @@ def _database() -> list[Any]:
         ),
         GaugeMetricFamily("taskmanager_events_waiting", "Events with pending listeners", value=outbox.count_pending()),
         GaugeMetricFamily("taskmanager_events_dead", "Events that were given up", value=outbox.count_dead()),
+        GaugeMetricFamily("taskmanager_events_position", "Position of the last event", value=positions.head()),
+        GaugeMetricFamily(
+            "taskmanager_events_position_lag_seconds",
+            "Age of the oldest event without a position",
+            value=positions.lag_seconds(),
+        ),
         GaugeMetricFamily("taskmanager_deliveries_pending", "Deliveries not finished", value=found["pending"]),
         GaugeMetricFamily("taskmanager_deliveries_dead", "Deliveries that were given up", value=found["dead"]),
         GaugeMetricFamily(
