@@ -5,7 +5,8 @@ a database has run is refused: it was merged late, and its author did not expect
 
 Releases by expand and contract (see docs/operations.md): a script may declare its kind.
 `EXPAND = True`: it only adds, so the previous release may still use the database; the record of the run contains it.
-`CONTRACT = True`: it only removes what this release no longer uses, so this release may start before it has run.
+`CONTRACT = True`: it only removes what this release no longer uses, so this release may start before it has run, and
+scripts that were written after it may run before it.
 """
 
 import importlib
@@ -14,7 +15,6 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
-from itertools import takewhile
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -41,7 +41,7 @@ class State(NamedTuple):
     pending: list[str]  # not run yet
     needed: list[str]  # those of `pending` that this release needs
     unknown: list[str]  # run by another release, and not declared as EXPAND
-    late: list[tuple[str, str]]  # those of `pending` that are older than one that was run, with the newest such one
+    late: list[tuple[str, str]]  # those of `needed` that are older than one that was run, with the newest such one
 
     @property
     def problem(self) -> str | None:
@@ -73,7 +73,7 @@ def run(
 ) -> list[str]:
     """Run the pending migrations and call `ran` after each; return their names.
 
-    `expand`: only those before the first that removes something, so that processes of the release before may go on.
+    `expand`: without those that remove something, so that processes of the release before may go on.
 
     Raises Conflict while another runner works, Misconfigured when a newer release has migrated the database, or a
     pending migration is older than the last one that was run. A migration that fails is not recorded and ends the run;
@@ -126,7 +126,7 @@ def state(database: Database[dict[str, Any]]) -> State:
     pending = [name for name in names if name not in records]
     needed = [name for name in pending if not _removes(name)]
     unknown = (name for name, expand in records.items() if not (name in names or expand or _is_of_plugin(name)))
-    return State(pending, needed, sorted(unknown), _late(pending, [name for name in names if name in records]))
+    return State(pending, needed, sorted(unknown), _late(needed, [name for name in names if name in records]))
 
 
 def _late(pending: list[str], run: list[str]) -> list[tuple[str, str]]:
@@ -187,7 +187,7 @@ def _runnable(database: Database[dict[str, Any]], expand: bool) -> list[str]:
     found = state(database)
     if found.unknown or found.late:
         raise Misconfigured(found.problem, code="migration.newer" if found.unknown else "migration.late")
-    return list(takewhile(lambda name: not _removes(name), found.pending)) if expand else found.pending
+    return found.needed if expand else found.pending
 
 
 def _removes(name: str) -> bool:

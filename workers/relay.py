@@ -1,9 +1,13 @@
-"""`python -m workers.relay`: dispatches committed events to the workers. A second one stands by."""
+"""`python -m workers.relay`: dispatches committed events to the workers, and gives them their positions.
+
+A second one stands by.
+"""
 
 from taskmanager.core.events.outbox import relay_batch
 from workers import stopping
 from workers.heartbeat import Heartbeat
 from workers.process import LeasedLoop, begin
+from workers.sequencer import Sequencer
 
 _IDLE_SECONDS = 0.1
 
@@ -13,7 +17,12 @@ def main() -> None:
     stopping.end_in_time()
     heartbeat = Heartbeat("relay")
     begin(heartbeat)
-    LeasedLoop("relay", relay_batch, idle_seconds=_IDLE_SECONDS, heartbeat=heartbeat).run()
+    sequencer = Sequencer()
+    sequencer.start()
+    try:
+        LeasedLoop("relay", relay_batch, idle_seconds=_IDLE_SECONDS, heartbeat=heartbeat).run()
+    finally:
+        sequencer.end()
 
 
 if __name__ == "__main__":

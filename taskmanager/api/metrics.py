@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 from taskmanager import __version__
 from taskmanager.core import clock
 from taskmanager.core.errors import Unavailable
-from taskmanager.core.events import outbox, queue_report
+from taskmanager.core.events import outbox, positions, queue_report
 from taskmanager.core.events.outcome_counters import OutcomeCounter
 from taskmanager.core.servers.stores import RedisError
 from taskmanager.core.telemetry.metric_files import ProcessCollector
@@ -104,6 +104,12 @@ def _database() -> list[Any]:
             value=outbox.oldest_seconds(),
         ),
         GaugeMetricFamily("taskmanager_events_dead", "Events that were given up", value=outbox.count_dead()),
+        GaugeMetricFamily("taskmanager_events_position", "Position of the last event", value=positions.head()),
+        GaugeMetricFamily(
+            "taskmanager_events_position_lag_seconds",
+            "Age of the oldest event without a position",
+            value=positions.lag_seconds(),
+        ),
         GaugeMetricFamily("taskmanager_deliveries_pending", "Deliveries not finished", value=found["pending"]),
         GaugeMetricFamily("taskmanager_deliveries_dead", "Deliveries that were given up", value=found["dead"]),
         GaugeMetricFamily(

@@ -4,6 +4,8 @@ import signal
 
 import pytest
 
+from taskmanager.core.events import positions
+from taskmanager.core.events.log import Event
 from taskmanager.core.storage.lease import LeaseRecord
 from tests.faults.assignments import Assignments
 from tests.faults.stack import Stack
@@ -44,6 +46,11 @@ def test_the_second_relay_takes_over_from_one_that_hangs_and_they_do_no_harm_tog
     assign(20)
     two_relays.delivered()
     assert sum(two_relays.mailed().values()) == before + 30 == len(two_relays.mailed())
+    two_relays.wait(lambda: not positions.are_waiting(), "the positions of all events")
+    found = list(Event.objects.order_by("position").scalar("position", "stream", "seq"))
+    assert [position for position, _, _ in found] == list(range(1, positions.head() + 1))
+    of_streams = sorted(found, key=lambda one: one[1])  # stable: each stream in the order of its positions
+    assert of_streams == sorted(found, key=lambda one: one[1:])
 
 
 def test_two_schedulers_run_a_periodic_job_once(stack: Stack):

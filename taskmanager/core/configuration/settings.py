@@ -58,6 +58,7 @@ class Settings(PublicSettings):
     require_totp_for_admins: bool = False
     event_days: int = Field(365, ge=30, le=36_500)
     audit_days: int = Field(365, ge=1, le=36_500)
+    sync_days: int = Field(30, ge=1, le=3660)
     trash_days: int = Field(30, ge=1, le=3660)
     lockout_failures: int = Field(10, ge=3, le=1000)
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)

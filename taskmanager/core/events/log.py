@@ -4,7 +4,8 @@ One collection is history, outbox, sync feed and audit log. Order: events have a
 stream (a project, an account), taken from a counter document in the same transaction. Two transactions on
 one stream cannot both write the counter, so numbers follow the order of commit: a reader that has read
 number N never misses a smaller one. `at` never runs backwards within a stream, whatever the clocks of the
-machines say, so (`at`, `seq`) is an order over all streams that keeps the order of each.
+machines say, so (`at`, `seq`) is an order over all streams that keeps the order of each. The one order in which
+readers follow all streams is that of the positions, which events get after their commit (`core/events/positions.py`).
 """
 
 import re
@@ -53,7 +54,10 @@ class Counter(Document):
 
 
 class Event(Document):
-    """One thing that happened. Immutable, except for erasure and the state of the relay (`pending` to `died_at`)."""
+    """One thing that happened.
+
+    Immutable, except for its position, erasure, and the state of the relay (`pending` to `died_at`).
+    """
 
     meta = {"collection": "events", "strict": False, "auto_create_index": False, "queryset_class": BaseQuerySet}
 
@@ -65,6 +69,8 @@ class Event(Document):
     subject_id = ObjectIdField()
     data = DictField()
     correlation = DictField()
+    accounts = ListField(ObjectIdField())  # the accounts whose visible projects it changes: see Fact.accounts
+    position = IntField()  # in the one order of all events; given after the commit
     audited = BooleanField()  # part of the audit log
     forgotten = BooleanField()  # its subject was purged, and its data has only ids left: see `erasure`
 
@@ -107,6 +113,10 @@ class Fact:
     def data(self) -> dict[str, Any]:
         """Return the data that readers of the log need: ids and values, no secrets."""
         return {}
+
+    def accounts(self) -> Iterable[ObjectId]:
+        """Return the accounts that begin or cease to see the project of the event by it."""
+        return ()
 
 
 def _all(events: Sequence[Event]) -> set[ObjectId]:
@@ -189,6 +199,8 @@ def record(fact: Fact) -> None:
         "data": fact.data(),
         "correlation": dict(correlation.get()),
     }
+    if accounts := list(fact.accounts()):
+        event["accounts"] = accounts
     if fact.audited:
         event["audited"] = True
     else:

@@ -1,7 +1,8 @@
 """Retention: each event is deleted some days after it happened; audited events have a setting of their own.
 
-An event stays while it is pending, while it was given up and waits for an operator, and while something refers to it,
-such as a delivery. The numbers of a stream continue after a deletion, because `counters` holds the last one.
+Both are at least the days for which tokens of `GET /sync` are accepted. An event stays while it is pending, while it
+was given up and waits for an operator, and while something refers to it, such as a delivery.
+The numbers of a stream continue after a deletion, because `counters` holds the last one.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
+from taskmanager.core.events import positions
 from taskmanager.core.events.log import Counter, Event
 from taskmanager.core.events.schedule import every
 from taskmanager.core.registry import Part
@@ -49,8 +51,8 @@ def remove_old() -> int:
     return sum(
         _remove(name, audited, now() - timedelta(days=days))
         for name, audited, days in (
-            ("events", None, chosen.event_days),
-            ("events.audited", True, chosen.audit_days),
+            ("events", None, max(chosen.event_days, chosen.sync_days)),
+            ("events.audited", True, max(chosen.audit_days, chosen.sync_days)),
         )
     )
 
@@ -61,6 +63,7 @@ def _remove(name: str, audited: bool | None, end: datetime) -> int:
         ids = [row["_id"] for row in rows]
         kept = set[ObjectId]().union(*(need.needed(ids) for need in needs))
         going = {"_id": {"$in": [event_id for event_id in ids if event_id not in kept]}}
+        positions.raise_floor(max(row.get("position", 0) for row in rows))
         removed += Event._get_collection().delete_many(going | FINISHED).deleted_count
         _drop_counters({row["stream"] for row in rows})
     return removed
@@ -74,7 +77,7 @@ def old(audited: bool | None, end: datetime, after: Key, limit: int) -> list[Row
     query: Row = {"audited": audited, **FINISHED, "at": {"$lt": end}}
     if after:
         query |= {"at": {"$gte": after[0], "$lt": end}, "$or": [{"at": {"$gt": after[0]}}, {"_id": {"$gt": after[1]}}]}
-    found = Event._get_collection().find(query, {"at": 1, "stream": 1})
+    found = Event._get_collection().find(query, {"at": 1, "stream": 1, "position": 1})
     return list(found.sort([("at", 1), ("_id", 1)]).hint("retention").limit(limit))
 
 

@@ -88,4 +88,5 @@ HOLDINGS = (
     Holding(Relation, "created_by", _CONTENT),
     Holding(Event, "actor_id", "the log is never changed"),
     Holding(Event, "subject_id", "the log is never changed"),
+    Holding(Event, "accounts", "the log is never changed"),
 )

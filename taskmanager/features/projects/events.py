@@ -1,5 +1,6 @@
 """Events of projects, memberships, invitations and share links."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,6 +38,9 @@ class ProjectFact(Fact):
 class ProjectCreated(ProjectFact):
     kind: ClassVar[str] = "project.created"
 
+    def accounts(self) -> Iterable[ObjectId]:
+        return filter(None, [self.actor_id()])
+
 
 @dataclass(frozen=True)
 class ProjectUpdated(ProjectFact):
@@ -44,19 +48,29 @@ class ProjectUpdated(ProjectFact):
 
 
 @dataclass(frozen=True)
-class ProjectDeleted(ProjectFact):
+class ProjectVisibilityFact(ProjectFact):
+    """Base of the events by which the members of a project begin or cease to see it."""
+
+    member_ids: Iterable[ObjectId] = ()
+
+    def accounts(self) -> Iterable[ObjectId]:
+        return self.member_ids
+
+
+@dataclass(frozen=True)
+class ProjectDeleted(ProjectVisibilityFact):
     kind: ClassVar[str] = "project.deleted"
 
 
 @dataclass(frozen=True)
-class ProjectRestored(ProjectFact):
+class ProjectRestored(ProjectVisibilityFact):
     """The project was restored from the trash; `changes` has its key, if it has another one now."""
 
     kind: ClassVar[str] = "project.restored"
 
 
 @dataclass(frozen=True)
-class ProjectPurged(ProjectFact):
+class ProjectPurged(ProjectVisibilityFact):
     """The purge of the project began; without an actor when its time in the trash was over."""
 
     kind: ClassVar[str] = "project.purged"
@@ -144,6 +158,9 @@ class MembershipFact(ProjectFact):
 class MemberAdded(MembershipFact):
     kind: ClassVar[str] = "member.added"
 
+    def accounts(self) -> Iterable[ObjectId]:
+        return [self.item.user_id]
+
 
 @dataclass(frozen=True)
 class MemberChanged(MembershipFact):
@@ -156,6 +173,9 @@ class MemberRemoved(MembershipFact):
 
     kind: ClassVar[str] = "member.removed"
     ended_links: int = 0
+
+    def accounts(self) -> Iterable[ObjectId]:
+        return [self.item.user_id]
 
     def data(self) -> dict[str, Any]:
         return {**super().data(), **({"ended_links": self.ended_links} if self.ended_links else {})}

@@ -103,8 +103,9 @@ def delete(project_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
     project.check_revision(if_match)
     project.write(deleted_at=now())
     hierarchy.release_children(project, actor)
-    users.raise_access_versions(Membership.objects(project_id=project.id).scalar("user_id"))
-    record(ProjectDeleted(project, actor))
+    member_ids = list(Membership.objects(project_id=project.id).scalar("user_id"))
+    users.raise_access_versions(member_ids)
+    record(ProjectDeleted(project, actor, member_ids=member_ids))
 
 
 class TaskKey(NamedTuple):

@@ -126,5 +126,14 @@ def _purge_without_owner(project_ids: list[ObjectId], actor: Actor) -> None:
     )
     projects = list(Project.objects(id__in=[row["_id"] for row in rows])) if rows else []
     Project.write_all(projects, purged_at=now())
+    member_ids = _member_ids([project.id for project in projects])
     for project in projects:
-        record(ProjectPurged(project, actor))
+        record(ProjectPurged(project, actor, member_ids=member_ids.get(project.id, ())))
+
+
+def _member_ids(project_ids: list[ObjectId]) -> dict[ObjectId, list[ObjectId]]:
+    """Return the members of projects, without the actor, whose memberships have ended: {project id: user ids}."""
+    found: dict[ObjectId, list[ObjectId]] = {}
+    for project_id, user_id in Membership.objects(project_id__in=project_ids).scalar("project_id", "user_id"):
+        found.setdefault(project_id, []).append(user_id)
+    return found

@@ -63,8 +63,9 @@ def restore(project_id: ObjectId, *, key: str | None = None, actor: Actor) -> Pr
     except NotUniqueError:
         detail = f"Another project has the key {key} by now: restore this one with another `key`."
         raise Conflict(detail, code="project.key_taken", key=key) from None
-    users.raise_access_versions(Membership.objects(project_id=project.id).scalar("user_id"))
-    record(ProjectRestored(project, actor, changes))
+    member_ids = _member_ids(project)
+    users.raise_access_versions(member_ids)
+    record(ProjectRestored(project, actor, changes, member_ids))
     return project
 
 
@@ -100,7 +101,11 @@ def purge(project_id: ObjectId, *, if_match: IfMatch, actor: Actor) -> None:
 @unit_of_work
 def begin_purge(project: Project, actor: Actor | None) -> None:
     """Mark a project as being purged. Raises PreconditionFailed when it was restored meanwhile."""
-    record(ProjectPurged(project.write(purged_at=now()), actor))
+    record(ProjectPurged(project.write(purged_at=now()), actor, member_ids=_member_ids(project)))
+
+
+def _member_ids(project: Project) -> list[ObjectId]:
+    return list(Membership.objects(project_id=project.id).scalar("user_id"))
 
 
 def begin_old() -> int:
