@@ -9,6 +9,8 @@ from flask import Flask
 
 from taskmanager import plugins
 from taskmanager.api import docs, health, information, v1
+from taskmanager.api.errors.protocol import PROTOCOL
+from taskmanager.api.errors.rules import RULES
 from taskmanager.api.version import ApiVersion
 from taskmanager.core import registry
 from taskmanager.core.configuration import settings as core_settings
@@ -68,7 +70,7 @@ FEATURES = (
     accounts.FEATURE,
     purging.FEATURE,
 )
-CORE = Feature("core", periodic_jobs=declared(PeriodicJob, outbox, retention))
+CORE = Feature("core", errors=(*PROTOCOL, *RULES), periodic_jobs=declared(PeriodicJob, outbox, retention))
 
 
 def create_app(settings: Settings) -> Flask:

@@ -15,6 +15,7 @@ from flask import Flask
 from pydantic_settings import BaseSettings
 
 from taskmanager.core.configuration import settings as core_settings
+from taskmanager.core.error_codes import ErrorCode
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.events.erasure import EventRenewal
 from taskmanager.core.events.log import Listener
@@ -29,7 +30,7 @@ from taskmanager.web.blueprint import Blueprint
 
 # The version of the plugin interface, which this module and docs/plugins.md define. A plugin names in `requires` the
 # version it was made for: the major number must be the same, and the minor number not higher.
-INTERFACE = (1, 0)
+INTERFACE = (1, 1)
 
 T = TypeVar("T")
 S = TypeVar("S", bound=BaseSettings)
@@ -65,6 +66,7 @@ class Feature:
     # the API and the command line
     blueprints: tuple[Blueprint, ...] = _part("blueprint", Blueprint, of_plugin=True)
     commands: tuple[click.Command, ...] = _part("command", click.Command, of_plugin=True)
+    errors: tuple[ErrorCode, ...] = _part("error code", ErrorCode)
     login_methods: tuple[Any, ...] = _part(
         "login method", ("name", "title", "schema", "verify")
     )  # see features/users/login_methods/service.py

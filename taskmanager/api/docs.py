@@ -15,11 +15,14 @@ from flask import Blueprint, Flask, Response, abort
 from markupsafe import escape
 from werkzeug.security import safe_join
 
+from taskmanager.api.errors import pages
+from taskmanager.api.version import operations_by_code
 from taskmanager.web.answers import cached, immutable
 from taskmanager.web.urls import mounted
 
 _PAGE = files("taskmanager.api") / "docs_page"
 _START = (_PAGE / "start.js").read_bytes()
+_STYLE_DIGEST = hashlib.blake2b(pages.STYLE, digest_size=8).hexdigest()
 _DIGEST = hashlib.blake2b(_START, digest_size=8).hexdigest()
 _VERSION = version("flask-swagger-ui")
 _ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
@@ -48,6 +51,28 @@ def page() -> Response:
 def start() -> Response:
     """Return the script that starts Swagger UI; a digest of it is in its path."""
     return immutable(_START, "text/javascript; charset=utf-8", _DIGEST)
+
+
+@blp.get(f"/assets/{_STYLE_DIGEST}/pages.css")
+def style() -> Response:
+    """Return the style sheet of the pages about errors; a digest of it is in its path."""
+    return immutable(pages.STYLE, "text/css; charset=utf-8", _STYLE_DIGEST)
+
+
+@blp.get("/errors")
+def errors() -> Response:
+    """Return the list of the codes of errors."""
+    return pages.index(_style_path())
+
+
+@blp.get("/errors/<code>")
+def error(code: str) -> Response:
+    """Return the page about a code, which `type` of an error names."""
+    return pages.page(code, _style_path(), operations_by_code().get(code, []))
+
+
+def _style_path() -> str:
+    return mounted(f"/docs/assets/{_STYLE_DIGEST}/pages.css")
 
 
 @blp.get(f"/assets/{_VERSION}/<path:name>")

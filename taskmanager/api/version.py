@@ -10,12 +10,14 @@ from typing import Any
 
 import flask_smorest
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 
 import taskmanager
-from taskmanager.web import openapi
 from taskmanager.web.answers import cached
 from taskmanager.web.blueprint import Blueprint, Deprecation, ObjectIdConverter
+from taskmanager.web.openapi.components import add_components, describe_field
+from taskmanager.web.openapi.document import Content, finish
+from taskmanager.web.openapi.shapes import operations
 from taskmanager.web.schemas import Form, Problem, RankedChoice
 from taskmanager.web.urls import mounted
 
@@ -25,6 +27,8 @@ _BEARER = {
     "bearerFormat": "JWT",
     "description": "The `access_token` of `POST /auth/login`, an API token (`tm_…`), or a share link (`tl_…`, `ts_…`).",
 }
+_LICENSE = {"name": "MIT", "identifier": "MIT"}
+_CONTACT = {"name": "The operator of this service"}
 _MAX_ROOTS = 4  # paths below which proxies serve one process: for each, it keeps the document
 _ID_IN_A_PATH = {"type": "string", "pattern": "^[0-9a-f]{24}$", "example": "65f1c0ffee0123456789abcd"}
 
@@ -68,9 +72,9 @@ class ApiVersion:
     """A named version of the API and the blueprints in it."""
 
     def __init__(
-        self, name: str, blueprints: Iterable[Blueprint], description: str, deprecation: Deprecation | None = None
+        self, name: str, blueprints: Iterable[Blueprint], content: Content, deprecation: Deprecation | None = None
     ) -> None:
-        self.name, self.blueprints, self.description = name, tuple(blueprints), description
+        self.name, self.blueprints, self.content = name, tuple(blueprints), content
         self.deprecation = deprecation
 
     @property
@@ -86,6 +90,7 @@ class ApiVersion:
             api.register_blueprint(blueprint, name=f"{self.name}_{blueprint.name}", url_prefix=prefix)
         api.deprecated = self.deprecation is not None
         app.extensions.setdefault("taskmanager-versions", {})[self.name] = api
+        app.extensions.setdefault("taskmanager-documents", {})[self.name] = lambda: self._encoded(api)
         app.add_url_rule(f"{self.prefix}/openapi.json", f"openapi_{self.name}", lambda: self._respond(api))
         if self.deprecation:
             app.after_request(self._announce)
@@ -100,24 +105,31 @@ class ApiVersion:
         app.config[f"{prefix}API_TITLE"] = "Task Manager"
         app.config[f"{prefix}API_VERSION"] = taskmanager.__version__
         app.config[f"{prefix}OPENAPI_VERSION"] = "3.1.0"
-        about = {"info": {"description": self.description}, "servers": [{"url": "/"}], "security": [{"bearer": []}]}
+        info = {"description": self.content.introduction, "license": _LICENSE, "contact": _CONTACT}
+        about = {"info": info, "servers": [{"url": "/"}], "security": [{"bearer": []}]}
         api = Api(app, config_prefix=prefix, spec_kwargs=about)
         api.register_converter(ObjectIdConverter, lambda converter: _ID_IN_A_PATH)
         api.register_field(Form, "string", None)
         api.register_field(RankedChoice, "string", None)
-        api.ma_plugin.converter.add_attribute_function(openapi.describe_field)
+        api.ma_plugin.converter.add_attribute_function(describe_field)
         api.spec.components.security_scheme("bearer", _BEARER)
-        openapi.components(api.spec)
+        add_components(api.spec)
+        for shape, schema in self.content.schemas.items():
+            api.spec.components.schema(shape, schema)
         return api
 
     def _document(self, api: Api) -> dict[str, Any]:
         api.describe()
-        document = openapi.finish(api.spec.to_dict(), api.ma_plugin.converter.refs)
-        for operation in openapi.operations(document) if self.deprecation else ():
+        document = finish(api.spec.to_dict(), api.ma_plugin.converter.refs, self.content)
+        for operation in operations(document) if self.deprecation else ():
             operation["deprecated"] = True
         return document
 
     def _respond(self, api: Api) -> Response:
+        """Return the document as the response of its route."""
+        return cached(self._encoded(api), "application/json")
+
+    def _encoded(self, api: Api) -> bytes:
         """Return the document, which is made at the first request, after plugins have added their routes."""
         root = mounted("") or "/"
         kept: dict[str, bytes] = api.__dict__.setdefault("kept_documents", {})
@@ -125,9 +137,25 @@ class ApiVersion:
             document = orjson.loads(next(iter(kept.values()))) if kept else self._document(api)
             if len(kept) == _MAX_ROOTS:
                 kept.popitem()
-            kept[root] = orjson.dumps(document | {"servers": [{"url": root}]}, option=orjson.OPT_INDENT_2)
-        return cached(kept[root], "application/json")
+            kept[root] = orjson.dumps(document | {"servers": [{"url": root}]})
+        return kept[root]
 
     def _announce(self, response: Response) -> Response:
         old = self.deprecation and f"{request.path}/".startswith(f"{self.prefix}/")
         return self.deprecation.add_headers(response) if old else response  # type: ignore[union-attr]
+
+
+def document_of(name: str) -> dict[str, Any]:
+    """Return the document of a version of this application, with the routes of its plugins."""
+    return orjson.loads(current_app.extensions["taskmanager-documents"][name]())
+
+
+def operations_by_code() -> dict[str, list[dict[str, str]]]:
+    """Return the operations that return each code of an error: {code: their `method`, `path` and `summary`}."""
+    kept: dict[str, list[dict[str, str]]] = current_app.extensions.setdefault("taskmanager-error-operations", {})
+    for path, item in () if kept else document_of("v1")["paths"].items():
+        for method, operation in item.items():
+            for code in operation["x-error-codes"] if method != "parameters" else ():
+                summary = operation.get("summary", "")
+                kept.setdefault(code, []).append({"method": method.upper(), "path": path, "summary": summary})
+    return kept

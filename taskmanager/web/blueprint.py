@@ -26,7 +26,7 @@ from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.conditional import check_post, check_read
 from taskmanager.web.errors import InvalidRequest, NotAcceptable
 from taskmanager.web.idempotency import once
-from taskmanager.web.openapi import Conventions, describe_operation
+from taskmanager.web.openapi.conventions import Conventions, describe_operation
 from taskmanager.web.parser import StrictParser, query_parameters
 
 View = Callable[..., Response]

@@ -14,13 +14,15 @@ from mongoengine.errors import OperationError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from werkzeug.exceptions import HTTPException
 
-from taskmanager.core import errors
+from taskmanager.core import errors, registry
+from taskmanager.core.error_codes import ERROR_CODES
 from taskmanager.core.storage.breaker import unavailable
 from taskmanager.core.storage.database import breaker
 from taskmanager.core.telemetry import instruments
 from taskmanager.web.limits import seconds_to_wait
 from taskmanager.web.requests import request_id
 from taskmanager.web.telemetry.request_metrics import count_refusal
+from taskmanager.web.urls import absolute
 
 log = structlog.get_logger("taskmanager.errors")
 
@@ -109,17 +111,25 @@ def problem(status: int, *, code: str | None = None, detail: str | None = None, 
 
 def problem_body(status: int, *, code: str | None = None, detail: str | None = None, **extra: Any) -> dict[str, Any]:
     """Return the members of a problem (RFC 9457, 3.1) about this request, or about a part of it."""
-    title = HTTPStatus(status).phrase
+    phrase = HTTPStatus(status).phrase
+    code = code or _http_codes().get(status, f"http.{status}")
+    known = ERROR_CODES.get(code)
     return {
-        "type": "about:blank",
-        "title": title,
+        "type": absolute(f"/docs/errors/{code}") if known else "about:blank",
+        "title": known.title if known else phrase,
         "status": status,
-        "code": code or f"http.{title.lower().replace(' ', '_').replace('-', '_')}",
-        "detail": detail or HTTPStatus(status).description or title,
+        "code": code,
+        "detail": detail or HTTPStatus(status).description or phrase,
         "instance": (request.root_path + request.path).encode("utf-8", "replace").decode(),
         "request_id": request_id(),
         **extra,
     }
+
+
+@registry.derived
+def _http_codes() -> dict[int, str]:
+    """Return the codes of errors that have nothing but a status: {status: code}."""
+    return {code.status: code.name for code in ERROR_CODES.values() if code.name.startswith("http.")}
 
 
 def status_of(error: errors.TaskManagerError) -> int:

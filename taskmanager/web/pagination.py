@@ -187,13 +187,7 @@ class Total(fields.Field[Any]):
 
     def __init__(self, description: str = "Only with `with_total=true`") -> None:
         super().__init__()
-        beyond = {
-            "type": "object",
-            "properties": {"value": {"type": "integer", "minimum": 0, "maximum": 10_000}, "relation": {"const": "gte"}},
-            "required": ["value", "relation"],
-            "additionalProperties": False,
-        }
-        counts = [{"type": "integer", "minimum": 0, "maximum": 10_000}, beyond]
+        counts = [{"type": "integer", "minimum": 0, "maximum": 10_000}, {"$ref": "#/components/schemas/AtLeast"}]
         self.documented = {"description": description, "anyOf": counts, "example": 1}
 
 

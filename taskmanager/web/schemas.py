@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import email_validator
 import marshmallow as ma
@@ -113,17 +113,28 @@ class Instant(Form):
 
 
 class TimeZone(fields.String):
-    """The name of a time zone in the IANA database."""
+    """The name of a time zone in the IANA database; names are added to it, so the document does not list them."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        choices = [*zones.NAMES, None] if kwargs.get("allow_none") else zones.NAMES
-        super().__init__(validate=validate.OneOf(choices), **kwargs)
+    documented: ClassVar[dict[str, Any]] = {"format": "time-zone", "example": "Europe/Berlin", "maxLength": 64}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        name: str = super()._deserialize(value, attr, data, **kwargs)
+        if name not in zones.NAMES:
+            raise ma.ValidationError("Not a time zone of the IANA database, such as Europe/Berlin.")
+        return name
 
 
 class Json(fields.Dict):
-    """An object whose members are not part of the API."""
+    """An object with any members. `shape` has the OpenAPI properties of what it contains."""
 
-    documented = {"type": "object", "additionalProperties": True, "example": {}}
+    def __init__(self, shape: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.shape = {"additionalProperties": True, "example": {}} if shape is None else shape
+
+    @property
+    def documented(self) -> dict[str, Any]:
+        """Return the OpenAPI properties beside those of its validators."""
+        return {"type": ["object", "null"] if self.allow_none else "object", **self.shape}
 
 
 class WholeNumber(fields.Integer):

@@ -70,5 +70,8 @@ def test_bodies_are_closed_and_have_examples(document):
     for method, path, operation in operations(document):
         for media in operation.get("requestBody", {}).get("content", {}).values():
             name = media["schema"]["$ref"].rsplit("/", 1)[1]
-            assert document["components"]["schemas"][name].get("additionalProperties") is False, (method, path)
+            schemas = document["components"]["schemas"]
+            variants = [one["$ref"].rsplit("/", 1)[1] for one in schemas[name].get("oneOf", ())]
+            for variant in variants or [name]:
+                assert schemas[variant].get("additionalProperties") is False, (method, path)
             assert "example" in media or "examples" in media, (method, path)

@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 from taskmanager.api.version import ApiVersion
 from taskmanager.web import answers
 from taskmanager.web.blueprint import Blueprint, Deprecation
+from taskmanager.web.openapi.document import Content
 from taskmanager.web.schemas import Schema
 
 
@@ -34,7 +35,7 @@ def _version(name: str, schema: type[Schema], body: dict, deprecated: Deprecatio
         """The names"""
         return answers.data(body)
 
-    return ApiVersion(name, (blueprint,), description=f"Version {name}")
+    return ApiVersion(name, (blueprint,), content=Content(f"Version {name}"))
 
 
 @pytest.fixture

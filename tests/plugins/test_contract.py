@@ -114,9 +114,9 @@ def test_its_route_is_in_the_document(extended):
 def test_what_it_contributes_is_in_the_document(extended):
     document = extended.test_client().get(f"{API}/openapi.json").json
     schemas, text = document["components"]["schemas"], json.dumps(document)
-    assert "sample:read" in schemas["ApiTokenIn"]["properties"]["scopes"]["items"]["enum"]
-    assert "sample.*" in schemas["WebhookIn"]["properties"]["events"]["items"]["enum"]
-    assert "sample.greeted" in schemas["NotificationOut"]["properties"]["kind"]["enum"]
+    assert "sample:read" in schemas["Scope"]["enum"]
+    assert "sample.*" in schemas["WebhookEventPattern"]["enum"]
+    assert "sample.greeted" in schemas["NotificationKind"]["enum"]
     assert "updated_at, effort, custom_fields" in text
     assert "project, parent, greetings" in text
 
@@ -393,12 +393,12 @@ def test_its_command_runs_below_x(command):
 
 def test_what_is_loaded_is_listed(command):
     lines = command("plugins").output.splitlines()
-    assert lines[0] == "sample 1.0 (interface 1.0)"
+    assert lines[0] == "sample 1.0 (interface 1.1)"
     assert "  listeners: sample.count, sample.forget_task, sample.forget_account" in lines
     assert "  settings: TASKMANAGER_X_SAMPLE_GREETING" in lines
     assert "  purge steps: x_sample_greetings" in lines
     (listed,) = json.loads(command("plugins", "--json").output)
-    assert (listed["name"], listed["version"], listed["interface"]) == ("sample", "1.0", "1.0")
+    assert (listed["name"], listed["version"], listed["interface"]) == ("sample", "1.0", "1.1")
     assert listed["adds"]["scopes"] == ["sample:read", "sample:write"]
 
 
@@ -456,6 +456,20 @@ def test_two_plugins_may_call_their_things_the_same(twins, command, other_app):
     assert sorted(set(ids)) == sorted(ids)
 
 
+def test_its_errors_have_pages_and_are_in_the_document(installed, other_app):
+    app = other_app()
+    caller = sign_in(app, UserFactory())
+    problem = caller.post(PATH, json={"name": "Null"}).get_json(force=True)
+    assert (problem["status"], problem["code"], problem["title"]) == (409, "sample.not_a_name", "This is no name")
+    assert problem["type"].endswith("/docs/errors/sample.not_a_name")
+    page = caller.get("/docs/errors/sample.not_a_name").text
+    assert "Send the name of a person." in page
+    assert f"POST {PATH}" in page
+    operation = caller.get(f"{API}/openapi.json").json["paths"][PATH]["post"]
+    assert "sample.not_a_name" in operation["x-error-codes"]
+    assert operation["tags"] == ["Plugins"]
+
+
 # what is refused at start
 
 
@@ -487,11 +501,11 @@ EXPANSION = Expansion("_id", False, dict, "tasks:read")
 REFUSED = {
     "of another major version": (
         module(FEATURE=Feature("broken", requires="2.0")),
-        r"the plugin 'broken' was made for version 2\.0 of the plugin interface; this release has 1\.0",
+        r"the plugin 'broken' was made for version 2\.0 of the plugin interface; this release has 1\.1",
     ),
     "of a later minor version": (
         module(FEATURE=Feature("broken", requires="1.99")),
-        r"was made for version 1\.99 of the plugin interface; this release has 1\.0: install one that fits",
+        r"was made for version 1\.99 of the plugin interface; this release has 1\.1: install one that fits",
     ),
     "without a version": (
         module(FEATURE=Feature("broken")),

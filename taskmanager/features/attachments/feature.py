@@ -3,7 +3,7 @@
 from taskmanager.core.events.log import Listener
 from taskmanager.core.events.schedule import PeriodicJob
 from taskmanager.feature import Feature, declared
-from taskmanager.features.attachments import listeners, routes, service
+from taskmanager.features.attachments import errors, listeners, routes, service
 from taskmanager.features.attachments.models import Attachment
 from taskmanager.features.attachments.permissions import AttachmentAction
 from taskmanager.features.attachments.storage import OWN_STORAGES
@@ -11,6 +11,7 @@ from taskmanager.features.tasks.attached import Attached
 
 FEATURE = Feature(
     "attachments",
+    errors=errors.CODES,
     blueprints=(routes.blp,),
     listeners=declared(Listener, listeners),
     periodic_jobs=declared(PeriodicJob, listeners),

@@ -113,7 +113,7 @@ def delete_attachment(task_id: ObjectId, attachment_id: ObjectId) -> Response:
 @blp.route(f"{_ONE}/content", binary=True, problems=(416,))
 @blp.response(200, description="The bytes", content_type="application/octet-stream")
 @blp.alt_response(206, description="The requested range")
-def get_content(task_id: ObjectId, attachment_id: ObjectId) -> Response:
+def get_attachment_content(task_id: ObjectId, attachment_id: ObjectId) -> Response:
     """Download the content of an attachment
 
     The response is always a download. Accepts `Range` (one range of bytes) and `If-Range`; the ETag is the SHA-256 of

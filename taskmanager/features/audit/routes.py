@@ -18,7 +18,7 @@ blp = Blueprint("audit", __name__, description="The audit log: security events")
 @blp.route("/audit")
 @blp.arguments(EntryListQuery, location="query")
 @blp.response(200, page_of(EntryOut))
-def list_audit(query: dict[str, Any]) -> Response:
+def list_audit_entries(query: dict[str, Any]) -> Response:
     """List what happened to accounts and rights
 
     For administrators. Entries never change, except that the personal data of deleted accounts is removed. They are
@@ -30,7 +30,7 @@ def list_audit(query: dict[str, Any]) -> Response:
 @blp.route("/audit/<objectid:event_id>")
 @blp.arguments(item_query(ENTRY), location="query")
 @blp.response(200, EntryOut)
-def get_audit(query: dict[str, Any], event_id: ObjectId) -> Response:
+def get_audit_entry(query: dict[str, Any], event_id: ObjectId) -> Response:
     """Get one entry of the audit log
 
     For administrators.

@@ -25,7 +25,11 @@ class EntryOut(Schema):
         metadata={"description": "The network address of the client", "example": "192.0.2.7"},
     )
     request_id = fields.String(required=True, allow_none=True, metadata={"example": "9f2c4e6a8b0d4c1e"})
-    data = Json(required=True)
+    data = Json(
+        {"additionalProperties": {"$ref": "#/components/schemas/FieldValue"}},
+        required=True,
+        metadata={"description": "Details, by the kind", "example": {"user_agent": "Mozilla/5.0"}},
+    )
 
 
 ENTRY = Serialiser(EntryOut)

@@ -27,6 +27,7 @@ from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.errors import InvalidRequest, KeyReused, problem_body, status_of
 from taskmanager.web.idempotency import InProgress, once
+from taskmanager.web.openapi.variants import Variant
 from taskmanager.web.pagination import Total
 from taskmanager.web.schemas import Flag, Form, Id, Json, Problem, Schema, WholeNumber
 
@@ -41,7 +42,22 @@ _BODIES: dict[str, type[Schema]] = {"create": TaskIn, "update": TaskPatch}
 class OperationIn(Schema):
     """One operation. `create` needs project_id and task, `update` task; all but `create` need task_id or filter."""
 
-    documented = {"example": {"op": "create", "project_id": "65f1c0ffee0123456789abcd", "task": {"title": "Pay rent"}}}
+    documented = {"example": {"op": "create", "project_id": "65f1c0ffee0123456789b001", "task": {"title": "Pay rent"}}}
+    discriminator = "op"
+    variants = (
+        Variant(
+            "CreateOperation",
+            ("op", "project_id", "task"),
+            without=("task_id", "revision", "filter", "expect"),
+            fixed="create",
+            members={"task": "TaskIn"},
+        ),
+        Variant("UpdateOperation", ("op", "task"), without=("temp_id",), fixed="update", members={"task": "TaskPatch"}),
+        *(
+            Variant(f"{kind.title()}Operation", ("op",), without=("temp_id", "task"), fixed=kind)
+            for kind in ("complete", "reopen", "delete")
+        ),
+    )
 
     op = fields.String(
         required=True,
@@ -122,7 +138,7 @@ def _require(condition: bool, message: str) -> None:
 @blp.arguments(BulkIn)
 @blp.response(200, BulkOut)
 @expensive
-def run_bulk(data: dict[str, Any]) -> Response:
+def run_bulk_operations(data: dict[str, Any]) -> Response:
     """Create, change, complete, reopen and delete up to 100 tasks
 
     `all_or_nothing` is one transaction: the first operation that fails ends it, and the problem has its `index`. With

@@ -149,7 +149,7 @@ def list_comment_versions(task_id: ObjectId, comment_id: ObjectId) -> Response:
 
 @blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["PUT"], conditional=False)
 @blp.response(200, CommentOut)
-def react_to_comment(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
+def add_reaction(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
     """React to a comment with an emoji
 
     `+1` and `-1` are reactions too. Needs the role commenter.
@@ -159,7 +159,7 @@ def react_to_comment(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Res
 
 @blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["DELETE"], conditional=False)
 @blp.response(200, CommentOut)
-def take_reaction_back(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
+def remove_reaction(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
     """Remove your reaction to a comment"""
     return _reacted(task_id, comment_id, emoji, False)
 

@@ -48,7 +48,7 @@ def search_tasks(query: dict[str, Any]) -> Response:
 @blp.arguments(InsightQuery, location="query")
 @blp.response(200, FacetsOut)
 @expensive
-def get_facets(query: dict[str, Any]) -> Response:
+def get_task_facets(query: dict[str, Any]) -> Response:
     """Count tasks by status, priority, assignee, label and project
 
     Over all tasks that you may see and that match the filter. At most the 100 most frequent values of each facet; null
@@ -71,7 +71,7 @@ def get_project_facets(query: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.arguments(StatisticsQuery, location="query")
 @blp.response(200, StatisticsOut)
 @expensive
-def get_statistics(query: dict[str, Any]) -> Response:
+def get_task_statistics(query: dict[str, Any]) -> Response:
     """Get statistics of all tasks that you may see
 
     By status, overdue, created and completed with cycle time per week, workload per assignee, burn-down per day.

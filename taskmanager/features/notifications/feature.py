@@ -7,7 +7,7 @@ from taskmanager.core.events.retention import EventNeed
 from taskmanager.core.events.schedule import PeriodicJob
 from taskmanager.core.jobs import Job
 from taskmanager.feature import Feature, declared
-from taskmanager.features.notifications import commands, listeners, routes
+from taskmanager.features.notifications import commands, errors, listeners, routes
 from taskmanager.features.notifications.channels.apprise_channels import ChatChannel, SmsChannel
 from taskmanager.features.notifications.channels.email_channel import EmailChannel
 from taskmanager.features.notifications.channels.in_app import InAppChannel
@@ -19,6 +19,7 @@ from taskmanager.features.notifications.phones import routes as phone_routes, se
 
 FEATURE = Feature(
     "notifications",
+    errors=errors.CODES,
     service="notification",
     blueprints=(routes.blp, phone_routes.blp),
     listeners=declared(Listener, listeners),

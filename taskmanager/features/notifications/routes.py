@@ -80,7 +80,7 @@ def mark_notification_unread(notification_id: ObjectId) -> Response:
 
 @blp.route("/notifications/read")
 @blp.response(200, InboxOut)
-def get_unread() -> Response:
+def get_unread_count() -> Response:
     """Get the number of your unread notifications
 
     Poll with the ETag in `If-None-Match`: the response is 304 while nothing has changed.
@@ -92,7 +92,7 @@ def get_unread() -> Response:
 @blp.route("/notifications/read", methods=["PUT"], problems=(404,), conditional=False)
 @blp.arguments(UpTo)
 @blp.response(200, InboxOut)
-def mark_all_read(data: dict[str, Any]) -> Response:
+def mark_notifications_read(data: dict[str, Any]) -> Response:
     """Mark all notifications as read
 
     With `until` all up to that one, so that notifications which came later stay unread.
@@ -104,7 +104,7 @@ def mark_all_read(data: dict[str, Any]) -> Response:
 
 @blp.route("/notifications/preferences")
 @blp.response(200, PreferencesOut)
-def get_preferences() -> Response:
+def get_notification_preferences() -> Response:
     """Get your notification preferences"""
     return answers.resource(preferences.get_own(actor=current_actor()), PREFERENCES)
 
@@ -112,7 +112,7 @@ def get_preferences() -> Response:
 @blp.route("/notifications/preferences", methods=["PATCH"])
 @blp.arguments(PreferencesPatch, content_type="application/merge-patch+json")
 @blp.response(200, PreferencesOut)
-def update_preferences(changes: dict[str, Any]) -> Response:
+def update_notification_preferences(changes: dict[str, Any]) -> Response:
     """Change your notification preferences
 
     Notices about your account itself are always sent by mail, and you are never notified of your own actions; neither
@@ -124,7 +124,7 @@ def update_preferences(changes: dict[str, Any]) -> Response:
 
 @blp.route(_IN_PROJECT)
 @blp.response(200, ProjectPreferencesOut)
-def get_project_preferences(project_id: ObjectId) -> Response:
+def get_project_notification_preferences(project_id: ObjectId) -> Response:
     """Get your notification preferences for a project"""
     return answers.resource(preferences.get_for_project(project_id, actor=current_actor()), PROJECT_PREFERENCES)
 
@@ -132,7 +132,7 @@ def get_project_preferences(project_id: ObjectId) -> Response:
 @blp.route(_IN_PROJECT, methods=["PATCH"])
 @blp.arguments(ProjectPreferencesPatch, content_type="application/merge-patch+json")
 @blp.response(200, ProjectPreferencesOut)
-def update_project_preferences(changes: dict[str, Any], project_id: ObjectId) -> Response:
+def update_project_notification_preferences(changes: dict[str, Any], project_id: ObjectId) -> Response:
     """Change your notification preferences for a project"""
     row = preferences.update_project(project_id, changes, if_match=if_match(), actor=current_actor())
     return answers.resource(row, PROJECT_PREFERENCES)
@@ -141,7 +141,7 @@ def update_project_preferences(changes: dict[str, Any], project_id: ObjectId) ->
 @blp.route("/notifications/unsubscribe", public=True, binary=True, problems=(404,))
 @blp.arguments(UnsubscribeQuery, location="query")
 @blp.response(200, content_type="text/html")
-def show_unsubscribe(query: dict[str, Any]) -> Response:
+def show_unsubscribe_page(query: dict[str, Any]) -> Response:
     """Show a page that asks whether to unsubscribe from mails of a kind
 
     Following the link of a mail changes nothing, because mail programs follow links by themselves.
@@ -153,7 +153,7 @@ def show_unsubscribe(query: dict[str, Any]) -> Response:
 @blp.route("/notifications/unsubscribe", methods=["POST"], public=True, idempotent=False, binary=True, problems=(404,))
 @blp.arguments(UnsubscribeQuery, location="query")
 @blp.response(200, content_type="text/html")
-def unsubscribe(query: dict[str, Any]) -> Response:
+def unsubscribe_address(query: dict[str, Any]) -> Response:
     """Unsubscribe from mails of a kind
 
     Mail programs send this request for a one-click "unsubscribe" (RFC 8058). It needs the token of the mail and no

@@ -31,7 +31,7 @@ class Choices(Json):
     """Which kinds of notices each channel sends: {channel: {kind: bool}}; in a patch null stands for the default."""
 
     @property  # computed, because the channels and kinds are known only once features are loaded
-    def documented(self) -> dict[str, Any]:  # type: ignore[override]  # Json has a constant
+    def documented(self) -> dict[str, Any]:
         kinds = {kind: {"type": self._type("boolean"), "description": about.title} for kind, about in KINDS.items()}
         names = [channel.name for channel in channels.personal()]
         example = {"email": {"task.commented": False}}
@@ -111,7 +111,7 @@ class InboxOut(InboxStored):
         required=True,
         metadata={
             "description": "A number, or `{value, relation: gte}` beyond a thousand",
-            "anyOf": [{"type": "integer"}, {"type": "object"}],
+            "anyOf": [{"type": "integer"}, {"$ref": "#/components/schemas/AtLeast"}],
             "example": 3,
         },
     )

@@ -1,7 +1,7 @@
 """Projects, their members, labels and custom fields, invitations and share links."""
 
 from taskmanager.feature import Feature
-from taskmanager.features.projects import routes
+from taskmanager.features.projects import errors, routes
 from taskmanager.features.projects.invitations import routes as invitations
 from taskmanager.features.projects.labels import routes as labels
 from taskmanager.features.projects.members import routes as members
@@ -11,6 +11,7 @@ from taskmanager.features.projects.trash import routes as trash
 
 FEATURE = Feature(
     "projects",
+    errors=errors.CODES,
     blueprints=(
         routes.blp,
         members.blp,

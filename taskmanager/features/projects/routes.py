@@ -135,7 +135,7 @@ def place_project(where: dict[str, Any], project_id: ObjectId) -> Response:
 
 @blp.route("/<objectid:project_id>/permissions")
 @blp.response(200, PermissionsOut)
-def get_permissions(project_id: ObjectId) -> Response:
+def get_project_permissions(project_id: ObjectId) -> Response:
     """Get your permissions in a project
 
     The permissions of your role, and those of every role. The scopes of an API token or a share link limit them
@@ -185,7 +185,7 @@ def get_member(query: dict[str, Any], project_id: ObjectId, user_id: ObjectId) -
 @blp.route("/<objectid:project_id>/members/<objectid:user_id>", scope="members", methods=["PATCH"])
 @blp.arguments(MemberPatch, content_type="application/merge-patch+json")
 @blp.response(200, MemberOut)
-def change_member(data: dict[str, Any], project_id: ObjectId, user_id: ObjectId) -> Response:
+def update_member(data: dict[str, Any], project_id: ObjectId, user_id: ObjectId) -> Response:
     """Give a member another role
 
     409 `project.last_owner` when no owner would remain.

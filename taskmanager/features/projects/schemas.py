@@ -4,6 +4,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from taskmanager.features.projects.permissions import ROLES
+from taskmanager.web.openapi.variants import Variant
 from taskmanager.web.schemas import Color, Email, Form, Id, Instant, Line, Schema, Text, TimeZone
 from taskmanager.web.serialisers import Serialiser
 
@@ -74,10 +75,11 @@ class ProjectOut(Schema):
 class Place(Schema):
     """The new place of something: before or after another."""
 
-    documented = {
-        "oneOf": [{"required": ["before"]}, {"required": ["after"]}],
-        "example": {"before": "65f1c0ffee0123456789abcd"},
-    }
+    documented = {"example": {"before": "65f1c0ffee0123456789b002"}}
+    variants = (
+        Variant("PlaceBefore", ("before",), without=("after",)),
+        Variant("PlaceAfter", ("after",), without=("before",)),
+    )
 
     before = Id()
     after = Id()
@@ -91,10 +93,11 @@ class Place(Schema):
 class MemberIn(Schema):
     """A new member, by id or by address, and the role."""
 
-    documented = {
-        "oneOf": [{"required": ["user_id"]}, {"required": ["email"]}],
-        "example": {"email": "grace@example.com", "role": "member"},
-    }
+    documented = {"example": {"email": "grace@example.com", "role": "member"}}
+    variants = (
+        Variant("MemberById", ("user_id", "role"), without=("email",)),
+        Variant("MemberByEmail", ("email", "role"), without=("user_id",)),
+    )
 
     user_id = Id()
     email = Email()

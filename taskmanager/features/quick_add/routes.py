@@ -55,7 +55,7 @@ class QuickOut(Schema):
 @blp.route("/tasks/quick", methods=["POST"])
 @blp.arguments(QuickIn)
 @blp.response(201, QuickOut)
-def quick_add(data: dict[str, Any]) -> Response:
+def quick_add_task(data: dict[str, Any]) -> Response:
     """Create a task from a line of text
 
     `#project`, `@label`, `+person`, `!high`, days, times, `every …` and `for 30m` are parsed and removed; the rest is

@@ -37,6 +37,7 @@ _DUE_ZONE = {
 _RECURRENCE = {"description": "A recurrence rule (RRULE of RFC 5545)", "example": "FREQ=MONTHLY;BYMONTHDAY=1"}
 _RECURS_FROM = {"description": "What the next due is computed from", "example": "due"}
 _MINUTES = {"example": 90}
+VALUES = {"additionalProperties": {"$ref": "#/components/schemas/CustomFieldValue"}, "example": {"severity": "high"}}
 
 
 class TaskChanges(Schema):
@@ -47,8 +48,9 @@ class TaskChanges(Schema):
     priority = RankedChoice(PRIORITIES, metadata={"example": "high"})
     label_ids = UniqueIds(most=50, metadata={"description": "Labels of the project"})
     custom_fields = Json(
+        VALUES,
         allow_none=True,
-        metadata={"description": "By the keys of the project's custom fields; null clears one", "example": {}},
+        metadata={"description": "By the keys of the project's custom fields; null clears one"},
     )
     assignee_ids = UniqueIds(most=50, metadata={"description": "Members of the project; each new one is notified"})
     parent_id = Id(allow_none=True, metadata={"description": "The parent task, in the same project"})
@@ -101,13 +103,7 @@ class TaskOut(Schema):
     watcher_ids = UniqueIds(most=500, required=True)
     reporter_id = Id(required=True)
     parent_id = Id(required=True, allow_none=True, metadata={"description": "The parent task"})
-    progress = Json(
-        required=True,
-        metadata={
-            "description": "The number of subtasks, and of those that are done",
-            "example": {"total": 3, "done": 1},
-        },
-    )
+    progress = Json({"$ref": "#/components/schemas/TaskProgress"}, required=True)
     start_at = Instant(required=True, allow_none=True)
     due = fields.String(required=True, allow_none=True, metadata=_DUE)
     due_at = Instant(required=True, allow_none=True, metadata={"description": "The moment by which `due` is sorted"})
@@ -122,7 +118,7 @@ class TaskOut(Schema):
         metadata={"description": "The next task of the series, created when this one was completed"},
     )
     position = fields.String(required=True, metadata={"description": "The key of the order by hand", "example": "a1"})
-    custom_fields = Json(required=True, metadata={"example": {"severity": "high"}})
+    custom_fields = Json(VALUES, required=True)
     started_at = Instant(required=True, allow_none=True, metadata={"description": "When it first became active"})
     completed_at = Instant(required=True, allow_none=True)
     revision = fields.Integer(required=True)

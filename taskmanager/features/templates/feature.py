@@ -1,6 +1,6 @@
 """Copies of projects and their tasks."""
 
 from taskmanager.feature import Feature
-from taskmanager.features.templates import routes
+from taskmanager.features.templates import errors, routes
 
-FEATURE = Feature("templates", blueprints=(routes.blp,))
+FEATURE = Feature("templates", errors=errors.CODES, blueprints=(routes.blp,))

@@ -2,6 +2,8 @@
 
 from taskmanager.core.events.schedule import PeriodicJob
 from taskmanager.feature import Feature, declared
-from taskmanager.features.trash import listeners, routes
+from taskmanager.features.trash import errors, listeners, routes
 
-FEATURE = Feature("trash", blueprints=(routes.blp,), periodic_jobs=declared(PeriodicJob, listeners))
+FEATURE = Feature(
+    "trash", errors=errors.CODES, blueprints=(routes.blp,), periodic_jobs=declared(PeriodicJob, listeners)
+)

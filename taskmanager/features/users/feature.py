@@ -4,6 +4,7 @@ from taskmanager.core.events.log import Listener
 from taskmanager.feature import Feature, declared
 from taskmanager.features.users import commands, listeners, routes
 from taskmanager.features.users.administration import routes as administration
+from taskmanager.features.users.errors.codes import CODES
 from taskmanager.features.users.permissions import AdminAction
 from taskmanager.features.users.recovery import routes as recovery
 from taskmanager.features.users.second_factor import routes as second_factor
@@ -12,6 +13,7 @@ from taskmanager.features.users.tokens import routes as tokens
 
 FEATURE = Feature(
     "users",
+    errors=CODES,
     service="user",
     blueprints=(
         routes.auth,

@@ -36,7 +36,7 @@ blp = Blueprint("users", __name__, url_prefix="/users", description="Accounts")
 @auth.response(201, UserOut)
 @auth.alt_response(202, description="Where addresses must be confirmed, whether or not the address has an account")
 @limiter.limit(lambda: settings.current().ratelimit_register, key_func=limits.address)
-def register(data: dict[str, Any]) -> Response:
+def register_user(data: dict[str, Any]) -> Response:
     """Make an account
 
     409 `user.email_taken` when the address has an account already. A mail asks the user to confirm the address. Where
@@ -55,7 +55,7 @@ def register(data: dict[str, Any]) -> Response:
 @auth.response(200, TokensOrTicket)
 @limiter.limit(lambda: settings.current().ratelimit_login_address, key_func=limits.address)
 @limiter.limit(lambda: settings.current().ratelimit_login_account, key_func=limits.account_here)
-def login(data: dict[str, Any]) -> Response:
+def log_in(data: dict[str, Any]) -> Response:
     """Log in
 
     Starts a session. Where the account has a second factor, the response has `second_factor` and a `ticket` instead,
@@ -71,7 +71,7 @@ def login(data: dict[str, Any]) -> Response:
 @auth.arguments(RefreshRequest)
 @auth.response(200, Tokens)
 @limiter.limit(lambda: settings.current().ratelimit_refresh, key_func=limits.address)
-def refresh(data: dict[str, Any]) -> Response:
+def refresh_tokens(data: dict[str, Any]) -> Response:
     """Spend a refresh token for new tokens
 
     Each refresh token works once. A second use ends the whole session, except within ten seconds by the same client,
@@ -82,7 +82,7 @@ def refresh(data: dict[str, Any]) -> Response:
 
 @auth.route("/logout", methods=["POST"], idempotent=False)
 @auth.response(204)
-def logout() -> Response:
+def log_out() -> Response:
     """End this session
 
     Its access token is refused from the next request on, and its refresh token is spent. A repetition gets

@@ -3,6 +3,7 @@
 from marshmallow import fields, validate
 
 from taskmanager.features.users.passwords import MAX_CHARACTERS, MIN_CHARACTERS
+from taskmanager.web.openapi.variants import Variant
 from taskmanager.web.schemas import Email, Flag, Id, Instant, Json, Line, Schema, TimeZone
 from taskmanager.web.serialisers import Serialiser
 
@@ -72,8 +73,8 @@ class RefreshRequest(Schema):
 class Tokens(Schema):
     """The tokens of a session. Send the access token as `Authorization: Bearer …`."""
 
-    access_token = fields.String(required=True)
-    refresh_token = fields.String(required=True)
+    access_token = fields.String(required=True, metadata={"example": "eyJhbGciOiJFZERTQSJ9.e30.c2ln"})
+    refresh_token = fields.String(required=True, metadata={"example": "65f1c0ffee0123456789abcd.1.3q2-7w"})
     token_type = fields.String(required=True, metadata={"example": "Bearer"})
     expires_in = fields.Integer(
         required=True, metadata={"description": "Seconds until the access token expires", "example": 900}
@@ -83,7 +84,12 @@ class Tokens(Schema):
 class TokensOrTicket(Schema):
     """The result of a login: tokens, or, where the account has a second factor, the ticket for the second step."""
 
-    access_token = fields.String()
+    variants = (
+        Variant("Tokens"),
+        Variant("LoginTicket", ("second_factor", "ticket"), without=("access_token", "refresh_token", "token_type")),
+    )
+
+    access_token = fields.String(metadata={"example": "eyJhbGciOiJFZERTQSJ9.e30.c2ln"})
     refresh_token = fields.String()
     token_type = fields.String(metadata={"example": "Bearer"})
     expires_in = fields.Integer(
@@ -111,11 +117,12 @@ class Me(UserOut):
     """An account, as its user sees it, with its quotas."""
 
     quotas = Json(
-        required=True,
-        metadata={
-            "description": "The limit of each quota (null: none), and how much of it is used",
+        {
+            "additionalProperties": {"$ref": "#/components/schemas/Quota"},
             "example": {"projects": {"limit": 500, "used": 3}},
         },
+        required=True,
+        metadata={"description": "The quotas, by name"},
     )
 
 

@@ -5,7 +5,7 @@ from taskmanager.core.events.log import Listener
 from taskmanager.core.events.retention import EventNeed
 from taskmanager.feature import Feature, declared
 from taskmanager.features.notifications.content.registry import NoticeWriter
-from taskmanager.features.webhooks import listeners, notices, routes
+from taskmanager.features.webhooks import errors, listeners, notices, routes
 from taskmanager.features.webhooks.delivery import retention
 from taskmanager.features.webhooks.delivery.channel import WebhookChannel
 from taskmanager.features.webhooks.kinds import OWN_KINDS
@@ -13,6 +13,7 @@ from taskmanager.features.webhooks.permissions import WebhookAction
 
 FEATURE = Feature(
     "webhooks",
+    errors=errors.CODES,
     service="notification",
     blueprints=(routes.blp,),
     listeners=declared(Listener, listeners),

@@ -75,7 +75,7 @@ def get_phone() -> Response:
 @blp.response(200, PhoneOut)
 @_by_caller
 @_by_number
-def give_phone(data: dict[str, str]) -> Response:
+def set_phone(data: dict[str, str]) -> Response:
     """Set your phone number
 
     A code is sent to it, which is valid for ten minutes. 409 `sms.not_configured` when the operator has no provider of

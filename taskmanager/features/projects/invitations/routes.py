@@ -36,7 +36,7 @@ _ORDERS = {"created_at": "created_at"}
 @sent.arguments(InvitationIn)
 @sent.response(201, InvitationOut)
 @invites
-def invite(data: dict[str, Any], project_id: ObjectId) -> Response:
+def create_invitation(data: dict[str, Any], project_id: ObjectId) -> Response:
     """Invite the owner of an address
 
     They get a mail, with or without an account; the response is the same. It replaces an earlier invitation of the

@@ -29,11 +29,12 @@ class ActivityOut(Schema):
         metadata={"description": "The user who made the change; null for the service itself"},
     )
     changes = Json(
-        required=True,
-        metadata={
-            "description": "Each changed field with its value `before` and `after`",
+        {
+            "additionalProperties": {"$ref": "#/components/schemas/FieldChange"},
             "example": {"priority": {"before": "none", "after": "high"}},
         },
+        required=True,
+        metadata={"description": "Each changed field"},
     )
 
 

@@ -14,6 +14,7 @@ from taskmanager.web import answers
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import if_match
+from taskmanager.web.openapi.variants import Variant
 from taskmanager.web.schemas import Id, Schema
 
 blp = Blueprint("arranging", __name__, scope="tasks", description="Order, project and watchers of tasks")
@@ -22,10 +23,12 @@ blp = Blueprint("arranging", __name__, scope="tasks", description="Order, projec
 class TaskPlace(Schema):
     """The new position of a task: before another task, after it, or at one of the ends."""
 
-    documented = {
-        "oneOf": [{"required": ["before"]}, {"required": ["after"]}, {"required": ["at"]}],
-        "example": {"at": "first"},
-    }
+    documented = {"example": {"at": "first"}}
+    variants = (
+        Variant("TaskPlaceBefore", ("before",), without=("after", "at")),
+        Variant("TaskPlaceAfter", ("after",), without=("before", "at")),
+        Variant("TaskPlaceAtEnd", ("at",), without=("before", "after")),
+    )
 
     before = Id()
     after = Id()

@@ -16,6 +16,7 @@ from taskmanager.web import answers
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import if_match
+from taskmanager.web.openapi.variants import Variant
 from taskmanager.web.pagination import IntegerParameter, item_query, list_query, page_of
 from taskmanager.web.schemas import Flag, Form, Id, Instant, Schema, WholeNumber
 from taskmanager.web.serialisers import Serialiser
@@ -58,10 +59,11 @@ class OccurrencesOut(Schema):
 class ReminderIn(Schema):
     """A new reminder: `at` a moment, or `minutes_before` the start or due that it is `relative_to`."""
 
-    documented = {
-        "oneOf": [{"required": ["at"]}, {"required": ["relative_to", "minutes_before"]}],
-        "example": {"relative_to": "due", "minutes_before": 30},
-    }
+    documented = {"example": {"relative_to": "due", "minutes_before": 30}}
+    variants = (
+        Variant("ReminderAt", ("at",), without=("relative_to", "minutes_before")),
+        Variant("ReminderBefore", ("relative_to", "minutes_before"), without=("at",)),
+    )
 
     at = Instant()
     relative_to = fields.String(validate=validate.OneOf(RELATIVE_TO), metadata=_RELATIVE)

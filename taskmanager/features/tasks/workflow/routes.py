@@ -21,13 +21,19 @@ blp = Blueprint("statuses", __name__, scope="projects", description="The workflo
 _MAX_STATUSES = 50
 
 
-class Status(Schema):
+class StatusIn(Schema):
     """A status of tasks. Its group determines its meaning: only `done` completes a task."""
 
     key = Form(KEY, "A small letter, then small letters, digits and _.", required=True, metadata={"example": "review"})
     name = Line(most=100, required=True, metadata={"example": "In review"})
     group = fields.String(required=True, validate=validate.OneOf(GROUPS), metadata={"example": "active"})
     color = Color(allow_none=True)
+
+
+class Status(StatusIn):
+    """A status of tasks. Its group determines its meaning: only `done` completes a task."""
+
+    color = Color(required=True, allow_none=True)
 
 
 class WorkflowIn(Schema):
@@ -42,7 +48,7 @@ class WorkflowIn(Schema):
         }
     }
 
-    statuses = fields.List(fields.Nested(Status), required=True, validate=validate.Length(2, _MAX_STATUSES))
+    statuses = fields.List(fields.Nested(StatusIn), required=True, validate=validate.Length(2, _MAX_STATUSES))
 
     @ma.validates_schema
     def whole(self, data: dict[str, Any], **_: object) -> None:

@@ -75,7 +75,7 @@ def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
 
 @blp.route("/<objectid:user_id>/sessions/end", methods=["POST"])
 @blp.response(204)
-def force_logout(user_id: ObjectId) -> Response:
+def end_user_sessions(user_id: ObjectId) -> Response:
     """Log a user out everywhere
 
     For administrators. API tokens remain valid: disable the account to stop these too.

@@ -51,7 +51,7 @@ class PersonalClaims(Claims):
 
 @auth.route("", public=True)
 @auth.response(200, ProviderOut)
-def get_provider() -> Response:
+def get_login_provider() -> Response:
     """Get the login provider, if there is one"""
     known = settings.current()
     enabled = bool(known.oidc_issuer)

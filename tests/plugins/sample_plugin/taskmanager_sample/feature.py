@@ -21,8 +21,9 @@ from taskmanager_sample.storage import Memory
 
 FEATURE = Feature(
     "sample",
-    requires="1.0",
+    requires="1.1",
     blueprints=(routes.blp,),
+    errors=service.CODES,
     commands=(commands.count,),
     login_methods=(login.BADGE,),
     listeners=declared(Listener, listeners),

@@ -4,6 +4,8 @@ from collections import Counter
 
 from bson import ObjectId
 
+from taskmanager.core.error_codes import ErrorCode
+from taskmanager.core.errors import Conflict
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
@@ -21,8 +23,22 @@ from taskmanager_sample.settings import SampleSettings
 _BATCH = 200
 
 
+CODES = (
+    ErrorCode(
+        "sample.not_a_name",
+        409,
+        "This is no name",
+        "`Null` is what programs write when they know no name.",
+        "Send the name of a person.",
+        "x_sample_sample_greet x_sample_sample_greet_on_task",
+    ),
+)
+
+
 def words(name: str) -> str:
-    """Return the greeting of the settings for a name."""
+    """Return the greeting of the settings for a name. Raises Conflict (`sample.not_a_name`)."""
+    if name == "Null":
+        raise Conflict("This is no name.", code="sample.not_a_name")
     return f"{settings_of(SampleSettings).greeting}, {name}!"
 
 

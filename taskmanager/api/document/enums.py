@@ -1,0 +1,27 @@
+"""The names of lists of values in the document: {name: the property that has the values}."""
+
+ENUMS = {
+    "GlobalRole": "UserOut.role",
+    "AccountKind": "UserAdminOut.kind",
+    "Scope": "ApiTokenIn.scopes",
+    "ProjectRole": "MemberOut.role",
+    "ShareLinkRole": "ShareLinkIn.role",
+    "InvitationState": "InvitationOut.state",
+    "StatusGroup": "TaskOut.status_group",
+    "Priority": "TaskOut.priority",
+    "RecursFrom": "TaskIn.recurs_from",
+    "CustomFieldType": "CustomFieldIn.type",
+    "RelationKind": "RelationIn.kind",
+    "ReminderAnchor": "ReminderBefore.relative_to",
+    "TaskPlaceEnd": "TaskPlaceAtEnd.at",
+    "BulkMode": "BulkIn.mode",
+    "SearchMatch": "Hit.matched",
+    "CountRelation": "Facets.relation",
+    "NotificationKind": "NotificationOut.kind",
+    "NotificationLevel": "PreferencesOut.level",
+    "DigestPeriod": "PreferencesOut.digest",
+    "Weekday": "PreferencesOut.digest_on",
+    "WebhookEventPattern": "WebhookIn.events",
+    "WebhookState": "WebhookOut.state",
+    "DeliveryState": "DeliveryOut.state",
+}

@@ -1,0 +1,222 @@
+"""The error codes of projects, members, invitations, share links, labels and custom fields."""
+
+from taskmanager.core.error_codes import ErrorCode, invalid
+
+# The operations that write into a project; those of its members, of copies, and of its end work in an archive too.
+_CHANGES = (
+    "update_project place_project create_label update_label delete_label create_custom_field update_custom_field"
+    " delete_custom_field replace_statuses create_task update_task delete_task complete_task reopen_task quick_add_task"
+    " run_bulk_operations place_task move_task restore_task purge_task create_relation delete_relation create_reminder"
+    " replace_reminder create_comment update_comment delete_comment add_reaction remove_reaction add_attachment"
+    " delete_attachment create_project_view update_project_view delete_project_view watch_task unwatch_task"
+)
+_LEVELS = "create_project update_project copy_project"
+
+CODES = (
+    ErrorCode(
+        "project.archived",
+        409,
+        "The project is archived",
+        "An archived project is read-only.",
+        "A manager can take it out of the archive with DELETE /projects/{id}/archive.",
+        _CHANGES,
+    ),
+    ErrorCode(
+        "project.key_taken",
+        409,
+        "The key is taken",
+        "Another project has this key. Keys are unique, because they begin the keys of tasks, such as APP-1.",
+        "Choose another key. A project that is restored takes one as `key`.",
+        "create_project copy_project restore_project",
+    ),
+    ErrorCode(
+        "project.last_owner",
+        409,
+        "This is the last owner",
+        "A project needs an owner.",
+        "Make another member an owner first, or transfer the project.",
+        "update_member remove_member",
+    ),
+    ErrorCode(
+        "user.last_owner",
+        409,
+        "The account owns projects with other members",
+        "`projects` are those that would have no owner after the account is deleted.",
+        "Transfer or delete these projects first.",
+        "delete_account",
+    ),
+    ErrorCode(
+        "member.exists",
+        409,
+        "The account is a member already",
+        "A project has each account once.",
+        "Change the role with PATCH /projects/{id}/members/{user_id}.",
+        "add_member create_invitation accept_invitation accept_my_invitation",
+    ),
+    ErrorCode(
+        "member.role_too_high",
+        403,
+        "The role is above your own",
+        "Members give and take roles up to their own.",
+        "Ask an owner of the project.",
+        "add_member update_member remove_member create_invitation",
+    ),
+    ErrorCode(
+        "invitation.answered",
+        409,
+        "The invitation is over",
+        "It was accepted, refused or revoked already.",
+        "Read the invitation to see its state. Invite again if it is needed.",
+        "revoke_invitation",
+    ),
+    ErrorCode(
+        "invitation.in_progress",
+        409,
+        "The person is being invited already",
+        "Another request invites the same address at the same time, or an invitation is pending.",
+        "Read the invitations of the project.",
+        "add_member create_invitation",
+    ),
+    ErrorCode(
+        "invitation.other_address",
+        403,
+        "The invitation is for another address",
+        "The invited address is not the confirmed address of the account.",
+        "Log in with the account that has the invited address, or ask for an invitation to yours.",
+        "accept_invitation",
+    ),
+    ErrorCode(
+        "invitation.refused",
+        409,
+        "The person refused several times",
+        "An address that refused the invitations of a project is not invited again.",
+        "Ask the person by other means: an account that shares a project can be added.",
+        "add_member create_invitation",
+    ),
+    ErrorCode(
+        "invitation.too_many",
+        409,
+        "Too many invitations are pending",
+        "A project, and an account, has a limit of pending invitations.",
+        "Wait for the persons, or revoke invitations.",
+        "add_member create_invitation",
+    ),
+    ErrorCode(
+        "invitation.too_often",
+        429,
+        "The address was invited a short while ago",
+        "An address gets few mails of one project.",
+        "Wait as many seconds as Retry-After says.",
+        "add_member create_invitation",
+    ),
+    ErrorCode(
+        "share_link.too_many",
+        409,
+        "The project has too many share links",
+        "A project has a limit of share links.",
+        "Delete one that is no longer used.",
+        "create_share_link",
+    ),
+    ErrorCode(
+        "share_link.wrong_password",
+        401,
+        "The password of the share link is wrong",
+        "The share link has a password, and the request has none or another.",
+        "Ask the person who sent you the link.",
+        "open_share_link",
+    ),
+    ErrorCode(
+        "share_link.role_too_high",
+        403,
+        "A share link gives no such role",
+        "Share links give roles that read and comment, up to your own.",
+        "Choose `viewer` or `commenter`.",
+        "create_share_link update_share_link",
+    ),
+    invalid(
+        "share_link.past",
+        "The share link would be over already",
+        "`expires_at` is in the past.",
+        "Choose a later time, or leave it out.",
+        "create_share_link update_share_link",
+    ),
+    ErrorCode(
+        "label.taken",
+        409,
+        "The project has a label of this name",
+        "Names of labels are unique in a project, in upper or lower case.",
+        "Use the label that exists, or choose another name.",
+        "create_label update_label",
+    ),
+    ErrorCode(
+        "custom_field.taken",
+        409,
+        "The project has a custom field of this name",
+        "Names and keys of custom fields are unique in a project.",
+        "Use the field that exists, or choose another name.",
+        "create_custom_field update_custom_field",
+    ),
+    invalid(
+        "project.parent_unknown",
+        "There is no such parent",
+        "`parent_id` is no project that you manage.",
+        "Use the id of a project that you manage, or null.",
+        _LEVELS,
+    ),
+    invalid(
+        "project.parent_cycle",
+        "The project would be its own ancestor",
+        "The parent is the project itself, or below it.",
+        "Choose another parent.",
+        _LEVELS,
+    ),
+    invalid(
+        "project.too_deep",
+        "Too many levels of projects",
+        "The depth of projects is limited.",
+        "Choose a parent that is higher up.",
+        _LEVELS,
+    ),
+    invalid(
+        "project.neighbour_unknown",
+        "There is no such project to stand beside",
+        "`before` or `after` is no project that you see.",
+        "Use the id of a project in GET /projects.",
+        "place_project",
+    ),
+    invalid(
+        "project.not_a_member",
+        "The new owner is no member",
+        "A project is given to one of its other members.",
+        "Add the user as a member first.",
+        "transfer_project",
+    ),
+    invalid(
+        "task.not_a_member",
+        "The user is no member",
+        "Only members of the project can be assigned to its tasks or watch them.",
+        "Add the user as a member first.",
+        "create_task update_task quick_add_task run_bulk_operations watch_task",
+    ),
+    invalid(
+        "task.label_unknown",
+        "The project has no such label",
+        "`label_ids` has an id that is no label of the task's project.",
+        "Use ids of GET /projects/{id}/labels.",
+        "create_task update_task quick_add_task run_bulk_operations",
+    ),
+    invalid(
+        "task.custom_field_unknown",
+        "The project has no such custom field",
+        "`custom_fields` has a key that is no custom field of the project.",
+        "Use keys of GET /projects/{id}/custom-fields.",
+        "create_task update_task run_bulk_operations",
+    ),
+    invalid(
+        "task.custom_field_invalid",
+        "A value does not fit its custom field",
+        "The value is not of the type of the field, or is none of its options.",
+        "Correct it as the message says, or clear it with null.",
+        "create_task update_task run_bulk_operations",
+    ),
+)
