@@ -89,33 +89,34 @@ def _counter(name: str, text: str, place: str, counter: OutcomeCounter) -> Count
     return family
 
 
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"taskmanager_{name}", text, value=value)
+
+
 def _database() -> list[Any]:
-    found, ahead = delivery_report.report(), clock.ahead()
+    ahead = clock.ahead()
     return [
-        GaugeMetricFamily(
-            "taskmanager_clock_ahead_seconds",
+        _gauge(
+            "clock_ahead_seconds",
             "How far the clock of the process is ahead of the database's",
-            value=ahead.total_seconds() if ahead else 0.0,
+            ahead.total_seconds() if ahead else 0.0,
         ),
-        GaugeMetricFamily("taskmanager_events_waiting", "Events with pending listeners", value=outbox.count_pending()),
-        GaugeMetricFamily(
-            "taskmanager_events_oldest_seconds",
-            "Age of the oldest event with pending listeners",
-            value=outbox.oldest_seconds(),
-        ),
-        GaugeMetricFamily("taskmanager_events_dead", "Events that were given up", value=outbox.count_dead()),
-        GaugeMetricFamily("taskmanager_events_position", "Position of the last event", value=positions.head()),
-        GaugeMetricFamily(
-            "taskmanager_events_position_lag_seconds",
-            "Age of the oldest event without a position",
-            value=positions.lag_seconds(),
-        ),
-        GaugeMetricFamily("taskmanager_deliveries_pending", "Deliveries not finished", value=found["pending"]),
-        GaugeMetricFamily("taskmanager_deliveries_dead", "Deliveries that were given up", value=found["dead"]),
-        GaugeMetricFamily(
-            "taskmanager_deliveries_oldest_seconds", "Age of the oldest pending delivery", value=found["oldest_s"]
-        ),
+        _gauge("events_waiting", "Events with pending listeners", outbox.count_pending()),
+        _gauge("events_oldest_seconds", "Age of the oldest event with pending listeners", outbox.oldest_seconds()),
+        _gauge("events_dead", "Events that were given up", outbox.count_dead()),
+        _gauge("events_position", "Position of the last event", positions.head()),
+        _gauge("events_position_lag_seconds", "Age of the oldest event without a position", positions.lag_seconds()),
+        *_deliveries(),
         *_sessions(),
+    ]
+
+
+def _deliveries() -> list[Any]:
+    found = delivery_report.report()
+    return [
+        _gauge("deliveries_pending", "Deliveries not finished", found["pending"]),
+        _gauge("deliveries_dead", "Deliveries that were given up", found["dead"]),
+        _gauge("deliveries_oldest_seconds", "Age of the oldest pending delivery", found["oldest_s"]),
     ]
 
 
