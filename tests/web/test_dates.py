@@ -39,9 +39,16 @@ def _of_operation(document, route, operation):
         if parameter["in"] == "query" and is_date(parameter["schema"]):
             yield route, "query", parameter["name"]
     for content in operation.get("requestBody", {}).get("content", {}).values():
-        for name, schema in resolved(document, content["schema"]).get("properties", {}).items():
-            if is_date(resolved(document, schema)):
-                yield route, "body", name
+        for variant in variants(document, content["schema"]):
+            for name, schema in variant.get("properties", {}).items():
+                if is_date(resolved(document, schema)):
+                    yield route, "body", name
+
+
+def variants(document, schema):
+    """The schema of a body, and those that it may be one of."""
+    schema = resolved(document, schema)
+    return [schema, *(resolved(document, one) for one in schema.get("oneOf", ()))]
 
 
 def resolved(document, schema):
