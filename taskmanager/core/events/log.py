@@ -241,7 +241,10 @@ def _append(items: list[Row]) -> None:
         event |= {"seq": last - numbers[stream] + numbered[stream], "at": at} | (
             {"due_at": at} if "pending" in event else {}
         )
-    Event._get_collection().insert_many(events)
+    if len(events) == 1:
+        Event._get_collection().insert_one(events[0])
+    else:
+        Event._get_collection().insert_many(events)
     on_commit(lambda: _count(events))
 
 

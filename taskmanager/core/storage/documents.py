@@ -2,15 +2,17 @@
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
-from mongoengine import DateTimeField, Document, IntField
+from mongoengine import DateTimeField, IntField
 from mongoengine.errors import NotUniqueError
-from mongoengine.queryset import transform
-from pymongo import UpdateOne
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import DuplicateKeyError
 
 from taskmanager.core.clock import now
 from taskmanager.core.errors import PreconditionFailed
+from taskmanager.core.mapping.compiled_documents import CompiledDocument
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.querysets import BaseQuerySet
 
@@ -28,12 +30,7 @@ class AllBut:
         return revision not in self.excluded
 
 
-def _updates(changes: Row) -> Row:
-    """Return the arguments of MongoEngine's `update`. A value of None is not stored, as in an insert of MongoEngine."""
-    return {f"unset__{field}" if value is None else f"set__{field}": value for field, value in changes.items()}
-
-
-class Versioned(Document):
+class Versioned(CompiledDocument):
     """A document with a revision: each change raises it, and is refused when it is based on an older one."""
 
     # strict=False: an instance of the previous release must be able to read what the next one wrote.
@@ -54,14 +51,16 @@ class Versioned(Document):
         MongoEngine's `save()` would overwrite a newer document and restore a deleted one. A value of None is not
         stored, as in an insert of MongoEngine. Raises PreconditionFailed when another writer was faster.
         """
-        changes |= self.derived(changes)
-        stored = (
-            type(self)
-            .objects(id=self.id, revision=self.revision)
-            .modify(new=True, inc__revision=1, set__updated_at=now(), **_updates(changes))
-        )
-        if stored is None:
+        update = self._revised(changes | self.derived(changes), now())
+        try:
+            row = self._get_collection().find_one_and_update(
+                {"_id": self.pk, "revision": self.revision}, update, return_document=ReturnDocument.AFTER
+            )
+        except DuplicateKeyError as error:
+            raise NotUniqueError(f"Update failed ({error})") from error
+        if row is None:
             raise PreconditionFailed
+        stored = self._from_son(row)
         self.on_write([(self, stored)])
         return stored
 
@@ -106,7 +105,7 @@ class Versioned(Document):
         moment, operations, stored = now(), [], []
         for document, changed in zip(documents, changes, strict=True):
             changed = changed | document.derived(changed)
-            update = transform.update(cls, inc__revision=1, set__updated_at=moment, **_updates(changed))
+            update = cls._revised(changed, moment)
             operations.append(UpdateOne({"_id": document.id, "revision": document.revision}, update))
             stored.append(document._copy(changed | {"revision": document.revision + 1, "updated_at": moment}))
         if cls._get_collection().bulk_write(operations).matched_count < len(operations):
@@ -114,8 +113,13 @@ class Versioned(Document):
         cls.on_write(zip(documents, stored, strict=True))
         return stored
 
+    @classmethod
+    def _revised(cls, changes: Row, moment: datetime) -> Row:
+        """Return MongoDB's update that stores `changes` as the next revision."""
+        return cls.update_of({"updated_at": moment, **changes}) | {"$inc": {"revision": 1}}
+
     def _copy(self, changes: Row) -> Self:
-        copied: Self = type(self)._from_son(self.to_mongo())
+        copied = self._from_son(self.to_row())
         for field, value in changes.items():
             setattr(copied, field, value)
         return copied
@@ -125,8 +129,11 @@ class Versioned(Document):
         """Store new documents, which have ids, by one command."""
         for document in documents:
             document.validate(clean=True)
-        if documents:
-            cls._get_collection().insert_many([document.to_mongo() for document in documents])
+        rows = [document.to_row() for document in documents]
+        if len(rows) == 1:
+            cls._get_collection().insert_one(rows[0])
+        elif rows:
+            cls._get_collection().insert_many(rows)
         cls.on_write((None, document) for document in documents)
 
     @classmethod
@@ -135,10 +142,9 @@ class Versioned(Document):
 
         Fields that are `derived` from a change are not stored.
         """
-        updates = _updates(changes)
-        found = cls.objects(id__in=[document.id for document in documents])
         if documents:
-            found.update(inc__revision=1, set__updated_at=now(), **updates)
+            found = {"_id": {"$in": [document.id for document in documents]}}
+            cls._get_collection().update_many(found, cls._revised(changes, now()))
         cls.on_write((document, document._copy(changes)) for document in documents)
         for document in documents:
             for field, value in changes.items():
@@ -175,5 +181,5 @@ class Versioned(Document):
 
         A document that is not stored has no `created_at` and `updated_at`.
         """
-        row = self.to_mongo().to_dict()
+        row = self.to_row()
         return row if self.revision else {key: row[key] for key in row if key not in ("created_at", "updated_at")}

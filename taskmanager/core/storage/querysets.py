@@ -90,6 +90,11 @@ class BaseQuerySet(QuerySet):
             raise NotFound
         return document
 
+    def documents(self, ids: Sequence[ObjectId]) -> list[Any]:
+        """Return the documents with these ids within the query, in any order."""
+        query = {"$and": [{"_id": {"$in": list(ids)}}, self._query]}
+        return [self._document._from_son(row) for row in self._raw.find(query)]
+
     def row(self, value: object, fields: Iterable[str] | None = None, *, by: str = "_id") -> Row:
         """Return the stored form of the document in the query whose unique field `by` is `value`. Raises NotFound."""
         # both conditions in an $and, because the query may restrict `_id` to what the actor may see

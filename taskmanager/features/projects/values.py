@@ -8,6 +8,7 @@ from bson import ObjectId
 
 from taskmanager.core.clock import DAY
 from taskmanager.core.errors import Invalid
+from taskmanager.core.security.access import Actor
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import CustomField, Label, name_key
 
@@ -16,9 +17,14 @@ _MAX_NUMBER = 10**15
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
-def check_references(project_id: ObjectId, data_of_tasks: Sequence[dict[str, Any]]) -> None:
-    """Raise Invalid when the data of a task refers to a user, label or custom field that the project does not have."""
+def check_references(project_id: ObjectId, data_of_tasks: Sequence[dict[str, Any]], *, actor: Actor) -> None:
+    """Raise Invalid when the data of a task refers to a user, label or custom field that the project does not have.
+
+    That the actor is a member is known from their rights, so it needs no query.
+    """
     assignee_ids = {user_id for data in data_of_tasks for user_id in data.get("assignee_ids", [])}
+    if actor.role_in(project_id):
+        assignee_ids.discard(actor.account_id)
     if assignee_ids and not members.are_members(project_id, list(assignee_ids)):
         raise Invalid("body.assignee_ids", "Only members of the project can be assigned.", code="task.not_a_member")
     check_labels(project_id, {label_id for data in data_of_tasks for label_id in data.get("label_ids", [])})

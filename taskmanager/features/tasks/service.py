@@ -69,7 +69,7 @@ def create_all(new: Sequence[NewTask], *, actor: Actor) -> list[Task]:
     for project_id in sorted(by_project):
         projects.order_writers(project_id)
     for project_id, items in by_project.items():
-        values.check_references(project_id, [item.data for item in items])
+        values.check_references(project_id, [item.data for item in items], actor=actor)
     subtasks.check_parents([(draft, draft.parent_id) for draft in drafts if draft.parent_id], new=drafts)
     made = {
         task.id: task for project_id in sorted(by_project) for task in _made(project_id, by_project[project_id], actor)
@@ -130,7 +130,7 @@ def update_all(edits: Sequence[Edit], *, actor: Actor) -> list[Task]:
     tasks whose result depends on their order.
     """
     tasks = _load(edits, TaskAction.EDIT, actor)
-    _check_new_references(tasks, edits)
+    _check_new_references(tasks, edits, actor)
     items = [(task, _with_merged_fields(task, edit.changes)) for task, edit in zip(tasks, edits, strict=True)]
     needed = {"status", *recurrence.TIME_FIELDS}
     rules = projects.rules_of({task.project_id for task, changes in items if needed & changes.keys()})
@@ -217,7 +217,7 @@ def delete_all(edits: Sequence[Edit], *, actor: Actor) -> None:
 def _load(edits: Sequence[Edit], action: TaskAction, actor: Actor) -> list[Task]:
     """Return the tasks of the edits. Raises NotFound, Forbidden, PreconditionFailed."""
     visible = Task.objects.visible_to(actor)
-    found = {task.id: task for task in visible.filter(id__in=[edit.task_id for edit in edits])}
+    found = {task.id: task for task in visible.documents([edit.task_id for edit in edits])}
     tasks = []
     for edit in edits:
         if edit.task_id not in found:
@@ -291,9 +291,9 @@ def _with_merged_fields(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
     return changes | {"custom_fields": values.merged(task.custom_fields, changes["custom_fields"])}
 
 
-def _check_new_references(tasks: Sequence[Task], edits: Sequence[Edit]) -> None:
+def _check_new_references(tasks: Sequence[Task], edits: Sequence[Edit], actor: Actor) -> None:
     by_project: dict[ObjectId, list[dict[str, Any]]] = {}
     for task, edit in zip(tasks, edits, strict=True):
         by_project.setdefault(task.project_id, []).append(task.new_references(edit.changes))
     for project_id, references in by_project.items():
-        values.check_references(project_id, references)
+        values.check_references(project_id, references, actor=actor)

@@ -143,8 +143,9 @@ def check_may_take(actor: Actor, project_id: ObjectId, role: str) -> None:
 
 def are_members(project_id: ObjectId, user_ids: list[ObjectId]) -> bool:
     """Return whether all of these users are members of the project."""
-    known = Membership.objects(project_id=project_id, user_id__in=user_ids).scalar("user_id")
-    return set(known) >= set(user_ids)
+    wanted = set(user_ids)
+    found = Membership.objects.narrowed(project_id=project_id, user_id={"$in": list(wanted)})
+    return {row["user_id"] for row in found.rows(len(wanted), ["user_id"])} == wanted if wanted else True
 
 
 def share_project(user_id: ObjectId, *, actor: Actor) -> bool:
