@@ -43,7 +43,7 @@ test-busy: $(VENV)/.test ## the same in two orders, beside four processes that k
 	@$(BIN)/python -m tests.busy -n 2 --dist worksteal $(ARGS)
 
 coverage: $(VENV)/.test ## run the tests; list lines and branches that they miss, fail below the floor of setup.cfg
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term $(ARGS)
 
 check: style types contracts metadata workflows ## all that reads the code without running it
 

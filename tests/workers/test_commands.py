@@ -38,7 +38,7 @@ COMMANDS = {
     "deliveries purge": ("--yes",),
 }
 AWAY = {
-    "database": {"MONGODB_URI": "mongodb://127.0.0.1:1/none?replicaSet=rs0"},
+    "database": {"MONGODB_URI": "mongodb://127.0.0.1:1/none?replicaSet=rs0", "MONGODB_TIMEOUT_MS": "200"},
     "stores": {"QUEUE_URL": "redis://127.0.0.1:1/0", "CACHE_URL": "redis://127.0.0.1:2/0"},
 }
 

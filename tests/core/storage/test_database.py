@@ -5,13 +5,14 @@ import time
 
 import pytest
 from mongoengine.connection import get_db
-from pymongo.errors import AutoReconnect, ExecutionTimeout, NetworkTimeout, OperationFailure
+from pymongo.errors import AutoReconnect, ExecutionTimeout, NetworkTimeout, OperationFailure, PyMongoError
 
 from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.events.log import Event
 from taskmanager.core.storage import database
 from taskmanager.core.storage.breaker import CircuitBreaker
 from taskmanager.core.storage.capacity import Capacity
+from taskmanager.core.storage.unit_of_work import long_unit_of_work
 from tests.faults.stack import eventually
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -163,6 +164,24 @@ def test_a_uri_that_cannot_work_is_refused_without_telling_it(settings, uri):
 @pytest.mark.parametrize("options", ["retryWrites=true", "readPreference=primary&readConcernLevel=majority"])
 def test_a_uri_may_say_what_holds_anyway(settings, options):
     database._check_uri(f"mongodb://127.0.0.1/x?{options}")
+
+
+def test_limits_of_longer_work_grow_with_the_time_that_an_operation_may_take(other_app):
+    """A query of half a second, with a limit of 0.2 s and with one that is thirty times as long."""
+
+    def query():
+        return len(list(database.database().counters.find({"$where": "sleep(500) || true"})))
+
+    database.database().counters.insert_one({"_id": "a"})
+    other_app(mongodb_timeout_ms=1900)
+    with pytest.raises(Unavailable), database.bounded(0.2):
+        query()
+    with pytest.raises(PyMongoError):
+        long_unit_of_work(0.2)(query)()
+    other_app(mongodb_timeout_ms=60_000)
+    with database.bounded(0.2):
+        assert query() == 1
+    assert long_unit_of_work(0.2)(query)() == 1
 
 
 @pytest.mark.parametrize("alias", database.ALIASES)
