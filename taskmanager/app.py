@@ -42,6 +42,7 @@ from taskmanager.features.users.login_methods.routes import blueprint_of
 from taskmanager.features.users.tokens import service as api_tokens
 from taskmanager.features.views import feature as views
 from taskmanager.features.webhooks import feature as webhooks
+from taskmanager.pages import routes as pages
 from taskmanager.web import errors, limits, requests, urls
 from taskmanager.web.authentication import actors
 from taskmanager.web.requests import Application
@@ -88,6 +89,7 @@ def create_app(settings: Settings) -> Flask:
     health.init_app(app)
     _add_routes(app, loaded)
     docs.init_app(app)
+    pages.init_app(app)
     return app
 
 

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import default as default_policy
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
 
-from taskmanager.core.configuration import connection_urls
+from taskmanager.core.configuration import connection_urls, link_patterns
 from taskmanager.core.http.guarded_http import Rules
 
 Rule = Callable[[str], object]
@@ -158,6 +159,8 @@ RULES: dict[str, Rule] = {
     "host": host,
     "dashboard_host": host,
     "public_url": http_url,
+    "app_url": http_url,
+    **{f"link_{name}": partial(link_patterns.check, name) for name in link_patterns.PATTERNS},
     "oidc_issuer": http_url,
     "oidc_client_id": header_word,
     "oidc_client_secret": header_word,
