@@ -46,6 +46,7 @@ from taskmanager.features.users.signup import policy as signup_policy
 from taskmanager.features.users.tokens import service as api_tokens
 from taskmanager.features.views import feature as views
 from taskmanager.features.webhooks import feature as webhooks
+from taskmanager.pages import routes as pages
 from taskmanager.web import errors, limits, requests, urls
 from taskmanager.web.authentication import actors
 from taskmanager.web.browsers import cors
@@ -95,6 +96,7 @@ def create_app(settings: Settings) -> Flask:
     _add_routes(app, loaded)
     docs.init_app(app)
     information.init_app(app)
+    pages.init_app(app)
     return app
 
 

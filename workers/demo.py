@@ -83,10 +83,10 @@ def _key() -> str:
 
 def _token_in(mail: str) -> str:
     """Return the one-time token in a mail. Raises Misconfigured when there is none."""
-    found = re.search(r'"(tc_[\w-]+)"', mail)
+    found = re.search(r"tc_[\w-]+", mail)
     if found is None:
         raise Misconfigured(f"No token is in this mail:\n{mail}")
-    return found[1]
+    return found[0]
 
 
 def _person(address: str, password: str, name: str) -> dict[str, Any]:

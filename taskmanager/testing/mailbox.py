@@ -1,5 +1,6 @@
 """An SMTP server inside the test process, with a list of the messages that it has received."""
 
+import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -94,5 +95,4 @@ class Mailbox:
 
     def token_to(self, address: str) -> str:
         """Return the one-time token in the newest message to this address."""
-        words = text_of(self.to(address)[-1]).split()
-        return next(word for word in words if word.startswith("tc_"))
+        return re.findall(r"tc_[\w-]+", text_of(self.to(address)[-1]))[0]

@@ -29,6 +29,7 @@ from taskmanager.web.authentication.actors import keep_version, live_user_id, ve
 from taskmanager.web.requests import body_fields
 
 OFF = "0"  # no limit for each address
+_COMMON_SCOPES = ("global", "network")  # of the limits of all requests
 _SCHEMES = ("redis", "rediss", "unix")
 # KEYS: the previous and the current window, the access version. ARGV: limit, seconds, amount. The functions are the
 # scripts of the library, which have arguments of their own: the second one takes the seconds as its first.
@@ -179,7 +180,7 @@ def _add_headers(response: Response) -> Response:
 def _add_limit_headers(response: Response) -> None:
     limit = limiter.current_limit if limiter.enabled else None
     if limit is not None:
-        name = "default" if limit.shared else "endpoint"
+        name = "default" if limit.request_args[-1] in _COMMON_SCOPES else "endpoint"
         wait = max(0, math.ceil(limit.window.reset_time - time.time()))
         response.headers["RateLimit-Policy"] = f'"{name}";q={limit.limit.amount};w={limit.limit.get_expiry()}'
         response.headers["RateLimit"] = f'"{name}";r={max(0, limit.remaining)};t={wait}'

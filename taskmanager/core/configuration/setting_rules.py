@@ -8,12 +8,13 @@ from collections.abc import Callable
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import default as default_policy
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
 
-from taskmanager.core.configuration import connection_urls, domains, origins
+from taskmanager.core.configuration import connection_urls, domains, link_patterns, origins
 from taskmanager.core.http.guarded_http import Rules
 
 Rule = Callable[[str], object]
@@ -171,6 +172,8 @@ RULES: dict[str, Rule] = {
     "public_url": http_url,
     "cors_origins": origins.check,
     "signup_domains": domains.parse,
+    "app_url": http_url,
+    **{f"link_{name}": partial(link_patterns.check, name) for name in link_patterns.PATTERNS},
     "oidc_issuer": http_url,
     "oidc_client_id": header_word,
     "oidc_client_secret": header_word,

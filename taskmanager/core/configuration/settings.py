@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taskmanager.core.configuration import connection_urls, setting_names, setting_rules
+from taskmanager.core.configuration.link_settings import LinkSettings
 from taskmanager.core.configuration.public_settings import PublicSettings
 from taskmanager.core.errors import Misconfigured
 
@@ -24,7 +25,7 @@ _DEFAULT_MONGODB_TIMEOUT_MS = 1900
 _UNSAFE_SECRETS = {"secret", "changeme", "change-me", "development", "password", "taskmanager"}
 
 
-class Settings(PublicSettings):
+class Settings(PublicSettings, LinkSettings):
     """The settings of an operator. `config/env.example` has a sentence for each variable."""
 
     model_config = SettingsConfigDict(
@@ -64,6 +65,7 @@ class Settings(PublicSettings):
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)
     invitation_days: int = Field(7, ge=1, le=90)
     share_visit_minutes: int = Field(60, ge=1, le=24 * 60)
+    page_session_hours: int = Field(12, ge=1, le=24 * 30)
     oidc_issuer: str = ""
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr = SecretStr("")

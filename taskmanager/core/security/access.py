@@ -22,6 +22,7 @@ from bson import ObjectId
 from taskmanager.core import zones
 from taskmanager.core.clock import now
 from taskmanager.core.errors import AccountNeeded
+from taskmanager.core.localization import languages
 from taskmanager.core.servers.stores import RedisError, cache_outage, cache_store
 from taskmanager.core.storage.unit_of_work import on_commit
 
@@ -56,6 +57,7 @@ class Access:
     project_roles: Mapping[ObjectId, str] = field(default_factory=dict)
     tokens: Mapping[ObjectId, Grant] = field(default_factory=dict)
     timezone: str = zones.DEFAULT
+    locale: str = languages.DEFAULT
     archived: frozenset[ObjectId] = frozenset()
 
     def by_session(self, session_id: ObjectId) -> "Actor | None":
@@ -79,7 +81,7 @@ class Access:
         return self._actor(project_roles=roles, token_id=token_id, scopes=grant.scopes, one_project=one_project)
 
     def _actor(self, **rights: Any) -> "Actor":
-        return Actor(self.user_id, timezone=self.timezone, archived=self.archived, **rights)
+        return Actor(self.user_id, timezone=self.timezone, locale=self.locale, archived=self.archived, **rights)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ class Actor:
     """The party that acts: the keyword argument `actor` of every use case.
 
     `scopes` is None for a session, which has all rights of its account; an API token is limited to its scopes.
-    `archived` are the account's projects that can only be read. `timezone` defines the days of this actor.
+    `archived` are the account's projects that can only be read. `timezone` defines the days of this actor, `locale` is
+    the language of their pages.
     """
 
     account_id: ObjectId | None
@@ -98,6 +101,7 @@ class Actor:
     scopes: frozenset[str] | None = None
     one_project: bool = False
     timezone: str = zones.DEFAULT
+    locale: str = languages.DEFAULT
     archived: frozenset[ObjectId] = frozenset()
 
     @property

@@ -7,8 +7,9 @@ from flask import Response
 from marshmallow import fields
 
 from taskmanager.core.errors import TokenInvalid
+from taskmanager.core.http import links
 from taskmanager.features.notifications import service as notifications
-from taskmanager.features.notifications.channels.email_channel import read_unsubscribe, template, titles
+from taskmanager.features.notifications.channels.email_channel import read_unsubscribe
 from taskmanager.features.notifications.preferences import service as preferences
 from taskmanager.features.notifications.schemas import (
     INBOX,
@@ -34,6 +35,9 @@ blp = Blueprint("notifications", __name__, scope="notifications", description="N
 
 _UNREAD = QueryFlag(load_default=False, metadata={"description": "Only unread notifications"})
 _ONE = "/notifications/<objectid:notification_id>"
+_UNSUBSCRIBED = (
+    '<!doctype html><html lang="en"><title>Unsubscribed</title><p>You will get no more mails of this kind.</p>'
+)
 _IN_PROJECT = "/projects/<objectid:project_id>/notifications"
 
 
@@ -138,16 +142,19 @@ def update_project_notification_preferences(changes: dict[str, Any], project_id:
     return answers.resource(row, PROJECT_PREFERENCES)
 
 
-@blp.route("/notifications/unsubscribe", public=True, binary=True, problems=(404,))
+@blp.route("/notifications/unsubscribe", public=True, binary=True)
 @blp.arguments(UnsubscribeQuery, location="query")
-@blp.response(200, content_type="text/html")
-def show_unsubscribe_page(query: dict[str, Any]) -> Response:
-    """Show a page that asks whether to unsubscribe from mails of a kind
+@blp.response(303)
+def show_unsubscribe(query: dict[str, Any]) -> Response:
+    """Go to the page that asks whether to unsubscribe from mails of a kind
 
-    Following the link of a mail changes nothing, because mail programs follow links by themselves.
+    For mail programs that open the address in a browser. It changes nothing, because mail programs follow links by
+    themselves.
     """
-    _, kinds = _read(query["token"])
-    return _page(titles=titles(kinds), action=f"?token={query['token']}")
+    response = answers.unstored(Response(status=303))
+    response.headers["Location"] = links.unsubscribing(query["token"])
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 @blp.route("/notifications/unsubscribe", methods=["POST"], public=True, idempotent=False, binary=True, problems=(404,))
@@ -159,20 +166,8 @@ def unsubscribe_address(query: dict[str, Any]) -> Response:
     Mail programs send this request for a one-click "unsubscribe" (RFC 8058). It needs the token of the mail and no
     login; a repetition changes nothing.
     """
-    user_id, kinds = _read(query["token"])
-    preferences.unsubscribe(user_id, kinds)
-    return _page(titles=titles(kinds), done=True)
-
-
-def _page(**context: Any) -> Response:
-    page = template("unsubscribe.html").render(context)
-    response = answers.unstored(Response(page, content_type="text/html; charset=utf-8"))
-    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
-    return response
-
-
-def _read(token: str) -> tuple[ObjectId, list[str]]:
-    found = read_unsubscribe(token)
+    found = read_unsubscribe(query["token"])
     if found is None:
         raise TokenInvalid
-    return found
+    preferences.unsubscribe(*found)
+    return answers.unstored(Response(_UNSUBSCRIBED, content_type="text/html; charset=utf-8"))

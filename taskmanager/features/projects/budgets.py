@@ -1,4 +1,4 @@
-"""The rate limit of invitations, shared by both routes that send them."""
+"""The rate limits of invitations, shared by the routes and pages that send or answer them."""
 
 from flask import Response
 
@@ -13,4 +13,10 @@ def _invited(response: Response) -> bool:
 
 invites = limiter.shared_limit(
     lambda: settings.current().ratelimit_invite, scope="invitations", key_func=limits.caller, deduct_when=_invited
+)
+accepted_invitations = limiter.shared_limit(
+    lambda: settings.current().ratelimit_invitation, scope="accepted invitations", key_func=limits.caller
+)
+refused_invitations = limiter.shared_limit(
+    lambda: settings.current().ratelimit_invitation, scope="refused invitations", key_func=limits.address
 )

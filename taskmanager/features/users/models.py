@@ -6,6 +6,7 @@ from mongoengine import BinaryField, DateTimeField, IntField, ListField, ObjectI
 
 from taskmanager.core import zones
 from taskmanager.core.clock import now
+from taskmanager.core.localization import languages
 from taskmanager.core.storage.documents import Versioned
 from taskmanager.features.users.querysets import ExpiringQuerySet, SessionQuerySet, UserQuerySet
 
@@ -21,6 +22,7 @@ class User(Versioned):
     email = StringField(required=True, max_length=254)
     name = StringField(required=True, max_length=200)
     timezone = StringField(required=True, default=zones.DEFAULT)
+    locale = StringField(required=True, default=languages.DEFAULT)  # the language of mails, notifications and pages
     password_hash = StringField(required=True)
     role = StringField(required=True, default="user", choices=("user", "admin"))
     kind = StringField(required=True, default="person", choices=("person", "service"))

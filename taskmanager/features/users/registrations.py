@@ -11,6 +11,7 @@ from mongoengine import DateTimeField, Document, StringField
 
 from taskmanager.core.clock import now
 from taskmanager.core.events.log import record
+from taskmanager.core.localization import languages
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.text import plain_address
 from taskmanager.features.users import passwords, service as users
@@ -29,10 +30,11 @@ class PendingRegistration(Document):
     email = StringField(required=True, max_length=254)
     name = StringField(required=True, max_length=200)
     password_hash = StringField(required=True)
+    locale = StringField()
     expires_at = DateTimeField(required=True)
 
 
-def request(*, email: str, password: str, name: str) -> None:
+def request(*, email: str, password: str, name: str, locale: str = languages.DEFAULT) -> None:
     """Request an account; the user is notified by mail.
 
     Raises Forbidden (see `signup.policy.check`), Invalid (`password.too_common`).
@@ -40,7 +42,8 @@ def request(*, email: str, password: str, name: str) -> None:
     email = plain_address(email)
     policy.check(email)
     passwords.check(password, location="body.password", email=email)
-    _record(PendingRegistration(email=email, name=name, password_hash=passwords.make_hash(password)))
+    hashed = passwords.make_hash(password)
+    _record(PendingRegistration(email=email, name=name, password_hash=hashed, locale=locale))
 
 
 @unit_of_work
@@ -61,4 +64,5 @@ def carry_out(registration_id: ObjectId) -> None:
     if known is not None:
         record(RegistrationRepeated(requested.email, known))
     else:
-        users.create(requested.email, requested.password_hash, requested.name)
+        locale = languages.known(requested.locale)
+        users.create(requested.email, requested.password_hash, requested.name, locale=locale)

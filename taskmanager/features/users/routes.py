@@ -20,7 +20,7 @@ from taskmanager.features.users.schemas import (
     UserOut,
     UserPatch,
 )
-from taskmanager.features.users.sessions import service as sessions
+from taskmanager.features.users.sessions import budgets, service as sessions
 from taskmanager.web import answers, limits
 from taskmanager.web.authentication.actors import current_actor, issue
 from taskmanager.web.blueprint import Blueprint
@@ -35,7 +35,7 @@ blp = Blueprint("users", __name__, url_prefix="/users", description="Accounts")
 @auth.arguments(Registration)
 @auth.response(201, UserOut)
 @auth.alt_response(202, description="Where addresses must be confirmed, whether or not the address has an account")
-@limiter.limit(lambda: settings.current().ratelimit_register, key_func=limits.address)
+@budgets.registration
 def register_user(data: dict[str, Any]) -> Response:
     """Make an account
 
@@ -53,8 +53,8 @@ def register_user(data: dict[str, Any]) -> Response:
 @auth.route("/login", methods=["POST"], public=True, idempotent=False, problems=(401, 403))
 @auth.arguments(Credentials)
 @auth.response(200, TokensOrTicket)
-@limiter.limit(lambda: settings.current().ratelimit_login_address, key_func=limits.address)
-@limiter.limit(lambda: settings.current().ratelimit_login_account, key_func=limits.account_here)
+@budgets.login_of_address
+@budgets.login_of_account
 def log_in(data: dict[str, Any]) -> Response:
     """Log in
 

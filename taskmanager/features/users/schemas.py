@@ -1,7 +1,10 @@
 """Schemas of accounts and sessions."""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
+from taskmanager.core.localization import languages
 from taskmanager.features.users.passwords import MAX_CHARACTERS, MIN_CHARACTERS
 from taskmanager.web.openapi.variants import Variant
 from taskmanager.web.schemas import Email, Flag, Id, Instant, Json, Line, Schema, TimeZone
@@ -11,6 +14,17 @@ _TIMEZONE = {
     "description": "The time zone in which your days begin: in filters, reminders and repetitions",
     "example": "Europe/Berlin",
 }
+_LOCALE = {
+    "description": "The language of your mails, notifications and pages",
+    "example": "de",
+}
+
+
+class Language(fields.String):
+    """A language that the service can write."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=validate.OneOf(languages.available()), metadata=_LOCALE, **kwargs)
 
 
 class NewPassword(fields.String):
@@ -53,6 +67,7 @@ class Registration(Schema):
     email = Email(required=True)
     password = NewPassword()
     name = Line(most=200, required=True, metadata={"example": "Ada Lovelace"})
+    locale = Language()
 
 
 class Credentials(Schema):
@@ -107,6 +122,7 @@ class UserOut(Schema):
     name = Line(most=200, required=True, metadata={"example": "Ada Lovelace"})
     role = fields.String(required=True, metadata={"enum": ["user", "admin"]})
     timezone = fields.String(required=True, metadata=_TIMEZONE)
+    locale = fields.String(required=True, metadata=_LOCALE)
     email_verified_at = Instant(required=True, allow_none=True)
     revision = fields.Integer(required=True)
     created_at = Instant(required=True)
@@ -131,6 +147,7 @@ class UserPatch(Schema):
 
     name = Line(most=200, metadata={"example": "Ada Lovelace"})
     timezone = TimeZone(metadata=_TIMEZONE)
+    locale = Language()
 
 
 class AddressRequest(Schema):

@@ -12,6 +12,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Conflict
 from taskmanager.core.events.log import record
+from taskmanager.core.localization import languages
 from taskmanager.core.security import access
 from taskmanager.core.security.access import Access, Actor, Grant
 from taskmanager.core.storage.documents import IfMatch
@@ -38,16 +39,25 @@ class Addressee(NamedTuple):
     proved: bool
 
 
+_OF_ACCESS = ("role", "access_version", "disabled_at", "timezone", "locale")
 MAX_SESSIONS = 500  # live sessions of an account: one more ends the oldest
 
 
-def register(*, email: str, password: str, name: str) -> User:
+def register(*, email: str, password: str, name: str, locale: str = languages.DEFAULT) -> User:
     """Make an account for a stranger. Raises Forbidden (see `signup.policy.check`) and what `make_account` raises."""
     policy.check(plain_address(email))
-    return make_account(email=email, password=password, name=name)
+    return make_account(email=email, password=password, name=name, locale=locale)
 
 
-def make_account(*, email: str, password: str, name: str, role: str = "user", verified: bool = False) -> User:
+def make_account(
+    *,
+    email: str,
+    password: str,
+    name: str,
+    role: str = "user",
+    verified: bool = False,
+    locale: str = languages.DEFAULT,
+) -> User:
     """Make an account for an operator, whatever the policy of sign-up.
 
     Raises Conflict (`user.email_taken`), Invalid (`password.too_common`).
@@ -55,7 +65,7 @@ def make_account(*, email: str, password: str, name: str, role: str = "user", ve
     email = plain_address(email)
     passwords.check(password, location="body.password", email=email)
     # hashed outside the transaction: it takes a quarter of a second, on purpose
-    return create(email, passwords.make_hash(password), name, role=role, verified=verified)
+    return create(email, passwords.make_hash(password), name, role=role, verified=verified, locale=locale)
 
 
 @unit_of_work
@@ -66,13 +76,14 @@ def create(
     *,
     role: str = "user",
     verified: bool = False,
+    locale: str = languages.DEFAULT,
     by: ObjectId | None = None,
 ) -> User:
     """Make an account with a password hash; `by` is the administrator who makes it. Raises Conflict.
 
     The code of the Conflict is `user.email_taken`.
     """
-    user = User(email=email, name=name, password_hash=password_hash, role=role)
+    user = User(email=email, name=name, password_hash=password_hash, role=role, locale=locale)
     user.email_verified_at = now() if verified else None
     try:
         user.save(force_insert=True)
@@ -124,7 +135,8 @@ def update_me(changes: dict[str, str], *, if_match: IfMatch, actor: Actor) -> Us
         return user
     user = user.write(**changes)
     cached_values.invalidate("card", user.id)
-    if "timezone" in differences:
+    cached_values.invalidate("locale", user.id)
+    if differences.keys() & {"timezone", "locale"}:
         raise_access_versions([user.id])
     record(UserUpdated(user, changes=differences))
     return user
@@ -157,6 +169,16 @@ def timezones(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
     ids = list(user_ids)
     rows = User.objects(id__in=ids).only("timezone").as_pymongo() if ids else ()
     return {row["_id"]: row.get("timezone", zones.DEFAULT) for row in rows}
+
+
+def locales(user_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
+    """Return the languages of these accounts, by at most one query."""
+    return cached_values.each("locale", user_ids, _load_locales)
+
+
+def _load_locales(user_ids: list[ObjectId]) -> dict[ObjectId, str]:
+    rows = User.objects(id__in=user_ids).only("locale").as_pymongo()
+    return {row["_id"]: languages.known(row.get("locale")) for row in rows}
 
 
 def find_id(*, email: str | None = None, user_id: ObjectId | None = None) -> ObjectId | None:
@@ -248,7 +270,7 @@ def load_access(user_id: ObjectId) -> Access | None:
 
     The access version is read first, so the rest is never older than it.
     """
-    user = User.objects(id=user_id).only("role", "access_version", "disabled_at", "timezone").as_pymongo().first()
+    user = User.objects(id=user_id).only(*_OF_ACCESS).as_pymongo().first()
     if user is None or user.get("disabled_at"):
         return None
     live = Session.objects.live().filter(user_id=user_id).order_by("-created_at", "-id").limit(MAX_SESSIONS)
@@ -260,6 +282,7 @@ def load_access(user_id: ObjectId) -> Access | None:
         sessions=frozenset(live.scalar("id")),
         tokens=_grants_of(user_id),
         timezone=user.get("timezone", zones.DEFAULT),
+        locale=languages.known(user.get("locale")),
     )
 
 

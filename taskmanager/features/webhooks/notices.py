@@ -5,8 +5,11 @@ are notified that the webhook was disabled.
 """
 
 from taskmanager.core.events.log import Event
+from taskmanager.core.http import links
+from taskmanager.core.localization import languages
+from taskmanager.core.localization.languages import gettext
 from taskmanager.features.notifications.content.quoting import inline
-from taskmanager.features.notifications.content.registry import Notice, api_url, writes
+from taskmanager.features.notifications.content.registry import Notice, call_to_action, writes
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Membership
 from taskmanager.features.users import service as users
@@ -20,11 +23,12 @@ def created(event: Event) -> list[Notice]:
     profile = webhook and users.public_profiles([webhook.owner_id]).get(webhook.owner_id)
     if not webhook or not profile or not profile["email"]:
         return []
-    text = (
-        f"a webhook was created in your name. Events are sent to:\n\n    {webhook.url}\n\n"
-        "If that was not you, reset your password: that ends what others may have set up.\n"
-    )
-    return [Notice(webhook.owner_id, profile, "A webhook was created", text)]
+    with languages.using(users.locales([webhook.owner_id]).get(webhook.owner_id)):
+        first = gettext("a webhook was created in your name. Events are sent to:")
+        call = call_to_action(gettext("Set a new password"), links.forgotten_password())
+        last = gettext("If that was not you, reset your password: that ends what others may have set up.")
+        text = f"{first}\n\n    {webhook.url}\n\n{last}\n\n{call}\n"
+        return [Notice(webhook.owner_id, profile, gettext("A webhook was created"), text, call=call)]
 
 
 @writes("webhook.disabled")
@@ -36,15 +40,22 @@ def disabled(event: Event) -> list[Notice]:
     owners = [webhook.owner_id]
     if webhook.project_id and not (members.are_members(webhook.project_id, owners) and users.active_user_ids(owners)):
         owners = list(Membership.objects(project_id=webhook.project_id, role="owner").scalar("user_id"))
-    text = (
-        f"events are no longer sent to this webhook:\n\n    {inline(webhook.url)}\n\n{webhook.disabled_because}\n\n"
-        "Undelivered events are kept for some time and can be replayed. To turn the webhook on again, send\n"
-        f'{{"active": true}} to\n\n{api_url(f"/webhooks/{webhook.id}")}\n'
+    profiles, locales = users.public_profiles(owners), users.locales(owners)
+    notices = []
+    for user_id in (one for one in owners if one in profiles):
+        with languages.using(locales.get(user_id)):
+            subject, text = gettext("A webhook was disabled"), _disabled(webhook)
+            notices.append(Notice(user_id, profiles[user_id], subject, text, "webhook.disabled", webhook.project_id))
+    return notices
+
+
+def _disabled(webhook: Webhook) -> str:
+    """Return the text; it names a request of the API, because only programs have webhooks."""
+    first = gettext("events are no longer sent to this webhook:")
+    again = gettext(
+        "Undelivered events are kept for some time and can be replayed. To turn the webhook on again, send"
+        " %(body)s by PATCH to",
+        body='{"active": true}',
     )
-    profiles = users.public_profiles(owners)
-    subject = "A webhook was disabled"
-    return [
-        Notice(user_id, profiles[user_id], subject, text, "webhook.disabled", webhook.project_id)
-        for user_id in owners
-        if user_id in profiles
-    ]
+    url = links.api(f"/webhooks/{webhook.id}")
+    return f"{first}\n\n    {inline(webhook.url)}\n\n{webhook.disabled_because}\n\n{again}\n\n{url}\n"

@@ -23,7 +23,7 @@ def invite(scene, deliver, mail):
         assert answer.status_code == 201, answer.text
         deliver()
         (message,) = mail.to(email)
-        return answer.json, re.search(r'"(tc_[\w-]+)"', text_of(message))[1]
+        return answer.json, re.search(r"tc_[\w-]+", text_of(message))[0]
 
     return invite
 

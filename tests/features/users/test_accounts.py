@@ -27,6 +27,7 @@ def test_registering_answers_the_account_without_its_password(client):
         "name",
         "role",
         "timezone",
+        "locale",
         "email_verified_at",
         "revision",
         "created_at",

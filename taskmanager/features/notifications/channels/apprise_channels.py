@@ -11,9 +11,10 @@ from bson import ObjectId
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.http.deadline import within
+from taskmanager.core.localization import languages
+from taskmanager.core.localization.languages import gettext
 from taskmanager.features.notifications.channels.base import Cancelled, Message
 from taskmanager.features.notifications.content.quoting import inline
-from taskmanager.features.notifications.content.registry import api_url
 from taskmanager.features.notifications.kinds import CODE
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.notifications.phones import service as phones
@@ -77,11 +78,13 @@ class ChatChannel:
 
 
 def _short(message: Message) -> str:
+    """Return the subject of the newest notice, how many others there are, and the link of the notice."""
     newest = message.notices[-1]
     others = len(message.notices) - 1 + message.earlier
-    more = f" (and {others} more)" if others else ""
-    link = f"\n{api_url(f'/tasks/{newest.task_id}')}" if newest.task_id else ""
-    return inline(newest.subject)[:_MAX_TEXT_CHARACTERS] + more + link
+    with languages.using(newest.language):
+        more = " " + gettext("(and %(number)s more)", number=others) if others else ""
+    link = newest.call.rpartition("\n")[2] if newest.task_id else ""
+    return "\n".join(filter(None, [inline(newest.subject)[:_MAX_TEXT_CHARACTERS] + more, link]))
 
 
 def _notify(template: str, names: dict[str, str], text: str) -> None:

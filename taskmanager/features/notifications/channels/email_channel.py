@@ -15,11 +15,14 @@ from bson import ObjectId
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
+from taskmanager.core.http import links
+from taskmanager.core.localization import languages
+from taskmanager.core.localization.languages import gettext
 from taskmanager.core.security import signed_tokens
 from taskmanager.features.notifications.channels import mail_budget, mailer
 from taskmanager.features.notifications.channels.base import Cancelled, Message, Postponed
 from taskmanager.features.notifications.content.quoting import inline, one_line
-from taskmanager.features.notifications.content.registry import Notice, api_url
+from taskmanager.features.notifications.content.registry import Notice
 from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import DIGEST
 from taskmanager.features.users import service as users
@@ -107,12 +110,13 @@ def compose(message: Message, proved: bool) -> EmailMessage:
     """
     newest = message.notices[-1]
     name = one_line(newest.to["name"] if proved else "")
-    mail = _with_headers(message, name)
     kinds = [kind for kind in KINDS if kind in {notice.kind for notice in message.notices}]
-    context = _template_context(message, name)
-    context |= {"unsubscribe": _add_unsubscribe(mail, newest.recipient_id, kinds), "titles": titles(kinds)}
-    mail.set_content(template("mail.txt").render(context))
-    mail.add_alternative(template("mail.html").render(context), subtype="html")
+    with languages.using(newest.language):
+        mail = _with_headers(message, name)
+        context = _template_context(message, name)
+        context |= {"unsubscribe": _add_unsubscribe(mail, newest.recipient_id, kinds), "titles": titles(kinds)}
+        mail.set_content(template("mail.txt").render(context))
+        mail.add_alternative(template("mail.html").render(context), subtype="html")
     return mail
 
 
@@ -121,7 +125,7 @@ def _template_context(message: Message, name: str) -> dict[str, Any]:
     return {
         "name": inline(name),
         "title": inline(message.notices[-1].subject),
-        "base": settings.current().base_url,
+        "language": languages.current(),
         "notices": message.notices,
         "earlier": message.earlier,
     }
@@ -134,6 +138,7 @@ def _with_headers(message: Message, name: str) -> EmailMessage:
     mail["To"] = Address(re.sub(_SPECIAL, " ", name), addr_spec=message.notices[-1].to["email"])
     mail["Subject"] = _subject(message.notices)[:_MAX_SUBJECT_CHARACTERS]
     mail["Date"] = now()  # required by RFC 5322, 3.6; servers and spam filters check it
+    mail["Content-Language"] = languages.current()  # RFC 3282
     mail["Message-ID"] = f"<{message.delivery.id}.email@{host}>"
     mail["Auto-Submitted"] = "auto-generated"
     _add_thread(mail, message.notices, host)
@@ -154,12 +159,14 @@ def read_unsubscribe(token: str) -> tuple[ObjectId, list[str]] | None:
 
 def titles(kinds: Iterable[str]) -> str:
     """Return the titles of these kinds, for users."""
-    return "; ".join(KINDS[kind].title for kind in kinds)
+    return "; ".join(gettext(KINDS[kind].title) for kind in kinds)
 
 
 def _subject(notices: list[Notice]) -> str:
     subjects = list(dict.fromkeys(one_line(notice.subject) for notice in notices))
-    return subjects[0] if len(subjects) == 1 else f"{len(notices)} notices about {len(subjects)} things"
+    if len(subjects) == 1:
+        return subjects[0]
+    return gettext("%(notices)s notices about %(subjects)s things", notices=len(notices), subjects=len(subjects))
 
 
 def _add_thread(mail: EmailMessage, notices: list[Notice], host: str) -> None:
@@ -173,10 +180,10 @@ def _add_unsubscribe(mail: EmailMessage, user_id: ObjectId, kinds: list[str]) ->
     """Add the headers of RFC 2369 and RFC 8058 for the kinds in the mail that can be turned off; return the link."""
     if not kinds:
         return None
-    link = api_url(f"/notifications/unsubscribe?token={unsubscribe_token(user_id, *kinds)}")
-    mail["List-Unsubscribe"] = f"<{link}>"
+    token = unsubscribe_token(user_id, *kinds)
+    mail["List-Unsubscribe"] = f"<{links.one_click_unsubscribing(token)}>"
     mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    return link
+    return links.unsubscribing(token)
 
 
 def _digest(kind: str) -> ObjectId:
@@ -194,6 +201,13 @@ def template(name: str) -> jinja2.Template:
     """Return a template of the folder `templates`; HTML templates escape their variables."""
     loader = jinja2.PackageLoader("taskmanager.features.notifications.channels")
     environment = jinja2.Environment(
-        loader=loader, autoescape=jinja2.select_autoescape(), trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=jinja2.select_autoescape(),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        languages.gettext, languages.plural_form, newstyle=True
     )
     return environment.get_template(name)

@@ -1,4 +1,4 @@
-"""Notices about accounts, always sent by mail.
+"""Notices about accounts, always sent by mail, in the language of the account.
 
 A writer returns an empty list when the notice no longer holds, for instance because its token was used.
 """
@@ -7,21 +7,26 @@ from bson import ObjectId
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import Event
+from taskmanager.core.http import links
+from taskmanager.core.localization import languages
+from taskmanager.core.localization.languages import gettext, marked, ngettext
 from taskmanager.features.notifications.content.quoting import inline
-from taskmanager.features.notifications.content.registry import Notice, api_url, writes
+from taskmanager.features.notifications.content.registry import (
+    Notice,
+    call_to_action,
+    in_language_of_subject,
+    writes,
+)
 from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
+from taskmanager.features.users.one_time_tokens import OneTimeToken
 from taskmanager.features.users.recovery import service as recovery
 
 _MAX_WRONG_CODES = 3  # of the second factor, in a row; then the user is notified
-_RECOVERY = (
-    "It works once. It ends all sessions, API tokens, share links and open invitations of the account, removes\n"
-    "its phone number and turns its webhooks off."
-)
-_WAS_IT_YOU = "If that was not you, reset your password: that ends what others may have set up.\n"
 
 
 @writes("user.registered")
+@in_language_of_subject
 def _welcome(event: Event) -> list[Notice]:
     if event.actor_id not in (None, event.subject_id):
         return _made_by_administrator(event)
@@ -35,13 +40,15 @@ def _made_by_administrator(event: Event) -> list[Notice]:
     if prepared is None:
         return []
     user, token = prepared
-    text = (
-        "an administrator has made an account for you. To set your password, which also confirms your address, send\n"
-        f"this with the new password to {api_url('/auth/password-reset/confirm')}:\n\n"
-        f"    {token.text()}\n\n"
-        f"It works once, for {settings.current().password_reset_minutes} minutes. After that, ask for a new password.\n"
+    call = call_to_action(gettext("Set a password"), links.password_reset(token.text()))
+    text = gettext("an administrator has made an account for you. Set your password; that also confirms your address.")
+    last = ngettext(
+        "The link works once, for %(number)s minute. After that, ask for a new password.",
+        "The link works once, for %(number)s minutes. After that, ask for a new password.",
+        settings.current().password_reset_minutes,
     )
-    return [Notice(user.id, _profile(user), "An account was made for you", text)]
+    subject = gettext("An account was made for you")
+    return [Notice(user.id, _profile(user), subject, f"{text}\n\n{call}\n\n{last}\n", call=call)]
 
 
 @writes("email_verification.requested")
@@ -50,6 +57,7 @@ def _verification_again(event: Event) -> list[Notice]:
 
 
 @writes("registration.repeated")
+@in_language_of_subject
 def _repeated(event: Event) -> list[Notice]:
     """Notify the owner of an address that it was registered a second time.
 
@@ -60,19 +68,19 @@ def _repeated(event: Event) -> list[Notice]:
         return []
     prepared = recovery.prepare_takeover(event.data["email"], event.id)
     if prepared is None:
-        text = (
-            "someone tried to create an account with this address, which has one already. If that was you, log in\n"
-            "or ask for a new password. If it was not you, there is nothing you need to do.\n"
+        text = gettext(
+            "someone tried to create an account with this address, which has one already. If that was you, log in"
+            " or ask for a new password. If it was not you, there is nothing you need to do."
         )
-        return _to_owner(event.subject_id, "You have an account already", text, budget="claim")
-    user, token = prepared
-    text = (
-        "someone tried to create an account with this address more than once, and it is not confirmed yet. To\n"
-        f"make the account yours, send this with a new password to {api_url('/auth/password-reset/confirm')}:\n\n"
-        f"    {token.text()}\n\n"
-        f"{_RECOVERY} If you did not ask for an account, ignore this mail.\n"
+        call = call_to_action(gettext("Log in"), links.page("/login"))
+        subject = gettext("You have an account already")
+        return _to_owner(event.subject_id, subject, f"{text}\n\n{call}\n", budget="claim", call=call)
+    text = gettext(
+        "someone tried to create an account with this address more than once, and it is not confirmed yet. To make the"
+        " account yours, set a new password."
     )
-    return [Notice(user.id, _profile(user), "Set a password for your account", text, budget="claim")]
+    ignored = gettext("If you did not ask for an account, ignore this mail.")
+    return [_with_reset(*prepared, gettext("Set a password for your account"), text, ignored, budget="claim")]
 
 
 @writes("password_reset.requested")
@@ -80,133 +88,166 @@ def _reset(event: Event) -> list[Notice]:
     prepared = recovery.prepare_reset(event.data["email"], event.id)
     if prepared is None:
         return []
-    user, token = prepared
     minutes = settings.current().password_reset_minutes
-    text = (
-        f"to set a new password, send this within {minutes} minutes to {api_url('/auth/password-reset/confirm')}:\n\n"
-        f"    {token.text()}\n\n"
-        f"{_RECOVERY} If you did not ask for it, ignore this mail.\n"
+    with languages.using(prepared[0].locale):
+        text = ngettext(
+            "to set a new password, open this link within %(number)s minute.",
+            "to set a new password, open this link within %(number)s minutes.",
+            minutes,
+        )
+        ignored = gettext("If you did not ask for it, ignore this mail.")
+        return [_with_reset(*prepared, gettext("A new password"), text, ignored)]
+
+
+def _with_reset(user: User, token: OneTimeToken, subject: str, text: str, last: str, budget: str = "account") -> Notice:
+    call = call_to_action(gettext("Set a new password"), links.password_reset(token.text()))
+    what = gettext(
+        "The link works once. It ends all sessions, API tokens, share links and open invitations of the account,"
+        " removes its phone number and turns its webhooks off."
     )
-    return [Notice(user.id, _profile(user), "A new password", text)]
+    return Notice(user.id, _profile(user), subject, f"{text}\n\n{call}\n\n{what} {last}\n", budget=budget, call=call)
 
 
 @writes("user.password_changed")
+@in_language_of_subject
 def _password_changed(event: Event) -> list[Notice]:
-    text = (
-        f"your password was changed, and your other sessions have ended.{_ended(event)} If that was not you, ask for\n"
-        f"a new password at {api_url('/auth/password-reset')} at once.\n"
-    )
-    return _to_owner(event.subject_id, "Your password was changed", text)
+    text = gettext("your password was changed, and your other sessions have ended.") + _ended(event)
+    call = call_to_action(gettext("Set a new password"), links.forgotten_password())
+    last = gettext("If that was not you, set a new password at once.")
+    return _to_owner(event.subject_id, gettext("Your password was changed"), f"{text} {last}\n\n{call}\n", call=call)
 
 
 _ENDED = {
-    "api_tokens": "API tokens",
-    "second_factors": "second factors",
-    "identities": "logins by a provider",
-    "webhooks": "webhooks",
-    "share_links": "share links",
-    "invitations": "invitations",
-    "phones": "phone numbers",
+    "api_tokens": marked("API tokens"),
+    "second_factors": marked("second factors"),
+    "identities": marked("logins by a provider"),
+    "webhooks": marked("webhooks"),
+    "share_links": marked("share links"),
+    "invitations": marked("invitations"),
+    "phones": marked("phone numbers"),
 }
 
 
 def _ended(event: Event) -> str:
     """Return a sentence about what a recovery ended, or an empty text."""
     ended = event.data.get("ended") or {}
-    counts = [f"{name}: {ended[collection]}" for collection, name in _ENDED.items() if collection in ended]
-    return f" This ended, too: {', '.join(counts)}." if counts else ""
+    counts = [f"{gettext(name)}: {ended[collection]}" for collection, name in _ENDED.items() if collection in ended]
+    return " " + gettext("This ended, too: %(list)s.", list=", ".join(counts)) if counts else ""
 
 
 @writes("user.email_changed")
+@in_language_of_subject
 def _address_changed(event: Event) -> list[Notice]:
     """Notify the address that the account had before."""
-    text = "your account has a new address now, as was confirmed here. No more mail will be sent to this address.\n"
-    return [Notice(event.subject_id, {"name": "", "email": event.data["before"]}, "Your address was changed", text)]
+    text = gettext(
+        "your account has a new address now, as was confirmed here. No more mail will be sent to this address."
+    )
+    to = {"name": "", "email": event.data["before"]}
+    return [Notice(event.subject_id, to, gettext("Your address was changed"), f"{text}\n")]
 
 
 @writes("login.failed_repeatedly")
+@in_language_of_subject
 def _failures(event: Event) -> list[Notice]:
-    text = (
-        f"logins to your account failed {settings.current().lockout_failures} times in a short while, the last\n"
-        f"one from {_origin(event)}. Further tries from there are refused for a while. If that was not you, your\n"
-        "password has not been guessed; make sure that it is long and used nowhere else.\n"
+    text = ngettext(
+        "a login to your account failed, from %(address)s. Further tries from there are refused for a while.",
+        "logins to your account failed %(number)s times in a short while, the last one from %(address)s. Further tries"
+        " from there are refused for a while.",
+        settings.current().lockout_failures,
+        address=_origin(event),
     )
-    return _to_owner(event.subject_id, "Logins to your account failed", text, budget="warning")
+    last = gettext(
+        "If that was not you, your password has not been guessed; make sure that it is long and used nowhere else."
+    )
+    subject = gettext("Logins to your account failed")
+    return _to_owner(event.subject_id, subject, f"{text} {last}\n", budget="warning")
 
 
-# Kinds of events with a fixed notice: (subject, text).
+# Kinds of events with a fixed notice: (subject, text, what to do).
+_RESET = marked("If that was not you, reset your password: that ends what others may have set up.")
 _PLAIN = {
     "totp.enabled": (
-        "Your second factor is on",
-        f"logging in to your account needs a code from your authenticator app from now on.\n{_WAS_IT_YOU}",
+        marked("Your second factor is on"),
+        marked("logging in to your account needs a code from your authenticator app from now on."),
+        _RESET,
     ),
     "totp.disabled": (
-        "Your second factor is off",
-        "your second factor was turned off. If that was not you, change your password and turn it on again.\n",
+        marked("Your second factor is off"),
+        marked("your second factor was turned off."),
+        marked("If that was not you, change your password and turn it on again."),
     ),
     "totp.recovery_codes_renewed": (
-        "You have new recovery codes",
-        f"your account has new recovery codes; the earlier ones no longer work.\n{_WAS_IT_YOU}",
+        marked("You have new recovery codes"),
+        marked("your account has new recovery codes; the earlier ones no longer work."),
+        _RESET,
     ),
     "phone.verified": (
-        "Your phone number was confirmed",
-        f"text messages to you go to another phone number from now on.\n{_WAS_IT_YOU}",
+        marked("Your phone number was confirmed"),
+        marked("text messages to you go to another phone number from now on."),
+        _RESET,
     ),
 }
 
 
 @writes(*_PLAIN)
+@in_language_of_subject
 def _plain(event: Event) -> list[Notice]:
-    return _to_owner(event.subject_id, *_PLAIN[event.kind])
+    subject, text, last = map(gettext, _PLAIN[event.kind])
+    return _warning(event, subject, text, last)
 
 
 @writes("token.created")
+@in_language_of_subject
 def _token_created(event: Event) -> list[Notice]:
-    name, scopes = inline(event.data["name"]), ", ".join(event.data["scopes"])
-    text = (
-        f"an API token was created for your account, from {_origin(event)}:\n\n    {name}\n\n"
-        f"It may: {scopes}.\n{_WAS_IT_YOU}"
-    )
-    return _to_owner(event.subject_id, "An API token was created", text)
+    first = gettext("an API token was created for your account, from %(address)s:", address=_origin(event))
+    scopes = gettext("It may: %(scopes)s.", scopes=", ".join(event.data["scopes"]))
+    text = f"{first}\n\n    {inline(event.data['name'])}\n\n{scopes}"
+    return _warning(event, gettext("An API token was created"), text)
 
 
 @writes("identity.linked")
+@in_language_of_subject
 def _linked(event: Event) -> list[Notice]:
-    text = f"a login as you at {event.data['issuer']} opens your account from now on.\n{_WAS_IT_YOU}"
-    return _to_owner(event.subject_id, "A login provider was linked", text)
+    text = gettext("a login as you at %(issuer)s opens your account from now on.", issuer=event.data["issuer"])
+    return _warning(event, gettext("A login provider was linked"), text)
 
 
 @writes("totp.failed")
+@in_language_of_subject
 def _totp_failures(event: Event) -> list[Notice]:
     """Notify the user once, at the third wrong code in a row: the password was correct."""
     if event.data["failures"] != _MAX_WRONG_CODES:
         return []
-    text = (
-        f"someone at {_origin(event)} knows your password and entered {_MAX_WRONG_CODES} wrong codes after it.\n"
-        "If that was not you, change your password.\n"
+    text = gettext(
+        "someone at %(address)s knows your password and entered %(number)s wrong codes after it.",
+        address=_origin(event),
+        number=_MAX_WRONG_CODES,
     )
-    return _to_owner(event.subject_id, "Wrong codes for your account", text)
+    last = gettext("If that was not you, change your password.")
+    return _warning(event, gettext("Wrong codes for your account"), text, last)
 
 
 @writes("totp.recovery_code_used")
+@in_language_of_subject
 def _recovery_used(event: Event) -> list[Notice]:
-    text = (
-        f"a recovery code of your account was used from {_origin(event)}. If that was not you, change your password.\n"
-    )
-    return _to_owner(event.subject_id, "A recovery code was used", text)
+    text = gettext("a recovery code of your account was used from %(address)s.", address=_origin(event))
+    last = gettext("If that was not you, change your password.")
+    return _warning(event, gettext("A recovery code was used"), text, last)
 
 
 @writes("session.ended")
+@in_language_of_subject
 def _reused(event: Event) -> list[Notice]:
     """Notify the user that a refresh token was used a second time: it may have been stolen."""
     if event.data["because"] != "reuse":
         return []
-    text = (
-        "a refresh token of one of your sessions was used twice, the second time from\n"
-        f"{_origin(event)}. It may have been copied, so that session was ended. Log in again, and change your\n"
-        "password if you do not know why this happened.\n"
+    text = gettext(
+        "a refresh token of one of your sessions was used twice, the second time from %(address)s. It may have been"
+        " copied, so that session was ended.",
+        address=_origin(event),
     )
-    return _to_owner(event.subject_id, "A session was ended for safety", text)
+    last = gettext("Log in again, and change your password if you do not know why this happened.")
+    return _warning(event, gettext("A session was ended for safety"), text, last)
 
 
 def _verification(event: Event, email: str | None) -> list[Notice]:
@@ -215,15 +256,20 @@ def _verification(event: Event, email: str | None) -> list[Notice]:
         return []
     user, token = prepared
     hours = settings.current().email_token_hours
-    text = (
-        f"to confirm this address, send this within {hours} hours to {api_url('/auth/verify-email')}:\n\n"
-        f"    {token.text()}\n\n"
-        "If you did not ask for an account, ignore this mail: its password is not known to you.\n"
-    )
-    return [Notice(user.id, _profile(user), "Confirm your address", text, budget="claim")]
+    with languages.using(user.locale):
+        text = ngettext(
+            "to confirm this address, open this link within %(number)s hour.",
+            "to confirm this address, open this link within %(number)s hours.",
+            hours,
+        )
+        call = call_to_action(gettext("Confirm the address"), links.confirmation(token.text()))
+        last = gettext("If you did not ask for an account, ignore this mail: its password is not known to you.")
+        text = f"{text}\n\n{call}\n\n{last}\n"
+        return [Notice(user.id, _profile(user), gettext("Confirm your address"), text, budget="claim", call=call)]
 
 
 @writes("user.email_change_requested")
+@in_language_of_subject
 def _change_of_address(event: Event) -> list[Notice]:
     """Ask both the old and the new address to confirm a change."""
     return [*_address_confirmation(event, "old"), *_address_confirmation(event, "new")]
@@ -235,26 +281,36 @@ def _address_confirmation(event: Event, which: str) -> list[Notice]:
     if prepared is None:
         return []
     user, token = prepared
-    text = (
-        f"to move your account to {inline(user.new_email)}, send this to {api_url('/users/me/email/confirm')}:\n\n"
-        f"    {token.text()}\n\n"
-        "The other address may get such a mail, too; then both must confirm. If you did not ask for it, reset your\n"
-        "password: that ends the change.\n"
+    call = call_to_action(gettext("Confirm the change"), links.address_change(token.text()))
+    first = gettext("to move your account to %(address)s, open this link.", address=inline(user.new_email))
+    last = gettext(
+        "The other address may get such a mail, too; then both must confirm. If you did not ask for it, reset your"
+        " password: that ends the change."
     )
     recipient = user.id if which == "new" else token.id  # one mail for each of the two
     to = {"name": user.name if which == "old" else "", "email": token.email}
-    budget = "claim" if which == "new" else "account"
-    return [Notice(recipient, to, "Confirm your new address", text, budget=budget)]
+    budget, subject = "claim" if which == "new" else "account", gettext("Confirm your new address")
+    return [Notice(recipient, to, subject, f"{first}\n\n{call}\n\n{last}\n", budget=budget, call=call)]
 
 
-def _to_owner(user_id: ObjectId | None, subject: str, text: str, budget: str = "account") -> list[Notice]:
+def _warning(event: Event, subject: str, text: str, last: str | None = None) -> list[Notice]:
+    """Return the notice of something that the user may not have done, with a link to set a new password."""
+    call = call_to_action(gettext("Set a new password"), links.forgotten_password())
+    return _to_owner(event.subject_id, subject, f"{text}\n\n{last or gettext(_RESET)}\n\n{call}\n", call=call)
+
+
+def _to_owner(
+    user_id: ObjectId | None, subject: str, text: str, budget: str = "account", call: str = ""
+) -> list[Notice]:
     profile = user_id and users.public_profiles([user_id]).get(user_id)
-    return [Notice(user_id, profile, subject, text, budget=budget)] if user_id and profile and profile["email"] else []
+    if not (user_id and profile and profile["email"]):
+        return []
+    return [Notice(user_id, profile, subject, text, budget=budget, call=call)]
 
 
 def _origin(event: Event) -> str:
     """Return the network address that an event came from."""
-    return str(event.correlation.get("address") or "an unknown address")
+    return str(event.correlation.get("address") or gettext("an unknown address"))
 
 
 def _profile(user: User) -> dict[str, str]:

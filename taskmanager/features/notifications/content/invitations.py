@@ -1,12 +1,17 @@
 """Notices about invitations: a mail to the invited address, and a notice to the invited account."""
 
-from taskmanager.core.configuration import settings
+from typing import NamedTuple
+
 from taskmanager.core.events.log import Event
+from taskmanager.core.http import links
+from taskmanager.core.localization import languages
+from taskmanager.core.localization.languages import gettext
 from taskmanager.features.notifications.content.quoting import inline, one_line
-from taskmanager.features.notifications.content.registry import Notice, writes
+from taskmanager.features.notifications.content.registry import Notice, call_to_action, writes
+from taskmanager.features.projects import titles
 from taskmanager.features.projects.models import Invitation, Project
 from taskmanager.features.users import one_time_tokens, service as users
-from taskmanager.features.users.one_time_tokens import OneTimeToken
+from taskmanager.features.users.service import Addressee
 
 KIND = "project.invited"
 
@@ -21,72 +26,84 @@ def invited(event: Event) -> list[Notice]:
     project = invitation and Project.objects(id=invitation.project_id).alive().first()
     if not (invitation and project):
         return []
-    by = one_line(users.public_profiles([invitation.invited_by]).get(invitation.invited_by, {}).get("name", "Someone"))
-    name = one_line(project.name)
-    return [*_by_mail(event, invitation, by, name), *_in_service(event, invitation, by, name)]
+    inviter = users.public_profiles([invitation.invited_by]).get(invitation.invited_by, {}).get("name")
+    about = _About(invitation, one_line(inviter or ""), one_line(project.name))
+    account = users.find_addressee(email=invitation.email, user_id=invitation.user_id)
+    reader = account.user_id or invitation.invited_by  # a person without an account reads the language of the inviter
+    with languages.using(users.locales([reader]).get(reader)):
+        return [*_by_mail(event, about), *_in_service(event, about, account)]
 
 
-def _by_mail(event: Event, invitation: Invitation, by: str, name: str) -> list[Notice]:
+class _About(NamedTuple):
+    """An invitation, and the names in it."""
+
+    invitation: Invitation
+    inviter: str
+    project: str
+
+    def subject(self) -> str:
+        return gettext("%(by)s invites you to %(name)s", by=self.inviter or gettext("Someone"), name=self.project)
+
+    def introduction(self) -> str:
+        first = gettext("%(by)s invites you to a project:", by=inline(self.inviter) or gettext("Someone"))
+        role = gettext("Your role there would be: %(role)s.", role=titles.of_role(self.invitation.role))
+        return f"{first}\n\n    {inline(self.project)}\n\n{role}\n\n"
+
+
+def _by_mail(event: Event, about: _About) -> list[Notice]:
     """Return the mail to an address with a token, by which its recipient can accept once they have an account."""
+    invitation = about.invitation
     token = event.data["token_id"] and one_time_tokens.find_valid(event.data["token_id"])
     if not (invitation.email and token):
         return []
     to = {"name": "", "email": invitation.email}
-    return [
-        Notice(invitation.id, to, _subject(by, name), _with_token(by, name, invitation, token), budget="invitation")
-    ]
+    call = call_to_action(gettext("Open the invitation"), links.invitation(invitation.id, token.text()))
+    text = f"{about.introduction()}{_how_to_respond(invitation)}\n\n{call}\n\n{_valid_until(invitation, None)}\n"
+    return [Notice(invitation.id, to, about.subject(), text, budget="invitation", call=call)]
 
 
-def _in_service(event: Event, invitation: Invitation, by: str, name: str) -> list[Notice]:
+def _in_service(event: Event, about: _About, account: Addressee) -> list[Notice]:
     """Return the notice to the invited account, if there is one; an address must be verified.
 
     With `mailed` it is not sent by mail, because `_by_mail` writes that mail.
     """
-    account = users.find_addressee(email=invitation.email, user_id=invitation.user_id)
-    if not (account.user_id and account.active and account.proved):
+    invitation, user_id = about.invitation, account.user_id
+    if not (user_id and account.active and account.proved):
         return []
-    profile = users.public_profiles([account.user_id])[account.user_id]
-    text = _introduction(by, name, invitation) + _how_to_respond(invitation)
+    call = call_to_action(gettext("Open the invitation"), links.invitation(invitation.id))
+    zone = users.timezones([user_id]).get(user_id)
     return [
         Notice(
-            account.user_id,
-            profile,
-            _subject(by, name),
-            text,
+            user_id,
+            users.public_profiles([user_id])[user_id],
+            about.subject(),
+            f"{about.introduction()}{call}\n\n{_valid(invitation, zone)}\n",
             KIND,
             actor_id=event.actor_id,
             mailed=invitation.email is not None,
+            call=call,
         )
     ]
 
 
-def _subject(by: str, name: str) -> str:
-    return f"{by} invites you to {name}"
-
-
-def _introduction(by: str, name: str, invitation: Invitation) -> str:
-    first = f"{inline(by)} invites you to a project:\n\n    {inline(name)}\n\n"
-    return f"{first}Your role there would be: {invitation.role}.\n\n"
-
-
 def _how_to_respond(invitation: Invitation) -> str:
-    base = f"{settings.current().base_url}/api/v1/invitations/{invitation.id}"
-    return (
-        f"To accept:\n\n    POST {base}/accept\n\nTo refuse:\n\n    POST {base}/refuse\n\n"
-        f"The invitation is valid until {invitation.expires_at:%Y-%m-%d %H:%M} UTC.\n"
+    return gettext(
+        "To accept or refuse it, open the link. It is for the address %(address)s: if you have no account with it yet,"
+        " you can make one there.",
+        address=invitation.email,
     )
 
 
-def _with_token(by: str, name: str, invitation: Invitation, token: OneTimeToken) -> str:
-    base = f"{settings.current().base_url}/api/v1"
-    return (
-        f"{_introduction(by, name, invitation)}"
-        f"To accept, log in with this address, {invitation.email}. If you have no account yet, register with this "
-        "address first. Then send the token below, as JSON, to\n\n"
-        f"    POST {base}/invitations/accept\n\n"
-        "To refuse, send it without logging in to\n\n"
-        f"    POST {base}/invitations/refuse\n\n"
-        f'    {{"token": "{token.text()}"}}\n\n'
-        f"The token can be used once, until {invitation.expires_at:%Y-%m-%d %H:%M} UTC. Keep it to yourself.\n"
-        "If you do not know what this is about, ignore this mail.\n"
+def _valid_until(invitation: Invitation, zone: str | None) -> str:
+    """Return how long the link of a mail is valid, and what to do with a mail that one did not expect."""
+    return " ".join(
+        (
+            _valid(invitation, zone),
+            gettext("The link can be used once. Keep it to yourself."),
+            gettext("If you do not know what this is about, ignore this mail."),
+        )
     )
+
+
+def _valid(invitation: Invitation, zone: str | None) -> str:
+    return gettext("The invitation is valid until %(time)s.", time=languages.moment(invitation.expires_at, zone))

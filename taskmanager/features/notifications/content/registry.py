@@ -5,14 +5,16 @@ token was used meanwhile, are not notified any more.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import wraps
 
 from bson import ObjectId
 
-from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import Event
+from taskmanager.core.localization import languages
 from taskmanager.core.registry import Part
 from taskmanager.features.notifications.kinds import ALWAYS, CONSEQUENCES, UNCHOSEN
+from taskmanager.features.users import service as users
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Notice:
     involved: bool = True  # the recipient is involved in the task
     budget: str = "account"  # in which a mail of kind ALWAYS is counted: see `mail_budget`
     mailed: bool = False  # another notice of the same event is sent as the mail
+    call: str = ""  # the paragraph of `text` that has a link, see `call_to_action`
+    language: str = field(default_factory=languages.current)  # of the text
 
 
 Writer = Callable[..., Iterable[Notice]]
@@ -83,6 +87,17 @@ def _may_notify(notice: Notice, event: Event) -> bool:
     return notice.recipient_id != event.actor_id or notice.kind in UNCHOSEN or notice.kind in CONSEQUENCES
 
 
-def api_url(path: str) -> str:
-    """Return the absolute URL of a path of the API, version 1."""
-    return f"{settings.current().base_url}/api/v1{path}"
+def call_to_action(words: str, link: str) -> str:
+    """Return the paragraph of a text that has a link; mails show it as a button with these words."""
+    return f"{words}:\n{link}"
+
+
+def in_language_of_subject(write: Writer) -> Writer:
+    """Make a writer of notices to the account that an event is about write them in its language."""
+
+    @wraps(write)
+    def written(event: Event) -> Iterable[Notice]:
+        with languages.using(users.locales([event.subject_id]).get(event.subject_id) if event.subject_id else None):
+            return write(event)
+
+    return written

@@ -1,13 +1,18 @@
 """Notices about tasks: to users who are involved in them, and to followers of whole projects."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bson import ObjectId
 
 from taskmanager.core.events.log import Event, project_of
+from taskmanager.core.http import links
+from taskmanager.core.localization import languages
+from taskmanager.core.localization.languages import gettext, marked
 from taskmanager.features.comments.models import Comment
 from taskmanager.features.notifications.content.quoting import inline, one_line, quoted
-from taskmanager.features.notifications.content.registry import Notice, api_url, writes
+from taskmanager.features.notifications.content.registry import Notice, call_to_action, writes
+from taskmanager.features.projects import titles
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.models import PRIORITIES, Task
@@ -16,33 +21,49 @@ from taskmanager.features.users import service as users
 _MAX_COMMENT_CHARACTERS = 1000
 # The fields whose changes are reported, with the names that users know; positions and the like are not reported.
 _REPORTED_FIELDS = {
-    "title": "title",
-    "description": "description",
-    "status": "status",
-    "priority": "priority",
-    "due": "due",
-    "start_at": "start",
-    "label_ids": "labels",
-    "assignee_ids": "assignees",
-    "parent_id": "parent",
-    "estimate_minutes": "estimate",
-    "recurrence": "recurrence",
-    "custom_fields": "custom fields",
+    "title": marked("title"),
+    "description": marked("description"),
+    "status": marked("status"),
+    "priority": marked("priority"),
+    "due": marked("due"),
+    "start_at": marked("start"),
+    "label_ids": marked("labels"),
+    "assignee_ids": marked("assignees"),
+    "parent_id": marked("parent"),
+    "estimate_minutes": marked("estimate"),
+    "recurrence": marked("recurrence"),
+    "custom_fields": marked("custom fields"),
 }
 _WITH_VALUES = {"status", "priority", "due"}
+_SENTENCES = {
+    "assigned": marked("%(by)s assigned %(key)s to you:"),
+    "unassigned": marked("%(by)s unassigned you from %(key)s:"),
+    "mentioned": marked("%(by)s mentioned you in a comment on %(key)s:"),
+    "commented": marked("%(by)s commented on %(key)s:"),
+    "created": marked("%(by)s created %(key)s:"),
+    "changed": marked("%(by)s changed %(key)s:"),
+    "completed": marked("%(by)s completed %(key)s:"),
+    "reopened": marked("%(by)s reopened %(key)s:"),
+    "deleted": marked("%(by)s deleted %(key)s:"),
+    "restored": marked("%(by)s restored %(key)s:"),
+    "moved": marked("%(by)s moved %(key)s:"),
+}
 
 
 class _Wording(NamedTuple):
-    """The kind and the words of a notice about a task; `direct`: it is about the recipient."""
+    """The kind and the words of a notice about a task; `direct`: it is about the recipient.
+
+    `details` returns further paragraphs in the language of the recipient.
+    """
 
     kind: str
     verb: str
-    text: str = ""
+    details: Callable[[], str] = str
     direct: bool = False
 
 
 _ASSIGNED = _Wording("task.assigned", "assigned", direct=True)
-_UNASSIGNED = _Wording("task.changed", "unassigned you from")
+_UNASSIGNED = _Wording("task.changed", "unassigned")
 
 
 @writes("task.created", "task.updated", to_members=True)
@@ -79,27 +100,35 @@ def _moved_out(event: Event) -> list[Notice]:
         return []
     roles = _former_roles(event.data["changes"], task)
     user_ids = members.ids_of(project_id, list(roles), since=event.at)
-    key = next((key for key in reversed(task.former_keys) if key.startswith(f"{project.key}-")), "a task")
+    key = next((key for key in reversed(task.former_keys) if key.startswith(f"{project.key}-")), None)
     profiles = users.public_profiles([*user_ids, *filter(None, [event.actor_id])])
-    first, link = f"{_name(profiles, event.actor_id)} moved {key}", api_url(f"/projects/{project_id}")
-    subject = f"[{key}] is in another project now"
-    texts = {
-        user_id: f"{first}, {roles[user_id]}, to a project that you are not in.\n\n{link}\n" for user_id in user_ids
-    }
-    return [
-        Notice(user_id, profiles[user_id], subject, texts[user_id], "task.changed", project_id, None, event.actor_id)
-        for user_id in user_ids
-        if user_id in profiles
-    ]
+    locales, notices = users.locales(user_ids), []
+    for user_id in (one for one in user_ids if one in profiles):
+        with languages.using(locales.get(user_id)):
+            call = call_to_action(gettext("Open the project"), links.project(project_id))
+            first = gettext(roles[user_id], by=_name(profiles, event.actor_id), key=key or gettext("a task"))
+            subject = gettext("[%(key)s] is in another project now", key=key or gettext("a task"))
+            to, text = profiles[user_id], f"{first}\n\n{call}\n"
+            notices.append(
+                Notice(user_id, to, subject, text, "task.changed", project_id, None, event.actor_id, call=call)
+            )
+    return notices
+
+
+_MOVED = {
+    "reporter_id": marked("%(by)s moved %(key)s, which you created, to a project that you are not in."),
+    "watcher_ids": marked("%(by)s moved %(key)s, which you watched, to a project that you are not in."),
+    "assignee_ids": marked("%(by)s moved %(key)s, which was assigned to you, to a project that you are not in."),
+}
 
 
 def _former_roles(changes: dict[str, list[Any]], task: Task) -> dict[ObjectId, str]:
-    """Return {user id: in what role} of the users who were involved in a task until it was moved."""
+    """Return {user id: the sentence for their role} of the users who were involved in a task until it was moved."""
     reporter = [] if members.are_members(changes["project_id"][1], [task.reporter_id]) else [task.reporter_id]
-    roles = dict.fromkeys(reporter, "which you created")
-    for field, role in (("watcher_ids", "which you watched"), ("assignee_ids", "which was assigned to you")):
+    roles = dict.fromkeys(reporter, _MOVED["reporter_id"])
+    for field in ("watcher_ids", "assignee_ids"):
         before, after = changes.get(field, [[], []])
-        roles |= {user_id: role for user_id in before if user_id not in after}
+        roles |= {user_id: _MOVED[field] for user_id in before if user_id not in after}
     return roles
 
 
@@ -110,8 +139,8 @@ def _comment(event: Event, only: ObjectId | None) -> list[Notice]:
     if comment is None:
         return []
     text = f"{quoted(comment.text[:_MAX_COMMENT_CHARACTERS])}\n\n"
-    mention = _Wording("task.mentioned", "mentioned you in a comment on", text, direct=True)
-    general = _Wording("task.commented", "commented on", text) if event.kind == "comment.created" else None
+    mention = _Wording("task.mentioned", "mentioned", lambda: text, direct=True)
+    general = _Wording("task.commented", "commented", lambda: text) if event.kind == "comment.created" else None
     mentioned = [user_id for user_id in event.data["mentioned"] if user_id in comment.mentioned_ids]
     return _notices(event, dict.fromkeys(mentioned, mention), general, only)
 
@@ -126,10 +155,14 @@ def _reminder(event: Event) -> list[Notice]:
         return []
     if not _is_alive(task.project_id):
         return []
-    title, due = inline(task.title), f"Due: {task.due}\n\n" if task.due else ""
-    text = f"You asked to be reminded of {task.key}:\n\n    {title}\n\n{due}{api_url(f'/tasks/{task.id}')}\n"
-    subject = f"Reminder: [{task.key}] {one_line(task.title)}"
-    return [Notice(user_id, profile, subject, text, "task.reminder", task.project_id, task.id)]
+    zone = users.timezones([user_id]).get(user_id)
+    with languages.using(users.locales([user_id]).get(user_id)):
+        first = gettext("You asked to be reminded of %(key)s:", key=task.key)
+        due = gettext("Due: %(due)s", due=languages.due_text(task.due, zone)) + "\n\n" if task.due else ""
+        call = _open_task(task)
+        subject = gettext("Reminder: [%(key)s] %(title)s", key=task.key, title=one_line(task.title))
+        text = f"{first}\n\n    {inline(task.title)}\n\n{due}{call}\n"
+        return [Notice(user_id, profile, subject, text, "task.reminder", task.project_id, task.id, call=call)]
 
 
 @writes("member.added")
@@ -142,29 +175,39 @@ def _added(event: Event) -> list[Notice]:
     profiles = users.public_profiles([user_id, *filter(None, [event.actor_id])])
     if user_id not in profiles:
         return []
-    by, name = _name(profiles, event.actor_id), one_line(project.name)
-    added = f"{by} added you to {inline(name)} with the role {event.data['role']}."
-    text = f"{added}\n\n{api_url(f'/projects/{project_id}')}\n"
-    subject = f"You are in {name} now"
-    return [Notice(user_id, profiles[user_id], subject, text, "project.added", project_id, None, event.actor_id)]
+    with languages.using(users.locales([user_id]).get(user_id)):
+        name, role = one_line(project.name), titles.of_role(event.data["role"])
+        by = _name(profiles, event.actor_id)
+        added = gettext("%(by)s added you to %(name)s with the role %(role)s.", by=by, name=inline(name), role=role)
+        call = call_to_action(gettext("Open the project"), links.project(project_id))
+        subject, text = gettext("You are in %(name)s now", name=name), f"{added}\n\n{call}\n"
+        to = profiles[user_id]
+        return [Notice(user_id, to, subject, text, "project.added", project_id, None, event.actor_id, call=call)]
 
 
 def _changed(changes: dict[str, list[object]]) -> _Wording | None:
     """Return the words of a change; None when no reported field changed."""
-    lines = [_line(field, *changes[field]) for field in _REPORTED_FIELDS if field in changes]
-    if not lines:
+    reported = [field for field in _REPORTED_FIELDS if field in changes]
+    if not reported:
         return None
     done = changes.get("status_group", [None])[-1] == "done"
     kind, verb = ("task.completed", "completed") if done else ("task.changed", "changed")
-    return _Wording(kind, verb, "".join(f"{line}\n" for line in lines) + "\n")
+    return _Wording(kind, verb, lambda: "".join(f"{_line(field, *changes[field])}\n" for field in reported) + "\n")
 
 
 def _line(field: str, before: object, after: object) -> str:
+    name = gettext(_REPORTED_FIELDS[field])
     if field not in _WITH_VALUES:
-        return f"- {_REPORTED_FIELDS[field]}"
+        return f"- {name}"
+    before, after = (_value(field, value) for value in (before, after))
+    return f"- {name}: {before} → {after}"
+
+
+def _value(field: str, value: object) -> str:
+    """Return a status, priority or due for people."""
     if field == "priority":
-        before, after = (PRIORITIES[value] if isinstance(value, int) else value for value in (before, after))
-    return f"- {_REPORTED_FIELDS[field]}: {before or 'none'} → {after or 'none'}"
+        return titles.of_priority(PRIORITIES[value] if isinstance(value, int) else str(value or PRIORITIES[0]))
+    return str(value) if value else gettext("none")
 
 
 def _is_alive(project_id: ObjectId) -> bool:
@@ -188,12 +231,13 @@ def _notices(
     if not task or bool(task.deleted_at) != (event.kind == "task.deleted") or not _is_alive(project_id):
         return []
     profiles = users.public_profiles([*wordings, *filter(None, [event.actor_id])])
-    by = _name(profiles, event.actor_id)
-    return [
-        _notice(event, task, profiles[user_id], wording, by, user_id, user_id in special)
-        for user_id, wording in wordings.items()
-        if user_id in profiles and _still_holds(wording, user_id, task)
-    ]
+    locales, notices = users.locales(wordings), []
+    for user_id, wording in wordings.items():
+        if user_id in profiles and _still_holds(wording, user_id, task):
+            with languages.using(locales.get(user_id)):
+                by, to = _name(profiles, event.actor_id), profiles[user_id]
+                notices.append(_notice(event, task, to, wording, by, user_id, user_id in special))
+    return notices
 
 
 def _still_holds(wording: _Wording, user_id: ObjectId, task: Task) -> bool:
@@ -215,6 +259,7 @@ def _notice(
         event.actor_id,
         direct=wording.direct,
         involved=involved or (wording.kind != "task.created" and user_id in _involved(task)),
+        call=_open_task(task),
     )
 
 
@@ -223,9 +268,13 @@ def _involved(task: Task) -> set[ObjectId]:
 
 
 def _text(task: Task, wording: _Wording, by: str) -> str:
-    first = f"{by} {wording.verb} {task.key}{' to you' if wording.kind == 'task.assigned' else ''}:"
-    return f"{first}\n\n    {inline(task.title)}\n\n{wording.text}{api_url(f'/tasks/{task.id}')}\n"
+    first = gettext(_SENTENCES[wording.verb], by=by, key=task.key)
+    return f"{first}\n\n    {inline(task.title)}\n\n{wording.details()}{_open_task(task)}\n"
+
+
+def _open_task(task: Task) -> str:
+    return call_to_action(gettext("Open the task"), links.task(task.id, key=task.key, project_id=task.project_id))
 
 
 def _name(profiles: dict[ObjectId, dict[str, str]], user_id: ObjectId | None) -> str:
-    return inline(profiles.get(user_id, {}).get("name", "Someone")) if user_id else "Someone"
+    return inline(profiles.get(user_id, {}).get("name") or gettext("Someone")) if user_id else gettext("Someone")

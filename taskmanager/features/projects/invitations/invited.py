@@ -38,6 +38,18 @@ def accept(token: str, *, actor: Actor) -> Row:
     return _join(invitation, actor)
 
 
+def by_token(token: str) -> Row:
+    """Return the pending invitation of a mail's token, with names and the invited `email`. Raises TokenInvalid.
+
+    The token is not spent.
+    """
+    known = one_time_tokens.read(PURPOSE, token)
+    invitation = known and Invitation.objects(id=known.subject_id).waiting().first()
+    if invitation is None or not Project.objects(id=invitation.project_id).alive().first():
+        raise TokenInvalid
+    return _with_names([invitation.as_row()])[0]
+
+
 @unit_of_work
 def refuse(token: str) -> None:
     """Refuse an invitation with the token of the mail, without an account. Raises TokenInvalid."""

@@ -5,9 +5,7 @@ from typing import Any
 from bson import ObjectId
 from flask import Response
 
-from taskmanager.core.configuration import settings
-from taskmanager.extensions import limiter
-from taskmanager.features.projects.budgets import invites
+from taskmanager.features.projects.budgets import accepted_invitations, invites, refused_invitations
 from taskmanager.features.projects.invitations import invited, service as invitations
 from taskmanager.features.projects.invitations.schemas import (
     INVITATION,
@@ -18,7 +16,7 @@ from taskmanager.features.projects.invitations.schemas import (
     WaitingOut,
 )
 from taskmanager.features.projects.schemas import MEMBER, MemberOut
-from taskmanager.web import answers, limits
+from taskmanager.web import answers
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import if_match
@@ -112,7 +110,7 @@ def refuse_my_invitation(invitation_id: ObjectId) -> Response:
 @received.route("/accept", methods=["POST"], problems=(404,))
 @received.arguments(InvitationToken)
 @received.response(200, MemberOut)
-@limiter.limit(lambda: settings.current().ratelimit_invitation, key_func=limits.caller)
+@accepted_invitations
 def accept_invitation(data: dict[str, Any]) -> Response:
     """Accept an invitation with the token of the mail
 
@@ -125,7 +123,7 @@ def accept_invitation(data: dict[str, Any]) -> Response:
 @received.route("/refuse", methods=["POST"], public=True, problems=(404,))
 @received.arguments(InvitationToken)
 @received.response(204)
-@limiter.limit(lambda: settings.current().ratelimit_invitation, key_func=limits.address)
+@refused_invitations
 def refuse_invitation(data: dict[str, Any]) -> Response:
     """Refuse an invitation with the token of the mail
 

@@ -19,7 +19,7 @@ from taskmanager.features.users.schemas import (
     SessionsEnd,
     TokenRequest,
 )
-from taskmanager.features.users.sessions import service as sessions
+from taskmanager.features.users.sessions import budgets, service as sessions
 from taskmanager.web import answers, limits
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
@@ -29,15 +29,13 @@ from taskmanager.web.pagination import item_query, list_query, page_of
 auth = Blueprint("recovery", __name__, url_prefix="/auth", description="Confirming addresses, resetting passwords")
 me = Blueprint("account", __name__, url_prefix="/users/me", description="Your password, address and sessions")
 
-_by_address = limiter.limit(lambda: settings.current().ratelimit_mail_address, key_func=limits.address)
-_by_account = limiter.limit(lambda: settings.current().ratelimit_mail_account, key_func=limits.account)
 _secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=limits.caller)
 
 
 @auth.route("/verify-email", methods=["POST"], public=True, problems=(404,))
 @auth.arguments(TokenRequest)
 @auth.response(204)
-@_secret
+@budgets.one_time_token
 def verify_email(data: dict[str, Any]) -> Response:
     """Confirm an address
 
@@ -50,8 +48,8 @@ def verify_email(data: dict[str, Any]) -> Response:
 @auth.route("/verify-email/request", methods=["POST"], public=True)
 @auth.arguments(AddressRequest)
 @auth.response(202)
-@_by_address
-@_by_account
+@budgets.mail_of_address
+@budgets.mail_of_account
 def request_verification(data: dict[str, Any]) -> Response:
     """Request another mail to confirm an address
 
@@ -64,8 +62,8 @@ def request_verification(data: dict[str, Any]) -> Response:
 @auth.route("/password-reset", methods=["POST"], public=True)
 @auth.arguments(AddressRequest)
 @auth.response(202)
-@_by_address
-@_by_account
+@budgets.mail_of_address
+@budgets.mail_of_account
 def request_password_reset(data: dict[str, Any]) -> Response:
     """Request a mail to set a new password
 
@@ -78,7 +76,7 @@ def request_password_reset(data: dict[str, Any]) -> Response:
 @auth.route("/password-reset/confirm", methods=["POST"], public=True, problems=(404,))
 @auth.arguments(PasswordReset)
 @auth.response(204)
-@_secret
+@budgets.one_time_token
 def reset_password(data: dict[str, Any]) -> Response:
     """Set a new password
 
@@ -120,7 +118,7 @@ def request_email_change(data: dict[str, Any]) -> Response:
 @me.route("/email/confirm", methods=["POST"], public=True, problems=(404, 409))
 @me.arguments(TokenRequest)
 @me.response(200, EmailChangeOut)
-@_secret
+@budgets.one_time_token
 def confirm_email_change(data: dict[str, Any]) -> Response:
     """Confirm a change of address
 

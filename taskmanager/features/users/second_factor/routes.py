@@ -18,6 +18,7 @@ from taskmanager.features.users.second_factor.schemas import (
     TotpSecret,
     TotpStatus,
 )
+from taskmanager.features.users.sessions import budgets
 from taskmanager.web import answers, limits
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
@@ -31,7 +32,7 @@ _secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=li
 @auth.route("/totp", methods=["POST"], public=True, idempotent=False, problems=(401,))
 @auth.arguments(SecondStep)
 @auth.response(200, Tokens)
-@limiter.limit(lambda: settings.current().ratelimit_secret, key_func=limits.address)
+@budgets.second_step
 def finish_login(data: dict[str, Any]) -> Response:
     """Finish a login with a code
 

@@ -61,7 +61,7 @@ def test_a_mail_names_the_task_and_who_assigned_it(scene, mail, deliver):
     (message,) = mail.messages
     assert message["Subject"] == f"[{scene.task.key}] {scene.task.title}"
     text = text_of(message)
-    assert scene.owner.user.name in text and scene.task_path in text
+    assert scene.owner.user.name in text and f"http://127.0.0.1:8000/pages/tasks/{scene.task.id}" in text
 
 
 @pytest.mark.parametrize("title", ["A\u2028Bcc: eve@example.com", "Tab\tand\u00a0space", "x" * 500, "Grüße 🎉 日本"])

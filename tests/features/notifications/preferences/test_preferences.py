@@ -166,7 +166,8 @@ def test_mails_of_a_task_are_one_thread_and_say_how_to_get_no_more(scene, assign
     assert first["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     link = first["List-Unsubscribe"].strip("<>").partition("/api/")[2]
     page = client.get(f"/api/{link}")
-    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert page.status_code == 303
+    assert "/pages/unsubscribe?token=tu_" in page.headers["Location"]
     member_client = member.get(PREFERENCES).json
     assert member_client["channels"]["email"]["task.assigned"] is True
     form = client.post(f"/api/{link}", data={"List-Unsubscribe": "One-Click"})

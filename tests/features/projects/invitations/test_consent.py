@@ -117,9 +117,9 @@ def test_who_is_invited_is_told_in_the_service_and_by_mail(scene, grace, deliver
     deliver()
     (told,) = grace.get("/api/v1/notifications").json["items"]
     assert (told["kind"], told["title"]) == ("project.invited", f"Ada Lovelace invites you to {scene.project.name}")
-    assert f"{MINE}/{made['id']}/accept" in told["text"]
+    assert f"/pages/invitations/{made['id']}" in told["text"]
     (message,) = mail.to("grace@example.com")
-    assert f"{MINE}/{made['id']}/accept" in text_of(message)
+    assert f"/pages/invitations/{made['id']}" in text_of(message)
     assert scene.owner.user.email not in str(message)
 
 

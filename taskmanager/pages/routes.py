@@ -1,0 +1,12 @@
+"""All pages: this module imports those that have routes, and registers them."""
+
+from flask import Flask
+
+from taskmanager.pages import assets, blueprint, invitations, login, mails, projects, recovery, tasks
+
+_PAGES = (assets, invitations, login, mails, projects, recovery, tasks)  # each adds its routes to the blueprint
+
+
+def init_app(app: Flask) -> None:
+    """Register the pages."""
+    blueprint.init_app(app)
