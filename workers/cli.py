@@ -147,7 +147,7 @@ def demo() -> None:
 @main.command("bootstrap-admin", hidden=True)
 def bootstrap_admin() -> None:
     """Create the administrator of the settings, unless the account exists; print `created` or `kept`."""
-    from taskmanager.features.users.service import ensure_admin
+    from taskmanager.features.users.administration.service import ensure_admin
 
     settings = _connected()
     created = ensure_admin(settings.admin_email, settings.admin_password.get_secret_value())

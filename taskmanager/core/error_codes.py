@@ -14,7 +14,7 @@ class ErrorCode:
     """One code. `title` says in a few words what happened, `why` when that is so, `remedy` what the client can do.
 
     `operations` are ids of operations, separated by spaces; none means that the conventions of all routes return it,
-    and `*` before them that they do too.
+    and `*` before them that they do too; `-` stands for the pages for people, which are no operations.
     `item`: the code stands in `errors` of a 422 whose own code is `validation.failed`. `also` is a second status.
     """
 

@@ -88,7 +88,7 @@ def test_operations_of_codes_exist_and_name_them():
         if method != "parameters"
     }
     for code in ERROR_CODES.values():
-        for name in code.operations.replace("*", "").split():
+        for name in code.operations.strip("*-").split():
             assert name in operations, f"{code.name} names the operation {name}, which does not exist"
             assert code.name in operations[name]["x-error-codes"]
             for status in code.statuses:

@@ -29,17 +29,17 @@ LINKS = [
     "https://ä.example",
 ]
 
-LINKS = ["tasks/{id}", "//h/{id}", "javascript:{id}", "https://{id}", "https://{id}.h/x", "https://u@h/{id}", "pages",
-         "https://h/{id} x", "https://h/{}", "/x/{id}{other}", "https://h:port/{id}"]  # fmt: skip
+PATTERNS = ["tasks/{id}", "//h/{id}", "javascript:{id}", "https://{id}", "https://{id}.h/x", "https://u@h/{id}",
+            "pages", "https://h/{id} x", "https://h/{}", "/x/{id}{other}", "https://h:port/{id}"]  # fmt: skip
 _NO_RATES = ("ratelimit_enabled", "ratelimit_network")
 
 # For each setting whose type is text: what it refuses. A new one must be written down here.
 BAD: dict[str, list[str]] = {
     "app_url": ["app.example.com", "ftp://h", "https://h/?a=b", "https://h/#x", "https://u:p@h"],
-    "link_task": [*LINKS, "/tasks", "/tasks/{id", "/tasks/{token}", "/tasks/{id}{0}", "/{key}\u00e4"],
-    "link_project": [*LINKS, "/projects/{key}"],
-    "link_invitation": [*LINKS, "/invitations/{id}"],
-    **{f"link_{name}": [*LINKS, "/x?token={id}"] for name in ("confirm", "address_change", "reset", "unsubscribe")},
+    "link_task": [*PATTERNS, "/tasks", "/tasks/{id", "/tasks/{token}", "/tasks/{id}{0}", "/{key}\u00e4"],
+    "link_project": [*PATTERNS, "/projects/{key}"],
+    "link_invitation": [*PATTERNS, "/invitations/{id}"],
+    **{f"link_{name}": [*PATTERNS, "/x?token={id}"] for name in ("confirm", "address_change", "reset", "unsubscribe")},
     "host": HOSTS,
     "dashboard_host": HOSTS,
     "public_url": [

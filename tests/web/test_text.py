@@ -9,7 +9,7 @@ from base64 import b64encode
 import bcrypt
 import pytest
 
-from taskmanager.features.users import service as users
+from taskmanager.features.users.administration import service as administration
 from taskmanager.features.users.models import User
 from taskmanager.testing.factories import MembershipFactory, UserFactory
 from taskmanager.testing.factories.things import PASSWORD
@@ -186,7 +186,7 @@ def test_an_emoji_is_one_with_and_without_its_variation_selector(scene, reaction
 
 
 def test_an_administrator_of_an_international_domain_can_log_in(client):
-    assert users.ensure_admin("admin@bücher.example.com", "correct horse")
+    assert administration.ensure_admin("admin@bücher.example.com", "correct horse")
     for typed in ("admin@bücher.example.com", "admin@xn--bcher-kva.example.com"):
         answer = client.post("/api/v1/auth/login", json={"email": typed, "password": "correct horse"})
         assert answer.status_code == 200

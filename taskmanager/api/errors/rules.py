@@ -71,6 +71,14 @@ _ACCESS = (
         "Ask a manager or an owner of the project for another role. GET /projects/{id}/permissions lists your own.",
     ),
     ErrorCode(
+        "page.form_expired",
+        403,
+        "The form has expired",
+        "The form of a page was opened before a login or a restart of the browser, or another site has sent it.",
+        "Open the page again, and send its form.",
+        "-",
+    ),
+    ErrorCode(
         "not_found",
         404,
         "There is no such item",
@@ -83,8 +91,7 @@ _ACCESS = (
         "The one-time token does not work",
         "The token of a mail was used already, has expired, was replaced by a newer one, or is for another purpose.",
         "Request a new mail, and use its link once.",
-        "verify_email reset_password confirm_email_change accept_invitation refuse_invitation show_unsubscribe_page"
-        " unsubscribe_address",
+        "verify_email reset_password confirm_email_change accept_invitation refuse_invitation unsubscribe_address",
     ),
 )
 

@@ -11,7 +11,7 @@ from taskmanager.features.notifications import commands, errors, listeners, rout
 from taskmanager.features.notifications.channels.apprise_channels import ChatChannel, SmsChannel
 from taskmanager.features.notifications.channels.email_channel import EmailChannel
 from taskmanager.features.notifications.channels.in_app import InAppChannel
-from taskmanager.features.notifications.content import accounts, invitations, members, tasks
+from taskmanager.features.notifications.content import accounts, addresses, invitations, members, tasks
 from taskmanager.features.notifications.content.registry import NoticeWriter
 from taskmanager.features.notifications.delivery import retention, service as deliveries
 from taskmanager.features.notifications.kinds import OWN_KINDS
@@ -29,7 +29,7 @@ FEATURE = Feature(
     event_needs=(EventNeed("notifications", retention.needed),),
     event_renewals=(EventRenewal("notifications", retention.refresh_notices),),
     channels=(EmailChannel(), InAppChannel(), SmsChannel(), ChatChannel()),
-    notices=declared(NoticeWriter, accounts, invitations, members, tasks, phones),
+    notices=declared(NoticeWriter, accounts, addresses, invitations, members, tasks, phones),
     notification_kinds=OWN_KINDS,
     commands=commands.COMMANDS,
     scopes=("notifications:read", "notifications:write"),

@@ -93,15 +93,6 @@ def create(
     return user
 
 
-def ensure_admin(email: str, password: str) -> bool:
-    """Make the administrator's account unless the address has an account. Return whether it was made."""
-    try:
-        make_account(email=email, password=password, name="Administrator", role="admin", verified=True)
-    except Conflict:
-        return False
-    return True
-
-
 @unit_of_work
 def confirm_address(user_id: ObjectId, email: str) -> None:
     """Record that a mail to this address reached the user; do nothing when it is not the account's address."""

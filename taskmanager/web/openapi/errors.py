@@ -38,7 +38,7 @@ def add_codes(document: Json) -> None:
 def _declared() -> dict[str, list[ErrorCode]]:
     declared: dict[str, list[ErrorCode]] = defaultdict(list)
     for code in ERROR_CODES.values():
-        for operation in code.operations.replace("*", "").split():
+        for operation in code.operations.strip("*-").split():
             declared[operation].append(code)
     return declared
 

@@ -10,6 +10,7 @@ from taskmanager.core.events.log import Event
 from taskmanager.core.http import links
 from taskmanager.core.localization import languages
 from taskmanager.core.localization.languages import gettext, marked, ngettext
+from taskmanager.features.notifications.content.addresses import profile, verification
 from taskmanager.features.notifications.content.quoting import inline
 from taskmanager.features.notifications.content.registry import (
     Notice,
@@ -30,7 +31,7 @@ _MAX_WRONG_CODES = 3  # of the second factor, in a row; then the user is notifie
 def _welcome(event: Event) -> list[Notice]:
     if event.actor_id not in (None, event.subject_id):
         return _made_by_administrator(event)
-    return _verification(event, users.address_of(event.subject_id))
+    return verification(event, users.address_of(event.subject_id))
 
 
 def _made_by_administrator(event: Event) -> list[Notice]:
@@ -48,12 +49,7 @@ def _made_by_administrator(event: Event) -> list[Notice]:
         settings.current().password_reset_minutes,
     )
     subject = gettext("An account was made for you")
-    return [Notice(user.id, _profile(user), subject, f"{text}\n\n{call}\n\n{last}\n", call=call)]
-
-
-@writes("email_verification.requested")
-def _verification_again(event: Event) -> list[Notice]:
-    return _verification(event, event.data["email"])
+    return [Notice(user.id, profile(user), subject, f"{text}\n\n{call}\n\n{last}\n", call=call)]
 
 
 @writes("registration.repeated")
@@ -105,7 +101,7 @@ def _with_reset(user: User, token: OneTimeToken, subject: str, text: str, last: 
         "The link works once. It ends all sessions, API tokens, share links and open invitations of the account,"
         " removes its phone number and turns its webhooks off."
     )
-    return Notice(user.id, _profile(user), subject, f"{text}\n\n{call}\n\n{what} {last}\n", budget=budget, call=call)
+    return Notice(user.id, profile(user), subject, f"{text}\n\n{call}\n\n{what} {last}\n", budget=budget, call=call)
 
 
 @writes("user.password_changed")
@@ -133,17 +129,6 @@ def _ended(event: Event) -> str:
     ended = event.data.get("ended") or {}
     counts = [f"{gettext(name)}: {ended[collection]}" for collection, name in _ENDED.items() if collection in ended]
     return " " + gettext("This ended, too: %(list)s.", list=", ".join(counts)) if counts else ""
-
-
-@writes("user.email_changed")
-@in_language_of_subject
-def _address_changed(event: Event) -> list[Notice]:
-    """Notify the address that the account had before."""
-    text = gettext(
-        "your account has a new address now, as was confirmed here. No more mail will be sent to this address."
-    )
-    to = {"name": "", "email": event.data["before"]}
-    return [Notice(event.subject_id, to, gettext("Your address was changed"), f"{text}\n")]
 
 
 @writes("login.failed_repeatedly")
@@ -250,49 +235,6 @@ def _reused(event: Event) -> list[Notice]:
     return _warning(event, gettext("A session was ended for safety"), text, last)
 
 
-def _verification(event: Event, email: str | None) -> list[Notice]:
-    prepared = email and recovery.prepare_verification(email, event.id)
-    if not prepared:
-        return []
-    user, token = prepared
-    hours = settings.current().email_token_hours
-    with languages.using(user.locale):
-        text = ngettext(
-            "to confirm this address, open this link within %(number)s hour.",
-            "to confirm this address, open this link within %(number)s hours.",
-            hours,
-        )
-        call = call_to_action(gettext("Confirm the address"), links.confirmation(token.text()))
-        last = gettext("If you did not ask for an account, ignore this mail: its password is not known to you.")
-        text = f"{text}\n\n{call}\n\n{last}\n"
-        return [Notice(user.id, _profile(user), gettext("Confirm your address"), text, budget="claim", call=call)]
-
-
-@writes("user.email_change_requested")
-@in_language_of_subject
-def _change_of_address(event: Event) -> list[Notice]:
-    """Ask both the old and the new address to confirm a change."""
-    return [*_address_confirmation(event, "old"), *_address_confirmation(event, "new")]
-
-
-def _address_confirmation(event: Event, which: str) -> list[Notice]:
-    token_id = event.id if which == "new" else ObjectId(event.id.binary[::-1])
-    prepared = recovery.prepare_email_change(event.subject_id, which, token_id)
-    if prepared is None:
-        return []
-    user, token = prepared
-    call = call_to_action(gettext("Confirm the change"), links.address_change(token.text()))
-    first = gettext("to move your account to %(address)s, open this link.", address=inline(user.new_email))
-    last = gettext(
-        "The other address may get such a mail, too; then both must confirm. If you did not ask for it, reset your"
-        " password: that ends the change."
-    )
-    recipient = user.id if which == "new" else token.id  # one mail for each of the two
-    to = {"name": user.name if which == "old" else "", "email": token.email}
-    budget, subject = "claim" if which == "new" else "account", gettext("Confirm your new address")
-    return [Notice(recipient, to, subject, f"{first}\n\n{call}\n\n{last}\n", budget=budget, call=call)]
-
-
 def _warning(event: Event, subject: str, text: str, last: str | None = None) -> list[Notice]:
     """Return the notice of something that the user may not have done, with a link to set a new password."""
     call = call_to_action(gettext("Set a new password"), links.forgotten_password())
@@ -311,7 +253,3 @@ def _to_owner(
 def _origin(event: Event) -> str:
     """Return the network address that an event came from."""
     return str(event.correlation.get("address") or gettext("an unknown address"))
-
-
-def _profile(user: User) -> dict[str, str]:
-    return {"name": user.name, "email": user.email}

@@ -76,6 +76,15 @@ def create(*, email: str, name: str, password: str | None = None, actor: Actor) 
     return users.create(email, password_hash, name, verified=password is not None, by=actor.user_id)
 
 
+def ensure_admin(email: str, password: str) -> bool:
+    """Make the administrator's account unless the address has an account. Return whether it was made."""
+    try:
+        users.make_account(email=email, password=password, name="Administrator", role="admin", verified=True)
+    except Conflict:
+        return False
+    return True
+
+
 @unit_of_work
 def update(user_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> User:
     """Rename an account, change its role, disable or enable it.
