@@ -9,7 +9,7 @@ INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev stop test test-later test-busy package-test coverage check style types contracts metadata workflows hooks \
-	migrate demo openapi schemathesis matrix chaos lost-write killed-web hot-project bench-workers costs sizes indexes explain \
+	migrate demo openapi messages schemathesis matrix chaos lost-write killed-web hot-project bench-workers costs sizes indexes explain \
 	bench bench-quick bench-peers soak lock clean
 
 help: ## list the words
@@ -69,6 +69,13 @@ hooks: $(VENV)/.test ## run the words of `make check` before each commit, for th
 
 openapi: $(VENV)/.run ## renew docs/openapi.json
 	@$(BIN)/taskmanager openapi > docs/.openapi.json && mv docs/.openapi.json docs/openapi.json
+
+messages: $(VENV)/.test ## extract the texts for people, and update and compile the catalogue of each language
+	@$(BIN)/pybabel -q extract -F taskmanager/translations/babel.cfg -k marked --no-location --omit-header --sort-output \
+		-o taskmanager/translations/messages.pot taskmanager
+	@$(BIN)/pybabel -q update -i taskmanager/translations/messages.pot -d taskmanager/translations \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@$(BIN)/pybabel -q compile -d taskmanager/translations
 
 schemathesis: $(VENV)/.test ## try the API by its document, against a service with TASKMANAGER_RATELIMIT_ENABLED=false; SCHEMATHESIS_TOKEN logs in
 	@$(BIN)/schemathesis run http://127.0.0.1:$${TASKMANAGER_PORT:-8000}/api/v1/openapi.json $(ARGS)

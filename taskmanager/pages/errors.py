@@ -11,6 +11,7 @@ from taskmanager.core.localization.languages import gettext, marked, ngettext
 from taskmanager.pages import cookies, rendering
 from taskmanager.web.authentication.actors import known_actor
 
+_TITLE = marked("This did not work")
 _TITLES = {
     404: marked("This page does not exist"),
     403: marked("This is not allowed"),
@@ -36,17 +37,21 @@ _BY_CODE = {
     "project.archived": marked("The project is archived: it can only be read."),
     "quota.memberships": marked("You are in too many projects."),
     "quota.members": marked("The project has too many members."),
+    "signup.closed": marked("Accounts are made by the administrators of this service."),
+    "signup.domain_not_allowed": marked("Addresses of this domain need an invitation."),
+    "signup.not_invited": marked("Accounts are made by invitation only: ask a member of a project to invite you."),
     "task.blocked": marked("Another task must be completed before this one."),
     "token.invalid": marked("This link was used, has expired, or was replaced by a newer one."),
     "user.email_taken": marked("This address has an account already: log in, or set a new password."),
 }
+_UNKNOWN = marked("Something went wrong. Try again; if it stays, tell the operator of this service.")
 _OF_PAGES = {"page.form_expired", "token.invalid"}  # they have a page of their own
 
 
 def message(status: int, code: str) -> str:
     """Return what an error means, and what to do, in the present language."""
     text = _BY_CODE.get(code) or _BY_STATUS.get(status)
-    return gettext(text or marked("Something went wrong. Try again; if it stays, tell the operator of this service."))
+    return gettext(text or _UNKNOWN)
 
 
 def is_known(code: str) -> bool:
@@ -80,7 +85,7 @@ def as_page(response: Response) -> Response:
 
 
 def _page_of(problem: dict[str, Any], status: int, retry_after: str | None) -> Response:
-    title = gettext(_TITLES.get(status, marked("This did not work")))
+    title = gettext(_TITLES.get(status, _TITLE))
     text = [message(status, problem["code"])]
     if status == 429 and retry_after:
         text.append(waiting(int(retry_after)))

@@ -13,6 +13,7 @@ from taskmanager.features.users.passwords import MAX_CHARACTERS, MIN_CHARACTERS
 from taskmanager.pages import errors, rendering
 from taskmanager.web.errors import status_of
 
+_HINT = marked("This is not valid.")
 _HINTS = {
     "email": marked("Enter a mail address, such as ada@example.com."),
     "name": marked("Enter a name of at most 200 characters."),
@@ -114,7 +115,7 @@ def _typed(one: PageField, wrong: str) -> PageField:
 
 
 def _wrong(name: str) -> str:
-    return gettext(_HINTS.get(name, marked("This is not valid.")), least=MIN_CHARACTERS, most=MAX_CHARACTERS)
+    return gettext(_HINTS.get(name, _HINT), least=MIN_CHARACTERS, most=MAX_CHARACTERS)
 
 
 def email_field(value: str = "") -> PageField:

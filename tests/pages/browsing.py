@@ -24,13 +24,13 @@ class Browser:
         self._answer = self.client.open(path, follow_redirects=True, **options)
         return self
 
-    def send(self, button: str, **values: str) -> "Browser":
+    def send(self, button: str, headers: dict[str, str] | None = None, **values: str) -> "Browser":
         """Send the form that has this button, with its hidden fields."""
         for form in re.findall(r"<form.*?</form>", self._answer.text, re.DOTALL):
             if re.search(rf"<button[^>]*>{re.escape(button)}</button>", form):
                 fields = {name: unescape(value) for name, value in re.findall(_HIDDEN, form)}
                 action = unescape(re.findall(r'action="([^"]*)"', form)[0])
-                return self.open(action, method="POST", data=fields | values)
+                return self.open(action, method="POST", data=fields | values, headers=headers or {})
         raise AssertionError(f"no form with the button {button}: {self.text}")
 
     def follow(self, words: str) -> "Browser":

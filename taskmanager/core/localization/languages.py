@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from babel import Locale, negotiate_locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time, get_datetime_format
 from babel.support import NullTranslations, Translations
 
 from taskmanager.core.zones import zone
@@ -83,8 +83,8 @@ def marked(message: str) -> str:
 
 def moment(at: datetime, timezone: str | None) -> str:
     """Return a moment in a time zone, as people write it in the present language; without a zone it is UTC."""
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return format_datetime(at, "medium", tzinfo=zone(timezone), locale=current()) + f" ({zone(timezone).key})"
+    local = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(zone(timezone))
+    return f"{_local_time(local)} ({zone(timezone).key})"
 
 
 def due_text(due: str, timezone: str | None) -> str:
@@ -92,7 +92,13 @@ def due_text(due: str, timezone: str | None) -> str:
     if "T" not in due:
         return format_date(date.fromisoformat(due), "full", locale=current())
     at = datetime.fromisoformat(due)
-    return moment(at, timezone) if at.tzinfo else format_datetime(at, "medium", locale=current())
+    return moment(at, timezone) if at.tzinfo else _local_time(at)
+
+
+def _local_time(at: datetime) -> str:
+    """Return the date and the time without seconds; Babel has no format with both."""
+    day, time = format_date(at, "medium", locale=current()), format_time(at.time(), "short", locale=current())
+    return str(get_datetime_format("medium", locale=current())).replace("{1}", day).replace("{0}", time)
 
 
 @cache
