@@ -80,4 +80,5 @@ def redirect(path: str) -> Response:
 def next_page() -> str:
     """Return the page that follows a login: `next` of the form or the query if it is one of ours, else the start."""
     path = request.values.get("next", "")
-    return path if len(path) <= _MAX_PATH_CHARACTERS and _OWN_PATH.fullmatch(path) else PAGES
+    is_own = len(path) <= _MAX_PATH_CHARACTERS and _OWN_PATH.fullmatch(path) and ".." not in path
+    return path if is_own else PAGES

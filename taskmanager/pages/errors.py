@@ -31,6 +31,13 @@ _BY_CODE = {
     "auth.invalid_credentials": marked("The address or the password is wrong."),
     "auth.email_unverified": marked("Confirm your address first: the link is in your mail."),
     "auth.invalid_code": marked("The code is wrong, or the login took too long."),
+    "auth.oidc_email_taken": marked(
+        "This address has an account already that is not linked: log in with its password."
+    ),
+    "auth.oidc_no_email": marked("The login provider did not send your address."),
+    "auth.oidc_refused": marked("The login provider did not confirm your login. Log in again."),
+    "auth.oidc_unavailable": marked("The login provider does not respond. Try again in a moment."),
+    "auth.oidc_unverified": marked("Confirm your address at the login provider first."),
     "auth.locked": marked("There were too many wrong tries. Wait before the next one."),
     "page.form_expired": marked("This form has expired. Open the page again and repeat your input."),
     "password.too_common": marked("This password is among those that attackers try first: choose another."),

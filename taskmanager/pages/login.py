@@ -28,14 +28,14 @@ def show() -> Response:
 @page("/login", methods=("POST",), public=True)
 def log_in() -> Response:
     """Log in, or ask for the second factor."""
-    return forms.attempt(_login(), lambda: _go_on(_start_session(forms.read(Credentials))))
+    return forms.attempt(_login(), lambda: go_on(_start_session(forms.read(Credentials)), next_page()))
 
 
 @page("/second-factor", methods=("POST",), public=True)
 def finish() -> Response:
     """Finish a login by a code."""
-    form = _second_step(request.form.get("ticket", ""))
-    return forms.attempt(form, lambda: _go_on(_finish_session(forms.read(SecondStep))))
+    form = _second_step(request.form.get("ticket", ""), next_page())
+    return forms.attempt(form, lambda: go_on(_finish_session(forms.read(SecondStep)), next_page()))
 
 
 @page("/register", public=True)
@@ -75,7 +75,7 @@ def _register(data: dict[str, Any]) -> Response:
     data |= {"locale": languages.current()}
     if not settings.current().require_verified_email:
         users.register(**data)
-        return _go_on(sessions.login(email=data["email"], password=data["password"], **_origin()))
+        return go_on(sessions.login(email=data["email"], password=data["password"], **_origin()), next_page())
     registrations.request(**data)
     return forms.tell(
         gettext("Look into your mail"),
@@ -85,12 +85,12 @@ def _register(data: dict[str, Any]) -> Response:
     )
 
 
-def _go_on(started: Login | str) -> Response:
-    """Go to the next page with the session, or ask for the second factor of a ticket."""
+def go_on(started: Login | str, path: str) -> Response:
+    """Go to a page with the session, or ask for the second factor of a ticket."""
     if isinstance(started, str):
-        return forms.show(_second_step(started))
+        return forms.show(_second_step(started, path))
     cookies.begin(started.user.id, started.session.id)
-    return redirect(next_page())
+    return redirect(path)
 
 
 def _origin() -> dict[str, str]:
@@ -108,13 +108,21 @@ def _login() -> PageForm:
         ),
         hidden={"next": next_page()},
         links=(
+            *_provider(),
             (gettext("Set a new password"), "/forgotten-password"),
             (gettext("Make an account"), _with_next("/register")),
         ),
     )
 
 
-def _second_step(ticket: str) -> PageForm:
+def _provider() -> tuple[tuple[str, str], ...]:
+    """Return the link to the login provider, if there is one."""
+    known = settings.current()
+    words = gettext("Log in with %(name)s", name=known.oidc_name)
+    return ((words, _with_next("/login/provider")),) if known.oidc_issuer else ()
+
+
+def _second_step(ticket: str, path: str) -> PageForm:
     code = PageField("code", gettext("Code"), autocomplete="one-time-code")
     text = gettext("Enter the code that your authenticator app shows, or one of your recovery codes.")
     return PageForm(
@@ -123,7 +131,7 @@ def _second_step(ticket: str) -> PageForm:
         "/second-factor",
         (text,),
         (code,),
-        hidden={"ticket": ticket, "next": next_page()},
+        hidden={"ticket": ticket, "next": path},
         links=((gettext("Begin again"), _with_next("/login")),),
     )
 

@@ -2,9 +2,18 @@
 
 from flask import Flask
 
-from taskmanager.pages import assets, blueprint, invitations, login, mails, projects, recovery, tasks
+from taskmanager.pages import assets, blueprint, invitations, login, mails, projects, provider, recovery, tasks
 
-_PAGES = (assets, invitations, login, mails, projects, recovery, tasks)  # each adds its routes to the blueprint
+_PAGES = (
+    assets,
+    invitations,
+    login,
+    mails,
+    projects,
+    provider,
+    recovery,
+    tasks,
+)  # each adds its routes to the blueprint
 
 
 def init_app(app: Flask) -> None:

@@ -1,5 +1,6 @@
 """Texts for people: each is translated into each language, and the compiled catalogues are those of their sources."""
 
+import io
 import re
 import subprocess
 import sys
@@ -21,11 +22,19 @@ def wanted(tmp_path_factory):
     pybabel = Path(sys.executable).with_name("pybabel")
     command = [pybabel, "-q", "extract", "-F", folder / "babel.cfg", "-k", "marked", "-o", path, folder.parent]
     subprocess.run(command, check=True, cwd=folder.parents[1])
-    return read_po(path.open("rb"))
+    return set(texts_of(path))
 
 
-def ids(catalogue):
-    return {message.id for message in catalogue if message.id}
+def texts_of(path):
+    """The translations, by text; both are tuples where a text has a plural."""
+    catalogue = (read_mo if path.suffix == ".mo" else read_po)(io.BytesIO(path.read_bytes()))
+    found = [message for message in catalogue if message.id]
+    assert not [message.id for message in found if message.fuzzy]
+    return {_whole(message.id): _whole(message.string) for message in found}
+
+
+def _whole(text):
+    return text if isinstance(text, str) else tuple(text)
 
 
 def test_there_is_german():
@@ -35,12 +44,10 @@ def test_there_is_german():
 @pytest.mark.parametrize("tag", OTHERS)
 def test_each_text_is_translated_and_compiled(wanted, tag):
     folder = languages.FOLDER / tag / "LC_MESSAGES"
-    source, compiled = read_po((folder / "messages.po").open("rb")), read_mo((folder / "messages.mo").open("rb"))
-    assert ids(source) == ids(wanted), "run `make messages`"
-    texts = {message.id: message.string for message in source if message.id}
-    assert {message.id: message.string for message in compiled if message.id} == texts, "run `make messages`"
+    texts = texts_of(folder / "messages.po")
+    assert set(texts) == wanted, "run `make messages`"
+    assert texts_of(folder / "messages.mo") == texts, "run `make messages`"
     assert [key for key, text in texts.items() if not text or not all(text)] == []
-    assert [message.id for message in source if message.fuzzy] == []
     for key, text in texts.items():
         names = [set(re.findall(r"%\((\w+)\)s", part)) for part in ([text] if isinstance(text, str) else text)]
         known = set(re.findall(r"%\((\w+)\)s", key if isinstance(key, str) else key[1]))

@@ -117,6 +117,7 @@ def compose(message: Message, proved: bool) -> EmailMessage:
         context |= {"unsubscribe": _add_unsubscribe(mail, newest.recipient_id, kinds), "titles": titles(kinds)}
         mail.set_content(template("mail.txt").render(context))
         mail.add_alternative(template("mail.html").render(context), subtype="html")
+        mail["Content-Language"] = languages.current()  # RFC 3282; last, because it belongs to the whole
     return mail
 
 
@@ -138,7 +139,6 @@ def _with_headers(message: Message, name: str) -> EmailMessage:
     mail["To"] = Address(re.sub(_SPECIAL, " ", name), addr_spec=message.notices[-1].to["email"])
     mail["Subject"] = _subject(message.notices)[:_MAX_SUBJECT_CHARACTERS]
     mail["Date"] = now()  # required by RFC 5322, 3.6; servers and spam filters check it
-    mail["Content-Language"] = languages.current()  # RFC 3282
     mail["Message-ID"] = f"<{message.delivery.id}.email@{host}>"
     mail["Auto-Submitted"] = "auto-generated"
     _add_thread(mail, message.notices, host)

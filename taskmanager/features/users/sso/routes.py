@@ -10,6 +10,7 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Unauthenticated
 from taskmanager.features.users.routes import answer_login
 from taskmanager.features.users.schemas import TokensOrTicket
+from taskmanager.features.users.sessions.service import Login
 from taskmanager.features.users.sso import oidc, service as identities
 from taskmanager.features.users.sso.refusals import log_refusal
 from taskmanager.web import answers
@@ -82,13 +83,17 @@ def finish_provider_login(query: dict[str, Any]) -> Response:
     `auth.oidc_email_taken`. Where sign-up is not open, a first login that would make an account is refused like a
     registration: 403 `signup.…`. Later logins use only the provider's id of the user, whatever the address is.
     """
+    return answer_login(finish())
+
+
+def finish() -> Login | str:
+    """Return the session of the user whom the provider has sent back, or the ticket for the second step."""
     known = settings.current()
     claims = oidc.claims(known.oidc_issuer, known.oidc_client_id)
     user_claims = _checked(Claims, claims)
     if not identities.is_known(user_claims):  # for a known user, only issuer and subject matter
         user_claims = _checked(PersonalClaims, oidc.with_userinfo(claims))
-    started = identities.login(user_claims, user_agent=request.user_agent.string, address=request.remote_addr or "")
-    return answer_login(started)
+    return identities.login(user_claims, user_agent=request.user_agent.string, address=request.remote_addr or "")
 
 
 def _checked(schema: type[ma.Schema], claims: dict[str, Any]) -> dict[str, Any]:
