@@ -88,7 +88,7 @@ def test_the_answer_to_fifty_thousand_mistakes_is_short(scene):
     assert len(problem["errors"]) == 100
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v1/nothing", "/docs/nothing", "/api/v1/tasks/x"])
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1/nothing", "/docs/nothing", "/api/v1/tasks/x"])
 def test_an_unknown_address_is_a_problem(client, path):
     assert_problem(client.get(path), 404)
 
