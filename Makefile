@@ -8,8 +8,8 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test test-later test-busy package-test coverage check style types contracts metadata workflows hooks \
-	migrate demo openapi messages schemathesis matrix chaos lost-write killed-web hot-project bench-workers costs sizes indexes explain \
+.PHONY: help run dev stop test test-later test-busy dist package-test coverage check style types contracts metadata workflows hooks \
+	migrate demo pictures openapi messages schemathesis matrix chaos lost-write killed-web hot-project bench-workers costs sizes indexes explain \
 	bench bench-quick bench-peers soak lock clean
 
 help: ## list the words
@@ -35,6 +35,11 @@ test: $(VENV)/.test ## run the tests; ARGS="-k login" hands words on to pytest
 
 test-later: $(VENV)/.test ## the same with the clock 13 months ahead; ARGS="--at 2028-02-29T23:30" for another day
 	@$(BIN)/python -m tests.later -n 2 --dist worksteal $(ARGS)
+
+dist: $(VENV)/.test ## build sdist and wheel in dist/ with a bill of materials (SBOM), checked as publishers do
+	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist >/dev/null
+	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz && $(BIN)/check-wheel-contents dist/*.whl
+	@$(BIN)/cyclonedx-py requirements requirements/base.txt --output-reproducible --output-file dist/sbom.cdx.json
 
 package-test: $(VENV)/.test ## build sdist, wheel and image; try wheel and image from nothing (PYTHON_IMAGE=…, ENGINE=…)
 	@PACKAGE_TEST=1 $(BIN)/python -m pytest -p no:randomly -v tests/packaging $(ARGS)
@@ -62,10 +67,14 @@ metadata: $(VENV)/.test ## compare setup.cfg with the pinned requirements
 workflows: $(VENV)/.test ## lint .github: security of the workflows, schemas of the files
 	@$(BIN)/zizmor --offline --quiet --persona auditor .github
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@if [ -x $(BIN)/actionlint ]; then $(BIN)/actionlint .github/workflows/*.yml; fi
 	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 hooks: $(VENV)/.test ## run the words of `make check` before each commit, for the files that changed
 	@$(BIN)/pre-commit install
+
+pictures: $(VENV)/.test ## renew the pictures of the README, with a running service
+	@$(BIN)/python docs/media/record.py
 
 openapi: $(VENV)/.run ## renew docs/openapi.json
 	@$(BIN)/taskmanager openapi > docs/.openapi.json && mv docs/.openapi.json docs/openapi.json

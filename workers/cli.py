@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import taskmanager
 from taskmanager.cli import Environment, group
 from workers import stopping
 from workers.heartbeat import ROLES
@@ -41,6 +42,7 @@ class Explaining(click.Group):
 
 
 @click.group(cls=Explaining)
+@click.version_option(taskmanager.__version__, prog_name="taskmanager", message="%(prog)s %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
     """Run the Task Manager service or a part of it."""

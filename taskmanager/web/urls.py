@@ -46,7 +46,9 @@ def _below(app: Flask, prefix: str, inner: Wsgi) -> Wsgi:
         given = str(environ.get("SCRIPT_NAME", "")).rstrip("/")
         mount = environ["SCRIPT_NAME"] = given if given and _PREFIX.fullmatch(given) else prefix
         path = str(environ.get("PATH_INFO", ""))
-        if mount and path.startswith(f"{mount}/") and _is_ours(app, path.removeprefix(mount)):
+        if mount and path == mount:
+            environ["PATH_INFO"] = "/"
+        elif mount and path.startswith(f"{mount}/") and _is_ours(app, path.removeprefix(mount)):
             environ["PATH_INFO"] = path.removeprefix(mount)
         return inner(environ, start_response)
 

@@ -115,11 +115,24 @@ def running(installed: Installed) -> Iterator[Installed]:
 
 
 def test_nothing_comes_from_the_checkout(installed):
-    modules = "taskmanager, workers, migrations, config"
-    code = f"import {modules}; print(*(module.__file__ for module in ({modules})), sep='\\n')"
+    modules = "workers, migrations, config"
+    code = f"from taskmanager import entry; entry.find_outer_ring(); import {modules}"
+    code += f"; print(entry.__file__, *(module.__file__ for module in ({modules})), sep='\\n')"
     places = installed.run("python", "-c", code).stdout.splitlines()
     assert len(places) == 4
     assert all(Path(place).is_relative_to(installed.bin.parent) for place in places)
+
+
+@pytest.mark.parametrize("name", ["workers", "migrations", "config", "wsgi"])
+def test_no_general_name_is_left_in_the_environment_of_others(installed, name: str):
+    ran = installed.run("python", "-c", f"import {name}", check=False, named=False)
+    assert f"No module named '{name}'" in ran.stderr
+
+
+def test_flask_and_wsgi_servers_find_the_application(running):
+    assert "/api/v1/tasks" in running.run("flask", "--app", "taskmanager", "routes").stdout
+    assert running.run("gunicorn", "--check-config", "taskmanager:create_app()").returncode == 0
+    assert running.run("python", "-m", "taskmanager", "--version").stdout.startswith("taskmanager ")
 
 
 def test_its_dependencies_fit(installed):

@@ -78,6 +78,13 @@ def test_documents_below_a_path(below):
             assert asset.status_code == 200
 
 
+def test_the_front_page_below_a_path(other_app):
+    client = other_app(public_url="https://tasks.example.com/pm").test_client()
+    for path in ("/pm", "/pm/", "/"):
+        answer = client.get(path)
+        assert answer.json["links"]["docs"] == "https://tasks.example.com/pm/docs", path
+
+
 def test_a_public_path_that_begins_as_our_own(other_app):
     scene = Scene(other_app(public_url="https://example.com/api"))
     for path in (scene.tasks_path, f"/api{scene.tasks_path}"):
