@@ -8,7 +8,7 @@ from gunicorn import util
 from config.server_errors import write_problem
 from config.settings import load
 from taskmanager.core.errors import Misconfigured
-from workers import fitness, metrics, stopping
+from workers import fitness, stopping, telemetry
 from workers.heartbeat import Heartbeat
 from workers.local_url import local_url
 from workers.slow_clients import MAX_WAITING
@@ -63,7 +63,7 @@ def on_exit(server: Any) -> None:
     """Delete the heartbeat when gunicorn ends."""
     if _heartbeat:
         _heartbeat.end()
-    metrics.end()
+    telemetry.end()
 
 
 _heartbeat: Heartbeat | None = None

@@ -26,6 +26,7 @@ _NO_RATES = ("ratelimit_enabled", "ratelimit_network")
 BAD: dict[str, list[str]] = {
     "host": HOSTS,
     "dashboard_host": HOSTS,
+    "log_levels": ["DEBUG", "a=LOUD", "=DEBUG", "a:DEBUG"],
     "public_url": [
         "tasks.example.com",
         "ftp://h",
