@@ -5,7 +5,7 @@ from config.settings import load
 from taskmanager import plugins
 from taskmanager.app import create_app
 from taskmanager.core.errors import TaskManagerError
-from workers import fitness, metrics
+from workers import fitness, telemetry
 
 _FAILED_TO_BOOT = 3  # gunicorn's: it ends instead of starting the process again and again
 
@@ -13,7 +13,7 @@ try:
     settings = load()
     logging.configure(settings)
     app = create_app(settings)
-    metrics.start("web")
+    telemetry.start(settings, "web")
     plugins.report()
 except TaskManagerError as error:
     fitness.refuse(error, _FAILED_TO_BOOT)

@@ -8,9 +8,10 @@ from gunicorn import util
 from config.server_errors import write_problem
 from config.settings import load
 from taskmanager.core.errors import Misconfigured
-from workers import fitness, metrics, stopping
+from workers import fitness, stopping, telemetry
 from workers.heartbeat import Heartbeat
 from workers.local_url import local_url
+from workers.slow_clients import MAX_WAITING
 
 stopping.exit_on_signals(0)  # until gunicorn sets its handlers: a process 1 would ignore the signals
 try:
@@ -20,9 +21,9 @@ except Misconfigured as _error:
 _memory = Path("/dev/shm")  # noqa: S108 - a folder in memory, for heartbeats; on a disk they can stall a worker
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
-worker_class = "gthread"
+worker_class = "workers.slow_clients.PatientWorker"
 workers = _settings.web_processes
-threads = _settings.web_threads
+threads = _settings.web_threads + MAX_WAITING  # most of them only wait for slow clients
 keepalive = 5
 graceful_timeout = 8
 reload = _settings.reload
@@ -62,7 +63,7 @@ def on_exit(server: Any) -> None:
     """Delete the heartbeat when gunicorn ends."""
     if _heartbeat:
         _heartbeat.end()
-    metrics.end()
+    telemetry.end()
 
 
 _heartbeat: Heartbeat | None = None

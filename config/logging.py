@@ -12,8 +12,10 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
+from config import log_fields, log_levels
+from taskmanager.core.configuration.log_levels import parse
 from taskmanager.core.configuration.settings import Settings
-from taskmanager.core.security.redaction import redact, redacted
+from taskmanager.core.security.redaction import scrub, scrubbed
 
 # The values of keys that contain one of these words are never logged.
 _SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie")
@@ -40,8 +42,10 @@ def configure(settings: Settings) -> None:
     structlog's events do not pass through the standard library, which takes several times as long as the rest of a
     line.
     """
+    log_levels.use(settings.log_level, parse(settings.log_levels))
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        log_fields.correlate,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -50,29 +54,45 @@ def configure(settings: Settings) -> None:
     last: list[Processor] = [
         structlog.processors.format_exc_info,  # without local variables, which contain secrets
         _redact,
+        *_FORMATS[settings.log_format],
     ]
     structlog.configure(
-        processors=[*shared, *last, structlog.processors.JSONRenderer(serializer=_line)],
+        processors=[log_levels.drop_below_level, *shared, *last, _as_line],
         logger_factory=LineLogger,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_formatter(shared, last))
-    logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    logging.basicConfig(handlers=[_handler(shared, last)], force=True)
+    log_levels.use(settings.log_level, parse(settings.log_levels))
     _redact_other_outputs()
 
 
-def _formatter(shared: list[Processor], last: list[Processor]) -> logging.Formatter:
-    """Return the formatter for the logs of libraries."""
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            *last,
-            structlog.processors.JSONRenderer(serializer=_dumps),
-        ],
+def _handler(shared: list[Processor], last: list[Processor]) -> logging.Handler:
+    """Return the handler for the logs of libraries."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, log_fields.rq_fields],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
     )
+    handler.addFilter(log_fields.RqSentences())
+    return handler
+
+
+def _as_json(_logger: Any, _method: str, event: Any) -> str:
+    return _dumps(event)
+
+
+def _as_line(_logger: Any, _method: str, text: Any) -> bytes:
+    return str(text).encode("utf-8", "backslashreplace") + b"\n"
+
+
+_FORMATS: dict[str, tuple[Processor, ...]] = {
+    "ecs": (log_fields.to_ecs, _as_json),
+    "json": (_as_json,),
+    "console": (structlog.dev.ConsoleRenderer(colors=False),),
+}
 
 
 def _redact_other_outputs() -> None:
@@ -86,7 +106,7 @@ class _Redacting(logging.Formatter):
     """A formatter for gunicorn's own log, with redacted secrets."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        return scrub(super().format(record))
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, traceback: Any) -> None:
@@ -96,7 +116,7 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, traceback:
 
 
 def _redact(_logger: Any, _method: str, event: Any) -> Any:
-    return redacted(event)
+    return scrubbed(event)
 
 
 def _hide_secrets(_logger: Any, _method: str, event: Any) -> Any:
@@ -111,10 +131,6 @@ def _is_secret(key: str) -> bool:
     return any(word in key.lower() for word in _SECRET_WORDS)
 
 
-def _line(event: Any, **_: Any) -> bytes:
-    return _dumps(event).encode() + b"\n"
-
-
 def _dumps(event: Any, **_: Any) -> str:
     """Return the event as JSON. orjson refuses large integers and lone surrogates, which a line can contain too."""
     try:
@@ -124,4 +140,4 @@ def _dumps(event: Any, **_: Any) -> str:
 
 
 def _text(value: object) -> str:
-    return redact(str(value))
+    return scrub(str(value))

@@ -16,7 +16,7 @@ from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.servers import server_report
 from taskmanager.core.servers.stores import RedisError
 from taskmanager.core.storage.lease import Lease
-from workers import fitness, metrics, stopping
+from workers import fitness, probe, stopping, telemetry
 from workers.effective_settings import effective_settings
 from workers.heartbeat import Heartbeat
 
@@ -42,7 +42,8 @@ def begin(heartbeat: Heartbeat | None = None) -> Settings:
         fitness.refuse(error)
     fitness.wait(heartbeat.beat if heartbeat else lambda: None)
     if heartbeat:  # RQ's plain worker forks for each job, and each would leave files
-        metrics.start(heartbeat.role)
+        telemetry.start(settings, heartbeat.role)
+        probe.start(settings, heartbeat.role)
     server_report.log_report()  # the first connection to the database also sets the clock
     return settings
 

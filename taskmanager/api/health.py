@@ -5,6 +5,7 @@ of the load balancer when it fails. A store that is away does not make the proce
 without it; `/health` reports it to operators, with all other problems.
 """
 
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Any
 
@@ -12,12 +13,16 @@ import orjson
 import psutil
 from flask import Blueprint, Flask, Response, current_app, request
 
+from taskmanager import __version__
 from taskmanager.api import metrics
+from taskmanager.api.checks.machine import MACHINE_CHECKS
+from taskmanager.api.checks.measured import HealthChecks, Measured, members, worst
+from taskmanager.api.checks.processes import PROCESS_CHECKS
+from taskmanager.api.checks.servers import SERVER_CHECKS
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Forbidden, Unavailable
 from taskmanager.core.events import outbox, queue_report
 from taskmanager.core.servers import server_checks, server_report
-from taskmanager.core.servers.stores import cache_store
 from taskmanager.core.storage import database
 from taskmanager.extensions import limiter
 from taskmanager.features.notifications.delivery import report as delivery_report, service as deliveries
@@ -25,6 +30,8 @@ from taskmanager.web.answers import cached, data
 from taskmanager.web.authentication.actors import current_actor
 
 _PROBE_SECONDS = 0.4  # the driver retries server selection every half second: a probe makes one attempt
+
+_OF_DATABASE = ("database:primary", "migrations:state")
 
 blp = Blueprint("health", __name__)
 
@@ -59,21 +66,42 @@ def ready() -> Response:
 
 @blp.get("/health")
 def details() -> Response:
-    """Return all details for operators; those of a server that is away are left out."""
+    """Return all details for operators (draft-inadarei-api-health-check), in little more than a second.
+
+    The members of the draft stand beside more of our own; those of a server that is away are left out. The response is
+    200 in any case, because it is a report: probes ask `live` and `ready`.
+    """
     _operators_only()
-    sources = {"database": _database, "queue": _queue, "cache": _cache}
-    reports = {name: metrics.unless_away(read) for name, read in sources.items()}
-    checks = {name: _state(report is not None) for name, report in reports.items()}
-    problems = [problem.sentence for problem in _problems()]
-    status = "degraded" if problems or None in reports.values() else "ok"
-    body: dict[str, Any] = {"status": status, "checks": checks, "problems": problems, "machine": _machine()}
-    for report in reports.values():
-        body |= report or {}
-    return data(body)
+    found = _checks().run()
+    body: dict[str, Any] = {
+        "status": worst(one.status for one in found),
+        "version": "1",
+        "releaseId": __version__,
+        "serviceId": settings.current().base_url,
+        "description": "Task Manager",
+        "notes": [one.output for one in found if one.status != "pass"],
+        "checks": members(found),
+        "problems": _problems(found),
+        "machine": _machine(),
+    }
+    failed = {one.key for one in found if one.status == "fail"}
+    for key, read in (("database:primary", _database), ("queue:response", _queue)):
+        if key not in failed:
+            body |= metrics.unless_away(read) or {}
+    response = data(body)
+    response.headers["Content-Type"] = "application/health+json"
+    return response
 
 
-def _problems() -> list[server_checks.ServerProblem]:
-    return server_checks.database_problems(_PROBE_SECONDS) + server_checks.recent_store_problems()
+@lru_cache(maxsize=1)
+def _checks() -> HealthChecks:
+    """Return the checks of this process; made at the first use, so after a fork."""
+    return HealthChecks((*SERVER_CHECKS, *PROCESS_CHECKS, *MACHINE_CHECKS))
+
+
+def _problems(found: list[Measured]) -> list[str]:
+    of_database = [one.output for one in found if one.key in _OF_DATABASE and one.status == "fail"]
+    return of_database + [problem.sentence for problem in server_checks.recent_store_problems()]
 
 
 def _database() -> dict[str, Any]:
@@ -94,11 +122,6 @@ def _queue() -> dict[str, Any]:
         "jobs_last_minute": queue_report.JOBS.last_minute(),
         "attempts_last_minute": deliveries.ATTEMPTS.last_minute(),
     }
-
-
-def _cache() -> dict[str, Any]:
-    cache_store().ping()
-    return {}
 
 
 @blp.get("/metrics")
@@ -126,10 +149,6 @@ def _operators_only() -> None:
     known = token and scheme.lower() == "bearer" and compare_digest(sent.strip().encode(), token.encode())
     if not known and current_actor().role != "admin":
         raise Forbidden("Only administrators, and clients with the metrics token, may read this.")
-
-
-def _state(up: bool) -> str:
-    return "ok" if up else "unavailable"
 
 
 def _machine() -> dict[str, float]:

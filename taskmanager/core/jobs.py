@@ -14,6 +14,7 @@ from taskmanager.core.events.outbox import acknowledge
 from taskmanager.core.events.queue_report import JOBS
 from taskmanager.core.registry import Part
 from taskmanager.core.telemetry.instruments import JOB_SECONDS, JOB_WAIT_SECONDS, OTHER
+from taskmanager.core.telemetry.timings import SPENT
 
 log = structlog.get_logger("taskmanager.jobs")
 
@@ -34,18 +35,18 @@ def perform(name: str, item_id: str) -> None:
 
     Raises RegistryNotLoaded, because a job of an unknown name counts as done.
     """
-    started = time.perf_counter()
+    SPENT.begin()
     _count_wait()
     try:
         if name in KNOWN_JOBS:
-            KNOWN_JOBS[name].run(ObjectId(item_id))
+            _run(KNOWN_JOBS[name], item_id)
         else:
             _call_listener(name, item_id)
     except BaseException:
         JOBS.count(_queue(), "failed")
         raise
     finally:
-        JOB_SECONDS.labels(_label(name)).observe(time.perf_counter() - started)
+        JOB_SECONDS.labels(_label(name)).observe(time.perf_counter() - SPENT.started)
     JOBS.count(_queue(), "done")
 
 
@@ -55,10 +56,31 @@ def _label(name: str) -> str:
 
 def _count_wait() -> None:
     """Count for how long the running job has waited in its queue."""
+    waited = _waited_seconds()
+    if waited is not None:
+        JOB_WAIT_SECONDS.labels(_queue()).observe(waited)
+
+
+def _waited_seconds() -> float | None:
+    """Return for how long the running job has waited before it was run; None when no worker runs it."""
     running = get_current_job()
-    if running and running.enqueued_at:
-        waited = (now() - running.enqueued_at).total_seconds()
-        JOB_WAIT_SECONDS.labels(running.origin).observe(max(0.0, waited))
+    if not running or not running.enqueued_at:
+        return None
+    return max(0.0, ((running.started_at or now()) - running.enqueued_at).total_seconds())
+
+
+def _run(job: Job, item_id: str) -> None:
+    job.run(ObjectId(item_id))
+    _log(job=job.name, item_id=item_id)
+
+
+def _log(**fields: object) -> None:
+    """Log a job that has finished, with what it has spent, and for how long it has waited in its queue."""
+    waited = _waited_seconds()
+    waiting = {} if waited is None else {"queue_ms": round(waited * 1000, 1)}
+    log.info(
+        "job", duration_ms=round((time.perf_counter() - SPENT.started) * 1000, 2), **fields, **waiting, **SPENT.fields()
+    )
 
 
 def _queue() -> str:
@@ -74,12 +96,10 @@ def _call_listener(name: str, event_id: str) -> None:
     known, event = listener(name), Event.objects(id=ObjectId(event_id)).first()
     if known is None or event is None or name not in event.pending:
         return
-    started = time.perf_counter()
     token = correlation.set(dict(event.correlation))
     try:
         known.handle(event)
     finally:
         correlation.reset(token)
     acknowledge(event.id, name)
-    seconds = round(time.perf_counter() - started, 4)
-    log.info("job", listener=name, event_id=event_id, kind=event.kind, duration_s=seconds, **event.correlation)
+    _log(listener=name, event_id=event_id, kind=event.kind, **event.correlation)

@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, Request, Response, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
+from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import correlation
 from taskmanager.core.telemetry.timings import SPENT
 from taskmanager.web.authentication.actors import known_actor
@@ -17,6 +18,7 @@ from taskmanager.web.telemetry import request_metrics
 
 log = structlog.get_logger("taskmanager.requests")
 
+_PROBES = ("/health/live", "/health/ready", "/metrics")
 _VARY = ("Accept", "Accept-Encoding", "Authorization")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -103,8 +105,11 @@ def _log(response: Response) -> None:
     actor, route = known_actor(), request.url_rule.rule if request.url_rule else None
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     request_metrics.count(request.method, route, response, seconds)
-    log.info(
-        "request",
+    if response.status_code < 400 and route in _PROBES and not settings.current().log_probes:
+        return
+    slow = seconds * 1000 >= settings.current().slow_request_ms
+    (log.warning if slow else log.info)(
+        "slow request" if slow else "request",
         method=request.method,
         route=route,
         status=response.status_code,

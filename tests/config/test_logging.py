@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from taskmanager import __version__
+
+ALWAYS = {"ecs.version": "8.11.0", "service.name": "taskmanager", "service.version": __version__}
 ROOT = Path(__file__).parents[2]
 CODE = """
 import logging, structlog
@@ -32,20 +35,21 @@ def test_both_ways_write_the_same_members(tmp_path):
     theirs = "logging.getLogger('a').warning('said')"
     one, other = lines_of(f"{ours}\n{theirs}", tmp_path)
     assert (one.pop("moment"), one.pop("password")) == ("<class 'object'>", "[hidden]")
-    assert one.pop("timestamp") <= other.pop("timestamp")
-    assert one == other == {"event": "said", "level": "warning", "logger": "a"}
+    assert one.pop("@timestamp") <= other.pop("@timestamp")
+    assert one == other == {"message": "said", "log.level": "warning", "log.logger": "a", **ALWAYS}
 
 
 def test_an_exception_is_in_its_line(tmp_path):
     step = "try: 1 / 0\nexcept ArithmeticError: structlog.get_logger('a').exception('failed')"
     [line] = lines_of(step, tmp_path)
-    assert line["level"] == "error" and line["exception"].endswith("ZeroDivisionError: division by zero")
+    assert line["log.level"] == "error"
+    assert line["error.stack_trace"].endswith("ZeroDivisionError: division by zero")
 
 
 @pytest.mark.parametrize(("level", "written"), [("INFO", ["info", "error"]), ("WARNING", ["error"])])
 def test_events_below_the_level_are_not_written(level, written, tmp_path):
     step = "log = structlog.get_logger('a')\nfor level in ('debug', 'info', 'error'): getattr(log, level)('said')"
-    assert [line["level"] for line in lines_of(step, tmp_path, TASKMANAGER_LOG_LEVEL=level)] == written
+    assert [line["log.level"] for line in lines_of(step, tmp_path, TASKMANAGER_LOG_LEVEL=level)] == written
 
 
 def test_what_orjson_refuses_is_written_all_the_same(tmp_path):

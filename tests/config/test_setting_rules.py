@@ -42,6 +42,7 @@ BAD: dict[str, list[str]] = {
     **{f"link_{name}": [*PATTERNS, "/x?token={id}"] for name in ("confirm", "address_change", "reset", "unsubscribe")},
     "host": HOSTS,
     "dashboard_host": HOSTS,
+    "log_levels": ["DEBUG", "a=LOUD", "=DEBUG", "a:DEBUG"],
     "public_url": [
         "tasks.example.com",
         "ftp://h",

@@ -56,7 +56,7 @@ def test_the_second_relay_takes_over_from_one_that_hangs_and_they_do_no_harm_tog
 def test_two_schedulers_run_a_periodic_job_once(stack: Stack):
     stack.start("scheduler", "scheduler-2")
     logs = [stack.processes[name].log for name in ("scheduler", "scheduler-2")]
-    stack.wait(lambda: all('"event":"started"' in log.read_text() for log in logs), "the start of both")
+    stack.wait(lambda: all('"message":"started"' in log.read_text() for log in logs), "the start of both")
     stack.wait(lambda: runs(logs), "the first run")
     stack.processes["scheduler"].stop()
     stack.processes["scheduler-2"].stop()

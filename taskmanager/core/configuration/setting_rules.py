@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
 
-from taskmanager.core.configuration import connection_urls, domains, link_patterns, origins
+from taskmanager.core.configuration import connection_urls, domains, link_patterns, log_levels, origins
 from taskmanager.core.http.guarded_http import Rules
 
 Rule = Callable[[str], object]
@@ -197,6 +197,7 @@ RULES: dict[str, Rule] = {
     "attachment_store": plain_name,
     "attachment_types": media_patterns,
     "webhook_allow": networks,
+    "log_levels": log_levels.parse,
 }
 PATHS: dict[str, Callable[[Path], None]] = {
     "data_dir": folder,

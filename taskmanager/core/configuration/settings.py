@@ -140,6 +140,7 @@ class Settings(PublicSettings, LinkSettings):
     webhook_disable_days: float = Field(5, gt=0, le=90)
 
     metrics_token: SecretStr = SecretStr("")
+    probe_port: int = Field(0, ge=0, le=65535)
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = Field(9181, ge=1, le=65535)
 
@@ -150,6 +151,11 @@ class Settings(PublicSettings, LinkSettings):
     start_seconds: int = Field(600, ge=1, le=86_400)
     reload: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_levels: str = ""
+    log_format: Literal["ecs", "json", "console"] = "ecs"
+    log_probes: bool = False
+    slow_request_ms: int = Field(1000, ge=1, le=600_000)
+    slow_query_ms: int = Field(500, ge=1, le=600_000)
 
     @field_validator("data_dir", "keys_dir", "attachment_folder", "mail_ca_file", "mail_oauth_token_file")
     @classmethod

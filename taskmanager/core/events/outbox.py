@@ -189,7 +189,7 @@ def revive() -> int:
 def watch() -> None:
     """Log the backlog, as a warning when an event has waited for more than five minutes or was given up."""
     waited, given_up = oldest_seconds(), count_dead()
-    report = log.warning if given_up or waited > _LONG_WAIT_SECONDS else log.info
+    report = log.warning if given_up or waited > _LONG_WAIT_SECONDS else log.info if waited else log.debug
     fix_times()
     report("outbox", waiting=count_pending(), waited_s=round(waited, 1), given_up=given_up)
 

@@ -7,7 +7,7 @@ import rq.utils
 from rq.job import Job as RqJob
 
 from taskmanager.core.clock import now
-from taskmanager.core.security.redaction import redact
+from taskmanager.core.security.redaction import scrub
 
 
 class SafeJob(RqJob):
@@ -19,7 +19,7 @@ class SafeJob(RqJob):
         """Send nothing."""
 
     def _handle_failure(self, exc_string: str, *args: Any, **options: Any) -> None:
-        super()._handle_failure(redact(exc_string), *args, **options)
+        super()._handle_failure(scrub(exc_string), *args, **options)
 
 
 def restrict_plain_rq() -> None:
@@ -34,7 +34,7 @@ def restrict_plain_rq() -> None:
     keep = RqJob._handle_failure
 
     def keep_redacted(job: RqJob, exc_string: str, *args: Any, **options: Any) -> None:
-        keep(job, redact(exc_string), *args, **options)
+        keep(job, scrub(exc_string), *args, **options)
 
     RqJob._handle_failure = keep_redacted  # type: ignore[method-assign, assignment]
 

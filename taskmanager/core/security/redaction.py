@@ -16,6 +16,13 @@ _SECRETS = ("secret_key", "oidc_client_secret", "admin_password", "metrics_token
 _MIN_CHARACTERS, _MIN_NAME_CHARACTERS, _MIN_TOKEN_CHARACTERS = 4, 12, 6
 
 
+_MAIL_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+# access tokens (RFC 7519), our own opaque tokens, and what follows the scheme of an Authorization header
+_TOKEN = re.compile(
+    r"eyJ[\w-]{8,}\.[\w-]*\.?[\w-]*|\bt[a-z]_[\w-]{16,}|(?<=Bearer )[\w.~+/=-]{8,}|(?<=Basic )[\w+/=-]{8,}"
+)
+
+
 class _Pattern:
     """The pattern that matches all secrets of the settings `made_of`."""
 
@@ -35,6 +42,26 @@ def redact(text: str) -> str:
     if _pattern.made_of is not chosen:
         _prepare(chosen)
     return _pattern.expression.sub(_name_of, text) if _pattern.expression else text
+
+
+def scrub(text: str) -> str:
+    """Return the text without secrets of the settings, and without what looks like a token or an address of a mail.
+
+    For what is stored or logged, where messages of libraries may quote what clients have sent.
+    """
+    text = redact(text)
+    if "@" in text:
+        text = _MAIL_ADDRESS.sub("[address]", text)
+    return _TOKEN.sub("[token]", text)
+
+
+def scrubbed(value: object) -> object:
+    """Return a value with all texts in it scrubbed."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, dict):
+        return {name: scrubbed(inner) for name, inner in value.items()}
+    return [scrubbed(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def redacted(value: object) -> object:

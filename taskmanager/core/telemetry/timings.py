@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Mapping
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
+import structlog
 from pymongo.monitoring import (
     CommandFailedEvent,
     CommandListener,
@@ -13,7 +14,10 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
+from taskmanager.core.configuration import settings
 from taskmanager.core.telemetry import instruments
+
+log = structlog.get_logger("taskmanager.database")
 
 # The commands that get a value of the label each; a name that a plugin sends is none of them.
 _COMMANDS = frozenset((
@@ -22,14 +26,22 @@ _COMMANDS = frozenset((
 ))  # fmt: skip
 
 
+_SLOW_LOG_SECONDS = 1.0
+_QUERIES = ("filter", "query", "q", "pipeline", "updates", "deletes")  # where commands have what they look for
+
+
 class Spent(threading.local):
     """The milliseconds and the number of commands of this thread since `begin`."""
 
+    started = 0.0  # of the monotonic clock of `time.perf_counter`
+
     database_ms = store_ms = 0.0
     commands = trips = 0
+    command: Mapping[str, Any] = MappingProxyType({})  # the last one that was sent
 
     def begin(self) -> None:
         """Start at zero."""
+        self.started = time.perf_counter()
         self.database_ms = self.store_ms = 0.0
         self.commands = self.trips = 0
 
@@ -51,7 +63,8 @@ class CommandTimer(CommandListener):
     """Times the commands of MongoDB. The driver calls it in the thread that sends them."""
 
     def started(self, event: CommandStartedEvent) -> None:
-        """Do nothing."""
+        """Keep the command until its end is known."""
+        SPENT.command = event.command
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
         """Count a command."""
@@ -68,9 +81,18 @@ class CommandTimer(CommandListener):
         SPENT.database_ms += micros / 1000
         SPENT.commands += 1
         instruments.COMMAND_SECONDS.labels(_label(event.command_name)).observe(micros / 1e6)
+        chosen = settings.effective()
+        if chosen and micros >= chosen.slow_query_ms * 1000 and event.command_name in _COMMANDS:
+            _log_slow(event.command_name, micros)
 
 
 COMMANDS = CommandTimer()
+
+
+class _SlowLog:
+    """When the next slow command is logged: a database that is slow for all does not fill the log."""
+
+    next_at = 0.0
 
 
 class timed_trip:
@@ -93,6 +115,34 @@ class timed_trip:
         instruments.STORE_SECONDS.labels(self._store).observe(seconds)
         if error is not None:
             instruments.STORE_FAILURES.labels(self._store).inc()
+
+
+def _log_slow(name: str, micros: int) -> None:
+    """Log a slow command: its collection, the fields of its filter and its order, and none of its values."""
+    if time.monotonic() < _SlowLog.next_at:
+        return
+    _SlowLog.next_at = time.monotonic() + _SLOW_LOG_SECONDS
+    command = SPENT.command
+    query: Any = {}
+    for member in _QUERIES:
+        query = query or command.get(member)
+    log.warning(
+        "slow query",
+        command=name,
+        collection=str(command.get(name, "")),
+        duration_ms=micros / 1000,
+        shape=shape(query),
+        order=list(command.get("sort") or ()),
+    )
+
+
+def shape(query: Any) -> Any:
+    """Return the fields and operators of a filter, with `?` in the place of each value."""
+    if isinstance(query, Mapping):
+        return {str(name): shape(value) for name, value in query.items()}
+    if isinstance(query, list):
+        return [shape(one) for one in query[:3] if isinstance(one, Mapping)] or "?"
+    return "?"
 
 
 def _label(command: str) -> str:

@@ -20,7 +20,7 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.events.outbox import enqueue, job_id, source
 from taskmanager.core.events.outcome_counters import OutcomeCounter
 from taskmanager.core.retry import RetryPolicy
-from taskmanager.core.security.redaction import redact
+from taskmanager.core.security.redaction import scrub
 from taskmanager.core.storage.orders import Filter, Row
 from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.channels.base import (
@@ -255,7 +255,7 @@ def _extend_claim(delivery: Delivery, seconds: float) -> bool:
 def _fail(delivery: Delivery, error: Exception) -> None:
     """Schedule a retry after a failed attempt; the delivery is dead when the retry policy is exhausted."""
     note = error.note if isinstance(error, Failed) else None
-    reason = redact(f"{type(error).__name__}: {error}")[:_MAX_ERROR_CHARACTERS]
+    reason = scrub(f"{type(error).__name__}: {error}")[:_MAX_ERROR_CHARACTERS]
     log.warning("delivery failed", delivery_id=str(delivery.id), channel=delivery.channel, error=type(error).__name__)
     moment, retry = now(), retry_policy()
     if retry.exhausted(delivery.attempts, moment - (delivery.first_at or moment)):
@@ -276,7 +276,7 @@ def _postpone(delivery: Delivery, until: datetime | None, group: str | None = No
 
 def _finish(delivery: Delivery, state: str, reason: str | None, note: Note | None) -> None:
     """Write the final state of the delivery and its followers."""
-    final = grouping.final_fields(state, reason and redact(reason)[:_MAX_ERROR_CHARACTERS])
+    final = grouping.final_fields(state, reason and scrub(reason)[:_MAX_ERROR_CHARACTERS])
     removed = {"due_at": 1} | ({} if reason else {"last_error": 1})
     if not _record_outcome(delivery, {"$set": final, "$unset": removed}, state, note):
         return

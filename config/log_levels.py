@@ -1,0 +1,96 @@
+"""Levels of logs: of all loggers and of some, from the settings, and changed while the processes run.
+
+`taskmanager log-level` writes them into a file that all processes of the machine look at every two seconds.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import MutableMapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+_FILE = "levels"
+_LOOK_SECONDS = 2.0
+_NUMBERS = logging.getLevelNamesMapping()
+
+
+class _Effective:
+    """The level of all loggers, and {name of a logger: its level}."""
+
+    default = logging.INFO
+    named: dict[str, int] = {}
+    watched: Path | None = None
+
+
+def use(default: str, named: dict[str, str]) -> None:
+    """Make these levels effective in this process, for structlog and the standard library."""
+    for name in _Effective.named.keys() - named.keys():
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    _Effective.default = _NUMBERS[default]
+    _Effective.named = {name: _NUMBERS[level] for name, level in named.items()}
+    logging.getLogger().setLevel(_Effective.default)
+    for name, level in _Effective.named.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def drop_below_level(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Drop an event of structlog whose level is below that of its logger, or of a parent of that."""
+    level, name = _Effective.default, logger.name if _Effective.named else ""
+    while name:
+        if name in _Effective.named:
+            level = _Effective.named[name]
+            break
+        name = name.rpartition(".")[0]
+    if _NUMBERS[method.upper() if method != "exception" else "ERROR"] < level:
+        raise structlog.DropEvent
+    return event
+
+
+def watch(folder: Path, default: str, named: dict[str, str]) -> None:
+    """Follow the file in the folder from now on, in a thread; without one the given levels are effective."""
+    if _Effective.watched is not None:
+        return
+    _Effective.watched = folder / _FILE
+    threading.Thread(target=_follow, args=(default, named), daemon=True, name="log-levels").start()
+
+
+def _follow(default: str, named: dict[str, str]) -> None:
+    seen, wait = "", threading.Event()
+    while True:
+        text = _read()
+        if text != seen:
+            changed = json.loads(text) if text else {}
+            use(changed.get("", default), named | {name: level for name, level in changed.items() if name})
+            structlog.get_logger("taskmanager.logs").warning("levels changed", levels=changed)
+            seen = text
+        wait.wait(_LOOK_SECONDS)
+
+
+def _read() -> str:
+    with suppress(OSError, ValueError):
+        text = _Effective.watched.read_text() if _Effective.watched else ""
+        json.loads(text or "{}")
+        return text
+    return ""
+
+
+def change(folder: Path, level: str, logger: str = "") -> dict[str, str]:
+    """Set the level of a logger, or of all (""), for the processes of this machine; `reset` ends what was set before.
+
+    Return {logger: level} of what differs from the settings now.
+    """
+    path = folder / _FILE
+    with suppress(OSError, ValueError):
+        found: dict[str, str] = json.loads(path.read_text())
+    if not path.exists() or level == "reset":
+        found = {}
+    if level != "reset":
+        found[logger] = level
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(found) if found else "")
+    draft.replace(path)
+    return found

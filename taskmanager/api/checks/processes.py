@@ -1,0 +1,67 @@
+"""Checks of what runs beside the web servers: queues, workers, relay and scheduler."""
+
+from collections.abc import Iterator
+from datetime import UTC
+
+from rq import Worker as RqWorker
+
+from taskmanager.api.checks.measured import HealthCheck, Measured, above
+from taskmanager.core.clock import now
+from taskmanager.core.events import outbox, queue_report
+from taskmanager.core.events.log import QUEUES
+from taskmanager.core.servers.stores import queue_store
+from taskmanager.core.storage.lease import LeaseRecord
+from taskmanager.features.notifications.delivery import report as delivery_report
+
+_SILENT_SECONDS = 60.0
+_SECONDS = 0.9
+_LEASES = {"relay": "relay", "schedule": "scheduler"}
+
+
+def _queues() -> Iterator[Measured]:
+    for name, report in queue_report.report().items():
+        yield above("queue:age", report["oldest_s"], "s", warn=60, fail=900, name=name)
+        yield above("queue:waiting", report["waiting"], "jobs", warn=5_000, name=name)
+        yield above("queue:failed", report["failed"], "jobs", warn=100, name=name)
+
+
+def _workers() -> Iterator[Measured]:
+    """Count the workers of each queue that have sent a heartbeat within a minute."""
+    numbers = dict.fromkeys(QUEUES, 0)
+    for worker in RqWorker.all(connection=queue_store(_SECONDS)):
+        beaten = worker.last_heartbeat
+        if beaten and (now() - beaten.replace(tzinfo=UTC)).total_seconds() < _SILENT_SECONDS:
+            for name in worker.queue_names():
+                numbers[name] = numbers.get(name, 0) + 1
+    for name, number in numbers.items():
+        output = "" if number else "No worker serves this queue: start `taskmanager worker`."
+        yield Measured("workers:living", number, "processes", "pass" if number else "fail", output, name)
+
+
+def _leases() -> Iterator[Measured]:
+    """Tell whether a relay and a scheduler hold their leases, by the clock of the database."""
+    held = {"$expr": {"$gt": ["$until", {"$subtract": ["$$NOW", 10_000]}]}}
+    holders = {row["_id"] for row in LeaseRecord._get_collection().find(held, {"_id": 1})}
+    for lease, role in _LEASES.items():
+        output = "" if lease in holders else f"No {role} works: start `taskmanager {role}`."
+        yield Measured(f"{role}:lease", "held" if not output else "free", "", "fail" if output else "pass", output)
+
+
+def _events() -> Iterator[Measured]:
+    yield above("relay:lag", outbox.oldest_seconds(), "s", warn=60, fail=900)
+    yield above("relay:given_up", outbox.count_dead(), "events", warn=1)
+
+
+def _deliveries() -> Iterator[Measured]:
+    found = delivery_report.report()
+    yield above("deliveries:age", found["oldest_s"], "s", warn=300, fail=3600)
+    yield above("deliveries:dead", found["dead"], "deliveries", warn=100)
+
+
+PROCESS_CHECKS = (
+    HealthCheck("queue:age", _queues, away="warn"),
+    HealthCheck("workers:living", _workers, away="warn"),
+    HealthCheck("relay:lease", _leases),
+    HealthCheck("relay:lag", _events),
+    HealthCheck("deliveries:age", _deliveries),
+)

@@ -1,0 +1,62 @@
+"""Fifty slow clients, directly on the service, stop no requests of others."""
+
+import socket
+import time
+from contextlib import ExitStack, suppress
+
+import pytest
+import requests
+
+from tests.web_server import WebServer
+
+CLIENTS = 50
+KINDS = {
+    "silent": b"",
+    "slow head": b"GET /health/live HTTP/1.1\r\nHost: a\r\nX-Slow: ",
+    "slow body": b"POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 100\r\n\r\n{"email": ',
+    "slow reader": b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 40,
+}
+
+
+@pytest.fixture(scope="module")
+def small(app, settings, tmp_path_factory):
+    """One process of four threads."""
+    server = WebServer(settings, tmp_path_factory.mktemp("slow") / "log", web_processes=1, web_threads=4)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def connect(server, sent, stack):
+    client = stack.enter_context(socket.socket())
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", server.port))
+    client.sendall(sent)
+    return client
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("number", "seconds"), [(CLIENTS, 1), (4 * CLIENTS, 3)])
+def test_slow_clients_stop_no_others(small, kind, number, seconds):
+    with ExitStack() as stack:
+        clients = [connect(small, KINDS[kind], stack) for _ in range(number)]
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if kind.startswith("slow") and kind != "slow reader":
+                for client in clients:
+                    with suppress(OSError):  # it was ended, because too many wait
+                        client.send(b"x")
+            assert requests.get(f"{small.url}/health/live", timeout=20).ok
+            assert requests.get(f"{small.url}/.well-known/jwks.json", timeout=20).ok
+
+
+def test_a_slow_client_gets_its_answer(small):
+    with ExitStack() as stack:
+        client = connect(small, b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", stack)
+        time.sleep(1.5)
+        client.sendall(b"\r\n")
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b'{"status":"ok"}')

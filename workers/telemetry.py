@@ -1,0 +1,27 @@
+"""What operators see of a process: it counts in files that all of this machine share, and follows changed levels."""
+
+from contextlib import suppress
+
+from config import log_levels
+from taskmanager.core.configuration.log_levels import parse
+from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.telemetry import metric_files
+from taskmanager.core.telemetry.process_metrics import ProcessMetrics
+from workers import heartbeat
+
+PURPOSE = "-telemetry"  # of the folder
+
+
+def start(settings: Settings, role: str) -> None:
+    """Count in the files, and write what this process takes. Without a folder it counts in its own memory."""
+    with suppress(OSError):
+        folder = heartbeat.folder(PURPOSE)
+        metric_files.share(folder)
+        log_levels.watch(folder, settings.log_level, parse(settings.log_levels))
+    ProcessMetrics(role).start()
+
+
+def end() -> None:
+    """Delete the files when this was the last process of the service on this machine."""
+    with suppress(OSError):
+        metric_files.purge(heartbeat.folder(PURPOSE))
