@@ -99,7 +99,8 @@ def test_the_details_are_told_with_the_token_of_metrics_too_also_without_a_datab
     answer = client.get("/health", headers=secret)
     assert (answer.status_code, answer.json["status"]) == (200, "fail")
     assert answer.json["checks"]["database:primary"][0]["status"] == "fail"
-    assert any("does not respond" in note for note in answer.json["notes"])
+    sentences = ("does not respond", "took longer than a second")  # the second one on a busy machine
+    assert any(sentence in note for note in answer.json["notes"] for sentence in sentences)
     assert answer.json["queues"].keys() == {"high", "default", "low"}
     database.disconnect()
 

@@ -132,7 +132,7 @@ def test_a_newer_release_that_only_adds_is_tolerated_and_readiness_follows_the_d
 
 
 def test_what_runs_ends_when_the_database_no_longer_fits_it(start, empty, migrated):
-    started = {"relay": "started", "worker": "Listening on", "scheduler": "started"}
+    started = {"relay": "started", "worker": "worker subscribed", "scheduler": "started"}
     roles = {role: start(role, mongodb_uri=empty) for role in started}
     for role, words in started.items():
         roles[role].wait_for(words)
@@ -252,7 +252,7 @@ def test_sigterm_ends_a_worker_that_waits_for_a_queue_that_hangs(start, settings
     server.start()
     try:
         process = start("worker", queue_url=server.uri)
-        process.wait_for("Listening on")
+        process.wait_for("worker subscribed")
         freeze(server)
         assert process.terminate() in (0, 143)
     finally:
