@@ -38,7 +38,7 @@ class MongodServer(BaseServer):
     """A mongod with server `parameters`.
 
     `for_tests` enables `failCommand`, by which tests let commands fail, and acknowledges writes before they are on the
-    disk, which halves the time of a transaction: for data that nobody needs when the server has been killed.
+    disk, which halves the time of a transaction: for data that is not needed after the server was killed.
     """
 
     title = "MongoDB"
