@@ -118,12 +118,15 @@ def again(originals: dict[str, list[dict[str, Any]]], copy: int) -> dict[str, li
     """The same documents as if other tasks had been worked on in the same way."""
     renamed = {row["_id"]: ObjectId() for rows in originals.values() for row in rows if type(row["_id"]) is ObjectId}
     renamed |= {row["content_id"]: ObjectId() for row in originals.get("attachments", [])}
+    renamed |= dict.fromkeys((row["project_id"] for row in originals["task_counts"]), ObjectId())
     most = len(originals["events"])
     return {name: [_again(name, row, renamed, copy, most) for row in rows] for name, rows in originals.items()}
 
 
 def _again(name: str, row: dict[str, Any], renamed: dict[ObjectId, ObjectId], copy: int, most: int) -> dict[str, Any]:
     made: dict[str, Any] = _replaced(row, renamed)
+    if name != "task_counts" and "project_id" in row:  # only the counts are those of another project
+        made["project_id"] = row["project_id"]
     if name == "tasks":
         made["key"] = f"{row['key']}{copy:04}"
     if name == "events":
