@@ -28,8 +28,7 @@ def test_who_reads_german_gets_it_and_others_do_not(scene, browser, deliver, mai
         assert "https://evil" not in part
     assert '<html lang="de">' in html
     assert "assigned" in text_of(mail.to(other.user.email)[0])
-    listed = german.get("/api/v1/notifications").json["items"]
-    assert any("zugewiesen" in notification["text"] for notification in listed)
+    assert any("zugewiesen" in item["text"] for item in german.get("/api/v1/notifications").json["items"])
     browser.open(link_in(message), headers={"Accept-Language": "fr"})
     assert "Mail address" in browser.text
     browser.send("Log in", email=german.user.email, password=PASSWORD)
