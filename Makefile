@@ -2,13 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 PEERS := .data-bench/peers
+CLIENTS := .data-clients
+SITE := .data-docs
 BIN := $(VENV)/bin
 COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test test-later test-busy dist package-test coverage check style types contracts metadata workflows hooks \
+.PHONY: help clients docs page-cost run dev stop test test-later test-busy dist package-test coverage check style types contracts metadata workflows hooks \
 	migrate demo pictures openapi messages schemathesis matrix chaos lost-write killed-web hot-project bench-workers costs sizes indexes explain \
 	bench bench-quick bench-peers soak lock clean
 
@@ -89,6 +91,19 @@ messages: $(VENV)/.test ## extract the texts for people, and update and compile 
 schemathesis: $(VENV)/.test ## try the API by its document, against a service with TASKMANAGER_RATELIMIT_ENABLED=false; SCHEMATHESIS_TOKEN logs in
 	@$(BIN)/schemathesis run http://127.0.0.1:$${TASKMANAGER_PORT:-8000}/api/v1/openapi.json $(ARGS)
 
+clients: $(VENV)/.test $(CLIENTS)/.npm ## generate clients from the API's document in Python and TypeScript, drive one, lint the document
+	@CLIENTS_TEST=1 $(BIN)/python -m pytest -p no:randomly -v -s tests/clients $(ARGS)
+
+$(CLIENTS)/.npm: tests/clients/package-lock.json
+	@mkdir -p $(CLIENTS) && cp $(dir $<)package*.json $(CLIENTS)/
+	@cd $(CLIENTS) && npm ci --silent --no-audit --no-fund --ignore-scripts && touch .npm
+
+docs: $(SITE)/.ready ## render docs/ as a site with search, in build/site; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict --quiet --config-file .ci/docs/mkdocs.yml
+
+$(SITE)/.ready: .ci/docs/requirements.txt
+	@$(PYTHON) -m venv --clear $(SITE) && $(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
+
 matrix: $(VENV)/.test ## try every route as every kind of caller, and print who gets what
 	@$(BIN)/python -m pytest -n 2 -q tests/features/test_matrix.py && $(BIN)/python -m tests.features.matrix
 
@@ -104,6 +119,9 @@ killed-web: $(VENV)/.test ## how long a project is blocked when a web server is 
 
 costs: $(VENV)/.test ## the largest requests that are allowed: CPU seconds of the web process, bytes of the answer
 	@$(BIN)/python -m pytest -q -p no:randomly tests/bench/costs.py
+
+page-cost: $(VENV)/.test ## CPU seconds that headless Chromium takes for the page at /docs, and to open an operation
+	@$(BIN)/python -m pytest -q -s -p no:randomly tests/bench/page_cost.py
 
 sizes: $(VENV)/.test ## bytes that a task takes, in data and in indexes, by collection; SIZES_TASKS=100000
 	@$(BIN)/python -m pytest -q -s -p no:randomly --timeout=0 tests/bench/sizes.py | grep -E '^\||tasks, of|passed|failed'

@@ -24,7 +24,7 @@ def write_problem(client: socket.socket, status: int, reason: str, message: str)
         "type": f"{settings.current().public_url}/docs/errors/{known.name}" if known else "about:blank",
         "title": known.title if known else phrase,
         "status": status,
-        "code": known.name if known else f"http.{status}",
+        "code": known.name if known else f"http.{HTTPStatus(status).name.lower()}",
         "detail": message or HTTPStatus(status).description or phrase,
         "instance": f"urn:uuid:{request_id}",
         "request_id": request_id,

@@ -112,7 +112,7 @@ def problem(status: int, *, code: str | None = None, detail: str | None = None, 
 def problem_body(status: int, *, code: str | None = None, detail: str | None = None, **extra: Any) -> dict[str, Any]:
     """Return the members of a problem (RFC 9457, 3.1) about this request, or about a part of it."""
     phrase = HTTPStatus(status).phrase
-    code = code or _http_codes().get(status, f"http.{status}")
+    code = code or _http_codes().get(status, f"http.{HTTPStatus(status).name.lower()}")
     known = ERROR_CODES.get(code)
     return {
         "type": absolute(f"/docs/errors/{code}") if known else "about:blank",

@@ -245,7 +245,9 @@ class Problem(Schema):
     class Meta:
         unknown = ma.INCLUDE  # the RFC lets problems have more members, and clients must ignore what they do not know
 
-    type = fields.String(required=True)
+    type = fields.String(
+        required=True, metadata={"format": "uri-reference", "description": "The address of a page about the code"}
+    )
     title = fields.String(required=True)
     status = fields.Integer(required=True)
     code = fields.String(

@@ -14,9 +14,8 @@ SHAPES: dict[str, Json] = {
     },
     "TaskProgress": {
         "type": "object",
-        "description": "The number of subtasks, and of those that are done.",
+        "description": "The number of subtasks, and of those that are done; empty for a task that never had any.",
         "properties": {"total": _COUNT, "done": _COUNT},
-        "required": ["total", "done"],
         "example": {"total": 3, "done": 1},
     },
     "Quota": {

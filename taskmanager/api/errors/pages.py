@@ -14,7 +14,6 @@ from taskmanager.web.openapi.components import example_of
 from taskmanager.web.urls import mounted
 
 _FOLDER = files("taskmanager.api") / "docs_page"
-STYLE = (_FOLDER / "pages.css").read_bytes()
 _POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
@@ -54,9 +53,13 @@ def page(name: str, style: str, operations: list[dict[str, str]]) -> Response:
     return _page("error.html", style, code=code, example=example, operations=operations)
 
 
+def render(template: str, **values: Any) -> bytes:
+    """Return the HTML of a template of `docs_page/`."""
+    return _ENVIRONMENT.get_template(template).render(base=mounted("/docs"), **values).encode()
+
+
 def _page(template: str, style: str, **values: Any) -> Response:
-    html = _ENVIRONMENT.get_template(template).render(base=mounted("/docs"), style=style, **values)
-    response = cached(html.encode(), "text/html; charset=utf-8", seconds=0)
+    response = cached(render(template, style=style, **values), "text/html; charset=utf-8", seconds=0)
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

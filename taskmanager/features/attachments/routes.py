@@ -87,7 +87,10 @@ def add_attachment(files: dict[str, FileStorage], task_id: ObjectId) -> Response
 @blp.arguments(list_query(ATTACHMENT, {"created_at": "created_at", "name": "name"}), location="query")
 @blp.response(200, page_of(AttachmentOut))
 def list_attachments(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """List the attachments of a task"""
+    """List the attachments of a task
+
+    Names, sizes and digests; the content is at `…/content`.
+    """
     return answers.listing(query, ATTACHMENT, attachments.visible(task_id, current_actor()))
 
 
@@ -95,7 +98,10 @@ def list_attachments(query: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(item_query(ATTACHMENT), location="query")
 @blp.response(200, AttachmentOut)
 def get_attachment(query: dict[str, Any], task_id: ObjectId, attachment_id: ObjectId) -> Response:
-    """Get one attachment, without its content"""
+    """Get one attachment, without its content
+
+    The content is at `…/content`. 404 when the attachment belongs to another task.
+    """
     return answers.resource(attachments.get(task_id, attachment_id, actor=current_actor()), ATTACHMENT, query)
 
 

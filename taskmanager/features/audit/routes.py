@@ -42,7 +42,10 @@ def get_audit_entry(query: dict[str, Any], event_id: ObjectId) -> Response:
 @blp.arguments(OwnListQuery, location="query")
 @blp.response(200, page_of(EntryOut))
 def list_own_events(query: dict[str, Any]) -> Response:
-    """List what happened to your account: logins, failures, changes"""
+    """List what happened to your account: logins, failures, changes
+
+    Each entry has the address and the request id, so that a login by another person can be recognised.
+    """
     return answers.listing(query, ENTRY, audit.visible_own(current_actor(), **_where(query)))
 
 

@@ -97,7 +97,10 @@ def create_comment(data: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(CommentRead))
 def list_comments(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """List the comments of a task"""
+    """List the comments of a task
+
+    The oldest first, unless `sort` says something else.
+    """
     found = comments.visible(task_id, current_actor())
     if query["html"]:
         return answers.listing(query, COMMENT, found, embed=_html, needed=("text", "html"))
@@ -108,7 +111,10 @@ def list_comments(query: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(_ITEM, location="query")
 @blp.response(200, CommentRead)
 def get_comment(query: dict[str, Any], task_id: ObjectId, comment_id: ObjectId) -> Response:
-    """Get one comment"""
+    """Get one comment
+
+    404 when the comment belongs to another task.
+    """
     row = comments.get(task_id, comment_id, actor=current_actor())
     return answers.resource(row, COMMENT, query, embedded=_html([row])[0] if query["html"] else None)
 
@@ -160,7 +166,10 @@ def add_reaction(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Respons
 @blp.route(f"{_ONE}/reactions/<string:emoji>", methods=["DELETE"], conditional=False)
 @blp.response(200, CommentOut)
 def remove_reaction(task_id: ObjectId, comment_id: ObjectId, emoji: str) -> Response:
-    """Remove your reaction to a comment"""
+    """Remove your reaction to a comment
+
+    Only your own reaction is removed; without one nothing happens.
+    """
     return _reacted(task_id, comment_id, emoji, False)
 
 

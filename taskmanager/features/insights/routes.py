@@ -62,7 +62,10 @@ def get_task_facets(query: dict[str, Any]) -> Response:
 @blp.response(200, FacetsOut)
 @expensive
 def get_project_facets(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """Count the tasks of a project by status, priority, assignee and label"""
+    """Count the tasks of a project by status, priority, assignee and label
+
+    Numbers of tasks by status, priority, label and assignee, of those that match `filter`.
+    """
     found = facets.count_values(actor=current_actor(), project_id=project_id, condition=query.get("filter"))
     return answers.derived(found)
 

@@ -62,14 +62,20 @@ def list_notifications(query: dict[str, Any]) -> Response:
 @blp.arguments(item_query(NOTIFICATION), location="query")
 @blp.response(200, NotificationOut)
 def get_notification(query: dict[str, Any], notification_id: ObjectId) -> Response:
-    """Get one notification"""
+    """Get one notification
+
+    404 for a notification of another user.
+    """
     return answers.resource(notifications.get(notification_id, actor=current_actor()), NOTIFICATION, query)
 
 
 @blp.route(f"{_ONE}/read", methods=["PUT"], conditional=False)
 @blp.response(200, NotificationOut)
 def mark_notification_read(notification_id: ObjectId) -> Response:
-    """Mark a notification as read"""
+    """Mark a notification as read
+
+    Needs no If-Match. Nothing happens to one that is read already.
+    """
     marked = notifications.mark(notification_id, True, if_match=if_match(required=False), actor=current_actor())
     return answers.resource(marked, NOTIFICATION)
 
@@ -77,7 +83,10 @@ def mark_notification_read(notification_id: ObjectId) -> Response:
 @blp.route(f"{_ONE}/read", methods=["DELETE"], conditional=False)
 @blp.response(200, NotificationOut)
 def mark_notification_unread(notification_id: ObjectId) -> Response:
-    """Mark a notification as unread"""
+    """Mark a notification as unread
+
+    Needs no If-Match. Nothing happens to one that is unread.
+    """
     marked = notifications.mark(notification_id, False, if_match=if_match(required=False), actor=current_actor())
     return answers.resource(marked, NOTIFICATION)
 
@@ -109,7 +118,10 @@ def mark_notifications_read(data: dict[str, Any]) -> Response:
 @blp.route("/notifications/preferences")
 @blp.response(200, PreferencesOut)
 def get_notification_preferences() -> Response:
-    """Get your notification preferences"""
+    """Get your notification preferences
+
+    Which kinds of notifications each channel sends, the quiet hours and the digest.
+    """
     return answers.resource(preferences.get_own(actor=current_actor()), PREFERENCES)
 
 
@@ -129,7 +141,10 @@ def update_notification_preferences(changes: dict[str, Any]) -> Response:
 @blp.route(_IN_PROJECT)
 @blp.response(200, ProjectPreferencesOut)
 def get_project_notification_preferences(project_id: ObjectId) -> Response:
-    """Get your notification preferences for a project"""
+    """Get your notification preferences for a project
+
+    What differs for this project: it can be muted or have another level.
+    """
     return answers.resource(preferences.get_for_project(project_id, actor=current_actor()), PROJECT_PREFERENCES)
 
 
@@ -137,7 +152,10 @@ def get_project_notification_preferences(project_id: ObjectId) -> Response:
 @blp.arguments(ProjectPreferencesPatch, content_type="application/merge-patch+json")
 @blp.response(200, ProjectPreferencesOut)
 def update_project_notification_preferences(changes: dict[str, Any], project_id: ObjectId) -> Response:
-    """Change your notification preferences for a project"""
+    """Change your notification preferences for a project
+
+    JSON Merge Patch; null stands for the default.
+    """
     row = preferences.update_project(project_id, changes, if_match=if_match(), actor=current_actor())
     return answers.resource(row, PROJECT_PREFERENCES)
 

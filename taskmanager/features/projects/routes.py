@@ -170,7 +170,10 @@ def add_member(data: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.arguments(list_query(MEMBER, _ORDERS | {"name": "name"}), location="query")
 @blp.response(200, page_of(MemberOut))
 def list_members(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """List the members of a project"""
+    """List the members of a project
+
+    Each with the role and the public profile.
+    """
     return answers.listing(query, MEMBER, members.visible(project_id, current_actor()))
 
 
@@ -178,7 +181,10 @@ def list_members(query: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.arguments(item_query(MEMBER), location="query")
 @blp.response(200, MemberOut)
 def get_member(query: dict[str, Any], project_id: ObjectId, user_id: ObjectId) -> Response:
-    """Get one member"""
+    """Get one member
+
+    404 for a user who is no member.
+    """
     return answers.resource(members.get(project_id, user_id, actor=current_actor()), MEMBER, query)
 
 

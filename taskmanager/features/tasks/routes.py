@@ -52,7 +52,10 @@ def create_task(data: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(TaskRead, partial=True))
 def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """List the tasks of a project"""
+    """List the tasks of a project
+
+    Without a filter all tasks of the project that are not in the trash, done ones too.
+    """
     return _listed(query, project_id)
 
 
@@ -60,7 +63,10 @@ def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(TaskRead, partial=True))
 def list_tasks(query: dict[str, Any]) -> Response:
-    """List all tasks that you may see"""
+    """List all tasks that you may see
+
+    Tasks of all projects that you are a member of. `filter=assignee = me and status = open` returns your own work.
+    """
     return _listed(query)
 
 
@@ -68,7 +74,10 @@ def list_tasks(query: dict[str, Any]) -> Response:
 @blp.arguments(_ONE, location="query")
 @blp.response(200, TaskRead)
 def get_task(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """Get one task"""
+    """Get one task
+
+    404 when the task is in the trash or in a project that you do not see.
+    """
     return _one(tasks.get(task_id, actor=current_actor(), fields=_stored(query)), query)
 
 
@@ -76,7 +85,10 @@ def get_task(query: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(_ONE, location="query")
 @blp.response(200, TaskRead)
 def get_task_by_key(query: dict[str, Any], key: str) -> Response:
-    """Get one task by its key, such as APP-12"""
+    """Get one task by its key, such as APP-12
+
+    Keys such as `APP-12` are what people write and say. A task that has moved is found by its former keys too.
+    """
     return _one(tasks.get_by_key(key, actor=current_actor(), fields=_stored(query)), query)
 
 
@@ -117,7 +129,10 @@ def complete_task(query: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.route("/tasks/<objectid:task_id>/completion", methods=["DELETE"])
 @blp.response(200, TaskOut)
 def reopen_task(task_id: ObjectId) -> Response:
-    """Reopen a task that is done"""
+    """Reopen a task that is done
+
+    The task gets the first open status of the workflow. Nothing happens to a task that is open.
+    """
     return answers.resource(tasks.reopen(task_id, if_match=if_match(), actor=current_actor()), TASK)
 
 

@@ -107,7 +107,10 @@ def get_me(query: dict[str, Any]) -> Response:
 @blp.arguments(UserPatch, content_type="application/merge-patch+json")
 @blp.response(200, Me)
 def update_me(changes: dict[str, Any]) -> Response:
-    """Change your own account"""
+    """Change your own account
+
+    JSON Merge Patch: what is absent stays. The time zone decides when your days begin.
+    """
     return _me(users.update_me(changes, if_match=if_match(), actor=current_actor()), {})
 
 

@@ -148,7 +148,10 @@ def create_project_view(data: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(ViewOut))
 def list_views(query: dict[str, Any]) -> Response:
-    """List your views over all projects"""
+    """List your views over all projects
+
+    Your own views over all projects.
+    """
     return _list(None, query)
 
 
@@ -156,7 +159,10 @@ def list_views(query: dict[str, Any]) -> Response:
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(ViewOut))
 def list_project_views(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """List the views of a project: your own and the shared ones"""
+    """List the views of a project: your own and the shared ones
+
+    Your own views of the project, and those that other members share.
+    """
     return _list(project_id, query)
 
 
@@ -164,7 +170,10 @@ def list_project_views(query: dict[str, Any], project_id: ObjectId) -> Response:
 @blp.arguments(_ONE, location="query")
 @blp.response(200, ViewOut)
 def get_view(query: dict[str, Any], view_id: ObjectId) -> Response:
-    """Get one of your views"""
+    """Get one of your views
+
+    404 for a view of another user, or of a project.
+    """
     return _one(views.get(None, view_id, actor=current_actor()), query)
 
 
@@ -172,7 +181,10 @@ def get_view(query: dict[str, Any], view_id: ObjectId) -> Response:
 @blp.arguments(_ONE, location="query")
 @blp.response(200, ViewOut)
 def get_project_view(query: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:
-    """Get one view of a project"""
+    """Get one view of a project
+
+    Your own view of the project, or one that another member shares.
+    """
     return _one(views.get(project_id, view_id, actor=current_actor()), query)
 
 
@@ -180,7 +192,10 @@ def get_project_view(query: dict[str, Any], project_id: ObjectId, view_id: Objec
 @blp.arguments(ViewPatch, content_type="application/merge-patch+json")
 @blp.response(200, ViewOut)
 def update_view(changes: dict[str, Any], view_id: ObjectId) -> Response:
-    """Change one of your views"""
+    """Change one of your views
+
+    JSON Merge Patch. Only the owner, and managers of its project, may.
+    """
     return _update(None, view_id, changes)
 
 
@@ -198,7 +213,10 @@ def update_project_view(changes: dict[str, Any], project_id: ObjectId, view_id: 
 @blp.route(f"{_OWN}/<objectid:view_id>", methods=["DELETE"])
 @blp.response(204)
 def delete_view(view_id: ObjectId) -> Response:
-    """Delete one of your views"""
+    """Delete one of your views
+
+    The tasks stay. Only the owner, and managers of its project, may.
+    """
     views.delete(None, view_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()
 
@@ -218,7 +236,10 @@ def delete_project_view(project_id: ObjectId, view_id: ObjectId) -> Response:
 @blp.arguments(ViewedQuery, location="query")
 @blp.response(200, page_of(TaskRead, partial=True))
 def list_view_tasks(query: dict[str, Any], view_id: ObjectId) -> Response:
-    """List the tasks of one of your views"""
+    """List the tasks of one of your views
+
+    Those that match the filter of the view, for you: `me` in it is the caller.
+    """
     return _tasks(None, view_id, query)
 
 

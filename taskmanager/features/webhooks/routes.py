@@ -66,7 +66,10 @@ def create_project_webhook(data: dict[str, Any], project_id: ObjectId) -> Respon
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(WebhookOut))
 def list_webhooks(query: dict[str, Any]) -> Response:
-    """List your webhooks for all your projects"""
+    """List your webhooks for all your projects
+
+    Your own webhooks for all projects. Secrets are never returned.
+    """
     return _listed(None, query)
 
 
@@ -85,7 +88,10 @@ def list_project_webhooks(query: dict[str, Any], project_id: ObjectId) -> Respon
 @blp.arguments(item_query(WEBHOOK), location="query")
 @blp.response(200, WebhookOut)
 def get_webhook(query: dict[str, Any], webhook_id: ObjectId) -> Response:
-    """Get one webhook"""
+    """Get one webhook
+
+    The secret is never returned: it can only be replaced.
+    """
     return _one(webhooks.get(webhook_id, actor=current_actor()), query)
 
 
@@ -151,7 +157,10 @@ def list_deliveries(query: dict[str, Any], webhook_id: ObjectId) -> Response:
 @blp.route(_DELIVERY)
 @blp.response(200, DeliveryWhole)
 def get_delivery(webhook_id: ObjectId, delivery_id: ObjectId) -> Response:
-    """Get one delivery with its body, attempts and responses"""
+    """Get one delivery with its body, attempts and responses
+
+    With its body and its latest attempts: request, response and duration of each.
+    """
     return answers.derived(whole(webhooks.get_delivery(webhook_id, delivery_id, actor=current_actor())))
 
 

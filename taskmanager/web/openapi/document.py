@@ -8,7 +8,7 @@ from typing import Any
 from taskmanager.web.openapi.components import Json
 from taskmanager.web.openapi.errors import add_codes
 from taskmanager.web.openapi.examples import add_examples
-from taskmanager.web.openapi.shapes import add_sparse, divide, name_enums, open_responses, operations, parts
+from taskmanager.web.openapi.shapes import add_sparse, divide, name_enums, open_responses, operations, parts, prune
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ def finish(document: Json, names: dict[Any, str], content: Content) -> Json:
     add_codes(document)
     content.complete(document)
     add_examples(document, content.story)
+    prune(document)
     for operation in operations(document):
         operation["responses"] = dict(sorted(operation["responses"].items(), key=lambda item: str(item[0])))
     return document

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from taskmanager.core.error_codes import ERROR_CODES, ErrorCode
 from taskmanager.web.openapi.components import Json, conventional, problem_response
-from taskmanager.web.openapi.shapes import operations, parts, reference
+from taskmanager.web.openapi.shapes import operations, reference
 
 # The beginnings of codes that only some operations return: what the operation has then.
 _NEEDS: dict[str, Callable[[Json], bool]] = {
@@ -30,9 +30,6 @@ def add_codes(document: Json) -> None:
             operation["responses"][str(status)] = _response(status, [*codes, *shared])
         known = [code for status in statuses for code in conventional(status) if _applies(code, operation)]
         operation["x-error-codes"] = sorted({code.name for code in [*known, *own]})
-    used = {part["$ref"].rsplit("/", 1)[1] for part in _examples(document)}
-    examples = document["components"].get("examples", {})
-    document["components"]["examples"] = {name: value for name, value in examples.items() if name in used}
 
 
 def _declared() -> dict[str, list[ErrorCode]]:
@@ -55,9 +52,3 @@ def _response(status: int, codes: list[ErrorCode]) -> Json:
     response = problem_response(status, codes)
     response["content"]["application/problem+json"]["schema"] = reference("Problem")
     return response
-
-
-def _examples(document: Json) -> list[Json]:
-    holders = [document["components"]["responses"], *(operation["responses"] for operation in operations(document))]
-    medias = [media for holder in holders for part in parts(holder) for media in part.get("content", {}).values()]
-    return [example for media in medias for example in media.get("examples", {}).values()]

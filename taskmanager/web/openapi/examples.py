@@ -47,6 +47,10 @@ class Examples:
 def add_examples(document: Json, story: Mapping[str, Any]) -> None:
     """Add an example to each request and response that has none."""
     examples = Examples(document["components"]["schemas"], story)
+    for item in document["paths"].values():
+        for parameter in item.get("parameters", ()):
+            if isinstance(story.get(parameter["name"]), str):
+                parameter["schema"] = parameter["schema"] | {"example": story[parameter["name"]]}
     for operation in operations(document):
         for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
             for media in holder.get("content", {}).values():

@@ -39,6 +39,22 @@ def parts(value: Any) -> Iterator[Json]:
             yield from parts(inner)
 
 
+def prune(document: Json) -> None:
+    """Remove the components that nothing refers to."""
+    components = document["components"]
+    used = {part["$ref"] for part in _everything(document) if isinstance(part.get("$ref"), str)}
+    for kind in ("headers", "examples", "responses", "parameters", "schemas"):
+        named = components.get(kind, {})
+        components[kind] = {name: one for name, one in named.items() if f"#/components/{kind}/{name}" in used}
+
+
+def _everything(value: Any) -> Iterator[Json]:
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _everything(inner)
+
+
 def divide(schemas: dict[str, Json], name: str, variants: tuple[Variant, ...], discriminator: str | None) -> None:
     """Replace a schema by its variants, as `oneOf`."""
     whole = schemas[name]

@@ -66,7 +66,10 @@ _secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=ca
 @blp.route("/notifications/phone")
 @blp.response(200, PhoneOut)
 def get_phone() -> Response:
-    """Get your phone number"""
+    """Get your phone number
+
+    The number for text messages, when it was verified, and how many were sent this month.
+    """
     return answers.resource(phones.get_own(actor=current_actor()), PHONE, apart=_APART)
 
 
@@ -101,6 +104,9 @@ def confirm_phone(data: dict[str, str]) -> Response:
 @blp.route("/notifications/phone", methods=["DELETE"], problems=(404,), conditional=False)
 @blp.response(204)
 def remove_phone() -> Response:
-    """Remove your phone number"""
+    """Remove your phone number
+
+    No text messages are sent any more. Needs no If-Match.
+    """
     phones.remove(if_match=if_match(required=False), actor=current_actor())
     return answers.nothing()

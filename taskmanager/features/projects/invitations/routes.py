@@ -61,7 +61,10 @@ def list_invitations(query: dict[str, Any], project_id: ObjectId) -> Response:
 @sent.arguments(item_query(INVITATION), location="query")
 @sent.response(200, InvitationOut)
 def get_invitation(query: dict[str, Any], project_id: ObjectId, invitation_id: ObjectId) -> Response:
-    """Get one invitation"""
+    """Get one invitation
+
+    Needs the role manager. `state` tells whether it was accepted, refused or revoked.
+    """
     fields = INVITATION.stored(query.get("fields"))
     row = invitations.get(project_id, invitation_id, actor=current_actor(), fields=fields)
     return answers.resource(row, INVITATION, query)
@@ -102,7 +105,10 @@ def accept_my_invitation(invitation_id: ObjectId) -> Response:
 @received.route("/<objectid:invitation_id>/refuse", methods=["POST"])
 @received.response(204)
 def refuse_my_invitation(invitation_id: ObjectId) -> Response:
-    """Refuse an invitation"""
+    """Refuse an invitation
+
+    The project learns of the refusal. After several refusals it cannot invite you again.
+    """
     invited.refuse_own(invitation_id, actor=current_actor())
     return answers.nothing()
 

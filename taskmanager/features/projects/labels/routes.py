@@ -51,7 +51,10 @@ def create_label(data: dict[str, Any], project_id: ObjectId) -> Response:
 @label_blp.arguments(list_query(LABEL, _ORDERS), location="query")
 @label_blp.response(200, page_of(LabelOut))
 def list_labels(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """List the labels of a project"""
+    """List the labels of a project
+
+    The oldest first; `sort=name` is the other order. Labels belong to one project.
+    """
     return answers.listing(query, LABEL, labels.visible(project_id, current_actor()))
 
 
@@ -59,7 +62,10 @@ def list_labels(query: dict[str, Any], project_id: ObjectId) -> Response:
 @label_blp.arguments(item_query(LABEL), location="query")
 @label_blp.response(200, LabelOut)
 def get_label(query: dict[str, Any], project_id: ObjectId, label_id: ObjectId) -> Response:
-    """Get one label"""
+    """Get one label
+
+    404 also for a label of another project.
+    """
     return answers.resource(labels.get(project_id, label_id, actor=current_actor()), LABEL, query)
 
 
@@ -102,7 +108,10 @@ def create_custom_field(data: dict[str, Any], project_id: ObjectId) -> Response:
 @field_blp.arguments(list_query(CUSTOM_FIELD, _ORDERS), location="query")
 @field_blp.response(200, page_of(CustomFieldOut))
 def list_custom_fields(query: dict[str, Any], project_id: ObjectId) -> Response:
-    """List the custom fields of a project"""
+    """List the custom fields of a project
+
+    The oldest first. A task has their values in `custom_fields`, by the keys of the fields.
+    """
     return answers.listing(query, CUSTOM_FIELD, custom_fields.visible(project_id, current_actor()))
 
 
@@ -110,7 +119,10 @@ def list_custom_fields(query: dict[str, Any], project_id: ObjectId) -> Response:
 @field_blp.arguments(item_query(CUSTOM_FIELD), location="query")
 @field_blp.response(200, CustomFieldOut)
 def get_custom_field(query: dict[str, Any], project_id: ObjectId, field_id: ObjectId) -> Response:
-    """Get one custom field"""
+    """Get one custom field
+
+    404 also for a field of another project.
+    """
     return answers.resource(custom_fields.get(project_id, field_id, actor=current_actor()), CUSTOM_FIELD, query)
 
 

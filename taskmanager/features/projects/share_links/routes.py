@@ -63,7 +63,10 @@ def list_share_links(query: dict[str, Any], project_id: ObjectId) -> Response:
 @links.arguments(item_query(SHARE_LINK), location="query")
 @links.response(200, ShareLinkOut)
 def get_share_link(query: dict[str, Any], project_id: ObjectId, link_id: ObjectId) -> Response:
-    """Get one share link"""
+    """Get one share link
+
+    Needs the role manager. The token in its URL was returned once, when the link was made.
+    """
     link = share_links.get(project_id, link_id, actor=current_actor())
     return answers.unstored(answers.resource(link, SHARE_LINK, query))
 

@@ -46,5 +46,8 @@ _LIST = list_query(ACTIVITY, {"at": "at seq"})
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(ActivityOut))
 def list_activity(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """List the activity of a task: who changed which field, with the value before and after"""
+    """List the activity of a task: who changed which field, with the value before and after
+
+    Which user changed which field, with the value before and after; `sort=-at` begins with the newest.
+    """
     return answers.listing(query, ACTIVITY, activity.visible(task_id, current_actor()))

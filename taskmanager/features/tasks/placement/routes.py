@@ -88,7 +88,10 @@ def move_task(data: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.route("/tasks/<objectid:task_id>/watchers", scope="members")
 @blp.response(200, WatchersOut)
 def list_watchers(task_id: ObjectId) -> Response:
-    """List the watchers of a task"""
+    """List the watchers of a task
+
+    Watchers are notified of changes of the task.
+    """
     rows = placement.watchers(task_id, actor=current_actor())
     return answers.derived({"items": [row | {"user_id": str(row["user_id"])} for row in rows]})
 

@@ -129,7 +129,10 @@ def create_reminder(data: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(list_query(REMINDER, {"created_at": "created_at"}), location="query")
 @blp.response(200, page_of(ReminderOut))
 def list_reminders(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """List your reminders of a task"""
+    """List your reminders of a task
+
+    Only your own reminders; other users do not see them.
+    """
     return answers.listing(query, REMINDER, reminders.visible(task_id, current_actor()))
 
 
@@ -137,7 +140,10 @@ def list_reminders(query: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(item_query(REMINDER), location="query")
 @blp.response(200, ReminderOut)
 def get_reminder(query: dict[str, Any], task_id: ObjectId, reminder_id: ObjectId) -> Response:
-    """Get one of your reminders"""
+    """Get one of your reminders
+
+    404 for a reminder of another user.
+    """
     return answers.resource(reminders.get(task_id, reminder_id, actor=current_actor()), REMINDER, query)
 
 
@@ -156,6 +162,9 @@ def replace_reminder(data: dict[str, Any], task_id: ObjectId, reminder_id: Objec
 @blp.route(f"{_PATH}/<objectid:reminder_id>", methods=["DELETE"])
 @blp.response(204)
 def delete_reminder(task_id: ObjectId, reminder_id: ObjectId) -> Response:
-    """Delete one of your reminders"""
+    """Delete one of your reminders
+
+    Nothing is sent for it any more.
+    """
     reminders.delete(task_id, reminder_id, if_match=if_match(), actor=current_actor())
     return answers.nothing()

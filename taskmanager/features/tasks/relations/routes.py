@@ -83,7 +83,10 @@ def list_relations(query: dict[str, Any], task_id: ObjectId) -> Response:
 @blp.arguments(item_query(RELATION), location="query")
 @blp.response(200, RelationOut)
 def get_relation(query: dict[str, Any], task_id: ObjectId, relation_id: ObjectId) -> Response:
-    """Get one relation of a task"""
+    """Get one relation of a task
+
+    As this task sees it: `blocks` of one task is `blocked_by` of the other.
+    """
     return answers.resource(relations.get(task_id, relation_id, actor=current_actor()), RELATION, query)
 
 
@@ -102,5 +105,8 @@ def delete_relation(task_id: ObjectId, relation_id: ObjectId) -> Response:
 @blp.arguments(list_query(TASK, {"position": "position"}), location="query")
 @blp.response(200, page_of(TaskOut))
 def list_subtasks(query: dict[str, Any], task_id: ObjectId) -> Response:
-    """List the subtasks of a task"""
+    """List the subtasks of a task
+
+    The tasks directly below this one.
+    """
     return answers.listing(query, TASK, subtasks.visible(task_id, current_actor()))

@@ -132,7 +132,10 @@ def confirm_email_change(data: dict[str, Any]) -> Response:
 @me.arguments(list_query(SESSION, {"created_at": "created_at"}), location="query")
 @me.response(200, page_of(SessionOut))
 def list_sessions(query: dict[str, Any]) -> Response:
-    """List your sessions"""
+    """List your sessions
+
+    Each login on a device is a session, until it is ended or expires. `current` marks that of this request.
+    """
     return answers.listing(query, SESSION, sessions.visible(current_actor()))
 
 
@@ -152,7 +155,10 @@ def end_sessions(data: dict[str, Any]) -> Response:
 @me.arguments(item_query(SESSION), location="query")
 @me.response(200, SessionOut)
 def get_session(query: dict[str, Any], session_id: ObjectId) -> Response:
-    """Get one of your sessions"""
+    """Get one of your sessions
+
+    One login on one device; `current` tells whether it is that of this request.
+    """
     return answers.resource(sessions.get(session_id, actor=current_actor()), SESSION, query)
 
 

@@ -47,7 +47,10 @@ def finish_login(data: dict[str, Any]) -> Response:
 @me.route("")
 @me.response(200, TotpStatus)
 def get_totp() -> Response:
-    """Get the state of your second factor"""
+    """Get the state of your second factor
+
+    Tells whether the second factor is on, and how many recovery codes are left.
+    """
     return answers.data(totp.status(actor=current_actor()))
 
 

@@ -53,7 +53,11 @@ class PersonalClaims(Claims):
 @auth.route("", public=True)
 @auth.response(200, ProviderOut)
 def get_login_provider() -> Response:
-    """Get the login provider, if there is one"""
+    """Get the login provider, if there is one
+
+    Public. Tells whether the operator has set up a provider of OpenID Connect, so that a page can show a button for
+    it.
+    """
     known = settings.current()
     enabled = bool(known.oidc_issuer)
     return answers.data({"enabled": enabled, "name": known.oidc_name if enabled else None})

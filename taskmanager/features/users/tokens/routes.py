@@ -47,7 +47,10 @@ def create_token(data: dict[str, Any]) -> Response:
 @own.arguments(list_query(API_TOKEN, _ORDERS), location="query")
 @own.response(200, page_of(ApiTokenOut))
 def list_tokens(query: dict[str, Any]) -> Response:
-    """List your API tokens"""
+    """List your API tokens
+
+    The tokens themselves are never returned: only their names, scopes, ends and last uses.
+    """
     return answers.listing(query, API_TOKEN, api_tokens.visible(current_actor().user_id))
 
 
@@ -55,7 +58,10 @@ def list_tokens(query: dict[str, Any]) -> Response:
 @own.arguments(item_query(API_TOKEN), location="query")
 @own.response(200, ApiTokenOut)
 def get_token(query: dict[str, Any], token_id: ObjectId) -> Response:
-    """Get one of your API tokens"""
+    """Get one of your API tokens
+
+    The token itself is never returned.
+    """
     return answers.resource(api_tokens.get(token_id, user_id=current_actor().user_id), API_TOKEN, query)
 
 
