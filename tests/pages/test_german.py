@@ -34,7 +34,7 @@ def test_who_reads_german_gets_it_and_others_do_not(scene, browser, deliver, mai
     browser.send("Log in", email=german.user.email, password=PASSWORD)
     assert browser.headers["Content-Language"] == "de"
     assert "24.12.2026, 19:00 (Europe/Berlin)" in browser.text and "Aufgabe erledigen" in browser.text
-    assert browser.open("/pages/nothing").status == 404
+    assert browser.open("/pages/tasks/65f1c0ffee0123456789abcd").status == 404
     assert "Diese Seite gibt es nicht" in browser.text
 
 
