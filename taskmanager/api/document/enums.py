@@ -1,6 +1,8 @@
 """The names of lists of values in the document: {name: the property that has the values}."""
 
 ENUMS = {
+    "SignupPolicy": "SignupOut.policy",
+    "Locale": "Registration.locale",
     "GlobalRole": "UserOut.role",
     "AccountKind": "UserAdminOut.kind",
     "Scope": "ApiTokenIn.scopes",
