@@ -33,6 +33,7 @@ from taskmanager.features.projects import feature as projects, service as projec
 from taskmanager.features.projects.share_links import service as share_links
 from taskmanager.features.purging import feature as purging
 from taskmanager.features.quick_add import feature as quick_add
+from taskmanager.features.sync import feature as sync
 from taskmanager.features.tasks import feature as tasks
 from taskmanager.features.tasks.schemas import TaskOut
 from taskmanager.features.templates import feature as templates
@@ -63,6 +64,7 @@ FEATURES = (
     notifications.FEATURE,
     webhooks.FEATURE,
     accounts.FEATURE,
+    sync.FEATURE,
     purging.FEATURE,
 )
 CORE = Feature("core", periodic_jobs=declared(PeriodicJob, outbox, retention))

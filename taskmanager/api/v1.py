@@ -45,6 +45,7 @@ CHAPTERS = (
     "notifications",
     "phone",
     "webhooks",
+    "sync",
 )
 
 

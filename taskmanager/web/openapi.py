@@ -42,6 +42,10 @@ _REQUEST_HEADERS: dict[str, Json] = {
         "description": "A new value for each new request, such as a UUID. For 24 hours the same key with the same"
         " body returns the first response again and has no second effect; with another body it is a 422.",
     },
+    "X-Mutation-ID": {
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+        "description": "A name for this change: `GET /sync` returns it with the changed objects, to this account only.",
+    },
 }
 _HEADERS: dict[str, tuple[str, str]] = {  # name → example, description
     "ETag": ('"3"', "Identifies this state of the resource: for If-Match and If-None-Match."),
@@ -66,6 +70,7 @@ _PROBLEMS: dict[int, tuple[str, str]] = {  # status → an example of `code`, wh
     404: ("not_found", "There is no such item, or you may not see it."),
     406: ("request.not_acceptable", "The client accepts neither JSON nor problem+json."),
     409: ("conflict", "The state of the system does not allow this now."),
+    410: ("expired", "What the request names is not kept any more."),
     412: ("precondition.failed", "The item has changed since you read it."),
     413: ("http.request_entity_too_large", "The body is too large."),
     414: ("http.uri_too_long", "The address is longer than 8,190 bytes."),
@@ -191,6 +196,7 @@ def _request_headers(kind: Conventions) -> Iterable[str]:
     yield from ("If-Match",) if kind.conditional else ()
     yield from ("If-Match-Optional",) if kind.toggle else ()
     yield from ("Idempotency-Key",) if kind.idempotent else ()
+    yield from ("X-Mutation-ID",) if kind.method != "GET" and not kind.public else ()
 
 
 def _problems(rule: str, info: Json, kind: Conventions) -> list[int]:

@@ -158,6 +158,7 @@ RULES: dict[str, Rule] = {
     "host": host,
     "dashboard_host": host,
     "public_url": http_url,
+    "stream_url": http_url,
     "oidc_issuer": http_url,
     "oidc_client_id": header_word,
     "oidc_client_secret": header_word,

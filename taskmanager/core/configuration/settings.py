@@ -140,6 +140,10 @@ class Settings(BaseSettings):
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = Field(9181, ge=1, le=65535)
 
+    stream_port: int = Field(8001, ge=1, le=65535)
+    stream_url: str = ""
+    stream_connections: int = Field(2000, ge=1, le=100_000)
+
     web_processes: int = Field(2, ge=1, le=64)
     web_threads: int = Field(8, ge=1, le=128)
     worker_processes: int = Field(1, ge=1, le=64)
@@ -187,6 +191,13 @@ class Settings(BaseSettings):
         """Return the public URL of the service, without a trailing slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def stream_base(self) -> str:
+        """Return the URL of the process of the stream, without a path: that of the service behind a gateway."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        behind = self.public_url if self.environment == "production" else ""
+        return (self.stream_url or behind or f"http://{host}:{self.stream_port}").rstrip("/")
 
     def secret(self) -> bytes:
         """Return the secret that signs tokens and cursors. Outside production it is generated once, in `data_dir`."""
