@@ -11,7 +11,7 @@ INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
 .PHONY: help clients docs page-cost run dev stop test test-later test-busy dist package-test coverage check style types contracts metadata workflows hooks \
-	migrate demo pictures openapi messages schemathesis matrix chaos lost-write killed-web hot-project bench-workers costs sizes indexes explain \
+	migrate demo pictures openapi messages schemathesis matrix chaos lost-write killed-web hot-project bench-workers sync-campaign costs sizes indexes explain \
 	bench bench-quick bench-peers soak lock clean
 
 help: ## list the words
@@ -110,6 +110,9 @@ matrix: $(VENV)/.test ## try every route as every kind of caller, and print who 
 chaos: $(VENV)/.test ## kill -9 workers, relay, scheduler, queue and receivers under a long stream of assignments
 	@CHAOS_ASSIGNMENTS=$(or $(N),2000) CHAOS_OUTAGE_SECONDS=60 \
 		$(BIN)/python -m pytest tests/faults/test_kill.py -q -k "whatever or away_for_a_while"
+
+sync-campaign: $(VENV)/.test ## random offline clients against a service without rate limits (docs/sync.md); URL=…, STEPS=10000
+	@$(BIN)/python -m tests.features.sync.campaign $(or $(URL),http://127.0.0.1:8000) $(or $(STEPS),10000)
 
 lost-write: $(VENV)/.test ## three mongods, killed so that writes are rolled back, ten times: what was acknowledged is kept
 	@LOST_WRITE_ROUNDS=$(or $(N),10) $(BIN)/python -m pytest tests/faults/test_lost_writes.py -q

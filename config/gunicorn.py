@@ -42,10 +42,15 @@ control_socket_disable = True  # it would be in the home directory, where two se
 
 
 def post_worker_init(worker: Any) -> None:
-    """Connect to the database in each process of the application: that sets the clock, and logs its problems."""
+    """Connect to the database in each process of the application: that sets the clock, and logs its problems.
+
+    Requests that wait for changes end when the process is to stop.
+    """
     from taskmanager.core.servers import server_report
+    from taskmanager.features.sync.waiting import waiters
 
     server_report.log_report()
+    waiters.is_ending = lambda: not worker.alive
 
 
 def on_starting(server: Any) -> None:

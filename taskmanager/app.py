@@ -36,6 +36,7 @@ from taskmanager.features.projects.invitations import invited
 from taskmanager.features.projects.share_links import service as share_links
 from taskmanager.features.purging import feature as purging
 from taskmanager.features.quick_add import feature as quick_add
+from taskmanager.features.sync import feature as sync
 from taskmanager.features.tasks import feature as tasks
 from taskmanager.features.tasks.schemas import TaskOut
 from taskmanager.features.templates import feature as templates
@@ -69,6 +70,7 @@ FEATURES = (
     notifications.FEATURE,
     webhooks.FEATURE,
     accounts.FEATURE,
+    sync.FEATURE,
     purging.FEATURE,
 )
 CORE = Feature("core", errors=(*PROTOCOL, *RULES), periodic_jobs=declared(PeriodicJob, outbox, retention))

@@ -97,6 +97,12 @@ def relay() -> None:
 
 
 @main.command()
+def stream() -> None:
+    """Serve the live stream."""
+    importlib.import_module("workers.stream").main()
+
+
+@main.command()
 def worker() -> None:
     """Run jobs."""
     importlib.import_module("workers.worker").main()
@@ -169,7 +175,7 @@ def _supervised() -> ModuleType:
 
         raise Misconfigured(
             f"This installation has no embedded servers ({error.name} is missing): in a checkout, 'make run' has them; "
-            "elsewhere, start `taskmanager web`, `relay`, `worker` and `scheduler` with servers of your own."
+            "elsewhere, start `taskmanager web`, `relay`, `worker`, `scheduler` and `stream` with servers of your own."
         ) from error
 
 

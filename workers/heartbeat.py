@@ -19,7 +19,7 @@ _BEAT_SECONDS = 1.0
 _ASK_SECONDS = 2.0
 # The maximum time between heartbeats of a healthy process. A periodic job may take a minute; a worker that waits for a
 # job sends one every fifteen seconds.
-SILENCE_SECONDS = {"relay": 30.0, "worker": 45.0, "scheduler": 90.0}
+SILENCE_SECONDS = {"relay": 30.0, "worker": 45.0, "scheduler": 90.0, "stream": 30.0}
 ROLES = ("web", *SILENCE_SECONDS)
 
 

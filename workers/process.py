@@ -6,11 +6,13 @@ from collections.abc import Callable
 from types import FrameType
 
 import structlog
+from flask import Flask
 from pymongo.errors import PyMongoError
 
 from config import logging
 from taskmanager import plugins
 from taskmanager.app import create_app
+from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.servers import server_report
@@ -27,6 +29,12 @@ _SLICE_SECONDS = 0.1
 
 
 def begin(heartbeat: Heartbeat | None = None) -> Settings:
+    """Start a process as `begin_app` does; return its settings."""
+    begin_app(heartbeat)
+    return core_settings.current()
+
+
+def begin_app(heartbeat: Heartbeat | None = None) -> Flask:
     """Create the application as the web server does, so that settings, listeners and plugins are the same.
 
     Waits for a database that is away. Ends the process, with a message, when settings, servers or the schema of the
@@ -36,7 +44,7 @@ def begin(heartbeat: Heartbeat | None = None) -> Settings:
     try:
         settings = effective_settings()
         logging.configure(settings)
-        create_app(settings)
+        app = create_app(settings)
         plugins.report()
     except TaskManagerError as error:
         fitness.refuse(error)
@@ -45,7 +53,7 @@ def begin(heartbeat: Heartbeat | None = None) -> Settings:
         telemetry.start(settings, heartbeat.role)
         probe.start(settings, heartbeat.role)
     server_report.log_report()  # the first connection to the database also sets the clock
-    return settings
+    return app
 
 
 class LeasedLoop:

@@ -90,6 +90,7 @@ class _Service:
         self.environment |= {f"TASKMANAGER_{name.upper()}": uri for name, uri in addresses.items()} | {
             "TASKMANAGER_DATA_DIR": str(self.folder.path),
             "TASKMANAGER_RELOAD": str(self.settings.reload).lower(),
+            "TASKMANAGER_STREAM_PORT": str(_stream_port(self.settings)),
             "PYTHONUNBUFFERED": "1",
         }
         self.supervisor.programs = _programs(self.settings, self.servers)
@@ -203,7 +204,16 @@ def _programs(settings: Settings, servers: dict[str, EmbeddedServer]) -> list[Pr
         Program("relay", wrap([python, "-m", "workers.relay"]), reload=True),
         *(Program(name, wrap([python, "-m", "workers.worker"]), reload=True) for name in workers),
         Program("scheduler", wrap([python, "-m", "workers.schedule"]), reload=True),
+        Program("stream", wrap([python, "-m", "workers.stream"]), reload=True),
     ]
+
+
+def _stream_port(settings: Settings) -> int:
+    """Return the port of the stream: that of the settings, else the one after the API's, or another that is free."""
+    if "stream_port" in settings.model_fields_set:
+        return settings.stream_port
+    following = min(settings.port + 1, 65_535)
+    return following if ports.is_free(following, settings.host) else ports.choose(settings.host)
 
 
 def _require_free_port(settings: Settings) -> None:

@@ -76,6 +76,12 @@ class Conflict(TaskManagerError):
     code = "conflict"
 
 
+class Expired(TaskManagerError):
+    """What the request names was there, and is not kept any more."""
+
+    code = "expired"
+
+
 class TooLarge(TaskManagerError):
     """The content has more bytes than the operator allows."""
 

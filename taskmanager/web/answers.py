@@ -124,9 +124,12 @@ def _items(
 
 def data(body: Any, status: int = 200) -> Response:
     """Return a body that has no revision, such as tokens: no cache may store it."""
-    response = _bytes(orjson.dumps(body), status)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return unstored(_bytes(orjson.dumps(body), status))
+
+
+def encoded(body: bytes) -> Response:
+    """Return a body that is JSON already and has no revision: no cache may store it."""
+    return unstored(_bytes(body, 200))
 
 
 def derived(body: Any) -> Response:
@@ -137,7 +140,7 @@ def derived(body: Any) -> Response:
 
 
 def unstored(response: Response) -> Response:
-    """Return `response`, which contains a secret, with `no-store`."""
+    """Return `response`, which no cache may store, with `no-store`."""
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -165,6 +168,13 @@ def immutable(body: bytes, content_type: str, etag: str) -> Response:
 def accepted() -> Response:
     """Return 202 without a body: the result is sent by mail, and the response discloses nothing."""
     return Response(status=202)
+
+
+def redirected(url: str) -> Response:
+    """Return 307 to another address, which serves this request."""
+    response = unstored(Response(status=307))
+    response.headers["Location"] = url
+    return response
 
 
 def nothing() -> Response:

@@ -28,6 +28,7 @@ from taskmanager.web.errors import InvalidRequest, NotAcceptable
 from taskmanager.web.idempotency import once
 from taskmanager.web.openapi.conventions import Conventions, describe_operation
 from taskmanager.web.parser import StrictParser, query_parameters
+from taskmanager.web.requests import check_mutation_id
 
 View = Callable[..., Response]
 
@@ -107,7 +108,8 @@ class Blueprint(flask_smorest.Blueprint):
     ) -> Callable[[View], View]:
         """Register a view.
 
-        `scope` replaces the blueprint's. `conditional=False`: its PATCH, PUT or DELETE needs no If-Match.
+        `scope` replaces the blueprint's; one such as `tasks:read` is needed as it is.
+        `conditional=False`: its PATCH, PUT or DELETE needs no If-Match.
         `idempotent="itself"`: the view calls `once`. `binary`: the response is not JSON.
         `problems` are the statuses of errors that it returns beside those of the conventions.
         """
@@ -139,6 +141,8 @@ class Blueprint(flask_smorest.Blueprint):
 
     def _scope_of(self, method: str, scope: str | None) -> str | None:
         scope = scope or self.scope
+        if scope and ":" in scope:
+            return scope
         return scope and f"{scope}:{'read' if method == 'GET' else 'write'}"
 
 
@@ -156,6 +160,8 @@ def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary
                 _refuse_all(query_parameters(request))
             if kind.method == "POST":
                 check_post()
+            if kind.method != "GET":
+                check_mutation_id()
             response = view(*args, **kwargs)
             check_read(response)
         return deprecated.add_headers(response) if deprecated else response

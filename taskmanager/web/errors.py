@@ -76,6 +76,7 @@ STATUS: Mapping[type[errors.TaskManagerError], int] = {
     errors.NotFound: 404,
     NotAcceptable: 406,
     errors.Conflict: 409,
+    errors.Expired: 410,
     errors.PreconditionFailed: 412,
     errors.TooLarge: 413,
     UnsupportedMediaType: 415,

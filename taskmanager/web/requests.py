@@ -11,6 +11,7 @@ from flask import Flask, Request, Response, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 from taskmanager.core.configuration import settings
+from taskmanager.core.errors import Malformed
 from taskmanager.core.events.log import correlation
 from taskmanager.core.telemetry.timings import SPENT
 from taskmanager.web.authentication.actors import known_actor
@@ -21,6 +22,8 @@ log = structlog.get_logger("taskmanager.requests")
 _PROBES = ("/health/live", "/health/ready", "/metrics")
 _VARY = ("Accept", "Accept-Encoding", "Authorization")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_MUTATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_MAX_MUTATION = 64
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -65,6 +68,13 @@ def request_id() -> str:
     return g.request_id
 
 
+def check_mutation_id() -> None:
+    """Raise Malformed unless `X-Mutation-ID`, by which a client recognises its own change in `GET /sync`, is sane."""
+    given = request.headers.get("X-Mutation-ID")
+    if given is not None and not _MUTATION_ID.fullmatch(given):
+        raise Malformed("X-Mutation-ID has 1 to 64 letters, digits and . _ : -.", code="header.mutation_id")
+
+
 def keep_body(body: Any) -> None:
     """Keep the parsed body of the current request, for `body_fields`."""
     g.body = body if isinstance(body, dict) else {}
@@ -80,6 +90,8 @@ def _begin() -> None:
     SPENT.begin()
     trace = request.headers.get("traceparent", "")
     known = {"request_id": request_id(), "address": request.remote_addr or ""}
+    if mutation := request.headers.get("X-Mutation-ID"):
+        known["mutation_id"] = mutation[:_MAX_MUTATION]
     correlation.set(known | {"traceparent": trace} if _TRACEPARENT.fullmatch(trace) else known)
 
 

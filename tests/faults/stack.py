@@ -225,6 +225,7 @@ class Stack:
             "relay": ["-m", "workers.relay"],
             "worker": ["-m", "workers.worker"],
             "scheduler": ["-m", "workers.schedule"],
+            "stream": ["-m", "workers.stream"],
             "pool": ["-m", "workers.cli", "workers", "--count", "2"],
         }
         return [sys.executable, *commands[name.split("-")[0]]]
@@ -240,6 +241,7 @@ class Stack:
                 "mail_timeout_seconds": 1,
                 "data_dir": self.folder,
                 "port": ports.choose(),
+                "stream_port": ports.choose(),
                 "job_silence_seconds": 3,
                 "notification_window_seconds": 1,
                 "webhook_allow": ports.LOCALHOST,

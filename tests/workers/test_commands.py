@@ -14,7 +14,7 @@ from taskmanager.core.storage import database
 from workers.cli import main
 
 ROOT = Path(__file__).parents[2]
-PROCESSES = {"up", "web", "relay", "worker", "workers", "scheduler", "dashboard"}  # see test_fitness
+PROCESSES = {"up", "web", "relay", "worker", "workers", "scheduler", "stream", "dashboard"}  # see test_fitness
 WITHOUT_SERVERS = {"stop", "healthcheck", "openapi", "keys create", "keys rotate", "keys list", "plugins"}
 ID = "65f1c0ffee0123456789abcd"
 COMMANDS = {

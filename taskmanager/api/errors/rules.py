@@ -71,6 +71,13 @@ _ACCESS = (
         "Ask a manager or an owner of the project for another role. GET /projects/{id}/permissions lists your own.",
     ),
     ErrorCode(
+        "header.mutation_id",
+        400,
+        "X-Mutation-ID is not valid",
+        "The header has 1 to 64 letters, digits and the characters . _ : -.",
+        "Send a valid name, such as a UUID, or no header.",
+    ),
+    ErrorCode(
         "page.form_expired",
         403,
         "The form has expired",
@@ -102,6 +109,14 @@ _STATE = (
         "The state does not allow this now",
         "Another request changed the same things at the same time.",
         "Read the item again, and repeat the request if it is still needed.",
+    ),
+    ErrorCode(
+        "expired",
+        410,
+        "It is not kept any more",
+        "The request names something that was there, and that was deleted when its time was over.",
+        "Begin anew, as `detail` says.",
+        "-",
     ),
     ErrorCode(
         "precondition.failed",

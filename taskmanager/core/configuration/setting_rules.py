@@ -174,6 +174,7 @@ RULES: dict[str, Rule] = {
     "signup_domains": domains.parse,
     "app_url": http_url,
     **{f"link_{name}": partial(link_patterns.check, name) for name in link_patterns.PATTERNS},
+    "stream_url": http_url,
     "oidc_issuer": http_url,
     "oidc_client_id": header_word,
     "oidc_client_secret": header_word,

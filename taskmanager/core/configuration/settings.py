@@ -144,6 +144,10 @@ class Settings(PublicSettings, LinkSettings):
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = Field(9181, ge=1, le=65535)
 
+    stream_port: int = Field(8001, ge=1, le=65535)
+    stream_url: str = ""
+    stream_connections: int = Field(2000, ge=1, le=100_000)
+
     web_processes: int = Field(2, ge=1, le=64)
     web_threads: int = Field(8, ge=1, le=128)
     worker_processes: int = Field(1, ge=1, le=64)
@@ -201,6 +205,13 @@ class Settings(PublicSettings, LinkSettings):
     def time_limit(self, seconds: float) -> float:
         """Return the limit of a search or a large transaction: `seconds`, more where an operation may take longer."""
         return seconds * max(1.0, self.mongodb_timeout_ms / _DEFAULT_MONGODB_TIMEOUT_MS)
+
+    @property
+    def stream_base(self) -> str:
+        """Return the URL of the process of the stream, without a path: that of the service behind a gateway."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        behind = self.public_url if self.environment == "production" else ""
+        return (self.stream_url or behind or f"http://{host}:{self.stream_port}").rstrip("/")
 
     def secret(self) -> bytes:
         """Return the secret that signs tokens and cursors. Outside production it is generated once, in `data_dir`."""

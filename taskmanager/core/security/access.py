@@ -186,6 +186,18 @@ def find(user_id: ObjectId, version: int | None) -> Access | None:
     return access
 
 
+def stored_version(user_id: ObjectId) -> int | None:
+    """Read an account's version from the cache store; None when it has none, or is away."""
+    if cache_outage.resting:
+        return None
+    try:
+        found: Any = cache_store().get(key(user_id))
+    except RedisError:
+        cache_outage.failed()
+        return None
+    return int(found) if found else None
+
+
 def kept(user_id: ObjectId) -> Access | None:
     """Return the cached rights of an account, which may be outdated; None when this process has none."""
     return _kept.get(user_id)

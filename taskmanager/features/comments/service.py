@@ -40,7 +40,7 @@ def visible(task_id: ObjectId, actor: Actor) -> Described:
     Raises NotFound unless the actor may see the task.
     """
     Task.objects.visible_to(actor).check_exists(task_id)
-    return Described(Comment.objects(task_id=task_id), lambda rows: [_readable(row, actor) for row in rows])
+    return Described(Comment.objects(task_id=task_id), lambda rows: [readable(row, actor) for row in rows])
 
 
 def get(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor, fields: list[str] | None = None) -> Row:
@@ -131,7 +131,7 @@ def history(task_id: ObjectId, comment_id: ObjectId, *, actor: Actor) -> list[Ro
     return list(row.get("history", []))
 
 
-def _readable(row: Row, actor: Actor) -> Row:
+def readable(row: Row, actor: Actor) -> Row:
     """Return a comment; for visitors the addresses of mentioned members are replaced, and the HTML is left out."""
     if not isinstance(actor, Visitor) or "text" not in row:
         return row

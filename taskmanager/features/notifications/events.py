@@ -1,5 +1,6 @@
-"""Events of notification preferences and phone numbers."""
+"""Events of notifications, notification preferences and phone numbers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,6 +26,49 @@ class TimesChanged(Fact):
 
     def actor_id(self) -> ObjectId:
         return self.user_id
+
+
+@dataclass(frozen=True)
+class PreferencesChanged(Fact):
+    """A user changed notification preferences: in general, or those for a project."""
+
+    user_id: ObjectId
+    project_id: ObjectId | None = None
+    kind: ClassVar[str] = "preferences.changed"
+
+    def stream(self) -> str:
+        return f"user:{self.user_id}"
+
+    def subject(self) -> ObjectId:
+        return self.user_id
+
+    def actor_id(self) -> ObjectId:
+        return self.user_id
+
+    def data(self) -> dict[str, Any]:
+        return {"project_id": self.project_id} if self.project_id else {}
+
+
+@dataclass(frozen=True)
+class NotificationsChanged(Fact):
+    """Notifications of a user were made, marked, changed or deleted; `actor` is None for the service."""
+
+    user_id: ObjectId
+    notification_ids: Sequence[ObjectId]
+    actor: Actor | None = None
+    kind: ClassVar[str] = "notifications.changed"
+
+    def stream(self) -> str:
+        return f"user:{self.user_id}"
+
+    def subject(self) -> ObjectId:
+        return self.user_id
+
+    def actor_id(self) -> ObjectId | None:
+        return self.actor.user_id if self.actor else None
+
+    def data(self) -> dict[str, Any]:
+        return {"notification_ids": list(self.notification_ids)}
 
 
 @dataclass(frozen=True)

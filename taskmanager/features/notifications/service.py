@@ -9,9 +9,8 @@ from taskmanager.core import zones
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import ScopeMissing
-from taskmanager.core.events.log import Event, project_of
+from taskmanager.core.events.log import Event, project_of, record
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage import chunked_updates
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.orders import NEWEST, Row
 from taskmanager.core.storage.querysets import BaseQuerySet
@@ -20,6 +19,7 @@ from taskmanager.features.notifications.channels import base as channels, in_app
 from taskmanager.features.notifications.content import registry as notices
 from taskmanager.features.notifications.content.registry import Notice
 from taskmanager.features.notifications.delivery import service as deliveries
+from taskmanager.features.notifications.events import NotificationsChanged
 from taskmanager.features.notifications.kinds import KINDS, UNCHOSEN
 from taskmanager.features.notifications.models import DIGEST, Inbox, Notification
 from taskmanager.features.notifications.phones import service as phones
@@ -30,6 +30,7 @@ from taskmanager.features.projects.members import service as members
 from taskmanager.features.users import service as users
 
 _READ_COUNTED = 1000
+_MARKED = 500  # notifications that are marked in one transaction
 
 
 def wanted(events: Sequence[Event]) -> set[ObjectId]:
@@ -130,7 +131,9 @@ def mark(notification_id: ObjectId, read: bool, *, if_match: IfMatch, actor: Act
     notification.check_revision(if_match)
     if bool(notification.read_at) == read:
         return notification
-    return notification.write(read_at=now() if read else None)
+    notification = notification.write(read_at=now() if read else None)
+    record(NotificationsChanged(actor.user_id, [notification.id], actor))
+    return notification
 
 
 def inbox(*, actor: Actor) -> tuple[Row, int | Row]:
@@ -150,8 +153,19 @@ def mark_all(until: ObjectId | None, *, if_match: IfMatch, actor: Actor) -> None
         found = found.filter(created_at__lte=visible(actor).one(until).created_at)
     newest = until or next((row["_id"] for row in found.rows(1, ["_id"], NEWEST.spec())), None)
     stored.keep(read_until=_later_of(newest, stored.read_until))
-    marks = {"$set": {"read_at": now(), "updated_at": now()}, "$inc": {"revision": 1}}
-    chunked_updates.update_all(Notification._get_collection(), found._query, marks)
+    while _mark_some(found, actor) == _MARKED:
+        pass
+
+
+@unit_of_work
+def _mark_some(found: BaseQuerySet, actor: Actor) -> int:
+    """Mark the next unread notifications of a queryset as read, and return how many."""
+    ids = [row["_id"] for row in found.rows(_MARKED, ["_id"])]
+    if ids:
+        marks = {"$set": {"read_at": now(), "updated_at": now()}, "$inc": {"revision": 1}}
+        Notification._get_collection().update_many({"_id": {"$in": ids}}, marks)
+        record(NotificationsChanged(actor.user_id, ids, actor))
+    return len(ids)
 
 
 def _later_of(*notification_ids: ObjectId | None) -> ObjectId | None:

@@ -168,6 +168,14 @@ class MemberChanged(MembershipFact):
 
 
 @dataclass(frozen=True)
+class MemberProfileChanged(MembershipFact):
+    """The name or the address of a member has changed."""
+
+    kind: ClassVar[str] = "member.profile_changed"
+    audited: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
 class MemberRemoved(MembershipFact):
     """A member was removed or left. `ended_links`: how many of their share links ended with the membership."""
 

@@ -1,7 +1,8 @@
 """Projects, their members, labels and custom fields, invitations and share links."""
 
-from taskmanager.feature import Feature
-from taskmanager.features.projects import errors, routes
+from taskmanager.core.events.log import Listener
+from taskmanager.feature import Feature, declared
+from taskmanager.features.projects import errors, listeners, routes
 from taskmanager.features.projects.invitations import routes as invitations
 from taskmanager.features.projects.labels import routes as labels
 from taskmanager.features.projects.members import routes as members
@@ -23,6 +24,7 @@ FEATURE = Feature(
         labels.field_blp,
         trash.blp,
     ),
+    listeners=declared(Listener, listeners),
     scopes=("projects:read", "projects:write", "members:read", "members:write"),
     permissions=(ProjectAction,),
 )

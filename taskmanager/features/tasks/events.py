@@ -59,6 +59,13 @@ class TaskProgressed(TaskFact):
 
 
 @dataclass(frozen=True)
+class TaskRescheduled(TaskFact):
+    """The task has another `due_at`, because the time zone of its project was changed."""
+
+    kind: ClassVar[str] = "task.rescheduled"
+
+
+@dataclass(frozen=True)
 class TaskPlaced(TaskFact):
     """The task has another position."""
 

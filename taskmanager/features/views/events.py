@@ -27,7 +27,7 @@ class ViewFact(Fact):
         return self.actor.user_id
 
     def data(self) -> dict[str, Any]:
-        return {"name": self.view.name, "shared": self.view.shared} | (
+        return {"name": self.view.name, "shared": self.view.shared, "project_id": self.view.project_id} | (
             {"changes": self.changes} if self.changes else {}
         )
 
@@ -40,6 +40,19 @@ class ViewCreated(ViewFact):
 @dataclass(frozen=True)
 class ViewUpdated(ViewFact):
     kind: ClassVar[str] = "view.updated"
+
+
+@dataclass(frozen=True)
+class ViewUnshared(ViewFact):
+    """The view is not shared any more: in the stream of the project, whose members cease to see it."""
+
+    kind: ClassVar[str] = "view.unshared"
+
+    def stream(self) -> str:
+        return f"project:{self.view.project_id}"
+
+    def data(self) -> dict[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.tasks.filtering import names as filter_names, stored as stored_filters
-from taskmanager.features.views.events import ViewCreated, ViewDeleted, ViewFact, ViewUpdated
+from taskmanager.features.views.events import ViewCreated, ViewDeleted, ViewFact, ViewUnshared, ViewUpdated
 from taskmanager.features.views.models import View
 from taskmanager.features.views.permissions import ViewAction
 
@@ -81,6 +81,8 @@ def update(
         _check_sharing(view, actor)
     view = view.write(**{field: after for field, (_, after) in differences.items()})
     _record(ViewUpdated, view, actor, {name: differences[name] for name in differences if name != "references"})
+    if "shared" in differences and not view.shared:
+        _record(ViewUnshared, view, actor)
     return view
 
 

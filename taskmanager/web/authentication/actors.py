@@ -17,7 +17,6 @@ from bson import ObjectId
 from flask import Flask, current_app, g, request
 from jwt import InvalidTokenError
 from pymongo.errors import PyMongoError
-from redis.exceptions import RedisError
 
 from taskmanager.core.clock import now
 from taskmanager.core.configuration.settings import Settings
@@ -26,7 +25,6 @@ from taskmanager.core.security import access
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.dead_tokens import dead_tokens
 from taskmanager.core.security.keyring import ALGORITHM, KeyRing, LiveRing
-from taskmanager.core.servers.stores import cache_outage, cache_store
 from taskmanager.core.storage.database import breaker, capacity
 from taskmanager.extensions import limiter
 from taskmanager.web.authentication.credentials import Credential, CredentialClaim, claim_of
@@ -146,6 +144,13 @@ def current_actor() -> Actor:
     return cast(Actor, g.actor)
 
 
+def renewed_actor() -> Actor:
+    """Return the actor by the rights as they are now, for a request that has waited. Raises Unauthenticated."""
+    g.pop("actor", None)
+    g.access_version = _stored_version()
+    return current_actor()
+
+
 def known_actor() -> Actor | None:
     """Return the actor if `current_actor` was called in this request; None otherwise."""
     return cast(Actor | None, g.get("actor"))
@@ -234,11 +239,5 @@ def _version() -> int | None:
 
 def _stored_version() -> int | None:
     """Read the account's access version from the cache store; None when it has none, or is away."""
-    if cache_outage.resting:
-        return None
-    try:
-        found: Any = cache_store().get(version_key())
-    except RedisError:
-        cache_outage.failed()
-        return None
-    return int(found) if found else None
+    credential = claim().credential
+    return access.stored_version(credential.user_id) if credential else None

@@ -83,3 +83,14 @@ def _of_token(token: str) -> CredentialClaim:
     if known is None or len(known.ids) != 2:
         return CredentialClaim(refused=True)
     return CredentialClaim(Credential(*known.ids, token_hash=signed_tokens.fingerprint(token)))
+
+
+def acting_now(claim: CredentialClaim) -> Actor | None:
+    """Return the actor of a claim by the rights that hold now, outside of a request; None when it is not valid."""
+    if claim.share_token:
+        return access.loaders.visitor(claim.share_token)
+    if claim.credential is None or claim.refused:
+        return None
+    return claim.credential.acting(
+        access.find(claim.credential.user_id, access.stored_version(claim.credential.user_id))
+    )

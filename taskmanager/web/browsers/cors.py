@@ -39,6 +39,7 @@ ALLOWED = (
     "If-Range",
     "Last-Event-ID",
     "Range",
+    "X-Mutation-ID",
     "X-Request-ID",
     "traceparent",
     "tracestate",

@@ -34,6 +34,10 @@ _REQUEST_HEADERS: dict[str, Json] = {
         "description": "A new value for each new request, such as a UUID. For 24 hours the same key with the same"
         " body returns the first response again and has no second effect; with another body it is a 422.",
     },
+    "X-Mutation-ID": {
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+        "description": "A name for this change: `GET /sync` returns it with the changed objects, to this account only.",
+    },
 }
 _HEADERS: dict[str, tuple[str, str]] = {  # name → example, description
     "ETag": ('"3"', "Identifies this state of the resource: for If-Match and If-None-Match."),
@@ -61,6 +65,7 @@ _PROBLEMS: dict[int, str] = {  # status → what it means
     404: "There is no such item, or you may not see it.",
     406: "The client accepts neither JSON nor problem+json.",
     409: "The state of the system does not allow this now.",
+    410: "What the request names is not kept any more.",
     412: "The item has changed since you read it.",
     413: "The body is too large.",
     414: "The address is longer than 8,190 bytes.",

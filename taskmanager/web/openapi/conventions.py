@@ -56,6 +56,7 @@ def _request_headers(kind: Conventions) -> Iterable[str]:
     yield from ("If-Match",) if kind.conditional else ()
     yield from ("If-Match-Optional",) if kind.toggle else ()
     yield from ("Idempotency-Key",) if kind.idempotent else ()
+    yield from ("X-Mutation-ID",) if kind.method != "GET" and not kind.public else ()
 
 
 def _problems(rule: str, info: Json, kind: Conventions) -> list[int]:

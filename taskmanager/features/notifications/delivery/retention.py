@@ -21,14 +21,13 @@ def refresh_notices(events: Iterable[Event]) -> None:
     """Delete notifications of erased events, and bodies, responses and errors of their deliveries. Safe to repeat."""
     events = list(events)
     of_events = {"event_id": {"$in": [event.id for event in events]}}
-    erased = {"event_id": {"$in": [event.id for event in events if event.forgotten]}}
-    Notification._get_collection().delete_many(erased)
+    in_app_channel.delete_all(event_id__in=[event.id for event in events if event.forgotten])
     Delivery._get_collection().update_many(of_events, {"$set": {"log": []}, "$unset": {"body": 1, "last_error": 1}})
 
 
 def erase_task(task_id: ObjectId) -> None:
     """Delete the notifications about a purged task. Safe to repeat."""
-    Notification.objects(task_id=task_id).delete()
+    in_app_channel.delete_all(task_id=task_id)
 
 
 def erase_name(user_id: ObjectId) -> None:

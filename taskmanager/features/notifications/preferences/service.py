@@ -16,7 +16,7 @@ from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.delivery import pending
-from taskmanager.features.notifications.events import TimesChanged
+from taskmanager.features.notifications.events import PreferencesChanged, TimesChanged
 from taskmanager.features.notifications.kinds import KINDS
 from taskmanager.features.notifications.models import Preferences, ProjectPreferences
 from taskmanager.features.notifications.policy import delivery_times, levels
@@ -116,7 +116,10 @@ _Stored = TypeVar("_Stored", Preferences, ProjectPreferences)
 
 def _save(stored: _Stored, changes: dict[str, Any], if_match: IfMatch) -> _Stored:
     stored.check_revision(if_match)
-    return stored.keep(**changes) if stored.differences(changes) or not stored.revision else stored
+    if not stored.differences(changes) and stored.revision:
+        return stored
+    record(PreferencesChanged(stored.user_id, getattr(stored, "project_id", None)))
+    return stored.keep(**changes)
 
 
 def _merge_quiet_hours(stored: Preferences, quiet: dict[str, str | None] | None) -> dict[str, str | None]:

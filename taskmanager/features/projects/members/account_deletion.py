@@ -126,7 +126,7 @@ def _purge_without_owner(project_ids: list[ObjectId], actor: Actor) -> None:
     )
     projects = list(Project.objects(id__in=[row["_id"] for row in rows])) if rows else []
     Project.write_all(projects, purged_at=now())
-    member_ids = _member_ids([project.id for project in projects])
+    member_ids = _member_ids([project.id for project in projects]) if projects else {}
     for project in projects:
         record(ProjectPurged(project, actor, member_ids=member_ids.get(project.id, ())))
 

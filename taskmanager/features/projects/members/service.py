@@ -17,7 +17,12 @@ from taskmanager.core.storage.listings import Described
 from taskmanager.core.storage.orders import Order, Row
 from taskmanager.core.storage.querysets import BaseQuerySet, Page
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.features.projects.events import MemberAdded, MemberChanged, ProjectTransferred
+from taskmanager.features.projects.events import (
+    MemberAdded,
+    MemberChanged,
+    MemberProfileChanged,
+    ProjectTransferred,
+)
 from taskmanager.features.projects.models import Membership, Project, check_room_of_owner
 from taskmanager.features.projects.permissions import ProjectAction, at_least
 from taskmanager.features.users import service as users
@@ -207,6 +212,12 @@ def _set_role(membership: Membership, role: str, actor: Actor) -> Membership:
     if changes:
         record(MemberChanged(membership, actor, changes))
     return membership
+
+
+def note_profile(user_id: ObjectId) -> None:
+    """Record in each project of a user that their public profile has changed. Safe to repeat."""
+    for membership in Membership.objects(user_id=user_id):
+        record(MemberProfileChanged(membership, None))
 
 
 def with_profiles(rows: list[Row]) -> list[Row]:

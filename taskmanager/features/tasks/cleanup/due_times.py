@@ -2,9 +2,11 @@
 
 from bson import ObjectId
 
+from taskmanager.core.events.log import record
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.projects import service as projects
 from taskmanager.features.tasks.due import due_at
+from taskmanager.features.tasks.events import TaskRescheduled
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.reminders import service as reminders
 
@@ -29,3 +31,5 @@ def _update(project_id: ObjectId, task_ids: list[ObjectId]) -> None:
     tasks = list(Task.objects(id__in=task_ids, project_id=project_id, due_floating=True))
     updated = Task.write_each(tasks, [task.by_service(due_at=due_at(task.due, timezone)) for task in tasks])
     reminders.reschedule([(task, ["due"]) for task in updated])
+    for before, task in zip(tasks, updated, strict=True):
+        record(TaskRescheduled(task, None, {"due_at": [before.due_at, task.due_at]}))

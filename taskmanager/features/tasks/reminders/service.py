@@ -144,7 +144,13 @@ def _set(moments: Iterable[tuple[Reminder, datetime | None]]) -> None:
         if reminder.fired_at is None or moment is not None:
             reminders.append(reminder)
             changes.append({"fire_at": moment, "fired_at": None})
-    Reminder.write_each(reminders, changes)
+    _write(reminders, changes)
+
+
+def _write(reminders: Sequence[Reminder], changes: Sequence[Row]) -> None:
+    """Store changes that the service makes, with their events."""
+    for reminder in Reminder.write_each(reminders, changes):
+        record(ReminderChanged(reminder, None))
 
 
 @unit_of_work
@@ -187,7 +193,7 @@ def _move(moves: Sequence[tuple[Reminder, Task]]) -> None:
         {"task_id": to.id, "carried": True, "fired_at": None, "fire_at": moment}
         for (_, to), moment in zip(moves, moments, strict=True)
     ]
-    Reminder.write_each([reminder for reminder, _ in moves], changes)
+    _write([reminder for reminder, _ in moves], changes)
 
 
 def delete_of_task(task_id: ObjectId) -> None:
@@ -219,6 +225,7 @@ def _fire(reminder: Reminder) -> bool:
     reminder = reminder.write(fire_at=None, fired_at=now())
     task = Task.objects.alive().filter(id=reminder.task_id).first()
     if task is None or not task.is_open or not _is_visible(reminder, task):
+        record(ReminderChanged(reminder, None))
         return False
     record(ReminderFired(reminder, None, task, moment))
     return True

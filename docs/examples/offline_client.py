@@ -1,0 +1,358 @@
+"""A client of Task Manager that works offline: a copy in SQLite, a queue of changes, sync, and conflicts.
+
+It is the reference for docs/sync.md, and needs the standard library and `requests`. Each function does what a client in
+another language has to do too. Try it:
+
+    python offline_client.py http://127.0.0.1:8000 store.sqlite me@example.com
+
+The copy has every object in the form of the API. Changes are applied to the copy at once and kept in a queue; `push`
+sends them in their order, `pull` brings the copy up to date. A queue survives a crash at any moment: a change is only
+removed after the service has accepted or refused it, and sent again with the same key it has no second effect.
+"""
+
+import json
+import sqlite3
+import sys
+import uuid
+from collections.abc import Iterable
+from getpass import getpass
+from typing import Any
+
+import requests
+
+Item = dict[str, Any]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS items (
+    type TEXT, id TEXT, project_id TEXT, task_id TEXT, item TEXT, PRIMARY KEY (type, id)
+);
+CREATE INDEX IF NOT EXISTS items_project ON items (project_id);
+CREATE INDEX IF NOT EXISTS items_task ON items (task_id);
+CREATE TABLE IF NOT EXISTS queue (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, mutation_id TEXT UNIQUE, method TEXT, path TEXT, body TEXT,
+    type TEXT, id TEXT, revision INTEGER
+);
+CREATE TABLE IF NOT EXISTS conflicts (mutation_id TEXT PRIMARY KEY, change TEXT, problem TEXT, theirs TEXT);
+CREATE TABLE IF NOT EXISTS ids (temporary TEXT PRIMARY KEY, id TEXT);
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT);
+"""
+TIMEOUT_SECONDS = 40.0
+OF_TASKS = ("comments", "reminders")  # go with the tombstone of their task
+
+
+class Offline(Exception):
+    """The service cannot be reached, or is overloaded: try again later."""
+
+
+class OfflineClient:
+    """A copy of what one account sees, and its changes that were not sent yet."""
+
+    def __init__(self, url: str, path: str, token: str, session: Any = None) -> None:
+        """Take the URL of the service, the path of the copy, and an access token or an API token."""
+        self.url, self.token, self.http = url.rstrip("/"), token, session or requests.Session()
+        self.store = sqlite3.connect(path, isolation_level=None)
+        self.store.executescript(SCHEMA)
+
+    # reading the copy
+
+    def items(self, kind: str) -> list[Item]:
+        """Return the objects of a type: as the service has them, with the changes in the queue on top."""
+        rows = self.store.execute("SELECT item FROM items WHERE type = ? ORDER BY id", (kind,))
+        found = {self._key(kind, item): item for item in (json.loads(row[0]) for row in rows)}
+        for change in self._queued():
+            if change["type"] == kind:
+                self._overlay(found, change)
+        return list(found.values())
+
+    def item(self, kind: str, item_id: str) -> Item | None:
+        """Return one object; None when the copy has none."""
+        item_id = self._real(item_id)
+        return next((item for item in self.items(kind) if self._key(kind, item) == item_id), None)
+
+    def conflicts(self) -> list[Item]:
+        """Return the changes that the service refused: {mutation_id, change, problem, theirs}. The user decides."""
+        rows = self.store.execute("SELECT mutation_id, change, problem, theirs FROM conflicts")
+        return [
+            {
+                "mutation_id": row[0],
+                "change": json.loads(row[1]),
+                "problem": json.loads(row[2]),
+                "theirs": _load(row[3]),
+            }
+            for row in rows
+        ]
+
+    def _overlay(self, found: dict[str, Item], change: Item) -> None:
+        item_id = self._real(change["id"])
+        if change["method"] == "DELETE":
+            found.pop(item_id, None)
+        elif change["method"] == "PATCH" and item_id in found:
+            found[item_id] = _merged(found[item_id], change["body"])
+        elif change["method"] == "POST":
+            found[item_id] = found.get(item_id, {"id": item_id, "revision": 0} | change["body"])
+
+    # changing it, online or offline
+
+    def create_task(self, project_id: str, **fields: Any) -> str:
+        """Create a task; return its temporary id, which stands for its id in later changes."""
+        return self._create("tasks", f"/projects/{project_id}/tasks", fields)
+
+    def create_comment(self, task_id: str, text: str) -> str:
+        """Comment on a task, which may have a temporary id."""
+        return self._create("comments", f"/tasks/{task_id}/comments", {"text": text})
+
+    def change(self, kind: str, item_id: str, **fields: Any) -> None:
+        """Change fields of a task or comment, based on the revision in the copy."""
+        self._enqueue("PATCH", kind, item_id, fields)
+
+    def delete(self, kind: str, item_id: str) -> None:
+        """Delete a task or comment."""
+        self._enqueue("DELETE", kind, item_id, None)
+
+    def _create(self, kind: str, path: str, body: Item) -> str:
+        temporary = f"new-{uuid.uuid4()}"
+        self._put("POST", path, body, kind, temporary, None)
+        return temporary
+
+    def _enqueue(self, method: str, kind: str, item_id: str, body: Item | None) -> None:
+        item = self.item(kind, item_id)
+        if item is None:
+            raise KeyError(item_id)
+        self._put(method, self._path(kind, item, item_id), body, kind, item_id, item["revision"])
+
+    def _path(self, kind: str, item: Item, item_id: str) -> str:
+        return f"/tasks/{item['task_id']}/comments/{item_id}" if kind == "comments" else f"/tasks/{item_id}"
+
+    def _put(self, method: str, path: str, body: Item | None, kind: str, item_id: str, revision: int | None) -> None:
+        self.store.execute(
+            "INSERT INTO queue (mutation_id, method, path, body, type, id, revision) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (uuid.uuid4().hex, method, path, json.dumps(body), kind, item_id, revision),
+        )
+
+    # sending the queue
+
+    def sync(self) -> None:
+        """Send the queue, then bring the copy up to date. Raises Offline; call it again later."""
+        self.push()
+        self.pull()
+
+    def push(self) -> None:
+        """Send the changes in their order. Raises Offline with the rest still in the queue."""
+        for change in self._queued():
+            self._finish(change, self._send(change))
+
+    def _send(self, change: Item) -> Any:
+        headers = {"X-Mutation-ID": change["mutation_id"]}
+        if change["method"] == "POST":
+            headers["Idempotency-Key"] = change["mutation_id"]  # sent twice, it is carried out once
+        else:
+            headers["If-Match"] = f'"{self._base(change)}"'
+        return self._request(change["method"], self._with_real_ids(change["path"]), headers, change["body"])
+
+    def _base(self, change: Item) -> int:
+        """Return the revision that a change is based on: one that an own change has made counts as seen."""
+        own = self.store.execute("SELECT value FROM state WHERE name = ?", (f"own:{self._real(change['id'])}",))
+        row = own.fetchone()
+        return max(change["revision"], int(row[0]) if row else 0)
+
+    def _finish(self, change: Item, response: Any) -> None:
+        """Note what the service said to a change, and remove it from the queue, in one transaction."""
+        if response.status_code in (401, 408, 429) or response.status_code >= 500 or _is_running(response):
+            raise Offline(str(response.status_code))
+        with self._transaction():
+            if response.status_code < 300:
+                self._accept(change, response)
+            elif self._is_done(change, response):
+                pass  # the answer to an earlier attempt was lost: the change is there
+            else:
+                self._report(change, response)
+            self.store.execute("DELETE FROM queue WHERE mutation_id = ?", (change["mutation_id"],))
+
+    def _accept(self, change: Item, response: Any) -> None:
+        if change["method"] == "DELETE":
+            self._remove({"type": change["type"], "id": self._real(change["id"])})
+            return
+        item = response.json()
+        if change["method"] == "POST":
+            self.store.execute("INSERT OR REPLACE INTO ids VALUES (?, ?)", (change["id"], item["id"]))
+        self._set(f"own:{item['id']}", item["revision"])
+        self._keep(change["type"], item)
+
+    def _is_done(self, change: Item, response: Any) -> bool:
+        """Return whether the present state of the item is what the change wanted, although it was refused."""
+        if change["method"] == "DELETE":
+            return bool(response.status_code == 404)
+        if change["method"] == "POST":
+            return bool(_body(response).get("code") == "idempotency.answer_lost")
+        theirs = self._theirs(change) if response.status_code == 412 else None
+        return theirs is not None and all(theirs.get(name) == value for name, value in change["body"].items())
+
+    def _report(self, change: Item, response: Any) -> None:
+        """Keep a refused change, with what the service has now, for the user: no edit is lost silently."""
+        values = (
+            change["mutation_id"],
+            json.dumps(change),
+            json.dumps(_body(response)),
+            json.dumps(self._theirs(change)),
+        )
+        self.store.execute("INSERT OR REPLACE INTO conflicts VALUES (?, ?, ?, ?)", values)
+
+    def _theirs(self, change: Item) -> Item | None:
+        if change["method"] == "POST":
+            return None
+        response = self._request("GET", self._with_real_ids(change["path"]))
+        return response.json() if response.status_code == 200 else None
+
+    def _queued(self) -> list[Item]:
+        names = ("mutation_id", "method", "path", "body", "type", "id", "revision")
+        rows = self.store.execute(f"SELECT {', '.join(names)} FROM queue ORDER BY number").fetchall()  # noqa: S608 names
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        return [change | {"body": _load(change["body"])} for change in found]
+
+    def _real(self, item_id: str) -> str:
+        row = self.store.execute("SELECT id FROM ids WHERE temporary = ?", (item_id,)).fetchone()
+        return str(row[0]) if row else item_id
+
+    def _with_real_ids(self, path: str) -> str:
+        return "/".join(self._real(part) for part in path.split("/"))
+
+    # bringing the copy up to date
+
+    def pull(self, wait: int = 0) -> None:
+        """Read all pages of changes; without a token the whole. Raises Offline; what was read is kept."""
+        while self.pull_page(wait):
+            wait = 0
+
+    def pull_page(self, wait: int = 0) -> bool:
+        """Read one page and apply it; return whether there are more."""
+        token = self._get("token")
+        response = self._request("GET", "/sync", query={"wait": wait} | ({"token": token} if token else {}))
+        if response.status_code == 410:  # away for longer than the log is kept: begin anew
+            with self._transaction():
+                self.store.execute("DELETE FROM items")
+                self.store.execute("DELETE FROM state WHERE name = 'token'")
+            return True
+        if response.status_code != 200:
+            raise Offline(str(response.status_code))
+        self._apply(response.json())
+        return bool(response.json()["has_more"])
+
+    def _apply(self, page: Item) -> None:
+        """Apply a page with its token in one transaction, so that a crash leaves the copy before or after it."""
+        with self._transaction():
+            for tombstone in page["tombstones"]:
+                self._remove(tombstone)
+            for kind, items in page["objects"].items():
+                for item in items:
+                    self._keep(kind, item)
+            if not page["has_more"]:
+                self._remove_orphans()
+            self._set("token", page["next_token"])
+
+    def _keep(self, kind: str, item: Item) -> None:
+        values = (kind, self._key(kind, item), item.get("project_id"), item.get("task_id"), json.dumps(item))
+        self.store.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?)", values)
+
+    def _remove(self, tombstone: Item) -> None:
+        """Remove what a tombstone stands for: with a project all that is in it, with a task what belongs to it."""
+        kind, item_id = tombstone["type"], tombstone["id"]
+        key = f"{tombstone['project_id']}:{item_id}" if kind == "members" else item_id
+        self.store.execute("DELETE FROM items WHERE type = ? AND id = ?", (kind, key))
+        if kind == "projects":
+            tasks = self.store.execute("SELECT id FROM items WHERE type = 'tasks' AND project_id = ?", (item_id,))
+            self._remove_of_tasks([row[0] for row in tasks.fetchall()])
+            self.store.execute("DELETE FROM items WHERE project_id = ?", (item_id,))
+        if kind == "tasks":
+            self._remove_of_tasks([item_id])
+
+    def _remove_of_tasks(self, task_ids: Iterable[str]) -> None:
+        """Remove comments and reminders; notifications about a task stay."""
+        for task_id in task_ids:
+            for kind in OF_TASKS:
+                self.store.execute("DELETE FROM items WHERE task_id = ? AND type = ?", (task_id, kind))
+
+    def _remove_orphans(self) -> None:
+        """Remove comments and reminders without their task: once all pages were read, it is not visible any more."""
+        tasks = "SELECT id FROM items WHERE type = 'tasks'"
+        self.store.execute(f"DELETE FROM items WHERE type IN (?, ?) AND task_id NOT IN ({tasks})", OF_TASKS)  # noqa: S608
+
+    def _key(self, kind: str, item: Item) -> str:
+        if kind == "members":
+            return f"{item['project_id']}:{item['user_id']}"
+        return item["project_id"] or "" if kind in ("statuses", "preferences") else str(item["id"])
+
+    # the rest
+
+    def _request(
+        self, method: str, path: str, headers: Item | None = None, body: Any = None, query: Item | None = None
+    ) -> Any:
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        given = {"Authorization": f"Bearer {self.token}", "Content-Type": kind} | (headers or {})
+        data = None if body is None else json.dumps(body)
+        try:
+            return self.http.request(
+                method, f"{self.url}/api/v1{path}", headers=given, data=data, params=query, timeout=TIMEOUT_SECONDS
+            )
+        except requests.RequestException as error:
+            raise Offline(type(error).__name__) from error
+
+    def _get(self, name: str) -> str | None:
+        row = self.store.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+        return row and str(row[0])
+
+    def _set(self, name: str, value: Any) -> None:
+        self.store.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, str(value)))
+
+    def _transaction(self) -> "_Transaction":
+        return _Transaction(self.store)
+
+
+class _Transaction:
+    def __init__(self, store: sqlite3.Connection) -> None:
+        self.store = store
+
+    def __enter__(self) -> None:
+        self.store.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.store.execute("ROLLBACK" if kind else "COMMIT")
+
+
+def _merged(item: Item, changes: Item) -> Item:
+    """Return an item after a JSON Merge Patch (RFC 7396), of one level."""
+    return item | changes
+
+
+def _is_running(response: Any) -> bool:
+    """Return whether the first of two equal requests is still being carried out."""
+    return response.status_code == 409 and _body(response).get("code") == "idempotency.in_progress"
+
+
+def _load(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+def _body(response: Any) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return {"status": response.status_code}
+
+
+def main() -> None:
+    """Log in, sync, and print what there is."""
+    url, path, email = sys.argv[1:4]
+    body = {"email": email, "password": getpass()}
+    answer = requests.post(f"{url}/api/v1/auth/login", json=body, timeout=TIMEOUT_SECONDS)
+    answer.raise_for_status()
+    client = OfflineClient(url, path, answer.json()["access_token"])
+    client.sync()
+    while True:
+        for task in client.items("tasks"):
+            sys.stdout.write(f"{task.get('key', '…')} {task['title']}\n")
+        client.pull(wait=30)
+        client.push()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+"""`taskmanager stream`: the live stream (Server-Sent Events), a process of its own.
+
+An asynchronous server holds the connections; threads read the database. One watcher follows the head of the log and
+wakes the connections that an event concerns. Each of them then reads its own changes, by the rights that hold then.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+import structlog
+import uvicorn
+from flask import Flask
+from pymongo.errors import PyMongoError
+
+from taskmanager.core.configuration import settings as core_settings
+from taskmanager.core.errors import (
+    Expired,
+    Malformed,
+    ScopeMissing,
+    TaskManagerError,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
+from taskmanager.core.events import positions
+from taskmanager.features.sync import live, tickets
+from taskmanager.features.sync.live import StreamListener
+from taskmanager.web.authentication.credentials import CredentialClaim, claim_of
+from workers import stopping
+from workers.heartbeat import Heartbeat
+from workers.process import begin_app
+
+log = structlog.get_logger("taskmanager.stream")
+
+PATH = "/api/v1/stream"
+_LOOK_SECONDS = 0.1  # between two looks at the head of the log
+_HEARTBEAT_SECONDS = 15.0
+_SLOW_SECONDS = 10.0  # a reader that takes longer for a message is dropped
+_RETRY_SECONDS = 1.0  # after a failure of the database
+_MAX_OF_ACCOUNT = 20
+_THREADS = 8
+# Any page may connect: nothing is sent without a ticket or a token, and browsers add neither by themselves.
+_ANY_ORIGIN = (b"access-control-allow-origin", b"*")
+_STATUS: dict[type[TaskManagerError], int] = {
+    Malformed: 400,
+    Unauthenticated: 401,
+    ScopeMissing: 403,
+    Expired: 410,
+    TooMany: 429,
+    Unavailable: 503,
+}
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+class StreamConnection:
+    """One open stream."""
+
+    def __init__(self, listener: StreamListener) -> None:
+        self.listener, self.wake = listener, asyncio.Event()
+        self.topics = listener.topics()
+
+
+class Hub:
+    """The open streams of this process."""
+
+    def __init__(self) -> None:
+        self.connections: set[StreamConnection] = set()
+        self._of_account: dict[str, int] = {}
+
+    def add(self, listener: StreamListener) -> StreamConnection:
+        """Add a connection. Raises TooMany for too many of one account, Unavailable for too many at all."""
+        identity = listener.actor.identity
+        if self._of_account.get(identity, 0) >= _MAX_OF_ACCOUNT:
+            raise TooMany("Too many streams are open.", retry_after=5, code="stream.too_many")
+        if len(self.connections) >= core_settings.current().stream_connections:
+            raise Unavailable("Too many streams are open: try again shortly.", code="stream.busy")
+        self._of_account[identity] = self._of_account.get(identity, 0) + 1
+        connection = StreamConnection(listener)
+        self.connections.add(connection)
+        return connection
+
+    def remove(self, connection: StreamConnection) -> None:
+        """Remove a connection that has ended."""
+        self.connections.discard(connection)
+        identity = connection.listener.actor.identity
+        self._of_account[identity] -= 1
+        if not self._of_account[identity]:
+            del self._of_account[identity]
+
+    async def watch(self, beat: Callable[[], None]) -> None:
+        """Wake the connections that new events concern, until cancelled."""
+        last = None
+        while True:
+            beat()
+            try:
+                head = await asyncio.to_thread(positions.head)
+                if last is not None and head > last:
+                    self._wake(await asyncio.to_thread(live.topics_between, last, head))
+                last = head
+            except (PyMongoError, TaskManagerError) as error:
+                log.warning("the log cannot be read", error=type(error).__name__)
+                await asyncio.sleep(_RETRY_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _wake(self, topics: set[str] | None) -> None:
+        for connection in self.connections:
+            if topics is None or not connection.topics.isdisjoint(topics):
+                connection.wake.set()
+
+
+class StreamApplication:
+    """The ASGI application: the stream, and a check of the process."""
+
+    def __init__(self, app: Flask, hub: Hub) -> None:
+        self.app, self.hub = app, hub
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        if scope["path"] == "/health/live":
+            await _answer(send, 200, {"status": "ok"})
+        elif scope["path"].rstrip("/").endswith(PATH) and scope["method"] == "GET":
+            await self._stream(scope, receive, send)
+        else:
+            await _answer(send, 404, _problem(404, "not_found", "This process serves the stream only."))
+
+    async def _stream(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        try:
+            listener = await asyncio.to_thread(self._listener, scope)
+            connection = self.hub.add(listener)
+        except TaskManagerError as error:
+            await _refuse(send, error)
+            return
+        except PyMongoError:
+            await _refuse(send, Unavailable())
+            return
+        try:
+            await _serve(connection, receive, send)
+        finally:
+            self.hub.remove(connection)
+
+    def _listener(self, scope: dict[str, Any]) -> StreamListener:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
+        last = headers.get("last-event-id") or query.get("last_event_id", "")
+        given = {
+            "token": query.get("token", ""),
+            "project": query.get("project_id", ""),
+            "types": query.get("types", ""),
+        }
+        return live.listen(self._claim(headers, query), last=last, **given)
+
+    def _claim(self, headers: dict[str, str], query: dict[str, str]) -> CredentialClaim:
+        if "ticket" in query:
+            return tickets.redeem(query["ticket"])
+        with self.app.app_context():
+            return claim_of(headers.get("authorization"))
+
+
+async def _serve(connection: StreamConnection, receive: Receive, send: Send) -> None:
+    """Send changes until the client goes away, reads too slowly, or loses its rights."""
+    headers = [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"x-accel-buffering", b"no"),
+        _ANY_ORIGIN,
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    gone = asyncio.create_task(_gone(receive))
+    sending = asyncio.create_task(_send_changes(connection, send))
+    try:
+        await asyncio.wait({gone, sending}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        sending.cancel()
+        await asyncio.gather(gone, sending, return_exceptions=True)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send_changes(connection: StreamConnection, send: Send) -> None:
+    await _write(send, b"retry: 2000\n: %d\n\n" % connection.listener.state.position)
+    while True:
+        connection.wake.clear()
+        try:
+            while message := await asyncio.to_thread(connection.listener.next_message):
+                connection.topics = connection.listener.topics()
+                await _write(send, message)
+        except PyMongoError:
+            await asyncio.sleep(_RETRY_SECONDS)
+            connection.wake.set()
+        except TaskManagerError as error:
+            await _write(send, b"event: end\ndata: " + orjson.dumps({"code": error.code}) + b"\n\n", more=False)
+            return
+        connection.topics = connection.listener.topics()
+        try:
+            await asyncio.wait_for(connection.wake.wait(), _HEARTBEAT_SECONDS)
+        except TimeoutError:
+            await _write(send, b": heartbeat\n\n")
+
+
+async def _write(send: Send, body: bytes, *, more: bool = True) -> None:
+    """Send a part; raises TimeoutError for a reader that does not take it, whose connection then ends."""
+    await asyncio.wait_for(send({"type": "http.response.body", "body": body, "more_body": more}), _SLOW_SECONDS)
+
+
+async def _refuse(send: Send, error: TaskManagerError) -> None:
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+    await _answer(send, status, _problem(status, error.code, error.detail) | error.extra)
+
+
+def _problem(status: int, code: str, detail: str) -> dict[str, Any]:
+    return {"type": f"/docs/errors/{code}", "title": code, "status": status, "code": code, "detail": detail}
+
+
+async def _answer(send: Send, status: int, body: dict[str, Any]) -> None:
+    kind = b"application/json" if status == 200 else b"application/problem+json"
+    headers = [(b"content-type", kind), (b"cache-control", b"no-store"), _ANY_ORIGIN]
+    if status in (429, 503):
+        headers.append((b"retry-after", b"2"))
+    if status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="taskmanager"'))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": orjson.dumps(body)})
+
+
+async def _run(app: Flask, heartbeat: Heartbeat) -> None:
+    chosen, hub = core_settings.current(), Hub()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            StreamApplication(app, hub),
+            host=chosen.host,
+            port=chosen.stream_port,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    watcher = asyncio.create_task(hub.watch(heartbeat.beat))
+    try:
+        await server.serve()
+    finally:
+        watcher.cancel()
+
+
+def main() -> None:
+    """Serve the stream until SIGTERM or SIGINT."""
+    stopping.end_in_time()
+    heartbeat = Heartbeat("stream")
+    app = begin_app(heartbeat)
+    try:
+        asyncio.run(_run(app, heartbeat))
+    finally:
+        heartbeat.end()
+
+
+if __name__ == "__main__":
+    main()
