@@ -35,6 +35,7 @@ _NO_RATES = ("ratelimit_enabled", "ratelimit_network")
 
 # For each setting whose type is text: what it refuses. A new one must be written down here.
 BAD: dict[str, list[str]] = {
+    "stream_url": ["app.example.com", "ftp://h", "https://h/?a=b", "https://h/#x", "https://u:p@h"],
     "app_url": ["app.example.com", "ftp://h", "https://h/?a=b", "https://h/#x", "https://u:p@h"],
     "link_task": [*PATTERNS, "/tasks", "/tasks/{id", "/tasks/{token}", "/tasks/{id}{0}", "/{key}\u00e4"],
     "link_project": [*PATTERNS, "/projects/{key}"],

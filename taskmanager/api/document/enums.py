@@ -18,6 +18,7 @@ ENUMS = {
     "TaskPlaceEnd": "TaskPlaceAtEnd.at",
     "BulkMode": "BulkIn.mode",
     "SearchMatch": "Hit.matched",
+    "SyncType": "Tombstone.type",
     "CountRelation": "Facets.relation",
     "NotificationKind": "NotificationOut.kind",
     "NotificationLevel": "PreferencesOut.level",

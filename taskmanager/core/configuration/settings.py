@@ -15,17 +15,18 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taskmanager.core.configuration import connection_urls, setting_names, setting_rules
+from taskmanager.core.configuration.database_settings import DatabaseSettings
 from taskmanager.core.configuration.link_settings import LinkSettings
 from taskmanager.core.configuration.public_settings import PublicSettings
+from taskmanager.core.configuration.sync_settings import SyncSettings
 from taskmanager.core.errors import Misconfigured
 
 S = TypeVar("S", bound=BaseSettings)
 
-_DEFAULT_MONGODB_TIMEOUT_MS = 1900
 _UNSAFE_SECRETS = {"secret", "changeme", "change-me", "development", "password", "taskmanager"}
 
 
-class Settings(PublicSettings, LinkSettings):
+class Settings(PublicSettings, LinkSettings, SyncSettings, DatabaseSettings):
     """The settings of an operator. `config/env.example` has a sentence for each variable."""
 
     model_config = SettingsConfigDict(
@@ -39,9 +40,6 @@ class Settings(PublicSettings, LinkSettings):
     data_dir: Path = Path(".data")
     plugins_enabled: bool = True
 
-    mongodb_uri: str = "mongodb://127.0.0.1:27017/taskmanager?replicaSet=rs0"
-    mongodb_timeout_ms: int = Field(_DEFAULT_MONGODB_TIMEOUT_MS, ge=100, le=60_000)
-    mongodb_pool_size: int = Field(32, ge=1, le=1000)
     queue_url: str = "redis://127.0.0.1:6379/0"
     cache_url: str = "redis://127.0.0.1:6380/0"
     redis_timeout_ms: int = Field(250, ge=10, le=10_000)
@@ -59,7 +57,6 @@ class Settings(PublicSettings, LinkSettings):
     require_totp_for_admins: bool = False
     event_days: int = Field(365, ge=30, le=36_500)
     audit_days: int = Field(365, ge=1, le=36_500)
-    sync_days: int = Field(30, ge=1, le=3660)
     trash_days: int = Field(30, ge=1, le=3660)
     lockout_failures: int = Field(10, ge=3, le=1000)
     lockout_minutes: int = Field(15, ge=1, le=24 * 60)
@@ -144,10 +141,6 @@ class Settings(PublicSettings, LinkSettings):
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = Field(9181, ge=1, le=65535)
 
-    stream_port: int = Field(8001, ge=1, le=65535)
-    stream_url: str = ""
-    stream_connections: int = Field(2000, ge=1, le=100_000)
-
     web_processes: int = Field(2, ge=1, le=64)
     web_threads: int = Field(8, ge=1, le=128)
     worker_processes: int = Field(1, ge=1, le=64)
@@ -201,10 +194,6 @@ class Settings(PublicSettings, LinkSettings):
         """Return the public URL of the service, without a trailing slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
-
-    def time_limit(self, seconds: float) -> float:
-        """Return the limit of a search or a large transaction: `seconds`, more where an operation may take longer."""
-        return seconds * max(1.0, self.mongodb_timeout_ms / _DEFAULT_MONGODB_TIMEOUT_MS)
 
     @property
     def stream_base(self) -> str:

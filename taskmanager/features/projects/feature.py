@@ -2,10 +2,10 @@
 
 from taskmanager.core.events.log import Listener
 from taskmanager.feature import Feature, declared
-from taskmanager.features.projects import errors, listeners, routes
+from taskmanager.features.projects import errors, routes
 from taskmanager.features.projects.invitations import routes as invitations
 from taskmanager.features.projects.labels import routes as labels
-from taskmanager.features.projects.members import routes as members
+from taskmanager.features.projects.members import listeners, routes as members
 from taskmanager.features.projects.permissions import ProjectAction
 from taskmanager.features.projects.share_links import routes as share_links
 from taskmanager.features.projects.trash import routes as trash

@@ -1,4 +1,4 @@
-"""The listener of projects."""
+"""The listener of members."""
 
 from taskmanager.core.events.log import Event, listen
 from taskmanager.features.projects.members import service as members
