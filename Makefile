@@ -10,7 +10,7 @@ INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 .DEFAULT_GOAL := help
 .PHONY: help run dev stop test test-later test-busy package-test coverage check style types contracts metadata workflows hooks \
 	migrate demo openapi schemathesis matrix chaos lost-write killed-web hot-project bench-workers costs sizes indexes explain \
-	bench bench-quick bench-peers soak lock clean
+	bench bench-quick bench-process bench-peers soak lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -106,6 +106,9 @@ bench: $(VENV)/.test bench-peers ## the service beside others at 1,000,000 tasks
 
 bench-quick: $(VENV)/.test bench-peers ## the same at 100,000 tasks, in five minutes
 	@$(BIN)/python -m tests.bench.compare --tasks 100000 --rounds 3 --requests 120 $(ARGS)
+
+bench-process: $(VENV)/.test ## the service beside the limit in one process, in half a minute: what a change is worth
+	@$(BIN)/python -m tests.bench.in_process $(ARGS)
 
 bench-peers: $(PEERS)/.eve $(PEERS)/.fastapi $(PEERS)/.express ## install what the others are made of, in .data-bench
 
