@@ -10,9 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help clients docs page-cost run dev stop test test-later test-busy dist package-test coverage check style types contracts metadata workflows hooks \
-	migrate demo pictures openapi messages schemathesis matrix chaos lost-write killed-web hot-project bench-workers sync-campaign costs sizes indexes explain \
-	bench bench-quick bench-peers soak lock clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.* \#\# .*/\1/p' Makefile)
 
 help: ## list the words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -143,6 +141,9 @@ bench: $(VENV)/.test bench-peers ## the service beside others at 1,000,000 tasks
 
 bench-quick: $(VENV)/.test bench-peers ## the same at 100,000 tasks, in five minutes
 	@$(BIN)/python -m tests.bench.compare --tasks 100000 --rounds 3 --requests 120 $(ARGS)
+
+bench-process: $(VENV)/.test ## the service beside the limit in one process, in half a minute: what a change is worth
+	@$(BIN)/python -m tests.bench.in_process $(ARGS)
 
 bench-peers: $(PEERS)/.eve $(PEERS)/.fastapi $(PEERS)/.express ## install what the others are made of, in .data-bench
 

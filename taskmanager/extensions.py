@@ -1,6 +1,7 @@
 """The Flask extensions, unbound: `app.py` binds them. This module imports no other module of the package."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 from cachelib.serializers import JSONSerializer
@@ -8,6 +9,7 @@ from flask import Response, current_app, g, request
 from flask_caching import Cache
 from flask_compress import Compress
 from flask_limiter import Limiter, RequestLimit
+from flask_limiter._limits import RuntimeLimit
 from flask_limiter.errors import RateLimitExceeded
 from redis.exceptions import RedisError
 
@@ -34,17 +36,34 @@ class FallingBackLimiter(Limiter):
 
     def _check(self, callable_name: str | None, in_middleware: bool) -> None:
         try:
+            if callable_name and not in_middleware and self.enabled and not self._storage_dead:
+                self._count_together(self.limit_manager.decorated_limits(callable_name))
+        except RedisError:
+            return self._fall_back(callable_name, in_middleware)
+        try:
             super()._check_request_limit(callable_name, in_middleware)
         except RedisError:  # now the limiter knows of the outage, and counts in memory
             self.context.seen_limits.clear()
             super()._check_request_limit(callable_name, in_middleware)
 
-    def _fall_back(self) -> None:
+    def _count_together(self, limits: Iterable[RuntimeLimit]) -> None:
+        """Count the request by several limits in one round trip; their evaluation then finds the results."""
+        endpoint, entries = self.identify_request(), []
+        for limit in limits:
+            if not (limit.deduct_when or limit.is_exempt or limit.method_exempt):
+                identifiers = (self._key_prefix, limit.key_func(), limit.scope_for(endpoint, request.method))
+                item = limit.limit
+                entries.append((item.key_for(*identifiers), item.amount, item.get_expiry(), limit.deduction_amount))
+        if len(entries) > 1:
+            self._storage.acquire_together(entries)  # type: ignore[union-attr]
+
+    def _fall_back(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
         """Count the request in this process's memory, as all others until the store is back."""
         self.logger.warning("Rate limit storage unreachable - falling back to in-memory storage")
         self._storage_dead = True
-        self.context.view_rate_limits.clear()
-        self._check(None, True)
+        if in_middleware:
+            self.context.view_rate_limits.clear()
+        self._check(callable_name, in_middleware)
 
     def _has_common_limits_only(self) -> bool:
         """Return whether the store is in use, and only the limits of all requests apply before the view."""

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flask import Flask, Response, g, has_request_context, request
@@ -31,8 +31,8 @@ from taskmanager.web.requests import body_fields
 OFF = "0"  # no limit for each address
 _COMMON_SCOPES = ("global", "network")  # of the limits of all requests
 _SCHEMES = ("redis", "rediss", "unix")
-# KEYS: the previous and the current window, the access version. ARGV: limit, seconds, amount. The functions are the
-# scripts of the library, which have arguments of their own: the second one takes the seconds as its first.
+# KEYS: for each limit the previous and the current window; the access version. ARGV: for each limit its number, seconds
+# and amount. The functions are the scripts of the library, whose arguments differ: the second takes the seconds first.
 _SCRIPT = f"""
 local function acquire(KEYS, ARGV)
 {RedisStorage.SCRIPT_ACQUIRE_SLIDING_WINDOW.decode()}
@@ -40,9 +40,15 @@ end
 local function window(KEYS, ARGV)
 {RedisStorage.SCRIPT_SLIDING_WINDOW.decode()}
 end
-local acquired = acquire(KEYS, ARGV) and 1 or 0
-return {{acquired, window(KEYS, {{ARGV[2]}}), redis.call('get', KEYS[3])}}
+local found = {{redis.call('get', KEYS[#KEYS])}}
+for i = 1, #ARGV, 3 do
+    local keys = {{KEYS[(i - 1) / 3 * 2 + 1], KEYS[(i - 1) / 3 * 2 + 2]}}
+    found[#found + 1] = acquire(keys, {{ARGV[i], ARGV[i + 1], ARGV[i + 2]}}) and 1 or 0
+    found[#found + 1] = window(keys, {{ARGV[i + 1]}})
+end
+return found
 """
+Entry = tuple[str, int, int, int]  # of a limit: its key, number, seconds, and the amount to count
 
 
 class OneTripStorage(RedisStorage):
@@ -57,12 +63,20 @@ class OneTripStorage(RedisStorage):
         self._script = self.storage.register_script(_SCRIPT)
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        keys = [self.prefixed_key(self._previous_window_key(key)), self.prefixed_key(self._current_window_key(key))]
-        acquired, window, version = self._execute([*keys, version_key()], [limit, expiry, amount])
-        g.setdefault("windows", {})[key] = window
+        if key not in g.setdefault("acquired", {}):
+            self.acquire_together([(key, limit, expiry, amount)])
+        return bool(g.acquired.pop(key))
+
+    def acquire_together(self, entries: Sequence[Entry]) -> None:
+        """Count a request by several limits; `acquire_sliding_window_entry` then returns their results."""
+        windows = [name(key) for key, *_ in entries for name in (self._previous_window_key, self._current_window_key)]
+        keys = [*map(self.prefixed_key, windows), version_key()]
+        version, *found = self._execute(keys, [number for _, *numbers in entries for number in numbers])
+        acquired, kept = g.setdefault("acquired", {}), g.setdefault("windows", {})
+        for (key, *_), is_acquired, window in zip(entries, found[::2], found[1::2], strict=True):
+            acquired[key], kept[key] = is_acquired, window
         if version is not None:
             keep_version(int(version))
-        return bool(acquired)
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         window = g.get("windows", {}).get(key) if has_request_context() else None

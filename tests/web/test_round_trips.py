@@ -9,7 +9,8 @@ from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users.models import User
 from taskmanager.testing.clients import sign_in
-from taskmanager.testing.factories import task_row
+from taskmanager.testing.factories import UserFactory, task_row
+from taskmanager.testing.factories.things import PASSWORD
 from tests.scene import Scene, patch
 from tests.web.counting import commands, store_trips
 from tests.web.profiling import examined
@@ -75,6 +76,14 @@ def test_a_list_of_members_takes_one_more_for_their_names(warm):
     assert (status, set(names)) == (200, {"find"})
     assert len(names) <= 2
     assert trips <= 2
+
+
+def test_all_limits_of_a_route_are_counted_in_one_trip(warm):
+    credentials = {"email": UserFactory().email, "password": PASSWORD}
+    for _ in range(2):
+        status, _, trips = cost(warm.app.test_client(), "POST", "/api/v1/auth/login", json=credentials)
+    # the limit of all requests, those of the address and of the account, and the new access version
+    assert (status, trips) == (200, 3)
 
 
 def test_without_a_login_the_database_is_not_asked(warm):
