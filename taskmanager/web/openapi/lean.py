@@ -55,7 +55,7 @@ def _path(item: Json, document: Json, errors: str) -> Json:
 
 
 def _operation(operation: Json, document: Json, errors: str) -> Json:
-    kept = {
+    kept: Json = {
         name: operation[name]
         for name in ("operationId", "tags", "summary", "security", "deprecated")
         if name in operation
