@@ -22,7 +22,7 @@ def lean(document: Json, errors: str) -> Json:
     made: Json = {
         "openapi": "3.0.3",
         "info": {name: document["info"][name] for name in ("title", "version")}
-        | {"description": _folded_sections(document["info"]["description"])},
+        | {"description": _folded_sections(document["info"]["description"], errors)},
         "servers": document["servers"],
         "security": document["security"],
         "tags": document["tags"],
@@ -38,9 +38,9 @@ def lean(document: Json, errors: str) -> Json:
     return made
 
 
-def _folded_sections(text: str) -> str:
+def _folded_sections(text: str, errors: str) -> str:
     """Return the introduction with its sections folded, so that the groups of operations are seen first."""
-    start, _, sections = text.partition("\n## ")
+    start, _, sections = text.replace("](/docs/errors)", f"]({errors})").partition("\n## ")
     folded = f"<details><summary>Conventions</summary>\n\n## {sections}\n\n</details>"
     return f"{start}\n\n{folded}" if sections else start
 
