@@ -8,7 +8,7 @@ from gunicorn import util
 from config.server_errors import write_problem
 from config.settings import load
 from taskmanager.core.errors import Misconfigured
-from workers import fitness, stopping
+from workers import fitness, stopping, unix_http
 from workers.heartbeat import Heartbeat
 from workers.local_url import local_url
 
@@ -19,7 +19,10 @@ except Misconfigured as _error:
     fitness.refuse(_error)
 _memory = Path("/dev/shm")  # noqa: S108 - a folder in memory, for heartbeats; on a disk they can stall a worker
 
-bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+if _settings.socket:
+    bind = f"{unix_http.SCHEME}{_settings.socket}"
+else:
+    bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 worker_class = "gthread"
 workers = _settings.web_processes
 threads = _settings.web_threads
@@ -55,7 +58,8 @@ def on_starting(server: Any) -> None:
 def when_ready(server: Any) -> None:
     """Write the URL of gunicorn for health checks."""
     global _heartbeat
-    _heartbeat = Heartbeat("web", f"{local_url(_settings)}/health/live")
+    address = bind if _settings.socket else f"{local_url(_settings)}/health/live"
+    _heartbeat = Heartbeat("web", address)
 
 
 def on_exit(server: Any) -> None:

@@ -13,7 +13,7 @@ import psutil
 from flask import Blueprint, Flask, Response, current_app, request
 
 from taskmanager.api import metrics
-from taskmanager.core.configuration import settings
+from taskmanager.core.configuration import service_groups, settings
 from taskmanager.core.errors import Forbidden, Unavailable
 from taskmanager.core.events import outbox, queue_report
 from taskmanager.core.servers import server_checks, server_report
@@ -39,7 +39,7 @@ def init_app(app: Flask) -> None:
 @blp.get("/health/live")
 def live() -> Response:
     """Return 200: this process responds."""
-    return data({"status": "ok"})
+    return data({"status": "ok", "services": _services()})
 
 
 @blp.get("/health/ready")
@@ -51,10 +51,10 @@ def ready() -> Response:
     found = server_checks.database_problems(_PROBE_SECONDS)
     found += [problem for problem in server_checks.recent_store_problems() if problem.final]
     if not found:
-        return data({"status": "ok", "checks": {"database": "ok"}})
+        return data({"status": "ok", "services": _services(), "checks": {"database": "ok"}})
     checks = {"database": "ok"} | {problem.check: "unavailable" for problem in found}
     sentences = [problem.sentence for problem in found]
-    return data({"status": "unavailable", "checks": checks, "problems": sentences}, 503)
+    return data({"status": "unavailable", "services": _services(), "checks": checks, "problems": sentences}, 503)
 
 
 @blp.get("/health")
@@ -66,7 +66,13 @@ def details() -> Response:
     checks = {name: _state(report is not None) for name, report in reports.items()}
     problems = [problem.sentence for problem in _problems()]
     status = "degraded" if problems or None in reports.values() else "ok"
-    body: dict[str, Any] = {"status": status, "checks": checks, "problems": problems, "machine": _machine()}
+    body: dict[str, Any] = {
+        "status": status,
+        "services": _services(),
+        "checks": checks,
+        "problems": problems,
+        "machine": _machine(),
+    }
     for report in reports.values():
         body |= report or {}
     return data(body)
@@ -126,6 +132,10 @@ def _operators_only() -> None:
     known = token and scheme.lower() == "bearer" and compare_digest(sent.strip().encode(), token.encode())
     if not known and current_actor().role != "admin":
         raise Forbidden("Only administrators, and clients with the metrics token, may read this.")
+
+
+def _services() -> list[str]:
+    return service_groups.in_order(settings.current().own_services)
 
 
 def _state(up: bool) -> str:

@@ -37,8 +37,8 @@ def test_few_functions_are_longer_than_25_lines(sources: list[Path]):
 
 
 def test_no_one_reads_the_environment_but_the_settings(sources: list[Path]):
-    # up and server hand the environment on to what they start; a health check must not cost what reading settings does
-    allowed = {"settings.py", "up.py", "server.py", "heartbeat.py"}
+    # up, release and server hand the environment on to what they start; a health check must cost less than settings do
+    allowed = {"settings.py", "up.py", "server.py", "heartbeat.py", "release.py"}
     readers = {path.name for path in sources if "os.environ" in path.read_text() or "os.getenv" in path.read_text()}
     assert readers <= allowed
 

@@ -24,6 +24,7 @@ _NO_RATES = ("ratelimit_enabled", "ratelimit_network")
 
 # For each setting whose type is text: what it refuses. A new one must be written down here.
 BAD: dict[str, list[str]] = {
+    "services": ["tasks", "task,", "all,task", "ALL"],
     "host": HOSTS,
     "dashboard_host": HOSTS,
     "public_url": [

@@ -14,7 +14,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from taskmanager.core.configuration import connection_urls, setting_names, setting_rules
+from taskmanager.core.configuration import connection_urls, service_groups, setting_names, setting_rules
+from taskmanager.core.configuration.gateway_settings import GatewaySettings
 from taskmanager.core.errors import Misconfigured
 
 S = TypeVar("S", bound=BaseSettings)
@@ -32,9 +33,11 @@ class Settings(BaseSettings):
     environment: Literal["development", "testing", "production"] = "development"
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
+    socket: Path | None = None
     public_url: str = ""
     data_dir: Path = Path(".data")
     plugins_enabled: bool = True
+    services: str = "all"
 
     mongodb_uri: str = "mongodb://127.0.0.1:27017/taskmanager?replicaSet=rs0"
     mongodb_timeout_ms: int = Field(1900, ge=100, le=60_000)
@@ -147,7 +150,7 @@ class Settings(BaseSettings):
     reload: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("data_dir", "keys_dir", "attachment_folder", "mail_ca_file", "mail_oauth_token_file")
+    @field_validator("socket", "data_dir", "keys_dir", "attachment_folder", "mail_ca_file", "mail_oauth_token_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().absolute()
@@ -186,6 +189,11 @@ class Settings(BaseSettings):
         """Return the public URL of the service, without a trailing slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def own_services(self) -> frozenset[str]:
+        """Return the services that this process works for."""
+        return service_groups.parse(self.services)
 
     def secret(self) -> bytes:
         """Return the secret that signs tokens and cursors. Outside production it is generated once, in `data_dir`."""
@@ -256,7 +264,8 @@ def build(kind: type[S], **overrides: Any) -> S:
     """
     prefix = kind.model_config.get("env_prefix", "")
     ours = prefix == Settings.model_config["env_prefix"]
-    lines = setting_names.unknown(prefix, Settings.model_fields, os.environ) if ours else []
+    known = [*Settings.model_fields, *(f"gateway_{name}" for name in GatewaySettings.model_fields)]
+    lines = setting_names.unknown(prefix, known, os.environ) if ours else []
     try:
         found = kind(**overrides)
     except ValidationError as error:
