@@ -8,7 +8,7 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev stop test test-later test-busy package-test services-test blue-green scale-test coverage check style types contracts metadata workflows hooks \
+.PHONY: help run dev stop test test-later test-busy package-test services-test blue-green scale-test manifests compose-test coverage check style types contracts metadata workflows hooks \
 	migrate demo openapi schemathesis matrix chaos lost-write killed-web hot-project bench-workers costs sizes indexes explain \
 	bench bench-quick bench-peers soak lock clean
 
@@ -51,6 +51,13 @@ blue-green: $(VENV)/.test ## releases under load behind NGINX: 20,000 requests (
 scale-test: $(VENV)/.test ## one web process and two behind NGINX: CPU of a request; limits and keys are exact over both
 	@$(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_scale.py
 	@SCALE_SECONDS=$(or $(SECONDS),15) $(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_scale.py -k costs
+
+manifests: $(VENV)/.test ## render deploy/kubernetes; our rules, kubernetes-validate at two versions, checkov
+	@$(BIN)/python -m pytest -q -n 0 -p no:randomly tests/deploy/test_manifests.py
+	@PYTHON=$(PYTHON) sh deploy/kubernetes/check
+
+compose-test: ## start deploy/compose in Docker, kill every process, stop it (PROFILE=services, COMPOSE=…, TASKMANAGER_IMAGE=…)
+	@sh deploy/compose/try
 
 coverage: $(VENV)/.test ## run the tests; list lines and branches that they miss, fail below the floor of setup.cfg
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
