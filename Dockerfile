@@ -22,6 +22,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     TASKMANAGER_PORT=8000 \
     TASKMANAGER_DATA_DIR=/data \
     TASKMANAGER_KEYS_DIR=/data/keys
+LABEL org.opencontainers.image.title="Task Manager" \
+    org.opencontainers.image.description="Task-management backend: REST API, event log, notifications" \
+    org.opencontainers.image.licenses="MIT"
 USER 10001:10001
 WORKDIR /data
 EXPOSE 8000

@@ -47,6 +47,23 @@ package-test: $(VENV)/.test ## build sdist, wheel and image; try wheel and image
 test-busy: $(VENV)/.test ## the same in two orders, beside four processes that keep the machine busy
 	@$(BIN)/python -m tests.busy -n 2 --dist worksteal $(ARGS)
 
+services-test: $(VENV)/.test ## the functional tests through NGINX against services apart, each killed in turn; ARGS="tests/web" for others
+	@SERVICES_APART=1 $(BIN)/python -m pytest -q -p no:randomly $(or $(ARGS),tests/functional tests/gateway tests/api/test_schemathesis.py tests/browser)
+
+blue-green: $(VENV)/.test ## releases under load behind NGINX: 20,000 requests (N=…), five switches, two that go back
+	@BLUE_GREEN_REQUESTS=$(or $(N),20000) BLUE_GREEN_SWITCHES=5 $(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_release.py -k under_load
+
+scale-test: $(VENV)/.test ## one web process and two behind NGINX: CPU of a request; limits and keys are exact over both
+	@$(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_scale.py
+	@SCALE_SECONDS=$(or $(SECONDS),15) $(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_scale.py -k costs
+
+manifests: $(VENV)/.test ## render deploy/kubernetes; our rules, kubernetes-validate at two versions, checkov
+	@$(BIN)/python -m pytest -q -n 0 -p no:randomly tests/deploy/test_manifests.py
+	@PYTHON=$(PYTHON) sh deploy/kubernetes/check
+
+compose-test: ## start deploy/compose in Docker, kill every process, stop it (PROFILE=services, COMPOSE=…, TASKMANAGER_IMAGE=…)
+	@sh deploy/compose/try
+
 coverage: $(VENV)/.test ## run the tests; list lines and branches that they miss, fail below the floor of setup.cfg
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term $(ARGS)
 

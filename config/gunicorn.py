@@ -8,7 +8,7 @@ from gunicorn import util
 from config.server_errors import write_problem
 from config.settings import load
 from taskmanager.core.errors import Misconfigured
-from workers import fitness, stopping, telemetry
+from workers import fitness, stopping, telemetry, unix_http
 from workers.heartbeat import Heartbeat
 from workers.local_url import local_url
 from workers.slow_clients import MAX_WAITING
@@ -20,7 +20,10 @@ except Misconfigured as _error:
     fitness.refuse(_error)
 _memory = Path("/dev/shm")  # noqa: S108 - a folder in memory, for heartbeats; on a disk they can stall a worker
 
-bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+if _settings.socket:
+    bind = f"{unix_http.SCHEME}{_settings.socket}"
+else:
+    bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 worker_class = "workers.slow_clients.PatientWorker"
 workers = _settings.web_processes
 threads = _settings.web_threads + MAX_WAITING  # most of them only wait for slow clients
@@ -61,7 +64,8 @@ def on_starting(server: Any) -> None:
 def when_ready(server: Any) -> None:
     """Write the URL of gunicorn for health checks."""
     global _heartbeat
-    _heartbeat = Heartbeat("web", f"{local_url(_settings)}/health/live")
+    address = bind if _settings.socket else f"{local_url(_settings)}/health/live"
+    _heartbeat = Heartbeat("web", address)
 
 
 def on_exit(server: Any) -> None:

@@ -1,6 +1,7 @@
 """The three environments. `TASKMANAGER_ENVIRONMENT` chooses one; every value can be set by a variable."""
 
 import os
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -30,6 +31,8 @@ class Production(Settings):
     webhook_http: bool = False
 
 
+# A file in it has the value of the setting of its name, such as `taskmanager_secret_key`: secrets of Docker, of Podman.
+SECRETS = Path("/run/secrets")
 _KINDS: dict[str, type[Settings]] = {"development": Development, "testing": Testing, "production": Production}
 
 
@@ -38,4 +41,5 @@ def load(**overrides: object) -> Settings:
     name = os.environ.get("TASKMANAGER_ENVIRONMENT", "development")
     if name not in _KINDS:
         raise Misconfigured(f"TASKMANAGER_ENVIRONMENT must be one of {', '.join(_KINDS)}")
-    return build(_KINDS[name], **overrides)
+    files = {"_secrets_dir": SECRETS} if SECRETS.is_dir() else {}
+    return build(_KINDS[name], **files, **overrides)

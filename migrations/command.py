@@ -43,6 +43,31 @@ def migrate(settings: Settings, *, dry_run: bool, check: bool, expand: bool = Fa
     return FITS
 
 
+def expand_for_release(settings: Settings, *, shared: bool) -> list[str]:
+    """Run the migrations that the release before can live with; return a line for each.
+
+    `shared`: a release before this one is running. Raises Misconfigured when it could not go on after a migration.
+    """
+    use(settings)
+    load_features(settings)
+    connect(settings)
+    for problem in server_checks.database_problems(seconds=5.0):
+        if problem.check == "database":
+            raise Misconfigured(problem.sentence)
+    if shared and (names := runner.unshared(database())):
+        raise Misconfigured(
+            f"The release before cannot go on after the migration {names[0]}, which is neither EXPAND nor CONTRACT:"
+            " stop all processes, run `taskmanager migrate`, and start this release (docs/operations.md, Migrations)."
+        )
+    return [_line("ran", name) for name in runner.run(database(), expand=shared)]
+
+
+def left_for_later(settings: Settings) -> list[str]:
+    """Return the names of the migrations that wait until all processes are replaced."""
+    connect(settings)
+    return runner.state(database()).pending
+
+
 def compare(database: Database[dict[str, Any]], say: Say) -> int:
     """Print how the database and this release fit together; return the exit code."""
     found = runner.state(database)

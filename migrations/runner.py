@@ -118,6 +118,12 @@ def _complete_records(database: Database[dict[str, Any]]) -> None:
         database.migrations.update_one({"_id": _FORMER[name]}, {"$setOnInsert": found}, upsert=True)
 
 
+def unshared(database: Database[dict[str, Any]]) -> list[str]:
+    """Return the pending migrations after which a release that lacks them cannot go on, and this one cannot wait."""
+    pending = state(database).pending
+    return [name for name in pending if not _removes(name) and not _may_go_on_without(name, _load(name))]
+
+
 def state(database: Database[dict[str, Any]]) -> State:
     """Compare the migrations that were run with the scripts of this release. Reads one small collection."""
     found = database.migrations.find({}, {"expand": 1})

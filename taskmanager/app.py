@@ -8,7 +8,7 @@ from bson import ObjectId
 from flask import Flask
 
 from taskmanager import plugins
-from taskmanager.api import docs, health, information, v1
+from taskmanager.api import docs, health, information, service_guard, v1
 from taskmanager.api.errors.protocol import PROTOCOL
 from taskmanager.api.errors.rules import RULES
 from taskmanager.api.version import ApiVersion
@@ -71,6 +71,7 @@ FEATURES = (
     webhooks.FEATURE,
     accounts.FEATURE,
     sync.FEATURE,
+    sync.STREAM,
     purging.FEATURE,
 )
 CORE = Feature("core", errors=(*PROTOCOL, *RULES), periodic_jobs=declared(PeriodicJob, outbox, retention))
@@ -88,6 +89,7 @@ def create_app(settings: Settings) -> Flask:
     _connect(settings)
     requests.init_app(app)
     cors.init_app(app, settings)
+    service_guard.init_app(app, settings)
     actors.init_app(app, settings, _keys(settings))
     limits.init_app(app, settings)
     _bind_extensions(app, settings)
@@ -138,6 +140,17 @@ def api_document() -> dict[str, Any]:
         return _version().document()
 
 
+def routing_app(settings: Settings) -> Flask:
+    """Return an application with all routes, also of plugins, that serves nothing: it needs no servers and no keys."""
+    loaded = load_features(settings)
+    app = Flask(__name__)
+    service_guard.init_app(app, settings)
+    health.init_app(app)
+    _add_routes(app, loaded)
+    docs.init_app(app)
+    return app
+
+
 def _version() -> ApiVersion:
     return v1.version(blueprint for feature in FEATURES for blueprint in feature.blueprints)
 
@@ -146,12 +159,17 @@ def _add_routes(app: Flask, loaded: Iterable[Feature]) -> None:
     """Add version 1 of the API, and the routes of plugins to it, below `/x/<name of the plugin>`."""
     version = _version()
     api = version.init_app(app)
+    for feature in loaded:
+        if not feature.is_plugin:
+            service_guard.assign(app, feature, map(version.name_of, feature.blueprints))
     for plugin in (feature for feature in loaded if feature.is_plugin):
         logins = [blueprint_of(plugin.name, plugin.login_methods)] if plugin.login_methods else []
         for blueprint in (*plugin.blueprints, *logins):
             prefix = f"{version.prefix}/x/{plugin.name}{blueprint.url_prefix or ''}"
+            name = f"x_{plugin.name}_{blueprint.name}"
+            service_guard.assign(app, plugin, [name])
             try:
-                api.register_blueprint(blueprint, name=f"x_{plugin.name}_{blueprint.name}", url_prefix=prefix)
+                api.register_blueprint(blueprint, name=name, url_prefix=prefix)
                 api.describe()
             except Exception as error:
                 raise _unusable(plugin, "blueprints", error) from error

@@ -15,6 +15,7 @@ from flask import Flask
 from pydantic_settings import BaseSettings
 
 from taskmanager.core.configuration import settings as core_settings
+from taskmanager.core.configuration.service_groups import Service
 from taskmanager.core.error_codes import ErrorCode
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.events.erasure import EventRenewal
@@ -22,7 +23,7 @@ from taskmanager.core.events.log import Listener
 from taskmanager.core.events.outbox import JobSource
 from taskmanager.core.events.retention import EventNeed
 from taskmanager.core.events.schedule import PeriodicJob
-from taskmanager.core.feature_checks import Service, names_of, problem_of
+from taskmanager.core.feature_checks import names_of, problem_of
 from taskmanager.core.jobs import Job
 from taskmanager.core.registry import Part, Registry
 from taskmanager.core.security.permissions import Action
@@ -53,9 +54,9 @@ _CHANNEL = ("name", "queue", "seconds", "threads", "grouped", "reaches", "send")
 class Feature:
     """The contributions of one feature or plugin. See docs/plugins.md for each field, with an example.
 
-    `service` names the set of processes that is to serve it when services are deployed separately; nothing reads it
-    yet. A field that is a mapping is a table by name, and the feature that reads it defines the values; all other
-    fields are tuples of objects that have a name of their own.
+    `service` names the set of processes that serves its routes and runs its jobs when services are deployed apart
+    (`TASKMANAGER_SERVICES`). A field that is a mapping is a table by name, and the feature that reads it defines the
+    values; all other fields are tuples of objects that have a name of their own.
     """
 
     name: str

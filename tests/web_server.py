@@ -32,8 +32,8 @@ class WebServer:
         self._environment = _environment(settings, port=self.port, **changes)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start and wait until it is ready."""
+    def start(self, *, wait: bool = True) -> None:
+        """Start and wait until it is ready, or call `wait` later."""
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 wrap([sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"]),
@@ -44,6 +44,12 @@ class WebServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        if wait:
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until it is ready."""
+        assert self._process
         deadline = time.monotonic() + _START_SECONDS
         while not self._ready():
             assert self._process.poll() is None and time.monotonic() < deadline, self.log.read_text()
@@ -58,6 +64,12 @@ class WebServer:
             with suppress(ProcessLookupError):  # nothing is left of its group, as it should be
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+    def kill(self) -> None:
+        """End it with -9, with its processes."""
+        assert self._process
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def _ready(self) -> bool:
         try:
@@ -78,16 +90,22 @@ def _environment(settings: Settings, **changes: Any) -> dict[str, str]:
     ours = {
         f"TASKMANAGER_{name.upper()}": str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in values.items()
-        if value not in ("", None) and name not in ("secret_key", "admin_password", "services")
+        if value not in ("", None) and name not in ("secret_key", "admin_password")
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TASKMANAGER_")}
     return inherited | ours
 
 
 @pytest.fixture(scope="session")
-def server(app: Flask, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """One gunicorn of two processes for all tests of this process; its limits are off like those of `app`."""
-    server = WebServer(settings, tmp_path_factory.mktemp("gunicorn") / "log")
+def server(app: Flask, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One gunicorn of two processes for all tests of this process; its limits are off like those of `app`.
+
+    With SERVICES_APART (`make services-test`) it is a gateway with a gunicorn for each service behind it.
+    """
+    from tests.gateway import apart  # which has servers of this module
+
+    folder = tmp_path_factory.mktemp("gunicorn")
+    server = apart.Apart(settings, folder) if os.environ.get("SERVICES_APART") else WebServer(settings, folder / "log")
     try:
         server.start()
         yield server

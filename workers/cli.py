@@ -6,6 +6,7 @@ A command imports what it needs when it runs, so that `taskmanager --help` is fa
 import importlib
 import sys
 import threading
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,23 @@ def migrate(dry_run: bool, check: bool, expand: bool) -> None:
 def web() -> None:
     """Serve the API with gunicorn."""
     importlib.import_module("workers.web").main()
+
+
+@main.command()
+@click.option("--folder", type=click.Path(path_type=Path), help="Of the sockets; else `release` in the data folder.")
+@click.option("--drain", type=click.FloatRange(0, 600), default=8.0, show_default=True, help="Seconds until it ends.")
+@click.option("--check", default="", help="A command before the switch; {colour} and {socket} are replaced.")
+@click.option("--verify", default="", help="A command after the switch, such as a request through the gateway.")
+@click.option("--start", default="", help="The command that starts a colour, in place of starting it directly.")
+@click.option("--stop", default="", help="The command that stops a colour.")
+def release(folder: Path | None, drain: float, **commands: str) -> None:
+    """Replace the web processes of this machine by those of this installation, without a failed request."""
+    from workers.effective_settings import effective_settings
+    from workers.release import Plan, release as replace
+
+    settings = effective_settings()
+    plan = Plan(folder=(folder or settings.data_dir / "release").absolute(), drain_seconds=drain, **commands)
+    replace(settings, plan, click.echo)
 
 
 @main.command()

@@ -15,6 +15,7 @@ from zlib import crc32
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 the folder in it belongs to this user alone
 _TEMPORARY = Path("/tmp")  # noqa: S108 as above
+_UNIX = "unix:"
 _BEAT_SECONDS = 1.0
 _ASK_SECONDS = 2.0
 # The maximum time between heartbeats of a healthy process. A periodic job may take a minute; a worker that waits for a
@@ -99,10 +100,22 @@ def _lives(pid: str) -> bool:
 def _responds(address: str) -> bool:
     import urllib.request  # slow to import, and only needed for a web server
 
+    if address.startswith(_UNIX):
+        return _responds_on(Path(address.removeprefix(_UNIX)))
+
     try:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(address, timeout=_ASK_SECONDS) as response:
             return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def _responds_on(socket: Path) -> bool:
+    from workers import unix_http  # as above
+
+    try:
+        return unix_http.get(socket, "/health/live", _ASK_SECONDS)[0] == 200
     except OSError:
         return False
 

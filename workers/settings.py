@@ -20,4 +20,4 @@ rq.serializers.DefaultSerializer = CallSerializer  # type: ignore[misc, assignme
 rq_jobs.restrict_plain_rq()
 
 REDIS_URL = _settings.queue_url
-QUEUES = log.QUEUES
+QUEUES = log.queues_of(_settings.own_services)

@@ -19,7 +19,7 @@ from rq.job import Job
 from rq.worker import SimpleWorker, WorkerStatus
 
 from taskmanager.core.configuration import settings
-from taskmanager.core.events.log import QUEUES
+from taskmanager.core.events.log import queues_of
 from taskmanager.core.events.outbox import CallSerializer
 from taskmanager.core.events.rq_jobs import SafeJob
 from taskmanager.core.servers.stores import RedisError, queue_store
@@ -136,7 +136,8 @@ def main() -> None:
     """Run jobs until SIGTERM or SIGINT; wait for a queue that is away."""
     stopping.end_in_time(_is_busy)
     heartbeat = Heartbeat("worker")
-    begin(heartbeat)
+    if not queues_of(begin(heartbeat).own_services):
+        fitness.refuse("The stream service has no queues: no worker is needed for it (TASKMANAGER_SERVICES).")
     watch = fitness.Watch()
     try:
         with contextlib.suppress(StopRequested):
@@ -159,7 +160,9 @@ def _work(heartbeat: Heartbeat) -> bool:
     worker = None
     stopping.exit_on_signals(0)  # until RQ sets its handlers
     try:
-        worker = _Current.worker = Worker(QUEUES, connection=queue_store(_WAIT_SECONDS))
+        worker = _Current.worker = Worker(
+            queues_of(settings.current().own_services), connection=queue_store(_WAIT_SECONDS)
+        )
         worker.process_heartbeat = heartbeat
         worker.work()
     except RedisError as error:

@@ -19,7 +19,7 @@ from taskmanager.api.checks.machine import MACHINE_CHECKS
 from taskmanager.api.checks.measured import HealthChecks, Measured, members, worst
 from taskmanager.api.checks.processes import PROCESS_CHECKS
 from taskmanager.api.checks.servers import SERVER_CHECKS
-from taskmanager.core.configuration import settings
+from taskmanager.core.configuration import service_groups, settings
 from taskmanager.core.errors import Forbidden, Unavailable
 from taskmanager.core.events import outbox, queue_report
 from taskmanager.core.servers import server_checks, server_report
@@ -46,7 +46,7 @@ def init_app(app: Flask) -> None:
 @blp.get("/health/live")
 def live() -> Response:
     """Return 200: this process responds."""
-    return data({"status": "ok"})
+    return data({"status": "ok", "services": _services()})
 
 
 @blp.get("/health/ready")
@@ -58,10 +58,10 @@ def ready() -> Response:
     found = server_checks.database_problems(_PROBE_SECONDS)
     found += [problem for problem in server_checks.recent_store_problems() if problem.final]
     if not found:
-        return data({"status": "ok", "checks": {"database": "ok"}})
+        return data({"status": "ok", "services": _services(), "checks": {"database": "ok"}})
     checks = {"database": "ok"} | {problem.check: "unavailable" for problem in found}
     sentences = [problem.sentence for problem in found]
-    return data({"status": "unavailable", "checks": checks, "problems": sentences}, 503)
+    return data({"status": "unavailable", "services": _services(), "checks": checks, "problems": sentences}, 503)
 
 
 @blp.get("/health")
@@ -80,6 +80,7 @@ def details() -> Response:
         "serviceId": settings.current().base_url,
         "description": "Task Manager",
         "notes": [one.output for one in found if one.status != "pass"],
+        "services": _services(),
         "checks": members(found),
         "problems": _problems(found),
         "machine": _machine(),
@@ -149,6 +150,10 @@ def _operators_only() -> None:
     known = token and scheme.lower() == "bearer" and compare_digest(sent.strip().encode(), token.encode())
     if not known and current_actor().role != "admin":
         raise Forbidden("Only administrators, and clients with the metrics token, may read this.")
+
+
+def _services() -> list[str]:
+    return service_groups.in_order(settings.current().own_services)
 
 
 def _machine() -> dict[str, float]:

@@ -81,13 +81,17 @@ class ApiVersion:
     def prefix(self) -> str:
         return f"/api/{self.name}"
 
+    def name_of(self, blueprint: Blueprint) -> str:
+        """Return the name by which a blueprint is registered with the application."""
+        return f"{self.name}_{blueprint.name}"
+
     def init_app(self, app: Flask) -> Api:
         """Register the blueprints, and the document at `/api/<name>/openapi.json`."""
         app.url_map.converters.setdefault("objectid", ObjectIdConverter)
         api = self._api(app)
         for blueprint in self.blueprints:
             prefix = self.prefix + (blueprint.url_prefix or "")
-            api.register_blueprint(blueprint, name=f"{self.name}_{blueprint.name}", url_prefix=prefix)
+            api.register_blueprint(blueprint, name=self.name_of(blueprint), url_prefix=prefix)
         api.deprecated = self.deprecation is not None
         app.extensions.setdefault("taskmanager-versions", {})[self.name] = api
         app.extensions.setdefault("taskmanager-documents", {})[self.name] = lambda: self._encoded(api)

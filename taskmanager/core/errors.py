@@ -63,6 +63,12 @@ class NotFound(TaskManagerError):
     detail = "There is no such item, or you may not see it."
 
 
+class Misdirected(TaskManagerError):
+    """The process does not work for the service that serves this route."""
+
+    code = "service.elsewhere"
+
+
 class TokenInvalid(NotFound):
     """A one-time token is unknown, used, expired or for another purpose: the response does not distinguish the four."""
 

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from pydantic_settings import BaseSettings
 
+from taskmanager.core.configuration.service_groups import SERVICES
 from taskmanager.core.filters.tokens import KEYWORDS
 
-Service = Literal["user", "task", "notification", "stream"]
 Table = Mapping[str, Mapping[str, Any]]
 _NAME = re.compile("[a-z][a-z0-9_]*")
 # Names that a filter or a task has already, and names that cannot be written in a filter or in `expand`.
@@ -19,7 +19,7 @@ _SINGLE: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (lambda value: isinstance(value, str) and bool(_NAME.fullmatch(value)), "small letters, digits and _"),
     "version": (lambda value: isinstance(value, str), "a text"),
     "requires": (lambda value: isinstance(value, str), 'a text, such as "1.0"'),
-    "service": (lambda value: value in get_args(Service), f"one of {', '.join(get_args(Service))}"),
+    "service": (lambda value: value in SERVICES, f"one of {', '.join(SERVICES)}"),
     "init_app": (lambda value: value is None or callable(value), "a function of the application and the settings"),
     "settings": (
         lambda value: value is None or (isinstance(value, type) and issubclass(value, BaseSettings)),

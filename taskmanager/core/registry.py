@@ -65,6 +65,20 @@ def current() -> Registry:
     return _current
 
 
+def owner_of(name: str, *parts: str) -> Any:
+    """Return the feature that contributes the thing `name` to one of these parts; None when no feature does."""
+    return next(
+        (
+            feature
+            for feature in current().features
+            for part in parts
+            for thing in getattr(feature, part)
+            if thing.name == name
+        ),
+        None,
+    )
+
+
 class Part(Mapping[str, T]):
     """A read-only view of one part of the current registry: {name: contribution}, in the order of the features.
 

@@ -80,6 +80,7 @@ STATUS: Mapping[type[errors.TaskManagerError], int] = {
     errors.PreconditionFailed: 412,
     errors.TooLarge: 413,
     UnsupportedMediaType: 415,
+    errors.Misdirected: 421,
     errors.Invalid: 422,
     InvalidRequest: 422,
     KeyReused: 422,

@@ -10,9 +10,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.http import unread_bodies
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]{1,100}){1,10}")  # another text is not used as a prefix
+_FORM_BYTES = 100_000  # what a form adds to a file
 _PATH_CHARACTERS = "/!$&'()*+,;=:@-._~%"
 
 
@@ -25,6 +27,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_prefix=count
         )
+        most = max(settings.max_body_bytes, settings.attachment_max_bytes) + _FORM_BYTES
+        app.wsgi_app = unread_bodies.discarding(app.wsgi_app, most)  # type: ignore[method-assign, assignment]
 
 
 def mounted(path: str) -> str:

@@ -11,12 +11,13 @@ from taskmanager.core.storage import database
 from taskmanager.features.notifications.delivery import service as deliveries
 
 MACHINE = {"data:disk", "machine:memory", "database:disk"}  # of whatever the tests run on
+SERVICES = ["user", "task", "notification", "stream"]
 AWAY = "redis://127.0.0.1:1/0"
 
 
 def test_live_and_ready(client):
-    assert client.get("/health/live").json == {"status": "ok"}
-    assert client.get("/health/ready").json == {"status": "ok", "checks": {"database": "ok"}}
+    assert client.get("/health/live").json == {"status": "ok", "services": SERVICES}
+    assert client.get("/health/ready").json == {"status": "ok", "services": SERVICES, "checks": {"database": "ok"}}
 
 
 def test_without_a_database_it_is_alive_but_not_ready(other_app):
@@ -46,8 +47,8 @@ def test_the_queues_tell_what_waits_and_for_how_long(caller, scene):
     administrator = caller(role="admin")
     outbox.relay_batch()
     body = administrator.get("/health").json
-    assert body["queues"]["high"]["waiting"] > 0 and body["queues"]["low"]["waiting"] == 0
-    assert body["queues"]["high"]["oldest_s"] >= 0
+    assert body["queues"]["notification-high"]["waiting"] > 0 and body["queues"]["notification-low"]["waiting"] == 0
+    assert body["queues"]["notification-high"]["oldest_s"] >= 0
     assert body["jobs_last_minute"] == {"done": 0, "failed": 0}
     assert body["attempts_last_minute"] == {"sent": 0, "failed": 0, "dead": 0, "cancelled": 0}
 
@@ -55,14 +56,14 @@ def test_the_queues_tell_what_waits_and_for_how_long(caller, scene):
 def test_metrics_are_for_the_token_and_for_administrators(other_app, caller, scene):
     administrator = caller(role="admin")
     outbox.relay_batch()
-    queue_report.JOBS.count("high", "done")
+    queue_report.JOBS.count("task-high", "done")
     deliveries.ATTEMPTS.count("email", "failed")
     text = administrator.get("/metrics").text
     families = {family.name: family for family in text_string_to_metric_families(text)}
     found = [sample for family in families.values() for sample in family.samples]
     samples = {(sample.name, *sorted(sample.labels.values())): sample.value for sample in found}
-    assert samples["taskmanager_queue_waiting", "high"] > 0
-    assert samples["taskmanager_jobs_total", "done", "high"] == 1
+    assert samples["taskmanager_queue_waiting", "notification-high"] > 0
+    assert samples["taskmanager_jobs_total", "done", "task-high"] == 1
     assert samples["taskmanager_attempts_total", "email", "failed"] == 1
     assert samples["taskmanager_up", "queue"] == samples["taskmanager_up", "database"] == 1
     client = other_app(metrics_token=SecretStr("a secret of Prometheus")).test_client()
@@ -101,16 +102,16 @@ def test_the_details_are_told_with_the_token_of_metrics_too_also_without_a_datab
     assert answer.json["checks"]["database:primary"][0]["status"] == "fail"
     sentences = ("does not respond", "took longer than a second")  # the second one on a busy machine
     assert any(sentence in note for note in answer.json["notes"] for sentence in sentences)
-    assert answer.json["queues"].keys() == {"high", "default", "low"}
+    assert answer.json["queues"].keys() == set(outbox.QUEUES)
     database.disconnect()
 
 
 def test_what_is_no_job_of_ours_has_no_age(caller):
     administrator = caller(role="admin")
-    queue_store().rpush(outbox.queue("low").key, b"\xff\xfe")
+    queue_store().rpush(outbox.queue("task-low").key, b"\xff\xfe")
     queue_store().hset(b"rq:job:\xff\xfe", "enqueued_at", b"\xff")
     answer = administrator.get("/health")
-    assert (answer.status_code, answer.json["queues"]["low"]["oldest_s"]) == (200, 0.0)
+    assert (answer.status_code, answer.json["queues"]["task-low"]["oldest_s"]) == (200, 0.0)
 
 
 def test_a_queue_that_answers_half_is_reported_as_away(caller, monkeypatch):

@@ -41,6 +41,7 @@ BAD: dict[str, list[str]] = {
     "link_project": [*PATTERNS, "/projects/{key}"],
     "link_invitation": [*PATTERNS, "/invitations/{id}"],
     **{f"link_{name}": [*PATTERNS, "/x?token={id}"] for name in ("confirm", "address_change", "reset", "unsubscribe")},
+    "services": ["tasks", "task,", "all,task", "ALL"],
     "host": HOSTS,
     "dashboard_host": HOSTS,
     "log_levels": ["DEBUG", "a=LOUD", "=DEBUG", "a:DEBUG"],

@@ -107,3 +107,13 @@ def test_a_file_that_is_no_key_is_named(tmp_path: Path):
 def test_no_key_is_one_sentence_with_the_way_out(tmp_path: Path):
     with pytest.raises(Misconfigured, match="taskmanager keys create"):
         keyring.load(tmp_path)
+
+
+def test_a_secret_may_be_a_file(monkeypatch, tmp_path):
+    from config import settings
+
+    monkeypatch.setattr(settings, "SECRETS", tmp_path)
+    (tmp_path / "taskmanager_metrics_token").write_text("of a file\n")
+    assert settings.load().metrics_token.get_secret_value() == "of a file"
+    monkeypatch.setenv("TASKMANAGER_METRICS_TOKEN", "of the environment")
+    assert settings.load().metrics_token.get_secret_value() == "of the environment"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from taskmanager.core.configuration.gateway_settings import GatewaySettings
 from taskmanager.core.configuration.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,7 @@ def text(request: pytest.FixtureRequest) -> str:
 
 def test_settings(text: str):
     known = {f"TASKMANAGER_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
+    known |= {f"TASKMANAGER_GATEWAY_{name.upper()}" for name in GatewaySettings.model_fields}
     named = set(re.findall(r"\bTASKMANAGER_[A-Z_]*[A-Z](?![A-Z_])(?!_?…)", text)) - known
     families = {name for name in named if any(other.startswith(f"{name}_") for other in known)}
     assert named - families == set()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Development
+from taskmanager.core.configuration.gateway_settings import GatewaySettings
 from taskmanager.core.configuration.settings import Settings
 
 
@@ -15,16 +16,17 @@ def example(root: Path) -> dict[str, str]:
 
 
 def test_names_every_setting_and_no_other(example):
-    assert set(example) == {f"TASKMANAGER_{name.upper()}" for name in Settings.model_fields}
+    of_gateway = {f"TASKMANAGER_GATEWAY_{name.upper()}" for name in GatewaySettings.model_fields}
+    assert set(example) == of_gateway | {f"TASKMANAGER_{name.upper()}" for name in Settings.model_fields}
 
 
 def test_says_the_defaults_that_are_in_force(example, monkeypatch):
     for name in list(example):
         monkeypatch.delenv(name, raising=False)
-    defaults = Development()
+    defaults = Development(), GatewaySettings()
     for name, value in example.items():
         monkeypatch.setenv(name, value)
-    assert Development() == defaults
+    assert (Development(), GatewaySettings()) == defaults
 
 
 def test_each_variable_has_a_sentence_above_it(root: Path):

@@ -30,7 +30,7 @@ def test_jobs_are_done(stack: Stack, worker):
 @pytest.mark.parametrize("serializer", [JSONSerializer, DefaultSerializer])
 def test_a_planted_job_is_refused(stack: Stack, worker, serializer):
     planted = stack.folder / f"planted-{worker}-{serializer.__name__}"
-    queue = Queue("high", connection=queue_store(), serializer=serializer)
+    queue = Queue("task-high", connection=queue_store(), serializer=serializer)
     job = queue.enqueue("pathlib.Path.touch", str(planted))
     stack.start(worker)
     stack.wait(lambda: job.get_status() == JobStatus.FAILED, "the refusal")

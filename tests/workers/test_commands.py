@@ -14,8 +14,28 @@ from taskmanager.core.storage import database
 from workers.cli import main
 
 ROOT = Path(__file__).parents[2]
-PROCESSES = {"up", "web", "relay", "worker", "workers", "scheduler", "stream", "dashboard"}  # see test_fitness
-WITHOUT_SERVERS = {"stop", "healthcheck", "openapi", "keys create", "keys rotate", "keys list", "plugins"}
+PROCESSES = {
+    "up",
+    "web",
+    "relay",
+    "worker",
+    "workers",
+    "scheduler",
+    "stream",
+    "dashboard",
+    "release",
+}  # see test_fitness, test_release
+WITHOUT_SERVERS = {
+    "stop",
+    "healthcheck",
+    "openapi",
+    "keys create",
+    "keys rotate",
+    "keys list",
+    "plugins",
+    "routes",
+    "gateway render",
+}
 ID = "65f1c0ffee0123456789abcd"
 COMMANDS = {
     "migrate": (),

@@ -65,14 +65,14 @@ def test_an_administrator_sees_queues_and_jobs(app, dashboard, scene):
     assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
     assert dashboard.get("/queues/").status_code == 200
     queues = dashboard.get("/queues/0/data/queues.json").json["queues"]
-    assert {queue["name"] for queue in queues} >= {"high"}
-    jobs = dashboard.get("/queues/0/data/jobs/high/queued/8/asc/1.json").json["jobs"]
+    assert {queue["name"] for queue in queues} >= {"notification-high"}
+    jobs = dashboard.get("/queues/0/data/jobs/notification-high/queued/8/asc/1.json").json["jobs"]
     assert jobs and "notifications.tell of" in str(jobs)
 
 
 def test_a_planted_pickle_is_not_loaded(app, dashboard, tmp_path):
     planted = tmp_path / "planted"
-    Queue("high", connection=queue_store()).enqueue("pathlib.Path.touch", str(planted))
+    Queue("task-high", connection=queue_store()).enqueue("pathlib.Path.touch", str(planted))
     dashboard.post("/login", data={"token": token_of(app, role="admin")})
-    dashboard.get("/queues/0/data/jobs/high/queued/8/asc/1.json")
+    dashboard.get("/queues/0/data/jobs/task-high/queued/8/asc/1.json")
     assert not planted.exists()

@@ -52,7 +52,7 @@ GROUPS = (
         ("comments", "attachments", "activity", "invitations", "my_invitations", "share_links", "visits"),
     ),
     Group("Views and search", "Saved filters, search, facets and statistics.", ("views", "insights")),
-    Group("Sync and live", "Copies for clients that work offline, and changes as they happen.", ("sync",)),
+    Group("Sync and live", "Copies for clients that work offline, and changes as they happen.", ("sync", "stream")),
     Group("Notifications", "What happened, on which channel, and when not.", ("notifications", "phone")),
     Group("Webhooks", "Events sent to your own server, signed, with a log and replay.", ("webhooks",)),
     Group("Administration", "For administrators: accounts, and the audit log.", ("administration", "audit")),

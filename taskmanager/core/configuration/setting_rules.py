@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
 
-from taskmanager.core.configuration import connection_urls, domains, link_patterns, log_levels, origins
+from taskmanager.core.configuration import (
+    connection_urls,
+    domains,
+    link_patterns,
+    log_levels,
+    origins,
+    service_groups,
+)
 from taskmanager.core.http.guarded_http import Rules
 
 Rule = Callable[[str], object]
@@ -150,6 +157,17 @@ def file(path: Path) -> None:
         raise ValueError("must be a file")
 
 
+def unix_socket(path: Path) -> None:
+    """Accept a path for a unix socket: of at most 100 bytes, because Linux takes 107, in a folder that exists."""
+    if (
+        "\0" in str(path)
+        or len(bytes(path)) > 100
+        or not path.parent.is_dir()
+        or (path.exists() and not path.is_socket())
+    ):
+        raise ValueError("must be a path of at most 100 bytes in a folder that exists")
+
+
 def certificates(path: Path) -> None:
     """Accept a file of certificates in PEM form."""
     import ssl
@@ -167,6 +185,7 @@ def plain_name(text: str) -> None:
 
 
 RULES: dict[str, Rule] = {
+    "services": service_groups.parse,
     "host": host,
     "dashboard_host": host,
     "public_url": http_url,
@@ -201,6 +220,7 @@ RULES: dict[str, Rule] = {
     "log_levels": log_levels.parse,
 }
 PATHS: dict[str, Callable[[Path], None]] = {
+    "socket": unix_socket,
     "data_dir": folder,
     "keys_dir": folder,
     "attachment_folder": folder,

@@ -14,8 +14,10 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from taskmanager.core.configuration import connection_urls, setting_names, setting_rules
+from taskmanager.core.configuration import connection_urls, service_groups, setting_names, setting_rules
 from taskmanager.core.configuration.database_settings import DatabaseSettings
+from taskmanager.core.configuration.gateway_settings import GatewaySettings
+from taskmanager.core.configuration.limit_settings import LimitSettings
 from taskmanager.core.configuration.link_settings import LinkSettings
 from taskmanager.core.configuration.public_settings import PublicSettings
 from taskmanager.core.configuration.sync_settings import SyncSettings
@@ -26,7 +28,7 @@ S = TypeVar("S", bound=BaseSettings)
 _UNSAFE_SECRETS = {"secret", "changeme", "change-me", "development", "password", "taskmanager"}
 
 
-class Settings(PublicSettings, LinkSettings, SyncSettings, DatabaseSettings):
+class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, DatabaseSettings):
     """The settings of an operator. `config/env.example` has a sentence for each variable."""
 
     model_config = SettingsConfigDict(
@@ -36,9 +38,11 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, DatabaseSettings):
     environment: Literal["development", "testing", "production"] = "development"
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
+    socket: Path | None = None
     public_url: str = ""
     data_dir: Path = Path(".data")
     plugins_enabled: bool = True
+    services: str = "all"
 
     queue_url: str = "redis://127.0.0.1:6379/0"
     cache_url: str = "redis://127.0.0.1:6380/0"
@@ -73,42 +77,12 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, DatabaseSettings):
     admin_email: str = "admin@example.com"
     admin_password: SecretStr = SecretStr("")
 
-    ratelimit_enabled: bool = True
-    ratelimit_default: str = "600/minute"
-    ratelimit_network: str = "0"
-    ratelimit_login_address: str = "30/minute"
-    ratelimit_login_account: str = "10/minute"
-    ratelimit_register: str = "60/hour"
-    ratelimit_refresh: str = "60/minute"
-    ratelimit_mail_address: str = "30/hour"
-    ratelimit_mail_account: str = "5/hour"
-    ratelimit_export: str = "10/hour"
-    ratelimit_expensive: str = "60/minute"
-    expensive_queries: int = Field(2, ge=1, le=100)
-    ratelimit_secret: str = "20/minute"  # noqa: S105 a rate
-    ratelimit_sms: str = "5/hour"
-    ratelimit_invite: str = "60/hour"
-    ratelimit_invitation: str = "60/hour"
-    ratelimit_open_address: str = "60/minute"
-    ratelimit_open_link: str = "10/minute"
     proxy_count: int = Field(0, ge=0, le=10)
     max_body_bytes: int = Field(1_000_000, ge=1_000, le=16_000_000)
     attachment_store: str = "gridfs"
     attachment_folder: Path | None = None
     attachment_max_bytes: int = Field(25_000_000, ge=1, le=2_000_000_000)
     attachment_types: str = "*/*"
-    quota_projects: int = Field(500, ge=0)
-    quota_memberships: int = Field(1000, ge=0)
-    quota_members: int = Field(1000, ge=0)
-    quota_tasks: int = Field(100_000, ge=0)
-    quota_project_attachment_bytes: int = Field(50_000_000_000, ge=0)
-    quota_account_attachment_bytes: int = Field(50_000_000_000, ge=0)
-    quota_webhooks: int = Field(20, ge=0)
-    quota_tokens: int = Field(50, ge=0)
-    quota_views: int = Field(200, ge=0)
-    quota_custom_fields: int = Field(50, ge=0)
-    quota_labels: int = Field(1000, ge=0)
-    quota_reminders: int = Field(5000, ge=0)
     idempotency_hours: int = Field(24, ge=1, le=24 * 30)
 
     mail_url: str = "smtp://127.0.0.1:1025"
@@ -154,7 +128,7 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, DatabaseSettings):
     slow_request_ms: int = Field(1000, ge=1, le=600_000)
     slow_query_ms: int = Field(500, ge=1, le=600_000)
 
-    @field_validator("data_dir", "keys_dir", "attachment_folder", "mail_ca_file", "mail_oauth_token_file")
+    @field_validator("socket", "data_dir", "keys_dir", "attachment_folder", "mail_ca_file", "mail_oauth_token_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().absolute()
@@ -201,6 +175,11 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, DatabaseSettings):
         host = f"[{self.host}]" if ":" in self.host else self.host
         behind = self.public_url if self.environment == "production" else ""
         return (self.stream_url or behind or f"http://{host}:{self.stream_port}").rstrip("/")
+
+    @property
+    def own_services(self) -> frozenset[str]:
+        """Return the services that this process works for."""
+        return service_groups.parse(self.services)
 
     def secret(self) -> bytes:
         """Return the secret that signs tokens and cursors. Outside production it is generated once, in `data_dir`."""
@@ -271,7 +250,8 @@ def build(kind: type[S], **overrides: Any) -> S:
     """
     prefix = kind.model_config.get("env_prefix", "")
     ours = prefix == Settings.model_config["env_prefix"]
-    lines = setting_names.unknown(prefix, Settings.model_fields, os.environ) if ours else []
+    known = [*Settings.model_fields, *(f"gateway_{name}" for name in GatewaySettings.model_fields)]
+    lines = setting_names.unknown(prefix, known, os.environ) if ours else []
     try:
         found = kind(**overrides)
     except ValidationError as error:

@@ -30,8 +30,9 @@ from mongoengine import (
 from pymongo import ReturnDocument, UpdateOne
 
 from taskmanager.core.clock import advanced, iso, now
+from taskmanager.core.configuration.service_groups import WORKING_SERVICES, working_service
 from taskmanager.core.errors import Misconfigured
-from taskmanager.core.registry import Part, derived
+from taskmanager.core.registry import Part, derived, owner_of
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import before_commit, on_commit
@@ -141,7 +142,9 @@ class Listener:
         self.handle(event)
 
 
-QUEUES = ("high", "default", "low")  # from most to least urgent
+PRIORITIES = ("high", "default", "low")  # of jobs, from most to least urgent
+# The names of the queues: of each service one for each priority, all urgent ones first.
+QUEUES = tuple(f"{service}-{priority}" for priority in PRIORITIES for service in WORKING_SERVICES)
 
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 LISTENERS: Part[Listener] = Part("listeners")
@@ -154,15 +157,27 @@ def listen(
     wanted: Callable[[Sequence[Event]], set[ObjectId]] = _all,
     more_kinds: Callable[[], Iterable[str]] = tuple,
 ) -> Callable[[Callable[[Event], None]], Listener]:
-    """Make the decorated function a Listener, which a Feature contributes, for events of `kinds` on one of the QUEUES.
+    """Make the decorated function a Listener, which a Feature contributes, for events of `kinds`.
 
-    `wanted` returns the ids of those of some events that the listener wants. The relay calls it, so that unwanted
-    events cost no job: it must be fast and must not miss any. When it raises, the listener gets all events.
+    `queue` is one of PRIORITIES: jobs are in the queue of this priority of the feature's service. `wanted` returns the
+    ids of those of some events that the listener wants. The relay calls it, so that unwanted events cost no job: it
+    must be fast and must not miss any. When it raises, the listener gets all events.
     """
-    if queue not in QUEUES or not _NAME.fullmatch(name):
+    if queue not in PRIORITIES or not _NAME.fullmatch(name):
         raise Misconfigured(f"a listener cannot have the name {name!r} or use the queue {queue!r}")
 
     return lambda function: Listener(name, frozenset(kinds), queue, function, wanted, more_kinds)
+
+
+def queues_of(services: frozenset[str]) -> tuple[str, ...]:
+    """Return the names of the queues of some services, from most to least urgent."""
+    return tuple(name for name in QUEUES if name.partition("-")[0] in services)
+
+
+def queue_name(priority: str, job: str) -> str:
+    """Return the name of the queue for a listener or a job: that of the service whose feature contributes it."""
+    owner = owner_of(job, "listeners", "jobs")
+    return f"{working_service(owner.service if owner else '')}-{priority}"
 
 
 def listener(name: str) -> Listener | None:

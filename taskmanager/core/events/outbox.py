@@ -25,7 +25,7 @@ from rq.serializers import JSONSerializer
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Forbidden
-from taskmanager.core.events.log import QUEUES, Event, listener
+from taskmanager.core.events.log import QUEUES, Event, listener, queue_name
 from taskmanager.core.events.rq_jobs import SafeJob
 from taskmanager.core.events.schedule import every
 from taskmanager.core.registry import Part
@@ -262,9 +262,13 @@ def job_id(name: str, item_id: ObjectId | str) -> str:
     return f"{name.replace('.', '-')}-{item_id}"  # RQ allows no dots
 
 
-def enqueue(queue_name: str, name: str, item_id: ObjectId, description: str, meta: Mapping[str, object]) -> None:
-    """Enqueue a job unless it is in flight; replace a job that an earlier attempt left. Raises RedisError."""
-    known, its_id = queue(queue_name), job_id(name, item_id)
+def enqueue(priority: str, name: str, item_id: ObjectId, description: str, meta: Mapping[str, object]) -> None:
+    """Enqueue a job of the service that it belongs to, unless it is in flight; replace what an earlier attempt left.
+
+    Raises RedisError.
+    """
+    full_name, its_id = queue_name(priority, name), job_id(name, item_id)
+    known = queue(full_name)
     options: dict[str, Any] = {
         "args": (name, str(item_id)),
         "job_id": its_id,
@@ -279,14 +283,14 @@ def enqueue(queue_name: str, name: str, item_id: ObjectId, description: str, met
         known.enqueue_call(JOB, **options)
     except DuplicateJobError:
         if its_id not in _in_flight():  # else another relay was faster
-            _remove_job(its_id, queue_name)
+            _remove_job(its_id, full_name)
             with suppress(DuplicateJobError):
                 known.enqueue_call(JOB, **options)
 
 
-def _remove_job(its_id: str, queue_name: str) -> None:
+def _remove_job(its_id: str, full_name: str) -> None:
     """Remove a job that is not in flight. RQ's own `delete` raises for a job whose worker has died (RQ 3.0)."""
-    known = queue(queue_name)
+    known = queue(full_name)
     with queue_store().pipeline() as pipeline:
         pipeline.delete(Job.key_for(its_id), ExecutionRegistry(its_id, connection=pipeline).key)
         pipeline.zrem(known.failed_job_registry.key, its_id)

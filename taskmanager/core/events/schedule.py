@@ -13,7 +13,9 @@ from mongoengine import DateTimeField, Document, StringField
 from pymongo import ReturnDocument
 
 from taskmanager.core.clock import iso, now
-from taskmanager.core.registry import Part
+from taskmanager.core.configuration import settings
+from taskmanager.core.configuration.service_groups import working_service
+from taskmanager.core.registry import Part, owner_of
 
 log = structlog.get_logger("taskmanager.schedule")
 
@@ -59,11 +61,16 @@ def listed() -> list[tuple[PeriodicJob, Due | None]]:
 
 
 def run_due() -> int:
-    """Run the jobs that are due; return how many ran. A failure is logged, and the job is repeated.
+    """Run the jobs of this process's services that are due; return how many ran.
 
-    Raises PyMongoError, RegistryNotLoaded.
+    A failure is logged, and the job is repeated. Raises PyMongoError, RegistryNotLoaded.
     """
-    return sum(_run(job) for job in PERIODIC_JOBS.values())
+    return sum(_run(job) for job in PERIODIC_JOBS.values() if _is_ours(job))
+
+
+def _is_ours(job: PeriodicJob) -> bool:
+    owner = owner_of(job.name, "periodic_jobs")
+    return working_service(owner.service if owner else "") in settings.current().own_services
 
 
 def _run(job: PeriodicJob) -> bool:

@@ -1,6 +1,7 @@
-"""Sync: copies of what a caller sees, for clients that work offline."""
+"""Sync: copies of what a caller sees, for clients that work offline; and the live stream, which has its own process."""
 
 from taskmanager.feature import Feature
 from taskmanager.features.sync import errors, routes
 
 FEATURE = Feature("sync", errors=errors.CODES, blueprints=(routes.blp,))
+STREAM = Feature("stream", service="stream", blueprints=(routes.live_blp,))

@@ -19,6 +19,7 @@ from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.urls import mounted
 
 blp = Blueprint("sync", __name__, scope="projects", description="Copies of what you see, for clients that work offline")
+live_blp = Blueprint("stream", __name__, scope="projects", description="Changes as they happen")
 
 
 @blp.route("/sync", problems=(410,))
@@ -75,9 +76,9 @@ def _answer(page: SyncPage) -> Response:
     return answers.encoded(live.body_of(page, current_actor()))
 
 
-@blp.route("/stream", problems=(410,), binary=True)
-@blp.arguments(StreamQuery, location="query")
-@blp.response(307)
+@live_blp.route("/stream", problems=(410,), binary=True)
+@live_blp.arguments(StreamQuery, location="query")
+@live_blp.response(307)
 def open_stream(query: dict[str, Any]) -> Response:
     """Open the live stream (Server-Sent Events)
 

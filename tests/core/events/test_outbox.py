@@ -37,7 +37,7 @@ def test_an_event_becomes_one_job_per_listener_on_its_queue(happened, listening)
     assert outbox.relay_batch() == 1
     event_id = str(Event.objects.get().id)
     assert queued() == [("fast", event_id), ("slow", event_id)]
-    assert outbox.queue("high").job_ids == [f"fast-{event_id}"]
+    assert outbox.queue("task-high").job_ids == [f"fast-{event_id}"]
 
 
 def test_jobs_are_queued_in_the_order_of_commit(happened, listening, deliver):
@@ -113,12 +113,12 @@ def test_a_job_whose_worker_died_before_starting_it_is_handed_out_again(happened
     listening()
     record(happened())
     outbox.relay_batch()
-    job_id = outbox.queue("default").job_ids[0]
-    queue_store().lpop(outbox.queue("default").key)
+    job_id = outbox.queue("task-default").job_ids[0]
+    queue_store().lpop(outbox.queue("task-default").key)
     assert Job.fetch(job_id, queue_store(), outbox.CallSerializer).get_status() == JobStatus.QUEUED
     make_due()
     outbox.relay_batch()
-    assert outbox.queue("default").job_ids == [job_id]
+    assert outbox.queue("task-default").job_ids == [job_id]
 
 
 @pytest.mark.parametrize(("silent", "queued_again"), [(-1, True), (60, False)])
@@ -126,7 +126,7 @@ def test_a_running_job_is_handed_out_again_only_when_its_worker_is_silent(happen
     listening()
     record(happened())
     outbox.relay_batch()
-    queue = outbox.queue("default")
+    queue = outbox.queue("task-default")
     job_id = queue_store().lpop(queue.key).decode()
     alive_until = {f"{job_id}:execution": now().timestamp() + silent}
     queue_store().zadd(queue.started_job_registry.key, alive_until)
@@ -254,14 +254,16 @@ def test_what_a_job_names_for_its_end_is_not_called(happened, listening, end):
     outbox.relay_batch()
     (job,) = [job for name in outbox.QUEUES for job in outbox.queue(name).jobs]
     queue_store().hset(job.key, end, "builtins.print")
-    fresh = outbox.queue("high").job_class.fetch(job.id, connection=queue_store(), serializer=outbox.CallSerializer)
+    fresh = outbox.queue("task-high").job_class.fetch(
+        job.id, connection=queue_store(), serializer=outbox.CallSerializer
+    )
     assert getattr(fresh, end.removesuffix("_name")) is None
 
 
 def test_bytes_that_are_no_text_do_not_end_the_relay(happened, listening):
     listening()
     record(happened())
-    queue_store().rpush(outbox.queue("low").key, b"\xff\xfe")
+    queue_store().rpush(outbox.queue("task-low").key, b"\xff\xfe")
     queue_store().zadd("rq:wip:high", {b"\xff:x": 9e12})
     assert outbox.relay_batch() == 1
 

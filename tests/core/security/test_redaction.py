@@ -72,7 +72,7 @@ def test_a_changed_setting_is_known_at_once(given):
 def test_what_rq_keeps_of_a_job_that_failed(contribute, secret):
     secret("no Ma:il3 here")
     contribute(jobs=(jobs.Job("tests.fails", _fails),))
-    known = outbox.queue("high")
+    known = outbox.queue("task-high")
     known.enqueue_call(outbox.JOB, args=("tests.fails", "0" * 24), job_id="fails")
     Worker([known], connection=queue_store()).work(burst=True)
     kept = Job.fetch("fails", connection=queue_store(), serializer=outbox.CallSerializer).latest_result().exc_string

@@ -1,0 +1,137 @@
+"""The manifests of Kubernetes: each overlay renders and keeps our rules. `make manifests` asks two checkers, too."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from taskmanager.core.configuration.gateway_settings import GatewaySettings
+from taskmanager.core.configuration.settings import Settings
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
+OVERLAYS = sorted(path.name for path in (FOLDER / "overlays").iterdir())
+KNOWN = {f"TASKMANAGER_{name.upper()}" for name in Settings.model_fields} | {
+    f"TASKMANAGER_GATEWAY_{name.upper()}" for name in GatewaySettings.model_fields
+}
+SECRETS = {"SECRET_KEY", "MONGODB_URI", "QUEUE_URL", "CACHE_URL", "MAIL_URL", "METRICS_TOKEN", "ADMIN_PASSWORD"}
+
+
+class Rendered:
+    """The objects of an overlay."""
+
+    def __init__(self, name: str) -> None:
+        if not shutil.which("kubectl"):
+            pytest.skip("no kubectl is installed: the manifests were not rendered")
+        command = ["kubectl", "kustomize", str(FOLDER / "overlays" / name)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        self.objects = [one for one in yaml.safe_load_all(ran.stdout) if one]
+
+    def of(self, *kinds: str) -> list[dict]:
+        return [one for one in self.objects if one["kind"] in kinds]
+
+    def named(self, kind: str, name: str) -> dict:
+        (found,) = [one for one in self.of(kind) if one["metadata"]["name"] == name]
+        return found
+
+    @property
+    def workloads(self) -> list[dict]:
+        return self.of("Deployment", "Job")
+
+
+@pytest.fixture(scope="module", params=OVERLAYS)
+def rendered(request: pytest.FixtureRequest) -> Rendered:
+    return Rendered(request.param)
+
+
+def pod(workload):
+    return workload["spec"]["template"]["spec"]
+
+
+def containers(workload):
+    return [*pod(workload).get("initContainers", []), *pod(workload)["containers"]]
+
+
+def test_pods_are_restricted(rendered):
+    for workload in rendered.workloads:
+        spec = pod(workload)
+        assert spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] == 10001
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["enableServiceLinks"] is False  # variables that are no settings are refused
+        for one in containers(workload):
+            assert one["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert one["resources"]["limits"].keys() == one["resources"]["requests"].keys() == {"cpu", "memory"}
+            assert ":" in one["image"] and not one["image"].endswith(":latest")
+
+
+def test_every_process_is_probed_and_ends_in_time(rendered):
+    for workload in rendered.of("Deployment"):
+        (one,) = pod(workload)["containers"]
+        assert {"livenessProbe", "readinessProbe"} <= one.keys()
+        if one["name"] in ("web", "gateway"):
+            assert "sleep" in str(one["lifecycle"]["preStop"])
+            assert one["startupProbe"] and workload["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+            assert one["livenessProbe"]["httpGet"]["path"] in ("/health/live", "/.gateway/live")  # asks no other server
+        if one["name"] == "worker":
+            assert pod(workload)["terminationGracePeriodSeconds"] >= 80  # workers/stopping.py waits for 75 s
+
+
+def test_disruptions_selectors_and_scaling_name_what_there_is(rendered):
+    deployments = rendered.of("Deployment")
+    labels = {one["metadata"]["name"]: one["spec"]["template"]["metadata"]["labels"] for one in deployments}
+    selectors = [one["spec"]["selector"] for one in rendered.of("Service")]
+    selectors += [one["spec"]["selector"]["matchLabels"] for one in rendered.of("PodDisruptionBudget")]
+    for selector in selectors:
+        assert sum(selector.items() <= own.items() for own in labels.values()) == 1, selector
+    budgets = [one["spec"]["selector"]["matchLabels"].items() for one in rendered.of("PodDisruptionBudget")]
+    for name, own in labels.items():
+        assert any(budget <= own.items() for budget in budgets), f"{name} has no PodDisruptionBudget"
+    scaled = {one["spec"]["scaleTargetRef"]["name"] for one in rendered.of("HorizontalPodAutoscaler")}
+    assert scaled <= labels.keys()
+    for workload in deployments:  # else each `kubectl apply` would undo what the autoscaler did
+        assert ("replicas" in workload["spec"]) == (workload["metadata"]["name"] not in scaled)
+
+
+def test_settings_exist_and_none_is_a_secret(rendered):
+    for settings in rendered.of("ConfigMap"):
+        names = settings["data"].keys()
+        assert names - KNOWN == set()
+        assert not {name for name in names if name.removeprefix("TASKMANAGER_") in SECRETS}
+    assert rendered.of("Secret") == []
+    for workload in rendered.workloads:
+        for one in containers(workload):
+            assert {variable["name"] for variable in one.get("env", [])} - KNOWN == set()
+
+
+def test_the_network_is_closed_by_default(rendered):
+    closed = rendered.named("NetworkPolicy", "taskmanager-deny")["spec"]
+    assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    metadata = [one for one in rendered.of("NetworkPolicy") if "0.0.0.0/0" in str(one)]
+    assert all("169.254.0.0/16" in str(one) and "10.0.0.0/8" in str(one) for one in metadata)
+
+
+def test_the_gateway_leads_to_services_that_exist(rendered):
+    settings = rendered.named("ConfigMap", "taskmanager-gateway")["data"]
+    targets = {value for name, value in settings.items() if name.endswith("SERVERS")}
+    services = {
+        f"{one['metadata']['name']}:{port['port']}" for one in rendered.of("Service") for port in one["spec"]["ports"]
+    }
+    assert targets and targets <= services
+    routed = rendered.of("Ingress", "HTTPRoute")
+    assert len(routed) == 1 and "taskmanager-gateway" in str(routed[0])
+
+
+def test_services_apart_have_all_processes():
+    rendered = Rendered("services")
+    for service in ("user", "task", "notification"):
+        for role in ("web", "worker", "scheduler"):
+            (one,) = pod(rendered.named("Deployment", f"taskmanager-{role}-{service}"))["containers"]
+            assert {"name": "TASKMANAGER_SERVICES", "value": service} in one["env"]
+    assert len([one for one in rendered.of("Deployment") if "relay" in one["metadata"]["name"]]) == 1

@@ -1,0 +1,52 @@
+"""The services apart: a gunicorn for each, and a gateway in front of them."""
+
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from taskmanager.core.configuration.settings import Settings
+from tests import web_server
+from tests.faults.stack import eventually
+from tests.gateway import nginx
+
+SERVICES = ("user", "task", "notification")
+
+
+class Apart:
+    """A process set of each service behind NGINX; `url` is the gateway's."""
+
+    def __init__(self, settings: Settings, folder: Path, **changes: Any) -> None:
+        nginx.require()
+        self.servers = {
+            service: web_server.WebServer(
+                settings, folder / f"{service}.log", services=service, proxy_count=1, web_processes=1, **changes
+            )
+            for service in SERVICES
+        }
+        addresses = {f"{name}_servers": server.url.removeprefix("http://") for name, server in self.servers.items()}
+        self.gateway = nginx.Gateway(settings, folder / "nginx", brotli_modules=nginx.modules(), **addresses)
+        self.url = self.gateway.url
+
+    def start(self) -> None:
+        """Start everything and wait until it is ready."""
+        for server in self.servers.values():
+            server.start(wait=False)
+        for server in self.servers.values():
+            server.wait()
+        self.gateway.start()
+
+    def wait(self) -> None:
+        """Wait until the gateway sends requests to each of them."""
+
+        def respond() -> bool:
+            answers = [requests.get(f"{self.url}/health/live", timeout=30).json() for _ in range(2 * len(SERVICES))]
+            return {name for answer in answers for name in answer["services"]} == set(SERVICES)
+
+        eventually(respond, "that the gateway uses each service")
+
+    def stop(self) -> None:
+        """Stop everything."""
+        self.gateway.stop()
+        for server in self.servers.values():
+            server.stop()
