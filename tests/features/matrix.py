@@ -182,7 +182,7 @@ TABLE: dict[str, Route] = {
     f"PUT {V1}/notifications/read": own(200, {}, sessions_only=False, one_project=False),
     f"GET {V1}/notifications/preferences": own(200, sessions_only=False, one_project=False),
     f"PATCH {V1}/notifications/preferences": own(200, {"level": "all"}, sessions_only=False, one_project=False),
-    f"GET {V1}/notifications/unsubscribe": public(404, path=f"{V1}/notifications/unsubscribe?token=x"),
+    f"GET {V1}/notifications/unsubscribe": public(303, path=f"{V1}/notifications/unsubscribe?token=x"),
     f"POST {V1}/notifications/unsubscribe": public(404, path=f"{V1}/notifications/unsubscribe?token=x"),
     f"GET {ONE}/notifications": project("viewer", 200, "{project}/notifications"),
     f"PATCH {ONE}/notifications": project("viewer", 200, "{project}/notifications", {"muted": True}),
