@@ -15,7 +15,19 @@ from workers.cli import main
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = {"up", "web", "relay", "worker", "workers", "scheduler", "dashboard"}  # see test_fitness
-WITHOUT_SERVERS = {"stop", "healthcheck", "openapi", "keys create", "keys rotate", "keys list", "plugins"}
+WITHOUT_SERVERS = {
+    "stop",
+    "log-level",
+    "doctor",
+    "routes",
+    "test-mail",
+    "healthcheck",
+    "openapi",
+    "keys create",
+    "keys rotate",
+    "keys list",
+    "plugins",
+}
 ID = "65f1c0ffee0123456789abcd"
 COMMANDS = {
     "migrate": (),
@@ -25,6 +37,17 @@ COMMANDS = {
     "bootstrap-admin": (),
     "schedules": (),
     "events revive": (),
+    "verify": (),
+    "stats": (),
+    "users delete": ("ada@example.com", "--yes"),
+    "users list": (),
+    "users find": ("ada",),
+    "users enable": ("ada@example.com",),
+    "users demote": ("ada@example.com",),
+    "users import": (str(ROOT / "tests/workers/users.csv"),),
+    "sessions end": ("--all",),
+    "backup": ("/nowhere/backup.tar.gz", "--without-keys"),
+    "restore": ("/nowhere/backup.tar.gz",),
     "users create": ("ada@example.com",),
     "users promote": ("ada@example.com",),
     "users disable": ("ada@example.com",),
