@@ -10,7 +10,7 @@ INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 .DEFAULT_GOAL := help
 .PHONY: help run dev stop test test-later test-busy package-test coverage check style types contracts metadata workflows hooks \
 	migrate demo openapi schemathesis matrix chaos lost-write killed-web hot-project bench-workers costs sizes indexes explain \
-	bench bench-quick bench-peers soak lock clean
+	bench bench-quick bench-peers soak alerts-test lock clean
 
 help: ## list the words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -97,6 +97,9 @@ bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plai
 
 hot-project: $(VENV)/.test ## tasks a second that 1, 4, 16 and 64 clients create in one project; aborted transactions, statuses, p99
 	@$(BIN)/python -m tests.bench.hot_project $(ARGS)
+
+alerts-test: $(VENV)/.test ## a real Prometheus sees alerts fire when the real thing is broken (apt: prometheus prometheus-alertmanager)
+	@ALERTS_TEST=1 $(BIN)/python -m pytest -q -n 0 tests/alerts
 
 indexes: $(VENV)/.test ## explain every filter of lists of tasks in every order, over 50,000 tasks
 	@TEST_EVERY_ORDER=1 $(BIN)/python -m pytest -q --no-cov tests/features/tasks/test_indexes.py
