@@ -16,6 +16,7 @@ import taskmanager
 from taskmanager.cli import Environment, group
 from workers import stopping
 from workers.heartbeat import ROLES
+from workers.operations import commands as operations
 
 if TYPE_CHECKING:
     from taskmanager.core.configuration.settings import KeySettings, Settings
@@ -161,6 +162,22 @@ def healthcheck(role: str | None) -> None:
     sys.exit(bool(sentences))
 
 
+@main.command("log-level")
+@click.argument("level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR", "reset"]))
+@click.option("--logger", default="", help="Such as rq.worker; also those below it. Default: all.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def log_level(level: str, logger: str, as_json: bool) -> None:
+    """Change the level of logs of the processes that run on this machine, within two seconds; reset ends that."""
+    import json
+
+    from config import log_levels
+    from workers import heartbeat, telemetry
+
+    changed = log_levels.change(heartbeat.folder(telemetry.PURPOSE), level, logger)
+    sentence = ", ".join(f"{name or 'all'}: {now}" for name, now in changed.items()) or "The settings are effective."
+    click.echo(json.dumps(changed) if as_json else sentence)
+
+
 @main.command()
 def demo() -> None:
     """Show the main use case with the running service: a task is assigned, and a mail arrives."""
@@ -180,8 +197,9 @@ def bootstrap_admin() -> None:
     click.echo("created" if created else "kept")
 
 
-for _command in group.commands.values():
+for _command in (*group.commands.values(), *operations.COMMANDS):
     main.add_command(_command)
+group.commands["users"].add_command(operations.delete_user)  # type: ignore[attr-defined]
 
 
 def _supervised() -> ModuleType:

@@ -5,7 +5,6 @@ of the load balancer when it fails. A store that is away does not make the proce
 without it; `/health` reports it to operators, with all other problems.
 """
 
-from functools import lru_cache
 from hmac import compare_digest
 from typing import Any
 
@@ -15,10 +14,8 @@ from flask import Blueprint, Flask, Response, current_app, request
 
 from taskmanager import __version__
 from taskmanager.api import metrics
-from taskmanager.api.checks.machine import MACHINE_CHECKS
-from taskmanager.api.checks.measured import HealthChecks, Measured, members, worst
-from taskmanager.api.checks.processes import PROCESS_CHECKS
-from taskmanager.api.checks.servers import SERVER_CHECKS
+from taskmanager.api.checks.all import health_checks
+from taskmanager.api.checks.measured import Measured, members, worst
 from taskmanager.core.configuration import service_groups, settings
 from taskmanager.core.errors import Forbidden, Unavailable
 from taskmanager.core.events import outbox, queue_report
@@ -72,7 +69,7 @@ def details() -> Response:
     200 in any case, because it is a report: probes ask `live` and `ready`.
     """
     _operators_only()
-    found = _checks().run()
+    found = health_checks().run()
     body: dict[str, Any] = {
         "status": worst(one.status for one in found),
         "version": "1",
@@ -92,12 +89,6 @@ def details() -> Response:
     response = data(body)
     response.headers["Content-Type"] = "application/health+json"
     return response
-
-
-@lru_cache(maxsize=1)
-def _checks() -> HealthChecks:
-    """Return the checks of this process; made at the first use, so after a fork."""
-    return HealthChecks((*SERVER_CHECKS, *PROCESS_CHECKS, *MACHINE_CHECKS))
 
 
 def _problems(found: list[Measured]) -> list[str]:

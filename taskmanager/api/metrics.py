@@ -14,10 +14,12 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
 from taskmanager import __version__
+from taskmanager.api.checks import all as checks
 from taskmanager.core import clock
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.events import outbox, positions, queue_report
 from taskmanager.core.events.outcome_counters import OutcomeCounter
+from taskmanager.core.servers import backups
 from taskmanager.core.servers.stores import RedisError
 from taskmanager.core.telemetry.metric_files import ProcessCollector
 from taskmanager.features.notifications.delivery import report as delivery_report, service as deliveries
@@ -55,6 +57,7 @@ class _Collector:
             up.add_metric([store], 0.0 if found is None else 1.0)
             yield from found or []
         yield up
+        yield from checks.families()
         yield InfoMetricFamily("taskmanager_build", "The release", value=_BUILD)
 
 
@@ -108,6 +111,7 @@ def _database() -> list[Any]:
         _gauge("events_position_lag_seconds", "Age of the oldest event without a position", positions.lag_seconds()),
         *_deliveries(),
         *_sessions(),
+        *_backup(),
     ]
 
 
@@ -118,6 +122,13 @@ def _deliveries() -> list[Any]:
         _gauge("deliveries_dead", "Deliveries that were given up", found["dead"]),
         _gauge("deliveries_oldest_seconds", "Age of the oldest pending delivery", found["oldest_s"]),
     ]
+
+
+def _backup() -> list[Any]:
+    at = backups.last_at()
+    age = (clock.now() - at).total_seconds() if at else None
+    text = "Seconds since the last backup; missing when there was none"
+    return [] if age is None else [_gauge("backup_age_seconds", text, age)]
 
 
 class _SessionFigures:

@@ -116,13 +116,14 @@ def _vary(response: Response) -> None:
 def _log(response: Response) -> None:
     actor, route = known_actor(), request.url_rule.rule if request.url_rule else None
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
-    request_metrics.count(request.method, route, response, seconds)
+    method = request_metrics.known_method(request.method)
+    request_metrics.count(method, route, response, seconds)
     if response.status_code < 400 and route in _PROBES and not settings.current().log_probes:
         return
     slow = seconds * 1000 >= settings.current().slow_request_ms
     (log.warning if slow else log.info)(
         "slow request" if slow else "request",
-        method=request.method,
+        method=method,
         route=route,
         status=response.status_code,
         duration_ms=round(seconds * 1000, 2),

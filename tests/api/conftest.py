@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskmanager.api import health
+from taskmanager.api.checks.all import health_checks
 from tests.scene import scene
 from tests.web_server import server
 
@@ -12,4 +12,4 @@ __all__ = ["scene", "server"]
 @pytest.fixture(autouse=True)
 def _fresh_checks():
     """Results of the checks of health are reused for a moment, also by the next test."""
-    health._checks.cache_clear()
+    health_checks.cache_clear()

@@ -7,14 +7,17 @@ from rq import Worker as RqWorker
 
 from taskmanager.api.checks.measured import HealthCheck, Measured, above
 from taskmanager.core.clock import now
+from taskmanager.core.configuration import settings
 from taskmanager.core.events import outbox, queue_report
 from taskmanager.core.events.log import QUEUES
+from taskmanager.core.servers import backups
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.core.storage.lease import LeaseRecord
 from taskmanager.features.notifications.delivery import report as delivery_report
 
 _SILENT_SECONDS = 60.0
 _SECONDS = 0.9
+_BACKUP_HOURS = 26.0
 _LEASES = {"relay": "relay", "schedule": "scheduler"}
 
 
@@ -58,10 +61,20 @@ def _deliveries() -> Iterator[Measured]:
     yield above("deliveries:dead", found["dead"], "deliveries", warn=100)
 
 
+def _backup() -> Iterator[Measured]:
+    """Tell the age of the last backup; that there was none is a warning in production only."""
+    at = backups.last_at()
+    if at is not None:
+        yield above("backup:age", (now() - at).total_seconds() / 3600, "hours", warn=_BACKUP_HOURS, fail=7 * 24)
+    elif settings.current().environment == "production":
+        yield Measured("backup:age", None, "hours", "warn", "No backup was made yet: see docs/backup.md.")
+
+
 PROCESS_CHECKS = (
     HealthCheck("queue:age", _queues, away="warn"),
     HealthCheck("workers:living", _workers, away="warn"),
     HealthCheck("relay:lease", _leases),
     HealthCheck("relay:lag", _events),
     HealthCheck("deliveries:age", _deliveries),
+    HealthCheck("backup:age", _backup),
 )

@@ -3,11 +3,13 @@
 A metric with labels makes its first value at the first use, so that `metric_files.share` may run after the import.
 """
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 _REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _COMMAND_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0)
 OTHER = "other"
+
+disable_created_metrics()  # series that nothing reads, and that files of several processes do not have
 
 REQUESTS = Counter(
     "taskmanager_http_requests", "Requests, by route template and class of status", ("method", "route", "status")

@@ -20,6 +20,7 @@ from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.reminders.models import Reminder
 from taskmanager.features.users import deletion
+from taskmanager.features.users.administration import service as administration
 from taskmanager.features.users.events import UserDeleted
 from taskmanager.features.users.models import ApiToken, Session, User
 from taskmanager.features.views.models import View
@@ -39,6 +40,22 @@ def delete(*, if_match: IfMatch, actor: Actor) -> None:
     user = User.objects.one(actor.user_id)
     user.check_revision(if_match)
     deletion.check_deletion(user, actor=actor)
+    _delete(user, actor)
+
+
+@long_unit_of_work(MAX_SECONDS)
+def delete_by_operator(email: str) -> None:
+    """Delete an account from the command line, as its user would.
+
+    Raises NotFound, Conflict (`user.last_owner`, `user.last_admin`).
+    """
+    user = administration.by_email(email)
+    if user.role == "admin":
+        administration.keep_an_admin(user)
+    _delete(user, Actor(user.id))
+
+
+def _delete(user: User, actor: Actor) -> None:
     project_ids = account_deletion.leave_all(actor=actor)
     user, streams = deletion.anonymise(user)
     record(UserDeleted(user, project_ids=project_ids, streams=streams))

@@ -1,10 +1,34 @@
 """`taskmanager users …`: accounts, for operators. A command imports what it needs when it runs."""
 
+import json
 import secrets
 import sys
 from typing import Any
 
 import click
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def sessions() -> None:
+    """Sessions, for operators."""
+
+
+@sessions.command("end")
+@click.argument("email", required=False)
+@click.option("--all", "of_all", is_flag=True, help="Of all accounts.")
+@_json
+@click.pass_obj
+def end_sessions(environment: Any, email: str | None, of_all: bool, as_json: bool) -> None:
+    """End all sessions of an account, at once; its user has to log in again."""
+    from taskmanager.features.users.administration import service as administration
+
+    if bool(email) == of_all:
+        raise click.UsageError("Name the address of an account, or give --all.")
+    environment.connect()
+    ended = administration.end_sessions_of_all() if of_all else administration.end_sessions_by_operator(email or "")
+    click.echo(json.dumps({"accounts": ended}) if as_json else f"The sessions of {ended} accounts have ended.")
 
 
 @click.group()
@@ -53,6 +77,83 @@ def disable(environment: Any, email: str) -> None:
     environment.connect()
     administration.disable(administration.by_email(email))
     click.echo(f"{email} is disabled.")
+
+
+@users.command("list")
+@click.option("--role", type=click.Choice(["user", "admin"]))
+@click.option("--disabled", is_flag=True, help="Only disabled ones.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@_json
+@click.pass_obj
+def list_users(environment: Any, role: str | None, disabled: bool, limit: int, as_json: bool) -> None:
+    """List accounts, in the order of their addresses."""
+    from taskmanager.features.users.models import User
+
+    environment.connect()
+    found = User.objects(deleted_at=None, **({"role": role} if role else {}))
+    found = found.filter(disabled_at__ne=None) if disabled else found
+    _list(found.order_by("email").limit(limit), as_json)
+
+
+@users.command()
+@click.argument("text")
+@_json
+@click.pass_obj
+def find(environment: Any, text: str, as_json: bool) -> None:
+    """List the accounts whose address, name or a word of the name begins with TEXT."""
+    from taskmanager.features.users.models import User
+
+    environment.connect()
+    _list(User.objects.found_by(text).order_by("email").limit(100), as_json)
+
+
+@users.command()
+@click.argument("email")
+@click.pass_obj
+def enable(environment: Any, email: str) -> None:
+    """Enable a disabled account."""
+    from taskmanager.features.users.administration import service as administration
+
+    environment.connect()
+    administration.enable(administration.by_email(email))
+    click.echo(f"{email} is enabled.")
+
+
+@users.command()
+@click.argument("email")
+@click.pass_obj
+def demote(environment: Any, email: str) -> None:
+    """Make an administrator a user; the last one stays."""
+    from taskmanager.features.users.administration import service as administration
+
+    environment.connect()
+    administration.change_role(administration.by_email(email), "user")
+    click.echo(f"{email} is a user.")
+
+
+@users.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@click.option("--dry-run", is_flag=True, help="Only check the file.")
+@_json
+@click.pass_obj
+def import_users(environment: Any, file: Any, dry_run: bool, as_json: bool) -> None:
+    """Create accounts from a CSV file with the columns email, name and, if any, role.
+
+    Addresses count as confirmed; each user sets a password by "forgot password". Addresses with an account are left as
+    they are. Nothing is created while a line of the file is wrong.
+    """
+    from taskmanager.features.users.administration import importing
+
+    environment.connect()
+    rows = importing.read(file)
+    wrong = importing.problems(rows)
+    for line in wrong:
+        click.echo(line, err=True)
+    if wrong:
+        sys.exit(1)
+    created, kept = (0, 0) if dry_run else importing.create(rows)
+    found = {"lines": len(rows), "created": created, "kept": kept}
+    click.echo(json.dumps(found) if as_json else f"{len(rows)} lines, {created} created, {kept} had an account.")
 
 
 @users.command("reset-password")
@@ -110,4 +211,26 @@ def _show(password: str, known: bool) -> None:
         click.echo(f"Password: {password}")
 
 
-COMMANDS = (users,)
+def _list(found: Any, as_json: bool) -> None:
+    """Print accounts as lines, or as a list of objects."""
+    rows = [
+        {
+            "id": str(user.id),
+            "email": user.email,
+            "name": user.name,
+            "role": user.role,
+            "kind": user.kind,
+            "disabled": bool(user.disabled_at),
+            "verified": bool(user.email_verified_at),
+        }
+        for user in found
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        marks = [row["role"], row["kind"], *(name for name in ("disabled", "verified") if row[name])]
+        click.echo(f"{row['id']}  {row['email']}  {row['name']}  {', '.join(map(str, marks))}")
+
+
+COMMANDS = (users, sessions)

@@ -9,9 +9,14 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 UNMATCHED = "unmatched"
 
 
+def known_method(method: str) -> str:
+    """Return the method, or `other`: clients may send any word."""
+    return method if method in _METHODS else instruments.OTHER
+
+
 def count(method: str, route: str | None, response: Response, seconds: float) -> None:
     """Count a request that is about to be answered; `route` is the template that it matched, if any."""
-    method, route = method if method in _METHODS else instruments.OTHER, route or UNMATCHED
+    route = route or UNMATCHED
     instruments.REQUESTS.labels(method, route, f"{response.status_code // 100}xx").inc()
     instruments.REQUEST_SECONDS.labels(method, route).observe(seconds)
     if size := response.content_length:

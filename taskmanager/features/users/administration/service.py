@@ -25,7 +25,7 @@ from taskmanager.features.users.events import (
     UserRoleChanged,
     UserUpdated,
 )
-from taskmanager.features.users.models import User
+from taskmanager.features.users.models import Session, User
 from taskmanager.features.users.permissions import AdminAction
 from taskmanager.features.users.querysets import UserQuerySet
 from taskmanager.features.users.recovery import service as recovery
@@ -173,6 +173,21 @@ def end_sessions(user_id: ObjectId, *, actor: Actor) -> None:
     user = User.objects.one(user_id)
     sessions.end_all(user, because="forced")
     record(SessionsForcedOut(user, by=actor.user_id))
+
+
+@unit_of_work
+def end_sessions_by_operator(email: str) -> int:
+    """Log an account out everywhere, from the command line. Return 1. Raises NotFound."""
+    user = by_email(email)
+    sessions.end_all(user, because="forced")
+    record(SessionsForcedOut(user, by_operator=True))
+    return 1
+
+
+def end_sessions_of_all() -> int:
+    """Log all accounts out that have a session; one transaction each. Return how many."""
+    ids = Session.objects.live().distinct("user_id")
+    return sum(end_sessions_by_operator(user.email) for user in User.objects(id__in=ids))
 
 
 @unit_of_work

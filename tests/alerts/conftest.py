@@ -1,0 +1,5 @@
+"""Fixtures that several folders share; they are written in modules of their own."""
+
+from tests.scene import scene
+
+__all__ = ["scene"]
