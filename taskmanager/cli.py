@@ -47,22 +47,6 @@ def openapi() -> None:
     click.echo(orjson.dumps(api_document(), option=orjson.OPT_INDENT_2).decode())
 
 
-@group.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
-@click.pass_obj
-def routes(environment: Environment, as_json: bool) -> None:
-    """List the routes: service, path and methods."""
-    from taskmanager.api import service_guard
-    from taskmanager.app import routing_app
-
-    found = list(service_guard.routes(routing_app(environment.load_settings())))
-    if as_json:
-        click.echo(json.dumps([route._asdict() for route in found], indent=2))
-        return
-    for route in found:
-        click.echo(f"{route.service:14}{','.join(route.methods):20}{route.rule}")
-
-
 @group.group()
 def gateway() -> None:
     """Manage the gateway."""

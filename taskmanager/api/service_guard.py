@@ -50,7 +50,12 @@ def routes(app: Flask) -> Iterator[ServedRoute]:
     """Yield all routes of an application, in the order of their rules."""
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
         methods = tuple(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
-        yield ServedRoute(rule.rule, methods, _service_of(app, [rule.endpoint.rpartition(".")[0]]))
+        yield ServedRoute(rule.rule, methods, service_of(app, rule.endpoint))
+
+
+def service_of(app: Flask, endpoint: str) -> str:
+    """Return the service that an endpoint belongs to; ANY when every process serves it."""
+    return _service_of(app, [endpoint.rpartition(".")[0]])
 
 
 def _service_of(app: Flask, blueprints: Iterable[str]) -> str:

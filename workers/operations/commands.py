@@ -65,10 +65,10 @@ def stats(environment: Environment, as_json: bool) -> None:
 @click.pass_obj
 def routes(environment: Environment, as_json: bool) -> None:
     """List the routes: method, rule, endpoint, feature and service."""
-    from taskmanager.app import create_app
+    from taskmanager.app import routing_app
     from workers.operations import figures
 
-    rows = figures.routes(create_app(environment.load_settings()))
+    rows = figures.routes(routing_app(environment.load_settings()))
     _print(rows, as_json, ("method", "rule", "endpoint", "feature", "service"))
 
 

@@ -76,7 +76,7 @@ def create(rows: list[ImportedUser]) -> tuple[int, int]:
             kept += 1
             continue
         try:
-            users.register(
+            users.make_account(
                 email=row.email, password=secrets.token_urlsafe(24), name=row.name, role=row.role, verified=True
             )
             created += 1
