@@ -26,6 +26,7 @@ _NO_RATES = ("ratelimit_enabled", "ratelimit_network")
 BAD: dict[str, list[str]] = {
     "host": HOSTS,
     "dashboard_host": HOSTS,
+    "stream_url": ["stream.example.com", "ftp://stream.example.com"],
     "public_url": [
         "tasks.example.com",
         "ftp://h",
