@@ -12,7 +12,10 @@ from taskmanager.feature import Feature, build_registry
 
 SERVICES = ("user", "task", "notification")
 COMMON = {
+    "/",
     "/.well-known/jwks.json",
+    "/api/v1",
+    "/api/v1/info",
     "/api/v1/openapi.json",
     "/docs",
     "/health",
@@ -43,13 +46,13 @@ def test_each_route_is_served_by_its_service_alone(other_app, service):
         else:
             served.add(owner)
     assert served == {service, service_guard.ANY}
-    assert refused == set(SERVICES) - {service}
+    assert refused == {*SERVICES, "stream"} - {service}
 
 
 def test_every_process_serves_what_belongs_to_no_service(app):
     common = {route.rule for route in service_guard.routes(app) if route.service == service_guard.ANY}
     assert common >= COMMON
-    assert all(rule in COMMON or rule.startswith(("/docs/assets/", "/static/")) for rule in common)
+    assert all(rule in COMMON or rule.startswith(("/docs/", "/pages", "/static/")) for rule in common)
 
 
 def test_health_says_the_services(other_app):

@@ -112,6 +112,7 @@ def test_a_release_that_does_not_start_changes_nothing(releases, tmp_path):
     assert "TASKMANAGER_MONGODB_POOL_SIZE" in releases(fails=True)
     del releases._environment["TASKMANAGER_MONGODB_POOL_SIZE"]
     releases._environment |= {"TASKMANAGER_KEYS_DIR": str(tmp_path / "none"), "TASKMANAGER_ENVIRONMENT": "production"}
+    releases._environment["TASKMANAGER_SIGNUP"] = "open"
     releases._environment |= {"TASKMANAGER_SECRET_KEY": "0123456789abcdef" * 3}
     assert "The new release ended" in releases(fails=True) and releases.colour == "blue"
 

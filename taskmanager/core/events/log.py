@@ -1,11 +1,11 @@
 """The event log: what happened, written in the transaction of the change.
 
-One collection is history, outbox, sync feed and audit log. Order: events have a number within their
-stream (a project, an account), taken from a counter document in the same transaction. Two transactions on
-one stream cannot both write the counter, so numbers follow the order of commit: a reader that has read
-number N never misses a smaller one. `at` never runs backwards within a stream, whatever the clocks of the
-machines say, so (`at`, `seq`) is an order over all streams that keeps the order of each. The one order in which
-readers follow all streams is that of the positions, which events get after their commit (`core/events/positions.py`).
+One collection is history, outbox, sync feed and audit log. Order: events have a number within their stream (a project,
+an account), taken from a counter document in the same transaction. Two transactions on one stream cannot both write
+the counter, so numbers follow the order of commit: a reader that has read number N never misses a smaller one. `at`
+never runs backwards within a stream, whatever the clocks of the machines say, so (`at`, `seq`) is an order over all
+streams that keeps the order of each. The one order in which readers follow all streams is that of the positions, which
+events get after their commit (`core/events/positions.py`).
 """
 
 import re
@@ -55,10 +55,7 @@ class Counter(Document):
 
 
 class Event(Document):
-    """One thing that happened.
-
-    Immutable, except for its position, erasure, and the state of the relay (`pending` to `died_at`).
-    """
+    """One thing that happened. Immutable, except for position, erasure, and the relay's state (`pending` and below)."""
 
     meta = {"collection": "events", "strict": False, "auto_create_index": False, "queryset_class": BaseQuerySet}
 
@@ -220,8 +217,7 @@ def record(fact: Fact) -> None:
         event["audited"] = True
     else:
         event["correlation"].pop("address", None)
-    pending = listeners_of(fact.kind)
-    if pending:
+    if pending := listeners_of(fact.kind):
         event |= {"pending": list(pending), "attempts": 0}
     before_commit(_append, event)
 
