@@ -106,6 +106,9 @@ class Hub:
             except (PyMongoError, TaskManagerError) as error:
                 log.warning("the log cannot be read", error=type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:  # without this loop all streams would stand still
+                log.exception("the log was not read")
+                await asyncio.sleep(_RETRY_SECONDS)
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _wake(self, topics: set[str] | None) -> None:

@@ -95,9 +95,14 @@ def _takes_file(operation: dict[str, Any]) -> bool:
 
 
 def _upstreams(gateway: GatewaySettings, services: set[str]) -> dict[str, list[str]]:
-    """Return {name: addresses}: of each service that has routes, and of `any` all; `any` alone when they are equal."""
-    servers = {service: gateway.servers_of(service) for service in in_order(services)}
-    every = list(dict.fromkeys(address for addresses in servers.values() for address in addresses))
+    """Return {name: addresses}: of each service that has routes, and of `any` all; `any` alone when they are equal.
+
+    The process of the stream serves its own route only, so it is not among `any`.
+    """
+    web = {service: gateway.servers_of(service) for service in in_order(services - {_STREAM})}
+    every = list(dict.fromkeys(address for addresses in web.values() for address in addresses))
+    streams = {_STREAM: words(gateway.stream_servers) or every} if _STREAM in services else {}
+    servers = web | streams
     apart = any(addresses != every for addresses in servers.values())
     return {ANY: every, **(servers if apart else {})}
 

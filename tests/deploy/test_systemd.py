@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
 UNITS = sorted(FOLDER.glob("*.service"))
 MAX_EXPOSURE = 2.0  # of ten, as `systemd-analyze security` counts
 # How long a process may take to end (docs/operations.md), which systemd must wait for.
-STOP_SECONDS = {"web": 20, "relay": 10, "scheduler": 10, "worker": 80}
+STOP_SECONDS = {"web": 20, "relay": 10, "stream": 10, "scheduler": 10, "worker": 80}
 
 
 def options(unit: Path) -> dict[str, list[str]]:

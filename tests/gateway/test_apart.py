@@ -15,6 +15,8 @@ ID = "65f1c0ffee0123456789abcd"
 def requests_of(app):
     """Yield method, path and service of each route."""
     for route in service_guard.routes(app):
+        if route.service == "stream":  # its process is not a web process
+            continue
         path = re.sub(r"<[^>]+>", "x", route.rule.replace("<objectid:", "<x:").replace("<path:", "<x:"))
         for method in route.methods:
             yield method, re.sub(r"/x(?=/|$)", f"/{ID}", path), route.service

@@ -162,6 +162,14 @@ def _restore_all(path: Path, settings: Settings, manifest: dict[str, Any], say: 
             _restore_collection(name.removeprefix(_COLLECTIONS).removesuffix(".bson"), content, manifest, say)
         elif name.startswith(_FILES) and store is not None:
             store.write(ObjectId(name.removeprefix(_FILES)), _parts(content))
+    _end_copies()
+
+
+def _end_copies() -> None:
+    """Go far ahead with the positions of events: what clients copied after the backup is not in it, so they begin anew."""
+    ahead = {"$add": [{"$ifNull": ["$seq", 0]}, _POSITIONS_AHEAD]}
+    found = {"_id": positions.COUNTER}
+    database.database()["counters"].update_one(found, [{"$set": {"seq": ahead, "floor": ahead}}])
 
 
 def _parts(content: IO[bytes]) -> Iterator[bytes]:
