@@ -49,7 +49,7 @@ class FallingBackLimiter(Limiter):
     def _count_together(self, limits: Iterable[RuntimeLimit]) -> None:
         """Count the request by several limits in one round trip; their evaluation then finds the results."""
         endpoint, entries = self.identify_request(), []
-        for limit in limits:
+        for limit in sorted(limits, key=lambda one: one.limit):  # in the order in which Flask-Limiter asks for them
             if not (limit.deduct_when or limit.is_exempt or limit.method_exempt):
                 identifiers = (self._key_prefix, limit.key_func(), limit.scope_for(endpoint, request.method))
                 item = limit.limit

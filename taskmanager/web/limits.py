@@ -43,8 +43,12 @@ end
 local found = {{redis.call('get', KEYS[#KEYS])}}
 for i = 1, #ARGV, 3 do
     local keys = {{KEYS[(i - 1) / 3 * 2 + 1], KEYS[(i - 1) / 3 * 2 + 2]}}
-    found[#found + 1] = acquire(keys, {{ARGV[i], ARGV[i + 1], ARGV[i + 2]}}) and 1 or 0
+    local acquired = acquire(keys, {{ARGV[i], ARGV[i + 1], ARGV[i + 2]}})
+    found[#found + 1] = acquired and 1 or 0
     found[#found + 1] = window(keys, {{ARGV[i + 1]}})
+    if not acquired then
+        break
+    end
 end
 return found
 """
@@ -68,12 +72,15 @@ class OneTripStorage(RedisStorage):
         return bool(g.acquired.pop(key))
 
     def acquire_together(self, entries: Sequence[Entry]) -> None:
-        """Count a request by several limits; `acquire_sliding_window_entry` then returns their results."""
+        """Count a request by several limits; `acquire_sliding_window_entry` then returns their results.
+
+        A limit that refuses the request is the last one that counts it, as Flask-Limiter then asks no further one.
+        """
         windows = [name(key) for key, *_ in entries for name in (self._previous_window_key, self._current_window_key)]
         keys = [*map(self.prefixed_key, windows), version_key()]
         version, *found = self._execute(keys, [number for _, *numbers in entries for number in numbers])
         acquired, kept = g.setdefault("acquired", {}), g.setdefault("windows", {})
-        for (key, *_), is_acquired, window in zip(entries, found[::2], found[1::2], strict=True):
+        for (key, *_), is_acquired, window in zip(entries, found[::2], found[1::2], strict=False):
             acquired[key], kept[key] = is_acquired, window
         if version is not None:
             keep_version(int(version))

@@ -64,4 +64,4 @@ def test_two_schedulers_run_a_periodic_job_once(stack: Stack):
 
 
 def runs(logs):
-    return sum(log.read_text().count('"logger":"taskmanager.outbox"') for log in logs)
+    return sum(log.read_text().count('"log.logger":"taskmanager.outbox"') for log in logs)

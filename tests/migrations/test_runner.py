@@ -261,4 +261,5 @@ def test_indexes_are_made_by_migrations_and_nowhere_else(app: Flask, empty):
 
     ours = [kind for kind in registry.values() if kind.__module__.startswith("taskmanager.")]
     assert len(ours) > 8
-    assert [kind.__name__ for kind in ours if kind._meta.get("auto_create_index", True)] == []
+    stored = [kind for kind in ours if not kind._meta.get("abstract")]
+    assert [kind.__name__ for kind in stored if kind._meta.get("auto_create_index", True)] == []

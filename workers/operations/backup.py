@@ -20,6 +20,7 @@ from pymongo.errors import OperationFailure
 from taskmanager import __version__
 from taskmanager.core.clock import iso, now
 from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.events import positions
 from taskmanager.core.servers import backups
 from taskmanager.core.storage import database
 from taskmanager.features.attachments.models import Attachment
@@ -33,6 +34,7 @@ _COLLECTIONS, _FILES, _KEYS = "collections/", "files/", "keys.encrypted"
 _BATCH, _BATCH_BYTES = 1_000, 8 << 20
 _BOOKKEEPING = {"migrations", "leases", "schedules", "walks", "locks", "migration_lock", "backups"}
 _SNAPSHOT_TOO_OLD = 239
+_POSITIONS_AHEAD = 10**9
 MAX_SECONDS = 24 * 3600.0  # the timeout of a client is for requests
 
 
@@ -166,7 +168,7 @@ def _restore_all(path: Path, settings: Settings, manifest: dict[str, Any], say: 
 
 
 def _end_copies() -> None:
-    """Go far ahead with the positions of events: what clients copied after the backup is not in it, so they begin anew."""
+    """Skip many positions of events, so that copies of clients, which may be newer than the backup, begin anew."""
     ahead = {"$add": [{"$ifNull": ["$seq", 0]}, _POSITIONS_AHEAD]}
     found = {"_id": positions.COUNTER}
     database.database()["counters"].update_one(found, [{"$set": {"seq": ahead, "floor": ahead}}])

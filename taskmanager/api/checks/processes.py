@@ -8,6 +8,7 @@ from rq import Worker as RqWorker
 from taskmanager.api.checks.measured import HealthCheck, Measured, above
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
+from taskmanager.core.configuration.service_groups import WORKING_SERVICES
 from taskmanager.core.events import outbox, queue_report
 from taskmanager.core.events.log import QUEUES
 from taskmanager.core.servers import backups
@@ -51,7 +52,7 @@ def _leases() -> Iterator[Measured]:
 
 
 def _is_held(lease: str, holders: set[str]) -> bool:
-    """Return whether a lease is held; with services apart it has one for each set of services, such as `schedule-task`."""
+    """Return whether a lease is held; services apart have one for each set of services, such as `schedule-task`."""
     apart = {name for held in holders if held.startswith(f"{lease}-") for name in held.split("-")[1:]}
     return lease in holders or apart >= set(WORKING_SERVICES)
 

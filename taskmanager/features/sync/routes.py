@@ -95,7 +95,7 @@ def open_stream(query: dict[str, Any]) -> Response:
 
 
 @blp.route("/stream/tickets", methods=["POST"], scope="projects:read", idempotent=False)
-@blp.response(201, TicketOut)
+@blp.response(201, TicketOut, description="The ticket, which has no address of its own")
 def create_ticket() -> Response:
     """Get a ticket that opens one stream
 
