@@ -98,6 +98,7 @@ def before_call(context: Any, case: schemathesis.Case, kwargs: dict[str, Any]) -
     (case.query or {}).pop("cursor", None)  # only the service can sign one, another is a 400
     if case.operation.path.endswith("/sync"):
         (case.query or {}).pop("token", None)  # the same
+        (case.query or {}).pop("wait", None)  # it does
     (case.query or {}).pop("fields", None)  # the response has another schema then, as the parameter says
     (case.query or {}).pop("filter", None)  # a language of its own: what it cannot understand is a 422
     if isinstance(case.body, dict):
