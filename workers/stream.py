@@ -182,7 +182,9 @@ async def _serve(connection: StreamConnection, receive: Receive, send: Send) -> 
     finally:
         gone.cancel()
         sending.cancel()
-        await asyncio.gather(gone, sending, return_exceptions=True)
+        for ended in await asyncio.gather(gone, sending, return_exceptions=True):
+            if isinstance(ended, Exception) and not isinstance(ended, OSError):  # such as TimeoutError: a slow reader
+                log.error("a stream ended by an error", exc_info=ended)
 
 
 async def _gone(receive: Receive) -> None:

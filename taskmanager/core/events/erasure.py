@@ -1,7 +1,8 @@
 """Erasure: when something is purged, such as a task, the content of its events is deleted, and the copies made of it.
 
 Audited events are not changed: they contain no text that people wrote about tasks. Other events are deleted when all
-listeners have finished; an event that is still pending keeps only the ids that its listeners need.
+listeners have finished; an event that is still pending keeps only the ids that its listeners need, and so does one that
+ends the sight of its subject in its stream, because clients that sync must still hear of that.
 """
 
 import time
@@ -50,7 +51,7 @@ EVENT_RENEWALS: Part[EventRenewal] = Part("event_renewals")
 
 def erase_subjects(*subject_ids: ObjectId) -> bool:
     """Erase the events of these subjects in all streams, for some seconds; return whether all are erased."""
-    return _erase({"subject_id": {"$in": list(subject_ids)}})
+    return _erase({"subject_id": {"$in": list(subject_ids)}}, {"ends_sight": None})
 
 
 def erase_stream(stream: str) -> bool:
@@ -60,7 +61,7 @@ def erase_stream(stream: str) -> bool:
     """
     Counter._get_collection().update_one({"_id": stream}, {"$set": {"ended": True}})
     _refresh_audited(stream)
-    return _erase({"stream": stream})
+    return _erase({"stream": stream}, {})
 
 
 def is_erased(event_id: ObjectId) -> bool:
@@ -78,17 +79,21 @@ def refresh_copies(events: Sequence[Event]) -> None:
         renewal.refresh_copies(events)
 
 
-def _erase(query: Filter) -> bool:
-    """Erase the events of `query` for some seconds; return whether all are. A stripped event counts as erased."""
+def _erase(query: Filter, deletable: Filter) -> bool:
+    """Erase the events of `query` for some seconds; return whether all are. A stripped event counts as erased.
+
+    Those of `deletable` are deleted when they are finished, all others are stripped.
+    """
+    deletable = deletable | FINISHED
     collection, end = Event._get_collection(), time.monotonic() + _MAX_SECONDS
     query = query | {"audited": None}
-    collection.delete_many(query | FINISHED | {"forgotten": True})
+    collection.delete_many(query | deletable | {"forgotten": True})
     while events := list(Event.objects(__raw__=query | {"forgotten": None}).limit(_BATCH)):
         if time.monotonic() > end:
             return False
         collection.bulk_write([_update_of(strip(event)) for event in events])
         refresh_copies(events)
-        collection.delete_many({"_id": {"$in": [event.id for event in events]}} | FINISHED)
+        collection.delete_many({"_id": {"$in": [event.id for event in events]}} | deletable)
     return True
 
 

@@ -70,6 +70,7 @@ class Event(Document):
     accounts = ListField(ObjectIdField())  # the accounts whose visible projects it changes: see Fact.accounts
     position = IntField()  # in the one order of all events; given after the commit
     audited = BooleanField()  # part of the audit log
+    ends_sight = BooleanField()  # kept when its subject is purged, without its data
     forgotten = BooleanField()  # its subject was purged, and its data has only ids left: see `erasure`
 
     pending = ListField(StringField())  # listeners that have not finished with it
@@ -95,6 +96,7 @@ class Fact:
 
     kind: ClassVar[str]
     audited: ClassVar[bool] = False  # a security event: stored with the client's address, for the audit log
+    ends_sight: ClassVar[bool] = False  # the subject leaves the stream: clients that sync have to hear of it
 
     def stream(self) -> str:
         """Return the stream of the event, such as `project:<id>`."""
@@ -210,7 +212,7 @@ def record(fact: Fact) -> None:
         "subject_id": fact.subject(),
         "data": fact.data(),
         "correlation": dict(correlation.get()),
-    }
+    } | ({"ends_sight": True} if fact.ends_sight else {})
     if accounts := list(fact.accounts()):
         event["accounts"] = accounts
     if fact.audited:

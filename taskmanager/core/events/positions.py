@@ -14,6 +14,7 @@ See docs/adr/0013-positions-of-events.md.
 """
 
 import threading
+import time
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +34,7 @@ COUNTER = "positions"  # its document in `counters`: {seq: the last position, fl
 INDEX = "order"
 MAX_BATCH = 200  # events of one transaction: it is short, because workers change the same events meanwhile
 MAX_COUNTED = 10_000
+_CATCH_UP_SECONDS = 0.5
 _WITHOUT: Row = {"position": ABSENT}
 
 _placing = threading.Lock()
@@ -83,12 +85,14 @@ def place_all() -> int:
 def catch_up() -> None:
     """Place the waiting events now, so that a reader sees what was committed before; not while another thread does it.
 
-    A failure is ignored, because the relay places them anyway.
+    What does not fit into _CATCH_UP_SECONDS is left to the relay, and so is all after a failure, which is ignored.
     """
     if not are_waiting() or not _placing.acquire(timeout=1):
         return
+    end = time.monotonic() + _CATCH_UP_SECONDS
     try:
-        place_next()
+        while place_next() == MAX_BATCH and time.monotonic() < end:
+            pass
     except PyMongoError:
         pass
     finally:

@@ -81,6 +81,7 @@ class Changes:
     targets: dict[str, int] = field(default_factory=dict)  # with the position of their first event, as the next
     lost: dict[ObjectId, int] = field(default_factory=dict)
     mutations: list[tuple[int, Row]] = field(default_factory=list)
+    changes_rights: bool = False  # an event names the account: rights that were loaded before it may be outdated
 
 
 def read(
@@ -101,7 +102,7 @@ def read(
 
 
 def _collect(actor: Actor, events: list[Row], last: dict[ObjectKey, int], until: int, wanted: set[str]) -> Changes:
-    found = Changes(until)
+    found = Changes(until, changes_rights=any(event["names_account"] for event in events))
     for event in events:
         if len(found.targets) >= MAX_TARGETS:
             found.until = event["position"] - 1
@@ -137,9 +138,12 @@ def _keys_of(event: Row, actor: Actor) -> list[ObjectKey]:
 
 
 def _mutations(event: Row, keys: list[ObjectKey], actor: Actor) -> list[tuple[int, Row]]:
-    """Return the mutation ids that the actor gave to this change, with the objects that it changed."""
+    """Return the mutation ids that the actor gave to this change, with the objects that it changed.
+
+    A visitor has none: events without an account are those of other visitors and of the system.
+    """
     mutation_id = event.get("correlation", {}).get("mutation_id")
-    if mutation_id is None or event.get("actor_id") != actor.account_id:
+    if mutation_id is None or actor.account_id is None or event.get("actor_id") != actor.account_id:
         return []
     made = [{"mutation_id": mutation_id, "type": key.type, "id": str(key.id)} for key in keys]
     return [(event["position"], one) for one in made]

@@ -17,7 +17,7 @@ CODES = (
         "The sync token is not valid",
         "The token was changed, or was made for another account, API token, service or other types.",
         "Begin a full sync without a token.",
-        "get_changes",
+        "get_changes open_stream",
     ),
     ErrorCode(
         "stream.project_invalid",
@@ -25,6 +25,22 @@ CODES = (
         "The stream cannot be limited to this project",
         "`project_id` is not an id, or the caller does not see such a project.",
         "Take the id from GET /projects, or open the stream of all projects.",
+        "open_stream",
+    ),
+    ErrorCode(
+        "stream.types_invalid",
+        400,
+        "The stream does not know these types",
+        "`types` has a name that is no type of sync.",
+        "Take the names from docs/sync.md, or leave `types` out.",
+        "open_stream",
+    ),
+    ErrorCode(
+        "stream.token_with_project",
+        400,
+        "A sync token cannot be limited to a project",
+        "The request has `token` and `project_id`, but a token stands for all that its client follows.",
+        "Leave one of the two out; to continue the stream of a project, send the last id as `Last-Event-ID`.",
         "open_stream",
     ),
     ErrorCode(

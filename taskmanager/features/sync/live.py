@@ -6,6 +6,7 @@ it again from its beginning.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from taskmanager.core.events import positions
 from taskmanager.core.events.log import Event
 from taskmanager.core.security.access import Actor
 from taskmanager.features.sync import service as sync, tokens
+from taskmanager.features.sync.objects import TYPES
 from taskmanager.features.sync.service import SyncPage
 from taskmanager.web.authentication.credentials import CredentialClaim, acting_now
 
@@ -33,9 +35,10 @@ class StreamListener:
     actor: Actor
     state: tokens.SyncState
 
-    def renew(self) -> None:
+    def renew(self, *, fresh: bool = False) -> Actor:
         """Load the rights that hold now. Raises Unauthenticated when the session, token or link has ended."""
-        self.actor = actor_of(self.claim, self.project_id)
+        self.actor = actor_of(self.claim, self.project_id, fresh=fresh)
+        return self.actor
 
     def topics(self) -> set[str]:
         """Return the streams and the account whose events concern this connection."""
@@ -44,19 +47,24 @@ class StreamListener:
 
     def next_message(self) -> bytes | None:
         """Return the next message; None when nothing has changed. Raises Unauthenticated, Expired, ScopeMissing."""
-        self.renew()
         while True:
-            page = sync.page(self.state, MAX_OBJECTS, actor=self.actor)
+            page = sync.page(self.state, MAX_OBJECTS, actor=self.renew(), fresh=partial(self.renew, fresh=True))
             self.state = page.state
             if page.number or page.tombstones:
-                return _message(page, self.actor)
+                return self._message(page)
             if not page.has_more:
                 return None
 
+    def _message(self, page: SyncPage) -> bytes:
+        """Return a page as a message. A stream of one project has no token: GET /sync would take it for more."""
+        identity = b"" if page.state.is_filling else b"id: %d\n" % page.state.position
+        token = None if self.project_id else tokens.sign(page.state, self.actor)
+        return identity + b"event: changes\ndata: " + body_of(page, token) + b"\n\n"
 
-def actor_of(claim: CredentialClaim, project_id: ObjectId | None) -> Actor:
+
+def actor_of(claim: CredentialClaim, project_id: ObjectId | None, *, fresh: bool = False) -> Actor:
     """Return the actor of a claim, limited to one project if given. Raises Unauthenticated, ScopeMissing."""
-    actor = acting_now(claim)
+    actor = acting_now(claim, fresh=fresh)
     if actor is None:
         raise Unauthenticated("This token or session is not valid or has ended.", code="auth.session_ended")
     if not actor.has_scope(SCOPE):
@@ -74,22 +82,38 @@ def listen(
 
     Raises Unauthenticated, ScopeMissing, Malformed, Expired.
     """
+    if project and token:
+        raise Malformed("A sync token is not for one project.", code="stream.token_with_project")
     if project and not ObjectId.is_valid(project):
         raise Malformed("`project_id` is not an id.", code="stream.project_invalid")
     project_id = ObjectId(project) if project else None
-    actor = actor_of(claim, project_id)
+    fresh, names = partial(actor_of, claim, project_id, fresh=True), _names(types)
+    if token:
+        state = tokens.verified(token, fresh(), names)
+    else:
+        state = replace(sync.begin(names, fresh=fresh), targets=[], filled=None)
+    if last:
+        state = _moved(state, last)
+    sync.check_position(state.position)
+    actor = fresh()
     if project_id and project_id not in actor.project_roles:
         raise Malformed("You see no such project.", code="stream.project_invalid")
-    if token and not project:
-        state = tokens.verify(token, actor)
-    else:
-        state = replace(sync.begin(types.split(",") if types else None, actor=actor), targets=[], filled=None)
-    if last:
-        if not (last.isascii() and last.isdigit() and len(last) < 16):
-            raise Malformed("`Last-Event-ID` is not an id of this stream.", code="stream.id_invalid")
-        state = replace(state, position=int(last), targets=[], filled=None, step="", key=None)
-    sync.check_position(state.position)
     return StreamListener(claim, project_id, actor, state)
+
+
+def _names(types: str) -> list[str] | None:
+    """Return the types that a request names, once each; None for all. Raises Malformed for a type that is none."""
+    names = list(dict.fromkeys(types.split(","))) if types else None
+    if names and not TYPES.keys() >= set(names):
+        raise Malformed(f"`types` are some of: {', '.join(TYPES)}.", code="stream.types_invalid")
+    return names
+
+
+def _moved(state: tokens.SyncState, last: str) -> tokens.SyncState:
+    """Return a state at the position of a `Last-Event-ID`. Raises Malformed."""
+    if not (last.isascii() and last.isdigit() and len(last) < 16):
+        raise Malformed("`Last-Event-ID` is not an id of this stream.", code="stream.id_invalid")
+    return replace(state, position=int(last), targets=[], filled=None, step="", key=None)
 
 
 def topics_between(after: int, head: int) -> set[str] | None:
@@ -102,18 +126,12 @@ def topics_between(after: int, head: int) -> set[str] | None:
     return {row["stream"] for row in rows} | {f"user:{one}" for row in rows for one in row.get("accounts", ())}
 
 
-def _message(page: SyncPage, actor: Actor) -> bytes:
-    identity = b"" if page.state.is_filling else b"id: %d\n" % page.state.position
-    return identity + b"event: changes\ndata: " + body_of(page, actor) + b"\n\n"
-
-
-def body_of(page: SyncPage, actor: Actor) -> bytes:
-    """Return a page as JSON."""
+def body_of(page: SyncPage, token: str | None) -> bytes:
+    """Return a page as JSON; without `token` it has no `next_token`."""
     objects = b",".join(b'"%s":[%s]' % (name.encode(), b",".join(rows)) for name, rows in page.objects.items())
     rest: dict[str, Any] = {
         "tombstones": page.tombstones,
         "mutations": page.mutations,
-        "next_token": tokens.sign(page.state, actor),
         "has_more": page.has_more,
-    }
+    } | ({"next_token": token} if token else {})
     return b'{"objects":{' + objects + b"}," + orjson.dumps(rest)[1:]

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, request
 
 from taskmanager.core.configuration import settings
-from taskmanager.core.errors import Expired, Malformed, Unavailable
+from taskmanager.core.errors import Expired, Unavailable
 from taskmanager.core.events import positions
 from taskmanager.features.sync import live, service as sync, tickets, tokens
 from taskmanager.features.sync.schemas import StreamQuery, SyncOut, SyncQuery, TicketOut
@@ -14,7 +14,7 @@ from taskmanager.features.sync.service import SyncPage
 from taskmanager.features.sync.tokens import SyncState
 from taskmanager.features.sync.waiting import waiters
 from taskmanager.web import answers
-from taskmanager.web.authentication.actors import claim, current_actor, renewed_actor
+from taskmanager.web.authentication.actors import claim, current_actor, fresh_actor, renewed_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.urls import mounted
 
@@ -36,7 +36,7 @@ def get_changes(query: dict[str, Any]) -> Response:
     """
     state = _state(query)
     try:
-        page = sync.page(state, query["limit"], actor=current_actor())
+        page = sync.page(state, query["limit"], actor=current_actor(), fresh=fresh_actor)
         if page.is_empty and query["wait"]:
             page = _wait(page, time.monotonic() + query["wait"])
     except Expired as error:
@@ -47,10 +47,8 @@ def get_changes(query: dict[str, Any]) -> Response:
 def _state(query: dict[str, Any]) -> SyncState:
     """Return the state of the token, or that of a new sync. Raises Malformed, ScopeMissing."""
     if "token" not in query:
-        return sync.begin(query.get("types"), actor=current_actor())
-    state = tokens.verify(query["token"], current_actor())
-    if "types" in query and set(query["types"]) != set(state.types):
-        raise Malformed("This sync token was made for other types.", code="sync.token_invalid")
+        return sync.begin(query.get("types"), fresh=fresh_actor)
+    state = tokens.verified(query["token"], current_actor(), query.get("types"))
     positions.catch_up()
     return state
 
@@ -60,11 +58,11 @@ def _wait(page: SyncPage, until: float) -> SyncPage:
 
     The rights of the caller are read anew for each, because they may change meanwhile.
     """
-    with waiters.place() as may_wait:
+    with waiters.place(current_actor().identity) as may_wait:
         while may_wait and page.is_empty and waiters.pause(until):
             positions.catch_up()
             if positions.head() > page.state.position:
-                page = sync.page(page.state, page.limit, actor=renewed_actor())
+                page = sync.page(page.state, page.limit, actor=renewed_actor(), fresh=fresh_actor)
     return page
 
 
@@ -73,7 +71,7 @@ def _start(state: SyncState) -> str:
 
 
 def _answer(page: SyncPage) -> Response:
-    return answers.encoded(live.body_of(page, current_actor()))
+    return answers.encoded(live.body_of(page, tokens.sign(page.state, current_actor())))
 
 
 @live_blp.route("/stream", problems=(410,), binary=True)

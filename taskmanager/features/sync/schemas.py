@@ -130,7 +130,7 @@ class StreamQuery(Schema):
         validate=validate.Length(1, 4000), metadata={"description": "`next_token` of a sync: the stream continues it"}
     )
     types = TypesParameter()
-    project_id = Id(metadata={"description": "Only what happens in this project"})
+    project_id = Id(metadata={"description": "Only what happens in this project; not with `token`"})
     last_event_id = fields.String(metadata={"description": "As the header `Last-Event-ID`", "example": "42"})
 
 

@@ -1,7 +1,7 @@
 """The use case of sync: the next page of what an actor may see, or of what has changed for it."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +21,8 @@ from taskmanager.features.tasks.models import Task
 
 _CHUNK = 50  # objects that are read together, before the size of the page is compared
 _MAX_SECONDS = 0.7  # of one page of a target, which may have many tasks without comments
+
+Fresh = Callable[[], Actor]  # the actor by the rights that MongoDB has now, not older than the head of the log
 
 
 @dataclass
@@ -54,26 +56,31 @@ class SyncPage:
         self.size += len(encoded)
 
 
-def begin(types: Iterable[str] | None, *, actor: Actor) -> SyncState:
+def begin(types: Iterable[str] | None, *, fresh: Fresh) -> SyncState:
     """Return the state of a full sync, from the position of now on. Raises ScopeMissing for a type out of reach.
 
     Without `types`, all that the actor may read.
     """
-    chosen = _readable(types, actor) if types is not None else [name for name in TYPES if _may_read(name, actor)]
     positions.catch_up()
+    with causally_consistent():
+        head, actor = positions.head(), fresh()
+    chosen = _readable(types, actor) if types is not None else [name for name in TYPES if _may_read(name, actor)]
     only = next(iter(actor.project_roles), None) if actor.one_project else None
     targets = [f"account:{actor.account_id}"] if actor.account_id else []
-    return SyncState(positions.head(), chosen, targets, filled="", only=only)
+    return SyncState(head, chosen, targets, filled="", only=only)
 
 
-def page(state: SyncState, limit: int, *, actor: Actor) -> SyncPage:
-    """Return the next page after a state. Raises ScopeMissing, Expired (`sync.token_expired`)."""
+def page(state: SyncState, limit: int, *, actor: Actor, fresh: Fresh) -> SyncPage:
+    """Return the next page after a state. Raises ScopeMissing, Expired (`sync.token_expired`).
+
+    `actor` may have rights that are older than the position; where that matters, those of `fresh` are used.
+    """
     _readable(state.types, actor)
     with causally_consistent():
         head = check_position(state.position)
         if state.is_filling:
-            return _filled(SyncPage(state, limit), actor)
-        return _changed(SyncPage(state, limit), head, actor)
+            return _filled(SyncPage(state, limit), fresh())
+        return _changed(SyncPage(state, limit), head, actor, fresh)
 
 
 def check_position(position: int) -> int:
@@ -139,10 +146,13 @@ def _next_project(state: SyncState, actor: Actor) -> SyncState:
     return replace(state, targets=[f"project:{min(following)}"])
 
 
-def _changed(found: SyncPage, head: int, actor: Actor) -> SyncPage:
+def _changed(found: SyncPage, head: int, actor: Actor, fresh: Fresh) -> SyncPage:
     """Add the changes behind the position of a page, as the objects are now."""
     state = found.state
     changed = changes.read(actor, state.types, state.position, head, found.limit, state.only)
+    if changed.changes_rights:
+        actor = fresh()
+        changed = changes.read(actor, state.types, state.position, head, found.limit, state.only)
     until = _add_objects(found, changed, actor)
     lost = [project_id for project_id, position in changed.lost.items() if position <= until]
     found.tombstones += [{"type": "projects", "id": str(project_id)} for project_id in lost]
@@ -174,10 +184,15 @@ def _add_some(found: SyncPage, keys: Sequence[ObjectKey], changed: Changes, acto
     filled = {ObjectId(one.partition(":")[2]) for one in changed.targets if one.startswith("project:")}
     gone = [key for key in keys if key not in present]
     for key in keys:
-        if key in present and present[key].get("project_id", present[key]["_id"]) not in filled:
+        if key in present and _project_of(present[key]) not in filled:
             found.add(key.type, present[key])
     hidden = _of_other_projects(gone, changed, actor) if actor.one_project else set[ObjectKey]()
     found.tombstones += [_tombstone(key, changed.keys[key]) for key in gone if key not in hidden]
+
+
+def _project_of(row: Row) -> Any:
+    """Return the id of an object's project, or of itself: preferences that were never set have neither."""
+    return row.get("project_id") or row.get("_id")
 
 
 def _present(keys: Sequence[ObjectKey], actor: Actor) -> dict[ObjectKey, Row]:

@@ -7,6 +7,7 @@ how far that has come. It gives no rights: what the caller may see is decided an
 import base64
 import binascii
 import hmac
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -63,6 +64,14 @@ def verify(token: str, actor: Actor) -> SyncState:
     except (binascii.Error, BSONError, ValueError, TypeError, KeyError):
         pass
     raise Malformed("This sync token was not made for this account, token and service.", code="sync.token_invalid")
+
+
+def verified(token: str, actor: Actor, types: Iterable[str] | None) -> SyncState:
+    """Return the state in a token, whose types must be `types` if given. Raises Malformed (`sync.token_invalid`)."""
+    state = verify(token, actor)
+    if types is not None and set(types) != set(state.types):
+        raise Malformed("This sync token was made for other types.", code="sync.token_invalid")
+    return state
 
 
 def _code(payload: bytes, actor: Actor) -> bytes:

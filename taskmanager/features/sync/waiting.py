@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,29 +10,37 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.storage.database import capacity
 
 _LOOK_SECONDS = 0.25
+_MAX_OF_CALLER = 2
 
 
 class Waiters:
-    """The requests of this process that wait. A quarter of the threads may wait; all others answer at once."""
+    """The requests of this process that wait. A quarter of the threads may wait, _MAX_OF_CALLER of them for one caller.
+
+    All others answer at once; at least one thread never waits.
+    """
 
     def __init__(self) -> None:
         self.is_ending: Callable[[], bool] = lambda: (
             False
         )  # the web server sets it: a process that stops is not held up
         self._lock = threading.Lock()
-        self._number = 0
+        self._of_caller: Counter[str] = Counter()
 
     @contextmanager
-    def place(self) -> Iterator[bool]:
-        """Yield whether the caller may wait within this block."""
+    def place(self, identity: str) -> Iterator[bool]:
+        """Yield whether this caller may wait within this block."""
+        threads = settings.current().web_threads
         with self._lock:
-            may_wait = self._number < max(1, settings.current().web_threads // 4)
-            self._number += may_wait
+            is_free = self._of_caller.total() < min(max(1, threads // 4), threads - 1)
+            may_wait = is_free and self._of_caller[identity] < _MAX_OF_CALLER
+            self._of_caller[identity] += may_wait
         try:
             yield may_wait
         finally:
             with self._lock:
-                self._number -= may_wait
+                self._of_caller[identity] -= may_wait
+                if not self._of_caller[identity]:
+                    del self._of_caller[identity]
 
     def pause(self, until: float) -> bool:
         """Wait a moment, without a slot of the database; return whether the caller may go on until that time."""

@@ -77,6 +77,7 @@ class TaskMovedOut(TaskFact):
     """The task was moved to another project; in the stream of the project that it left."""
 
     kind: ClassVar[str] = "task.moved_out"
+    ends_sight: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def use_claim(claimed: CredentialClaim) -> None:
 def current_actor() -> Actor:
     """Return the actor of this request. Raises Unauthenticated."""
     if "actor" not in g:
-        g.actor = _actor(claim())
+        g.actor = _actor(claim(), _version())
     return cast(Actor, g.actor)
 
 
@@ -149,6 +149,12 @@ def renewed_actor() -> Actor:
     g.pop("actor", None)
     g.access_version = _stored_version()
     return current_actor()
+
+
+def fresh_actor() -> Actor:
+    """Return the actor by the rights that MongoDB has now, whatever the cache store knows. Raises Unauthenticated."""
+    g.actor = _actor(claim(), None)
+    return cast(Actor, g.actor)
 
 
 def known_actor() -> Actor | None:
@@ -208,14 +214,14 @@ def _look_up(credential: Credential, version: int | None) -> Actor | None:
     return actor
 
 
-def _actor(claimed: CredentialClaim) -> Actor:
+def _actor(claimed: CredentialClaim, version: int | None) -> Actor:
     if claimed.share_token:
         return _visitor(claimed.share_token)
     if claimed.refused:
         raise Unauthenticated("The access token is not valid or has expired.", code="auth.invalid_token")
     if claimed.credential is None:
         raise Unauthenticated
-    actor = _look_up(claimed.credential, _version())
+    actor = _look_up(claimed.credential, version)
     if actor is None and claimed.credential.token_hash:
         raise Unauthenticated("This API token is not valid or has expired.", code="auth.invalid_token")
     if actor is None:

@@ -85,12 +85,14 @@ def _of_token(token: str) -> CredentialClaim:
     return CredentialClaim(Credential(*known.ids, token_hash=signed_tokens.fingerprint(token)))
 
 
-def acting_now(claim: CredentialClaim) -> Actor | None:
-    """Return the actor of a claim by the rights that hold now, outside of a request; None when it is not valid."""
+def acting_now(claim: CredentialClaim, *, fresh: bool = False) -> Actor | None:
+    """Return the actor of a claim by the rights that hold now, outside of a request; None when it is not valid.
+
+    `fresh` reads the version of the rights from MongoDB, whatever the cache store knows.
+    """
     if claim.share_token:
         return access.loaders.visitor(claim.share_token)
     if claim.credential is None or claim.refused:
         return None
-    return claim.credential.acting(
-        access.find(claim.credential.user_id, access.stored_version(claim.credential.user_id))
-    )
+    user_id = claim.credential.user_id
+    return claim.credential.acting(access.find(user_id, None if fresh else access.stored_version(user_id)))

@@ -49,6 +49,13 @@ def test_an_event_of_the_release_before_is_placed_too(happened):
     assert placed() == (1, [(1, "old", 1)])
 
 
+def test_a_reader_catches_up_with_more_than_one_batch():
+    rows = [{"kind": "x", "stream": "s", "seq": seq, "at": now()} for seq in range(2 * positions.MAX_BATCH + 1)]
+    database().events.insert_many(rows)
+    positions.catch_up()
+    assert (positions.head(), positions.are_waiting()) == (len(rows), False)
+
+
 def test_events_of_before_are_placed_by_the_migration(happened):
     rows = [
         {"kind": "x", "stream": f"s{n % 3}", "seq": n, "at": now() + timedelta(seconds=n // 4)} for n in range(1, 31)

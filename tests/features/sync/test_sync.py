@@ -2,10 +2,12 @@
 
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 from bson import ObjectId
 
+from taskmanager.core.configuration.settings import use
 from taskmanager.core.events import positions
 from taskmanager.core.events.log import Event
 from taskmanager.core.security.access import Actor
@@ -14,6 +16,7 @@ from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Project
 from taskmanager.features.projects.trash import service as trash
 from taskmanager.features.purging import service as purging
+from taskmanager.features.sync.waiting import Waiters
 from tests.features.sync.store import Store
 
 ANY = {"If-Match": "*"}
@@ -229,7 +232,7 @@ def test_changes_without_a_request_of_their_own_come_too(scene, deliver):
     assert "Another Name" in [one["user"]["name"] for one in member.of("members")]
 
 
-def test_a_visitor_of_a_share_link_syncs_what_the_link_shows(scene):
+def test_a_visitor_of_a_share_link_syncs_what_the_link_shows(scene, deliver):
     link = made(scene.owner.post(f"{scene.path}/share-links", json={"role": "viewer"}))
     visitor = scene.owner.application.test_client()
     visitor.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {link['token']}"
@@ -237,6 +240,24 @@ def test_a_visitor_of_a_share_link_syncs_what_the_link_shows(scene):
     assert {kind for kind, *_ in store.items} == ALL - {"members", "reminders", "preferences"}
     scene.owner.patch(f"/api/v1/tasks/{scene.task['id']}", json={"title": "x"}, headers=ANY)
     assert store.sync().items == Store(visitor).sync().items
+    head = ANY | {"X-Mutation-ID": "of-the-owner"}
+    assert scene.owner.patch(scene.path, json={"timezone": "Asia/Tokyo"}, headers=head).status_code == 200
+    deliver()  # the system moves the due times, as a consequence
+    page = store.page()
+    assert page["objects"]["tasks"] and not page["mutations"]
+
+
+def test_few_requests_of_a_process_and_of_a_caller_wait(settings):
+    places = Waiters()
+
+    def waiting(threads, *callers):
+        use(settings.model_copy(update={"web_threads": threads}))
+        with ExitStack() as stack:
+            return [stack.enter_context(places.place(caller)) for caller in callers]
+
+    assert waiting(1, "a") == [False]
+    assert waiting(2, "a", "b") == [True, False]
+    assert waiting(16, "a", "a", "a", "b", "b", "c") == [True, True, False, True, True, False]
 
 
 def test_a_request_waits_for_a_change(scene):

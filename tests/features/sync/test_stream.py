@@ -1,0 +1,63 @@
+"""What the stream refuses, what its messages have, and what becomes of an error."""
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from taskmanager.core.errors import Malformed, ScopeMissing
+from tests.features.sync.store import Store
+from tests.features.sync.test_rights import listener_of, read
+from tests.features.sync.test_sync import ANY, made, scene  # noqa: F401 a fixture
+from workers import stream
+
+
+def test_wrong_types_and_tokens_are_refused(scene, app):  # noqa: F811
+    token = Store(scene.owner, types="tasks,projects").sync().token
+    for query, code in (
+        ({"types": "foo"}, "stream.types_invalid"),
+        ({"types": "tasks,"}, "stream.types_invalid"),
+        ({"types": "tasks", "token": token}, "sync.token_invalid"),
+        ({"types": "foo", "token": token}, "stream.types_invalid"),
+        ({"token": token, "project": scene.project["id"]}, "stream.token_with_project"),
+    ):
+        with pytest.raises(Malformed) as refused:
+            listener_of(scene.owner, app, **query)
+        assert refused.value.code == code, query
+    assert listener_of(scene.owner, app, types="projects,tasks", token=token).state.types == ["projects", "tasks"]
+    token = {"name": "T", "scopes": ["projects:read"], "expires_at": "2027-06-01T00:00:00Z"}
+    robot = scene.owner.application.test_client()
+    made_ = made(scene.owner.post("/api/v1/users/me/tokens", json=token))
+    robot.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {made_['token']}"
+    with pytest.raises(ScopeMissing):
+        listener_of(robot, app, types="tasks")
+
+
+def test_messages_continue_by_a_token_or_for_one_project_by_their_id(scene, app):  # noqa: F811
+    whole, one = listener_of(scene.owner, app), listener_of(scene.owner, app, project=scene.project["id"])
+    before = one.state.position
+    scene.owner.patch(f"/api/v1/tasks/{scene.task['id']}", json={"title": "x"}, headers=ANY)
+    assert [page["objects"]["tasks"][0]["title"] for page in read(whole)] == ["x"]
+    made(scene.owner.post(f"{scene.path}/tasks", json={"title": "y"}))
+    (page,) = read(whole)
+    assert scene.owner.get("/api/v1/sync", query_string={"token": page["next_token"]}).status_code == 200
+    assert all("next_token" not in page for page in read(one))
+    again = listener_of(scene.owner, app, project=scene.project["id"], last=str(before))
+    assert {task["title"] for page in read(again) for task in page["objects"]["tasks"]} == {"x", "y"}
+
+
+def test_an_unexpected_error_is_logged_and_ends_the_stream(scene, app):  # noqa: F811
+    sent = []
+
+    async def serve():
+        connection = stream.Hub().add(listener_of(scene.owner, app))
+        connection.listener.state = None  # no message can be made
+
+        async def send(message):
+            sent.append(message)
+
+        await stream._serve(connection, asyncio.Event().wait, send)
+
+    with capture_logs() as lines:
+        asyncio.run(serve())
+    assert sent[0]["status"] == 200 and [line["log_level"] for line in lines] == ["error"], lines
