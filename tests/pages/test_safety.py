@@ -65,8 +65,10 @@ def test_a_form_of_another_site_does_nothing(scene, log_in, change):
 
 
 @pytest.mark.parametrize(
-    "path", ["https://evil.example/", "//evil.example", "/\\evil.example", "/pages\\@evil", "/api/v1", "/pages/../docs"]
-)
+    "path",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "/pages\\@evil", "/api/v1", "/pages/../docs",
+     "/pages/%2e%2e/docs", "/pages/.%2E/docs"],
+)  # fmt: skip
 def test_a_login_leads_to_no_other_site(scene, browser, path):
     browser.open("/pages/login", query_string={"next": path})
     browser.send("Log in", email=scene.owner.user.email, password=PASSWORD)
