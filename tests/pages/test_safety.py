@@ -94,6 +94,9 @@ def test_only_browsers_get_errors_as_pages(client):
     assert (page.status_code, page.mimetype) == (404, "text/html")
     for path, headers in (("/pages/nothing", {}), ("/api/v1/nothing", HTML), ("/nothing", HTML)):
         assert client.get(path, headers=headers).mimetype == "application/problem+json"
+    for path in ("/pages/logout", "/pages/second-factor"):  # a browser that opens its history
+        page = client.get(path, headers=HTML)
+        assert page.status_code == 405 and "takes a form only" in page.text
     wrong = client.put("/pages/login", headers=HTML)
     assert (wrong.status_code, wrong.mimetype) == (405, "text/html")
     assert "POST" in wrong.headers["Allow"]

@@ -41,9 +41,14 @@ def check(email: str) -> None:
         raise _refusal(OTHER_DOMAIN if policy == "domains" else NOT_INVITED)
 
 
+def is_closed() -> bool:
+    """Return whether only administrators make accounts."""
+    return settings.current().signup_policy == "closed"
+
+
 def check_change(email: str) -> None:
     """Raise Forbidden unless the policy admits this new address of an account; closed sign-up is about new accounts."""
-    if settings.current().signup_policy != "closed":
+    if not is_closed():
         check(email)
 
 
