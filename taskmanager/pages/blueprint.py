@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import flask
 from flask import Flask, Response, request
@@ -80,5 +80,5 @@ def redirect(path: str) -> Response:
 def next_page() -> str:
     """Return the page that follows a login: `next` of the form or the query if it is one of ours, else the start."""
     path = request.values.get("next", "")
-    is_own = len(path) <= _MAX_PATH_CHARACTERS and _OWN_PATH.fullmatch(path) and ".." not in path
+    is_own = len(path) <= _MAX_PATH_CHARACTERS and _OWN_PATH.fullmatch(path) and ".." not in unquote(path)
     return path if is_own else PAGES

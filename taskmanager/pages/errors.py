@@ -8,6 +8,7 @@ from flask import Response, request
 from taskmanager.core.http.links import PAGES
 from taskmanager.core.localization import languages
 from taskmanager.core.localization.languages import gettext, marked, ngettext
+from taskmanager.core.security.access import Actor
 from taskmanager.pages import cookies, rendering
 from taskmanager.web.authentication.actors import known_actor
 
@@ -21,6 +22,7 @@ _TITLES = {
 _BY_STATUS = {
     403: marked("Your role does not allow this."),
     404: marked("There is no such page, or you may not see it. Check the address, or ask who sent you the link."),
+    405: marked("This address takes a form only: go back, and use the button there."),
     409: marked("The present state does not allow this."),
     412: marked("It was changed meanwhile. Here is its present state: try again."),
     413: marked("The form has too much text."),
@@ -75,7 +77,12 @@ def waiting(seconds: int) -> str:
 def language() -> str:
     """Return the language of this request: that of the account, else the first one that the browser prefers."""
     actor = cookies.actor()
-    return actor.locale if actor else languages.negotiate(request.accept_languages.values())
+    return _language_of(actor)
+
+
+def _language_of(actor: Actor | None) -> str:
+    accepted = [tag for tag, quality in request.accept_languages if quality > 0]
+    return actor.locale if actor else languages.negotiate(accepted)
 
 
 def as_page(response: Response) -> Response:
@@ -83,7 +90,7 @@ def as_page(response: Response) -> Response:
     if response.mimetype != "application/problem+json" or not _is_for_a_browser():
         return response
     actor = known_actor()  # nothing is read here: the database may be away
-    with languages.using(actor.locale if actor else languages.negotiate(request.accept_languages.values())):
+    with languages.using(_language_of(actor)):
         page = _page_of(response.get_json(), response.status_code, response.headers.get("Retry-After"))
     for name, value in response.headers.items():
         if name not in ("Content-Type", "Content-Length", "WWW-Authenticate"):

@@ -11,6 +11,7 @@ from taskmanager.core.storage.orders import Row
 from taskmanager.features.projects.budgets import accepted_invitations, refused_invitations
 from taskmanager.features.projects.invitations import invited
 from taskmanager.features.users import service as users
+from taskmanager.features.users.signup import policy
 from taskmanager.pages import cookies, forms, rendering
 from taskmanager.pages.blueprint import here, page, redirect
 from taskmanager.web.authentication.actors import current_actor
@@ -31,9 +32,8 @@ def show(invitation_id: ObjectId) -> Response:
     own = users.me(actor=actor).email if actor else None
     fits = not token or own == invitation["email"]
     then = urlencode({"next": here(), "email": invitation.get("email") or ""})
-    return rendering.render(
-        "invitation.html", invitation=invitation, token=token, own=own, fits=fits, then=then, here=here()
-    )
+    who = {"token": token, "own": own, "fits": fits, "closed": policy.is_closed()}
+    return rendering.render("invitation.html", 200, invitation=invitation, then=then, here=here(), **who)
 
 
 @page(f"{_ONE}/accept", methods=("POST",))

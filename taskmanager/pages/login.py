@@ -14,7 +14,8 @@ from taskmanager.features.users.second_factor import service as totp
 from taskmanager.features.users.second_factor.schemas import SecondStep
 from taskmanager.features.users.sessions import budgets, service as sessions
 from taskmanager.features.users.sessions.service import Login
-from taskmanager.pages import cookies, forms
+from taskmanager.features.users.signup import policy
+from taskmanager.pages import cookies, errors, forms
 from taskmanager.pages.blueprint import next_page, page, redirect
 from taskmanager.pages.forms import PageField, PageForm
 
@@ -40,7 +41,10 @@ def finish() -> Response:
 
 @page("/register", public=True)
 def show_registration() -> Response:
-    """Return the form to make an account."""
+    """Return the form to make an account, or who makes accounts where sign-up is closed."""
+    if policy.is_closed():
+        text = errors.message(403, "signup.closed")
+        return forms.tell(gettext("Make an account"), text, links=((gettext("Log in"), _with_next("/login")),))
     return forms.show(_registration())
 
 
@@ -110,9 +114,14 @@ def _login() -> PageForm:
         links=(
             *_provider(),
             (gettext("Set a new password"), "/forgotten-password"),
-            (gettext("Make an account"), _with_next("/register")),
+            *_new_account(),
         ),
     )
+
+
+def _new_account() -> tuple[tuple[str, str], ...]:
+    """Return the link to make an account, unless sign-up is closed."""
+    return () if policy.is_closed() else ((gettext("Make an account"), _with_next("/register")),)
 
 
 def _provider() -> tuple[tuple[str, str], ...]:

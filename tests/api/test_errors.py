@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -15,7 +16,7 @@ from taskmanager.web.errors import STATUS
 
 # Errors of processes and of jobs: no response has them.
 _INTERNAL = {
-    *("error", "settings.invalid", "database.unfit", "job.refused"),
+    *("error", "settings.invalid", "database.unfit", "job.refused", "backup.failed"),
     *("delivery.rejected", "delivery.cancelled", "delivery.postponed"),
 }
 _CODE = re.compile(r"[a-z_]+(?:\.[a-z_]+)?")
@@ -48,8 +49,20 @@ def _codes_in(node: ast.AST) -> Iterator[tuple[str, str]]:
     elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "code":
         ends = (node.value.body, node.value.orelse) if isinstance(node.value, ast.IfExp) else (node.value,)
         yield from ((str(one.value), "") for one in ends if _is_code(one))
+    elif isinstance(node, ast.Assign) and _is_reason(node.value):
+        yield str(node.value.elts[0].value), ""
     elif isinstance(node, ast.Constant) and _is_code(node) and node.value in ERROR_CODES:
         yield str(node.value), ""
+
+
+def _is_reason(node: ast.AST) -> TypeGuard[ast.Tuple]:
+    """Tell whether this is a code with its sentence, which a function is given later."""
+    if not (
+        isinstance(node, ast.Tuple) and len(node.elts) == 2 and all(isinstance(one, ast.Constant) for one in node.elts)
+    ):
+        return False
+    code, detail = (str(one.value) for one in node.elts)
+    return "." in code and bool(_CODE.fullmatch(code)) and detail.endswith(".")
 
 
 def _is_code(node: ast.AST) -> bool:

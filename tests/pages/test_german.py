@@ -51,6 +51,13 @@ def test_a_browser_that_prefers_german_gets_it_and_so_does_the_new_account(brows
     assert message["Subject"] == "Bestätigen Sie Ihre Adresse"
 
 
+def test_a_language_is_taken_in_capital_letters_and_not_where_the_browser_excludes_it(client):
+    for wanted, language in (("DE-AT", "de"), ("fr, de;q=0", "en"), ("en;q=0, DE;q=0.1", "de")):
+        for path in ("/pages/login", "/pages/nothing"):
+            page = client.get(path, headers={"Accept": "text/html", "Accept-Language": wanted})
+            assert page.headers["Content-Language"] == language, (wanted, path)
+
+
 def test_an_unknown_language_is_refused(scene, client):
     assert patch(scene.owner, ME, {"locale": "xx"}).status_code == 422
     user = UserFactory()

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from taskmanager.features.users.models import User
 from taskmanager.testing.factories import UserFactory
 from tests.features.users.conftest import provider, provider_seconds, sso
 from tests.pages.browsing import Browser
@@ -27,6 +28,12 @@ def test_it_leads_to_the_page_of_the_link(sso):
     assert Browser(sso.test_client()).open(back).status == 401
     assert (browser.open(back).status, browser.path) == (404, "/pages/projects/65f1c0ffee0123456789abcd")
     assert "Ada Lovelace" in browser.open("/pages").text
+
+
+def test_a_new_account_has_the_language_of_the_browser(sso):
+    browser = Browser(sso.test_client()).open("/pages/login")
+    browser.open(come_back(browser), headers={"Accept-Language": "de"})
+    assert browser.status == 200 and User.objects.get(email="ada@example.com").locale == "de"
 
 
 def test_a_refusal_is_a_page(sso):

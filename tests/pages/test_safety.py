@@ -65,8 +65,10 @@ def test_a_form_of_another_site_does_nothing(scene, log_in, change):
 
 
 @pytest.mark.parametrize(
-    "path", ["https://evil.example/", "//evil.example", "/\\evil.example", "/pages\\@evil", "/api/v1", "/pages/../docs"]
-)
+    "path",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "/pages\\@evil", "/api/v1", "/pages/../docs",
+     "/pages/%2e%2e/docs", "/pages/.%2E/docs"],
+)  # fmt: skip
 def test_a_login_leads_to_no_other_site(scene, browser, path):
     browser.open("/pages/login", query_string={"next": path})
     browser.send("Log in", email=scene.owner.user.email, password=PASSWORD)
@@ -92,6 +94,9 @@ def test_only_browsers_get_errors_as_pages(client):
     assert (page.status_code, page.mimetype) == (404, "text/html")
     for path, headers in (("/pages/nothing", {}), ("/api/v1/nothing", HTML), ("/nothing", HTML)):
         assert client.get(path, headers=headers).mimetype == "application/problem+json"
+    for path in ("/pages/logout", "/pages/second-factor"):  # a browser that opens its history
+        page = client.get(path, headers=HTML)
+        assert page.status_code == 405 and "takes a form only" in page.text
     wrong = client.put("/pages/login", headers=HTML)
     assert (wrong.status_code, wrong.mimetype) == (405, "text/html")
     assert "POST" in wrong.headers["Allow"]

@@ -6,8 +6,9 @@ from taskmanager.features.notifications.models import Preferences
 from taskmanager.features.projects.models import Membership
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users.models import Session, User
-from taskmanager.testing.factories import UserFactory
+from taskmanager.testing.factories import UserFactory, task_row
 from taskmanager.testing.factories.things import PASSWORD
+from taskmanager.testing.mailbox import text_of
 from tests.pages.browsing import Browser, link_in
 from tests.scene import patch
 
@@ -65,6 +66,12 @@ def test_who_may_only_look_gets_no_button_and_a_stranger_no_page(scene, log_in):
         assert "Write the notes" not in stranger.text and "you may not see it" in stranger.text
 
 
+def test_a_project_shows_its_open_tasks_however_many_newer_ones_are_done(scene, log_in):
+    Task.objects.insert([task_row(scene.project.id, status="done", title="Old news") for _ in range(101)])
+    page = log_in(scene.owner.user).open(f"/pages/projects/{scene.project.id}")
+    assert "Write the notes" in page.text and "Old news" not in page.text
+
+
 def test_the_second_factor_is_asked_for(scene, browser):
     member = scene.member()
     secret = member.post(f"{V1}/users/me/totp", json={"password": PASSWORD}).json["secret"]
@@ -98,6 +105,18 @@ def test_from_an_invitation_by_a_registration_to_the_project(scene, browser, del
     assert Membership.objects.get(user_id=member.id).role == "viewer" and member.email_verified_at
     assert browser.open(link).status == 404
     assert "This invitation is not open" in browser.text
+
+
+def test_where_sign_up_is_closed_nothing_promises_an_account(scene, other_app, deliver, mail):
+    browser = Browser(other_app(signup="closed").test_client())
+    scene.owner.post(f"{scene.project_path}/invitations", json={"email": "guest@example.com", "role": "viewer"})
+    deliver()
+    message = mail.to("guest@example.com")[-1]
+    assert "you can make one" not in text_of(message) and "ask an administrator" in text_of(message)
+    for address in (link_in(message), "/pages/login", "/pages/register"):
+        browser.open(address)
+        assert browser.status == 200 and "/pages/register" not in browser.source and "make one" not in browser.text
+    assert "made by the administrators" in browser.text and "<input" not in browser.source
 
 
 def test_an_invitation_of_another_address_is_not_accepted(scene, log_in, deliver, mail, browser):

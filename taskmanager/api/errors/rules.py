@@ -185,6 +185,14 @@ _TIME = (
         "Ask for less: a narrower filter, fewer projects, a smaller limit.",
     ),
     ErrorCode(
+        "service.elsewhere",
+        421,
+        "Another process serves this route",
+        "The service runs as several processes, and the request did not reach the one that serves its route.",
+        "Send the request to the public address of the service.",
+        "-",  # no client of the gateway gets it
+    ),
+    ErrorCode(
         "service.unavailable",
         503,
         "A server is not available",

@@ -15,6 +15,7 @@ class PublicSettings(BaseSettings):
     cors_origins: str = ""
     signup: SignupPolicy | None = None
     signup_domains: str = ""
+    require_verified_email: bool = False
     direct_membership: bool | None = None
     service_name: str = "Task Manager"
     terms_url: str = ""
@@ -39,5 +40,10 @@ class PublicSettings(BaseSettings):
             )
         if self.signup == "domains" and not domains.parse(self.signup_domains):
             raise ValueError("TASKMANAGER_SIGNUP=domains needs TASKMANAGER_SIGNUP_DOMAINS")
+        if in_production and self.signup in ("domains", "invited") and not self.require_verified_email:
+            raise ValueError(
+                f"TASKMANAGER_SIGNUP={self.signup} needs TASKMANAGER_REQUIRE_VERIFIED_EMAIL=true in production:"
+                " otherwise strangers can register the address of another"
+            )
         if self.signup_policy == "open" and self.signup_domains:
             raise ValueError("TASKMANAGER_SIGNUP_DOMAINS needs TASKMANAGER_SIGNUP=domains: open sign-up admits all")

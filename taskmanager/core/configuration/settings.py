@@ -54,7 +54,6 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, Databa
     refresh_token_days: int = Field(30, ge=1, le=365)
     refresh_grace_seconds: int = Field(10, ge=0, le=60)
     bcrypt_cost: int = Field(12, ge=4, le=16)
-    require_verified_email: bool = False
     email_token_hours: int = Field(24, ge=1, le=24 * 14)
     password_reset_minutes: int = Field(30, ge=5, le=24 * 60)
     token_days_most: int = Field(366, ge=1, le=3660)

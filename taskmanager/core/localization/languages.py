@@ -51,8 +51,13 @@ def known(language: str | None) -> str:
 
 
 def negotiate(preferred: Iterable[str]) -> str:
-    """Return the first available language of those that a user prefers, such as `de-AT`; English without one."""
-    return negotiate_locale([tag.replace("-", "_") for tag in preferred], list(available())) or DEFAULT
+    """Return the first available language of those that a user prefers, such as `de-AT`; English without one.
+
+    Capital letters do not matter (RFC 9110, 8.5.1).
+    """
+    by_name = {tag.lower(): tag for tag in available()}
+    found = negotiate_locale([tag.lower().replace("-", "_") for tag in preferred], list(by_name))
+    return by_name.get(found or "", DEFAULT)
 
 
 def names() -> dict[str, str]:

@@ -57,6 +57,7 @@ def test_each_text_is_translated_and_compiled(wanted, tag):
 def test_a_language_is_chosen_by_what_the_reader_prefers():
     assert languages.negotiate(["de-AT", "en"]) == "de"
     assert languages.negotiate(["fr", "de"]) == "de"
+    assert [languages.negotiate([tag]) for tag in ("DE", "DE-at", "de_AT", "De-CH-1996")] == ["de"] * 4
     assert languages.negotiate(["fr"]) == languages.negotiate(["*"]) == languages.negotiate([]) == "en"
     with languages.using("de"):
         assert languages.gettext("Log in") == "Anmelden"

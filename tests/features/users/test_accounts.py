@@ -3,7 +3,11 @@
 import pytest
 
 from taskmanager.features.users import passwords
+from taskmanager.features.users.login_methods import service as login_methods
+from taskmanager.features.users.login_methods.service import LoginClaims, LoginMethod
 from taskmanager.features.users.models import User
+from taskmanager.features.users.schemas import Credentials
+from taskmanager.testing.factories import UserFactory
 from tests.problems import assert_problem
 from tests.scene import patch
 
@@ -39,6 +43,15 @@ def test_registering_answers_the_account_without_its_password(client):
 def test_an_address_has_one_account_however_it_is_spelt(client):
     register(client)
     assert_problem(register(client, email="ADA@example.COM"), 409, code="user.email_taken")
+
+
+def test_a_login_of_a_plugin_finds_the_account_however_it_spells_the_address(app, client):
+    user = UserFactory(email="ada@example.com")
+    claims = LoginClaims(subject="1", email=" Ada@Example.COM", email_verified=True)
+    method = LoginMethod("badge", "Log in by a badge", Credentials, lambda _data: claims)
+    with app.test_request_context():
+        assert login_methods.login(method, "sample", {}, user_agent="", address="").user.id == user.id
+    assert User.objects.count() == 1
 
 
 @pytest.mark.parametrize("common", ["password", "PASSWORD", "12345678", "qwertyuiop", "iloveyou1", "ada@example.com"])

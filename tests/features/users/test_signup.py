@@ -152,6 +152,28 @@ def test_without_a_password_a_mail_lets_the_owner_of_the_address_set_one(other_a
     assert user.email_verified_at and sign_in(admin.application, user)
 
 
+@pytest.mark.parametrize(
+    ("policy", "code"),
+    [
+        (DOMAINS, "signup.domain_not_allowed"),
+        (INVITED, "signup.not_invited"),
+        (CLOSED, None),
+        ({"signup": "open"}, None),
+    ],
+)
+def test_a_change_of_address_follows_the_policy(other_app, invited, policy, code):
+    invited("invited@example.com")
+    UserFactory(email="known@example.com")
+    ada = sign_in(other_app(**policy), UserFactory())
+    for email in ("known@example.com", "unknown@example.com"):
+        wrong = ada.post("/api/v1/users/me/email", json={"email": email, "password": "not this one"})
+        assert_problem(wrong, 403, code="auth.wrong_password")
+        answer = ada.post("/api/v1/users/me/email", json={"email": email, "password": PASSWORD})
+        assert (answer.status_code, answer.json and answer.json["code"]) == (403 if code else 202, code)
+    changed = ada.post("/api/v1/users/me/email", json={"email": "Invited@example.com", "password": PASSWORD})
+    assert changed.status_code == 202
+
+
 @pytest.mark.parametrize("body", [{"password": "short"}, {"email": "x"}, {"name": ""}, {"role": "admin"}])
 def test_a_wrong_account_is_refused(caller, body):
     made = {"email": "ada@example.com", "name": "Ada", **body}
@@ -172,9 +194,16 @@ def test_managers_add_known_people_directly_unless_sign_up_is_open(other_app, si
     [
         (PRODUCTION, "production needs TASKMANAGER_SIGNUP"),
         ({"signup": "domains"}, "needs TASKMANAGER_SIGNUP_DOMAINS"),
+        ({**PRODUCTION, **INVITED}, "SIGNUP=invited needs TASKMANAGER_REQUIRE_VERIFIED_EMAIL=true"),
+        ({**PRODUCTION, **DOMAINS}, "SIGNUP=domains needs TASKMANAGER_REQUIRE_VERIFIED_EMAIL=true"),
         ({"signup_domains": "example.org"}, "needs TASKMANAGER_SIGNUP=domains"),
     ],
 )  # fmt: skip
 def test_settings_that_do_not_fit_together_are_refused(given, sentence):
     with pytest.raises(Misconfigured, match=sentence):
         load(**given)
+
+
+@pytest.mark.parametrize("given", [{"signup": "open"}, CLOSED, {**INVITED, "require_verified_email": True}])
+def test_production_takes_policies_by_which_no_stranger_has_the_address_of_another(given):
+    assert load(**PRODUCTION, **given).signup == given["signup"]

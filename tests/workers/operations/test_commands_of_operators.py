@@ -132,5 +132,13 @@ def test_accounts_come_from_a_file_or_none_does(command, tmp_path):
     ran = command("users", "import", str(file))
     assert ran.exit_code == 1 and [line.split(":")[0] for line in ran.stderr.splitlines()] == ["line 3", "line 4"]
     assert User.objects(email="carl@example.com").first() is None
+    long = f"{'x' * 60}@{'.'.join(['y' * 60] * 4)}.example"
+    file.write_text(
+        f'email,name\n{long},A\na@example.com,\u200b\nb@localhost,B\nc@example.com,"C\x07"\nd@example.com,"D\nE"\n'
+    )
+    ran = command("users", "import", str(file))
+    assert [line.split(":")[0] for line in ran.stderr.splitlines()] == [f"line {n}" for n in (2, 3, 4, 5, 7)], (
+        ran.stderr
+    )
     file.write_text("a;b\n")
     assert command("users", "import", str(file)).exit_code == 1

@@ -12,6 +12,7 @@ from taskmanager.features.projects import titles
 from taskmanager.features.projects.models import Invitation, Project
 from taskmanager.features.users import one_time_tokens, service as users
 from taskmanager.features.users.service import Addressee
+from taskmanager.features.users.signup import policy
 
 KIND = "project.invited"
 
@@ -87,6 +88,12 @@ def _in_service(event: Event, about: _About, account: Addressee) -> list[Notice]
 
 
 def _how_to_respond(invitation: Invitation) -> str:
+    if policy.is_closed():
+        return gettext(
+            "To accept or refuse it, open the link. It is for the address %(address)s: if you have no account with it"
+            " yet, ask an administrator of this service for one.",
+            address=invitation.email,
+        )
     return gettext(
         "To accept or refuse it, open the link. It is for the address %(address)s: if you have no account with it yet,"
         " you can make one there.",

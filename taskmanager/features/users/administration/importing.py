@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from taskmanager.core.errors import Conflict, Malformed
-from taskmanager.core.text import plain_address
+from taskmanager.core.text import plain_address, trimmed
 from taskmanager.features.users import service as users
+from taskmanager.features.users.administration.schemas import UserAdminIn
 from taskmanager.features.users.models import User
 
 _COLUMNS = ({"email", "name"}, {"email", "name", "role"})
 _ROLES = ("user", "admin")
-_MAX_NAME, _MAX_ADDRESS = 200, 254
+_RULES = UserAdminIn(only=("email", "name"))  # a file makes no account that the API would refuse
 MAX_LINES = 100_000
 
 
@@ -40,7 +41,8 @@ def _row(line: int, values: dict[str, str | None]) -> ImportedUser:
     known = {
         str(name).strip().lower(): value.strip() if isinstance(value, str) else "" for name, value in values.items()
     }
-    return ImportedUser(line, plain_address(known.get("email", "")), known.get("name", ""), known.get("role") or "user")
+    email, name = plain_address(known.get("email", "")), trimmed(known.get("name", ""))
+    return ImportedUser(line, email, name, known.get("role") or "user")
 
 
 def problems(rows: list[ImportedUser]) -> list[str]:
@@ -52,20 +54,13 @@ def problems(rows: list[ImportedUser]) -> list[str]:
 
 
 def _problem(row: ImportedUser, seen: dict[str, int]) -> str | None:
-    from email_validator import EmailNotValidError, validate_email
-
     first = seen.setdefault(row.email, row.line)
     if first != row.line:
         return f"the address is in line {first}, too"
     if row.role not in _ROLES:
         return f"the role must be one of {', '.join(_ROLES)}"
-    if not 0 < len(row.name) <= _MAX_NAME or len(row.email) > _MAX_ADDRESS:
-        return f"a name has 1 to {_MAX_NAME} characters"
-    try:
-        validate_email(row.email, check_deliverability=False, test_environment=True)
-    except EmailNotValidError as error:
-        return f"the address is none: {error}"
-    return None
+    wrong = _RULES.validate({"email": row.email, "name": row.name})
+    return "; ".join(f"{name}: {' '.join(sentences)}" for name, sentences in sorted(wrong.items())) or None
 
 
 def create(rows: list[ImportedUser]) -> tuple[int, int]:

@@ -107,7 +107,7 @@ CODES = (
         "The address has an account already",
         "Each address has at most one account.",
         "Log in, or set a new password with POST /auth/password-reset.",
-        "register_user confirm_email_change finish_provider_login",
+        "register_user create_user confirm_email_change finish_provider_login",
     ),
     ErrorCode(
         "user.email_unverified",
@@ -138,7 +138,7 @@ CODES = (
         "The password is too easy to guess",
         "It is one of the frequent passwords, or contains little besides the name and the address.",
         "Choose a longer one, such as four words.",
-        "register_user change_password reset_password",
+        "register_user create_user change_password reset_password",
     ),
     ErrorCode(
         "totp.enabled",
@@ -193,5 +193,29 @@ CODES = (
         "`project_id` is no project of which the account is a member.",
         "Use the id of a project of GET /projects, or leave the field out.",
         "create_token create_service_token",
+    ),
+    ErrorCode(
+        "signup.closed",
+        403,
+        "Sign-up is closed",
+        "Accounts are made by the administrators of this service.",
+        "Ask an administrator for an account.",
+        "register_user finish_provider_login",
+    ),
+    ErrorCode(
+        "signup.not_invited",
+        403,
+        "The address is not invited",
+        "Only addresses with a pending invitation to a project are admitted.",
+        "Ask a member of a project to invite this address.",
+        "register_user finish_provider_login request_email_change",
+    ),
+    ErrorCode(
+        "signup.domain_not_allowed",
+        403,
+        "The domain of the address is not admitted",
+        "Only addresses of the domains that GET /info lists are admitted, and those with a pending invitation.",
+        "Use an address of one of these domains, or ask a member of a project to invite this one.",
+        "register_user finish_provider_login request_email_change",
     ),
 )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from taskmanager.core.text import plain_address
 from taskmanager.features.users.sessions.service import Login
 from taskmanager.features.users.sso import service as identities
 
@@ -24,7 +25,7 @@ class LoginClaims:
 
     def of_issuer(self, issuer: str) -> dict[str, Any]:
         """Return the claims in the form of an ID token's claims."""
-        profile = {"email": self.email, "email_verified": self.email_verified, "name": self.name}
+        profile = {"email": plain_address(self.email), "email_verified": self.email_verified, "name": self.name}
         return {"iss": issuer, "sub": self.subject} | profile
 
 

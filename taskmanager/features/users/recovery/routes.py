@@ -109,7 +109,8 @@ def request_email_change(data: dict[str, Any]) -> Response:
     """Change your address
 
     Both addresses get a mail, and both must confirm. An old address that was never confirmed need not, unless it is
-    confirmed before the change.
+    confirmed before the change. Where sign-up admits only some addresses, the new one must be among them: 403
+    `signup.not_invited` or `signup.domain_not_allowed`, the same whether or not it has an account.
     """
     recovery.request_email_change(data["email"], data["password"], actor=current_actor())
     return answers.accepted()

@@ -29,6 +29,7 @@ from taskmanager.features.users.holdings import Recovery
 from taskmanager.features.users.models import User
 from taskmanager.features.users.one_time_tokens import OneTimeToken
 from taskmanager.features.users.sessions import lockout, service as sessions
+from taskmanager.features.users.signup import policy
 
 VERIFY, RESET = "verify_email", "password_reset"
 CHANGE = {"old": "email_change.old", "new": "email_change.new"}
@@ -171,10 +172,12 @@ def request_email_change(email: str, password: str, *, actor: Actor) -> None:
     """Request another address: the old and the new address get a mail, and both must confirm.
 
     An old address that is not confirmed gets no mail, unless it is confirmed before the change. The response does not
-    reveal whether the new address has an account. Raises Forbidden (`auth.wrong_password`).
+    reveal whether the new address has an account. Raises Forbidden (`auth.wrong_password`, `signup.not_invited`,
+    `signup.domain_not_allowed`).
     """
     user = User.objects.one(actor.user_id)
     prove(user, password)
+    policy.check_change(email)
     _ask_both(user, email)
 
 

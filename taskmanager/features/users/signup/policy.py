@@ -41,6 +41,17 @@ def check(email: str) -> None:
         raise _refusal(OTHER_DOMAIN if policy == "domains" else NOT_INVITED)
 
 
+def is_closed() -> bool:
+    """Return whether only administrators make accounts."""
+    return settings.current().signup_policy == "closed"
+
+
+def check_change(email: str) -> None:
+    """Raise Forbidden unless the policy admits this new address of an account; closed sign-up is about new accounts."""
+    if not is_closed():
+        check(email)
+
+
 def _domain_is_named(email: str) -> bool:
     """Return whether the domain itself is in the list: a subdomain is another domain."""
     return email.rpartition("@")[2] in domains.parse(settings.current().signup_domains)

@@ -7,6 +7,7 @@ from mongoengine.errors import NotUniqueError
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Conflict, Forbidden, Unauthenticated
 from taskmanager.core.events.log import record
+from taskmanager.core.localization import languages
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords, service as users
 from taskmanager.features.users.events import IdentityLinked, IdentityUnlinked
@@ -102,4 +103,5 @@ def _register(email: str, name: object) -> User:
     """Make the account. Characters of `name` that are not printable are removed: providers may send anything."""
     printable = "".join(letter if letter.isprintable() else " " for letter in name) if isinstance(name, str) else ""
     cleaned = " ".join(printable.split())[:200].strip()
-    return users.create(email, passwords.UNUSABLE, cleaned or email.split("@")[0], verified=True)
+    known_as = cleaned or email.split("@")[0]
+    return users.create(email, passwords.UNUSABLE, known_as, verified=True, locale=languages.current())

@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from migrations.scripts import m202611272301_locale_of_accounts as migration
+from taskmanager.core.storage.database import database
 from taskmanager.features.users.models import User
 from taskmanager.testing.clients import sign_in
 from taskmanager.testing.factories import UserFactory
@@ -21,6 +23,15 @@ def admin(caller):
 
 def emails(client, query=""):
     return [row["email"] for row in client.get(f"{USERS}?{query}").json["items"]]
+
+
+def test_accounts_of_before_languages_read_english(admin):
+    german = UserFactory(locale="de")
+    UserFactory()
+    User._get_collection().update_many({"_id": {"$ne": german.id}}, {"$unset": {"locale": 1}})
+    for _ in range(2):
+        migration.upgrade(database())
+    assert sorted(row["locale"] for row in admin.get(USERS).json["items"]) == ["de", "en", "en"]
 
 
 @pytest.mark.parametrize("q", ["ada@", "ADA", "ada love", "lovelace", "Love"])
