@@ -5,6 +5,8 @@ wakes the connections that an event concerns. Each of them then reads its own ch
 """
 
 import asyncio
+import socket
+import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -40,6 +42,7 @@ PATH = "/api/v1/stream"
 _LOOK_SECONDS = 0.1  # between two looks at the head of the log
 _HEARTBEAT_SECONDS = 15.0
 _SLOW_SECONDS = 10.0  # a reader that takes longer for a message is dropped
+_GONE_MILLISECONDS = 20_000  # then the system ends the connection of a reader that takes nothing, with its buffer
 _RETRY_SECONDS = 1.0  # after a failure of the database
 _MAX_OF_ACCOUNT = 20
 _THREADS = 8
@@ -238,24 +241,30 @@ async def _answer(send: Send, status: int, body: dict[str, Any]) -> None:
     await send({"type": "http.response.body", "body": orjson.dumps(body)})
 
 
+def listening(config: uvicorn.Config) -> socket.socket:
+    """Return the socket of the server. Its connections end when a reader takes nothing, so that no buffer stays."""
+    bound = config.bind_socket()
+    if sys.platform == "linux":
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _GONE_MILLISECONDS)
+    return bound
+
+
 async def _run(app: Flask, heartbeat: Heartbeat) -> None:
     chosen, hub = core_settings.current(), Hub()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            StreamApplication(app, hub),
-            host=chosen.host,
-            port=chosen.stream_port,
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
+    config = uvicorn.Config(
+        StreamApplication(app, hub),
+        host=chosen.host,
+        port=chosen.stream_port,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=1,
     )
     watcher = asyncio.create_task(hub.watch(heartbeat.beat))
     try:
-        await server.serve()
+        await uvicorn.Server(config).serve(sockets=[listening(config)])
     finally:
         watcher.cancel()
 

@@ -1,8 +1,10 @@
 """What the stream refuses, what its messages have, and what becomes of an error."""
 
 import asyncio
+import socket
 
 import pytest
+import uvicorn
 from structlog.testing import capture_logs
 
 from taskmanager.core.errors import Malformed, ScopeMissing
@@ -61,3 +63,11 @@ def test_an_unexpected_error_is_logged_and_ends_the_stream(scene, app):  # noqa:
     with capture_logs() as lines:
         asyncio.run(serve())
     assert sent[0]["status"] == 200 and [line["log_level"] for line in lines] == ["error"], lines
+
+
+def test_the_system_ends_the_connections_of_readers_that_take_nothing():
+    listening = stream.listening(uvicorn.Config(stream.StreamApplication, host="127.0.0.1", port=0))
+    with listening:
+        listening.listen()
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
