@@ -18,6 +18,9 @@ PUBLIC = {
     "GET /api/v1/info": "public, max-age=300",
     "GET /api/v1/openapi.json": "public, max-age=300",
     "GET /docs": "public, no-cache",
+    "GET /docs/errors": "public, no-cache",
+    "GET /docs/errors/<code>": "public, no-cache",
+    "GET /docs/openapi-3.0.json": "public, max-age=300",
 }
 # What is asked for anew each time: secrets, the state of this process, files that are made for one answer.
 UNSTORED = {
