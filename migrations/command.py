@@ -23,12 +23,7 @@ Say = Callable[[str], None]
 
 def migrate(settings: Settings, *, dry_run: bool, check: bool, expand: bool = False, say: Say) -> int:
     """Run, list or only check the migrations; return the exit code. Raises TaskManagerError."""
-    use(settings)
-    load_features(settings)
-    connect(settings)
-    for problem in server_checks.database_problems(seconds=5.0):
-        if problem.check == "database":
-            raise Misconfigured(problem.sentence)
+    _connect(settings)
     if check:
         return compare(database(), say)
     names = runner.run(database(), dry_run, lambda name: say(_line("ran", name)), expand=expand)
@@ -48,18 +43,23 @@ def expand_for_release(settings: Settings, *, shared: bool) -> list[str]:
 
     `shared`: a release before this one is running. Raises Misconfigured when it could not go on after a migration.
     """
-    use(settings)
-    load_features(settings)
-    connect(settings)
-    for problem in server_checks.database_problems(seconds=5.0):
-        if problem.check == "database":
-            raise Misconfigured(problem.sentence)
+    _connect(settings)
     if shared and (names := runner.unshared(database())):
         raise Misconfigured(
             f"The release before cannot go on after the migration {names[0]}, which is neither EXPAND nor CONTRACT:"
             " stop all processes, run `taskmanager migrate`, and start this release (docs/operations.md, Migrations)."
         )
     return [_line("ran", name) for name in runner.run(database(), expand=shared)]
+
+
+def _connect(settings: Settings) -> None:
+    """Connect with the migrations of all features and plugins. Raises Misconfigured for a database that is not fit."""
+    use(settings)
+    load_features(settings)
+    connect(settings)
+    for problem in server_checks.database_problems(seconds=5.0):
+        if problem.check == "database":
+            raise Misconfigured(problem.sentence)
 
 
 def left_for_later(settings: Settings) -> list[str]:

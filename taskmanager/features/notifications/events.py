@@ -12,11 +12,10 @@ from taskmanager.core.security.signed_tokens import fingerprint
 
 
 @dataclass(frozen=True)
-class TimesChanged(Fact):
-    """A user changed when notifications are sent: quiet hours or digests."""
+class RecipientFact(Fact):
+    """Base of the events about the notifications of a user, who causes them unless a subclass says otherwise."""
 
     user_id: ObjectId
-    kind: ClassVar[str] = "preferences.times_changed"
 
     def stream(self) -> str:
         return f"user:{self.user_id}"
@@ -24,45 +23,35 @@ class TimesChanged(Fact):
     def subject(self) -> ObjectId:
         return self.user_id
 
-    def actor_id(self) -> ObjectId:
+    def actor_id(self) -> ObjectId | None:
         return self.user_id
 
 
 @dataclass(frozen=True)
-class PreferencesChanged(Fact):
+class TimesChanged(RecipientFact):
+    """A user changed when notifications are sent: quiet hours or digests."""
+
+    kind: ClassVar[str] = "preferences.times_changed"
+
+
+@dataclass(frozen=True)
+class PreferencesChanged(RecipientFact):
     """A user changed notification preferences: in general, or those for a project."""
 
-    user_id: ObjectId
     project_id: ObjectId | None = None
     kind: ClassVar[str] = "preferences.changed"
-
-    def stream(self) -> str:
-        return f"user:{self.user_id}"
-
-    def subject(self) -> ObjectId:
-        return self.user_id
-
-    def actor_id(self) -> ObjectId:
-        return self.user_id
 
     def data(self) -> dict[str, Any]:
         return {"project_id": self.project_id} if self.project_id else {}
 
 
 @dataclass(frozen=True)
-class NotificationsChanged(Fact):
+class NotificationsChanged(RecipientFact):
     """Notifications of a user were made, marked, changed or deleted; `actor` is None for the service."""
 
-    user_id: ObjectId
     notification_ids: Sequence[ObjectId]
     actor: Actor | None = None
     kind: ClassVar[str] = "notifications.changed"
-
-    def stream(self) -> str:
-        return f"user:{self.user_id}"
-
-    def subject(self) -> ObjectId:
-        return self.user_id
 
     def actor_id(self) -> ObjectId | None:
         return self.actor.user_id if self.actor else None
