@@ -46,4 +46,4 @@ def test_rq_info_tells_of_our_queues(stack: Stack):
     command = [sys.executable, "-m", "rq.cli", "info", "-c", "workers.settings", "--raw"]
     done = subprocess.run(command, cwd=ROOT, env=stack.environment(), capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
-    assert "queue task-high" in done.stdout and "worker" in done.stdout
+    assert "queue notification-high" in done.stdout and "worker" in done.stdout

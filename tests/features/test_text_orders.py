@@ -4,7 +4,10 @@ import random
 
 import pytest
 
-from migrations.scripts import m202611270012_text_orders as migration
+from migrations.scripts import (
+    m202611270012_text_orders as migration,
+    m202611271909_former_indexes_of_lists as its_indexes,
+)
 from taskmanager.features.attachments.models import Attachment
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.models import Task
@@ -187,6 +190,7 @@ def test_what_was_stored_before_is_in_order_after_the_migration(scene):
         model.objects.update(unset__key_order=True)
     for _ in range(2):
         migration.upgrade(Task._get_collection().database)
+    its_indexes.upgrade(Task._get_collection().database)  # later releases have others
     keys = listed(scene.owner, scene.tasks_path, "key", lambda row: row["key"])
     assert keys == [f"{scene.project.key}-{number}" for number in range(1, 12)]
     assert Project.objects(key_order=None).count() == 0

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,6 @@ from flask import Flask
 
 from migrations import command, renamed, runner, scripts
 from taskmanager.core.errors import Conflict, Misconfigured
-from taskmanager.core.storage import database
 
 _SCRIPT = '''"""Counts how often it was run."""
 import time
@@ -24,15 +22,6 @@ def upgrade(db):
     db.probe.insert_one({{"name": "{name}"}})
     {end}
 '''
-
-
-@pytest.fixture
-def empty(app: Flask) -> Iterator[Any]:
-    """A database that no migration has seen."""
-    name = f"{database.database().name}_migrations"
-    database.client().drop_database(name)
-    yield database.client()[name]
-    database.client().drop_database(name)
 
 
 @pytest.fixture

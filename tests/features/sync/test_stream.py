@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import uvicorn
@@ -60,8 +61,8 @@ def test_an_unexpected_error_is_logged_and_ends_the_stream(scene, app):  # noqa:
 
         await stream._serve(connection, asyncio.Event().wait, send)
 
-    with capture_logs() as lines:
-        asyncio.run(serve())
+    with capture_logs() as lines, ThreadPoolExecutor() as threads:  # the tests of pages have a loop in this one
+        threads.submit(asyncio.run, serve()).result()
     assert sent[0]["status"] == 200 and [line["log_level"] for line in lines] == ["error"], lines
 
 
