@@ -12,6 +12,7 @@ from taskmanager.core.localization.languages import gettext, marked
 from taskmanager.features.users.passwords import MAX_CHARACTERS, MIN_CHARACTERS
 from taskmanager.pages import errors, rendering
 from taskmanager.web.errors import status_of
+from taskmanager.web.schemas import Email
 
 _HINT = marked("This is not valid.")
 _HINTS = {
@@ -33,6 +34,7 @@ class PageField:
     hint: str = ""
     value: str = ""
     wrong: str = ""  # what is wrong with its value
+    required: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,9 @@ def tell(title: str, *text: str, links: tuple[tuple[str, str], ...] = (), status
 
 def read(schema: type[ma.Schema]) -> dict[str, Any]:
     """Return the fields of the form that a schema of the API takes. Raises InvalidForm."""
-    names = schema().fields.keys()
-    given = {name: request.form[name] for name in names & request.form.keys()}
+    known = schema().fields
+    sent = {name: request.form[name] for name in known.keys() & request.form.keys()}
+    given = {name: value for name, value in sent.items() if value or known[name].required}
     try:
         loaded: dict[str, Any] = schema().load(given)
     except ma.ValidationError as error:
@@ -82,14 +85,21 @@ def read(schema: type[ma.Schema]) -> dict[str, Any]:
     return loaded
 
 
-def attempt(form: PageForm, action: Callable[[], Response]) -> Response:
-    """Return the response of an action; the form again, with what was typed, for errors that the user can correct."""
+def attempt(
+    form: PageForm, action: Callable[[], Response], *, explained: tuple[type[TaskManagerError], ...] = ()
+) -> Response:
+    """Return the response of an action; the form again, with what was typed, for errors that the user can correct.
+
+    Of errors of the types `explained` the reader sees their own words.
+    """
     try:
         return action()
     except InvalidForm as error:
         return show(_again(form, error.wrong), 422)
     except TaskManagerError as error:
         status, listed = status_of(error), error.extra.get("errors") or ()
+        if isinstance(error, explained):
+            return _refused(_again(form, {}), status, error, (error.detail,))
         wrong = {one["location"].rpartition(".")[2]: errors.message(status, one["code"]) for one in listed}
         if not wrong and not errors.is_known(error.code):
             raise
@@ -116,6 +126,26 @@ def _typed(one: PageField, wrong: str) -> PageField:
 
 def _wrong(name: str) -> str:
     return gettext(_HINTS.get(name, _HINT), least=MIN_CHARACTERS, most=MAX_CHARACTERS)
+
+
+def can_ask_for(schema: type[ma.Schema]) -> bool:
+    """Return whether a form can ask for all that a schema needs: texts."""
+    needed = (one for one in schema().fields.values() if one.required)
+    return all(isinstance(one, ma.fields.String) for one in needed)
+
+
+def fields_of(schema: type[ma.Schema]) -> tuple[PageField, ...]:
+    """Return a field for each text of a schema, with the `title` and `description` of its metadata."""
+    texts = {name: one for name, one in schema().fields.items() if isinstance(one, ma.fields.String)}
+    return tuple(_field_of(name, one) for name, one in texts.items())
+
+
+def _field_of(name: str, field: ma.fields.String) -> PageField:
+    if isinstance(field, Email):
+        return replace(email_field(), name=name, required=field.required)
+    title = field.metadata.get("title") or name.replace("_", " ").capitalize()
+    kind = "password" if field.metadata.get("format") == "password" else "text"
+    return PageField(name, title, kind, hint=field.metadata.get("description", ""), required=field.required)
 
 
 def email_field(value: str = "") -> PageField:

@@ -1,10 +1,12 @@
 """Pages to log in, with the second factor where the account has one, to register and to log out."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, request
 
+from taskmanager.core import registry
 from taskmanager.core.configuration import settings
 from taskmanager.core.localization import languages
 from taskmanager.core.localization.languages import gettext
@@ -44,7 +46,7 @@ def show_registration() -> Response:
     """Return the form to make an account, or who makes accounts where sign-up is closed."""
     if policy.is_closed():
         text = errors.message(403, "signup.closed")
-        return forms.tell(gettext("Make an account"), text, links=((gettext("Log in"), _with_next("/login")),))
+        return forms.tell(gettext("Make an account"), text, links=((gettext("Log in"), with_next("/login")),))
     return forms.show(_registration())
 
 
@@ -85,7 +87,7 @@ def _register(data: dict[str, Any]) -> Response:
         gettext("Look into your mail"),
         gettext("We have sent a mail to %(address)s. Open its link, then log in.", address=data["email"]),
         gettext("If you came here by an invitation, open the link of the invitation again after that."),
-        links=((gettext("Log in"), _with_next("/login")),),
+        links=((gettext("Log in"), with_next("/login")),),
     )
 
 
@@ -93,6 +95,7 @@ def go_on(started: Login | str, path: str) -> Response:
     """Go to a page with the session, or ask for the second factor of a ticket."""
     if isinstance(started, str):
         return forms.show(_second_step(started, path))
+    sessions.expire_after(started.session, settings.current().page_session_hours)
     cookies.begin(started.user.id, started.session.id)
     return redirect(path)
 
@@ -113,6 +116,7 @@ def _login() -> PageForm:
         hidden={"next": next_page()},
         links=(
             *_provider(),
+            *_methods(),
             (gettext("Set a new password"), "/forgotten-password"),
             *_new_account(),
         ),
@@ -121,14 +125,22 @@ def _login() -> PageForm:
 
 def _new_account() -> tuple[tuple[str, str], ...]:
     """Return the link to make an account, unless sign-up is closed."""
-    return () if policy.is_closed() else ((gettext("Make an account"), _with_next("/register")),)
+    return () if policy.is_closed() else ((gettext("Make an account"), with_next("/register")),)
 
 
 def _provider() -> tuple[tuple[str, str], ...]:
     """Return the link to the login provider, if there is one."""
     known = settings.current()
     words = gettext("Log in with %(name)s", name=known.oidc_name)
-    return ((words, _with_next("/login/provider")),) if known.oidc_issuer else ()
+    return ((words, with_next("/login/provider")),) if known.oidc_issuer else ()
+
+
+def _methods() -> Iterator[tuple[str, str]]:
+    """Yield the links to the login methods of plugins that a form can ask for."""
+    for feature in registry.current().features:
+        for method in feature.login_methods:
+            if forms.can_ask_for(method.schema):
+                yield method.title, with_next(f"/login/x/{feature.name}/{method.name}")
 
 
 def _second_step(ticket: str, path: str) -> PageForm:
@@ -141,7 +153,7 @@ def _second_step(ticket: str, path: str) -> PageForm:
         (text,),
         (code,),
         hidden={"ticket": ticket, "next": path},
-        links=((gettext("Begin again"), _with_next("/login")),),
+        links=((gettext("Begin again"), with_next("/login")),),
     )
 
 
@@ -156,9 +168,10 @@ def _registration() -> PageForm:
             forms.new_password_field(),
         ),
         hidden={"next": next_page()},
-        links=((gettext("Log in to an account that you have"), _with_next("/login")),),
+        links=((gettext("Log in to an account that you have"), with_next("/login")),),
     )
 
 
-def _with_next(path: str) -> str:
+def with_next(path: str) -> str:
+    """Return the path of a page that leads to the page which follows this login."""
     return f"{path}?{urlencode({'next': next_page()})}"

@@ -1,16 +1,20 @@
 """Render pages: Jinja2 templates with the language of the reader, and headers that let a page do nothing else."""
 
 import hashlib
+import re
 from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
 import jinja2
 from flask import Response
+from markupsafe import Markup
 
 from taskmanager.core import zones
+from taskmanager.core.configuration import settings
 from taskmanager.core.http.links import PAGES
 from taskmanager.core.localization import languages
+from taskmanager.features.comments.markdown import MAX_TEXT_CHARACTERS, plain_html, to_html
 from taskmanager.features.projects import titles
 from taskmanager.features.users import service as users
 from taskmanager.pages import cookies
@@ -19,6 +23,7 @@ from taskmanager.web.urls import mounted
 
 STYLE = (files("taskmanager.pages") / "style.css").read_bytes()
 STYLE_DIGEST = hashlib.blake2b(STYLE, digest_size=8).hexdigest()
+_HEADING = re.compile(r"<(/?)h([1-6])>")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none';"
@@ -47,6 +52,7 @@ def render(template: str, status: int = 200, **context: Any) -> Response:
 def render_for(user_name: str | None, template: str, status: int = 200, **context: Any) -> Response:
     """Return a page without reading anything."""
     known = {"language": languages.current(), "user_name": user_name, "url": url, "field": cookies.FIELD}
+    known |= {"service": settings.current().service_name}
     html = _templates().get_template(template).render(known | context)
     return secured(Response(html, status, content_type="text/html; charset=utf-8"))
 
@@ -64,6 +70,16 @@ def url(path: str = "") -> str:
     return mounted(PAGES + path)
 
 
+def formatted(text: str) -> Markup:
+    """Return Markdown as HTML, like that of a comment; a text that is longer than comments may be is not formatted."""
+    return below_headings(to_html(text) if len(text) <= MAX_TEXT_CHARACTERS else plain_html(text))
+
+
+def below_headings(html: str) -> Markup:
+    """Return sanitized HTML with its headings below those of the page, which has one of the first level."""
+    return Markup(_HEADING.sub(lambda found: f"<{found[1]}h{min(int(found[2]) + 2, 6)}>", html))  # noqa: S704
+
+
 @cache
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -77,6 +93,7 @@ def _templates() -> jinja2.Environment:
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         languages.gettext, languages.plural_form, newstyle=True
     )
+    environment.filters |= {"formatted": formatted, "below_headings": below_headings}
     environment.globals |= {"role_name": titles.of_role, "priority_name": titles.of_priority}
     environment.globals["style"] = f"/assets/{STYLE_DIGEST}/style.css"
     return environment

@@ -2,13 +2,25 @@
 
 from flask import Flask
 
-from taskmanager.pages import assets, blueprint, invitations, login, mails, projects, provider, recovery, tasks
+from taskmanager.pages import (
+    assets,
+    blueprint,
+    invitations,
+    login,
+    mails,
+    plugin_logins,
+    projects,
+    provider,
+    recovery,
+    tasks,
+)
 
 _PAGES = (
     assets,
     invitations,
     login,
     mails,
+    plugin_logins,
     projects,
     provider,
     recovery,

@@ -1,7 +1,11 @@
 """The ways of people: from the link in a mail to what it is about."""
 
-import pyotp
+from datetime import timedelta
 
+import pyotp
+import time_machine
+
+from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Preferences
 from taskmanager.features.projects.models import Membership
 from taskmanager.features.tasks.models import Task
@@ -43,6 +47,32 @@ def test_from_an_assignment_to_the_completed_task(scene, browser, deliver, mail)
     browser.send("Log out")
     assert browser.open(link).path == "/pages/login"
     assert Session.objects(user_id=user.id, ended_because="logout").count() == 1
+
+
+def test_descriptions_are_formatted_and_below_the_heading_of_the_page(scene, log_in):
+    text = "# Steps\n\n1. **One** <img src=x onerror=alert(1)>\n2. [two](https://example.com) [bad](javascript:x)"
+    patch(scene.owner, scene.task_path, {"description": text})
+    patch(scene.owner, scene.project_path, {"description": "| a | b |\n|---|---|\n| 1 | 2 |"})
+    scene.owner.post(f"{scene.task_path}/comments", json={"text": "# Mine"})
+    browser = log_in(scene.owner.user).open(f"/pages/tasks/{scene.task.id}")
+    assert "<h3>Steps</h3>" in browser.source and "<li><strong>One</strong> &lt;img" in browser.source
+    assert 'href="https://example.com" rel="nofollow noopener noreferrer"' in browser.source
+    assert "<h3>Mine</h3>" in browser.source and browser.source.count("<h1") == 1
+    assert "<img" not in browser.source and 'href="javascript' not in browser.source
+    assert "<td>1</td>" in browser.open(f"/pages/projects/{scene.project.id}").source
+    long = "**x** " * 3_400  # more than a comment may have, and a text whose formatting takes long
+    patch(scene.owner, scene.task_path, {"description": long})
+    assert "<pre>**x**" in browser.open(f"/pages/tasks/{scene.task.id}").source
+
+
+def test_the_session_of_a_login_here_ends_with_its_cookie(scene, log_in):
+    user = scene.member().user
+    browser = log_in(user)
+    [session] = Session.objects(user_id=user.id).order_by("-created_at")[:1]
+    assert timedelta(hours=11) < session.expires_at - now() <= timedelta(hours=12)
+    with time_machine.travel(now() + timedelta(hours=12, minutes=1), tick=True):
+        assert browser.open("/pages").path == "/pages/login"
+        assert session.id not in Session.objects.live().filter(user_id=user.id).scalar("id")
 
 
 def test_a_task_that_changed_meanwhile_is_shown_again(scene, log_in):

@@ -37,6 +37,7 @@ from taskmanager.testing.factories import MembershipFactory, ProjectFactory, Tas
 from taskmanager.web.blueprint import Blueprint
 from tests.features.files import attach
 from tests.moments import from_now
+from tests.pages.browsing import Browser
 from tests.scene import Scene
 from workers.cli import main
 
@@ -355,6 +356,23 @@ def test_its_login_makes_an_account_and_begins_a_session(extended, deliver):
     assert Identity.objects.get().issuer == "urn:taskmanager:x:sample:badge"
 
 
+def test_its_login_is_a_page_too(extended):
+    browser = Browser(extended.test_client()).open("/pages/login?next=/pages/projects/65f1c0ffee0123456789abcd")
+    browser.follow("Log in by a badge")
+    assert browser.source.count("<label") == 2 and 'type="password"' in browser.source
+    browser.send("Log in", email="ada@example.com", code="x")
+    assert browser.status == 401 and "This badge is none of ours." in browser.text
+    assert 'value="ada@example.com"' in browser.source and 'value="x"' not in browser.source
+    assert browser.send("Log in", email="no address", code="x").status == 422
+    browser.send("Log in", email="ada@example.com", code="open sesame")
+    assert (browser.status, browser.path) == (404, "/pages/projects/65f1c0ffee0123456789abcd"), (
+        "logged in, and no member"
+    )
+    assert "Logged in as Ada" in browser.open("/pages").text
+    assert Browser(extended.test_client()).open("/pages/login/x/sample/nothing").status == 404
+    assert Browser(extended.test_client()).open("/pages/login/x/users/badge").status == 404
+
+
 def test_its_login_is_among_the_ways_to_log_in(extended):
     found = extended.test_client().get("/api/v1/info").json
     assert f"x/{found['plugins'][0]['name']}/login/badge" in [way["method"] for way in found["login"]]
@@ -366,10 +384,13 @@ def test_its_login_refuses_whom_it_does_not_know(extended):
     assert not User.objects
 
 
-def test_its_login_is_limited_like_every_other(installed, other_app):
+def test_its_login_is_limited_like_every_other_on_the_page_together(installed, other_app):
     client = other_app(ratelimit_enabled=True, ratelimit_login_address="2/minute").test_client()
     badge = {"email": "ada@example.com", "code": "x"}
-    assert [client.post(LOGIN, json=badge).status_code for _ in range(3)] == [401, 401, 429]
+    assert [client.post(LOGIN, json=badge).status_code for _ in range(2)] == [401, 401]
+    page = Browser(client).open("/pages/login/x/sample/badge")
+    assert page.send("Log in", **badge).status == 429
+    assert client.post(LOGIN, json=badge).status_code == 429
 
 
 # the command line

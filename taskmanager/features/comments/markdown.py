@@ -11,6 +11,7 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+MAX_TEXT_CHARACTERS = 20_000  # of a text that is rendered: some take time that grows with the square of their length
 MAX_HTML_CHARACTERS = 250_000
 _TAGS = {
     *("p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "a", "ul", "ol", "li"),

@@ -10,6 +10,7 @@ from taskmanager.core.clock import iso
 from taskmanager.core.errors import NotFound
 from taskmanager.core.storage.orders import Row
 from taskmanager.features.comments import reactions, service as comments
+from taskmanager.features.comments.markdown import MAX_TEXT_CHARACTERS
 from taskmanager.web import answers
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
@@ -31,7 +32,7 @@ _TEXT = {
 class CommentIn(Schema):
     """A new comment."""
 
-    text = Text(most=20_000, least=1, required=True, metadata=_TEXT)
+    text = Text(most=MAX_TEXT_CHARACTERS, least=1, required=True, metadata=_TEXT)
 
 
 class ReactionOut(Schema):
@@ -47,7 +48,7 @@ class CommentOut(Schema):
     id = Id(attribute="_id", required=True)
     task_id = Id(required=True)
     author_id = Id(required=True)
-    text = Text(most=20_000, required=True, metadata=_TEXT)
+    text = Text(most=MAX_TEXT_CHARACTERS, required=True, metadata=_TEXT)
     mentioned_ids = UniqueIds(most=comments.MAX_MENTIONS, required=True)
     reactions = fields.List(fields.Nested(ReactionOut), required=True)
     edited_at = Instant(required=True, allow_none=True)
@@ -65,7 +66,7 @@ class CommentRead(CommentOut):
 class Version(Schema):
     """An earlier version of a comment."""
 
-    text = Text(most=20_000, required=True)
+    text = Text(most=MAX_TEXT_CHARACTERS, required=True)
     until = Instant(required=True)
 
 

@@ -123,7 +123,8 @@ def _code_notice(event: Event) -> list[Notice]:
     if phone is None or fingerprint(phone.nonce) != event.data["code"]:  # another code was requested since
         return []
     to = {"name": "", "email": ""}
-    return [Notice(phone.user_id, to, f"Your code for Task Manager: {_code(phone)}", "", CODE)]
+    text = f"Your code for {settings.current().service_name}: {_code(phone)}"
+    return [Notice(phone.user_id, to, text, "", CODE)]
 
 
 def normal(number: str) -> str:

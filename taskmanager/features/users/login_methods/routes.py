@@ -5,13 +5,12 @@ from typing import Any
 
 from flask import Response, request
 
-from taskmanager.core.configuration import settings
-from taskmanager.extensions import limiter
 from taskmanager.features.users.login_methods import service as login_methods
 from taskmanager.features.users.login_methods.service import LoginMethod
 from taskmanager.features.users.routes import answer_login
 from taskmanager.features.users.schemas import TokensOrTicket
-from taskmanager.web import limits
+from taskmanager.features.users.sessions import budgets
+from taskmanager.features.users.sessions.service import Login
 from taskmanager.web.blueprint import Blueprint
 
 
@@ -27,7 +26,7 @@ def blueprint_of(plugin: str, methods: Iterable[LoginMethod]) -> Blueprint:
 
 def _add(blueprint: Blueprint, plugin: str, method: LoginMethod) -> None:
     def log_in(data: dict[str, Any]) -> Response:
-        return _log_in(method, plugin, data)
+        return answer_login(start(method, plugin, data))
 
     log_in.__name__, log_in.__doc__ = (
         f"login_{plugin}_{method.name}",
@@ -38,8 +37,8 @@ def _add(blueprint: Blueprint, plugin: str, method: LoginMethod) -> None:
     blueprint.route(f"/{method.name}", methods=["POST"], **options)(view)
 
 
-@limiter.limit(lambda: settings.current().ratelimit_login_address, key_func=limits.address)
-def _log_in(method: LoginMethod, plugin: str, data: dict[str, Any]) -> Response:
-    """Log in by a method. All methods share one limit, since the limiter identifies a limit by its function."""
+@budgets.login_of_address
+def start(method: LoginMethod, plugin: str, data: dict[str, Any]) -> Login | str:
+    """Log in by a method, for the API and for pages; it counts as any login of the address."""
     client = {"user_agent": request.user_agent.string, "address": request.remote_addr or ""}
-    return answer_login(login_methods.login(method, plugin, data, **client))
+    return login_methods.login(method, plugin, data, **client)

@@ -62,7 +62,7 @@ def begin(password: str, *, actor: Actor) -> dict[str, str]:
     passwords_recovery.prove(user, password)
     secret = pyotp.random_base32()
     _store(user, secret)
-    uri = pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name="Task Manager")
+    uri = pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=settings.current().service_name)
     return {"secret": secret, "otpauth_uri": uri}
 
 

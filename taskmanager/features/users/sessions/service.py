@@ -200,6 +200,11 @@ def logout(*, actor: Actor) -> None:
         _end(User.objects.one(actor.user_id), session, because="logout")
 
 
+def expire_after(session: Session, hours: int) -> None:
+    """Let a session end sooner than by default: what holds it, such as a cookie, is valid for so long only."""
+    Session.objects(id=session.id).update(min__expires_at=now() + timedelta(hours=hours))
+
+
 def visible(actor: Actor) -> Described:
     """Return the actor's own live sessions; `current` is true for the session of this request."""
     found = Session.objects.live().filter(user_id=actor.user_id)

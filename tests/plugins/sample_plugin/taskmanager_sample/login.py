@@ -14,7 +14,7 @@ class Badge(Schema):
     """What a badge holds."""
 
     email = Email(required=True)
-    code = Line(most=100, required=True)
+    code = Line(most=100, required=True, metadata={"title": "Code of the badge", "format": "password"})
 
 
 def verify(data: dict[str, Any]) -> LoginClaims:
