@@ -1,12 +1,23 @@
 # One image for every process; the command decides: web (default), relay, worker, scheduler, migrate.
 ARG PYTHON_IMAGE=python:3.13-slim
 
+# The pages of docs/ as a site, which the service serves at /docs/guide.
+FROM ${PYTHON_IMAGE} AS guide
+WORKDIR /src
+RUN python -m venv /opt/docs && mkdir -p taskmanager/api
+COPY .ci/docs .ci/docs
+RUN /opt/docs/bin/pip install --no-cache-dir --disable-pip-version-check -r .ci/docs/requirements.txt
+COPY docs docs
+COPY *.md ./
+RUN /opt/docs/bin/mkdocs build --strict --quiet --config-file .ci/docs/mkdocs.yml
+
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 RUN python -m venv /opt/venv
 COPY requirements/base.txt requirements/
 RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements/base.txt
 COPY . .
+COPY --from=guide /src/taskmanager/api/guide.zip taskmanager/api/
 RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
 
 FROM ${PYTHON_IMAGE}

@@ -4,6 +4,7 @@ VENV := .venv
 PEERS := .data-bench/peers
 CLIENTS := .data-clients
 SITE := .data-docs
+GUIDE := taskmanager/api/guide.zip
 BIN := $(VENV)/bin
 COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -15,10 +16,10 @@ INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 help: ## list the words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
-run: $(VENV)/.run ## start the whole service; Ctrl-C ends it
+run: $(VENV)/.run $(GUIDE) ## start the whole service; Ctrl-C ends it
 	@$(BIN)/taskmanager up
 
-dev: $(VENV)/.run ## the same, restarting processes when their source changes
+dev: $(VENV)/.run $(GUIDE) ## the same, restarting processes when their source changes
 	@$(BIN)/taskmanager up --reload
 
 stop: ## end the service that runs on this data folder
@@ -36,12 +37,12 @@ test: $(VENV)/.test ## run the tests; ARGS="-k login" hands words on to pytest
 test-later: $(VENV)/.test ## the same with the clock 13 months ahead; ARGS="--at 2028-02-29T23:30" for another day
 	@$(BIN)/python -m tests.later -n 2 --dist worksteal $(ARGS)
 
-dist: $(VENV)/.test ## build sdist and wheel in dist/ with a bill of materials (SBOM), checked as publishers do
+dist: $(VENV)/.test docs ## build sdist and wheel in dist/ with a bill of materials (SBOM), checked as publishers do
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist >/dev/null
 	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz && $(BIN)/check-wheel-contents dist/*.whl
 	@$(BIN)/cyclonedx-py requirements requirements/base.txt --output-reproducible --output-file dist/sbom.cdx.json
 
-package-test: $(VENV)/.test ## build sdist, wheel and image; try wheel and image from nothing (PYTHON_IMAGE=…, ENGINE=…)
+package-test: $(VENV)/.test docs ## build sdist, wheel and image; try wheel and image from nothing (PYTHON_IMAGE=…, ENGINE=…)
 	@PACKAGE_TEST=1 $(BIN)/python -m pytest -p no:randomly -v tests/packaging $(ARGS)
 
 test-busy: $(VENV)/.test ## the same in two orders, beside four processes that keep the machine busy
@@ -93,6 +94,13 @@ hooks: $(VENV)/.test ## run the words of `make check` before each commit, for th
 pictures: $(VENV)/.test ## renew the pictures of the README, with a running service
 	@$(BIN)/python docs/media/record.py
 
+diagrams: $(VENV)/.test $(SITE)/mermaid.min.js ## draw the diagrams of docs/ for the site, where their text has changed
+	@$(BIN)/python docs/media/draw.py $(SITE)/mermaid.min.js
+
+$(SITE)/mermaid.min.js:
+	@mkdir -p $(SITE) && cd $(SITE) && npm pack --silent mermaid@11.17.2 >/dev/null
+	@tar -xzOf $(SITE)/mermaid-11.17.2.tgz package/dist/mermaid.min.js > $@ && rm $(SITE)/mermaid-11.17.2.tgz
+
 openapi: $(VENV)/.run ## renew docs/openapi.json
 	@$(BIN)/taskmanager openapi > docs/.openapi.json && mv docs/.openapi.json docs/openapi.json
 
@@ -113,8 +121,16 @@ $(CLIENTS)/.npm: tests/clients/package-lock.json
 	@mkdir -p $(CLIENTS) && cp $(dir $<)package*.json $(CLIENTS)/
 	@cd $(CLIENTS) && npm ci --silent --no-audit --no-fund --ignore-scripts && touch .npm
 
-docs: $(SITE)/.ready ## render docs/ as a site with search, in build/site; a broken link fails
+docs: $(SITE)/.ready ## render docs/ as a site with search, which the service serves at /docs/guide; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict --quiet --config-file .ci/docs/mkdocs.yml
+
+docs-test: $(VENV)/.test docs ## read the site at /docs/guide in Chromium, under the policy of the service
+	@$(BIN)/python -m pytest -q -n 0 -p no:randomly -rs tests/api/test_guide.py tests/browser/test_guide.py
+
+# What `make run` does where there is no site yet: the service runs without it, too.
+$(GUIDE):
+	@echo "Rendering the guide …"
+	@$(MAKE) --silent docs || echo "The guide could not be rendered: the service runs without /docs/guide."
 
 $(SITE)/.ready: .ci/docs/requirements.txt
 	@$(PYTHON) -m venv --clear $(SITE) && $(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
@@ -137,6 +153,9 @@ killed-web: $(VENV)/.test ## how long a project is blocked when a web server is 
 
 costs: $(VENV)/.test ## the largest requests that are allowed: CPU seconds of the web process, bytes of the answer
 	@$(BIN)/python -m pytest -q -p no:randomly tests/bench/costs.py
+
+stranger: $(VENV)/.test ## the first hour of a stranger in Chromium: another origin, /docs, mails, pages; pictures in .data-pictures
+	@$(BIN)/python -m pytest -q -s -n 0 -p no:randomly tests/browser/stranger.py
 
 page-cost: $(VENV)/.test ## CPU seconds that headless Chromium takes for the page at /docs, and to open an operation
 	@$(BIN)/python -m pytest -q -s -p no:randomly tests/bench/page_cost.py

@@ -96,11 +96,7 @@ def create_app(settings: Settings) -> Flask:
     for feature in loaded:
         _init_app(feature, app, settings)
     errors.init_app(app)
-    health.init_app(app)
     _add_routes(app, loaded)
-    docs.init_app(app)
-    information.init_app(app)
-    pages.init_app(app)
     return app
 
 
@@ -145,9 +141,7 @@ def routing_app(settings: Settings) -> Flask:
     loaded = load_features(settings)
     app = Flask(__name__)
     service_guard.init_app(app, settings)
-    health.init_app(app)
     _add_routes(app, loaded)
-    docs.init_app(app)
     return app
 
 
@@ -156,7 +150,8 @@ def _version() -> ApiVersion:
 
 
 def _add_routes(app: Flask, loaded: Iterable[Feature]) -> None:
-    """Add version 1 of the API, and the routes of plugins to it, below `/x/<name of the plugin>`."""
+    """Add version 1 of the API, the routes of plugins to it below `/x/<name of the plugin>`, and what is beside it."""
+    health.init_app(app)
     version = _version()
     api = version.init_app(app)
     for feature in loaded:
@@ -173,6 +168,8 @@ def _add_routes(app: Flask, loaded: Iterable[Feature]) -> None:
                 api.describe()
             except Exception as error:
                 raise _unusable(plugin, "blueprints", error) from error
+    for part in (docs, information, pages):
+        part.init_app(app)
 
 
 def _flask(settings: Settings) -> Flask:

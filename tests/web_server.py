@@ -25,6 +25,9 @@ _STOP_SECONDS = 30
 class WebServer:
     """`gunicorn` with the settings of the tests and some of its own."""
 
+    _command: tuple[str, ...] = ("gunicorn", "-c", "python:config.gunicorn", "wsgi:app")
+    _health = "/health/ready"
+
     def __init__(self, settings: Settings, log: Path, **changes: Any) -> None:
         self.port = _free_port()
         self.url = f"http://{ports.LOCALHOST}:{self.port}"
@@ -36,7 +39,7 @@ class WebServer:
         """Start and wait until it is ready, or call `wait` later."""
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                wrap([sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"]),
+                wrap([sys.executable, "-m", *self._command]),
                 env=self._environment,
                 cwd=Path(__file__).parents[1],
                 stdin=subprocess.DEVNULL,
@@ -51,7 +54,7 @@ class WebServer:
         """Wait until it is ready."""
         assert self._process
         deadline = time.monotonic() + _START_SECONDS
-        while not self._ready():
+        while not self.is_ready():
             assert self._process.poll() is None and time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
 
@@ -71,11 +74,22 @@ class WebServer:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def _ready(self) -> bool:
+    def is_ready(self) -> bool:
         try:
-            return requests.get(f"{self.url}/health/ready", timeout=5).ok
+            return requests.get(f"{self.url}{self._health}", timeout=5).ok
         except requests.RequestException:
             return False
+
+
+class StreamServer(WebServer):
+    """The process of the live stream, with the same settings; pages get its address from `stream_url`."""
+
+    _command = ("taskmanager", "stream")
+    _health = "/health/live"
+
+    def __init__(self, settings: Settings, log: Path, **changes: Any) -> None:
+        super().__init__(settings, log, **changes)
+        self._environment["TASKMANAGER_STREAM_PORT"] = str(self.port)
 
 
 def _free_port() -> int:

@@ -41,7 +41,8 @@ def recorded() -> Iterator[tuple[float, str]]:
 
 
 def shown(line: str) -> str:
-    """Return the line as far as the picture is wide, without one-time tokens and folders of this machine."""
+    """Return the line as far as the picture is wide, without one-time tokens, folders and ports of this machine."""
+    line = re.sub(r"(?<=127\.0\.0\.1:)\d+", "8000", line)
     line = re.sub(r"t[cm]_[\w-]+", lambda found: found[0][:6] + "…", line)
     line = re.sub(r"\(/.*/(mail/)", r"(.data/\1", line)
     return line if len(line) <= COLUMNS else line[: COLUMNS - 1] + "…"

@@ -14,6 +14,7 @@ import flask_swagger_ui
 import orjson
 from flask import Blueprint, Flask, Response, abort, current_app
 
+from taskmanager.api import guide
 from taskmanager.api.errors import pages
 from taskmanager.api.version import document_of, operations_by_code
 from taskmanager.web.answers import cached, immutable
@@ -40,6 +41,7 @@ blp = Blueprint("docs", __name__, url_prefix="/docs")
 def init_app(app: Flask) -> None:
     """Register the pages."""
     app.register_blueprint(blp)
+    guide.init_app(app)
 
 
 @blp.get("")

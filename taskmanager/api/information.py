@@ -11,6 +11,7 @@ import orjson
 from flask import Blueprint as PlainBlueprint, Flask, Response, current_app, request
 
 import taskmanager
+from taskmanager.api import guide
 from taskmanager.api.information_page import page
 from taskmanager.api.information_schemas import InformationOut
 from taskmanager.core import quotas, registry
@@ -132,6 +133,7 @@ def _links(known: Settings) -> dict[str, str | None]:
     return {
         "self": absolute(f"{V1}/info"),
         "docs": absolute("/docs"),
+        "guide": absolute(f"{guide.PATH}/"),
         "document": absolute(f"{V1}/openapi.json"),
         "status": absolute("/health/ready"),
         "keys": absolute("/.well-known/jwks.json"),

@@ -76,6 +76,7 @@ class LinksOut(Schema):
 
     self = _text("https://tasks.example.com/api/v1/info", format="uri")
     docs = _text("https://tasks.example.com/docs", format="uri")
+    guide = _text("https://tasks.example.com/docs/guide/", format="uri")
     document = _text("https://tasks.example.com/api/v1/openapi.json", format="uri")
     status = _text("https://tasks.example.com/health/ready", format="uri")
     keys = _text("https://tasks.example.com/.well-known/jwks.json", format="uri")

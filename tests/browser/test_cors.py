@@ -11,9 +11,11 @@ import pytest
 from flask import Flask
 
 from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.events import positions
 from taskmanager.testing.factories import UserFactory
 from taskmanager.testing.factories.things import PASSWORD
-from tests.web_server import WebServer
+from tests.scene import Scene, patch
+from tests.web_server import StreamServer, WebServer
 
 # Logs in, creates a project and a task, changes the task twice from the same revision, reads it again.
 _STORY = """async ([api, email, password]) => {
@@ -45,6 +47,18 @@ _STORY = """async ([api, email, password]) => {
 }"""
 
 
+# Opens the live stream by a ticket, and keeps what it says on the page: the browser sends no header of ours there.
+LISTEN = """async ([api, token]) => {
+    const send = () => fetch(api + "/stream/tickets", {method: "POST", headers: {Authorization: "Bearer " + token}});
+    const {ticket, url} = await (await send()).json();
+    const stream = new EventSource(`${url}?ticket=${encodeURIComponent(ticket)}`);
+    window.heard = [];
+    stream.addEventListener("changes", event => heard.push([event.lastEventId, JSON.parse(event.data)]));
+    await new Promise((opened, failed) => { stream.onopen = opened; stream.onerror = () => failed("no stream"); });
+    return new URL(url).origin;
+}"""
+
+
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of another server, which has one page."""
@@ -60,15 +74,24 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def shared(app: Flask, settings: Settings, elsewhere: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A service whose API pages of `localhost` may use."""
-    log: Path = tmp_path_factory.mktemp("gunicorn") / "log"
+    folder: Path = tmp_path_factory.mktemp("gunicorn")
+    stream = StreamServer(settings, folder / "stream")
     server = WebServer(
-        settings, log, cors_origins=f"https://*.example.org, http://localhost:{elsewhere}", web_processes=1
+        settings,
+        folder / "log",
+        cors_origins=f"https://*.example.org, http://localhost:{elsewhere}",
+        stream_url=stream.url,
+        web_processes=1,
     )
     try:
-        server.start()
+        for one in (stream, server):
+            one.start(wait=False)
+        for one in (stream, server):
+            one.wait()
         yield server
     finally:
         server.stop()
+        stream.stop()
 
 
 def test_a_page_of_a_named_origin_logs_in_creates_changes_and_revalidates(browser, shared, elsewhere):
@@ -100,3 +123,19 @@ def test_a_page_of_another_origin_reads_nothing(browser, shared, elsewhere):
     )
     page.close()
     assert refused == "TypeError"
+
+
+def test_a_page_of_a_named_origin_hears_of_changes_as_they_happen(browser, shared, elsewhere, app):
+    scene = Scene(app)
+    page = browser.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"http://localhost:{elsewhere}/")
+    token = scene.owner.environ_base["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
+    origin = page.evaluate(LISTEN, [f"{shared.url}/api/v1", token])
+    assert origin not in (shared.url, f"http://localhost:{elsewhere}"), "an origin of its own"
+    patch(scene.owner, scene.task_path, {"title": "Changed meanwhile"})
+    positions.place_all()
+    page.wait_for_function("() => heard.some(([, data]) => data.objects?.tasks?.length)")
+    titles = page.evaluate("() => heard.flatMap(([, data]) => data.objects.tasks ?? []).map(task => task.title)")
+    assert titles[-1] == "Changed meanwhile" and page.evaluate("() => heard.at(-1)[0]").isdigit()
+    page.close()

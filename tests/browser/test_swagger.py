@@ -37,7 +37,7 @@ def docs(watched: Any) -> Any:
     return watched
 
 
-def _try_it_out(page: Any, tag: str, operation: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+def try_it_out(page: Any, tag: str, operation: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
     """Open an operation and execute it, with the body that the page proposes unless one is given."""
     block = page.locator(f"#operations-{tag}-{operation}")
     if not block.count():
@@ -53,9 +53,10 @@ def _try_it_out(page: Any, tag: str, operation: str, body: dict[str, Any] | None
     return answered.value.status, answered.value.json()
 
 
-def _log_in(page: Any) -> None:
-    page.get_by_label("Email").fill(ACCOUNT["email"])
-    page.get_by_label("Password").fill(ACCOUNT["password"])
+def log_in(page: Any, account: dict[str, str]) -> None:
+    """Log in by the form of the page."""
+    page.get_by_label("Email").fill(account["email"])
+    page.get_by_label("Password").fill(account["password"])
     page.get_by_role("button", name="Log in", exact=True).click()
     page.get_by_text("Logged in as").wait_for()
 
@@ -63,12 +64,12 @@ def _log_in(page: Any) -> None:
 def test_a_newcomer_gets_from_the_page_to_a_changed_task(docs, server, tmp_path):
     """Register, log in by the form, reload, create, and change with the ETag that the page has seen."""
     page = docs.page
-    assert _try_it_out(page, "Start_here", "register_user", ACCOUNT | {"name": "Ada"})[0] == 201
-    _log_in(page)
+    assert try_it_out(page, "Start_here", "register_user", ACCOUNT | {"name": "Ada"})[0] == 201
+    log_in(page, ACCOUNT)
     page.reload()
     page.wait_for_selector(".opblock-tag")
     page.get_by_text("Logged in as").wait_for()
-    status, project = _try_it_out(page, "Projects", "create_project")
+    status, project = try_it_out(page, "Projects", "create_project")
     assert (status, project["key"]) == (201, "APP")
     block = page.locator("#operations-Projects-update_project")
     block.locator(".opblock-summary-control").click()

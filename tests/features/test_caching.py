@@ -20,6 +20,7 @@ PUBLIC = {
     "GET /docs": "public, no-cache",
     "GET /docs/errors": "public, no-cache",
     "GET /docs/errors/<code>": "public, no-cache",
+    "GET /docs/guide/": "public, no-cache",
     "GET /docs/openapi-3.0.json": "public, max-age=300",
 }
 # What is asked for anew each time: secrets, the state of this process, files that are made for one answer.

@@ -1,10 +1,9 @@
 """Schemas of projects and members."""
 
-import marshmallow as ma
 from marshmallow import fields, validate
 
 from taskmanager.features.projects.permissions import ROLES
-from taskmanager.web.openapi.variants import Variant
+from taskmanager.web.openapi.variants import Variant, VariantSchema
 from taskmanager.web.schemas import Color, Email, Form, Id, Instant, Line, Schema, Text, TimeZone
 from taskmanager.web.serialisers import Serialiser
 
@@ -72,41 +71,33 @@ class ProjectOut(Schema):
     updated_at = Instant(required=True)
 
 
-class Place(Schema):
+class Place(VariantSchema):
     """The new place of something: before or after another."""
 
-    documented = {"example": {"before": "65f1c0ffee0123456789b002"}}
+    documented = {"example": {"kind": "before", "before": "65f1c0ffee0123456789b002"}}
     variants = (
-        Variant("PlaceBefore", ("before",), without=("after",)),
-        Variant("PlaceAfter", ("after",), without=("before",)),
+        Variant("PlaceBefore", ("before",), without=("after",), fixed="before"),
+        Variant("PlaceAfter", ("after",), without=("before",), fixed="after"),
     )
+    refusal = "Give either before or after."
 
     before = Id()
     after = Id()
 
-    @ma.validates_schema
-    def one_of_both(self, data: dict[str, object], **_: object) -> None:
-        if len(data) != 1:
-            raise ma.ValidationError("Give either before or after.")
 
-
-class MemberIn(Schema):
+class MemberIn(VariantSchema):
     """A new member, by id or by address, and the role."""
 
-    documented = {"example": {"email": "grace@example.com", "role": "member"}}
+    documented = {"example": {"kind": "email", "email": "grace@example.com", "role": "member"}}
     variants = (
-        Variant("MemberById", ("user_id", "role"), without=("email",)),
-        Variant("MemberByEmail", ("email", "role"), without=("user_id",)),
+        Variant("MemberById", ("user_id", "role"), without=("email",), fixed="user_id"),
+        Variant("MemberByEmail", ("email", "role"), without=("user_id",), fixed="email"),
     )
+    refusal = "Give either user_id or email."
 
     user_id = Id()
     email = Email()
     role = fields.String(required=True, validate=validate.OneOf(ROLES), metadata={"example": "member"})
-
-    @ma.validates_schema
-    def one_of_both(self, data: dict[str, object], **_: object) -> None:
-        if ("user_id" in data) == ("email" in data):
-            raise ma.ValidationError("Give either user_id or email.")
 
 
 class MemberPatch(Schema):

@@ -72,7 +72,10 @@ def _variant(whole: Json, variant: Variant, discriminator: str | None) -> Json:
     properties = {key: deepcopy(part) for key, part in whole["properties"].items() if key not in variant.without}
     properties |= {key: reference(target) for key, target in variant.members.items()}
     if discriminator:
-        properties[discriminator] = {"type": "string", "const": variant.fixed, "example": variant.fixed}
+        known = {
+            name: properties[discriminator][name] for name in ("description",) if name in properties[discriminator]
+        }
+        properties[discriminator] = {"type": "string", "const": variant.fixed, "example": variant.fixed} | known
     required = [key for key in properties if key in variant.required or key in whole.get("required", [])]
     closed = {"additionalProperties": False} if whole.get("additionalProperties") is False else {}
     description = whole.get("description", "").split(":")[0].rstrip(".")

@@ -84,7 +84,7 @@ def test_projects_are_ordered_by_hand(scene, three):
     assert names(scene.owner, sort="position") == [first, "A", "B", "C"]
     answer = scene.owner.put(f"{c}/position", json={"before": ident(a)}, headers=ANY)
     assert (answer.status_code, names(scene.owner, sort="position")) == (200, [first, "C", "A", "B"])
-    scene.owner.put(f"{scene.project_path}/position", json={"after": ident(b)}, headers=ANY)
+    scene.owner.put(f"{scene.project_path}/position", json={"kind": "after", "after": ident(b)}, headers=ANY)
     assert names(scene.owner, sort="position") == ["C", "A", "B", first]
     assert names(scene.owner, sort="-name")[-3:] == ["C", "B", "A"]
     pages, query = [], {"sort": "position", "limit": 1}

@@ -64,7 +64,8 @@ def test_routes_have_a_feature_and_a_service(command):
     known = {(row["method"], row["rule"]): row for row in rows}
     task = known["GET", "/api/v1/tasks/<objectid:task_id>"]
     assert (task["feature"], task["service"]) == ("tasks", "task")
-    assert known["GET", "/health/live"]["feature"] == "api"
+    for rule in ("/", "/health/live", "/docs", "/docs/guide/", "/pages", "/pages/tasks/<objectid:task_id>"):
+        assert (known["GET", rule]["feature"], known["GET", rule]["service"]) == ("api", "any"), rule
     assert known["POST", "/api/v1/auth/login"]["feature"] == "users"
     assert len(rows) > 100 and "/api/v1/auth/login" in command("routes").stdout
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import marshmallow as ma
 from bson import ObjectId
 from flask import Response
 from marshmallow import fields, validate
@@ -14,30 +13,26 @@ from taskmanager.web import answers
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import if_match
-from taskmanager.web.openapi.variants import Variant
+from taskmanager.web.openapi.variants import Variant, VariantSchema
 from taskmanager.web.schemas import Id, Schema
 
 blp = Blueprint("arranging", __name__, scope="tasks", description="Order, project and watchers of tasks")
 
 
-class TaskPlace(Schema):
+class TaskPlace(VariantSchema):
     """The new position of a task: before another task, after it, or at one of the ends."""
 
-    documented = {"example": {"at": "first"}}
+    documented = {"example": {"kind": "end", "at": "first"}}
     variants = (
-        Variant("TaskPlaceBefore", ("before",), without=("after", "at")),
-        Variant("TaskPlaceAfter", ("after",), without=("before", "at")),
-        Variant("TaskPlaceAtEnd", ("at",), without=("before", "after")),
+        Variant("TaskPlaceBefore", ("before",), without=("after", "at"), fixed="before"),
+        Variant("TaskPlaceAfter", ("after",), without=("before", "at"), fixed="after"),
+        Variant("TaskPlaceAtEnd", ("at",), without=("before", "after"), fixed="end"),
     )
+    refusal = "Give one of before, after and at."
 
     before = Id()
     after = Id()
     at = fields.String(validate=validate.OneOf(("first", "last")))
-
-    @ma.validates_schema
-    def one_of_three(self, data: dict[str, object], **_: object) -> None:
-        if len(data) != 1:
-            raise ma.ValidationError("Give one of before, after and at.")
 
 
 class Move(Schema):

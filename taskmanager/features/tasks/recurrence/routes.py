@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import marshmallow as ma
 from bson import ObjectId
 from flask import Response
 from marshmallow import fields, validate
@@ -16,7 +15,7 @@ from taskmanager.web import answers
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import if_match
-from taskmanager.web.openapi.variants import Variant
+from taskmanager.web.openapi.variants import Variant, VariantSchema
 from taskmanager.web.pagination import IntegerParameter, item_query, list_query, page_of
 from taskmanager.web.schemas import Flag, Form, Id, Instant, Schema, WholeNumber
 from taskmanager.web.serialisers import Serialiser
@@ -56,25 +55,21 @@ class OccurrencesOut(Schema):
     items = fields.List(fields.Nested(Occurrence), required=True)
 
 
-class ReminderIn(Schema):
+class ReminderIn(VariantSchema):
     """A new reminder: `at` a moment, or `minutes_before` the start or due that it is `relative_to`."""
 
-    documented = {"example": {"relative_to": "due", "minutes_before": 30}}
+    documented = {"example": {"kind": "before", "relative_to": "due", "minutes_before": 30}}
     variants = (
-        Variant("ReminderAt", ("at",), without=("relative_to", "minutes_before")),
-        Variant("ReminderBefore", ("relative_to", "minutes_before"), without=("at",)),
+        Variant("ReminderAt", ("at",), without=("relative_to", "minutes_before"), fixed="at"),
+        Variant("ReminderBefore", ("relative_to", "minutes_before"), without=("at",), fixed="before"),
     )
+    refusal = "Give either at, or relative_to and minutes_before."
 
     at = Instant()
     relative_to = fields.String(validate=validate.OneOf(RELATIVE_TO), metadata=_RELATIVE)
     minutes_before = WholeNumber(validate=validate.Range(-_YEAR, _YEAR), metadata=_MINUTES)
 
     fire_if_past = Flag(metadata={"description": "Fire at once when its time is past", "example": False})
-
-    @ma.validates_schema
-    def one_of_both(self, data: dict[str, object], **_: object) -> None:
-        if data.keys() - {"fire_if_past"} not in ({"at"}, {"relative_to", "minutes_before"}):
-            raise ma.ValidationError("Give either at, or relative_to and minutes_before.")
 
 
 class ReminderOut(Schema):

@@ -60,7 +60,14 @@ def test_tasks_are_ordered_by_hand(scene, abc):
 
 def test_a_place_that_is_none_is_refused(scene, abc):
     a, b, _ = abc
-    for where in ({}, {"before": a, "after": b}, {"at": "middle"}, {"before": b, "at": "first"}):
+    for where in (
+        {},
+        {"before": a, "after": b},
+        {"kind": "after", "before": b},
+        {"kind": "end"},
+        {"at": "middle"},
+        {"before": b, "at": "first"},
+    ):
         assert_problem(place(scene, a, **where), 422)
     strange = TaskFactory(project=ProjectFactory(owner=scene.owner.user))
     for neighbour in (a, strange):
