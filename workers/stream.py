@@ -28,23 +28,20 @@ from taskmanager.core.errors import (
     Unauthenticated,
     Unavailable,
 )
-from taskmanager.core.events import positions
 from taskmanager.features.sync import live, tickets
 from taskmanager.features.sync.live import StreamListener
 from taskmanager.web.authentication.credentials import CredentialClaim, claim_of
 from workers import stopping
 from workers.heartbeat import Heartbeat
 from workers.process import begin_app
+from workers.stream_hub import RETRY_SECONDS, Hub, StreamConnection
 
 log = structlog.get_logger("taskmanager.stream")
 
 PATH = "/api/v1/stream"
-_LOOK_SECONDS = 0.1  # between two looks at the head of the log
 _HEARTBEAT_SECONDS = 15.0
 _SLOW_SECONDS = 10.0  # a reader that takes longer for a message is dropped
 _GONE_MILLISECONDS = 20_000  # then the system ends the connection of a reader that takes nothing, with its buffer
-_RETRY_SECONDS = 1.0  # after a failure of the database
-_MAX_OF_ACCOUNT = 20
 _THREADS = 8
 # Any page may connect: nothing is sent without a ticket or a token, and browsers add neither by themselves.
 _ANY_ORIGIN = (b"access-control-allow-origin", b"*")
@@ -59,65 +56,6 @@ _STATUS: dict[type[TaskManagerError], int] = {
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-
-
-class StreamConnection:
-    """One open stream."""
-
-    def __init__(self, listener: StreamListener) -> None:
-        self.listener, self.wake = listener, asyncio.Event()
-        self.topics = listener.topics()
-
-
-class Hub:
-    """The open streams of this process."""
-
-    def __init__(self) -> None:
-        self.connections: set[StreamConnection] = set()
-        self._of_account: dict[str, int] = {}
-
-    def add(self, listener: StreamListener) -> StreamConnection:
-        """Add a connection. Raises TooMany for too many of one account, Unavailable for too many at all."""
-        identity = listener.actor.identity
-        if self._of_account.get(identity, 0) >= _MAX_OF_ACCOUNT:
-            raise TooMany("Too many streams are open.", retry_after=5, code="stream.too_many")
-        if len(self.connections) >= core_settings.current().stream_connections:
-            raise Unavailable("Too many streams are open: try again shortly.", code="stream.busy")
-        self._of_account[identity] = self._of_account.get(identity, 0) + 1
-        connection = StreamConnection(listener)
-        self.connections.add(connection)
-        return connection
-
-    def remove(self, connection: StreamConnection) -> None:
-        """Remove a connection that has ended."""
-        self.connections.discard(connection)
-        identity = connection.listener.actor.identity
-        self._of_account[identity] -= 1
-        if not self._of_account[identity]:
-            del self._of_account[identity]
-
-    async def watch(self, beat: Callable[[], None]) -> None:
-        """Wake the connections that new events concern, until cancelled."""
-        last = None
-        while True:
-            beat()
-            try:
-                head = await asyncio.to_thread(positions.head)
-                if last is not None and head > last:
-                    self._wake(await asyncio.to_thread(live.topics_between, last, head))
-                last = head
-            except (PyMongoError, TaskManagerError) as error:
-                log.warning("the log cannot be read", error=type(error).__name__)
-                await asyncio.sleep(_RETRY_SECONDS)
-            except Exception:  # without this loop all streams would stand still
-                log.exception("the log was not read")
-                await asyncio.sleep(_RETRY_SECONDS)
-            await asyncio.sleep(_LOOK_SECONDS)
-
-    def _wake(self, topics: set[str] | None) -> None:
-        for connection in self.connections:
-            if topics is None or not connection.topics.isdisjoint(topics):
-                connection.wake.set()
 
 
 class StreamApplication:
@@ -139,7 +77,7 @@ class StreamApplication:
     async def _stream(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         try:
             listener = await asyncio.to_thread(self._listener, scope)
-            connection = self.hub.add(listener)
+            connection = self.hub.add(listener, _address_of(scope))
         except TaskManagerError as error:
             await _refuse(send, error)
             return
@@ -167,6 +105,14 @@ class StreamApplication:
             return tickets.redeem(query["ticket"])
         with self.app.app_context():
             return claim_of(headers.get("authorization"))
+
+
+def _address_of(scope: dict[str, Any]) -> str:
+    """Return the address of the client: the one that the outermost of our proxies has seen, as the API counts it."""
+    direct, count = str((scope.get("client") or ("",))[0]), core_settings.current().proxy_count
+    given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    addresses = [one.strip() for one in ",".join(given).split(",") if one.strip()]
+    return addresses[-count] if 0 < count <= len(addresses) else direct
 
 
 async def _serve(connection: StreamConnection, receive: Receive, send: Send) -> None:
@@ -204,7 +150,7 @@ async def _send_changes(connection: StreamConnection, send: Send) -> None:
                 connection.topics = connection.listener.topics()
                 await _write(send, message)
         except PyMongoError:
-            await asyncio.sleep(_RETRY_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
             connection.wake.set()
         except TaskManagerError as error:
             await _write(send, b"event: end\ndata: " + orjson.dumps({"code": error.code}) + b"\n\n", more=False)
@@ -260,6 +206,7 @@ async def _run(app: Flask, heartbeat: Heartbeat) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
     watcher = asyncio.create_task(hub.watch(heartbeat.beat))

@@ -176,7 +176,8 @@ class OfflineClient:
         if change["method"] == "POST":
             self.store.execute("INSERT OR REPLACE INTO ids VALUES (?, ?)", (change["id"], item["id"]))
         self._set(f"own:{item['id']}", item["revision"])
-        self._keep(change["type"], item)
+        if not response.headers.get("Idempotency-Replayed"):  # that is what was: sync has brought what is, or will
+            self._keep(change["type"], item)
 
     def _is_done(self, change: Item, response: Any) -> bool:
         """Return whether the present state of the item is what the change wanted, although it was refused."""

@@ -77,8 +77,7 @@ class Access:
         roles = self.project_roles
         if grant.project_id is not None:
             roles = {key: role for key, role in roles.items() if key == grant.project_id}
-        one_project = grant.project_id is not None
-        return self._actor(project_roles=roles, token_id=token_id, scopes=grant.scopes, one_project=one_project)
+        return self._actor(project_roles=roles, token_id=token_id, scopes=grant.scopes, only_project=grant.project_id)
 
     def _actor(self, **rights: Any) -> "Actor":
         return Actor(self.user_id, timezone=self.timezone, locale=self.locale, archived=self.archived, **rights)
@@ -89,6 +88,7 @@ class Actor:
     """The party that acts: the keyword argument `actor` of every use case.
 
     `scopes` is None for a session, which has all rights of its account; an API token is limited to its scopes.
+    `only_project` is the project of an API token for one project, which the actor sees or not.
     `archived` are the account's projects that can only be read. `timezone` defines the days of this actor, `locale` is
     the language of their pages.
     """
@@ -99,10 +99,15 @@ class Actor:
     project_roles: Mapping[ObjectId, str] = field(default_factory=dict)
     token_id: ObjectId | None = None
     scopes: frozenset[str] | None = None
-    one_project: bool = False
+    only_project: ObjectId | None = None
     timezone: str = zones.DEFAULT
     locale: str = languages.DEFAULT
     archived: frozenset[ObjectId] = frozenset()
+
+    @property
+    def one_project(self) -> bool:
+        """Return whether the actor is limited to one project."""
+        return self.only_project is not None
 
     @property
     def user_id(self) -> ObjectId:

@@ -70,13 +70,14 @@ def project_of(event: Row) -> ObjectId | None:
 
 @dataclass
 class Changes:
-    """What has changed up to the position `until`.
+    """What has changed up to the position `until`, and the first objects of the event behind it, `skip` in number.
 
     `keys` are the changed objects with their last event, in the order of that; `targets` what has become visible and is
     to be filled in; `lost` are projects that are not visible any more; `mutations` the actor's own.
     """
 
     until: int
+    skip: int = 0  # not 0 when one event names more objects than a page has
     keys: dict[ObjectKey, Row] = field(default_factory=dict)
     targets: dict[str, int] = field(default_factory=dict)  # with the position of their first event, as the next
     lost: dict[ObjectId, int] = field(default_factory=dict)
@@ -84,38 +85,48 @@ class Changes:
     changes_rights: bool = False  # an event names the account: rights that were loaded before it may be outdated
 
 
-def read(
-    actor: Actor, types: Iterable[str], after: int, head: int, limit: int, only: ObjectId | None = None
-) -> Changes:
+Named = list[tuple[Row, list[ObjectKey]]]  # events with the objects that they have changed
+
+
+def read(actor: Actor, types: Iterable[str], after: int, skip: int, head: int, limit: int) -> Changes:
     """Return the changes behind the position `after`: at most `limit` objects, whose last change of a window it has.
 
-    `only` is the project of a token for one project.
+    `skip` are the objects of the next event that the client has already.
     """
     number = max(2 * limit, _MIN_EVENTS)
-    events = _events(actor, after, head, number + 1, only)
+    events = _events(actor, after, head, number + 1)
     if len(events) > number:
         events, head = events[:number], events[number - 1]["position"]
     wanted = set(types)
-    last = {key: event["position"] for event in events for key in _keys_of(event, actor) if key.type in wanted}
-    until = sorted(last.values())[limit - 1] if len(last) > limit else head
-    return _collect(actor, [event for event in events if event["position"] <= until], last, until, wanted)
+    named = [(event, [key for key in _keys_of(event, actor) if key.type in wanted]) for event in events]
+    if named and skip and named[0][0]["position"] == after + 1:
+        named[0] = (named[0][0], named[0][1][skip:])
+    found = _collect(actor, named, head, limit, with_content=bool(wanted & {"comments", "reminders"}))
+    if found.skip and found.until == after:
+        found.skip += skip
+    return found
 
 
-def _collect(actor: Actor, events: list[Row], last: dict[ObjectKey, int], until: int, wanted: set[str]) -> Changes:
-    found = Changes(until, changes_rights=any(event["names_account"] for event in events))
-    for event in events:
-        if len(found.targets) >= MAX_TARGETS:
+def _collect(actor: Actor, named: Named, head: int, limit: int, *, with_content: bool) -> Changes:
+    """Return the changes of the first events that a page can have."""
+    found = Changes(head, changes_rights=any(event["names_account"] for event, _ in named))
+    last = {key: event["position"] for event, keys in named for key in keys}
+    for event, keys in named:
+        latest = [key for key in keys if last[key] == event["position"]]
+        room = limit - len(found.keys)
+        if len(found.targets) >= MAX_TARGETS or (latest and not room):
             found.until = event["position"] - 1
+            break
+        found.keys |= dict.fromkeys(latest[:room], event)
+        if len(latest) > room:
+            found.until, found.skip = event["position"] - 1, keys.index(latest[room - 1]) + 1
+            found.mutations += _mutations(event, keys[: found.skip], actor, found.until)
             break
         if event["names_account"]:
             _note_project(found, event, actor)
-        if event["kind"] in _WITH_CONTENT and wanted & {"comments", "reminders"}:
+        if event["kind"] in _WITH_CONTENT and with_content:
             found.targets.setdefault(f"task:{event['subject_id']}", event["position"])
-        keys = [key for key in _keys_of(event, actor) if key.type in wanted]
-        for key in keys:
-            if last[key] == event["position"]:
-                found.keys[key] = event
-        found.mutations += _mutations(event, keys, actor)
+        found.mutations += _mutations(event, keys, actor, event["position"])
     return found
 
 
@@ -137,7 +148,7 @@ def _keys_of(event: Row, actor: Actor) -> list[ObjectKey]:
     return make(event) if make else []
 
 
-def _mutations(event: Row, keys: list[ObjectKey], actor: Actor) -> list[tuple[int, Row]]:
+def _mutations(event: Row, keys: list[ObjectKey], actor: Actor, position: int) -> list[tuple[int, Row]]:
     """Return the mutation ids that the actor gave to this change, with the objects that it changed.
 
     A visitor has none: events without an account are those of other visitors and of the system.
@@ -146,17 +157,17 @@ def _mutations(event: Row, keys: list[ObjectKey], actor: Actor) -> list[tuple[in
     if mutation_id is None or actor.account_id is None or event.get("actor_id") != actor.account_id:
         return []
     made = [{"mutation_id": mutation_id, "type": key.type, "id": str(key.id)} for key in keys]
-    return [(event["position"], one) for one in made]
+    return [(position, one) for one in made]
 
 
-def _events(actor: Actor, after: int, head: int, limit: int, only: ObjectId | None) -> list[Row]:
+def _events(actor: Actor, after: int, head: int, limit: int) -> list[Row]:
     """Return at most `limit` events behind a position that concern the actor, in order."""
     places = {"position": {"$gt": after, "$lte": head}}
     streams = [f"project:{project_id}" for project_id in actor.project_roles]
     about: list[tuple[Filter, str]] = []
     if actor.account_id:
         streams.append(f"user:{actor.account_id}")
-        of_project = {"stream": f"project:{only}"} if actor.one_project else {}
+        of_project = {"stream": f"project:{actor.only_project}"} if actor.one_project else {}
         about.append(({"accounts": actor.account_id} | of_project, "accounts_position"))
     for begin in range(0, len(streams), MAX_MERGED):
         about.append(({"stream": {"$in": streams[begin : begin + MAX_MERGED]}}, "stream_position"))

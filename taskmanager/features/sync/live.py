@@ -57,7 +57,8 @@ class StreamListener:
 
     def _message(self, page: SyncPage) -> bytes:
         """Return a page as a message. A stream of one project has no token: GET /sync would take it for more."""
-        identity = b"" if page.state.is_filling else b"id: %d\n" % page.state.position
+        is_within = page.state.is_filling or page.state.skip
+        identity = b"" if is_within else b"id: %d\n" % page.state.position
         token = None if self.project_id else tokens.sign(page.state, self.actor)
         return identity + b"event: changes\ndata: " + body_of(page, token) + b"\n\n"
 
@@ -72,7 +73,7 @@ def actor_of(claim: CredentialClaim, project_id: ObjectId | None, *, fresh: bool
     if project_id is None:
         return actor
     roles = {key: role for key, role in actor.project_roles.items() if key == project_id}
-    return replace(actor, project_roles=roles, one_project=True)
+    return replace(actor, project_roles=roles, only_project=project_id)
 
 
 def listen(
@@ -113,7 +114,7 @@ def _moved(state: tokens.SyncState, last: str) -> tokens.SyncState:
     """Return a state at the position of a `Last-Event-ID`. Raises Malformed."""
     if not (last.isascii() and last.isdigit() and len(last) < 16):
         raise Malformed("`Last-Event-ID` is not an id of this stream.", code="stream.id_invalid")
-    return replace(state, position=int(last), targets=[], filled=None, step="", key=None)
+    return replace(state, position=int(last), targets=[], filled=None, step="", key=None, skip=0)
 
 
 def topics_between(after: int, head: int) -> set[str] | None:

@@ -65,9 +65,8 @@ def begin(types: Iterable[str] | None, *, fresh: Fresh) -> SyncState:
     with causally_consistent():
         head, actor = positions.head(), fresh()
     chosen = _readable(types, actor) if types is not None else [name for name in TYPES if _may_read(name, actor)]
-    only = next(iter(actor.project_roles), None) if actor.one_project else None
     targets = [f"account:{actor.account_id}"] if actor.account_id else []
-    return SyncState(head, chosen, targets, filled="", only=only)
+    return SyncState(head, chosen, targets, filled="")
 
 
 def page(state: SyncState, limit: int, *, actor: Actor, fresh: Fresh) -> SyncPage:
@@ -149,16 +148,17 @@ def _next_project(state: SyncState, actor: Actor) -> SyncState:
 def _changed(found: SyncPage, head: int, actor: Actor, fresh: Fresh) -> SyncPage:
     """Add the changes behind the position of a page, as the objects are now."""
     state = found.state
-    changed = changes.read(actor, state.types, state.position, head, found.limit, state.only)
+    changed = changes.read(actor, state.types, state.position, state.skip, head, found.limit)
     if changed.changes_rights:
         actor = fresh()
-        changed = changes.read(actor, state.types, state.position, head, found.limit, state.only)
+        changed = changes.read(actor, state.types, state.position, state.skip, head, found.limit)
     until = _add_objects(found, changed, actor)
     lost = [project_id for project_id, position in changed.lost.items() if position <= until]
     found.tombstones += [{"type": "projects", "id": str(project_id)} for project_id in lost]
     found.mutations = [one for position, one in changed.mutations if position <= until]
     targets = [target for target, position in changed.targets.items() if position <= until]
-    found.state = replace(state, position=until, targets=targets)
+    skip = changed.skip if until == changed.until else 0
+    found.state = replace(state, position=until, skip=skip, targets=targets)
     found.has_more = until < head or bool(found.state.targets)
     return found
 
@@ -172,7 +172,7 @@ def _add_objects(found: SyncPage, changed: Changes, actor: Actor) -> int:
     for start in range(0, len(keys), _CHUNK):
         some = keys[start : start + _CHUNK]
         before = int(changed.keys[some[0]]["position"]) - 1
-        if found.size >= MAX_PAGE_BYTES and before > found.state.position:
+        if found.size >= MAX_PAGE_BYTES and found.state.position < before < changed.until:
             return before
         _add_some(found, some, changed, actor)
     return changed.until

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import bson
-from bson import ObjectId
 from bson.errors import BSONError
 
 from taskmanager.core.configuration import settings
@@ -29,7 +28,8 @@ class SyncState:
 
     `targets` are what is to be filled in before the changes behind `position` are read: `account`, `project:<id>` or
     `task:<id>`; the first one is filled up to the row `key` of the type `step`. During a full sync `filled` is the id
-    of the last project that is complete, and empty before the first. `only` is the project of a token for one project.
+    of the last project that is complete, and empty before the first.
+    `skip` is the number of objects of the event behind `position` that were sent, when it names more than a page has.
     """
 
     position: int
@@ -38,7 +38,7 @@ class SyncState:
     step: str = ""
     key: list[Any] | None = None
     filled: str | None = None
-    only: ObjectId | None = None
+    skip: int = 0
 
     @property
     def is_filling(self) -> bool:
@@ -48,7 +48,10 @@ class SyncState:
 
 def sign(state: SyncState, actor: Actor) -> str:
     """Return the token of a state, for this actor alone."""
-    payload = bson.encode({"v": _VERSION, **asdict(state)})
+    content = {"v": _VERSION, **asdict(state)}
+    if not state.skip:  # which the releases before do not know
+        del content["skip"]
+    payload = bson.encode(content)
     return base64.urlsafe_b64encode(payload + _code(payload, actor)).rstrip(b"=").decode()
 
 
@@ -59,6 +62,7 @@ def verify(token: str, actor: Actor) -> SyncState:
         payload, code = raw[:-_CODE_BYTES], raw[-_CODE_BYTES:]
         if hmac.compare_digest(code, _code(payload, actor)):
             content = bson.decode(payload)
+            content.pop("only", None)  # of the releases before
             if content.pop("v") == _VERSION:
                 return SyncState(**content)
     except (binascii.Error, BSONError, ValueError, TypeError, KeyError):

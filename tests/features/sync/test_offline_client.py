@@ -40,7 +40,7 @@ class InProcess:
 
 class Response:
     def __init__(self, response: Any) -> None:
-        self.status_code, self._response = response.status_code, response
+        self.status_code, self.headers, self._response = response.status_code, response.headers, response
 
     def json(self) -> Any:
         return self._response.get_json()
@@ -108,3 +108,18 @@ def test_a_conflict_is_reported_with_both_versions_and_changes_nothing(client, c
     assert conflict["problem"]["code"] == "precondition.failed"
     assert (conflict["change"]["body"], conflict["theirs"]["title"]) == ({"title": "Mine"}, "Theirs")
     assert client.item("tasks", task_id)["title"] == "Theirs"
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_a_repeated_answer_is_older_than_the_copy(client, campaign, method):
+    """The response is lost, another user changes or deletes the task, and `pull` runs before `push`."""
+    task_id = client.create_task(campaign.projects[0], title="Mine")
+    client.http.lost = 1
+    with pytest.raises(offline_client.Offline):
+        client.push()
+    real = campaign.owner.call("GET", "/tasks").json()["items"][0]["id"]
+    campaign.owner.call(method, f"/tasks/{real}", {"title": "Theirs"} if method == "PATCH" else None)
+    client.pull()
+    client.push()
+    after = client.item("tasks", task_id)
+    assert (after and after["title"]) == ("Theirs" if method == "PATCH" else None) and not client.conflicts()

@@ -8,11 +8,13 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 
-from taskmanager.core.errors import Malformed, ScopeMissing
+from taskmanager.core.configuration.settings import use
+from taskmanager.core.errors import Malformed, ScopeMissing, TooMany, Unavailable
 from tests.features.sync.store import Store
 from tests.features.sync.test_rights import listener_of, read
 from tests.features.sync.test_sync import ANY, made, scene  # noqa: F401 a fixture
 from workers import stream
+from workers.stream_hub import Hub
 
 
 def test_wrong_types_and_tokens_are_refused(scene, app):  # noqa: F811
@@ -49,11 +51,38 @@ def test_messages_continue_by_a_token_or_for_one_project_by_their_id(scene, app)
     assert {task["title"] for page in read(again) for task in page["objects"]["tasks"]} == {"x", "y"}
 
 
+def test_visitors_of_a_link_are_counted_by_address_and_leave_places_to_accounts(scene, app, settings):  # noqa: F811
+    link = made(scene.owner.post(f"{scene.path}/share-links", json={"role": "viewer"}))
+    visitor = scene.owner.application.test_client()
+    visitor.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {link['token']}"
+    visit, own = listener_of(visitor, app), listener_of(scene.owner, app)
+    use(settings.model_copy(update={"stream_connections": 60, "proxy_count": 1}))
+    hub = Hub()
+    scope = {"client": ("10.0.0.1", 1), "headers": [(b"x-forwarded-for", b"9.9.9.9, 192.0.2.7")]}
+    address = stream._address_of(scope)
+    assert address == "192.0.2.7"
+    first = [hub.add(visit, address) for _ in range(20)]
+    with pytest.raises(TooMany):
+        hub.add(visit, address)
+    hub.remove(first.pop())
+    hub.add(visit, address)
+    for number in range(10):
+        hub.add(visit, f"192.0.2.{10 + number}")
+    with pytest.raises(Unavailable):
+        hub.add(visit, "192.0.2.99")
+    for _ in range(20):
+        hub.add(own, address)
+    with pytest.raises(TooMany):
+        hub.add(own, "192.0.2.99")
+    use(settings.model_copy(update={"proxy_count": 0}))
+    assert stream._address_of(scope) == "10.0.0.1"
+
+
 def test_an_unexpected_error_is_logged_and_ends_the_stream(scene, app):  # noqa: F811
     sent = []
 
     async def serve():
-        connection = stream.Hub().add(listener_of(scene.owner, app))
+        connection = Hub().add(listener_of(scene.owner, app))
         connection.listener.state = None  # no message can be made
 
         async def send(message):

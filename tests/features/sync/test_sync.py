@@ -247,6 +247,44 @@ def test_a_visitor_of_a_share_link_syncs_what_the_link_shows(scene, deliver):
     assert page["objects"]["tasks"] and not page["mutations"]
 
 
+def test_a_page_keeps_its_limit_when_one_event_names_many_objects(scene, deliver):
+    scene.join()
+    for number in range(3):
+        made(
+            scene.owner.post(
+                f"/api/v1/tasks/{scene.task['id']}/comments", json={"text": f"{number} @{scene.member.user.name}"}
+            )
+        )
+        body = {"title": f"T{number}", "assignee_ids": [str(scene.member.user.id)]}
+        made(scene.owner.post(f"{scene.path}/tasks", json=body))
+    deliver()
+    stores = [Store(scene.member, limit=limit).sync() for limit in (1, 2, 200)]
+    assert len(stores[0].of("notifications")) > 2
+    scene.member.put("/api/v1/notifications/read", headers={"X-Mutation-ID": "read-all"})
+    stores[0].page()
+    scene.member.patch(scene.path + "/notifications", json={"level": "all"}, headers=ANY)
+    for store in stores:
+        store.sync()
+        assert all(one["read_at"] for one in store.of("notifications"))
+        assert store.items == Store(scene.member).sync().items
+        assert {len(page["mutations"]) for page in store.pages[-4:]} != {0}
+        sizes = [sum(map(len, page["objects"].values())) for page in store.pages]
+        assert max(sizes) <= store.query["limit"], sizes
+
+
+def test_a_token_for_a_project_that_returns_hears_of_it(scene):
+    scene.join()
+    token = {"name": "T", "scopes": ["projects:read", "tasks:read"], "expires_at": "2027-06-01T00:00:00Z"}
+    issued = made(scene.member.post("/api/v1/users/me/tokens", json=token | {"project_id": scene.project["id"]}))
+    robot = scene.owner.application.test_client()
+    robot.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {issued['token']}"
+    scene.owner.delete(scene.path, headers=ANY)
+    store = Store(robot).sync()
+    assert not store.items
+    scene.owner.post(f"{scene.path}/restore")
+    assert store.sync().items == Store(robot).sync().items and len(store.of("tasks")) == 1
+
+
 def test_few_requests_of_a_process_and_of_a_caller_wait(settings):
     places = Waiters()
 

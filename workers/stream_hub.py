@@ -1,0 +1,90 @@
+"""The open streams of a process, and the watcher that wakes those that new events concern."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from taskmanager.core.configuration import settings as core_settings
+from taskmanager.core.errors import TaskManagerError, TooMany, Unavailable
+from taskmanager.core.events import positions
+from taskmanager.core.security.access import Visitor
+from taskmanager.core.security.networks import network_of
+from taskmanager.features.sync import live
+from taskmanager.features.sync.live import StreamListener
+
+log = structlog.get_logger("taskmanager.stream")
+
+RETRY_SECONDS = 1.0  # after a failure of the database
+_LOOK_SECONDS = 0.1  # between two looks at the head of the log
+_MAX_OF_CALLER = 20
+
+
+class StreamConnection:
+    """One open stream."""
+
+    def __init__(self, listener: StreamListener, address: str = "") -> None:
+        self.listener, self.wake = listener, asyncio.Event()
+        self.topics = listener.topics()
+        self.is_visit = isinstance(listener.actor, Visitor)
+        self.counted_as = listener.actor.identity + (f":{network_of(address)}" if self.is_visit else "")
+
+
+class Hub:
+    """The open streams of this process."""
+
+    def __init__(self) -> None:
+        self.connections: set[StreamConnection] = set()
+        self._of_caller: Counter[str] = Counter()
+        self._visits = 0
+
+    def add(self, listener: StreamListener, address: str = "") -> StreamConnection:
+        """Add a connection. Raises TooMany for too many of one caller, Unavailable for too many at all.
+
+        A caller is an account, or the visitors of a link from one network. Visitors have at most half of the places, so
+        that a link that many know does not lock out the accounts.
+        """
+        connection, places = StreamConnection(listener, address), core_settings.current().stream_connections
+        if self._of_caller[connection.counted_as] >= _MAX_OF_CALLER:
+            raise TooMany("Too many streams are open.", retry_after=5, code="stream.too_many")
+        if len(self.connections) >= places or (connection.is_visit and self._visits >= max(1, places // 2)):
+            raise Unavailable("Too many streams are open: try again shortly.", code="stream.busy")
+        self._count(connection, 1)
+        self.connections.add(connection)
+        return connection
+
+    def remove(self, connection: StreamConnection) -> None:
+        """Remove a connection that has ended."""
+        self.connections.discard(connection)
+        self._count(connection, -1)
+
+    def _count(self, connection: StreamConnection, number: int) -> None:
+        self._visits += number * connection.is_visit
+        self._of_caller[connection.counted_as] += number
+        if not self._of_caller[connection.counted_as]:
+            del self._of_caller[connection.counted_as]
+
+    async def watch(self, beat: Callable[[], None]) -> None:
+        """Wake the connections that new events concern, until cancelled."""
+        last = None
+        while True:
+            beat()
+            try:
+                head = await asyncio.to_thread(positions.head)
+                if last is not None and head > last:
+                    self._wake(await asyncio.to_thread(live.topics_between, last, head))
+                last = head
+            except (PyMongoError, TaskManagerError) as error:
+                log.warning("the log cannot be read", error=type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:  # without this loop all streams would stand still
+                log.exception("the log was not read")
+                await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _wake(self, topics: set[str] | None) -> None:
+        for connection in self.connections:
+            if topics is None or not connection.topics.isdisjoint(topics):
+                connection.wake.set()
