@@ -1,6 +1,7 @@
 """Levels of logs: of all loggers and of some, from the settings, and changed while the processes run.
 
-`taskmanager log-level` writes them into a file that all processes of the machine look at every two seconds.
+`taskmanager log-level` writes them into a file that all processes of the machine look at every two seconds. The signal
+SIGUSR1 lets one process log all, until the next one.
 """
 
 import json
@@ -24,6 +25,7 @@ class _Effective:
     default = logging.INFO
     named: dict[str, int] = {}
     watched: Path | None = None
+    debugs = False
 
 
 def use(default: str, named: dict[str, str]) -> None:
@@ -58,15 +60,20 @@ def watch(folder: Path, default: str, named: dict[str, str]) -> None:
     threading.Thread(target=_follow, args=(default, named), daemon=True, name="log-levels").start()
 
 
+def toggle_debug(*_: object) -> None:
+    """Set the level of all loggers to DEBUG, or end that, within two seconds: for a signal (SIGUSR1)."""
+    _Effective.debugs = not _Effective.debugs
+
+
 def _follow(default: str, named: dict[str, str]) -> None:
-    seen, wait = "", threading.Event()
+    seen, wait = ("", False), threading.Event()
     while True:
-        text = _read()
-        if text != seen:
-            changed = json.loads(text) if text else {}
+        text, debugs = now = _read(), _Effective.debugs
+        if now != seen:
+            changed = {"": "DEBUG"} if debugs else json.loads(text or "{}")
             use(changed.get("", default), named | {name: level for name, level in changed.items() if name})
             structlog.get_logger("taskmanager.logs").warning("levels changed", levels=changed)
-            seen = text
+            seen = now
         wait.wait(_LOOK_SECONDS)
 
 

@@ -17,6 +17,7 @@ SCHEMA = {
     "service.version": str, "error.type": str, "error.stack_trace": str, "process.name": str, "trace.id": str,
     "http.request.method": str, "http.response.status_code": int, "http.response.body.bytes": int, "user.id": str,
     "client.ip": str, "event.action": str, "event.duration": int,
+    "http.request.body.bytes": int, "span.id": str,
 }  # fmt: skip
 OBJECTS = {name.partition(".")[0] for name in SCHEMA if "." in name}
 
@@ -64,6 +65,21 @@ log_levels.change(folder, 'DEBUG', 'a'); wait_for(10)
 log.debug('two')
 log_levels.change(folder, 'reset'); wait_for(None)
 log.debug('three')"""
+    messages = [line["message"] for line in lines_of(step, tmp_path)]
+    assert [text for text in messages if text != "levels changed"] == ["two"]
+
+
+def test_a_signal_lets_a_process_log_all_until_the_next_one(tmp_path):
+    step = f"""from config import log_levels
+import os, pathlib, signal, time
+log_levels._LOOK_SECONDS = 0.05
+log_levels.watch(pathlib.Path({str(tmp_path)!r}), 'INFO', {{}})
+signal.signal(signal.SIGUSR1, log_levels.toggle_debug)
+log = structlog.get_logger('a')
+for text, level in (('one', 20), ('two', 10), ('three', 20)):
+    while log_levels._Effective.default != level: time.sleep(0.01)
+    log.debug(text)
+    os.kill(os.getpid(), signal.SIGUSR1)"""
     messages = [line["message"] for line in lines_of(step, tmp_path)]
     assert [text for text in messages if text != "levels changed"] == ["two"]
 
