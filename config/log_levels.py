@@ -17,6 +17,8 @@ import structlog
 _FILE = "levels"
 _LOOK_SECONDS = 2.0
 _NUMBERS = logging.getLevelNamesMapping()
+# At DEBUG the driver logs whole documents, with what people wrote: only when it is named.
+_DISCREET = {"pymongo": "INFO"}
 
 
 class _Effective:
@@ -30,6 +32,7 @@ class _Effective:
 
 def use(default: str, named: dict[str, str]) -> None:
     """Make these levels effective in this process, for structlog and the standard library."""
+    named = _DISCREET | named if default == "DEBUG" else named
     for name in _Effective.named.keys() - named.keys():
         logging.getLogger(name).setLevel(logging.NOTSET)
     _Effective.default = _NUMBERS[default]

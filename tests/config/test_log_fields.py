@@ -51,6 +51,12 @@ def test_each_logger_may_have_a_level(tmp_path):
     assert [line["log.logger"] for line in lines] == ["a", "a", "a.b", "a.b"]
 
 
+def test_documents_are_logged_only_when_the_driver_is_named(tmp_path):
+    step = "logging.getLogger('pymongo.command').debug('{\"title\": \"private\"}'); logging.getLogger('a').debug('d')"
+    assert [line["message"] for line in lines_of(step, tmp_path, TASKMANAGER_LOG_LEVEL="DEBUG")] == ["d"]
+    assert len(lines_of(step, tmp_path, TASKMANAGER_LOG_LEVEL="DEBUG", TASKMANAGER_LOG_LEVELS="pymongo=DEBUG")) == 2
+
+
 def test_levels_are_changed_while_it_runs(tmp_path):
     step = f"""from config import log_levels
 import pathlib, time
