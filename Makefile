@@ -204,7 +204,7 @@ lock: $(VENV)/.test ## pin the newest versions that setup.cfg allows
 	@$(BIN)/python -m pip install --quiet uv
 	@$(COMPILE) --upgrade -o requirements/base.txt
 	@$(COMPILE) --upgrade --extra embedded -c requirements/base.txt -o requirements/run.txt
-	@$(COMPILE) --upgrade --extra embedded --extra test -c requirements/run.txt -o requirements/test.txt
+	@$(COMPILE) --upgrade --extra embedded --extra traces --extra sentry --extra test -c requirements/run.txt -o requirements/test.txt
 
 clean: ## remove what can be made again; the data folder stays
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache htmlcov .coverage*

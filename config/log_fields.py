@@ -8,10 +8,11 @@ import structlog
 
 from taskmanager import __version__
 from taskmanager.core.events.log import correlation
+from taskmanager.core.telemetry import spans
 
 ECS_VERSION = "8.11.0"
 # Our names and those of the schema. Other fields keep their names, which the schema allows for those it does not have.
-_NAMES = {
+NAMES = {
     "timestamp": "@timestamp",
     "level": "log.level",
     "logger": "log.logger",
@@ -22,6 +23,7 @@ _NAMES = {
     "method": "http.request.method",
     "status": "http.response.status_code",
     "bytes": "http.response.body.bytes",
+    "request_bytes": "http.request.body.bytes",
     "user_id": "user.id",
     "address": "client.ip",
     "kind": "event.action",
@@ -46,14 +48,16 @@ def correlate(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mu
 def to_ecs(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Return the fields with the names of the schema. `trace.id` is that of the caller's trace, else of the request."""
     found: dict[str, Any] = {"ecs.version": ECS_VERSION, "service.name": "taskmanager", "service.version": __version__}
-    trace = event.pop("traceparent", "").split("-")[1:2] or [event.get("request_id", "")]
-    if len(str(trace[0])) == _HEX_DIGITS:
-        found["trace.id"] = trace[0]
+    _, trace, span, _ = event.pop("traceparent", "").split("-") if "traceparent" in event else ("",) * 4
+    if len(trace := trace or str(event.get("request_id", ""))) == _HEX_DIGITS:
+        found["trace.id"] = trace
+    if span and spans.active.tracer:  # else it is that of the caller
+        found["span.id"] = span
     if "duration_ms" in event:
         found["event.duration"] = int(event["duration_ms"] * _PER_MS)
     for name, value in event.items():
         if value is not None:
-            found[_NAMES.get(name) or (f"labels.{name}" if name in _OBJECTS else name)] = value
+            found[NAMES.get(name) or (f"labels.{name}" if name in _OBJECTS else name)] = value
     return found
 
 

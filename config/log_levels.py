@@ -1,6 +1,7 @@
 """Levels of logs: of all loggers and of some, from the settings, and changed while the processes run.
 
-`taskmanager log-level` writes them into a file that all processes of the machine look at every two seconds.
+`taskmanager log-level` writes them into a file that all processes of the machine look at every two seconds. The signal
+SIGUSR1 lets one process log all, until the next one.
 """
 
 import json
@@ -16,6 +17,8 @@ import structlog
 _FILE = "levels"
 _LOOK_SECONDS = 2.0
 _NUMBERS = logging.getLevelNamesMapping()
+# At DEBUG the driver logs whole documents, with what people wrote: only when it is named.
+_DISCREET = {"pymongo": "INFO"}
 
 
 class _Effective:
@@ -24,10 +27,12 @@ class _Effective:
     default = logging.INFO
     named: dict[str, int] = {}
     watched: Path | None = None
+    debugs = False
 
 
 def use(default: str, named: dict[str, str]) -> None:
     """Make these levels effective in this process, for structlog and the standard library."""
+    named = _DISCREET | named if default == "DEBUG" else named
     for name in _Effective.named.keys() - named.keys():
         logging.getLogger(name).setLevel(logging.NOTSET)
     _Effective.default = _NUMBERS[default]
@@ -58,15 +63,20 @@ def watch(folder: Path, default: str, named: dict[str, str]) -> None:
     threading.Thread(target=_follow, args=(default, named), daemon=True, name="log-levels").start()
 
 
+def toggle_debug(*_: object) -> None:
+    """Set the level of all loggers to DEBUG, or end that, within two seconds: for a signal (SIGUSR1)."""
+    _Effective.debugs = not _Effective.debugs
+
+
 def _follow(default: str, named: dict[str, str]) -> None:
-    seen, wait = "", threading.Event()
+    seen, wait = ("", False), threading.Event()
     while True:
-        text = _read()
-        if text != seen:
-            changed = json.loads(text) if text else {}
+        text, debugs = now = _read(), _Effective.debugs
+        if now != seen:
+            changed = {"": "DEBUG"} if debugs else json.loads(text or "{}")
             use(changed.get("", default), named | {name: level for name, level in changed.items() if name})
             structlog.get_logger("taskmanager.logs").warning("levels changed", levels=changed)
-            seen = text
+            seen = now
         wait.wait(_LOOK_SECONDS)
 
 

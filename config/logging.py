@@ -1,10 +1,9 @@
-"""Structured logs: one JSON object per line on standard output, also for the logs of libraries."""
+"""Structured logs: one JSON object per line, also for the logs of libraries."""
 
 import json
 import logging
 import sys
 import threading
-from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -12,26 +11,36 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
-from config import log_fields, log_levels
-from taskmanager.core.configuration.log_levels import parse
+from config import error_reports, log_fields, log_levels, log_output
 from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.configuration.telemetry_settings import parse_levels
+from taskmanager.core.errors import Misconfigured
 from taskmanager.core.security.redaction import scrub, scrubbed
 
 # The values of keys that contain one of these words are never logged.
 _SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie")
 
 
+class LineHandler(logging.Handler):
+    """Writes the records of libraries."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record as a line."""
+        try:
+            log_output.write(_as_line(None, "", self.format(record)))
+        except Exception:
+            self.handleError(record)
+
+
 class LineLogger:
-    """Writes each event, which is a line already, to standard output. structlog calls the method of the level."""
+    """Writes each event, which is a line already. structlog calls the method of the level."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
 
     def msg(self, line: bytes) -> None:
-        """Write a line at once. A line that cannot be written is lost: no request fails because its disk is full."""
-        with suppress(OSError, ValueError):
-            sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
+        """Write a line at once."""
+        log_output.write(line)
 
     debug = info = warning = error = critical = msg
 
@@ -40,18 +49,14 @@ def configure(settings: Settings) -> None:
     """Configure structlog and the standard library's logging, so that both write the same lines.
 
     structlog's events do not pass through the standard library, which takes several times as long as the rest of a
-    line.
+    line. Raises Misconfigured for a log file that cannot be opened, and when packages are missing.
     """
-    log_levels.use(settings.log_level, parse(settings.log_levels))
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        log_fields.correlate,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _hide_secrets,
-    ]
+    _choose_output(settings)
+    error_reports.begin(settings)
+    log_levels.use(settings.log_level, parse_levels(settings.log_levels))
+    shared = _shared()
     last: list[Processor] = [
+        error_reports.report,
         structlog.processors.format_exc_info,  # without local variables, which contain secrets
         _redact,
         *_FORMATS[settings.log_format],
@@ -63,13 +68,32 @@ def configure(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_handler(shared, last)], force=True)
-    log_levels.use(settings.log_level, parse(settings.log_levels))
+    log_levels.use(settings.log_level, parse_levels(settings.log_levels))
     _redact_other_outputs()
+
+
+def _shared() -> list[Processor]:
+    """Return the first processors of our events and of the records of libraries."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        log_fields.correlate,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _hide_secrets,
+    ]
+
+
+def _choose_output(settings: Settings) -> None:
+    try:
+        log_output.use(settings.log_file, settings.log_file_bytes, settings.log_files, settings.log_file_days)
+    except OSError as error:
+        raise Misconfigured(f"TASKMANAGER_LOG_FILE cannot be opened: {error.strerror}") from None
 
 
 def _handler(shared: list[Processor], last: list[Processor]) -> logging.Handler:
     """Return the handler for the logs of libraries."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = LineHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, log_fields.rq_fields],

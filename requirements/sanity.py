@@ -6,7 +6,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SECTIONS = {"install_requires": "base.txt", "embedded": "run.txt", "test": "test.txt"}
+SECTIONS = {
+    "install_requires": "base.txt",
+    "embedded": "run.txt",
+    "traces": "test.txt",
+    "sentry": "test.txt",
+    "test": "test.txt",
+}
 
 
 def problems() -> list[str]:

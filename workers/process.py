@@ -50,10 +50,17 @@ def begin_app(heartbeat: Heartbeat | None = None) -> Flask:
         fitness.refuse(error)
     fitness.wait(heartbeat.beat if heartbeat else lambda: None)
     if heartbeat:  # RQ's plain worker forks for each job, and each would leave files
-        telemetry.start(settings, heartbeat.role)
-        probe.start(settings, heartbeat.role)
+        _be_observed(settings, heartbeat.role)
     server_report.log_report()  # the first connection to the database also sets the clock
     return app
+
+
+def _be_observed(settings: Settings, role: str) -> None:
+    try:
+        telemetry.start(settings, role)
+    except TaskManagerError as error:
+        fitness.refuse(error)
+    probe.start(settings, role)
 
 
 class LeasedLoop:

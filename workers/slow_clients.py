@@ -18,6 +18,8 @@ from typing import Any, Self
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from taskmanager.core.telemetry.timings import SPENT
+
 MAX_WAITING = 64
 _PROBE = "/health/live"  # needs no slot: it is answered also while all work hangs
 _LOOK_SECONDS = 0.2
@@ -169,12 +171,20 @@ class PatientWorker(ThreadWorker):
         self.pending_conns.append(conn)
         self.poller.register(known, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
+    def enqueue_req(self, conn: TConn) -> None:
+        """Let a connection wait for a thread."""
+        conn.enqueued_at = time.monotonic()
+        super().enqueue_req(conn)
+
     def handle_request(self, req: Any, conn: TConn) -> Any:
         """Handle a request with a slot, and a probe without."""
+        waited = (conn.sock.since or time.monotonic()) - conn.enqueued_at  # without the wait for the client
         try:
             if req.path == _PROBE:
                 return super().handle_request(req, conn)
+            ready_at = time.monotonic()
             with self._slots:
+                SPENT.queue_ms = (waited + time.monotonic() - ready_at) * 1000
                 return super().handle_request(req, conn)
         finally:
             conn.sock.since = 0.0

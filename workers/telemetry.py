@@ -1,11 +1,13 @@
 """What operators see of a process: it counts in files that all of this machine share, and follows changed levels."""
 
+import signal
+import threading
 from contextlib import suppress
 
 from config import log_levels
-from taskmanager.core.configuration.log_levels import parse
 from taskmanager.core.configuration.settings import Settings
-from taskmanager.core.telemetry import metric_files
+from taskmanager.core.configuration.telemetry_settings import parse_levels
+from taskmanager.core.telemetry import metric_files, traces
 from taskmanager.core.telemetry.process_metrics import ProcessMetrics
 from workers import heartbeat
 
@@ -13,12 +15,18 @@ PURPOSE = "-telemetry"  # of the folder
 
 
 def start(settings: Settings, role: str) -> None:
-    """Count in the files, and write what this process takes. Without a folder it counts in its own memory."""
+    """Count in the files, and write what this process takes. Without a folder it counts in its own memory.
+
+    Raises Misconfigured for settings whose packages are missing.
+    """
     with suppress(OSError):
         folder = heartbeat.folder(PURPOSE)
         metric_files.share(folder)
-        log_levels.watch(folder, settings.log_level, parse(settings.log_levels))
+        log_levels.watch(folder, settings.log_level, parse_levels(settings.log_levels))
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGUSR1, log_levels.toggle_debug)
     ProcessMetrics(role).start()
+    traces.begin(settings, role)
 
 
 def end() -> None:

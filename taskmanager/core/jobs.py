@@ -1,7 +1,8 @@
 """The one function that workers run: it calls a registered listener with a stored event, or runs another job."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -13,6 +14,7 @@ from taskmanager.core.events.log import Event, correlation, listener
 from taskmanager.core.events.outbox import acknowledge
 from taskmanager.core.events.queue_report import JOBS
 from taskmanager.core.registry import Part
+from taskmanager.core.telemetry import spans
 from taskmanager.core.telemetry.instruments import JOB_SECONDS, JOB_WAIT_SECONDS, OTHER
 from taskmanager.core.telemetry.timings import SPENT
 
@@ -38,16 +40,36 @@ def perform(name: str, item_id: str) -> None:
     SPENT.begin()
     _count_wait()
     try:
-        if name in KNOWN_JOBS:
-            _run(KNOWN_JOBS[name], item_id)
-        else:
-            _call_listener(name, item_id)
+        with spans.span(_label(name), "consumer", _parent(), messaging__destination__name=_queue()) as opened:
+            _perform(name, item_id, opened)
     except BaseException:
         JOBS.count(_queue(), "failed")
         raise
     finally:
         JOB_SECONDS.labels(_label(name)).observe(time.perf_counter() - SPENT.started)
     JOBS.count(_queue(), "done")
+
+
+def _perform(name: str, item_id: str, opened: spans.OpenSpan | None) -> None:
+    if name in KNOWN_JOBS:
+        _run(KNOWN_JOBS[name], item_id, opened)
+    else:
+        _call_listener(name, item_id, opened)
+
+
+def _parent() -> str:
+    """Return the context of the trace that the running job is part of; "" when there is none."""
+    running = get_current_job()
+    return str(running.meta.get(spans.TRACEPARENT, "")) if running else ""
+
+
+@contextmanager
+def _correlated(values: dict[str, str]) -> Iterator[None]:
+    token = correlation.set(values)
+    try:
+        yield
+    finally:
+        correlation.reset(token)
 
 
 def _label(name: str) -> str:
@@ -69,9 +91,10 @@ def _waited_seconds() -> float | None:
     return max(0.0, ((running.started_at or now()) - running.enqueued_at).total_seconds())
 
 
-def _run(job: Job, item_id: str) -> None:
-    job.run(ObjectId(item_id))
-    _log(job=job.name, item_id=item_id)
+def _run(job: Job, item_id: str, opened: spans.OpenSpan | None) -> None:
+    with _correlated(spans.carried(opened, {})):
+        job.run(ObjectId(item_id))
+        _log(job=job.name, item_id=item_id)
 
 
 def _log(**fields: object) -> None:
@@ -88,7 +111,7 @@ def _queue() -> str:
     return running.origin if running else "none"
 
 
-def _call_listener(name: str, event_id: str) -> None:
+def _call_listener(name: str, event_id: str, opened: spans.OpenSpan | None) -> None:
     """Call the listener `name` with the event, and remove the listener from the event's pending list.
 
     Raises what the listener raises: the job fails, the event stays pending and the relay dispatches it again.
@@ -96,10 +119,7 @@ def _call_listener(name: str, event_id: str) -> None:
     known, event = listener(name), Event.objects(id=ObjectId(event_id)).first()
     if known is None or event is None or name not in event.pending:
         return
-    token = correlation.set(dict(event.correlation))
-    try:
+    with _correlated(spans.carried(opened, event.correlation)):
         known.handle(event)
-    finally:
-        correlation.reset(token)
-    acknowledge(event.id, name)
-    _log(listener=name, event_id=event_id, kind=event.kind, **event.correlation)
+        acknowledge(event.id, name)
+        _log(listener=name, event_id=event_id, kind=event.kind)

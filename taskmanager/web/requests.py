@@ -13,6 +13,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Malformed
 from taskmanager.core.events.log import correlation
+from taskmanager.core.telemetry import spans
 from taskmanager.core.telemetry.timings import SPENT
 from taskmanager.web.authentication.actors import known_actor
 from taskmanager.web.telemetry import request_metrics
@@ -24,6 +25,7 @@ _VARY = ("Accept", "Accept-Encoding", "Authorization")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _MUTATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _MAX_MUTATION = 64
+_FIRST_FAULT = 500
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -57,7 +59,7 @@ def init_app(app: Flask) -> None:
     """Register the first `before_request` and the last `after_request`."""
     app.before_request(_begin)
     app.after_request(_finish)
-    app.teardown_request(lambda error: request.close())  # files of forms
+    app.teardown_request(_close)
 
 
 def request_id() -> str:
@@ -88,11 +90,39 @@ def body_fields() -> dict[str, Any]:
 def _begin() -> None:
     g.started = time.perf_counter()
     SPENT.begin()
-    trace = request.headers.get("traceparent", "")
     known = {"request_id": request_id(), "address": request.remote_addr or ""}
     if mutation := request.headers.get("X-Mutation-ID"):
         known["mutation_id"] = mutation[:_MAX_MUTATION]
-    correlation.set(known | {"traceparent": trace} if _TRACEPARENT.fullmatch(trace) else known)
+    caller = request.headers.get(spans.TRACEPARENT, "")
+    if _TRACEPARENT.fullmatch(caller):
+        known[spans.TRACEPARENT] = caller
+    correlation.set(_traced(known))
+
+
+def _traced(known: dict[str, str]) -> dict[str, str]:
+    """Begin the span of the request when traces are on; return the correlation of what the request causes."""
+    if spans.active.tracer is None or _is_probe():
+        return known
+    method, route = request_metrics.known_method(request.method), _route() or request_metrics.UNMATCHED
+    g.span = opened = spans.active.tracer.begin_request(f"{method} {route}", known.get(spans.TRACEPARENT, ""))
+    opened.set(http__request__method=method, http__route=route, taskmanager__request_id=known["request_id"])
+    return spans.carried(opened, known)
+
+
+def _route() -> str | None:
+    return request.url_rule.rule if request.url_rule else None
+
+
+def _is_probe() -> bool:
+    return _route() in _PROBES and not settings.current().log_probes
+
+
+def _close(error: BaseException | None) -> None:
+    """End the span of the request, and close the files of forms."""
+    if opened := g.get("span"):
+        g.span = None
+        opened.end(type(error).__name__ if error else "", failed=error is not None or g.get("failed", False))
+    request.close()
 
 
 def _finish(response: Response) -> Response:
@@ -102,6 +132,9 @@ def _finish(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "private, no-cache" if cacheable else "no-store")
     _vary(response)
     _log(response)
+    if opened := g.get("span"):
+        opened.set(http__response__status_code=response.status_code)
+        g.failed = response.status_code >= _FIRST_FAULT
     return response
 
 
@@ -114,11 +147,11 @@ def _vary(response: Response) -> None:
 
 
 def _log(response: Response) -> None:
-    actor, route = known_actor(), request.url_rule.rule if request.url_rule else None
+    actor, route = known_actor(), _route()
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     method = request_metrics.known_method(request.method)
     request_metrics.count(method, route, response, seconds)
-    if response.status_code < 400 and route in _PROBES and not settings.current().log_probes:
+    if response.status_code < 400 and _is_probe():
         return
     slow = seconds * 1000 >= settings.current().slow_request_ms
     (log.warning if slow else log.info)(
@@ -128,6 +161,7 @@ def _log(response: Response) -> None:
         status=response.status_code,
         duration_ms=round(seconds * 1000, 2),
         bytes=response.content_length,
+        request_bytes=request.content_length or None,
         user_id=actor and actor.identity,
         **SPENT.fields(),
         **correlation.get(),

@@ -1,5 +1,7 @@
 """`make bench-process`: the service beside the limit in one process, by CPU of its thread: half a minute, no gunicorn.
 
+At last it says what logs, metrics and traces cost (`--only telemetry` says only that).
+
 It shows what a change is worth while other programs run: both are called in turn, and only this thread's time counts.
 `make bench` measures what users get.
 """
@@ -30,6 +32,7 @@ from taskmanager.core.storage import database
 from taskmanager.testing.clients import sign_in
 from taskmanager.testing.factories import ProjectFactory, UserFactory
 from taskmanager.testing.servers import Servers, of_worker
+from tests.bench import telemetry_cost
 from tests.bench.compare.servers import UNLIMITED
 
 SECRET = "x" * 40
@@ -101,7 +104,7 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description="The service beside the limit, in one process")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", default="", help="only requests whose name contains this")
+    parser.add_argument("--only", default="", help="only requests whose name contains this, or telemetry")
     options = parser.parse_args()
     servers = Servers()
     try:
@@ -111,9 +114,14 @@ def main() -> None:
             report = os.fdopen(os.dup(1), "w")
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where the log goes
             logging.configure(settings)
+            telemetry_cost.share_files()
             app = create_app(settings)
             runner.run(database.database())
-            print(*measure(app, _limit(settings.mongodb_uri), options), sep="\n", file=report, flush=True)
+            requests = Requests(app, limit := _limit(settings.mongodb_uri))
+            if options.only != "telemetry":
+                print(*measure(app, limit, requests, options), sep="\n", file=report, flush=True)
+            lines = telemetry_cost.measure(lambda app: requests.send(app, 200, requests.one()), app)
+            print(*lines, sep="\n", file=report, flush=True)
     finally:
         servers.stop()
 
@@ -124,9 +132,9 @@ def _limit(uri: str) -> Flask:
     return app
 
 
-def measure(app: Flask, limit: Flask, options: argparse.Namespace) -> list[str]:
+def measure(app: Flask, limit: Flask, requests: Requests, options: argparse.Namespace) -> list[str]:
     """Return a line for each request: microseconds of both, and the ratio with its spread."""
-    requests, lines = Requests(app, limit), []
+    lines = []
     for name, job in requests.jobs().items():
         if options.only in name:
             rounds = [[_time(requests, job, each) for each in (app, limit)] for _ in range(options.rounds + 1)][1:]

@@ -17,6 +17,7 @@ SCHEMA = {
     "service.version": str, "error.type": str, "error.stack_trace": str, "process.name": str, "trace.id": str,
     "http.request.method": str, "http.response.status_code": int, "http.response.body.bytes": int, "user.id": str,
     "client.ip": str, "event.action": str, "event.duration": int,
+    "http.request.body.bytes": int, "span.id": str,
 }  # fmt: skip
 OBJECTS = {name.partition(".")[0] for name in SCHEMA if "." in name}
 
@@ -50,6 +51,12 @@ def test_each_logger_may_have_a_level(tmp_path):
     assert [line["log.logger"] for line in lines] == ["a", "a", "a.b", "a.b"]
 
 
+def test_documents_are_logged_only_when_the_driver_is_named(tmp_path):
+    step = "logging.getLogger('pymongo.command').debug('{\"title\": \"private\"}'); logging.getLogger('a').debug('d')"
+    assert [line["message"] for line in lines_of(step, tmp_path, TASKMANAGER_LOG_LEVEL="DEBUG")] == ["d"]
+    assert len(lines_of(step, tmp_path, TASKMANAGER_LOG_LEVEL="DEBUG", TASKMANAGER_LOG_LEVELS="pymongo=DEBUG")) == 2
+
+
 def test_levels_are_changed_while_it_runs(tmp_path):
     step = f"""from config import log_levels
 import pathlib, time
@@ -64,6 +71,21 @@ log_levels.change(folder, 'DEBUG', 'a'); wait_for(10)
 log.debug('two')
 log_levels.change(folder, 'reset'); wait_for(None)
 log.debug('three')"""
+    messages = [line["message"] for line in lines_of(step, tmp_path)]
+    assert [text for text in messages if text != "levels changed"] == ["two"]
+
+
+def test_a_signal_lets_a_process_log_all_until_the_next_one(tmp_path):
+    step = f"""from config import log_levels
+import os, pathlib, signal, time
+log_levels._LOOK_SECONDS = 0.05
+log_levels.watch(pathlib.Path({str(tmp_path)!r}), 'INFO', {{}})
+signal.signal(signal.SIGUSR1, log_levels.toggle_debug)
+log = structlog.get_logger('a')
+for text, level in (('one', 20), ('two', 10), ('three', 20)):
+    while log_levels._Effective.default != level: time.sleep(0.01)
+    log.debug(text)
+    os.kill(os.getpid(), signal.SIGUSR1)"""
     messages = [line["message"] for line in lines_of(step, tmp_path)]
     assert [text for text in messages if text != "levels changed"] == ["two"]
 

@@ -44,6 +44,9 @@ BAD: dict[str, list[str]] = {
     "services": ["tasks", "task,", "all,task", "ALL"],
     "host": HOSTS,
     "dashboard_host": HOSTS,
+    "traces_url": ["h:4318", "ftp://h", "http://h/?a=b", "http://u:p@h/v1/traces"],
+    "traces_headers": ["Authorization", "=x", "a b=c", "a=b\nc", "a=\u00e4", "a="],
+    "sentry_dsn": ["h", "https://h/1", "https://key@h", "https://key@h/x", "ftp://key@h/1"],
     "log_levels": ["DEBUG", "a=LOUD", "=DEBUG", "a:DEBUG"],
     "public_url": [
         "tasks.example.com",

@@ -9,10 +9,10 @@ HEADERS = ("Authorization", "Cookie", "User-Agent", "If-Match", "If-None-Match",
            "Idempotency-Key", "X-Forwarded-For", "traceparent", "Accept-Language")  # fmt: skip
 
 
-def test_no_input_is_logged_or_counted(scene, server, caller):
-    owner = {"Authorization": scene.owner.environ_base["HTTP_AUTHORIZATION"]}
+def inputs(scene, owner):
+    """(method, path, options of `requests`): the canary in each place of a request."""
     login = {"email": f"{CANARY}@example.com", "password": CANARY}
-    sent = [
+    return [
         ("GET", f"/{CANARY}", {}),
         ("GET", f"/api/v1/tasks/{CANARY}", {"headers": owner}),
         ("GET", scene.tasks_path, {"headers": owner, "params": {"filter": f'title ~ "{CANARY}"'}}),
@@ -28,7 +28,11 @@ def test_no_input_is_logged_or_counted(scene, server, caller):
         (CANARY.upper(), "/api/v1/tasks", {"headers": owner}),
         *(("GET", "/api/v1/users/me", {"headers": owner | {name: f"Bearer {CANARY}"}}) for name in HEADERS),
     ]
-    for method, path, options in sent:
+
+
+def test_no_input_is_logged_or_counted(scene, server, caller):
+    owner = {"Authorization": scene.owner.environ_base["HTTP_AUTHORIZATION"]}
+    for method, path, options in inputs(scene, owner):
         assert requests.request(method, server.url + path, timeout=60, **options).status_code < 500
     last = {"X-Request-ID": "the-last-of-the-canaries"}
     requests.get(f"{server.url}/nothing", headers=last, timeout=60)

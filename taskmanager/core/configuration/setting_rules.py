@@ -3,6 +3,7 @@
 A rule takes the text and raises ValueError with a sentence that never contains the value.
 """
 
+import os
 import re
 from collections.abc import Callable
 from email.errors import MessageError
@@ -18,9 +19,9 @@ from taskmanager.core.configuration import (
     connection_urls,
     domains,
     link_patterns,
-    log_levels,
     origins,
     service_groups,
+    telemetry_settings,
 )
 from taskmanager.core.http.guarded_http import Rules
 
@@ -80,6 +81,24 @@ def http_url(text: str) -> None:
         raise ValueError("must begin with http:// or https:// and be ASCII: write an international name as xn--…")
     if parts.query or parts.fragment or parts.username is not None:
         raise ValueError("must have no user, query (?) and fragment (#)")
+
+
+def sentry_dsn(text: str) -> None:
+    """Accept a DSN of Sentry: a URL whose user is the public key and whose path ends with the project."""
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in ("http", "https") and parts.hostname and parts.username and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine or not re.fullmatch(r"/(.+/)?\d+", parts.path) or not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("must be such as https://key@sentry.example.com/1")
+
+
+def new_file(path: Path) -> None:
+    """Accept a regular file, or a path where one can be made, in a folder where it can be renamed."""
+    is_other = path.is_symlink() or (path.exists() and not (path.is_file() and os.access(path, os.W_OK)))
+    if "\0" in str(path) or is_other or not os.access(path.parent, os.W_OK):
+        raise ValueError("must be a regular file that can be written, in a folder that can be written")
 
 
 def link(text: str) -> None:
@@ -217,7 +236,10 @@ RULES: dict[str, Rule] = {
     "attachment_store": plain_name,
     "attachment_types": media_patterns,
     "webhook_allow": networks,
-    "log_levels": log_levels.parse,
+    "log_levels": telemetry_settings.parse_levels,
+    "traces_url": http_url,
+    "traces_headers": telemetry_settings.parse_headers,
+    "sentry_dsn": sentry_dsn,
 }
 PATHS: dict[str, Callable[[Path], None]] = {
     "socket": unix_socket,
@@ -226,6 +248,7 @@ PATHS: dict[str, Callable[[Path], None]] = {
     "attachment_folder": folder,
     "mail_ca_file": certificates,
     "mail_oauth_token_file": file,
+    "log_file": new_file,
 }
 _MAX_NUMBER = 2**63 - 1  # the largest integer of BSON
 # settings whose names share a prefix share the rule

@@ -21,6 +21,7 @@ from taskmanager.core.configuration.limit_settings import LimitSettings
 from taskmanager.core.configuration.link_settings import LinkSettings
 from taskmanager.core.configuration.public_settings import PublicSettings
 from taskmanager.core.configuration.sync_settings import SyncSettings
+from taskmanager.core.configuration.telemetry_settings import TelemetrySettings
 from taskmanager.core.errors import Misconfigured
 
 S = TypeVar("S", bound=BaseSettings)
@@ -28,7 +29,7 @@ S = TypeVar("S", bound=BaseSettings)
 _UNSAFE_SECRETS = {"secret", "changeme", "change-me", "development", "password", "taskmanager"}
 
 
-class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, DatabaseSettings):
+class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, DatabaseSettings, TelemetrySettings):
     """The settings of an operator. `config/env.example` has a sentence for each variable."""
 
     model_config = SettingsConfigDict(
@@ -109,8 +110,6 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, Databa
     webhook_concurrency: int = Field(4, ge=1, le=100)
     webhook_disable_days: float = Field(5, gt=0, le=90)
 
-    metrics_token: SecretStr = SecretStr("")
-    probe_port: int = Field(0, ge=0, le=65535)
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = Field(9181, ge=1, le=65535)
 
@@ -120,14 +119,10 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, Databa
     job_silence_seconds: int = Field(10, ge=2, le=600)
     start_seconds: int = Field(600, ge=1, le=86_400)
     reload: bool = False
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_levels: str = ""
-    log_format: Literal["ecs", "json", "console"] = "ecs"
-    log_probes: bool = False
-    slow_request_ms: int = Field(1000, ge=1, le=600_000)
-    slow_query_ms: int = Field(500, ge=1, le=600_000)
 
-    @field_validator("socket", "data_dir", "keys_dir", "attachment_folder", "mail_ca_file", "mail_oauth_token_file")
+    @field_validator(
+        *("socket", "data_dir", "keys_dir", "attachment_folder", "mail_ca_file", "mail_oauth_token_file", "log_file")
+    )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().absolute()

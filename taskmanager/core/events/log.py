@@ -36,7 +36,7 @@ from taskmanager.core.registry import Part, derived, owner_of
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import before_commit, on_commit
-from taskmanager.core.telemetry.instruments import EVENTS
+from taskmanager.core.telemetry import recorded_events
 
 # Which request caused the events that are recorded; the web sets it for each request, a job for each event.
 correlation: ContextVar[dict[str, str]] = ContextVar("correlation", default={})  # noqa: B039 never mutated
@@ -258,12 +258,7 @@ def _append(items: list[Row]) -> None:
         Event._get_collection().insert_one(events[0])
     else:
         Event._get_collection().insert_many(events)
-    on_commit(lambda: _count(events))
-
-
-def _count(events: list[Row]) -> None:
-    for event in events:
-        EVENTS.labels(event["kind"]).inc()
+    on_commit(lambda: recorded_events.count(events))
 
 
 def project_of(event: Event) -> ObjectId:

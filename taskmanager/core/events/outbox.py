@@ -32,6 +32,7 @@ from taskmanager.core.registry import Part
 from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.servers.stores import RedisError, queue_store
 from taskmanager.core.storage.orders import Row
+from taskmanager.core.telemetry import spans
 
 log = structlog.get_logger("taskmanager.outbox")
 
@@ -239,8 +240,9 @@ def _dispatch(event: Event, in_flight: set[str], wanted: dict[str, set[ObjectId]
         return [*done, _plan(event, {"due_at": now() + timedelta(seconds=settings.current().job_silence_seconds)})]
     if retry.exhausted(event.attempts):
         return [*done, _plan(event, {"died_at": now()}, {"due_at": 1})]
-    for name in missing:
-        _enqueue_for(event, name)
+    with spans.span(f"relay {event.kind}", "producer", event.correlation.get(spans.TRACEPARENT, "")) as opened:
+        for name in missing:
+            _enqueue_for(event, name, spans.carried(opened, event.correlation))
     attempts = event.attempts + 1
     return [*done, _plan(event, {"due_at": now() + retry.delay(attempts), "attempts": attempts})]
 
@@ -251,10 +253,10 @@ def _plan(event: Event, values: Row, remove: Row | None = None) -> UpdateOne:
     return UpdateOne({"_id": event.id, "due_at": event.due_at}, update)
 
 
-def _enqueue_for(event: Event, name: str) -> None:
+def _enqueue_for(event: Event, name: str, correlation: Row) -> None:
     known = listener(name)
     assert known
-    enqueue(known.queue, name, event.id, f"{name} of {event.kind} {event.id}", dict(event.correlation))
+    enqueue(known.queue, name, event.id, f"{name} of {event.kind} {event.id}", correlation)
 
 
 def job_id(name: str, item_id: ObjectId | str) -> str:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 from taskmanager.core.configuration import settings
+from taskmanager.core.configuration.telemetry_settings import parse_headers
 
 _SERVER_URLS = ("mongodb_uri", "queue_url", "cache_url", "mail_url")
 _PROVIDER_URLS = ("sms_url", "chat_url")
-_SECRETS = ("secret_key", "oidc_client_secret", "admin_password", "metrics_token")
+_SECRETS = ("secret_key", "oidc_client_secret", "admin_password", "metrics_token", "sentry_dsn")
 _MIN_CHARACTERS, _MIN_NAME_CHARACTERS, _MIN_TOKEN_CHARACTERS = 4, 12, 6
 
 
@@ -97,6 +98,8 @@ def _found(chosen: settings.Settings) -> Iterator[tuple[str, str]]:
         yield from ((name, part) for part in _tokens(getattr(chosen, name)))
     for name in _SECRETS:
         yield name, getattr(chosen, name).get_secret_value()
+    for value in parse_headers(chosen.traces_headers.get_secret_value()).values():
+        yield from (("traces_headers", part) for part in (value, value.rpartition(" ")[2]))
 
 
 def _parts(url: str) -> Iterator[str]:

@@ -48,6 +48,7 @@ JOB_WAIT_SECONDS = Histogram(
     ("queue",),
     buckets=(0.01, 0.05, 0.25, 1.0, 5.0, 30.0, 300.0),
 )
+SPANS = Counter("taskmanager_spans", "Spans of traces, by what became of them", ("outcome",))
 
 # of each living process; see `process_metrics`
 POOL_CONNECTIONS = Gauge(

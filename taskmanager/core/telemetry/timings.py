@@ -15,7 +15,7 @@ from pymongo.monitoring import (
 )
 
 from taskmanager.core.configuration import settings
-from taskmanager.core.telemetry import instruments
+from taskmanager.core.telemetry import instruments, plans, spans
 
 log = structlog.get_logger("taskmanager.database")
 
@@ -24,8 +24,7 @@ _COMMANDS = frozenset((
     "find", "getMore", "insert", "update", "delete", "findAndModify", "aggregate", "count", "distinct", "ping", "hello",
     "commitTransaction", "abortTransaction", "getParameter", "collStats", "dbStats", "explain", "createIndexes",
 ))  # fmt: skip
-
-
+_REPORTED = _COMMANDS - {"explain"}
 _SLOW_LOG_SECONDS = 1.0
 _QUERIES = ("filter", "query", "q", "pipeline", "updates", "deletes")  # where commands have what they look for
 
@@ -36,6 +35,7 @@ class Spent(threading.local):
     started = 0.0  # of the monotonic clock of `time.perf_counter`
 
     database_ms = store_ms = 0.0
+    queue_ms = 0.0  # for which the request has waited for a thread; the web server sets it before `begin`
     commands = trips = 0
     command: Mapping[str, Any] = MappingProxyType({})  # the last one that was sent
 
@@ -48,6 +48,7 @@ class Spent(threading.local):
     def fields(self) -> Mapping[str, float]:
         """Return the sums as fields of a log line; those that are zero are left out."""
         found = {
+            "queue_ms": round(self.queue_ms, 2),
             "database_ms": round(self.database_ms, 2),
             "database_commands": self.commands,
             "cache_ms": round(self.store_ms, 2),
@@ -68,22 +69,24 @@ class CommandTimer(CommandListener):
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
         """Count a command."""
-        self._count(event)
+        self._count(event, failed=False)
 
     def failed(self, event: CommandFailedEvent) -> None:
         """Count a command that failed."""
         instruments.COMMAND_FAILURES.labels(_label(event.command_name)).inc()
-        self._count(event)
+        self._count(event, failed=True)
 
     @staticmethod
-    def _count(event: Any) -> None:
+    def _count(event: Any, *, failed: bool) -> None:
         micros = event.duration_micros
+        if spans.active.tracer:
+            _trace(spans.active.tracer, event.command_name, micros / 1e6, failed=failed)
         SPENT.database_ms += micros / 1000
         SPENT.commands += 1
         instruments.COMMAND_SECONDS.labels(_label(event.command_name)).observe(micros / 1e6)
         chosen = settings.effective()
-        if chosen and micros >= chosen.slow_query_ms * 1000 and event.command_name in _COMMANDS:
-            _log_slow(event.command_name, micros)
+        if chosen and micros >= chosen.slow_query_ms * 1000 and event.command_name in _REPORTED:
+            _log_slow(event.command_name, event.database_name, micros)
 
 
 COMMANDS = CommandTimer()
@@ -113,27 +116,48 @@ class timed_trip:
         SPENT.store_ms += seconds * 1000
         SPENT.trips += 1
         instruments.STORE_SECONDS.labels(self._store).observe(seconds)
+        if spans.active.tracer:
+            fields = {"db.system.name": "redis", "db.namespace": self._store}
+            spans.active.tracer.trip(f"{self._store} trip", seconds, fields, failed=error is not None)
         if error is not None:
             instruments.STORE_FAILURES.labels(self._store).inc()
 
 
-def _log_slow(name: str, micros: int) -> None:
-    """Log a slow command: its collection, the fields of its filter and its order, and none of its values."""
+def _trace(tracer: spans.Tracer, name: str, seconds: float, *, failed: bool) -> None:
+    """Add the span of a command: its name and its collection, and nothing of what it looks for."""
+    name = _label(name)
+    collection = SPENT.command.get("collection" if name == "getMore" else name)
+    fields = {"db.system.name": "mongodb", "db.operation.name": name}
+    if isinstance(collection, str):
+        fields["db.collection.name"] = collection
+    tracer.trip(f"{name} {collection}" if isinstance(collection, str) else name, seconds, fields, failed=failed)
+
+
+def _log_slow(name: str, database: str, micros: int) -> None:
+    """Log a slow command: its collection, the fields of its filter, its order and its plan, and none of its values."""
     if time.monotonic() < _SlowLog.next_at:
         return
     _SlowLog.next_at = time.monotonic() + _SLOW_LOG_SECONDS
     command = SPENT.command
-    query: Any = {}
-    for member in _QUERIES:
-        query = query or command.get(member)
-    log.warning(
-        "slow query",
-        command=name,
-        collection=str(command.get(name, "")),
-        duration_ms=micros / 1000,
-        shape=shape(query),
-        order=list(command.get("sort") or ()),
-    )
+    fields = {
+        "command": name,
+        "collection": str(command.get(name, "")),
+        "duration_ms": micros / 1000,
+        "shape": shape(_query_of(command)),
+        "order": list(command.get("sort") or ()),
+    }
+    if not plans.explain(name, database, command, lambda plan: _warn_of(fields | {"plan": plan or None})):
+        _warn_of(fields)
+
+
+def _warn_of(fields: dict[str, Any]) -> None:
+    log.warning("slow query", **fields)
+
+
+def _query_of(command: Mapping[str, Any]) -> Any:
+    """Return what a command looks for: its filter, its pipeline, or the filters of its first writes."""
+    found: Any = next((command[member] for member in _QUERIES if command.get(member)), {})
+    return [write["q"] for write in found] if isinstance(found, list) and found and "q" in found[0] else found
 
 
 def shape(query: Any) -> Any:

@@ -58,6 +58,7 @@ class Delivery(Document):
     created_at = DateTimeField(required=True, default=now)
     ended_at = DateTimeField()  # when it became sent, dead or cancelled
     expires_at = DateTimeField()  # when it is deleted
+    traceparent = StringField()  # the context of the trace that it is part of, when traces are on
 
 
 class Notification(Versioned):

@@ -14,6 +14,7 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.configuration.connection_urls import mail_server
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.http.deadline import deadline
+from taskmanager.core.telemetry import spans
 from taskmanager.features.notifications.channels.base import Rejected
 
 _GREETING, _OK, _PERMANENT = 220, 250, 500  # reply codes of a server (RFC 5321): those from 500 on are permanent
@@ -144,7 +145,9 @@ class SmtpMailer:
 
 def send(message: EmailMessage) -> None:
     """Send the message by the mailer of the settings. Raises Rejected, OSError, Misconfigured."""
-    configured_mailer().send(message)
+    chosen, server = configured_mailer(), mail_server(settings.current().mail_url)
+    with spans.span("SMTP", "client", server__address=server.host, server__port=server.port):
+        chosen.send(message)
 
 
 def configured_mailer() -> Mailer:

@@ -22,6 +22,7 @@ from taskmanager.core.events.outcome_counters import OutcomeCounter
 from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.security.redaction import scrub
 from taskmanager.core.storage.orders import Filter, Row
+from taskmanager.core.telemetry import spans
 from taskmanager.features.notifications.channels import base as channels
 from taskmanager.features.notifications.channels.base import (
     Cancelled,
@@ -41,12 +42,10 @@ log = structlog.get_logger("taskmanager.deliveries")
 
 SEND = "notifications.send"
 ATTEMPTS = OutcomeCounter("attempts", "sent", "failed", "dead", "cancelled")  # by channel
-_SPARE_SECONDS = 5  # of a claim, beyond the maximum of the channel
-_LEADER_SECONDS = 2  # after which a delivery looks again for the leader of its group
+# Of a claim, beyond the maximum of the channel; after which a delivery looks again for the leader of its group.
+_SPARE_SECONDS, _LEADER_SECONDS = 5, 2
 _THREAD_WAIT, _throttle = timedelta(seconds=0.5), Throttle(20)  # of deliveries without a free thread
-_MAX_KEPT_ATTEMPTS = 10
-_BATCH = 200
-_MAX_ERROR_CHARACTERS = 500
+_MAX_KEPT_ATTEMPTS, _MAX_ERROR_CHARACTERS, _BATCH = 10, 500, 200
 
 
 def retry_policy() -> RetryPolicy:
@@ -105,14 +104,15 @@ def send(delivery_id: ObjectId) -> None:
 def dispatch(in_flight: set[str], room: int) -> int:
     """Enqueue a job for each delivery that is due. Return how many are due. The relay calls this."""
     due = Delivery.objects(due_at__lte=now()).order_by("due_at").limit(min(room, _BATCH)).hint("due_at")
-    found = list(due.only("id", "channel", "due_at", "kind"))
+    found = list(due.only("id", "channel", "due_at", "kind", "traceparent"))
     updates: list[UpdateOne] = []
     try:
         for delivery in found:
             if job_id(SEND, delivery.id) not in in_flight:
                 channel = channels.find(delivery.channel)
                 description = f"{delivery.kind} by {delivery.channel}"
-                enqueue(channel.queue if channel else "low", SEND, delivery.id, description, {})
+                queue, trace = channel.queue if channel else "low", {spans.TRACEPARENT: delivery.traceparent or ""}
+                enqueue(queue, SEND, delivery.id, description, trace)
             again = now() + timedelta(seconds=settings.current().job_silence_seconds)
             # due_at is part of the filter: a job that started meanwhile has set its own
             updates.append(UpdateOne({"_id": delivery.id, "due_at": delivery.due_at}, {"$set": {"due_at": again}}))
@@ -138,8 +138,7 @@ def count_pending() -> int:
 
 def purge(before: datetime) -> int:
     """Delete the deliveries that became dead before then. Return how many."""
-    found = {"state": "dead", "ended_at": {"$lt": before}}
-    return Delivery._get_collection().delete_many(found).deleted_count
+    return Delivery._get_collection().delete_many({"state": "dead", "ended_at": {"$lt": before}}).deleted_count
 
 
 def _new_row(row: Row) -> Row:
@@ -156,6 +155,7 @@ def _new_row(row: Row) -> Row:
         "created_at": moment,
         "wanted_at": row.get("due_at", moment),
         **({} if waits else {"first_at": moment}),
+        **spans.carried_on(),
         **row,
     }
 
@@ -196,7 +196,8 @@ def _attempt(delivery: Delivery, own: list[Notice] | None) -> None:
     """Send the delivery with its group, and record the outcome. Raises PyMongoError."""
     try:
         channel = _channel(delivery)
-        note = channel.send(_message(delivery, own, channel.seconds))
+        with spans.span(f"send {delivery.channel}", delivery__id=str(delivery.id), event__action=delivery.kind):
+            note = channel.send(_message(delivery, own, channel.seconds))
     except grouping.ClaimLost:
         return
     except PyMongoError:

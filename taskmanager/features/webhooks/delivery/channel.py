@@ -16,6 +16,7 @@ from taskmanager.core.events.log import record
 from taskmanager.core.http.guarded_http import ReceiverResponse, Refused, Rules, post
 from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.core.telemetry import spans
 from taskmanager.features.notifications.channels.base import Cancelled, Failed, Message, Note, Postponed, Rejected
 from taskmanager.features.notifications.delivery import pending
 from taskmanager.features.notifications.delivery.throttle import Throttle
@@ -194,6 +195,16 @@ def _attempt(webhook: Webhook, delivery: Delivery) -> Outcome:
     body = _body_of(delivery).encode()
     headers = {"Content-Type": "application/json", "User-Agent": f"TaskManager/{__version__}"}
     headers |= signing.headers(delivery.id, body, webhook.secrets)
+    with spans.span("POST webhook", "client", http__request__method="POST") as opened:
+        if opened:
+            headers[spans.TRACEPARENT] = opened.traceparent
+        outcome = _request(webhook, body, headers)
+        if opened:
+            opened.set(http__response__status_code=outcome.note.get("status"))
+    return outcome
+
+
+def _request(webhook: Webhook, body: bytes, headers: dict[str, str]) -> Outcome:
     began, note = monotonic(), {"at": now(), "url": webhook.url, "request_headers": _pairs(headers)}
     try:
         outcome = _classify_response(

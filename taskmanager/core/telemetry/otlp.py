@@ -1,0 +1,198 @@
+"""Traces by OpenTelemetry, sent by OTLP over HTTP. Imported only where `TASKMANAGER_TRACES_URL` is set.
+
+Spans wait in a queue of bounded size and are sent by a thread. A receiver that hangs, refuses or is away costs spans,
+and nothing else.
+"""
+
+import atexit
+import logging
+import os
+import random
+import re
+import socket
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextvars import Token
+from typing import Any
+
+import structlog
+from opentelemetry import context, trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from taskmanager import __version__
+from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.configuration.telemetry_settings import parse_headers
+from taskmanager.core.telemetry import spans
+from taskmanager.core.telemetry.instruments import SPANS
+
+log = structlog.get_logger("taskmanager.traces")
+
+_MAX_WAITING, _MAX_BATCH = 4096, 512
+_DELAY_MS = 1000
+_SEND_SECONDS = 5.0
+_END_SECONDS = 1.0  # that the end of a process waits for the last spans
+_PARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_KINDS = {kind.name.lower(): kind for kind in SpanKind}
+_NONE = context.Context()
+
+
+def begin(settings: Settings, role: str) -> None:
+    """Make and send spans from now on, in this process."""
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # it has a line for each span that is lost
+    spans.active.tracer = tracer = OtlpTracer(settings, role)
+    atexit.register(tracer.end)
+
+
+class OtlpTracer:
+    """Makes spans of OpenTelemetry; see `spans.Tracer`."""
+
+    def __init__(self, settings: Settings, role: str) -> None:
+        self._ratio, self._follows = settings.traces_sample, settings.traces_follow_callers
+        sampler = ParentBased(TraceIdRatioBased(self._ratio))
+        resource = Resource.create(
+            {
+                "service.name": "taskmanager",
+                "service.version": __version__,
+                "service.instance.id": f"{role}:{socket.gethostname()}:{os.getpid()}",
+                "deployment.environment.name": settings.environment,
+                "taskmanager.role": role,
+            }
+        )
+        self._provider = TracerProvider(sampler, resource, shutdown_on_exit=False)
+        self._sender = _sender(settings)
+        self._provider.add_span_processor(_Waiting(self._sender))
+        self._tracer = self._provider.get_tracer("taskmanager", __version__)
+
+    def end(self) -> None:
+        """Send what waits, for at most a second."""
+        if spans.active.tracer is self:
+            spans.active.tracer = None
+        thread = threading.Thread(target=self._provider.shutdown, daemon=True, name="last-spans")
+        thread.start()
+        thread.join(_END_SECONDS)
+        if thread.is_alive():
+            self._sender.shutdown()  # which ends its attempts
+
+    def begin_request(self, name: str, caller: str) -> "_OpenSpan":
+        """Begin the span of a request. Unless callers are followed, the ratio decides of their traces, too."""
+        parent = _context_of(caller)
+        if parent and not self._follows:
+            sampled = TraceFlags(random.random() < self._ratio)  # noqa: S311 no secret
+            parent = SpanContext(parent.trace_id, parent.span_id, is_remote=True, trace_flags=sampled)
+        return self._open(name, SpanKind.SERVER, _within(parent) if parent else _NONE)
+
+    def begin(self, name: str, kind: spans.Kind, parent: str) -> "_OpenSpan | None":
+        """Begin a span below `parent`, else below the open one; None when there is neither."""
+        if found := _context_of(parent):
+            return self._open(name, _KINDS[kind], _within(found))
+        if trace.get_current_span().get_span_context().is_valid:
+            return self._open(name, _KINDS[kind], None)
+        return None
+
+    def _open(self, name: str, kind: SpanKind, within: context.Context | None) -> "_OpenSpan":
+        return _OpenSpan(self._tracer.start_span(name, within, kind))
+
+    def trip(self, name: str, seconds: float, fields: Mapping[str, Any], *, failed: bool) -> None:
+        """Add a span of kind client that ends now, below the open one, if that is recorded."""
+        if not trace.get_current_span().is_recording():
+            return
+        ended = time.time_ns()
+        made = self._tracer.start_span(name, None, SpanKind.CLIENT, fields, start_time=ended - int(seconds * 1e9))
+        if failed:
+            made.set_status(StatusCode.ERROR)
+        made.end(ended)
+
+    def note(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Note in the open span, if any, that something happened now."""
+        if (found := trace.get_current_span()).is_recording():
+            found.add_event(name, {key.replace("__", "."): value for key, value in fields.items()})
+
+    def current(self) -> str:
+        """Return the context of the open span; "" when there is none."""
+        found = trace.get_current_span().get_span_context()
+        return _text_of(found) if found.is_valid else ""
+
+
+class _OpenSpan:
+    """A span in the context of this thread; see `spans.OpenSpan`."""
+
+    __slots__ = ("_made", "_token")
+
+    def __init__(self, made: Span) -> None:
+        self._made = made
+        self._token: Token[context.Context] = context.attach(trace.set_span_in_context(made))
+
+    @property
+    def traceparent(self) -> str:
+        return _text_of(self._made.get_span_context())
+
+    def set(self, **fields: Any) -> None:
+        """Set fields, whose names have `__` for a dot; None is left out."""
+        for name, value in fields.items():
+            if value is not None:
+                self._made.set_attribute(name.replace("__", "."), value)
+
+    def end(self, error: str = "", *, failed: bool = False) -> None:
+        """End it, with the type of an error if there was one; `failed` when it is a fault."""
+        if error:
+            self._made.set_attribute("error.type", error)
+        if failed:
+            self._made.set_status(Status(StatusCode.ERROR))
+        self._made.end()
+        context.detach(self._token)
+
+
+class _Waiting(BatchSpanProcessor):
+    """The bounded queue of ended spans, which counts them."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        super().__init__(exporter, _MAX_WAITING, _DELAY_MS, _MAX_BATCH)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Count a span, and let it wait; the oldest is lost when too many do."""
+        if span.context and span.context.trace_flags.sampled:
+            SPANS.labels("ended").inc()
+        super().on_end(span)
+
+
+class _Sender(OTLPSpanExporter):
+    """Sends spans, counts them, and logs when the receiver goes and comes back."""
+
+    away = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send spans; those that cannot be sent are lost."""
+        result = super().export(spans)
+        sent = result is SpanExportResult.SUCCESS
+        SPANS.labels("sent" if sent else "failed").inc(len(spans))
+        if sent == self.away:
+            self.away = not sent
+            (log.info if sent else log.warning)("traces are received again" if sent else "traces are not received")
+        return result
+
+
+def _sender(settings: Settings) -> _Sender:
+    headers = parse_headers(settings.traces_headers.get_secret_value())
+    return _Sender(settings.traces_url, headers=headers, timeout=_SEND_SECONDS)
+
+
+def _context_of(traceparent: str) -> SpanContext | None:
+    match = _PARENT.fullmatch(traceparent)
+    if not match:
+        return None
+    found = SpanContext(int(match[1], 16), int(match[2], 16), True, TraceFlags(int(match[3], 16) & TraceFlags.SAMPLED))
+    return found if found.is_valid else None
+
+
+def _text_of(found: SpanContext) -> str:
+    return f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.trace_flags:02x}"
+
+
+def _within(parent: SpanContext) -> context.Context:
+    return trace.set_span_in_context(NonRecordingSpan(parent), _NONE)

@@ -1,0 +1,193 @@
+"""One trace shows a request, its commands, its event, the relay, the jobs, and the messages that come of it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import requests
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from taskmanager.core.clock import now
+from taskmanager.core.errors import Misconfigured
+from taskmanager.core.telemetry import otlp, spans, traces
+from taskmanager.core.telemetry.instruments import SPANS
+from taskmanager.features.notifications.models import Delivery
+from tests.faults.stack import eventually
+from tests.features.webhooks.conftest import _receiver, hook, receiver
+from tests.web.test_canary import CANARY, inputs
+
+__all__ = ["_receiver", "hook", "receiver"]
+
+TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+TRACEPARENT = f"00-{TRACE}-{CALLER}-01"
+
+
+def test_a_trace_leads_from_the_request_to_mail_and_webhook(
+    scene, hook, receiver, mail, deliver, collector, tracing, traced_server
+):
+    """Every span has its parent in the trace, across four kinds of processes; log lines name trace and span."""
+    assignee = scene.member()
+    hook()
+    worker = tracing()
+    headers = {"Authorization": scene.owner.environ_base["HTTP_AUTHORIZATION"], "traceparent": TRACEPARENT}
+    body = {"title": "Call the plumber", "assignee_ids": [str(assignee.user.id)]}
+    made = requests.post(traced_server.url + scene.tasks_path, json=body, headers=headers, timeout=60)
+    assert made.status_code == 201, made.text
+    deliver()
+    Delivery.objects(state="pending").update(set__due_at=now(), set__claimed_until=now())
+    deliver()
+    assert mail.to(assignee.user.email) and receiver.received
+    worker.end()
+    eventually(lambda: any(span.role == "web" for span in collector.spans), "the spans of the web process")
+
+    trace = [span for span in collector.spans if span.trace_id == TRACE]
+    by_id = {span.span_id: span for span in trace}
+    assert {span.parent_id for span in trace} - by_id.keys() == {CALLER}
+
+    def above(span):
+        """The names from a span to the request."""
+        return [span.name, *(above(by_id[span.parent_id]) if span.parent_id in by_id else [])]
+
+    request = next(span for span in trace if span.parent_id == CALLER)
+    assert (request.role, request.kind) == ("web", Span.SPAN_KIND_SERVER)
+    assert request.fields["http.response.status_code"] == 201
+    assert "task.created" in [note.get("event.action") for note in request.notes]
+    names = {span.name for span in trace if span.parent_id == request.span_id}
+    assert {"insert tasks", "insert events", "commitTransaction", "cache trip"} <= names
+    smtp, post = (next(span for span in trace if span.name == name) for name in ("SMTP", "POST webhook"))
+    assert above(smtp) == ["SMTP", "send email", *above(smtp)[2:-2], "relay task.created", request.name]
+    assert above(post)[-2:] == ["relay task.created", request.name]
+    assert post.fields["http.response.status_code"] == 204
+    kinds = {span.kind for span in trace if span.name.startswith("relay ")}
+    assert kinds == {Span.SPAN_KIND_PRODUCER}
+    sent = {received.headers["traceparent"] for received in receiver.received}
+    assert f"00-{TRACE}-{post.span_id}-01" in sent
+
+    lines = [json.loads(line) for line in traced_server.log.read_text().splitlines() if line.startswith("{")]
+    [line] = [line for line in lines if line.get("message") == "request" and line["http.request.method"] == "POST"]
+    assert (line["trace.id"], line["span.id"]) == (TRACE, request.span_id)
+
+
+def test_a_receiver_that_hangs_holds_up_nothing(scene, collector, traced_server):
+    """Requests are answered while the receiver has the first spans and says nothing; so is the end of the server."""
+    collector.hang()
+    headers = {"Authorization": scene.owner.environ_base["HTTP_AUTHORIZATION"]}
+
+    def get():
+        return requests.get(traced_server.url + scene.task_path, headers=headers, timeout=60)
+
+    assert get().ok
+    assert collector.asked.wait(60)
+    assert all(get().ok for _ in range(20))
+    traced_server.stop()
+    assert collector.hangs
+
+
+def test_spans_that_cannot_be_sent_are_lost_and_counted(app, collector, tracing):
+    """Not more than fit into the queue wait, and the end of a process does not wait for the receiver."""
+    collector.hang()
+    tracer = tracing()
+    number, before = 3 * otlp._MAX_WAITING, _counted()
+    for _ in range(number):
+        tracer.begin_request("GET /", "").end()
+    [processor] = tracer._provider._active_span_processor._span_processors
+    assert len(processor._batch_processor._queue) <= otlp._MAX_WAITING
+    assert _counted()["ended"] - before["ended"] == number
+    tracer.end()
+    assert collector.hangs
+
+
+def _counted():
+    return {name: SPANS.labels(name)._value.get() for name in ("ended", "sent", "failed")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "header", "sent"),
+    [
+        ({"traces_sample": 1.0}, TRACEPARENT[:-2] + "00", 1),
+        ({"traces_sample": 0.0}, TRACEPARENT, 0),
+        ({"traces_sample": 0.0}, "", 0),
+        ({"traces_sample": 0.0, "traces_follow_callers": True}, TRACEPARENT, 1),
+        ({"traces_sample": 1.0, "traces_follow_callers": True}, TRACEPARENT[:-2] + "00", 0),
+        ({"traces_sample": 1.0}, f"00-{'0' * 32}-{CALLER}-01", 1),
+    ],
+)
+def test_the_settings_say_what_is_sampled(client, collector, tracing, changes, header, sent):
+    """Callers decide only where they are followed: otherwise strangers could have everything traced."""
+    tracer = tracing(**changes)
+    assert client.get("/api/v1/info", headers={"traceparent": header} if header else {}).status_code == 200
+    client.get("/health/live")  # probes are in no trace
+    tracer.end()
+    found = [span for span in collector.spans if span.kind == Span.SPAN_KIND_SERVER]
+    assert [span.name for span in found] == ["GET /api/v1/info"] * sent
+    if sent and TRACE in header:
+        assert (found[0].trace_id, found[0].parent_id) == (TRACE, CALLER)
+
+
+def test_a_fault_is_marked_and_nothing_stays_open(app, client, collector, tracing):
+    tracer = tracing()
+    with pytest.raises(ZeroDivisionError), spans.span("work", parent=TRACEPARENT):
+        raise ZeroDivisionError
+    assert spans.current() == ""
+    client.get("/api/v1/nothing")
+    assert spans.current() == ""
+    tracer.end()
+    work = collector.named("work")
+    assert (work.failed, work.fields["error.type"]) == (True, "ZeroDivisionError")
+    assert not collector.named("GET unmatched").failed
+
+
+def test_nothing_that_clients_send_is_in_a_span_or_an_error(scene, hook, app, deliver, collector, tracing):
+    """Nor in what jobs and deliveries of it store, and log."""
+    hook("/status/503")
+    tracer, client = tracing(), app.test_client()
+    owner = {"Authorization": scene.owner.environ_base["HTTP_AUTHORIZATION"]}
+    for method, path, options in inputs(scene, owner):
+        given = {"query_string" if name == "params" else name: value for name, value in options.items()}
+        assert client.open(path, method=method, **given).status_code < 500
+    deliver()
+    tracer.end()
+    assert {"send email", "POST webhook", "cache trip", "other unmatched"} <= {span.name for span in collector.spans}
+    assert CANARY.encode() not in b"".join(collector.raw).lower()
+    errors = [str(delivery.last_error) for delivery in Delivery.objects]
+    assert any("503" in error for error in errors) and CANARY not in str(errors)
+
+
+def test_headers_are_sent_and_redacted(settings, collector, tracing, secret_header):
+    from taskmanager.core.configuration import settings as in_use
+    from taskmanager.core.security.redaction import redact
+
+    tracing(**secret_header).begin_request("GET /", "").end()
+    spans.active.tracer.end()
+    assert collector.headers["authorization"] == "ApiKey canary-of-traces-3f9a"
+    in_use.use(settings.model_copy(update=secret_header))
+    try:
+        assert "canary" not in redact("refused: ApiKey canary-of-traces-3f9a, canary-of-traces-3f9a")
+    finally:
+        in_use.use(settings)
+
+
+def test_a_receiver_that_refuses_is_logged_once(collector, tracing, capsys):
+    collector.status = 400
+    tracer = tracing()
+    for _ in range(3):
+        tracer.begin_request("GET /", "").end()
+        tracer._provider.force_flush()
+    assert capsys.readouterr().out.count("traces are not received") == 1
+
+
+def test_without_a_receiver_nothing_of_opentelemetry_is_imported():
+    step = "import sys, taskmanager.app, workers.process; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", step], capture_output=True, text=True, check=True).stdout.split()
+    assert "taskmanager.core.telemetry.spans" in loaded
+    # redis-py imports the interface of OpenTelemetry by itself where it is installed
+    unwanted = {"taskmanager.core.telemetry.otlp", "opentelemetry.sdk.trace", "opentelemetry.exporter", "sentry_sdk"}
+    assert not unwanted & set(loaded)
+
+
+def test_missing_packages_are_named(settings, monkeypatch):
+    monkeypatch.delitem(sys.modules, "taskmanager.core.telemetry.otlp", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    with pytest.raises(Misconfigured, match=r"taskmanager-backend\[traces\]"):
+        traces.begin(settings.model_copy(update={"traces_url": "http://127.0.0.1:4318/v1/traces"}), "web")
