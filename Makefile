@@ -62,6 +62,9 @@ manifests: $(VENV)/.test ## render deploy/kubernetes; our rules, kubernetes-vali
 	@$(BIN)/python -m pytest -q -n 0 -p no:randomly tests/deploy/test_manifests.py
 	@PYTHON=$(PYTHON) sh deploy/kubernetes/check
 
+image: ## build the image; size over its base, user, labels, packages (ENGINE=…, PYTHON_IMAGE=…; SBOM=yes with syft)
+	@sh deploy/image
+
 compose-test: ## start deploy/compose in Docker, kill every process, stop it (PROFILE=services, COMPOSE=…, TASKMANAGER_IMAGE=…)
 	@sh deploy/compose/try
 
@@ -144,6 +147,12 @@ chaos: $(VENV)/.test ## kill -9 workers, relay, scheduler, queue and receivers u
 
 sync-campaign: $(VENV)/.test ## random offline clients against a service without rate limits (docs/sync.md); URL=…, STEPS=10000
 	@$(BIN)/python -m tests.features.sync.campaign $(or $(URL),http://127.0.0.1:8000) $(or $(STEPS),10000)
+
+stores-test: $(VENV)/.test ## a queue behind Sentinels whose primary is killed five times (N=…), a cache in a cluster
+	@STORE_FAILOVERS=$(or $(N),5) $(BIN)/python -m pytest -q -n 0 -p no:randomly tests/faults/test_store_groups.py
+
+broker-test: $(VENV)/.test ## publish events to a real RabbitMQ (apt: rabbitmq-server) that is killed five times (N=…)
+	@BROKER_KILLS=$(or $(N),5) $(BIN)/python -m pytest -q -s -n 0 -p no:randomly tests/plugins/test_rabbitmq.py
 
 lost-write: $(VENV)/.test ## three mongods, killed so that writes are rolled back, ten times: what was acknowledged is kept
 	@LOST_WRITE_ROUNDS=$(or $(N),10) $(BIN)/python -m pytest tests/faults/test_lost_writes.py -q

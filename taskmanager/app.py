@@ -225,8 +225,7 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
             "application/javascript",
         ],
         CACHE_TYPE="RedisCache",
-        CACHE_REDIS_URL=settings.cache_url,
-        CACHE_OPTIONS=stores.options(settings.redis_timeout_ms / 1000),
+        CACHE_REDIS_HOST=stores.client("cache", settings.cache_url, settings.redis_timeout_ms / 1000),
         CACHE_KEY_PREFIX="tm:cache:",
         CACHE_SERIALIZER=CacheSerializer(),
     )

@@ -21,8 +21,7 @@ from redis.exceptions import RedisError
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.security.networks import network_of
-from taskmanager.core.servers.stores import cache_outage, options
-from taskmanager.core.telemetry.timings import timed_trip
+from taskmanager.core.servers.stores import cache_outage, client, is_clustered
 from taskmanager.core.text import plain_address
 from taskmanager.extensions import limiter
 from taskmanager.web.authentication.actors import keep_version, live_user_id, version_key
@@ -30,7 +29,6 @@ from taskmanager.web.requests import body_fields
 
 OFF = "0"  # no limit for each address
 _COMMON_SCOPES = ("global", "network")  # of the limits of all requests
-_SCHEMES = ("redis", "rediss", "unix")
 # KEYS: for each limit the previous and the current window; the access version. ARGV: for each limit its number, seconds
 # and amount. The functions are the scripts of the library, whose arguments differ: the second takes the seconds first.
 _SCRIPT = f"""
@@ -58,13 +56,16 @@ Entry = tuple[str, int, int, int]  # of a limit: its key, number, seconds, and t
 class OneTripStorage(RedisStorage):
     """Counts a request, reads the window for the headers and the caller's access version in one round trip."""
 
-    STORAGE_SCHEME = [f"onetrip+{scheme}" for scheme in _SCHEMES]
+    STORAGE_SCHEME = ["onetrip"]
     DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}  # where valkey-py is installed, its import takes long
 
-    def __init__(self, uri: str, **options: Any) -> None:
-        super().__init__(uri.removeprefix("onetrip+"), **options)
-
-        self._script = self.storage.register_script(_SCRIPT)
+    def __init__(self, uri: str, *, client: Any, key_prefix: str = RedisStorage.PREFIX, **options: Any) -> None:
+        """Use a client of the cache store, which may be one of a cluster: the library makes its own from a URL."""
+        super(RedisStorage, self).__init__(uri, **options)
+        self.key_prefix, self.target_server, self.storage = key_prefix, "redis", client
+        self.dependency = self.dependencies["redis"].module
+        self.initialize_storage(uri)
+        self._script = client.register_script(_SCRIPT.encode())
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         if key not in g.setdefault("acquired", {}):
@@ -76,9 +77,7 @@ class OneTripStorage(RedisStorage):
 
         A limit that refuses the request is the last one that counts it, as Flask-Limiter then asks no further one.
         """
-        windows = [name(key) for key, *_ in entries for name in (self._previous_window_key, self._current_window_key)]
-        keys = [*map(self.prefixed_key, windows), version_key()]
-        version, *found = self._execute(keys, [number for _, *numbers in entries for number in numbers])
+        version, *found = self._count(entries)
         acquired, kept = g.setdefault("acquired", {}), g.setdefault("windows", {})
         for (key, *_), is_acquired, window in zip(entries, found[::2], found[1::2], strict=False):
             acquired[key], kept[key] = is_acquired, window
@@ -92,13 +91,32 @@ class OneTripStorage(RedisStorage):
         before, before_ms, now, now_ms = (max(0, int(part or 0)) for part in window)
         return before, before_ms / 1000, now, now_ms / 1000
 
-    def _execute(self, keys: list[str], arguments: list[int]) -> list[Any]:
+    def _count(self, entries: Sequence[Entry]) -> list[Any]:
         try:
-            with timed_trip("cache"):
-                return list(self._script(keys, arguments))
+            return self._count_in_slots(entries) if is_clustered(self.storage) else self._execute(entries)
         except RedisError:
             cache_outage.failed()
             raise
+
+    def _execute(self, entries: Sequence[Entry]) -> list[Any]:
+        keys = [key for entry in entries for key in self._windows(entry)]
+        numbers = [number for _, *numbers in entries for number in numbers]
+        return list(self._script([*keys, version_key()], numbers))
+
+    def _count_in_slots(self, entries: Sequence[Entry]) -> list[Any]:
+        """Do it in a cluster, whose scripts have keys of one slot: a round trip for each limit, one for the version."""
+        found = [self.storage.get(version_key())]
+        for entry in entries:
+            keys = self._windows(entry)
+            found += self._script([*keys, keys[-1]], entry[1:])[1:]
+            if not found[-2]:
+                break
+        return found
+
+    def _windows(self, entry: Entry) -> list[str]:
+        """Return the keys of the previous and the current window of a limit, which are in one slot of a cluster."""
+        key = entry[0]
+        return [self.prefixed_key(name) for name in (self._previous_window_key(key), self._current_window_key(key))]
 
 
 class CommonLimit(ApplicationLimit):
@@ -118,8 +136,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     limiter._key_func = caller
     app.config.update(
         RATELIMIT_ENABLED=settings.ratelimit_enabled,
-        RATELIMIT_STORAGE_URI=f"onetrip+{settings.cache_url}",
-        RATELIMIT_STORAGE_OPTIONS=options(settings.redis_timeout_ms / 1000),
+        RATELIMIT_STORAGE_URI="onetrip://",
+        RATELIMIT_STORAGE_OPTIONS={"client": client("cache", settings.cache_url, settings.redis_timeout_ms / 1000)},
         RATELIMIT_STRATEGY="sliding-window-counter",
         RATELIMIT_HEADERS_ENABLED=False,
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,

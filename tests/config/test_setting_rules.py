@@ -17,7 +17,17 @@ LONG = "k3" * 20
 ESCAPED = r"percent-encoded: write # as %23"
 RATES = ["600/fortnite", "many", "600", "-3/hour", "0/minute", "/minute", "600/"]
 REDIS = ["localhost:6379", "http://h/0", "redis://", "redis://h:port/0", "redis://h:70000/0", "redis://h/zero",
-         "redis://h/0?foo=1", "redis://h/0?socket_timeout=x", "unix://", "redis://h /0"]  # fmt: skip
+         "redis://h/0?foo=1", "redis://h/0?socket_timeout=x", "unix://", "redis://h /0",
+         "redis+sentinel://h", "redis+sentinel://h/", "redis+sentinel://h,/name", "redis+sentinel://h:0/name",
+         "redis+sentinel://h:x/name/0", "redis+sentinel://h/name/zero", "redis+sentinel://h/a b", "unix+sentinel://h/a",
+         "redis+sentinel://h/name?foo=1", "redis+sentinel://u:a@b@h/name"]  # fmt: skip
+CLUSTERS = [
+    "redis+cluster://h/0",
+    "redis+cluster://",
+    "redis+cluster://h,",
+    "redis+cluster://h:port",
+    "redis+other://h",
+]
 HOSTS = ["http://h", "300.1.1.1", "h:80", "a b", "[::1]", "-h"]
 LINKS = [
     "example.com/terms",
@@ -106,8 +116,8 @@ BAD: dict[str, list[str]] = {
         "mongodb+srv://h.example.org/db?retryWrites=false",
         "mongodb:///db",
     ],
-    "queue_url": REDIS,
-    "cache_url": REDIS,
+    "queue_url": [*REDIS, *CLUSTERS, "redis+cluster://h"],
+    "cache_url": [*REDIS, *CLUSTERS],
     "mail_url": [
         "localhost:25",
         "pigeon://coop",

@@ -46,10 +46,28 @@ def test_each_profile_has_a_web_process_and_a_worker_for_each_service(services):
 
 def test_nothing_but_the_gateway_is_reached_from_outside(services):
     published = {name: one["ports"] for name, one in services.items() if "ports" in one}
-    assert published == {"gateway": ["${GATEWAY_PORT:-8080}:8080"], "mail": ["127.0.0.1:8025:8025"]}
+    assert published.pop("gateway") == ["${GATEWAY_PORT:-8080}:8080"]
+    assert published.keys() == {"mail", "prometheus", "alertmanager", "grafana"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert all(one.get("logging") for one in services.values())  # else the log of a container fills the disk
 
 
 def test_the_secret_is_a_file_and_no_variable(services):
     assert "SECRET_KEY" not in str([one.get("environment") for one in services.values()])
-    assert services["web"]["secrets"] == [{"source": "secret_key", "target": "taskmanager_secret_key"}]
+    assert services["web"]["secrets"] == [
+        {"source": name, "target": f"taskmanager_{name}"} for name in ("secret_key", "metrics_token")
+    ]
+
+
+def test_prometheus_finds_every_process(services):
+    config = yaml.safe_load((FILE.parent / "monitoring" / "prometheus.yml").read_text())
+    (job,) = config["scrape_configs"]
+    found = {name: one["port"] for one in job["dns_sd_configs"] for name in one["names"]}
+    ours = {name for name, one in services.items() if "TASKMANAGER_IMAGE" in one["image"]} - ONE_SHOTS
+    assert found.keys() == ours
+    for name, port in found.items():
+        probe = int(services[name]["environment"]["TASKMANAGER_PROBE_PORT"])
+        assert port == (8000 if name.startswith("web") else probe), name
+    for name in ("prometheus", "alertmanager", "grafana"):
+        for volume in services[name]["volumes"]:
+            assert not volume.startswith(".") or (FILE.parent / volume.partition(":")[0]).exists(), volume

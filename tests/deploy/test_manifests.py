@@ -79,6 +79,10 @@ def test_every_process_is_probed_and_ends_in_time(rendered):
             assert "sleep" in str(one["lifecycle"]["preStop"])
             assert one["startupProbe"] and workload["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
             assert one["livenessProbe"]["httpGet"]["path"] in ("/health/live", "/.gateway/live")  # asks no other server
+        else:
+            assert one["livenessProbe"]["httpGet"] == {"path": "/health/live", "port": "probe"}
+            port = int(rendered.named("ConfigMap", "taskmanager-settings")["data"]["TASKMANAGER_PROBE_PORT"])
+            assert {"name": "probe", "containerPort": port} in one["ports"]
         if one["name"] == "worker":
             assert pod(workload)["terminationGracePeriodSeconds"] >= 80  # workers/stopping.py waits for 75 s
 
@@ -126,6 +130,31 @@ def test_the_gateway_leads_to_services_that_exist(rendered):
     assert targets and targets <= services
     routed = rendered.of("Ingress", "HTTPRoute")
     assert len(routed) == 1 and "taskmanager-gateway" in str(routed[0])
+
+
+def test_what_every_web_process_says_is_not_summed():
+    """The autoscaler's metric is read from the queue by each web process: a sum grows with their number."""
+    metrics = [
+        one["external"]["metric"]["name"]
+        for scaler in Rendered("production").of("HorizontalPodAutoscaler")
+        for one in scaler["spec"]["metrics"]
+        if one["type"] == "External"
+    ]
+    rules = yaml.safe_load((FOLDER / "adapter.yaml").read_text())["rules"]["external"]
+    assert {rule["name"]["as"]: rule["metricsQuery"].partition("(")[0] for rule in rules} == dict.fromkeys(
+        metrics, "max"
+    )
+
+
+def test_the_monitor_reads_every_process_with_the_token():
+    monitor = yaml.safe_load((FOLDER / "components" / "monitoring" / "monitors.yaml").read_text())["spec"]
+    ports = {port["name"] for one in Rendered("production").of("Deployment") for port in _ports(one)}
+    for endpoint in monitor["podMetricsEndpoints"]:
+        assert endpoint["port"] in ports and endpoint["authorization"]["credentials"]["name"] == "taskmanager-secrets"
+
+
+def _ports(workload):
+    return pod(workload)["containers"][0]["ports"]
 
 
 def test_services_apart_have_all_processes():

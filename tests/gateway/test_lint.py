@@ -25,6 +25,8 @@ SETTINGS = {
         "redirect_listen": "0.0.0.0:80",
         "trusted_proxies": "10.0.0.0/8",
         "nginx_version": "1.28.0",
+        "servers": "web:8000",
+        "resolver": "127.0.0.11",
     },
 }
 
@@ -52,7 +54,26 @@ def test_what_a_version_does_not_know_is_left_out(settings, tmp_path):
     assert "keepalive_min_timeout 3s;" in new and "http2 on;" in new and "ssl http2;" not in new
 
 
-@pytest.mark.parametrize("name", ["listen", "servers", "stream_servers", "tls_certificate", "trusted_proxies"])
+def test_names_are_looked_up_again_where_the_version_can(settings, tmp_path):
+    from taskmanager.core.errors import Misconfigured
+
+    new = {"nginx_version": "1.27.3", "resolver": "127.0.0.11", "servers": "web:8000,unix:/run/web.sock"}
+    config = rendering.render(routing_app(settings), settings, nginx.gateway_settings(tmp_path, **new))
+    assert "resolver 127.0.0.11 valid=5s;" in config
+    assert "server web:8000 resolve max_fails" in config and "server unix:/run/web.sock max_fails" in config
+    with pytest.raises(Misconfigured, match=r"1\.27\.3"):
+        nginx.gateway_settings(tmp_path, **new | {"nginx_version": "1.26.0"})
+
+
+def test_every_place_sets_the_headers_of_the_gateway(settings, tmp_path):
+    """NGINX inherits `proxy_set_header` only where a location sets none of its own."""
+    config = rendering.render(routing_app(settings), settings, nginx.gateway_settings(tmp_path))
+    assert config.count("proxy_set_header Host ") == config.count('proxy_set_header X-Real-IP "";') == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["listen", "servers", "stream_servers", "tls_certificate", "trusted_proxies", "resolver"]
+)
 def test_a_setting_cannot_add_a_directive(name, tmp_path):
     from taskmanager.core.errors import Misconfigured
 

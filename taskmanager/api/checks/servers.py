@@ -10,7 +10,7 @@ from pymongo.errors import OperationFailure
 from taskmanager.api.checks.measured import HealthCheck, Measured, Status, above
 from taskmanager.core.configuration import settings
 from taskmanager.core.servers import server_checks, server_report
-from taskmanager.core.servers.stores import cache_store, queue_store
+from taskmanager.core.servers.stores import cache_store, infos, queue_store
 from taskmanager.core.storage import database
 from taskmanager.core.telemetry.process_metrics import POOL
 
@@ -70,14 +70,15 @@ def _disk() -> Iterator[Measured]:
 
 def _store(name: str, client: Any) -> Iterator[Measured]:
     started = time.perf_counter()
-    info = client.info()
+    found = infos(client)
     yield above(f"{name}:response", (time.perf_counter() - started) * 1000, "ms", warn=100)
+    info = max(found, key=lambda one: one["used_memory"])  # of the fullest node of a cluster
     used, most = info["used_memory"], info.get("maxmemory") or 0
     keeps = info.get("maxmemory_policy") == _EVICTING.get(name)
     if most:  # a cache that is full is as it should be
         bounds = {"warn": 75, "fail": 95} if name == "queue" else {"warn": float("inf")}
         yield above(f"{name}:memory", 100 * used / most, "percent", **bounds)
-    yield Measured(f"{name}:evictions", info.get("evicted_keys", 0), "keys")
+    yield Measured(f"{name}:evictions", sum(one.get("evicted_keys", 0) for one in found), "keys")
     if name == "queue":
         output = "" if keeps else "Its maxmemory-policy is not noeviction: it may lose jobs."
         yield Measured("queue:policy", info.get("maxmemory_policy"), "", "pass" if keeps else "warn", output)

@@ -6,7 +6,7 @@ characters in user and password must be percent-encoded (section 2.1).
 
 import re
 import warnings
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 _ENCODE = (
@@ -91,11 +91,71 @@ def _mongodb_options(uri: str) -> dict[str, object]:
         raise ValueError(f"cannot be read as a MongoDB URI ({type(error).__name__})") from None
 
 
+class StoreAddress(NamedTuple):
+    """A store: one server, a group of servers whose primary Sentinels know, or a cluster.
+
+    `url` is the URL of a single server with the user, the password, the database and the options of this store; `hosts`
+    are the Sentinels, or nodes of the cluster; `service` is the name of the group.
+    """
+
+    kind: Literal["server", "sentinel", "cluster"]
+    url: str
+    hosts: tuple[tuple[str, int], ...] = ()
+    service: str = ""
+    sentinel_auth: bool = False
+
+
+def store_address(url: str) -> StoreAddress:
+    """Parse the URL of a store. Raises ValueError with a sentence that contains no part of the URL."""
+    scheme, _, rest = url.partition("://")
+    protocol, _, kind = scheme.partition("+")
+    if kind not in _STORE_PORTS or protocol not in ("redis", "rediss"):
+        return StoreAddress("server", url)
+    authority, slash, behind = rest.partition("/")
+    authority, mark, query = authority.partition("?")
+    userinfo, at, places = authority.rpartition("@")
+    hosts = tuple(_host_of(place, _STORE_PORTS[kind]) for place in places.split(","))
+    path, mark, query = behind.partition("?") if slash else ("", mark, query)
+    service, _, number = path.partition("/")
+    if kind == "cluster" and path:
+        raise ValueError("must have no database: a cluster has one only")
+    if kind == "sentinel" and not re.fullmatch(r"[\w.-]+", service):
+        raise ValueError("must have the name of the group that the Sentinels know: redis+sentinel://host,host/name/0")
+    words = [word for word in query.split("&") if word]
+    options = "&".join(word for word in words if word != _SENTINEL_AUTH)
+    single = f"{protocol}://{userinfo}{at}{places.split(',')[0]}/{number or 0}" + (f"?{options}" if options else "")
+    found: Literal["sentinel", "cluster"] = "cluster" if kind == "cluster" else "sentinel"
+    return StoreAddress(found, single, hosts, service, _SENTINEL_AUTH in words)
+
+
+_STORE_PORTS = {"sentinel": 26379, "cluster": 6379}
+_SENTINEL_AUTH = "sentinel_auth=true"  # the Sentinels need the same user and password
+
+
+def _host_of(place: str, port: int) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{place}")
+        host, found = parts.hostname, parts.port
+    except ValueError:
+        host, found = None, 0
+    if not host or found == 0 or parts.path:
+        raise ValueError("must name its hosts as host:port, separated by commas")
+    return host, found or port
+
+
+def check_queue(url: str) -> None:
+    """Raise ValueError for a URL that `check_redis` refuses, and for a cluster, which RQ cannot use."""
+    check_redis(url)
+    if store_address(url).kind == "cluster":
+        raise ValueError("must be no cluster: a job has keys in several slots; use redis+sentinel://")
+
+
 def check_redis(url: str) -> None:
     """Raise ValueError, with a sentence that contains no part of the URL, for a URL that redis-py does not parse."""
     _refuse_unencoded(url)
+    url = store_address(url).url
     if not url.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
+        raise ValueError("must begin with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://")
     try:
         _redis_connection(url)
     except (ValueError, TypeError) as error:
@@ -107,9 +167,12 @@ def check_redis(url: str) -> None:
         raise ValueError("must have the number of a database at its end, such as /0")
 
 
-def redis_place(url: str) -> tuple[object, int]:
-    """Return the identity of a store, however its URL is spelled: (host and port, or path of the socket; database)."""
-    connection: Any = _redis_connection(url)
+def redis_place(url: str) -> tuple[object, ...]:
+    """Return the identity of a store, however its URL is spelled: its address or its hosts, its group, its database."""
+    known = store_address(url)
+    connection: Any = _redis_connection(known.url)
+    if known.kind != "server":
+        return frozenset(known.hosts), known.service, connection.db
     address = getattr(connection, "path", None) or (connection.host.lower(), int(connection.port))
     return address, connection.db
 

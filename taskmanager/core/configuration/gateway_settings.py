@@ -9,7 +9,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # What NGINX reads as the address of a server, without any character that could end a directive.
 _ADDRESS = re.compile(r"unix:/[\w./-]+|(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
+_RESOLVER = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _PATH = re.compile(r"/[\w./-]+")
+
+
+_RESOLVES = (1, 27, 3)  # the first version of NGINX that asks again for the address of a server
 
 
 def words(text: str) -> list[str]:
@@ -33,6 +37,7 @@ class GatewaySettings(BaseSettings):
     task_servers: str = ""
     notification_servers: str = ""
     stream_servers: str = ""
+    resolver: str = ""
     trusted_proxies: str = ""
     requests_per_second: int = Field(50, ge=1, le=100_000)
     burst: int = Field(200, ge=1, le=100_000)
@@ -58,6 +63,13 @@ class GatewaySettings(BaseSettings):
             raise ValueError("must be addresses such as 127.0.0.1:8000 or unix:/run/web.sock, separated by commas")
         return value
 
+    @field_validator("resolver")
+    @classmethod
+    def _address_of_dns(cls, value: str) -> str:
+        if value and not _RESOLVER.fullmatch(value):
+            raise ValueError("must be the address of a DNS server, such as 127.0.0.11 or [::1]:53")
+        return value
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: str) -> str:
@@ -81,6 +93,8 @@ class GatewaySettings(BaseSettings):
             raise ValueError("TASKMANAGER_GATEWAY_TLS_CERTIFICATE and TASKMANAGER_GATEWAY_TLS_KEY need each other")
         if self.redirect_listen and not self.tls_certificate:
             raise ValueError("TASKMANAGER_GATEWAY_REDIRECT_LISTEN needs a TLS certificate to redirect to")
+        if self.resolver and self.version < _RESOLVES:
+            raise ValueError("TASKMANAGER_GATEWAY_RESOLVER needs NGINX 1.27.3 or newer")
         return self
 
     def servers_of(self, service: str) -> list[str]:

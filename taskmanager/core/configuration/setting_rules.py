@@ -225,7 +225,7 @@ RULES: dict[str, Rule] = {
     "privacy_url": link,
     "support_url": link,
     "mongodb_uri": connection_urls.check_mongodb,
-    "queue_url": connection_urls.check_redis,
+    "queue_url": connection_urls.check_queue,
     "cache_url": connection_urls.check_redis,
     "mail_url": connection_urls.mail_server,
     "sms_url": lambda text: connection_urls.check_apprise(text, "{to}"),

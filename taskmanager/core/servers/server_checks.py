@@ -151,7 +151,7 @@ recent_store_problems = _RecentStoreProblems()
 def _store_problem(name: Literal["queue", "cache"], url: str, seconds: float) -> ServerProblem | None:
     """Run each command that the service needs, on keys that expire, and check the replies."""
     try:
-        with redis.Redis.from_url(url, **stores.options(seconds)) as client:
+        with stores.client(name, url, seconds) as client:
             for reply in _replies(client, name):
                 if isinstance(reply, refusals.RedisError):
                     return _store_refusal(name, reply)
@@ -162,8 +162,11 @@ def _store_problem(name: Literal["queue", "cache"], url: str, seconds: float) ->
 
 def _replies(client: redis.Redis, name: Literal["queue", "cache"]) -> list[object]:
     prefix = {"queue": "rq:", "cache": "tm:"}[name]
-    keys = {kind: f"{prefix}probe:{kind}:{secrets.token_hex(8)}" for kind in ("text", "hash", "set", "sorted", "list")}
+    slot = secrets.token_hex(8)  # braces: all keys are in one slot of a cluster
+    keys = {kind: f"{prefix}probe:{{{slot}}}:{kind}" for kind in ("text", "hash", "set", "sorted", "list")}
     commands = [[word.format(prefix=prefix, **keys) for word in line.split()] for line in _COMMANDS[name]]
+    if stores.is_clustered(client):
+        return [_reply(client, words) for words in commands]
     pipeline = client.pipeline(transaction=False)
     for words in commands:
         pipeline.execute_command(*words)
@@ -175,6 +178,16 @@ def _replies(client: redis.Redis, name: Literal["queue", "cache"]) -> list[objec
             listener.subscribe(f"{prefix}probe")
             listener.get_message(timeout=1)
     return replies
+
+
+def _reply(client: redis.Redis, words: list[str]) -> object:
+    """Return the reply of a cluster to a command; its refusal instead of raising it. Raises ConnectionError."""
+    try:
+        if words[:2] == ["SCRIPT", "LOAD"]:  # to every node
+            return client.script_load(words[2])
+        return client.execute_command(*words)
+    except refusals.ResponseError as refusal:
+        return refusal
 
 
 def _store_refusal(name: Literal["queue", "cache"], error: Exception) -> ServerProblem:
@@ -192,10 +205,14 @@ def _store_refusal(name: Literal["queue", "cache"], error: Exception) -> ServerP
     if "unknown command" in text or "unknown subcommand" in text or "wrong number of arguments" in text:
         return _final(name, f"The {name} store lacks a command that is needed: Redis 6.2, Valkey 7.2 or newer is.")
     if text.startswith(("moved", "crossslot", "clusterdown")) or isinstance(error, refusals.MovedError):
-        return _final(name, f"{variable} leads to a cluster: the {name} is one store.")
+        return _final(name, _CLUSTERED[name])
     return ServerProblem(name, f"The {name} store takes no writes now: it is a replica, or is full.", final=False)
 
 
+_CLUSTERED = {
+    "queue": "TASKMANAGER_QUEUE_URL leads to a cluster: the queue is one store, or a group behind Sentinels.",
+    "cache": "TASKMANAGER_CACHE_URL leads to a cluster: begin it with redis+cluster:// or rediss+cluster://.",
+}
 _SCRIPT_ID = sha1(b"return{1}").hexdigest()  # noqa: S324 Redis identifies scripts by SHA-1
 _SCRIPTING = ("EVAL return{{1}} 0", "SCRIPT LOAD return{{1}}", f"EVALSHA {_SCRIPT_ID} 0")
 _COMMANDS = {

@@ -9,60 +9,56 @@ from functools import cache
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.client import Pipeline
+from redis.connection import parse_url
 from redis.exceptions import RedisError
-from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from taskmanager.core.configuration import settings
-from taskmanager.core.telemetry.timings import timed_trip
+from taskmanager.core.configuration.connection_urls import StoreAddress, store_address
+from taskmanager.core.servers.store_clients import TimedClient, TimedCluster, connection_options, options
 
 _REST_SECONDS = 1.0
-_WAITING = ("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH")
 
 
-def options(seconds: float) -> dict[str, Any]:
-    """Return client options that bound every wait to `seconds` and never repeat a command."""
-    return {
-        "socket_timeout": seconds,
-        "socket_connect_timeout": seconds,
-        "retry": Retry(NoBackoff(), 0),
-        "health_check_interval": 0,
-    }
+def client(store: str, url: str, seconds: float) -> redis.Redis:
+    """Return a new client of a store, whatever its URL leads to: a server, Sentinels, or a cluster.
+
+    It connects at its first command. With Sentinels each new connection asks them for the primary.
+    """
+    address = store_address(url)
+    if address.kind == "cluster":
+        found: Any = TimedCluster(address, seconds)
+    elif address.kind == "sentinel":
+        found = _behind_sentinels(address, seconds)
+    else:
+        found = TimedClient.from_url(url, **options(seconds))
+    found.store = store
+    return found
 
 
-class TimedClient(redis.Redis):
-    """A client whose commands and pipelines are timed, but for those that wait for something to happen."""
-
-    store = ""
-
-    def execute_command(self, *args: Any, **options: Any) -> Any:
-        if args[0] in _WAITING:
-            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
-        with timed_trip(self.store):
-            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
-
-    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> "TimedPipeline":
-        made = TimedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
-        made.store = self.store
-        return made
-
-
-class TimedPipeline(Pipeline):
-    """A pipeline whose round trip is timed."""
-
-    store = ""
-
-    def execute(self, raise_on_error: bool = True) -> Any:
-        with timed_trip(self.store):
-            return super().execute(raise_on_error)
+def _behind_sentinels(address: StoreAddress, seconds: float) -> redis.Redis:
+    given = parse_url(address.url)
+    database = given.pop("db", 0)
+    common = connection_options(given) | options(seconds)
+    credentials = ("username", "password")
+    own = {name: value for name, value in common.items() if address.sentinel_auth or name not in credentials}
+    sentinel = Sentinel(address.hosts, sentinel_kwargs=own, **common)
+    return sentinel.master_for(address.service, redis_class=TimedClient, db=database)
 
 
 @cache
 def _client(store: str, url: str, seconds: float) -> redis.Redis:
-    made: Any = TimedClient.from_url(url, **options(seconds))
-    made.store = store
-    return made
+    return client(store, url, seconds)
+
+
+def is_clustered(store: object) -> bool:
+    """Return whether a client is that of a cluster, where commands and scripts take keys of one slot."""
+    return isinstance(store, TimedCluster)
+
+
+def infos(store: Any) -> list[dict[str, Any]]:
+    """Return the figures (INFO) of a store: of each primary of a cluster."""
+    return store.infos() if is_clustered(store) else [store.info()]
 
 
 def cache_store() -> redis.Redis:
@@ -95,4 +91,4 @@ class OutageBackoff:
 
 cache_outage = OutageBackoff()
 
-__all__ = ["OutageBackoff", "RedisError", "cache_outage", "cache_store", "options", "queue_store"]
+__all__ = ["OutageBackoff", "RedisError", "cache_outage", "cache_store", "client", "options", "queue_store"]
