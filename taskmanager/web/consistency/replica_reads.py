@@ -11,7 +11,7 @@ from contextvars import copy_context
 
 from bson.timestamp import Timestamp
 from flask import Response
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.configuration.database_settings import ReplicaRead
@@ -52,10 +52,9 @@ def read(kind: ReplicaRead | None, view: View) -> Response:
             if not reading.failed(error):
                 raise
             reading.rest(error)
-            moment = None if reading.is_unheard_of(error) else moment
             breaker.check()
     REPLICA_READS.labels("primary").inc()
-    return _after(moment, view)
+    return _from_primary(moment, view)
 
 
 def write(view: View) -> Response:
@@ -74,6 +73,19 @@ def streamed(parts: Iterator[bytes]) -> Iterator[bytes]:
     """Return the parts of an export, which secondaries may answer; the parts are made while they are sent."""
     moment = causal_tokens.given()
     return _streamed(parts, moment) if may_answer("exports") else parts
+
+
+def _from_primary(moment: Timestamp | None, view: View) -> Response:
+    """Return the response of the primary; a token of a time that it has never had counts as none.
+
+    So has one from before the database was restored from a backup.
+    """
+    try:
+        return _after(moment, view)
+    except OperationFailure as error:
+        if not reading.is_unheard_of(error):
+            raise
+        return _after(None, view)
 
 
 def _after(moment: Timestamp | None, view: View) -> Response:

@@ -64,7 +64,7 @@ def wake() -> None:
 
 
 def is_unheard_of(error: BaseException) -> bool:
-    """Return whether a member has not heard of a time, and does not wait for it: it is behind, or was restored."""
+    """Return whether a member has not heard of a time, and does not wait for it."""
     return isinstance(error, OperationFailure) and error.code == _INVALID_OPTIONS
 
 
