@@ -157,6 +157,9 @@ broker-test: $(VENV)/.test ## publish events to a real RabbitMQ (apt: rabbitmq-s
 lost-write: $(VENV)/.test ## three mongods, killed so that writes are rolled back, ten times: what was acknowledged is kept
 	@LOST_WRITE_ROUNDS=$(or $(N),10) $(BIN)/python -m pytest tests/faults/test_lost_writes.py -q
 
+failover: $(VENV)/.test ## three mongods, the primary killed five times (N=…) under writes of two web processes: losses, gaps, reads meanwhile
+	@FAILOVER_KILLS=$(or $(N),5) $(BIN)/python -m pytest -q -n 0 -p no:randomly tests/faults/test_failover.py
+
 killed-web: $(VENV)/.test ## how long a project is blocked when a web server is killed, or the database hangs (ARGS=--freeze)
 	@$(BIN)/python -m tests.bench.killed_web $(ARGS)
 

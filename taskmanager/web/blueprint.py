@@ -20,10 +20,12 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 from werkzeug.routing import BaseConverter
 
+from taskmanager.core.configuration.database_settings import ReplicaRead
 from taskmanager.core.errors import ScopeMissing
 from taskmanager.core.storage.database import capacity
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.conditional import check_post, check_read
+from taskmanager.web.consistency import replica_reads
 from taskmanager.web.errors import InvalidRequest, NotAcceptable
 from taskmanager.web.idempotency import once
 from taskmanager.web.openapi.conventions import Conventions, describe_operation
@@ -102,6 +104,7 @@ class Blueprint(flask_smorest.Blueprint):
         idempotent: bool | Literal["itself"] = True,
         conditional: bool = True,
         binary: bool = False,
+        replicas: ReplicaRead | None = None,
         deprecated: Deprecation | None = None,
         problems: Iterable[int] = (),
         **options: Any,
@@ -111,12 +114,19 @@ class Blueprint(flask_smorest.Blueprint):
         `scope` replaces the blueprint's; one such as `tasks:read` is needed as it is.
         `conditional=False`: its PATCH, PUT or DELETE needs no If-Match.
         `idempotent="itself"`: the view calls `once`. `binary`: the response is not JSON.
+        `replicas`: the kind of its reads, when secondaries may answer them.
         `problems` are the statuses of errors that it returns beside those of the conventions.
         """
         method = options.get("methods", ["GET"])[0]
         needed = None if public else self._scope_of(method, scope)
         kind = Conventions(
-            method, public=public, idempotent=bool(idempotent), conditional=conditional, extra=problems, scope=needed
+            method,
+            public=public,
+            idempotent=bool(idempotent),
+            conditional=conditional,
+            extra=problems,
+            scope=needed,
+            replicas=replicas,
         )
         options.setdefault("tags", [self.name])
         register = super().route(rule, **options)
@@ -153,22 +163,29 @@ def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary
     def guarded(*args: Any, **kwargs: Any) -> Response:
         if not binary:
             _check_acceptable()
-        with capacity.acquire_slot():
+        with capacity.acquire_slot(needs_primary=not replica_reads.may_answer(kind.replicas)):
             if not kind.public and not current_actor().has_scope(kind.scope):
                 raise ScopeMissing(scope=kind.scope)
             if not takes_query and request.query_string:
                 _refuse_all(query_parameters(request))
-            if kind.method == "POST":
-                check_post()
-            if kind.method != "GET":
-                check_mutation_id()
-            response = view(*args, **kwargs)
-            check_read(response)
+            response = _answer(kind, lambda: view(*args, **kwargs))
         return deprecated.add_headers(response) if deprecated else response
 
     guarded.is_public, guarded.scope = kind.public, kind.scope  # type: ignore[attr-defined]
     guarded.conditional = kind.conditional  # type: ignore[attr-defined]
     return guarded
+
+
+def _answer(kind: Conventions, view: Callable[[], Response]) -> Response:
+    """Return the response of a view whose caller is known, after the conventions of its method."""
+    if kind.method == "GET":
+        response = replica_reads.read(kind.replicas, view)
+        check_read(response)
+        return response
+    if kind.method == "POST":
+        check_post()
+    check_mutation_id()
+    return replica_reads.write(view)
 
 
 def _document_deprecation(view: Any, deprecated: Deprecation | None) -> None:

@@ -41,7 +41,7 @@ def _signer(bound: str) -> Signer:
     """Return the signer of cursors for this path and the parameters that decide which rows the list has."""
     binding = sorted((name, value) for name, value in request.args.items() if name not in _UNBOUND)
     salt = repr((request.path, binding, bound)).encode()
-    return Signer(settings.current().secret(), salt=salt, algorithm=_HMAC)
+    return Signer(settings.current().secret(), salt=salt, algorithm=HMAC)
 
 
 class OneCallHmac(SigningAlgorithm):
@@ -51,7 +51,7 @@ class OneCallHmac(SigningAlgorithm):
         return hmac.digest(key, value, "sha1")
 
 
-_HMAC = OneCallHmac()
+HMAC = OneCallHmac()
 
 _UNBOUND = {"cursor", "limit", "fields", "expand", "with_total"}
 _PACKED: dict[type, tuple[str, Callable[[Any], Any]]] = {

@@ -102,6 +102,7 @@ BAD: dict[str, list[str]] = {
         "ada@b.example",
         "x..y",
     ],
+    "replica_reads": ["list", "lists,", "lists search", "all"],
     "mongodb_uri": [
         "localhost:27017",
         "http://h/db",

@@ -39,7 +39,8 @@ class Member(mongod.MongodServer):
 class ReplicaSet:
     """Three members, in the place of one server. Which one is the primary is asked anew each time."""
 
-    def __init__(self, folder: Path, **parameters: str) -> None:
+    def __init__(self, folder: Path, *, election_ms: int = 8000, **parameters: str) -> None:
+        self._election_ms = election_ms
         self.members = [Member(folder / f"member-{number}", **parameters) for number in range(3)]
 
     @property
@@ -83,7 +84,7 @@ class ReplicaSet:
             config = {
                 "_id": mongod.REPLICA_SET,
                 "members": [{"_id": number, "host": member.host} for number, member in enumerate(self.members)],
-                "settings": {"electionTimeoutMillis": 8000},
+                "settings": {"electionTimeoutMillis": self._election_ms},
             }
             try:
                 client.admin.command("replSetInitiate", config)

@@ -116,6 +116,7 @@ class Stack:
         self.servers: tuple[EmbeddedServer, ...] = (self.mongodb, self.queue, self.cache, self.sink)
         self.processes: dict[str, Process] = {}
         self._clocks: dict[str, int] = {}
+        self._ports: dict[str, int] = {}
         self.hook_port, self.hooks = ports.choose(), folder / "hooks.txt"
         self.settings = self._settings(changes)
 
@@ -136,13 +137,22 @@ class Stack:
         """Start processes by their names: `web`, `relay`, `relay-2`, `worker`, `scheduler` …"""
         for name in names:
             if name not in self.processes:
-                environment = self.environment() | self._clock_of(name)
+                environment = self.environment() | self._clock_of(name) | self._port_of(name)
                 self.processes[name] = Process(name, self._command(name), environment, self.folder)
             self.processes[name].start()
 
     def set_clock(self, name: str, seconds: int) -> None:
         """Let the process, which is not started yet, see a clock that is so far ahead of this machine's."""
         self._clocks[name] = seconds
+
+    def url_of(self, name: str) -> str:
+        """The address of one of several web processes: `web`, `web-2` …"""
+        return f"http://{ports.LOCALHOST}:{self._port_of(name).get('TASKMANAGER_PORT', self.settings.port)}"
+
+    def _port_of(self, name: str) -> dict[str, str]:
+        if not name.startswith("web-"):
+            return {}
+        return {"TASKMANAGER_PORT": str(self._ports.setdefault(name, ports.choose()))}
 
     def _clock_of(self, name: str) -> dict[str, str]:
         seconds = self._clocks.get(name)

@@ -71,6 +71,13 @@ _ACCESS = (
         "Ask a manager or an owner of the project for another role. GET /projects/{id}/permissions lists your own.",
     ),
     ErrorCode(
+        "header.causal_token",
+        400,
+        "X-Causal-Token is not valid",
+        "The header has what a response of this service returned, as it was: it is signed.",
+        "Send the latest token that a response had, or no header.",
+    ),
+    ErrorCode(
         "header.mutation_id",
         400,
         "X-Mutation-ID is not valid",

@@ -23,6 +23,7 @@ from taskmanager.core.configuration import (
     service_groups,
     telemetry_settings,
 )
+from taskmanager.core.configuration.database_settings import parse_replica_reads
 from taskmanager.core.http.guarded_http import Rules
 
 Rule = Callable[[str], object]
@@ -224,6 +225,7 @@ RULES: dict[str, Rule] = {
     "terms_url": link,
     "privacy_url": link,
     "support_url": link,
+    "replica_reads": parse_replica_reads,
     "mongodb_uri": connection_urls.check_mongodb,
     "queue_url": connection_urls.check_queue,
     "cache_url": connection_urls.check_redis,

@@ -26,7 +26,7 @@ from mongoengine import (
     ListField,
     ObjectIdField,
     StringField,
-)
+)  # fmt: skip
 from pymongo import ReturnDocument, UpdateOne
 
 from taskmanager.core.clock import advanced, iso, now
@@ -35,6 +35,7 @@ from taskmanager.core.errors import Misconfigured
 from taskmanager.core.registry import Part, derived, owner_of
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.querysets import BaseQuerySet
+from taskmanager.core.storage.replicas.reading import readable
 from taskmanager.core.storage.unit_of_work import before_commit, on_commit
 from taskmanager.core.telemetry import recorded_events
 
@@ -231,7 +232,7 @@ def touch(stream: str) -> None:
 
 def generation(streams: Iterable[str]) -> list[tuple[Any, ...]]:
     """Return what is another value after each commit with an event, or a `touch`, in one of these streams."""
-    rows = Counter._get_collection().find({"_id": {"$in": list(streams)}}, {"seq": 1, "unlogged": 1})
+    rows = readable(Counter._get_collection()).find({"_id": {"$in": list(streams)}}, {"seq": 1, "unlogged": 1})
     return sorted((row["_id"], row["seq"], row.get("unlogged", 0)) for row in rows)
 
 
@@ -251,9 +252,8 @@ def _append(items: list[Row]) -> None:
         stream = event["stream"]
         last, at = counters[stream]
         numbered[stream] += 1
-        event |= {"seq": last - numbers[stream] + numbered[stream], "at": at} | (
-            {"due_at": at} if "pending" in event else {}
-        )
+        event |= {"seq": last - numbers[stream] + numbered[stream], "at": at}
+        event |= {"due_at": at} if "pending" in event else {}
     if len(events) == 1:
         Event._get_collection().insert_one(events[0])
     else:

@@ -47,9 +47,13 @@ class Capacity:
         self._slots = threading.BoundedSemaphore(max(1, threads - threads // 4))
 
     @contextmanager
-    def acquire_slot(self) -> Iterator[None]:
-        """Hold a slot within this block, for a request that may wait for the database. Raises Unavailable."""
-        self._breaker.check()
+    def acquire_slot(self, *, needs_primary: bool = True) -> Iterator[None]:
+        """Hold a slot within this block, for a request that may wait for the database. Raises Unavailable.
+
+        A request that does not need the primary passes while no server accepts writes.
+        """
+        if needs_primary:
+            self._breaker.check()
         slot = _Slot(self._slots)
         self._acquire(slot)
         token = _current.set(slot)

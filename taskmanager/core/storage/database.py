@@ -18,6 +18,7 @@ from taskmanager.core.servers import heartbeats
 from taskmanager.core.storage.breaker import CircuitBreaker
 from taskmanager.core.storage.capacity import Capacity
 from taskmanager.core.storage.expensive import expensive_queries
+from taskmanager.core.storage.replicas import causality
 from taskmanager.core.telemetry import process_metrics, timings
 
 # One alias per group of features that can be deployed as a service of its own. All are in one MongoDB
@@ -116,6 +117,9 @@ def bounded(seconds: float) -> Iterator[None]:
 @contextmanager
 def causally_consistent() -> Iterator[None]:
     """Let no read in this block return an older state than the one before it, also after a failover."""
+    if causality.bound_session():
+        yield
+        return
     with client().start_session(causal_consistency=True) as session, session.bind(end_session=False):
         yield
 

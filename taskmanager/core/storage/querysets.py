@@ -12,6 +12,7 @@ from pymongo import collection as mongodb
 from taskmanager.core.errors import NotFound
 from taskmanager.core.sized_cursor import WITHOUT_ZONES, SizedCursor, rows_within
 from taskmanager.core.storage.orders import Filter, Key, Order, Row
+from taskmanager.core.storage.replicas.reading import readable
 
 MAX_PAGE_BYTES = 4_000_000  # of the BSON of one page: a page that would be larger ends early, and the next continues
 MAX_LISTED_CHARACTERS = 500  # of a text that lists shorten
@@ -134,7 +135,7 @@ class BaseQuerySet(QuerySet):
         """
         sort = [(field, direction) for field, direction in order.spec() if field not in same]
         shown = projection(fields, order)
-        cursor = SizedCursor(self._raw, query, shown, sort=sort, limit=limit + 1, batch_size=limit + 1)
+        cursor = SizedCursor(self._listed, query, shown, sort=sort, limit=limit + 1, batch_size=limit + 1)
         if collation := order.collation():
             cursor.collation(collation)
         if hinted:
@@ -147,7 +148,7 @@ class BaseQuerySet(QuerySet):
 
         It is partial when a row with MARK follows its rows: there the aggregation ended before its rows did.
         """
-        rows_without_zones = self._raw.with_options(codec_options=WITHOUT_ZONES)
+        rows_without_zones = self._listed.with_options(codec_options=WITHOUT_ZONES)
         found = rows_without_zones.aggregate(list(stages), batchSize=limit + 2, collation=order.collation())
         rows, more = rows_within(found, limit, MAX_PAGE_BYTES)
         marked = next((number for number, row in enumerate(rows) if MARK in row), None)
@@ -157,7 +158,7 @@ class BaseQuerySet(QuerySet):
 
     def total(self, exact_up_to: int = 10_000) -> int | Row:
         """Return the number of documents, or {"value": n, "relation": "gte"} beyond the bound."""
-        count = self._raw.count_documents(self._query, limit=exact_up_to + 1)
+        count = self._listed.count_documents(self._query, limit=exact_up_to + 1)
         return count if count <= exact_up_to else {"value": exact_up_to, "relation": "gte"}
 
     def count_up_to(self, number: int) -> int:
@@ -167,11 +168,11 @@ class BaseQuerySet(QuerySet):
     def rows(self, limit: int, fields: Iterable[str], sort: Sequence[tuple[str, int]] | None = None) -> list[Row]:
         """Return at most `limit` stored documents within the query, not hydrated."""
         projection = {name: _projection(name) for name in fields}
-        return list(self._raw.find(self._query, projection, sort=sort, limit=limit, batch_size=limit))
+        return list(self._listed.find(self._query, projection, sort=sort, limit=limit, batch_size=limit))
 
     def piped(self, *stages: Row) -> list[Row]:
         """Return the results of an aggregation of the documents within the query."""
-        return list(self._raw.aggregate([{"$match": self._query}, *stages]))
+        return list(self._listed.aggregate([{"$match": self._query}, *stages]))
 
     def piped_rows(self, fields: Iterable[str], *stages: Row) -> list[Row]:
         """Return the results of an aggregation as `piped` does, with only these fields of the documents."""
@@ -184,3 +185,8 @@ class BaseQuerySet(QuerySet):
     @property
     def _raw(self) -> mongodb.Collection[Row]:
         return self._collection
+
+    @property
+    def _listed(self) -> mongodb.Collection[Row]:
+        """Return the collection for lists, counts and figures, which secondaries may answer; never for one document."""
+        return readable(self._collection)

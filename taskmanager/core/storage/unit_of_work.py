@@ -22,6 +22,7 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.locking.advisory_locks import advisory_locks
 from taskmanager.core.storage.database import capacity, client, database
+from taskmanager.core.storage.replicas import causality
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -213,6 +214,7 @@ def _in_transaction(function: Callable[[], T], seconds: float | None) -> T:
                 read_concern=ReadConcern("snapshot"),
                 write_concern=WriteConcern("majority"),
             )
+            causality.note_commit(session)
     finally:
         _after_commit.reset(token)
         _before_commit.reset(before)

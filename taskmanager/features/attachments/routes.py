@@ -83,7 +83,7 @@ def add_attachment(files: dict[str, FileStorage], task_id: ObjectId) -> Response
     return attachments.attached_or_discarded(upload, lambda: once(attach, body))
 
 
-@blp.route(_PATH)
+@blp.route(_PATH, replicas="lists")
 @blp.arguments(list_query(ATTACHMENT, {"created_at": "created_at", "name": "name"}), location="query")
 @blp.response(200, page_of(AttachmentOut))
 def list_attachments(query: dict[str, Any], task_id: ObjectId) -> Response:

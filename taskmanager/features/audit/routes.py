@@ -15,7 +15,7 @@ from taskmanager.web.pagination import item_query, page_of
 blp = Blueprint("audit", __name__, description="The audit log: security events")
 
 
-@blp.route("/audit")
+@blp.route("/audit", replicas="lists")
 @blp.arguments(EntryListQuery, location="query")
 @blp.response(200, page_of(EntryOut))
 def list_audit_entries(query: dict[str, Any]) -> Response:
@@ -38,7 +38,7 @@ def get_audit_entry(query: dict[str, Any], event_id: ObjectId) -> Response:
     return answers.resource(audit.get(event_id, actor=current_actor()), ENTRY, query)
 
 
-@blp.route("/users/me/events")
+@blp.route("/users/me/events", replicas="lists")
 @blp.arguments(OwnListQuery, location="query")
 @blp.response(200, page_of(EntryOut))
 def list_own_events(query: dict[str, Any]) -> Response:

@@ -94,7 +94,7 @@ def create_comment(data: dict[str, Any], task_id: ObjectId) -> Response:
     return answers.created(comment, COMMENT, f"/tasks/{task_id}/comments/{comment.id}")
 
 
-@blp.route(_PATH)
+@blp.route(_PATH, replicas="lists")
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(CommentRead))
 def list_comments(query: dict[str, Any], task_id: ObjectId) -> Response:

@@ -23,7 +23,7 @@ from taskmanager.web.blueprint import Blueprint
 blp = Blueprint("insights", __name__, scope="tasks", description="Search, facets and statistics")
 
 
-@blp.route("/search", problems=(404,))
+@blp.route("/search", problems=(404,), replicas="search")
 @blp.arguments(SearchQuery, location="query")
 @blp.response(200, SearchOut)
 @expensive
@@ -44,7 +44,7 @@ def search_tasks(query: dict[str, Any]) -> Response:
     return answers.derived({"items": [hit | {"task": LISTED_TASK(hit["task"])} for hit in hits]})
 
 
-@blp.route("/tasks/facets")
+@blp.route("/tasks/facets", replicas="statistics")
 @blp.arguments(InsightQuery, location="query")
 @blp.response(200, FacetsOut)
 @expensive
@@ -57,7 +57,7 @@ def get_task_facets(query: dict[str, Any]) -> Response:
     return answers.derived(facets.count_values(actor=current_actor(), condition=query.get("filter")))
 
 
-@blp.route("/projects/<objectid:project_id>/facets")
+@blp.route("/projects/<objectid:project_id>/facets", replicas="statistics")
 @blp.arguments(InsightQuery, location="query")
 @blp.response(200, FacetsOut)
 @expensive
@@ -70,7 +70,7 @@ def get_project_facets(query: dict[str, Any], project_id: ObjectId) -> Response:
     return answers.derived(found)
 
 
-@blp.route("/tasks/stats")
+@blp.route("/tasks/stats", replicas="statistics")
 @blp.arguments(StatisticsQuery, location="query")
 @blp.response(200, StatisticsOut)
 @expensive
@@ -82,7 +82,7 @@ def get_task_statistics(query: dict[str, Any]) -> Response:
     return _statistics(query)
 
 
-@blp.route("/projects/<objectid:project_id>/stats")
+@blp.route("/projects/<objectid:project_id>/stats", replicas="statistics")
 @blp.arguments(StatisticsQuery, location="query")
 @blp.response(200, StatisticsOut)
 @expensive

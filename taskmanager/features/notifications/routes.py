@@ -47,7 +47,7 @@ class UnsubscribeQuery(Schema):
     token = fields.String(required=True, metadata={"description": "The token of the link", "example": "tu_x"})
 
 
-@blp.route("/notifications")
+@blp.route("/notifications", replicas="lists")
 @blp.arguments(list_query(NOTIFICATION, {"created_at": "created_at"}, unread=_UNREAD), location="query")
 @blp.response(200, page_of(NotificationOut))
 def list_notifications(query: dict[str, Any]) -> Response:

@@ -48,7 +48,7 @@ def create_task(data: dict[str, Any], project_id: ObjectId) -> Response:
     return answers.created(task, TASK, f"/tasks/{task.id}")
 
 
-@blp.route("/projects/<objectid:project_id>/tasks")
+@blp.route("/projects/<objectid:project_id>/tasks", replicas="lists")
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(TaskRead, partial=True))
 def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
@@ -59,7 +59,7 @@ def list_project_tasks(query: dict[str, Any], project_id: ObjectId) -> Response:
     return _listed(query, project_id)
 
 
-@blp.route("/tasks")
+@blp.route("/tasks", replicas="lists")
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(TaskRead, partial=True))
 def list_tasks(query: dict[str, Any]) -> Response:

@@ -18,7 +18,7 @@ blp = Blueprint("trash", __name__, scope="tasks", description="Deleted tasks")
 _LIST = list_query(TASK, {"deleted_at": "deleted_at"})
 
 
-@blp.route("/trash")
+@blp.route("/trash", replicas="lists")
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(TaskOut))
 def list_trash(query: dict[str, Any]) -> Response:

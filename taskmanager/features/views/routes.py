@@ -232,7 +232,7 @@ def delete_project_view(project_id: ObjectId, view_id: ObjectId) -> Response:
     return answers.nothing()
 
 
-@blp.route(f"{_OWN}/<objectid:view_id>/tasks")
+@blp.route(f"{_OWN}/<objectid:view_id>/tasks", replicas="lists")
 @blp.arguments(ViewedQuery, location="query")
 @blp.response(200, page_of(TaskRead, partial=True))
 def list_view_tasks(query: dict[str, Any], view_id: ObjectId) -> Response:
@@ -243,7 +243,7 @@ def list_view_tasks(query: dict[str, Any], view_id: ObjectId) -> Response:
     return _tasks(None, view_id, query)
 
 
-@blp.route(f"{_IN_PROJECT}/<objectid:view_id>/tasks")
+@blp.route(f"{_IN_PROJECT}/<objectid:view_id>/tasks", replicas="lists")
 @blp.arguments(ViewedQuery, location="query")
 @blp.response(200, page_of(TaskRead, partial=True))
 def list_project_view_tasks(query: dict[str, Any], project_id: ObjectId, view_id: ObjectId) -> Response:

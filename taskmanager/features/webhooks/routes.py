@@ -143,7 +143,7 @@ def test_webhook(webhook_id: ObjectId) -> Response:
     return answers.data(DELIVERY.dump(webhooks.test(webhook_id, actor=current_actor())), 202)
 
 
-@blp.route(f"{_ONE}/deliveries")
+@blp.route(f"{_ONE}/deliveries", replicas="lists")
 @blp.arguments(_DELIVERIES, location="query")
 @blp.response(200, page_of(DeliveryOut))
 def list_deliveries(query: dict[str, Any], webhook_id: ObjectId) -> Response:

@@ -25,6 +25,7 @@ EXPOSED = (
     "Retry-After",
     "Sunset",
     "WWW-Authenticate",
+    "X-Causal-Token",
     "X-Request-ID",
 )
 # What they may send.
@@ -39,6 +40,7 @@ ALLOWED = (
     "If-Range",
     "Last-Event-ID",
     "Range",
+    "X-Causal-Token",
     "X-Mutation-ID",
     "X-Request-ID",
     "traceparent",

@@ -34,6 +34,11 @@ _REQUEST_HEADERS: dict[str, Json] = {
         "description": "A new value for each new request, such as a UUID. For 24 hours the same key with the same"
         " body returns the first response again and has no second effect; with another body it is a 422.",
     },
+    "X-Causal-Token": {
+        "schema": {"type": "string", "maxLength": 100},
+        "description": "The latest `X-Causal-Token` that a response had: the list contains at least what that response"
+        " has written or shown, and a secondary of the database may answer. 400 when it is not one of this service.",
+    },
     "X-Mutation-ID": {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
         "description": "A name for this change: `GET /sync` returns it with the changed objects, to this account only.",
@@ -51,6 +56,10 @@ _HEADERS: dict[str, tuple[str, str]] = {  # name → example, description
     "RateLimit": ('"default";r=598;t=42', "The remaining requests, and the seconds until the limit is reset."),
     "Retry-After": ("3", "The seconds to wait before the next attempt."),
     "WWW-Authenticate": ('Bearer realm="taskmanager"', "How to log in (RFC 6750)."),
+    "X-Causal-Token": (
+        "anK2kAAAAAE.eBXbE-5cFkFGQb1Zg7xnWw0cyYE",
+        "Where secondaries of the database may answer: send it with the next list, to read what this has written.",
+    ),
     "Idempotency-Replayed": ("true", "This is the response to an earlier request with the same Idempotency-Key."),
     "Deprecation": ("@1767225600", "The date since which this is deprecated (RFC 9745)."),
     "Sunset": ("Fri, 01 Jan 2027 00:00:00 GMT", "The date from which this is removed (RFC 8594)."),

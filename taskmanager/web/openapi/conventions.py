@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
+from taskmanager.core.configuration.database_settings import ReplicaRead
 from taskmanager.web.openapi.components import EVERYWHERE, Json, references
 
 WRITES = ("PATCH", "PUT", "DELETE")
@@ -13,13 +14,22 @@ class Conventions:
     """How a route uses the conventions; the arguments of `Blueprint.route`."""
 
     def __init__(
-        self, method: str, *, public: bool, idempotent: bool, conditional: bool, extra: Iterable[int], scope: str | None
+        self,
+        method: str,
+        *,
+        public: bool,
+        idempotent: bool,
+        conditional: bool,
+        extra: Iterable[int],
+        scope: str | None,
+        replicas: ReplicaRead | None = None,
     ) -> None:
         self.public = public
         self.idempotent = idempotent and method == "POST"
         self.conditional = conditional and method in WRITES
         self.toggle = not conditional and method in WRITES
         self.method, self.extra, self.scope = method, extra, scope
+        self.replicas = replicas
 
 
 def describe_operation(view: Any, rule: str, kind: Conventions) -> None:
@@ -48,11 +58,13 @@ def _response_headers(response: Json, kind: Conventions) -> Iterable[str]:
     yield from ("Link",) if schema is not None and "items" in schema._declared_fields else ()
     yield from ("Location",) if response["description"] == HTTPStatus.CREATED.phrase else ()
     yield from ("Idempotency-Replayed",) if kind.idempotent else ()
+    yield from ("X-Causal-Token",) if kind.replicas or (kind.method != "GET" and not kind.public) else ()
     yield from EVERYWHERE
 
 
 def _request_headers(kind: Conventions) -> Iterable[str]:
     yield from ("If-None-Match",) if kind.method == "GET" else ()
+    yield from ("X-Causal-Token",) if kind.replicas else ()
     yield from ("If-Match",) if kind.conditional else ()
     yield from ("If-Match-Optional",) if kind.toggle else ()
     yield from ("Idempotency-Key",) if kind.idempotent else ()

@@ -13,6 +13,7 @@ _NEEDS: dict[str, Callable[[Json], bool]] = {
     "permission.": lambda operation: operation.get("security") != [],
     "cursor.": lambda operation: "cursor" in _parameters(operation),
     "idempotency.": lambda operation: "#/components/parameters/Idempotency-Key" in _parameters(operation),
+    "header.causal_token": lambda operation: "#/components/parameters/X-Causal-Token" in _parameters(operation),
     "header.mutation_id": lambda operation: "#/components/parameters/X-Mutation-ID" in _parameters(operation),
     "request.incomplete": lambda operation: "requestBody" in operation,
     "request.too_deep": lambda operation: "requestBody" in operation,

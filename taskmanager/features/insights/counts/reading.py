@@ -11,6 +11,7 @@ from datetime import datetime
 from bson import ObjectId
 
 from taskmanager.core.storage.orders import Row
+from taskmanager.core.storage.replicas.reading import readable
 from taskmanager.features.projects.workflow import OPEN_GROUPS
 from taskmanager.features.tasks.counts.models import TaskCounts
 from taskmanager.features.tasks.counts.numbers import NONE
@@ -22,7 +23,7 @@ _OVERALL = ("project_id", "status", "priority", "label", "person", "all_closed",
 
 def overall(ids: Collection[ObjectId]) -> list[Row]:
     """Return the documents of all tasks of these projects."""
-    found = TaskCounts._get_collection().find({"project_id": {"$in": list(ids)}, "week": None}, _OVERALL)
+    found = readable(TaskCounts._get_collection()).find({"project_id": {"$in": list(ids)}, "week": None}, _OVERALL)
     return list(found)
 
 
@@ -35,7 +36,7 @@ def with_weeks(ids: Collection[ObjectId], monday: datetime, first_day: datetime,
         {"$match": {"project_id": {"$in": list(ids)}, "week": {"$not": {"$lt": min(slot_of(monday).week, of_days)}}}},
         {"$project": {**dict.fromkeys((*_OVERALL, "completed"), 1), **daily}},
     ]
-    return list(TaskCounts._get_collection().aggregate(stages))
+    return list(readable(TaskCounts._get_collection()).aggregate(stages))
 
 
 def _from(week: int, value: str) -> Row:
@@ -99,5 +100,5 @@ def became_overdue(since: Mapping[ObjectId, datetime], end: datetime) -> dict[tu
     own = {"$arrayElemAt": [list(since.values()), {"$indexOfArray": [list(since), "$project_id"]}]}
     alike = {"_id": {"$ifNull": ["$assignee_ids", []]}, "tasks": {"$sum": 1}}
     stages = [{"$match": query}, {"$match": {"$expr": {"$gte": ["$due_at", own]}}}, {"$group": alike}]
-    rows = Task._get_collection().aggregate(stages)
+    rows = readable(Task._get_collection()).aggregate(stages)
     return {tuple(map(str, row["_id"])) or (NONE,): row["tasks"] for row in rows}

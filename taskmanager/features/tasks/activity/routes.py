@@ -42,7 +42,7 @@ ACTIVITY = Serialiser(ActivityOut)
 _LIST = list_query(ACTIVITY, {"at": "at seq"})
 
 
-@blp.route("/tasks/<objectid:task_id>/activity")
+@blp.route("/tasks/<objectid:task_id>/activity", replicas="lists")
 @blp.arguments(_LIST, location="query")
 @blp.response(200, page_of(ActivityOut))
 def list_activity(query: dict[str, Any], task_id: ObjectId) -> Response:

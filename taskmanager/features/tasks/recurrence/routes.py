@@ -120,7 +120,7 @@ def create_reminder(data: dict[str, Any], task_id: ObjectId) -> Response:
     return answers.created(reminder, REMINDER, f"/tasks/{task_id}/reminders/{reminder.id}")
 
 
-@blp.route(_PATH)
+@blp.route(_PATH, replicas="lists")
 @blp.arguments(list_query(REMINDER, {"created_at": "created_at"}), location="query")
 @blp.response(200, page_of(ReminderOut))
 def list_reminders(query: dict[str, Any], task_id: ObjectId) -> Response:

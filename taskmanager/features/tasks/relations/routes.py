@@ -68,7 +68,7 @@ def create_relation(data: dict[str, Any], task_id: ObjectId) -> Response:
     return answers.created(row, RELATION, f"/tasks/{task_id}/relations/{row['_id']}")
 
 
-@blp.route(_PATH)
+@blp.route(_PATH, replicas="lists")
 @blp.arguments(list_query(RELATION, {"created_at": "created_at"}), location="query")
 @blp.response(200, page_of(RelationOut))
 def list_relations(query: dict[str, Any], task_id: ObjectId) -> Response:
@@ -101,7 +101,7 @@ def delete_relation(task_id: ObjectId, relation_id: ObjectId) -> Response:
     return answers.nothing()
 
 
-@blp.route("/tasks/<objectid:task_id>/subtasks")
+@blp.route("/tasks/<objectid:task_id>/subtasks", replicas="lists")
 @blp.arguments(list_query(TASK, {"position": "position"}), location="query")
 @blp.response(200, page_of(TaskOut))
 def list_subtasks(query: dict[str, Any], task_id: ObjectId) -> Response:

@@ -1,0 +1,161 @@
+"""Three mongods: secondaries answer lists, also when one of them lags or hangs, and all read their own writes."""
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from pytest import TempPathFactory
+
+from taskmanager.core.configuration.settings import Settings
+from tests.faults.conftest import logged_in, running
+from tests.faults.replica_set import Member, ReplicaSet
+from tests.faults.stack import Stack, eventually, freeze, thaw
+from tests.faults.web_client import Answer, WebClient
+
+pytestmark = pytest.mark.timeout(600)
+
+TOKEN = "X-Causal-Token"
+_TIMES = 12
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory: TempPathFactory) -> ReplicaSet:
+    return ReplicaSet(tmp_path_factory.mktemp("replica-set"), enableTestCommands="1")
+
+
+@pytest.fixture(scope="module")
+def stack(members: ReplicaSet, tmp_path_factory: TempPathFactory, settings: Settings):
+    folder = tmp_path_factory.mktemp("stack")
+    kinds = "lists,search,statistics,exports"
+    with running(folder, settings, members, replica_reads=kinds, mongodb_timeout_ms=6000) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def web(stack: Stack) -> WebClient:
+    return logged_in(stack)
+
+
+@pytest.fixture
+def project(web: WebClient, members: ReplicaSet) -> str:
+    """The path of the tasks of a new project, while all members answer, and the service reads from secondaries."""
+    members.settled()
+    made = web.send("POST", "/api/v1/projects", {"key": f"P{secrets.randbelow(10**6)}", "name": "Read"})
+    path = f"/api/v1/projects/{made.body['id']}/tasks"
+    eventually(lambda: found_by(members, lambda: read(web, path, made.headers[TOKEN])), "a read from a secondary")
+    return path
+
+
+def read(web: WebClient, path: str, token: str, **headers: str) -> Answer:
+    return web.send("GET", path, **headers, **{TOKEN.replace("-", "_"): token})
+
+
+def titles(answer: Answer) -> list[str]:
+    assert answer.status == 200, answer
+    return [task["title"] for task in answer.body["items"]]
+
+
+def found_by(members: ReplicaSet, step) -> int:
+    """How many queries secondaries answered during `step`."""
+    before = queries(members)
+    step()
+    return queries(members) - before
+
+
+def queries(members: ReplicaSet) -> int:
+    def of(member: Member) -> int:
+        with member.connect() as client:
+            return int(client.admin.command("serverStatus")["opcounters"]["query"])
+
+    return sum(map(of, members.secondaries()))
+
+
+@contextmanager
+def lagging(member: Member) -> Iterator[None]:
+    """Let a secondary answer, and apply no writes: it lags by as long as this takes."""
+    with member.connect() as client:
+        client.admin.command("configureFailPoint", "rsSyncApplyStop", mode="alwaysOn")
+        try:
+            yield
+        finally:
+            client.admin.command("configureFailPoint", "rsSyncApplyStop", mode="off")
+
+
+def test_the_primary_answers_who_sends_no_token_and_secondaries_who_does(web, members, project):
+    made = web.send("POST", project, {"title": "own"})
+    assert made.headers[TOKEN]
+    assert found_by(members, lambda: [titles(web.get(project)) for _ in range(_TIMES)]) == 0
+    seen = []
+    assert found_by(members, lambda: seen.extend(read(web, project, made.headers[TOKEN]) for _ in range(_TIMES)))
+    assert {tuple(titles(answer)) for answer in seen} == {("own",)}
+    assert all(answer.headers[TOKEN] for answer in seen)
+    for path in ("/api/v1/search?q=own", "/api/v1/tasks/stats", "/api/v1/users/me/export"):
+        answers = [read(web, path, made.headers[TOKEN]) for _ in range(2)]
+        assert [answer.status for answer in answers] == [200, 200], answers
+    assert "own" in str(answers[0].body)
+
+
+def test_each_reads_their_own_writes_while_a_secondary_lags(web, members, project):
+    """Without the token's time in the read, some of these lists would lack the task."""
+    with lagging(members.secondaries()[0]):
+        for number in range(_TIMES):
+            token = web.send("POST", project, {"title": str(number)}).headers[TOKEN]
+            assert str(number) in titles(read(web, project, token))
+            assert str(number) in titles(web.get(project))
+
+
+def test_a_repeated_response_has_a_token_of_its_write(web, members, project):
+    assert web.send("POST", project, {"title": "first"}).headers[TOKEN]
+    with lagging(members.secondaries()[0]):
+        for number in range(_TIMES):
+            key = secrets.token_hex(8)
+            web.send("POST", project, {"title": key}, Idempotency_Key=key)  # whose response is lost
+            again = web.send("POST", project, {"title": key}, Idempotency_Key=key)
+            assert again.headers["Idempotency-Replayed"] and again.headers[TOKEN], number
+            assert key in titles(read(web, project, again.headers[TOKEN]))
+
+
+def test_a_304_is_never_older_than_the_token(web, members, project):
+    """The generation, the page, and the ETag that a process keeps may come from three members."""
+    before = read(web, project, web.send("POST", project, {"title": "first"}).headers[TOKEN])
+    with lagging(members.secondaries()[0]):
+        for number in range(_TIMES):
+            token = web.send("POST", project, {"title": str(number)}).headers[TOKEN]
+            after = read(web, project, token, If_None_Match=before.headers["ETag"])
+            assert str(number) in titles(after)
+            again = read(web, project, after.headers[TOKEN], If_None_Match=after.headers["ETag"])
+            assert (again.status, bool(again.headers[TOKEN])) == (304, True)
+            before = after
+
+
+def test_the_primary_answers_for_a_secondary_that_hangs(web, members, project):
+    token = web.send("POST", project, {"title": "own"}).headers[TOKEN]
+    hanging = members.secondaries()[0]
+    freeze(hanging)
+    try:
+        statuses = Counter(read(web, project, token).status for _ in range(_TIMES))
+    finally:
+        thaw(hanging)
+    assert statuses == {200: _TIMES}
+
+
+def test_rights_are_never_those_of_a_secondary(web, members, project):
+    other = web.another().register()
+    member = other.joins(project.split("/")[4], by=web)
+    token = web.send("POST", project, {"title": "seen"}).headers[TOKEN]
+    assert titles(read(other, project, token)) == ["seen"]
+    with lagging(members.secondaries()[0]):
+        place = f"{project.removesuffix('/tasks')}/members/{member}"
+        tag = web.get(place).headers["ETag"]
+        assert web.send("DELETE", place, If_Match=tag).status == 204
+        assert {read(other, project, token).status for _ in range(_TIMES)} == {404}
+
+
+def test_a_token_that_is_not_ours_is_refused(web, project):
+    token = web.send("POST", project, {"title": "own"}).headers[TOKEN]
+    for forged in (token[:-1], f"A{token}", "x", "", "A" * 300):
+        answer = read(web, project, forged)
+        assert (answer.status, answer.body["code"]) == (400, "header.causal_token"), forged
+    assert read(web, "/api/v1/users/me", "x").status == 200  # it reads nothing that secondaries answer
