@@ -7,7 +7,6 @@ from contextlib import ExitStack
 import pytest
 from bson import ObjectId
 
-from taskmanager.core.configuration.settings import use
 from taskmanager.core.events import positions
 from taskmanager.core.events.log import Event
 from taskmanager.core.security.access import Actor
@@ -247,11 +246,11 @@ def test_a_visitor_of_a_share_link_syncs_what_the_link_shows(scene, deliver):
     assert page["objects"]["tasks"] and not page["mutations"]
 
 
-def test_few_requests_of_a_process_and_of_a_caller_wait(settings):
+def test_few_requests_of_a_process_and_of_a_caller_wait(change_settings):
     places = Waiters()
 
     def waiting(threads, *callers):
-        use(settings.model_copy(update={"web_threads": threads}))
+        change_settings(web_threads=threads)
         with ExitStack() as stack:
             return [stack.enter_context(places.place(caller)) for caller in callers]
 
