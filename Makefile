@@ -32,10 +32,10 @@ migrate: $(VENV)/.run ## bring the database to the form this release needs
 	@$(BIN)/taskmanager migrate $(ARGS)
 
 test: $(VENV)/.test ## run the tests; ARGS="-k login" hands words on to pytest
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 test-later: $(VENV)/.test ## the same with the clock 13 months ahead; ARGS="--at 2028-02-29T23:30" for another day
-	@$(BIN)/python -m tests.later -n 2 --dist worksteal $(ARGS)
+	@$(BIN)/python -m tests.later -n 3 --dist worksteal $(ARGS)
 
 dist: $(VENV)/.test docs ## build sdist and wheel in dist/ with a bill of materials (SBOM), checked as publishers do
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist >/dev/null
@@ -46,7 +46,7 @@ package-test: $(VENV)/.test docs ## build sdist, wheel and image; try wheel and 
 	@PACKAGE_TEST=1 $(BIN)/python -m pytest -p no:randomly -v tests/packaging $(ARGS)
 
 test-busy: $(VENV)/.test ## the same in two orders, beside four processes that keep the machine busy
-	@$(BIN)/python -m tests.busy -n 2 --dist worksteal $(ARGS)
+	@$(BIN)/python -m tests.busy -n 3 --dist worksteal $(ARGS)
 
 services-test: $(VENV)/.test ## the functional tests through NGINX against services apart, each killed in turn; ARGS="tests/web" for others
 	@SERVICES_APART=1 $(BIN)/python -m pytest -q -p no:randomly $(or $(ARGS),tests/functional tests/gateway tests/api/test_schemathesis.py tests/browser)
@@ -69,7 +69,7 @@ compose-test: ## start deploy/compose in Docker, kill every process, stop it (PR
 	@sh deploy/compose/try
 
 coverage: $(VENV)/.test ## run the tests; list lines and branches that they miss, fail below the floor of setup.cfg
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=term $(ARGS)
 
 check: style types contracts metadata workflows ## all that reads the code without running it
 
@@ -139,7 +139,7 @@ $(SITE)/.ready: .ci/docs/requirements.txt
 	@$(PYTHON) -m venv --clear $(SITE) && $(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
 
 matrix: $(VENV)/.test ## try every route as every kind of caller, and print who gets what
-	@$(BIN)/python -m pytest -n 2 -q tests/features/test_matrix.py && $(BIN)/python -m tests.features.matrix
+	@$(BIN)/python -m pytest -n 3 -q tests/features/test_matrix.py && $(BIN)/python -m tests.features.matrix
 
 chaos: $(VENV)/.test ## kill -9 workers, relay, scheduler, queue and receivers under a long stream of assignments
 	@CHAOS_ASSIGNMENTS=$(or $(N),2000) CHAOS_OUTAGE_SECONDS=60 \

@@ -13,7 +13,8 @@ from pymongo import monitoring
 from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import add_log_level
 
-from tests import certificates, documented
+from taskmanager.core.configuration import settings as core_settings
+from tests import certificates, documented, leftovers
 from tests.commands import COMMANDS, Commands
 
 pytest_plugins = ["taskmanager.testing"]
@@ -55,10 +56,26 @@ def _documented() -> Iterator[None]:
     assert not found
 
 
+@pytest.fixture(autouse=True)
+def _nothing_left(_empty: None) -> Iterator[None]:
+    """Fail a test that changes the process for those after it, see `leftovers`."""
+    before = leftovers.state()
+    yield
+    assert leftovers.differences(before) == []
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """See `certificates.make`."""
     return certificates.make(tmp_path_factory.mktemp("tls") / "server.pem")
+
+
+@pytest.fixture
+def change_settings(app: Flask) -> Iterator[Callable[..., None]]:
+    """Changes settings of `app` for this test: `change_settings(web_threads=1)`."""
+    before = core_settings.current()
+    yield lambda **changes: core_settings.use(before.model_copy(update=changes))
+    core_settings.use(before)
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
-"""An empty database for each test: documents are deleted, and collections are kept because they have the indexes."""
+"""An empty database for each test: documents are deleted; collections are kept, with the indexes of the migrations."""
 
 from pymongo import WriteConcern
 
 from taskmanager.core.security import access
 from taskmanager.core.servers.stores import cache_outage, cache_store, queue_store
 from taskmanager.core.storage import database
+from taskmanager.testing.indexes import INDEXES
 
 _EMPTIED = "emptied"
 
@@ -12,6 +13,7 @@ _EMPTIED = "emptied"
 def empty_all() -> None:
     """Delete all stored data, and invalidate the caches of this process."""
     _empty_database()
+    INDEXES.restore(database.database())
     for store in (queue_store(), cache_store()):
         store.flushdb()
     access.invalidate_all()

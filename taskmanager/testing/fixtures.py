@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from pymongo import monitoring
 from rq import Queue
 
 from config.settings import Testing
@@ -30,6 +31,7 @@ from taskmanager.testing.clients import sign_in
 from taskmanager.testing.contributions import Contributions
 from taskmanager.testing.emptying import empty_all
 from taskmanager.testing.factories import ProjectFactory, UserFactory
+from taskmanager.testing.indexes import INDEXES
 from taskmanager.testing.mailbox import Mailbox
 from taskmanager.testing.servers import Servers, of_worker
 
@@ -100,8 +102,10 @@ def prepare_app() -> Callable[[Flask], Flask]:
 def app(settings: Settings, prepare_app: Callable[[Flask], Flask]) -> Flask:
     """Return the application, with all installed plugins and all migrations."""
     clock.follows_database = False  # tests travel in time by moving the clock of this process
+    monitoring.register(INDEXES)
     app = prepare_app(create_app(settings))
     runner.run(database.database())
+    INDEXES.remember(database.database())
     return app
 
 

@@ -17,7 +17,11 @@ class Servers:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="taskmanager-tests-")
         path = Path(self._folder.name)
-        self._mongod = mongod.MongodServer(path / "mongodb", for_tests=True, transactionLifetimeLimitSeconds="10")
+        # Once a minute TTL indexes delete what is over by the clock of the server: also what a test has just stored
+        # that travels into the past.
+        self._mongod = mongod.MongodServer(
+            path / "mongodb", for_tests=True, transactionLifetimeLimitSeconds="10", ttlMonitorEnabled="false"
+        )
         self._queue = valkey.ValkeyServer(path / "queue", role="queue")
         self._cache = valkey.ValkeyServer(path / "cache", role="cache")
 

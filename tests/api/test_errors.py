@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TypeGuard
 
@@ -30,8 +31,13 @@ def catalogue() -> Iterator[None]:
         yield
 
 
-def raised(root: Path) -> Iterator[tuple[str, str, str]]:
+@cache
+def raised(root: Path) -> tuple[tuple[str, str, str], ...]:
     """Each code in the source: the code, the class that is raised with it, and the place."""
+    return tuple(_found(root))
+
+
+def _found(root: Path) -> Iterator[tuple[str, str, str]]:
     for path in sorted([*(root / "taskmanager").rglob("*.py"), root / "workers" / "stream.py"]):
         if path.name in ("errors.py", "codes.py") and path.parent.name != "core" and "web" not in path.parts:
             continue  # the catalogue

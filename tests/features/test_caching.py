@@ -38,29 +38,35 @@ UNSTORED = {
 }
 
 
-@pytest.mark.parametrize("name", READS)
-def test_every_answer_tells_caches_what_they_may_do(scene, name):
-    who = next((who for who in ("owner", "admin") if TABLE[name].expected[who] == 200), None)
-    if who is None:
-        pytest.skip("no answer with a body")
-    client, path = caller_of(scene, who, name), (TABLE[name].path or name[4:]).format_map(Places(scene))
+def test_every_answer_tells_caches_what_they_may_do(scene):
+    places, callers = Places(scene), {who: caller_of(scene, who, "") for who in ("owner", "admin")}
+    seen = 0
+    for name in READS:
+        who = next((who for who in callers if TABLE[name].expected[who] == 200), None)
+        if who:  # else there is no answer with a body
+            assert_told(name, callers[who], (TABLE[name].path or name[4:]).format_map(places))
+            seen += 1
+    assert seen > 70
+
+
+def assert_told(name, client, path):
     answer = client.get(path)
     kind, etag = answer.headers["Cache-Control"], answer.headers.get("ETag")
     assert {"Accept", "Accept-Encoding", "Authorization"} <= set(answer.headers["Vary"].split(", "))
-    assert kind == PUBLIC.get(name, SECRET if name in UNSTORED else PRIVATE)
+    assert kind == PUBLIC.get(name, SECRET if name in UNSTORED else PRIVATE), name
     if kind != SECRET:
-        assert re.fullmatch(r'"[^"]+"', etag), "a strong validator"
+        assert re.fullmatch(r'"[^"]+"', etag), f"{name}: a strong validator"
         again = client.get(path, headers={"If-None-Match": etag})
-        assert (again.status_code, again.data) == (304, b"")
+        assert (again.status_code, again.data) == (304, b""), name
         # RFC 9110, 15.4.5: what a 200 would have sent
         assert [again.headers.get(header) for header in ("ETag", "Cache-Control")] == [etag, kind]
         assert set(again.headers["Vary"].split(", ")) == set(answer.headers["Vary"].split(", "))
 
 
-@pytest.mark.parametrize("name", PUBLIC)
-def test_what_is_public_is_the_same_for_everybody(scene, name):
+def test_what_is_public_is_the_same_for_everybody(scene):
     places = Places(scene)
-    assert len({ask(scene, name, who, places).data for who in WHO}) == 1
+    for name in PUBLIC:
+        assert len({ask(scene, name, who, places).data for who in WHO}) == 1, name
 
 
 @pytest.fixture

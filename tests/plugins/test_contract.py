@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import click
 import pytest
 from bson import ObjectId
-from click.testing import CliRunner, Result
+from click.testing import Result
 from flask import Flask, Response
 from flask.testing import FlaskClient
 
@@ -39,7 +39,7 @@ from tests.features.files import attach
 from tests.moments import from_now
 from tests.pages.browsing import Browser
 from tests.scene import Scene
-from workers.cli import main
+from tests.terminal import invoke
 
 PLUGIN = Path(__file__).parent / "sample_plugin"
 API = "/api/v1"
@@ -50,10 +50,14 @@ MIGRATION = "taskmanager_sample.migrations.m202611270900_indexes_of_greetings"
 
 
 @pytest.fixture
-def installed(other_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The plugin as it is after `pip install`: importable, with its entry point. It ends before `other_app` does."""
-    monkeypatch.syspath_prepend(str(PLUGIN))
-    yield
+def installed(other_app: Callable[..., Flask]) -> Iterator[None]:
+    """The plugin as it is after `pip install`: importable, with its entry point. It ends before `other_app` does.
+
+    So this cannot use the fixture `monkeypatch`, which may end last.
+    """
+    with pytest.MonkeyPatch.context() as path:
+        path.syspath_prepend(str(PLUGIN))
+        yield
     for name in [name for name in sys.modules if name.startswith("taskmanager_sample")]:
         sys.modules.pop(name)
     database()["x_sample_greetings"].drop()
@@ -402,7 +406,7 @@ def command(extended: Flask, monkeypatch: pytest.MonkeyPatch, settings: Settings
     runner.run(database())
     for name in ("MONGODB_URI", "QUEUE_URL", "CACHE_URL", "DATA_DIR", "BCRYPT_COST"):
         monkeypatch.setenv(f"TASKMANAGER_{name}", str(getattr(settings, name.lower())))
-    return lambda *words: CliRunner().invoke(main, words)
+    return invoke
 
 
 def test_its_command_runs_below_x(command):

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from taskmanager.core.clock import iso, now
-from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.servers.stores import cache_store
 from taskmanager.core.storage.database import capacity, database
 from taskmanager.features.users.models import User
@@ -56,12 +55,12 @@ def flood(client, token, times=30):
 
 @pytest.mark.parametrize("cache", ["there", "emptied", "away"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_flood_of_a_dead_token_asks_the_database_once(app, settings, kind, cache):
+def test_a_flood_of_a_dead_token_asks_the_database_once(app, change_settings, kind, cache):
     token = kind(sign_in(app, UserFactory()))
     if cache == "emptied":
         cache_store().flushdb()
     if cache == "away":
-        core_settings.use(core_settings.current().model_copy(update={"cache_url": "redis://127.0.0.1:1/0"}))
+        change_settings(cache_url="redis://127.0.0.1:1/0")
     client = app.test_client()
     flood(client, token, 1)
     assert flood(client, token) == (0, {401})

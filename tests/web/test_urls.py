@@ -100,11 +100,11 @@ def test_an_address_of_version_6_stands_in_brackets(settings, host, url):
     assert settings.model_copy(update={"host": host, "port": 8000, "public_url": ""}).base_url == url
 
 
-@pytest.mark.parametrize("prefix", ["//evil.example", "/a b", "pm", "/" + "x" * 200, "/pm?x", '/"'])
-def test_a_prefix_that_is_no_path_is_none(other_app, prefix):
+def test_a_prefix_that_is_no_path_is_none(other_app):
     client = other_app(proxy_count=1).test_client()
-    answer = client.get("/api/v1/openapi.json", headers=BEHIND | {"X-Forwarded-Prefix": prefix})
-    assert answer.json["servers"] == [{"url": "/"}]
+    for prefix in ("//evil.example", "/a b", "pm", "/" + "x" * 200, "/pm?x", '/"'):
+        answer = client.get("/api/v1/openapi.json", headers=BEHIND | {"X-Forwarded-Prefix": prefix})
+        assert answer.json["servers"] == [{"url": "/"}], prefix
 
 
 def test_a_forwarded_prefix_may_be_left_on_the_path(other_app):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.storage import database
+from tests.terminal import invoke
 from workers.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -103,7 +103,7 @@ def test_what_is_away_is_one_sentence(monkeypatch, other_app, settings: Settings
     for name, value in {**values, **AWAY[away]}.items():
         monkeypatch.setenv(f"TASKMANAGER_{name}", value)
     database.disconnect()
-    ran = CliRunner().invoke(main, [*words.split(), *COMMANDS[words]])
+    ran = invoke(*words.split(), *COMMANDS[words])
     assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.exception
     assert "Traceback" not in ran.output
     needs_database = words != "demo"

@@ -144,9 +144,14 @@ def test_what_runs_ends_when_the_database_no_longer_fits_it(start, empty, migrat
         assert "Traceback" not in process.text, role
 
 
-def test_what_runs_ends_too_when_the_database_falls_behind(empty, migrated, other_app, capsys):
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The migrations are compared, as in the processes of the service."""
+    monkeypatch.setattr(server_checks, "_migrations", runner.problem)
+
+
+def test_what_runs_ends_too_when_the_database_falls_behind(empty, migrated, other_app, compared, capsys):
     other_app(mongodb_uri=empty)
-    server_checks.compare_migrations(runner.problem)
     watch = fitness.Watch()
     database.database().migrations.delete_one({"_id": runner.all_names()[0]})
     watch.look()  # not yet: it looks now and then only
@@ -156,11 +161,10 @@ def test_what_runs_ends_too_when_the_database_falls_behind(empty, migrated, othe
     assert "run `taskmanager migrate`" in capsys.readouterr().err
 
 
-def test_what_runs_goes_on_when_the_database_only_got_more_or_is_away(empty, migrated, other_app):
+def test_what_runs_goes_on_when_the_database_only_got_more_or_is_away(empty, migrated, other_app, compared):
     migrated.migrations.insert_one({"_id": NEWER, "expand": True})
     for uri in (empty, f"mongodb://{AWAY}/taskmanager?replicaSet=rs0"):
         other_app(mongodb_uri=uri)
-        server_checks.compare_migrations(runner.problem)
         watch = fitness.Watch()
         watch._look_at = 0.0
         watch.look()

@@ -69,7 +69,8 @@ def test_a_changed_setting_is_known_at_once(given):
     assert redact("Cache2") == "Cache2"
 
 
-def test_what_rq_keeps_of_a_job_that_failed(contribute, secret):
+def test_what_rq_keeps_of_a_job_that_failed(contribute, secret, monkeypatch):
+    monkeypatch.setattr(Worker, "_install_signal_handlers", lambda worker: None)  # those of the tests stay
     secret("no Ma:il3 here")
     contribute(jobs=(jobs.Job("tests.fails", _fails),))
     known = outbox.queue("task-high")

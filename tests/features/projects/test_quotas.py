@@ -6,7 +6,6 @@ from io import BytesIO
 import pytest
 
 from migrations.scripts import m202611270007_quotas as counted
-from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.storage.database import database
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.users.models import User
@@ -19,12 +18,9 @@ V1 = "/api/v1"
 
 
 @pytest.fixture
-def quota(app, settings):
+def quota(change_settings):
     """Set quotas of this test: `quota(tasks=2)`."""
-    yield lambda **most: core_settings.use(
-        settings.model_copy(update={f"quota_{name}": limit for name, limit in most.items()})
-    )
-    core_settings.use(settings)
+    return lambda **most: change_settings(**{f"quota_{name}": limit for name, limit in most.items()})
 
 
 def attach(client, scene, size=100, task=None):

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 import pytest
 from bson import ObjectId
 
-from taskmanager.core.configuration.settings import use
 from taskmanager.core.events import positions
 from taskmanager.core.events.log import Event
 from taskmanager.core.security.access import Actor
@@ -285,11 +284,11 @@ def test_a_token_for_a_project_that_returns_hears_of_it(scene):
     assert store.sync().items == Store(robot).sync().items and len(store.of("tasks")) == 1
 
 
-def test_few_requests_of_a_process_and_of_a_caller_wait(settings):
+def test_few_requests_of_a_process_and_of_a_caller_wait(change_settings):
     places = Waiters()
 
     def waiting(threads, *callers):
-        use(settings.model_copy(update={"web_threads": threads}))
+        change_settings(web_threads=threads)
         with ExitStack() as stack:
             return [stack.enter_context(places.place(caller)) for caller in callers]
 

@@ -1,8 +1,4 @@
-"""The commands for operators, run as they are run: `python -m workers.cli users …` in a process of its own."""
-
-import os
-import subprocess
-import sys
+"""The commands for operators, with the settings of the tests."""
 
 import pytest
 
@@ -10,27 +6,13 @@ from taskmanager.features.users.models import User
 from taskmanager.testing.clients import sign_in
 from taskmanager.testing.factories import UserFactory
 from taskmanager.testing.factories.things import PASSWORD
+from tests.terminal import Terminal
 
 
 @pytest.fixture
-def run(app, settings, root):
+def run(app, settings):
     """Runs a command against the servers of the tests."""
-    named = {
-        "MONGODB_URI": settings.mongodb_uri,
-        "QUEUE_URL": settings.queue_url,
-        "CACHE_URL": settings.cache_url,
-        "DATA_DIR": settings.data_dir,
-        "BCRYPT_COST": settings.bcrypt_cost,
-    }
-    environment = os.environ | {f"TASKMANAGER_{name}": str(value) for name, value in named.items()}
-
-    def run(*words, given=""):
-        command = [sys.executable, "-m", "workers.cli", *words]
-        return subprocess.run(
-            command, cwd=root, env=environment, input=given, capture_output=True, text=True, timeout=300, check=False
-        )
-
-    return run
+    return Terminal(settings)
 
 
 def log_in(client, email, password):

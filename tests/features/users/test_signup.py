@@ -39,18 +39,20 @@ def invited(app):
     return invite
 
 
-@pytest.mark.parametrize("email", ["a@example.org", "a@EXAMPLE.org", "a@bücher.example", "a@xn--bcher-kva.example"])
-def test_an_address_of_a_named_domain_is_admitted(other_app, email):
-    assert register(other_app(**DOMAINS), email).status_code == 201
+def test_an_address_of_a_named_domain_is_admitted(other_app):
+    app = other_app(**DOMAINS)
+    for email in ("a@example.org", "b@EXAMPLE.org", "a@bücher.example", "b@xn--bcher-kva.example"):
+        assert register(app, email).status_code == 201, email
 
 
-@pytest.mark.parametrize(
-    "email",
-    ["a@sub.example.org", "a@evil-example.org", "a@example.org.evil.example", "a@example.com", "a@example.or",
-     "example.org@evil.example", "a%example.org@evil.example", "a@bucher.example"],
-)  # fmt: skip
-def test_an_address_of_another_domain_is_not(other_app, email):
-    assert_problem(register(other_app(**DOMAINS), email), 403, code="signup.domain_not_allowed")
+OTHERS = ["a@sub.example.org", "a@evil-example.org", "a@example.org.evil.example", "a@example.com", "a@example.or",
+          "example.org@evil.example", "a%example.org@evil.example", "a@bucher.example"]  # fmt: skip
+
+
+def test_an_address_of_another_domain_is_not(other_app):
+    app = other_app(**DOMAINS)
+    for email in OTHERS:
+        assert_problem(register(app, email), 403, code="signup.domain_not_allowed")
     assert User.objects.count() == 0
 
 

@@ -7,7 +7,6 @@ import sys
 import threading
 
 import pytest
-from click.testing import CliRunner
 
 from migrations import runner
 from taskmanager.app import create_app
@@ -17,8 +16,8 @@ from taskmanager.core.storage import database
 from taskmanager.features.tasks.models import Task
 from taskmanager.testing.factories.things import PASSWORD
 from tests.scene import Scene
+from tests.terminal import invoke
 from tests.workers.operations.test_commands_of_operators import NAMES, printed
-from workers.cli import main
 from workers.operations import archive
 from workers.operations.verify import CHECKS, verify
 
@@ -44,7 +43,7 @@ def command(settings, monkeypatch, tmp_path):
     def run(chosen, *words):
         for name in NAMES:
             monkeypatch.setenv(f"TASKMANAGER_{name.upper()}", str(getattr(chosen, name)))
-        return CliRunner().invoke(main, [word.replace("PASSPHRASE", str(passphrase)) for word in words])
+        return invoke(*(word.replace("PASSPHRASE", str(passphrase)) for word in words))
 
     yield run
     create_app(settings)

@@ -3,13 +3,12 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
 from taskmanager.app import create_app
 from taskmanager.core.storage import database
 from taskmanager.features.users.models import Session, User
 from taskmanager.testing.factories import UserFactory
-from workers.cli import main
+from tests.terminal import invoke
 
 # The settings that a command gets from its environment.
 NAMES = (
@@ -36,7 +35,7 @@ def command(app, settings, monkeypatch):
     """Run a command with the settings of the tests."""
     for name in NAMES:
         monkeypatch.setenv(f"TASKMANAGER_{name.upper()}", str(getattr(settings, name)))
-    yield lambda *words: CliRunner().invoke(main, words)
+    yield invoke
     create_app(settings)
 
 

@@ -7,7 +7,6 @@ import pytest
 import time_machine
 
 from taskmanager.core.clock import now
-from taskmanager.core.configuration import settings as settings_module
 from taskmanager.features.notifications.channels import mail_budget
 from taskmanager.features.notifications.content.quoting import inline, one_line, quoted
 from taskmanager.features.notifications.models import Delivery
@@ -21,10 +20,9 @@ from tests.scene import patch
 
 
 @pytest.fixture
-def budgets(settings, app):
+def budgets(change_settings):
     """Chooses how many mails an hour: `budgets(mail_notices_hourly=3)`."""
-    yield lambda **changes: settings_module.use(settings.model_copy(update=changes))
-    settings_module.use(settings)
+    return change_settings
 
 
 def assigned(scene, person, number):

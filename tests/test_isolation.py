@@ -1,0 +1,24 @@
+"""No test leaves anything to those that run after it: indexes come back, and what is left in the process is told."""
+
+from taskmanager.core.storage.database import database
+from taskmanager.testing.emptying import empty_all
+from tests import leftovers
+
+
+def test_indexes_that_a_test_makes_or_drops_are_as_before_for_the_next(app):
+    names = ("comments", "labels", "users")
+    before = {name: database()[name].index_information() for name in names}
+    unique = next(name for name, index in before["users"].items() if index.get("unique"))
+    database().users.drop_index(unique)
+    database().comments.create_index("never")
+    database().labels.drop()
+    empty_all()
+    assert {name: database()[name].index_information() for name in names} == before
+
+
+def test_what_is_left_in_the_process_is_told(app, monkeypatch, change_settings):
+    before = leftovers.state()
+    assert leftovers.differences(before) == []
+    monkeypatch.setenv("LEFT", "1")
+    change_settings(web_threads=3)
+    assert [found.partition(":")[0] for found in leftovers.differences(before)] == ["os.environ", "the settings"]
