@@ -5,6 +5,7 @@ sent by a thread, whose queue is bounded.
 """
 
 import atexit
+import logging
 from collections.abc import MutableMapping
 from importlib import import_module
 from typing import Any
@@ -46,6 +47,7 @@ def begin(settings: Settings) -> None:
         before_send=lambda event, _: scrubbed(event),
         shutdown_timeout=_END_SECONDS,
     )
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it has a line for each attempt
     atexit.register(_Reporting.library.flush, _END_SECONDS)
 
 

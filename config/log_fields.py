@@ -48,10 +48,10 @@ def correlate(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mu
 def to_ecs(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Return the fields with the names of the schema. `trace.id` is that of the caller's trace, else of the request."""
     found: dict[str, Any] = {"ecs.version": ECS_VERSION, "service.name": "taskmanager", "service.version": __version__}
-    _, trace, span, _ = event.pop("traceparent", "").split("-") if "traceparent" in event else ("",) * 4
+    _, trace, span, flags = event.pop("traceparent", "").split("-") if "traceparent" in event else ("",) * 4
     if len(trace := trace or str(event.get("request_id", ""))) == _HEX_DIGITS:
         found["trace.id"] = trace
-    if span and spans.active.tracer:  # else it is that of the caller
+    if flags == "01" and spans.active.tracer:  # else it is that of the caller
         found["span.id"] = span
     if "duration_ms" in event:
         found["event.duration"] = int(event["duration_ms"] * _PER_MS)

@@ -8,12 +8,15 @@ import fcntl
 import os
 import re
 import sys
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _MODE = 0o640
 _FORM = "%Y%m%dT%H%M%S.%fZ"
+# Not the lock of Python's own buffer: at the end of a process it aborts when a thread is writing.
+_standard = threading.Lock()
 _ROTATED = re.compile(r"\.(\d{8}T\d{6}\.\d{6}Z)")
 
 
@@ -97,7 +100,8 @@ def write(line: bytes) -> None:
     if _Chosen.file is not None:
         with suppress(OSError):
             return _Chosen.file.write(line)
-    with suppress(OSError, ValueError):
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
+    with suppress(OSError, ValueError), _standard:
+        descriptor = sys.stdout.fileno()
+        while line:
+            line = line[os.write(descriptor, line) :]
     return None

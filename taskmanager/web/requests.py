@@ -105,6 +105,8 @@ def _traced(known: dict[str, str]) -> dict[str, str]:
         return known
     method, route = request_metrics.known_method(request.method), _route() or request_metrics.UNMATCHED
     g.span = opened = spans.active.tracer.begin_request(f"{method} {route}", known.get(spans.TRACEPARENT, ""))
+    if opened is None:
+        return spans.unsampled(known)
     opened.set(http__request__method=method, http__route=route, taskmanager__request_id=known["request_id"])
     return spans.carried(opened, known)
 

@@ -22,7 +22,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from taskmanager import __version__
@@ -54,7 +54,6 @@ class OtlpTracer:
 
     def __init__(self, settings: Settings, role: str) -> None:
         self._ratio, self._follows = settings.traces_sample, settings.traces_follow_callers
-        sampler = ParentBased(TraceIdRatioBased(self._ratio))
         resource = Resource.create(
             {
                 "service.name": "taskmanager",
@@ -64,7 +63,7 @@ class OtlpTracer:
                 "taskmanager.role": role,
             }
         )
-        self._provider = TracerProvider(sampler, resource, shutdown_on_exit=False)
+        self._provider = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False)
         self._sender = _sender(settings)
         self._provider.add_span_processor(_Waiting(self._sender))
         self._tracer = self._provider.get_tracer("taskmanager", __version__)
@@ -77,20 +76,22 @@ class OtlpTracer:
         thread.start()
         thread.join(_END_SECONDS)
         if thread.is_alive():
-            self._sender.shutdown()  # which ends its attempts
+            self._sender.shutdown()  # type: ignore[no-untyped-call]  # which ends its attempts
 
-    def begin_request(self, name: str, caller: str) -> "_OpenSpan":
-        """Begin the span of a request. Unless callers are followed, the ratio decides of their traces, too."""
+    def begin_request(self, name: str, caller: str) -> "_OpenSpan | None":
+        """Begin the span of a request, if it is sampled: by the ratio, unless callers are followed and there is one."""
         parent = _context_of(caller)
-        if parent and not self._follows:
-            sampled = TraceFlags(random.random() < self._ratio)  # noqa: S311 no secret
-            parent = SpanContext(parent.trace_id, parent.span_id, is_remote=True, trace_flags=sampled)
+        sampled = random.random() < self._ratio  # noqa: S311 no secret
+        if not (parent.trace_flags.sampled if parent and self._follows else sampled):
+            return None
+        if parent:
+            parent = SpanContext(parent.trace_id, parent.span_id, True, TraceFlags(TraceFlags.SAMPLED))
         return self._open(name, SpanKind.SERVER, _within(parent) if parent else _NONE)
 
     def begin(self, name: str, kind: spans.Kind, parent: str) -> "_OpenSpan | None":
-        """Begin a span below `parent`, else below the open one; None when there is neither."""
+        """Begin a span below `parent`, else below the open one; None when there is neither, or it is not sampled."""
         if found := _context_of(parent):
-            return self._open(name, _KINDS[kind], _within(found))
+            return self._open(name, _KINDS[kind], _within(found)) if found.trace_flags.sampled else None
         if trace.get_current_span().get_span_context().is_valid:
             return self._open(name, _KINDS[kind], None)
         return None

@@ -32,11 +32,11 @@ class OpenSpan(Protocol):
 class Tracer(Protocol):
     """Makes spans, and sends them."""
 
-    def begin_request(self, name: str, caller: str) -> OpenSpan:
-        """Begin the span of a request, which goes on with the trace of the caller, if any."""
+    def begin_request(self, name: str, caller: str) -> OpenSpan | None:
+        """Begin the span of a request, which goes on with the trace of the caller; None when it is not sampled."""
 
     def begin(self, name: str, kind: Kind, parent: str) -> OpenSpan | None:
-        """Begin a span below `parent`, else below the open one; None when there is neither."""
+        """Begin a span below `parent`, else below the open one; None when there is neither, or it is not sampled."""
 
     def trip(self, name: str, seconds: float, fields: Mapping[str, Any], *, failed: bool) -> None:
         """Add a span of kind client that ends now, below the open one, if any."""
@@ -83,6 +83,12 @@ def note(name: str, **fields: Any) -> None:
 def current() -> str:
     """Return the context of the open span, as `traceparent`; "" when there is none."""
     return active.tracer.current() if active.tracer else ""
+
+
+def unsampled(correlation: dict[str, str]) -> dict[str, str]:
+    """Return the correlation of what a request without a span causes: with the trace of the caller, as not sampled."""
+    caller = correlation.get(TRACEPARENT)
+    return correlation | {TRACEPARENT: f"{caller[:-2]}00"} if caller else correlation
 
 
 def carried_on() -> dict[str, str]:
