@@ -111,6 +111,7 @@ def test_wrong_passwords_are_told_apart_from_servers_that_are_away(app, other_ap
         ("redis+sentinel://u:p%40@a:1,b/tasks/3", "sentinel", (("a", 1), ("b", 26379)), "redis://u:p%40@a:1/3"),
         ("rediss+cluster://a,[::1]:7", "cluster", (("a", 6379), ("::1", 7)), "rediss://a/0"),
         ("rediss+sentinel://a/x?ssl_ca_certs=/c", "sentinel", (("a", 26379),), "rediss://a/0?ssl_ca_certs=/c"),
+        ("rediss+cluster://a?ssl_ca_certs=/c", "cluster", (("a", 6379),), "rediss://a/0?ssl_ca_certs=/c"),
         ("redis://h/0", "server", (), "redis://h/0"),
     ],
 )

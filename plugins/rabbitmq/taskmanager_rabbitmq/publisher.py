@@ -33,7 +33,9 @@ class Publisher:
 
     def step(self) -> int:
         """Publish the next events; return how many positions were passed. Raises SinkUnavailable, PyMongoError."""
-        last, until = cursor(), positions.head()
+        last, (until, floor) = cursor(), positions.bounds()
+        if last < floor:
+            log.error("events were deleted before they were published", first=last + 1, last=floor)
         behind = Event.objects(position__gt=last, position__lte=until).order_by("position")
         events = list(behind.limit(self._settings.batch))
         if not events:

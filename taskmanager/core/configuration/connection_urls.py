@@ -111,11 +111,10 @@ def store_address(url: str) -> StoreAddress:
     protocol, _, kind = scheme.partition("+")
     if kind not in _STORE_PORTS or protocol not in ("redis", "rediss"):
         return StoreAddress("server", url)
-    authority, slash, behind = rest.partition("/")
-    authority, mark, query = authority.partition("?")
+    place, _, query = rest.partition("?")
+    authority, _, path = place.partition("/")
     userinfo, at, places = authority.rpartition("@")
     hosts = tuple(_host_of(place, _STORE_PORTS[kind]) for place in places.split(","))
-    path, mark, query = behind.partition("?") if slash else ("", mark, query)
     service, _, number = path.partition("/")
     if kind == "cluster" and path:
         raise ValueError("must have no database: a cluster has one only")
