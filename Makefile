@@ -212,6 +212,9 @@ soak: $(VENV)/.test ## memory of two web processes over 200,000 mixed requests; 
 explain: $(VENV)/.test ## index keys that lists of tasks examine, at 10k, 100k, 1M tasks; ARGS="--tasks 10000 --orders created_at,-due_at"
 	@$(BIN)/python -m tests.bench.explain $(ARGS)
 
+shard-sim: $(VENV)/.test ## how 10,000,000 tasks of skewed projects lie on 2 to 64 shards, and what a further shard costs; ARGS="--tasks 100000"
+	@$(BIN)/python -m tests.bench.shard_sim $(ARGS)
+
 lock: $(VENV)/.test ## pin the newest versions that setup.cfg allows
 	@$(BIN)/python -m pip install --quiet uv
 	@$(COMPILE) --upgrade -o requirements/base.txt

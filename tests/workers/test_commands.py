@@ -38,6 +38,7 @@ WITHOUT_SERVERS = {
     "plugins",
     "routes",
     "gateway render",
+    "shard plan",
 }
 ID = "65f1c0ffee0123456789abcd"
 COMMANDS = {

@@ -142,6 +142,28 @@ def restore(environment: Environment, file: Path, passphrase_file: Path | None, 
     sys.exit(any(found.values()))
 
 
+@click.group()
+def shard() -> None:
+    """Spread the data over shards of MongoDB."""
+
+
+@shard.command("plan")
+@click.argument("shards", nargs=-1, required=True)
+@click.option("--database", default="taskmanager", help="The name of the database.", show_default=True)
+@_json
+def shard_plan(shards: tuple[str, ...], database: str, as_json: bool) -> None:
+    """Print the commands for mongosh that spread the data over SHARDS, such as `rs0 rs1`; nothing is changed."""
+    from taskmanager.core.servers import sharding
+
+    if len(set(shards)) < len(shards) or len(shards) > sharding.ZONES:
+        raise click.UsageError(f"Name each shard once, and at most {sharding.ZONES}.")
+    steps = list(sharding.plan(database, shards))
+    for step in [] if as_json else steps:
+        click.echo(step.shell)
+    if as_json:
+        click.echo(json.dumps([step.command for step in steps], indent=1))
+
+
 def _read(path: Path | None) -> str:
     return path.read_text().strip("\r\n") if path else ""
 
@@ -167,4 +189,4 @@ def _print(rows: Iterable[Mapping[str, Any]], as_json: bool, names: tuple[str, .
     return None
 
 
-COMMANDS = (doctor, verify, stats, routes, test_mail, backup, restore)
+COMMANDS = (doctor, verify, stats, routes, test_mail, backup, restore, shard)

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from mongoengine import DateTimeField, IntField
 from mongoengine.errors import NotUniqueError
@@ -18,6 +18,7 @@ from taskmanager.core.storage.querysets import BaseQuerySet
 
 # The revisions that a change is allowed on, by If-Match and If-None-Match (RFC 9110, 13.1); None means all.
 IfMatch = Container[int] | None
+_BY_ID = [("_id", 1)]  # the index of writes: the planner would compare it with all that have the shard field
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Versioned(CompiledDocument):
 
     # strict=False: an instance of the previous release must be able to read what the next one wrote.
     meta = {"abstract": True, "strict": False, "auto_create_index": False, "queryset_class": BaseQuerySet}
+
+    # The field by which the collection can be sharded (see `core.servers.sharding`): writes of one document name its
+    # value, so that one shard gets them. None where the collection is not sharded.
+    shard_field: ClassVar[str | None] = None
 
     revision = IntField(required=True, default=1)
     created_at = DateTimeField(required=True, default=now)
@@ -54,7 +59,7 @@ class Versioned(CompiledDocument):
         update = self._revised(changes | self.derived(changes), now())
         try:
             row = self._get_collection().find_one_and_update(
-                {"_id": self.pk, "revision": self.revision}, update, return_document=ReturnDocument.AFTER
+                self._stored_as_read(), update, return_document=ReturnDocument.AFTER, hint=_BY_ID
             )
         except DuplicateKeyError as error:
             raise NotUniqueError(f"Update failed ({error})") from error
@@ -63,6 +68,21 @@ class Versioned(CompiledDocument):
         stored = self._from_son(row)
         self.on_write([(self, stored)])
         return stored
+
+    def _stored_as_read(self) -> Row:
+        """Return the query of the stored document, unless another writer has changed it."""
+        return {"_id": self.pk, "revision": self.revision} | self._shard_of([self])
+
+    @classmethod
+    def _shard_of(cls, documents: Sequence[Self]) -> Row:
+        """Return the condition that names the shards of these documents; empty where that is not known."""
+        name = cls.shard_field
+        if name is None:
+            return {}
+        values = list({getattr(document, name) for document in documents})
+        if not values or None in values:  # of a document that was read in part
+            return {}
+        return {name: values[0] if len(values) == 1 else {"$in": values}}
 
     @classmethod
     def on_write(cls, pairs: Iterable[tuple[Self | None, Self | None]]) -> None:
@@ -79,14 +99,15 @@ class Versioned(CompiledDocument):
 
     def delete_unchanged(self) -> None:
         """Delete the document. Raises PreconditionFailed unless the stored revision is the one that was read."""
-        if not type(self).objects(id=self.id, revision=self.revision).delete():
+        if not self._get_collection().delete_one(self._stored_as_read(), hint=_BY_ID).deleted_count:
             raise PreconditionFailed
         self.on_write([(self, None)])
 
     @classmethod
     def delete_each(cls, documents: Sequence[Self]) -> None:
         """Delete documents that were read in the open transaction. Raises PreconditionFailed when one is gone."""
-        if cls.objects(id__in=[document.id for document in documents]).delete() < len(documents):
+        query = {"_id": {"$in": [document.id for document in documents]}} | cls._shard_of(documents)
+        if cls._get_collection().delete_many(query, hint=_BY_ID).deleted_count < len(documents):
             raise PreconditionFailed
         cls.on_write((document, None) for document in documents)
 
@@ -106,7 +127,7 @@ class Versioned(CompiledDocument):
         for document, changed in zip(documents, changes, strict=True):
             changed = changed | document.derived(changed)
             update = cls._revised(changed, moment)
-            operations.append(UpdateOne({"_id": document.id, "revision": document.revision}, update))
+            operations.append(UpdateOne(document._stored_as_read(), update, hint=_BY_ID))
             stored.append(document._copy(changed | {"revision": document.revision + 1, "updated_at": moment}))
         if cls._get_collection().bulk_write(operations).matched_count < len(operations):
             raise PreconditionFailed
@@ -143,8 +164,8 @@ class Versioned(CompiledDocument):
         Fields that are `derived` from a change are not stored.
         """
         if documents:
-            found = {"_id": {"$in": [document.id for document in documents]}}
-            cls._get_collection().update_many(found, cls._revised(changes, now()))
+            found = {"_id": {"$in": [document.id for document in documents]}} | cls._shard_of(documents)
+            cls._get_collection().update_many(found, cls._revised(changes, now()), hint=_BY_ID)
         cls.on_write((document, document._copy(changes)) for document in documents)
         for document in documents:
             for field, value in changes.items():

@@ -10,6 +10,7 @@ class Attachment(Versioned):
     """A file of a task. Its content is in the configured store, under `content_id`."""
 
     meta = {"collection": "attachments", "db_alias": "tasks"}
+    shard_field = "task_id"
 
     task_id = ObjectIdField(required=True)
     uploader_id = ObjectIdField(required=True)

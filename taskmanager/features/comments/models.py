@@ -11,6 +11,7 @@ class Comment(Versioned):
     """A comment of a user on a task, in Markdown."""
 
     meta = {"collection": "comments", "db_alias": "tasks"}
+    shard_field = "task_id"
 
     task_id = ObjectIdField(required=True)
     author_id = ObjectIdField(required=True)

@@ -65,6 +65,7 @@ class Notification(Versioned):
     """A notice that a user reads within the service."""
 
     meta = {"collection": "notifications", "db_alias": "notifications"}
+    shard_field = "user_id"
 
     user_id = ObjectIdField(required=True)
     event_id = ObjectIdField(required=True)

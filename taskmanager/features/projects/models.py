@@ -104,6 +104,7 @@ class Membership(Versioned):
     """The membership of a user in a project, with a role."""
 
     meta = {"collection": "memberships", "db_alias": "tasks", "queryset_class": MembershipQuerySet}
+    shard_field = "project_id"
 
     project_id = ObjectIdField(required=True)
     user_id = ObjectIdField(required=True)

@@ -25,6 +25,7 @@ class Task(Versioned):
     """Something to be done in a project."""
 
     meta = {"collection": "tasks", "db_alias": "tasks", "queryset_class": TaskQuerySet}
+    shard_field = "project_id"
 
     project_id = ObjectIdField(required=True)
     key = StringField(required=True)

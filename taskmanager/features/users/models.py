@@ -57,6 +57,7 @@ class Session(Versioned):
     """One login on one device: a family of refresh tokens, of which only the newest generation is valid."""
 
     meta = {"collection": "sessions", "db_alias": "users", "queryset_class": SessionQuerySet}
+    shard_field = "user_id"
 
     user_id = ObjectIdField(required=True)
     seed = StringField(required=True)

@@ -15,6 +15,7 @@ class Relation(Versioned):
     """A relation between two tasks, stored in its direction; without a direction the smaller id is `from_id`."""
 
     meta = {"collection": "relations", "db_alias": "tasks"}
+    shard_field = "from_id"
 
     from_id = ObjectIdField(required=True)
     to_id = ObjectIdField(required=True)

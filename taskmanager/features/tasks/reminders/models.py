@@ -11,6 +11,7 @@ class Reminder(Versioned):
     """A reminder of one user for a task: at a moment, or some minutes before its start or due."""
 
     meta = {"collection": "reminders", "db_alias": "tasks"}
+    shard_field = "task_id"
 
     task_id = ObjectIdField(required=True)
     user_id = ObjectIdField(required=True)
