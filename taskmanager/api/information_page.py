@@ -8,7 +8,9 @@ from typing import Any
 from flask import Response
 from jinja2 import Environment
 
+from taskmanager.core.http.links import PAGES
 from taskmanager.web.answers import cached
+from taskmanager.web.urls import mounted
 
 _FOLDER = files("taskmanager.api") / "front_page"
 _STYLE = (_FOLDER / "style.css").read_text()
@@ -29,7 +31,8 @@ SIGNUP = {
 
 def page(information: dict[str, Any]) -> Response:
     """Return the page with this information."""
-    html = _TEMPLATE.render(information, style=_STYLE, admission=SIGNUP[information["signup"]["policy"]])
+    admission = SIGNUP[information["signup"]["policy"]]
+    html = _TEMPLATE.render(information, style=_STYLE, admission=admission, pages=mounted(PAGES))
     response = cached(html.encode(), "text/html; charset=utf-8", _SECONDS)
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["Referrer-Policy"] = "no-referrer"

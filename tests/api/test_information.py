@@ -47,7 +47,7 @@ def test_a_browser_gets_a_page_with_the_same_links(other_app):
 
 def test_every_link_of_the_service_leads_somewhere(client):
     links = client.get("/").json["links"]
-    for name in ("self", "docs", "document", "status", "keys"):
+    for name in ("self", "docs", "guide", "document", "status", "keys"):
         assert client.get(links[name]).status_code == 200
 
 

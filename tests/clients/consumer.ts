@@ -14,9 +14,9 @@ export const revision = (task: Task): number => task.revision + (task.progress.t
 
 export const urgent: components["schemas"]["TaskPatch"] = { priority: "urgent", due_timezone: "Europe/Berlin" };
 
-export const byAddress: components["schemas"]["MemberIn"] = { email: "grace@example.com", role: "member" };
+export const byAddress: components["schemas"]["MemberIn"] = { kind: "email", email: "grace@example.com", role: "member" };
 
-export const place: components["schemas"]["TaskPlace"] = { at: "first" };
+export const place: components["schemas"]["TaskPlace"] = { kind: "end", at: "first" };
 
 export const operation: components["schemas"]["OperationIn"] = { op: "complete", task_id: "65f1c0ffee0123456789c001" };
 

@@ -68,7 +68,9 @@ def main(url: str) -> None:
         create_project.sync_detailed(client=client, body=ProjectIn(key=key, name="Our application")), ProjectOut
     )
     invited = body(
-        add_member.sync_detailed(project.id, client=client, body=MemberByEmail(grace.email, ProjectRole.MEMBER)),
+        add_member.sync_detailed(
+            project.id, client=client, body=MemberByEmail(kind="email", email=grace.email, role=ProjectRole.MEMBER)
+        ),
         InvitationOut,
     )
     assert (invited.role, invited.email) == (ProjectRole.MEMBER, grace.email)

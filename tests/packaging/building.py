@@ -36,7 +36,8 @@ def tracked(root: Path = ROOT) -> list[str]:
 
 def build(folder: Path) -> Packages:
     """Build both in `folder`; the checkout stays as it is."""
-    for name in tracked():
+    guide = "taskmanager/api/guide.zip"  # made by `make docs`, where it is there
+    for name in (*tracked(), *([guide] if (ROOT / guide).is_file() else ())):
         place = folder / "checkout" / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes((ROOT / name).read_bytes())

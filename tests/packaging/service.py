@@ -16,6 +16,8 @@ def assert_documented(url: str) -> None:
     for asset in assets:
         answer = requests.get(requests.compat.urljoin(f"{url}/docs", asset), timeout=60)
         assert (answer.status_code, bool(answer.content)) == (200, True), asset
+    guide = requests.get(f"{url}/docs/guide/plan-a-week/", timeout=60)
+    assert "Plan a week" in guide.text, "make package-test and the Dockerfile build the site into the package"
     assert requests.get(f"{url}/api/v1/openapi.json", timeout=60).json()["openapi"].startswith("3.")
 
 

@@ -6,7 +6,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from taskmanager.features.comments.routes import CommentOut
-from taskmanager.features.notifications.schemas import NotificationOut, PreferencesOut, ProjectPreferencesOut
+from taskmanager.features.notifications.schemas import NotificationOut, PreferencesOut
 from taskmanager.features.projects.labels.schemas import CustomFieldOut, LabelOut
 from taskmanager.features.projects.schemas import MemberOut, ProjectOut
 from taskmanager.features.sync.objects import TYPES
@@ -14,6 +14,7 @@ from taskmanager.features.tasks.recurrence.routes import ReminderOut
 from taskmanager.features.tasks.schemas import TaskOut
 from taskmanager.features.tasks.workflow.routes import WorkflowOut
 from taskmanager.features.views.routes import ViewOut
+from taskmanager.web.openapi.variants import Variant
 from taskmanager.web.pagination import IntegerParameter
 from taskmanager.web.schemas import Id, Schema
 
@@ -69,7 +70,9 @@ class SyncedStatuses(WorkflowOut):
 
 
 class SyncedPreferences(PreferencesOut):
-    """Notification preferences in general: `project_id` is null. Those for a project are `ProjectPreferencesOut`."""
+    """Notification preferences in general, whose `project_id` is null, or those for a project."""
+
+    variants = (Variant("GeneralPreferences"), Variant("ProjectPreferencesOut"))
 
     project_id = Id(required=True, allow_none=True)
 
@@ -87,10 +90,7 @@ class SyncedObjects(Schema):
     comments = fields.List(fields.Nested(CommentOut))
     reminders = fields.List(fields.Nested(ReminderOut))
     notifications = fields.List(fields.Nested(NotificationOut))
-    preferences = fields.List(fields.Raw())
-
-
-PREFERENCES_FORMS = (SyncedPreferences, ProjectPreferencesOut)
+    preferences = fields.List(fields.Nested(SyncedPreferences))
 
 
 class Tombstone(Schema):

@@ -76,12 +76,13 @@ def _variant(whole: Json, variant: Variant, discriminator: str | None) -> Json:
             name: properties[discriminator][name] for name in ("description",) if name in properties[discriminator]
         }
         properties[discriminator] = {"type": "string", "const": variant.fixed, "example": variant.fixed} | known
-    required = [key for key in properties if key in variant.required or key in whole.get("required", [])]
+    needed = {*variant.required, *whole.get("required", []), *filter(None, [discriminator])}
+    required = [key for key in properties if key in needed]
     closed = {"additionalProperties": False} if whole.get("additionalProperties") is False else {}
     description = whole.get("description", "").split(":")[0].rstrip(".")
     return {
         "type": "object",
-        "description": f"{description}: {', '.join(variant.required)}.",
+        "description": ": ".join(filter(None, (description, ", ".join(variant.required)))) + ".",
         "properties": properties,
         "required": required,
         **closed,

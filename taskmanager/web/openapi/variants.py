@@ -32,13 +32,17 @@ class Variant:
 
 
 class VariantSchema(Schema):
-    """A body in one of several forms. `kind` names the form; it may be left out, as the other properties tell it."""
+    """A body in one of several forms, which `kind` names.
+
+    The document requires `kind`, as a discriminator must be there for generators of clients; a body without it is
+    accepted, as its other properties tell the form.
+    """
 
     discriminator = "kind"
     variants: ClassVar[tuple[Variant, ...]]
     refusal: ClassVar[str]  # the message about a body that has none of the forms
 
-    kind = fields.String(metadata={"description": "The form of this body; it may be left out"})
+    kind = fields.String(metadata={"description": "The form of this body. The service accepts a body without it, too"})
 
     @ma.validates_schema
     def has_one_form(self, data: dict[str, Any], **_: object) -> None:
