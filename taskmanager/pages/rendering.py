@@ -61,7 +61,7 @@ def secured(response: Response) -> Response:
 
 def url(path: str = "") -> str:
     """Return the path of a page as the browser knows it."""
-    return mounted(PAGES + path)
+    return mounted(cookies.area() + path)
 
 
 @cache
@@ -78,5 +78,5 @@ def _templates() -> jinja2.Environment:
         languages.gettext, languages.plural_form, newstyle=True
     )
     environment.globals |= {"role_name": titles.of_role, "priority_name": titles.of_priority}
-    environment.globals["style"] = f"/assets/{STYLE_DIGEST}/style.css"
+    environment.globals["style"] = lambda: mounted(f"{PAGES}/assets/{STYLE_DIGEST}/style.css")
     return environment

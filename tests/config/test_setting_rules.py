@@ -43,7 +43,15 @@ BAD: dict[str, list[str]] = {
     **{f"link_{name}": [*PATTERNS, "/x?token={id}"] for name in ("confirm", "address_change", "reset", "unsubscribe")},
     "services": ["tasks", "task,", "all,task", "ALL"],
     "host": HOSTS,
-    "dashboard_host": HOSTS,
+    "quota_exceptions": [
+        "tasks=1",
+        f"{'a' * 24}.tasks",
+        f"{'a' * 24}.nothing=1",
+        f"{'a' * 24}.exceptions=1",
+        f"{'a' * 24}.tasks=-1",
+        f"{'a' * 24}.tasks=1, {'a' * 24}.tasks=2",
+        "A.tasks=1",
+    ],
     "log_levels": ["DEBUG", "a=LOUD", "=DEBUG", "a:DEBUG"],
     "public_url": [
         "tasks.example.com",

@@ -111,8 +111,6 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, Databa
 
     metrics_token: SecretStr = SecretStr("")
     probe_port: int = Field(0, ge=0, le=65535)
-    dashboard_host: str = "127.0.0.1"
-    dashboard_port: int = Field(9181, ge=1, le=65535)
 
     web_processes: int = Field(2, ge=1, le=64)
     web_threads: int = Field(8, ge=1, le=128)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from types import MappingProxyType, TracebackType
 from typing import Any
@@ -14,6 +15,7 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
+from taskmanager.core.clock import iso, now
 from taskmanager.core.configuration import settings
 from taskmanager.core.telemetry import instruments
 
@@ -28,6 +30,9 @@ _COMMANDS = frozenset((
 
 _SLOW_LOG_SECONDS = 1.0
 _QUERIES = ("filter", "query", "q", "pipeline", "updates", "deletes")  # where commands have what they look for
+
+
+SLOW: deque[dict[str, Any]] = deque(maxlen=50)  # the latest slow queries of this process, for the page of operators
 
 
 class Spent(threading.local):
@@ -126,14 +131,15 @@ def _log_slow(name: str, micros: int) -> None:
     query: Any = {}
     for member in _QUERIES:
         query = query or command.get(member)
-    log.warning(
-        "slow query",
-        command=name,
-        collection=str(command.get(name, "")),
-        duration_ms=micros / 1000,
-        shape=shape(query),
-        order=list(command.get("sort") or ()),
-    )
+    fields = {
+        "command": name,
+        "collection": str(command.get(name, "")),
+        "duration_ms": micros / 1000,
+        "shape": shape(query),
+        "order": list(command.get("sort") or ()),
+    }
+    SLOW.append(fields | {"at": iso(now())})
+    log.warning("slow query", **fields)
 
 
 def shape(query: Any) -> Any:
