@@ -181,8 +181,8 @@ bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plai
 hot-project: $(VENV)/.test ## tasks a second that 1, 4, 16 and 64 clients create in one project; aborted transactions, statuses, p99
 	@$(BIN)/python -m tests.bench.hot_project $(ARGS)
 
-alerts-test: $(VENV)/.test ## a real Prometheus sees alerts fire when the real thing is broken (apt: prometheus prometheus-alertmanager)
-	@ALERTS_TEST=1 $(BIN)/python -m pytest -q -n 0 tests/alerts
+alerts: $(VENV)/.test ## a real Prometheus sees each alert fire when its real thing is broken, and end (apt: prometheus prometheus-alertmanager)
+	@ALERTS_TEST=1 RANDOM_PATHS=10000 $(BIN)/python -m pytest -q -n 0 -p no:randomly tests/alerts tests/api/test_metrics.py
 
 indexes: $(VENV)/.test ## explain every filter of lists of tasks in every order, over 50,000 tasks
 	@TEST_EVERY_ORDER=1 $(BIN)/python -m pytest -q --no-cov tests/features/tasks/test_indexes.py

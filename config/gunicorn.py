@@ -49,10 +49,12 @@ def post_worker_init(worker: Any) -> None:
 
     Requests that wait for changes end when the process is to stop.
     """
+    from taskmanager.api import history
     from taskmanager.core.servers import server_report
     from taskmanager.features.sync.waiting import waiters
 
     server_report.log_report()
+    history.start()
     waiters.is_ending = lambda: not worker.alive
 
 

@@ -31,6 +31,7 @@ from taskmanager.features.bulk import feature as bulk
 from taskmanager.features.comments import feature as comments
 from taskmanager.features.insights import feature as insights
 from taskmanager.features.notifications import feature as notifications
+from taskmanager.features.operations import feature as operations
 from taskmanager.features.projects import feature as projects, service as project_service
 from taskmanager.features.projects.invitations import invited
 from taskmanager.features.projects.share_links import service as share_links
@@ -47,6 +48,7 @@ from taskmanager.features.users.signup import policy as signup_policy
 from taskmanager.features.users.tokens import service as api_tokens
 from taskmanager.features.views import feature as views
 from taskmanager.features.webhooks import feature as webhooks
+from taskmanager.ops import routes as ops
 from taskmanager.pages import routes as pages
 from taskmanager.web import errors, limits, requests, urls
 from taskmanager.web.authentication import actors
@@ -57,6 +59,7 @@ from taskmanager.web.requests import Application
 FEATURES = (
     users.FEATURE,
     audit.FEATURE,
+    operations.FEATURE,
     projects.FEATURE,
     tasks.FEATURE,
     comments.FEATURE,
@@ -168,7 +171,7 @@ def _add_routes(app: Flask, loaded: Iterable[Feature]) -> None:
                 api.describe()
             except Exception as error:
                 raise _unusable(plugin, "blueprints", error) from error
-    for part in (docs, information, pages):
+    for part in (docs, information, pages, ops):
         part.init_app(app)
 
 

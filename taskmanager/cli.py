@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -30,6 +30,9 @@ class Environment(NamedTuple):
     load_settings: "Callable[[], Settings]"
     load_keys: "Callable[[], KeySettings]"
     connect: "Callable[[], Settings]"
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -97,14 +100,20 @@ def rotate(environment: Environment) -> None:
 
 
 @keys.command("list")
+@_json
 @click.pass_obj
-def list_keys(environment: Environment) -> None:
+def list_keys(environment: Environment, as_json: bool) -> None:
     """List the keys: id, time of creation, and state (signing, settling or verifying)."""
     from taskmanager.core.clock import iso
     from taskmanager.core.security import keyring
 
-    for kid, made, state in keyring.described(environment.load_keys().keys_path):
+    found = keyring.described(environment.load_keys().keys_path)
+    if as_json:
+        names = ("kid", "made_at", "state")
+        return click.echo(json.dumps([dict(zip(names, one, strict=True)) for one in found], indent=1, default=iso))
+    for kid, made, state in found:
         click.echo(f"{kid}  {iso(made)}  {state}")
+    return None
 
 
 @group.group()
@@ -112,19 +121,40 @@ def events() -> None:
     """Manage the event log."""
 
 
-@events.command()
+@events.command("list")
+@click.option("--waiting", is_flag=True, help="Those that wait, in place of those that were given up.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, help="How many to list, newest first.")
+@_json
 @click.pass_obj
-def revive(environment: Environment) -> None:
+def list_events(environment: Environment, waiting: bool, limit: int, as_json: bool) -> None:
+    """List the events that were given up: id, time, kind, stream, attempts, listeners that have not finished."""
+    from taskmanager.core.events import queue_report
+
+    environment.connect()
+    rows = queue_report.events(waiting=waiting, limit=limit)
+    if as_json:
+        return click.echo(json.dumps(rows, indent=1))
+    for row in rows:
+        click.echo("  ".join(str(value) for value in row.values()))
+    return None
+
+
+@events.command()
+@_json
+@click.pass_obj
+def revive(environment: Environment, as_json: bool) -> None:
     """Dispatch again the events that were given up because their listeners failed."""
     from taskmanager.core.events import outbox
 
     environment.connect()
-    click.echo(f"{outbox.revive()} to be dispatched again.")
+    number = outbox.revive()
+    click.echo(json.dumps({"revived": number}) if as_json else f"{number} to be dispatched again.")
 
 
 @group.command()
+@_json
 @click.pass_obj
-def schedules(environment: Environment) -> None:
+def schedules(environment: Environment, as_json: bool) -> None:
     """List what happens at a certain time: periodic jobs, planned deliveries, and collections that expire."""
     from taskmanager.core.clock import iso
     from taskmanager.core.events import schedule
@@ -132,18 +162,23 @@ def schedules(environment: Environment) -> None:
     from taskmanager.features.notifications.delivery import report as delivery_report
 
     environment.connect()
-    for job, due in schedule.listed():
-        ran, next_ = (iso(moment) if moment else "never" for moment in (due and due.ran_at, due and due.due_at))
-        click.echo(f"{job.name:26} every {job.seconds:g} s  ran {ran}  due {next_}")
+    rows: list[dict[str, Any]] = [
+        {"what": job.name, "every": f"every {job.seconds:g} s", "ran": due and due.ran_at, "due": due and due.due_at}
+        for job, due in schedule.listed()
+    ]
     number, first = delivery_report.planned()
-    next_ = f"due {iso(first)}" if first else "none is planned"
-    click.echo(f"{'digests, second attempts':26} by the relay  {number} planned  {next_}")
-    for name in database.expiring_collections():
-        click.echo(f"{name:26} by MongoDB  each at its time")
+    rows.append({"what": "digests, second attempts", "every": f"by the relay, {number} planned", "due": first})
+    rows += [{"what": name, "every": "by MongoDB, each at its time"} for name in database.expiring_collections()]
+    if as_json:
+        return click.echo(json.dumps(rows, indent=1, default=iso))
+    for row in rows:
+        times = [f"{name} {iso(row[name]) if row[name] else 'never'}" for name in ("ran", "due") if name in row]
+        click.echo("  ".join([f"{row['what']:26}", str(row["every"]), *times]))
+    return None
 
 
 @group.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@_json
 @click.pass_obj
 def plugins(environment: Environment, as_json: bool) -> None:
     """List the plugins: name, version, version of the plugin interface, and contributions."""

@@ -137,14 +137,6 @@ def workers(count: int | None) -> None:
 
 
 @main.command()
-def dashboard() -> None:
-    """Show the queues in a browser (rq-dashboard), for administrators only."""
-    from workers.effective_settings import effective_settings
-
-    importlib.import_module("workers.dashboard").main(effective_settings())
-
-
-@main.command()
 def scheduler() -> None:
     """Run periodic jobs when they are due."""
     importlib.import_module("workers.schedule").main()

@@ -11,11 +11,12 @@ from pymongo.errors import PyMongoError
 
 from config import logging
 from taskmanager import plugins
+from taskmanager.api import history
 from taskmanager.app import create_app
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.errors import TaskManagerError
-from taskmanager.core.servers import server_report
+from taskmanager.core.servers import server_report, service_state
 from taskmanager.core.servers.stores import RedisError
 from taskmanager.core.storage.lease import Lease
 from workers import fitness, probe, stopping, telemetry
@@ -51,6 +52,7 @@ def begin_app(heartbeat: Heartbeat | None = None) -> Flask:
     fitness.wait(heartbeat.beat if heartbeat else lambda: None)
     if heartbeat:  # RQ's plain worker forks for each job, and each would leave files
         _be_observed(settings, heartbeat.role)
+        history.start()
     server_report.log_report()  # the first connection to the database also sets the clock
     return app
 
@@ -64,7 +66,7 @@ def _be_observed(settings: Settings, role: str) -> None:
 
 
 class LeasedLoop:
-    """Calls `step` repeatedly while this process holds the lease `name`.
+    """Calls `step` repeatedly while this process holds the lease `name`, but not while the service is in maintenance.
 
     `step` returns how much it did; after 0 the loop sleeps for `idle_seconds`. While a database or a store is away, the
     loop retries with backoff, and logs it once.
@@ -76,7 +78,7 @@ class LeasedLoop:
         self._log = log.bind(process=name)
         self._stopping = False
         self._failures = 0  # consecutive failures of servers
-        self._held = False
+        self._held = self._paused = False
         self._watch = fitness.Watch()
 
     def run(self) -> None:
@@ -99,6 +101,8 @@ class LeasedLoop:
         try:
             if not self._hold():
                 return _STANDBY_SECONDS
+            if self._is_paused():
+                return service_state.FRESH_SECONDS / 2
             pause = 0.0 if self._step() else self._idle_seconds
         except (PyMongoError, RedisError) as error:
             return self._note_outage(error)
@@ -111,6 +115,13 @@ class LeasedLoop:
             self._log.info("working" if held else "standing by")
         self._held = held
         return held
+
+    def _is_paused(self) -> bool:
+        paused = service_state.is_paused()
+        if paused != self._paused:
+            self._log.info("pausing for maintenance" if paused else "working again")
+        self._paused = paused
+        return paused
 
     def _note_outage(self, error: Exception) -> float:
         if not self._failures:

@@ -22,6 +22,7 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.events.log import queues_of
 from taskmanager.core.events.outbox import CallSerializer
 from taskmanager.core.events.rq_jobs import SafeJob
+from taskmanager.core.servers import service_state
 from taskmanager.core.servers.stores import RedisError, queue_store
 from taskmanager.features.notifications.channels import mailer
 from taskmanager.features.notifications.delivery import thread_pool
@@ -101,12 +102,28 @@ class Worker(SimpleWorker):
         if self.process_heartbeat:
             self.process_heartbeat.beat()
 
+    def execute_job(self, job: Job, queue: rq.Queue) -> None:
+        """Run a job; in a maintenance, once that is over. A job that waits at a signal is left to the relay."""
+        self._wait_for_end_of_maintenance()
+        if not service_state.is_paused():
+            super().execute_job(job, queue)
+
+    def _wait_for_end_of_maintenance(self) -> None:
+        if service_state.is_paused():
+            before = self.get_state()
+            self.set_state(WorkerStatus.SUSPENDED)
+            while service_state.is_paused() and not self._stop_requested:
+                self.heartbeat()
+                time.sleep(_RETRY_SECONDS)
+            self.set_state(before)
+
     def run_maintenance_tasks(self) -> None:
         """Register the worker again when the queue was emptied; called every few seconds, between jobs.
 
         Ends the process when the database does not fit any more.
         """
         self._watch.look()
+        self._wait_for_end_of_maintenance()
         if not self.connection.sismember(self.redis_workers_keys, self.key):
             self.connection.hset(self.key, mapping=self.serialize())
             worker_registration.register(self)

@@ -1,7 +1,7 @@
 """What this service is and admits, for clients and people without an account: `/`, `/api/v1` and `/api/v1/info`.
 
-All three have the same content, which depends on settings and plugins alone: it is made without the database. A browser
-that asks for `/` gets a small page with the same links.
+All three have the same content, which depends on settings, plugins and what administrators have declared; the last is
+as it was known before while the database is away. A browser that asks for `/` gets a small page with the same links.
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,18 @@ from taskmanager.core import quotas, registry
 from taskmanager.core.configuration import domains, settings
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.filters.tokens import MAX_CHARACTERS
+from taskmanager.core.servers import service_state
+from taskmanager.features.operations.schemas import MaintenanceStateOut, MessageOfTheDayOut
 from taskmanager.features.users import passwords
 from taskmanager.web.answers import cached
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.pagination import MAX_LIMIT
+from taskmanager.web.serialisers import Serialiser
 from taskmanager.web.urls import absolute
 
 V1 = "/api/v1"
-_SECONDS = 300
+_MAINTENANCE, _MESSAGE = Serialiser(MaintenanceStateOut), Serialiser(MessageOfTheDayOut)
+_SECONDS = 60
 
 root = PlainBlueprint("root", __name__)
 blp = Blueprint("information", __name__, description="What this service is, and what it admits")
@@ -60,8 +64,9 @@ def get_version_root() -> Response:
 def get_info() -> Response:
     """Get what this service is and admits
 
-    Versions, ways to log in, who may make an account, limits, quotas, features and plugins, and where to read on. No
-    token is needed; caches may keep it for five minutes.
+    Versions, ways to log in, who may make an account, limits, quotas, features and plugins, maintenance, the message of
+    the day, and where to read on. No
+    token is needed; caches may keep it for a minute.
     """
     return cached(orjson.dumps(information()), "application/json", _SECONDS)
 
@@ -81,7 +86,16 @@ def information() -> dict[str, Any]:
         "quotas": {name: quotas.limit(name) or None for name in quotas.QUOTAS},
         "features": [feature.name for feature in registry.current().features if feature not in plugins],
         "plugins": [{"name": plugin.name, "version": plugin.version} for plugin in plugins],
+        **_declared(),
         "links": _links(known),
+    }
+
+
+def _declared() -> dict[str, Any]:
+    found = service_state.current()
+    return {
+        "maintenance": found.maintenance and _MAINTENANCE.dump(vars(found.maintenance)),
+        "message_of_the_day": found.message and _MESSAGE.dump(vars(found.message)),
     }
 
 

@@ -20,7 +20,7 @@ _POLICY = (
     f"default-src 'none'; style-src 'sha256-{_DIGEST}'; img-src data:; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
 )
-_SECONDS = 300
+_SECONDS = 60
 SIGNUP = {
     "open": "Everybody may make an account.",
     "domains": "Accounts are for addresses of certain domains, and for people who were invited.",

@@ -6,6 +6,7 @@ from marshmallow import fields
 
 from taskmanager.core import quotas
 from taskmanager.core.configuration.public_settings import SignupPolicy
+from taskmanager.features.operations.schemas import MaintenanceStateOut, MessageOfTheDayOut
 from taskmanager.web.schemas import Schema
 
 
@@ -112,4 +113,6 @@ class InformationOut(Schema):
     quotas = fields.Nested(QuotasOut, required=True)
     features = fields.List(fields.String(), required=True, metadata={"example": ["users", "projects", "tasks"]})
     plugins = fields.List(fields.Nested(PluginOut), required=True)
+    maintenance = fields.Nested(MaintenanceStateOut, required=True, allow_none=True)
+    message_of_the_day = fields.Nested(MessageOfTheDayOut, required=True, allow_none=True)
     links = fields.Nested(LinksOut, required=True)

@@ -135,3 +135,14 @@ class Unavailable(TaskManagerError):
     code = "service.unavailable"
     detail = "A service that this request needs is not available. Try again shortly."
     retry_after = 1
+
+
+class InMaintenance(Unavailable):
+    """The service can be read, and not be changed; the client should retry after `retry_after` seconds."""
+
+    code = "service.maintenance"
+    detail = "The service is in maintenance: it can be read, and not be changed."
+
+    def __init__(self, detail: str | None = None, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after

@@ -1,11 +1,15 @@
-"""Quotas: how much of each kind an account or a project may have. The operator sets them; 0 means no limit.
+"""Quotas: how much of each kind an account or a project may have. The operator sets them, and
+exceptions for single accounts and projects; 0 means no limit.
 
 A use case counts in the transaction that adds. Two transactions that add to one account or project conflict, because
 both write one document (the counter of its event stream, or the account's rights): MongoDB runs the later one again,
 and it counts what the earlier one added.
 """
 
+from bson import ObjectId
+
 from taskmanager.core.configuration import settings
+from taskmanager.core.configuration.limit_settings import quota_exceptions
 from taskmanager.core.errors import Conflict
 from taskmanager.core.storage.querysets import BaseQuerySet
 
@@ -26,26 +30,33 @@ QUOTAS = {
 }
 
 
-def limit(name: str) -> int:
-    """Return the limit of a quota; 0 means none."""
-    return int(getattr(settings.current(), f"quota_{name}"))
+def limit(name: str, of: ObjectId | None = None) -> int:
+    """Return the limit of a quota, for an account or a project when it has one of its own; 0 means none."""
+    chosen = settings.current()
+    default = int(getattr(chosen, f"quota_{name}"))
+    return quota_exceptions(chosen.quota_exceptions).get((str(of), name), default) if of else default
 
 
-def described(used: dict[str, int]) -> dict[str, dict[str, int | None]]:
-    """Return all quotas: {name: {limit, used}}.
+def described(used: dict[str, int], of: ObjectId) -> dict[str, dict[str, int | None]]:
+    """Return all quotas of an account: {name: {limit, used}}.
 
     A `limit` of None means no limit; `used` is None for a quota that is counted for each project separately.
     """
-    return {name: {"limit": limit(name) or None, "used": used.get(name)} for name in QUOTAS}
+    return {name: {"limit": limit(name, of) or None, "used": used.get(name)} for name in QUOTAS}
 
 
-def check(name: str, used: int) -> None:
-    """Raise Conflict (`quota.<name>`) when `used`, which includes what is being added, exceeds the limit."""
-    if limit(name) and used > limit(name):
-        raise Conflict(QUOTAS[name].format(limit=limit(name)), code=f"quota.{name}", limit=limit(name))
+def check(name: str, used: int, of: ObjectId) -> None:
+    """Raise Conflict (`quota.<name>`) when `used`, which includes what is being added, exceeds the limit.
+
+    `of` is the account or project that the quota counts.
+    """
+    most = limit(name, of)
+    if most and used > most:
+        raise Conflict(QUOTAS[name].format(limit=most), code=f"quota.{name}", limit=most)
 
 
-def check_room(name: str, found: BaseQuerySet) -> None:
+def check_room(name: str, found: BaseQuerySet, of: ObjectId) -> None:
     """Raise Conflict (`quota.<name>`) unless one more may be added to `found`; counts at most up to the limit."""
-    if limit(name):
-        check(name, found.count_up_to(limit(name)) + 1)
+    most = limit(name, of)
+    if most:
+        check(name, found.count_up_to(most) + 1, of)

@@ -1,13 +1,14 @@
 """The cookie of the pages: a signed value with the session of a login, and the token of its forms.
 
-Browsers send it to the pages only, and the API does not read it. The session is that of any login: users find it in
+The pages for operators are an area with a cookie of its own. Browsers send each to its area only, and the API does not
+read it. The session is that of any login: users find it in
 the list of their sessions, and whatever ends it ends the login here.
 """
 
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from bson import ObjectId
 from flask import Response, g, request
@@ -15,13 +16,12 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Forbidden, Unauthenticated
-from taskmanager.core.http.links import PAGES
+from taskmanager.core.http.links import OPS, PAGES
 from taskmanager.core.security.access import Actor
 from taskmanager.web.authentication.actors import current_actor, use_claim
 from taskmanager.web.authentication.credentials import Credential, CredentialClaim
 from taskmanager.web.urls import mounted
 
-NAME = "taskmanager_pages"
 FIELD = "form_token"  # of each form
 _TRUSTED_SITES = ("same-origin", "none")  # Fetch Metadata: "none" is a request that no site caused
 
@@ -39,9 +39,19 @@ class PageCookie:
         return Credential(ObjectId(self.user_id), ObjectId(self.session_id)) if self.session_id else None
 
 
+def area() -> str:
+    """Return the path below which the page of this request lies: that of the pages for operators, or for all."""
+    return OPS if is_below(OPS) else PAGES
+
+
+def is_below(path: str) -> bool:
+    """Return whether this request is for the path or one below it."""
+    return request.path == path or request.path.startswith(f"{path}/")
+
+
 def open_cookie() -> None:
     """Read the cookie of this request: its session is that of the request, whose Authorization header is ignored."""
-    g.page_cookie = g.page_cookie_sent = found = _read(request.cookies.get(NAME, ""))
+    g.page_cookie = g.page_cookie_sent = found = _read(request.cookies.get(_name(), ""))
     use_claim(CredentialClaim(found.credential() if found else None))
 
 
@@ -84,10 +94,13 @@ def save(response: Response) -> Response:
         return response
     cookie, seconds = g.page_cookie, _seconds() if g.page_cookie else 0
     value = _signer().dumps(vars(cookie)) if cookie else ""
-    response.set_cookie(
-        NAME, value, max_age=seconds, path=mounted(PAGES), secure=_is_secure(), httponly=True, samesite="Lax"
-    )
+    place: dict[str, Any] = {"path": mounted(area()), "samesite": "Strict" if area() == OPS else "Lax"}
+    response.set_cookie(_name(), value, max_age=seconds, secure=_is_secure(), httponly=True, **place)
     return response
+
+
+def _name() -> str:
+    return f"taskmanager_{area()[1:]}"
 
 
 def _read(text: str) -> PageCookie | None:
@@ -98,7 +111,7 @@ def _read(text: str) -> PageCookie | None:
 
 
 def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(settings.current().secret(), salt="taskmanager.pages")
+    return URLSafeTimedSerializer(settings.current().secret(), salt=f"taskmanager.{area()[1:]}")
 
 
 def _seconds() -> int:

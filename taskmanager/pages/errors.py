@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, request
 
-from taskmanager.core.http.links import PAGES
+from taskmanager.core.http.links import OPS, PAGES
 from taskmanager.core.localization import languages
 from taskmanager.core.localization.languages import gettext, marked, ngettext
 from taskmanager.core.security.access import Actor
@@ -46,6 +46,9 @@ _BY_CODE = {
     "project.archived": marked("The project is archived: it can only be read."),
     "quota.memberships": marked("You are in too many projects."),
     "quota.members": marked("The project has too many members."),
+    "service.maintenance": marked(
+        "The service is in maintenance: you can read everything, but change nothing. Try again later."
+    ),
     "signup.closed": marked("Accounts are made by the administrators of this service."),
     "signup.domain_not_allowed": marked("Addresses of this domain need an invitation."),
     "signup.not_invited": marked("Accounts are made by invitation only: ask a member of a project to invite you."),
@@ -108,5 +111,5 @@ def _page_of(problem: dict[str, Any], status: int, retry_after: str | None) -> R
 
 
 def _is_for_a_browser() -> bool:
-    below = request.path == PAGES or request.path.startswith(f"{PAGES}/")
+    below = cookies.is_below(PAGES) or cookies.is_below(OPS)
     return below and any(name == "text/html" and quality > 0 for name, quality in request.accept_mimetypes)

@@ -8,6 +8,7 @@ from flask import Response, request
 
 from taskmanager.core import registry
 from taskmanager.core.configuration import settings
+from taskmanager.core.http.links import OPS
 from taskmanager.core.localization import languages
 from taskmanager.core.localization.languages import gettext
 from taskmanager.features.users import registrations, service as users
@@ -28,13 +29,13 @@ def show() -> Response:
     return redirect(next_page()) if cookies.actor() else forms.show(_login())
 
 
-@page("/login", methods=("POST",), public=True)
+@page("/login", methods=("POST",), public=True, in_maintenance=True)
 def log_in() -> Response:
     """Log in, or ask for the second factor."""
     return forms.attempt(_login(), lambda: go_on(_start_session(forms.read(Credentials)), next_page()))
 
 
-@page("/second-factor", methods=("POST",), public=True)
+@page("/second-factor", methods=("POST",), public=True, in_maintenance=True)
 def finish() -> Response:
     """Finish a login by a code."""
     form = _second_step(request.form.get("ticket", ""), next_page())
@@ -56,13 +57,13 @@ def register() -> Response:
     return forms.attempt(_registration(), lambda: _register(forms.read(Registration)))
 
 
-@page("/logout", methods=("POST",), public=True)
+@page("/logout", methods=("POST",), public=True, in_maintenance=True)
 def log_out() -> Response:
     """End the session, and go to the login."""
     if actor := cookies.actor():
         sessions.logout(actor=actor)
     cookies.end()
-    return redirect(f"/pages/login?{urlencode({'next': next_page()})}")
+    return redirect(f"{cookies.area()}/login?{urlencode({'next': next_page()})}")
 
 
 @budgets.login_of_address
@@ -114,13 +115,12 @@ def _login() -> PageForm:
             PageField("password", gettext("Password"), "password", "current-password"),
         ),
         hidden={"next": next_page()},
-        links=(
-            *_provider(),
-            *_methods(),
-            (gettext("Set a new password"), "/forgotten-password"),
-            *_new_account(),
-        ),
+        links=() if cookies.area() == OPS else _ways_in(),
     )
+
+
+def _ways_in() -> tuple[tuple[str, str], ...]:
+    return (*_provider(), *_methods(), (gettext("Set a new password"), "/forgotten-password"), *_new_account())
 
 
 def _new_account() -> tuple[tuple[str, str], ...]:

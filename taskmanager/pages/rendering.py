@@ -67,7 +67,7 @@ def secured(response: Response) -> Response:
 
 def url(path: str = "") -> str:
     """Return the path of a page as the browser knows it."""
-    return mounted(PAGES + path)
+    return mounted(cookies.area() + path)
 
 
 def formatted(text: str) -> Markup:
@@ -95,5 +95,5 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters |= {"formatted": formatted, "below_headings": below_headings}
     environment.globals |= {"role_name": titles.of_role, "priority_name": titles.of_priority}
-    environment.globals["style"] = f"/assets/{STYLE_DIGEST}/style.css"
+    environment.globals["style"] = lambda: mounted(f"{PAGES}/assets/{STYLE_DIGEST}/style.css")
     return environment

@@ -3,6 +3,7 @@
 from pymongo import WriteConcern
 
 from taskmanager.core.security import access
+from taskmanager.core.servers import service_state
 from taskmanager.core.servers.stores import cache_outage, cache_store, queue_store
 from taskmanager.core.storage import database
 from taskmanager.testing.indexes import INDEXES
@@ -17,6 +18,7 @@ def empty_all() -> None:
     for store in (queue_store(), cache_store()):
         store.flushdb()
     access.invalidate_all()
+    service_state.reset()
     cache_outage.recovered()
     database.breaker.close()
 

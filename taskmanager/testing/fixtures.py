@@ -21,6 +21,7 @@ from taskmanager.core.configuration.settings import Settings, build
 from taskmanager.core.events import outbox
 from taskmanager.core.events.log import QUEUES
 from taskmanager.core.events.rq_jobs import SafeJob
+from taskmanager.core.servers import service_state
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.core.storage import database
 from taskmanager.extensions import limiter
@@ -102,6 +103,7 @@ def prepare_app() -> Callable[[Flask], Flask]:
 def app(settings: Settings, prepare_app: Callable[[Flask], Flask]) -> Flask:
     """Return the application, with all installed plugins and all migrations."""
     clock.follows_database = False  # tests travel in time by moving the clock of this process
+    service_state.follows_database = False
     monitoring.register(INDEXES)
     app = prepare_app(create_app(settings))
     runner.run(database.database())

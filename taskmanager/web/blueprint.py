@@ -2,9 +2,10 @@
 
 `route` adds these checks around each view, in this order: the client accepts JSON, the database is available, the
 caller is logged in (unless `public=True`) and may use this route (API tokens have scopes), no query parameter is
-unknown, and a POST runs once per Idempotency-Key. `idempotent=False` is for logins and similar routes, whose
-description says why repeating them is harmless: counters of failed attempts must be stored although the request is
-refused, and with a key all changes of a refused request are rolled back.
+unknown, the service is not in maintenance (for methods other than GET), and a POST runs once per Idempotency-Key.
+`idempotent=False` is for logins and similar routes, whose description says why repeating them is harmless: counters of
+failed attempts must be stored although the request is refused, and with a key all changes of a refused request are
+rolled back.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ from werkzeug.routing import BaseConverter
 
 from taskmanager.core.configuration.database_settings import ReplicaRead
 from taskmanager.core.errors import ScopeMissing
+from taskmanager.core.servers import service_state
 from taskmanager.core.storage.database import capacity
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.conditional import check_post, check_read
@@ -105,6 +107,7 @@ class Blueprint(flask_smorest.Blueprint):
         conditional: bool = True,
         binary: bool = False,
         replicas: ReplicaRead | None = None,
+        in_maintenance: bool = False,
         deprecated: Deprecation | None = None,
         problems: Iterable[int] = (),
         **options: Any,
@@ -115,6 +118,7 @@ class Blueprint(flask_smorest.Blueprint):
         `conditional=False`: its PATCH, PUT or DELETE needs no If-Match.
         `idempotent="itself"`: the view calls `once`. `binary`: the response is not JSON.
         `replicas`: the kind of its reads, when secondaries may answer them.
+        `in_maintenance`: it works also while the service may not be changed, such as a login.
         `problems` are the statuses of errors that it returns beside those of the conventions.
         """
         method = options.get("methods", ["GET"])[0]
@@ -133,7 +137,7 @@ class Blueprint(flask_smorest.Blueprint):
 
         def decorate(view: View) -> View:
             wrapped = _once(view) if kind.idempotent and idempotent is True else view
-            guarded = _guard(wrapped, kind, deprecated, binary)
+            guarded = _guard(wrapped, kind, deprecated, binary, in_maintenance or method == "GET")
             describe_operation(guarded, rule, kind)
             _document_deprecation(guarded, deprecated)
             register(guarded)
@@ -156,7 +160,7 @@ class Blueprint(flask_smorest.Blueprint):
         return scope and f"{scope}:{'read' if method == 'GET' else 'write'}"
 
 
-def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary: bool) -> View:
+def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary: bool, in_maintenance: bool) -> View:
     takes_query = any(part["in"] == "query" for part in _parameters(view))
 
     @wraps(view)
@@ -168,11 +172,13 @@ def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary
                 raise ScopeMissing(scope=kind.scope)
             if not takes_query and request.query_string:
                 _refuse_all(query_parameters(request))
+            if not in_maintenance:
+                service_state.check_writable()
             response = _answer(kind, lambda: view(*args, **kwargs))
         return deprecated.add_headers(response) if deprecated else response
 
     guarded.is_public, guarded.scope = kind.public, kind.scope  # type: ignore[attr-defined]
-    guarded.conditional = kind.conditional  # type: ignore[attr-defined]
+    guarded.conditional, guarded.in_maintenance = kind.conditional, in_maintenance  # type: ignore[attr-defined]
     return guarded
 
 

@@ -1,75 +1,239 @@
-"""A real Prometheus sees alerts fire when the real thing is broken, and end: `make alerts-test`."""
+"""A real Prometheus sees each alert fire when its real thing is broken, and end when it is mended.
+
+The suite has those that cost little; `make alerts` has all, on a service of its own, in some minutes.
+"""
 
 import os
-import re
 import shutil
-import signal
-import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from threading import Timer
+from typing import Any
 
 import pytest
 import requests
 import yaml
+from bson import ObjectId
+from rq.worker import SimpleWorker
 
-from taskmanager.embedded import ports
-from tests.faults.stack import eventually
-from tests.web_server import WebServer
-from tests.workers.processes import Process
+from taskmanager.core.clock import now
+from taskmanager.core.events import outbox
+from taskmanager.core.events.log import QUEUES, Event
+from taskmanager.core.servers.backups import BackupRecord, note
+from taskmanager.core.servers.stores import queue_store
+from taskmanager.core.storage.lease import Lease
+from tests.alerts.quick import FOLDER, Alerts, prometheus
+from tests.faults.conftest import logged_in, running
+from tests.faults.replica_set import ReplicaSet
+from tests.faults.stack import freeze, kill, thaw
+from tests.web_server import server
+
+__all__ = ["server"]
 
 TOKEN = "the token of Prometheus, for tests"
 EXECUTABLE = shutil.which("prometheus")
+# The data folder would have to be filled: no test may do that to the machine that it runs on.
+NOT_BROKEN = {"TaskManagerDiskFull"}
 
-pytestmark = [
-    pytest.mark.skipif(not os.environ.get("ALERTS_TEST"), reason="`make alerts-test` runs it: it takes a minute"),
-    pytest.mark.skipif(not EXECUTABLE, reason="prometheus is not installed (Debian: prometheus)"),
-]
-
-
-@pytest.fixture
-def server(app, settings, tmp_path):
-    made = WebServer(settings, tmp_path / "log", metrics_token=TOKEN, web_processes=2)
-    made.start()
-    yield made
-    made.stop()
+pytestmark = pytest.mark.skipif(not EXECUTABLE, reason="prometheus is not installed (Debian: prometheus)")
+whole = pytest.mark.skipif(not os.environ.get("ALERTS_TEST"), reason="`make alerts` runs it: it takes some minutes")
 
 
-@pytest.fixture
-def prometheus(root, tmp_path, server):
-    """Return a function that returns the names of the alerts that fire; intervals are seconds instead of minutes."""
-    rules = (root / "deploy/prometheus/rules.yml").read_text()
-    (tmp_path / "rules.yml").write_text(re.sub(r"for: \w+", "for: 1s", rules))
-    (tmp_path / "metrics-token").write_text(TOKEN)
-    config = yaml.safe_load((root / "deploy/prometheus/prometheus.yml").read_text())
-    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    del config["alerting"]
-    config["scrape_configs"][0]["static_configs"] = [{"targets": [f"127.0.0.1:{server.port}"]}]
-    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
-    port = ports.choose()
-    words = ["--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.path=data"]
-    with (tmp_path / "prometheus.log").open("w") as log:
-        running = subprocess.Popen([EXECUTABLE, *words], cwd=tmp_path, stdout=log, stderr=log)
-
-    def firing():
-        try:
-            found = requests.get(f"http://127.0.0.1:{port}/api/v1/alerts", timeout=5).json()["data"]["alerts"]
-        except requests.RequestException:
-            return set()
-        return {alert["labels"]["alertname"] for alert in found if alert["state"] == "firing"}
-
-    yield firing
-    running.send_signal(signal.SIGTERM)
-    running.wait()
-
-
-def test_alerts_fire_when_their_thing_is_broken_and_end(prometheus, server, settings):
+def test_what_is_missing_or_old_raises_alerts_that_end(app, server, caller, tmp_path):
+    token = caller(role="admin").environ_base["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
+    given_up = Event(kind="test.happened", stream="test", seq=1, at=now(), pending=["none"], died_at=now()).save()
+    BackupRecord._get_collection().insert_one({"_id": "last", "at": now() - timedelta(hours=30), "bytes": 1})
     missing = {"TaskManagerNoWorker", "TaskManagerLeaseFree"}
-    eventually(lambda: missing <= prometheus(), "the alerts for missing processes", 60)
-    processes = [Process(role, settings) for role in ("worker", "relay", "scheduler")]
+    with prometheus(str(EXECUTABLE), tmp_path, server.port, token) as alerts:
+        alerts.wait_for(*missing, "TaskManagerEventsGivenUp", "TaskManagerBackupOld")
+        Event.objects(id=given_up.id).delete()
+        note(1)
+        with present():
+            alerts.wait_for_end(*missing, "TaskManagerEventsGivenUp", "TaskManagerBackupOld")
+
+
+@contextmanager
+def present() -> Iterator[None]:
+    """Have a worker of each queue, a relay and a scheduler, as far as health knows."""
+    worker = SimpleWorker([outbox.queue(name) for name in QUEUES], connection=queue_store())
+    worker.register_birth()
+    for name in ("relay", "schedule"):
+        lease = Lease(name, 60)
+        assert lease.hold()
     try:
-        eventually(lambda: not missing & prometheus(), "the end of these alerts", 90)
-        processes[0].kill()
-        eventually(lambda: "TaskManagerNoWorker" in prometheus(), "the alert for the killed worker", 120)
+        yield
     finally:
-        for process in processes:
-            process.kill()
-    server.stop()
-    eventually(lambda: "TaskManagerDown" in prometheus(), "the alert for the stopped server", 60)
+        worker.register_death()
+
+
+def test_no_alert_is_left_out():
+    groups = yaml.safe_load((FOLDER / "rules.yml").read_text())["groups"]
+    known = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+    broken = {name for names in BROKEN.values() for name in names}
+    assert broken | NOT_BROKEN | {"TaskManagerDown", "TaskManagerReplicationLag"} == known
+
+
+class Service:
+    """A running service with its alerts, and what a user does to it."""
+
+    def __init__(self, stack: Any, client: Any, alerts: Alerts) -> None:
+        self.stack, self.client, self.alerts = stack, client, alerts
+        self.project = client.send("POST", "/api/v1/projects", {"name": "P", "key": "P"}).body["id"]
+
+    def ask(self, number: int = 5) -> None:
+        """Send some requests that read the database, whatever they get."""
+        for _ in range(number):
+            self.client.send("GET", f"/api/v1/projects/{self.project}")
+
+    def write(self) -> None:
+        self.client.send("POST", f"/api/v1/projects/{self.project}/tasks", {"title": "T"})
+
+    def until(self, *names: str, act: Callable[[], None], ends: bool = False, seconds: float = 150) -> None:
+        """Do something again and again until the alerts fire, or none of them does."""
+        started = time.monotonic()
+        while bool(set(names) & self.alerts.firing()) if ends else not set(names) <= self.alerts.firing():
+            assert time.monotonic() - started < seconds, (names, ends, self.alerts.firing())
+            act()
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def service(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for all; each test leaves it whole."""
+    folder = tmp_path_factory.mktemp("alerts")
+    with ExitStack() as context:
+        stack = context.enter_context(running(folder / "stack", settings, metrics_token=TOKEN))
+        client = logged_in(stack, "relay", "worker", "scheduler")
+        alerts = context.enter_context(prometheus(str(EXECUTABLE), folder / "prometheus", stack.settings.port, TOKEN))
+        yield Service(stack, client, alerts)
+
+
+def hanging_database(one: Service) -> Iterator[None]:
+    freeze(one.stack.mongodb)
+    yield
+    thaw(one.stack.mongodb)
+
+
+def slow_database(one: Service) -> Iterator[None]:
+    yield
+
+
+def hanging_queue(one: Service) -> Iterator[None]:
+    freeze(one.stack.queue)
+    yield
+    thaw(one.stack.queue)
+
+
+def killed_worker(one: Service) -> Iterator[None]:
+    one.stack.kill("worker")
+    yield
+    one.stack.start("worker")
+
+
+def killed_relay(one: Service) -> Iterator[None]:
+    one.stack.kill("relay")
+    yield
+    one.stack.start("relay")
+
+
+def given_up_event(one: Service) -> Iterator[None]:
+    made = Event(kind="test.happened", stream="test", seq=1, at=now(), pending=["none"], died_at=now()).save()
+    yield
+    Event.objects(id=made.id).delete()
+
+
+def dead_mail_server(one: Service) -> Iterator[None]:
+    kill(one.stack.sink)
+    yield
+    one.stack.sink.start(timeout=60)
+
+
+def old_backup(one: Service) -> Iterator[None]:
+    BackupRecord._get_collection().insert_one({"_id": "last", "at": now() - timedelta(hours=30), "bytes": 1})
+    yield
+    note(1)
+
+
+def old_key(one: Service) -> Iterator[None]:
+    (path,) = Path(one.stack.settings.keys_path).glob("*.pem")
+    before = path.stat().st_mtime
+    os.utime(path, (before - 500 * 86_400,) * 2)
+    yield
+    os.utime(path, (before,) * 2)
+
+
+def ask(one: Service) -> None:
+    one.ask()
+
+
+def ask_slowly(one: Service) -> None:
+    """Ask while the database hangs for a second, as a disk that is too slow makes it."""
+    if "TaskManagerSlow" in one.alerts.firing():
+        return
+    freeze(one.stack.mongodb)
+    timer = Timer(1.3, lambda: thaw(one.stack.mongodb))
+    timer.start()
+    one.ask(1)
+    timer.join()
+
+
+def send_mail(one: Service) -> None:
+    email = f"{ObjectId()}@example.com"
+    body = {"email": email, "password": "correct horse battery", "name": "N"}
+    requests.post(f"{one.stack.url}/api/v1/auth/register", json=body, timeout=20)
+    requests.post(f"{one.stack.url}/api/v1/auth/verify-email/request", json={"email": email}, timeout=20)
+
+
+def write(one: Service) -> None:
+    one.write()
+
+
+def nothing(one: Service) -> None:
+    pass
+
+
+BROKEN = {
+    (hanging_database, ask, ask): ("TaskManagerServerAway", "TaskManagerErrorsFast", "TaskManagerErrorsSlow"),
+    (slow_database, ask_slowly, ask): ("TaskManagerSlow",),
+    (hanging_queue, ask, nothing): ("TaskManagerServerAway",),
+    (killed_worker, write, nothing): ("TaskManagerNoWorker", "TaskManagerQueueOld"),
+    (killed_relay, write, nothing): ("TaskManagerLeaseFree", "TaskManagerEventLag", "TaskManagerPositionsLag"),
+    (given_up_event, nothing, nothing): ("TaskManagerEventsGivenUp",),
+    (dead_mail_server, send_mail, send_mail): ("TaskManagerDeliveriesFail",),
+    (old_backup, nothing, nothing): ("TaskManagerBackupOld",),
+    (old_key, nothing, nothing): ("TaskManagerKeysOld",),
+}
+
+
+@whole
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken[0].__name__)
+def test_each_alert_fires_and_ends(service, broken):
+    fault, act, mended_act = broken
+    steps = fault(service)
+    next(steps)
+    try:
+        service.until(*BROKEN[broken], act=lambda: act(service))
+    finally:
+        next(steps, None)
+    service.until(*BROKEN[broken], act=lambda: mended_act(service), ends=True)
+
+
+@whole
+def test_a_member_that_is_away_and_a_service_that_is_gone(settings, tmp_path):
+    members = ReplicaSet(tmp_path / "members")
+    with ExitStack() as context:
+        stack = context.enter_context(running(tmp_path / "stack", settings, members, metrics_token=TOKEN))
+        logged_in(stack)
+        alerts = context.enter_context(prometheus(str(EXECUTABLE), tmp_path / "p", stack.settings.port, TOKEN))
+        away = next(member for member in members.members if not member.is_primary)
+        kill(away)
+        alerts.wait_for("TaskManagerReplicationLag", seconds=150)
+        away.start(timeout=60)
+        alerts.wait_for_end("TaskManagerReplicationLag", seconds=150)
+        stack.kill("web")
+        alerts.wait_for("TaskManagerDown", seconds=150)
+        stack.start("web")
+        alerts.wait_for_end("TaskManagerDown", seconds=150)

@@ -35,6 +35,7 @@ def tool(name, *words, cwd):
         pytest.skip(f"{name} is not installed (Debian: prometheus, prometheus-alertmanager)")
     ran = subprocess.run([found, *words], cwd=cwd, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,14 @@ def tool(name, *words, cwd):
 )  # fmt: skip
 def test_tools_accept_them(folder, words):
     tool(*words, cwd=folder)
+
+
+@pytest.mark.parametrize(("severity", "receiver"), [("page", "pages"), ("ticket", "tickets")])
+def test_pages_and_tickets_have_receivers_of_their_own(folder, severity, receiver):
+    said = tool(
+        "amtool", "config", "routes", "test", "--config.file=alertmanager.yml", f"severity={severity}", cwd=folder
+    )
+    assert said.split() == [receiver]
 
 
 def test_expressions_of_dashboards_parse(tmp_path, dashboards):

@@ -30,7 +30,7 @@ def test_every_member_is_one_of_the_draft(report):
         assert all(one.keys() <= DRAFT and one["status"] in ("pass", "warn", "fail") for one in values)
     assert {"database:primary", "database:pool", "database:disk", "queue:persistence", "queue:memory", "cache:response",
             "workers:living", "relay:lease", "relay:lag", "clock:skew", "keys:age", "mail:response",
-            "machine:load"} - body["checks"].keys() <= {"queue:memory"}  # fmt: skip
+            "service:maintenance", "machine:load"} - body["checks"].keys() <= {"queue:memory"}  # fmt: skip
 
 
 def test_processes_that_work_pass(app, report):

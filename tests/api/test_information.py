@@ -21,7 +21,7 @@ def test_the_three_places_say_the_same_and_are_as_documented(client):
 @pytest.mark.parametrize("path", PATHS)
 def test_caches_may_keep_it_and_revalidate_it(client, path):
     answer = client.get(path)
-    assert answer.headers["Cache-Control"] == "public, max-age=300"
+    assert answer.headers["Cache-Control"] == "public, max-age=60"
     again = client.get(path, headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304 and not again.data
     assert client.head(path).status_code == 200

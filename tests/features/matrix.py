@@ -170,6 +170,10 @@ TABLE: dict[str, Route] = {
     f"POST {V1}/users/<user_id>/sessions/end": admin(404, path=f"{V1}/users/{UNKNOWN_ID}/sessions/end"),
     f"POST {V1}/users/<user_id>/password-reset": admin(404, path=f"{V1}/users/{UNKNOWN_ID}/password-reset"),
     f"GET {V1}/audit": admin(200),
+    f"PUT {V1}/maintenance": admin(200, {}),
+    f"DELETE {V1}/maintenance": admin(204),
+    f"PUT {V1}/message-of-the-day": admin(200, {"text": "Hello."}),
+    f"DELETE {V1}/message-of-the-day": admin(204),
     f"GET {V1}/audit/<event_id>": admin(404, path=f"{V1}/audit/{UNKNOWN_ID}"),
     f"GET {ME}/events": own(200),
     # --- notifications

@@ -12,10 +12,10 @@ from tests.features.test_matrix import Places, ask, caller_of
 PRIVATE, SECRET, IMMUTABLE = "private, no-cache", "no-store", "public, max-age=31536000, immutable"
 READS = [name for name in TABLE if name.startswith("GET ")]
 PUBLIC = {
-    "GET /": "public, max-age=300",
+    "GET /": "public, max-age=60",
     "GET /.well-known/jwks.json": "public, max-age=300",
-    "GET /api/v1": "public, max-age=300",
-    "GET /api/v1/info": "public, max-age=300",
+    "GET /api/v1": "public, max-age=60",
+    "GET /api/v1/info": "public, max-age=60",
     "GET /api/v1/openapi.json": "public, max-age=300",
     "GET /docs": "public, no-cache",
     "GET /docs/errors": "public, no-cache",

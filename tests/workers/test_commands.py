@@ -22,7 +22,6 @@ PROCESSES = {
     "workers",
     "scheduler",
     "stream",
-    "dashboard",
     "release",
 }  # see test_fitness, test_release
 WITHOUT_SERVERS = {
@@ -48,6 +47,7 @@ COMMANDS = {
     "demo": (),
     "bootstrap-admin": (),
     "schedules": (),
+    "events list": (),
     "events revive": (),
     "verify": (),
     "stats": (),
@@ -67,6 +67,11 @@ COMMANDS = {
     "users reset-totp": ("ada@example.com",),
     "counters verify": (),
     "counters repair": (),
+    "maintenance on": (),
+    "maintenance off": (),
+    "maintenance status": (),
+    "message-of-the-day set": ("Hello.",),
+    "message-of-the-day delete": (),
     "deliveries list": (),
     "deliveries show": (ID,),
     "deliveries replay": ("--all",),

@@ -48,10 +48,10 @@ def verify(environment: Environment, as_json: bool) -> None:
 @click.pass_obj
 def stats(environment: Environment, as_json: bool) -> None:
     """Show documents and bytes of collections, and of the projects with most tasks."""
-    from workers.operations import figures
+    from taskmanager.api import space
 
     environment.connect()
-    found = {"collections": figures.collections(), "projects": figures.projects()}
+    found = {"collections": space.collections(), "projects": space.projects()}
     if as_json:
         return click.echo(json.dumps(found, indent=1))
     for rows in found.values():
@@ -75,8 +75,9 @@ def routes(environment: Environment, as_json: bool) -> None:
 @click.command("delete")
 @click.argument("email")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@_json
 @click.pass_obj
-def delete_user(environment: Environment, email: str, yes: bool) -> None:
+def delete_user(environment: Environment, email: str, yes: bool, as_json: bool) -> None:
     """Delete an account with its personal data, as its user would; content that others need stays."""
     from taskmanager.features.accounts import service as accounts
 
@@ -84,7 +85,8 @@ def delete_user(environment: Environment, email: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"Delete the account {email}? This cannot be undone.", abort=True)
     accounts.delete_by_operator(email)
-    click.echo(f"The account {email} is deleted; a worker deletes the rest of its data.")
+    sentence = f"The account {email} is deleted; a worker deletes the rest of its data."
+    click.echo(json.dumps({"deleted": email}) if as_json else sentence)
 
 
 @click.command("test-mail")

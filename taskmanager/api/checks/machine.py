@@ -12,7 +12,7 @@ import psutil
 from taskmanager.api.checks.measured import HealthCheck, Measured, Status, above
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
-from taskmanager.core.configuration.connection_urls import mail_server
+from taskmanager.core.configuration.connection_urls import MailServer, mail_server
 from taskmanager.core.security import keyring
 
 _SECONDS = 0.9
@@ -39,13 +39,21 @@ def _mail() -> Iterator[Measured]:
         yield Measured("mail:response", "none", "", "warn", "No mail is sent: TASKMANAGER_MAIL_URL is null://.")
         return
     started = time.perf_counter()
+    try:
+        problem = _greeting_problem(server)
+    except OSError as error:
+        problem = f"The mail server of TASKMANAGER_MAIL_URL does not respond: {type(error).__name__}."
+    if problem:
+        yield Measured("mail:response", None, "", "warn", problem)
+    else:
+        yield above("mail:response", (time.perf_counter() - started) * 1000, "ms", warn=500)
+
+
+def _greeting_problem(server: MailServer) -> str:
     with socket.create_connection((server.host, server.port), _SECONDS) as connection:
-        if server.scheme != "smtps":
-            code = connection.recv(1024)[:3]
-            if code != b"220":
-                yield Measured("mail:response", None, "", "warn", "The mail server does not greet.")
-                return
-    yield above("mail:response", (time.perf_counter() - started) * 1000, "ms", warn=500)
+        if server.scheme != "smtps" and connection.recv(1024)[:3] != b"220":
+            return "The mail server does not greet."
+    return ""
 
 
 def _certificate() -> Iterator[Measured]:

@@ -6,12 +6,12 @@ from datetime import UTC
 from rq import Worker as RqWorker
 
 from taskmanager.api.checks.measured import HealthCheck, Measured, above
-from taskmanager.core.clock import now
+from taskmanager.core.clock import iso, now
 from taskmanager.core.configuration import settings
 from taskmanager.core.configuration.service_groups import WORKING_SERVICES
 from taskmanager.core.events import outbox, queue_report
 from taskmanager.core.events.log import QUEUES
-from taskmanager.core.servers import backups
+from taskmanager.core.servers import backups, service_state
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.core.storage.lease import LeaseRecord
 from taskmanager.features.notifications.delivery import report as delivery_report
@@ -77,7 +77,18 @@ def _backup() -> Iterator[Measured]:
         yield Measured("backup:age", None, "hours", "warn", "No backup was made yet: see docs/backup.md.")
 
 
+def _maintenance() -> Iterator[Measured]:
+    found = service_state.current().maintenance
+    if found is None:
+        yield Measured("service:maintenance", "off")
+        return
+    late = " Its planned end is over." if found.until and found.until <= now() else ""
+    output = f"The service is in maintenance since {iso(found.since)}: nothing can be changed.{late}"
+    yield Measured("service:maintenance", "on", "", "warn", output)
+
+
 PROCESS_CHECKS = (
+    HealthCheck("service:maintenance", _maintenance),
     HealthCheck("queue:age", _queues, away="warn"),
     HealthCheck("workers:living", _workers, away="warn"),
     HealthCheck("relay:lease", _leases),

@@ -55,7 +55,11 @@ GROUPS = (
     Group("Sync and live", "Copies for clients that work offline, and changes as they happen.", ("sync", "stream")),
     Group("Notifications", "What happened, on which channel, and when not.", ("notifications", "phone")),
     Group("Webhooks", "Events sent to your own server, signed, with a log and replay.", ("webhooks",)),
-    Group("Administration", "For administrators: accounts, and the audit log.", ("administration", "audit")),
+    Group(
+        "Administration",
+        "For administrators: accounts, the audit log, maintenance and the message of the day.",
+        ("administration", "audit", "operations"),
+    ),
     PLUGINS,
 )
 _GROUP_OF = {name: group for group in GROUPS for name in group.blueprints}

@@ -207,6 +207,13 @@ _TIME = (
         _RETRY,
     ),
     ErrorCode(
+        "service.maintenance",
+        503,
+        "The service is in maintenance",
+        "The operators have declared a maintenance: everything can be read, and nothing can be changed. Logins work.",
+        "Wait for the seconds of `Retry-After`, then send the same request again. `GET /info` tells when it is over.",
+    ),
+    ErrorCode(
         "database.unavailable",
         503,
         "The database is not available",

@@ -1,5 +1,9 @@
 """Settings of limits: how often, and how much."""
 
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
@@ -38,3 +42,24 @@ class LimitSettings(BaseSettings):
     quota_custom_fields: int = Field(50, ge=0)
     quota_labels: int = Field(1000, ge=0)
     quota_reminders: int = Field(5000, ge=0)
+    quota_exceptions: str = ""
+
+
+_EXCEPTION = re.compile(r"([0-9a-f]{24})\.([a-z_]+)=([0-9]{1,15})")
+
+
+@lru_cache(maxsize=8)
+def quota_exceptions(text: str) -> Mapping[tuple[str, str], int]:
+    """Return {(id of an account or a project, quota): limit} of a text such as `65f1….tasks=500000, 65f1….members=0`.
+
+    Raises ValueError with a sentence that contains no part of the text.
+    """
+    found: dict[tuple[str, str], int] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        matched = _EXCEPTION.fullmatch(entry)
+        if not matched or f"quota_{matched[2]}" not in LimitSettings.model_fields or matched[2] == "exceptions":
+            raise ValueError("must be such as <id of an account or project>.<quota>=<number>, separated by commas")
+        if (matched[1], matched[2]) in found:
+            raise ValueError("names a quota of an account or project twice")
+        found[matched[1], matched[2]] = int(matched[3])
+    return found

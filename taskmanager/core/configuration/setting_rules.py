@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from taskmanager.core.configuration import (
     connection_urls,
     domains,
+    limit_settings,
     link_patterns,
     origins,
     service_groups,
@@ -207,10 +208,10 @@ def plain_name(text: str) -> None:
 RULES: dict[str, Rule] = {
     "services": service_groups.parse,
     "host": host,
-    "dashboard_host": host,
     "public_url": http_url,
     "cors_origins": origins.check,
     "signup_domains": domains.parse,
+    "quota_exceptions": limit_settings.quota_exceptions,
     "app_url": http_url,
     **{f"link_{name}": partial(link_patterns.check, name) for name in link_patterns.PATTERNS},
     "stream_url": http_url,

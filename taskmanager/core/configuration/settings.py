@@ -110,8 +110,6 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, Databa
     webhook_concurrency: int = Field(4, ge=1, le=100)
     webhook_disable_days: float = Field(5, gt=0, le=90)
 
-    dashboard_host: str = "127.0.0.1"
-    dashboard_port: int = Field(9181, ge=1, le=65535)
 
     web_processes: int = Field(2, ge=1, le=64)
     web_threads: int = Field(8, ge=1, le=128)

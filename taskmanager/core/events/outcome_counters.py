@@ -1,5 +1,6 @@
 """Outcome counters: what workers have done, in the queue store, since it was created or emptied, and by the minute."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from taskmanager.core.clock import now
 from taskmanager.core.servers.stores import RedisError, queue_store
 
-_MINUTE_KEPT_SECONDS = 600
+_MINUTE_KEPT_SECONDS = 4_200
 _WAIT_SECONDS = 0.5
 
 
@@ -35,6 +36,13 @@ class OutcomeCounter:
         """Return {outcome: count of the last whole minute}. Raises RedisError."""
         found = self._hash(self._minute(now() - timedelta(minutes=1)))
         return {outcome: int(found.get(outcome.encode(), 0)) for outcome in self._outcomes}
+
+    def minutes(self, moments: Iterable[datetime]) -> list[dict[str, int]]:
+        """Return {outcome: count} of the minute of each moment, of the last hour. Raises RedisError."""
+        pipeline: Any = queue_store(_WAIT_SECONDS).pipeline(transaction=False)
+        for moment in moments:
+            pipeline.hgetall(self._minute(moment))
+        return [{name.decode(): int(number) for name, number in row.items()} for row in pipeline.execute()]
 
     @property
     def _totals(self) -> str:

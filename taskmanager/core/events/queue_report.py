@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any, TypedDict
 
-from taskmanager.core.clock import now
-from taskmanager.core.events.log import QUEUES
+from taskmanager.core.clock import iso, now
+from taskmanager.core.events.log import QUEUES, Event
 from taskmanager.core.events.outbox import queue
 from taskmanager.core.events.outcome_counters import OutcomeCounter
 from taskmanager.core.servers.stores import queue_store
+from taskmanager.core.storage.orders import Row
 
 JOBS = OutcomeCounter("jobs", "done", "failed")  # by queue
 
@@ -26,6 +27,23 @@ class QueueReport(TypedDict):
 def report() -> dict[str, QueueReport]:
     """Return {name of a queue: its report}. Raises RedisError."""
     return {name: _report_of(name) for name in QUEUES}
+
+
+def events(*, waiting: bool, limit: int) -> list[Row]:
+    """Return the latest events that wait, or that were given up, for operators: values are texts and numbers."""
+    name = "due_at" if waiting else "died_at"
+    found = Event._get_collection().find({name: {"$exists": True}}).sort(name, -1).limit(limit)
+    return [
+        {
+            "id": str(row["_id"]),
+            "at": iso(row["at"]),
+            "kind": row["kind"],
+            "stream": row["stream"],
+            "attempts": row.get("attempts") or 0,
+            "pending": row.get("pending") or [],
+        }
+        for row in found
+    ]
 
 
 def _report_of(name: str) -> QueueReport:

@@ -11,6 +11,7 @@ from bson import ObjectId
 from taskmanager.core.configuration import link_patterns, settings
 
 PAGES = "/pages"  # the path of the service's own pages
+OPS = "/ops"  # the path of the pages for operators
 
 
 def task(task_id: ObjectId, *, key: str, project_id: ObjectId) -> str:

@@ -5,7 +5,7 @@ A metric with labels makes its first value at the first use, so that `metric_fil
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
-_REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+REQUEST_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _COMMAND_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0)
 OTHER = "other"
 
@@ -18,7 +18,7 @@ REQUEST_SECONDS = Histogram(
     "taskmanager_http_request_duration_seconds",
     "Seconds from the first to the last function of the application",
     ("method", "route"),
-    buckets=_REQUEST_SECONDS,
+    buckets=REQUEST_BOUNDS,
 )
 RESPONSE_BYTES = Counter("taskmanager_http_response_bytes", "Bytes of bodies of responses", ("route",))
 PROBLEMS = Counter("taskmanager_http_problems", "Errors that were returned, by code", ("code",))

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from types import MappingProxyType, TracebackType
 from typing import Any
@@ -14,6 +15,7 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
+from taskmanager.core.clock import iso, now
 from taskmanager.core.configuration import settings
 from taskmanager.core.telemetry import instruments, plans, spans
 
@@ -27,6 +29,9 @@ _COMMANDS = frozenset((
 _REPORTED = _COMMANDS - {"explain"}
 _SLOW_LOG_SECONDS = 1.0
 _QUERIES = ("filter", "query", "q", "pipeline", "updates", "deletes")  # where commands have what they look for
+
+
+SLOW: deque[dict[str, Any]] = deque(maxlen=50)  # the latest slow queries of this process, for the page of operators
 
 
 class Spent(threading.local):
@@ -146,6 +151,7 @@ def _log_slow(name: str, database: str, micros: int) -> None:
         "shape": shape(_query_of(command)),
         "order": list(command.get("sort") or ()),
     }
+    SLOW.append(fields | {"at": iso(now())})
     if not plans.explain(name, database, command, lambda plan: _warn_of(fields | {"plan": plan or None})):
         _warn_of(fields)
 

@@ -1,5 +1,6 @@
 """`taskmanager deliveries …`: list, show, replay and purge deliveries. A command imports what it needs when it runs."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,6 +9,9 @@ if TYPE_CHECKING:
     from bson import ObjectId
 
 _STATES = ("pending", "sent", "dead", "cancelled")  # as `models.STATES`, without the imports of that module
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -24,8 +28,9 @@ def deliveries() -> None:
 )
 @click.option("--channel", help="Only deliveries of this channel, such as email or webhook.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, help="How many to list, newest first.")
+@_json
 @click.pass_obj
-def list_deliveries(environment: Any, state: str, channel: str | None, limit: int) -> None:
+def list_deliveries(environment: Any, state: str, channel: str | None, limit: int, as_json: bool) -> None:
     """List deliveries: id, time of creation, channel, kind, recipient, attempts, last error."""
     from taskmanager.core.clock import iso
     from taskmanager.features.notifications.models import Delivery
@@ -36,9 +41,16 @@ def list_deliveries(environment: Any, state: str, channel: str | None, limit: in
         .order_by("-created_at", "-id")
         .limit(limit)
     )
-    for row in found:
-        columns = [row.id, iso(row.created_at), row.channel, row.kind, row.recipient_id, row.attempts, row.last_error]
-        click.echo("  ".join(str(column) for column in columns))
+    names = ("channel", "kind", "recipient_id", "attempts", "last_error")
+    rows = [
+        {"id": row.id, "created_at": iso(row.created_at)} | {name: getattr(row, name) for name in names}
+        for row in found
+    ]
+    if as_json:
+        return click.echo(json.dumps(rows, indent=1, default=str))
+    for columns in rows:
+        click.echo("  ".join(str(column) for column in columns.values()))
+    return None
 
 
 @deliveries.command()
@@ -61,8 +73,9 @@ def show(environment: Any, delivery_id: str) -> None:
 @deliveries.command()
 @click.argument("delivery_id", required=False)
 @click.option("--all", "every", is_flag=True, help="All dead deliveries.")
+@_json
 @click.pass_obj
-def replay(environment: Any, delivery_id: str | None, every: bool) -> None:
+def replay(environment: Any, delivery_id: str | None, every: bool, as_json: bool) -> None:
     """Send all dead deliveries again, or one delivery that is sent, dead or cancelled."""
     from taskmanager.features.notifications.delivery import service
     from taskmanager.features.notifications.models import Delivery
@@ -74,7 +87,7 @@ def replay(environment: Any, delivery_id: str | None, every: bool) -> None:
     done = sum(service.replay(item) for item in ids)
     if not done and delivery_id:
         raise click.ClickException("There is no such delivery, or it is still pending.")
-    click.echo(f"{done} scheduled to be sent again.")
+    click.echo(json.dumps({"replayed": done}) if as_json else f"{done} scheduled to be sent again.")
 
 
 @deliveries.command()
@@ -85,8 +98,9 @@ def replay(environment: Any, delivery_id: str | None, every: bool) -> None:
     help="Only deliveries that have been dead for so many days.",
 )
 @click.confirmation_option(prompt="Delete them permanently?")
+@_json
 @click.pass_obj
-def purge(environment: Any, days: int) -> None:
+def purge(environment: Any, days: int, as_json: bool) -> None:
     """Delete dead deliveries."""
     from datetime import timedelta
 
@@ -94,7 +108,8 @@ def purge(environment: Any, days: int) -> None:
     from taskmanager.features.notifications.delivery import service
 
     environment.connect()
-    click.echo(f"{service.purge(now() - timedelta(days=days))} deleted.")
+    deleted = service.purge(now() - timedelta(days=days))
+    click.echo(json.dumps({"deleted": deleted}) if as_json else f"{deleted} deleted.")
 
 
 def _id(text: str) -> "ObjectId":

@@ -116,8 +116,8 @@ class Membership(Versioned):
 
         Raises Conflict (`quota.members`, `quota.memberships`, `quota.projects`).
         """
-        quotas.check_room("members", Membership.objects(project_id=self.project_id))
-        quotas.check_room("memberships", alive_of(Membership.objects(user_id=self.user_id)))
+        quotas.check_room("members", Membership.objects(project_id=self.project_id), self.project_id)
+        quotas.check_room("memberships", alive_of(Membership.objects(user_id=self.user_id)), self.user_id)
         if self.role == "owner":
             check_room_of_owner(self.user_id)
 
@@ -129,7 +129,7 @@ def alive_of(memberships: MembershipQuerySet) -> ProjectQuerySet:
 
 def check_room_of_owner(user_id: ObjectId) -> None:
     """Raise Conflict (`quota.projects`) unless the account may own one more project."""
-    quotas.check_room("projects", alive_of(Membership.objects(user_id=user_id, role="owner")))
+    quotas.check_room("projects", alive_of(Membership.objects(user_id=user_id, role="owner")), user_id)
 
 
 class Invitation(Versioned):

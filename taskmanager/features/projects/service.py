@@ -148,7 +148,7 @@ def allocate_keys(project_id: ObjectId, number: int = 1) -> tuple[Project, list[
     )
     if row is None:
         raise NotFound
-    quotas.check("tasks", row["task_count"])
+    quotas.check("tasks", row["task_count"], project_id)
     first, lowest = row["last_number"] - number + 1, row["last_position"] - number + 1
     begin = row["last_created_at"] - timedelta(milliseconds=number - 1)
     places = [
@@ -167,7 +167,7 @@ def add_usage(project_id: ObjectId, *, tasks: int = 0, attachment_bytes: int = 0
     increments = {"inc__task_count": tasks, "inc__attachment_bytes": attachment_bytes}
     project = Project.objects(id=project_id).only("task_count", "attachment_bytes").modify(new=True, **increments)
     if project is not None and attachment_bytes > 0:
-        quotas.check("project_attachment_bytes", project.attachment_bytes)
+        quotas.check("project_attachment_bytes", project.attachment_bytes, project_id)
 
 
 def next_position(project_id: ObjectId) -> int:

@@ -92,7 +92,7 @@ def open_stream(query: dict[str, Any]) -> Response:
     return answers.redirected(where + parameters)
 
 
-@blp.route("/stream/tickets", methods=["POST"], scope="projects:read", idempotent=False)
+@blp.route("/stream/tickets", methods=["POST"], scope="projects:read", idempotent=False, in_maintenance=True)
 @blp.response(201, TicketOut, description="The ticket, which has no address of its own")
 def create_ticket() -> Response:
     """Get a ticket that opens one stream

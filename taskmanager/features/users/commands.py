@@ -41,8 +41,11 @@ def users() -> None:
 @click.option("--name", help="Default: the part of the address before the @.")
 @click.option("--admin", is_flag=True, help="Make an administrator.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input. Default: generate one.")
+@_json
 @click.pass_obj
-def create_user(environment: Any, email: str, name: str | None, admin: bool, password_stdin: bool) -> None:
+def create_user(
+    environment: Any, email: str, name: str | None, admin: bool, password_stdin: bool, as_json: bool
+) -> None:
     """Make an account with a confirmed address."""
     from taskmanager.features.users import service as accounts
 
@@ -50,33 +53,33 @@ def create_user(environment: Any, email: str, name: str | None, admin: bool, pas
     _check_address(email)
     password = _password(password_stdin)
     role = "admin" if admin else "user"
-    accounts.make_account(email=email, password=password, name=name or email.split("@")[0], role=role, verified=True)
-    click.echo(f"{email} has an account, with the role {role}.")
-    _show(password, password_stdin)
+    name = name or email.split("@")[0]
+    user = accounts.make_account(email=email, password=password, name=name, role=role, verified=True)
+    _say(user, f"{email} has an account, with the role {role}.", as_json, "" if password_stdin else password)
 
 
 @users.command()
 @click.argument("email")
+@_json
 @click.pass_obj
-def promote(environment: Any, email: str) -> None:
+def promote(environment: Any, email: str, as_json: bool) -> None:
     """Make an account an administrator. If its address is not confirmed, send a mail to confirm it instead."""
     from taskmanager.features.users.administration import service as administration
 
     environment.connect()
-    administration.promote(administration.by_email(email))
-    click.echo(f"{email} is an administrator.")
+    _say(administration.promote(administration.by_email(email)), f"{email} is an administrator.", as_json)
 
 
 @users.command()
 @click.argument("email")
+@_json
 @click.pass_obj
-def disable(environment: Any, email: str) -> None:
+def disable(environment: Any, email: str, as_json: bool) -> None:
     """Disable an account at once: end its sessions and refuse its requests."""
     from taskmanager.features.users.administration import service as administration
 
     environment.connect()
-    administration.disable(administration.by_email(email))
-    click.echo(f"{email} is disabled.")
+    _say(administration.disable(administration.by_email(email)), f"{email} is disabled.", as_json)
 
 
 @users.command("list")
@@ -109,26 +112,26 @@ def find(environment: Any, text: str, as_json: bool) -> None:
 
 @users.command()
 @click.argument("email")
+@_json
 @click.pass_obj
-def enable(environment: Any, email: str) -> None:
+def enable(environment: Any, email: str, as_json: bool) -> None:
     """Enable a disabled account."""
     from taskmanager.features.users.administration import service as administration
 
     environment.connect()
-    administration.enable(administration.by_email(email))
-    click.echo(f"{email} is enabled.")
+    _say(administration.enable(administration.by_email(email)), f"{email} is enabled.", as_json)
 
 
 @users.command()
 @click.argument("email")
+@_json
 @click.pass_obj
-def demote(environment: Any, email: str) -> None:
+def demote(environment: Any, email: str, as_json: bool) -> None:
     """Make an administrator a user; the last one stays."""
     from taskmanager.features.users.administration import service as administration
 
     environment.connect()
-    administration.change_role(administration.by_email(email), "user")
-    click.echo(f"{email} is a user.")
+    _say(administration.change_role(administration.by_email(email), "user"), f"{email} is a user.", as_json)
 
 
 @users.command("import")
@@ -159,29 +162,32 @@ def import_users(environment: Any, file: Any, dry_run: bool, as_json: bool) -> N
 @users.command("reset-password")
 @click.argument("email")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input. Default: generate one.")
+@_json
 @click.pass_obj
-def reset_password(environment: Any, email: str, password_stdin: bool) -> None:
+def reset_password(environment: Any, email: str, password_stdin: bool, as_json: bool) -> None:
     """Set a new password and end all sessions of an account."""
     from taskmanager.features.users.administration import service as administration
 
     environment.connect()
     password = _password(password_stdin)
-    administration.reset_password(administration.by_email(email), password)
-    click.echo(f"{email} has a new password.")
-    _show(password, password_stdin)
+    user = administration.by_email(email)
+    administration.reset_password(user, password)
+    _say(user, f"{email} has a new password.", as_json, "" if password_stdin else password)
 
 
 @users.command("reset-totp")
 @click.argument("email")
+@_json
 @click.pass_obj
-def reset_totp(environment: Any, email: str) -> None:
+def reset_totp(environment: Any, email: str, as_json: bool) -> None:
     """Turn off the second factor of an account, for users who lost the device and the recovery codes."""
     from taskmanager.features.users.administration import service as administration
     from taskmanager.features.users.second_factor import service as totp
 
     environment.connect()
-    totp.reset(administration.by_email(email), by_operator=True)
-    click.echo(f"{email} logs in without a second factor.")
+    user = administration.by_email(email)
+    totp.reset(user, by_operator=True)
+    _say(user, f"{email} logs in without a second factor.", as_json)
 
 
 def _check_address(email: str) -> None:
@@ -206,25 +212,32 @@ def _password(from_input: bool) -> str:
     return password
 
 
-def _show(password: str, known: bool) -> None:
-    if not known:
-        click.echo(f"Password: {password}")
+def _say(user: Any, sentence: str, as_json: bool, password: str = "") -> None:
+    """Print what was done, and a password that was generated; as JSON, the account as it is now."""
+    generated = {"password": password} if password else {}
+    if as_json:
+        return click.echo(json.dumps(_account(user) | generated))
+    click.echo(sentence)
+    for word in generated.values():
+        click.echo(f"Password: {word}")
+    return None
+
+
+def _account(user: Any) -> dict[str, Any]:
+    return {
+        "id": str(user.id),
+        "email": user.email,
+        "name": user.name,
+        "role": user.role,
+        "kind": user.kind,
+        "disabled": bool(user.disabled_at),
+        "verified": bool(user.email_verified_at),
+    }
 
 
 def _list(found: Any, as_json: bool) -> None:
     """Print accounts as lines, or as a list of objects."""
-    rows = [
-        {
-            "id": str(user.id),
-            "email": user.email,
-            "name": user.name,
-            "role": user.role,
-            "kind": user.kind,
-            "disabled": bool(user.disabled_at),
-            "verified": bool(user.email_verified_at),
-        }
-        for user in found
-    ]
+    rows = [_account(user) for user in found]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return

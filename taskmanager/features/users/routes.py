@@ -50,7 +50,7 @@ def register_user(data: dict[str, Any]) -> Response:
     return answers.created(users.register(**data), USER, "/users/me")
 
 
-@auth.route("/login", methods=["POST"], public=True, idempotent=False, problems=(401, 403))
+@auth.route("/login", methods=["POST"], public=True, idempotent=False, in_maintenance=True, problems=(401, 403))
 @auth.arguments(Credentials)
 @auth.response(200, TokensOrTicket)
 @budgets.login_of_address
@@ -67,7 +67,7 @@ def log_in(data: dict[str, Any]) -> Response:
     return answer_login(started)
 
 
-@auth.route("/refresh", methods=["POST"], public=True, idempotent=False, problems=(401,))
+@auth.route("/refresh", methods=["POST"], public=True, idempotent=False, in_maintenance=True, problems=(401,))
 @auth.arguments(RefreshRequest)
 @auth.response(200, Tokens)
 @limiter.limit(lambda: settings.current().ratelimit_refresh, key_func=limits.address)
@@ -80,7 +80,7 @@ def refresh_tokens(data: dict[str, Any]) -> Response:
     return tokens_of(sessions.refresh(data["refresh_token"], user_agent=request.user_agent.string))
 
 
-@auth.route("/logout", methods=["POST"], idempotent=False)
+@auth.route("/logout", methods=["POST"], idempotent=False, in_maintenance=True)
 @auth.response(204)
 def log_out() -> Response:
     """End this session
@@ -116,7 +116,7 @@ def update_me(changes: dict[str, Any]) -> Response:
 
 def _me(user: User, query: dict[str, Any]) -> Response:
     used = users.use_of_quotas(user, actor=current_actor())
-    embedded = None if query.get("fields") else {"quotas": quotas.described(used)}
+    embedded = None if query.get("fields") else {"quotas": quotas.described(used, user.id)}
     return answers.resource(user, USER, query, embedded=embedded)
 
 

@@ -228,7 +228,7 @@ def add_attachment_bytes(user_id: ObjectId, number: int) -> None:
     """
     user = User.objects(id=user_id).only("attachment_bytes").modify(new=True, inc__attachment_bytes=number)
     if user is not None and number > 0:
-        quotas.check("account_attachment_bytes", user.attachment_bytes)
+        quotas.check("account_attachment_bytes", user.attachment_bytes, user_id)
 
 
 def raise_access_versions(user_ids: Iterable[ObjectId]) -> None:

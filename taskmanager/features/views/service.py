@@ -59,7 +59,7 @@ def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -
     view = View(project_id=project_id, owner_id=actor.user_id, **data)
     if view.shared:
         _check_sharing(view, actor)
-    quotas.check_room("views", View.objects(project_id=project_id, owner_id=actor.user_id))
+    quotas.check_room("views", View.objects(project_id=project_id, owner_id=actor.user_id), project_id or actor.user_id)
     view.save(force_insert=True)
     _record(ViewCreated, view, actor)
     return view

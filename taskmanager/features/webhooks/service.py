@@ -59,7 +59,7 @@ def create(project_id: ObjectId | None, data: dict[str, Any], *, actor: Actor) -
 
 @unit_of_work
 def _create(project_id: ObjectId | None, data: dict[str, Any], actor: Actor) -> tuple[Row, str]:
-    quotas.check_room("webhooks", _manageable(project_id, actor))
+    quotas.check_room("webhooks", _manageable(project_id, actor), project_id or actor.user_id)
     data = stored_filters.storable(data, actor, filters.scope(project_id, actor))
     secret = signing.make_secret()
     webhook = Webhook(owner_id=actor.user_id, project_id=project_id, secrets=[signing.stored(secret)], **data)

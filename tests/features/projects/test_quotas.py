@@ -193,3 +193,15 @@ def test_a_transfer_keeps_to_the_quota_of_who_gets_it(scene, quota):
     quota(projects=1)
     answer = scene.owner.post(f"{scene.project_path}/transfer", json={"user_id": str(heir.user.id)})
     assert_problem(answer, 409, code="quota.projects")
+
+
+def test_an_exception_is_for_one_project_or_account_alone(quota, scene):
+    other = UserFactory()
+    quota(tasks=2, tokens=1, exceptions=f"{scene.project.id}.tasks=4, {scene.owner.user.id}.tokens=0")
+    made = [scene.owner.post(scene.tasks_path, json={"title": "T"}).status_code for _ in range(4)]
+    assert made == [201, 201, 201, 409]  # the scene has one
+    second = scene.owner.post(f"{V1}/projects", json={"key": "SECOND", "name": "P"}).json["id"]
+    made = [scene.owner.post(f"{V1}/projects/{second}/tasks", json={"title": "T"}).status_code for _ in range(3)]
+    assert made == [201, 201, 409]
+    limits = [sign_in(scene.app, user).get(f"{V1}/users/me").json["quotas"] for user in (scene.owner.user, other)]
+    assert [one["tokens"]["limit"] for one in limits] == [None, 1]

@@ -1,5 +1,7 @@
 """The commands for operators, with the settings of the tests."""
 
+import json
+
 import pytest
 
 from taskmanager.features.users.models import User
@@ -92,3 +94,19 @@ def test_keys_are_rotated_and_listed(run, settings):
     assert made in listed
     assert "signing" in listed
     (settings.keys_path / f"{made}.pem").unlink()
+
+
+def test_commands_tell_programs_what_the_account_is_now(run):
+    user = UserFactory()
+    UserFactory(role="admin")
+    for verb, expected in (
+        ("disable", {"disabled": True}),
+        ("enable", {"disabled": False}),
+        ("promote", {"role": "admin"}),
+        ("demote", {"role": "user"}),
+    ):
+        found = json.loads(run("users", verb, user.email, "--json").stdout)
+        assert found["email"] == user.email and expected.items() <= found.items()
+    made = json.loads(run("users", "create", "new@example.com", "--json").stdout)
+    assert made["verified"] and len(made["password"]) > 10
+    assert json.loads(run("users", "delete", user.email, "--yes", "--json").stdout) == {"deleted": user.email}

@@ -60,7 +60,7 @@ class ProjectVocabulary(Generic[Item]):
 
     def _create(self, project_id: ObjectId, data: dict[str, Any], actor: Actor) -> Item:
         authorize(actor, self.action, Project.objects.visible_to(actor).one(project_id))
-        quotas.check_room(self.quota, self.document.objects(project_id=project_id))
+        quotas.check_room(self.quota, self.document.objects(project_id=project_id), project_id)
         item = self.document(project_id=project_id, **data)
         try:
             item.save(force_insert=True)

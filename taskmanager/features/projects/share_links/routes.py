@@ -95,7 +95,7 @@ def delete_share_link(project_id: ObjectId, link_id: ObjectId) -> Response:
     return answers.nothing()
 
 
-@visits.route("/open", methods=["POST"], public=True, idempotent=False, problems=(401,))
+@visits.route("/open", methods=["POST"], public=True, idempotent=False, in_maintenance=True, problems=(401,))
 @visits.arguments(Opening)
 @visits.response(200, VisitOut)
 @limiter.limit(lambda: settings.current().ratelimit_open_address, key_func=limits.address)

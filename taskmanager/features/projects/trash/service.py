@@ -85,7 +85,7 @@ def _check_room(project: Project, actor: Actor) -> None:
     Other members may exceed their quotas by it: their full quotas must not lead to the purge of the project.
     """
     if membership := Membership.objects(project_id=project.id, user_id=actor.user_id).first():
-        quotas.check_room("memberships", alive_of(Membership.objects(user_id=actor.user_id)))
+        quotas.check_room("memberships", alive_of(Membership.objects(user_id=actor.user_id)), actor.user_id)
         if membership.role == "owner":
             check_room_of_owner(membership.user_id)
 

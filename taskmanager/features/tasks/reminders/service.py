@@ -54,7 +54,7 @@ def create(task_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> Reminder
     """
     if visible(task_id, actor).count() >= MAX_REMINDERS:
         raise Conflict(f"A user has at most {MAX_REMINDERS} reminders of a task.", code="reminder.too_many")
-    quotas.check_room("reminders", Reminder.objects(user_id=actor.user_id))
+    quotas.check_room("reminders", Reminder.objects(user_id=actor.user_id), actor.user_id)
     fire_if_past, data = _split_fire_if_past(data)
     reminder = Reminder(task_id=task_id, user_id=actor.user_id, **data)
     moment = _moment(reminder, Task.objects.one(task_id), actor.timezone)

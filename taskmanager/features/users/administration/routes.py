@@ -73,7 +73,7 @@ def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
     return answers.resource(user, USER_ADMIN)
 
 
-@blp.route("/<objectid:user_id>/sessions/end", methods=["POST"])
+@blp.route("/<objectid:user_id>/sessions/end", methods=["POST"], in_maintenance=True)
 @blp.response(204)
 def end_user_sessions(user_id: ObjectId) -> Response:
     """Log a user out everywhere

@@ -33,7 +33,7 @@ def _add(blueprint: Blueprint, plugin: str, method: LoginMethod) -> None:
         f"{method.title}\n\nThe response is that of `POST /auth/login`.",
     )
     view = blueprint.arguments(method.schema)(blueprint.response(200, TokensOrTicket)(log_in))
-    options: dict[str, Any] = {"public": True, "idempotent": False, "problems": (401, 403, 409)}
+    options: dict[str, Any] = {"public": True, "idempotent": False, "in_maintenance": True, "problems": (401, 403, 409)}
     blueprint.route(f"/{method.name}", methods=["POST"], **options)(view)
 
 

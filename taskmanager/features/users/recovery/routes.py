@@ -140,7 +140,7 @@ def list_sessions(query: dict[str, Any]) -> Response:
     return answers.listing(query, SESSION, sessions.visible(current_actor()))
 
 
-@me.route("/sessions/end", methods=["POST"])
+@me.route("/sessions/end", methods=["POST"], in_maintenance=True)
 @me.arguments(SessionsEnd)
 @me.response(204)
 def end_sessions(data: dict[str, Any]) -> Response:
@@ -163,7 +163,7 @@ def get_session(query: dict[str, Any], session_id: ObjectId) -> Response:
     return answers.resource(sessions.get(session_id, actor=current_actor()), SESSION, query)
 
 
-@me.route("/sessions/<objectid:session_id>", methods=["DELETE"])
+@me.route("/sessions/<objectid:session_id>", methods=["DELETE"], in_maintenance=True)
 @me.response(204)
 def end_session(session_id: ObjectId) -> Response:
     """End one of your sessions

@@ -29,7 +29,7 @@ me = Blueprint("totp", __name__, url_prefix="/users/me/totp", description="Your 
 _secret = limiter.limit(lambda: settings.current().ratelimit_secret, key_func=limits.caller)
 
 
-@auth.route("/totp", methods=["POST"], public=True, idempotent=False, problems=(401,))
+@auth.route("/totp", methods=["POST"], public=True, idempotent=False, in_maintenance=True, problems=(401,))
 @auth.arguments(SecondStep)
 @auth.response(200, Tokens)
 @budgets.second_step

@@ -47,7 +47,7 @@ def create_for(user_id: ObjectId, data: dict[str, Any], *, actor: Actor) -> tupl
     """Make a token of an account; the caller has checked that the actor may act for it. Raises as `create`."""
     _check_end(data["expires_at"])
     users.raise_access_versions([user_id])  # first: concurrent transactions conflict here, so the count below is right
-    quotas.check_room("tokens", ApiToken.objects.live().filter(user_id=user_id))
+    quotas.check_room("tokens", ApiToken.objects.live().filter(user_id=user_id), user_id)
     token = ApiToken(id=ObjectId(), user_id=user_id, **data)
     text = signed_tokens.sign(PREFIX, user_id, token.id, nonce=signed_tokens.make_nonce())
     token.token_hash = signed_tokens.fingerprint(text)

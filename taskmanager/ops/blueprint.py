@@ -1,0 +1,71 @@
+"""The routes of the pages for operators: `ops_page` admits administrators alone."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import flask
+from flask import Flask, Response, request
+
+from taskmanager.core.http.links import OPS
+from taskmanager.pages import forms, login, rendering
+from taskmanager.pages.blueprint import View, keeping_login, page, redirect
+from taskmanager.web.authentication.actors import current_actor
+
+MAX_ROWS = 100
+MAX_SEARCH_CHARACTERS = 200
+_MENU = (
+    ("", "Now"),
+    ("/queues", "Queues"),
+    ("/deliveries", "Deliveries"),
+    ("/events", "Events"),
+    ("/schedules", "Schedules"),
+    ("/users", "Users"),
+    ("/audit", "Audit"),
+    ("/space", "Space and quotas"),
+    ("/slow", "Slow queries"),
+    ("/settings", "Settings"),
+)
+
+blp = keeping_login(flask.Blueprint("ops", __name__, url_prefix=OPS))
+_LOGIN = (
+    page("/login", public=True, on=blp)(login.show),
+    page("/login", methods=("POST",), public=True, in_maintenance=True, on=blp)(login.log_in),
+    page("/second-factor", methods=("POST",), public=True, in_maintenance=True, on=blp)(login.finish),
+    page("/logout", methods=("POST",), public=True, in_maintenance=True, on=blp)(login.log_out),
+)
+
+
+def init_app(app: Flask) -> None:
+    """Register the pages."""
+    app.register_blueprint(blp)
+
+
+def ops_page(rule: str, *, methods: tuple[str, ...] = ("GET",), in_maintenance: bool = False) -> Callable[[View], View]:
+    """Make the decorated function the view of a page for administrators."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def for_administrators(**values: Any) -> Response:
+            if current_actor().role != "admin":
+                return forms.tell("This is for administrators", "Log in with the account of one.", status=403)
+            return view(**values)
+
+        return page(rule, methods=methods, in_maintenance=in_maintenance, on=blp)(for_administrators)
+
+    return decorate
+
+
+def show(template: str, title: str, **context: Any) -> Response:
+    """Return a page with the menu."""
+    return rendering.render(template, title=title, menu=_MENU, here=request.path.removeprefix(OPS), **context)
+
+
+def done(path: str) -> Response:
+    """Return a redirect to a page for operators, after a form was sent."""
+    return redirect(f"{OPS}{path}")
+
+
+def searched(name: str = "q") -> str:
+    """Return what the query looks for, trimmed and bounded."""
+    return request.args.get(name, "")[:MAX_SEARCH_CHARACTERS].strip()

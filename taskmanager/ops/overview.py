@@ -1,0 +1,104 @@
+"""The first page: what is wrong now and what to do about it, before anything else."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, request
+
+from taskmanager.api import history
+from taskmanager.api.checks.all import health_checks
+from taskmanager.api.checks.measured import Measured, worst
+from taskmanager.api.metrics import unless_away
+from taskmanager.core.clock import iso, now
+from taskmanager.core.security.redaction import redact
+from taskmanager.features.notifications.models import Delivery
+from taskmanager.ops import blueprint, plots
+from taskmanager.ops.blueprint import ops_page
+from taskmanager.ops.tables import Cell, Table, short
+
+REFRESH_SECONDS = 15
+_MAX_LOOKED_AT, _MAX_CAUSES = 500, 8
+_HINTS = {
+    "mail": "Mails wait and are tried again for a day. Check TASKMANAGER_MAIL_URL; `taskmanager test-mail ADDRESS`"
+    " shows what the server says.",
+    "workers": "Jobs of this queue wait: mails, notifications and webhooks too. Start `taskmanager worker`, or look"
+    " into its log.",
+    "relay": "Without it nothing is dispatched after a write: no mail, no webhook. Start `taskmanager relay`, or look"
+    " into its log.",
+    "scheduler": "Reminders and cleanup stand still. Start `taskmanager scheduler`, or look into its log.",
+    "deliveries": "Look at the deliveries that fail below: the last error says why.",
+    "queue": "Relay and workers continue when the queue store is back; nothing is lost. Look at its memory and log.",
+    "cache": "Requests work without it, more slowly; limits are counted by each process.",
+    "database": "Nothing works without a primary: look at the members of the replica set.",
+    "migrations": "Run `taskmanager migrate`.",
+    "database:disk": "Make room, or the database stops: Space and quotas has what is largest.",
+    "machine": "Look at what else runs on this machine; docs/runbooks/slow.md has more.",
+    "data": "Make room: Space and quotas has what is largest.",
+    "backup": "Run `taskmanager backup`, or look at the job that does it.",
+    "keys": "Run `taskmanager keys rotate`.",
+    "certificate": "Renew the certificate of TASKMANAGER_PUBLIC_URL.",
+    "clock": "Synchronize the clocks of this machine and of the database's.",
+    "service": "`taskmanager maintenance off` ends it.",
+}
+_ORDER = ("fail", "warn", "pass")
+
+
+@ops_page("")
+def show() -> Response:
+    """Return what is wrong, which deliveries fail, the last hour, and all checks."""
+    found = sorted(health_checks().run(), key=lambda one: _ORDER.index(one.status))
+    hour = unless_away(history.last_hour)
+    return blueprint.show(
+        "ops_overview.html",
+        "Now",
+        overall=worst(one.status for one in found),
+        at=iso(now())[11:19],
+        refresh=0 if request.args.get("live") == "off" else REFRESH_SECONDS,
+        problems=list(_problems(found)),
+        failing=unless_away(failing) or _no_deliveries([]),
+        plots=[plots.drawn(plot, hour) for plot in plots.PLOTS] if hour else [],
+        checks=Table("All checks", ("Check", "", "State", "Value"), [_row(one) for one in found]),
+    )
+
+
+def failing() -> Table:
+    """Return why the latest deliveries that are not sent failed, by channel and error, the most frequent first."""
+    causes = Counter[tuple[str, str, str]]()
+    for state, state_words in (("pending", "tried again"), ("dead", "given up")):
+        for row in _failed(state):
+            causes[(row["channel"], state_words, short(row.get("last_error") or "no error is known"))] += 1
+    rows = [
+        (Cell(channel, f"/deliveries?{'state=dead' if words == 'given up' else 'state=pending'}&channel={channel}"),
+         words, number, error)
+        for (channel, words, error), number in causes.most_common(_MAX_CAUSES)
+    ]  # fmt: skip
+    return _no_deliveries(rows)
+
+
+def _no_deliveries(rows: list[Any]) -> Table:
+    columns = ("Channel", "State", "Number", "Last error")
+    return Table("Deliveries that fail", columns, rows, empty="All that was to be sent was sent.")
+
+
+def _failed(state: str) -> Iterator[dict[str, Any]]:
+    where = {"state": state} | ({"attempts": {"$gt": 0}} if state == "pending" else {})
+    latest = Delivery._get_collection().find(where, {"channel": 1, "last_error": 1}, sort=[("created_at", -1)])
+    yield from latest.limit(_MAX_LOOKED_AT)
+
+
+def _problems(found: list[Measured]) -> Iterator[dict[str, str]]:
+    """Yield what is wrong; components with the same sentence, such as queues without a worker, together."""
+    names: dict[tuple[str, str, str], list[str]] = {}
+    for one in found:
+        if one.status != "pass":
+            names.setdefault((one.status, one.key, redact(one.output)), []).append(one.name)
+    for (status, key, output), components in names.items():
+        hint = _HINTS.get(key) or _HINTS.get(key.partition(":")[0], "")
+        places = ", ".join(filter(None, components))
+        yield {"status": status, "key": f"{key} {places}".strip(), "output": output, "hint": hint}
+
+
+def _row(one: Measured) -> tuple[object, ...]:
+    value = "" if one.value is None else f"{one.value} {one.unit}"
+    return (one.key, one.name, Cell(one.status, state=one.status), value)
