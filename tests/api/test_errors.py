@@ -32,7 +32,7 @@ def catalogue() -> Iterator[None]:
 
 def raised(root: Path) -> Iterator[tuple[str, str, str]]:
     """Each code in the source: the code, the class that is raised with it, and the place."""
-    for path in sorted([*(root / "taskmanager").rglob("*.py"), root / "workers" / "stream.py"]):
+    for path in sorted([*(root / "taskmanager").rglob("*.py"), *(root / "workers").glob("stream*.py")]):
         if path.name in ("errors.py", "codes.py") and path.parent.name != "core" and "web" not in path.parts:
             continue  # the catalogue
         for node in ast.walk(ast.parse(path.read_text())):
