@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 import pytest
+from flask import Flask
 
 from taskmanager.app import CORE, FEATURES, api_document
 from taskmanager.core import errors as kernel, registry
@@ -25,7 +26,7 @@ _STATUS_OF = {kind.__name__: status for kind, status in STATUS.items()}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def catalogue() -> Iterator[None]:
+def catalogue(app: Flask) -> Iterator[None]:  # before it, else the registry of the application ends with this module
     with registry.using(build_registry((CORE, *FEATURES))):
         yield
 

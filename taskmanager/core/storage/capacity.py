@@ -21,6 +21,10 @@ class _Slot:
     def __init__(self, slots: threading.BoundedSemaphore) -> None:
         self._slots, self._held = slots, False
 
+    @property
+    def is_held(self) -> bool:
+        return self._held
+
     def acquire(self, seconds: float) -> bool:
         self._held = self._slots.acquire(timeout=seconds)
         return self._held
@@ -48,8 +52,15 @@ class Capacity:
 
     @contextmanager
     def acquire_slot(self) -> Iterator[None]:
-        """Hold a slot within this block, for a request that may wait for the database. Raises Unavailable."""
+        """Hold a slot within this block, for a request that may wait for the database. Raises Unavailable.
+
+        A part of a request that holds one already uses that.
+        """
         self._breaker.check()
+        held = _current.get()
+        if held is not None and held.is_held:
+            yield
+            return
         slot = _Slot(self._slots)
         self._acquire(slot)
         token = _current.set(slot)
