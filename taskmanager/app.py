@@ -28,6 +28,7 @@ from taskmanager.features.accounts import feature as accounts
 from taskmanager.features.attachments import feature as attachments
 from taskmanager.features.audit import feature as audit
 from taskmanager.features.bulk import feature as bulk
+from taskmanager.features.calendars import feature as calendars
 from taskmanager.features.comments import feature as comments
 from taskmanager.features.insights import feature as insights
 from taskmanager.features.notifications import feature as notifications
@@ -69,6 +70,7 @@ FEATURES = (
     insights.FEATURE,
     quick_add.FEATURE,
     bulk.FEATURE,
+    calendars.FEATURE,
     trash.FEATURE,
     notifications.FEATURE,
     webhooks.FEATURE,

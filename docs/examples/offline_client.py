@@ -30,13 +30,15 @@ CREATE INDEX IF NOT EXISTS items_project ON items (project_id);
 CREATE INDEX IF NOT EXISTS items_task ON items (task_id);
 CREATE TABLE IF NOT EXISTS queue (
     number INTEGER PRIMARY KEY AUTOINCREMENT, mutation_id TEXT UNIQUE, method TEXT, path TEXT, body TEXT,
-    type TEXT, id TEXT, revision INTEGER
+    type TEXT, id TEXT, revision INTEGER, base TEXT
 );
 CREATE TABLE IF NOT EXISTS conflicts (mutation_id TEXT PRIMARY KEY, change TEXT, problem TEXT, theirs TEXT);
 CREATE TABLE IF NOT EXISTS ids (temporary TEXT PRIMARY KEY, id TEXT);
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT);
 """
 TIMEOUT_SECONDS = 40.0
+MAX_WRITES = 50  # sent together
+QUEUE = ("mutation_id", "method", "path", "body", "type", "id", "revision", "base")
 OF_TASKS = ("comments", "reminders")  # go with the tombstone of their task
 
 
@@ -118,16 +120,24 @@ class OfflineClient:
         item = self.item(kind, item_id)
         if item is None:
             raise KeyError(item_id)
-        self._put(method, self._path(kind, item, item_id), body, kind, item_id, item["revision"])
+        base = None if body is None else {name: item.get(name) for name in body}
+        self._put(method, self._path(kind, item, item_id), body, kind, item_id, item["revision"], base)
 
     def _path(self, kind: str, item: Item, item_id: str) -> str:
         return f"/tasks/{item['task_id']}/comments/{item_id}" if kind == "comments" else f"/tasks/{item_id}"
 
-    def _put(self, method: str, path: str, body: Item | None, kind: str, item_id: str, revision: int | None) -> None:
-        self.store.execute(
-            "INSERT INTO queue (mutation_id, method, path, body, type, id, revision) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (uuid.uuid4().hex, method, path, json.dumps(body), kind, item_id, revision),
-        )
+    def _put(
+        self,
+        method: str,
+        path: str,
+        body: Item | None,
+        kind: str,
+        item_id: str,
+        revision: int | None,
+        base: Item | None = None,
+    ) -> None:
+        values = (uuid.uuid4().hex, method, path, json.dumps(body), kind, item_id, revision, json.dumps(base))
+        self.store.execute(f"INSERT INTO queue ({', '.join(QUEUE)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608
 
     # sending the queue
 
@@ -138,16 +148,30 @@ class OfflineClient:
 
     def push(self) -> None:
         """Send the changes in their order. Raises Offline with the rest still in the queue."""
-        for change in self._queued():
-            self._finish(change, self._send(change))
+        while changes := self._queued()[:MAX_WRITES]:
+            body = {"mode": "independent", "writes": [self._write(change) for change in changes]}
+            response = self._request("POST", "/sync/writes", body=body)
+            if response.status_code != 200:
+                raise Offline(str(response.status_code))
+            for change, result in zip(changes, response.json()["results"], strict=True):
+                self._finish(change, result)
 
-    def _send(self, change: Item) -> Any:
-        headers = {"X-Mutation-ID": change["mutation_id"]}
+    def _write(self, change: Item) -> Item:
+        """Return a change as the service takes it. Sent twice, it is carried out once, by its mutation id."""
+        write = {"mutation_id": change["mutation_id"], "method": change["method"]}
+        write["path"] = "/".join(self._reference(part) for part in change["path"].split("/"))
+        if change["body"] is not None:
+            write["body"] = change["body"]
         if change["method"] == "POST":
-            headers["Idempotency-Key"] = change["mutation_id"]  # sent twice, it is carried out once
-        else:
-            headers["If-Match"] = f'"{self._base(change)}"'
-        return self._request(change["method"], self._with_real_ids(change["path"]), headers, change["body"])
+            return write | {"temp_id": change["id"]}
+        if change["base"] is not None:
+            write["base"] = change["base"]  # merged with changes of other fields
+        return write | {"if_revision": self._base(change)}
+
+    def _reference(self, part: str) -> str:
+        """Return a part of a path: a temporary id that has no real one yet names an earlier write."""
+        real = self._real(part)
+        return f"temp:{real}" if real.startswith("new-") else real
 
     def _base(self, change: Item) -> int:
         """Return the revision that a change is based on: one that an own change has made counts as seen."""
@@ -155,67 +179,51 @@ class OfflineClient:
         row = own.fetchone()
         return max(change["revision"], int(row[0]) if row else 0)
 
-    def _finish(self, change: Item, response: Any) -> None:
+    def _finish(self, change: Item, result: Item) -> None:
         """Note what the service said to a change, and remove it from the queue, in one transaction."""
-        if response.status_code in (401, 408, 429) or response.status_code >= 500 or _is_running(response):
-            raise Offline(str(response.status_code))
+        if result["status"] in (401, 408, 429) or result["status"] >= 500 or _code(result) == "idempotency.in_progress":
+            raise Offline(str(result["status"]))
         with self._transaction():
-            if response.status_code < 300:
-                self._accept(change, response)
-            elif self._is_done(change, response):
-                pass  # the answer to an earlier attempt was lost: the change is there
-            else:
-                self._report(change, response)
+            if result["status"] < 300:
+                self._accept(change, result)
+            elif not self._is_done(change, result):
+                self._report(change, result)
             self.store.execute("DELETE FROM queue WHERE mutation_id = ?", (change["mutation_id"],))
 
-    def _accept(self, change: Item, response: Any) -> None:
+    def _accept(self, change: Item, result: Item) -> None:
         if change["method"] == "DELETE":
             self._remove({"type": change["type"], "id": self._real(change["id"])})
             return
-        item = response.json()
+        item = result["body"]
         if change["method"] == "POST":
             self.store.execute("INSERT OR REPLACE INTO ids VALUES (?, ?)", (change["id"], item["id"]))
-        self._set(f"own:{item['id']}", item["revision"])
-        if not response.headers.get("Idempotency-Replayed"):  # that is what was: sync has brought what is, or will
+        if not result.get("merged"):  # else the copy lacks the change of the other user until the next sync
+            self._set(f"own:{item['id']}", item["revision"])
+        if not result.get("replayed"):  # that is what was: sync has brought what is, or will
             self._keep(change["type"], item)
 
-    def _is_done(self, change: Item, response: Any) -> bool:
-        """Return whether the present state of the item is what the change wanted, although it was refused."""
+    def _is_done(self, change: Item, result: Item) -> bool:
+        """Return whether a refused change has been made: the service has lost the response, or the item is gone."""
         if change["method"] == "DELETE":
-            return bool(response.status_code == 404)
-        if change["method"] == "POST":
-            return bool(_body(response).get("code") == "idempotency.answer_lost")
-        theirs = self._theirs(change) if response.status_code == 412 else None
-        return theirs is not None and all(theirs.get(name) == value for name, value in change["body"].items())
+            return bool(result["status"] == 404)
+        return _code(result) == "idempotency.answer_lost"
 
-    def _report(self, change: Item, response: Any) -> None:
+    def _report(self, change: Item, result: Item) -> None:
         """Keep a refused change, with what the service has now, for the user: no edit is lost silently."""
         values = (
             change["mutation_id"],
-            json.dumps(change),
-            json.dumps(_body(response)),
-            json.dumps(self._theirs(change)),
+            *(json.dumps(one) for one in (change, result["problem"], result.get("theirs"))),
         )
         self.store.execute("INSERT OR REPLACE INTO conflicts VALUES (?, ?, ?, ?)", values)
 
-    def _theirs(self, change: Item) -> Item | None:
-        if change["method"] == "POST":
-            return None
-        response = self._request("GET", self._with_real_ids(change["path"]))
-        return response.json() if response.status_code == 200 else None
-
     def _queued(self) -> list[Item]:
-        names = ("mutation_id", "method", "path", "body", "type", "id", "revision")
-        rows = self.store.execute(f"SELECT {', '.join(names)} FROM queue ORDER BY number").fetchall()  # noqa: S608 names
-        found = [dict(zip(names, row, strict=True)) for row in rows]
-        return [change | {"body": _load(change["body"])} for change in found]
+        rows = self.store.execute(f"SELECT {', '.join(QUEUE)} FROM queue ORDER BY number").fetchall()  # noqa: S608 names
+        found = [dict(zip(QUEUE, row, strict=True)) for row in rows]
+        return [change | {name: _load(change[name]) for name in ("body", "base")} for change in found]
 
     def _real(self, item_id: str) -> str:
         row = self.store.execute("SELECT id FROM ids WHERE temporary = ?", (item_id,)).fetchone()
         return str(row[0]) if row else item_id
-
-    def _with_real_ids(self, path: str) -> str:
-        return "/".join(self._real(part) for part in path.split("/"))
 
     # bringing the copy up to date
 
@@ -284,11 +292,8 @@ class OfflineClient:
 
     # the rest
 
-    def _request(
-        self, method: str, path: str, headers: Item | None = None, body: Any = None, query: Item | None = None
-    ) -> Any:
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        given = {"Authorization": f"Bearer {self.token}", "Content-Type": kind} | (headers or {})
+    def _request(self, method: str, path: str, body: Any = None, query: Item | None = None) -> Any:
+        given = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body)
         try:
             return self.http.request(
@@ -324,20 +329,13 @@ def _merged(item: Item, changes: Item) -> Item:
     return item | changes
 
 
-def _is_running(response: Any) -> bool:
-    """Return whether the first of two equal requests is still being carried out."""
-    return response.status_code == 409 and _body(response).get("code") == "idempotency.in_progress"
+def _code(result: Item) -> str | None:
+    """Return the code of the problem in a result; None without one."""
+    return (result["problem"] or {}).get("code")
 
 
 def _load(text: str | None) -> Any:
     return None if text is None else json.loads(text)
-
-
-def _body(response: Any) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        return {"status": response.status_code}
 
 
 def main() -> None:

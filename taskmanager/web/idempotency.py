@@ -7,7 +7,8 @@ encrypted, because some contain a secret that is stored nowhere else.
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -30,6 +31,7 @@ from taskmanager.web.parser import read_body
 _KEY = re.compile(r'"([\x20\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 _KEPT_HEADERS = ("Location", "ETag", "Cache-Control", "Content-Type")
 _PURPOSE = "idempotency"
+MUTATION_DAYS = 30  # a device may be offline for that long after a response was lost
 _WRITE_CONFLICT = 112
 
 
@@ -69,32 +71,51 @@ def once(
     if not found:
         raise Malformed("Idempotency-Key must be 1 to 255 printable ASCII characters.", code="idempotency.key_invalid")
     key_id = _digest(_caller(known_actor()), request.path, found[1] or found[2], suffix)
-    fingerprint = _fingerprint(body)
-    kept = IdempotencyKey.objects(id=key_id, expires_at__gt=now()).first()
-    return _replay(kept, fingerprint) if kept else _first(view, key_id, fingerprint, seconds)
+    hours = settings.current().idempotency_hours
+    return _kept_or_first(_Key(key_id, _fingerprint(body), timedelta(hours=hours)), view, seconds)
 
 
-def _first(view: Callable[[], Response], key_id: str, fingerprint: str, seconds: float | None) -> Response:
+def once_by(mutation_id: str, view: Callable[[], Response], content: Sequence[str | bytes]) -> Response:
+    """Run `view`, or return the stored response of the caller's mutation of this id, kept for MUTATION_DAYS.
+
+    `content` is what the mutation does. Raises KeyReused for another content, InProgress.
+    """
+    key_id = _digest(_caller(known_actor()), "mutation", mutation_id)
+    return _kept_or_first(_Key(key_id, _digest(*content), timedelta(days=MUTATION_DAYS)), view, None)
+
+
+@dataclass(frozen=True)
+class _Key:
+    id: str
+    fingerprint: str
+    lifetime: timedelta
+
+
+def _kept_or_first(key: _Key, view: Callable[[], Response], seconds: float | None) -> Response:
+    kept = IdempotencyKey.objects(id=key.id, expires_at__gt=now()).first()
+    return _replay(kept, key.fingerprint) if kept else _first(key, view, seconds)
+
+
+def _first(key: _Key, view: Callable[[], Response], seconds: float | None) -> Response:
     within = long_unit_of_work(seconds) if seconds else unit_of_work
     try:
-        return within(_run)(view, key_id, fingerprint)
+        return within(_run)(key, view)
     except _InUse:
-        kept = IdempotencyKey.objects(id=key_id).first()
+        kept = IdempotencyKey.objects(id=key.id).first()
         if kept is None:
             raise InProgress from None
-        return _replay(kept, fingerprint)
+        return _replay(kept, key.fingerprint)
 
 
 class _InUse(Exception):
     """Another request holds the key."""
 
 
-def _run(view: Callable[[], Response], key_id: str, fingerprint: str) -> Response:
+def _run(key: _Key, view: Callable[[], Response]) -> Response:
     keys = IdempotencyKey._get_collection()
-    expires_at = now() + timedelta(hours=settings.current().idempotency_hours)
     try:
-        keys.delete_one({"_id": key_id, "expires_at": {"$lte": now()}})
-        keys.insert_one({"_id": key_id, "fingerprint": fingerprint, "expires_at": expires_at})
+        keys.delete_one({"_id": key.id, "expires_at": {"$lte": now()}})
+        keys.insert_one({"_id": key.id, "fingerprint": key.fingerprint, "expires_at": now() + key.lifetime})
     except DuplicateKeyError:
         raise _InUse from None
     except OperationFailure as error:
@@ -102,7 +123,7 @@ def _run(view: Callable[[], Response], key_id: str, fingerprint: str) -> Respons
             raise _InUse from None
         raise
     response = view()
-    keys.update_one({"_id": key_id}, {"$set": _kept(response)})
+    keys.update_one({"_id": key.id}, {"$set": _kept(response)})
     return response
 
 

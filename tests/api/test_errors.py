@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 import pytest
+from flask import Flask
 
 from taskmanager.app import CORE, FEATURES, api_document
 from taskmanager.core import errors as kernel, registry
@@ -26,7 +27,7 @@ _STATUS_OF = {kind.__name__: status for kind, status in STATUS.items()}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def catalogue() -> Iterator[None]:
+def catalogue(app: Flask) -> Iterator[None]:  # before it, else the registry of the application ends with this module
     with registry.using(build_registry((CORE, *FEATURES))):
         yield
 
@@ -38,7 +39,7 @@ def raised(root: Path) -> tuple[tuple[str, str, str], ...]:
 
 
 def _found(root: Path) -> Iterator[tuple[str, str, str]]:
-    for path in sorted([*(root / "taskmanager").rglob("*.py"), root / "workers" / "stream.py"]):
+    for path in sorted([*(root / "taskmanager").rglob("*.py"), *(root / "workers").glob("stream*.py")]):
         if path.name in ("errors.py", "codes.py") and path.parent.name != "core" and "web" not in path.parts:
             continue  # the catalogue
         for node in ast.walk(ast.parse(path.read_text())):

@@ -318,6 +318,17 @@ TABLE: dict[str, Route] = {
     f"DELETE {V1}/tasks/<task_id>/watchers/<user_id>": project("member", 204, "{task}/watchers/{bystander}"),
     f"GET {V1}/sync": own(200, sessions_only=False),
     f"GET {V1}/stream": own(307, sessions_only=False),
+    f"POST {V1}/sync/writes": own(
+        200, {"writes": [{"mutation_id": "m", "method": "DELETE", "path": f"/tasks/{UNKNOWN_ID}"}]}, sessions_only=False
+    ),
+    f"GET {ME}/calendar": own(404),
+    f"PUT {ME}/calendar": own(200),
+    f"DELETE {ME}/calendar": own(204),
+    f"GET {ME}/calendar.ics": public(404, path=f"{ME}/calendar.ics?token=x"),
+    f"GET {V1}/projects/<project_id>/calendar": project("viewer", 404, "{project}/calendar", sessions_only=True),
+    f"GET {V1}/projects/<project_id>/calendar.ics": public(
+        404, path=f"{V1}/projects/{UNKNOWN_ID}/calendar.ics?token=x"
+    ),
     f"POST {V1}/stream/tickets": own(201, sessions_only=False),
     f"GET {V1}/views": own(200, sessions_only=False),
     f"POST {V1}/views": own(201, {"name": "Mine"}, sessions_only=False),

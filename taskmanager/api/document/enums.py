@@ -19,6 +19,8 @@ ENUMS = {
     "BulkMode": "BulkIn.mode",
     "SearchMatch": "Hit.matched",
     "SyncType": "Tombstone.type",
+    "WriteMethod": "WriteIn.method",
+    "WriteMode": "WritesIn.mode",
     "CountRelation": "Facets.relation",
     "NotificationKind": "NotificationOut.kind",
     "NotificationLevel": "PreferencesOut.level",

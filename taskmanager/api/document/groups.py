@@ -51,8 +51,13 @@ GROUPS = (
         "Comments, files, activity, invitations and share links.",
         ("comments", "attachments", "activity", "invitations", "my_invitations", "share_links", "visits"),
     ),
+    Group("Calendars", "Links by which programs subscribe to tasks with a due.", ("calendars",)),
     Group("Views and search", "Saved filters, search, facets and statistics.", ("views", "insights")),
-    Group("Sync and live", "Copies for clients that work offline, and changes as they happen.", ("sync", "stream")),
+    Group(
+        "Sync and live",
+        "Copies for clients that work offline, and changes as they happen.",
+        ("sync", "writes", "stream"),
+    ),
     Group("Notifications", "What happened, on which channel, and when not.", ("notifications", "phone")),
     Group("Webhooks", "Events sent to your own server, signed, with a log and replay.", ("webhooks",)),
     Group(

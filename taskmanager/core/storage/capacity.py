@@ -21,6 +21,10 @@ class _Slot:
     def __init__(self, slots: threading.BoundedSemaphore) -> None:
         self._slots, self._held = slots, False
 
+    @property
+    def is_held(self) -> bool:
+        return self._held
+
     def acquire(self, seconds: float) -> bool:
         self._held = self._slots.acquire(timeout=seconds)
         return self._held
@@ -50,10 +54,15 @@ class Capacity:
     def acquire_slot(self, *, needs_primary: bool = True) -> Iterator[None]:
         """Hold a slot within this block, for a request that may wait for the database. Raises Unavailable.
 
-        A request that does not need the primary passes while no server accepts writes.
+        A request that does not need the primary passes while no server accepts writes. A part of a request that holds
+        a slot already uses that.
         """
         if needs_primary:
             self._breaker.check()
+        held = _current.get()
+        if held is not None and held.is_held:
+            yield
+            return
         slot = _Slot(self._slots)
         self._acquire(slot)
         token = _current.set(slot)

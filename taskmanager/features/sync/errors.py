@@ -4,6 +4,30 @@ from taskmanager.core.error_codes import ErrorCode
 
 CODES = (
     ErrorCode(
+        "sync.write_skipped",
+        409,
+        "The write depends on another one that has failed",
+        "An earlier write of the request has failed, or the one that creates the object of a temporary id.",
+        "Look at the results before it; send the write again when they are settled.",
+        "send_writes",
+    ),
+    ErrorCode(
+        "sync.write_unsupported",
+        422,
+        "This request cannot be a write of a batch",
+        "A batch has changes of what sync knows, and not those of accounts, files, webhooks or many tasks at once.",
+        "Send it as a request of its own.",
+        "send_writes",
+    ),
+    ErrorCode(
+        "sync.writes_unfinished",
+        503,
+        "The time was over before this write",
+        "Earlier writes of the request took all of its time. They are done.",
+        "Send the remaining writes again, with their mutation ids.",
+        "send_writes",
+    ),
+    ErrorCode(
         "sync.token_expired",
         410,
         "The sync token is too old",

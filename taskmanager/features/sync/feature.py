@@ -2,6 +2,7 @@
 
 from taskmanager.feature import Feature
 from taskmanager.features.sync import errors, routes
+from taskmanager.features.sync.writes import routes as writes
 
-FEATURE = Feature("sync", errors=errors.CODES, blueprints=(routes.blp,))
+FEATURE = Feature("sync", errors=errors.CODES, blueprints=(routes.blp, writes.blp))
 STREAM = Feature("stream", service="stream", blueprints=(routes.live_blp,))

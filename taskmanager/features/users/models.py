@@ -36,6 +36,8 @@ class User(Versioned):
     admin_checks = IntField()  # written when another administrator loses the role: see administration.keep_an_admin
     new_email = StringField(max_length=254)  # requested, and not yet confirmed by all the addresses that must
     new_email_confirmed = ListField(StringField())  # the addresses that have confirmed: "old", "new"
+    calendar_nonce = BinaryField()  # of the links to its calendars; unset: it has none
+    calendar_at = DateTimeField()  # when they were issued
 
     def clean(self) -> None:
         """Set the search words before MongoEngine inserts the document."""
