@@ -110,7 +110,6 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, Databa
     webhook_concurrency: int = Field(4, ge=1, le=100)
     webhook_disable_days: float = Field(5, gt=0, le=90)
 
-
     web_processes: int = Field(2, ge=1, le=64)
     web_threads: int = Field(8, ge=1, le=128)
     worker_processes: int = Field(1, ge=1, le=64)
