@@ -16,6 +16,7 @@ from pymongo.monitoring import (
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.telemetry import instruments
+from taskmanager.core.telemetry.instruments import labelled
 
 log = structlog.get_logger("taskmanager.database")
 
@@ -80,7 +81,7 @@ class CommandTimer(CommandListener):
         micros = event.duration_micros
         SPENT.database_ms += micros / 1000
         SPENT.commands += 1
-        instruments.COMMAND_SECONDS.labels(_label(event.command_name)).observe(micros / 1e6)
+        labelled(instruments.COMMAND_SECONDS, _label(event.command_name)).observe(micros / 1e6)
         chosen = settings.effective()
         if chosen and micros >= chosen.slow_query_ms * 1000 and event.command_name in _COMMANDS:
             _log_slow(event.command_name, micros)
@@ -112,7 +113,7 @@ class timed_trip:
         seconds = time.perf_counter() - self._started
         SPENT.store_ms += seconds * 1000
         SPENT.trips += 1
-        instruments.STORE_SECONDS.labels(self._store).observe(seconds)
+        labelled(instruments.STORE_SECONDS, self._store).observe(seconds)
         if error is not None:
             instruments.STORE_FAILURES.labels(self._store).inc()
 
