@@ -10,7 +10,7 @@ import time_machine
 from migrations.scripts import m202611271902_task_counts as migration
 from taskmanager.core.storage import database
 from taskmanager.features.insights.counts import listeners
-from taskmanager.features.insights.counts.repair import Recount, count_overdue
+from taskmanager.features.insights.counts.repair import Recount, count_overdue, pass_idle
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.counts.models import TaskCounts
@@ -206,6 +206,20 @@ def test_projects_where_nothing_became_overdue_cost_no_transaction(day, commands
     assert sorted(sent) == ["aggregate", "find", "find", "update", "update"]  # with the walk's position
     before = datetime.now(UTC) - timedelta(minutes=5)
     assert counts().count_documents({"week": None, "overdue_before": {"$lt": before}}) == 0
+
+
+def test_a_project_that_is_written_meanwhile_is_not_passed_over(day, monkeypatch):
+    scene, clock = day
+    patch(scene.owner, scene.task_path, {"due": None})
+    clock.shift(timedelta(minutes=20))
+    head = counts().find_one({"project_id": scene.project.id, "week": None})
+    actor = actor_of(scene.owner.user)
+    tasks.update(scene.task.id, {"due": "2026-09-18T12:10:00Z"}, if_match=None, actor=actor)  # since the head was read
+    with monkeypatch.context() as earlier:
+        earlier.setattr("taskmanager.features.insights.counts.repair.projects_with_overdue", lambda since, end: set())
+        pass_idle([head])
+    listeners.count_overdue_tasks()
+    assert (stored_overdue(scene), differences(scene)) == (1, {})
 
 
 def test_labels_that_no_task_has_any_more_are_not_kept(day, deliver):
