@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from taskmanager.core.servers.stores import RedisError, cache_outage
 from taskmanager.core.storage.unit_of_work import on_commit
-from taskmanager.core.telemetry.instruments import CACHE_READS
+from taskmanager.core.telemetry.instruments import count_reads
 from taskmanager.extensions import cache
 
 K = TypeVar("K")
@@ -23,18 +23,12 @@ def each(kind: str, ids: Iterable[K], load: Callable[[list[K]], dict[K, V]]) -> 
     wanted = list(dict.fromkeys(ids))
     known: dict[K, V] = _read(kind, wanted)
     missing = [item_id for item_id in wanted if item_id not in known]
-    _count(kind, len(known), len(missing))
+    count_reads(kind, hits=len(known), misses=len(missing))
     if not missing:
         return known
     loaded = load(missing)
     _try(lambda: cache.set_many({_key(kind, item_id): value for item_id, value in loaded.items()}, _TTL_SECONDS))
     return known | loaded
-
-
-def _count(kind: str, hits: int, misses: int) -> None:
-    for outcome, number in (("hit", hits), ("miss", misses)):
-        if number:
-            CACHE_READS.labels(kind, outcome).inc(number)
 
 
 def invalidate(kind: str, item_id: object) -> None:

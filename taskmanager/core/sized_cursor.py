@@ -3,6 +3,8 @@
 Adding up the sizes of the values of a page takes longer than decoding it, and zones double the time of decoding.
 """
 
+from collections.abc import Sequence
+from itertools import accumulate, takewhile
 from typing import Any
 
 from bson import encode
@@ -34,13 +36,13 @@ class SizedCursor(Cursor[Row]):
 
 def rows_within(cursor: SizedCursor | CommandCursor[Row], count: int, size: int) -> tuple[list[Row], bool]:
     """Return at most `count` rows of at most `size` bytes together, but at least one, and whether there are more."""
-    rows: list[Row] = []
-    free = size
     with cursor:
-        for row in cursor:
-            if getattr(cursor, "bytes_read", size + 1) > size:
-                free -= len(encode(row))
-            if len(rows) == count or (rows and free < 0):
-                return rows, True
-            rows.append(row)
-    return rows, False
+        rows: list[Row] = cursor.to_list(count + 1)  # a page is one reply: its rows are here already
+    most = count if getattr(cursor, "bytes_read", size + 1) <= size else min(count, _fitting(rows, size))
+    return rows[:most], len(rows) > most
+
+
+def _fitting(rows: Sequence[Row], size: int) -> int:
+    """Return how many of the first rows have at most `size` bytes together, but at least one."""
+    sizes = accumulate(len(encode(row)) for row in rows)
+    return max(1, sum(1 for _ in takewhile(lambda used: used <= size, sizes)))

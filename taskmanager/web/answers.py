@@ -73,11 +73,11 @@ def collection(
     A page whose items have more than MAX_PAGE_BYTES ends early. The ETag is a digest of this caller's page, so a 304
     never hides a change.
     """
-    items, page = _items(page, serialiser.list_item(part.names), part, embedded)
+    items, page = _encoded_items(page, serialiser.list_item(part.names), part, embedded)
     cursor = make_cursor(page.next_key, part.bound) if page.next_key else None
     rest = {"next_cursor": cursor} | ({} if total is False else {"total": total})
     rest |= {"partial": True} if page.partial else {}
-    encoded = b'{"items":[' + b",".join(items) + b"]," + orjson.dumps(rest)[1:]
+    encoded = b'{"items":' + items + b"," + orjson.dumps(rest)[1:]
     etag = hashlib.blake2b(encoded, digest_size=16).hexdigest()
     if unchanged(etag):
         return _not_modified(etag)
@@ -106,20 +106,28 @@ def listing(
     return collection(page, serialiser, part, total=total, embedded=embed(page.rows) if embed else None)
 
 
-def _items(
+def _encoded_items(
     page: Page, dump: Callable[[Row], Row], part: PageRequest, embedded: list[Row] | None
-) -> tuple[list[bytes], Page]:
-    """Return as many encoded items as fit into a page, and the page of these rows."""
+) -> tuple[bytes, Page]:
+    """Return as many items as fit into a page, as a JSON array, and the page of these rows."""
+    dumped = list(map(dump, page.rows) if embedded is None else map(or_, map(dump, page.rows), embedded))
+    encoded = orjson.dumps(dumped)
+    if len(encoded) <= MAX_PAGE_BYTES:
+        return encoded, page
+    items = _first_items(dumped)
+    return b"[" + b",".join(items) + b"]", page.first(len(items), part.order)
+
+
+def _first_items(dumped: list[Row]) -> list[bytes]:
+    """Return as many encoded items as fit into a page, but at least one."""
     items: list[bytes] = []
     size = 0
-    dumped = map(dump, page.rows)
-    for complete in dumped if embedded is None else map(or_, dumped, embedded):
-        item = orjson.dumps(complete)
+    for item in map(orjson.dumps, dumped):
         size += len(item)
         if items and size > MAX_PAGE_BYTES:
-            return items, page.first(len(items), part.order)
+            break
         items.append(item)
-    return items, page
+    return items
 
 
 def data(body: Any, status: int = 200) -> Response:

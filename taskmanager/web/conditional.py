@@ -22,6 +22,7 @@ from werkzeug.exceptions import HTTPException
 from taskmanager.core.errors import PreconditionFailed, PreconditionRequired
 from taskmanager.core.storage.database import causally_consistent
 from taskmanager.core.storage.documents import AllBut, IfMatch
+from taskmanager.core.telemetry.instruments import count_reads
 
 # A tag of this service names a revision or a digest, whatever the encoding of the body. So a tag as compressing proxies
 # and Flask-Compress rewrite it (`W/"1"`, `"1-gzip"`, `"1;gzip"`, `"1:zstd"`) counts as `"1"`.
@@ -54,16 +55,16 @@ def if_match(*, required: bool = True) -> IfMatch:
 
 def unchanged(etag: str) -> bool:
     """Return whether the client already has this representation, by If-None-Match (RFC 9110, 13.1.2)."""
-    if request.method not in _READING:
-        return False
     tags = _tags("If-None-Match")
-    return tags == "*" or (tags is not None and etag in tags)
+    return tags is not None and request.method in _READING and (tags == "*" or etag in tags)
 
 
 def check_read(response: Response) -> None:
     """Compare If-Match with the response of a GET (RFC 9110, 13.1.1). Raises PreconditionFailed."""
-    tags = _tags("If-Match") if request.method in _READING and response.status_code < 400 else None
-    if tags is not None and tags != "*" and str(response.get_etag()[0]) not in tags:
+    tags = _tags("If-Match")
+    if tags is None or tags == "*" or request.method not in _READING or response.status_code >= 400:
+        return
+    if str(response.get_etag()[0]) not in tags:
         raise PreconditionFailed
 
 
@@ -117,8 +118,10 @@ def revalidated(generation: Callable[[], Any], answer: Callable[[], Response]) -
             return answer()
         key = _key(found)
         etag = _etags.get(key)
-        if etag is not None and unchanged(etag):
-            return _not_modified(etag)
+        is_kept = etag is not None and unchanged(etag)
+        count_reads("unchanged lists", hits=is_kept, misses=not is_kept)
+        if is_kept:
+            return _not_modified(str(etag))
         response = answer()
     if response.status_code in (200, 304):
         _keep(key, response.get_etag()[0])

@@ -7,6 +7,7 @@ import hmac
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -40,8 +41,12 @@ def read_cursor(cursor: str, bound: str = "") -> Key:
 def _signer(bound: str) -> Signer:
     """Return the signer of cursors for this path and the parameters that decide which rows the list has."""
     binding = sorted((name, value) for name, value in request.args.items() if name not in _UNBOUND)
-    salt = repr((request.path, binding, bound)).encode()
-    return Signer(settings.current().secret(), salt=salt, algorithm=HMAC)
+    return _signer_of(settings.current().secret(), repr((request.path, binding, bound)))
+
+
+@lru_cache(maxsize=500)
+def _signer_of(secret: bytes, salt: str) -> Signer:
+    return Signer(secret, salt=salt.encode(), algorithm=HMAC)
 
 
 class OneCallHmac(SigningAlgorithm):

@@ -21,10 +21,13 @@ from redis.exceptions import RedisError
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.security.networks import network_of
+from taskmanager.core.servers.scripts import FastScript
 from taskmanager.core.servers.stores import cache_outage, client, is_clustered
+from taskmanager.core.telemetry.timings import timed_trip
 from taskmanager.core.text import plain_address
 from taskmanager.extensions import limiter
 from taskmanager.web.authentication.actors import keep_version, live_user_id, version_key
+from taskmanager.web.authentication.context import request_globals
 from taskmanager.web.requests import body_fields
 
 OFF = "0"  # no limit for each address
@@ -65,12 +68,15 @@ class OneTripStorage(RedisStorage):
         self.key_prefix, self.target_server, self.storage = key_prefix, "redis", client
         self.dependency = self.dependencies["redis"].module
         self.initialize_storage(uri)
-        self._script = client.register_script(_SCRIPT.encode())
+        clustered = is_clustered(client)
+        self._script = client.register_script(_SCRIPT.encode()) if clustered else FastScript(client, _SCRIPT)
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        if key not in g.setdefault("acquired", {}):
+        per_request = request_globals()
+        acquired = per_request.setdefault("acquired", {})
+        if key not in acquired:
             self.acquire_together([(key, limit, expiry, amount)])
-        return bool(g.acquired.pop(key))
+        return bool(acquired.pop(key))
 
     def acquire_together(self, entries: Sequence[Entry]) -> None:
         """Count a request by several limits; `acquire_sliding_window_entry` then returns their results.
@@ -78,7 +84,8 @@ class OneTripStorage(RedisStorage):
         A limit that refuses the request is the last one that counts it, as Flask-Limiter then asks no further one.
         """
         version, *found = self._count(entries)
-        acquired, kept = g.setdefault("acquired", {}), g.setdefault("windows", {})
+        per_request = request_globals()
+        acquired, kept = per_request.setdefault("acquired", {}), per_request.setdefault("windows", {})
         for (key, *_), is_acquired, window in zip(entries, found[::2], found[1::2], strict=False):
             acquired[key], kept[key] = is_acquired, window
         if version is not None:
@@ -101,7 +108,8 @@ class OneTripStorage(RedisStorage):
     def _execute(self, entries: Sequence[Entry]) -> list[Any]:
         keys = [key for entry in entries for key in self._windows(entry)]
         numbers = [number for _, *numbers in entries for number in numbers]
-        return list(self._script([*keys, version_key()], numbers))
+        with timed_trip("cache"):
+            return list(self._script([*keys, version_key()], numbers))
 
     def _count_in_slots(self, entries: Sequence[Entry]) -> list[Any]:
         """Do it in a cluster, whose scripts have keys of one slot: a round trip for each limit, one for the version."""
@@ -220,6 +228,7 @@ def _add_limit_headers(response: Response) -> None:
     limit = limiter.current_limit if limiter.enabled else None
     if limit is not None:
         name = "default" if limit.request_args[-1] in _COMMON_SCOPES else "endpoint"
-        wait = max(0, math.ceil(limit.window.reset_time - time.time()))
-        response.headers["RateLimit-Policy"] = f'"{name}";q={limit.limit.amount};w={limit.limit.get_expiry()}'
-        response.headers["RateLimit"] = f'"{name}";r={max(0, limit.remaining)};t={wait}'
+        window, headers = limit.window, response.headers
+        wait = max(0, math.ceil(window.reset_time - time.time()))
+        headers.add("RateLimit-Policy", f'"{name}";q={limit.limit.amount};w={limit.limit.get_expiry()}')
+        headers.add("RateLimit", f'"{name}";r={max(0, window.remaining)};t={wait}')

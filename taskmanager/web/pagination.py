@@ -166,7 +166,7 @@ def list_query(
     family = next(iter(filters.families), None) if filters is not None else None
     parts: dict[str, Any] = {"fields": FieldsParameter(serialiser), "sort": SortParameter(orders, family)}
     parts |= ({"filter": FilterParameter(filters)} if filters is not None else {}) | _embedding(expand) | more
-    return type(name, (ListQuery,), parts)
+    return type(name, (ListQuery,), parts | {"is_stable": not more})
 
 
 def item_query(serialiser: Serialiser, *, expand: Collection[str] | None = None, **more: Any) -> type[Schema]:
@@ -174,7 +174,7 @@ def item_query(serialiser: Serialiser, *, expand: Collection[str] | None = None,
     return type(
         serialiser.schema.__name__ + "Query",
         (Schema,),
-        {"fields": FieldsParameter(serialiser, listing=False)} | _embedding(expand) | more,
+        {"fields": FieldsParameter(serialiser, listing=False)} | _embedding(expand) | more | {"is_stable": not more},
     )
 
 

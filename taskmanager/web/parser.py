@@ -5,15 +5,17 @@ integers and lone surrogates crash it. This parser replaces its own.
 """
 
 import json
+import re
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 import marshmallow
 import orjson
-from flask import Request, g
+from flask import Request, g, request
 from gunicorn.http.errors import ParseException
 from webargs.flaskparser import FlaskParser
 
+from taskmanager.core import registry
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Malformed
 from taskmanager.core.storage.database import capacity
@@ -21,6 +23,8 @@ from taskmanager.web.errors import InvalidRequest, UnsupportedMediaType
 from taskmanager.web.requests import keep_body
 
 _FORM_BYTES = 10_000  # of a form beside its files
+_MAX_KEPT, _MAX_KEPT_CHARACTERS = 1_000, 200  # of queries that are parsed once
+_VARYING = re.compile(b"cursor|now|today|%")  # what is encoded may be a relative time, too
 _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 
@@ -29,6 +33,19 @@ class StrictParser(FlaskParser):
     """Parses JSON bodies, forms and query strings; raises errors of `core.errors` and `web.errors`."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": marshmallow.RAISE, "query": marshmallow.RAISE, "files": marshmallow.RAISE}
+
+    def parse(self, argmap: Any, req: Request | None = None, *, location: str | None = None, **options: Any) -> Any:
+        """Return the parsed values; those of a query that this process has parsed before are kept."""
+        if location != "query" or not _repeats(argmap, request.query_string):
+            return super().parse(argmap, req, location=location, **options)
+        known, key = _queries(), (argmap, request.query_string)
+        found = known.get(key)
+        if found is None:
+            found = super().parse(argmap, req, location=location, **options)
+            if len(known) >= _MAX_KEPT:
+                known.clear()
+            known[key] = found
+        return dict(found)
 
     def load_json(self, req: Request, schema: marshmallow.Schema) -> Any:
         """Return the parsed body; without a body an empty object, when the schema allows it.
@@ -74,6 +91,17 @@ class StrictParser(FlaskParser):
         error_headers: Any,
     ) -> NoReturn:
         raise InvalidRequest(error.messages) from None
+
+
+@registry.derived  # expansions and filters of plugins are in the registry
+def _queries() -> dict[tuple[Any, bytes], dict[str, Any]]:
+    """Return the queries of lists and items that were parsed before: {(schema, text): values}."""
+    return {}
+
+
+def _repeats(schema: Any, text: bytes) -> bool:
+    """Return whether this text always has these values: not cursors, of which none repeats, and not relative times."""
+    return getattr(schema, "is_stable", False) and len(text) < _MAX_KEPT_CHARACTERS and not _VARYING.search(text)
 
 
 def read_body(req: Request) -> bytes:

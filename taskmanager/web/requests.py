@@ -4,7 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from flask import Flask, Request, Response, g, request
@@ -16,12 +16,19 @@ from taskmanager.core.events.log import correlation
 from taskmanager.core.telemetry import spans
 from taskmanager.core.telemetry.timings import SPENT
 from taskmanager.web.authentication.actors import known_actor
+from taskmanager.web.authentication.context import current_request, request_globals
 from taskmanager.web.telemetry import request_metrics
 
 log = structlog.get_logger("taskmanager.requests")
 
 _PROBES = ("/health/live", "/health/ready", "/metrics")
 _VARY = ("Accept", "Accept-Encoding", "Authorization")
+_ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Vary", ", ".join(_VARY)))
+# Headers that a response has unless it says otherwise, by whether it is no error.
+_DEFAULTS = {
+    True: (*_ALWAYS, ("Cache-Control", "private, no-cache")),
+    False: (*_ALWAYS, ("Cache-Control", "no-store")),
+}
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _MUTATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _MAX_MUTATION = 64
@@ -64,10 +71,11 @@ def init_app(app: Flask) -> None:
 
 def request_id() -> str:
     """Return the id of the current request; made at the first use, so that even a routing error has one."""
-    if "request_id" not in g:
+    per_request = request_globals()
+    if "request_id" not in per_request:
         given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(16)
-    return g.request_id
+        per_request.request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(16)
+    return cast(str, per_request.request_id)
 
 
 def check_mutation_id() -> None:
@@ -90,10 +98,11 @@ def body_fields() -> dict[str, Any]:
 def _begin() -> None:
     g.started = time.perf_counter()
     SPENT.begin()
-    known = {"request_id": request_id(), "address": request.remote_addr or ""}
-    if mutation := request.headers.get("X-Mutation-ID"):
+    present = current_request()
+    known = {"request_id": request_id(), "address": present.remote_addr or ""}
+    if mutation := present.headers.get("X-Mutation-ID"):
         known["mutation_id"] = mutation[:_MAX_MUTATION]
-    caller = request.headers.get(spans.TRACEPARENT, "")
+    caller = present.headers.get(spans.TRACEPARENT, "")
     if _TRACEPARENT.fullmatch(caller):
         known[spans.TRACEPARENT] = caller
     correlation.set(_traced(known))
@@ -112,7 +121,8 @@ def _traced(known: dict[str, str]) -> dict[str, str]:
 
 
 def _route() -> str | None:
-    return request.url_rule.rule if request.url_rule else None
+    rule = current_request().url_rule
+    return rule.rule if rule else None
 
 
 def _is_probe() -> bool:
@@ -128,30 +138,27 @@ def _close(error: BaseException | None) -> None:
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-ID"] = request_id()
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    cacheable = response.status_code < 400
-    response.headers.setdefault("Cache-Control", "private, no-cache" if cacheable else "no-store")
-    _vary(response)
-    _log(response)
+    headers, present, status = response.headers, current_request(), response.status_code
+    given = {name.lower() for name, _ in headers}
+    for name, value in (("X-Request-ID", request_id()), *_DEFAULTS[status < 400]):
+        if name.lower() not in given:
+            headers.add(name, value)
+    if headers["Vary"] == "Accept-Encoding":  # by Flask-Compress
+        headers["Vary"] = ", ".join(_VARY)
+    elif "vary" in given:
+        response.vary.update(_VARY)
+    _log(response, present)
     if opened := g.get("span"):
-        opened.set(http__response__status_code=response.status_code)
-        g.failed = response.status_code >= _FIRST_FAULT
+        opened.set(http__response__status_code=status)
+        g.failed = status >= _FIRST_FAULT
     return response
 
 
-def _vary(response: Response) -> None:
-    """Add what each response varies by; to most of them Flask-Compress has added `Accept-Encoding`, or nothing."""
-    if response.headers.get("Vary") in (None, "Accept-Encoding"):
-        response.headers["Vary"] = ", ".join(_VARY)
-    else:
-        response.vary.update(_VARY)
-
-
-def _log(response: Response) -> None:
+def _log(response: Response, present: Request) -> None:
     actor, route = known_actor(), _route()
-    seconds = time.perf_counter() - g.get("started", time.perf_counter())
-    method = request_metrics.known_method(request.method)
+    now = time.perf_counter()
+    seconds = now - g.get("started", now)
+    method = request_metrics.known_method(present.method)
     request_metrics.count(method, route, response, seconds)
     if response.status_code < 400 and _is_probe():
         return
@@ -163,7 +170,7 @@ def _log(response: Response) -> None:
         status=response.status_code,
         duration_ms=round(seconds * 1000, 2),
         bytes=response.content_length,
-        request_bytes=request.content_length or None,
+        request_bytes=present.content_length or None,
         user_id=actor and actor.identity,
         **SPENT.fields(),
         **correlation.get(),

@@ -69,13 +69,16 @@ class Serialiser:
         self._converters = {name: self._converter(name, field) for name, field in self._fields.items()}
         self.names = tuple(self._fields)
         self.long = long
+        self._all_stored = ("revision", *self._sources.values())
         self.dump = self._compile(self.names, self._converters)
         self._listed = self._compile(self.names, self._converters | dict.fromkeys(long, shortened))
         self._subset = lru_cache(maxsize=128)(partial(self._compile, converters=self._converters))
 
     def stored(self, names: Iterable[str] | None = None) -> list[str]:
         """Return the stored fields that `names` need, and the revision for the ETag."""
-        return ["revision", *(self._sources[name] for name in names or self.names)]
+        if not names:
+            return list(self._all_stored)
+        return ["revision", *(self._sources[name] for name in names)]
 
     def stored_of_list(self, names: Iterable[str] | None = None) -> list[str]:
         """Return the stored fields that an item of a list needs."""

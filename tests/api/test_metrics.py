@@ -78,6 +78,18 @@ def test_errors_and_refusals_are_counted(other_app, scrape):
     assert grown(before, after, "taskmanager_store_duration_seconds_count", store="cache") >= 3
 
 
+def test_reads_of_what_each_process_keeps_are_counted(scene, scrape):
+    etag = scene.owner.get(scene.tasks_path).headers["ETag"]
+    before = scrape()
+    for _ in range(3):
+        assert scene.owner.get(scene.tasks_path, headers={"If-None-Match": etag}).status_code == 304
+    after = scrape()
+    kinds = {"access": (3, 0), "access tokens": (3, 0), "unchanged lists": (2, 1)}
+    for cache, (hits, misses) in kinds.items():
+        assert grown(before, after, "taskmanager_cache_reads_total", cache=cache, outcome="hit") >= hits
+        assert grown(before, after, "taskmanager_cache_reads_total", cache=cache, outcome="miss") == misses
+
+
 def test_a_login_a_failure_and_the_active_users_are_counted(client, scrape, user):
     before = scrape()
     for password in ("wrong", "Correct horse 1"):

@@ -100,10 +100,10 @@ def test_no_test_runs_a_loop_of_events_in_the_main_thread(root: Path):
 
 
 def test_what_a_request_keeps_is_known_to_one_module(sources: list[Path]):
-    """`g` keeps what a function has worked out for the request; others call that function."""
+    """`g`, or `per_request`, keeps what a function has worked out for the request; others call that function."""
     known: dict[str, set[str]] = {}
     for path in sources:
-        for name in re.findall(r"\bg\.(?:get\(\"|setdefault\(\")?([a-z_]+)", path.read_text()):
+        for name in re.findall(r"\b(?:g|per_request)\.(?:get\(\"|setdefault\(\")?([a-z][a-z_]*)", path.read_text()):
             known.setdefault(name, set()).add(path.name)
     assert known.keys() >= {"actor", "claim", "request_id"}
     assert {name: paths for name, paths in known.items() if len(paths) > 1} == {}

@@ -203,6 +203,15 @@ def test_a_cursor_opens_nothing_to_a_stranger(scene):
     assert answer.json["items"] == []
 
 
+def test_a_query_that_came_before_means_the_same_on_its_own_list_only(scene):
+    for _ in range(2):
+        found = scene.owner.get(f"{scene.tasks_path}?limit=1&fields=title")
+        assert (found.status_code, [item.keys() for item in found.json["items"]]) == (200, [{"title"}])
+        assert scene.owner.get(f"{scene.project_path}/labels?limit=1&fields=title").status_code == 422
+        assert scene.owner.get(f"{scene.tasks_path}?limit=1&fields=nothing").status_code == 422
+        assert scene.owner.get(f"{scene.tasks_path}?limit=1&limit=2").status_code == 422
+
+
 def test_a_total_only_when_asked_for(scene):
     fill(scene, [(1, 1, 1)] * 3)
     assert "total" not in scene.owner.get(scene.tasks_path).json

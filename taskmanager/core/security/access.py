@@ -25,6 +25,7 @@ from taskmanager.core.errors import AccountNeeded
 from taskmanager.core.localization import languages
 from taskmanager.core.servers.stores import RedisError, cache_outage, cache_store
 from taskmanager.core.storage.unit_of_work import on_commit
+from taskmanager.core.telemetry.instruments import count_reads
 
 _TTL_SECONDS = 10
 _MAX_ACCOUNTS = 10_000
@@ -59,12 +60,17 @@ class Access:
     timezone: str = zones.DEFAULT
     locale: str = languages.DEFAULT
     archived: frozenset[ObjectId] = frozenset()
+    _by_session: dict[ObjectId, "Actor"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def by_session(self, session_id: ObjectId) -> "Actor | None":
         """Return the actor of one of the account's sessions; None when the session has ended."""
         if session_id not in self.sessions:
             return None
-        return self._actor(role=self.role, session_id=session_id, project_roles=self.project_roles)
+        actor = self._by_session.get(session_id)
+        if actor is None:
+            actor = self._actor(role=self.role, session_id=session_id, project_roles=self.project_roles)
+            self._by_session[session_id] = actor
+        return actor
 
     def by_token(self, token_id: ObjectId, token_hash: str) -> "Actor | None":
         """Return the actor of one of the account's API tokens; None when the token was revoked or has expired.
@@ -186,9 +192,9 @@ def find(user_id: ObjectId, version: int | None) -> Access | None:
             return None
         _publish({user_id: version})
     access = _kept.get(user_id)
-    if access is None or access.version < version:
-        access = _reload(user_id)
-    return access
+    is_present = access is not None and access.version >= version
+    count_reads("access", hits=is_present, misses=not is_present)
+    return access if is_present else _reload(user_id)
 
 
 def stored_version(user_id: ObjectId) -> int | None:

@@ -6,6 +6,7 @@ process, `redact` replaces each part of a URL setting, and each secret, by the n
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from taskmanager.core.configuration import settings
@@ -14,6 +15,7 @@ from taskmanager.core.configuration.telemetry_settings import parse_headers
 _SERVER_URLS = ("mongodb_uri", "queue_url", "cache_url", "mail_url")
 _PROVIDER_URLS = ("sms_url", "chat_url")
 _SECRETS = ("secret_key", "oidc_client_secret", "admin_password", "metrics_token", "sentry_dsn")
+_MAX_KEPT_CHARACTERS = 80
 _MIN_CHARACTERS, _MIN_NAME_CHARACTERS, _MIN_TOKEN_CHARACTERS = 4, 12, 6
 
 
@@ -56,13 +58,25 @@ def scrub(text: str) -> str:
     return _TOKEN.sub("[token]", text)
 
 
+@lru_cache(maxsize=500)
+def _scrub_short(text: str) -> str:
+    """Scrub a short text. Most of a log line, such as names and routes, are in many lines."""
+    return scrub(text)
+
+
 def scrubbed(value: object) -> object:
     """Return a value with all texts in it scrubbed."""
+    if _pattern.made_of is not settings.effective():
+        _scrub_short.cache_clear()
+    return _scrubbed(value)
+
+
+def _scrubbed(value: object) -> object:
     if isinstance(value, str):
-        return scrub(value)
+        return _scrub_short(value) if len(value) <= _MAX_KEPT_CHARACTERS else scrub(value)
     if isinstance(value, dict):
-        return {name: scrubbed(inner) for name, inner in value.items()}
-    return [scrubbed(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {name: _scrubbed(inner) for name, inner in value.items()}
+    return [_scrubbed(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def redacted(value: object) -> object:

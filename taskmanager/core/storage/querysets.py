@@ -48,6 +48,17 @@ def _both(query: Filter, other: Filter) -> Filter:
     return {**query, **other}
 
 
+# The state of a queryset that has read nothing yet.
+_UNREAD = {
+    "_mongo_query": None,
+    "_cursor_obj": None,
+    "_result_cache": None,
+    "_len": None,
+    "_has_more": True,
+    "_iter": False,
+}
+
+
 @dataclass(frozen=True)
 class Page:
     """A page of a list: at most `limit` rows, and the key of the last one when there are more."""
@@ -72,7 +83,8 @@ class BaseQuerySet(QuerySet):
         It does what `filter` does, without the time that MongoEngine takes to translate its own words, which grows with
         the values of a `$in`.
         """
-        found: Self = self.clone()
+        found: Self = self.__class__.__new__(self.__class__)
+        found.__dict__ = self.__dict__ | _UNREAD  # what is shared is never changed: MongoEngine changes copies of it
         found._conditions = _both(self._conditions, conditions)
         return found
 
@@ -99,7 +111,7 @@ class BaseQuerySet(QuerySet):
     def row(self, value: object, fields: Iterable[str] | None = None, *, by: str = "_id") -> Row:
         """Return the stored form of the document in the query whose unique field `by` is `value`. Raises NotFound."""
         # both conditions in an $and, because the query may restrict `_id` to what the actor may see
-        row = self._raw.find_one({"$and": [{by: value}, self._query]}, fields and list(fields))
+        row = self._raw.find_one({"$and": [{by: value}, self._query]}, fields and dict.fromkeys(fields, 1))
         if row is None:
             raise NotFound
         return row

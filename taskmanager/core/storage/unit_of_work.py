@@ -5,6 +5,7 @@ start after a transient error, and the body of a `with` cannot be run twice. A u
 same transaction. Every MongoEngine call inside is part of it (`ClientSession.bind`).
 """
 
+import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
@@ -20,7 +21,7 @@ from pymongo.write_concern import WriteConcern
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import TaskManagerError
-from taskmanager.core.locking.advisory_locks import advisory_locks
+from taskmanager.core.locking.advisory_locks import MAX_WAIT_SECONDS, advisory_locks
 from taskmanager.core.storage.database import capacity, client, database
 from taskmanager.core.storage.replicas import causality
 
@@ -90,6 +91,7 @@ class _Order:
 
     def __init__(self) -> None:
         self._names: list[str] = []  # noted before they are acquired, and forgotten after they are released
+        self._patience = MAX_WAIT_SECONDS  # for all of them together: a request may write a hundred busy projects
 
     def is_settled(self, name: str) -> bool:
         """Return whether the lock is held, after acquiring it if it is free."""
@@ -98,7 +100,9 @@ class _Order:
         return advisory_locks.try_acquire(name, self)
 
     def wait(self, name: str) -> None:
-        advisory_locks.acquire(name, self)
+        begun = time.monotonic()
+        advisory_locks.acquire(name, self, self._patience)
+        self._patience = max(0.0, self._patience - (time.monotonic() - begun))
 
     def note_conflict(self) -> None:
         for name in self._names:

@@ -3,11 +3,26 @@
 A metric with labels makes its first value at the first use, so that `metric_files.share` may run after the import.
 """
 
+from functools import cache
+from typing import TypeVar
+
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 
 REQUEST_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _COMMAND_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0)
 OTHER = "other"
+
+
+@cache
+def labelled(metric: Metric, *labels: str) -> Metric:
+    """Return the value of a metric for these labels, which `labels` looks up with a lock and checks each time.
+
+    Only for labels with a bounded number of values.
+    """
+    return metric.labels(*labels)
+
 
 disable_created_metrics()  # series that nothing reads, and that files of several processes do not have
 
@@ -37,6 +52,16 @@ STORE_SECONDS = Histogram(
 STORE_FAILURES = Counter("taskmanager_store_failures", "Round trips to a store that failed", ("store",))
 REPLICA_READS = Counter("taskmanager_replica_reads", "Requests that secondaries may answer, by who did", ("outcome",))
 CACHE_READS = Counter("taskmanager_cache_reads", "Values looked up in a cache", ("cache", "outcome"))
+
+
+def count_reads(kind: str, *, hits: int, misses: int) -> None:
+    """Count values that were looked up in a cache."""
+    if hits:
+        labelled(CACHE_READS, kind, "hit").inc(hits)
+    if misses:
+        labelled(CACHE_READS, kind, "miss").inc(misses)
+
+
 JOB_SECONDS = Histogram(
     "taskmanager_job_duration_seconds",
     "Seconds of jobs, by listener or job",

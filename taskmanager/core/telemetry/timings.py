@@ -18,6 +18,7 @@ from pymongo.monitoring import (
 from taskmanager.core.clock import iso, now
 from taskmanager.core.configuration import settings
 from taskmanager.core.telemetry import instruments, plans, spans
+from taskmanager.core.telemetry.instruments import labelled
 
 log = structlog.get_logger("taskmanager.database")
 
@@ -88,7 +89,7 @@ class CommandTimer(CommandListener):
             _trace(spans.active.tracer, event.command_name, micros / 1e6, failed=failed)
         SPENT.database_ms += micros / 1000
         SPENT.commands += 1
-        instruments.COMMAND_SECONDS.labels(_label(event.command_name)).observe(micros / 1e6)
+        labelled(instruments.COMMAND_SECONDS, _label(event.command_name)).observe(micros / 1e6)
         chosen = settings.effective()
         if chosen and micros >= chosen.slow_query_ms * 1000 and event.command_name in _REPORTED:
             _log_slow(event.command_name, event.database_name, micros)
@@ -120,7 +121,7 @@ class timed_trip:
         seconds = time.perf_counter() - self._started
         SPENT.store_ms += seconds * 1000
         SPENT.trips += 1
-        instruments.STORE_SECONDS.labels(self._store).observe(seconds)
+        labelled(instruments.STORE_SECONDS, self._store).observe(seconds)
         if spans.active.tracer:
             fields = {"db.system.name": "redis", "db.namespace": self._store}
             spans.active.tracer.trip(f"{self._store} trip", seconds, fields, failed=error is not None)

@@ -26,7 +26,9 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.security.dead_tokens import dead_tokens
 from taskmanager.core.security.keyring import ALGORITHM, KeyRing, LiveRing
 from taskmanager.core.storage.database import breaker, capacity
+from taskmanager.core.telemetry.instruments import count_reads
 from taskmanager.extensions import limiter
+from taskmanager.web.authentication.context import current_request, request_globals
 from taskmanager.web.authentication.credentials import Credential, CredentialClaim, claim_of
 
 _TYPE = "at+jwt"  # RFC 9068: an access token cannot be mistaken for another kind
@@ -51,7 +53,9 @@ class TokenManager(jwt_extended.JWTManager):
         self, encoded_token: str, csrf_value: str | None = None, allow_expired: bool = False
     ) -> dict[str, Any]:
         kid, claims = self._verified.get(encoded_token, ("", {}))
-        if kid in self._ring.keys:
+        is_verified = kid in self._ring.keys
+        count_reads("access tokens", hits=is_verified, misses=not is_verified)
+        if is_verified:
             return _in_time(claims)
         if len(encoded_token) > _MAX_TOKEN_CHARACTERS or not _FORM.fullmatch(encoded_token):
             raise InvalidTokenError("not the format of an access token")
@@ -127,9 +131,12 @@ def issue(user_id: ObjectId, session_id: ObjectId) -> str:
 
 def claim() -> CredentialClaim:
     """Return what the token of this request claims; the route decides whether a token is needed."""
-    if "claim" not in g:
-        g.claim = CredentialClaim() if request.method == "OPTIONS" else claim_of(request.headers.get("Authorization"))
-    return cast(CredentialClaim, g.claim)
+    per_request = request_globals()
+    if "claim" not in per_request:
+        present = current_request()
+        given = present.headers.get("Authorization")
+        per_request.claim = CredentialClaim() if present.method == "OPTIONS" else claim_of(given)
+    return cast(CredentialClaim, per_request.claim)
 
 
 def use_claim(claimed: CredentialClaim) -> None:
@@ -139,9 +146,10 @@ def use_claim(claimed: CredentialClaim) -> None:
 
 def current_actor() -> Actor:
     """Return the actor of this request. Raises Unauthenticated."""
-    if "actor" not in g:
-        g.actor = _actor(claim(), _version())
-    return cast(Actor, g.actor)
+    per_request = request_globals()
+    if "actor" not in per_request:
+        per_request.actor = _actor(claim(), _version())
+    return cast(Actor, per_request.actor)
 
 
 def renewed_actor() -> Actor:
@@ -171,9 +179,10 @@ def live_user_id() -> ObjectId | None:
     credential = claim().credential
     if credential is None:
         return None
-    if "live_user_id" not in g:
-        g.live_user_id = credential.user_id if _is_live(credential) else None
-    return cast(ObjectId | None, g.live_user_id)
+    per_request = request_globals()
+    if "live_user_id" not in per_request:
+        per_request.live_user_id = credential.user_id if _is_live(credential) else None
+    return cast(ObjectId | None, per_request.live_user_id)
 
 
 def version_key() -> str:

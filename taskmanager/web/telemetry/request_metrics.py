@@ -4,6 +4,7 @@ from flask import Response, request
 from flask_limiter.errors import RateLimitExceeded
 
 from taskmanager.core.telemetry import instruments
+from taskmanager.core.telemetry.instruments import labelled
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 UNMATCHED = "unmatched"
@@ -17,10 +18,10 @@ def known_method(method: str) -> str:
 def count(method: str, route: str | None, response: Response, seconds: float) -> None:
     """Count a request that is about to be answered; `route` is the template that it matched, if any."""
     route = route or UNMATCHED
-    instruments.REQUESTS.labels(method, route, f"{response.status_code // 100}xx").inc()
-    instruments.REQUEST_SECONDS.labels(method, route).observe(seconds)
+    labelled(instruments.REQUESTS, method, route, f"{response.status_code // 100}xx").inc()
+    labelled(instruments.REQUEST_SECONDS, method, route).observe(seconds)
     if size := response.content_length:
-        instruments.RESPONSE_BYTES.labels(route).inc(size)
+        labelled(instruments.RESPONSE_BYTES, route).inc(size)
 
 
 def count_refusal(error: RateLimitExceeded) -> None:

@@ -47,6 +47,27 @@ def wait_for_waiter(name="a"):
         time.sleep(0.001)
 
 
+@unit_of_work
+def count_all(names):
+    for name in names:
+        hold_advisory_lock(name)
+    hold("all")
+
+
+def test_one_that_waits_for_many_locks_is_patient_once(monkeypatch):
+    monkeypatch.setattr("taskmanager.core.storage.unit_of_work.MAX_WAIT_SECONDS", 0.5)
+    names = [f"busy {number}" for number in range(20)]
+    for name in names:
+        assert advisory_locks.try_acquire(name, "another")
+    begun = time.monotonic()
+    try:
+        count_all(names)
+    finally:
+        for name in names:
+            advisory_locks.release(name, "another")
+    assert time.monotonic() - begun < 5  # of ten seconds, if it waited for each
+
+
 def test_one_that_waits_has_no_transaction(commands):
     assert advisory_locks.try_acquire("a", "me")
     with commands.counted() as sent, ThreadPoolExecutor(1) as pool:
@@ -79,9 +100,7 @@ def test_one_that_waits_holds_no_slot_of_the_database():
 
 def test_one_that_waits_too_long_goes_on_without_the_lock(monkeypatch):
     assert advisory_locks.try_acquire("a", "me")
-    monkeypatch.setattr(
-        advisory_locks, "acquire", lambda name, owner: type(advisory_locks).acquire(advisory_locks, name, owner, 0.01)
-    )
+    monkeypatch.setattr("taskmanager.core.storage.unit_of_work.MAX_WAIT_SECONDS", 0.01)
     count()
     assert Lock.objects(name="a").first().held == 1
     advisory_locks.release("a", "me")
@@ -137,8 +156,8 @@ def test_a_job_whose_time_is_over_while_it_waits_leaves_the_lock_to_others(time_
 def test_a_lock_is_free_when_its_unit_of_work_is_interrupted_just_after_it_got_it(monkeypatch, step):
     acquire = getattr(advisory_locks, step)
 
-    def interrupted(name, owner):
-        assert acquire(name, owner)
+    def interrupted(name, owner, *seconds):
+        assert acquire(name, owner, *seconds)
         raise JobTimeoutError
 
     if step == "acquire":

@@ -11,7 +11,7 @@ from rq.job import Job
 from taskmanager.core import jobs
 from taskmanager.core.configuration import settings
 from taskmanager.core.events import outbox
-from taskmanager.core.security.redaction import redact, redacted
+from taskmanager.core.security.redaction import redact, redacted, scrubbed
 from taskmanager.core.servers.stores import queue_store
 from workers.worker import Worker
 
@@ -51,6 +51,17 @@ def test_each_part_is_replaced_by_the_name_of_its_variable(given, part):
     said = redact(f"OSError: no way to <{part}>, says b'{part}'")
     assert part not in said
     assert "TASKMANAGER_" in said
+
+
+def test_a_text_is_scrubbed_by_the_settings_of_now():
+    chosen, text = settings.current(), "a word that becomes a secret"
+    assert scrubbed({"error": [text]}) == {"error": [text]}
+    settings.use(chosen.model_copy(update={"metrics_token": SecretStr("becomes a secret")}))
+    try:
+        assert scrubbed({"error": [text]}) == {"error": ["a word that [TASKMANAGER_METRICS_TOKEN]"]}
+    finally:
+        settings.use(chosen)
+    assert scrubbed({"error": [text], "tries": 2}) == {"error": [text], "tries": 2}
 
 
 def test_what_is_no_part_stays(given):

@@ -10,8 +10,10 @@ from taskmanager.core.clock import now
 from taskmanager.core.events.schedule import every
 from taskmanager.core.storage import walks
 from taskmanager.core.storage.orders import Key, Row
-from taskmanager.features.insights.counts.repair import OVERDUE_MINUTES, Recount, count_overdue
+from taskmanager.features.insights.counts.repair import OVERDUE_MINUTES, Recount, count_overdue, pass_idle
 from taskmanager.features.tasks.counts.models import TaskCounts
+
+_HEAD = ("project_id", "overdue_before", "writes", "label", "person")  # what `pass_idle` reads
 
 log = structlog.get_logger("taskmanager.insights")
 
@@ -25,8 +27,8 @@ def count_overdue_tasks() -> None:
         return _overall(outdated, after, limit)
 
     for rows in walks.batches("tasks.overdue", find, lambda row: [row["project_id"]]):
-        for row in rows:
-            _count_overdue_safely(row["project_id"])
+        for project_id in pass_idle(rows):
+            _count_overdue_safely(project_id)
 
 
 def _count_overdue_safely(project_id: ObjectId) -> None:
@@ -52,5 +54,5 @@ def verify_counts() -> None:
 
 def _overall(query: Row, after: Key, limit: int) -> list[Row]:
     beyond: dict[str, ObjectId] = {"$gt": after[0]} if after else {"$gt": ObjectId("0" * 24)}
-    found = TaskCounts._get_collection().find(query | {"project_id": beyond}, ["project_id"])
+    found = TaskCounts._get_collection().find(query | {"project_id": beyond}, _HEAD)
     return list(found.sort("project_id", 1).limit(limit))

@@ -92,13 +92,21 @@ def became_overdue(since: Mapping[ObjectId, datetime], end: datetime) -> dict[tu
 
     MongoDB counts them, because thousands of tasks may be due at the same minute.
     """
+    alike = {"_id": {"$ifNull": ["$assignee_ids", []]}, "tasks": {"$sum": 1}}
+    return {tuple(map(str, row["_id"])) or (NONE,): row["tasks"] for row in _due_since(since, end, alike)}
+
+
+def projects_with_overdue(since: Mapping[ObjectId, datetime], end: datetime) -> set[ObjectId]:
+    """Return the projects with open tasks that were due from the moment of their project until `end`."""
+    return {row["_id"] for row in _due_since(since, end, {"_id": "$project_id"})}
+
+
+def _due_since(since: Mapping[ObjectId, datetime], end: datetime, grouped: Row) -> Iterable[Row]:
     begin = min(since.values(), default=end)
     if begin >= end:
-        return {}
+        return []
     query: Row = {"project_id": {"$in": list(since)}, "deleted_at": None}
     query |= {"due_at": {"$gte": begin, "$lt": end}, "status_group": {"$in": list(OPEN_GROUPS)}}
     own = {"$arrayElemAt": [list(since.values()), {"$indexOfArray": [list(since), "$project_id"]}]}
-    alike = {"_id": {"$ifNull": ["$assignee_ids", []]}, "tasks": {"$sum": 1}}
-    stages = [{"$match": query}, {"$match": {"$expr": {"$gte": ["$due_at", own]}}}, {"$group": alike}]
-    rows = readable(Task._get_collection()).aggregate(stages)
-    return {tuple(map(str, row["_id"])) or (NONE,): row["tasks"] for row in rows}
+    stages = [{"$match": query}, {"$match": {"$expr": {"$gte": ["$due_at", own]}}}, {"$group": grouped}]
+    return readable(Task._get_collection()).aggregate(stages)

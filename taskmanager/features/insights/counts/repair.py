@@ -4,18 +4,20 @@ A repair adds what is missing to the stored numbers instead of replacing them: t
 (a snapshot), and what is written meanwhile changes both. So writers need not wait.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
+from pymongo import UpdateOne
 from pymongo.collection import Collection
 
 from taskmanager.core.clock import now
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.features.insights.counts.reading import became_overdue
+from taskmanager.features.insights.counts.reading import became_overdue, projects_with_overdue
 from taskmanager.features.tasks.counts.models import TaskCounts
 from taskmanager.features.tasks.counts.numbers import STORED, Numbers, add, counted
 from taskmanager.features.tasks.counts.writing import updates
@@ -94,7 +96,17 @@ class Recount:
             found = self.differences(project_id)
             if not found.numbers or self.correct(found):
                 break
+        self._delete_of_purged(project_id)
         return found
+
+    def _delete_of_purged(self, project_id: ObjectId) -> None:
+        """Delete the counts of a project that was purged meanwhile: its purge may have deleted them before."""
+        kept = {"_id": project_id, "purged_at": {"$exists": False}}
+        known = self.tasks.database["projects"].find_one(kept, ["_id"]) or self.tasks.find_one(
+            {"project_id": project_id}, ["_id"]
+        )
+        if not known:
+            self.counts.delete_many({"project_id": project_id})
 
     @unit_of_work
     def correct(self, found: Differences) -> bool:
@@ -125,6 +137,24 @@ def _paths(document: Row, prefix: str = "") -> Iterator[tuple[str, int]]:
             yield f"{prefix}{name}", value
 
 
+def pass_idle(rows: Sequence[Row]) -> list[ObjectId]:
+    """Note of the projects where no task became overdue that they are counted; return the ids of the others.
+
+    `rows` are their documents of all tasks. It takes two commands, however many projects there are. A document that
+    was written meanwhile has another number of `writes`, and is left for the next time.
+    """
+    counts, end = TaskCounts._get_collection(), now() - _MARGIN
+    active = projects_with_overdue({row["project_id"]: row["overdue_before"] for row in rows}, end)
+    idle = [row for row in rows if row["project_id"] not in active and _is_clean(row)]
+    operations = [
+        UpdateOne({"_id": row["_id"], "writes": row.get("writes")}, {"$set": {"overdue_before": end}}) for row in idle
+    ]
+    if operations:
+        counts.bulk_write(operations, ordered=False)
+    done = {row["project_id"] for row in idle}
+    return [row["project_id"] for row in rows if row["project_id"] not in done]
+
+
 @unit_of_work
 def count_overdue(project_id: ObjectId) -> None:
     """Count the tasks of a project that became overdue, so that readers need not. Safe to repeat.
@@ -144,6 +174,13 @@ def count_overdue(project_id: ObjectId) -> None:
     counts.update_one({"_id": overall["_id"]}, changes)
     if _zeros(overall):
         counts.update_one({"_id": overall["_id"]}, [{"$set": _WITHOUT_ZEROS}])
+
+
+def _is_clean(overall: Row) -> bool:
+    """Return whether there is nothing to clean up; False for a damaged document, whose own transaction says so."""
+    with suppress(AttributeError, TypeError):
+        return not _zeros(overall)
+    return False
 
 
 def _zeros(overall: Row) -> bool:

@@ -10,7 +10,8 @@ import time_machine
 from migrations.scripts import m202611271902_task_counts as migration
 from taskmanager.core.storage import database
 from taskmanager.features.insights.counts import listeners
-from taskmanager.features.insights.counts.repair import Recount, count_overdue
+from taskmanager.features.insights.counts.repair import Recount, count_overdue, pass_idle
+from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.counts.models import TaskCounts
 from taskmanager.features.tasks.models import Task
@@ -57,6 +58,15 @@ def test_the_job_verifies_one_project_after_the_other(scene):
     for _ in range(4):  # three projects, and the end of the round
         listeners.verify_counts()
     assert scene.owner.get(STATS).json["total"] == 7
+
+
+def test_a_repair_of_a_purged_project_leaves_nothing(scene):
+    project_id = ProjectFactory(owner=scene.owner.user).id
+    Project._get_collection().delete_one({"_id": project_id})
+    Recount.of_service().repair(project_id)
+    assert counts().count_documents({"project_id": project_id}) == 0
+    Recount.of_service().repair(scene.project.id)
+    assert total(scene) == 1
 
 
 def test_writes_during_a_repair_are_counted_once(scene):
@@ -182,6 +192,34 @@ def test_a_due_that_is_moved_while_the_overdue_are_counted_is_counted_once(day, 
     monkeypatch.setattr(collection, "update_one", move_first)
     count_overdue(scene.project.id)
     assert moved and (stored_overdue(scene), differences(scene)) == (2, {})
+
+
+def test_projects_where_nothing_became_overdue_cost_no_transaction(day, commands):
+    scene, clock = day
+    patch(scene.owner, scene.task_path, {"due": None})
+    for _ in range(3):
+        other = ProjectFactory(owner=scene.owner.user)
+        scene.owner.post(f"/api/v1/projects/{other.id}/tasks", json={"title": "Without a day"})
+    clock.shift(timedelta(minutes=20))
+    with commands.counted() as sent:
+        listeners.count_overdue_tasks()
+    assert sorted(sent) == ["aggregate", "find", "find", "update", "update"]  # with the walk's position
+    before = datetime.now(UTC) - timedelta(minutes=5)
+    assert counts().count_documents({"week": None, "overdue_before": {"$lt": before}}) == 0
+
+
+def test_a_project_that_is_written_meanwhile_is_not_passed_over(day, monkeypatch):
+    scene, clock = day
+    patch(scene.owner, scene.task_path, {"due": None})
+    clock.shift(timedelta(minutes=20))
+    head = counts().find_one({"project_id": scene.project.id, "week": None})
+    actor = actor_of(scene.owner.user)
+    tasks.update(scene.task.id, {"due": "2026-09-18T12:10:00Z"}, if_match=None, actor=actor)  # since the head was read
+    with monkeypatch.context() as earlier:
+        earlier.setattr("taskmanager.features.insights.counts.repair.projects_with_overdue", lambda since, end: set())
+        pass_idle([head])
+    listeners.count_overdue_tasks()
+    assert (stored_overdue(scene), differences(scene)) == (1, {})
 
 
 def test_labels_that_no_task_has_any_more_are_not_kept(day, deliver):

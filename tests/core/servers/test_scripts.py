@@ -1,0 +1,47 @@
+"""Scripts of the cache store give what redis-py's own give, also when the store was emptied or restarted."""
+
+import pytest
+import redis
+from redis.exceptions import ResponseError
+
+from taskmanager.core.configuration import settings
+from taskmanager.core.servers.scripts import FastScript
+
+TEXT = "redis.call('INCRBY', KEYS[1], ARGV[1]); return {redis.call('GET', KEYS[1]), KEYS[2], tonumber(ARGV[2]), false}"
+KEYS = ["tm:test:script", "tm:test:öther"]
+
+
+@pytest.fixture
+def store(app):
+    made = redis.Redis.from_url(settings.current().cache_url)
+    made.delete(KEYS[0])
+    yield made
+    made.delete(KEYS[0])
+    made.close()
+
+
+def test_results_are_those_of_the_library(store):
+    fast, slow = FastScript(store, TEXT), store.register_script(TEXT)
+    assert fast(KEYS, [2, -7]) == [b"2", KEYS[1].encode(), -7, None]
+    assert slow(KEYS, [2, -7]) == [b"4", KEYS[1].encode(), -7, None]
+
+
+def test_a_store_without_the_script_gets_it(store):
+    fast = FastScript(store, TEXT)
+    store.script_flush()
+    assert [fast(KEYS, [1, 0])[0] for _ in range(2)] == [b"1", b"2"]
+
+
+def test_a_connection_that_was_closed_is_opened_again(store):
+    fast = FastScript(store, TEXT)
+    fast(KEYS, [1, 0])
+    with redis.Redis.from_url(settings.current().cache_url) as other:
+        other.client_kill_filter(_id=store.client_id())
+    assert fast(KEYS, [1, 0])[0] == b"2"
+
+
+def test_after_an_error_the_next_call_reads_its_own_reply(store):
+    failing = FastScript(store, "if ARGV[1] == '1' then return redis.error_reply('ERR no') end return ARGV[1]")
+    with pytest.raises(ResponseError):
+        failing(KEYS, [1])
+    assert failing(KEYS, [2]) == b"2"
