@@ -99,6 +99,7 @@ def before_call(context: Any, case: schemathesis.Case, kwargs: dict[str, Any]) -
     if "If-Match" in headers:  # an ETag of another revision is a 412
         headers["If-Match"] = "*"
     (case.query or {}).pop("cursor", None)  # only the service can sign one, another is a 400
+    headers.pop("X-Causal-Token", None)  # the same
     if case.operation.path.endswith("/sync"):
         (case.query or {}).pop("token", None)  # the same
         (case.query or {}).pop("wait", None)  # it does

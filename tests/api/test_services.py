@@ -52,7 +52,7 @@ def test_each_route_is_served_by_its_service_alone(other_app, service):
 def test_every_process_serves_what_belongs_to_no_service(app):
     common = {route.rule for route in service_guard.routes(app) if route.service == service_guard.ANY}
     assert common >= COMMON
-    assert all(rule in COMMON or rule.startswith(("/docs/", "/pages", "/static/")) for rule in common)
+    assert all(rule in COMMON or rule.startswith(("/docs/", "/ops", "/pages", "/static/")) for rule in common)
 
 
 def test_health_says_the_services(other_app):

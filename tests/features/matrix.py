@@ -114,7 +114,7 @@ TABLE: dict[str, Route] = {
     "GET /docs/errors": public(200),
     "GET /docs/errors/<code>": replace(public(200), path="/docs/errors/not_found"),
     "GET /docs/guide/": public(200),
-    "GET /docs/guide/<path:name>": replace(public(404), path="/docs/guide/no-such-page"),
+    "GET /docs/guide/<name>": replace(public(404), path="/docs/guide/no-such-page"),
     "GET /docs/openapi-3.0.json": public(200),
     f"GET {V1}/openapi.json": public(200),
     "GET /": public(200),

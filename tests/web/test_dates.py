@@ -74,6 +74,7 @@ def test_dates_of_far_years_are_refused_wherever_the_document_takes_one(app, sce
     assert names >= set(wanted), names
     wrong = []
     for route, where, name in found:
+        scene.owner.delete("/api/v1/maintenance")  # its end is a date, too
         for day in (*FAR, *NEAR):
             status = send(scene, route, where, name, day + TIME)
             if status >= 500 or (day in FAR and status != 422):

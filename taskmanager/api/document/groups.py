@@ -51,8 +51,11 @@ GROUPS = (
         "Comments, files, activity, invitations and share links.",
         ("comments", "attachments", "activity", "invitations", "my_invitations", "share_links", "visits"),
     ),
-    Group("Calendars", "Links by which programs subscribe to tasks with a due.", ("calendars",)),
-    Group("Views and search", "Saved filters, search, facets and statistics.", ("views", "insights")),
+    Group(
+        "Views and search",
+        "Saved filters, search, facets and statistics; calendars of tasks to subscribe to.",
+        ("views", "insights", "calendars"),
+    ),
     Group(
         "Sync and live",
         "Copies for clients that work offline, and changes as they happen.",

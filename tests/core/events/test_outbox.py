@@ -191,7 +191,7 @@ def test_a_finished_event_is_not_revived_by_the_relay(happened, listening, monke
     """A worker was done with its job before the relay wrote down that it had made it."""
     listening()
     record(happened())
-    monkeypatch.setattr(outbox, "_enqueue_for", lambda event, name: outbox.acknowledge(event.id, name))
+    monkeypatch.setattr(outbox, "_enqueue_for", lambda event, name, correlation: outbox.acknowledge(event.id, name))
     assert outbox.relay_batch() == 1
     assert "due_at" not in stored()
 
