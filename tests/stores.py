@@ -4,6 +4,7 @@ from pathlib import Path
 
 import redis
 
+from taskmanager.embedded import ports
 from taskmanager.embedded.ports import LOCALHOST
 from taskmanager.embedded.valkey import Role, ValkeyServer
 from tests.faults.stack import eventually
@@ -107,7 +108,11 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *ACL)
-        self.nodes = [GroupedValkey(folder / f"node{number}", *options, role="cache") for number in range(3)]
+        self._buses = [ports.choose() for _ in range(3)]  # by default 10,000 above the port, where something may be
+        self.nodes = [
+            GroupedValkey(folder / f"node{number}", *options, "--cluster-port", str(bus), role="cache")
+            for number, bus in enumerate(self._buses)
+        ]
 
     @property
     def url(self) -> str:
@@ -122,14 +127,15 @@ class Cluster:
                 client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         for one in self.nodes[1:]:
             with one.admin() as client:
-                client.execute_command("CLUSTER", "MEET", LOCALHOST, self.nodes[0].port)
-        eventually(lambda: all(map(self._is_ok, self.nodes)), "a cluster that is whole", seconds=60)
+                client.execute_command("CLUSTER", "MEET", LOCALHOST, self.nodes[0].port, self._buses[0])
+        eventually(lambda: all(map(self.is_ok, self.nodes)), "a cluster that is whole", seconds=60)
 
     def stop(self) -> None:
         for one in self.nodes:
             one.stop(patience=0)
 
-    def _is_ok(self, node: GroupedValkey) -> bool:
+    def is_ok(self, node: GroupedValkey) -> bool:
+        """Return whether a node knows all nodes, and who has which slots."""
         with node.admin() as client:
             found = client.execute_command("CLUSTER", "INFO")
             text = (

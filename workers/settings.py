@@ -10,12 +10,11 @@ That is enough to run jobs. To detect a killed worker within seconds instead of 
 """
 
 import rq.serializers
-from redis.connection import parse_url
 
 from taskmanager.core.configuration.connection_urls import store_address
 from taskmanager.core.events import log, rq_jobs
 from taskmanager.core.events.outbox import CallSerializer
-from taskmanager.core.servers.store_clients import connection_options
+from taskmanager.core.servers.store_clients import sentinel_of_rq
 from workers.process import begin
 
 _settings = begin()
@@ -25,13 +24,5 @@ rq_jobs.restrict_plain_rq()
 _queue = store_address(_settings.queue_url)
 REDIS_URL = _queue.url if _queue.kind == "server" else None
 if _queue.kind == "sentinel":
-    _given = parse_url(_queue.url)
-    _common = connection_options(_given)
-    SENTINEL = {
-        "INSTANCES": _queue.hosts,
-        "MASTER_NAME": _queue.service,
-        "DB": _given.get("db", 0),
-        "CONNECTION_KWARGS": _common,
-        "SENTINEL_KWARGS": _common if _queue.sentinel_auth else {},
-    }
+    SENTINEL = sentinel_of_rq(_queue, seconds=5.0)
 QUEUES = log.queues_of(_settings.own_services)

@@ -22,6 +22,7 @@ from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.errors import (
     Expired,
     Malformed,
+    NotFound,
     ScopeMissing,
     TaskManagerError,
     TooMany,
@@ -31,6 +32,7 @@ from taskmanager.core.errors import (
 from taskmanager.features.sync import live, tickets
 from taskmanager.features.sync.live import StreamListener
 from taskmanager.web.authentication.credentials import CredentialClaim, claim_of
+from taskmanager.web.errors import problem_body
 from workers import stopping
 from workers.heartbeat import Heartbeat
 from workers.process import begin_app
@@ -49,6 +51,7 @@ _STATUS: dict[type[TaskManagerError], int] = {
     Malformed: 400,
     Unauthenticated: 401,
     ScopeMissing: 403,
+    NotFound: 404,
     Expired: 410,
     TooMany: 429,
     Unavailable: 503,
@@ -72,22 +75,31 @@ class StreamApplication:
         elif scope["path"].rstrip("/").endswith(PATH) and scope["method"] == "GET":
             await self._stream(scope, receive, send)
         else:
-            await _answer(send, 404, _problem(404, "not_found", "This process serves the stream only."))
+            await self._refuse(scope, send, NotFound("This process serves the stream only."))
 
     async def _stream(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         try:
             listener = await asyncio.to_thread(self._listener, scope)
             connection = self.hub.add(listener, _address_of(scope))
         except TaskManagerError as error:
-            await _refuse(send, error)
+            await self._refuse(scope, send, error)
             return
         except PyMongoError:
-            await _refuse(send, Unavailable())
+            await self._refuse(scope, send, Unavailable())
             return
         try:
             await _serve(connection, receive, send)
         finally:
             self.hub.remove(connection)
+
+    async def _refuse(self, scope: dict[str, Any], send: Send, error: TaskManagerError) -> None:
+        """Answer with the problem that a web process would answer with."""
+        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+        given = [(b"X-Request-ID", value) for name, value in scope["headers"] if name == b"x-request-id"]
+        headers = [(name.decode(), value.decode("latin-1")) for name, value in given]
+        with self.app.test_request_context(scope["path"], headers=headers):
+            body = problem_body(status, code=error.code, detail=error.detail, **error.extra)
+        await _answer(send, status, body, (b"x-request-id", body["request_id"].encode()))
 
     def _listener(self, scope: dict[str, Any]) -> StreamListener:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -167,24 +179,15 @@ async def _write(send: Send, body: bytes, *, more: bool = True) -> None:
     await asyncio.wait_for(send({"type": "http.response.body", "body": body, "more_body": more}), _SLOW_SECONDS)
 
 
-async def _refuse(send: Send, error: TaskManagerError) -> None:
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-    await _answer(send, status, _problem(status, error.code, error.detail) | error.extra)
-
-
-def _problem(status: int, code: str, detail: str) -> dict[str, Any]:
-    return {"type": f"/docs/errors/{code}", "title": code, "status": status, "code": code, "detail": detail}
-
-
-async def _answer(send: Send, status: int, body: dict[str, Any]) -> None:
+async def _answer(send: Send, status: int, body: dict[str, Any], *more: tuple[bytes, bytes]) -> None:
     kind = b"application/json" if status == 200 else b"application/problem+json"
-    headers = [(b"content-type", kind), (b"cache-control", b"no-store"), _ANY_ORIGIN]
+    headers = [(b"content-type", kind), (b"cache-control", b"no-store"), _ANY_ORIGIN, *more]
     if status in (429, 503):
         headers.append((b"retry-after", b"2"))
     if status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="taskmanager"'))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": orjson.dumps(body)})
+    await send({"type": "http.response.body", "body": orjson.dumps(body, default=str)})
 
 
 def listening(config: uvicorn.Config) -> socket.socket:

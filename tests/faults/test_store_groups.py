@@ -4,18 +4,24 @@
 """
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
+from redis.connection import SSLConnection
+from rq.cli.helpers import get_redis_from_config
 
-from taskmanager.core.configuration.connection_urls import redis_place, store_address
+from taskmanager.core.configuration.connection_urls import is_same_store, store_address
 from taskmanager.core.events import outbox
 from taskmanager.core.events.log import Event
 from taskmanager.core.servers import server_checks
-from taskmanager.core.servers.stores import RedisError, cache_outage, cache_store, queue_store
+from taskmanager.core.servers.store_clients import sentinel_of_rq
+from taskmanager.core.servers.stores import RedisError, cache_outage, cache_store, client, queue_store
 from taskmanager.features.notifications.models import Notification
 from taskmanager.testing.clients import sign_in
 from taskmanager.testing.factories import MembershipFactory, ProjectFactory, UserFactory
-from tests.faults.stack import eventually, kill
+from tests.faults.stack import eventually, freeze, kill, thaw
 from tests.stores import Cluster, Group
 
 ROUNDS = int(os.environ.get("STORE_FAILOVERS", "1"))
@@ -90,6 +96,50 @@ def test_a_cache_in_a_cluster_counts_exactly_and_may_lose_a_node(app, other_app,
     kill(cluster.nodes[0])
     for user in UserFactory.create_batch(6):  # their keys are in different slots
         assert sign_in(app, user).get("/api/v1/projects").status_code == 200
+    cluster.nodes[0].start()
+
+
+def test_threads_wait_for_a_cluster_that_hangs_as_for_one_server(cluster):
+    store = client("cache", cluster.url, 0.25)
+    steps = (
+        lambda: store.get("LIMITS:a"),
+        lambda: store.mget("LIMITS:a", "LIMITS:b"),
+        lambda: store.delete("LIMITS:a"),
+        lambda: store.pipeline().set("LIMITS:a", 1).set("LIMITS:b", 2).execute(),
+    )
+
+    def failed(step):
+        began = time.monotonic()
+        with pytest.raises(RedisError):
+            step()
+        return time.monotonic() - began
+
+    eventually(lambda: all(map(cluster.is_ok, cluster.nodes)), "a cluster that is whole", seconds=60)
+    with ThreadPoolExecutor(16) as threads:
+        for is_connected in (False, True):
+            if is_connected:
+                eventually(lambda: works(steps), "a cluster that responds again", seconds=30)
+            with hanging(cluster.nodes):
+                waits = list(threads.map(failed, steps * 4))
+            assert max(waits) < 3, f"one after the other: {waits}"  # four waits of the one that asks the nodes
+
+
+def works(steps):
+    try:
+        return [step() for step in steps]
+    except RedisError:
+        return False
+
+
+@contextmanager
+def hanging(servers):
+    try:
+        for one in servers:
+            freeze(one)
+        yield
+    finally:
+        for one in servers:
+            thaw(one)
 
 
 def test_wrong_passwords_are_told_apart_from_servers_that_are_away(app, other_app, group, cluster):
@@ -120,6 +170,21 @@ def test_the_parts_of_urls(url, kind, hosts, single):
     assert (found.kind, found.hosts, found.url) == (kind, hosts, single)
 
 
+def test_the_plain_worker_asks_sentinels_as_we_do():
+    """By TLS and with bounded waits; with the user and the password only when the URL says so."""
+    for more, user in (("", None), ("&sentinel_auth=true", "u")):
+        address = store_address(f"rediss+sentinel://u:p@a,b/tasks/3?ssl_ca_certs=/c{more}")
+        found = get_redis_from_config({"SENTINEL": sentinel_of_rq(address, 5.0)}).connection_pool
+        for asked in found.sentinel_manager.sentinels:
+            options = asked.connection_pool.connection_kwargs
+            assert (options.get("username"), options["ssl_ca_certs"], options["socket_timeout"]) == (user, "/c", 5.0)
+            assert asked.connection_pool.connection_class is SSLConnection
+        assert found.connection_kwargs["username"] == "u" and found.connection_kwargs["db"] == 3
+
+
 def test_two_groups_of_the_same_sentinels_are_two_stores():
-    assert redis_place("redis+sentinel://a,b/queue/0") == redis_place("redis+sentinel://b,a/queue")
-    assert redis_place("redis+sentinel://a,b/queue/0") != redis_place("redis+sentinel://a,b/cache/0")
+    assert is_same_store("redis+sentinel://a,b/queue/0", "redis+sentinel://b,a/queue")
+    assert is_same_store("redis+sentinel://a,b/queue/0", "redis+sentinel://b:26379/queue/0")
+    assert not is_same_store("redis+sentinel://a,b/queue/0", "redis+sentinel://a,b/cache/0")
+    assert not is_same_store("redis+sentinel://a,b/queue/0", "redis+sentinel://a,b/queue/1")
+    assert is_same_store("redis://H/0", "redis://h:6379") and not is_same_store("redis://h/0", "redis+cluster://h")

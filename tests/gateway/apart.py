@@ -1,4 +1,4 @@
-"""The services apart: a gunicorn for each, and a gateway in front of them."""
+"""The services apart: a gunicorn for each, the process of the stream, and a gateway in front of them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,11 @@ from typing import Any
 import requests
 
 from taskmanager.core.configuration.settings import Settings
+from taskmanager.embedded import ports
 from tests import web_server
 from tests.faults.stack import eventually
 from tests.gateway import nginx
+from tests.workers.processes import Process
 
 SERVICES = ("user", "task", "notification")
 
@@ -25,6 +27,9 @@ class Apart:
             for service in SERVICES
         }
         addresses = {f"{name}_servers": server.url.removeprefix("http://") for name, server in self.servers.items()}
+        self._settings, self._stream_port = settings, ports.choose()
+        self._stream: Process | None = None
+        addresses["stream_servers"] = f"{ports.LOCALHOST}:{self._stream_port}"
         self.gateway = nginx.Gateway(settings, folder / "nginx", brotli_modules=nginx.modules(), **addresses)
         self.url = self.gateway.url
 
@@ -32,8 +37,10 @@ class Apart:
         """Start everything and wait until it is ready."""
         for server in self.servers.values():
             server.start(wait=False)
+        self._stream = Process("stream", self._settings, stream_port=self._stream_port)
         for server in self.servers.values():
             server.wait()
+        eventually(self._streams, "the process of the stream")
         self.gateway.start()
 
     def wait(self) -> None:
@@ -45,8 +52,17 @@ class Apart:
 
         eventually(respond, "that the gateway uses each service")
 
+    def _streams(self) -> bool:
+        try:
+            url = f"http://{ports.LOCALHOST}:{self._stream_port}/health/live"
+            return requests.get(url, timeout=10).status_code == 200
+        except requests.RequestException:
+            return False
+
     def stop(self) -> None:
         """Stop everything."""
         self.gateway.stop()
+        if self._stream is not None:
+            self._stream.kill()
         for server in self.servers.values():
             server.stop()

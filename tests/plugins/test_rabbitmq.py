@@ -10,9 +10,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pika
 import pytest
+from click.testing import CliRunner
+from structlog.testing import capture_logs
 
 from taskmanager.core.events import positions
 from taskmanager.core.events.log import Event
@@ -27,7 +30,7 @@ PLUGIN = Path(__file__).parents[2] / "plugins" / "rabbitmq"
 def plugin():
     """The modules of the plugin, which is not installed."""
     sys.path.insert(0, str(PLUGIN))
-    names = ("publisher", "settings", "sink", "feature")
+    names = ("commands", "publisher", "settings", "sink", "feature")
     yield {name: importlib.import_module(f"taskmanager_rabbitmq.{name}") for name in names}
     sys.path.remove(str(PLUGIN))
 
@@ -40,6 +43,16 @@ def broker(tmp_path_factory):
         yield server
     finally:
         server.stop()
+
+
+class Remembering:
+    """A sink."""
+
+    def __init__(self):
+        self.events = []
+
+    def publish(self, events):
+        self.events += events
 
 
 class Publishing(threading.Thread):
@@ -133,13 +146,6 @@ def test_security_events_are_published_when_asked_for(plugin, client, user):
     client.post("/api/v1/auth/login", json={"email": user.email, "password": "not this one"})
     positions.place_all()
 
-    class Remembering:
-        def __init__(self):
-            self.events = []
-
-        def publish(self, events):
-            self.events += events
-
     kinds = {}
     for audited in (False, True):
         sink = Remembering()
@@ -150,6 +156,31 @@ def test_security_events_are_published_when_asked_for(plugin, client, user):
         kinds[audited] = {event["type"] for event in sink.events}
         assert "address" not in json.dumps([event.keys() - {"data"} for event in sink.events], default=list)
     assert "login.failed" in kinds[True] - kinds[False]
+
+
+def test_no_event_is_left_out_by_a_wrong_position(plugin, project):
+    positions.place_all()
+    plugin["publisher"].rewind(0)
+    environment = SimpleNamespace(connect=lambda: None)
+    head = positions.head()
+    refused = CliRunner().invoke(plugin["commands"].rewind, [str(head + 1)], obj=environment)
+    assert refused.exit_code == 1 and f"position {head}" in refused.output
+    assert plugin["publisher"].cursor() == 0
+    accepted = CliRunner().invoke(plugin["commands"].rewind, [str(head)], obj=environment)
+    assert accepted.exit_code == 0 and plugin["publisher"].cursor() == head
+
+
+def test_events_that_retention_has_deleted_are_mentioned_once(plugin, project):
+    positions.place_all()
+    head = positions.head()
+    positions.raise_floor(head)
+    Event.objects(position__gt=0).delete()
+    plugin["publisher"].rewind(0)
+    publisher = plugin["publisher"].Publisher(Remembering(), plugin["settings"].RabbitSettings())
+    with capture_logs() as lines:
+        assert [publisher.step() for _ in range(3)] == [0, 0, 0]
+    assert [(line["first"], line["last"]) for line in lines] == [(1, head)]
+    assert plugin["publisher"].cursor() == head
 
 
 @pytest.mark.parametrize("url", ["http://h", "amqp:", "localhost"])

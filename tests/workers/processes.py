@@ -21,8 +21,9 @@ COMMANDS = {
     "worker": ["-m", "workers.cli", "worker"],
     "scheduler": ["-m", "workers.cli", "scheduler"],
     "rq": ["-m", "rq.cli", "worker", "-c", "workers.settings"],
+    "stream": ["-m", "workers.cli", "stream"],
 }
-ROLES = tuple(COMMANDS)
+ROLES = ("web", "relay", "worker", "scheduler", "rq")  # what tests of all processes start
 
 
 class Process:

@@ -38,8 +38,11 @@ def status(environment: Any, as_json: bool) -> None:
 @click.pass_obj
 def rewind(environment: Any, position: int) -> None:
     """Publish all events behind POSITION again; 0 means all that the log still has."""
+    from taskmanager.core.events import positions
     from taskmanager_rabbitmq.publisher import rewind as rewind_to
 
     environment.connect()
+    if position > (head := positions.head()):
+        raise click.ClickException(f"The last event has position {head}: all up to {position} would be left out.")
     rewind_to(position)
     click.echo(f"Events behind {position} are published again.")

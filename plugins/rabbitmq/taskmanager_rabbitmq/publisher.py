@@ -30,21 +30,29 @@ class Publisher:
 
     def __init__(self, sink: Sink, settings: RabbitSettings) -> None:
         self._sink, self._settings = sink, settings
+        self._noted = 0
 
     def step(self) -> int:
         """Publish the next events; return how many positions were passed. Raises SinkUnavailable, PyMongoError."""
         last, (until, floor) = cursor(), positions.bounds()
-        if last < floor:
-            log.error("events were deleted before they were published", first=last + 1, last=floor)
+        self._note_deleted(last, floor)
         behind = Event.objects(position__gt=last, position__lte=until).order_by("position")
         events = list(behind.limit(self._settings.batch))
         if not events:
+            if last < floor:
+                _move(last, floor)
             return 0
         wanted = [event for event in events if self._settings.audited or not event.audited]
         if wanted:
             self._sink.publish([cloud_event(event, self._settings.source) for event in wanted])
         _move(last, events[-1].position)
         return len(events)
+
+    def _note_deleted(self, last: int, floor: int) -> None:
+        """Say once that retention has deleted events behind the cursor."""
+        if last < floor != self._noted:
+            self._noted = floor
+            log.error("events are deleted that the cursor has not passed", first=last + 1, last=floor)
 
 
 def cursor() -> int:

@@ -166,14 +166,20 @@ def check_redis(url: str) -> None:
         raise ValueError("must have the number of a database at its end, such as /0")
 
 
-def redis_place(url: str) -> tuple[object, ...]:
-    """Return the identity of a store, however its URL is spelled: its address or its hosts, its group, its database."""
+def is_same_store(one: str, other: str) -> bool:
+    """Return whether two URLs lead to one store, however they are spelled: one host in common is enough for a group."""
+    (hosts, *place), (others, *other_place) = _place(one), _place(other)
+    return place == other_place and not hosts.isdisjoint(others)
+
+
+def _place(url: str) -> tuple[frozenset[Any], str, int]:
+    """Return the hosts of a store, its group, and its database."""
     known = store_address(url)
     connection: Any = _redis_connection(known.url)
     if known.kind != "server":
-        return frozenset(known.hosts), known.service, connection.db
+        return frozenset(known.hosts), known.service or known.kind, connection.db
     address = getattr(connection, "path", None) or (connection.host.lower(), int(connection.port))
-    return address, connection.db
+    return frozenset({address}), "", connection.db
 
 
 def _redis_connection(url: str) -> object:

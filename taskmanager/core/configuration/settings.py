@@ -138,7 +138,7 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, Databa
             raise ValueError("TASKMANAGER_SECRET_KEY must be at least 32 characters of random text")
         if self.environment == "production" and not (secret and self.keys_dir):
             raise ValueError("production needs TASKMANAGER_SECRET_KEY and TASKMANAGER_KEYS_DIR")
-        if connection_urls.redis_place(self.queue_url) == connection_urls.redis_place(self.cache_url):
+        if connection_urls.is_same_store(self.queue_url, self.cache_url):
             raise ValueError("TASKMANAGER_QUEUE_URL and TASKMANAGER_CACHE_URL must be two stores: a cache evicts")
         if self.environment == "production" and self.oidc_issuer.startswith("http://"):
             raise ValueError("TASKMANAGER_OIDC_ISSUER must begin with https:// in production")

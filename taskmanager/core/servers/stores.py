@@ -15,7 +15,13 @@ from redis.sentinel import Sentinel
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.configuration.connection_urls import StoreAddress, store_address
-from taskmanager.core.servers.store_clients import TimedClient, TimedCluster, connection_options, options
+from taskmanager.core.servers.store_clients import (
+    TimedClient,
+    TimedCluster,
+    connection_options,
+    options,
+    sentinel_options,
+)
 
 _REST_SECONDS = 1.0
 
@@ -40,9 +46,7 @@ def _behind_sentinels(address: StoreAddress, seconds: float) -> redis.Redis:
     given = parse_url(address.url)
     database = given.pop("db", 0)
     common = connection_options(given) | options(seconds)
-    credentials = ("username", "password")
-    own = {name: value for name, value in common.items() if address.sentinel_auth or name not in credentials}
-    sentinel = Sentinel(address.hosts, sentinel_kwargs=own, **common)
+    sentinel = Sentinel(address.hosts, sentinel_kwargs=sentinel_options(address, common), **common)
     return sentinel.master_for(address.service, redis_class=TimedClient, db=database)
 
 

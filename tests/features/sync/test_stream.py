@@ -1,6 +1,7 @@
 """What the stream refuses, what its messages have, and what becomes of an error."""
 
 import asyncio
+import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -101,3 +102,25 @@ def test_the_system_ends_the_connections_of_readers_that_take_nothing():
         listening.listen()
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/v1/stream", 401), ("/api/v1/tasks", 404)])
+def test_refusals_are_problems_as_the_document_says(app, path, status):
+    sent = []
+
+    async def call():
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"ticket=x", "client": ("192.0.2.1", 1)}
+        scope["headers"] = [(b"x-request-id", b"from-the-gateway")]
+
+        async def send(message):
+            sent.append(message)
+
+        await stream.StreamApplication(app, Hub())(scope, asyncio.Event().wait, send)
+
+    with ThreadPoolExecutor() as threads:  # the tests of pages have a loop in this one
+        threads.submit(asyncio.run, call()).result()
+    headers, problem = dict(sent[0]["headers"]), json.loads(sent[1]["body"])
+    assert (sent[0]["status"], headers[b"content-type"]) == (status, b"application/problem+json")
+    assert problem["request_id"].encode() == headers[b"x-request-id"] == b"from-the-gateway"
+    assert (problem["status"], problem["instance"]) == (status, path)
+    assert problem["type"].startswith("http") and problem["title"] != problem["code"]
