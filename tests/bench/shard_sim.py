@@ -17,7 +17,7 @@ from itertools import accumulate
 import bson
 from bson import ObjectId
 
-from taskmanager.core.servers.sharding import ZONES
+from taskmanager.core.servers.sharding import ZONES, owners
 
 LARGEST_SHARE = 0.01
 SHARDS = (2, 4, 8, 16, 32, 64)
@@ -87,15 +87,17 @@ class Simulation:
         numbers = random.Random(projects)
         parts, weights = zip(*self.projects, strict=True)
         cumulated = list(accumulate(weights))
-        total = 0
+        total, owner = 0, owners(shards)
         for _ in range(_PEOPLE):
-            total += len({part % shards for part in numbers.choices(parts, cum_weights=cumulated, k=projects)})
+            total += len({owner[part] for part in numbers.choices(parts, cum_weights=cumulated, k=projects)})
         return total / _PEOPLE
 
 
 def shares(parts: Sequence[int], shards: int) -> list[float]:
     """Return what each shard has of everything, as a multiple of an even share."""
-    found = [sum(parts[number::shards]) for number in range(shards)]
+    found = [0] * shards
+    for owner, part in zip(owners(shards), parts, strict=True):
+        found[owner] += part
     return [one * shards / sum(found) for one in found]
 
 
@@ -109,20 +111,20 @@ def table(found: Simulation) -> Iterator[str]:
     for shards in SHARDS:
         tasks, below = shares(found.of_parts, shards), shares(found.below_tasks, shards)
         part, size = found.projects[0]
-        of_its_shard = size * shards / (found.tasks * tasks[part % shards])
+        of_its_shard = size * shards / (found.tasks * tasks[owners(shards)[part]])
         asked = ", ".join(f"{found.asked(shards, number):.1f}" for number in _PROJECTS_OF_A_USER)
         spread = f"{max(tasks):.2f}, {min(tasks):.2f} | {max(below):.3f}, {min(below):.3f}"
         yield f"| {shards} | {spread} | {of_its_shard:.0%} | {asked} |"
 
 
 def moves(found: Simulation) -> Iterator[str]:
-    """Yield what a further shard costs: zones move to it until all have the same number."""
+    """Yield what a further shard costs: the zones that the plan gives it."""
     yield "| from | to | zones | tasks | all their data | hours at 20 MB/s |"
     yield "|---|---|---|---|---|---|"
-    heaviest = sorted(found.of_parts, reverse=True)
     for shards in SHARDS[:-1]:
-        number = ZONES // (shards + 1)
-        tasks = sum(heaviest[:number])
+        pairs = zip(owners(shards), owners(shards + 1), strict=True)
+        moved = [part for part, (old, new) in zip(found.of_parts, pairs, strict=True) if old != new]
+        number, tasks = len(moved), sum(moved)
         size = tasks * BYTES_A_TASK
         yield (
             f"| {shards} | {shards + 1} | {number} | {tasks:,} | {size / 1e9:.0f} GB"

@@ -1,4 +1,4 @@
-"""The primary is killed while two web processes write: nothing acknowledged is lost, and reads go on.
+"""The primary is killed while two web processes write: nothing acknowledged is lost.
 
 FAILOVER_KILLS sets how often (1); `make failover` kills five, and bounds how long nothing can be written.
 """
@@ -146,7 +146,7 @@ def running_clients(stack: Stack, web: WebClient, path: str, record: Record) -> 
     return end
 
 
-def test_a_failover_loses_nothing_and_reads_go_on(members: ReplicaSet, stack: Stack, capsys):
+def test_a_failover_loses_nothing(members: ReplicaSet, stack: Stack, capsys):
     web, record = logged_in(stack, "web-2"), Record()
     project = web.send("POST", "/api/v1/projects", {"key": "KILL", "name": "Kept"}).body["id"]
     path = f"/api/v1/projects/{project}/tasks"
@@ -168,7 +168,7 @@ def test_a_failover_loses_nothing_and_reads_go_on(members: ReplicaSet, stack: St
         print(f"writes {dict(statuses[0])}, reads {dict(statuses[1])}, {len(lost)} acknowledged writes lost")
     assert (lost, record.dishonest) == ([], [])
     assert set(there.values()) == {1}  # none twice
-    assert all(record.within(record.reads, 0, time.monotonic())[200] for _ in found)
+    assert record.within(record.reads, 0, time.monotonic())[200]  # by any member: test_replica_reads asks by which
     if _IS_CAMPAIGN:
         assert max(gap for gap, _ in found) <= _MAX_GAP_SECONDS
 

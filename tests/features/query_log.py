@@ -29,6 +29,14 @@ def scattered(event: CommandStartedEvent) -> Iterator[Scattered]:
             yield Scattered(collection, event.command_name, " ".join(sorted(fields(query))))
 
 
+def rekeyed(command: Query) -> list[Query]:
+    """The updates of a batch that change the key of the collection; a router takes such a one only alone."""
+    key = KEYS.get(command["update"])
+    updates = command["updates"] if len(command["updates"]) > 1 else []
+    sets = [(one, one["u"].get("$set", {})) for one in updates if isinstance(one["u"], Mapping)]
+    return [one for one, changed in sets if key and key.field in changed]
+
+
 def queries(name: str, command: Query) -> Iterator[tuple[str, Query]]:
     """The filters of a command, each with its collection."""
     collection = command.get(name)

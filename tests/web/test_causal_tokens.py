@@ -1,8 +1,13 @@
 """Causal tokens with one member: who gets one, and which texts are none. Three members are in `tests/faults`."""
 
+from contextlib import contextmanager
+
 import pytest
 from bson.timestamp import Timestamp
+from pymongo.errors import ServerSelectionTimeoutError
 
+from taskmanager.core.security import access
+from taskmanager.core.storage import database
 from taskmanager.core.storage.replicas import reading
 from taskmanager.web.consistency import causal_tokens
 from tests.problems import assert_problem
@@ -16,6 +21,65 @@ def replicated(other_app):
     """A scene whose lists secondaries may answer."""
     reading.wake()
     yield Scene(other_app(replica_reads="lists"))
+    reading.wake()
+
+
+def test_a_slow_query_is_no_fault_of_a_member(impatient):
+    """Half of the limit of an operation bounds the wait for each answer, and no query that has a limit of its own."""
+    headers = {TOKEN: impatient.owner.post(impatient.tasks_path, json={"title": "x"}).headers[TOKEN]}
+    with slow("aggregate", seconds=0.6):
+        assert impatient.owner.get("/api/v1/tasks/stats", headers=headers).status_code == 200  # two of them
+    with slow("aggregate", seconds=1.1):
+        assert impatient.owner.get("/api/v1/search?q=x", headers=headers).status_code == 200
+    with slow("aggregate", seconds=2):
+        answer = impatient.owner.get("/api/v1/search?q=x", headers=headers)
+        assert_problem(answer, 503, code="query.too_slow")
+    assert not reading.are_resting()
+
+
+def test_a_list_that_does_not_come_is_read_from_the_primary(impatient):
+    headers = {TOKEN: impatient.owner.post(impatient.tasks_path, json={"title": "x"}).headers[TOKEN]}
+    with slow("find", seconds=1.2, times=1):
+        assert impatient.owner.get(impatient.tasks_path, headers=headers).status_code == 200
+    assert reading.are_resting()
+
+
+def test_without_a_primary_only_a_caller_whose_rights_are_known_passes(impatient):
+    """Everything that needs the primary is 503 at once: a token would let anybody wait for it, with a slot each."""
+    headers = {TOKEN: impatient.owner.post(impatient.tasks_path, json={"title": "x"}).headers[TOKEN]}
+    assert impatient.owner.get(impatient.tasks_path, headers=headers).status_code == 200
+
+    def status(path):
+        database.breaker.trip(ServerSelectionTimeoutError("no primary"))  # for half a second
+        return impatient.owner.get(path, headers=headers).status_code
+
+    try:
+        assert status(impatient.tasks_path) == 200
+        assert status(f"{impatient.task_path}/comments") == 503
+        access.invalidate_all()
+        assert status(impatient.tasks_path) == 503
+    finally:
+        database.breaker.close()
+    assert impatient.owner.get(impatient.tasks_path, headers=headers).status_code == 200
+
+
+@contextmanager
+def slow(command, *, seconds, times=None):
+    """Let the server wait before each such command."""
+    admin = database.client().admin
+    data = {"failCommands": [command], "blockConnection": True, "blockTimeMS": round(seconds * 1000)}
+    admin.command("configureFailPoint", "failCommand", mode={"times": times} if times else "alwaysOn", data=data)
+    try:
+        yield
+    finally:
+        admin.command("configureFailPoint", "failCommand", mode="off")
+
+
+@pytest.fixture
+def impatient(other_app):
+    """A scene with the limits of production, where secondaries may answer everything that they can."""
+    reading.wake()
+    yield Scene(other_app(replica_reads="lists,search,statistics", mongodb_timeout_ms=1900))
     reading.wake()
 
 

@@ -152,18 +152,27 @@ def shard() -> None:
 @shard.command("plan")
 @click.argument("shards", nargs=-1, required=True)
 @click.option("--database", default="taskmanager", help="The name of the database.", show_default=True)
+@click.option("--from", "before", default="", help="The shards of the plan that was run, such as 'rs0 rs1'.")
 @_json
-def shard_plan(shards: tuple[str, ...], database: str, as_json: bool) -> None:
-    """Print the commands for mongosh that spread the data over SHARDS, such as `rs0 rs1`; nothing is changed."""
+def shard_plan(shards: tuple[str, ...], database: str, before: str, as_json: bool) -> None:
+    """Print the commands for mongosh that spread the data over SHARDS, such as `rs0 rs1`; nothing is changed.
+
+    With --from: only those that move zones from the shards of an earlier plan.
+    """
+    from bson import json_util
+
     from taskmanager.core.servers import sharding
 
-    if len(set(shards)) < len(shards) or len(shards) > sharding.ZONES:
-        raise click.UsageError(f"Name each shard once, and at most {sharding.ZONES}.")
-    steps = list(sharding.plan(database, shards))
+    earlier = before.split()
+    for names in (shards, earlier):
+        if len(set(names)) < len(names) or len(names) > sharding.ZONES:
+            raise click.UsageError(f"Name each shard once, and at most {sharding.ZONES}.")
+    steps = list(sharding.changed_plan(earlier, shards) if earlier else sharding.plan(database, shards))
     for step in [] if as_json else steps:
         click.echo(step.shell)
     if as_json:
-        click.echo(json.dumps([step.command for step in steps], indent=1))
+        commands = [{**step.command, "$db": step.database} for step in steps]
+        click.echo(json_util.dumps(commands, json_options=json_util.CANONICAL_JSON_OPTIONS, indent=1))
 
 
 def _read(path: Path | None) -> str:

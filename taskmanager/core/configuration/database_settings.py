@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 _DEFAULT_MONGODB_TIMEOUT_MS = 1900
 
 # The kinds of reads that secondaries may answer. Everything else, rights above all, is read from the primary.
-ReplicaRead = Literal["lists", "search", "statistics", "exports"]
+ReplicaRead = Literal["lists", "search", "statistics"]
 REPLICA_READS: tuple[str, ...] = get_args(ReplicaRead)
 
 

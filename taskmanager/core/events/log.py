@@ -232,8 +232,9 @@ def touch(stream: str) -> None:
 
 def generation(streams: Iterable[str]) -> list[tuple[Any, ...]]:
     """Return what is another value after each commit with an event, or a `touch`, in one of these streams."""
-    rows = readable(Counter._get_collection()).find({"_id": {"$in": list(streams)}}, {"seq": 1, "unlogged": 1})
-    return sorted((row["_id"], row["seq"], row.get("unlogged", 0)) for row in rows)
+    with readable(Counter._get_collection()) as counters:
+        rows = counters.find({"_id": {"$in": list(streams)}}, {"seq": 1, "unlogged": 1})
+        return sorted((row["_id"], row["seq"], row.get("unlogged", 0)) for row in rows)
 
 
 def _append(items: list[Row]) -> None:

@@ -24,6 +24,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.errors import AccountNeeded
 from taskmanager.core.localization import languages
 from taskmanager.core.servers.stores import RedisError, cache_outage, cache_store
+from taskmanager.core.storage.database import capacity
 from taskmanager.core.storage.unit_of_work import on_commit
 from taskmanager.core.telemetry.instruments import count_reads
 
@@ -187,6 +188,7 @@ def find(user_id: ObjectId, version: int | None) -> Access | None:
     `version` is the version in the cache store; None when it was missing or the store was not reached.
     """
     if version is None:
+        capacity.check_primary()
         version = loaders.versions([user_id]).get(user_id)
         if version is None:
             return None
@@ -261,6 +263,7 @@ def _raise(user_id: ObjectId, version: int) -> None:
 
 
 def _reload(user_id: ObjectId) -> Access | None:
+    capacity.check_primary()
     access = loaders.load(user_id)
     if access is not None:
         _kept[user_id] = access

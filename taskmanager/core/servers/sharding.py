@@ -6,10 +6,13 @@ all collections, so the tasks and the counts of a project are on one shard, and 
 docs/sharding.md has the reasons; `tests/features/test_sharding.py` compares the keys with all queries of all routes.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+
+from bson import Int64, MaxKey, MinKey
 
 
 @dataclass(frozen=True)
@@ -46,25 +49,45 @@ _MIN_HASH, _MAX_HASH = -(2**63), 2**63 - 1
 
 @dataclass(frozen=True)
 class ShardCommand:
-    """One step: a command of the administration database, and how mongosh says it."""
+    """One step: the database of its command, the command, and how mongosh says it."""
 
+    database: str
     command: Mapping[str, Any]
     shell: str
 
 
 def plan(database: str, shards: Sequence[str]) -> Iterator[ShardCommand]:
-    """Yield the steps that shard a database over these shards, in their order; each may be repeated.
+    """Yield the steps that shard a database over these shards, in their order; with the same shards, each again.
 
     The index of each key comes first, so that collections with documents can be sharded; then the zones, before the
     balancer moves anything.
     """
     for name, key in KEYS.items():
         yield _index(database, name, key.field)
-    for number in range(ZONES):
-        yield _to_zone(shards[number % len(shards)], zone(number))
+    for number, owner in enumerate(owners(len(shards))):
+        yield _to_zone("addShardToZone", shards[owner], zone(number))
     for name, key in KEYS.items():
         yield from (_range(f"{database}.{name}", key.field, *bounds) for bounds in ranges())
         yield _shard(f"{database}.{name}", key.field)
+
+
+def changed_plan(before: Sequence[str], shards: Sequence[str]) -> Iterator[ShardCommand]:
+    """Yield the steps from the plan of `before` to that of `shards`: a zone that two shards have would be split."""
+    for number, (old, new) in enumerate(zip(owners(len(before)), owners(len(shards)), strict=True)):
+        if before[old] != shards[new]:
+            yield _to_zone("addShardToZone", shards[new], zone(number))
+            yield _to_zone("removeShardFromZone", before[old], zone(number))
+
+
+def owners(shards: int) -> list[int]:
+    """Return the shard of each zone, by its number: each further shard takes its part from those that have most."""
+    found = [0] * ZONES
+    for new in range(1, shards):
+        for _ in range(ZONES // (new + 1)):
+            sizes = Counter(one for one in found if one != new)
+            fullest = max(sizes, key=lambda one: (sizes[one], one))
+            found[found.index(fullest)] = new
+    return found
 
 
 def zone(number: int) -> str:
@@ -82,17 +105,18 @@ def ranges() -> Iterator[tuple[int | None, int | None, str]]:
 def _index(database: str, name: str, field: str) -> ShardCommand:
     spec = {"key": {field: "hashed"}, "name": f"{field}_hashed"}
     shell = f'db.getSiblingDB("{database}").getCollection("{name}").createIndex({{"{field}": "hashed"}})'
-    return ShardCommand({"createIndexes": name, "indexes": [spec]}, shell)
+    return ShardCommand(database, {"createIndexes": name, "indexes": [spec]}, shell)
 
 
-def _to_zone(shard: str, name: str) -> ShardCommand:
-    return ShardCommand({"addShardToZone": shard, "zone": name}, f'sh.addShardToZone("{shard}", "{name}")')
+def _to_zone(name: str, shard: str, zone: str) -> ShardCommand:
+    return ShardCommand("admin", {name: shard, "zone": zone}, f'sh.{name}("{shard}", "{zone}")')
 
 
 def _range(namespace: str, field: str, low: int | None, high: int | None, name: str) -> ShardCommand:
-    command = {"updateZoneKeyRange": namespace, "min": {field: low}, "max": {field: high}, "zone": name}
+    least, most = MinKey() if low is None else Int64(low), MaxKey() if high is None else Int64(high)
+    command = {"updateZoneKeyRange": namespace, "min": {field: least}, "max": {field: most}, "zone": name}
     bounds = ", ".join(f'{{"{field}": {_literal(one, end)}}}' for one, end in ((low, "MinKey()"), (high, "MaxKey()")))
-    return ShardCommand(command, f'sh.updateZoneKeyRange("{namespace}", {bounds}, "{name}")')
+    return ShardCommand("admin", command, f'sh.updateZoneKeyRange("{namespace}", {bounds}, "{name}")')
 
 
 def _literal(value: int | None, end: str) -> str:
@@ -101,4 +125,4 @@ def _literal(value: int | None, end: str) -> str:
 
 def _shard(namespace: str, field: str) -> ShardCommand:
     command = {"shardCollection": namespace, "key": {field: "hashed"}, "unique": False}
-    return ShardCommand(command, f'sh.shardCollection("{namespace}", {{"{field}": "hashed"}})')
+    return ShardCommand("admin", command, f'sh.shardCollection("{namespace}", {{"{field}": "hashed"}})')

@@ -35,6 +35,7 @@ class _Slot:
             self._slots.release()
 
 
+_unchecked: ContextVar[bool] = ContextVar("primary_unchecked", default=False)  # see `check_primary`
 _current: ContextVar[_Slot | None] = ContextVar("slot", default=None)  # of this request
 
 
@@ -54,11 +55,28 @@ class Capacity:
     def acquire_slot(self, *, needs_primary: bool = True) -> Iterator[None]:
         """Hold a slot within this block, for a request that may wait for the database. Raises Unavailable.
 
-        A request that does not need the primary passes while no server accepts writes. A part of a request that holds
-        a slot already uses that.
+        A request that does not need the primary passes while no server accepts writes, until `check_primary`. A part of
+        a request that holds a slot already uses that.
         """
         if needs_primary:
             self._breaker.check()
+        unchecked = _unchecked.set(not needs_primary)
+        try:
+            with self._slot():
+                yield
+        finally:
+            _unchecked.reset(unchecked)
+
+    def check_primary(self) -> None:
+        """Do what `acquire_slot` has left out, before a read of such a request that only the primary answers.
+
+        Raises Unavailable at once while no server accepts writes, so that no request waits for it with a slot.
+        """
+        if _unchecked.get():
+            self._breaker.check()
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
         held = _current.get()
         if held is not None and held.is_held:
             yield

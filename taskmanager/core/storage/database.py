@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import mongoengine
@@ -24,6 +25,8 @@ from taskmanager.core.telemetry import process_metrics, timings
 # One alias per group of features that can be deployed as a service of its own. All are in one MongoDB
 # deployment, because a write and its event are one transaction; each alias may have its own database there.
 ALIASES = ("default", "users", "tasks", "notifications")
+
+_in_bounded: ContextVar[bool] = ContextVar("in_bounded", default=False)
 
 _PROBE_SECONDS = 0.4  # the driver retries server selection every half second: a probe makes one attempt
 
@@ -105,6 +108,7 @@ def bounded(seconds: float) -> Iterator[None]:
 
     Raises Unavailable (`query.too_slow`) when it takes longer; the circuit breaker ignores that.
     """
+    token = _in_bounded.set(True)
     try:
         with pymongo.timeout(current().time_limit(seconds)):
             yield
@@ -112,6 +116,13 @@ def bounded(seconds: float) -> Iterator[None]:
         if error.timeout:
             raise Unavailable("This takes too long: ask for less.", code="query.too_slow") from error
         raise
+    finally:
+        _in_bounded.reset(token)
+
+
+def is_bounded() -> bool:
+    """Return whether this is within `bounded`."""
+    return _in_bounded.get()
 
 
 @contextmanager

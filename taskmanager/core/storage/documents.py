@@ -119,9 +119,11 @@ class Versioned(CompiledDocument):
     def write_each(cls, documents: Sequence[Self], changes: Sequence[Row]) -> list[Self]:
         """Store the changes of each document as `write` does, by one command, in the open transaction.
 
-        Return the documents as stored. Raises PreconditionFailed when another writer has changed one of them.
+        Behind a router, changes of the shard field are a command each: it takes them only so. Return them as stored.
+        Raises PreconditionFailed when another writer has changed one of them.
         """
-        if len(documents) < 2:
+        rekeyed = any(cls.shard_field in changed for changed in changes)
+        if len(documents) < 2 or (rekeyed and cls._get_collection().database.client.is_mongos):
             return [document.write(**changed) for document, changed in zip(documents, changes, strict=True)]
         moment, operations, stored = now(), [], []
         for document, changed in zip(documents, changes, strict=True):

@@ -11,6 +11,7 @@ from pymongo import collection as mongodb
 
 from taskmanager.core.errors import NotFound
 from taskmanager.core.sized_cursor import WITHOUT_ZONES, SizedCursor, rows_within
+from taskmanager.core.storage.database import capacity
 from taskmanager.core.storage.orders import Filter, Key, Order, Row
 from taskmanager.core.storage.replicas.reading import readable
 
@@ -98,6 +99,7 @@ class BaseQuerySet(QuerySet):
 
     def one(self, item_id: ObjectId) -> Any:
         """Return the document with this id within the query. Raises NotFound."""
+        capacity.check_primary()  # secondaries answer no single document
         document = self.filter(id=item_id).first()
         if document is None:
             raise NotFound
@@ -111,6 +113,7 @@ class BaseQuerySet(QuerySet):
     def row(self, value: object, fields: Iterable[str] | None = None, *, by: str = "_id") -> Row:
         """Return the stored form of the document in the query whose unique field `by` is `value`. Raises NotFound."""
         # both conditions in an $and, because the query may restrict `_id` to what the actor may see
+        capacity.check_primary()
         row = self._raw.find_one({"$and": [{by: value}, self._query]}, fields and dict.fromkeys(fields, 1))
         if row is None:
             raise NotFound
@@ -147,12 +150,13 @@ class BaseQuerySet(QuerySet):
         """
         sort = [(field, direction) for field, direction in order.spec() if field not in same]
         shown = projection(fields, order)
-        cursor = SizedCursor(self._listed, query, shown, sort=sort, limit=limit + 1, batch_size=limit + 1)
-        if collation := order.collation():
-            cursor.collation(collation)
-        if hinted:
-            cursor.hint(order.name())
-        rows, more = rows_within(cursor, limit, MAX_PAGE_BYTES)
+        with readable(self._collection) as listed:
+            cursor = SizedCursor(listed, query, shown, sort=sort, limit=limit + 1, batch_size=limit + 1)
+            if collation := order.collation():
+                cursor.collation(collation)
+            if hinted:
+                cursor.hint(order.name())
+            rows, more = rows_within(cursor, limit, MAX_PAGE_BYTES)
         return Page(rows, order.key_of(rows[-1]) if more else None)
 
     def page_of_stages(self, stages: Sequence[Row], order: Order, limit: int) -> Page:
@@ -160,9 +164,9 @@ class BaseQuerySet(QuerySet):
 
         It is partial when a row with MARK follows its rows: there the aggregation ended before its rows did.
         """
-        rows_without_zones = self._listed.with_options(codec_options=WITHOUT_ZONES)
-        found = rows_without_zones.aggregate(list(stages), batchSize=limit + 2, collation=order.collation())
-        rows, more = rows_within(found, limit, MAX_PAGE_BYTES)
+        with readable(self._collection.with_options(codec_options=WITHOUT_ZONES)) as listed:
+            found = listed.aggregate(list(stages), batchSize=limit + 2, collation=order.collation())
+            rows, more = rows_within(found, limit, MAX_PAGE_BYTES)
         marked = next((number for number, row in enumerate(rows) if MARK in row), None)
         if marked is not None:
             return Page(rows[:marked], order.key_of(rows[marked]), partial=True)
@@ -170,7 +174,8 @@ class BaseQuerySet(QuerySet):
 
     def total(self, exact_up_to: int = 10_000) -> int | Row:
         """Return the number of documents, or {"value": n, "relation": "gte"} beyond the bound."""
-        count = self._listed.count_documents(self._query, limit=exact_up_to + 1)
+        with readable(self._collection) as listed:
+            count = listed.count_documents(self._query, limit=exact_up_to + 1)
         return count if count <= exact_up_to else {"value": exact_up_to, "relation": "gte"}
 
     def count_up_to(self, number: int) -> int:
@@ -180,11 +185,13 @@ class BaseQuerySet(QuerySet):
     def rows(self, limit: int, fields: Iterable[str], sort: Sequence[tuple[str, int]] | None = None) -> list[Row]:
         """Return at most `limit` stored documents within the query, not hydrated."""
         projection = {name: _projection(name) for name in fields}
-        return list(self._listed.find(self._query, projection, sort=sort, limit=limit, batch_size=limit))
+        with readable(self._collection) as listed:
+            return list(listed.find(self._query, projection, sort=sort, limit=limit, batch_size=limit))
 
     def piped(self, *stages: Row) -> list[Row]:
         """Return the results of an aggregation of the documents within the query."""
-        return list(self._listed.aggregate([{"$match": self._query}, *stages]))
+        with readable(self._collection) as listed:
+            return list(listed.aggregate([{"$match": self._query}, *stages]))
 
     def piped_rows(self, fields: Iterable[str], *stages: Row) -> list[Row]:
         """Return the results of an aggregation as `piped` does, with only these fields of the documents."""
@@ -197,8 +204,3 @@ class BaseQuerySet(QuerySet):
     @property
     def _raw(self) -> mongodb.Collection[Row]:
         return self._collection
-
-    @property
-    def _listed(self) -> mongodb.Collection[Row]:
-        """Return the collection for lists, counts and figures, which secondaries may answer; never for one document."""
-        return readable(self._collection)

@@ -28,8 +28,7 @@ from taskmanager.core.storage.replicas import causality
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_ABORT_SECONDS = 0.2
-_WRITE_CONFLICT = 112
+_ABORT_SECONDS, _WRITE_CONFLICT = 0.2, 112
 
 # The results of work outside of the open transaction, see `outside`; None when no transaction is open.
 _made: ContextVar[dict[Hashable, Any] | None] = ContextVar("made", default=None)

@@ -50,7 +50,7 @@ STORE_SECONDS = Histogram(
     "taskmanager_store_duration_seconds", "Seconds of round trips to a store", ("store",), buckets=_COMMAND_SECONDS
 )
 STORE_FAILURES = Counter("taskmanager_store_failures", "Round trips to a store that failed", ("store",))
-REPLICA_READS = Counter("taskmanager_replica_reads", "Requests that secondaries may answer, by who did", ("outcome",))
+REPLICA_READS = Counter("taskmanager_replica_reads", "Requests of a kind that secondaries may answer", ("outcome",))
 CACHE_READS = Counter("taskmanager_cache_reads", "Values looked up in a cache", ("cache", "outcome"))
 
 

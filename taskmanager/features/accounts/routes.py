@@ -26,7 +26,6 @@ from taskmanager.web import answers, limits
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import if_match
-from taskmanager.web.consistency import replica_reads
 
 blp = Blueprint("accounts", __name__, url_prefix="/users/me", description="Your account as a whole")
 
@@ -44,7 +43,7 @@ def delete_account() -> Response:
     return answers.nothing()
 
 
-@blp.route("/export", replicas="exports")
+@blp.route("/export")
 @blp.response(200, ExportOut)
 @limiter.limit(lambda: settings.current().ratelimit_export, key_func=limits.caller)
 def export_account() -> Response:
@@ -54,7 +53,7 @@ def export_account() -> Response:
     comments on visible tasks, reminders, views, notifications and notification preferences, your phone number, your
     webhooks, and the log of your account. It contains no secrets.
     """
-    response = Response(replica_reads.streamed(_export(current_actor())), content_type="application/json")
+    response = Response(_export(current_actor()), content_type="application/json")
     response.headers["Content-Disposition"] = 'attachment; filename="taskmanager-export.json"'
     response.headers["Cache-Control"] = "no-store"
     return response

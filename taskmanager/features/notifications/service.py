@@ -163,7 +163,7 @@ def _mark_some(found: BaseQuerySet, actor: Actor) -> int:
     ids = [row["_id"] for row in found.rows(_MARKED, ["_id"])]
     if ids:
         marks = {"$set": {"read_at": now(), "updated_at": now()}, "$inc": {"revision": 1}}
-        Notification._get_collection().update_many({"_id": {"$in": ids}}, marks)
+        Notification._get_collection().update_many({"_id": {"$in": ids}, "user_id": actor.user_id}, marks)
         record(NotificationsChanged(actor.user_id, ids, actor))
     return len(ids)
 

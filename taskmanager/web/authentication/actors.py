@@ -241,6 +241,7 @@ def _actor(claimed: CredentialClaim, version: int | None) -> Actor:
 
 
 def _visitor(token: str) -> Actor:
+    capacity.check_primary()
     visitor = access.loaders.visitor(token)
     if visitor is None:
         raise Unauthenticated("This share link is not valid or has expired.", code="auth.invalid_token")

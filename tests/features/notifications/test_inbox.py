@@ -9,8 +9,10 @@ from taskmanager.core.clock import now
 from taskmanager.core.storage import chunked_updates
 from taskmanager.features.notifications.models import Notification
 from tests.features.notifications.conftest import told
+from tests.features.query_log import scattered
 from tests.problems import assert_problem
 from tests.scene import patch
+from tests.web.counting import commands
 
 READ = "/api/v1/notifications/read"
 ANY = {"If-Match": "*"}
@@ -55,7 +57,10 @@ def test_all_are_marked_up_to_the_one_that_was_seen(member, scene, deliver):
     seen = ids(member)[2]
     answer = member.put(READ, json={"until": seen}, headers=ANY)
     assert (answer.status_code, answer.json["unread"], answer.json["read_until"]) == (200, 2, seen)
-    assert member.put(READ, json={}, headers=ANY).json["unread"] == 0
+    with commands.counting() as sent:
+        assert member.put(READ, json={}, headers=ANY).json["unread"] == 0
+    asked = [event for event in sent if event.command_name == "update" and event.command["update"] == "notifications"]
+    assert asked and not [one for event in asked for one in scattered(event)]  # of one account, on one shard
     assert member.put(READ, json={}, headers={"If-Match": '"1"'}).status_code == 412
 
 

@@ -26,7 +26,7 @@ class CausalTime:
 
 
 _noted: ContextVar[CausalTime | None] = ContextVar("causal_time", default=None)
-_reading: ContextVar[ClientSession | None] = ContextVar("causal_session", default=None)
+_bound: ContextVar[ClientSession | None] = ContextVar("causal_session", default=None)
 
 
 @contextmanager
@@ -40,6 +40,11 @@ def noted() -> Iterator[CausalTime]:
         _noted.reset(token)
 
 
+def is_noted() -> bool:
+    """Return whether this is within `noted`."""
+    return _noted.get() is not None
+
+
 def note_commit(session: ClientSession) -> None:
     """Note the time of a commit, when the caller of `noted` wants it."""
     found = _noted.get()
@@ -48,16 +53,16 @@ def note_commit(session: ClientSession) -> None:
 
 
 def bound_session() -> ClientSession | None:
-    """Return the causally consistent session of the present block, if there is one."""
-    return _reading.get()
+    """Return the causally consistent session of all operations in the present block, if there is one."""
+    return _bound.get()
 
 
 @contextmanager
 def bound(session: ClientSession) -> Iterator[ClientSession]:
     """Use a causally consistent session for all operations in this block."""
-    token = _reading.set(session)
+    token = _bound.set(session)
     try:
         with session.bind(end_session=False):
             yield session
     finally:
-        _reading.reset(token)
+        _bound.reset(token)

@@ -4,13 +4,17 @@ Two things must come together: the request is of a kind that the operator has al
 the collection is one of COLLECTIONS, which decide no rights. Only pages, counts and aggregations of these collections
 are read from secondaries; single documents, such as the one that says whether a caller may see a list, are not.
 
+Only these reads wait for the time that the caller has seen, and for what such a read before has shown: what the primary
+has read in the same request is newer than any secondary, which must not wait for it.
+
 A secondary that hangs, or that is far behind, costs one request half of the time limit; then the primary answers, and
-this process leaves secondaries alone for some seconds.
+this process leaves secondaries alone for some seconds. A query that may be expensive has a longer limit of its own
+(`database.bounded`): when it is too slow, that says nothing about the member, and nothing is repeated.
 """
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -19,16 +23,15 @@ import structlog
 from bson.timestamp import Timestamp
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_preferences import SecondaryPreferred
 
 from taskmanager.core.configuration import settings
-from taskmanager.core.storage.database import client, database
-from taskmanager.core.storage.replicas import causality
+from taskmanager.core.storage.database import client, database, is_bounded
 
 log = structlog.get_logger("taskmanager.database")
 
-# What lists, searches, statistics and exports read most. None of these says who may see or do what.
+# What lists, searches and statistics read most. None of these says who may see or do what.
 COLLECTIONS = frozenset({
     "tasks", "task_counts", "counters", "comments", "attachments", "relations", "reminders", "events", "notifications",
     "deliveries",
@@ -37,7 +40,16 @@ COLLECTIONS = frozenset({
 _REST_SECONDS = 5.0  # as long as the driver takes to learn the state of a member
 _INVALID_OPTIONS = 72  # the code for a time that the member has not heard of
 
-_allowed: ContextVar[bool] = ContextVar("replicas_allowed", default=False)
+# The session of the reads that secondaries may answer in this block; None where only the primary may.
+_session: ContextVar[ClientSession | None] = ContextVar("replica_session", default=None)
+
+
+class MemberFailed(Exception):
+    """A read that secondaries may answer has failed: the primary should answer the same request."""
+
+    def __init__(self, cause: PyMongoError) -> None:
+        self.cause = cause
+        super().__init__(str(cause))
 
 
 class _Rest:
@@ -69,13 +81,12 @@ def is_unheard_of(error: BaseException) -> bool:
 
 
 @contextmanager
-def after(moment: Timestamp | None) -> Iterator[ClientSession]:
-    """Read in this block what was committed until `moment`, and nothing older than the read before."""
+def session_after(moment: Timestamp | None) -> Iterator[ClientSession]:
+    """Yield a session whose reads have what was committed until `moment`, and nothing older than its read before."""
     with client().start_session(causal_consistency=True) as session:
         if moment is not None:
             session.advance_operation_time(moment)
-        with causality.bound(session):
-            yield session
+        yield session
 
 
 def present() -> Timestamp | None:
@@ -86,34 +97,38 @@ def present() -> Timestamp | None:
 
 
 @contextmanager
-def from_secondaries() -> Iterator[None]:
-    """Let secondaries answer the reads of this block."""
-    token = _allowed.set(True)
+def from_secondaries(session: ClientSession) -> Iterator[None]:
+    """Let secondaries answer the reads of this block, in this session. The block only reads."""
+    token = _session.set(session)
     try:
         yield
     finally:
-        _allowed.reset(token)
+        _session.reset(token)
 
 
 @contextmanager
-def within_half_of_the_limit() -> Iterator[None]:
-    """Bound this block by half of the time limit of an operation, so that the primary can answer in time after it."""
-    with pymongo.timeout(settings.current().mongodb_timeout_ms / 2000):
-        yield
+def readable(collection: Collection[Any]) -> Iterator[Collection[Any]]:
+    """Yield the collection as this block may read it: from a secondary where that is allowed, else as it is.
+
+    Raises MemberFailed when the member that was chosen does not answer, at the latest after half of the time limit of
+    an operation, so that the primary can answer in time after it.
+    """
+    session = _session.get()
+    if session is None or collection.name not in COLLECTIONS:
+        yield collection
+        return
+    chosen = settings.current()
+    preferred = SecondaryPreferred(max_staleness=chosen.replica_staleness_seconds)
+    limit = nullcontext() if is_bounded() else pymongo.timeout(chosen.mongodb_timeout_ms / 2000)
+    try:
+        with limit, session.bind(end_session=False):
+            yield collection.with_options(read_preference=preferred)
+    except PyMongoError as error:
+        if is_bounded() and error.timeout:
+            raise  # `bounded` says that it was too slow
+        raise MemberFailed(error) from error
 
 
-def readable(collection: Collection[Any]) -> Collection[Any]:
-    """Return the collection as this block may read it: from a secondary where that is allowed, else as it is."""
-    if not _allowed.get() or collection.name not in COLLECTIONS:
-        return collection
-    session = causality.bound_session()
-    if session is None or session.in_transaction:
-        return collection
-    bound = settings.current().replica_staleness_seconds
-    return collection.with_options(read_preference=SecondaryPreferred(max_staleness=bound))
-
-
-def failed(error: BaseException) -> bool:
-    """Return whether an error of a block may be the fault of a secondary, so that the primary should answer."""
-    cause = error if isinstance(error, PyMongoError) else error.__cause__
-    return isinstance(cause, PyMongoError)
+def is_fault(error: PyMongoError) -> bool:
+    """Return whether an error of a read says that a member is away, hangs or is behind, and not just refuses it."""
+    return error.timeout or isinstance(error, ConnectionFailure)

@@ -23,8 +23,8 @@ _OVERALL = ("project_id", "status", "priority", "label", "person", "all_closed",
 
 def overall(ids: Collection[ObjectId]) -> list[Row]:
     """Return the documents of all tasks of these projects."""
-    found = readable(TaskCounts._get_collection()).find({"project_id": {"$in": list(ids)}, "week": None}, _OVERALL)
-    return list(found)
+    with readable(TaskCounts._get_collection()) as counts:
+        return list(counts.find({"project_id": {"$in": list(ids)}, "week": None}, _OVERALL))
 
 
 def with_weeks(ids: Collection[ObjectId], monday: datetime, first_day: datetime, unit: str) -> list[Row]:
@@ -36,7 +36,8 @@ def with_weeks(ids: Collection[ObjectId], monday: datetime, first_day: datetime,
         {"$match": {"project_id": {"$in": list(ids)}, "week": {"$not": {"$lt": min(slot_of(monday).week, of_days)}}}},
         {"$project": {**dict.fromkeys((*_OVERALL, "completed"), 1), **daily}},
     ]
-    return list(readable(TaskCounts._get_collection()).aggregate(stages))
+    with readable(TaskCounts._get_collection()) as counts:
+        return list(counts.aggregate(stages))
 
 
 def _from(week: int, value: str) -> Row:
@@ -109,4 +110,5 @@ def _due_since(since: Mapping[ObjectId, datetime], end: datetime, grouped: Row) 
     query |= {"due_at": {"$gte": begin, "$lt": end}, "status_group": {"$in": list(OPEN_GROUPS)}}
     own = {"$arrayElemAt": [list(since.values()), {"$indexOfArray": [list(since), "$project_id"]}]}
     stages = [{"$match": query}, {"$match": {"$expr": {"$gte": ["$due_at", own]}}}, {"$group": grouped}]
-    return readable(Task._get_collection()).aggregate(stages)
+    with readable(Task._get_collection()) as tasks:
+        return list(tasks.aggregate(stages))
