@@ -130,10 +130,10 @@ docs: $(SITE)/.ready ## render docs/ as a site with search, which the service se
 docs-test: $(VENV)/.test docs ## read the site at /docs/guide in Chromium, under the policy of the service
 	@$(BIN)/python -m pytest -q -n 0 -p no:randomly -rs tests/api/test_guide.py tests/browser/test_guide.py
 
-# What `make run` does where there is no site yet: the service runs without it, too.
-$(GUIDE):
+# What `make run` does where there is no site yet, or pages have changed: the service runs without it, too.
+$(GUIDE): $(wildcard *.md docs/*.md docs/*/*.md docs/media/diagrams/*.svg .ci/docs/*)
 	@echo "Rendering the guide …"
-	@$(MAKE) --silent docs || echo "The guide could not be rendered: the service runs without /docs/guide."
+	@$(MAKE) --silent docs || echo "The guide could not be rendered: /docs/guide stays as it was, or is not there."
 
 $(SITE)/.ready: .ci/docs/requirements.txt
 	@$(PYTHON) -m venv --clear $(SITE) && $(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@

@@ -14,7 +14,7 @@ from flask_limiter._limits import RuntimeLimit
 from flask_limiter.errors import RateLimitExceeded
 from redis.exceptions import RedisError
 
-_MAX_COMPRESSED = 32  # bodies: each public file in each coding
+_MAX_COMPRESSED = 128  # bodies: each public file in each coding; /docs and the guide have about 75
 
 
 class FallingBackLimiter(Limiter):

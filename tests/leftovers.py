@@ -31,7 +31,7 @@ def _process() -> dict[str, Any]:
         "the working directory": Path.cwd(),
         "sys.path": list(sys.path),
         "signal handlers": {number.name: signal.getsignal(number) for number in _SIGNALS},
-        "structlog": structlog.get_config(),
+        "structlog": structlog.get_config() | {"processors": list(structlog.get_config()["processors"])},
         "the level of the log": logging.getLogger().level,
         "the check of migrations": server_checks._migrations,
     }

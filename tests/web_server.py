@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 from flask import Flask
@@ -67,6 +68,12 @@ class WebServer:
             with suppress(ProcessLookupError):  # nothing is left of its group, as it should be
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+    def memory(self) -> int:
+        """Return the resident bytes of its processes, without the one that only starts them."""
+        assert self._process
+        children = psutil.Process(self._process.pid).children(recursive=True)
+        return sum(one.memory_info().rss for one in children if not one.children())
 
     def kill(self) -> None:
         """End it with -9, with its processes."""

@@ -78,13 +78,14 @@ def on_post_page(output: str, page: Any, config: Any) -> str:
 
 
 def on_post_build(config: Any) -> None:
-    """Put the site into one file, which is the same for the same pages."""
-    site = Path(config.site_dir)
-    with zipfile.ZipFile(ARCHIVE, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    """Put the site into one file, which is the same for the same pages; a service that runs never sees half of it."""
+    site, made = Path(config.site_dir), Path(config.site_dir).with_suffix(".zip")
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(path for path in site.rglob("*") if path.is_file()):
             name = path.relative_to(site).as_posix()
             if not SPARE.fullmatch(name):
                 archive.writestr(zipfile.ZipInfo(name), path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+    made.replace(ARCHIVE)
 
 
 def digest_of(text: str) -> str:

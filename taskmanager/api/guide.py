@@ -10,7 +10,7 @@ import mimetypes
 import re
 from importlib.resources import files
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZipFile, is_zipfile
 
 from flask import Blueprint, Flask, Response, abort, request
 from werkzeug.utils import redirect
@@ -44,7 +44,7 @@ def show(name: str = "") -> AnyResponse:
     """Return a file of the site; a folder has a page, and a slash at its end, as links within the site are relative."""
     if not name and not request.path.endswith("/"):
         return redirect(mounted(f"{PATH}/"), 308)
-    if not ARCHIVE.is_file():
+    if not is_zipfile(ARCHIVE):
         return _guarded(cached(_ABSENT, _HTML, seconds=0)) if name == "" else abort(404)
     with ZipFile(ARCHIVE) as archive:
         names = set(archive.namelist())

@@ -10,10 +10,11 @@ from flask import Response, request
 from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.localization.languages import gettext, marked
 from taskmanager.features.users.passwords import MAX_CHARACTERS, MIN_CHARACTERS
-from taskmanager.pages import errors, rendering
+from taskmanager.pages import cookies, errors, rendering
 from taskmanager.web.errors import status_of
 from taskmanager.web.schemas import Email
 
+_OF_FORMS = frozenset({"next", cookies.FIELD})  # fields of each form that logs in
 _HINT = marked("This is not valid.")
 _HINTS = {
     "email": marked("Enter a mail address, such as ada@example.com."),
@@ -75,7 +76,7 @@ def tell(title: str, *text: str, links: tuple[tuple[str, str], ...] = (), status
 
 def read(schema: type[ma.Schema]) -> dict[str, Any]:
     """Return the fields of the form that a schema of the API takes. Raises InvalidForm."""
-    known = schema().fields
+    known = schema().load_fields
     sent = {name: request.form[name] for name in known.keys() & request.form.keys()}
     given = {name: value for name, value in sent.items() if value or known[name].required}
     try:
@@ -129,14 +130,17 @@ def _wrong(name: str) -> str:
 
 
 def can_ask_for(schema: type[ma.Schema]) -> bool:
-    """Return whether a form can ask for all that a schema needs: texts."""
-    needed = (one for one in schema().fields.values() if one.required)
-    return all(isinstance(one, ma.fields.String) for one in needed)
+    """Return whether a form can ask for all that a schema needs: texts, under names that are free."""
+    fields = schema().load_fields
+    needed = (one for one in fields.values() if one.required)
+    is_free = _OF_FORMS.isdisjoint(fields) and not any(one.data_key for one in fields.values())
+    return is_free and all(isinstance(one, ma.fields.String) for one in needed)
 
 
 def fields_of(schema: type[ma.Schema]) -> tuple[PageField, ...]:
     """Return a field for each text of a schema, with the `title` and `description` of its metadata."""
-    texts = {name: one for name, one in schema().fields.items() if isinstance(one, ma.fields.String)}
+    taken = schema().load_fields
+    texts = {name: one for name, one in taken.items() if isinstance(one, ma.fields.String)}
     return tuple(_field_of(name, one) for name, one in texts.items())
 
 

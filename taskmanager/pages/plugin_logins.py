@@ -3,10 +3,9 @@
 from flask import Response, abort
 
 from taskmanager.core import registry
-from taskmanager.core.errors import Unauthenticated
 from taskmanager.core.localization.languages import gettext
 from taskmanager.features.users.login_methods import routes as logins
-from taskmanager.features.users.login_methods.service import LoginMethod
+from taskmanager.features.users.login_methods.service import LoginMethod, LoginRefused
 from taskmanager.pages import forms, login
 from taskmanager.pages.blueprint import next_page, page
 from taskmanager.pages.forms import PageForm
@@ -22,12 +21,12 @@ def show(plugin: str, name: str) -> Response:
 
 @page(_ONE, methods=("POST",), public=True)
 def log_in(plugin: str, name: str) -> Response:
-    """Log in by a method, or ask for the second factor; a refusal is in the words of the plugin."""
+    """Log in by a method, or ask for the second factor; what the method refuses is in the words of the plugin."""
     method = _method(plugin, name)
     return forms.attempt(
         _form(plugin, method),
         lambda: login.go_on(logins.start(method, plugin, forms.read(method.schema)), next_page()),
-        explained=(Unauthenticated,),
+        explained=(LoginRefused,),
     )
 
 

@@ -14,13 +14,14 @@ from taskmanager.core import zones
 from taskmanager.core.configuration import settings
 from taskmanager.core.http.links import PAGES
 from taskmanager.core.localization import languages
-from taskmanager.features.comments.markdown import MAX_TEXT_CHARACTERS, plain_html, to_html
+from taskmanager.features.comments.markdown import to_html
 from taskmanager.features.projects import titles
 from taskmanager.features.users import service as users
 from taskmanager.pages import cookies
 from taskmanager.web import answers
 from taskmanager.web.urls import mounted
 
+MAX_FORMATTED_CHARACTERS = 5_000  # at each GET; hostile texts take time that grows with the square of their length
 STYLE = (files("taskmanager.pages") / "style.css").read_bytes()
 STYLE_DIGEST = hashlib.blake2b(STYLE, digest_size=8).hexdigest()
 _HEADING = re.compile(r"<(/?)h([1-6])>")
@@ -71,8 +72,10 @@ def url(path: str = "") -> str:
 
 
 def formatted(text: str) -> Markup:
-    """Return Markdown as HTML, like that of a comment; a text that is longer than comments may be is not formatted."""
-    return below_headings(to_html(text) if len(text) <= MAX_TEXT_CHARACTERS else plain_html(text))
+    """Return Markdown as HTML, like that of a comment; a long text is shown as it was written."""
+    if len(text) > MAX_FORMATTED_CHARACTERS:
+        return Markup('<div class="written">{}</div>').format(text)
+    return below_headings(to_html(text))
 
 
 def below_headings(html: str) -> Markup:

@@ -10,7 +10,11 @@ Indexes = dict[str, dict[str, dict[str, Any]]]  # {collection: {name: index}}, w
 
 
 class KeptIndexes(monitoring.CommandListener):
-    """Notes which commands change indexes, so that a test that sends none costs nothing."""
+    """Notes which commands change indexes, so that a test that sends none costs nothing.
+
+    It sees those of this process: a test whose processes change indexes uses a database of its own.
+    Validators and options of collections are not restored.
+    """
 
     def __init__(self) -> None:
         self._database, self._indexes, self._changed = "", Indexes(), False

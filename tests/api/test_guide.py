@@ -1,5 +1,6 @@
 """The site of the documentation: `make docs` builds the real one, which `tests/browser/test_guide.py` reads."""
 
+import os
 import zipfile
 
 import pytest
@@ -52,8 +53,12 @@ def test_there_is_nothing_else(site, client, name):
     assert (answer.status_code, answer.json["code"]) == (404, "http.not_found")
 
 
-def test_a_checkout_says_how_to_build_it(monkeypatch, tmp_path, client):
-    monkeypatch.setattr(guide, "ARCHIVE", tmp_path / "absent.zip")
+@pytest.mark.parametrize("bytes_there", [None, 0, 300])
+def test_a_checkout_says_how_to_build_it(site, client, bytes_there):
+    if bytes_there is None:
+        guide.ARCHIVE.unlink()
+    else:
+        os.truncate(guide.ARCHIVE, bytes_there)
     answer = client.get("/docs/guide/")
     assert answer.status_code == 200 and "make docs" in answer.text
     assert client.get("/docs/guide/api/").status_code == 404

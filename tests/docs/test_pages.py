@@ -92,3 +92,9 @@ def _routes() -> Iterator[tuple[str, str]]:
 
 def _shape(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", path.removeprefix("/api/v1"))
+
+
+def test_each_page_has_a_place_in_the_site():
+    """Else `make docs` fails, as the pages would be found by search alone."""
+    named = set(re.findall(r"[\w-]+\.md", (ROOT / ".ci/docs/mkdocs.yml").read_text()))
+    assert {path.name for path in ROOT.glob("docs/*.md")} - named == set()

@@ -60,9 +60,9 @@ def test_descriptions_are_formatted_and_below_the_heading_of_the_page(scene, log
     assert "<h3>Mine</h3>" in browser.source and browser.source.count("<h1") == 1
     assert "<img" not in browser.source and 'href="javascript' not in browser.source
     assert "<td>1</td>" in browser.open(f"/pages/projects/{scene.project.id}").source
-    long = "**x** " * 3_400  # more than a comment may have, and a text whose formatting takes long
-    patch(scene.owner, scene.task_path, {"description": long})
-    assert "<pre>**x**" in browser.open(f"/pages/tasks/{scene.task.id}").source
+    for characters, shown in ((5_000, "<p><strong>x</strong>"), (5_001, '<div class="written">**x**&lt;')):
+        patch(scene.owner, scene.task_path, {"description": "**x**<".ljust(characters, "y")})
+        assert shown in browser.open(f"/pages/tasks/{scene.task.id}").source, characters
 
 
 def test_the_session_of_a_login_here_ends_with_its_cookie(scene, log_in):

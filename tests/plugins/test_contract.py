@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import click
+import marshmallow as ma
 import pytest
 from bson import ObjectId
 from click.testing import Result
@@ -32,6 +33,7 @@ from taskmanager.features.purging import service as purging
 from taskmanager.features.purging.steps import Step
 from taskmanager.features.tasks.expansions import Expansion
 from taskmanager.features.users.models import Identity, User
+from taskmanager.pages import forms
 from taskmanager.testing.clients import sign_in
 from taskmanager.testing.factories import MembershipFactory, ProjectFactory, TaskFactory, UserFactory
 from taskmanager.web.blueprint import Blueprint
@@ -46,6 +48,7 @@ API = "/api/v1"
 PATH = f"{API}/x/sample/greetings"
 LOGIN = f"{API}/x/sample/login/badge"
 ANY = {"If-Match": "*"}
+GERMAN = {"Accept-Language": "de"}
 MIGRATION = "taskmanager_sample.migrations.m202611270900_indexes_of_greetings"
 
 
@@ -375,6 +378,34 @@ def test_its_login_is_a_page_too(extended):
     assert "Logged in as Ada" in browser.open("/pages").text
     assert Browser(extended.test_client()).open("/pages/login/x/sample/nothing").status == 404
     assert Browser(extended.test_client()).open("/pages/login/x/users/badge").status == 404
+
+
+def test_only_what_it_refuses_is_in_its_words(extended, monkeypatch):
+    login = sys.modules["taskmanager_sample.login"]
+    claims = login.LoginClaims(subject="1", email="ada@example.com", email_verified=False)
+    monkeypatch.setattr(login, "SECRET", "x")
+    monkeypatch.setattr(login, "LoginClaims", lambda **_given: claims)
+    browser = Browser(extended.test_client()).open("/pages/login/x/sample/badge", headers=GERMAN)
+    browser.send("Anmelden", email="ada@example.com", code="x", headers=GERMAN)
+    assert browser.status == 401 and "Bestätigen Sie" in browser.text and "Confirm your" not in browser.text
+    browser.send("Anmelden", email="ada@example.com", code="y", headers=GERMAN)
+    assert browser.status == 401 and "This badge is none of ours." in browser.text
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "shown"),
+    [
+        ("note", ma.fields.String(), ["note"]),
+        ("note", ma.fields.String(dump_only=True), []),
+        ("note", ma.fields.String(data_key="remark"), None),
+        ("next", ma.fields.String(), None),
+        ("form_token", ma.fields.String(), None),
+    ],
+)
+def test_a_form_has_what_it_can_send(name, field, shown):
+    schema = ma.Schema.from_dict({name: field})
+    assert forms.can_ask_for(schema) == (shown is not None)
+    assert shown is None or [one.name for one in forms.fields_of(schema)] == shown
 
 
 def test_its_login_is_among_the_ways_to_log_in(extended):

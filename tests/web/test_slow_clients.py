@@ -1,4 +1,4 @@
-"""Fifty slow clients, directly on the service, stop no requests of others."""
+"""Clients that are slow, or send what is large and refused, directly on the service: others do not notice."""
 
 import socket
 import time
@@ -60,3 +60,12 @@ def test_a_slow_client_gets_its_answer(small):
         client.sendall(b"\r\n")
         answer = b"".join(iter(lambda: client.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 200") and b'"status":"ok"' in answer
+
+
+def test_bodies_that_are_refused_are_not_kept(small):
+    """Each is in a cycle of references: the error, its traceback, the frame that has the body."""
+    body = {"email": "x" * 900_000, "password": "x"}
+    before = small.memory()
+    codes = {requests.post(f"{small.url}/api/v1/auth/login", json=body, timeout=60).status_code for _ in range(150)}
+    grown = (small.memory() - before) / 1e6
+    assert (codes, grown < 200) == ({422}, True), f"{grown} MB more"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from taskmanager.core.errors import Unauthenticated
 from taskmanager.core.text import plain_address
 from taskmanager.features.users.sessions.service import Login
 from taskmanager.features.users.sso import service as identities
@@ -27,6 +28,10 @@ class LoginClaims:
         """Return the claims in the form of an ID token's claims."""
         profile = {"email": plain_address(self.email), "email_verified": self.email_verified, "name": self.name}
         return {"iss": issuer, "sub": self.subject} | profile
+
+
+class LoginRefused(Unauthenticated):
+    """A method refused a login; the words are those of its plugin."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,13 @@ class LoginMethod:
 def login(method: LoginMethod, plugin: str, data: dict[str, Any], *, user_agent: str, address: str) -> Login | str:
     """Verify what a client sent and start a session, or return a ticket for the second step.
 
-    Raises the errors of `method.verify` and of `identities.login`.
+    Raises LoginRefused where `method.verify` raises Unauthenticated, its other errors, and those of `identities.login`.
     """
-    claims = method.verify(data).of_issuer(method.issuer(plugin))
-    return identities.login(claims, user_agent=user_agent, address=address)
+    return identities.login(_verified(method, plugin, data), user_agent=user_agent, address=address)
+
+
+def _verified(method: LoginMethod, plugin: str, data: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return method.verify(data).of_issuer(method.issuer(plugin))
+    except Unauthenticated as error:
+        raise LoginRefused(error.detail, code=error.code, **error.extra) from None
