@@ -38,6 +38,8 @@ CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT);
 """
 TIMEOUT_SECONDS = 40.0
 MAX_WRITES = 50  # sent together
+MAX_BYTES = 500_000  # of them; the service takes a body of 1,000,000
+REFUSED = (400, 403, 413, 422)  # a request as a whole
 QUEUE = ("mutation_id", "method", "path", "body", "type", "id", "revision", "base")
 OF_TASKS = ("comments", "reminders")  # go with the tombstone of their task
 
@@ -143,18 +145,38 @@ class OfflineClient:
 
     def sync(self) -> None:
         """Send the queue, then bring the copy up to date. Raises Offline; call it again later."""
-        self.push()
-        self.pull()
+        try:
+            self.push()
+        finally:  # also when the service could not carry out a change
+            self.pull()
 
     def push(self) -> None:
         """Send the changes in their order. Raises Offline with the rest still in the queue."""
-        while changes := self._queued()[:MAX_WRITES]:
+        most = MAX_WRITES
+        while changes := self._next(most):
             body = {"mode": "independent", "writes": [self._write(change) for change in changes]}
             response = self._request("POST", "/sync/writes", body=body)
+            if response.status_code in REFUSED:  # together they are too large, or one of them is malformed
+                if len(changes) == 1:
+                    self._finish(changes[0], {"status": response.status_code, "problem": response.json()})
+                most = max(1, len(changes) // 2)
+                continue
             if response.status_code != 200:
                 raise Offline(str(response.status_code))
-            for change, result in zip(changes, response.json()["results"], strict=True):
-                self._finish(change, result)
+            results = zip(changes, response.json()["results"], strict=True)
+            kept = [result["status"] for change, result in results if not self._finish(change, result)]
+            if kept:
+                raise Offline(str(kept[0]))
+
+    def _next(self, most: int) -> list[Item]:
+        """Return the next changes of the queue: at least one, and as many as fit into a request."""
+        found, size = [], 0
+        for change in self._queued()[:most]:
+            size += len(json.dumps(self._write(change)))
+            if found and size > MAX_BYTES:
+                break
+            found.append(change)
+        return found
 
     def _write(self, change: Item) -> Item:
         """Return a change as the service takes it. Sent twice, it is carried out once, by its mutation id."""
@@ -179,16 +201,20 @@ class OfflineClient:
         row = own.fetchone()
         return max(change["revision"], int(row[0]) if row else 0)
 
-    def _finish(self, change: Item, result: Item) -> None:
-        """Note what the service said to a change, and remove it from the queue, in one transaction."""
+    def _finish(self, change: Item, result: Item) -> bool:
+        """Note what the service said to a change, and remove it from the queue, in one transaction.
+
+        Return False when that is no answer to the change, which stays in the queue.
+        """
         if result["status"] in (401, 408, 429) or result["status"] >= 500 or _code(result) == "idempotency.in_progress":
-            raise Offline(str(result["status"]))
+            return False
         with self._transaction():
             if result["status"] < 300:
                 self._accept(change, result)
             elif not self._is_done(change, result):
                 self._report(change, result)
             self.store.execute("DELETE FROM queue WHERE mutation_id = ?", (change["mutation_id"],))
+        return True
 
     def _accept(self, change: Item, result: Item) -> None:
         if change["method"] == "DELETE":

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import orjson
 from cryptography.fernet import InvalidToken
 from flask import Response, request
 from mongoengine import BinaryField, DateTimeField, DictField, Document, IntField, StringField
@@ -29,7 +30,9 @@ from taskmanager.web.errors import KeyReused
 from taskmanager.web.parser import read_body
 
 _KEY = re.compile(r'"([\x20\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
-_KEPT_HEADERS = ("Location", "ETag", "Cache-Control", "Content-Type")
+MERGED, REPLAYED = "Merged", "Idempotency-Replayed"  # of a mutation, which was merged; of a stored response
+_KEPT_HEADERS = ("Location", "ETag", "Cache-Control", "Content-Type", MERGED)
+_KEPT_MEMBERS = ("id", "revision")  # of the response to a mutation
 _PURPOSE = "idempotency"
 MUTATION_DAYS = 30  # a device may be offline for that long after a response was lost
 _WRITE_CONFLICT = 112
@@ -76,12 +79,13 @@ def once(
 
 
 def once_by(mutation_id: str, view: Callable[[], Response], content: Sequence[str | bytes]) -> Response:
-    """Run `view`, or return the stored response of the caller's mutation of this id, kept for MUTATION_DAYS.
+    """Run `view`, or return what is stored of the response to the caller's mutation of this id, for MUTATION_DAYS.
 
+    That is no more of its body than id and revision: a client may have many mutations, each of a large object.
     `content` is what the mutation does. Raises KeyReused for another content, InProgress.
     """
     key_id = _digest(_caller(known_actor()), "mutation", mutation_id)
-    return _kept_or_first(_Key(key_id, _digest(*content), timedelta(days=MUTATION_DAYS)), view, None)
+    return _kept_or_first(_Key(key_id, _digest(*content), timedelta(days=MUTATION_DAYS), brief=True), view, None)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class _Key:
     id: str
     fingerprint: str
     lifetime: timedelta
+    brief: bool = False  # only _KEPT_MEMBERS of the body are kept
 
 
 def _kept_or_first(key: _Key, view: Callable[[], Response], seconds: float | None) -> Response:
@@ -123,14 +128,21 @@ def _run(key: _Key, view: Callable[[], Response]) -> Response:
             raise _InUse from None
         raise
     response = view()
-    keys.update_one({"_id": key.id}, {"$set": _kept(response)})
+    keys.update_one({"_id": key.id}, {"$set": _kept(response, brief=key.brief)})
     return response
 
 
-def _kept(response: Response) -> dict[str, Any]:
+def _kept(response: Response, *, brief: bool) -> dict[str, Any]:
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-    body = cipher(_PURPOSE).encrypt(response.get_data())
-    return {"status": response.status_code, "headers": headers, "body": body}
+    body = response.get_data()
+    kept = cipher(_PURPOSE).encrypt(_briefly(body) if brief and body else body)
+    return {"status": response.status_code, "headers": headers, "body": kept}
+
+
+def _briefly(body: bytes) -> bytes:
+    found = orjson.loads(body)
+    members = found if isinstance(found, dict) else {}
+    return orjson.dumps({name: members[name] for name in _KEPT_MEMBERS if name in members})
 
 
 def _replay(kept: IdempotencyKey, fingerprint: str) -> Response:
@@ -142,7 +154,7 @@ def _replay(kept: IdempotencyKey, fingerprint: str) -> Response:
         detail = "This request was processed already, and its response cannot be repeated."
         raise Conflict(detail, code="idempotency.answer_lost") from None
     response = Response(body, kept.status, headers=dict(kept.headers))
-    response.headers["Idempotency-Replayed"] = "true"
+    response.headers[REPLAYED] = "true"
     return response
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from flask import Flask, Response, g, has_request_context, request
 from flask_limiter import ApplicationLimit
+from flask_limiter.errors import RateLimitExceeded
 from limits.storage import RedisStorage
 from redis.exceptions import RedisError
 
@@ -169,6 +170,20 @@ def _of_all_requests() -> list[CommonLimit]:
         CommonLimit(limit_provider=lambda: core_settings.current().ratelimit_default, key_function=caller),
         CommonLimit(limit_provider=_ceiling, key_function=address, scope="network"),
     ]
+
+
+def count_also(number: int) -> None:
+    """Count this request as `number` more by the limits of all requests, for what it carries out.
+
+    Raises RateLimitExceeded, also for more than a limit admits at all. It counts nothing when the store has just died.
+    """
+    if not limiter.enabled or number < 1:
+        return
+    with contextlib.suppress(RedisError):
+        for limit in limiter.limit_manager.application_limits:
+            identifiers = (limiter._key_prefix, limit.key_func(), str(limit.scope))
+            if not limiter.limiter.hit(limit.limit, *identifiers, cost=number):
+                raise RateLimitExceeded(limit)
 
 
 def caller() -> str:

@@ -123,3 +123,31 @@ def test_a_repeated_answer_is_older_than_the_copy(client, campaign, method):
     client.push()
     after = client.item("tasks", task_id)
     assert (after and after["title"]) == ("Theirs" if method == "PATCH" else None) and not client.conflicts()
+
+
+def test_a_queue_larger_than_a_body_is_sent_in_parts_and_a_refused_change_is_reported(client, campaign):
+    """Found by a review: 25 large tasks were 413 at every sync, and nothing of the queue was ever sent."""
+    project, text = campaign.projects[0], "x" * 45_000
+    for number in range(25):
+        client.create_task(project, title=f"T{number}", description=text)
+    client.create_task(project, title="Huge", description="x" * 1_100_000)
+    client.create_task(project, title="Last")
+    client.sync()
+    assert {one["title"] for one in client.items("tasks")} == {*(f"T{number}" for number in range(25)), "Last"}
+    (refused,) = client.conflicts()
+    assert (refused["change"]["body"]["title"], refused["problem"]["status"]) == ("Huge", 413)
+
+
+def test_a_repeated_merge_hides_no_change_of_another(client, campaign):
+    task_id = client.create_task(campaign.projects[0], title="One", description="One")
+    client.sync()
+    real = client.item("tasks", task_id)["id"]
+    client.change("tasks", task_id, title="Mine")
+    client.change("tasks", task_id, description="Mine")
+    campaign.owner.call("PATCH", f"/tasks/{real}", {"description": "Theirs"})
+    client.http.lost = 1
+    with pytest.raises(offline_client.Offline):
+        client.push()
+    client.sync()
+    (conflict,) = client.conflicts()
+    assert conflict["theirs"]["description"] == "Theirs" == client.item("tasks", task_id)["description"]

@@ -4,27 +4,23 @@ A write is dispatched to the view of its route, with the checks of that: scope, 
 under the mutation id in the transaction of the effect.
 """
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import orjson
-from flask import Response, current_app, request
-from pymongo.errors import DuplicateKeyError
+from flask import Response, current_app
 from werkzeug.exceptions import HTTPException
 
 from taskmanager.core.configuration import settings
-from taskmanager.core.errors import Conflict, Invalid, NotFound, PreconditionFailed, TaskManagerError, Unavailable
-from taskmanager.core.events.log import correlation
+from taskmanager.core.errors import Conflict, Invalid, PreconditionFailed, TaskManagerError, Unavailable
+from taskmanager.features.sync.writes.dispatching import PATH, Write, dispatch, root
 from taskmanager.features.sync.writes.schemas import WritesIn, WritesOut
 from taskmanager.features.tasks.filtering.budgets import expensive
-from taskmanager.web import answers
-from taskmanager.web.authentication.actors import claim, use_claim
+from taskmanager.web import answers, limits
 from taskmanager.web.blueprint import Blueprint
-from taskmanager.web.idempotency import once_by
+from taskmanager.web.idempotency import MERGED, REPLAYED, once_by
 
 blp = Blueprint("writes", __name__, scope="projects", description="Changes of clients that were offline")
 
@@ -32,49 +28,15 @@ MAX_SECONDS = 10.0  # then no further write begins
 _MAX_MERGES = 3  # while others change the same object again and again
 _TEMPORARY = "temp:"
 _REFERENCES = ("_id", "_ids", "before", "after")  # the names of members whose values may be temporary ids
-_KEPT = ("SCRIPT_NAME", "HTTP_HOST", "HTTP_AUTHORIZATION", "HTTP_USER_AGENT", "HTTP_ACCEPT_LANGUAGE")
-_PATH = "/sync/writes"
+_TEXTS = ("custom_fields",)  # members whose names are those of users
+_OF_OBJECT = ("/completion", "/archive", "/position")  # paths that change the object above
+_OF_PROJECT = ("/statuses",)  # has an own form, and the revision of the project
+_RESTORED = "/restore"
+_UNSETTLED = (401, 408, 429)  # no answers to a write
 _UNSAID = {"id": None, "merged": False, "replayed": False, "mine": None, "theirs": None}
 
-# The operations that change what sync knows. Others, such as those of accounts and files, are requests of their own.
-OPERATIONS = frozenset(
-    (
-        *("create_project", "update_project", "delete_project", "restore_project", "place_project"),
-        *("archive_project", "unarchive_project", "replace_statuses"),
-        *("add_member", "update_member", "remove_member"),
-        *("create_label", "update_label", "delete_label"),
-        *("create_custom_field", "update_custom_field", "delete_custom_field"),
-        *("create_view", "update_view", "delete_view"),
-        *("create_project_view", "update_project_view", "delete_project_view"),
-        *("create_task", "update_task", "delete_task", "restore_task", "complete_task", "reopen_task"),
-        *("place_task", "move_task", "watch_task", "unwatch_task", "create_relation", "delete_relation"),
-        *("create_comment", "update_comment", "delete_comment", "add_reaction", "remove_reaction"),
-        *("create_reminder", "replace_reminder", "delete_reminder"),
-        *("mark_notification_read", "mark_notification_unread", "mark_notifications_read"),
-        *("update_notification_preferences", "update_project_notification_preferences"),
-    )
-)
 
-
-@dataclass(frozen=True)
-class Write:
-    """One write, as it was sent, or with real ids."""
-
-    mutation_id: str
-    method: str
-    path: str
-    body: dict[str, Any] | None = None
-    temp_id: str | None = None
-    if_revision: int | None = None
-    base: dict[str, Any] | None = None
-
-    @property
-    def encoded(self) -> bytes:
-        """Return the body as JSON."""
-        return b"" if self.body is None else orjson.dumps(self.body, option=orjson.OPT_SORT_KEYS)
-
-
-@blp.route(_PATH, methods=["POST"], scope="projects:read", idempotent=False)
+@blp.route(PATH, methods=["POST"], scope="projects:read", idempotent=False)
 @blp.arguments(WritesIn)
 @blp.response(200, WritesOut)
 @expensive
@@ -83,11 +45,12 @@ def send_writes(data: dict[str, Any]) -> Response:
 
     Each write is a request of the API: of projects, statuses, members, labels, custom fields, views, tasks, comments,
     reminders, notifications and preferences. It needs the role and the scope of that request, and has its own status in
-    `results`. By its `mutation_id` it has its effect once, for 30 days, so a repetition is harmless. `if_revision` is
-    as If-Match: a conflict is 412 with `mine` and `theirs`, and changes nothing; with `base` only when both have
-    changed the same fields. After 10 seconds no further write begins: the remaining ones have the status 503
-    `sync.writes_unfinished`; send them again.
+    `results`. By its `mutation_id` it has its effect once, for 30 days, so a repetition is harmless: its `body` has
+    `id` and `revision` of then. `if_revision` is as If-Match: a conflict is 412 with `mine` and `theirs`, and changes
+    nothing; with `base` only when both have changed the same fields. A write counts as a request. After 10 seconds no
+    further write begins: the remaining ones have the status 503 `sync.writes_unfinished`; send them again.
     """
+    limits.count_also(len(data["writes"]) - 1)
     batch = _Batch(in_order=data["mode"] == "in_order")
     return answers.data({"results": [batch.result(index, given) for index, given in enumerate(data["writes"])]})
 
@@ -100,6 +63,9 @@ class _Batch:
     ids: dict[str, str] = field(default_factory=dict)
     revisions: dict[str, int] = field(default_factory=dict)  # by path: what the writes of this request have made
     failed: bool = False
+    unsettled: set[str | None] = field(
+        default_factory=set
+    )  # the temporary ids of writes to be sent again; None: others
     until: float = field(default_factory=lambda: monotonic() + settings.current().time_limit(MAX_SECONDS))
 
     def result(self, index: int, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,28 +74,38 @@ class _Batch:
         names = {"index": index, "mutation_id": write.mutation_id}
         names |= {"temp_id": write.temp_id} if write.temp_id else {}
         try:
-            found = self._carry_out(replace(write, path=self._path(write.path), body=self._with_ids(write.body)))
-        except (TaskManagerError, HTTPException, DuplicateKeyError) as error:
-            self.failed = True
-            found = _refused(error) | (self._versions(write) if isinstance(error, PreconditionFailed) else {})
+            found = self._settled(write)
+        except Exception as error:  # also a fault of the service: the results of the other writes are not lost
+            found = _refused(error)
+        self.failed |= found["status"] >= 400
+        if _is_unsettled(found):
+            self.unsettled.add(write.temp_id)
         if write.temp_id and (created := (found["body"] or {}).get("id")):
             self.ids[write.temp_id] = found["id"] = created
         return names | _UNSAID | found
 
+    def _settled(self, write: Write) -> dict[str, Any]:
+        try:
+            return self._carry_out(self._with_real_ids(write))
+        except PreconditionFailed as error:
+            return _refused(error) | self._versions(write)
+
     def _carry_out(self, write: Write) -> dict[str, Any]:
         self._check(write)
+        if self.unsettled and self.in_order:
+            raise _unfinished("An earlier write of this request is not settled: send both again.")
         if self.failed and self.in_order:
             raise Conflict("An earlier write of this request has failed.", code="sync.write_skipped")
         if monotonic() > self.until:
-            raise Unavailable("The time of the request was over: send it again.", code="sync.writes_unfinished")
+            raise _unfinished("The time of the request was over: send it again.")
         if write.if_revision is not None:
-            write = replace(write, if_revision=max(write.if_revision, self.revisions.get(_object_path(write), 0)))
+            write = replace(write, if_revision=max(write.if_revision, self.revisions.get(_revised(write), 0)))
         try:
             return self._noted(write, _once(write))
         except PreconditionFailed:
             if write.base is None:
                 raise
-        self.revisions.pop(_object_path(write), None)
+        self.revisions.pop(_revised(write), None)
         return _merged(write, write.base)
 
     def _check(self, write: Write) -> None:
@@ -144,16 +120,31 @@ class _Batch:
             raise Invalid("base", f"It lacks a field of body: {min(missing)[:50]!r}.")
 
     def _noted(self, write: Write, response: Response) -> dict[str, Any]:
-        """Return the result of a response; a later write on the same object is based on what this one has made."""
+        """Return the result of a response; a later write on the same object is based on what this one has made.
+
+        Only what followed a known revision is noted. Another user may have made what a merged write was applied to, or
+        one without a precondition: a later write must not take that for seen.
+        """
         found = _done(response)
         revision = (found["body"] or {}).get("revision")
-        if isinstance(revision, int):
-            path = response.headers.get("Location", "").partition(_root())[2] or _object_path(write)
+        created = response.headers.get("Location", "").partition(root())[2] if found["status"] == 201 else ""
+        path = created or _revised(write)
+        if found["merged"]:
+            self.revisions.pop(path, None)
+        elif write.path.endswith(_RESTORED) and revision == self.revisions.get(path, 0) + 1:
+            self.revisions[path] = revision  # of what an earlier write has deleted
+        elif isinstance(revision, int) and (created or write.if_revision is not None):
             self.revisions[path] = revision
+        elif found["status"] == 204 and write.method == "DELETE" and write.if_revision and not found["replayed"]:
+            self.revisions[path] = write.if_revision + 1  # in the trash
         return found
 
     def _versions(self, write: Write) -> dict[str, Any]:
         return {"mine": write.body, "theirs": _present(replace(write, path=self._path(write.path)))}
+
+    def _with_real_ids(self, write: Write) -> Write:
+        body, base = self._with_ids(write.body), self._with_ids(write.base)
+        return replace(write, path=self._path(write.path), body=body, base=base)
 
     def _path(self, path: str) -> str:
         return "/".join(self._real(part) for part in path.split("/"))
@@ -162,7 +153,10 @@ class _Batch:
         """Return the id that a temporary one stands for. Raises Conflict when its object was not created."""
         if not name.startswith(_TEMPORARY):
             return name
-        found = self.ids.get(name.removeprefix(_TEMPORARY))
+        temporary = name.removeprefix(_TEMPORARY)
+        if temporary in self.unsettled:
+            raise _unfinished(f"The write that creates {name} is not settled: send both again.")
+        found = self.ids.get(temporary)
         if found is None:
             raise Conflict(
                 f"The write that creates {name} is not before this one, or has failed.", code="sync.write_skipped"
@@ -172,24 +166,46 @@ class _Batch:
     def _with_ids(self, value: Any, *, refers: bool = False) -> Any:
         """Return a part of a body with real ids, where its name says that it is an id."""
         if isinstance(value, dict):
-            return {name: self._with_ids(part, refers=name.endswith(_REFERENCES)) for name, part in value.items()}
+            return {
+                name: part if name in _TEXTS else self._with_ids(part, refers=name.endswith(_REFERENCES))
+                for name, part in value.items()
+            }
         if isinstance(value, list):
             return [self._with_ids(part, refers=refers) for part in value]
         return self._real(value) if refers and isinstance(value, str) else value
 
 
-def _root() -> str:
-    """Return the path of the version, below which the writes are."""
-    return request.path.removesuffix(_PATH)
+def _unfinished(detail: str) -> Unavailable:
+    return Unavailable(detail, code="sync.writes_unfinished")
+
+
+def _is_unsettled(found: Mapping[str, Any]) -> bool:
+    """Return whether a result is no answer to its write, which the client sends again."""
+    status, problem = found["status"], found["problem"] or {}
+    return status >= 500 or status in _UNSETTLED or problem.get("code") == "idempotency.in_progress"
 
 
 def _object_path(write: Write) -> str:
-    return write.path.removesuffix("/completion").removesuffix("/archive")
+    """Return the path of the object that a write changes."""
+    return next((write.path.removesuffix(end) for end in _OF_OBJECT if write.path.endswith(end)), write.path)
 
 
-def _once(write: Write) -> Response:
+def _revised(write: Write) -> str:
+    """Return the path of the object whose revision a write changes."""
+    path = _object_path(write)
+    return next((path.removesuffix(end) for end in (*_OF_PROJECT, _RESTORED) if path.endswith(end)), path)
+
+
+def _once(write: Write, *, merged: bool = False) -> Response:
     content = (write.method, write.path, write.encoded)
-    return once_by(write.mutation_id, lambda: _dispatch(write, write.method), content)
+    return once_by(write.mutation_id, lambda: _carried_out(write, merged=merged), content)
+
+
+def _carried_out(write: Write, *, merged: bool) -> Response:
+    response = dispatch(write, write.method)
+    if merged:
+        response.headers[MERGED] = "true"  # kept with the response: a repetition has to know it
+    return response
 
 
 def _merged(write: Write, base: dict[str, Any]) -> dict[str, Any]:
@@ -199,7 +215,7 @@ def _merged(write: Write, base: dict[str, Any]) -> dict[str, Any]:
         if present is None or not _is_untouched(write.body, base, present):
             break
         try:
-            return _done(_once(replace(write, if_revision=present["revision"]))) | {"merged": True}
+            return _done(_once(replace(write, if_revision=present["revision"]), merged=True))
         except PreconditionFailed:
             continue
     raise PreconditionFailed
@@ -216,72 +232,20 @@ def _present(write: Write) -> dict[str, Any] | None:
     """Return the object of a write as it is now; None when the caller does not see it, or it is none."""
     asked = replace(write, path=_object_path(write), body=None, if_revision=None)
     try:
-        found = orjson.loads(_dispatch(asked, "GET").get_data())
+        found = orjson.loads(dispatch(asked, "GET").get_data())
     except (TaskManagerError, HTTPException):
         return None
     return found if isinstance(found, dict) else None
 
 
 def _done(response: Response) -> dict[str, Any]:
-    body = response.get_data()
+    body, headers = response.get_data(), response.headers
     found = {"status": response.status_code, "body": orjson.loads(body) if body else None, "problem": None}
-    return found | ({"replayed": True} if "Idempotency-Replayed" in response.headers else {})
+    return found | {"merged": MERGED in headers, "replayed": REPLAYED in headers}
 
 
 def _refused(error: Exception) -> dict[str, Any]:
-    """Return the result of a refused write. Raises the error when it is one of the service itself."""
+    """Return the result of a write that was refused, or that the service could not carry out."""
     response = current_app.make_response(current_app.handle_user_exception(error))
-    if response.status_code == 500:
-        raise error
     status = response.status_code if response.status_code >= 400 else 404
     return {"status": status, "body": None, "problem": orjson.loads(response.get_data() or b"null")}
-
-
-def _dispatch(write: Write, method: str) -> Response:
-    """Return the response of the view for a write, or for the GET of its path. Raises as the view."""
-    token = correlation.set(correlation.get() | {"mutation_id": write.mutation_id})
-    claimed = claim()
-    try:
-        with current_app.app_context():  # the rights are loaded anew: an earlier write may have changed them
-            use_claim(claimed)
-            with current_app.request_context(_environ(write, method)):
-                return _viewed(method)
-    finally:
-        correlation.reset(token)
-
-
-def _viewed(method: str) -> Response:
-    name = (request.endpoint or "").rpartition(".")[2]
-    if method != "GET" and request.routing_exception is None and name not in OPERATIONS:
-        raise Invalid(
-            "path",
-            "This is no change of what sync knows: send it as a request of its own.",
-            code="sync.write_unsupported",
-        )
-    if isinstance(request.routing_exception, HTTPException) and (request.routing_exception.code or 500) < 400:
-        raise NotFound
-    return current_app.make_response(current_app.dispatch_request())
-
-
-def _environ(write: Write, method: str) -> dict[str, Any]:
-    """Return the request of a write: from the same client, with its own path, body and precondition."""
-    kept = {
-        name: value
-        for name, value in request.environ.items()
-        if name.startswith(("wsgi.", "SERVER_", "REMOTE_")) or name in _KEPT
-    }
-    body = write.encoded if method != "GET" else b""
-    path = _root().encode() + unquote_to_bytes(write.path)
-    kept |= {
-        "REQUEST_METHOD": method,
-        "PATH_INFO": path.decode("latin-1"),
-        "QUERY_STRING": "",
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.input": io.BytesIO(body),
-        "HTTP_X_MUTATION_ID": write.mutation_id,
-    }
-    if body:
-        kept["CONTENT_TYPE"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
-    if write.if_revision is not None:
-        kept["HTTP_IF_MATCH"] = f'"{write.if_revision}"'
-    return kept

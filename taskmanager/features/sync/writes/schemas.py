@@ -75,7 +75,12 @@ class WriteResult(Schema):
     index = fields.Integer(required=True)
     mutation_id = fields.String(required=True, metadata={"example": "phone-1-42"})
     status = fields.Integer(required=True, metadata={"description": "The status of the single request"})
-    body = Json(_OBJECT, required=True, allow_none=True, metadata={"description": "The body of the single response"})
+    body = Json(
+        _OBJECT,
+        required=True,
+        allow_none=True,
+        metadata={"description": "The body of the single response; with `replayed` its `id` and `revision`"},
+    )
     problem = fields.Nested(Problem, required=True, allow_none=True)
     temp_id = fields.String()
     id = Id(
@@ -83,7 +88,8 @@ class WriteResult(Schema):
     )
     merged = Flag(required=True, metadata={"description": "True when it was merged with another change, by `base`"})
     replayed = Flag(
-        required=True, metadata={"description": "True when it was carried out before: `body` is the response of then"}
+        required=True,
+        metadata={"description": "True when it was carried out before: `body` has `id` and `revision` of then"},
     )
     mine = Json(_OBJECT, required=True, allow_none=True, metadata={"description": "With 412: the body of this write"})
     theirs = Json(
