@@ -1,12 +1,13 @@
 """Levels of logs: of all loggers and of some, from the settings, and changed while the processes run.
 
 `taskmanager log-level` writes them into a file that all processes of the machine look at every two seconds. The signal
-SIGUSR1 lets one process log all, until the next one.
+SIGUSR1 lets one process log all for ten minutes, or until that file changes.
 """
 
 import json
 import logging
 import threading
+import time
 from collections.abc import MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,8 +18,9 @@ import structlog
 _FILE = "levels"
 _LOOK_SECONDS = 2.0
 _NUMBERS = logging.getLevelNamesMapping()
-# At DEBUG the driver logs whole documents, with what people wrote: only when it is named.
-_DISCREET = {"pymongo": "INFO"}
+# At DEBUG these log what people wrote: whole documents, texts of messages, numbers in URLs. Only when they are named.
+_DISCREET = {"pymongo": "INFO", "apprise": "INFO", "urllib3": "INFO"}
+_DEBUG_SECONDS = 600.0
 
 
 class _Effective:
@@ -27,7 +29,7 @@ class _Effective:
     default = logging.INFO
     named: dict[str, int] = {}
     watched: Path | None = None
-    debugs = False
+    debugs_until = 0.0
 
 
 def use(default: str, named: dict[str, str]) -> None:
@@ -63,21 +65,32 @@ def watch(folder: Path, default: str, named: dict[str, str]) -> None:
     threading.Thread(target=_follow, args=(default, named), daemon=True, name="log-levels").start()
 
 
-def toggle_debug(*_: object) -> None:
-    """Set the level of all loggers to DEBUG, or end that, within two seconds: for a signal (SIGUSR1)."""
-    _Effective.debugs = not _Effective.debugs
+def debug_for_a_while(*_: object) -> None:
+    """Set the level of all loggers to DEBUG within two seconds, for ten minutes: for a signal (SIGUSR1).
+
+    It is no toggle: processes that got different numbers of signals would never be in step again.
+    """
+    _Effective.debugs_until = time.monotonic() + _DEBUG_SECONDS
 
 
 def _follow(default: str, named: dict[str, str]) -> None:
-    seen, wait = ("", False), threading.Event()
+    file, seen, wait = _written_at(), ("", False), threading.Event()
     while True:
-        text, debugs = now = _read(), _Effective.debugs
+        if (found := _written_at()) != file:
+            file, _Effective.debugs_until = found, 0.0
+        text, debugs = now = _read(), time.monotonic() < _Effective.debugs_until
         if now != seen:
             changed = {"": "DEBUG"} if debugs else json.loads(text or "{}")
             use(changed.get("", default), named | {name: level for name, level in changed.items() if name})
             structlog.get_logger("taskmanager.logs").warning("levels changed", levels=changed)
             seen = now
         wait.wait(_LOOK_SECONDS)
+
+
+def _written_at() -> int:
+    with suppress(OSError):
+        return _Effective.watched.stat().st_mtime_ns if _Effective.watched else 0
+    return 0
 
 
 def _read() -> str:

@@ -12,7 +12,7 @@ from config import logging
 from taskmanager.core.child import wrap
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.retry import RetryPolicy
-from workers import fitness
+from workers import fitness, stopping
 
 log = structlog.get_logger("taskmanager.pool")
 
@@ -53,6 +53,7 @@ class Pool:
         """Run the workers until SIGTERM or SIGINT; then each worker finishes its job."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        stopping.ignore_sigusr1()
         log.info("started", workers=len(self._slots))
         while not self._stopping:
             for slot in self._slots:

@@ -37,6 +37,13 @@ def exit_on_signals(code: int = _ENDED_BY_SIGTERM) -> None:
 
     for number in _SIGNALS:
         signal.signal(number, end)
+    ignore_sigusr1()
+
+
+def ignore_sigusr1() -> None:
+    """Ignore SIGUSR1, which would end the process, unless it has a handler: it may reach all processes of a unit."""
+    if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def end_in_time(busy: Callable[[], bool] = lambda: False) -> None:

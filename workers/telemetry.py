@@ -24,7 +24,7 @@ def start(settings: Settings, role: str) -> None:
         metric_files.share(folder)
         log_levels.watch(folder, settings.log_level, parse_levels(settings.log_levels))
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGUSR1, log_levels.toggle_debug)
+        signal.signal(signal.SIGUSR1, log_levels.debug_for_a_while)
     ProcessMetrics(role).start()
     traces.begin(settings, role)
 

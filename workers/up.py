@@ -20,6 +20,7 @@ from taskmanager.core.errors import Misconfigured
 from taskmanager.embedded import mail_sink, mongod, ports, valkey
 from taskmanager.embedded.server import EmbeddedServer, tail
 from taskmanager.embedded.supervision import Program, Supervisor
+from workers import stopping
 from workers.data_folder import PRIVATE, DataFolder
 from workers.local_url import local_url
 from workers.source_watch import SourceWatch
@@ -255,7 +256,7 @@ def _banner(settings: Settings, folder: DataFolder, servers: dict[str, EmbeddedS
         "API": f"{url}/docs (Swagger UI)",
         "Admin": f"{settings.admin_email}, {password}",
         "Mail": f"{folder.mails}/*.eml" if "mail" in servers else "sent by the server of TASKMANAGER_MAIL_URL",
-        "Logs": f"{folder.logs}/*.log",
+        "Logs": str(settings.log_file or f"{folder.logs}/*.log"),
         "Stop": "Ctrl-C here, or 'make stop'",
     }
     return "\nThe service is ready.\n\n" + "\n".join(f"  {name:6} {text}" for name, text in lines.items())
@@ -278,6 +279,7 @@ def _occupy_standard_streams() -> None:
 
 def _stop_on_signals() -> None:
     """Stop on signals, also when a shell lets a background job ignore Ctrl-C; `nohup` is respected."""
+    stopping.ignore_sigusr1()
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, _raise_stopped)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:

@@ -51,6 +51,18 @@ def test_each_logger_may_have_a_level(tmp_path):
     assert [line["log.logger"] for line in lines] == ["a", "a", "a.b", "a.b"]
 
 
+def test_texts_and_numbers_of_messages_are_in_no_line_at_debug(tmp_path):
+    """The address refuses, so the line that Apprise logs of that is there."""
+    step = """import apprise
+known = apprise.Apprise()
+known.add('json://127.0.0.1:1/4915112345678?:phone=4915112345678')
+assert not known.notify(title='You were assigned', body='Divorce lawyer')
+structlog.get_logger('a').debug('d')"""
+    lines = lines_of(step, tmp_path, TASKMANAGER_LOG_LEVEL="DEBUG")
+    assert "d" in [line["message"] for line in lines] and "apprise" in {line["log.logger"] for line in lines}
+    assert not re.search("4915112345678|Divorce", json.dumps(lines))
+
+
 def test_documents_are_logged_only_when_the_driver_is_named(tmp_path):
     step = "logging.getLogger('pymongo.command').debug('{\"title\": \"private\"}'); logging.getLogger('a').debug('d')"
     assert [line["message"] for line in lines_of(step, tmp_path, TASKMANAGER_LOG_LEVEL="DEBUG")] == ["d"]
@@ -75,19 +87,46 @@ log.debug('three')"""
     assert [text for text in messages if text != "levels changed"] == ["two"]
 
 
-def test_a_signal_lets_a_process_log_all_until_the_next_one(tmp_path):
-    step = f"""from config import log_levels
-import os, pathlib, signal, time
-log_levels._LOOK_SECONDS = 0.05
-log_levels.watch(pathlib.Path({str(tmp_path)!r}), 'INFO', {{}})
-signal.signal(signal.SIGUSR1, log_levels.toggle_debug)
-log = structlog.get_logger('a')
-for text, level in (('one', 20), ('two', 10), ('three', 20)):
+def test_a_signal_lets_a_process_log_all_for_a_while_or_until_a_reset(tmp_path):
+    """A second signal ends nothing: a worker that was started anew between two would be out of step for ever."""
+    step = """from config import log_levels
+from workers import heartbeat, stopping, telemetry
+import os, shutil, signal, time
+log, chosen = structlog.get_logger('a'), settings.current()
+def say(text, level):
     while log_levels._Effective.default != level: time.sleep(0.01)
     log.debug(text)
-    os.kill(os.getpid(), signal.SIGUSR1)"""
+stopping.exit_on_signals(0)
+os.kill(os.getpid(), signal.SIGUSR1)
+log_levels._LOOK_SECONDS = 0.05
+telemetry.start(chosen, 'relay')
+say('zero', 20)
+os.kill(os.getpid(), signal.SIGUSR1); say('one', 10)
+os.kill(os.getpid(), signal.SIGUSR1); time.sleep(0.2); say('two', 10)
+log_levels.change(heartbeat.folder(telemetry.PURPOSE), 'reset'); say('three', 20)
+log_levels._DEBUG_SECONDS = 1
+os.kill(os.getpid(), signal.SIGUSR1); say('four', 10); say('five', 20)
+shutil.rmtree(heartbeat.folder(telemetry.PURPOSE))"""
     messages = [line["message"] for line in lines_of(step, tmp_path)]
-    assert [text for text in messages if text != "levels changed"] == ["two"]
+    assert [text for text in messages if text != "levels changed"] == ["one", "two", "four"]
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["from workers.pool import Pool; begin = Pool(0).run",
+     "from workers import up; up.print = lambda *_, **__: None; begin = up._stop_on_signals"],
+)  # fmt: skip
+def test_the_signal_ends_no_parent_of_processes(start, tmp_path):
+    """It may be sent to all processes of a unit."""
+    step = f"""import os, signal, threading
+{start}
+def send():
+    for number in (signal.SIGUSR1, signal.SIGTERM): time.sleep(0.5); os.kill(os.getpid(), number)
+import time; threading.Thread(target=send).start()
+try: begin(); time.sleep(30)
+except BaseException as error: ended = error
+structlog.get_logger('a').info('ended as it should')"""
+    assert lines_of(step, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -81,9 +81,9 @@ def test_every_line_arrives_once_also_through_an_outage(sink, shipper):
     file = RotatedFile(shipper.log, 20_000, 100, 14)
     written: list[str] = []
 
-    def write(number: int) -> None:
+    def write(number: int, message: str = 'said ä "x" \\n') -> None:
         for _ in range(number):
-            line = json.dumps({"@timestamp": f"2026-11-28T00:00:00.{len(written):06}Z", "message": 'said ä "x" \\n'})
+            line = json.dumps({"@timestamp": f"2026-11-28T00:00:00.{len(written):06}Z", "message": message})
             written.append(line)
             file.write(line.encode() + b"\n")
 
@@ -108,8 +108,9 @@ def test_every_line_arrives_once_also_through_an_outage(sink, shipper):
     assert {action["_index"] for action in sink.actions} == {"logs-taskmanager-default"}
     assert len(list(shipper.log.parent.glob("taskmanager.log.2*"))) >= 1
     file.write(b'no JSON\n{"message": "unwanted"}\n')
-    write(1)
+    write(1, "long as a traceback " * 1500)
     eventually(arrived, "the last line")
+    assert set(written[-1:]) <= set(sink.documents.values())  # it is whole
     assert "no JSON" not in sink.documents.values()
     eventually(shipper.refused.exists, "the document that is never taken")
     assert shipper.refused.read_text() == '400 {"message":"unwanted"}\n'

@@ -17,7 +17,8 @@ _PROVIDER_URLS = ("sms_url", "chat_url")
 _SECRETS = ("secret_key", "oidc_client_secret", "admin_password", "metrics_token", "sentry_dsn")
 _MAX_KEPT_CHARACTERS = 80
 _MIN_CHARACTERS, _MIN_NAME_CHARACTERS, _MIN_TOKEN_CHARACTERS = 4, 12, 6
-
+# Names of headers whose value is a secret in any form; of others, as `X-Scope-OrgID`, the value may be in many lines.
+_CREDENTIALS = re.compile("auth|key|token|secret|passw|cookie|credential", re.IGNORECASE)
 
 _MAIL_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 # access tokens (RFC 7519), our own opaque tokens, and what follows the scheme of an Authorization header
@@ -112,8 +113,9 @@ def _found(chosen: settings.Settings) -> Iterator[tuple[str, str]]:
         yield from ((name, part) for part in _tokens(getattr(chosen, name)))
     for name in _SECRETS:
         yield name, getattr(chosen, name).get_secret_value()
-    for value in parse_headers(chosen.traces_headers.get_secret_value()).values():
-        yield from (("traces_headers", part) for part in (value, value.rpartition(" ")[2]))
+    for header, value in parse_headers(chosen.traces_headers.get_secret_value()).items():
+        parts = (value, value.rpartition(" ")[2])
+        yield from (("traces_headers", part) for part in parts if _CREDENTIALS.search(header) or _looks_generated(part))
 
 
 def _parts(url: str) -> Iterator[str]:
@@ -138,6 +140,10 @@ def _tokens(url: str) -> Iterator[str]:
     yield url
     yield from _parts(url)
     for word in re.split(r"[/?&=:@]+", url):
-        mixed = re.search(r"\d", word) or (word.lower() != word and word.upper() != word)
-        if "{" not in word and len(word) >= _MIN_TOKEN_CHARACTERS and mixed:
+        if "{" not in word and _looks_generated(word):
             yield from (word, unquote(word))
+
+
+def _looks_generated(word: str) -> bool:
+    mixed = re.search(r"\d", word) or (word.lower() != word and word.upper() != word)
+    return len(word) >= _MIN_TOKEN_CHARACTERS and bool(mixed)

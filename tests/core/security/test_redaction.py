@@ -69,6 +69,19 @@ def test_what_is_no_part_stays(given):
     assert redact(text) == text
 
 
+def test_of_headers_for_traces_only_secrets_are_hidden(app):
+    """An id of a tenant is a header, too: `1` or `taskmanager` in each line would be no secret but a damage."""
+    chosen = settings.current()
+    headers = "X-Scope-OrgID=1,X-Scope=taskmanager,Authorization=ApiKey abcdefghij,X-Other=Qw7rty9x"
+    settings.use(chosen.model_copy(update={"traces_headers": SecretStr(headers)}))
+    try:
+        text = "taskmanager.requests 127.0.0.1 r-1"
+        assert redact(text) == text
+        assert redact("abcdefghij, Qw7rty9x") == "[TASKMANAGER_TRACES_HEADERS], [TASKMANAGER_TRACES_HEADERS]"
+    finally:
+        settings.use(chosen)
+
+
 def test_values_of_all_kinds_are_looked_through(given):
     found = redacted({"a": ["Cache2", {"b": "x Cache2 y"}], "n": 3, "t": ("Cache2",)})
     assert "Cache2" not in str(found) and found["n"] == 3
