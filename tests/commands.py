@@ -23,6 +23,8 @@ class Commands(monitoring.CommandListener):
             self._counts.remove(sent)
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name == "explain":  # by the service itself, when the machine was too busy for a quick answer
+            return
         for sent in self._counts:
             sent.append(event.command_name)
 

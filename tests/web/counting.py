@@ -8,8 +8,8 @@ import pymongo.monitoring
 import redis.connection
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
-# What a transaction says to the server besides its reads and writes.
-_QUIET = {"hello", "ping", "endSessions"}
+# What is sent besides reads and writes; the plan of a slow query only when the machine was too busy for a quick answer.
+_QUIET = {"hello", "ping", "endSessions", "explain"}
 
 
 class Commands(CommandListener):
