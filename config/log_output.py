@@ -4,6 +4,7 @@ A line is one write at the end of the file, so lines of several processes never 
 full, or from an earlier day, renames it under a lock; the others see by the next line that the file is another one.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -17,6 +18,7 @@ _MODE = 0o640
 _FORM = "%Y%m%dT%H%M%S.%fZ"
 # Not the lock of Python's own buffer: at the end of a process it aborts when a thread is writing.
 _standard = threading.Lock()
+os.register_at_fork(after_in_child=_standard._at_fork_reinit)  # type: ignore[attr-defined] # as `logging` does
 _ROTATED = re.compile(r"\.(\d{8}T\d{6}\.\d{6}Z)")
 
 
@@ -25,21 +27,31 @@ class RotatedFile:
 
     def __init__(self, path: Path, max_bytes: int, kept: int, days: int) -> None:
         self._path, self._max_bytes, self._kept, self._days = path, max_bytes, kept, days
+        self._torn = False  # the last line was not written to its end
         self._descriptor = self._open()
         self._known = os.fstat(self._descriptor)
 
     def write(self, line: bytes) -> None:
-        """Write a line. Raises OSError, for instance when the disk is full."""
+        """Write a line. Raises OSError, for instance when the disk is full, also in the middle of the line."""
         found = self._stat()
         if found is None or not os.path.samestat(found, self._known):
             self._reopen()
         elif self._is_over(found):
             with suppress(OSError):  # the file is used on, and rotation is tried again with the next line
                 self._rotate()
-        os.write(self._descriptor, line)
+        whole = b"\n" + line if self._torn else line
+        written = os.write(self._descriptor, whole)
+        self._torn = written < len(whole) and (written > 0 or self._torn)
+        if written < len(whole):
+            raise OSError(errno.ENOSPC, "a part of a line was written")
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        with suppress(FileExistsError):
+            opened = os.open(self._path, flags | os.O_CREAT | os.O_EXCL, _MODE)
+            os.fchmod(opened, _MODE)  # whatever the umask of the unit is: programs of its group read it
+            return opened
+        return os.open(self._path, flags | os.O_CREAT, _MODE)
 
     def _stat(self) -> os.stat_result | None:
         with suppress(FileNotFoundError):
@@ -52,6 +64,7 @@ class RotatedFile:
         self._known = os.fstat(opened)
         os.dup2(opened, self._descriptor, inheritable=False)
         os.close(opened)
+        self._torn = False
 
     def _is_over(self, found: os.stat_result) -> bool:
         """Return whether the file is full, or was last written on an earlier day."""

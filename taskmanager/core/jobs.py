@@ -29,7 +29,19 @@ class Job:
     run: Callable[[ObjectId], None]
 
 
+ORIGIN = ("request_id", spans.TRACEPARENT)  # in documents and in `meta` of jobs: which request caused them
 KNOWN_JOBS: Part[Job] = Part("jobs")
+
+
+def origin() -> dict[str, str]:
+    """Return the fields of a document that is done later than the present request or job: where it comes from."""
+    present = correlation.get()
+    return {name: present[name] for name in ORIGIN if name in present} | spans.carried_on()
+
+
+def origin_of(document: object) -> dict[str, str]:
+    """Return what `origin` stored in this document, for its job."""
+    return {name: value for name in ORIGIN if (value := getattr(document, name))}
 
 
 def perform(name: str, item_id: str) -> None:
@@ -59,8 +71,13 @@ def _perform(name: str, item_id: str, opened: spans.OpenSpan | None) -> None:
 
 def _parent() -> str:
     """Return the context of the trace that the running job is part of; "" when there is none."""
+    return _origin_of_job().get(spans.TRACEPARENT, "")
+
+
+def _origin_of_job() -> dict[str, str]:
     running = get_current_job()
-    return str(running.meta.get(spans.TRACEPARENT, "")) if running else ""
+    meta = running.meta if running else {}
+    return {name: str(meta[name]) for name in ORIGIN if meta.get(name)}
 
 
 @contextmanager
@@ -92,7 +109,7 @@ def _waited_seconds() -> float | None:
 
 
 def _run(job: Job, item_id: str, opened: spans.OpenSpan | None) -> None:
-    with _correlated(spans.carried(opened, {})):
+    with _correlated(spans.carried(opened, _origin_of_job())):
         job.run(ObjectId(item_id))
         _log(job=job.name, item_id=item_id)
 

@@ -110,8 +110,8 @@ def _begin() -> None:
 
 def _traced(known: dict[str, str]) -> dict[str, str]:
     """Begin the span of the request when traces are on; return the correlation of what the request causes."""
-    if spans.active.tracer is None or _is_probe():
-        return known
+    if spans.active.tracer is None or _is_probe():  # other processes may have one: callers do not decide there, too
+        return spans.unsampled(known)
     method, route = request_metrics.known_method(request.method), _route() or request_metrics.UNMATCHED
     g.span = opened = spans.active.tracer.begin_request(f"{method} {route}", known.get(spans.TRACEPARENT, ""))
     if opened is None:

@@ -1,5 +1,6 @@
 """The file of the log: whole lines of several processes, rotation by size and day, retention by number and days."""
 
+import json
 import os
 import resource
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from config.log_output import RotatedFile
-from tests.config.test_logging import CODE, ROOT
+from tests.config.test_logging import CODE, ROOT, lines_of
 
 WRITER = """
 import sys, pathlib
@@ -29,14 +30,14 @@ def all_lines(folder: Path) -> list[str]:
 def test_lines_of_several_processes_are_whole_and_none_is_lost(tmp_path):
     names, number = ("a", "b", "c", "d"), 400
     command = [sys.executable, "-c", WRITER, str(tmp_path / "a.log")]
-    running = [subprocess.Popen([*command, name, str(number)], cwd=ROOT) for name in names]
+    running = [subprocess.Popen([*command, name, str(number)], cwd=ROOT, umask=0o077) for name in names]
     assert [process.wait(120) for process in running] == [0, 0, 0, 0]
     expected = {f"{name} {n} {'x' * 80}" for name in names for n in range(number)}
     found = all_lines(tmp_path)
     assert len(found) == len(expected) and set(found) == expected
     sizes = [path.stat().st_size for path in tmp_path.glob("a.log.2*")]
     assert len(sizes) >= 10 and max(sizes) < 20_000
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("a.log.2*")} <= {0o640, 0o600}
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("a.log.2*")} == {0o640}
 
 
 def test_so_many_files_are_kept(tmp_path):
@@ -90,6 +91,33 @@ def test_lines_go_to_the_file_or_to_standard_output_when_it_takes_none(tmp_path)
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept), len(kept)))
 
     assert [text in said(step, tmp_path, preexec_fn=full).stdout for text in ("mine", "theirs")] == [True, True]
+
+
+def test_a_line_that_is_torn_by_a_full_disk_goes_to_standard_output_and_spoils_no_other(tmp_path):
+    step = """import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+log = structlog.get_logger('a')
+log.info('one')
+limit = settings.current().log_file.stat().st_size + 50
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+log.info('two'); log.info('three')
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+log.info('four'); log.info('five')"""
+    shown = said(step, tmp_path).stdout
+    assert [json.loads(line)["message"] for line in shown.splitlines()] == ["two", "three"]
+    one, torn, *others = (tmp_path / "a.log").read_text().splitlines()
+    assert len(torn) == 50 and [json.loads(line)["message"] for line in (one, *others)] == ["one", "four", "five"]
+
+
+def test_a_fork_while_another_thread_writes_can_log(tmp_path):
+    step = """import os, threading, time
+from config import log_output
+log_output._standard.acquire()  # as a thread that writes now
+if os.fork() == 0:
+    structlog.get_logger('a').info('child')
+    os._exit(0)
+os.wait()"""
+    assert [line["message"] for line in lines_of(step, tmp_path)] == ["child"]
 
 
 @pytest.mark.parametrize("place", ["", "nowhere/a.log", "link", "pipe"])

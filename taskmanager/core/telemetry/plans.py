@@ -1,9 +1,11 @@
 """The plans of slow commands: MongoDB is asked how it ran one, by a thread, at most every ten seconds.
 
-The question is `explain` without execution, so it costs the choice of a plan and no reading. Of the plan the names of
-stages and indexes are kept: bounds have values of people.
+The question is `explain` without execution: it costs the choice of a plan, for which MongoDB may try several ones on
+some documents, and half a second at most. Of the plan the names of stages and indexes are kept: bounds have values of
+people.
 """
 
+import os
 import queue
 import threading
 import time
@@ -39,24 +41,27 @@ class _Explaining:
 
     waiting: "queue.Queue[_Slow]" = queue.Queue(1)
     next_at = 0.0
+    process = 0
     thread: threading.Thread | None = None
 
 
 def explain(name: str, database: str, command: Mapping[str, Any], report: Report) -> bool:
-    """Call `report` from a thread with the plan of the command, "" when there is none.
+    """Call `report` from a thread with the plan of the command, unless MongoDB says none.
 
     Return False, without calling it, for commands that have no plan, and for those soon after another.
     """
     moment = time.monotonic()
     if name not in _EXPLAINED or moment < _Explaining.next_at:
         return False
+    if _Explaining.process != os.getpid():  # after a fork there is no thread, and one may have held the queue's lock
+        _Explaining.waiting, _Explaining.thread, _Explaining.process = queue.Queue(1), None, os.getpid()
     own = {key: value for key, value in command.items() if key not in _OF_SESSIONS and not key.startswith("$")}
     try:
         _Explaining.waiting.put_nowait(_Slow(database, own, copy_context(), report))
     except queue.Full:
         return False
     _Explaining.next_at = moment + _INTERVAL_SECONDS
-    if _Explaining.thread is None or not _Explaining.thread.is_alive():  # after a fork there is none
+    if _Explaining.thread is None or not _Explaining.thread.is_alive():
         _Explaining.thread = threading.Thread(target=_run, daemon=True, name="slow-queries")
         _Explaining.thread.start()
     return True
@@ -65,7 +70,8 @@ def explain(name: str, database: str, command: Mapping[str, Any], report: Report
 def _run() -> None:
     while True:
         slow = _Explaining.waiting.get()
-        slow.context.run(slow.report, _plan_of(slow))
+        if plan := _plan_of(slow):
+            slow.context.run(slow.report, plan)
 
 
 def _plan_of(slow: _Slow) -> str:

@@ -153,12 +153,9 @@ def _log_slow(name: str, database: str, micros: int) -> None:
         "order": list(command.get("sort") or ()),
     }
     SLOW.append(fields | {"at": iso(now())})
-    if not plans.explain(name, database, command, lambda plan: _warn_of(fields | {"plan": plan or None})):
-        _warn_of(fields)
-
-
-def _warn_of(fields: dict[str, Any]) -> None:
     log.warning("slow query", **fields)
+    known = {name: fields[name] for name in ("command", "collection", "shape")}
+    plans.explain(name, database, command, lambda plan: log.warning("plan of a slow query", plan=plan, **known))
 
 
 def _query_of(command: Mapping[str, Any]) -> Any:

@@ -58,7 +58,8 @@ class Delivery(Document):
     created_at = DateTimeField(required=True, default=now)
     ended_at = DateTimeField()  # when it became sent, dead or cancelled
     expires_at = DateTimeField()  # when it is deleted
-    traceparent = StringField()  # the context of the trace that it is part of, when traces are on
+    traceparent = StringField()  # the context of the trace that it is part of, if any
+    request_id = StringField()  # of the request that it comes of
 
 
 class Notification(Versioned):

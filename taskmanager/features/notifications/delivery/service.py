@@ -19,6 +19,7 @@ from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings
 from taskmanager.core.events.outbox import enqueue, job_id, source
 from taskmanager.core.events.outcome_counters import OutcomeCounter
+from taskmanager.core.jobs import ORIGIN, origin, origin_of
 from taskmanager.core.retry import RetryPolicy
 from taskmanager.core.security.redaction import scrub
 from taskmanager.core.storage.orders import Filter, Row
@@ -104,15 +105,14 @@ def send(delivery_id: ObjectId) -> None:
 def dispatch(in_flight: set[str], room: int) -> int:
     """Enqueue a job for each delivery that is due. Return how many are due. The relay calls this."""
     due = Delivery.objects(due_at__lte=now()).order_by("due_at").limit(min(room, _BATCH)).hint("due_at")
-    found = list(due.only("id", "channel", "due_at", "kind", "traceparent"))
+    found = list(due.only("id", "channel", "due_at", "kind", *ORIGIN))
     updates: list[UpdateOne] = []
     try:
         for delivery in found:
             if job_id(SEND, delivery.id) not in in_flight:
                 channel = channels.find(delivery.channel)
-                description = f"{delivery.kind} by {delivery.channel}"
-                queue, trace = channel.queue if channel else "low", {spans.TRACEPARENT: delivery.traceparent or ""}
-                enqueue(queue, SEND, delivery.id, description, trace)
+                queue, description = channel.queue if channel else "low", f"{delivery.kind} by {delivery.channel}"
+                enqueue(queue, SEND, delivery.id, description, origin_of(delivery))
             again = now() + timedelta(seconds=settings.current().job_silence_seconds)
             # due_at is part of the filter: a job that started meanwhile has set its own
             updates.append(UpdateOne({"_id": delivery.id, "due_at": delivery.due_at}, {"$set": {"due_at": again}}))
@@ -155,7 +155,7 @@ def _new_row(row: Row) -> Row:
         "created_at": moment,
         "wanted_at": row.get("due_at", moment),
         **({} if waits else {"first_at": moment}),
-        **spans.carried_on(),
+        **origin(),
         **row,
     }
 

@@ -2,6 +2,10 @@
 
 import pytest
 
+from taskmanager.core import jobs
+from taskmanager.core.events import outbox
+from taskmanager.core.events.log import correlation
+from taskmanager.core.servers.stores import queue_store
 from taskmanager.features.notifications.content import registry
 from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.models import Delivery
@@ -9,6 +13,7 @@ from taskmanager.features.notifications.policy import levels
 from taskmanager.testing.mailbox import text_of
 from tests.features.notifications.conftest import prefer
 from tests.features.notifications.delivery.due import due, email
+from workers.worker import Worker
 
 
 class Counted:
@@ -52,6 +57,28 @@ def test_what_is_told_at_once_is_written_once_for_all_channels(scene, assign, ma
     assert len(mail.messages) == 1
     assert Delivery.objects(state="sent", kind="task.assigned").count() == 2
     assert (written.calls, policies.calls) == (1, 1)
+
+
+def test_a_later_attempt_is_logged_with_the_request_that_caused_it(scene, mail, deliver, contribute, monkeypatch):
+    """Also when the request is not traced: its job is enqueued by the relay, from the stored delivery."""
+    monkeypatch.setattr(Worker, "_install_signal_handlers", lambda worker: None)  # those of the tests stay
+    caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
+    member, mail.refusing = scene.member(), True
+    body = {"title": "a", "assignee_ids": [str(member.user.id)]}
+    assert (
+        scene.owner.post(
+            scene.tasks_path, json=body, headers={"X-Request-ID": "mine-6", "traceparent": f"{caller}-01"}
+        ).status_code
+        == 201
+    )
+    deliver()
+    delivery = Delivery.objects(request_id="mine-6", channel="email").get()
+    assert delivery.traceparent == f"{caller}-00"
+    seen = []
+    contribute(jobs=(jobs.Job("tests.sees", lambda item_id: seen.append(correlation.get())),))
+    outbox.enqueue("high", "tests.sees", delivery.id, "x", jobs.origin_of(delivery))
+    Worker([outbox.queue("task-high")], connection=queue_store()).work(burst=True)
+    assert seen == [{"request_id": "mine-6", "traceparent": f"{caller}-00"}]
 
 
 def test_an_attempt_writes_its_notice_and_reads_the_policy_once(failed, mail, written, policies):
