@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from icalendar import Alarm, Calendar, Event, Todo, vRecur
 
 from taskmanager.core.storage.orders import Row
+from taskmanager.core.storage.querysets import shortened
 from taskmanager.core.zones import zone
 from taskmanager.features.calendars import service
 from taskmanager.features.tasks.recurrence.rules import Rule, Wall, parse
@@ -53,7 +54,7 @@ def _component(task: Row, kind: str, timezone: str, url: str, reminders: Sequenc
     component.add("last-modified", task["updated_at"])
     component.add("sequence", task["revision"])
     if task.get("description"):
-        component.add("description", task["description"])
+        component.add("description", shortened(task["description"]))
     if priority := _PRIORITIES[task["priority"]]:
         component.add("priority", priority)
     component.add("dtstart", begin)

@@ -9,8 +9,8 @@ from flask import Response, request
 from taskmanager.core.configuration import settings
 from taskmanager.features.calendars import ical, service as calendars
 from taskmanager.features.calendars.schemas import CalendarLinkOut, CalendarQuery
-from taskmanager.features.tasks.filtering.budgets import expensive
-from taskmanager.web import answers
+from taskmanager.features.tasks.filtering.budgets import expensive_by
+from taskmanager.web import answers, limits
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.conditional import unchanged
@@ -19,6 +19,14 @@ from taskmanager.web.urls import absolute
 # No API token may issue links, which show more than it may.
 blp = Blueprint("calendars", __name__, description="Tasks with a due, for programs that subscribe to calendars")
 
+
+def _link() -> str:
+    """Return the key of a link, which programs fetch from the same few addresses; else of the address."""
+    text = request.args.get("token", "")
+    return f"calendar:{hashlib.sha256(text.encode()).hexdigest()}" if calendars.is_link(text) else limits.address()
+
+
+_expensive = expensive_by(_link)
 _OWN, _OF_PROJECT = "/users/me/calendar", "/projects/<objectid:project_id>/calendar"
 
 
@@ -69,26 +77,27 @@ def get_project_calendar_link(project_id: ObjectId) -> Response:
 @blp.route(f"{_OWN}.ics", public=True, binary=True, problems=(404,))
 @blp.arguments(CalendarQuery, location="query")
 @blp.response(200, content_type="text/calendar")
-@expensive
+@_expensive
 def get_own_calendar(query: dict[str, Any]) -> Response:
     """Read your calendar (iCalendar)
 
-    By the secret in its link. The tasks that are assigned to you and have a due, from a year ago on, at most 1,000;
-    what was deleted in the last 30 days is there as cancelled. `kind=todos` returns to-dos instead of events.
+    By the secret in its link. The tasks that are assigned to you and have a due: the next 1,000, and if there are
+    fewer, the latest of the past year; descriptions end after 500 characters. What was deleted in the last 30 days is
+    there as cancelled. `kind=todos` returns to-dos instead of events.
     """
-    return _answer(query, None, "Task Manager")
+    return _answer(query, None)
 
 
 @blp.route(f"{_OF_PROJECT}.ics", public=True, binary=True, problems=(404,))
 @blp.arguments(CalendarQuery, location="query")
 @blp.response(200, content_type="text/calendar")
-@expensive
+@_expensive
 def get_project_calendar(query: dict[str, Any], project_id: ObjectId) -> Response:
     """Read the calendar of a project (iCalendar)
 
     By the secret in its link: all tasks of the project that have a due, as in your own calendar.
     """
-    return _answer(query, project_id, "Task Manager: project")
+    return _answer(query, project_id)
 
 
 def _url(project_id: ObjectId | None) -> str:
@@ -96,10 +105,11 @@ def _url(project_id: ObjectId | None) -> str:
     return absolute(f"{request.path}.ics?token={token}").replace("%3F", "?")
 
 
-def _answer(query: dict[str, Any], project_id: ObjectId | None, name: str) -> Response:
+def _answer(query: dict[str, Any], project_id: ObjectId | None) -> Response:
     """Return the calendar; 304 without rendering it when the client has it."""
     shown = calendars.read(query["token"], project_id)
     etag = hashlib.blake2b(repr((query["kind"], shown)).encode(), digest_size=16).hexdigest()
+    name = f"Task Manager: {shown.name}" if shown.name else "Task Manager"
     page = f"{settings.current().base_url}/pages/tasks"
     response = Response(status=304) if unchanged(etag) else Response(ical.render(shown, query["kind"], name, page))
     response.set_etag(etag)

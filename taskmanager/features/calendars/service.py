@@ -14,11 +14,12 @@ from typing import Any
 from bson import Binary, ObjectId
 
 from taskmanager.core.clock import now
-from taskmanager.core.errors import NotFound, TokenInvalid
+from taskmanager.core.errors import NotFound
 from taskmanager.core.events.log import record
 from taskmanager.core.security import access, signed_tokens
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.orders import Order, Row
+from taskmanager.core.storage.querysets import Shortened
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.calendars.events import CalendarLinksIssued, CalendarLinksRevoked
 from taskmanager.features.projects import service as projects
@@ -28,12 +29,12 @@ from taskmanager.features.users import service as users
 from taskmanager.features.users.models import User
 
 PREFIX = "tc_"
-MAX_TASKS = 1000  # of a calendar: the latest by their due
+MAX_TASKS = 1000  # of a calendar: the next ones from yesterday on, then the latest before
 PAST_DAYS, TRASH_DAYS = 366, 30
-_BY_DUE = Order.by("-due_at")
-_PAGE = 500
+_NEXT, _LATEST = Order.by("due_at"), Order.by("-due_at")
+_TODAY = timedelta(days=1)  # what is due today in any zone is among the next ones
 _FIELDS = (
-    *("project_id", "key", "title", "description", "status_group", "priority", "start_at", "due", "due_at"),
+    *("project_id", "key", "title", Shortened("description"), "status_group", "priority", "start_at", "due", "due_at"),
     *("due_timezone", "recurrence", "recurs_from", "recurs_at", "completed_at", "revision", "created_at", "updated_at"),
     "deleted_at",
 )
@@ -41,8 +42,9 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Calendar:
-    """What a calendar shows: tasks with their reminders, and the zones of their projects."""
+    """What a calendar shows: tasks with their reminders, and the zones of their projects; `name` of its project."""
 
+    name: str
     tasks: list[Row]
     reminders: list[Row]
     zones: dict[ObjectId, str]
@@ -91,36 +93,64 @@ def _derived(nonce: bytes, project_id: ObjectId | None) -> bytes:
     return hashlib.sha256(nonce + (project_id.binary if project_id else b"")).digest()[: len(nonce)]
 
 
+class LinkInvalid(NotFound):
+    """No calendar has this link, or it was revoked, or its account has lost the right: the response does not tell."""
+
+    code = "calendar.link_invalid"
+    detail = "This link shows no calendar: it was replaced or revoked, or the right to read it has ended."
+
+
+def is_link(text: str) -> bool:
+    """Return whether this service has made the token of a link, which may have ended."""
+    return signed_tokens.verify(PREFIX, text) is not None
+
+
 def read(text: str, project_id: ObjectId | None) -> Calendar:
-    """Return what the calendar of a token shows by the rights of its account now. Raises TokenInvalid."""
+    """Return what the calendar of a token shows by the rights of its account now. Raises LinkInvalid."""
     known = signed_tokens.verify(PREFIX, text)
     if known is None or known.ids[1:] != ((project_id,) if project_id else ()):
-        raise TokenInvalid
+        raise LinkInvalid
     user_id = known.ids[0]
     nonce, found = _nonce(user_id), access.find(user_id, None)
     if nonce is None or found is None or not compare_digest(known.nonce, _derived(nonce, project_id)):
-        raise TokenInvalid
+        raise LinkInvalid
     if project_id and project_id not in found.project_roles:
-        raise TokenInvalid
+        raise LinkInvalid
     return _of(user_id, [project_id] if project_id else list(found.project_roles), own=project_id is None)
 
 
 def _of(user_id: ObjectId, project_ids: list[ObjectId], *, own: bool) -> Calendar:
-    since = {"due_at": {"$gte": now() - timedelta(days=PAST_DAYS)}} | ({"marks": f"a:{user_id}"} if own else {})
-    gone = since | {"deleted_at": {"$gte": now() - timedelta(days=TRASH_DAYS)}}
-    tasks = _first(Task.objects.in_projects(project_ids), since)
-    tasks += _first(Task.objects.in_trash().filter(project_id__in=project_ids), gone)[: MAX_TASKS - len(tasks)]
+    mine = {"marks": f"a:{user_id}"} if own else {}
+    tasks = _nearest(Task.objects.in_projects(project_ids), mine, MAX_TASKS)
+    gone = mine | {"deleted_at": {"$gte": now() - timedelta(days=TRASH_DAYS)}}
+    tasks += _nearest(Task.objects.in_trash().filter(project_id__in=project_ids), gone, MAX_TASKS - len(tasks))
     ids = [task["_id"] for task in tasks]
     shown = ["task_id", "fire_at", "revision"]
     found = Reminder.objects.narrowed(task_id={"$in": ids}, user_id=user_id, fire_at={"$ne": None})
     rules = projects.rules_of({task["project_id"] for task in tasks})
     zones = {key: rule.timezone for key, rule in rules.items()}
-    return Calendar(tasks, found.rows(MAX_TASKS, shown, [("_id", 1)]) if ids else [], zones)
+    name = "" if own else projects.name_of(project_ids[0])
+    return Calendar(name, tasks, found.rows(MAX_TASKS, shown, [("_id", 1)]) if ids else [], zones)
 
 
-def _first(found: Any, query: Row) -> list[Row]:
-    page = found.filter(__raw__=query).page(_BY_DUE, MAX_TASKS, fields=list(_FIELDS))
-    return list(page.rows)
+def _nearest(found: Any, query: Row, most: int) -> list[Row]:
+    """Return the tasks whose due comes next, and if there are fewer, the latest before."""
+    today, first = now() - _TODAY, now() - timedelta(days=PAST_DAYS)
+    rows = _first(found, query | {"due_at": {"$gte": today}}, _NEXT, most)
+    return rows + _first(found, query | {"due_at": {"$gte": first, "$lt": today}}, _LATEST, most - len(rows))
+
+
+def _first(found: Any, query: Row, order: Order, most: int) -> list[Row]:
+    """Return the first tasks of a query, however many pages they take."""
+    wanted, after = found.filter(__raw__=query), None
+    rows: list[Row] = []
+    while len(rows) < most:
+        page = wanted.page(order, most - len(rows), after=after, fields=_FIELDS)
+        rows += page.rows
+        after = page.next_key
+        if after is None:
+            break
+    return rows
 
 
 def reminders_by_task(reminders: Iterable[Row]) -> dict[ObjectId, list[Row]]:

@@ -189,6 +189,12 @@ def rules_of(project_ids: Iterable[ObjectId]) -> dict[ObjectId, TaskRules]:
     return rules
 
 
+def name_of(project_id: ObjectId) -> str:
+    """Return the name of a project, with its key. Raises NotFound."""
+    project = Project.objects.only("key", "name").one(project_id)
+    return f"{project.name} ({project.key})"
+
+
 def id_of_key(key: str) -> ObjectId | None:
     """Return the id of the project with a key; None when there is none or it is deleted."""
     found = Project.objects(key=key).alive().only("id").first()

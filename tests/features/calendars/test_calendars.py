@@ -9,8 +9,12 @@ import recurring_ical_events
 from bson import ObjectId
 
 from taskmanager.core.security.access import Actor
+from taskmanager.core.storage import querysets
 from taskmanager.core.zones import zone
+from taskmanager.features.calendars import service as calendars
 from taskmanager.features.projects.members import service as members
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
 
 V1 = "/api/v1"
 ANY = {"If-Match": "*"}
@@ -132,14 +136,44 @@ def test_a_link_shows_one_calendar_until_it_is_revoked_or_the_rights_end(scene, 
     link = made(member.get(f"{V1}/projects/{project_id}/calendar"), 200)["url"]
     assert member.get(f"{V1}/projects/{scene.projects[1]}/calendar").status_code == 404
     scene.task(scene.projects[0], due="2031-03-03")
+    assert scene.parsed(link)["X-WR-CALNAME"] == "Task Manager: P0 (P0)"
     assert len(scene.parsed(link).walk("VEVENT")) == 1 and not scene.parsed(own).walk("VEVENT")
     token = urlsplit(link).query
     for path in (f"{V1}/users/me/calendar.ics", f"{V1}/projects/{scene.projects[1]}/calendar.ics"):
         assert scene.anyone.get(f"{path}?{token}").status_code == 404
-    assert scene.read(link[:-2]).status_code == 404
+    refused = scene.read(link[:-2])
+    assert (refused.status_code, refused.json["code"]) == (404, "calendar.link_invalid")
     scene.owner.delete(f"{V1}/projects/{project_id}/members/{member.user.id}", headers=ANY)
     assert (scene.read(link).status_code, scene.read(own).status_code) == (404, 200)
     renewed = made(member.put(f"{V1}/users/me/calendar"), 200)["url"]
     assert (scene.read(own).status_code, scene.read(renewed).status_code) == (404, 200)
     assert member.delete(f"{V1}/users/me/calendar").status_code == 204
     assert scene.read(renewed).status_code == 404
+
+
+def test_a_full_calendar_has_the_next_tasks_whatever_the_size_of_their_descriptions(scene, monkeypatch):
+    """Found by a review: it had the latest dues, of these what fitted into a page, and nothing of next week."""
+    url, ahead = scene.issue(), datetime.now(UTC).replace(microsecond=0)
+    far = [ahead + timedelta(days=number) for number in range(-3, 4)]
+    for number, due in enumerate(far):
+        scene.task(scene.projects[0], title=f"T{number}", due=due.isoformat(), description="x" * 3000)
+    monkeypatch.setattr(querysets, "MAX_PAGE_BYTES", 2_000)  # so that the tasks take several pages
+
+    def shown():
+        return [str(one["SUMMARY"])[:2] for one in scene.parsed(url).walk("VEVENT")]
+
+    assert shown() == ["T3", "T4", "T5", "T6", "T2", "T1", "T0"]
+    assert len(scene.parsed(url).walk("VEVENT")[0]["DESCRIPTION"]) == 501
+    monkeypatch.setattr(calendars, "MAX_TASKS", 5)
+    assert {"T3", "T4", "T5", "T6"} < set(shown()) and len(shown()) == 5
+
+
+def test_calendars_are_limited_by_their_links_not_by_the_address_that_many_share(other_app):
+    app = other_app(ratelimit_enabled=True, ratelimit_expensive="2/minute")
+    scenes = [Scene.__new__(Scene) for _ in range(2)]
+    for one in scenes:
+        one.owner, one.anyone = sign_in(app, UserFactory()), app.test_client()
+    first, second = (one.issue() for one in scenes)
+    assert [scenes[0].read(first).status_code for _ in range(3)] == [200, 200, 429]
+    assert [scenes[0].read(f"{first}x").status_code for _ in range(3)] == [404, 404, 429]
+    assert scenes[1].read(second).status_code == 200
