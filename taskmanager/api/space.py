@@ -5,7 +5,6 @@ from typing import Any
 import pymongo
 
 from taskmanager.core.storage import database
-from taskmanager.features.attachments.models import Attachment
 from taskmanager.features.projects.models import Project
 from taskmanager.features.tasks.models import Task
 
@@ -37,14 +36,11 @@ def projects() -> list[dict[str, Any]]:
 
 
 def _project(row: dict[str, Any]) -> dict[str, Any]:
-    project = Project._get_collection().find_one({"_id": row["_id"]}, {"key": 1}) or {}
-    tasks = Task._get_collection().find({"project_id": row["_id"]}, {"_id": 1})
-    files = {"$match": {"task_id": {"$in": [task["_id"] for task in tasks]}}}
-    total = list(Attachment._get_collection().aggregate([files, {"$group": {"_id": None, "n": {"$sum": "$size"}}}]))
+    project = Project._get_collection().find_one({"_id": row["_id"]}, {"key": 1, "attachment_bytes": 1}) or {}
     return {
         "key": project.get("key", ""),
         "id": str(row["_id"]),
         "tasks": row["tasks"],
         "task_bytes": row["task_bytes"],
-        "attachment_bytes": total[0]["n"] if total else 0,
+        "attachment_bytes": project.get("attachment_bytes", 0),
     }

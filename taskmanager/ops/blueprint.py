@@ -67,5 +67,6 @@ def done(path: str) -> Response:
 
 
 def searched(name: str = "q") -> str:
-    """Return what the query looks for, trimmed and bounded."""
-    return request.args.get(name, "")[:MAX_SEARCH_CHARACTERS].strip()
+    """Return what the query looks for, trimmed, bounded, and without what is not printable, such as NUL."""
+    given = request.args.get(name, "")[:MAX_SEARCH_CHARACTERS]
+    return "".join(letter for letter in given if letter.isprintable()).strip()

@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import urlencode
 
-import structlog
 from bson import ObjectId
 from flask import Response, request
 
@@ -11,13 +10,14 @@ from taskmanager.core.events import outbox
 from taskmanager.core.events.log import Event
 from taskmanager.features.notifications.delivery import service
 from taskmanager.features.notifications.models import STATES, Delivery
+from taskmanager.features.operations.events import DeliveriesReplayed, EventsRevived
+from taskmanager.features.operations.service import audit
 from taskmanager.features.users.models import User
+from taskmanager.features.webhooks.models import Webhook
 from taskmanager.ops import tables
 from taskmanager.ops.blueprint import MAX_ROWS, done, ops_page, searched
 from taskmanager.ops.tables import Button, Cell, Choice, Table, short, when
 from taskmanager.web.authentication.actors import current_actor
-
-log = structlog.get_logger("taskmanager.ops")
 
 MAX_REPLAYS = 1_000
 _COLUMNS = ("Created", "Channel", "Kind", "Recipient", "Attempts", "Next attempt", "Last error", "")
@@ -33,7 +33,7 @@ def deliveries() -> Response:
     query = {"state": state if state in STATES else "dead", "channel": searched("channel"), "q": searched()}
     rows = _chosen(query, searched("before"))
     last = rows[MAX_ROWS - 1]["_id"] if len(rows) > MAX_ROWS else ""
-    every = Button(_EVERY, "/deliveries/replay", {"channel": query["channel"]})
+    every = Button(_EVERY, "/deliveries/replay", {"channel": query["channel"], "q": query["q"]})
     table = Table(
         query["state"].capitalize(),
         _COLUMNS,
@@ -51,9 +51,7 @@ def deliveries() -> Response:
 
 def _chosen(query: dict[str, str], before: str) -> list[dict[str, Any]]:
     """Return one delivery more than a page has, of those before an id."""
-    where: dict[str, Any] = {"state": query["state"], **_whose(query["q"])}
-    if query["channel"]:
-        where["channel"] = query["channel"]
+    where = _where(query["state"], query["channel"], query["q"])
     if ObjectId.is_valid(before):
         where = {"$and": [where, {"_id": {"$lt": ObjectId(before)}}]}
     return list(Delivery._get_collection().find(where, {"body": 0, "log": 0}).sort("_id", -1).limit(MAX_ROWS + 1))
@@ -61,15 +59,15 @@ def _chosen(query: dict[str, str], before: str) -> list[dict[str, Any]]:
 
 @ops_page("/deliveries/replay", methods=("POST",))
 def replay() -> Response:
-    """Send one delivery again, or all that were given up."""
-    given, channel = request.form.get("id", ""), request.form.get("channel", "")
-    where = {"state": "dead"} | ({"channel": channel} if channel else {})
+    """Send one delivery again, or all that were given up and that the search found."""
+    given, channel, text = (request.form.get(name, "") for name in ("id", "channel", "q"))
     chosen = [ObjectId(given)] if ObjectId.is_valid(given) else []
     if not given:
-        found = Delivery._get_collection().find(where, {"_id": 1}).sort("_id", -1).limit(MAX_REPLAYS)
-        chosen = [row["_id"] for row in found]
-    number = sum(service.replay(one) for one in chosen)
-    log.info("deliveries replayed", number=number, user_id=str(current_actor().user_id))
+        found = Delivery._get_collection().find(_where("dead", channel, text), {"_id": 1})
+        chosen = [row["_id"] for row in found.sort("_id", -1).limit(MAX_REPLAYS)]
+    number = service.replay(*chosen)
+    if number:
+        audit(DeliveriesReplayed(current_actor().user_id, number, channel, given or text))
     return done("/deliveries?state=pending")
 
 
@@ -103,8 +101,12 @@ def events() -> Response:
 @ops_page("/events/revive", methods=("POST",))
 def revive() -> Response:
     """Dispatch again the events that were given up."""
-    log.info("events revived", number=outbox.revive(), user_id=str(current_actor().user_id))
+    audit(EventsRevived(current_actor().user_id, outbox.revive()))
     return done("/events?show=waiting")
+
+
+def _where(state: str, channel: str, text: str) -> dict[str, Any]:
+    return {"state": state, **_whose(text)} | ({"channel": channel} if channel else {})
 
 
 def _whose(text: str) -> dict[str, Any]:
@@ -114,7 +116,8 @@ def _whose(text: str) -> dict[str, Any]:
         return {"$or": [{"_id": found}, {"event_id": found}, {"recipient_id": found}]}
     if text:
         user = User.objects(email=text.lower()).only("id").first()
-        return {"recipient_id": user.id if user else None}
+        hooks = Webhook.objects(owner_id=user.id).scalar("id") if user else ()
+        return {"recipient_id": {"$in": [*([user.id] if user else ()), *hooks]}}
     return {}
 
 
@@ -124,7 +127,7 @@ def _delivery(row: dict[str, Any]) -> tuple[object, ...]:
         when(row["created_at"]),
         row["channel"],
         row.get("kind", ""),
-        Cell(row["recipient_id"], f"/users/{row['recipient_id']}"),
+        Cell(row["recipient_id"], "" if row["channel"] == "webhook" else f"/users/{row['recipient_id']}"),
         row.get("attempts", 0),
         when(row["due_at"]) if row.get("due_at") else "",
         short(row.get("last_error")),

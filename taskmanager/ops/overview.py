@@ -12,6 +12,7 @@ from taskmanager.api.checks.measured import Measured, worst
 from taskmanager.api.metrics import unless_away
 from taskmanager.core.clock import iso, now
 from taskmanager.core.security.redaction import redact
+from taskmanager.features.notifications.delivery import service as deliveries
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.ops import blueprint, plots
 from taskmanager.ops.blueprint import ops_page
@@ -41,6 +42,7 @@ _HINTS = {
     "clock": "Synchronize the clocks of this machine and of the database's.",
     "service": "`taskmanager maintenance off` ends it.",
 }
+_FIELDS = {"channel": 1, "last_error": 1}
 _ORDER = ("fail", "warn", "pass")
 
 
@@ -56,14 +58,17 @@ def show() -> Response:
         at=iso(now())[11:19],
         refresh=0 if request.args.get("live") == "off" else REFRESH_SECONDS,
         problems=list(_problems(found)),
-        failing=unless_away(failing) or _no_deliveries([]),
+        failing=unless_away(failing) or _failing([], "They could not be read in time: look at Deliveries."),
         plots=[plots.drawn(plot, hour) for plot in plots.PLOTS] if hour else [],
         checks=Table("All checks", ("Check", "", "State", "Value"), [_row(one) for one in found]),
     )
 
 
 def failing() -> Table:
-    """Return why the latest deliveries that are not sent failed, by channel and error, the most frequent first."""
+    """Return why the latest deliveries that are not sent failed, by channel and error, the most frequent first.
+
+    Of the pending ones only the latest are looked at, so that a long queue costs no more than a short one.
+    """
     causes = Counter[tuple[str, str, str]]()
     for state, state_words in (("pending", "tried again"), ("dead", "given up")):
         for row in _failed(state):
@@ -73,18 +78,18 @@ def failing() -> Table:
          words, number, error)
         for (channel, words, error), number in causes.most_common(_MAX_CAUSES)
     ]  # fmt: skip
-    return _no_deliveries(rows)
+    number = deliveries.count_pending()
+    return _failing(rows, f"No delivery has failed; {number:,} are pending.")
 
 
-def _no_deliveries(rows: list[Any]) -> Table:
+def _failing(rows: list[Any], empty: str) -> Table:
     columns = ("Channel", "State", "Number", "Last error")
-    return Table("Deliveries that fail", columns, rows, empty="All that was to be sent was sent.")
+    return Table("Deliveries that fail", columns, rows, empty=empty)
 
 
 def _failed(state: str) -> Iterator[dict[str, Any]]:
-    where = {"state": state} | ({"attempts": {"$gt": 0}} if state == "pending" else {})
-    latest = Delivery._get_collection().find(where, {"channel": 1, "last_error": 1}, sort=[("created_at", -1)])
-    yield from latest.limit(_MAX_LOOKED_AT)
+    latest = Delivery._get_collection().find({"state": state}, _FIELDS, sort=[("created_at", -1)])
+    yield from (row for row in latest.limit(_MAX_LOOKED_AT) if state == "dead" or row.get("last_error"))
 
 
 def _problems(found: list[Measured]) -> Iterator[dict[str, str]]:

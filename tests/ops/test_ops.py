@@ -12,11 +12,13 @@ from taskmanager.api import history
 from taskmanager.core.clock import now
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.errors import Unavailable
 from taskmanager.core.events.log import Event
 from taskmanager.core.telemetry import timings
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.users.models import Session, User
-from taskmanager.ops import figures
+from taskmanager.features.webhooks.models import Webhook
+from taskmanager.ops import figures, overview
 from taskmanager.ops.blueprint import _MENU
 from taskmanager.testing.factories import UserFactory
 from taskmanager.testing.factories.things import PASSWORD
@@ -106,14 +108,50 @@ def test_what_was_given_up_is_found_and_sent_again(enter, deliver):
     assert "550 no such user" in browser.text and str(other.id) not in browser.text
     assert browser.send("Send again").path == "/ops/deliveries"
     assert Delivery.objects.get(id=dead.id).state == "pending" and str(dead.recipient_id) in browser.text
-    browser.open("/ops/deliveries?state=dead").send("Send the given up ones again, 1,000 at most")
+    every = "Send the given up ones again, 1,000 at most"
+    Delivery.objects(id=dead.id).update(state="dead")
+    browser.open("/ops/deliveries", query_string={"state": "dead", "q": user.email}).send(every)
+    assert [one.recipient_id for one in Delivery.objects(state="dead")] == [other.id]
+    browser.open("/ops/deliveries?state=dead").send(every)
     assert Delivery.objects(state="dead").count() == 0
+    entries = Event.objects(kind="service.deliveries_replayed", audited=True).order_by("id")
+    assert [(one.data["number"], one.data["query"]) for one in entries] == [
+        (1, str(dead.id)),
+        (1, user.email),
+        (1, ""),
+    ]
+
+
+def test_deliveries_of_webhooks_are_found_by_the_address_of_the_owner(enter, scene):
+    hook = Webhook(owner_id=scene.owner.user.id, project_id=scene.project.id).save(validate=False)
+    Delivery(event_id=ObjectId(), recipient_id=hook.id, channel="webhook", state="dead").save()
+    browser = enter().open("/ops/deliveries", query_string={"q": scene.owner.user.email})
+    assert str(hook.id) in browser.text and f"/ops/users/{hook.id}" not in browser.source
+
+
+def test_deliveries_that_wait_are_not_said_to_be_sent(enter, monkeypatch):
+    delivery(UserFactory(), state="pending", attempts=0, last_error=None)
+    browser = enter()
+    assert "No delivery has failed; 1 are pending." in browser.open("/ops").text
+
+    def too_slow():
+        raise Unavailable
+
+    monkeypatch.setattr(overview, "failing", too_slow)
+    text = browser.open("/ops").text
+    assert "could not be read in time" in text and "No delivery has failed" not in text
 
 
 @pytest.mark.parametrize("query", ["q=no.one@example.com", "q=" + "0" * 24, "state=none", "before=x", "channel=%24ne"])
 def test_a_search_for_what_is_not_there_finds_nothing(enter, query):
     delivery(UserFactory(), channel="email")
     assert enter().open(f"/ops/deliveries?{query}").status == 200
+
+
+def test_a_search_for_letters_that_no_text_has_finds_nothing(enter):
+    browser = enter()
+    for path in ("users", "deliveries", "events", "audit"):
+        assert browser.open(f"/ops/{path}?q=%00%1b").status == 200, path
 
 
 def test_events_that_were_given_up_are_dispatched_again(enter, scene):

@@ -1,7 +1,8 @@
 """What operators have declared for the whole service: maintenance, and the message of the day.
 
 It is stored in the database, so all processes share it and it survives restarts. A process reads it again after
-FRESH_SECONDS at the earliest, and only when it needs it. While the database is away, what was read last stays.
+FRESH_SECONDS at the earliest, and only when it needs it. While it cannot be read, what was read last stays for
+MAX_AGE_SECONDS; after that, and in a process that has read nothing yet, nothing may be changed.
 """
 
 import math
@@ -19,7 +20,7 @@ from taskmanager.core.errors import InMaintenance, Unavailable
 from taskmanager.core.storage.database import breaker
 from taskmanager.core.storage.unit_of_work import on_commit
 
-FRESH_SECONDS = 2.0
+FRESH_SECONDS, MAX_AGE_SECONDS = 2.0, 10.0
 follows_database = True  # tests set it to False: a read from time to time would disturb those that count commands
 _READ_SECONDS = 0.5
 _RETRY_SECONDS = 120  # when no end was planned, or it is over
@@ -71,44 +72,59 @@ class _Known:
     """What this process has read."""
 
     def __init__(self) -> None:
-        self.state, self.until, self.lock = ServiceState(), 0.0, threading.Lock()
+        self.lock = threading.Lock()
+        self.forget()
 
-    def read(self) -> None:
-        """Read it, unless the database is away or another thread of this process is reading it."""
-        if not self.lock.acquire(blocking=False):
-            return
-        try:
-            breaker.check()
-            with pymongo.timeout(_READ_SECONDS):
-                self.state = _stored()
-        except (PyMongoError, Unavailable):
-            pass  # a change that is asked for meanwhile fails by itself
-        finally:
+    def forget(self) -> None:
+        """Know nothing, as after the start."""
+        self.state, self.until, self.read_at = ServiceState(), 0.0, -math.inf
+
+    def read(self, *, again: bool = False) -> None:
+        """Read it, unless another thread just did; `again` reads in any case. Other threads wait for the result."""
+        with self.lock:
+            started = time.monotonic()
+            if started < self.until and not again:
+                return
+            try:
+                breaker.check()
+                with pymongo.timeout(_READ_SECONDS):
+                    self.state = _stored()
+                self.read_at = started
+            except (PyMongoError, Unavailable):
+                pass  # `is_certain` says how long the old state holds
             self.until = time.monotonic() + FRESH_SECONDS
-            self.lock.release()
+
+    def is_certain(self) -> bool:
+        """Return whether what is known is new enough for a change."""
+        return not follows_database or time.monotonic() - self.read_at < MAX_AGE_SECONDS
 
 
 _known = _Known()
 
 
 def current() -> ServiceState:
-    """Return what is declared, as it was FRESH_SECONDS ago or later. Does not fail when the database is away."""
+    """Return what is declared, as it was FRESH_SECONDS ago or later; what was read last while it cannot be read."""
     if follows_database and time.monotonic() >= _known.until:
         _known.read()
     return _known.state
 
 
 def is_paused() -> bool:
-    """Return whether processes may change nothing now."""
-    return current().maintenance is not None
+    """Return whether processes may change nothing now; also while that cannot be read."""
+    return current().maintenance is not None or not _known.is_certain()
 
 
 def check_writable() -> None:
-    """Raise InMaintenance, which has the message of the operators, while the service can only be read."""
+    """Raise InMaintenance, which has the message of the operators, while the service can only be read.
+
+    Raises Unavailable while the database does not tell.
+    """
     found = current().maintenance
     if found:
         detail = f"{InMaintenance.detail} {found.message}".strip()
         raise InMaintenance(detail, retry_after=found.seconds_left())
+    if not _known.is_certain():
+        raise Unavailable
 
 
 def declare_maintenance(message: str, until: datetime | None) -> Maintenance:
@@ -138,12 +154,12 @@ def delete_message() -> bool:
 
 def invalidate() -> None:
     """Read again what this process knows."""
-    _known.read()
+    _known.read(again=True)
 
 
 def reset() -> None:
     """Have this process know nothing, as after its start; for tests."""
-    _known.state, _known.until = ServiceState(), 0.0
+    _known.forget()
 
 
 def _stored() -> ServiceState:

@@ -51,6 +51,7 @@ def status(environment: Any, as_json: bool) -> None:
     from taskmanager.core.servers import service_state
 
     environment.connect()
+    service_state.invalidate()
     _say("On." if service_state.is_paused() else "Off.", as_json)
 
 

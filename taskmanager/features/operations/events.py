@@ -45,6 +45,30 @@ class MaintenanceEnded(ServiceFact):
 
 
 @dataclass(frozen=True)
+class DeliveriesReplayed(ServiceFact):
+    """Deliveries that were finished are sent again; `channel` and `query` are those of the search, if any."""
+
+    kind: ClassVar[str] = "service.deliveries_replayed"
+    number: int = 0
+    channel: str = ""
+    query: str = ""
+
+    def data(self) -> dict[str, Any]:
+        return {"number": self.number, "channel": self.channel, "query": self.query}
+
+
+@dataclass(frozen=True)
+class EventsRevived(ServiceFact):
+    """Events that were given up are dispatched again."""
+
+    kind: ClassVar[str] = "service.events_revived"
+    number: int = 0
+
+    def data(self) -> dict[str, Any]:
+        return {"number": self.number}
+
+
+@dataclass(frozen=True)
 class MessageChanged(ServiceFact):
     """The message of the day is another one; `text` is empty when it was deleted."""
 

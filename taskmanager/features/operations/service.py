@@ -12,7 +12,7 @@ from taskmanager.core.security.permissions import authorize
 from taskmanager.core.servers import service_state
 from taskmanager.core.servers.service_state import DailyMessage, Maintenance
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.features.operations.events import MaintenanceBegun, MaintenanceEnded, MessageChanged
+from taskmanager.features.operations.events import MaintenanceBegun, MaintenanceEnded, MessageChanged, ServiceFact
 from taskmanager.features.operations.permissions import OperationsAction
 
 MAX_CHARACTERS = 1_000
@@ -58,6 +58,12 @@ def delete_message(*, actor: Actor | None) -> bool:
     if deleted:
         record(MessageChanged(by))
     return deleted
+
+
+@unit_of_work
+def audit(fact: ServiceFact) -> None:
+    """Have the audit log tell of something that an administrator did for the whole service."""
+    record(fact)
 
 
 def _check(actor: Actor | None) -> ObjectId | None:

@@ -2,12 +2,15 @@
 
 import json
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
 from rq import Worker as RqWorker
 
+from taskmanager.core.errors import InMaintenance, Unavailable
 from taskmanager.core.events import outbox
 from taskmanager.core.events.log import Event
 from taskmanager.core.servers import service_state
@@ -150,7 +153,7 @@ def test_all_processes_follow_a_command(settings, server, command, user, caller,
         assert requests.post(f"{server.url}{V1}/auth/login", json=login, timeout=60).status_code == 200
         relay.wait_for("pausing for maintenance")
         eventually(lambda: states() == ["suspended"], "the pause of the worker", 60)
-        # this process has not heard of the maintenance: what it writes waits
+        service_state.reset()  # as a process that has not heard of the maintenance: what it writes waits
         made = caller(user).patch(f"{V1}/users/me", json={"name": "Other"}, headers={"If-Match": "*"})
         assert made.status_code == 200 and outbox.relay_batch() > 0
         assert command("maintenance", "status").stdout == "On.\n"
@@ -173,3 +176,37 @@ def test_what_is_known_stays_while_the_database_is_away(app, administrator, othe
     other_app(mongodb_uri="mongodb://127.0.0.1:1/none?replicaSet=rs0", mongodb_timeout_ms=200)
     service_state.invalidate()
     assert service_state.is_paused()
+
+
+def test_no_thread_of_a_new_process_changes_something_while_another_reads(app, administrator, monkeypatch):
+    administrator.put(f"{V1}/maintenance")
+    monkeypatch.setattr(service_state, "follows_database", True)
+    stored = service_state._stored
+
+    def read_slowly():
+        time.sleep(0.1)
+        return stored()
+
+    monkeypatch.setattr(service_state, "_stored", read_slowly)
+    service_state.reset()
+    with ThreadPoolExecutor(4) as threads:
+        found = [one.exception() for one in [threads.submit(service_state.check_writable) for _ in range(4)]]
+    assert {type(error) for error in found} == {InMaintenance}
+
+
+def test_a_process_that_cannot_read_it_changes_nothing(app, other_app, monkeypatch):
+    monkeypatch.setattr(service_state, "follows_database", True)
+    service_state.invalidate()
+    service_state.check_writable()
+    other_app(mongodb_uri="mongodb://127.0.0.1:1/none?replicaSet=rs0", mongodb_timeout_ms=200)
+    service_state.invalidate()
+    service_state.check_writable()  # what is seconds old holds
+    monkeypatch.setattr(service_state, "MAX_AGE_SECONDS", 0.0)
+    with pytest.raises(Unavailable):
+        service_state.check_writable()
+    monkeypatch.undo()
+    monkeypatch.setattr(service_state, "follows_database", True)
+    service_state.reset()
+    assert service_state.is_paused()
+    with pytest.raises(Unavailable):
+        service_state.check_writable()

@@ -122,13 +122,13 @@ def dispatch(in_flight: set[str], room: int) -> int:
     return len(found)
 
 
-def replay(delivery_id: ObjectId) -> bool:
-    """Make a finished delivery pending again, with its id and without its group; return whether it was finished."""
+def replay(*delivery_ids: ObjectId) -> int:
+    """Make finished deliveries pending again, with their ids and without their groups; return how many there were."""
     fresh = {"state": "pending", "due_at": now(), "wanted_at": now(), "claimed_until": now(), "attempts": 0}
     removed = {"ended_at": 1, "expires_at": 1, "last_error": 1, "first_at": 1, "bundle": 1, "led_by": 1, "counted": 1}
-    finished = {"_id": delivery_id, "state": {"$ne": "pending"}}
+    finished = {"_id": {"$in": delivery_ids}, "state": {"$ne": "pending"}}
     update = {"$set": fresh, "$unset": removed}
-    return bool(Delivery._get_collection().update_one(finished, update).modified_count)
+    return Delivery._get_collection().update_many(finished, update).modified_count
 
 
 def count_pending() -> int:
