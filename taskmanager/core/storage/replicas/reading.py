@@ -4,8 +4,8 @@ Two things must come together: the request is of a kind that the operator has al
 the collection is one of COLLECTIONS, which decide no rights. Only pages, counts and aggregations of these collections
 are read from secondaries; single documents, such as the one that says whether a caller may see a list, are not.
 
-Only these reads wait for the time that the caller has seen, and for what such a read before has shown: what the primary
-has read in the same request is newer than any secondary, which must not wait for it.
+Only these reads wait for the time that the caller has seen, and, but for searches and statistics, for what such a read
+before has shown: what the primary has read in the same request is newer than any secondary, which must not wait for it.
 
 A secondary that hangs, or that is far behind, costs one request half of the time limit; then the primary answers, and
 this process leaves secondaries alone for some seconds. A query that may be expensive has a longer limit of its own
@@ -40,8 +40,9 @@ COLLECTIONS = frozenset({
 _REST_SECONDS = 5.0  # as long as the driver takes to learn the state of a member
 _INVALID_OPTIONS = 72  # the code for a time that the member has not heard of
 
-# The session of the reads that secondaries may answer in this block; None where only the primary may.
-_session: ContextVar[ClientSession | None] = ContextVar("replica_session", default=None)
+# The session of the reads that secondaries may answer in this block, and the time up to which its caller has seen all;
+# None where only the primary may answer.
+_session: ContextVar[tuple[ClientSession, Timestamp | None] | None] = ContextVar("replica_session", default=None)
 
 
 class MemberFailed(Exception):
@@ -99,7 +100,7 @@ def present() -> Timestamp | None:
 @contextmanager
 def from_secondaries(session: ClientSession) -> Iterator[None]:
     """Let secondaries answer the reads of this block, in this session. The block only reads."""
-    token = _session.set(session)
+    token = _session.set((session, session.operation_time))
     try:
         yield
     finally:
@@ -113,20 +114,36 @@ def readable(collection: Collection[Any]) -> Iterator[Collection[Any]]:
     Raises MemberFailed when the member that was chosen does not answer, at the latest after half of the time limit of
     an operation, so that the primary can answer in time after it.
     """
-    session = _session.get()
-    if session is None or collection.name not in COLLECTIONS:
+    known = _session.get()
+    if known is None or collection.name not in COLLECTIONS:
         yield collection
         return
     chosen = settings.current()
     preferred = SecondaryPreferred(max_staleness=chosen.replica_staleness_seconds)
     limit = nullcontext() if is_bounded() else pymongo.timeout(chosen.mongodb_timeout_ms / 2000)
     try:
-        with limit, session.bind(end_session=False):
+        with limit, _session_of_read(*known):
             yield collection.with_options(read_preference=preferred)
     except PyMongoError as error:
         if is_bounded() and error.timeout:
             raise  # `bounded` says that it was too slow
         raise MemberFailed(error) from error
+
+
+@contextmanager
+def _session_of_read(session: ClientSession, moment: Timestamp | None) -> Iterator[None]:
+    """Bind the session of a read. One with a longer limit of its own waits for what the caller has seen, and no more.
+
+    Else it would spend this limit on waiting for a member that is behind the one that answered the read before.
+    """
+    if not is_bounded():
+        with session.bind(end_session=False):
+            yield
+        return
+    with session_after(moment) as own, own.bind(end_session=False):
+        yield
+        if own.operation_time is not None:
+            session.advance_operation_time(own.operation_time)
 
 
 def is_fault(error: PyMongoError) -> bool:
