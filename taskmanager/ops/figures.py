@@ -1,6 +1,6 @@
 """What takes space, the quotas, slow queries, and the settings in force."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,7 +25,16 @@ from taskmanager.ops.tables import Cell, Table, short, size
 
 _SERVERS = ("mongodb_uri", "queue_url", "cache_url", "mail_url")  # shown without user, password and options
 _SECRET_WORDS = ("secret", "password", "token", "key", "url", "uri", "dsn", "headers")
-_OPEN = ("public_url", "app_url", "terms_url", "privacy_url", "support_url", "stream_url", "oidc_issuer")
+_OPEN = (
+    "ratelimit_secret",
+    "public_url",
+    "app_url",
+    "terms_url",
+    "privacy_url",
+    "support_url",
+    "stream_url",
+    "oidc_issuer",
+)
 _MAX_OWNERS, _SECONDS = 10, 0.9
 
 
@@ -97,21 +106,22 @@ def show_settings() -> Response:
     """Return the settings in force, without secrets."""
     known = settings.current()
     plugins = [
-        Table(f"Plugin {name}", ("Setting", "Value", ""), list(_rows(found))) for name, found in SETTINGS.items()
+        Table(f"Plugin {name}", ("Setting", "Value", ""), list(_rows(found, _of_plugin)))
+        for name, found in SETTINGS.items()
     ]
     return tables.show(
         "Settings",
-        Table("In force in this process", ("Setting", "Value", ""), list(_rows(known))),
+        Table("In force in this process", ("Setting", "Value", ""), list(_rows(known, shown))),
         *plugins,
         text=("Secrets are hidden. config/env.example explains each.",),
     )
 
 
-def _rows(found: BaseSettings) -> Iterator[tuple[object, ...]]:
+def _rows(found: BaseSettings, show: Callable[[str, Any], str]) -> Iterator[tuple[object, ...]]:
     prefix = str(found.model_config.get("env_prefix", ""))
     for name in sorted(type(found).model_fields):
         given = "set" if name in found.model_fields_set else "default"
-        yield (f"{prefix}{name}".upper(), shown(name, getattr(found, name)), given)
+        yield (f"{prefix}{name}".upper(), show(name, getattr(found, name)), given)
 
 
 def shown(name: str, value: Any) -> str:
@@ -123,6 +133,12 @@ def shown(name: str, value: Any) -> str:
         plain = value.get_secret_value() if isinstance(value, SecretStr) else value
         return "hidden" if plain else "empty"
     return short(redact(str(value)), 500)
+
+
+def _of_plugin(name: str, value: Any) -> str:
+    """Return a number or a yes or no; of all else whether there is something: plugins name secrets as they like."""
+    is_plain = value is None or (isinstance(value, bool | int | float) and not _may_be_secret(name, str(value)))
+    return str(value) if is_plain else ("hidden" if value else "empty")
 
 
 def _may_be_secret(name: str, value: object) -> bool:

@@ -6,6 +6,7 @@ from bson import ObjectId
 from flask import Response
 
 from taskmanager.core.errors import Conflict
+from taskmanager.core.servers import service_state
 from taskmanager.core.storage.orders import Order
 from taskmanager.features.audit import service as audit
 from taskmanager.features.users.administration import service as administration
@@ -90,9 +91,11 @@ def end_sessions(user_id: ObjectId) -> Response:
     return done(f"/users/{user_id}")
 
 
-@ops_page("/users/<objectid:user_id>/<any(enable, disable):verb>", methods=("POST",))
+@ops_page("/users/<objectid:user_id>/<any(enable, disable):verb>", methods=("POST",), in_maintenance=True)
 def change(user_id: ObjectId, verb: str) -> Response:
-    """Enable or disable an account."""
+    """Enable or disable an account; in a maintenance only disable it, since a leaked token must be stopped then too."""
+    if verb == "enable":
+        service_state.check_writable()
     try:
         administration.update(user_id, {"disabled": verb == "disable"}, if_match=None, actor=current_actor())
     except Conflict as error:

@@ -19,7 +19,7 @@ def show(plugin: str, name: str) -> Response:
     return forms.show(_form(plugin, _method(plugin, name)))
 
 
-@page(_ONE, methods=("POST",), public=True)
+@page(_ONE, methods=("POST",), public=True, in_maintenance=True)
 def log_in(plugin: str, name: str) -> Response:
     """Log in by a method, or ask for the second factor; what the method refuses is in the words of the plugin."""
     method = _method(plugin, name)

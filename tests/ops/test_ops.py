@@ -209,6 +209,13 @@ def test_no_secret_is_shown_in_the_settings(enter, other_app):
     assert core_settings.current().secret().decode() not in page
 
 
+def test_of_settings_of_plugins_only_numbers_are_shown():
+    for value in (CANARY, [CANARY], {"a": CANARY}, SecretStr(CANARY)):
+        assert figures._of_plugin("webhook", value) == "hidden"
+    assert [figures._of_plugin("size", value) for value in (5, True, None, "")] == ["5", "True", "None", "empty"]
+    assert figures._of_plugin("token", 1234) == "hidden" and figures.shown("ratelimit_secret", "5/minute") == "5/minute"
+
+
 def test_texts_of_others_are_text(enter):
     user = UserFactory(name="<b>Bobby</b>")
     delivery(user, last_error="<script>alert(1)</script>")
@@ -244,7 +251,9 @@ def test_forms_are_refused_in_maintenance_but_logins_and_their_ends_work(enter, 
     user, administrator = UserFactory(), caller(role="admin")
     administrator.put("/api/v1/maintenance")
     browser = enter().open(f"/ops/users/{user.id}")
-    assert browser.send("Disable the account").status == 503
+    assert browser.send("Send a mail to set a new password").status == 503
+    assert browser.open(f"/ops/users/{user.id}").send("Disable the account").status == 200
+    assert User.objects.get(id=user.id).disabled_at and browser.send("Enable the account").status == 503
     assert browser.open(f"/ops/users/{user.id}").send("End all sessions").status == 200
     assert "service:maintenance" in browser.open("/ops").text
 

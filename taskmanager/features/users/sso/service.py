@@ -8,6 +8,7 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Conflict, Forbidden, Unauthenticated
 from taskmanager.core.events.log import record
 from taskmanager.core.localization import languages
+from taskmanager.core.servers import service_state
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.users import passwords, service as users
 from taskmanager.features.users.events import IdentityLinked, IdentityUnlinked
@@ -31,7 +32,8 @@ def login(claims: dict[str, Any], *, user_agent: str, address: str) -> Login | s
     The first login makes an account, or links the account with the address if both sides have confirmed it. An address
     that the provider has not confirmed is not linked: otherwise anyone could claim it there and enter the account of
     its owner. A new account needs an address that the policy of sign-up admits.
-    Raises Forbidden (see `signup.policy.check`), Unauthenticated (`auth.oidc_no_email`, `auth.oidc_unverified`,
+    Raises InMaintenance for a first login,
+    Forbidden (see `signup.policy.check`), Unauthenticated (`auth.oidc_no_email`, `auth.oidc_unverified`,
     `auth.invalid_credentials`), Conflict (`auth.oidc_email_taken`).
     """
     known = _identity(claims)
@@ -58,6 +60,7 @@ def recover(recovery: Recovery) -> int:
 
 
 def _first_login(claims: dict[str, Any]) -> User:
+    service_state.check_writable()  # other logins go on in a maintenance; this one makes an account or an identity
     email = claims.get("email")
     if not email:
         log_refusal("missing_claim", claim="email", issuer=claims["iss"])

@@ -25,6 +25,17 @@ def test_the_first_login_makes_an_account_and_the_next_finds_it(sso):
     assert User.objects.count() == 1
 
 
+def test_in_a_maintenance_who_is_known_logs_in_and_no_account_is_made(sso, caller):
+    administrator = caller(role="admin")
+    administrator.put("/api/v1/maintenance")
+    assert_problem(log_in(sso), 503, "service.maintenance")
+    assert User.objects(email="ada@example.com").count() == 0
+    administrator.delete("/api/v1/maintenance")
+    assert log_in(sso).status_code == 200
+    administrator.put("/api/v1/maintenance")
+    assert log_in(sso).status_code == 200
+
+
 def test_an_account_stays_linked_when_the_provider_changes_the_address(sso, provider):
     log_in(sso)
     provider.person["email"] = "lovelace@example.com"
