@@ -84,7 +84,8 @@ class ReplicaSet:
             config = {
                 "_id": mongod.REPLICA_SET,
                 "members": [{"_id": number, "host": member.host} for number, member in enumerate(self.members)],
-                "settings": {"electionTimeoutMillis": self._election_ms},
+                # Each follows the primary itself: one that lags holds up no other, and so no write.
+                "settings": {"electionTimeoutMillis": self._election_ms, "chainingAllowed": False},
             }
             try:
                 client.admin.command("replSetInitiate", config)

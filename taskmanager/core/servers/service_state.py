@@ -16,7 +16,9 @@ from mongoengine import DateTimeField, Document, StringField
 from pymongo.errors import PyMongoError
 
 from taskmanager.core.clock import now
+from taskmanager.core.configuration.settings import current as settings
 from taskmanager.core.errors import InMaintenance, Unavailable
+from taskmanager.core.storage.breaker import unavailable
 from taskmanager.core.storage.database import breaker
 from taskmanager.core.storage.unit_of_work import on_commit
 
@@ -87,7 +89,7 @@ class _Known:
                 return
             try:
                 breaker.check()
-                with pymongo.timeout(_READ_SECONDS):
+                with pymongo.timeout(settings().time_limit(_READ_SECONDS)):
                     self.state = _stored()
                 self.read_at = started
             except (PyMongoError, Unavailable):
@@ -124,7 +126,7 @@ def check_writable() -> None:
         detail = f"{InMaintenance.detail} {found.message}".strip()
         raise InMaintenance(detail, retry_after=found.seconds_left())
     if not _known.is_certain():
-        raise Unavailable
+        raise unavailable()
 
 
 def declare_maintenance(message: str, until: datetime | None) -> Maintenance:

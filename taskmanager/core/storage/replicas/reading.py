@@ -4,7 +4,7 @@ Two things must come together: the request is of a kind that the operator has al
 the collection is one of COLLECTIONS, which decide no rights. Only pages, counts and aggregations of these collections
 are read from secondaries; single documents, such as the one that says whether a caller may see a list, are not.
 
-Only these reads wait for the time that the caller has seen, and, but for searches and statistics, for what such a read
+Only these reads wait for the time that the caller has seen, and, but for searches, for what such a read
 before has shown: what the primary has read in the same request is newer than any secondary, which must not wait for it.
 
 A secondary that hangs, or that is far behind, costs one request half of the time limit; then the primary answers, and
