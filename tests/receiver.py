@@ -5,10 +5,11 @@ import struct
 import threading
 import time
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
 
 from taskmanager.embedded import ports
+from tests.quiet_server import QuietHandler, QuietServer
 
 LARGE = 10_000_000
 
@@ -39,7 +40,7 @@ class Receiver:
     def open(self) -> None:
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
                 self.sent = body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
@@ -53,21 +54,10 @@ class Receiver:
                 with suppress(OSError):  # they hung up
                     _answer(self, receiver.status)
 
-            def log_message(self, *args: Any) -> None:
-                """Not to the terminal."""
-
-        class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *args: Any) -> None:
-                """Connections that end early are what this is about."""
-
-        self._server = Quiet((ports.LOCALHOST, 0), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server = QuietServer(Handler)
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
     def empty(self) -> None:
         self.received.clear()

@@ -2,14 +2,13 @@
 
 import gzip
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import brotli
 import pytest
 
 from taskmanager.embedded import ports
 from tests.config.test_logging import lines_of
+from tests.quiet_server import QuietHandler, QuietServer
 
 STEP = """
 log = structlog.get_logger('taskmanager.errors')
@@ -28,7 +27,7 @@ def sentry():
     """A receiver of envelopes, which keeps them as text."""
     received: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             unpack = {"br": brotli.decompress, "gzip": gzip.decompress}.get(self.headers["Content-Encoding"], bytes)
@@ -38,14 +37,9 @@ def sentry():
             self.end_headers()
             self.wfile.write(b"{}")
 
-        def log_message(self, *args):
-            """Not to the terminal."""
-
-    server = ThreadingHTTPServer((ports.LOCALHOST, 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    server = QuietServer(Handler)
     yield f"http://key@{ports.LOCALHOST}:{server.server_port}/1", received
-    server.shutdown()
-    server.server_close()
+    server.close()
 
 
 def test_an_error_is_reported_with_its_ids_and_without_secrets(sentry, tmp_path):

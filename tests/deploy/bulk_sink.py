@@ -1,11 +1,10 @@
 """What rsyslog sees of Elasticsearch: `_bulk`, kept by the ids of documents, and outages."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from taskmanager.embedded import ports
+from tests.quiet_server import QuietHandler, QuietServer
 
 
 class BulkSink:
@@ -23,7 +22,7 @@ class BulkSink:
     def open(self) -> None:
         sink = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
@@ -49,23 +48,11 @@ class BulkSink:
                 if self.command != "HEAD":
                     self.wfile.write(text)
 
-            def log_message(self, *args: Any) -> None:
-                """Not to the terminal."""
-
-        class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
-            allow_reuse_address = True
-
-            def handle_error(self, *args: Any) -> None:
-                """Connections that end early are part of it."""
-
-        self._server = Quiet((ports.LOCALHOST, self.port), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server = QuietServer(Handler, self.port)
 
     def close(self) -> None:
         if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+            self._server.close()
             self._server = None
 
     def _take(self, head: dict[str, Any], line: str) -> dict[str, Any]:

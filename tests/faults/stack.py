@@ -6,12 +6,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import psutil
 from pydantic import SecretStr
@@ -272,6 +272,27 @@ class Stack:
         ours = {f"TASKMANAGER_{name.upper()}": str(value) for name, value in (given | shown).items()}
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKMANAGER_")}
         return {**kept, **ours, "TASKMANAGER_ENVIRONMENT": "testing", "PYTHONUNBUFFERED": "1"}
+
+
+class Startable(Protocol):
+    """A server of some kind, or several that belong together."""
+
+    def start(self) -> Any: ...
+
+    def stop(self) -> Any: ...
+
+
+S = TypeVar("S", bound=Startable)
+
+
+@contextmanager
+def running(server: S) -> Iterator[S]:
+    """Start a server, and stop it at the end, also one that did not start whole."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 def accepted_at(path: Path) -> float:

@@ -21,7 +21,7 @@ from taskmanager.core.servers.stores import RedisError, cache_outage, cache_stor
 from taskmanager.features.notifications.models import Notification
 from taskmanager.testing.clients import sign_in
 from taskmanager.testing.factories import MembershipFactory, ProjectFactory, UserFactory
-from tests.faults.stack import eventually, freeze, kill, thaw
+from tests.faults.stack import eventually, freeze, kill, running, thaw
 from tests.stores import Cluster, Group
 
 ROUNDS = int(os.environ.get("STORE_FAILOVERS", "1"))
@@ -30,22 +30,14 @@ TASKS = 10 * ROUNDS
 
 @pytest.fixture(scope="module")
 def group(tmp_path_factory):
-    made = Group(tmp_path_factory.mktemp("group"))
-    try:
-        made.start()
+    with running(Group(tmp_path_factory.mktemp("group"))) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    try:
-        made.start()
+    with running(Cluster(tmp_path_factory.mktemp("cluster"))) as made:
         yield made
-    finally:
-        made.stop()
 
 
 def test_a_queue_behind_sentinels_loses_nothing_when_the_primary_is_killed(app, other_app, group, deliver):

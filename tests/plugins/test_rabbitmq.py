@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from taskmanager.core.events import positions
 from taskmanager.core.events.log import Event
+from tests.faults.stack import running
 from tests.rabbit import RabbitServer
 
 KILLS = int(os.environ.get("BROKER_KILLS", "1"))
@@ -37,12 +38,8 @@ def plugin():
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory):
-    server = RabbitServer(tmp_path_factory.mktemp("rabbit"))
-    try:
-        server.start()
+    with running(RabbitServer(tmp_path_factory.mktemp("rabbit"))) as server:
         yield server
-    finally:
-        server.stop()
 
 
 class Remembering:

@@ -2,12 +2,12 @@
 
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from taskmanager.embedded import ports
+from tests.quiet_server import QuietHandler, QuietServer
 
 
 class ReceivedSpan(NamedTuple):
@@ -60,7 +60,7 @@ class Collector:
     def open(self) -> None:
         collector = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 collector.asked.set()
@@ -72,22 +72,11 @@ class Collector:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, *args: Any) -> None:
-                """Not to the terminal."""
-
-        class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *args: Any) -> None:
-                """Clients that have given up are part of it."""
-
-        self._server = Quiet((ports.LOCALHOST, 0), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server = QuietServer(Handler)
 
     def close(self) -> None:
         self.go_on()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
 
 def _spans_of(body: bytes) -> Iterator[ReceivedSpan]:
