@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 
 import hypothesis
@@ -14,6 +15,11 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import add_log_level
 
 from taskmanager.core.configuration import settings as core_settings
+from taskmanager.core.events import erasure
+from taskmanager.core.storage import walks
+from taskmanager.features.purging import service as purging
+from taskmanager.features.tasks.reminders import service as reminders
+from taskmanager.features.trash import service as trash
 from tests import certificates, documented, leftovers
 from tests.commands import COMMANDS, Commands
 
@@ -39,6 +45,15 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _whole_rounds() -> Iterator[None]:
+    """Let a round of a periodic job end on a slow machine too: it stops after some seconds, and goes on next time."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (erasure, walks, purging, reminders, trash):
+            patch.setattr(module, "_MAX_SECONDS", inf)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """Heartbeats of the processes on this machine or in this container, for cheap health checks.
 
-Each process has a file `<role>-<pid>` in a folder in memory; there is one folder for each data folder, and so for each
-service. The main loop of the process sets the file's modification time to the monotonic clock, which all processes of
-a machine share and no operator can set. The file of a web server contains the URL for the health check instead.
+Each process has a file `<role>-<identity>` in a folder in memory; there is one folder for each data folder, and so for
+each service. The main loop of the process sets the file's modification time to the monotonic clock, which all processes
+of a machine share and no operator can set. The file of a web server contains the URL for the health check instead.
 Reading them needs only the standard library.
 """
 
@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from zlib import crc32
+
+from taskmanager.core.telemetry import process_identity
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 the folder in it belongs to this user alone
 _TEMPORARY = Path("/tmp")  # noqa: S108 as above
@@ -32,7 +34,7 @@ class Heartbeat:
         self._path: Path | None = None
         self._beaten = float("-inf")
         with suppress(OSError):  # a process works without the folder too
-            self._path = folder() / f"{role}-{os.getpid()}"
+            self._path = folder() / f"{role}-{process_identity.own()}"
             self._path.write_text(address)
             _mark(self._path)
 
@@ -64,7 +66,8 @@ def _mark(path: Path) -> None:
 
 
 def _problem_of(path: Path) -> str | None:
-    role, _, pid = path.name.rpartition("-")
+    role, _, identity = path.name.rpartition("-")
+    pid = identity.partition(".")[0]
     try:
         address, silent = path.read_text(), time.monotonic() - path.stat().st_mtime
     except FileNotFoundError:
@@ -80,21 +83,11 @@ def _living(role: str | None) -> Iterator[Path]:
     """Yield the files of running processes, and delete those of dead ones."""
     with suppress(OSError):
         for path in sorted(folder().iterdir()):
-            name, _, pid = path.name.rpartition("-")
-            if not _lives(pid):
+            name, _, identity = path.name.rpartition("-")
+            if not process_identity.lives(identity):
                 path.unlink(missing_ok=True)
             elif name in ROLES and role in (None, name):
                 yield path
-
-
-def _lives(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except PermissionError:
-        return True
-    except (OSError, ValueError, OverflowError):
-        return False
-    return True
 
 
 def _responds(address: str) -> bool:

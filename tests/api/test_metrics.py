@@ -6,6 +6,7 @@ import re
 import secrets
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import requests
@@ -123,6 +124,7 @@ def test_two_processes_are_one_service(server, caller):
     after = scraped()
     pids = {dict(key[1:])["pid"] for key in after if key[0] == "taskmanager_process_resident_memory_bytes"}
     assert after["taskmanager_processes", ("role", "web")] == len(pids) >= 2  # other tests may have a server, too
+    assert all(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
 FILES = """
@@ -146,9 +148,13 @@ def test_the_counts_of_ended_processes_stay_while_another_runs(tmp_path):
     command = [sys.executable, "-c", FILES, str(tmp_path)]
     with subprocess.Popen([*command, "keep"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as living:
         living.stdout.readline()
+        (gauges,) = tmp_path.glob(f"gauge_livesum_{living.pid}.*.db")
+        earlier = tmp_path / f"gauge_livesum_{living.pid}.1.db"  # of an earlier process with this id
+        earlier.write_bytes(gauges.read_bytes())
         for number in (1, 2, 3):
             ran = subprocess.run([*command, "end"], capture_output=True, text=True, check=True)
             assert float(ran.stdout) == 2 + 2 * number
+        assert gauges.exists() and not earlier.exists()
         kept = {path.name for path in tmp_path.glob("*.db")}
         assert {"counter_ended.db", "histogram_ended.db"} <= kept
         assert len([name for name in kept if "ended" not in name]) <= 8  # of the living one, and of the last

@@ -11,6 +11,7 @@ import time_machine
 from flask import Flask
 
 from taskmanager.core.configuration.settings import Settings
+from taskmanager.core.telemetry import process_identity
 from tests.web_server import WebServer, server
 from workers import heartbeat
 from workers.heartbeat import Heartbeat, unhealthy
@@ -33,7 +34,7 @@ def age(path: Path, seconds: float) -> None:
 def test_a_process_that_goes_on_is_well_and_one_that_does_not_is_not(folder):
     sign = Heartbeat("relay")
     assert unhealthy("relay") == unhealthy(None) == []
-    age(folder / f"relay-{os.getpid()}", 31)
+    age(folder / f"relay-{process_identity.own()}", 31)
     assert "last heartbeat 31 s ago" in unhealthy("relay")[0]
     sign.beat()
     assert unhealthy("relay") == []
@@ -50,9 +51,9 @@ def test_a_clock_that_is_set_makes_no_process_unwell(folder):
 @pytest.mark.parametrize(("role", "seconds"), heartbeat.SILENCE_SECONDS.items())
 def test_each_role_may_be_silent_for_a_while(folder, role, seconds):
     Heartbeat(role)
-    age(folder / f"{role}-{os.getpid()}", seconds - 5)
+    age(folder / f"{role}-{process_identity.own()}", seconds - 5)
     assert unhealthy(role) == []
-    age(folder / f"{role}-{os.getpid()}", 10)
+    age(folder / f"{role}-{process_identity.own()}", 10)
     assert len(unhealthy(role)) == 1
 
 
@@ -60,6 +61,7 @@ def test_another_service_and_a_dead_process_do_not_count(folder, tmp_path, monke
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     (folder / f"worker-{ended.pid}").touch()
+    (folder / f"worker-{os.getpid()}.1").touch()  # this process has the id of one that has ended
     assert unhealthy("worker") == ["No worker runs here."]
     assert list(folder.iterdir()) == []
     Heartbeat("worker")

@@ -11,9 +11,9 @@ TOKEN = "a token of Prometheus"
 
 
 @pytest.fixture
-def url(app, settings):
+def url(app, settings, tmp_path):
     port = ports.choose()
-    process = Process("worker", settings, probe_port=port, metrics_token=TOKEN)
+    process = Process("worker", settings, probe_port=port, metrics_token=TOKEN, data_dir=tmp_path)
     process.wait_for("worker started")
     yield f"http://127.0.0.1:{port}"
     process.kill()

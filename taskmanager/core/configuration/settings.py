@@ -28,6 +28,8 @@ S = TypeVar("S", bound=BaseSettings)
 
 _UNSAFE_SECRETS = {"secret", "changeme", "change-me", "development", "password", "taskmanager"}
 
+_ACCESS_TOKEN_MINUTES = Field(15, ge=1, le=24 * 60)
+
 
 class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, DatabaseSettings, TelemetrySettings):
     """The settings of an operator. `config/env.example` has a sentence for each variable."""
@@ -51,7 +53,7 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, Databa
 
     secret_key: SecretStr = SecretStr("")
     keys_dir: Path | None = None
-    access_token_minutes: int = Field(15, ge=1, le=24 * 60)
+    access_token_minutes: int = _ACCESS_TOKEN_MINUTES
     refresh_token_days: int = Field(30, ge=1, le=365)
     refresh_grace_seconds: int = Field(10, ge=0, le=60)
     bcrypt_cost: int = Field(12, ge=4, le=16)
@@ -185,7 +187,7 @@ class KeySettings(BaseSettings):
 
     data_dir: Path = Path(".data")
     keys_dir: Path | None = None
-    access_token_minutes: int = Field(15, ge=1, le=24 * 60)
+    access_token_minutes: int = _ACCESS_TOKEN_MINUTES
 
     @property
     def keys_path(self) -> Path:

@@ -17,7 +17,9 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-_ENDED = "ended"  # in the place of a process id
+from taskmanager.core.telemetry import process_identity
+
+_ENDED = "ended"  # in the place of a process
 
 
 class _SharedFolder:
@@ -33,7 +35,7 @@ def share(folder: Path) -> None:
     with _locked(folder):
         _purge_unless_used(folder)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # the library has no argument for it
-    values.ValueClass = values.MultiProcessValue()
+    values.ValueClass = values.MultiProcessValue(process_identity.own)
     _SharedFolder.folder = folder
 
 
@@ -49,7 +51,7 @@ def collected() -> Iterable[Any]:
         return [family for family in REGISTRY.collect() if family.name.startswith("taskmanager_")]
     with _locked(_SharedFolder.folder):
         _merge_ended(_SharedFolder.folder)
-        return list(MultiProcessCollector(None, str(_SharedFolder.folder)).collect())
+        return [_shown(family) for family in MultiProcessCollector(None, str(_SharedFolder.folder)).collect()]
 
 
 class ProcessCollector(Collector):
@@ -69,24 +71,29 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _purge_unless_used(folder: Path) -> None:
     files = list(folder.glob("*_*.db"))
-    if not any(_lives(pid) for path in files if (pid := path.stem.rpartition("_")[2]) != str(os.getpid())):
+    others = {path.stem.rpartition("_")[2] for path in files} - {process_identity.own()}
+    if not any(process_identity.lives(identity) for identity in others):
         for path in files:
             path.unlink()
-
-
-def _lives(pid: str) -> bool:
-    return pid != _ENDED and Path(f"/proc/{pid}").exists()
 
 
 def _merge_ended(folder: Path) -> None:
     """Add the counts of ended processes to those of earlier ones, and delete their files."""
     for path in sorted(folder.glob("*_*.db")):
-        kind, _, pid = path.stem.rpartition("_")
-        if pid == _ENDED or _lives(pid):
+        kind, _, identity = path.stem.rpartition("_")
+        if identity == _ENDED or process_identity.lives(identity):
             continue
         if not kind.startswith("gauge"):
             _add(path, folder / f"{kind}_{_ENDED}.db")
         path.unlink()
+
+
+def _shown(family: Any) -> Any:
+    """Let the library's label `pid` contain the process id alone: only gauges of living processes have it."""
+    for sample in family.samples:
+        if "pid" in sample.labels:
+            sample.labels["pid"] = sample.labels["pid"].partition(".")[0]
+    return family
 
 
 def _add(path: Path, total: Path) -> None:

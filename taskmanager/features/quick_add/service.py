@@ -17,11 +17,11 @@ from taskmanager.features.projects.models import Project, name_key
 from taskmanager.features.quick_add.grammar import parse
 from taskmanager.features.quick_add.parsed_task import ParsedTask
 from taskmanager.features.tasks import service as tasks
-from taskmanager.features.tasks.models import PRIORITIES, Task
+from taskmanager.features.tasks.models import MAX_TITLE_CHARACTERS, PRIORITIES, Task
 from taskmanager.features.tasks.permissions import TaskAction
 from taskmanager.features.users import service as users
 
-_MAX_LABEL_CHARACTERS, _MAX_TITLE_CHARACTERS, _MAX_NAMES = 100, 500, 50
+_MAX_LABEL_CHARACTERS, _MAX_NAMES = 100, 50
 
 
 @unit_of_work
@@ -43,8 +43,8 @@ def _check(parsed: ParsedTask) -> None:
     """Raise Invalid for values that the body of the single request must not have either."""
     if not parsed.title:
         raise _invalid("quick.no_title", "The text has no title.")
-    if len(parsed.title) > _MAX_TITLE_CHARACTERS:
-        raise _invalid("quick.title_too_long", f"A title has at most {_MAX_TITLE_CHARACTERS} characters.")
+    if len(parsed.title) > MAX_TITLE_CHARACTERS:
+        raise _invalid("quick.title_too_long", f"A title has at most {MAX_TITLE_CHARACTERS} characters.")
     if max(len(parsed.labels), len(parsed.people)) > _MAX_NAMES:
         raise _invalid("quick.too_many", f"At most {_MAX_NAMES} labels and people.")
 

@@ -17,6 +17,7 @@ from taskmanager.features.tasks.querysets import TaskQuerySet
 
 PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the position, so that it sorts
 RECURS_FROM = ("due", "completion")
+MAX_TITLE_CHARACTERS = 500
 MAX_RULE_CHARACTERS = 500  # of a recurrence rule in a request
 _TAGGED = ("assignee_ids", "label_ids", "watcher_ids")
 
@@ -30,7 +31,7 @@ class Task(Versioned):
     project_id = ObjectIdField(required=True)
     key = StringField(required=True)
     key_order = StringField()  # by which keys are sorted: see natural_key
-    title = StringField(required=True, max_length=500)
+    title = StringField(required=True, max_length=MAX_TITLE_CHARACTERS)
     description = StringField(max_length=50_000)
     status = StringField(required=True)
     status_group = StringField(required=True, choices=GROUPS)  # the group of the status, so that lists need no workflow

@@ -4,7 +4,7 @@ from marshmallow import fields, validate
 
 from taskmanager.features.projects.workflow import GROUPS
 from taskmanager.features.tasks.due import FORM
-from taskmanager.features.tasks.models import MAX_RULE_CHARACTERS, PRIORITIES, RECURS_FROM
+from taskmanager.features.tasks.models import MAX_RULE_CHARACTERS, MAX_TITLE_CHARACTERS, PRIORITIES, RECURS_FROM
 from taskmanager.web.schemas import (
     KEY,
     Color,
@@ -67,7 +67,7 @@ class TaskIn(TaskChanges):
 
     documented = {"example": {"title": "Write the release notes", "due": "2026-12-01", "priority": "high"}}
 
-    title = Line(most=500, required=True, metadata=_TITLE)
+    title = Line(most=MAX_TITLE_CHARACTERS, required=True, metadata=_TITLE)
 
 
 class TaskPatch(TaskChanges):
@@ -75,7 +75,7 @@ class TaskPatch(TaskChanges):
 
     documented = {"example": {"description": "Name every change that *users* see.", "status": "in_progress"}}
 
-    title = Line(most=500, metadata=_TITLE)
+    title = Line(most=MAX_TITLE_CHARACTERS, metadata=_TITLE)
 
 
 class CompletionQuery(Schema):
@@ -93,7 +93,7 @@ class TaskOut(Schema):
     id = Id(attribute="_id", required=True)
     key = fields.String(required=True, metadata={"example": "APP-12"})
     project_id = Id(required=True)
-    title = Line(most=500, required=True, metadata=_TITLE)
+    title = Line(most=MAX_TITLE_CHARACTERS, required=True, metadata=_TITLE)
     description = Text(most=50_000, required=True, allow_none=True, metadata=_DESCRIPTION)
     status = fields.String(required=True, metadata=_STATUS)
     status_group = fields.String(required=True, metadata={"enum": list(GROUPS)})

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from math import inf
 
 import pytest
 from bson import encode
@@ -40,7 +41,7 @@ OTHERS = {"emptied", "schedules", "mail_counts", "locks", "walks", "leases"}
 def purged(everything):
     everything.delete()
     everything.begin_purge()
-    assert purging.continue_purge(everything.project.id)
+    assert purging.continue_purge(everything.project.id, seconds=inf)
 
 
 def test_the_scene_has_something_in_every_collection_that_a_purge_empties(everything):
@@ -139,7 +140,7 @@ def files(folder):
 
 def _purge(scene):
     _begin(scene)
-    assert purging.continue_purge(scene.project.id)
+    assert purging.continue_purge(scene.project.id, seconds=inf)
 
 
 def _begin(scene):
@@ -166,7 +167,7 @@ def test_each_step_may_run_again_although_it_has_ended(everything):
         while step.purge(everything.project.id):
             pass
         assert step.purge(everything.project.id) == 0
-    assert purging.continue_purge(everything.project.id)
+    assert purging.continue_purge(everything.project.id, seconds=inf)
     assert purging.continue_purge(everything.project.id) is False
     assert User.objects.get(id=everything.member.user.id).attachment_bytes == 0
 
