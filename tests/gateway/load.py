@@ -18,8 +18,9 @@ _CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError
 class Person:
     """One client with one connection, which counts the outcomes of its requests."""
 
-    def __init__(self, port: int, token: str, project: str) -> None:
-        self._port, self._token, self._project = port, token, project
+    def __init__(self, port: int, token: str, project: str, pause: float = 0.0) -> None:
+        """Pause for these seconds after each round of requests."""
+        self._port, self._token, self._project, self._pause = port, token, project, pause
         self._connection: http.client.HTTPConnection | None = None
         self.outcomes: Counter[str] = Counter()
         self.created: list[str] = []
@@ -28,7 +29,7 @@ class Person:
 
     def work(self, over: threading.Event) -> None:
         """Read a list, create a task, read it, change it … until it is over."""
-        while not over.is_set():
+        while not over.wait(self._pause):
             status, body = self._send("POST", f"/api/v1/projects/{self._project}/tasks", {"title": "Load"})
             if status == 201:
                 self.created.append(body["id"])

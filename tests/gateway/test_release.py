@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 REQUESTS, SWITCHES = int(os.environ.get("BLUE_GREEN_REQUESTS", "0")), int(os.environ.get("BLUE_GREEN_SWITCHES", "1"))
 IS_LARGE = REQUESTS > 0
 DRAIN_SECONDS = 8 if IS_LARGE else 1  # a short one is harmless to what may be repeated, as all requests here
-PEOPLE = 4
+PEOPLE, PAUSE = 4, 0 if IS_LARGE else 0.1  # seconds: other tests need the processor, too
 pytestmark = pytest.mark.timeout(3600 if IS_LARGE else 600)
 
 
@@ -81,7 +81,7 @@ def people(url, port):
     client = WebClient(url).register()
     made = client.send("POST", "/api/v1/projects", {"key": "LOAD", "name": "Load"})
     assert made.status == 201, made
-    return [Person(port, client._token, made.body["id"]) for _ in range(PEOPLE)]
+    return [Person(port, client._token, made.body["id"], PAUSE) for _ in range(PEOPLE)]
 
 
 def test_releases_under_load(releases, gateway, capsys):
