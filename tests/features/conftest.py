@@ -1,6 +1,24 @@
 """Fixtures that several folders share; they are written in modules of their own."""
 
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.gateway.through import Through
 from tests.scene import scene
 from tests.web_server import server
 
 __all__ = ["scene", "server"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _through_the_gateway(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the clients of `app` use services apart, with SERVICES_APART (`make services-test`)."""
+    if not os.environ.get("SERVICES_APART"):
+        yield
+        return
+    app = request.getfixturevalue("app")
+    app.wsgi_app, before = Through(request.getfixturevalue("server").url), app.wsgi_app
+    yield
+    app.wsgi_app = before
