@@ -12,6 +12,18 @@ from tests.web_server import server
 __all__ = ["scene", "server"]
 
 
+# What changes or watches the process of a test, and so not one that answers behind the gateway.
+_INSIDE = {"other_app", "monkeypatch", "commands", "change_settings", "contribute", "clock", "later", "quota"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out, behind the gateway, what only the process of the tests can be asked."""
+    if os.environ.get("SERVICES_APART"):
+        for item in items:
+            if _INSIDE & set(getattr(item, "fixturenames", ())):
+                item.add_marker(pytest.mark.skip(reason="it looks into the process that answers"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _through_the_gateway(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let the clients of `app` use services apart, with SERVICES_APART (`make services-test`)."""

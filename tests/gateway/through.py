@@ -35,9 +35,6 @@ class Through:
 
 def _target(environ: dict[str, Any]) -> str:
     """Return path and query as a client sends them."""
-    path = quote(environ["REQUEST_URI"].partition("?")[0], safe="/%:@!$&'()*+,;=~")
-    return (
-        f"{path}?{quoted}"
-        if (quoted := quote(environ["QUERY_STRING"].encode("latin-1"), safe="%=&/?:@!$'()*+,;~"))
-        else path
-    )
+    path = quote(environ["REQUEST_URI"].partition("?")[0].encode("latin-1"), safe="/%:@!$&'()*+,;=~")
+    query = quote(environ["QUERY_STRING"].encode("latin-1"), safe="%=&/?:@!$'()*+,;~")
+    return f"{path}?{query}" if query else path
