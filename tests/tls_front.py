@@ -20,10 +20,13 @@ def serve(certificate: str, port: int, behind: int) -> None:
 
 
 def _answer(context: ssl.SSLContext, sock: socket.socket, behind: int) -> None:
-    with suppress(OSError), context.wrap_socket(sock, server_side=True) as client:
-        with socket.create_connection((LOCALHOST, behind)) as server:
-            threading.Thread(target=_forward, args=(server, client), daemon=True).start()
-            _forward(client, server)
+    with suppress(OSError), context.wrap_socket(sock, server_side=True) as client, _connected(behind) as server:
+        threading.Thread(target=_forward, args=(server, client), daemon=True).start()
+        _forward(client, server)
+
+
+def _connected(port: int) -> socket.socket:
+    return socket.create_connection((LOCALHOST, port))
 
 
 def _forward(source: socket.socket, target: socket.socket) -> None:
