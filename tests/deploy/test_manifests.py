@@ -1,5 +1,6 @@
 """The manifests of Kubernetes: each overlay renders and keeps our rules. `make manifests` asks two checkers, too."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,8 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from taskmanager import __version__
+from taskmanager.api import metrics
+from taskmanager.app import routing_app
 from taskmanager.core.configuration.gateway_settings import GatewaySettings
 from taskmanager.core.configuration.settings import Settings
+from taskmanager.gateway import rendering
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 OVERLAYS = sorted(path.name for path in (FOLDER / "overlays").iterdir())
@@ -68,16 +73,22 @@ def test_pods_are_restricted(rendered):
                 "capabilities": {"drop": ["ALL"]},
             }
             assert one["resources"]["limits"].keys() == one["resources"]["requests"].keys() == {"cpu", "memory"}
-            assert ":" in one["image"] and not one["image"].endswith(":latest")
+            assert one["image"].endswith(f"/taskmanager:{__version__}") or one["image"].startswith("nginx:")
+            assert (
+                one["imagePullPolicy"] == "IfNotPresent"
+            )  # a restart must not need the registry: tags are never moved
+            assert {"name": "tmp", "mountPath": "/tmp"} in one["volumeMounts"]
 
 
 def test_every_process_is_probed_and_ends_in_time(rendered):
     for workload in rendered.of("Deployment"):
         (one,) = pod(workload)["containers"]
         assert {"livenessProbe", "readinessProbe"} <= one.keys()
+        assert workload["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+        probe = one["startupProbe"]
+        assert probe["periodSeconds"] * probe["failureThreshold"] >= 60 and probe["timeoutSeconds"] == 5
         if one["name"] in ("web", "gateway"):
             assert "sleep" in str(one["lifecycle"]["preStop"])
-            assert one["startupProbe"] and workload["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
             assert one["livenessProbe"]["httpGet"]["path"] in ("/health/live", "/.gateway/live")  # asks no other server
         else:
             assert one["livenessProbe"]["httpGet"] == {"path": "/health/live", "port": "probe"}
@@ -85,6 +96,34 @@ def test_every_process_is_probed_and_ends_in_time(rendered):
             assert {"name": "probe", "containerPort": port} in one["ports"]
         if one["name"] == "worker":
             assert pod(workload)["terminationGracePeriodSeconds"] >= 80  # workers/stopping.py waits for 75 s
+
+
+def test_web_pods_end_after_the_connections_of_the_gateway(rendered, settings):
+    """The gateway keeps a connection to a pod for seconds after no new ones come: the pod must not end before."""
+    config = rendering.render(routing_app(settings), settings, GatewaySettings())
+    kept = int(re.search(r"keepalive_time (\d+)s;", config)[1])
+    for workload in rendered.of("Deployment"):
+        (one,) = pod(workload)["containers"]
+        if one["name"] == "web":
+            waits = int(one["lifecycle"]["preStop"]["exec"]["command"][1])
+            assert waits >= kept + 5
+            assert pod(workload)["terminationGracePeriodSeconds"] >= waits + 10 + 8  # graceful_timeout of gunicorn
+        if one["name"] == "gateway":  # the signal after preStop may break off what is being answered
+            ended = int(re.search(r"worker_shutdown_timeout (\d+)s;", config)[1])
+            assert "while [ -e /run/gateway/nginx.pid ]" in str(one["lifecycle"]["preStop"])
+            assert pod(workload)["terminationGracePeriodSeconds"] >= 5 + ended + 5
+
+
+def test_no_process_starts_before_the_database_is_migrated(rendered):
+    for workload in rendered.of("Deployment"):
+        first = pod(workload)["initContainers"][0]
+        if pod(workload)["containers"][0]["name"] == "gateway":
+            assert first["name"] == "render"
+        else:
+            assert "until taskmanager migrate --check" in first["command"][-1]
+            assert first["envFrom"] == pod(workload)["containers"][0]["envFrom"]
+    job = rendered.named("Job", "taskmanager-migrate")
+    assert pod(job)["containers"][0]["args"] == ["migrate", "--expand"]
 
 
 def test_disruptions_selectors_and_scaling_name_what_there_is(rendered):
@@ -121,29 +160,60 @@ def test_the_network_is_closed_by_default(rendered):
     assert all("169.254.0.0/16" in str(one) and "10.0.0.0/8" in str(one) for one in metadata)
 
 
+def test_databases_in_the_namespace_are_all_but_our_components(rendered):
+    own = {one["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"] for one in rendered.workloads}
+    policies = {one["metadata"]["name"]: one["spec"] for one in rendered.of("NetworkPolicy")}
+    (others,) = policies["taskmanager-stores-here"]["podSelector"]["matchExpressions"]
+    assert (others["operator"], set(others["values"])) == ("NotIn", own)
+    (named,) = policies["taskmanager-stores"]["podSelector"]["matchExpressions"]
+    assert set(named["values"]) == own - {"gateway"}
+    assert policies["taskmanager-names"]["podSelector"] == {}
+
+
+def test_the_namespace_is_restricted(rendered):
+    (namespace,) = rendered.of("Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert {one["metadata"]["namespace"] for one in rendered.objects if one is not namespace} == {"taskmanager"}
+
+
 def test_the_gateway_leads_to_services_that_exist(rendered):
     settings = rendered.named("ConfigMap", "taskmanager-gateway")["data"]
-    targets = {value for name, value in settings.items() if name.endswith("SERVERS")}
+    lists = {name: value.split(",") for name, value in settings.items() if name.endswith("SERVERS")}
+    targets = {address for addresses in lists.values() for address in addresses}
     services = {
         f"{one['metadata']['name']}:{port['port']}" for one in rendered.of("Service") for port in one["spec"]["ports"]
     }
     assert targets and targets <= services
+    # A Service is one address of many pods: it is listed again for a second and third try.
+    assert all(len(addresses) == (1 if "STREAM" in name else 3) for name, addresses in lists.items())
     routed = rendered.of("Ingress", "HTTPRoute")
     assert len(routed) == 1 and "taskmanager-gateway" in str(routed[0])
 
 
-def test_what_every_web_process_says_is_not_summed():
-    """The autoscaler's metric is read from the queue by each web process: a sum grows with their number."""
-    metrics = [
-        one["external"]["metric"]["name"]
-        for scaler in Rendered("production").of("HorizontalPodAutoscaler")
-        for one in scaler["spec"]["metrics"]
-        if one["type"] == "External"
-    ]
-    rules = yaml.safe_load((FOLDER / "adapter.yaml").read_text())["rules"]["external"]
-    assert {rule["name"]["as"]: rule["metricsQuery"].partition("(")[0] for rule in rules} == dict.fromkeys(
-        metrics, "max"
-    )
+def metrics_of(overlay):
+    """The metrics of all autoscalers of an overlay, by type."""
+    metrics = [one for scaler in Rendered(overlay).of("HorizontalPodAutoscaler") for one in scaler["spec"]["metrics"]]
+    return {kind: [one for one in metrics if one["type"] == kind] for kind in ("Resource", "Pods", "External")}
+
+
+def test_autoscalers_need_no_adapter_by_default():
+    """One that lacks a metric never scales down."""
+    found = metrics_of("production")
+    assert found["Resource"] and not found["Pods"] and not found["External"]
+
+
+def test_the_adapter_gives_the_metrics_of_the_autoscalers(app):
+    rules = yaml.safe_load((FOLDER / "adapter.yaml").read_text())["rules"]
+    found = metrics_of("production-prometheus")
+    assert [rule["name"]["as"] for rule in rules["custom"]] == [one["pods"]["metric"]["name"] for one in found["Pods"]]
+    (external,) = rules["external"]
+    assert [external["name"]["as"]] == [one["external"]["metric"]["name"] for one in found["External"]]
+    # It is read from the queue by each web process: a sum grows with their number.
+    assert external["metricsQuery"].startswith("max(")
+    text = metrics.exposition().decode()
+    for rule in rules["custom"] + rules["external"]:
+        family = re.search(r"taskmanager_\w+", rule["seriesQuery"])[0].removesuffix("_sum")
+        assert f"# TYPE {family} " in text
 
 
 def test_the_monitor_reads_every_process_with_the_token():

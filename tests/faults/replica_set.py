@@ -27,6 +27,12 @@ class Member(mongod.MongodServer):
         """A client of this very member."""
         return MongoClient(LOCALHOST, self.port, directConnection=True, timeoutMS=3000, serverSelectionTimeoutMS=500)
 
+    def task_queries(self) -> int:
+        """How many queries of tasks it has answered; a count of all queries has those of MongoDB itself, too."""
+        with self.connect() as client:
+            of_all = client.admin.command("top")["totals"]
+            return int(of_all.get("taskmanager.tasks", {"queries": {"count": 0}})["queries"]["count"])
+
     @property
     def is_primary(self) -> bool:
         try:

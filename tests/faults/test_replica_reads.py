@@ -72,12 +72,7 @@ def found_by(members: ReplicaSet, step) -> int:
 
 
 def queries(members: ReplicaSet) -> int:
-    def of(member: Member) -> int:
-        with member.connect() as client:
-            of_all = client.admin.command("top")["totals"]  # a count of all queries has those of MongoDB itself, too
-            return int(of_all.get("taskmanager.tasks", {"queries": {"count": 0}})["queries"]["count"])
-
-    return sum(map(of, members.secondaries()))
+    return sum(member.task_queries() for member in members.secondaries())
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Sockets that do what no HTTP library does: wrong requests, slow ones, and servers that break off."""
 
+import itertools
 import json
 import socket
 import threading
@@ -55,6 +56,30 @@ class BreakingServer:
             while True:
                 with self._socket.accept()[0] as connection:
                     self.seen.append(connection.recv(65536).decode("latin-1").partition(" HTTP")[0])
+
+
+class BalancedServers:
+    """One address for two processes in turn: one breaks off each request, the other responds."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server((ports.LOCALHOST, 0))
+        self.address = f"{ports.LOCALHOST}:{self._socket.getsockname()[1]}"
+        self.broken_off = 0
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop accepting."""
+        self._socket.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            for number in itertools.count():
+                with self._socket.accept()[0] as connection:
+                    connection.recv(65536)
+                    if number % 2:
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    else:
+                        self.broken_off += 1
 
 
 class StreamingServer:

@@ -130,6 +130,17 @@ def test_only_what_is_safe_is_tried_at_another_process(apart, gateway, breaking,
     assert {requests.get(me, timeout=60).status_code for _ in range(6)} == {401}
 
 
+def test_an_address_that_leads_to_several_processes_is_tried_again(gateway):
+    """As a Service of Kubernetes does: what has broken off is sent there again, and the address is never shunned."""
+    balanced = raw.BalancedServers()
+    try:
+        url = gateway(task_servers=",".join([balanced.address] * 3)).url + "/api/v1/tasks"
+        assert [requests.get(url, timeout=60).status_code for _ in range(6)] == [200] * 6
+        assert balanced.broken_off == 6
+    finally:
+        balanced.close()
+
+
 def test_one_address_is_limited(gateway):
     url = gateway(requests_per_second=1, burst=3).url + "/health/live"
     found = [requests.get(url, timeout=60) for _ in range(12)]

@@ -8,8 +8,9 @@ Only these reads wait for the time that the caller has seen, and, but for search
 before has shown: what the primary has read in the same request is newer than any secondary, which must not wait for it.
 
 A secondary that hangs, or that is far behind, costs one request half of the time limit; then the primary answers, and
-this process leaves secondaries alone for some seconds. A query that may be expensive has a longer limit of its own
-(`database.bounded`): when it is too slow, that says nothing about the member, and nothing is repeated.
+this process leaves secondaries alone for some seconds, or until there is no primary. A query that may be expensive has
+a longer limit of its own (`database.bounded`): when it is too slow, that says nothing about the member, and nothing is
+repeated.
 """
 
 import time
@@ -60,8 +61,8 @@ class _Rest:
 
 
 def are_resting() -> bool:
-    """Return whether secondaries are left alone, because one has failed."""
-    return time.monotonic() < _Rest.until
+    """Return whether secondaries are left alone, because one has failed and there is a primary to answer for it."""
+    return time.monotonic() < _Rest.until and client().topology_description.has_writable_server()
 
 
 def rest(error: Exception) -> None:
