@@ -42,6 +42,7 @@ log = structlog.get_logger("taskmanager.stream")
 
 PATH = "/api/v1/stream"
 _HEARTBEAT_SECONDS = 15.0
+_HEARTBEATS = {"event": b"event: heartbeat\ndata: {}\n\n"}  # which an EventSource shows to its page; else a comment
 _SLOW_SECONDS = 10.0  # a reader that takes longer for a message is dropped
 _GONE_MILLISECONDS = 20_000  # then the system ends the connection of a reader that takes nothing, with its buffer
 _THREADS = 8
@@ -79,8 +80,10 @@ class StreamApplication:
 
     async def _stream(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         try:
-            listener = await asyncio.to_thread(self._listener, scope)
+            query = _query_of(scope)
+            listener = await asyncio.to_thread(self._listener, scope, query)
             connection = self.hub.add(listener, _address_of(scope))
+            connection.heartbeat = _HEARTBEATS.get(query.get("heartbeat", ""), connection.heartbeat)
         except TaskManagerError as error:
             await self._refuse(scope, send, error)
             return
@@ -101,9 +104,8 @@ class StreamApplication:
             body = problem_body(status, code=error.code, detail=error.detail, **error.extra)
         await _answer(send, status, body, (b"x-request-id", body["request_id"].encode()))
 
-    def _listener(self, scope: dict[str, Any]) -> StreamListener:
+    def _listener(self, scope: dict[str, Any], query: dict[str, str]) -> StreamListener:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
         last = headers.get("last-event-id") or query.get("last_event_id", "")
         given = {
             "token": query.get("token", ""),
@@ -117,6 +119,10 @@ class StreamApplication:
             return tickets.redeem(query["ticket"])
         with self.app.app_context():
             return claim_of(headers.get("authorization"))
+
+
+def _query_of(scope: dict[str, Any]) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
 
 
 def _address_of(scope: dict[str, Any]) -> str:
@@ -171,7 +177,7 @@ async def _send_changes(connection: StreamConnection, send: Send) -> None:
         try:
             await asyncio.wait_for(connection.wake.wait(), _HEARTBEAT_SECONDS)
         except TimeoutError:
-            await _write(send, b": heartbeat\n\n")
+            await _write(send, connection.heartbeat)
 
 
 async def _write(send: Send, body: bytes, *, more: bool = True) -> None:

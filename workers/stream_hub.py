@@ -28,6 +28,7 @@ class StreamConnection:
     def __init__(self, listener: StreamListener, address: str = "") -> None:
         self.listener, self.wake = listener, asyncio.Event()
         self.topics = listener.topics()
+        self.heartbeat = b": heartbeat\n\n"
         self.is_visit = isinstance(listener.actor, Visitor)
         self.counted_as = listener.actor.identity + (f":{network_of(address)}" if self.is_visit else "")
 
