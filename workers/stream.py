@@ -1,7 +1,8 @@
 """`taskmanager stream`: the live stream (Server-Sent Events), a process of its own.
 
-An asynchronous server holds the connections; threads read the database. One watcher follows the head of the log and
-wakes the connections that an event concerns. Each of them then reads its own changes, by the rights that hold then.
+An asynchronous server holds the connections; threads read the database. One watcher reads new events of the log, once
+for all connections, and wakes those that they concern. Each of them then reads the objects, by the rights that hold
+then.
 """
 
 import asyncio
@@ -91,7 +92,7 @@ class StreamApplication:
             await self._refuse(scope, send, Unavailable())
             return
         try:
-            await _serve(connection, receive, send)
+            await _serve(connection, self.hub, receive, send)
         finally:
             self.hub.remove(connection)
 
@@ -133,7 +134,7 @@ def _address_of(scope: dict[str, Any]) -> str:
     return addresses[-count] if 0 < count <= len(addresses) else direct
 
 
-async def _serve(connection: StreamConnection, receive: Receive, send: Send) -> None:
+async def _serve(connection: StreamConnection, hub: Hub, receive: Receive, send: Send) -> None:
     """Send changes until the client goes away, reads too slowly, or loses its rights."""
     headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -143,7 +144,7 @@ async def _serve(connection: StreamConnection, receive: Receive, send: Send) -> 
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     gone = asyncio.create_task(_gone(receive))
-    sending = asyncio.create_task(_send_changes(connection, send))
+    sending = asyncio.create_task(_send_changes(connection, hub, send))
     try:
         await asyncio.wait({gone, sending}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -159,12 +160,12 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-async def _send_changes(connection: StreamConnection, send: Send) -> None:
+async def _send_changes(connection: StreamConnection, hub: Hub, send: Send) -> None:
     await _write(send, b"retry: 2000\n: %d\n\n" % connection.listener.state.position)
     while True:
         connection.wake.clear()
         try:
-            while message := await asyncio.to_thread(connection.listener.next_message):
+            while message := await asyncio.to_thread(connection.listener.next_message, hub.window):
                 connection.topics = connection.listener.topics()
                 await _write(send, message)
         except PyMongoError:
