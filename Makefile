@@ -178,6 +178,9 @@ sizes: $(VENV)/.test ## bytes that a task takes, in data and in indexes, by coll
 bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plain RQ; seconds from commit to mail
 	@$(BIN)/python -m tests.bench.workers $(ARGS)
 
+bench-sync: $(VENV)/.test ## cost of sync by changes at SIZE=1000000 tasks; memory, delays, losses of CONNECTIONS=2000 streams under writes
+	@$(BIN)/python -m tests.bench.sync --tasks $(or $(SIZE),1000000) --connections $(or $(CONNECTIONS),2000) $(ARGS)
+
 hot-project: $(VENV)/.test ## tasks a second that 1, 4, 16 and 64 clients create in one project; aborted transactions, statuses, p99
 	@$(BIN)/python -m tests.bench.hot_project $(ARGS)
 
