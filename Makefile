@@ -145,8 +145,8 @@ chaos: $(VENV)/.test ## kill -9 workers, relay, scheduler, queue and receivers u
 	@CHAOS_ASSIGNMENTS=$(or $(N),2000) CHAOS_OUTAGE_SECONDS=60 \
 		$(BIN)/python -m pytest tests/faults/test_kill.py -q -k "whatever or away_for_a_while"
 
-sync-campaign: $(VENV)/.test ## random offline clients against a service without rate limits (docs/sync.md); URL=…, STEPS=10000
-	@$(BIN)/python -m tests.features.sync.campaign $(or $(URL),http://127.0.0.1:8000) $(or $(STEPS),10000)
+sync-campaign: $(VENV)/.test ## random offline clients and streams while processes are killed, N=10000 steps; or URL=… of a service without rate limits (docs/sync.md)
+	@$(BIN)/python -m $(if $(URL),tests.features.sync.campaign $(URL) $(or $(N),10000),tests.faults.sync_campaign --steps $(or $(N),10000) $(ARGS))
 
 stores-test: $(VENV)/.test ## a queue behind Sentinels whose primary is killed five times (N=…), a cache in a cluster
 	@STORE_FAILOVERS=$(or $(N),5) $(BIN)/python -m pytest -q -n 0 -p no:randomly tests/faults/test_store_groups.py
