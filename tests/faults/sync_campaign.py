@@ -97,8 +97,10 @@ def run(stack: Stack, steps: int, seed: int, folder: Path) -> list[str]:
     killer, began = Killer(stack, seed=seed), time.monotonic()
     for thread in (*readers, killer):
         thread.start()
-    campaign.run(steps)
-    killer.end()
+    try:
+        campaign.run(steps)
+    finally:
+        killer.end()
     eventually(lambda: is_ready(stack), "the processes")
     wrong = campaign.finish()
     for number, reader in enumerate(readers):
