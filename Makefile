@@ -151,8 +151,8 @@ chaos: $(VENV)/.test ## kill -9 workers, relay, scheduler, queue and receivers u
 	@CHAOS_ASSIGNMENTS=$(or $(N),2000) CHAOS_OUTAGE_SECONDS=60 \
 		$(BIN)/python -m pytest tests/faults/test_kill.py -q -k "whatever or away_for_a_while"
 
-sync-campaign: $(VENV)/.test ## random offline clients against a service without rate limits (docs/sync.md); URL=…, STEPS=10000
-	@$(BIN)/python -m tests.features.sync.campaign $(or $(URL),http://127.0.0.1:8000) $(or $(STEPS),10000)
+sync-campaign: $(VENV)/.test ## random offline clients and streams while processes are killed, N=10000 steps; or URL=… of a service without rate limits (docs/sync.md)
+	@$(BIN)/python -m $(if $(URL),tests.features.sync.campaign $(URL) $(or $(N),10000),tests.faults.sync_campaign --steps $(or $(N),10000) $(ARGS))
 
 stores-test: $(VENV)/.test ## a queue behind Sentinels whose primary is killed five times (N=…), a cache in a cluster
 	@STORE_FAILOVERS=$(or $(N),5) $(BIN)/python -m pytest -q -n 0 -p no:randomly tests/faults/test_store_groups.py
@@ -183,6 +183,9 @@ sizes: $(VENV)/.test ## bytes that a task takes, in data and in indexes, by coll
 
 bench-workers: $(VENV)/.test ## events a second to mail and webhook, beside plain RQ; seconds from commit to mail
 	@$(BIN)/python -m tests.bench.workers $(ARGS)
+
+bench-sync: $(VENV)/.test ## cost of sync by changes at SIZE=1000000 tasks; memory, delays, losses of CONNECTIONS=2000 streams under writes
+	@$(BIN)/python -m tests.bench.sync --tasks $(or $(SIZE),1000000) --connections $(or $(CONNECTIONS),2000) $(ARGS)
 
 hot-project: $(VENV)/.test ## tasks a second that 1, 4, 16 and 64 clients create in one project; aborted transactions, statuses, p99
 	@$(BIN)/python -m tests.bench.hot_project $(ARGS)

@@ -10,23 +10,28 @@ class Commands(monitoring.CommandListener):
     """Remembers the names of commands while a user counts them."""
 
     def __init__(self) -> None:
-        self._counts: list[list[str]] = []
+        self._counts: list[tuple[list[str], str]] = []
 
     @contextmanager
-    def counted(self) -> Iterator[list[str]]:
-        """`with commands.counted() as sent:` fills `sent` with names such as `find`, in their order."""
+    def counted(self, collection: str = "") -> Iterator[list[str]]:
+        """`with commands.counted() as sent:` fills `sent` with names such as `find`, in their order.
+
+        With a `collection`, only those for it.
+        """
         sent: list[str] = []
-        self._counts.append(sent)
+        counting = (sent, collection)
+        self._counts.append(counting)
         try:
             yield sent
         finally:
-            self._counts.remove(sent)
+            self._counts.remove(counting)
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         if event.command_name == "explain":  # by the service itself, when the machine was too busy for a quick answer
             return
-        for sent in self._counts:
-            sent.append(event.command_name)
+        for sent, collection in self._counts:
+            if collection in ("", event.command.get(event.command_name)):
+                sent.append(event.command_name)
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         """Nothing to do."""

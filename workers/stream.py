@@ -1,7 +1,8 @@
 """`taskmanager stream`: the live stream (Server-Sent Events), a process of its own.
 
-An asynchronous server holds the connections; threads read the database. One watcher follows the head of the log and
-wakes the connections that an event concerns. Each of them then reads its own changes, by the rights that hold then.
+An asynchronous server holds the connections; threads read the database. One watcher reads new events of the log, once
+for all connections, and wakes those that they concern. Each of them then reads the objects, by the rights that hold
+then.
 """
 
 import asyncio
@@ -42,6 +43,7 @@ log = structlog.get_logger("taskmanager.stream")
 
 PATH = "/api/v1/stream"
 _HEARTBEAT_SECONDS = 15.0
+_HEARTBEATS = {"event": b"event: heartbeat\ndata: {}\n\n"}  # which an EventSource shows to its page; else a comment
 _SLOW_SECONDS = 10.0  # a reader that takes longer for a message is dropped
 _GONE_MILLISECONDS = 20_000  # then the system ends the connection of a reader that takes nothing, with its buffer
 _THREADS = 8
@@ -79,8 +81,10 @@ class StreamApplication:
 
     async def _stream(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         try:
-            listener = await asyncio.to_thread(self._listener, scope)
+            query = _query_of(scope)
+            listener = await asyncio.to_thread(self._listener, scope, query)
             connection = self.hub.add(listener, _address_of(scope))
+            connection.heartbeat = _HEARTBEATS.get(query.get("heartbeat", ""), connection.heartbeat)
         except TaskManagerError as error:
             await self._refuse(scope, send, error)
             return
@@ -88,7 +92,7 @@ class StreamApplication:
             await self._refuse(scope, send, Unavailable())
             return
         try:
-            await _serve(connection, receive, send)
+            await _serve(connection, self.hub, receive, send)
         finally:
             self.hub.remove(connection)
 
@@ -101,9 +105,8 @@ class StreamApplication:
             body = problem_body(status, code=error.code, detail=error.detail, **error.extra)
         await _answer(send, status, body, (b"x-request-id", body["request_id"].encode()))
 
-    def _listener(self, scope: dict[str, Any]) -> StreamListener:
+    def _listener(self, scope: dict[str, Any], query: dict[str, str]) -> StreamListener:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
         last = headers.get("last-event-id") or query.get("last_event_id", "")
         given = {
             "token": query.get("token", ""),
@@ -119,6 +122,10 @@ class StreamApplication:
             return claim_of(headers.get("authorization"))
 
 
+def _query_of(scope: dict[str, Any]) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
+
+
 def _address_of(scope: dict[str, Any]) -> str:
     """Return the address of the client: the one that the outermost of our proxies has seen, as the API counts it."""
     direct, count = str((scope.get("client") or ("",))[0]), core_settings.current().proxy_count
@@ -127,7 +134,7 @@ def _address_of(scope: dict[str, Any]) -> str:
     return addresses[-count] if 0 < count <= len(addresses) else direct
 
 
-async def _serve(connection: StreamConnection, receive: Receive, send: Send) -> None:
+async def _serve(connection: StreamConnection, hub: Hub, receive: Receive, send: Send) -> None:
     """Send changes until the client goes away, reads too slowly, or loses its rights."""
     headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -137,7 +144,7 @@ async def _serve(connection: StreamConnection, receive: Receive, send: Send) -> 
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     gone = asyncio.create_task(_gone(receive))
-    sending = asyncio.create_task(_send_changes(connection, send))
+    sending = asyncio.create_task(_send_changes(connection, hub, send))
     try:
         await asyncio.wait({gone, sending}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -153,12 +160,12 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-async def _send_changes(connection: StreamConnection, send: Send) -> None:
+async def _send_changes(connection: StreamConnection, hub: Hub, send: Send) -> None:
     await _write(send, b"retry: 2000\n: %d\n\n" % connection.listener.state.position)
     while True:
         connection.wake.clear()
         try:
-            while message := await asyncio.to_thread(connection.listener.next_message):
+            while message := await asyncio.to_thread(connection.listener.next_message, hub.window):
                 connection.topics = connection.listener.topics()
                 await _write(send, message)
         except PyMongoError:
@@ -171,7 +178,7 @@ async def _send_changes(connection: StreamConnection, send: Send) -> None:
         try:
             await asyncio.wait_for(connection.wake.wait(), _HEARTBEAT_SECONDS)
         except TimeoutError:
-            await _write(send, b": heartbeat\n\n")
+            await _write(send, connection.heartbeat)
 
 
 async def _write(send: Send, body: bytes, *, more: bool = True) -> None:

@@ -9,11 +9,11 @@ from pymongo.errors import PyMongoError
 
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.errors import TaskManagerError, TooMany, Unavailable
-from taskmanager.core.events import positions
 from taskmanager.core.security.access import Visitor
 from taskmanager.core.security.networks import network_of
-from taskmanager.features.sync import live
+from taskmanager.features.sync import window
 from taskmanager.features.sync.live import StreamListener
+from taskmanager.features.sync.window import EventWindow
 
 log = structlog.get_logger("taskmanager.stream")
 
@@ -28,6 +28,7 @@ class StreamConnection:
     def __init__(self, listener: StreamListener, address: str = "") -> None:
         self.listener, self.wake = listener, asyncio.Event()
         self.topics = listener.topics()
+        self.heartbeat = b": heartbeat\n\n"
         self.is_visit = isinstance(listener.actor, Visitor)
         self.counted_as = listener.actor.identity + (f":{network_of(address)}" if self.is_visit else "")
 
@@ -37,6 +38,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.connections: set[StreamConnection] = set()
+        self.window: EventWindow | None = None
         self._of_caller: Counter[str] = Counter()
         self._visits = 0
 
@@ -68,14 +70,10 @@ class Hub:
 
     async def watch(self, beat: Callable[[], None]) -> None:
         """Wake the connections that new events concern, until cancelled."""
-        last = None
         while True:
             beat()
             try:
-                head = await asyncio.to_thread(positions.head)
-                if last is not None and head > last:
-                    self._wake(await asyncio.to_thread(live.topics_between, last, head))
-                last = head
+                await self._look()
             except (PyMongoError, TaskManagerError) as error:
                 log.warning("the log cannot be read", error=type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -83,6 +81,13 @@ class Hub:
                 log.exception("the log was not read")
                 await asyncio.sleep(RETRY_SECONDS)
             await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _look(self) -> None:
+        """Read the events behind the window, once for all connections, and wake those that they concern."""
+        before = self.window
+        self.window = await asyncio.to_thread(window.advanced, before)
+        if before is not None and self.window.head > before.head:
+            self._wake(self.window.topics_behind(before.head))
 
     def _wake(self, topics: set[str] | None) -> None:
         for connection in self.connections:

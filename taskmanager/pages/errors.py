@@ -53,6 +53,7 @@ _BY_CODE = {
     "signup.domain_not_allowed": marked("Addresses of this domain need an invitation."),
     "signup.not_invited": marked("Accounts are made by invitation only: ask a member of a project to invite you."),
     "task.blocked": marked("Another task must be completed before this one."),
+    "task.status_unknown": marked("The project has no such status any more."),
     "token.invalid": marked("This link was used, has expired, or was replaced by a newer one."),
     "user.email_taken": marked("This address has an account already: log in, or set a new password."),
 }

@@ -161,3 +161,9 @@ def new_password_field() -> PageField:
     """Return the field of a new password."""
     hint = gettext(_HINTS["password"], least=MIN_CHARACTERS, most=MAX_CHARACTERS)
     return PageField("password", gettext("New password"), "password", "new-password", hint=hint)
+
+
+def seen_revision() -> int:
+    """Return the revision that the form was made from; 0, which nothing has, for another text."""
+    text = request.form.get("revision", "")
+    return int(text) if text.isdecimal() and len(text) < 19 else 0

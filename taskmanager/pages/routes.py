@@ -14,9 +14,11 @@ from taskmanager.pages import (
     recovery,
     tasks,
 )
+from taskmanager.pages.live import board, stream
 
 _PAGES = (
     assets,
+    board,
     invitations,
     login,
     mails,
@@ -24,6 +26,7 @@ _PAGES = (
     projects,
     provider,
     recovery,
+    stream,
     tasks,
 )  # each adds its routes to the blueprint
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bson import ObjectId
-from flask import Response, request
+from flask import Response
 
 from taskmanager.core.errors import Conflict, Forbidden, PreconditionFailed, TaskManagerError
 from taskmanager.core.security.access import Actor
@@ -17,14 +17,17 @@ from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.models import PRIORITIES, Task
 from taskmanager.features.tasks.permissions import TaskAction
 from taskmanager.features.users import service as users
-from taskmanager.pages import errors, rendering
+from taskmanager.pages import errors
 from taskmanager.pages.blueprint import page, redirect
+from taskmanager.pages.forms import seen_revision
+from taskmanager.pages.live.stream import live
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.errors import status_of
 
 _ONE = "/tasks/<objectid:task_id>"
 _COMMENTS, _NEWEST = 50, Order.by("-created_at")
-_FIELDS = ("key", "name", "statuses")
+_FIELDS = ("key", "name", "statuses", "revision")
+_TYPES = "projects,statuses,labels,tasks,comments"
 
 
 @page(_ONE)
@@ -37,7 +40,7 @@ def show(task_id: ObjectId) -> Response:
 def complete(task_id: ObjectId) -> Response:
     """Complete a task, if it is still as the user has seen it."""
     try:
-        tasks.complete(task_id, if_match={_revision()}, actor=current_actor())
+        tasks.complete(task_id, if_match={seen_revision()}, actor=current_actor())
     except (PreconditionFailed, Conflict, Forbidden) as error:
         return _page(task_id, error)
     return redirect(f"/pages/tasks/{task_id}")
@@ -45,12 +48,14 @@ def complete(task_id: ObjectId) -> Response:
 
 def _page(task_id: ObjectId, error: TaskManagerError | None = None) -> Response:
     actor = current_actor()
-    task = tasks.get(task_id, actor=actor)
-    project = projects.get(task["project_id"], actor=actor, fields=list(_FIELDS))
     status = status_of(error) if error else 200
     problem = (errors.message(status, error.code),) if error else ()
-    context = _described(task, project) | {"comments": _comments(task_id, actor), "may_complete": _may(actor, task)}
-    return rendering.render("task.html", status, task=task, project=project, problem=problem, **context)
+    project_id = tasks.get(task_id, actor=actor, fields=["project_id"])["project_id"]
+    with live(f"/tasks/{task_id}", project_id, _TYPES, adds="comments", task_id=task_id) as render:
+        task = tasks.get(task_id, actor=actor)
+        project = projects.get(task["project_id"], actor=actor, fields=list(_FIELDS))
+        context = _described(task, project) | {"comments": _comments(task_id, actor), "may_complete": _may(actor, task)}
+        return render("task.html", status, task=task, project=project, problem=problem, **context)
 
 
 def _described(task: Row, project: Row) -> dict[str, Any]:
@@ -61,7 +66,7 @@ def _described(task: Row, project: Row) -> dict[str, Any]:
         "status_name": statuses.get(task["status"], task["status"]),
         "priority": PRIORITIES[task.get("priority", 0)],
         "assignees": [people[one]["name"] for one in task.get("assignee_ids", []) if one in people],
-        "labels": list(Label.objects(id__in=task.get("label_ids", [])).order_by("name").scalar("name")),
+        "labels": list(Label.objects(id__in=task.get("label_ids", [])).order_by("name")),
     }
 
 
@@ -80,8 +85,3 @@ def _may(actor: Actor, task: Row) -> bool:
     except (Forbidden, Conflict):
         return False
     return task["status_group"] in OPEN_GROUPS
-
-
-def _revision() -> int:
-    text = request.form.get("revision", "")
-    return int(text) if text.isdecimal() and len(text) < 19 else 0

@@ -1,14 +1,19 @@
 """A real browser on the real server; tests are skipped where there is none."""
 
+import functools
 import shutil
+import threading
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from flask import Flask
 
-from tests.web_server import WebServer, server
+from taskmanager.core.configuration.settings import Settings
+from tests.web_server import StreamServer, WebServer, server
 
 __all__ = ["server"]
 
@@ -57,6 +62,42 @@ def browser() -> Iterator[Any]:
         browser = tools.chromium.launch(executable_path=path, args=_ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of another server, which has one page."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>An application</title>")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(SimpleHTTPRequestHandler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def shared(app: Flask, settings: Settings, elsewhere: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A service with a process for the stream, whose API pages of `localhost` may use."""
+    folder: Path = tmp_path_factory.mktemp("gunicorn")
+    stream = StreamServer(settings, folder / "stream")
+    server = WebServer(
+        settings,
+        folder / "log",
+        cors_origins=f"https://*.example.org, http://localhost:{elsewhere}",
+        stream_url=stream.url,
+        web_processes=1,
+    )
+    server.stream = stream
+    try:
+        for one in (stream, server):
+            one.start(wait=False)
+        for one in (stream, server):
+            one.wait()
+        yield server
+    finally:
+        server.stop()
+        stream.stop()
 
 
 @pytest.fixture

@@ -1,21 +1,9 @@
 """A page of another origin uses the API in a real browser: what `TASKMANAGER_CORS_ORIGINS` is for."""
 
-import functools
-import threading
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
-
-import pytest
-from flask import Flask
-
-from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.events import positions
 from taskmanager.testing.factories import UserFactory
 from taskmanager.testing.factories.things import PASSWORD
 from tests.scene import Scene, patch
-from tests.web_server import StreamServer, WebServer
 
 # Logs in, creates a project and a task, changes the task twice from the same revision, reads it again.
 _STORY = """async ([api, email, password]) => {
@@ -57,41 +45,6 @@ LISTEN = """async ([api, token]) => {
     await new Promise((opened, failed) => { stream.onopen = opened; stream.onerror = () => failed("no stream"); });
     return new URL(url).origin;
 }"""
-
-
-@pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of another server, which has one page."""
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>An application</title>")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(SimpleHTTPRequestHandler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def shared(app: Flask, settings: Settings, elsewhere: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A service whose API pages of `localhost` may use."""
-    folder: Path = tmp_path_factory.mktemp("gunicorn")
-    stream = StreamServer(settings, folder / "stream")
-    server = WebServer(
-        settings,
-        folder / "log",
-        cors_origins=f"https://*.example.org, http://localhost:{elsewhere}",
-        stream_url=stream.url,
-        web_processes=1,
-    )
-    try:
-        for one in (stream, server):
-            one.start(wait=False)
-        for one in (stream, server):
-            one.wait()
-        yield server
-    finally:
-        server.stop()
-        stream.stop()
 
 
 def test_a_page_of_a_named_origin_logs_in_creates_changes_and_revalidates(browser, shared, elsewhere):

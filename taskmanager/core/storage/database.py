@@ -8,6 +8,7 @@ from typing import Any
 import mongoengine
 import pymongo
 from mongoengine.connection import get_connection, get_db
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
@@ -126,13 +127,13 @@ def is_bounded() -> bool:
 
 
 @contextmanager
-def causally_consistent() -> Iterator[None]:
+def causally_consistent() -> Iterator[ClientSession]:
     """Let no read in this block return an older state than the one before it, also after a failover."""
-    if causality.bound_session():
-        yield
+    if present := causality.bound_session():
+        yield present
         return
     with client().start_session(causal_consistency=True) as session, session.bind(end_session=False):
-        yield
+        yield session
 
 
 def ping(seconds: float = _PROBE_SECONDS) -> bool:

@@ -15,11 +15,10 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.orders import Filter, Row
 from taskmanager.core.storage.parts import MAX_MERGED
 from taskmanager.features.sync.objects import ObjectKey
+from taskmanager.features.sync.window import FIELDS, EventWindow, concerning
 
 MAX_TARGETS = 20  # gained projects and restored tasks of one page: its token names them
 _MIN_EVENTS = 200
-_FIELDS = ("kind", "stream", "subject_id", "actor_id", "position", "correlation.mutation_id")
-_IDS = ("comment_id", "user_id", "project_id", "task_id", "notification_ids")
 
 
 def _subject(name: str) -> Callable[[Row], list[ObjectKey]]:
@@ -88,13 +87,16 @@ class Changes:
 Named = list[tuple[Row, list[ObjectKey]]]  # events with the objects that they have changed
 
 
-def read(actor: Actor, types: Iterable[str], after: int, skip: int, head: int, limit: int) -> Changes:
-    """Return the changes behind the position `after`: at most `limit` objects, whose last change of a window it has.
+def read(
+    actor: Actor, types: Iterable[str], after: int, skip: int, head: int, limit: int, window: EventWindow | None = None
+) -> Changes:
+    """Return the changes behind the position `after`: at most `limit` objects, whose last change of the events it has.
 
-    `skip` are the objects of the next event that the client has already.
+    `skip` are the objects of the next event that the client has already. With a `window` that covers the position the
+    log is not read.
     """
     number = max(2 * limit, _MIN_EVENTS)
-    events = _events(actor, after, head, number + 1)
+    events = _events(actor, after, head, number + 1, window)
     if len(events) > number:
         events, head = events[:number], events[number - 1]["position"]
     wanted = set(types)
@@ -160,15 +162,18 @@ def _mutations(event: Row, keys: list[ObjectKey], actor: Actor, position: int) -
     return [(position, one) for one in made]
 
 
-def _events(actor: Actor, after: int, head: int, limit: int) -> list[Row]:
+def _events(actor: Actor, after: int, head: int, limit: int, window: EventWindow | None) -> list[Row]:
     """Return at most `limit` events behind a position that concern the actor, in order."""
-    places = {"position": {"$gt": after, "$lte": head}}
     streams = [f"project:{project_id}" for project_id in actor.project_roles]
-    about: list[tuple[Filter, str]] = []
     if actor.account_id:
         streams.append(f"user:{actor.account_id}")
-        of_project = {"stream": f"project:{actor.only_project}"} if actor.one_project else {}
-        about.append(({"accounts": actor.account_id} | of_project, "accounts_position"))
+    only = f"project:{actor.only_project}" if actor.one_project else ""
+    if window:
+        return concerning(window, after, limit, set(streams), actor.account_id, only)
+    places = {"position": {"$gt": after, "$lte": head}}
+    about: list[tuple[Filter, str]] = []
+    if actor.account_id:
+        about.append(({"accounts": actor.account_id} | ({"stream": only} if only else {}), "accounts_position"))
     for begin in range(0, len(streams), MAX_MERGED):
         about.append(({"stream": {"$in": streams[begin : begin + MAX_MERGED]}}, "stream_position"))
     found: dict[int, Row] = {}
@@ -179,5 +184,4 @@ def _events(actor: Actor, after: int, head: int, limit: int) -> list[Row]:
 
 
 def _find(query: Filter, index: str, limit: int) -> Any:
-    shown = dict.fromkeys((*_FIELDS, *(f"data.{name}" for name in _IDS)), 1)
-    return Event._get_collection().find(query, shown).sort("position", 1).hint(index).limit(limit)
+    return Event._get_collection().find(query, FIELDS).sort("position", 1).hint(index).limit(limit)

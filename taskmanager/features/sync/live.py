@@ -13,17 +13,15 @@ import orjson
 from bson import ObjectId
 
 from taskmanager.core.errors import Malformed, ScopeMissing, Unauthenticated
-from taskmanager.core.events import positions
-from taskmanager.core.events.log import Event
 from taskmanager.core.security.access import Actor
 from taskmanager.features.sync import service as sync, tokens
 from taskmanager.features.sync.objects import TYPES
 from taskmanager.features.sync.service import SyncPage
+from taskmanager.features.sync.window import EventWindow
 from taskmanager.web.authentication.credentials import CredentialClaim, acting_now
 
 SCOPE = "projects:read"
 MAX_OBJECTS = 200  # of one message
-MAX_EVENTS = 5_000  # that are looked at together; with more, all connections look for changes
 
 
 @dataclass
@@ -45,10 +43,14 @@ class StreamListener:
         streams = {f"project:{project_id}" for project_id in self.actor.project_roles}
         return streams | ({f"user:{self.actor.account_id}"} if self.actor.account_id else set())
 
-    def next_message(self) -> bytes | None:
-        """Return the next message; None when nothing has changed. Raises Unauthenticated, Expired, ScopeMissing."""
+    def next_message(self, window: EventWindow | None = None) -> bytes | None:
+        """Return the next message; None when nothing has changed. Raises Unauthenticated, Expired, ScopeMissing.
+
+        `window` has the latest events, which are not read from the log then.
+        """
+        fresh = partial(self.renew, fresh=True)
         while True:
-            page = sync.page(self.state, MAX_OBJECTS, actor=self.renew(), fresh=partial(self.renew, fresh=True))
+            page = sync.page(self.state, MAX_OBJECTS, actor=self.renew(), fresh=fresh, window=window)
             self.state = page.state
             if page.number or page.tombstones:
                 return self._message(page)
@@ -115,16 +117,6 @@ def _moved(state: tokens.SyncState, last: str) -> tokens.SyncState:
     if not (last.isascii() and last.isdigit() and len(last) < 16):
         raise Malformed("`Last-Event-ID` is not an id of this stream.", code="stream.id_invalid")
     return replace(state, position=int(last), targets=[], filled=None, step="", key=None, skip=0)
-
-
-def topics_between(after: int, head: int) -> set[str] | None:
-    """Return the streams and accounts that events behind a position concern; None when there are too many events."""
-    query = {"position": {"$gt": after, "$lte": head}}
-    found = Event._get_collection().find(query, {"stream": 1, "accounts": 1}).hint(positions.INDEX)
-    rows = list(found.limit(MAX_EVENTS + 1))
-    if len(rows) > MAX_EVENTS:
-        return None
-    return {row["stream"] for row in rows} | {f"user:{one}" for row in rows for one in row.get("accounts", ())}
 
 
 def body_of(page: SyncPage, token: str | None) -> bytes:

@@ -132,6 +132,10 @@ class StreamQuery(Schema):
     types = TypesParameter()
     project_id = Id(metadata={"description": "Only what happens in this project; not with `token`"})
     last_event_id = fields.String(metadata={"description": "As the header `Last-Event-ID`", "example": "42"})
+    heartbeat = fields.String(
+        validate=validate.OneOf(["event"]),
+        metadata={"description": "Heartbeats as events, which an EventSource shows to its page", "example": "event"},
+    )
 
 
 class TicketOut(Schema):

@@ -17,6 +17,7 @@ from taskmanager.features.sync import changes, filling
 from taskmanager.features.sync.changes import Changes
 from taskmanager.features.sync.objects import TYPES, ObjectKey
 from taskmanager.features.sync.tokens import SyncState
+from taskmanager.features.sync.window import EventWindow
 from taskmanager.features.tasks.models import Task
 
 _CHUNK = 50  # objects that are read together, before the size of the page is compared
@@ -69,13 +70,17 @@ def begin(types: Iterable[str] | None, *, fresh: Fresh) -> SyncState:
     return SyncState(head, chosen, targets, filled="")
 
 
-def page(state: SyncState, limit: int, *, actor: Actor, fresh: Fresh) -> SyncPage:
+def page(state: SyncState, limit: int, *, actor: Actor, fresh: Fresh, window: EventWindow | None = None) -> SyncPage:
     """Return the next page after a state. Raises ScopeMissing, Expired (`sync.token_expired`).
 
-    `actor` may have rights that are older than the position; where that matters, those of `fresh` are used.
+    `actor` may have rights that are older than the position; where that matters, those of `fresh` are used. With a
+    `window` that covers the position, the changes up to its head are found without a read of the log.
     """
     _readable(state.types, actor)
-    with causally_consistent():
+    with causally_consistent() as session:
+        if window and window.covers(state.position) and not state.is_filling:
+            window.precede(session)
+            return _changed(SyncPage(state, limit), window.head, actor, fresh, window)
         head = check_position(state.position)
         if state.is_filling:
             return _filled(SyncPage(state, limit), fresh())
@@ -145,13 +150,13 @@ def _next_project(state: SyncState, actor: Actor) -> SyncState:
     return replace(state, targets=[f"project:{min(following)}"])
 
 
-def _changed(found: SyncPage, head: int, actor: Actor, fresh: Fresh) -> SyncPage:
+def _changed(found: SyncPage, head: int, actor: Actor, fresh: Fresh, window: EventWindow | None = None) -> SyncPage:
     """Add the changes behind the position of a page, as the objects are now."""
     state = found.state
-    changed = changes.read(actor, state.types, state.position, state.skip, head, found.limit)
+    changed = changes.read(actor, state.types, state.position, state.skip, head, found.limit, window)
     if changed.changes_rights:
         actor = fresh()
-        changed = changes.read(actor, state.types, state.position, state.skip, head, found.limit)
+        changed = changes.read(actor, state.types, state.position, state.skip, head, found.limit, window)
     until = _add_objects(found, changed, actor)
     lost = [project_id for project_id, position in changed.lost.items() if position <= until]
     found.tombstones += [{"type": "projects", "id": str(project_id)} for project_id in lost]

@@ -8,6 +8,7 @@ import importlib.util
 import random
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ assert _spec and _spec.loader
 offline_client: Any = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(offline_client)
 
+PATIENCE = 120.0  # seconds that an outage may last
 PASSWORD = "correct horse battery staple"
 ANY = {"If-Match": "*"}
 Connect = Callable[[], Any]
@@ -42,11 +44,35 @@ class Person:
             headers["Content-Type"] = "application/merge-patch+json"
         if hasattr(self, "token"):
             headers["Authorization"] = f"Bearer {self.token}"
-        return self.session.request(method, f"{self.url}/api/v1{path}", headers=headers, json=body, timeout=60)
+        until = time.monotonic() + PATIENCE
+        while True:  # a process may have been killed
+            try:
+                response = self.session.request(
+                    method, f"{self.url}/api/v1{path}", headers=headers, json=body, timeout=60
+                )
+                if response.status_code != 503:
+                    return response
+            except requests.RequestException:
+                pass
+            assert time.monotonic() < until, (method, path)
+            time.sleep(0.2)
 
 
 def body_of(email: str) -> dict[str, str]:
     return {"email": email, "password": PASSWORD}
+
+
+class RecordingClient(offline_client.OfflineClient):  # type: ignore[misc]
+    """The reference client, which notes the changes that were made on it."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.made: dict[str, str] = {}  # mutation ids with their methods
+
+    def _put(self, *given: Any) -> None:
+        super()._put(*given)
+        newest = "SELECT mutation_id, method FROM queue ORDER BY number DESC LIMIT 1"
+        self.made |= dict(self.store.execute(newest).fetchall())
 
 
 class Campaign:
@@ -61,7 +87,7 @@ class Campaign:
             self._invite(self.projects[0], person)
         self.clients = [self._client(self.people[number % 3], f"client{number}") for number in range(clients)]
         self.offline: dict[int, int] = {}
-        self.syncs = 0
+        self.syncs = self.failed = 0
 
     def _project(self, key: str) -> str:
         return str(self.owner.call("POST", "/projects", {"key": key, "name": key}).json()["id"])
@@ -70,7 +96,7 @@ class Campaign:
         self.owner.call("POST", f"/projects/{project_id}/members", {"user_id": person.id, "role": "member"})
 
     def _client(self, person: Person, name: str) -> Any:
-        client = offline_client.OfflineClient(self.url, str(self.folder / name), person.token, self.connect())
+        client = RecordingClient(self.url, str(self.folder / name), person.token, self.connect())
         client.person = person
         return client
 
@@ -107,7 +133,10 @@ class Campaign:
         if self.random.random() < 0.2:
             self.offline[number] = step + self.random.randrange(20, 80)
             return
-        self.sync(self.clients[number])
+        try:
+            self.sync(self.clients[number])
+        except offline_client.Offline:
+            self.failed += 1
 
     def sync(self, client: Any) -> None:
         self.syncs += 1
@@ -148,12 +177,12 @@ class Campaign:
     def finish(self) -> list[str]:
         """Bring every client up to date; return what is wrong with the copies, none when all is right."""
         for client in self.clients:
-            client.push()
+            _patiently(client.push)
         wrong = []
         for number, client in enumerate(self.clients):
-            client.pull()
+            _patiently(client.pull)
             fresh = self._client(client.person, f"fresh{number}")
-            fresh.pull()
+            _patiently(fresh.pull)
             mine, theirs = (
                 set(one.store.execute("SELECT type, id, item FROM items").fetchall()) for one in (client, fresh)
             )
@@ -161,6 +190,17 @@ class Campaign:
             wrong += [f"client {number} lacks {one}" for one in sorted(theirs - mine)]
             wrong += [f"client {number} still has {one}" for one in client._queued()]
         return wrong
+
+
+def _patiently(send: Callable[[], None]) -> None:
+    """Send until it is done: after a kill the service may take some time to finish what was begun."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return send()
+        except offline_client.Offline:
+            assert time.monotonic() < until
+            time.sleep(0.5)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import uvicorn
@@ -11,6 +12,8 @@ from structlog.testing import capture_logs
 
 from taskmanager.core.configuration.settings import use
 from taskmanager.core.errors import Malformed, ScopeMissing, TooMany, Unavailable
+from taskmanager.core.events import positions
+from taskmanager.features.sync import window
 from tests.features.sync.store import Store
 from tests.features.sync.test_rights import listener_of, read
 from tests.features.sync.test_sync import ANY, made, scene  # noqa: F401 a fixture
@@ -52,6 +55,39 @@ def test_messages_continue_by_a_token_or_for_one_project_by_their_id(scene, app)
     assert {task["title"] for page in read(again) for task in page["objects"]["tasks"]} == {"x", "y"}
 
 
+def test_the_connections_of_a_process_share_one_read_of_the_log(scene, app, commands, monkeypatch):  # noqa: F811
+    link = made(scene.owner.post(f"{scene.path}/share-links", json={"role": "viewer"}))
+    visitor = scene.owner.application.test_client()
+    visitor.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {link['token']}"
+    callers = [scene.owner] * 10 + [visitor] * 5 + [scene.member] * 5
+
+    def listeners():
+        positions.place_all()
+        one_project = [listener_of(scene.owner, app, project=scene.project["id"]) for _ in range(5)]
+        return [*(listener_of(caller, app) for caller in callers), *one_project]
+
+    shared, own, latest = listeners(), listeners(), window.advanced(None)
+    changes = (
+        lambda: scene.owner.patch(f"/api/v1/tasks/{scene.task['id']}", json={"title": "x"}, headers=ANY),
+        lambda: made(scene.owner.post(f"{scene.path}/tasks", json={"title": "y"})),
+        scene.join,
+        lambda: made(scene.owner.post(f"/api/v1/tasks/{scene.task['id']}/comments", json={"text": "z"})),
+        scene.leave,
+        lambda: made(scene.member.post("/api/v1/projects", json={"key": "OWN", "name": "Own"})),
+    )
+    for number, change in enumerate(changes):
+        monkeypatch.setattr(window, "MAX_EVENTS", 1 if number == 2 else 1_000)  # then each reads the log, and is right
+        change()
+        positions.place_all()
+        with commands.counted("events") as sent:
+            latest = window.advanced(latest)
+            found = [list(iter(partial(one.next_message, latest), None)) for one in shared]
+        assert len(sent) == 1 if number < 2 else len(sent) < 2 * len(shared), (number, sent)
+        assert found == [list(iter(one.next_message, None)) for one in own], number
+        assert any(found)
+    assert latest.head == positions.head()
+
+
 def test_visitors_of_a_link_are_counted_by_address_and_leave_places_to_accounts(scene, app, settings):  # noqa: F811
     link = made(scene.owner.post(f"{scene.path}/share-links", json={"role": "viewer"}))
     visitor = scene.owner.application.test_client()
@@ -83,13 +119,14 @@ def test_an_unexpected_error_is_logged_and_ends_the_stream(scene, app):  # noqa:
     sent = []
 
     async def serve():
-        connection = Hub().add(listener_of(scene.owner, app))
+        hub = Hub()
+        connection = hub.add(listener_of(scene.owner, app))
         connection.listener.state = None  # no message can be made
 
         async def send(message):
             sent.append(message)
 
-        await stream._serve(connection, asyncio.Event().wait, send)
+        await stream._serve(connection, hub, asyncio.Event().wait, send)
 
     with capture_logs() as lines, ThreadPoolExecutor() as threads:  # the tests of pages have a loop in this one
         threads.submit(asyncio.run, serve()).result()

@@ -1,0 +1,159 @@
+// A live page: it follows the stream of its project, and is fetched again when something on it has changed. Without
+// this script the page works as all others. A file of its own, because the policy of pages allows no inline scripts.
+(() => {
+  const SILENT_MS = 40000; // the stream sends something every 15 seconds
+  const PAUSE_MS = 1000; // at least, between two times that the page is fetched
+  const MAX_WAIT_MS = 15000; // at most, between two tries to connect
+  const connection = document.getElementById("connection");
+  let main = document.querySelector("main");
+  let last = Number(main.dataset.position);
+  let source = null;
+  let attempt = 0; // what is awaited for an earlier attempt to connect must not end the present one
+  let wait = PAUSE_MS;
+  let retry = 0;
+  let watchdog = 0;
+  let refreshing = 0;
+  let due = 0;
+  let fetched = 0;
+
+  const say = (name) => {
+    connection.textContent = main.dataset[name] || "";
+    connection.classList.toggle("lost", name !== "connected");
+  };
+
+  // The connection
+
+  const close = () => {
+    attempt += 1;
+    clearTimeout(retry);
+    clearTimeout(watchdog);
+    if (source) source.close();
+    source = null;
+  };
+  const lost = (seconds = 0) => {
+    close();
+    say("lost");
+    if (document.hidden) return; // until it is looked at again
+    retry = setTimeout(connect, Math.max(wait * (0.5 + Math.random() / 2), seconds * 1000));
+    wait = Math.min(wait * 2, MAX_WAIT_MS);
+  };
+  const heard = () => {
+    clearTimeout(watchdog);
+    watchdog = setTimeout(lost, SILENT_MS);
+  };
+  const leave = () => location.assign(main.dataset.page); // the login has ended: to the page that says so
+  const connect = async () => {
+    close();
+    if (!main.dataset.position) return;
+    const own = attempt;
+    const body = new URLSearchParams({ form_token: main.dataset.token });
+    const headers = { Accept: "application/json" };
+    const options = { method: "POST", body, headers, redirect: "manual" };
+    const answer = await fetch(main.dataset.tickets, options).catch(() => null);
+    if (own !== attempt) return;
+    if (answer && answer.type === "opaqueredirect") return leave();
+    if (answer && answer.status === 403) refreshAfter(0); // another login of this browser has another token of forms
+    if (!answer || !answer.ok) return lost(Number(answer && answer.headers.get("Retry-After")) || 0);
+    const { url } = await answer.json().catch(() => ({}));
+    if (own !== attempt) return;
+    const { project, types } = main.dataset;
+    open(`${url}&${new URLSearchParams({ project_id: project, types, last_event_id: last, heartbeat: "event" })}`);
+  };
+  const open = (url) => {
+    let opened = false;
+    source = new EventSource(url);
+    source.onopen = () => {
+      opened = true;
+      wait = PAUSE_MS;
+      heard();
+      say("connected");
+    };
+    source.onerror = () => { // a ticket opens one stream: the browser must not try it again
+      lost();
+      if (!opened) refreshAfter(PAUSE_MS); // the position may be too old, or the project be gone: the page says so
+    };
+    source.addEventListener("heartbeat", heard);
+    source.addEventListener("end", leave);
+    source.addEventListener("changes", (event) => {
+      heard();
+      last = Math.max(last, Number(event.lastEventId));
+      if (isNew(JSON.parse(event.data))) refreshSoon();
+    });
+  };
+
+  // What has changed
+
+  const shown = (type, id) => main.querySelector(`[data-object="${type}/${id}"]`);
+  const isNewObject = (type, object) => {
+    const present = shown(type, object.id || object.project_id);
+    if (present) return object.revision > Number(present.dataset.revision); // else it is what this page has done
+    return type === main.dataset.adds && (!main.dataset.task || object.task_id === main.dataset.task);
+  };
+  const isNew = ({ objects, tombstones }) =>
+    Object.entries(objects).some(([type, found]) => found.some((object) => isNewObject(type, object))) ||
+    tombstones.some(({ type, id }) => type === "projects" || shown(type, id));
+
+  // The page
+
+  const refreshAfter = (milliseconds) => {
+    const at = performance.now() + milliseconds;
+    if (refreshing && due <= at) return;
+    clearTimeout(refreshing);
+    [refreshing, due] = [setTimeout(refresh, milliseconds), at];
+  };
+  const refreshSoon = () => refreshAfter(Math.max(0, fetched + PAUSE_MS - performance.now()));
+  const refresh = async () => {
+    clearTimeout(refreshing);
+    refreshing = 0;
+    fetched = performance.now();
+    const options = { headers: { Accept: "text/html" }, redirect: "manual", cache: "no-store" };
+    const answer = await fetch(main.dataset.page, options).catch(() => null);
+    if (answer && answer.type === "opaqueredirect") return leave();
+    if (!answer || answer.status === 429 || answer.status >= 500) return refreshAfter(MAX_WAIT_MS);
+    return replace(await answer.text(), false);
+  };
+  const replace = (html, isOwn) => {
+    const fresh = new DOMParser().parseFromString(html, "text/html");
+    const [next, problem] = [fresh.querySelector("main"), main.querySelector(".problem")];
+    if (!isOwn && Number(next.dataset.position) < Number(main.dataset.position)) return; // overtaken by a later one
+    if (!isOwn && problem && !next.querySelector(".problem")) next.querySelector("h1").after(problem); // is being read
+    const [focused, board] = [document.activeElement, main.querySelector(".board")];
+    const [id, card, left] = [focused && focused.id, focused && focused.closest(".card"), board && board.scrollLeft];
+    document.title = fresh.title;
+    main.replaceWith(next);
+    main = next;
+    if (left) main.querySelector(".board").scrollLeft = left;
+    const again = (id && document.getElementById(id)) || (card && document.querySelector(`#${card.id} a`));
+    if (again && again !== document.activeElement) again.focus();
+    if (main.dataset.position) last = Math.max(last, Number(main.dataset.position));
+    else stop(); // it is a page about an error: the project is not visible any more
+  };
+  const stop = () => {
+    close();
+    connection.textContent = "";
+  };
+  const send = async (event) => {
+    const form = event.target;
+    if (!main.contains(form)) return;
+    event.preventDefault();
+    const body = new URLSearchParams(new FormData(form, event.submitter));
+    const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } }).catch(() => null);
+    if (!answer) return say("unsent");
+    if (answer.redirected && new URL(answer.url).pathname !== main.dataset.page) return leave();
+    fetched = performance.now();
+    return replace(await answer.text(), true);
+  };
+
+  // A hidden page has no stream: a browser has few connections, and an account has few streams.
+  const look = () => {
+    if (document.hidden) close();
+    else if (!navigator.onLine) lost();
+    else if (!source) connect();
+  };
+  document.addEventListener("submit", send);
+  document.addEventListener("visibilitychange", look);
+  addEventListener("online", connect);
+  addEventListener("offline", look);
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", look);
+})();
