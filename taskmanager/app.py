@@ -228,6 +228,8 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
             "text/css",
             "text/javascript",
             "application/javascript",
+            "text/html",
+            "image/svg+xml",
         ],
         CACHE_TYPE="RedisCache",
         CACHE_REDIS_HOST=stores.client("cache", settings.cache_url, settings.redis_timeout_ms / 1000),

@@ -14,7 +14,8 @@ from flask_limiter._limits import RuntimeLimit
 from flask_limiter.errors import RateLimitExceeded
 from redis.exceptions import RedisError
 
-_MAX_COMPRESSED = 128  # bodies: each public file in each coding; /docs and the guide have about 75
+_MAX_COMPRESSED = 512  # bodies: each public file in each coding; /docs and the guide have about 300
+_PUBLIC_ONLY = {"text/html", "image/svg+xml"}  # compressed only where every caller gets the same
 
 
 class FallingBackLimiter(Limiter):
@@ -113,10 +114,16 @@ class FallingBackLimiter(Limiter):
 
 
 class PoliteCompress(Compress):
-    """Flask-Compress that respects `gzip;q=0`, which refuses gzip (RFC 9110, 12.5.3); the library would use gzip."""
+    """Flask-Compress that respects `gzip;q=0`, and compresses HTML only when it is the same for everybody.
+
+    By RFC 9110, 12.5.3 such a client refuses gzip; the library would use it. A page with a token beside what a request
+    brings would disclose the token, letter by letter, by the length of its compressed form (BREACH, CVE-2013-3587).
+    """
 
     def after_request(self, response: Response | None) -> Response:
         accepted = request.headers.get("Accept-Encoding")
+        if response is not None and response.mimetype in _PUBLIC_ONLY and not g.get("compressed_key"):
+            return response
         if response is not None and (not accepted or (";q=0" in accepted and not self._accepts_any())):
             return response
         return super().after_request(response)

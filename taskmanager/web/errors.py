@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from flask_limiter.errors import RateLimitExceeded
 from mongoengine.errors import OperationError
 from pymongo.errors import DuplicateKeyError, PyMongoError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from taskmanager.core import errors, registry
 from taskmanager.core.error_codes import ERROR_CODES
@@ -22,7 +22,7 @@ from taskmanager.core.telemetry import instruments
 from taskmanager.web.limits import seconds_to_wait
 from taskmanager.web.requests import request_id
 from taskmanager.web.telemetry.request_metrics import count_refusal
-from taskmanager.web.urls import absolute
+from taskmanager.web.urls import absolute, mounted
 
 log = structlog.get_logger("taskmanager.errors")
 
@@ -155,11 +155,22 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if error.response is not None and status < 400:  # such as a redirect
         return error.response  # type: ignore[return-value]
-    response = problem(status, detail=error.description if status < 500 else None)
+    response = problem(status, detail=_detail(error) if status < 500 else None)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
     return response
+
+
+def _detail(error: HTTPException) -> str | None:
+    """Return what happened, with the next step where Werkzeug's own words have none."""
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        return f"This path has {', '.join(sorted({*error.valid_methods} - {'OPTIONS'}))}, not {request.method}."
+    if isinstance(error, NotFound) and error.description == NotFound.description:
+        return (
+            f"There is no such path: {mounted('/docs')} lists those of the API, which begin with {mounted('/api/v1')}."
+        )
+    return error.description
 
 
 def _limited(error: RateLimitExceeded) -> Response:

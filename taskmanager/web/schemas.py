@@ -137,6 +137,9 @@ class Json(fields.Dict):
         return {"type": ["object", "null"] if self.allow_none else "object", **self.shape}
 
 
+MAX_REVISION = 10**18 - 1  # an ETag has as many digits, and an integer of JSON fits into 64 bits
+
+
 class WholeNumber(fields.Integer):
     """An integer; `5.0` is one, as in JSON Schema, and `"5"` is not."""
 

@@ -9,7 +9,8 @@ from taskmanager.api import guide
 from tests.packaging.building import ROOT
 
 FILES = {
-    "index.html": "<h1>Start</h1>",
+    "index.html": "<h1>Start</h1>" + "<p>Words.</p>" * 100,
+    "picture.svg": "<svg><path/></svg>" * 100,
     "api/index.html": "<h1>The API</h1>",
     "assets/javascripts/bundle.a5f9d56c.min.js": "let found;" * 200,
     "search/search_index.json": "{}",
@@ -43,6 +44,25 @@ def test_files_are_kept_for_ever_only_when_their_content_is_in_their_name(site, 
     assert "immutable" in script.headers["Cache-Control"] and script.headers["Content-Encoding"] == "gzip"
     assert script.content_type == "text/javascript; charset=utf-8"
     assert client.get("/docs/guide/search/search_index.json").headers["Cache-Control"] == "public, no-cache"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+@pytest.mark.parametrize("path", ["/docs/guide/", "/docs/guide/picture.svg", "/docs", "/docs/errors", "/"])
+def test_what_is_the_same_for_everybody_is_compressed(site, client, path, coding):
+    headers = {"Accept": "text/html, image/*", "Accept-Encoding": coding}
+    answer, plain = client.get(path, headers=headers), client.get(path, headers={"Accept": "text/html, image/*"})
+    assert (answer.status_code, answer.headers["Content-Encoding"]) == (200, coding)
+    assert len(answer.data) < len(plain.data) and "Content-Encoding" not in plain.headers
+    assert "Accept-Encoding" in answer.headers["Vary"] and "Accept-Encoding" in plain.headers["Vary"]
+    again = client.get(path, headers=headers | {"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["/pages/login", "/pages/register", "/pages/forgotten-password", "/ops/login"])
+def test_pages_with_a_token_in_a_form_are_not(client, path):
+    answer = client.get(path, headers={"Accept": "text/html", "Accept-Encoding": "gzip, br, zstd"})
+    assert answer.status_code == 200 and 'type="hidden"' in answer.text and len(answer.data) > 500
+    assert "Content-Encoding" not in answer.headers and answer.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize(

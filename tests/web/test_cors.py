@@ -5,6 +5,7 @@ import pytest
 from taskmanager.core.configuration.origins import patterns
 from taskmanager.core.storage.breaker import unavailable
 from taskmanager.web.browsers.cors import ALLOWED, EXPOSED
+from tests.packaging.building import ROOT
 from tests.scene import Scene
 
 ORIGINS = "https://app.example.org, https://*.pages.example:8443, http://localhost:*"
@@ -139,3 +140,8 @@ def test_public_files_are_kept_apart_by_origin_in_caches(shared):
     for headers in ({}, {"Origin": HERE}, {"Origin": "https://evil.example"}):
         answer = shared.who("anonymous").get("/.well-known/jwks.json", headers=headers)
         assert "public" in answer.headers["Cache-Control"] and "origin" in varies(answer)
+
+
+def test_the_guide_lists_the_headers():
+    documented = (ROOT / "docs/clients.md").read_text()
+    assert [name for name in (*ALLOWED, *EXPOSED) if f"`{name}`" not in documented] == []

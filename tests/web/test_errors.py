@@ -97,6 +97,11 @@ def test_a_wrong_method_says_which_are_right(client):
     answer = client.delete("/api/v1/auth/login")
     assert_problem(answer, 405)
     assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+    assert answer.json["detail"] == "This path has POST, not DELETE."
+
+
+def test_an_unknown_path_says_where_paths_are_listed(client):
+    assert "/docs lists those of the API" in client.get("/api/v1/projcts").json["detail"]
 
 
 def test_a_large_body_is_refused_before_it_is_read(scene):

@@ -101,6 +101,7 @@
     },
     onComplete: () => {
       findTemplates();
+      document.getElementById("servers")?.setAttribute("aria-label", "Server"); // Swagger UI has no label for it
       const login = read(KEPT, null);
       if (login) authorize(login);
     },

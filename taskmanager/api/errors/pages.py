@@ -14,7 +14,9 @@ from taskmanager.web.openapi.components import example_of
 from taskmanager.web.urls import mounted
 
 _FOLDER = files("taskmanager.api") / "docs_page"
-_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 def _with_code(text: str) -> Markup:

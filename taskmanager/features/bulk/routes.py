@@ -29,7 +29,7 @@ from taskmanager.web.errors import InvalidRequest, KeyReused, problem_body, stat
 from taskmanager.web.idempotency import InProgress, once
 from taskmanager.web.openapi.variants import Variant
 from taskmanager.web.pagination import Total
-from taskmanager.web.schemas import Flag, Form, Id, Json, Problem, Schema, WholeNumber
+from taskmanager.web.schemas import MAX_REVISION, Flag, Form, Id, Json, Problem, Schema, WholeNumber
 
 blp = Blueprint("bulk", __name__, scope="tasks", description="Many operations on tasks in one request")
 
@@ -68,7 +68,7 @@ class OperationIn(Schema):
     project_id = Id(metadata={"description": "The project of the new task, or of the filter"})
     task_id = Form(f"^(?:[0-9a-f]{{24}}|temp:{_WORD})$", "Neither an id nor temp:….", metadata=_REFERENCE)
     revision = WholeNumber(
-        validate=validate.Range(1), metadata={"description": "The revision on which the change is based"}
+        validate=validate.Range(1, MAX_REVISION), metadata={"description": "The revision on which the change is based"}
     )
     filter = fields.String(
         validate=validate.Length(1, MAX_CHARACTERS),

@@ -72,7 +72,7 @@ class SyncedStatuses(WorkflowOut):
 class SyncedPreferences(PreferencesOut):
     """Notification preferences in general, whose `project_id` is null, or those for a project."""
 
-    variants = (Variant("GeneralPreferences"), Variant("ProjectPreferencesOut"))
+    variants = (Variant("GeneralPreferences", nulls=("project_id",)), Variant("ProjectPreferencesOut"))
 
     project_id = Id(required=True, allow_none=True)
 

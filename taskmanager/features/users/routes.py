@@ -58,8 +58,9 @@ def register_user(data: dict[str, Any]) -> Response:
 def log_in(data: dict[str, Any]) -> Response:
     """Log in
 
-    Starts a session. Where the account has a second factor, the response has `second_factor` and a `ticket` instead,
-    which `POST /auth/totp` accepts with a code within five minutes. An unknown address and a wrong password get the
+    Starts a session, and returns tokens, whose `token_type` is `Bearer`. Where the account has a second factor,
+    `token_type` is `ticket`, and the response has `second_factor` and a `ticket` instead, which `POST /auth/totp`
+    accepts with a code within five minutes. An unknown address and a wrong password get the
     same 401 `auth.invalid_credentials`. A repetition starts another session and has no other effect: a session whose
     tokens were lost expires, or can be ended in the list of sessions.
     """
@@ -127,7 +128,7 @@ def answer_login(started: sessions.Login | str) -> Response:
 
 def _ticket_of(ticket: str) -> Response:
     seconds = int(sessions.TICKET_LIFETIME.total_seconds())
-    return answers.data({"second_factor": "totp", "ticket": ticket, "expires_in": seconds})
+    return answers.data({"token_type": "ticket", "second_factor": "totp", "ticket": ticket, "expires_in": seconds})
 
 
 def tokens_of(login: sessions.Login) -> Response:

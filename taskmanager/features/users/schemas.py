@@ -99,14 +99,15 @@ class Tokens(Schema):
 class TokensOrTicket(Schema):
     """The result of a login: tokens, or, where the account has a second factor, the ticket for the second step."""
 
+    discriminator = "token_type"
     variants = (
-        Variant("Tokens"),
-        Variant("LoginTicket", ("second_factor", "ticket"), without=("access_token", "refresh_token", "token_type")),
+        Variant("Tokens", fixed="Bearer"),
+        Variant("LoginTicket", ("second_factor", "ticket"), without=("access_token", "refresh_token"), fixed="ticket"),
     )
 
     access_token = fields.String(metadata={"example": "eyJhbGciOiJFZERTQSJ9.e30.c2ln"})
     refresh_token = fields.String()
-    token_type = fields.String(metadata={"example": "Bearer"})
+    token_type = fields.String(required=True, metadata={"description": "Which of the two this is"})
     expires_in = fields.Integer(
         required=True, metadata={"description": "Seconds until the access token or the ticket expires", "example": 900}
     )

@@ -227,7 +227,10 @@ def _actor(claimed: CredentialClaim, version: int | None) -> Actor:
     if claimed.share_token:
         return _visitor(claimed.share_token)
     if claimed.refused:
-        raise Unauthenticated("The access token is not valid or has expired.", code="auth.invalid_token")
+        raise Unauthenticated(
+            "The access token is not valid or has expired: refresh it, or log in again, and send it as 'Bearer …'.",
+            code="auth.invalid_token",
+        )
     if claimed.credential is None:
         raise Unauthenticated
     actor = _look_up(claimed.credential, version)

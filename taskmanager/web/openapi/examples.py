@@ -29,6 +29,8 @@ class Examples:
         return self._plain(schema, owner)
 
     def _member(self, owner: str, name: str, schema: Json) -> Any:
+        if "const" in schema:
+            return schema["const"]
         for key in (f"{owner.removesuffix('Sparse')}.{name}", name):
             if key in self.story:
                 return self.story[key]

@@ -99,6 +99,8 @@ def _schema(schema: Any) -> Any:
     """Return a schema of 3.1 as one of 3.0: `nullable`, `enum` of one, and nothing beside a reference."""
     if not isinstance(schema, dict):
         return schema
+    if schema.get("type") == "null":
+        return {"nullable": True, "enum": [None]}
     made = {name: _inner(name, value) for name, value in schema.items() if name not in ("const", "type", "anyOf")}
     if len(str(made.get("pattern", ""))) > _MAX_PATTERN:
         del made["pattern"]

@@ -61,6 +61,8 @@ def divide(schemas: dict[str, Json], name: str, variants: tuple[Variant, ...], d
     for variant in variants:
         if variant.name not in schemas:
             schemas[variant.name] = _variant(whole, variant, discriminator)
+        elif discriminator:
+            schemas[variant.name]["properties"][discriminator]["const"] = variant.fixed
     kept = {key: whole[key] for key in ("description", "example") if key in whole}
     schemas[name] = kept | {"oneOf": [reference(variant.name) for variant in variants]}
     if discriminator:
@@ -71,6 +73,7 @@ def divide(schemas: dict[str, Json], name: str, variants: tuple[Variant, ...], d
 def _variant(whole: Json, variant: Variant, discriminator: str | None) -> Json:
     properties = {key: deepcopy(part) for key, part in whole["properties"].items() if key not in variant.without}
     properties |= {key: reference(target) for key, target in variant.members.items()}
+    properties |= {key: {"type": "null", "const": None, "example": None} for key in variant.nulls}
     if discriminator:
         known = {
             name: properties[discriminator][name] for name in ("description",) if name in properties[discriminator]

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from taskmanager.web.schemas import Flag, Form, Id, Json, Problem, Schema, WholeNumber
+from taskmanager.web.schemas import MAX_REVISION, Flag, Form, Id, Json, Problem, Schema, WholeNumber
 
 MAX_WRITES = 100
 _OBJECT: dict[str, Any] = {"additionalProperties": {}, "example": {}}
@@ -42,7 +42,8 @@ class WriteIn(Schema):
         metadata={"description": "Only with POST: names the new object in later writes", "example": "a"},
     )
     if_revision = WholeNumber(
-        validate=validate.Range(0), metadata={"description": "The revision on which the write is based", "example": 3}
+        validate=validate.Range(0, MAX_REVISION),
+        metadata={"description": "The revision on which the write is based", "example": 3},
     )
     base = Json(
         _OBJECT,

@@ -50,7 +50,8 @@ def phone(person, clock):
 def ticket(client, person):
     answer = client.post(f"{AUTH}/login", json={"email": person.user.email, "password": PASSWORD})
     assert answer.status_code == 200
-    assert answer.json.keys() == {"second_factor", "ticket", "expires_in"}
+    assert answer.json.keys() == {"token_type", "second_factor", "ticket", "expires_in"}
+    assert answer.json["token_type"] == "ticket"
     return answer.json["ticket"]
 
 
