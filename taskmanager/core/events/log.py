@@ -232,8 +232,10 @@ def touch(stream: str) -> None:
 
 def generation(streams: Iterable[str]) -> list[tuple[Any, ...]]:
     """Return what is another value after each commit with an event, or a `touch`, in one of these streams."""
+    wanted = list(streams)
+    chosen = wanted[0] if len(wanted) == 1 else {"$in": wanted}  # MongoDB plans no query for one id
     with readable(Counter._get_collection()) as counters:
-        rows = counters.find({"_id": {"$in": list(streams)}}, {"seq": 1, "unlogged": 1})
+        rows = counters.find({"_id": chosen}, {"seq": 1, "unlogged": 1})
         return sorted((row["_id"], row["seq"], row.get("unlogged", 0)) for row in rows)
 
 

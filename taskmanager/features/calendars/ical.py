@@ -18,14 +18,13 @@ from taskmanager.core.zones import zone
 from taskmanager.features.calendars import service
 from taskmanager.features.tasks.recurrence.rules import Rule, Wall, parse
 
-KINDS = ("events", "todos")
 REFRESH = timedelta(minutes=15)
 _PRIORITIES = (0, 9, 5, 3, 1)  # of RFC 5545 (3.8.1.9) for none, low, medium, high, urgent
 _TODO_STATUS = {"done": "COMPLETED", "active": "IN-PROCESS"}
 
 
 def render(shown: service.Calendar, kind: str, name: str, page: str) -> bytes:
-    """Return a calendar with these tasks; `kind` is one of KINDS, `page` the URL of the pages of tasks."""
+    """Return a calendar with these tasks; `kind` is one of the schema's KINDS, `page` the URL of the pages of tasks."""
     calendar = Calendar()
     calendar.add("prodid", "-//Task Manager//EN")
     calendar.add("version", "2.0")

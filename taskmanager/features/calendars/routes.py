@@ -7,7 +7,7 @@ from bson import ObjectId
 from flask import Response, request
 
 from taskmanager.core.configuration import settings
-from taskmanager.features.calendars import ical, service as calendars
+from taskmanager.features.calendars import service as calendars
 from taskmanager.features.calendars.schemas import CalendarLinkOut, CalendarQuery
 from taskmanager.features.tasks.filtering.budgets import expensive_by
 from taskmanager.web import answers, limits
@@ -111,7 +111,13 @@ def _answer(query: dict[str, Any], project_id: ObjectId | None) -> Response:
     etag = hashlib.blake2b(repr((query["kind"], shown)).encode(), digest_size=16).hexdigest()
     name = f"Task Manager: {shown.name}" if shown.name else "Task Manager"
     page = f"{settings.current().base_url}/pages/tasks"
-    response = Response(status=304) if unchanged(etag) else Response(ical.render(shown, query["kind"], name, page))
+    response = Response(status=304) if unchanged(etag) else Response(_rendered(shown, query["kind"], name, page))
     response.set_etag(etag)
     response.content_type = "text/calendar; charset=utf-8"
     return response
+
+
+def _rendered(shown: calendars.Calendar, kind: str, name: str, page: str) -> bytes:
+    from taskmanager.features.calendars import ical  # its library takes 3 MB, in processes that serve no calendar too
+
+    return ical.render(shown, kind, name, page)

@@ -2,8 +2,9 @@
 
 from marshmallow import fields, validate
 
-from taskmanager.features.calendars.ical import KINDS
 from taskmanager.web.schemas import Form, Schema
+
+KINDS = ("events", "todos")
 
 
 class CalendarQuery(Schema):
