@@ -1,13 +1,17 @@
 """Prometheus metrics: what processes have counted, and what is read from the stores at each scrape.
 
-The metrics of a store that is away are left out, and its `taskmanager_up` is 0.
+All servers are read at the same time, for a second and a half at most. What was not read by then is left out, and its
+`taskmanager_scrape_errors` is 1; `taskmanager_up` of a server that does not respond is 0.
 """
 
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
+import pymongo
+import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -15,20 +19,26 @@ from pymongo.errors import PyMongoError
 
 from taskmanager import __version__
 from taskmanager.api.checks import all as checks
+from taskmanager.api.checks.bounded_reads import BoundedReads
 from taskmanager.core import clock
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.events import outbox, positions, queue_report
 from taskmanager.core.events.outcome_counters import OutcomeCounter
 from taskmanager.core.servers import backups
-from taskmanager.core.servers.stores import RedisError
+from taskmanager.core.servers.stores import RedisError, queue_store
+from taskmanager.core.storage import database
 from taskmanager.core.telemetry.metric_files import ProcessCollector
 from taskmanager.features.notifications.delivery import report as delivery_report, service as deliveries
 from taskmanager.features.users.sessions import report as session_report
+
+log = structlog.get_logger("taskmanager.metrics")
 
 T = TypeVar("T")
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _BUILD = {"version": __version__, "python": platform.python_version()}
+_SECONDS = 1.5  # for all servers together: a scrape must end before the shortest usual timeout
+_DATABASE_SECONDS, _QUEUE_SECONDS = 1.2, 0.5
 _SESSIONS_SECONDS = 60.0  # how long the figures about sessions are reused
 _QUEUE = {
     "waiting": "Jobs that wait",
@@ -51,14 +61,22 @@ class _Collector:
 
     def collect(self) -> Iterator[Any]:
         """Yield all metrics; the registry calls this."""
-        up = GaugeMetricFamily("taskmanager_up", "Whether a store responds", labels=["store"])
-        for store, read in (("queue", _queues), ("database", _database)):
-            found = unless_away(read)
-            up.add_metric([store], 0.0 if found is None else 1.0)
-            yield from found or []
-        yield up
-        yield from checks.families()
+        _reads().start(_SECONDS)
+        of_checks = list(checks.families())
+        found = _reads().results()
+        yield from (family for name in _SOURCES for family in found.get(name, ()))
+        yield _by("up", "Whether a server responds", "store", {name: name in found for name in _SERVERS})
+        errors = {name: name not in found for name in _SOURCES}
+        yield _by("scrape_errors", "Whether figures could not be read in time", "source", errors)
+        yield from of_checks
         yield InfoMetricFamily("taskmanager_build", "The release", value=_BUILD)
+
+
+def _by(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"taskmanager_{name}", text, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], float(number))
+    return family
 
 
 def unless_away(read: Callable[[], T]) -> T | None:
@@ -96,23 +114,20 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"taskmanager_{name}", text, value=value)
 
 
-def _database() -> list[Any]:
-    ahead = clock.ahead()
+def _events() -> list[Any]:
     return [
-        _gauge(
-            "clock_ahead_seconds",
-            "How far the clock of the process is ahead of the database's",
-            ahead.total_seconds() if ahead else 0.0,
-        ),
         _gauge("events_waiting", "Events with pending listeners", outbox.count_pending()),
         _gauge("events_oldest_seconds", "Age of the oldest event with pending listeners", outbox.oldest_seconds()),
         _gauge("events_dead", "Events that were given up", outbox.count_dead()),
         _gauge("events_position", "Position of the last event", positions.head()),
         _gauge("events_position_lag_seconds", "Age of the oldest event without a position", positions.lag_seconds()),
-        *_deliveries(),
-        *_sessions(),
-        *_backup(),
     ]
+
+
+def _clock() -> list[Any]:
+    ahead = clock.ahead()
+    text = "How far the clock of the process is ahead of the database's"
+    return [_gauge("clock_ahead_seconds", text, ahead.total_seconds() if ahead else 0.0)]
 
 
 def _deliveries() -> list[Any]:
@@ -137,10 +152,13 @@ class _SessionFigures:
     found: session_report.SessionReport | None = None
     until = 0.0
 
-    def read(self) -> session_report.SessionReport | None:
+    def read(self) -> session_report.SessionReport:
+        """Return them. Raises Unavailable in the minute after a failure."""
         if time.monotonic() >= self.until:
-            self.found = unless_away(session_report.report)
-            self.until = time.monotonic() + _SESSIONS_SECONDS
+            self.found, self.until = None, time.monotonic() + _SESSIONS_SECONDS
+            self.found = session_report.report()
+        if self.found is None:
+            raise Unavailable
         return self.found
 
 
@@ -149,9 +167,42 @@ _session_figures = _SessionFigures()
 
 def _sessions() -> list[Any]:
     found = _session_figures.read()
-    if found is None:
-        return []
-    active = GaugeMetricFamily("taskmanager_active_users", "Users with a login or a refresh", labels=["period"])
-    for period, number in found["active_users"].items():
-        active.add_metric([period], number)
-    return [GaugeMetricFamily("taskmanager_sessions", "Sessions that are live", value=found["live"]), active]
+    active = _by("active_users", "Users with a login or a refresh", "period", found["active_users"])
+    return [_gauge("sessions", "Sessions that are live", found["live"]), active]
+
+
+def _ping_database() -> list[Any]:
+    database.client().admin.command("ping")
+    return _clock()
+
+
+def _ping_queue() -> list[Any]:
+    queue_store(_QUEUE_SECONDS).ping()
+    return []
+
+
+_SERVERS = {"queue": _ping_queue, "database": _ping_database}
+_SOURCES: dict[str, Callable[[], list[Any]]] = _SERVERS | {
+    "queues": _queues,
+    "events": _events,
+    "deliveries": _deliveries,
+    "sessions": _sessions,
+    "backup": _backup,
+}
+
+
+@lru_cache(maxsize=1)
+def _reads() -> BoundedReads[list[Any]]:
+    """Return the reads of this process; made at the first use, so after a fork."""
+    return BoundedReads({name: partial(_read, read) for name, read in _SOURCES.items()}, "scrape")
+
+
+def _read(read: Callable[[], list[Any]]) -> list[Any]:
+    try:
+        with pymongo.timeout(_DATABASE_SECONDS):
+            return read()
+    except (RedisError, PyMongoError, Unavailable):
+        raise
+    except Exception:
+        log.exception("figures could not be read")
+        raise

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from bson import ObjectId
 from flask import Response, request
+from pymongo.cursor import Cursor
 
 from taskmanager.core.events import outbox
 from taskmanager.core.events.log import Event
@@ -31,7 +32,7 @@ def deliveries() -> Response:
     """Return deliveries by state, channel and what is searched for; the latest first."""
     state = request.args.get("state", "dead")
     query = {"state": state if state in STATES else "dead", "channel": searched("channel"), "q": searched()}
-    rows = _chosen(query, searched("before"))
+    rows = list(chosen(query, searched("before")))
     last = rows[MAX_ROWS - 1]["_id"] if len(rows) > MAX_ROWS else ""
     every = Button(_EVERY, "/deliveries/replay", {"channel": query["channel"], "q": query["q"]})
     table = Table(
@@ -49,12 +50,16 @@ def deliveries() -> Response:
     return tables.show("Deliveries", table, choices=choices, text=(_STATES_EXPLAINED,))
 
 
-def _chosen(query: dict[str, str], before: str) -> list[dict[str, Any]]:
-    """Return one delivery more than a page has, of those before an id."""
-    where = _where(query["state"], query["channel"], query["q"])
-    if ObjectId.is_valid(before):
-        where = {"$and": [where, {"_id": {"$lt": ObjectId(before)}}]}
-    return list(Delivery._get_collection().find(where, {"body": 0, "log": 0}).sort("_id", -1).limit(MAX_ROWS + 1))
+def chosen(query: dict[str, str], before: str) -> Cursor[dict[str, Any]]:
+    """Find one delivery more than a page has, of those before one: by the index of state and time."""
+    where, collection = _where(query["state"], query["channel"], query["q"]), Delivery._get_collection()
+    known = ObjectId.is_valid(before) and collection.find_one({"_id": ObjectId(before)}, {"created_at": 1})
+    if known:
+        at = known["created_at"]
+        earlier = [{"created_at": {"$lt": at}}, {"_id": {"$lt": known["_id"]}}]
+        where = {"$and": [where, {"created_at": {"$lte": at}, "$or": earlier}]}
+    found = collection.find(where, {"body": 0, "log": 0})
+    return found.sort([("created_at", -1), ("_id", -1)]).limit(MAX_ROWS + 1)
 
 
 @ops_page("/deliveries/replay", methods=("POST",))
@@ -64,7 +69,7 @@ def replay() -> Response:
     chosen = [ObjectId(given)] if ObjectId.is_valid(given) else []
     if not given:
         found = Delivery._get_collection().find(_where("dead", channel, text), {"_id": 1})
-        chosen = [row["_id"] for row in found.sort("_id", -1).limit(MAX_REPLAYS)]
+        chosen = [row["_id"] for row in found.sort([("created_at", -1), ("_id", -1)]).limit(MAX_REPLAYS)]
     number = service.replay(*chosen)
     if number:
         audit(DeliveriesReplayed(current_actor().user_id, number, channel, given or text))

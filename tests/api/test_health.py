@@ -79,6 +79,8 @@ def test_metrics_without_the_queue_say_so(other_app, caller):
     client = other_app(queue_url=AWAY).test_client()
     text = client.get("/metrics", headers={"Authorization": administrator.environ_base["HTTP_AUTHORIZATION"]}).text
     assert 'taskmanager_up{store="queue"} 0.0' in text
+    assert 'taskmanager_scrape_errors{source="queues"} 1.0' in text
+    assert 'taskmanager_scrape_errors{source="events"} 0.0' in text
     assert "taskmanager_deliveries_pending 0.0" in text
 
 

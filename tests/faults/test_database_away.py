@@ -1,9 +1,12 @@
 """MongoDB killed and MongoDB hung: an honest 503 in time, no thread lost, and back by itself."""
 
+import re
 import time
 
 import pytest
+import requests
 
+from tests.faults.conftest import running
 from tests.faults.stack import Stack, eventually, freeze, kill, thaw
 from tests.faults.web_client import WebClient
 
@@ -11,6 +14,17 @@ pytestmark = pytest.mark.timeout(300)
 
 # Waits are of 1.9 s; the rest is room for other work on the machine. With all threads used up, 40 requests take longer.
 LONGEST_ANSWER = 8.0
+
+
+# Prometheus gives a scrape ten seconds; ours ends after two.
+LONGEST_SCRAPE = 6.0
+TOKEN = "the token of Prometheus, for tests"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory, settings):
+    with running(tmp_path_factory.mktemp("stack"), settings, metrics_token=TOKEN) as stack:
+        yield stack
 
 
 @pytest.fixture(params=["killed", "hung"])
@@ -71,9 +85,16 @@ def test_many_requests_use_up_no_threads(outage, web, capsys):
     assert web.get("/api/v1/projects").seconds < LONGEST_ANSWER  # the next one knows, or asks once
 
 
-def test_is_not_ready_but_alive(outage, web):
-    assert web.get("/health/ready").status == 503
-    assert web.get("/health/live").status == 200
+def test_is_not_ready_but_alive_and_observed(outage, stack):
+    assert requests.get(f"{stack.url}/health/ready", timeout=60).status_code == 503
+    assert requests.get(f"{stack.url}/health/live", timeout=60).status_code == 200
+    started = time.monotonic()
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    text = requests.get(f"{stack.url}/metrics", headers=headers, timeout=60).text
+    assert time.monotonic() - started < LONGEST_SCRAPE
+    assert 'taskmanager_up{store="database"} 0.0' in text and 'taskmanager_up{store="queue"} 1.0' in text
+    unread = set(re.findall(r'taskmanager_scrape_errors{source="(\w+)"} 1.0', text))
+    assert unread >= {"database", "events", "deliveries"} and not unread & {"queue", "queues"}
 
 
 def test_is_back_soon_after_the_database(outage, web, capsys):

@@ -18,7 +18,7 @@ from taskmanager.core.telemetry import timings
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.users.models import Session, User
 from taskmanager.features.webhooks.models import Webhook
-from taskmanager.ops import figures, overview
+from taskmanager.ops import deliveries, figures, overview
 from taskmanager.ops.blueprint import _MENU
 from taskmanager.testing.factories import UserFactory
 from taskmanager.testing.factories.things import PASSWORD
@@ -42,6 +42,25 @@ def test_only_administrators_open_a_page(enter, client, path):
     assert browser.status == 403 and "for administrators" in browser.text and "Now" not in browser.text
     browser = enter()
     assert browser.open(f"/ops{path}").status == 200 and browser.path == f"/ops{path}"
+
+
+def test_pages_of_deliveries_read_no_more_than_they_show(enter):
+    """The newest first, each once, and by the index of their order: also when several have the same time."""
+    user, moment = UserFactory(), now()
+    times = [moment - timedelta(seconds=number // 3) for number in range(230)]
+    rows = [
+        {"event_id": ObjectId(), "recipient_id": user.id, "channel": "email", "kind": "task.assigned"} for _ in times
+    ]
+    rows = [row | {"state": "sent", "created_at": at} for row, at in zip(rows, times, strict=True)]
+    Delivery._get_collection().insert_many(rows)
+    query, shown, before = {"state": "sent", "channel": "", "q": ""}, [], ""
+    while page := deliveries.chosen(query, before).to_list()[:100]:
+        stats = deliveries.chosen(query, before).explain()["executionStats"]
+        assert stats["totalKeysExamined"] <= 105 and stats["totalDocsExamined"] <= 105
+        shown, before = shown + page, str(page[-1]["_id"])
+    assert len({row["_id"] for row in shown}) == len(shown) == len(rows)
+    assert [row["created_at"] for row in shown] == sorted((row["created_at"] for row in shown), reverse=True)
+    assert enter().open("/ops/deliveries?state=sent").text.count("task.assigned") >= 100
 
 
 def test_a_role_that_is_lost_ends_it(enter):

@@ -6,12 +6,13 @@ Each is bounded to a second; all run in parallel, and their results are reused f
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import structlog
 
+from taskmanager.api.checks.bounded_reads import BoundedReads
 from taskmanager.core.clock import iso, now
 from taskmanager.core.configuration import settings
 from taskmanager.core.security.redaction import redact
@@ -76,13 +77,12 @@ class HealthChecks:
 
     checks: Sequence[HealthCheck]
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _running: dict[str, Future[list[Measured]]] = field(default_factory=dict)
     _found: list[Measured] = field(default_factory=list)
     _until: float = 0.0
     _made_of: object = None
 
     def __post_init__(self) -> None:
-        self._pool = ThreadPoolExecutor(len(self.checks), thread_name_prefix="health")
+        self._reads = BoundedReads({check.key: partial(_listed, check) for check in self.checks}, "health")
 
     def run(self) -> list[Measured]:
         """Return what the checks have measured; takes a second at most."""
@@ -95,17 +95,13 @@ class HealthChecks:
             return self._found
 
     def _measure(self) -> list[Measured]:
-        for check in self.checks:  # one that still hangs since the last time gets no second thread
-            if check.key not in self._running or self._running[check.key].done():
-                self._running[check.key] = self._pool.submit(_listed, check)
-        wait(self._running.values(), timeout=_SECONDS)
-        return [one for check in self.checks for one in self._result(check)]
+        self._reads.start(_SECONDS)
+        found = self._reads.results()
+        return [one for check in self.checks for one in found.get(check.key, [_late(check)])]
 
-    def _result(self, check: HealthCheck) -> list[Measured]:
-        future = self._running[check.key]
-        if not future.done():
-            return [Measured(check.key, status=check.away, output="This check took longer than a second.")]
-        return future.result()
+
+def _late(check: HealthCheck) -> Measured:
+    return Measured(check.key, status=check.away, output="This check took longer than a second.")
 
 
 def _listed(check: HealthCheck) -> list[Measured]:

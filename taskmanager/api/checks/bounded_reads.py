@@ -1,0 +1,31 @@
+"""Reads of several servers at once, in bounded time, whatever the servers do."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class BoundedReads(Generic[T]):
+    """Functions that are called in threads of their own; one that still hangs since the last time gets no second."""
+
+    def __init__(self, reads: Mapping[str, Callable[[], T]], name: str) -> None:
+        self._reads = reads
+        self._pool = ThreadPoolExecutor(len(reads), thread_name_prefix=name)
+        self._running: dict[str, Future[T]] = {}
+        self._deadline = 0.0
+
+    def start(self, seconds: float) -> None:
+        """Call each function whose last call has ended; `results` waits until so many seconds from now at most."""
+        self._deadline = time.monotonic() + seconds
+        for name, read in self._reads.items():
+            if name not in self._running or self._running[name].done():
+                self._running[name] = self._pool.submit(read)
+
+    def results(self) -> dict[str, T]:
+        """Return what was read in time, of the functions that did not fail."""
+        pending = dict(self._running)
+        wait(pending.values(), timeout=max(0.0, self._deadline - time.monotonic()))
+        return {name: one.result() for name, one in pending.items() if one.done() and not one.exception()}
