@@ -9,6 +9,7 @@ from typing import Any, cast
 import structlog
 from flask import Flask, Request, Response, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from werkzeug.routing import Rule
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Malformed
@@ -36,8 +37,24 @@ _FIRST_FAULT = 500
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
+class LazyRule(Rule):
+    """A rule whose code that builds URLs is compiled when it is used first: that is half of making an application."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        compile_it, made = super()._compile_builder, list[Callable[..., tuple[str, str]]]()
+
+        def build(rule: Rule, **values: Any) -> tuple[str, str]:
+            if not made:
+                made.append(compile_it(append_unknown))
+            return made[0](rule, **values)
+
+        return build
+
+
 class Application(Flask):
     """Flask, which looks once and not at each call whether a function is `async`: twelve times a request."""
+
+    url_rule_class = LazyRule
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
