@@ -34,7 +34,7 @@ _REPORT = (
 
 
 class Watched:
-    """A page, with what went wrong on it and whom it asked."""
+    """A page, with what went wrong on it and whom it asked; a stream that does not run is neither."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -43,12 +43,24 @@ class Watched:
         page.add_init_script(_REPORT)
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("requestfailed", lambda request: self.problems.append(f"failed: {request.url}"))
-        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        page.on("requestfailed", self._miss)
+        page.on("request", self._ask)
+
+    def _ask(self, request: Any) -> None:
+        if not _is_stream(request.url):
+            self.hosts.add(urlsplit(request.url).netloc)
+
+    def _miss(self, request: Any) -> None:
+        if not _is_stream(request.url):
+            self.problems.append(f"failed: {request.url}")
 
     def _hear(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and not _is_stream(message.location["url"]):
             self.problems.append(f"{message.type}: {message.text}")
+
+
+def _is_stream(url: str) -> bool:
+    return urlsplit(url).path == "/api/v1/stream"
 
 
 @pytest.fixture(scope="session")

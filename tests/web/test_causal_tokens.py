@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+import pymongo
 import pytest
 from bson.timestamp import Timestamp
 from pymongo.errors import ServerSelectionTimeoutError
@@ -72,7 +73,8 @@ def slow(command, *, seconds, times=None):
     try:
         yield
     finally:
-        admin.command("configureFailPoint", "failCommand", mode="off")
+        with pymongo.timeout(None):  # the server ends what waits before it responds
+            admin.command("configureFailPoint", "failCommand", mode="off")
 
 
 @pytest.fixture
