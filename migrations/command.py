@@ -26,6 +26,8 @@ def migrate(settings: Settings, *, dry_run: bool, check: bool, expand: bool = Fa
     _connect(settings)
     if check:
         return compare(database(), say)
+    if expand and database().migrations.find_one({}, {"_id": 1}):  # else there is no release before
+        _refuse_unshared()
     names = runner.run(database(), dry_run, lambda name: say(_line("ran", name)), expand=expand)
     for name in names if dry_run else ():
         say(_line("would run", name))
@@ -44,12 +46,17 @@ def expand_for_release(settings: Settings, *, shared: bool) -> list[str]:
     `shared`: a release before this one is running. Raises Misconfigured when it could not go on after a migration.
     """
     _connect(settings)
-    if shared and (names := runner.unshared(database())):
+    if shared:
+        _refuse_unshared()
+    return [_line("ran", name) for name in runner.run(database(), expand=shared)]
+
+
+def _refuse_unshared() -> None:
+    if names := runner.unshared(database()):
         raise Misconfigured(
             f"The release before cannot go on after the migration {names[0]}, which is neither EXPAND nor CONTRACT:"
             " stop all processes, run `taskmanager migrate`, and start this release (docs/operations.md, Migrations)."
         )
-    return [_line("ran", name) for name in runner.run(database(), expand=shared)]
 
 
 def _connect(settings: Settings) -> None:

@@ -32,6 +32,7 @@ class Heartbeat:
     def __init__(self, role: str, address: str = "") -> None:
         self.role = role
         self._path: Path | None = None
+        self._address = address
         self._beaten = float("-inf")
         with suppress(OSError):  # a process works without the folder too
             self._path = folder() / f"{role}-{process_identity.own()}"
@@ -44,6 +45,8 @@ class Heartbeat:
             return
         self._beaten = time.monotonic()
         with suppress(OSError):
+            if not self._path.exists():  # deleted by a release before, which names the files otherwise
+                self._path.write_text(self._address)
             _mark(self._path)
 
     def end(self) -> None:

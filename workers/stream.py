@@ -22,6 +22,7 @@ from pymongo.errors import PyMongoError
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.errors import (
     Expired,
+    Invalid,
     Malformed,
     NotFound,
     ScopeMissing,
@@ -50,6 +51,7 @@ _THREADS = 8
 # Any page may connect: nothing is sent without a ticket or a token, and browsers add neither by themselves.
 _ANY_ORIGIN = (b"access-control-allow-origin", b"*")
 _STATUS: dict[type[TaskManagerError], int] = {
+    Invalid: 422,
     Malformed: 400,
     Unauthenticated: 401,
     ScopeMissing: 403,
@@ -82,6 +84,8 @@ class StreamApplication:
     async def _stream(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         try:
             query = _query_of(scope)
+            if query.get("heartbeat", "event") not in _HEARTBEATS:
+                raise Invalid("query.heartbeat", "Must be one of: event.")
             listener = await asyncio.to_thread(self._listener, scope, query)
             connection = self.hub.add(listener, _address_of(scope))
             connection.heartbeat = _HEARTBEATS.get(query.get("heartbeat", ""), connection.heartbeat)

@@ -11,7 +11,7 @@ from taskmanager.core.telemetry import metric_files, traces
 from taskmanager.core.telemetry.process_metrics import ProcessMetrics
 from workers import heartbeat
 
-PURPOSE = "-telemetry"  # of the folder
+PURPOSE = "-telemetry-2"  # of the folder; with a number, because a release before names its files otherwise
 
 
 def start(settings: Settings, role: str) -> None:

@@ -61,9 +61,9 @@ class _Collector:
 
     def collect(self) -> Iterator[Any]:
         """Yield all metrics; the registry calls this."""
-        _reads().start(_SECONDS)
+        started = _reads().start(_SECONDS)
         of_checks = list(checks.families())
-        found = _reads().results()
+        found = started.results()
         yield from (family for name in _SOURCES for family in found.get(name, ()))
         yield _by("up", "Whether a server responds", "store", {name: name in found for name in _SERVERS})
         errors = {name: name not in found for name in _SOURCES}

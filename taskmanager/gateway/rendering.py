@@ -100,7 +100,8 @@ def _upstreams(gateway: GatewaySettings, services: set[str]) -> dict[str, list[s
     The process of the stream serves its own route only, so it is not among `any`.
     """
     web = {service: gateway.servers_of(service) for service in in_order(services - {_STREAM})}
-    every = list(dict.fromkeys(address for addresses in web.values() for address in addresses))
+    lists = dict.fromkeys(tuple(addresses) for addresses in web.values())
+    every = [address for addresses in lists for address in addresses]  # one that is listed repeatedly is tried so often
     streams = {_STREAM: words(gateway.stream_servers) or every} if _STREAM in services else {}
     servers = web | streams
     apart = any(addresses != every for addresses in servers.values())

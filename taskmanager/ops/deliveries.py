@@ -53,10 +53,11 @@ def deliveries() -> Response:
 def chosen(query: dict[str, str], before: str) -> Cursor[dict[str, Any]]:
     """Find one delivery more than a page has, of those before one: by the index of state and time."""
     where, collection = _where(query["state"], query["channel"], query["q"]), Delivery._get_collection()
-    known = ObjectId.is_valid(before) and collection.find_one({"_id": ObjectId(before)}, {"created_at": 1})
-    if known:
-        at = known["created_at"]
-        earlier = [{"created_at": {"$lt": at}}, {"_id": {"$lt": known["_id"]}}]
+    if ObjectId.is_valid(before):
+        last = ObjectId(before)
+        known = collection.find_one({"_id": last}, {"created_at": 1})
+        at = known["created_at"] if known else last.generation_time  # it may have been deleted meanwhile
+        earlier = [{"created_at": {"$lt": at}}, {"_id": {"$lt": last}}]
         where = {"$and": [where, {"created_at": {"$lte": at}, "$or": earlier}]}
     found = collection.find(where, {"body": 0, "log": 0})
     return found.sort([("created_at", -1), ("_id", -1)]).limit(MAX_ROWS + 1)

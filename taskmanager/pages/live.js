@@ -15,6 +15,9 @@
   let refreshing = 0;
   let due = 0;
   let fetched = 0;
+  let begun = 0; // requests for the page, and which of them is shown: an earlier one must not replace a later one
+  let present = 0;
+  let owed = false; // a fetch that was due while the page was hidden
 
   const say = (name) => {
     connection.textContent = main.dataset[name] || "";
@@ -105,17 +108,26 @@
   const refresh = async () => {
     clearTimeout(refreshing);
     refreshing = 0;
+    owed = document.hidden;
+    if (owed) return;
     fetched = performance.now();
+    const own = (begun += 1);
     const options = { headers: { Accept: "text/html" }, redirect: "manual", cache: "no-store" };
     const answer = await fetch(main.dataset.page, options).catch(() => null);
     if (answer && answer.type === "opaqueredirect") return leave();
-    if (!answer || answer.status === 429 || answer.status >= 500) return refreshAfter(MAX_WAIT_MS);
-    return replace(await answer.text(), false);
+    const fresh = answer && answer.status !== 429 && answer.status < 500 && (await pageOf(answer));
+    const seconds = Number(answer && answer.headers.get("Retry-After")) || 0;
+    if (!fresh) return refreshAfter(Math.max(MAX_WAIT_MS * (0.5 + Math.random() / 2), seconds * 1000));
+    if (own > present) replace(fresh, false, own);
   };
-  const replace = (html, isOwn) => {
-    const fresh = new DOMParser().parseFromString(html, "text/html");
+  const pageOf = async (answer) => { // null for what is no page, such as a problem of the gateway
+    const html = await answer.text().catch(() => "");
+    const page = new DOMParser().parseFromString(html, "text/html");
+    return page.querySelector("main") && page;
+  };
+  const replace = (fresh, isOwn, number) => {
+    present = number;
     const [next, problem] = [fresh.querySelector("main"), main.querySelector(".problem")];
-    if (!isOwn && Number(next.dataset.position) < Number(main.dataset.position)) return; // overtaken by a later one
     if (!isOwn && problem && !next.querySelector(".problem")) next.querySelector("h1").after(problem); // is being read
     const [focused, board] = [document.activeElement, main.querySelector(".board")];
     const [id, card, left] = [focused && focused.id, focused && focused.closest(".card"), board && board.scrollLeft];
@@ -124,7 +136,7 @@
     main = next;
     if (left) main.querySelector(".board").scrollLeft = left;
     const again = (id && document.getElementById(id)) || (card && document.querySelector(`#${card.id} a`));
-    if (again && again !== document.activeElement) again.focus();
+    if (again && again !== document.activeElement) again.focus({ preventScroll: !isOwn });
     if (main.dataset.position) last = Math.max(last, Number(main.dataset.position));
     else stop(); // it is a page about an error: the project is not visible any more
   };
@@ -137,22 +149,27 @@
     if (!main.contains(form)) return;
     event.preventDefault();
     const body = new URLSearchParams(new FormData(form, event.submitter));
+    const own = (begun += 1);
     const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } }).catch(() => null);
     if (!answer) return say("unsent");
     if (answer.redirected && new URL(answer.url).pathname !== main.dataset.page) return leave();
     fetched = performance.now();
-    return replace(await answer.text(), true);
+    const fresh = await pageOf(answer);
+    if (fresh && fresh.querySelector("main").dataset.position && own > present) return replace(fresh, true, own);
+    if (!fresh || !answer.ok) say("unsent"); // refused: the page stays, and is fetched for a new token of forms
+    refreshAfter(0);
   };
 
   // A hidden page has no stream: a browser has few connections, and an account has few streams.
   const look = () => {
-    if (document.hidden) close();
-    else if (!navigator.onLine) lost();
+    if (document.hidden) return close();
+    if (owed) refreshAfter(0);
+    if (!navigator.onLine) lost();
     else if (!source) connect();
   };
   document.addEventListener("submit", send);
   document.addEventListener("visibilitychange", look);
-  addEventListener("online", connect);
+  addEventListener("online", look);
   addEventListener("offline", look);
   addEventListener("pagehide", close);
   addEventListener("pageshow", look);

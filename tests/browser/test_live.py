@@ -117,7 +117,7 @@ def test_a_board_without_a_stream_says_so_and_works(scene, watched, server):
     assert page.get_by_text("It was changed meanwhile.").count() == 0
     page.context.set_offline(True)
     page.get_by_role("button", name=f"Move {scene.task.key} to Done").click()
-    page.get_by_text("The change was not sent").wait_for()
+    page.get_by_text("It is not certain that the change was made").wait_for()
     page.context.set_offline(False)
     server.stream.start()
     page.get_by_text(CONNECTED).wait_for()

@@ -134,9 +134,11 @@ def test_an_address_that_leads_to_several_processes_is_tried_again(gateway):
     """As a Service of Kubernetes does: what has broken off is sent there again, and the address is never shunned."""
     balanced = raw.BalancedServers()
     try:
-        url = gateway(task_servers=",".join([balanced.address] * 3)).url + "/api/v1/tasks"
-        assert [requests.get(url, timeout=60).status_code for _ in range(6)] == [200] * 6
-        assert balanced.broken_off == 6
+        lists = {f"{service}_servers": ",".join([balanced.address] * 3) for service in ("user", "task", "notification")}
+        url = gateway(**lists).url
+        for number, path in enumerate(("/api/v1/tasks", "/pages/projects", "/health/live"), 1):
+            assert [requests.get(url + path, timeout=60).status_code for _ in range(6)] == [200] * 6
+            assert balanced.broken_off == 6 * number
     finally:
         balanced.close()
 

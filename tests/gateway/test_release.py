@@ -127,6 +127,8 @@ def test_a_migration_that_the_release_before_cannot_bear_is_refused(app, setting
     try:
         with pytest.raises(Misconfigured, match=f"cannot go on after the migration {unmarked}"):
             command.expand_for_release(settings, shared=True)
+        with pytest.raises(Misconfigured, match=f"cannot go on after the migration {unmarked}"):
+            command.migrate(settings, dry_run=False, check=False, expand=True, say=print)
         assert not migrations.find_one(this)
     finally:
         migrations.insert_many(records)

@@ -48,6 +48,14 @@ def test_only_members_who_may_change_tasks_have_buttons_and_strangers_see_no_boa
     assert {task.status for task in Task.objects} == {"open"}
 
 
+def test_a_status_may_be_called_as_a_word_of_filters(scene, log_in):
+    groups = {"open": "backlog", "or": "backlog", "not": "active", "null": "done"}
+    statuses = [{"key": key, "name": key.title(), "group": group} for key, group in groups.items()]
+    replaced = scene.owner.put(f"{scene.project_path}/statuses", json={"statuses": statuses}, headers={"If-Match": "*"})
+    assert replaced.status_code == 200, replaced.json
+    assert scene.task.title in log_in(scene.owner.user).open(board_of(scene)).text
+
+
 def test_live_pages_may_connect_to_the_stream_and_no_other_page_may(scene, other_app):
     client = other_app(stream_url=f"{REMOTE}/below").test_client()
     browser = Browser(client).open("/pages/login")

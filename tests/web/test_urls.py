@@ -34,6 +34,12 @@ def test_headers_of_a_proxy_that_is_not_trusted_change_nothing(scene):
     assert link_of(answer).startswith("http://localhost/api/v1/")
 
 
+def test_the_stream_is_at_the_origin_of_the_public_url(settings):
+    """Its paths begin with the prefix of the public URL already."""
+    changes = {"environment": "production", "public_url": "https://tasks.example.com/pm", "stream_url": ""}
+    assert settings.model_copy(update=changes).stream_base == "https://tasks.example.com"
+
+
 @pytest.fixture(params=["forwarded prefix", "path taken off", "path left on"])
 def below(request, other_app):
     """A service below /pm, in the three ways that proxies do it, and how a client asks it for a path."""

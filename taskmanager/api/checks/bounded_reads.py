@@ -1,5 +1,6 @@
 """Reads of several servers at once, in bounded time, whatever the servers do."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -15,17 +16,25 @@ class BoundedReads(Generic[T]):
         self._reads = reads
         self._pool = ThreadPoolExecutor(len(reads), thread_name_prefix=name)
         self._running: dict[str, Future[T]] = {}
-        self._deadline = 0.0
+        self._lock = threading.Lock()
 
-    def start(self, seconds: float) -> None:
-        """Call each function whose last call has ended; `results` waits until so many seconds from now at most."""
-        self._deadline = time.monotonic() + seconds
-        for name, read in self._reads.items():
-            if name not in self._running or self._running[name].done():
-                self._running[name] = self._pool.submit(read)
+    def start(self, seconds: float) -> "Started[T]":
+        """Call each function whose last call has ended, also that for another caller; wait so many seconds at most."""
+        with self._lock:
+            for name, read in self._reads.items():
+                if name not in self._running or self._running[name].done():
+                    self._running[name] = self._pool.submit(read)
+            return Started(dict(self._running), time.monotonic() + seconds)
+
+
+class Started(Generic[T]):
+    """The calls that one caller waits for, until a deadline of its own."""
+
+    def __init__(self, pending: dict[str, Future[T]], deadline: float) -> None:
+        self._pending, self._deadline = pending, deadline
 
     def results(self) -> dict[str, T]:
         """Return what was read in time, of the functions that did not fail."""
-        pending = dict(self._running)
+        pending = self._pending
         wait(pending.values(), timeout=max(0.0, self._deadline - time.monotonic()))
         return {name: one.result() for name, one in pending.items() if one.done() and not one.exception()}

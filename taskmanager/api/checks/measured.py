@@ -95,8 +95,7 @@ class HealthChecks:
             return self._found
 
     def _measure(self) -> list[Measured]:
-        self._reads.start(_SECONDS)
-        found = self._reads.results()
+        found = self._reads.start(_SECONDS).results()
         return [one for check in self.checks for one in found.get(check.key, [_late(check)])]
 
 

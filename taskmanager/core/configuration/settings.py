@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -166,7 +167,8 @@ class Settings(PublicSettings, LinkSettings, SyncSettings, LimitSettings, Databa
     def stream_base(self) -> str:
         """Return the URL of the process of the stream, without a path: that of the service behind a gateway."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        behind = self.public_url if self.environment == "production" else ""
+        public = urlsplit(self.public_url if self.environment == "production" else "")
+        behind = f"{public.scheme}://{public.netloc}" if public.netloc else ""
         return (self.stream_url or behind or f"http://{host}:{self.stream_port}").rstrip("/")
 
     @property

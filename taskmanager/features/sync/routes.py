@@ -2,6 +2,7 @@
 
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Response, request
 
@@ -85,7 +86,7 @@ def open_stream(query: dict[str, Any]) -> Response:
     `Last-Event-ID` a client that returns misses nothing. See docs/sync.md.
     """
     chosen = settings.current()
-    if chosen.stream_base == chosen.base_url:  # a redirect would lead here again
+    if urlsplit(chosen.stream_base)[:2] == urlsplit(chosen.base_url)[:2]:  # a redirect would lead here again
         raise Unavailable("The gateway has to send this path to the stream's process.", code="stream.not_routed")
     where = f"{chosen.stream_base}{mounted(request.path)}"
     parameters = f"?{request.query_string.decode()}" if request.query_string else ""

@@ -8,6 +8,7 @@ from flask import Response, request
 from taskmanager.core.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, TaskManagerError
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
+from taskmanager.core.filters.tokens import written
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.orders import Order
@@ -25,7 +26,7 @@ from taskmanager.pages.live.stream import live
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.errors import status_of
 
-MAX_CARDS = 50  # of a column
+MAX_CARDS, MIN_CARDS = 400, 10  # of a board, and of a column where there are many
 _TYPES = "projects,statuses,tasks"
 _ORDER = Order.by("position")
 _CARD = ("key", "title", "due", "assignee_ids", "revision")
@@ -76,10 +77,11 @@ def _columns(project_id: ObjectId, workflow: Workflow, actor: Actor) -> list[dic
     """Return the columns with their first tasks, and the statuses of the columns beside each."""
     statuses = workflow.statuses
     columns: list[dict[str, Any]] = []
+    most = max(MIN_CARDS, min(50, MAX_CARDS // len(statuses)))
     for number, status in enumerate(statuses):
-        condition = GivenFilter(parse(f"status = {status['key']}", FIELDS))
+        condition = GivenFilter(parse(f"status = {written(status['key'])}", FIELDS))
         visible = listing.visible(actor, project_id=project_id, condition=condition)
-        found = visible.page(_ORDER, MAX_CARDS, fields=_CARD)
+        found = visible.page(_ORDER, most, fields=_CARD)
         beside = {"before": statuses[number - 1 : number], "after": statuses[number + 1 : number + 2]}
         columns.append({**status, **beside, "tasks": found.rows, "more": found.next_key is not None})
     people = users.public_profiles({one for column in columns for one in _assignees(column)})

@@ -141,12 +141,15 @@ def test_the_system_ends_the_connections_of_readers_that_take_nothing():
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
 
 
-@pytest.mark.parametrize(("path", "status"), [("/api/v1/stream", 401), ("/api/v1/tasks", 404)])
-def test_refusals_are_problems_as_the_document_says(app, path, status):
+@pytest.mark.parametrize(
+    ("path", "query", "status"),
+    [("/api/v1/stream", b"ticket=x", 401), ("/api/v1/tasks", b"", 404), ("/api/v1/stream", b"heartbeat=x", 422)],
+)
+def test_refusals_are_problems_as_the_document_says(app, path, query, status):
     sent = []
 
     async def call():
-        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"ticket=x", "client": ("192.0.2.1", 1)}
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "client": ("192.0.2.1", 1)}
         scope["headers"] = [(b"x-request-id", b"from-the-gateway")]
 
         async def send(message):
