@@ -31,8 +31,10 @@ from taskmanager.core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from taskmanager.core.telemetry import spans
 from taskmanager.features.sync import live, tickets
 from taskmanager.features.sync.live import StreamListener
+from taskmanager.features.sync.window import EventWindow
 from taskmanager.web.authentication.credentials import CredentialClaim, claim_of
 from taskmanager.web.errors import problem_body
 from workers import stopping
@@ -110,7 +112,12 @@ class StreamApplication:
         await _answer(send, status, body, (b"x-request-id", body["request_id"].encode()))
 
     def _listener(self, scope: dict[str, Any], query: dict[str, str]) -> StreamListener:
+        """Return what a new connection listens to; its span ends before the first byte is sent."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        with spans.first_span(f"GET {PATH}", "server", headers.get(spans.TRACEPARENT, ""), http__route=PATH):
+            return self._listening(headers, query)
+
+    def _listening(self, headers: dict[str, str], query: dict[str, str]) -> StreamListener:
         last = headers.get("last-event-id") or query.get("last_event_id", "")
         given = {
             "token": query.get("token", ""),
@@ -169,7 +176,7 @@ async def _send_changes(connection: StreamConnection, hub: Hub, send: Send) -> N
     while True:
         connection.wake.clear()
         try:
-            while message := await asyncio.to_thread(connection.listener.next_message, hub.window):
+            while message := await asyncio.to_thread(_next_message, connection.listener, hub.window):
                 connection.topics = connection.listener.topics()
                 await _write(send, message)
         except PyMongoError:
@@ -183,6 +190,11 @@ async def _send_changes(connection: StreamConnection, hub: Hub, send: Send) -> N
             await asyncio.wait_for(connection.wake.wait(), _HEARTBEAT_SECONDS)
         except TimeoutError:
             await _write(send, connection.heartbeat)
+
+
+def _next_message(listener: StreamListener, window: EventWindow | None) -> bytes | None:
+    with spans.first_span("stream changes"):
+        return listener.next_message(window)
 
 
 async def _write(send: Send, body: bytes, *, more: bool = True) -> None:

@@ -6,7 +6,6 @@ from bson import ObjectId
 from flask import Response
 
 from taskmanager.core.errors import Conflict
-from taskmanager.core.servers import service_state
 from taskmanager.core.storage.orders import Order
 from taskmanager.features.audit import service as audit
 from taskmanager.features.users.administration import service as administration
@@ -93,9 +92,7 @@ def end_sessions(user_id: ObjectId) -> Response:
 
 @ops_page("/users/<objectid:user_id>/<any(enable, disable):verb>", methods=("POST",), in_maintenance=True)
 def change(user_id: ObjectId, verb: str) -> Response:
-    """Enable or disable an account; in a maintenance only disable it, since a leaked token must be stopped then too."""
-    if verb == "enable":
-        service_state.check_writable()
+    """Enable or disable an account; in a maintenance only disable it."""
     try:
         administration.update(user_id, {"disabled": verb == "disable"}, if_match=None, actor=current_actor())
     except Conflict as error:

@@ -130,7 +130,7 @@ def _traced(known: dict[str, str]) -> dict[str, str]:
     if spans.active.tracer is None or _is_probe():  # other processes may have one: callers do not decide there, too
         return spans.unsampled(known)
     method, route = request_metrics.known_method(request.method), _route() or request_metrics.UNMATCHED
-    g.span = opened = spans.active.tracer.begin_request(f"{method} {route}", known.get(spans.TRACEPARENT, ""))
+    g.span = opened = spans.active.tracer.begin_trace(f"{method} {route}", "server", known.get(spans.TRACEPARENT, ""))
     if opened is None:
         return spans.unsampled(known)
     opened.set(http__request__method=method, http__route=route, taskmanager__request_id=known["request_id"])

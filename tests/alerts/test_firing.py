@@ -196,7 +196,12 @@ def nothing(one: Service) -> None:
 
 
 BROKEN = {
-    (hanging_database, ask, ask): ("TaskManagerServerAway", "TaskManagerErrorsFast", "TaskManagerErrorsSlow"),
+    (hanging_database, ask, ask): (
+        "TaskManagerServerAway",
+        "TaskManagerFiguresMissing",
+        "TaskManagerErrorsFast",
+        "TaskManagerErrorsSlow",
+    ),
     (slow_database, ask_slowly, ask): ("TaskManagerSlow",),
     (hanging_queue, ask, nothing): ("TaskManagerServerAway",),
     (killed_worker, write, nothing): ("TaskManagerNoWorker", "TaskManagerQueueOld"),

@@ -90,7 +90,7 @@ def test_spans_that_cannot_be_sent_are_lost_and_counted(app, collector, tracing)
     tracer = tracing()
     number, before = 3 * otlp._MAX_WAITING, _counted()
     for _ in range(number):
-        tracer.begin_request("GET /", "").end()
+        tracer.begin_trace("GET /", "server").end()
     [processor] = tracer._provider._active_span_processor._span_processors
     assert len(processor._batch_processor._queue) <= otlp._MAX_WAITING
     assert _counted()["ended"] - before["ended"] == number
@@ -158,7 +158,7 @@ def test_headers_are_sent_and_redacted(settings, collector, tracing, secret_head
     from taskmanager.core.configuration import settings as in_use
     from taskmanager.core.security.redaction import redact
 
-    tracing(**secret_header).begin_request("GET /", "").end()
+    tracing(**secret_header).begin_trace("GET /", "server").end()
     spans.active.tracer.end()
     assert collector.headers["authorization"] == "ApiKey canary-of-traces-3f9a"
     in_use.use(settings.model_copy(update=secret_header))
@@ -172,7 +172,7 @@ def test_a_receiver_that_refuses_is_logged_once(collector, tracing, capsys):
     collector.status = 400
     tracer = tracing()
     for _ in range(3):
-        tracer.begin_request("GET /", "").end()
+        tracer.begin_trace("GET /", "server").end()
         tracer._provider.force_flush()
     assert capsys.readouterr().out.count("traces are not received") == 1
 

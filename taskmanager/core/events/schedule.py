@@ -16,6 +16,7 @@ from taskmanager.core.clock import iso, now
 from taskmanager.core.configuration import settings
 from taskmanager.core.configuration.service_groups import working_service
 from taskmanager.core.registry import Part, owner_of
+from taskmanager.core.telemetry import spans
 
 log = structlog.get_logger("taskmanager.schedule")
 
@@ -78,7 +79,8 @@ def _run(job: PeriodicJob) -> bool:
     if claimed is None:
         return False
     try:
-        job.run()
+        with spans.first_span(f"periodic {job.name}"):
+            job.run()
     except Exception:  # one job that fails must not keep the others from running
         log.exception("periodic job failed", job=job.name)
     else:

@@ -78,15 +78,15 @@ class OtlpTracer:
         if thread.is_alive():
             self._sender.shutdown()  # type: ignore[no-untyped-call]  # which ends its attempts
 
-    def begin_request(self, name: str, caller: str) -> "_OpenSpan | None":
-        """Begin the span of a request, if it is sampled: by the ratio, unless callers are followed and there is one."""
+    def begin_trace(self, name: str, kind: spans.Kind, caller: str = "") -> "_OpenSpan | None":
+        """Begin the first span, if it is sampled: by the ratio, unless callers are followed and there is one."""
         parent = _context_of(caller)
         sampled = random.random() < self._ratio  # noqa: S311 no secret
         if not (parent.trace_flags.sampled if parent and self._follows else sampled):
             return None
         if parent:
             parent = SpanContext(parent.trace_id, parent.span_id, True, TraceFlags(TraceFlags.SAMPLED))
-        return self._open(name, SpanKind.SERVER, _within(parent) if parent else _NONE)
+        return self._open(name, _KINDS[kind], _within(parent) if parent else _NONE)
 
     def begin(self, name: str, kind: spans.Kind, parent: str) -> "_OpenSpan | None":
         """Begin a span below `parent`, else below the open one; None when there is neither, or it is not sampled."""

@@ -1,8 +1,8 @@
 """Spans of traces: what a request, and the jobs that it causes, did when. Without a tracer nothing is made of them.
 
 A trace begins with a request, or goes on with the context of the caller; it is carried on as `traceparent` (W3C Trace
-Context) in the event, in the job and in the delivery. What has no such context, as the rounds of the relay and periodic
-jobs, has no spans.
+Context) in the event, in the job and in the delivery. A periodic job and a message of the live stream begin traces of
+their own. What has no such context, as the rounds of the relay, has no spans.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,8 +32,8 @@ class OpenSpan(Protocol):
 class Tracer(Protocol):
     """Makes spans, and sends them."""
 
-    def begin_request(self, name: str, caller: str) -> OpenSpan | None:
-        """Begin the span of a request, which goes on with the trace of the caller; None when it is not sampled."""
+    def begin_trace(self, name: str, kind: Kind, caller: str = "") -> OpenSpan | None:
+        """Begin the first span of ours, which goes on with the trace of the caller, if any; None if not sampled."""
 
     def begin(self, name: str, kind: Kind, parent: str) -> OpenSpan | None:
         """Begin a span below `parent`, else below the open one; None when there is neither, or it is not sampled."""
@@ -61,7 +61,20 @@ active = _Active()
 def span(name: str, kind: Kind = "internal", parent: str = "", **fields: Any) -> Iterator[OpenSpan | None]:
     """Hold a span open within this block; None when traces are off, or when there is nothing that it belongs to."""
     tracer = active.tracer
-    opened = tracer.begin(name, kind, parent) if tracer else None
+    with _held(tracer.begin(name, kind, parent) if tracer else None, fields) as opened:
+        yield opened
+
+
+@contextmanager
+def first_span(name: str, kind: Kind = "internal", caller: str = "", **fields: Any) -> Iterator[OpenSpan | None]:
+    """Hold the first span of a trace open within this block; None when traces are off, or when it is not sampled."""
+    tracer = active.tracer
+    with _held(tracer.begin_trace(name, kind, caller) if tracer else None, fields) as opened:
+        yield opened
+
+
+@contextmanager
+def _held(opened: OpenSpan | None, fields: Mapping[str, Any]) -> Iterator[OpenSpan | None]:
     if opened is None:
         yield None
         return

@@ -37,6 +37,7 @@ WORK = {
     "POST /api/v1/users/me/sessions/end",
     "DELETE /api/v1/users/me/sessions/<session_id>",
     "POST /api/v1/users/<user_id>/sessions/end",
+    "PATCH /api/v1/users/<user_id>",  # what takes rights away
     "PUT /api/v1/maintenance",
     "DELETE /api/v1/maintenance",
     "PUT /api/v1/message-of-the-day",
@@ -76,6 +77,24 @@ def test_every_route_that_changes_something_is_refused(app, caller, administrato
         client = caller(role="admin") if name in WORK else administrator  # some of these end the session
         answer = client.open(re.sub(r"<\w+>", str(client.user.id), path), method=method, json={})
         assert (answer.status_code == 503) == (name not in WORK), (name, answer.status_code)
+
+
+def test_administrators_stop_accounts_and_give_no_rights(caller, administrator):
+    """A leaked token is stopped in a maintenance, too; what is no urgent matter waits."""
+    token, other = caller(role="admin"), caller(role="admin")
+    administrator.put(f"{V1}/maintenance")
+    path, every = f"{V1}/users/{token.user.id}", {"If-Match": "*"}
+    for change in ({"name": "N"}, {"disabled": False}, {"disabled": True, "name": "N"}, {"role": "admin"}):
+        refused = administrator.patch(path, json=change, headers=every)
+        assert (refused.status_code, refused.json["code"]) == (503, "service.maintenance"), change
+    assert token.get(f"{V1}/users/me").json["name"] == token.user.name
+    demoted = administrator.patch(path, json={"role": "user"}, headers=every)
+    assert (demoted.status_code, demoted.json["role"]) == (200, "user")
+    assert token.get(f"{V1}/users").status_code == 403
+    assert administrator.patch(path, json={"disabled": True}, headers=every).status_code == 200
+    assert token.get(f"{V1}/users/me").status_code == 401
+    assert administrator.patch(path, json={"disabled": False}, headers=every).status_code == 503
+    assert other.patch(f"{V1}/users/me", json={"name": "N"}, headers=every).status_code == 503
 
 
 def test_people_log_in_and_out(client, administrator):

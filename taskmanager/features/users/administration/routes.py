@@ -59,7 +59,7 @@ def get_user(query: dict[str, Any], user_id: ObjectId) -> Response:
     return answers.resource(administration.get(user_id, actor=current_actor()), USER_ADMIN, query)
 
 
-@blp.route("/<objectid:user_id>", methods=["PATCH"])
+@blp.route("/<objectid:user_id>", methods=["PATCH"], in_maintenance=True)
 @blp.arguments(UserAdminPatch, content_type="application/merge-patch+json")
 @blp.response(200, UserAdminOut)
 def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
@@ -67,7 +67,8 @@ def update_user(changes: dict[str, Any], user_id: ObjectId) -> Response:
 
     For administrators. Sessions of a disabled account end at once; a new role applies from the next request on. 409
     `user.last_admin` when no administrator would remain; `user.email_unverified` when the account would become an
-    administrator and its address is not confirmed.
+    administrator and its address is not confirmed. In a maintenance, `disabled: true` and `role: user` work, and 503
+    `service.maintenance` is the response to all else.
     """
     user = administration.update(user_id, changes, if_match=if_match(), actor=current_actor())
     return answers.resource(user, USER_ADMIN)

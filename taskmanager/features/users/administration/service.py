@@ -11,6 +11,7 @@ from taskmanager.core.errors import Conflict, NotFound
 from taskmanager.core.events.log import record
 from taskmanager.core.security.access import Actor
 from taskmanager.core.security.permissions import authorize
+from taskmanager.core.servers import service_state
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.querysets import BaseQuerySet
@@ -31,6 +32,7 @@ from taskmanager.features.users.querysets import UserQuerySet
 from taskmanager.features.users.recovery import service as recovery
 from taskmanager.features.users.sessions import service as sessions
 
+_TAKES_AWAY = {"disabled": True, "role": "user"}  # the changes of an account that work in a maintenance
 _UNPROVED = "The address of this account is not confirmed yet: ask the user to confirm it, or to reset the password."
 
 
@@ -89,10 +91,13 @@ def ensure_admin(email: str, password: str) -> bool:
 def update(user_id: ObjectId, changes: dict[str, Any], *, if_match: IfMatch, actor: Actor) -> User:
     """Rename an account, change its role, disable or enable it.
 
-    Raises Forbidden, NotFound, PreconditionFailed, Conflict (`user.last_admin`, `user.yourself`,
+    In a maintenance only what takes rights away is done, since a leaked token must be stopped then too. Raises
+    Forbidden, NotFound, InMaintenance, PreconditionFailed, Conflict (`user.last_admin`, `user.yourself`,
     `user.email_unverified`).
     """
     authorize(actor, AdminAction.MANAGE_USERS, None)
+    if not changes.items() <= _TAKES_AWAY.items():
+        service_state.check_writable()
     user = User.objects.one(user_id)
     user.check_revision(if_match)
     if "name" in changes:
