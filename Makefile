@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PEERS := .data-bench/peers
 CLIENTS := .data-clients
+BROWSER := .data-browser
 SITE := .data-docs
 GUIDE := taskmanager/api/guide.zip
 BIN := $(VENV)/bin
@@ -126,9 +127,9 @@ schemathesis: $(VENV)/.test ## try the API by its document, against a service wi
 clients: $(VENV)/.test $(CLIENTS)/.npm ## generate clients from the API's document in Python and TypeScript, drive one, lint the document
 	@CLIENTS_TEST=1 $(BIN)/python -m pytest -p no:randomly -v -s tests/clients $(ARGS)
 
-$(CLIENTS)/.npm: tests/clients/package-lock.json
-	@mkdir -p $(CLIENTS) && cp $(dir $<)package*.json $(CLIENTS)/
-	@cd $(CLIENTS) && npm ci --silent --no-audit --no-fund --ignore-scripts && touch .npm
+.data-%/.npm: tests/%/package-lock.json
+	@mkdir -p $(@D) && cp $(<D)/package*.json $(@D)/
+	@cd $(@D) && npm ci --silent --no-audit --no-fund --ignore-scripts && touch .npm
 
 docs: $(SITE)/.ready ## render docs/ as a site with search, which the service serves at /docs/guide; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict --quiet --config-file .ci/docs/mkdocs.yml
@@ -174,6 +175,9 @@ costs: $(VENV)/.test ## the largest requests that are allowed: CPU seconds of th
 
 stranger: $(VENV)/.test ## the first hour of a stranger in Chromium: another origin, /docs, mails, pages; pictures in .data-pictures
 	@$(BIN)/python -m pytest -q -s -n 0 -p no:randomly tests/browser/stranger.py
+
+axe: $(VENV)/.test $(BROWSER)/.npm docs ## axe-core on every page in Chromium, light and dark, wide and narrow: WCAG 2.2 AA; pictures in .data-pictures/axe
+	@$(BIN)/python -m pytest -q -s -n 0 -p no:randomly tests/browser/accessible.py $(ARGS)
 
 page-cost: $(VENV)/.test ## CPU seconds that headless Chromium takes for the page at /docs, and to open an operation
 	@$(BIN)/python -m pytest -q -s -p no:randomly tests/bench/page_cost.py

@@ -25,13 +25,16 @@ LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#:\s]+)(#[^)]*)?\)")
 DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BADGE = re.compile(r"\[?!\[[^\]]*\]\(https://img\.shields\.io[^)]*\)(?:\]\([^)]*\))?")  # a picture of another server
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+STYLE = "assets/stylesheets/readable.css"  # in `extra_css` of mkdocs.yml
 # Of the theme, but of no use here: maps for its authors, stemmers of other languages, pages for web servers.
 SPARE = re.compile(r".*\.map|assets/javascripts/lunr/.*|sitemap.*|404\.html")
 ARCHIVE = ROOT / "taskmanager/api/guide.zip"
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages of the top level."""
+    """Add the pages of the top level, and our style."""
+    style = (Path(__file__).parent / "readable.css").read_text(encoding="utf-8")
+    files.append(File.generated(config, STYLE, content=style))
     for source, target in TOP.items():
         files.append(File.generated(config, target, content=(ROOT / source).read_text(encoding="utf-8")))
     return files
@@ -63,8 +66,14 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     return DIAGRAM.sub(drawn, LINK.sub(changed, BADGE.sub("", markdown)))
 
 
+def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
+    """Let keys scroll a table that is wider than the screen; its empty corner is the header of nothing."""
+    html = re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
+    return html.replace("<table>", '<div class="tm-table" tabindex="0"><table>').replace("</table>", "</table></div>")
+
+
 def on_post_page(output: str, page: Any, config: Any) -> str:
-    """Move inline scripts to files, in their order: each is loaded where it stood."""
+    """Move inline scripts to files, in their order: each is loaded where it stood; name the dialog of the search."""
     up = "../" * page.url.count("/")
 
     def moved(match: re.Match[str]) -> str:
@@ -74,7 +83,8 @@ def on_post_page(output: str, page: Any, config: Any) -> str:
         target.write_text(match[1], encoding="utf-8")
         return f'<script src="{up}{place}"></script>'
 
-    return SCRIPT.sub(moved, output)
+    named = output.replace('role="dialog">', 'role="dialog" aria-label="Search">', 1)
+    return SCRIPT.sub(moved, named)
 
 
 def on_post_build(config: Any) -> None:

@@ -21,7 +21,7 @@ from taskmanager.ops.tables import Button, Cell, Choice, Table, short, when
 from taskmanager.web.authentication.actors import current_actor
 
 MAX_REPLAYS = 1_000
-_COLUMNS = ("Created", "Channel", "Kind", "Recipient", "Attempts", "Next attempt", "Last error", "")
+_COLUMNS = ("Created", "Channel", "Kind", "Recipient", "Attempts", "Next attempt", "Last error", "Action")
 _EVERY = f"Send the given up ones again, {MAX_REPLAYS:,} at most"
 _STATES_EXPLAINED = "Dead ones were given up after some attempts in a day; pending ones wait or are tried again."
 _EVENTS = ("given up", "waiting", "latest")

@@ -106,12 +106,12 @@ def show_settings() -> Response:
     """Return the settings in force, without secrets."""
     known = settings.current()
     plugins = [
-        Table(f"Plugin {name}", ("Setting", "Value", ""), list(_rows(found, _of_plugin)))
+        Table(f"Plugin {name}", ("Setting", "Value", "Default"), list(_rows(found, _of_plugin)))
         for name, found in SETTINGS.items()
     ]
     return tables.show(
         "Settings",
-        Table("In force in this process", ("Setting", "Value", ""), list(_rows(known, shown))),
+        Table("In force in this process", ("Setting", "Value", "Default"), list(_rows(known, shown))),
         *plugins,
         text=("Secrets are hidden. config/env.example explains each.",),
     )

@@ -54,13 +54,14 @@ def show() -> Response:
     return blueprint.show(
         "ops_overview.html",
         "Now",
+        seconds=REFRESH_SECONDS,
         overall=worst(one.status for one in found),
         at=iso(now())[11:19],
-        refresh=0 if request.args.get("live") == "off" else REFRESH_SECONDS,
+        refresh=REFRESH_SECONDS if request.args.get("live") == "on" else 0,
         problems=list(_problems(found)),
         failing=unless_away(failing) or _failing([], "They could not be read in time: look at Deliveries."),
         plots=[plots.drawn(plot, hour) for plot in plots.PLOTS] if hour else [],
-        checks=Table("All checks", ("Check", "", "State", "Value"), [_row(one) for one in found]),
+        checks=Table("All checks", ("Check", "What", "State", "Value"), [_row(one) for one in found]),
     )
 
 

@@ -57,7 +57,7 @@ def user(user_id: ObjectId) -> Response:
     )
     return tables.show(
         row["email"],
-        Table("Account", ("", ""), _facts(row), buttons=buttons),
+        Table("Account", ("Fact", "Value"), _facts(row), buttons=buttons),
         Table("Sessions", ("Began", "Refreshed", "Address", "Client", "State"), _sessions(user_id)),
         Table("What happened to the account", _COLUMNS, _entries(subject_id=user_id)),
     )

@@ -26,7 +26,7 @@ from taskmanager.core.errors import ScopeMissing
 from taskmanager.core.servers import service_state
 from taskmanager.core.storage.database import capacity
 from taskmanager.web.authentication.actors import current_actor
-from taskmanager.web.conditional import check_post, check_read
+from taskmanager.web.conditional import check_read, check_without_revision
 from taskmanager.web.consistency import replica_reads
 from taskmanager.web.errors import InvalidRequest, NotAcceptable
 from taskmanager.web.idempotency import once
@@ -104,7 +104,7 @@ class Blueprint(flask_smorest.Blueprint):
         public: bool = False,
         scope: str | None = None,
         idempotent: bool | Literal["itself"] = True,
-        conditional: bool = True,
+        conditional: bool | Literal["without revision"] = True,
         binary: bool = False,
         replicas: ReplicaRead | None = None,
         in_maintenance: bool = False,
@@ -115,7 +115,8 @@ class Blueprint(flask_smorest.Blueprint):
         """Register a view.
 
         `scope` replaces the blueprint's; one such as `tasks:read` is needed as it is.
-        `conditional=False`: its PATCH, PUT or DELETE needs no If-Match.
+        `conditional=False`: its PATCH, PUT or DELETE needs no If-Match, but compares one that is sent. What it changes
+        may be "without revision": then only `*` matches.
         `idempotent="itself"`: the view calls `once`. `binary`: the response is not JSON.
         `replicas`: the kind of its reads, when secondaries may answer them.
         `in_maintenance`: it works also while the service may not be changed, such as a login.
@@ -127,7 +128,8 @@ class Blueprint(flask_smorest.Blueprint):
             method,
             public=public,
             idempotent=bool(idempotent),
-            conditional=conditional,
+            conditional=conditional is True,
+            revised=conditional != "without revision",
             extra=problems,
             scope=needed,
             replicas=replicas,
@@ -188,8 +190,8 @@ def _answer(kind: Conventions, view: Callable[[], Response]) -> Response:
         response = replica_reads.read(kind.replicas, view)
         check_read(response)
         return response
-    if kind.method == "POST":
-        check_post()
+    if kind.method == "POST" or not kind.revised:
+        check_without_revision()
     check_mutation_id()
     return replica_reads.write(view)
 

@@ -68,10 +68,10 @@ def check_read(response: Response) -> None:
         raise PreconditionFailed
 
 
-def check_post() -> None:
-    """Evaluate the preconditions of a POST, whose target has no revision. Raises PreconditionFailed.
+def check_without_revision() -> None:
+    """Evaluate the preconditions of a POST, or of a change of what has no revision. Raises PreconditionFailed.
 
-    The target of a POST exists, so If-Match with `*` holds; If-None-Match with `*` fails when it has a GET route.
+    The target exists, so If-Match with `*` holds; If-None-Match with `*` fails when it has a GET route.
     """
     matched, refused = _tags("If-Match"), _tags("If-None-Match")
     if matched not in (None, "*") or (refused == "*" and _can_be_read()):

@@ -204,6 +204,8 @@ class Email(Form):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(plain_address(value) if isinstance(value, str) else value, attr, data, **kwargs)
+        if "=?" in text:  # programs of mail decode such words (RFC 2047, 2): it would be sent to another address
+            raise ma.ValidationError(self.message)
         try:  # beyond the pattern: reserved names (`localhost`), and invalid international names
             email_validator.validate_email(text, check_deliverability=False, test_environment=True)
         except email_validator.EmailNotValidError as error:

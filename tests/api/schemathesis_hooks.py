@@ -132,7 +132,8 @@ def _acceptable(body: dict[str, Any]) -> dict[str, Any]:
     if "assignee_ids" in body:
         return body | {"assignee_ids": []}
     if {"user_id", "email"} & body.keys() and "role" in body:
-        return {"email": ADMIN_EMAIL, "role": body["role"]}
+        named = {"kind": "email"} if "kind" in body else {}  # an invitation is by mail address alone
+        return named | {"email": ADMIN_EMAIL, "role": body["role"]}
     if "scopes" in body:  # a token ends within a year, and is for a project that one is in
         soon = datetime.now(UTC) + timedelta(days=30)
         return {name: value for name, value in body.items() if name != "project_id"} | {"expires_at": soon.isoformat()}

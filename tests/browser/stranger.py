@@ -17,8 +17,8 @@ import pytest
 
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.testing.mailbox import text_of
-from tests.browser.conftest import browser
-from tests.browser.test_cors import LISTEN, elsewhere
+from tests.browser.conftest import browser, elsewhere
+from tests.browser.test_cors import LISTEN
 from tests.browser.test_swagger import log_in, try_it_out
 from tests.faults.conftest import running
 from tests.faults.stack import Stack

@@ -102,6 +102,7 @@ def test_each_page_has_headers_that_let_it_do_nothing_else(enter):
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert "unsafe" not in headers["Content-Security-Policy"] and headers["Cache-Control"] == "no-store"
         assert "<script" not in browser.source and " style=" not in browser.source
+        assert "></th>" not in browser.source and "refresh" not in browser.source.partition("</head>")[0]
 
 
 def test_the_first_screen_says_why_mails_do_not_arrive(enter, other_app):

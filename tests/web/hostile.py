@@ -560,6 +560,8 @@ _ADDRESSES: dict[str, Any] = {
     "angle": "Ada <a@example.com>",
     "quoted": '"a b"@example.com',
     "ip": "a@[127.0.0.1]",
+    "encoded word": "=?utf-8?q?a?=@example.com",
+    "encoded list": "=?utf-8?q?a=40example.org=2c?=@example.com",
     "long": "a" * 300 + "@example.com",
     "long domain": "a@" + "b." * 200 + "example.com",
     "spaces": " a @example.com",

@@ -1,12 +1,14 @@
 """Conditional requests on every method (RFC 9110, 13), with tags as proxies rewrite them."""
 
 from datetime import timedelta
+from itertools import product
 
 import pytest
 
 from taskmanager.core.clock import now
 from taskmanager.features.notifications.models import Notification
-from taskmanager.testing.factories import ProjectFactory
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import ProjectFactory, UserFactory
 from tests.features.files import attach
 from tests.problems import assert_problem
 from tests.scene import patch
@@ -173,3 +175,31 @@ def test_toggles_need_no_if_match_and_may_be_repeated(scene):
 def test_a_stale_if_match_that_is_given_holds_for_them_too(scene):
     for method, path, body in toggles(scene):
         assert_problem(scene.owner.open(path, method=method, json=body, headers={"If-Match": '"77"'}), 412)
+
+
+EMPTY, STALE = "", '"1"'
+
+
+def test_what_has_no_revision_is_changed_only_when_any_state_is_admitted(scene, app):
+    admin = sign_in(app, UserFactory(role="admin"))
+    calendar, message = "/api/v1/users/me/calendar", "/api/v1/message-of-the-day"
+    url = scene.owner.put(calendar).json["url"]
+    for who, path, body in ((scene.owner, calendar, None), (admin, message, {"text": "Hello"})):
+        for method, header in product(("PUT", "DELETE"), (EMPTY, STALE, "1", ",")):
+            given = body if method == "PUT" else None
+            assert_problem(who.open(path, method=method, json=given, headers={"If-Match": header}), 412)
+    assert scene.owner.get(calendar).json["url"] == url
+    assert scene.owner.put(calendar, headers={"If-Match": "*"}).json["url"] != url
+    assert scene.owner.delete(calendar, headers={"If-Match": "*"}).status_code == 204
+
+
+def test_an_empty_if_match_matches_nothing_wherever_it_is_sent(scene):
+    answers = [patch(scene.owner, scene.task_path, {"title": "b"}, **{"If-Match": EMPTY})]
+    answers += [scene.owner.get(scene.task_path, headers={"If-Match": EMPTY})]
+    answers += [scene.owner.post(scene.tasks_path, json={"title": "b"}, headers={"If-Match": EMPTY})]
+    answers += [
+        scene.owner.open(path, method=method, json=body, headers={"If-Match": EMPTY})
+        for method, path, body in toggles(scene)
+    ]
+    for answer in answers:
+        assert_problem(answer, 412, code="precondition.failed")

@@ -76,6 +76,16 @@
       }));
   };
 
+  // Swagger UI has landmarks for the operations alone.
+  const LANDMARKS = { "information-container": "Introduction", "scheme-container": "Server and login", "filter": "Filter" };
+  const nameLandmarks = () => {
+    for (const [name, label] of Object.entries(LANDMARKS)) {
+      const part = document.querySelector(`.${name}`);
+      part?.setAttribute("role", "region");
+      part?.setAttribute("aria-label", label);
+    }
+  };
+
   window.ui = SwaggerUIBundle({
     url: source,
     dom_id: "#swagger-ui",
@@ -102,6 +112,7 @@
     onComplete: () => {
       findTemplates();
       document.getElementById("servers")?.setAttribute("aria-label", "Server"); // Swagger UI has no label for it
+      nameLandmarks();
       const login = read(KEPT, null);
       if (login) authorize(login);
     },

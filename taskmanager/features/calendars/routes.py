@@ -41,7 +41,7 @@ def get_calendar_links() -> Response:
     return answers.data({"url": _url(None)})
 
 
-@blp.route(_OWN, methods=["PUT"], conditional=False)
+@blp.route(_OWN, methods=["PUT"], conditional="without revision")
 @blp.response(200, CalendarLinkOut)
 def issue_calendar_links() -> Response:
     """Issue new links to your calendars
@@ -52,7 +52,7 @@ def issue_calendar_links() -> Response:
     return answers.data({"url": _url(None)})
 
 
-@blp.route(_OWN, methods=["DELETE"], conditional=False)
+@blp.route(_OWN, methods=["DELETE"], conditional="without revision")
 @blp.response(204)
 def revoke_calendar_links() -> Response:
     """Revoke the links to your calendars

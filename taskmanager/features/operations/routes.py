@@ -21,7 +21,7 @@ blp = Blueprint("operations", __name__, description="Maintenance and the message
 _MAINTENANCE, _MESSAGE = Serialiser(MaintenanceStateOut), Serialiser(MessageOfTheDayOut)
 
 
-@blp.route("/maintenance", methods=["PUT"], conditional=False, in_maintenance=True)
+@blp.route("/maintenance", methods=["PUT"], conditional="without revision", in_maintenance=True)
 @blp.arguments(MaintenanceIn)
 @blp.response(200, MaintenanceStateOut)
 def begin_maintenance(data: dict[str, Any]) -> Response:
@@ -35,7 +35,7 @@ def begin_maintenance(data: dict[str, Any]) -> Response:
     return answers.data(_MAINTENANCE.dump(vars(found)))
 
 
-@blp.route("/maintenance", methods=["DELETE"], conditional=False, in_maintenance=True)
+@blp.route("/maintenance", methods=["DELETE"], conditional="without revision", in_maintenance=True)
 @blp.response(204)
 def end_maintenance() -> Response:
     """End the maintenance
@@ -46,7 +46,7 @@ def end_maintenance() -> Response:
     return answers.nothing()
 
 
-@blp.route("/message-of-the-day", methods=["PUT"], conditional=False, in_maintenance=True)
+@blp.route("/message-of-the-day", methods=["PUT"], conditional="without revision", in_maintenance=True)
 @blp.arguments(MessageOfTheDayIn)
 @blp.response(200, MessageOfTheDayOut)
 def set_message_of_the_day(data: dict[str, Any]) -> Response:
@@ -57,7 +57,7 @@ def set_message_of_the_day(data: dict[str, Any]) -> Response:
     return answers.data(_MESSAGE.dump(vars(operations.set_message(**data, actor=current_actor()))))
 
 
-@blp.route("/message-of-the-day", methods=["DELETE"], conditional=False, in_maintenance=True)
+@blp.route("/message-of-the-day", methods=["DELETE"], conditional="without revision", in_maintenance=True)
 @blp.response(204)
 def delete_message_of_the_day() -> Response:
     """Delete the message of the day

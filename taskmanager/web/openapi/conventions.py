@@ -23,6 +23,7 @@ class Conventions:
         extra: Iterable[int],
         scope: str | None,
         replicas: ReplicaRead | None = None,
+        revised: bool = True,
     ) -> None:
         self.public = public
         self.idempotent = idempotent and method == "POST"
@@ -30,6 +31,7 @@ class Conventions:
         self.toggle = not conditional and method in WRITES
         self.method, self.extra, self.scope = method, extra, scope
         self.replicas = replicas
+        self.revised = revised
 
 
 def describe_operation(view: Any, rule: str, kind: Conventions) -> None:

@@ -41,7 +41,7 @@ def lean(document: Json, errors: str) -> Json:
 def _folded_sections(text: str, errors: str) -> str:
     """Return the introduction with its sections folded, so that the groups of operations are seen first."""
     start, _, sections = text.replace("](/docs/errors)", f"]({errors})").partition("\n## ")
-    folded = f"<details><summary>Conventions</summary>\n\n## {sections}\n\n</details>"
+    folded = f"<details><summary><h2>Conventions</h2></summary>\n\n## {sections}\n\n</details>"
     return f"{start}\n\n{folded}" if sections else start
 
 
