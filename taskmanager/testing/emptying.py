@@ -2,6 +2,7 @@
 
 from pymongo import WriteConcern
 
+from taskmanager.api.checks.all import health_checks
 from taskmanager.core.security import access
 from taskmanager.core.servers import service_state
 from taskmanager.core.servers.stores import cache_outage, cache_store, queue_store
@@ -21,6 +22,7 @@ def empty_all() -> None:
     service_state.reset()
     cache_outage.recovered()
     database.breaker.close()
+    health_checks().forget()
 
 
 def _empty_database() -> None:

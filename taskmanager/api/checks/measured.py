@@ -84,6 +84,10 @@ class HealthChecks:
     def __post_init__(self) -> None:
         self._reads = BoundedReads({check.key: partial(_listed, check) for check in self.checks}, "health")
 
+    def forget(self) -> None:
+        """Let the next run measure anew."""
+        self._until = 0.0
+
     def run(self) -> list[Measured]:
         """Return what the checks have measured; takes a second at most."""
         with self._lock:
