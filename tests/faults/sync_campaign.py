@@ -26,31 +26,46 @@ from tests.features.sync.stream_reader import StreamReader, fresh_items
 
 PROCESSES = ("web", "relay", "stream")
 _PAUSES = (3.0, 15.0)  # seconds between two kills
+_LOOK_SECONDS = 1.0  # between two looks at what has ended by itself
 
 
 class Killer(threading.Thread):
-    """Kills something at random every few seconds, and starts it again at once, until `end`."""
+    """Kills something at random every few seconds and starts it again at once, until `calm`.
+
+    It is the supervisor, too: until `end` it starts again what has ended by itself, such as a web process that started
+    while the database was away. Nobody else starts processes meanwhile.
+    """
 
     def __init__(self, stack: Stack, *, seed: int) -> None:
         super().__init__(daemon=True)
         self.stack, self.random, self.done = stack, random.Random(seed), Counter[str]()
-        self._ended = threading.Event()
+        self._calm, self._ended = threading.Event(), threading.Event()
 
     def run(self) -> None:
-        while not self._ended.wait(self.random.uniform(*_PAUSES)):
-            what = self.random.choice([*PROCESSES * 2, "cache", "mongodb"])
-            self.done[what] += 1
-            if what in PROCESSES:
-                self.stack.revive()
-                self.stack.kill(what)
-                self.stack.start(what)
-                continue
-            server = self.stack.cache if what == "cache" else self.stack.mongodb
-            kill(server)
-            server.start()
+        strike_at = time.monotonic() + self.random.uniform(*_PAUSES)
+        while not self._ended.wait(_LOOK_SECONDS):
+            self.done["ended by itself"] += self.stack.revive()
+            if not self._calm.is_set() and time.monotonic() >= strike_at:
+                self._strike()
+                strike_at = time.monotonic() + self.random.uniform(*_PAUSES)
+
+    def _strike(self) -> None:
+        what = self.random.choice([*PROCESSES * 2, "cache", "mongodb"])
+        self.done[what] += 1
+        if what in PROCESSES:
+            self.stack.kill(what)
+            self.stack.start(what)
+            return
+        server = self.stack.cache if what == "cache" else self.stack.mongodb
+        kill(server)
+        server.start()
+
+    def calm(self) -> None:
+        """Kill nothing more."""
+        self._calm.set()
 
     def end(self) -> None:
-        """Let everything run again."""
+        """Let the thread end."""
         self._ended.set()
         self.join()
 
@@ -78,8 +93,7 @@ def main() -> None:
 
 
 def is_ready(stack: Stack) -> bool:
-    """Return whether web and stream answer; what has ended by itself is started again, as by a supervisor."""
-    stack.revive()
+    """Return whether web and stream answer."""
     addresses = (f"{stack.url}/health/ready", f"http://127.0.0.1:{stack.settings.stream_port}/health/live")
     try:
         return all(requests.get(address, timeout=5).ok for address in addresses)
@@ -99,17 +113,11 @@ def run(stack: Stack, steps: int, seed: int, folder: Path) -> list[str]:
         thread.start()
     try:
         campaign.run(steps)
+        killer.calm()
+        eventually(lambda: is_ready(stack), "the processes")
+        wrong = campaign.finish() + differences(stack, readers, folder)
     finally:
         killer.end()
-    eventually(lambda: is_ready(stack), "the processes")
-    wrong = campaign.finish()
-    for number, reader in enumerate(readers):
-        fresh = fresh_items(stack.url, folder / f"whole{number}", reader.token)
-        try:
-            eventually(lambda reader=reader, fresh=fresh: reader.items() == fresh, "the copy of the stream")
-        except AssertionError:
-            wrong += [f"stream {number} differs by {one}" for one in sorted(reader.items() ^ fresh)]
-        reader.end()
     conflicts = {one["mutation_id"] for client in campaign.clients for one in client.conflicts()}
     wrong += effects(campaign, conflicts)
     print(
@@ -119,6 +127,19 @@ def run(stack: Stack, steps: int, seed: int, folder: Path) -> list[str]:
         "messages and connections",
         flush=True,
     )
+    return wrong
+
+
+def differences(stack: Stack, readers: list[StreamReader], folder: Path) -> list[str]:
+    """Return where the copies that follow the stream differ from fresh ones; the readers end."""
+    wrong: list[str] = []
+    for number, reader in enumerate(readers):
+        fresh = fresh_items(stack.url, folder / f"whole{number}", reader.token)
+        try:
+            eventually(lambda reader=reader, fresh=fresh: reader.items() == fresh, "the copy of the stream")
+        except AssertionError:
+            wrong += [f"stream {number} differs by {one}" for one in sorted(reader.items() ^ fresh)]
+        reader.end()
     return wrong
 
 

@@ -35,9 +35,10 @@ def render(shown: service.Calendar, kind: str, name: str, page: str) -> bytes:
     reminders = service.reminders_by_task(shown.reminders)
     for task in shown.tasks:
         timezone = shown.zones[task["project_id"]]
-        calendar.add_component(
-            _component(task, kind, timezone, f"{page}/{task['_id']}", reminders.get(task["_id"], ()))
-        )
+        component = _component(task, kind, timezone, f"{page}/{task['_id']}", reminders.get(task["_id"], ()))
+        if names := [shown.labels[one] for one in task.get("label_ids", ()) if one in shown.labels]:
+            component.add("categories", names)
+        calendar.add_component(component)
     calendar.add_missing_timezones()
     return bytes(calendar.to_ical())
 
@@ -56,17 +57,36 @@ def _component(task: Row, kind: str, timezone: str, url: str, reminders: Sequenc
         component.add("description", shortened(task["description"]))
     if priority := _PRIORITIES[task["priority"]]:
         component.add("priority", priority)
-    component.add("dtstart", begin)
-    if kind == "events":
-        component.add("transp", "TRANSPARENT")
-    else:
-        component.add("due", begin)
+    _add_times(component, task, begin, timezone, kind)
     _add_status(component, task, kind)
     if rule := _rule(task, begin, timezone):
         component.add("rrule", rule)
     for reminder in reminders if _is_open(task) else ():
         component.add_component(_alarm(task, reminder, begin, timezone, recurs=rule is not None))
     return component
+
+
+def _add_times(component: Event | Todo, task: Row, begin: date | datetime, timezone: str, kind: str) -> None:
+    """Add the due as the begin; with an earlier start that is the begin, unless the task repeats by its due."""
+    start = None if task.get("recurrence") else _start(task, begin, timezone)
+    component.add("dtstart", begin if start is None else start)
+    if kind == "todos":
+        component.add("due", begin)
+        return
+    component.add("transp", "TRANSPARENT")
+    if start is not None:
+        component.add("dtend", begin if isinstance(begin, datetime) else begin + timedelta(days=1))
+
+
+def _start(task: Row, begin: date | datetime, timezone: str) -> date | datetime | None:
+    """Return the start of a task as what its due is, a day or a moment, when it is before that."""
+    if not task.get("start_at"):
+        return None
+    if isinstance(begin, datetime):
+        start: datetime = task["start_at"].astimezone(begin.tzinfo)
+        return start if start.astimezone(UTC) < begin.astimezone(UTC) else None
+    day: date = task["start_at"].astimezone(zone(timezone)).date()
+    return day if day < begin else None
 
 
 def _is_open(task: Row) -> bool:

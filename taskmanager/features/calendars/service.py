@@ -23,6 +23,7 @@ from taskmanager.core.storage.querysets import Shortened
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.calendars.events import CalendarLinksIssued, CalendarLinksRevoked
 from taskmanager.features.projects import service as projects
+from taskmanager.features.projects.models import Label
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.reminders.models import Reminder
 from taskmanager.features.users import service as users
@@ -36,18 +37,19 @@ _TODAY = timedelta(days=1)  # what is due today in any zone is among the next on
 _FIELDS = (
     *("project_id", "key", "title", Shortened("description"), "status_group", "priority", "start_at", "due", "due_at"),
     *("due_timezone", "recurrence", "recurs_from", "recurs_at", "completed_at", "revision", "created_at", "updated_at"),
-    "deleted_at",
+    *("label_ids", "deleted_at"),
 )
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """What a calendar shows: tasks with their reminders, and the zones of their projects; `name` of its project."""
+    """What a calendar shows: tasks with reminders and names of labels, zones of projects; `name` of its project."""
 
     name: str
     tasks: list[Row]
     reminders: list[Row]
     zones: dict[ObjectId, str]
+    labels: dict[ObjectId, str]
 
 
 @unit_of_work
@@ -130,7 +132,15 @@ def _of(user_id: ObjectId, project_ids: list[ObjectId], *, own: bool) -> Calenda
     rules = projects.rules_of({task["project_id"] for task in tasks})
     zones = {key: rule.timezone for key, rule in rules.items()}
     name = "" if own else projects.name_of(project_ids[0])
-    return Calendar(name, tasks, found.rows(MAX_TASKS, shown, [("_id", 1)]) if ids else [], zones)
+    reminders = found.rows(MAX_TASKS, shown, [("_id", 1)]) if ids else []
+    return Calendar(name, tasks, reminders, zones, _labels(tasks))
+
+
+def _labels(tasks: list[Row]) -> dict[ObjectId, str]:
+    """Return the names of the labels of tasks, by id."""
+    ids = sorted({label_id for task in tasks for label_id in task.get("label_ids", ())})
+    found = Label.objects.narrowed(_id={"$in": ids}).rows(len(ids), ["name"], [("_id", 1)]) if ids else []
+    return {label["_id"]: label["name"] for label in found}
 
 
 def _nearest(found: Any, query: Row, most: int) -> list[Row]:

@@ -117,6 +117,27 @@ def test_a_task_is_an_event_or_a_todo_with_alarms_and_its_state(scene):
     assert todos[task["id"]]["SEQUENCE"] > 1 and "RRULE" not in todos[task["id"]]
 
 
+def test_labels_are_categories_and_a_start_is_the_begin(scene):
+    url, project_id = scene.issue(), scene.projects[0]
+    label = made(scene.owner.post(f"{V1}/projects/{project_id}/labels", json={"name": "Home, garden"}))
+    path, start = f"{V1}/projects/{project_id}/labels/{label['id']}", "2031-03-01T23:30:00Z"  # the 2nd in Berlin
+    day = scene.task(project_id, due="2031-03-04", start_at=start, label_ids=[label["id"]])
+    moment = scene.task(project_id, due="2031-03-03T09:00:00", start_at=start)
+    series = scene.task(project_id, due="2031-03-03T09:00:00", start_at=start, recurrence="FREQ=DAILY")
+    events = {str(one["UID"])[:24]: one for one in scene.parsed(url).walk("VEVENT")}
+    todos = {str(one["UID"])[:24]: one for one in scene.parsed(url, "&kind=todos").walk("VTODO")}
+    assert (events[day["id"]]["DTSTART"].dt, events[day["id"]]["DTEND"].dt) == (date(2031, 3, 2), date(2031, 3, 5))
+    assert (todos[day["id"]]["DTSTART"].dt, todos[day["id"]]["DUE"].dt) == (date(2031, 3, 2), date(2031, 3, 4))
+    assert events[moment["id"]]["DTSTART"].dt == datetime.fromisoformat(start)
+    assert events[moment["id"]]["DTEND"].dt == todos[moment["id"]]["DUE"].dt
+    assert events[series["id"]]["DTSTART"].dt == todos[series["id"]]["DUE"].dt and "DTEND" not in events[series["id"]]
+    assert [str(one) for one in events[day["id"]]["CATEGORIES"].cats] == ["Home, garden"]
+    assert "CATEGORIES" not in events[moment["id"]]
+    made(scene.owner.patch(path, json={"name": "Garden"}, headers=ANY), 200)
+    named = [one["CATEGORIES"].cats for one in scene.parsed(url).walk("VEVENT") if "CATEGORIES" in one]
+    assert [[str(one) for one in names] for names in named] == [["Garden"]]
+
+
 def test_an_unchanged_calendar_is_304(scene):
     url = scene.issue()
     task = scene.task(scene.projects[0], due="2031-03-03")
