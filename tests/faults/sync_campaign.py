@@ -33,7 +33,7 @@ class Killer(threading.Thread):
     """Kills something at random every few seconds and starts it again at once, until `calm`.
 
     It is the supervisor, too: until `end` it starts again what has ended by itself, such as a web process that started
-    while the database was away. Nobody else starts processes meanwhile.
+    while the database was away. Nothing else starts processes meanwhile.
     """
 
     def __init__(self, stack: Stack, *, seed: int) -> None:
