@@ -40,13 +40,12 @@ from taskmanager.web.errors import problem_body
 from workers import stopping
 from workers.heartbeat import Heartbeat
 from workers.process import begin_app
-from workers.stream_hub import RETRY_SECONDS, Hub, StreamConnection
+from workers.stream_hub import HEARTBEATS, RETRY_SECONDS, Hub, StreamConnection
 
 log = structlog.get_logger("taskmanager.stream")
 
 PATH = "/api/v1/stream"
 _HEARTBEAT_SECONDS = 15.0
-_HEARTBEATS = {"event": b"event: heartbeat\ndata: {}\n\n"}  # which an EventSource shows to its page; else a comment
 _SLOW_SECONDS = 10.0  # a reader that takes longer for a message is dropped
 _GONE_MILLISECONDS = 20_000  # then the system ends the connection of a reader that takes nothing, with its buffer
 _THREADS = 8
@@ -86,11 +85,11 @@ class StreamApplication:
     async def _stream(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         try:
             query = _query_of(scope)
-            if query.get("heartbeat", "event") not in _HEARTBEATS:
+            if (heartbeat := query.get("heartbeat", "")) not in HEARTBEATS:
                 raise Invalid("query.heartbeat", "Must be one of: event.")
             listener = await asyncio.to_thread(self._listener, scope, query)
             connection = self.hub.add(listener, _address_of(scope))
-            connection.heartbeat = _HEARTBEATS.get(query.get("heartbeat", ""), connection.heartbeat)
+            connection.heartbeat = HEARTBEATS[heartbeat]
         except TaskManagerError as error:
             await self._refuse(scope, send, error)
             return

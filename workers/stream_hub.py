@@ -17,6 +17,9 @@ from taskmanager.features.sync.window import EventWindow
 
 log = structlog.get_logger("taskmanager.stream")
 
+# By the parameter of the client: a comment, or an event, which an EventSource shows to its page.
+HEARTBEATS = {"": b": heartbeat\n\n", "event": b"event: heartbeat\ndata: {}\n\n"}
+
 RETRY_SECONDS = 1.0  # after a failure of the database
 _LOOK_SECONDS = 0.1  # between two looks at the head of the log
 _MAX_OF_CALLER = 20
@@ -28,7 +31,7 @@ class StreamConnection:
     def __init__(self, listener: StreamListener, address: str = "") -> None:
         self.listener, self.wake = listener, asyncio.Event()
         self.topics = listener.topics()
-        self.heartbeat = b": heartbeat\n\n"
+        self.heartbeat = HEARTBEATS[""]
         self.is_visit = isinstance(listener.actor, Visitor)
         self.counted_as = listener.actor.identity + (f":{network_of(address)}" if self.is_visit else "")
 

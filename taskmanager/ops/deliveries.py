@@ -21,6 +21,7 @@ from taskmanager.ops.tables import Button, Cell, Choice, Table, short, when
 from taskmanager.web.authentication.actors import current_actor
 
 MAX_REPLAYS = 1_000
+_LATEST_FIRST = [("created_at", -1), ("_id", -1)]  # in the order of the index of state and time
 _COLUMNS = ("Created", "Channel", "Kind", "Recipient", "Attempts", "Next attempt", "Last error", "Action")
 _EVERY = f"Send the given up ones again, {MAX_REPLAYS:,} at most"
 _STATES_EXPLAINED = "Dead ones were given up after some attempts in a day; pending ones wait or are tried again."
@@ -60,18 +61,18 @@ def chosen(query: dict[str, str], before: str) -> Cursor[dict[str, Any]]:
         earlier = [{"created_at": {"$lt": at}}, {"_id": {"$lt": last}}]
         where = {"$and": [where, {"created_at": {"$lte": at}, "$or": earlier}]}
     found = collection.find(where, {"body": 0, "log": 0})
-    return found.sort([("created_at", -1), ("_id", -1)]).limit(MAX_ROWS + 1)
+    return found.sort(_LATEST_FIRST).limit(MAX_ROWS + 1)
 
 
 @ops_page("/deliveries/replay", methods=("POST",))
 def replay() -> Response:
     """Send one delivery again, or all that were given up and that the search found."""
     given, channel, text = (request.form.get(name, "") for name in ("id", "channel", "q"))
-    chosen = [ObjectId(given)] if ObjectId.is_valid(given) else []
+    ids = [ObjectId(given)] if ObjectId.is_valid(given) else []
     if not given:
         found = Delivery._get_collection().find(_where("dead", channel, text), {"_id": 1})
-        chosen = [row["_id"] for row in found.sort([("created_at", -1), ("_id", -1)]).limit(MAX_REPLAYS)]
-    number = service.replay(*chosen)
+        ids = [row["_id"] for row in found.sort(_LATEST_FIRST).limit(MAX_REPLAYS)]
+    number = service.replay(*ids)
     if number:
         audit(DeliveriesReplayed(current_actor().user_id, number, channel, given or text))
     return done("/deliveries?state=pending")

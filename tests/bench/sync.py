@@ -101,7 +101,7 @@ def _delta(client: FlaskClient, profiler: Profiler, width: int, changes: int) ->
         times.append(time.perf_counter() - began)
     moment = profiler.begin()
     client.get("/api/v1/sync", query_string=query)
-    time.sleep(0.1)
+    time.sleep(0.1)  # the profiler writes after the response
     found = profiler.since(moment, 1)
     of_log = sum(one.get("keysExamined", 0) for one in found if one["ns"].endswith(".events"))
     every = sum(one.get("keysExamined", 0) for one in found)
@@ -203,7 +203,7 @@ class Streams:
         connection = HTTPConnection(str(parts.hostname), parts.port, timeout=60)
         begin = time.monotonic() + pause * writer / _WRITERS
         for number in range(round(self.options.seconds / pause)):
-            time.sleep(max(0.0, begin + number * pause - time.monotonic()))
+            time.sleep(max(0.0, begin + number * pause - time.monotonic()))  # the rate
             title = f"write {writer} {number}"
             project = self.projects[(number * _WRITERS + writer) % len(self.projects)]
             body = json.dumps({"title": title})

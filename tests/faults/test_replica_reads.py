@@ -76,7 +76,7 @@ def still(members: ReplicaSet) -> int:
     """The number of queries as soon as none is added: what waited for a member that lagged is answered later."""
     before = -1
     while before != (before := queries(members)):
-        time.sleep(0.5)
+        time.sleep(0.5)  # longer than a read that waited takes once its member has caught up
     return before
 
 

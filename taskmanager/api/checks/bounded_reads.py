@@ -35,6 +35,5 @@ class Started(Generic[T]):
 
     def results(self) -> dict[str, T]:
         """Return what was read in time, of the functions that did not fail."""
-        pending = self._pending
-        wait(pending.values(), timeout=max(0.0, self._deadline - time.monotonic()))
-        return {name: one.result() for name, one in pending.items() if one.done() and not one.exception()}
+        wait(self._pending.values(), timeout=max(0.0, self._deadline - time.monotonic()))
+        return {name: one.result() for name, one in self._pending.items() if one.done() and not one.exception()}

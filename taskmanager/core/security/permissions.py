@@ -7,7 +7,7 @@ method `visible_to`: an item that is not visible is 404, and only a visible item
 from enum import StrEnum
 from typing import Any
 
-from taskmanager.core.errors import Forbidden
+from taskmanager.core.errors import Conflict, Forbidden
 from taskmanager.core.registry import Part
 from taskmanager.core.security.access import Actor
 
@@ -33,3 +33,12 @@ def authorize(actor: Actor, action: Action, item: Any) -> None:
     if not action.permits(actor, item):
         raise Forbidden(f"Your role does not allow {action.value}.", permission=action.value)
     action.check(actor, item)
+
+
+def may(actor: Actor, action: Action, item: Any) -> bool:
+    """Return whether `authorize` lets it pass: for what is shown, not in the place of the check."""
+    try:
+        authorize(actor, action, item)
+    except (Forbidden, Conflict):
+        return False
+    return True

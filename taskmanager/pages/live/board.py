@@ -10,7 +10,7 @@ from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.filters.tokens import written
 from taskmanager.core.security.access import Actor
-from taskmanager.core.security.permissions import authorize
+from taskmanager.core.security.permissions import may
 from taskmanager.core.storage.orders import Order
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.workflow import Workflow
@@ -26,7 +26,8 @@ from taskmanager.pages.live.stream import live
 from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.errors import status_of
 
-MAX_CARDS, MIN_CARDS = 400, 10  # of a board, and of a column where there are many
+MAX_CARDS = 400  # of a board
+MIN_SHOWN, MAX_SHOWN = 10, 50  # cards of a column: fewer where there are many columns
 _TYPES = "projects,statuses,tasks"
 _ORDER = Order.by("position")
 _CARD = ("key", "title", "due", "assignee_ids", "revision")
@@ -63,7 +64,7 @@ def _page(project_id: ObjectId, error: TaskManagerError | None = None) -> Respon
             status,
             project=project,
             columns=_columns(project_id, Workflow(project.get("statuses", ())), actor),
-            may_move=_may_move(project_id, actor),
+            may_move=may(actor, TaskAction.EDIT, Task(project_id=project_id)),
             problem=(errors.message(status, _code(error)),) if error else (),
         )
 
@@ -77,7 +78,7 @@ def _columns(project_id: ObjectId, workflow: Workflow, actor: Actor) -> list[dic
     """Return the columns with their first tasks, and the statuses of the columns beside each."""
     statuses = workflow.statuses
     columns: list[dict[str, Any]] = []
-    most = max(MIN_CARDS, min(50, MAX_CARDS // len(statuses)))
+    most = max(MIN_SHOWN, min(MAX_SHOWN, MAX_CARDS // len(statuses)))
     for number, status in enumerate(statuses):
         condition = GivenFilter(parse(f"status = {written(status['key'])}", FIELDS))
         visible = listing.visible(actor, project_id=project_id, condition=condition)
@@ -90,11 +91,3 @@ def _columns(project_id: ObjectId, workflow: Workflow, actor: Actor) -> list[dic
 
 def _assignees(column: dict[str, Any]) -> list[ObjectId]:
     return [one for task in column["tasks"] for one in task.get("assignee_ids", ())]
-
-
-def _may_move(project_id: ObjectId, actor: Actor) -> bool:
-    try:
-        authorize(actor, TaskAction.EDIT, Task(project_id=project_id))
-    except (Forbidden, Conflict):
-        return False
-    return True

@@ -55,7 +55,7 @@ class Person:
             except requests.RequestException:
                 pass
             assert time.monotonic() < until, (method, path)
-            time.sleep(0.2)
+            time.sleep(0.2)  # until what was killed is back
 
 
 def body_of(email: str) -> dict[str, str]:
@@ -200,7 +200,7 @@ def _patiently(send: Callable[[], None]) -> None:
             return send()
         except offline_client.Offline:
             assert time.monotonic() < until
-            time.sleep(0.5)
+            time.sleep(0.5)  # until what was killed is back
 
 
 def main() -> None:
