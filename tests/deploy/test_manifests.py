@@ -74,9 +74,8 @@ def test_pods_are_restricted(rendered):
             }
             assert one["resources"]["limits"].keys() == one["resources"]["requests"].keys() == {"cpu", "memory"}
             assert one["image"].endswith(f"/taskmanager:{__version__}") or one["image"].startswith("nginx:")
-            assert (
-                one["imagePullPolicy"] == "IfNotPresent"
-            )  # a restart must not need the registry: tags are never moved
+            # A restart must not need the registry: tags are never moved.
+            assert one["imagePullPolicy"] == "IfNotPresent"
             assert {"name": "tmp", "mountPath": "/tmp"} in one["volumeMounts"]
 
 
