@@ -33,13 +33,13 @@ class Member(mongod.MongodServer):
             of_all = client.admin.command("top")["totals"]
             return int(of_all.get("taskmanager.tasks", {"queries": {"count": 0}})["queries"]["count"])
 
-    def queries_naming(self, text: str) -> int:
-        """How many queries of tasks that name `text` it has answered since the first call, which begins to count."""
+    def queries_naming(self, text: str) -> list[str]:
+        """Return its answered queries of tasks that name `text`, since the first call, which begins to note them."""
         with self.connect() as client:
             database = client.taskmanager
             database.command("profile", 2)
-            noted = database["system.profile"].find({"ns": "taskmanager.tasks"}, {"op": 1, "command": 1})
-            return sum(row["op"] in ("query", "command") and text in str(row["command"]) for row in noted)
+            noted = database["system.profile"].find({"ns": "taskmanager.tasks", "op": {"$in": ["query", "command"]}})
+            return [str(row) for row in noted if text in str(row["command"])]
 
     @property
     def is_primary(self) -> bool:
