@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from taskmanager.core.storage import database
+from tests.web.profiling import begin_profile
 
 _KEPT = dict.fromkeys(("ts", "ns", "keysExamined", "docsExamined", "planSummary", "hasSortStage"), 1)
 
@@ -15,9 +16,7 @@ class Profiler:
     def __init__(self) -> None:
         self._database = database.database()
         self.tasks = f"{self._database.name}.tasks"
-        self.end()
-        self._database.create_collection("system.profile", capped=True, size=64_000_000)
-        self._database.command("profile", 2)
+        begin_profile(self._database, 64_000_000)
 
     def begin(self) -> datetime:
         """Return the moment from which the next commands are read. The profiler's times are milliseconds."""

@@ -1,10 +1,15 @@
 """What MongoDB examined for requests: the keys and documents of each command, as its profiler counts them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid, OperationFailure
+
 from taskmanager.core.storage import database
+
+_TRIES = 20
 
 
 class Examined(NamedTuple):
@@ -17,15 +22,26 @@ class Examined(NamedTuple):
     plan: str
 
 
+def begin_profile(of: Database[dict[str, Any]], size: int) -> None:
+    """Let the profiler note every command in a new collection of so many bytes.
+
+    A command that began while the profiler was on may make the collection again, just after it was dropped.
+    """
+    of.command("profile", 0)
+    for _ in range(_TRIES):
+        of.drop_collection("system.profile")
+        with suppress(CollectionInvalid, OperationFailure):
+            of.create_collection("system.profile", capped=True, size=size)
+            break
+    of.command("profile", 2)
+
+
 @contextmanager
 def examined(collection: str = "tasks") -> Iterator[list[Examined]]:
     """Collect what the commands inside examine; the list is filled when the block ends."""
     found: list[Examined] = []
     of = database.database()
-    of.command("profile", 0)
-    of.drop_collection("system.profile")
-    of.create_collection("system.profile", capped=True, size=16_000_000)
-    of.command("profile", 2)
+    begin_profile(of, 16_000_000)
     try:
         yield found
     finally:
