@@ -51,7 +51,9 @@ class Watched:
             self.hosts.add(urlsplit(request.url).netloc)
 
     def _miss(self, request: Any) -> None:
-        if not _is_stream(request.url):
+        # What the script of a live page fetches is broken off when the user goes to another page.
+        is_left = request.resource_type == "fetch" and request.failure == "net::ERR_ABORTED"
+        if not is_left and not _is_stream(request.url):
             self.problems.append(f"failed: {request.url}")
 
     def _hear(self, message: Any) -> None:
@@ -76,7 +78,7 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of another server, which has one page."""
     folder = tmp_path_factory.mktemp("page")
@@ -88,9 +90,12 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     server.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared(app: Flask, settings: Settings, elsewhere: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A service with a process for the stream, whose API pages of `localhost` may use."""
+    """A service with a process for the stream, whose API pages of `localhost` may use.
+
+    It ends with its module: its processes read the database of the tests all the time, also what others make fail.
+    """
     folder: Path = tmp_path_factory.mktemp("gunicorn")
     stream = StreamServer(settings, folder / "stream")
     server = WebServer(
