@@ -16,6 +16,9 @@ APART := $(addprefix tests/features/,comments projects bulk trash templates view
 	--deselect tests/features/projects/invitations/test_consent.py::test_one_person_is_asked_five_times_a_week_at_most \
 	--deselect tests/features/projects/share_links/test_visitors_read_the_present.py
 
+# Byte code is kept, whatever the environment of a container says: without it each process compiles all sources at its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.* \#\# .*/\1/p' Makefile)
 

@@ -38,6 +38,9 @@ hypothesis.settings.load_profile("house")
 structlog.configure(processors=[add_log_level, ConsoleRenderer(colors=False, exception_formatter=plain_traceback)])
 
 
+gc.disable()  # until all tests are known
+
+
 def pytest_collection_finish() -> None:
     """Called when all tests are known: what there is now stays, so the garbage collector need not look through it.
 
@@ -45,6 +48,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
