@@ -10,6 +10,7 @@ LOCALHOST = "127.0.0.1"
 # before its server listens.
 _RANGE = range(10_000, 32_000)
 _MAX_TRIES = 100
+_chance = random.SystemRandom()  # a test run gives the usual one the same seed in each of its processes
 
 
 def is_free(port: int, host: str = LOCALHOST) -> bool:
@@ -33,7 +34,7 @@ def bind(host: str, port: int) -> int:
 def choose(host: str = LOCALHOST) -> int:
     """Return a port that is free now, by chance one that no other process chooses at the same time. Raises OSError."""
     for _ in range(_MAX_TRIES):
-        port = random.choice(_RANGE)  # noqa: S311 no secret
+        port = _chance.choice(_RANGE)
         if is_free(port, host):
             return port
     return bind(host, 0)

@@ -92,7 +92,7 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkey.ValkeyServer]:
     """A store with users: `right` may do all, `narrow` may not run scripts, and some do not exist."""
     server = valkey.ValkeyServer(tmp_path_factory.mktemp("guarded"))
-    server.start()
+    server.start(timeout=SECONDS)
     with redis.Redis.from_url(server.uri) as client:
         client.execute_command("ACL", "SETUSER", "right", "on", ">right", "~*", "&*", "+@all")
         client.execute_command("ACL", "SETUSER", "narrow", "on", ">narrow", "~*", "&*", "+@all", "-@scripting")
