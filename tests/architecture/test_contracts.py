@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from configparser import ConfigParser
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ PLANTED = {
     "webhooks": ("taskmanager/features/webhooks/models.py", "taskmanager.features.webhooks.delivery.bodies"),
     "insights": ("taskmanager/features/insights/matches.py", "taskmanager.features.insights.statistics"),
     "quick_add": ("taskmanager/features/quick_add/vocabulary.py", "taskmanager.features.quick_add.days"),
+    "sync": ("taskmanager/features/sync/objects.py", "taskmanager.features.sync.tokens"),
     "others": ("taskmanager/features/attachments/storage.py", "taskmanager.features.attachments.lost_contents"),
     "http": ("taskmanager/features/quick_add/grammar.py", "flask"),
     "production": ("workers/pool.py", "taskmanager.embedded.ports"),
@@ -41,6 +43,17 @@ def contracts(root: Path) -> dict[str, str]:
     config.read(root / "setup.cfg")
     prefix = "importlinter:contract:"
     return {part.removeprefix(prefix): config[part]["name"] for part in config.sections() if part.startswith(prefix)}
+
+
+def _layers(root: Path) -> dict[str, set[str]]:
+    """The modules that the contracts inside packages name, by the pattern of the package."""
+    config = ConfigParser()
+    config.read(root / "setup.cfg")
+    found: dict[str, set[str]] = {}
+    for part in (config[name] for name in config.sections() if "layers" in config[name]):
+        for container in part.get("containers", "").split():
+            found.setdefault(container, set()).update(re.findall(r"\w+", part["layers"]))
+    return {container: names for container, names in found.items() if container != "taskmanager.features"}
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +80,17 @@ def test_there_is_a_violation_for_each_contract(contracts: dict[str, str]):
 @pytest.mark.parametrize("contract", PLANTED)
 def test_the_contract_catches_what_it_forbids(contract: str, contracts: dict[str, str], said: str):
     assert re.search(re.escape(contracts[contract]) + r" BROKEN", said), said
+
+
+def test_every_module_of_a_feature_is_bound_by_a_contract_inside_it(root: Path):
+    layers, unbound = _layers(root), []
+    for path in (root / "taskmanager/features").rglob("*.py"):
+        parts = path.relative_to(root).with_suffix("").parts
+        levels = [(".".join(parts[:depth]), parts[depth]) for depth in range(3, len(parts))]
+        if path.stem != "__init__" and not any(
+            name in names and fnmatchcase(package, container) and package.count(".") == container.count(".")
+            for package, name in levels
+            for container, names in layers.items()
+        ):
+            unbound.append(str(path.relative_to(root)))
+    assert unbound == []

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(3600)
 
 ASSIGNMENTS = int(os.environ.get("CHAOS_ASSIGNMENTS", "60"))
 OUTAGE_SECONDS = float(os.environ.get("CHAOS_OUTAGE_SECONDS", "4"))
-KILLS = max(12, ASSIGNMENTS // 20)
+KILLS = max(8, ASSIGNMENTS // 20)
 # So long before a kill something may have been accepted whose note was lost with it, on a machine under load.
 NOTED_WITHIN_SECONDS = 2.0
 _PROCESSES = ("relay", "worker", "worker-2", "scheduler", "hooks")
