@@ -178,6 +178,8 @@ async def _send_changes(connection: StreamConnection, hub: Hub, send: Send) -> N
             while message := await asyncio.to_thread(_next_message, connection.listener, hub.window):
                 connection.topics = connection.listener.topics()
                 await _write(send, message)
+                if connection.listener.has_all_of(hub.window):
+                    break
         except PyMongoError:
             await asyncio.sleep(RETRY_SECONDS)
             connection.wake.set()

@@ -43,6 +43,10 @@ class StreamListener:
         streams = {f"project:{project_id}" for project_id in self.actor.project_roles}
         return streams | ({f"user:{self.actor.account_id}"} if self.actor.account_id else set())
 
+    def has_all_of(self, window: EventWindow | None) -> bool:
+        """Return whether all of a window was sent, so that the next message comes with a later one."""
+        return window is not None and not self.state.is_filling and self.state.position == window.head
+
     def next_message(self, window: EventWindow | None = None) -> bytes | None:
         """Return the next message; None when nothing has changed. Raises Unauthenticated, Expired, ScopeMissing.
 
