@@ -16,7 +16,6 @@ import threading
 import time
 import traceback
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 
 import requests
@@ -29,7 +28,7 @@ from taskmanager.embedded.server import tail
 from taskmanager.testing.fixtures import PATIENCE
 from tests.faults.killer import PROCESSES, SERVERS, Killer
 from tests.faults.replica_set import ReplicaSet
-from tests.faults.stack import Stack, eventually
+from tests.faults.stack import Stack, eventually, is_ready
 from tests.features.sync.campaign import Campaign
 from tests.features.sync.stream_reader import StreamReader, fresh_items
 
@@ -147,14 +146,6 @@ def show_ends(stack: Stack) -> None:
     """Print the ends of the logs, and what runs."""
     for process in stack.processes.values():
         print(f"{process.name} {'runs' if process.running else 'does not run'}. {tail(process.log, 20)}", flush=True)
-
-
-def is_ready(stack: Stack) -> bool:
-    """Return whether web and stream answer."""
-    addresses = (f"{stack.url}/health/ready", f"http://127.0.0.1:{stack.settings.stream_port}/health/live")
-    with suppress(requests.RequestException):
-        return all(requests.get(address, timeout=5).ok for address in addresses)
-    return False
 
 
 def differences(stack: Stack, readers: list[StreamReader], folder: Path) -> list[str]:
