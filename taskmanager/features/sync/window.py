@@ -15,6 +15,7 @@ from taskmanager.core.storage.database import causally_consistent
 from taskmanager.core.storage.orders import Row
 from taskmanager.features.sync.shared import SharedObjects
 
+ANY_TOPIC = "any"  # whatever happened
 MAX_EVENTS = 5_000  # of a window, and of one step: after more, each stream reads the log
 _IDS = ("comment_id", "user_id", "project_id", "task_id", "notification_ids")
 FIELDS = dict.fromkeys(
@@ -50,7 +51,11 @@ class EventWindow:
         if not self.covers(position):
             return None
         rows = self.behind(position)
-        return {row["stream"] for row in rows} | {f"user:{one}" for row in rows for one in row.get("accounts", ())}
+        return (
+            {ANY_TOPIC}
+            | {row["stream"] for row in rows}
+            | {f"user:{one}" for row in rows for one in row.get("accounts", ())}
+        )
 
     def precede(self, session: ClientSession) -> None:
         """Let no read of the session return an older state than the events."""

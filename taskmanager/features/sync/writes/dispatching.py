@@ -59,7 +59,7 @@ class Write:
     def of(cls, given: Mapping[str, Any]) -> "Write":
         """Return the write of an item of the request."""
         path, _, query = given["path"].partition("?")
-        return cls(**given | {"path": path, "query": query})
+        return cls(**{**given, "path": path, "query": query})
 
     @property
     def content(self) -> tuple[str, str, bytes]:
