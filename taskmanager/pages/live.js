@@ -38,6 +38,7 @@
     close();
     say("lost");
     if (document.hidden) return; // until it is looked at again
+    if (main.dataset.watch) refreshSoon(); // operators look while something is broken, perhaps the stream
     retry = setTimeout(connect, Math.max(wait * (0.5 + Math.random() / 2), seconds * 1000));
     wait = Math.min(wait * 2, MAX_WAIT_MS);
   };
