@@ -51,7 +51,7 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description="The cost of sync and of the stream")
     parser.add_argument("--tasks", type=int, default=1_000_000)
-    parser.add_argument("--connections", type=int, default=2_000)
+    parser.add_argument("--connections", type=int, default=2_000, help="0: only the cost of a delta")
     parser.add_argument("--watchers", type=int, default=5, help="connections that follow the same project")
     parser.add_argument("--rate", type=int, default=50, help="writes a second")
     parser.add_argument("--seconds", type=int, default=30)
@@ -62,6 +62,8 @@ def main() -> None:
         app = store.open()
         for line in table_of(app, store.plan, _CHANGES):
             print(line, flush=True)
+        if not options.connections:
+            return
         store.start("web", "relay", "stream")
         print(asyncio.run(Streams(store, app, options).run()), flush=True)
     finally:
