@@ -151,11 +151,11 @@ $(SITE)/.ready: .ci/docs/requirements.txt
 matrix: $(VENV)/.test ## try every route as every kind of caller, and print who gets what
 	@$(BIN)/python -m pytest -n 3 -q tests/features/test_matrix.py && $(BIN)/python -m tests.features.matrix
 
-chaos: $(VENV)/.test ## kill -9 workers, relay, scheduler, queue and receivers under a long stream of assignments
+chaos: $(VENV)/.test ## kill -9 workers, relay, scheduler, web, stream, stores and receivers under a long stream of assignments, which streams and syncs follow
 	@CHAOS_ASSIGNMENTS=$(or $(N),2000) CHAOS_OUTAGE_SECONDS=60 \
 		$(BIN)/python -m pytest tests/faults/test_kill.py -q -k "whatever or away_for_a_while"
 
-sync-campaign: $(VENV)/.test ## random offline clients and streams while processes are killed, N=10000 steps; or URL=… of a service without rate limits (docs/sync.md)
+sync-campaign: $(VENV)/.test ## random offline clients and streams while processes and the primary of MongoDB are killed, N=10000 steps (ARGS="--seed 7 --minutes 20"); or URL=… of a service without rate limits (docs/sync.md)
 	@$(BIN)/python -m $(if $(URL),tests.features.sync.campaign $(URL) $(or $(N),10000),tests.faults.sync_campaign --steps $(or $(N),10000) $(ARGS))
 
 stores-test: $(VENV)/.test ## a queue behind Sentinels whose primary is killed five times (N=…), a cache in a cluster

@@ -22,6 +22,7 @@ from pymongo.errors import PyMongoError
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.errors import (
     Expired,
+    Forbidden,
     Invalid,
     Malformed,
     NotFound,
@@ -55,6 +56,7 @@ _STATUS: dict[type[TaskManagerError], int] = {
     Invalid: 422,
     Malformed: 400,
     Unauthenticated: 401,
+    Forbidden: 403,
     ScopeMissing: 403,
     NotFound: 404,
     Expired: 410,
@@ -123,6 +125,10 @@ class StreamApplication:
             "project": query.get("project_id", ""),
             "types": query.get("types", ""),
         }
+        if "watch" in query:
+            if query["watch"] != "log" or any(given.values()):
+                raise Invalid("query.watch", "Must be `log`, without token, types and project_id.")
+            return live.watch_log(self._claim(headers, query), last=last)
         return live.listen(self._claim(headers, query), last=last, **given)
 
     def _claim(self, headers: dict[str, str], query: dict[str, str]) -> CredentialClaim:
@@ -178,6 +184,8 @@ async def _send_changes(connection: StreamConnection, hub: Hub, send: Send) -> N
             while message := await asyncio.to_thread(_next_message, connection.listener, hub.window):
                 connection.topics = connection.listener.topics()
                 await _write(send, message)
+                if connection.listener.has_all_of(hub.window):
+                    break
         except PyMongoError:
             await asyncio.sleep(RETRY_SECONDS)
             connection.wake.set()

@@ -9,6 +9,7 @@ from pymongo.errors import PyMongoError
 
 from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.errors import TaskManagerError, TooMany, Unavailable
+from taskmanager.core.security import access
 from taskmanager.core.security.access import Visitor
 from taskmanager.core.security.networks import network_of
 from taskmanager.features.sync import window
@@ -30,7 +31,7 @@ class StreamConnection:
 
     def __init__(self, listener: StreamListener, address: str = "") -> None:
         self.listener, self.wake = listener, asyncio.Event()
-        self.topics = listener.topics()
+        self.account_id, self.topics = listener.actor.account_id, listener.topics()
         self.heartbeat = HEARTBEATS[""]
         self.is_visit = isinstance(listener.actor, Visitor)
         self.counted_as = listener.actor.identity + (f":{network_of(address)}" if self.is_visit else "")
@@ -90,9 +91,14 @@ class Hub:
         before = self.window
         self.window = await asyncio.to_thread(window.advanced, before)
         if before is not None and self.window.head > before.head:
-            self._wake(self.window.topics_behind(before.head))
+            await self._wake(self.window.topics_behind(before.head))
 
-    def _wake(self, topics: set[str] | None) -> None:
-        for connection in self.connections:
-            if topics is None or not connection.topics.isdisjoint(topics):
-                connection.wake.set()
+    async def _wake(self, topics: set[str] | None) -> None:
+        """Wake the connections of some topics, of all with None; the versions of their rights are read together."""
+        woken = [one for one in self.connections if topics is None or not one.topics.isdisjoint(topics)]
+        accounts = {one.account_id for one in woken if one.account_id}
+        versions = await asyncio.to_thread(access.stored_versions, list(accounts)) if len(woken) > 1 else {}
+        for connection in woken:
+            if connection.account_id:
+                connection.listener.know(versions.get(connection.account_id))
+            connection.wake.set()

@@ -3,14 +3,19 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
 import flask
 from flask import Flask, Response, request
 
+from taskmanager.api.metrics import unless_away
+from taskmanager.core.events import positions
 from taskmanager.core.http.links import OPS
 from taskmanager.pages import forms, login, rendering
 from taskmanager.pages.blueprint import View, keeping_login, page, redirect
+from taskmanager.pages.live import stream
 from taskmanager.web.authentication.actors import current_actor
+from taskmanager.web.urls import mounted
 
 MAX_ROWS = 100
 MAX_SEARCH_CHARACTERS = 200
@@ -33,7 +38,9 @@ _LOGIN = (
     page("/login", methods=("POST",), public=True, in_maintenance=True, on=blp)(login.log_in),
     page("/second-factor", methods=("POST",), public=True, in_maintenance=True, on=blp)(login.finish),
     page("/logout", methods=("POST",), public=True, in_maintenance=True, on=blp)(login.log_out),
+    page(stream.TICKETS, methods=("POST",), in_maintenance=True, on=blp)(stream.create_ticket),
 )
+_LIVE = ("", "/queues", "/deliveries", "/events", "/schedules")  # show what changes by itself
 
 
 def init_app(app: Flask) -> None:
@@ -57,8 +64,20 @@ def ops_page(rule: str, *, methods: tuple[str, ...] = ("GET",), in_maintenance: 
 
 
 def show(template: str, title: str, **context: Any) -> Response:
-    """Return a page with the menu."""
-    return rendering.render(template, title=title, menu=_MENU, here=request.path.removeprefix(OPS), **context)
+    """Return a page with the menu; with `?live=on` it follows the live stream, and is fetched again when it moves."""
+    here = request.path.removeprefix(OPS)
+    query = request.args.to_dict()
+    is_live = query.pop("live", "") == "on" and here in _LIVE
+    other = query if is_live else query | {"live": "on"}
+    context |= {"title": title, "menu": _MENU, "here": here, "live": None}
+    context["toggle"] = (f"{here}?{urlencode(other)}" if other else here) if here in _LIVE else None
+    if not is_live:
+        return rendering.render(template, **context)
+    context["live"] = stream.places() | {
+        "page": mounted(request.full_path),
+        "position": unless_away(positions.head) or 0,
+    }
+    return stream.connected(rendering.render(template, **context))
 
 
 def done(path: str) -> Response:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from taskmanager.api import history
 from taskmanager.api.checks.all import health_checks
@@ -18,7 +18,6 @@ from taskmanager.ops import blueprint, plots
 from taskmanager.ops.blueprint import ops_page
 from taskmanager.ops.tables import Cell, Table, short
 
-REFRESH_SECONDS = 15
 _MAX_LOOKED_AT, _MAX_CAUSES = 500, 8
 _HINTS = {
     "mail": "Mails wait and are tried again for a day. Check TASKMANAGER_MAIL_URL; `taskmanager test-mail ADDRESS`"
@@ -54,10 +53,8 @@ def show() -> Response:
     return blueprint.show(
         "ops_overview.html",
         "Now",
-        seconds=REFRESH_SECONDS,
         overall=worst(one.status for one in found),
         at=iso(now())[11:19],
-        refresh=REFRESH_SECONDS if request.args.get("live") == "on" else 0,
         problems=list(_problems(found)),
         failing=unless_away(failing) or _failing([], "They could not be read in time: look at Deliveries."),
         plots=[plots.drawn(plot, hour) for plot in plots.PLOTS] if hour else [],

@@ -3,6 +3,7 @@
 (() => {
   const SILENT_MS = 40000; // the stream sends something every 15 seconds
   const PAUSE_MS = 1000; // at least, between two times that the page is fetched
+  const OPERATORS_PAUSE_MS = 3000; // as PAUSE_MS, on a page for operators, where all that happens is new
   const MAX_WAIT_MS = 15000; // at most, between two tries to connect
   const connection = document.getElementById("connection");
   let main = document.querySelector("main");
@@ -37,6 +38,7 @@
     close();
     say("lost");
     if (document.hidden) return; // until it is looked at again
+    if (main.dataset.watch) refreshSoon(); // operators look while something is broken, perhaps the stream
     retry = setTimeout(connect, Math.max(wait * (0.5 + Math.random() / 2), seconds * 1000));
     wait = Math.min(wait * 2, MAX_WAIT_MS);
   };
@@ -59,8 +61,9 @@
     if (!answer || !answer.ok) return lost(Number(answer && answer.headers.get("Retry-After")) || 0);
     const { url } = await answer.json().catch(() => ({}));
     if (own !== attempt) return;
-    const { project, types } = main.dataset;
-    open(`${url}&${new URLSearchParams({ project_id: project, types, last_event_id: last, heartbeat: "event" })}`);
+    const { project, types, watch } = main.dataset;
+    const wanted = watch ? { watch } : { project_id: project, types };
+    open(`${url}&${new URLSearchParams({ ...wanted, last_event_id: last, heartbeat: "event" })}`);
   };
   const open = (url) => {
     let opened = false;
@@ -75,7 +78,15 @@
       lost();
       if (!opened) refreshAfter(PAUSE_MS); // the position may be too old, or the project be gone: the page says so
     };
-    source.addEventListener("heartbeat", heard);
+    source.addEventListener("heartbeat", () => {
+      heard();
+      if (main.dataset.watch) refreshSoon(); // what changes without an event, such as a worker that has died
+    });
+    source.addEventListener("moved", (event) => {
+      heard();
+      last = Math.max(last, Number(event.lastEventId));
+      refreshSoon();
+    });
     source.addEventListener("end", leave);
     source.addEventListener("changes", (event) => {
       heard();
@@ -88,6 +99,7 @@
 
   const shown = (type, id) => main.querySelector(`[data-object="${type}/${id}"]`);
   const isNewObject = (type, object) => {
+    if (type === "members") return object.user_id === main.dataset.user && object.role !== main.dataset.role;
     const present = shown(type, object.id || object.project_id);
     if (present) return object.revision > Number(present.dataset.revision); // else it is what this page has done
     return type === main.dataset.adds && (!main.dataset.task || object.task_id === main.dataset.task);
@@ -104,12 +116,18 @@
     clearTimeout(refreshing);
     [refreshing, due] = [setTimeout(refresh, milliseconds), at];
   };
-  const refreshSoon = () => refreshAfter(Math.max(0, fetched + PAUSE_MS - performance.now()));
+  const refreshSoon = () => {
+    const pause = main.dataset.watch ? OPERATORS_PAUSE_MS : PAUSE_MS;
+    refreshAfter(Math.max(0, fetched + pause - performance.now()));
+  };
   const refresh = async () => {
     clearTimeout(refreshing);
     refreshing = 0;
     owed = document.hidden;
     if (owed) return;
+    if (main.contains(document.activeElement) && document.activeElement.matches("input, select")) {
+      return refreshAfter(OPERATORS_PAUSE_MS); // what is being typed is not lost
+    }
     fetched = performance.now();
     const own = (begun += 1);
     const options = { headers: { Accept: "text/html" }, redirect: "manual", cache: "no-store" };
@@ -146,7 +164,7 @@
   };
   const send = async (event) => {
     const form = event.target;
-    if (!main.contains(form)) return;
+    if (!main.contains(form) || main.dataset.watch) return;
     event.preventDefault();
     const body = new URLSearchParams(new FormData(form, event.submitter));
     const own = (begun += 1);

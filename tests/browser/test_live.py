@@ -1,12 +1,20 @@
-"""Live pages in a real browser, with real processes: what one page does appears on another, also after an outage."""
+"""Live pages in a real browser, with real processes: what one page does appears on another, also after an outage.
 
+LIVE_OUTAGE_SECONDS (0) sets for how long one browser has no network.
+"""
+
+import os
 import re
 import time
 from collections.abc import Iterator
 
 import pytest
+from bson import ObjectId
 
+from taskmanager.features.notifications.models import Delivery
 from taskmanager.features.tasks.models import Task
+from taskmanager.features.users.administration import service as administration
+from taskmanager.features.users.models import User
 from taskmanager.testing.factories import MembershipFactory, UserFactory
 from tests.browser.conftest import Watched
 from tests.browser.test_pages import log_in, look
@@ -16,6 +24,7 @@ from workers.sequencer import Sequencer
 
 __all__ = ["look", "scene"]
 
+OUTAGE_SECONDS = float(os.environ.get("LIVE_OUTAGE_SECONDS", "0"))
 CONNECTED, LOST = "Connected:", "Not connected:"
 
 
@@ -86,6 +95,7 @@ def test_a_move_on_a_board_appears_on_another_also_after_an_outage(scene, watche
     made = scene.owner.post(scene.tasks_path, json={"title": "<b>New</b>"})
     column(page, "Open").get_by_text("<b>New</b>").wait_for()
     assert column(other, "In progress").get_by_text(title).is_visible()
+    time.sleep(OUTAGE_SECONDS)  # no condition: the outage itself
     other.context.set_offline(False)
     column(other, "Done").get_by_text(title).wait_for()
     column(other, "Open").get_by_text("<b>New</b>").wait_for()
@@ -103,6 +113,42 @@ def test_a_move_on_a_board_appears_on_another_also_after_an_outage(scene, watche
     assert title not in other.content()
     scene.owner.post("/api/v1/users/me/sessions/end", json={"except_current": False})
     page.wait_for_url("**/pages/login?**")
+
+
+def test_a_changed_role_changes_an_open_board_and_the_focus_stays(scene, watched, server):
+    reader = UserFactory()
+    membership = MembershipFactory(project=scene.project, user=reader, role="viewer")
+    page = opened(watched, reader, f"/pages/projects/{scene.project.id}/board")
+    assert page.get_by_role("button", name="Move").count() == 0
+    page.get_by_role("link", name="The project").focus()
+    path, ours = f"{scene.members_path}/{reader.id}", {"If-Match": f'"{membership.revision}"'}
+    assert scene.owner.patch(path, json={"role": "member"}, headers=ours).status_code == 200
+    page.get_by_role("button", name=f"Move {scene.task.key} to In progress").wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "The project"
+
+
+def test_a_page_for_operators_shows_what_happens_until_it_is_held(scene, watched, server):
+    administrator, page = UserFactory(role="admin"), watched.page
+    UserFactory(role="admin")  # the last one cannot be demoted
+    page.goto("/ops/deliveries?state=pending")
+    log_in(page, administrator.email)
+    page.get_by_role("link", name="Keep this page up to date").click()
+    page.get_by_text(CONNECTED).wait_for()
+    page.evaluate("window.isTheSame = true")
+    Delivery(
+        event_id=ObjectId(), recipient_id=administrator.id, channel="email", kind="x", last_error="No route"
+    ).save()
+    scene.owner.post(f"{scene.task_path}/comments", json={"text": "Something has happened"})
+    page.get_by_text("No route").wait_for()
+    assert page.evaluate("window.isTheSame") and "Something has happened" not in page.content()
+    page.get_by_role("link", name="Hold this page").click()
+    page.get_by_role("link", name="Keep this page up to date").wait_for()
+    assert (page.locator("script").count(), page.url) == (0, f"{server.url}/ops/deliveries?state=pending")
+    page.get_by_role("link", name="Keep this page up to date").click()
+    page.get_by_text(CONNECTED).wait_for()
+    administration.change_role(User.objects.get(id=administrator.id), "user")
+    scene.owner.post(f"{scene.task_path}/comments", json={"text": "More"})
+    page.get_by_role("heading", name="This is for administrators").wait_for()
 
 
 def test_a_board_without_a_stream_says_so_and_works(scene, watched, server):

@@ -42,11 +42,3 @@ def test_the_first_screen_says_why_mails_fail_and_they_are_sent_again(operator):
     operator.get_by_role("button", name="Send again", exact=True).click()
     operator.get_by_role("heading", name="Pending").wait_for()
     assert Delivery.objects.get().state == "pending"
-
-
-def test_the_page_reads_itself_again_from_when_it_is_told_until_it_is_held(operator):
-    assert operator.locator("meta[http-equiv=refresh]").count() == 0
-    operator.get_by_role("link", name="Read it again by itself").click()
-    assert operator.locator("meta[http-equiv=refresh]").get_attribute("content") == "15"
-    operator.get_by_role("link", name="hold it").click()
-    assert operator.locator("meta[http-equiv=refresh]").count() == 0

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import psutil
+import requests
 from pydantic import SecretStr
 
 from config.settings import Testing
@@ -272,6 +273,14 @@ class Stack:
         ours = {f"TASKMANAGER_{name.upper()}": str(value) for name, value in (given | shown).items()}
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKMANAGER_")}
         return {**kept, **ours, "TASKMANAGER_ENVIRONMENT": "testing", "PYTHONUNBUFFERED": "1"}
+
+
+def is_ready(stack: Stack) -> bool:
+    """Whether web and stream answer."""
+    addresses = (f"{stack.url}/health/ready", f"http://{ports.LOCALHOST}:{stack.settings.stream_port}/health/live")
+    with suppress(requests.RequestException):
+        return all(requests.get(address, timeout=5).ok for address in addresses)
+    return False
 
 
 class Startable(Protocol):

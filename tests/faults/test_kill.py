@@ -1,5 +1,7 @@
 """Kill -9 of everything that has to do with telling people, at random moments, under a stream of assignments.
 
+Members follow the live stream and sync meanwhile.
+
 CHAOS_ASSIGNMENTS sets how many assignments (60 by default), CHAOS_OUTAGE_SECONDS how long the queue is away (4):
 `make chaos` makes 2,000 and a minute of them.
 """
@@ -21,7 +23,8 @@ from taskmanager.features.notifications.models import Delivery, Notification
 from taskmanager.features.webhooks import service as webhooks
 from taskmanager.testing.factories import owner_of
 from tests.faults.assignments import Assignments
-from tests.faults.stack import Stack, eventually, kill
+from tests.faults.followers import Followers
+from tests.faults.stack import Stack, eventually, is_ready, kill
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -31,6 +34,7 @@ KILLS = max(8, ASSIGNMENTS // 20)
 # So long before a kill something may have been accepted whose note was lost with it, on a machine under load.
 NOTED_WITHIN_SECONDS = 2.0
 _PROCESSES = ("relay", "worker", "worker-2", "scheduler", "hooks")
+_LIVE = ("web", "stream")
 
 
 class Chaos:
@@ -45,15 +49,15 @@ class Chaos:
     def strike(self) -> None:
         """One fault; the one before is mended first, so that not everything is down at once."""
         self.fix()
-        what = random.choice([*_PROCESSES, "queue", "mail"])
+        what = random.choice([*_PROCESSES, *_LIVE, "queue", "cache", "mail"])
         self.done[what] += 1
         self.at.append((what, time.time()))
-        if what in _PROCESSES:
+        if what in (*_PROCESSES, *_LIVE):
             self.stack.revive()
             self.stack.kill(what)
             self._pending.append(lambda: self.stack.start(what))
         else:
-            server = self.stack.queue if what == "queue" else self.stack.sink
+            server = {"queue": self.stack.queue, "cache": self.stack.cache, "mail": self.stack.sink}[what]
             kill(server)
             self._pending.append(server.start)
 
@@ -86,9 +90,12 @@ class Chaos:
         ]
 
 
-def test_everybody_is_told_once_on_each_channel_whatever_is_killed(stack: Stack, capsys):
-    stack.start(*_PROCESSES)
+def test_everybody_is_told_once_on_each_channel_whatever_is_killed(stack: Stack, capsys, tmp_path):
+    stack.start(*_PROCESSES, *_LIVE)
     assignments, chaos = Assignments(), Chaos(stack)
+    eventually(lambda: is_ready(stack), "web and stream")
+    followers = Followers(stack, assignments.people[:3], assignments.project.id, tmp_path)
+    eventually(followers.attached, "streams and syncs")
     hook = {"url": stack.hook_url, "events": ["task.updated"]}
     webhooks.create(assignments.project.id, hook, actor=owner_of(assignments.project.id))
     eventually(lambda: stack.processes["hooks"].running)
@@ -105,6 +112,9 @@ def test_everybody_is_told_once_on_each_channel_whatever_is_killed(stack: Stack,
     mailed, hooked = stack.mailed_at(), stack.hooked_at()
     mailed = {name: times for name, times in mailed.items() if name not in before}
     _tell(capsys, assignments.made, chaos, mailed, hooked, time.monotonic() - started)
+    followed = followers.end(assignments.made)
+    with capsys.disabled():
+        print(followed)
     here = {"project_id": assignments.project.id}
     assert {delivery.state for delivery in Delivery.objects(**here)} == {"sent"}
     assert len(mailed) == len(hooked) == assignments.made

@@ -105,6 +105,18 @@ def test_each_page_has_headers_that_let_it_do_nothing_else(enter):
         assert "></th>" not in browser.source and "refresh" not in browser.source.partition("</head>")[0]
 
 
+def test_only_what_changes_by_itself_can_be_kept_up_to_date(enter):
+    browser = enter()
+    for path in ("", "/queues", "/deliveries?state=sent", "/events", "/schedules"):
+        assert "Keep this page up to date" in browser.open(f"/ops{path}").source
+        browser.open(f"/ops{path}{'&' if '?' in path else '?'}live=on")
+        policy = browser.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "script-src 'self'" in policy and "unsafe" not in policy
+        assert browser.source.count("<script") == 1 and f'href="/ops{path}">Hold this page' in browser.source
+    browser.open("/ops/settings?live=on")
+    assert "<script" not in browser.source and "up to date" not in browser.text
+
+
 def test_the_first_screen_says_why_mails_do_not_arrive(enter, other_app):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

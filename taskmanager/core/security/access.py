@@ -11,7 +11,7 @@ session ends.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hmac import compare_digest
@@ -209,6 +209,21 @@ def stored_version(user_id: ObjectId) -> int | None:
         cache_outage.failed()
         return None
     return int(found) if found else None
+
+
+def stored_versions(user_ids: Sequence[ObjectId]) -> dict[ObjectId, int]:
+    """Read the versions of several accounts from the cache store by one round trip; without those that it has not."""
+    if cache_outage.resting or not user_ids:
+        return {}
+    try:
+        with cache_store().pipeline(transaction=False) as pipeline:
+            for user_id in user_ids:
+                pipeline.get(key(user_id))
+            found: list[Any] = pipeline.execute()
+    except RedisError:
+        cache_outage.failed()
+        return {}
+    return {user_id: int(version) for user_id, version in zip(user_ids, found, strict=True) if version}
 
 
 def kept(user_id: ObjectId) -> Access | None:

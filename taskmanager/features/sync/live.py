@@ -5,6 +5,7 @@ misses nothing and gets nothing twice. While content is filled in, messages have
 it again from its beginning.
 """
 
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,16 +13,18 @@ from typing import Any
 import orjson
 from bson import ObjectId
 
-from taskmanager.core.errors import Malformed, ScopeMissing, Unauthenticated
+from taskmanager.core.errors import Forbidden, Malformed, ScopeMissing, Unauthenticated
+from taskmanager.core.events import positions
 from taskmanager.core.security.access import Actor
 from taskmanager.features.sync import service as sync, tokens
 from taskmanager.features.sync.objects import TYPES
 from taskmanager.features.sync.service import SyncPage
-from taskmanager.features.sync.window import EventWindow
+from taskmanager.features.sync.window import ANY_TOPIC, EventWindow
 from taskmanager.web.authentication.credentials import CredentialClaim, acting_now
 
 SCOPE = "projects:read"
 MAX_OBJECTS = 200  # of one message
+_VERSION_SECONDS = 0.5  # for so long a version of the rights is used that was read for several connections
 
 
 @dataclass
@@ -32,16 +35,27 @@ class StreamListener:
     project_id: ObjectId | None
     actor: Actor
     state: tokens.SyncState
+    version: int | None = None  # of the rights, as it was read for several connections at `version_at`
+    version_at: float = 0.0
 
     def renew(self, *, fresh: bool = False) -> Actor:
         """Load the rights that hold now. Raises Unauthenticated when the session, token or link has ended."""
-        self.actor = actor_of(self.claim, self.project_id, fresh=fresh)
+        version = self.version if time.monotonic() < self.version_at + _VERSION_SECONDS else None
+        self.actor = actor_of(self.claim, self.project_id, fresh=fresh, version=version)
         return self.actor
+
+    def know(self, version: int | None) -> None:
+        """Note the version of the rights, which was read at this moment."""
+        self.version, self.version_at = version, time.monotonic()
 
     def topics(self) -> set[str]:
         """Return the streams and the account whose events concern this connection."""
         streams = {f"project:{project_id}" for project_id in self.actor.project_roles}
         return streams | ({f"user:{self.actor.account_id}"} if self.actor.account_id else set())
+
+    def has_all_of(self, window: EventWindow | None) -> bool:
+        """Return whether all of a window was sent, so that the next message comes with a later one."""
+        return window is not None and not self.state.is_filling and self.state.position == window.head
 
     def next_message(self, window: EventWindow | None = None) -> bytes | None:
         """Return the next message; None when nothing has changed. Raises Unauthenticated, Expired, ScopeMissing.
@@ -65,9 +79,43 @@ class StreamListener:
         return identity + b"event: changes\ndata: " + body_of(page, token) + b"\n\n"
 
 
-def actor_of(claim: CredentialClaim, project_id: ObjectId | None, *, fresh: bool = False) -> Actor:
+class LogListener(StreamListener):
+    """A connection of an administrator that hears that something has happened, and nothing of what.
+
+    The pages for operators read themselves again then.
+    """
+
+    def renew(self, *, fresh: bool = False) -> Actor:
+        """Load the rights that hold now. Raises Unauthenticated, and Forbidden unless it is an administrator."""
+        actor = super().renew(fresh=fresh)
+        check_administrator(actor)
+        return actor
+
+    def topics(self) -> set[str]:
+        """Return what concerns this connection: all."""
+        return {ANY_TOPIC}
+
+    def next_message(self, window: EventWindow | None = None) -> bytes | None:
+        """Return a message when the log has moved on; None when it has not. Raises Unauthenticated, Forbidden."""
+        self.renew()
+        head = window.head if window else positions.head()
+        if head <= self.state.position:
+            return None
+        self.state = replace(self.state, position=head)
+        return b"id: %d\nevent: moved\ndata: {}\n\n" % head
+
+
+def check_administrator(actor: Actor) -> None:
+    """Raise Forbidden unless the actor is the session of an administrator."""
+    if actor.role != "admin":
+        raise Forbidden("Only administrators may watch the log.")
+
+
+def actor_of(
+    claim: CredentialClaim, project_id: ObjectId | None, *, fresh: bool = False, version: int | None = None
+) -> Actor:
     """Return the actor of a claim, limited to one project if given. Raises Unauthenticated, ScopeMissing."""
-    actor = acting_now(claim, fresh=fresh)
+    actor = acting_now(claim, fresh=fresh, version=version)
     if actor is None:
         raise Unauthenticated("This token or session is not valid or has ended.", code="auth.session_ended")
     if not actor.has_scope(SCOPE):
@@ -76,6 +124,14 @@ def actor_of(claim: CredentialClaim, project_id: ObjectId | None, *, fresh: bool
         return actor
     roles = {key: role for key, role in actor.project_roles.items() if key == project_id}
     return replace(actor, project_roles=roles, only_project=project_id)
+
+
+def watch_log(claim: CredentialClaim, *, last: str = "") -> LogListener:
+    """Return the listener of an administrator to all that happens. Raises Unauthenticated, Forbidden, Malformed."""
+    actor = actor_of(claim, None, fresh=True)
+    check_administrator(actor)
+    state = tokens.SyncState(positions.head(), [])
+    return LogListener(claim, None, actor, _moved(state, last) if last else state)
 
 
 def listen(

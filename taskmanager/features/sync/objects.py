@@ -1,7 +1,6 @@
 """The types of objects that sync knows: their form, the scope they need, and how their present state is read.
 
-`read` returns the objects among some keys that the actor may see now, as stored; the serialisers are those of the API,
-so an object has the same form everywhere.
+Objects are read as stored; the serialisers are those of the API, so an object has the same form everywhere.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -43,16 +42,27 @@ class ObjectKey(NamedTuple):
 
 
 Read = Callable[[Sequence[ObjectKey], Actor], list[tuple[ObjectKey, Row]]]
+Load = Callable[[Sequence[ObjectKey]], list[tuple[ObjectKey, Row, ObjectId]]]
+
+
+def _as_stored(row: Row, actor: Actor) -> Row:
+    return row
 
 
 @dataclass(frozen=True)
 class SyncedType:
-    """A type of objects. `personal`: only the account itself sees them, and no token for one project."""
+    """A type of objects. `personal`: only the account itself sees them, and no token for one project.
+
+    `load` reads objects that are the same for all who see their project, which comes with each; `shown` is what differs
+    between these. Without it `read` reads those that one actor sees.
+    """
 
     name: str
     scope: str
-    read: Read
     dump: Callable[[Row], Row]
+    load: Load | None = None
+    read: Read | None = None
+    shown: Callable[[Row, Actor], Row] = _as_stored
     personal: bool = False
 
     def is_readable_by(self, actor: Actor) -> bool:
@@ -74,58 +84,58 @@ def _keyed(name: str, rows: Iterable[Row]) -> list[tuple[ObjectKey, Row]]:
     return [(ObjectKey(name, row["_id"]), row) for row in rows]
 
 
-def _projects(keys: Sequence[ObjectKey], actor: Actor) -> list[tuple[ObjectKey, Row]]:
-    return _keyed("projects", _visible_projects(keys, actor))
+def _projects(name: str) -> Load:
+    """Return the function that reads projects, or what is stored in them."""
+
+    def load(keys: Sequence[ObjectKey]) -> list[tuple[ObjectKey, Row, ObjectId]]:
+        rows = Project.objects.alive().narrowed(_id={"$in": _ids(keys)}).as_pymongo()
+        return [(ObjectKey(name, row["_id"]), row, row["_id"]) for row in rows]
+
+    return load
 
 
-def _statuses(keys: Sequence[ObjectKey], actor: Actor) -> list[tuple[ObjectKey, Row]]:
-    return [(ObjectKey("statuses", row["_id"]), row) for row in _visible_projects(keys, actor)]
-
-
-def _visible_projects(keys: Sequence[ObjectKey], actor: Actor) -> list[Row]:
-    ids = [key.id for key in keys if key.id in actor.project_roles]
-    return list(Project.objects.alive().narrowed(_id={"$in": ids}).as_pymongo()) if ids else []
-
-
-def _members(keys: Sequence[ObjectKey], actor: Actor) -> list[tuple[ObjectKey, Row]]:
-    pairs = [{"project_id": key.project_id, "user_id": key.id} for key in keys if key.project_id in actor.project_roles]
-    rows = list(Membership.objects.narrowed(**{"$or": pairs}).as_pymongo()) if pairs else []
+def _members(keys: Sequence[ObjectKey]) -> list[tuple[ObjectKey, Row, ObjectId]]:
+    pairs = [{"project_id": key.project_id, "user_id": key.id} for key in keys]
+    rows = list(Membership.objects.narrowed(**{"$or": pairs}).as_pymongo())
     found = members.with_profiles(rows)
-    return [(ObjectKey("members", row["user_id"], row["project_id"]), row) for row in found]
+    return [(ObjectKey("members", row["user_id"], row["project_id"]), row, row["project_id"]) for row in found]
 
 
-def _of_project(name: str, model: Any, stored: list[str]) -> Read:
+def _of_project(name: str, model: Any, stored: list[str]) -> Load:
     """Return the function that reads objects with a `project_id` that all members see."""
 
-    def read(keys: Sequence[ObjectKey], actor: Actor) -> list[tuple[ObjectKey, Row]]:
+    def load(keys: Sequence[ObjectKey]) -> list[tuple[ObjectKey, Row, ObjectId]]:
         rows = model.objects.narrowed(_id={"$in": _ids(keys)}).rows(len(keys), [*stored, "project_id"])
-        return _keyed(name, [row for row in rows if row["project_id"] in actor.project_roles])
+        return [(ObjectKey(name, row["_id"]), row, row["project_id"]) for row in rows]
 
-    return read
+    return load
 
 
-def _tasks(keys: Sequence[ObjectKey], actor: Actor) -> list[tuple[ObjectKey, Row]]:
+def _tasks(keys: Sequence[ObjectKey]) -> list[tuple[ObjectKey, Row, ObjectId]]:
     alive = Task.objects.alive().narrowed(_id={"$in": _ids(keys)})
     rows = alive.rows(len(keys), [*TASK.stored(), "project_id"])
-    return _keyed("tasks", [row for row in rows if row["project_id"] in actor.project_roles])
+    return [(ObjectKey("tasks", row["_id"]), row, row["project_id"]) for row in rows]
 
 
-def _with_visible_tasks(rows: list[Row], actor: Actor) -> list[Row]:
-    """Return the rows, such as comments, whose task the actor may see."""
+def _comments(keys: Sequence[ObjectKey]) -> list[tuple[ObjectKey, Row, ObjectId]]:
+    rows = Comment.objects.narrowed(_id={"$in": _ids(keys)}).rows(len(keys), [*COMMENT.stored(), "task_id"])
+    projects = _projects_of_tasks(rows)
+    found = [(row, projects.get(row["task_id"])) for row in rows]
+    return [(ObjectKey("comments", row["_id"]), row, project_id) for row, project_id in found if project_id]
+
+
+def _projects_of_tasks(rows: list[Row]) -> dict[ObjectId, ObjectId]:
+    """Return the projects of the tasks that rows such as comments belong to, by task, of those not in the trash."""
     task_ids = list({row["task_id"] for row in rows})
     found = Task.objects.alive().narrowed(_id={"$in": task_ids}).rows(len(task_ids), ["project_id"]) if task_ids else []
-    visible = {row["_id"] for row in found if row["project_id"] in actor.project_roles}
-    return [row for row in rows if row["task_id"] in visible]
-
-
-def _comments(keys: Sequence[ObjectKey], actor: Actor) -> list[tuple[ObjectKey, Row]]:
-    rows = Comment.objects.narrowed(_id={"$in": _ids(keys)}).rows(len(keys), [*COMMENT.stored(), "task_id"])
-    return _keyed("comments", [comments.readable(row, actor) for row in _with_visible_tasks(rows, actor)])
+    return {row["_id"]: row["project_id"] for row in found}
 
 
 def _reminders(keys: Sequence[ObjectKey], actor: Actor) -> list[tuple[ObjectKey, Row]]:
     own = Reminder.objects.narrowed(_id={"$in": _ids(keys)}, user_id=actor.user_id)
-    return _keyed("reminders", _with_visible_tasks(own.rows(len(keys), [*REMINDER.stored(), "task_id"]), actor))
+    rows = own.rows(len(keys), [*REMINDER.stored(), "task_id"])
+    projects = _projects_of_tasks(rows)
+    return _keyed("reminders", [row for row in rows if projects.get(row["task_id"]) in actor.project_roles])
 
 
 def _views(keys: Sequence[ObjectKey], actor: Actor) -> list[tuple[ObjectKey, Row]]:
@@ -184,21 +194,21 @@ def _dump_preferences(row: Row) -> Row:
 TYPES: dict[str, SyncedType] = {
     one.name: one
     for one in (
-        SyncedType("projects", "projects:read", _projects, PROJECT.dump),
-        SyncedType("statuses", "projects:read", _statuses, _dump_statuses),
-        SyncedType("members", "members:read", _members, MEMBER.dump),
-        SyncedType("labels", "projects:read", _of_project("labels", Label, LABEL.stored()), LABEL.dump),
+        SyncedType("projects", "projects:read", PROJECT.dump, _projects("projects")),
+        SyncedType("statuses", "projects:read", _dump_statuses, _projects("statuses")),
+        SyncedType("members", "members:read", MEMBER.dump, _members),
+        SyncedType("labels", "projects:read", LABEL.dump, _of_project("labels", Label, LABEL.stored())),
         SyncedType(
             "custom_fields",
             "projects:read",
-            _of_project("custom_fields", CustomField, CUSTOM_FIELD.stored()),
             CUSTOM_FIELD.dump,
+            _of_project("custom_fields", CustomField, CUSTOM_FIELD.stored()),
         ),
-        SyncedType("views", "tasks:read", _views, _dump_view),
-        SyncedType("tasks", "tasks:read", _tasks, TASK.dump),
-        SyncedType("comments", "comments:read", _comments, COMMENT.dump),
-        SyncedType("reminders", "tasks:read", _reminders, REMINDER.dump),
-        SyncedType("notifications", "notifications:read", _notifications, NOTIFICATION.dump, personal=True),
-        SyncedType("preferences", "notifications:read", _preferences, _dump_preferences, personal=True),
+        SyncedType("views", "tasks:read", _dump_view, read=_views),
+        SyncedType("tasks", "tasks:read", TASK.dump, _tasks),
+        SyncedType("comments", "comments:read", COMMENT.dump, _comments, shown=comments.readable),
+        SyncedType("reminders", "tasks:read", REMINDER.dump, read=_reminders),
+        SyncedType("notifications", "notifications:read", NOTIFICATION.dump, read=_notifications, personal=True),
+        SyncedType("preferences", "notifications:read", _dump_preferences, read=_preferences, personal=True),
     )
 }

@@ -136,6 +136,14 @@ class StreamQuery(Schema):
         validate=validate.OneOf(["event"]),
         metadata={"description": "Heartbeats as events, which an EventSource shows to its page", "example": "event"},
     )
+    watch = fields.String(
+        validate=validate.OneOf(["log"]),
+        metadata={
+            "description": "Only for administrators, without `token`, `types` and `project_id`: a message `moved` when"
+            " something has happened, but not what",
+            "example": "log",
+        },
+    )
 
 
 class TicketOut(Schema):

@@ -16,6 +16,7 @@ from taskmanager.core.storage.querysets import MAX_PAGE_BYTES
 from taskmanager.features.sync import changes, filling
 from taskmanager.features.sync.changes import Changes
 from taskmanager.features.sync.objects import TYPES, ObjectKey
+from taskmanager.features.sync.shared import SharedObjects
 from taskmanager.features.sync.tokens import SyncState
 from taskmanager.features.sync.window import EventWindow
 from taskmanager.features.tasks.models import Task
@@ -38,6 +39,7 @@ class SyncPage:
     has_more: bool = False
     number: int = 0
     size: int = 0
+    shared: SharedObjects = field(default_factory=SharedObjects)
 
     @property
     def is_empty(self) -> bool:
@@ -49,9 +51,8 @@ class SyncPage:
         """Return how many objects may still be added."""
         return self.limit - self.number if self.size < MAX_PAGE_BYTES else 0
 
-    def add(self, name: str, row: Row) -> None:
-        """Add an object of a type."""
-        encoded = TYPES[name].encoded(row)
+    def add(self, name: str, encoded: bytes) -> None:
+        """Add an object of a type, as JSON."""
         self.objects.setdefault(name, []).append(encoded)
         self.number += 1
         self.size += len(encoded)
@@ -80,7 +81,7 @@ def page(state: SyncState, limit: int, *, actor: Actor, fresh: Fresh, window: Ev
     with causally_consistent() as session:
         if window and window.covers(state.position) and not state.is_filling:
             window.precede(session)
-            return _changed(SyncPage(state, limit), window.head, actor, fresh, window)
+            return _changed(SyncPage(state, limit, shared=window.objects), window.head, actor, fresh, window)
         head = check_position(state.position)
         if state.is_filling:
             return _filled(SyncPage(state, limit), fresh())
@@ -128,7 +129,7 @@ def _fill_some(found: SyncPage, actor: Actor) -> SyncState:
         return _without_target(state)
     rows, key = filling.rows_of(state.targets[0], step, actor, state.key, min(_CHUNK, found.room))
     for row in rows:
-        found.add(step, row)
+        found.add(step, TYPES[step].encoded(row))
     if key is not None:
         return replace(state, step=step, key=key)
     later = steps[steps.index(step) + 1 :]
@@ -185,12 +186,12 @@ def _add_objects(found: SyncPage, changed: Changes, actor: Actor) -> int:
 
 def _add_some(found: SyncPage, keys: Sequence[ObjectKey], changed: Changes, actor: Actor) -> None:
     """Add objects, unless they are in a project that is filled in next, and tombstones."""
-    present = _present(keys, actor)
+    present = found.shared.visible(keys, actor)
     filled = {ObjectId(one.partition(":")[2]) for one in changed.targets if one.startswith("project:")}
     gone = [key for key in keys if key not in present]
     for key in keys:
-        if key in present and _project_of(present[key]) not in filled:
-            found.add(key.type, present[key])
+        if key in present and _project_of(present[key].row) not in filled:
+            found.add(key.type, present[key].encoded)
     hidden = _of_other_projects(gone, changed, actor) if actor.one_project else set[ObjectKey]()
     found.tombstones += [_tombstone(key, changed.keys[key]) for key in gone if key not in hidden]
 
@@ -198,14 +199,6 @@ def _add_some(found: SyncPage, keys: Sequence[ObjectKey], changed: Changes, acto
 def _project_of(row: Row) -> Any:
     """Return the id of an object's project, or of itself: preferences that were never set have neither."""
     return row.get("project_id") or row.get("_id")
-
-
-def _present(keys: Sequence[ObjectKey], actor: Actor) -> dict[ObjectKey, Row]:
-    """Return those of the objects that the actor may see, by one or two queries for each type."""
-    by_type: dict[str, list[ObjectKey]] = {}
-    for key in keys:
-        by_type.setdefault(key.type, []).append(key)
-    return {key: row for name, some in by_type.items() for key, row in TYPES[name].read(some, actor)}
 
 
 def _of_other_projects(gone: Sequence[ObjectKey], changed: Changes, actor: Actor) -> set[ObjectKey]:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bson import ObjectId
@@ -13,7 +13,9 @@ from taskmanager.core.events import positions
 from taskmanager.core.events.log import Event
 from taskmanager.core.storage.database import causally_consistent
 from taskmanager.core.storage.orders import Row
+from taskmanager.features.sync.shared import SharedObjects
 
+ANY_TOPIC = "any"  # whatever happened
 MAX_EVENTS = 5_000  # of a window, and of one step: after more, each stream reads the log
 _IDS = ("comment_id", "user_id", "project_id", "task_id", "notification_ids")
 FIELDS = dict.fromkeys(
@@ -34,6 +36,7 @@ class EventWindow:
     rows: Sequence[Row] = ()
     operation_time: Timestamp | None = None
     cluster_time: Any = None
+    objects: SharedObjects = field(default_factory=SharedObjects)  # a later window has others
 
     def covers(self, position: int) -> bool:
         """Return whether it has all events behind a position, up to its head."""
@@ -48,7 +51,11 @@ class EventWindow:
         if not self.covers(position):
             return None
         rows = self.behind(position)
-        return {row["stream"] for row in rows} | {f"user:{one}" for row in rows for one in row.get("accounts", ())}
+        return (
+            {ANY_TOPIC}
+            | {row["stream"] for row in rows}
+            | {f"user:{one}" for row in rows for one in row.get("accounts", ())}
+        )
 
     def precede(self, session: ClientSession) -> None:
         """Let no read of the session return an older state than the events."""

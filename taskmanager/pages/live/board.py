@@ -28,7 +28,7 @@ from taskmanager.web.errors import status_of
 
 MAX_CARDS = 400  # of a board
 MIN_SHOWN, MAX_SHOWN = 10, 50  # cards of a column: fewer where there are many columns
-_TYPES = "projects,statuses,tasks"
+_TYPES = "projects,statuses,members,tasks"
 _ORDER = Order.by("position")
 _CARD = ("key", "title", "due", "assignee_ids", "revision")
 _BOARD = "/projects/<objectid:project_id>/board"

@@ -85,14 +85,16 @@ def _of_token(token: str) -> CredentialClaim:
     return CredentialClaim(Credential(*known.ids, token_hash=signed_tokens.fingerprint(token)))
 
 
-def acting_now(claim: CredentialClaim, *, fresh: bool = False) -> Actor | None:
+def acting_now(claim: CredentialClaim, *, fresh: bool = False, version: int | None = None) -> Actor | None:
     """Return the actor of a claim by the rights that hold now, outside of a request; None when it is not valid.
 
-    `fresh` reads the version of the rights from MongoDB, whatever the cache store knows.
+    `fresh` reads the version of the rights from MongoDB, whatever the cache store knows; `version` is the one that the
+    caller has just read from there.
     """
     if claim.share_token:
         return access.loaders.visitor(claim.share_token)
     if claim.credential is None or claim.refused:
         return None
     user_id = claim.credential.user_id
-    return claim.credential.acting(access.find(user_id, None if fresh else access.stored_version(user_id)))
+    known = None if fresh else version or access.stored_version(user_id)
+    return claim.credential.acting(access.find(user_id, known))

@@ -10,6 +10,7 @@ from migrations import runner, scripts
 from taskmanager.app import create_app
 from taskmanager.core.storage import database
 from taskmanager.embedded import mongod
+from taskmanager.testing.fixtures import PATIENCE
 from tests.bench.seeding.plan import Plan
 from tests.bench.seeding.seed import grow_cache, seed
 from tests.faults.stack import ROOT, Stack
@@ -29,7 +30,7 @@ class Store(Stack):
     def open(self) -> Flask:
         """Start the servers, connect this process, and seed unless that was done; return the application."""
         self.start_servers()
-        app = create_app(self.settings)
+        create_app(self.settings.model_copy(update=PATIENCE))  # a large project is counted for longer than a request
         grow_cache(database.database())
         stored, wanted = database.database(), {"_id": 0, "signature": _signature()}
         if stored["bench"].find_one() != wanted:
@@ -37,7 +38,7 @@ class Store(Stack):
             runner.run(stored)
             seed(stored, self.plan)
             stored["bench"].insert_one(wanted)
-        return app
+        return create_app(self.settings)
 
 
 def _signature() -> str:

@@ -32,7 +32,7 @@ class Person:
     """An account, as it uses the API directly."""
 
     def __init__(self, url: str, session: Any, name: str) -> None:
-        self.url, self.session = url, session
+        self.url, self.session, self.longest_outage = url, session, 0.0
         email = f"{name}-{uuid.uuid4().hex[:8]}@example.com"
         body = {"email": email, "password": PASSWORD, "name": name}
         self.id = self.call("POST", "/auth/register", body).json()["id"]
@@ -44,7 +44,7 @@ class Person:
             headers["Content-Type"] = "application/merge-patch+json"
         if hasattr(self, "token"):
             headers["Authorization"] = f"Bearer {self.token}"
-        until = time.monotonic() + PATIENCE
+        began = time.monotonic()
         while True:  # a process may have been killed
             try:
                 response = self.session.request(
@@ -54,7 +54,8 @@ class Person:
                     return response
             except requests.RequestException:
                 pass
-            assert time.monotonic() < until, (method, path)
+            self.longest_outage = max(self.longest_outage, time.monotonic() - began)
+            assert self.longest_outage < PATIENCE, f"no answer for {PATIENCE:.0f} s: {method} {path}"
             time.sleep(0.2)  # until what was killed is back
 
 
@@ -87,7 +88,12 @@ class Campaign:
             self._invite(self.projects[0], person)
         self.clients = [self._client(self.people[number % 3], f"client{number}") for number in range(clients)]
         self.offline: dict[int, int] = {}
-        self.syncs = self.failed = 0
+        self.step = self.syncs = self.failed = 0
+
+    @property
+    def longest_outage(self) -> float:
+        """Return for how many seconds a request of the people has been tried in vain, at the most."""
+        return max(person.longest_outage for person in self.people)
 
     def _project(self, key: str) -> str:
         return str(self.owner.call("POST", "/projects", {"key": key, "name": key}).json()["id"])
@@ -102,6 +108,7 @@ class Campaign:
 
     def run(self, steps: int) -> None:
         for step in range(steps):
+            self.step = step + 1
             self.random.choice((self._edit, self._edit, self._edit, self._sync, self._manage))(step)
 
     def _edit(self, step: int) -> None:
@@ -199,7 +206,7 @@ def _patiently(send: Callable[[], None]) -> None:
         try:
             return send()
         except offline_client.Offline:
-            assert time.monotonic() < until
+            assert time.monotonic() < until, f"no answer for {PATIENCE:.0f} s: {send.__name__}"
             time.sleep(0.5)  # until what was killed is back
 
 

@@ -11,7 +11,7 @@ import requests
 
 from tests.features.sync.campaign import offline_client
 
-_SILENT_SECONDS = 20  # the stream sends something every 15
+SILENT_SECONDS = 20  # the stream sends something every 15
 _PAUSE_SECONDS = 0.3
 
 Items = set[tuple[str, str, str]]
@@ -40,7 +40,7 @@ class StreamReader(threading.Thread):
         headers = {"Authorization": f"Bearer {self.token}"}
         query = {"token": token}
         with requests.get(
-            self.stream_url, params=query, headers=headers, stream=True, timeout=_SILENT_SECONDS
+            self.stream_url, params=query, headers=headers, stream=True, timeout=SILENT_SECONDS
         ) as response:
             if response.status_code != 200:
                 return

@@ -9,7 +9,7 @@ from taskmanager.core.events.log import Event
 from taskmanager.core.security import access
 from taskmanager.core.servers.stores import cache_store
 from taskmanager.features.notifications.models import Preferences, ProjectPreferences
-from taskmanager.features.sync import live
+from taskmanager.features.sync import live, window
 from taskmanager.web.authentication.credentials import claim_of
 from tests.features.sync.store import Store
 from tests.features.sync.test_sync import ANY, made, scene  # noqa: F401 a fixture
@@ -68,6 +68,23 @@ def test_the_stream_follows_rights_that_changed_a_moment_ago(scene, outdated, ap
     fresh = listener_of(scene.member, app, project=scene.project["id"])  # sees the project, at a position behind it
     made(scene.owner.post(f"{scene.path}/tasks", json={"title": "Two"}))
     assert [one["title"] for page in read(fresh) for one in page["objects"]["tasks"]] == ["Two"]
+
+
+def test_a_version_of_the_rights_that_was_read_for_many_hides_no_loss(scene, app):  # noqa: F811
+    scene.join()
+    listener, latest = listener_of(scene.member, app), window.advanced(None)
+    before = access.kept(scene.member.user.id)
+    scene.leave()
+    made(scene.owner.post(f"{scene.path}/tasks", json={"title": "Secret"}))
+    positions.place_all()
+    latest = window.advanced(latest)
+    access._kept[scene.member.user.id] = before
+    listener.know(before.version)
+    found = [
+        json.loads(message.partition(b"data: ")[2]) for message in iter(lambda: listener.next_message(latest), None)
+    ]
+    assert not any(page["objects"] for page in found)
+    assert found[-1]["tombstones"][-1] == {"type": "projects", "id": scene.project["id"]}
 
 
 def test_preferences_that_are_gone_are_sent_as_the_defaults(scene):  # noqa: F811

@@ -11,9 +11,14 @@ import uvicorn
 from structlog.testing import capture_logs
 
 from taskmanager.core.configuration.settings import use
-from taskmanager.core.errors import Malformed, ScopeMissing, TooMany, Unavailable
+from taskmanager.core.errors import Forbidden, Malformed, ScopeMissing, TooMany, Unavailable
 from taskmanager.core.events import positions
-from taskmanager.features.sync import window
+from taskmanager.features.sync import live, window
+from taskmanager.features.users.administration import service as administration
+from taskmanager.features.users.models import User
+from taskmanager.testing.clients import sign_in
+from taskmanager.testing.factories import UserFactory
+from taskmanager.web.authentication.credentials import claim_of
 from tests.features.sync.store import Store
 from tests.features.sync.test_rights import listener_of, read
 from tests.features.sync.test_sync import ANY, made, scene  # noqa: F401 a fixture
@@ -55,6 +60,45 @@ def test_messages_continue_by_a_token_or_for_one_project_by_their_id(scene, app)
     assert {task["title"] for page in read(again) for task in page["objects"]["tasks"]} == {"x", "y"}
 
 
+def test_administrators_hear_that_something_has_happened_and_others_nothing(scene, app):  # noqa: F811
+    user = UserFactory(role="admin")
+    UserFactory(role="admin")
+    with app.app_context():
+        claim = claim_of(sign_in(app, user).environ_base["HTTP_AUTHORIZATION"])
+        with pytest.raises(Forbidden):
+            live.watch_log(claim_of(scene.owner.environ_base["HTTP_AUTHORIZATION"]))
+        listener = live.watch_log(claim)
+    assert listener.next_message(window.advanced(None)) is None
+    scene.owner.patch(f"/api/v1/tasks/{scene.task['id']}", json={"title": "x"}, headers=ANY)
+    positions.place_all()
+    latest = window.advanced(None)
+    assert listener.next_message(latest) == b"id: %d\nevent: moved\ndata: {}\n\n" % latest.head
+    assert listener.has_all_of(latest) and listener.next_message(latest) is None
+    administration.change_role(User.objects.get(id=user.id), "user")
+    with pytest.raises(Forbidden):
+        listener.next_message(latest)
+
+
+def test_an_event_wakes_those_that_it_concerns_and_those_that_watch_the_log(scene, app):  # noqa: F811
+    user = UserFactory(role="admin")
+    with app.app_context():
+        watching = live.watch_log(claim_of(sign_in(app, user).environ_base["HTTP_AUTHORIZATION"]))
+    hub = Hub()
+    listeners = (listener_of(scene.owner, app), listener_of(scene.member, app), watching)
+    owner, member, administrator = (hub.add(one) for one in listeners)
+
+    async def look():
+        await hub._look()
+        made(scene.owner.post(f"{scene.path}/tasks", json={"title": "y"}))
+        positions.place_all()
+        await hub._look()
+
+    with ThreadPoolExecutor() as threads:
+        threads.submit(asyncio.run, look()).result()
+    assert [one.wake.is_set() for one in (owner, member, administrator)] == [True, False, True]
+    assert owner.listener.version and not member.listener.version  # read for all that were woken, by one round trip
+
+
 def test_the_connections_of_a_process_share_one_read_of_the_log(scene, app, commands, monkeypatch):  # noqa: F811
     link = made(scene.owner.post(f"{scene.path}/share-links", json={"role": "viewer"}))
     visitor = scene.owner.application.test_client()
@@ -79,9 +123,10 @@ def test_the_connections_of_a_process_share_one_read_of_the_log(scene, app, comm
         monkeypatch.setattr(window, "MAX_EVENTS", 1 if number == 2 else 1_000)  # then each reads the log, and is right
         change()
         positions.place_all()
-        with commands.counted("events") as sent:
+        with commands.counted("events") as sent, commands.counted("tasks") as of_tasks:
             latest = window.advanced(latest)
             found = [list(iter(partial(one.next_message, latest), None)) for one in shared]
+        assert number > 1 or len(of_tasks) == 1, of_tasks  # the changed task is read once for all
         assert len(sent) == 1 if number < 2 else len(sent) < 2 * len(shared), (number, sent)
         assert found == [list(iter(one.next_message, None)) for one in own], number
         assert any(found)
@@ -143,7 +188,13 @@ def test_the_system_ends_the_connections_of_readers_that_take_nothing():
 
 @pytest.mark.parametrize(
     ("path", "query", "status"),
-    [("/api/v1/stream", b"ticket=x", 401), ("/api/v1/tasks", b"", 404), ("/api/v1/stream", b"heartbeat=x", 422)],
+    [
+        ("/api/v1/stream", b"ticket=x", 401),
+        ("/api/v1/tasks", b"", 404),
+        ("/api/v1/stream", b"heartbeat=x", 422),
+        ("/api/v1/stream", b"watch=x", 422),
+        ("/api/v1/stream", b"watch=log&types=tasks", 422),
+    ],
 )
 def test_refusals_are_problems_as_the_document_says(app, path, query, status):
     sent = []

@@ -110,6 +110,31 @@ def test_another_change_of_other_fields_is_merged_and_of_the_same_is_a_conflict(
     assert inner["theirs"]["custom_fields"] == {"points": 6}
 
 
+def test_a_write_has_the_query_of_its_request(scene, send):  # noqa: F811
+    task = f"/tasks/{scene.task['id']}"
+    other = made(scene.owner.post(f"{scene.path}/tasks", json={"title": "First"}))
+    made(scene.owner.post(f"/api/v1{task}/relations", json={"kind": "blocked_by", "task_id": other["id"]}))
+    now = {"if_revision": scene.owner.get(f"/api/v1{task}").json["revision"]}
+    queue = [
+        write("PUT", f"{task}/completion", **now, mutation_id="a"),
+        write("PUT", f"{task}/completion?force=maybe", **now, mutation_id="b"),
+        write("PUT", f"{task}/completion?other=1", **now, mutation_id="c"),
+        write("PATCH", f"{task}?force=true", {"title": "x"}, **now, mutation_id="d"),
+        write("PUT", f"{task}/completion?force=true", **now, mutation_id="e"),
+        write("PATCH", task, {"title": "Done"}, **now, mutation_id="f"),
+    ]
+    results = send(*queue, mode="independent")
+    assert [one["status"] for one in results] == [409, 422, 422, 422, 200, 200], results
+    assert results[0]["problem"]["code"] == "task.blocked"
+    assert [one["problem"]["errors"][0]["location"] for one in results[1:4]] == [
+        "query.force",
+        "query.other",
+        "query.force",
+    ]
+    again = send(queue[4], queue[4] | {"path": f"{task}/completion"})
+    assert again[0]["replayed"] and again[1]["problem"]["code"] == "idempotency.key_reused"
+
+
 def test_a_failed_write_ends_the_queue_or_only_what_needs_it(scene, send):  # noqa: F811
     path = f"/projects/{scene.project['id']}/tasks"
     queue = [
@@ -151,7 +176,7 @@ def test_writes_have_the_rights_of_their_routes_and_only_what_sync_knows(scene, 
     ]
     results = send(*unfit, mode="independent")
     assert [one["problem"]["errors"][0]["location"] for one in results] == ["base", "base", "temp_id"]
-    for wrong in ([write("GET", task)], [write("DELETE", f"{task}?force=true")], []):
+    for wrong in ([write("GET", task)], [write("DELETE", f"{task}?a b")], []):
         body = {"writes": [{"mutation_id": f"m{number}"} | one for number, one in enumerate(wrong)]}
         assert scene.owner.post("/api/v1/sync/writes", json=body).status_code == 422, wrong
 

@@ -1,6 +1,7 @@
 """Carries out one write of a client that was offline: by the view of its route, as the single request."""
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -43,15 +44,27 @@ OPERATIONS = frozenset(
 
 @dataclass(frozen=True)
 class Write:
-    """One write, as it was sent, or with real ids."""
+    """One write, as it was sent, or with real ids. `query` is the part of the path behind the `?`."""
 
     mutation_id: str
     method: str
     path: str
+    query: str = ""
     body: dict[str, Any] | None = None
     temp_id: str | None = None
     if_revision: int | None = None
     base: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "Write":
+        """Return the write of an item of the request."""
+        path, _, query = given["path"].partition("?")
+        return cls(**{**given, "path": path, "query": query})
+
+    @property
+    def content(self) -> tuple[str, str, bytes]:
+        """Return what the mutation id names: the same id with another content is refused."""
+        return self.method, f"{self.path}?{self.query}" if self.query else self.path, self.encoded
 
     @property
     def encoded(self) -> bytes:
@@ -123,7 +136,7 @@ def _environ(write: Write, method: str) -> dict[str, Any]:
     kept |= {
         "REQUEST_METHOD": method,
         "PATH_INFO": path.decode("latin-1"),
-        "QUERY_STRING": "",
+        "QUERY_STRING": write.query if method != "GET" else "",
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.input": io.BytesIO(body),
         "HTTP_X_MUTATION_ID": write.mutation_id,

@@ -44,11 +44,12 @@ def send_writes(data: dict[str, Any]) -> Response:
     """Send up to 100 changes that were made offline
 
     Each write is a request of the API: of projects, statuses, members, labels, custom fields, views, tasks, comments,
-    reminders, notifications and preferences. It needs the role and the scope of that request, and has its own status in
-    `results`. By its `mutation_id` it has its effect once, for 30 days, so a repetition is harmless: its `body` has
-    `id` and `revision` of then. `if_revision` is as If-Match: a conflict is 412 with `mine` and `theirs`, and changes
-    nothing; with `base` only when both have changed the same fields. A write counts as a request. After 10 seconds no
-    further write begins: the remaining ones have the status 503 `sync.writes_unfinished`; send them again.
+    reminders, notifications and preferences. It needs the role and the scope of that request, may have its query, and
+    has its own status in `results`. By its `mutation_id` it has its effect once, for 30 days, so a repetition is
+    harmless: its `body` has `id` and `revision` of then. `if_revision` is as If-Match: a conflict is 412 with `mine`
+    and `theirs`, and changes nothing; with `base` only when both have changed the same fields. A write counts as a
+    request. After 10 seconds no further write begins: the remaining ones have the status 503
+    `sync.writes_unfinished`; send them again.
     """
     limits.count_also(len(data["writes"]) - 1)
     batch = _Batch(in_order=data["mode"] == "in_order")
@@ -70,7 +71,7 @@ class _Batch:
 
     def result(self, index: int, given: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out a write, and return its result."""
-        write = Write(**given)
+        write = Write.of(given)
         names = {"index": index, "mutation_id": write.mutation_id}
         names |= {"temp_id": write.temp_id} if write.temp_id else {}
         try:
@@ -197,8 +198,7 @@ def _revised(write: Write) -> str:
 
 
 def _once(write: Write, *, merged: bool = False) -> Response:
-    content = (write.method, write.path, write.encoded)
-    return once_by(write.mutation_id, lambda: _carried_out(write, merged=merged), content)
+    return once_by(write.mutation_id, lambda: _carried_out(write, merged=merged), write.content)
 
 
 def _carried_out(write: Write, *, merged: bool) -> Response:

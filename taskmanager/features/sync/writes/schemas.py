@@ -27,11 +27,12 @@ class WriteIn(Schema):
         required=True, validate=validate.OneOf(("POST", "PATCH", "PUT", "DELETE")), metadata={"example": "PATCH"}
     )
     path = Form(
-        "^(?:/[A-Za-z0-9._~:%+-]{1,100}){1,8}$",
-        "A path below the version, such as /tasks/65f1c0ffee0123456789abcd.",
+        r"^(?:/[A-Za-z0-9._~:%+-]{1,100}){1,8}(?:\?[A-Za-z0-9._~%+=&-]{1,200})?$",
+        "A path below the version, such as /tasks/65f1c0ffee0123456789abcd, and perhaps a query.",
         required=True,
         metadata={
-            "description": "The path below the version. An id may be `temp:` with the `temp_id` of an earlier write",
+            "description": "The path below the version, with the query of the single request if it has one. An id may"
+            " be `temp:` with the `temp_id` of an earlier write",
             "example": "/tasks/temp:a",
         },
     )
