@@ -5,23 +5,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway.through import Through
+from tests.gateway import through
 from tests.scene import scene
 from tests.web_server import server
 
 __all__ = ["scene", "server"]
 
 
-# What changes or watches the process of a test, and so not one that answers behind the gateway.
-_INSIDE = {"other_app", "monkeypatch", "commands", "change_settings", "contribute", "clock", "later", "quota"}
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out, behind the gateway, what only the process of the tests can be asked."""
     if os.environ.get("SERVICES_APART"):
-        for item in items:
-            if _INSIDE & set(getattr(item, "fixturenames", ())):
-                item.add_marker(pytest.mark.skip(reason="it looks into the process that answers"))
+        through.mark(items)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,6 +25,6 @@ def _through_the_gateway(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     app = request.getfixturevalue("app")
-    app.wsgi_app, before = Through(request.getfixturevalue("server").url), app.wsgi_app
+    app.wsgi_app, before = through.Through(request.getfixturevalue("server").url), app.wsgi_app
     yield
     app.wsgi_app = before

@@ -1,14 +1,39 @@
-"""Sends what a test sends to its application through the gateway, to the services apart."""
+"""Sends what a test sends to its application through the gateway, to the services apart (`make services-test`).
+
+A test that has changed its own process (settings, features, the clock …) when it sends a request is skipped: the
+processes behind the gateway know nothing of it. So is one that watches what its own process does.
+"""
 
 import http.client
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import pytest
+import time_machine
 from werkzeug.datastructures import EnvironHeaders
 
+from taskmanager.core.configuration.settings import Settings
+from tests import leftovers
+
+# The services apart run with these: deliveries, which a test makes itself, may go to its own receiver.
+SETTINGS: dict[str, Any] = {"webhook_allow": "127.0.0.1"}
+# What a fixture changes for deliveries, and web processes do not read.
+_OF_DELIVERIES = {"webhook_allow", "webhook_timeout_seconds"}
+# Fixtures that replace or count what the process of a test does.
+_WATCHING = {"caplog", "commands", "monkeypatch", "other_app"}
 _PATIENCE_SECONDS = 60
 _HOP = ("connection", "keep-alive", "transfer-encoding", "content-length")
+_FIRST_BYTES = 65536
+
+
+def mark(items: Iterable[pytest.Item]) -> None:
+    """Skip the tests that watch their own process."""
+    for item in items:
+        if watching := _WATCHING & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.skip(reason=f"it watches its own process: {', '.join(sorted(watching))}"))
+        elif reason := item.get_closest_marker("own_process"):
+            item.add_marker(pytest.mark.skip(reason=f"it watches its own process: {reason.args[0]}"))
 
 
 class Through:
@@ -16,21 +41,45 @@ class Through:
 
     def __init__(self, url: str) -> None:
         self._address = urlsplit(url).netloc
+        self._before = _state()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if changed := self._changed():
+            pytest.skip(f"it changes its own process: {changed}")
         headers = {name: value for name, value in EnvironHeaders(environ) if name.lower() not in _HOP}
         body = environ["wsgi.input"].read()
         connection = http.client.HTTPConnection(self._address, timeout=_PATIENCE_SECONDS)
         try:
             connection.request(environ["REQUEST_METHOD"], _target(environ), body, headers)
             answer = connection.getresponse()
-            content = answer.read()
+            content = _content(answer)
         finally:
             connection.close()
         given = [(name, value) for name, value in answer.getheaders() if name.lower() not in _HOP]
         length = answer.getheader("Content-Length") or str(len(content))
         start_response(f"{answer.status} {answer.reason}", [*given, ("Content-Length", length)])
         return [content]
+
+    def _changed(self) -> str:
+        """Return what the test has changed of its process, or an empty text."""
+        if time_machine.traveller_stack:
+            return "the time"
+        now = _state()
+        return ", ".join(name for name in self._before if now[name] != self._before[name])
+
+
+def _state() -> dict[str, Any]:
+    state = leftovers.state()
+    effective = state["the settings"]
+    assert isinstance(effective, Settings)
+    return state | {"the settings": effective.model_dump(exclude=_OF_DELIVERIES)}
+
+
+def _content(answer: http.client.HTTPResponse) -> bytes:
+    """Return the body; of a stream, which does not end, the first part."""
+    if answer.headers.get_content_type() == "text/event-stream":
+        return answer.read1(_FIRST_BYTES)
+    return answer.read()
 
 
 def _target(environ: dict[str, Any]) -> str:
