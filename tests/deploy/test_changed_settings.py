@@ -1,4 +1,4 @@
-"""A changed setting replaces the pods that read it: they read it when they start, and Kubernetes does not restart them."""
+"""A changed setting replaces the pods that read it: Kubernetes restarts none for a ConfigMap that has changed."""
 
 import shutil
 from pathlib import Path

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway import through
 from tests.scene import scene
 from tests.web_server import server
 
@@ -15,6 +14,8 @@ __all__ = ["scene", "server"]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out, behind the gateway, what only the process of the tests can be asked."""
     if os.environ.get("SERVICES_APART"):
+        from tests.gateway import through  # which counts commands from then on
+
         through.mark(items)
 
 
@@ -24,6 +25,8 @@ def _through_the_gateway(request: pytest.FixtureRequest) -> Iterator[None]:
     if not os.environ.get("SERVICES_APART"):
         yield
         return
+    from tests.gateway import through
+
     app = request.getfixturevalue("app")
     app.wsgi_app, before = through.Through(request.getfixturevalue("server").url), app.wsgi_app
     yield

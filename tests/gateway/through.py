@@ -14,14 +14,18 @@ import time_machine
 from werkzeug.datastructures import EnvironHeaders
 
 from taskmanager.core.configuration.settings import Settings
+from taskmanager.embedded import ports
 from tests import leftovers
+from tests.commands import COMMANDS
+from tests.gateway.apart import PROXY
+from tests.web.counting import commands
 
 # The services apart run with these: deliveries, which a test makes itself, may go to its own receiver.
 SETTINGS: dict[str, Any] = {"webhook_allow": "127.0.0.1"}
 # What a fixture changes for deliveries, and web processes do not read.
 _OF_DELIVERIES = {"webhook_allow", "webhook_timeout_seconds"}
-# Fixtures that replace or count what the process of a test does.
-_WATCHING = {"caplog", "commands", "monkeypatch", "other_app"}
+# Fixtures that replace or read what the process of a test does.
+_WATCHING = {"caplog", "monkeypatch", "other_app"}
 _PATIENCE_SECONDS = 60
 _HOP = ("connection", "keep-alive", "transfer-encoding", "content-length")
 _FIRST_BYTES = 65536
@@ -44,11 +48,14 @@ class Through:
         self._before = _state()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if changed := self._changed():
-            pytest.skip(f"it changes its own process: {changed}")
+        if reason := self._reason():
+            pytest.skip(reason)
         headers = {name: value for name, value in EnvironHeaders(environ) if name.lower() not in _HOP}
         body = environ["wsgi.input"].read()
-        connection = http.client.HTTPConnection(self._address, timeout=_PATIENCE_SECONDS)
+        source = None
+        if environ.get("REMOTE_ADDR", ports.LOCALHOST) != ports.LOCALHOST:
+            headers, source = headers | {"X-Forwarded-For": environ["REMOTE_ADDR"]}, (PROXY, 0)
+        connection = http.client.HTTPConnection(self._address, timeout=_PATIENCE_SECONDS, source_address=source)
         try:
             connection.request(environ["REQUEST_METHOD"], _target(environ), body, headers)
             answer = connection.getresponse()
@@ -60,12 +67,15 @@ class Through:
         start_response(f"{answer.status} {answer.reason}", [*given, ("Content-Length", length)])
         return [content]
 
-    def _changed(self) -> str:
-        """Return what the test has changed of its process, or an empty text."""
+    def _reason(self) -> str:
+        """Return why no other process can answer this test, or an empty text."""
         if time_machine.traveller_stack:
-            return "the time"
+            return "it changes its own process: the time"
+        if COMMANDS.are_counted or commands.are_counted:
+            return "it counts the commands of its own process"
         now = _state()
-        return ", ".join(name for name in self._before if now[name] != self._before[name])
+        changed = ", ".join(name for name in self._before if now[name] != self._before[name])
+        return changed and f"it changes its own process: {changed}"
 
 
 def _state() -> dict[str, Any]:
