@@ -7,7 +7,6 @@ from bson import ObjectId
 from pydantic import SecretStr
 
 from taskmanager.core.clock import now
-from taskmanager.core.configuration import settings
 from taskmanager.core.events import outbox
 from taskmanager.core.events.log import Event
 from taskmanager.core.servers.stores import queue_store
