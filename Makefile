@@ -11,11 +11,6 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
-# Features whose tests pass through a gateway, too; two are about the clock, or the routes, of the process of the tests.
-APART := $(addprefix tests/features/,comments projects bulk trash templates views) \
-	--deselect tests/features/projects/invitations/test_consent.py::test_one_person_is_asked_five_times_a_week_at_most \
-	--deselect tests/features/projects/share_links/test_visitors_read_the_present.py
-
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.* \#\# .*/\1/p' Makefile)
 
@@ -56,7 +51,7 @@ test-busy: $(VENV)/.test ## the same in two orders, beside four processes that k
 
 services-test: $(VENV)/.test ## the functional tests through NGINX against services apart, each killed in turn; ARGS="tests/web" for others
 	@SERVICES_APART=1 $(BIN)/python -m pytest -q -p no:randomly $(or $(ARGS),tests/functional tests/gateway tests/api/test_schemathesis.py tests/browser)
-	@[ -n "$(ARGS)" ] || SERVICES_APART=1 $(BIN)/python -m pytest -q -p no:randomly $(APART)
+	@[ -n "$(ARGS)" ] || SERVICES_APART=1 $(BIN)/python -m pytest -q -n 2 --dist loadscope -p no:randomly tests/features tests/pages
 
 blue-green: $(VENV)/.test ## releases under load behind NGINX: 20,000 requests (N=…), five switches, two that go back
 	@BLUE_GREEN_REQUESTS=$(or $(N),20000) BLUE_GREEN_SWITCHES=5 $(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_release.py -k under_load

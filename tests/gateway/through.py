@@ -5,7 +5,8 @@ processes behind the gateway know nothing of it. So is one that watches what its
 """
 
 import http.client
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -18,26 +19,42 @@ from taskmanager.embedded import ports
 from tests import leftovers
 from tests.commands import COMMANDS
 from tests.gateway.apart import PROXY
-from tests.web.counting import commands
 
 # The services apart run with these: deliveries, which a test makes itself, may go to its own receiver.
 SETTINGS: dict[str, Any] = {"webhook_allow": "127.0.0.1"}
 # What a fixture changes for deliveries, and web processes do not read.
 _OF_DELIVERIES = {"webhook_allow", "webhook_timeout_seconds"}
-# Fixtures that replace or read what the process of a test does.
-_WATCHING = {"caplog", "monkeypatch", "other_app"}
+# Fixtures that replace or read what the process of a test does; `own_process` is for what has no other of them.
+_WATCHING = {"caplog", "monkeypatch", "other_app", "own_process"}
 _PATIENCE_SECONDS = 60
 _HOP = ("connection", "keep-alive", "transfer-encoding", "content-length")
 _FIRST_BYTES = 65536
 
 
-def mark(items: Iterable[pytest.Item]) -> None:
-    """Skip the tests that watch their own process."""
+@pytest.fixture
+def own_process() -> None:
+    """Named by what works with the state of its own process: it is skipped where another process answers."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that watch their own process, where others answer."""
+    if not os.environ.get("SERVICES_APART"):
+        return
     for item in items:
         if watching := _WATCHING & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.skip(reason=f"it watches its own process: {', '.join(sorted(watching))}"))
-        elif reason := item.get_closest_marker("own_process"):
-            item.add_marker(pytest.mark.skip(reason=f"it watches its own process: {reason.args[0]}"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def through_the_gateway(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the clients of `app` use services apart, with SERVICES_APART (`make services-test`)."""
+    if not os.environ.get("SERVICES_APART"):
+        yield
+        return
+    app = request.getfixturevalue("app")
+    app.wsgi_app, before = Through(request.getfixturevalue("server").url), app.wsgi_app
+    yield
+    app.wsgi_app = before
 
 
 class Through:
@@ -69,6 +86,8 @@ class Through:
 
     def _reason(self) -> str:
         """Return why no other process can answer this test, or an empty text."""
+        from tests.web.counting import commands  # which watches the commands of all clients from then on
+
         if time_machine.traveller_stack:
             return "it changes its own process: the time"
         if COMMANDS.are_counted or commands.are_counted:
