@@ -239,4 +239,9 @@ def test_services_apart_have_all_processes():
         for role in ("web", "worker", "scheduler"):
             (one,) = pod(rendered.named("Deployment", f"taskmanager-{role}-{service}"))["containers"]
             assert {"name": "TASKMANAGER_SERVICES", "value": service} in one["env"]
+    scaled = {one["metadata"]["name"] for one in rendered.of("HorizontalPodAutoscaler")}
+    each = {
+        f"taskmanager-{role}-{service}" for role in ("web", "worker") for service in ("user", "task", "notification")
+    }
+    assert scaled == each | {"taskmanager-gateway"}
     assert len([one for one in rendered.of("Deployment") if "relay" in one["metadata"]["name"]]) == 1
