@@ -234,8 +234,8 @@ def _ports(workload):
 
 
 def test_services_apart_have_all_processes():
-    rendered = Rendered("services")
-    for service in ("user", "task", "notification"):
+    rendered, services = Rendered("services"), ("user", "task", "notification")
+    for service in services:
         for role in ("web", "worker", "scheduler"):
             (one,) = pod(rendered.named("Deployment", f"taskmanager-{role}-{service}"))["containers"]
             assert {"name": "TASKMANAGER_SERVICES", "value": service} in one["env"]
