@@ -58,7 +58,7 @@ blue-green: $(VENV)/.test ## releases under load behind NGINX: 20,000 requests (
 
 scale-test: $(VENV)/.test ## one web process and two behind NGINX: CPU of a request; limits and keys are exact over both
 	@$(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_scale.py
-	@SCALE_SECONDS=$(or $(SECONDS),15) $(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_scale.py -k costs
+	@SCALE_SECONDS=$(or $(SECONDS),5) $(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_scale.py -k costs
 
 manifests: $(VENV)/.test ## render deploy/kubernetes; our rules, kubernetes-validate at two versions, checkov
 	@$(BIN)/python -m pytest -q -n 0 -p no:randomly tests/deploy/test_manifests.py
