@@ -19,8 +19,10 @@ RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requ
 COPY . .
 COPY --from=guide /src/taskmanager/api/guide.zip taskmanager/api/
 RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
-# What nothing here uses is half of the size: places and carriers of phone numbers, languages that there are no texts in, pip.
+# What nothing here uses is half of the size: places and carriers of phone numbers, languages that there are no texts in,
+# tests of packages, pip.
 RUN cd /opt/venv/lib/python3*/site-packages \
+    && rm -r icalendar/tests croniter/tests \
     && rm -r phonenumbers/geodata phonenumbers/carrierdata phonenumbers/tzdata \
     && find babel/locale-data -type f ! -name root.dat ! -name 'en*.dat' ! -name 'de*.dat' -delete \
     && rm -r pip pip-*.dist-info ../../../bin/pip*

@@ -11,11 +11,6 @@ COMPILE = $(BIN)/uv pip compile --quiet setup.cfg --universal --python-version 3
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 INSTALL := PYTHON="$(PYTHON)" VENV=$(VENV) sh requirements/install
 
-# Features whose tests pass through a gateway, too; two are about the clock, or the routes, of the process of the tests.
-APART := $(addprefix tests/features/,comments projects bulk trash templates views) \
-	--deselect tests/features/projects/invitations/test_consent.py::test_one_person_is_asked_five_times_a_week_at_most \
-	--deselect tests/features/projects/share_links/test_visitors_read_the_present.py
-
 # Byte code is kept, whatever the environment of a container says: without it each process compiles all sources at its start.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -59,14 +54,14 @@ test-busy: $(VENV)/.test ## the same in two orders, beside four processes that k
 
 services-test: $(VENV)/.test ## the functional tests through NGINX against services apart, each killed in turn; ARGS="tests/web" for others
 	@SERVICES_APART=1 $(BIN)/python -m pytest -q -p no:randomly $(or $(ARGS),tests/functional tests/gateway tests/api/test_schemathesis.py tests/browser)
-	@[ -n "$(ARGS)" ] || SERVICES_APART=1 $(BIN)/python -m pytest -q -p no:randomly $(APART)
+	@[ -n "$(ARGS)" ] || SERVICES_APART=1 $(BIN)/python -m pytest -q -n 2 --dist loadscope -p no:randomly tests/features tests/pages
 
 blue-green: $(VENV)/.test ## releases under load behind NGINX: 20,000 requests (N=…), five switches, two that go back
 	@BLUE_GREEN_REQUESTS=$(or $(N),20000) BLUE_GREEN_SWITCHES=5 $(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_release.py -k under_load
 
 scale-test: $(VENV)/.test ## one web process and two behind NGINX: CPU of a request; limits and keys are exact over both
 	@$(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_scale.py
-	@SCALE_SECONDS=$(or $(SECONDS),15) $(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_scale.py -k costs
+	@SCALE_SECONDS=$(or $(SECONDS),5) $(BIN)/python -m pytest -q -p no:randomly tests/gateway/test_scale.py -k costs
 
 manifests: $(VENV)/.test ## render deploy/kubernetes; our rules, kubernetes-validate at two versions, checkov
 	@$(BIN)/python -m pytest -q -n 0 -p no:randomly tests/deploy/test_manifests.py

@@ -12,6 +12,11 @@ class Commands(monitoring.CommandListener):
     def __init__(self) -> None:
         self._counts: list[tuple[list[str], str]] = []
 
+    @property
+    def are_counted(self) -> bool:
+        """Whether commands are counted at present."""
+        return bool(self._counts)
+
     @contextmanager
     def counted(self, collection: str = "") -> Iterator[list[str]]:
         """`with commands.counted() as sent:` fills `sent` with names such as `find`, in their order.

@@ -1,40 +1,42 @@
-"""TLS in front of a server that has none, as stunnel does it: `python -m tests.tls_front CERTIFICATE PORT BEHIND`."""
+"""TLS in front of a server that has none, as stunnel does it: `python -m tests.tls_front CERTIFICATE PORT BEHIND`.
 
-import socket
+One thread does all: a TLS connection of OpenSSL must not be read in one thread and written in another.
+"""
+
+import asyncio
 import ssl
 import sys
-import threading
+from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 
 from taskmanager.embedded.ports import LOCALHOST
 
 
-def serve(certificate: str, port: int, behind: int) -> None:
+async def serve(certificate: str, port: int, behind: int) -> None:
     """Serve until it is killed."""
+
+    async def answer(reader: StreamReader, writer: StreamWriter) -> None:
+        try:
+            back, forth = await asyncio.open_connection(LOCALHOST, behind)
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(_forward(reader, forth), _forward(back, writer))
+
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
-    with socket.create_server((LOCALHOST, port)) as listening:
-        while True:
-            sock, _ = listening.accept()
-            threading.Thread(target=_answer, args=(context, sock, behind), daemon=True).start()
+    async with await asyncio.start_server(answer, LOCALHOST, port, ssl=context) as server:
+        await server.serve_forever()
 
 
-def _answer(context: ssl.SSLContext, sock: socket.socket, behind: int) -> None:
-    with suppress(OSError), context.wrap_socket(sock, server_side=True) as client, _connected(behind) as server:
-        threading.Thread(target=_forward, args=(server, client), daemon=True).start()
-        _forward(client, server)
-
-
-def _connected(port: int) -> socket.socket:
-    return socket.create_connection((LOCALHOST, port))
-
-
-def _forward(source: socket.socket, target: socket.socket) -> None:
+async def _forward(source: StreamReader, target: StreamWriter) -> None:
+    """Forward until the source ends, and then end the target, which ends the other direction."""
     with suppress(OSError):
-        while part := source.recv(65536):
-            target.sendall(part)
-        target.shutdown(socket.SHUT_RDWR)
+        while part := await source.read(65536):
+            target.write(part)
+            await target.drain()
+    target.close()
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -123,10 +123,13 @@ def server(app: Flask, settings: Settings, tmp_path_factory: pytest.TempPathFact
 
     With SERVICES_APART (`make services-test`) it is a gateway with a gunicorn for each service behind it.
     """
-    from tests.gateway import apart  # which has servers of this module
+    from tests.gateway import apart, through  # which have servers of this module
 
     folder = tmp_path_factory.mktemp("gunicorn")
-    server = apart.Apart(settings, folder) if os.environ.get("SERVICES_APART") else WebServer(settings, folder / "log")
+    if os.environ.get("SERVICES_APART"):
+        server: Any = apart.Apart(settings, folder, **through.SETTINGS)
+    else:
+        server = WebServer(settings, folder / "log")
     try:
         server.start()
         yield server

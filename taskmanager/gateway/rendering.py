@@ -128,10 +128,10 @@ def _mounted(pattern: str, mount: str) -> str:
 
 
 def _problem(status: int, code: str, detail: str) -> str:
-    """Return a problem (RFC 9457) as one line; NGINX puts the id of the request into it."""
+    """Return a problem (RFC 9457) as one line; NGINX puts path and id of the request into it."""
     title = _TITLES.get(status) or HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
-    return orjson.dumps(body | {"request_id": "$gateway_request_id"}).decode()
+    return orjson.dumps(body | {"instance": "$problem_instance", "request_id": "$gateway_request_id"}).decode()
 
 
 def _environment() -> Environment:

@@ -26,10 +26,10 @@ SECRETS = {"SECRET_KEY", "MONGODB_URI", "QUEUE_URL", "CACHE_URL", "MAIL_URL", "M
 class Rendered:
     """The objects of an overlay."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, folder: Path = FOLDER) -> None:
         if not shutil.which("kubectl"):
             pytest.skip("no kubectl is installed: the manifests were not rendered")
-        command = ["kubectl", "kustomize", str(FOLDER / "overlays" / name)]
+        command = ["kubectl", "kustomize", str(folder / "overlays" / name)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
         self.objects = [one for one in yaml.safe_load_all(ran.stdout) if one]
@@ -40,6 +40,11 @@ class Rendered:
     def named(self, kind: str, name: str) -> dict:
         (found,) = [one for one in self.of(kind) if one["metadata"]["name"] == name]
         return found
+
+    def settings(self, name: str) -> dict[str, str]:
+        """Return what the ConfigMap has whose name is this one and a hash."""
+        (found,) = [one for one in self.of("ConfigMap") if one["metadata"]["name"].rpartition("-")[0] == name]
+        return found["data"]
 
     @property
     def workloads(self) -> list[dict]:
@@ -91,7 +96,7 @@ def test_every_process_is_probed_and_ends_in_time(rendered):
             assert one["livenessProbe"]["httpGet"]["path"] in ("/health/live", "/.gateway/live")  # asks no other server
         else:
             assert one["livenessProbe"]["httpGet"] == {"path": "/health/live", "port": "probe"}
-            port = int(rendered.named("ConfigMap", "taskmanager-settings")["data"]["TASKMANAGER_PROBE_PORT"])
+            port = int(rendered.settings("taskmanager-settings")["TASKMANAGER_PROBE_PORT"])
             assert {"name": "probe", "containerPort": port} in one["ports"]
         if one["name"] == "worker":
             assert pod(workload)["terminationGracePeriodSeconds"] >= 80  # workers/stopping.py waits for 75 s
@@ -178,7 +183,7 @@ def test_the_namespace_is_restricted_and_no_overlay_deletes_it(rendered):
 
 
 def test_the_gateway_leads_to_services_that_exist(rendered):
-    settings = rendered.named("ConfigMap", "taskmanager-gateway")["data"]
+    settings = rendered.settings("taskmanager-gateway")
     lists = {name: value.split(",") for name, value in settings.items() if name.endswith("SERVERS")}
     targets = {address for addresses in lists.values() for address in addresses}
     services = {
@@ -229,9 +234,14 @@ def _ports(workload):
 
 
 def test_services_apart_have_all_processes():
-    rendered = Rendered("services")
-    for service in ("user", "task", "notification"):
+    rendered, services = Rendered("services"), ("user", "task", "notification")
+    for service in services:
         for role in ("web", "worker", "scheduler"):
             (one,) = pod(rendered.named("Deployment", f"taskmanager-{role}-{service}"))["containers"]
             assert {"name": "TASKMANAGER_SERVICES", "value": service} in one["env"]
+    scaled = {one["metadata"]["name"] for one in rendered.of("HorizontalPodAutoscaler")}
+    each = {
+        f"taskmanager-{role}-{service}" for role in ("web", "worker") for service in ("user", "task", "notification")
+    }
+    assert scaled == each | {"taskmanager-gateway"}
     assert len([one for one in rendered.of("Deployment") if "relay" in one["metadata"]["name"]]) == 1

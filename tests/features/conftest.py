@@ -1,36 +1,7 @@
 """Fixtures that several folders share; they are written in modules of their own."""
 
-import os
-from collections.abc import Iterator
-
-import pytest
-
-from tests.gateway.through import Through
+from tests.gateway.through import own_process, pytest_collection_modifyitems, through_the_gateway
 from tests.scene import scene
 from tests.web_server import server
 
-__all__ = ["scene", "server"]
-
-
-# What changes or watches the process of a test, and so not one that answers behind the gateway.
-_INSIDE = {"other_app", "monkeypatch", "commands", "change_settings", "contribute", "clock", "later", "quota"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out, behind the gateway, what only the process of the tests can be asked."""
-    if os.environ.get("SERVICES_APART"):
-        for item in items:
-            if _INSIDE & set(getattr(item, "fixturenames", ())):
-                item.add_marker(pytest.mark.skip(reason="it looks into the process that answers"))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _through_the_gateway(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let the clients of `app` use services apart, with SERVICES_APART (`make services-test`)."""
-    if not os.environ.get("SERVICES_APART"):
-        yield
-        return
-    app = request.getfixturevalue("app")
-    app.wsgi_app, before = Through(request.getfixturevalue("server").url), app.wsgi_app
-    yield
-    app.wsgi_app = before
+__all__ = ["own_process", "pytest_collection_modifyitems", "scene", "server", "through_the_gateway"]

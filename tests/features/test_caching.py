@@ -85,7 +85,7 @@ def test_the_files_of_the_documentation_are_never_asked_for_twice(client, assets
         assert (again.status_code, again.headers["Cache-Control"]) == (304, IMMUTABLE)
 
 
-def test_public_files_are_compressed_once_and_private_answers_are_not_kept(client, scene, assets):
+def test_public_files_are_compressed_once_and_private_answers_are_not_kept(client, scene, assets, own_process):
     path = next(path for path in assets if path.endswith("bundle.js"))
     headers = {"Accept-Encoding": "br"}
     first = client.get(path, headers=headers)

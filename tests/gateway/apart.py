@@ -13,6 +13,8 @@ from tests.gateway import nginx
 from tests.workers.processes import Process
 
 SERVICES = ("user", "task", "notification")
+# What connects from here says which address its client has, as a load balancer before the gateway does.
+PROXY = "127.0.0.2"
 
 
 class Apart:
@@ -30,7 +32,9 @@ class Apart:
         self._settings, self._stream_port = settings, ports.choose()
         self._stream: Process | None = None
         addresses["stream_servers"] = f"{ports.LOCALHOST}:{self._stream_port}"
-        self.gateway = nginx.Gateway(settings, folder / "nginx", brotli_modules=nginx.modules(), **addresses)
+        self.gateway = nginx.Gateway(
+            settings, folder / "nginx", brotli_modules=nginx.modules(), trusted_proxies=PROXY, **addresses
+        )
         self.url = self.gateway.url
 
     def start(self) -> None:

@@ -14,6 +14,7 @@ from taskmanager.embedded import ports
 from tests.faults.stack import eventually
 from tests.gateway import nginx, raw
 from tests.gateway.nginx import Gateway
+from tests.problems import MEMBERS
 
 HOST = b"Host: tasks.example.com\r\n"
 
@@ -66,6 +67,14 @@ def test_what_the_gateway_refuses_is_a_problem(apart, request_bytes, status, cod
     assert (found, body["status"], body["code"]) == (status, status, code)
     assert headers["content-type"] == "application/problem+json"
     assert headers["x-request-id"] == body["request_id"]
+    assert body.keys() >= MEMBERS and body["instance"].startswith("/")
+
+
+def test_a_problem_names_the_path_and_stays_json(apart):
+    """NGINX escapes nothing in its answers: what would end the text is left out."""
+    for path, instance in ((b"/api/v1/tasks?a=b", "/api/v1/tasks"), (b'/a%22/b"c\\d', "/a%22/b"), (b"/\xff", "/")):
+        status, _, body = raw.exchange(apart.gateway.port, b"TRACE " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert (status, body["instance"]) == (405, instance), path
 
 
 def test_a_file_may_be_larger_than_other_bodies(apart):

@@ -19,6 +19,7 @@ from tests.gateway.nginx import Gateway
 from tests.web_server import WebServer
 
 SECONDS = int(os.environ.get("SCALE_SECONDS", "0"))
+ROUNDS = 6
 LIMIT = 40
 
 
@@ -81,7 +82,7 @@ def test_what_a_request_costs(two, capsys):
     project = client.send("POST", "/api/v1/projects", {"key": "CPU", "name": "CPU"}).body["id"]
     client.send("POST", f"/api/v1/projects/{project}/tasks", {"title": "One"})
     path, costs = f"/api/v1/projects/{project}/tasks", {}
-    for size, gateway in ((1, gateways[0]), (2, gateways[1]), (1, gateways[0]), (2, gateways[1])):
+    for size, gateway in [(1, gateways[0]), (2, gateways[1])] * ROUNDS:
         before, started = cpu(servers), time.monotonic()
         number = sum(at_once(8, lambda url=gateway.url: load(url + path, client._token, started)))  # noqa: B023
         cost, rate = (cpu(servers) - before) / number * 1e6, number / (time.monotonic() - started)
@@ -90,7 +91,7 @@ def test_what_a_request_costs(two, capsys):
             print(
                 f"\n{size} web: {number} requests, {rate:.0f}/s, {cost:.0f} µs of CPU in the web processes each", end=""
             )
-    one, two_ = min(costs[1]), min(costs[2])
+    one, two_ = min(costs[1]), min(costs[2])  # what else the machine does makes each round dearer, and none cheaper
     with capsys.disabled():
         print(f"\nCPU of a request with two processes: {two_ / one:.2f} times that with one")
     assert two_ / one < 1.1

@@ -28,6 +28,11 @@ class Commands(CommandListener):
     def failed(self, event: Any) -> None:
         pass
 
+    @property
+    def are_counted(self) -> bool:
+        """Whether commands are counted at present."""
+        return self.seen is not None
+
     @contextmanager
     def counting(self) -> Iterator[list[CommandStartedEvent]]:
         """The commands that are sent inside."""

@@ -62,13 +62,12 @@ def test_what_a_killed_upload_left_goes_after_an_hour(app, store):
 
 
 @pytest.mark.parametrize("database", ["empty", "older than the file"])
-def test_nothing_in_a_folder_is_lost_because_this_database_does_not_know_it(scene, settings, tmp_path, database):
+def test_nothing_in_a_folder_is_lost_because_this_database_does_not_know_it(scene, change_settings, tmp_path, database):
     folder = storage.FolderStore(tmp_path)
-    settings_module.use(settings.model_copy(update={"attachment_store": "folder", "attachment_folder": tmp_path}))
+    change_settings(attachment_store="folder", attachment_folder=tmp_path)
     if database != "empty":
         assert attach(scene.owner, scene.task_path).status_code == 201
     content_id = lost(folder)
     with time_machine.travel(now() + timedelta(days=2), tick=False):
         assert lost_contents.remove() == 0
     assert is_there(folder, content_id)
-    settings_module.use(settings)

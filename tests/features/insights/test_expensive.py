@@ -24,7 +24,7 @@ COUNTED = ("/api/v1/tasks/facets", "/api/v1/tasks/stats")
 
 
 @pytest.fixture
-def busy():
+def busy(own_process):
     """Let so many expensive queries of accounts be under way."""
     with ExitStack() as stack:
         yield lambda *accounts: [stack.enter_context(expensive_queries.place(str(account))) for account in accounts]

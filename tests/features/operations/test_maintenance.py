@@ -27,6 +27,8 @@ from tests.workers.processes import Process
 
 __all__ = ["command", "server"]
 
+pytestmark = pytest.mark.usefixtures("own_process")  # other processes know of a maintenance some seconds later
+
 WORK = {
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/totp",

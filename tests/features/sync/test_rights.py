@@ -16,7 +16,7 @@ from tests.features.sync.test_sync import ANY, made, scene  # noqa: F401 a fixtu
 
 
 @pytest.fixture
-def outdated(scene):  # noqa: F811
+def outdated(scene, own_process):  # noqa: F811
     """A function that changes something, of which this process does not know yet, as if another one had done it."""
 
     def change(do):

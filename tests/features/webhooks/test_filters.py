@@ -11,7 +11,7 @@ from tests.features.webhooks.test_webhooks import new_task
 
 def told(scene, kind="task.created"):
     """The descriptions of the webhooks that the latest event of a kind is for."""
-    event = Event.objects(kind=kind).order_by("-id").first()
+    event = Event.objects(kind=kind).order_by("-seq").first()
     return sorted(webhook.description for webhook in filters.matching(list(Webhook.objects), event))
 
 

@@ -7,7 +7,6 @@ from bson import ObjectId
 from pydantic import SecretStr
 
 from taskmanager.core.clock import now
-from taskmanager.core.configuration import settings
 from taskmanager.core.events import outbox
 from taskmanager.core.events.log import Event
 from taskmanager.core.servers.stores import queue_store
@@ -29,13 +28,11 @@ def test_a_failure_is_written_down_and_tried_again_later(failing, mail, deliver)
     assert len(mail.messages) == 1
 
 
-def test_what_is_kept_of_a_failure_holds_nothing_of_the_settings(app, scene, assign, mail, deliver):
-    chosen = settings.current()
-    settings.use(chosen.model_copy(update={"metrics_token": SecretStr("try again later")}))
+def test_what_is_kept_of_a_failure_holds_nothing_of_the_settings(scene, assign, mail, deliver, change_settings):
+    change_settings(metrics_token=SecretStr("try again later"))
     mail.refusing = True
     assign(scene.member())
     deliver()
-    settings.use(chosen)
     assert email().last_error == "SMTPDataError: (451, b'[TASKMANAGER_METRICS_TOKEN]')"
 
 

@@ -76,7 +76,7 @@ def test_unknown_options_are_one_query(scene, commands):
     assert cost(commands, scene.owner, TASKS, filter=few)[0] == cost(commands, scene.owner, TASKS, filter=many)[0]
 
 
-def test_looking_for_what_only_tasks_know_takes_a_place_of_the_expensive_queries(scene):
+def test_looking_for_what_only_tasks_know_takes_a_place_of_the_expensive_queries(scene, own_process):
     few = held(scene, 1)
     with ExitStack() as stack:
         for _ in range(settings.current().expensive_queries):
