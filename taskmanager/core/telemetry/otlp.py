@@ -1,15 +1,17 @@
 """Traces by OpenTelemetry, sent by OTLP over HTTP. Imported only where `TASKMANAGER_TRACES_URL` is set.
 
 Spans wait in a queue of bounded size and are sent by a thread. A receiver that hangs, refuses or is away costs spans,
-and nothing else.
+and nothing else. A process that RQ forks for a job sends its spans at the end of the job, for a second at most.
 """
 
 import atexit
 import logging
+import mmap
 import os
 import random
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -37,6 +39,8 @@ _MAX_WAITING, _MAX_BATCH = 4096, 512
 _DELAY_MS = 1000
 _SEND_SECONDS = 5.0
 _END_SECONDS = 1.0  # that the end of a process waits for the last spans
+_AWAY_SECONDS = 30.0  # for which forks lose their spans, after one has waited so long in vain
+_MOMENT = struct.Struct("d")
 _PARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 _NONE = context.Context()
@@ -67,16 +71,28 @@ class OtlpTracer:
         self._sender = _sender(settings)
         self._provider.add_span_processor(_Waiting(self._sender))
         self._tracer = self._provider.get_tracer("taskmanager", __version__)
+        self._process, self._away_until = os.getpid(), mmap.mmap(-1, _MOMENT.size)  # which forks share
 
-    def end(self) -> None:
-        """Send what waits, for at most a second."""
+    def end_of_job(self) -> None:
+        """Send what waits and end, if this process is a fork: RQ ends those with their job, without `atexit`.
+
+        Spans are lost for a while after the receiver did not answer in time, so that jobs wait for it once.
+        """
+        if os.getpid() == self._process or time.monotonic() < _MOMENT.unpack(self._away_until[:])[0]:
+            return
+        if not self.end():
+            self._away_until[:] = _MOMENT.pack(time.monotonic() + _AWAY_SECONDS)
+
+    def end(self) -> bool:
+        """Send what waits, for at most a second; return whether that was enough."""
         if spans.active.tracer is self:
             spans.active.tracer = None
         thread = threading.Thread(target=self._provider.shutdown, daemon=True, name="last-spans")
         thread.start()
         thread.join(_END_SECONDS)
-        if thread.is_alive():
+        if late := thread.is_alive():
             self._sender.shutdown()  # type: ignore[no-untyped-call]  # which ends its attempts
+        return not late
 
     def begin_trace(self, name: str, kind: spans.Kind, caller: str = "") -> "_OpenSpan | None":
         """Begin the first span, if it is sampled: by the ratio, unless callers are followed and there is one."""

@@ -47,6 +47,9 @@ class Tracer(Protocol):
     def current(self) -> str:
         """Return the context of the open span; "" when there is none."""
 
+    def end_of_job(self) -> None:
+        """Send what waits, if this process was forked for the job that has ended."""
+
 
 class _Active:
     """The tracer of this process; None while traces are off."""
@@ -96,6 +99,12 @@ def note(name: str, **fields: Any) -> None:
 def current() -> str:
     """Return the context of the open span, as `traceparent`; "" when there is none."""
     return active.tracer.current() if active.tracer else ""
+
+
+def end_of_job() -> None:
+    """Send the spans of a job, if this process was forked for it and is about to end."""
+    if active.tracer:
+        active.tracer.end_of_job()
 
 
 def unsampled(correlation: dict[str, str]) -> dict[str, str]:
