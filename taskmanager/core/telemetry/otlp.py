@@ -15,7 +15,7 @@ import struct
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextvars import Token
+from contextvars import ContextVar, Token
 from typing import Any
 
 import structlog
@@ -31,7 +31,7 @@ from taskmanager import __version__
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.configuration.telemetry_settings import parse_headers
 from taskmanager.core.telemetry import spans
-from taskmanager.core.telemetry.instruments import SPANS
+from taskmanager.core.telemetry.instruments import SPANS, labelled
 
 log = structlog.get_logger("taskmanager.traces")
 
@@ -44,6 +44,7 @@ _MOMENT = struct.Struct("d")
 _PARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 _NONE = context.Context()
+_records: ContextVar[bool] = ContextVar("records", default=False)  # asked for each command: quicker than the library
 
 
 def begin(settings: Settings, role: str) -> None:
@@ -115,10 +116,12 @@ class OtlpTracer:
     def _open(self, name: str, kind: SpanKind, within: context.Context | None) -> "_OpenSpan":
         return _OpenSpan(self._tracer.start_span(name, within, kind))
 
+    def records(self) -> bool:
+        """Return whether a span is open."""
+        return _records.get()
+
     def trip(self, name: str, seconds: float, fields: Mapping[str, Any], *, failed: bool) -> None:
-        """Add a span of kind client that ends now, below the open one, if that is recorded."""
-        if not trace.get_current_span().is_recording():
-            return
+        """Add a span of kind client that ends now, below the open one."""
         ended = time.time_ns()
         made = self._tracer.start_span(name, None, SpanKind.CLIENT, fields, start_time=ended - int(seconds * 1e9))
         if failed:
@@ -139,11 +142,13 @@ class OtlpTracer:
 class _OpenSpan:
     """A span in the context of this thread; see `spans.OpenSpan`."""
 
-    __slots__ = ("_made", "_token")
+    __slots__ = ("_before", "_made", "_token")
 
     def __init__(self, made: Span) -> None:
         self._made = made
         self._token: Token[context.Context] = context.attach(trace.set_span_in_context(made))
+        self._before = _records.get()
+        _records.set(True)
 
     @property
     def traceparent(self) -> str:
@@ -163,6 +168,7 @@ class _OpenSpan:
             self._made.set_status(Status(StatusCode.ERROR))
         self._made.end()
         context.detach(self._token)
+        _records.set(self._before)
 
 
 class _Waiting(BatchSpanProcessor):
@@ -174,7 +180,7 @@ class _Waiting(BatchSpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Count a span, and let it wait; the oldest is lost when too many do."""
         if span.context and span.context.trace_flags.sampled:
-            SPANS.labels("ended").inc()
+            labelled(SPANS, "ended").inc()
         super().on_end(span)
 
 

@@ -38,8 +38,11 @@ class Tracer(Protocol):
     def begin(self, name: str, kind: Kind, parent: str) -> OpenSpan | None:
         """Begin a span below `parent`, else below the open one; None when there is neither, or it is not sampled."""
 
+    def records(self) -> bool:
+        """Return whether a span is open, so that `trip` is of use."""
+
     def trip(self, name: str, seconds: float, fields: Mapping[str, Any], *, failed: bool) -> None:
-        """Add a span of kind client that ends now, below the open one, if any."""
+        """Add a span of kind client that ends now, below the open one."""
 
     def note(self, name: str, fields: Mapping[str, Any]) -> None:
         """Note in the open span, if any, that something happened now."""
