@@ -31,6 +31,7 @@ _HINTS = {
     "relay:lag": "Events wait: for the relay, or for their jobs. Look at relay, workers and Queues.",
     "relay:given_up": "Events has their listener, and how to dispatch them again; docs/runbooks/event-lag.md.",
     "scheduler": "Reminders and cleanup stand still. Start `taskmanager scheduler`, or look into its log.",
+    "scheduler:lag": "Its log says why the job fails, unless no scheduler works: docs/runbooks/jobs-late.md.",
     "deliveries": "Look at the deliveries that fail below: the last error says why.",
     "queue:age": "Jobs wait: there are too few workers, or none. Start more, or look into their logs.",
     "queue": "Relay and workers continue when the queue store is back; nothing is lost. Look at its memory and log.",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from threading import Timer
+from threading import Event as Flag, Thread, Timer
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from rq.worker import SimpleWorker
 from taskmanager.core.clock import now
 from taskmanager.core.events import outbox
 from taskmanager.core.events.log import QUEUES, Event
+from taskmanager.core.events.schedule import Due
 from taskmanager.core.servers.backups import BackupRecord, note
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.core.storage.lease import Lease
@@ -196,6 +197,23 @@ def dead_mail_server(one: Service) -> Iterator[None]:
     one.stack.sink.start(timeout=60)
 
 
+def late_job(one: Service) -> Iterator[None]:
+    """Let a job be due in a minute whose last run was an hour ago, again and again: as if it failed each time."""
+    over = Flag()
+
+    def postpone() -> None:
+        while not over.wait(0.2):
+            due = {"due_at": now() + timedelta(seconds=60), "ran_at": now() - timedelta(hours=1)}
+            Due._get_collection().update_one({"_id": "accounts.orphans"}, {"$set": due})
+
+    thread = Thread(target=postpone)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+    Due._get_collection().update_one({"_id": "accounts.orphans"}, {"$set": {"due_at": now()}})
+
+
 def old_backup(one: Service) -> Iterator[None]:
     BackupRecord._get_collection().insert_one({"_id": "last", "at": now() - timedelta(hours=30), "bytes": 1})
     yield
@@ -255,6 +273,7 @@ BROKEN = {
     (killed_relay, write, nothing): ("TaskManagerLeaseFree", "TaskManagerEventLag", "TaskManagerPositionsLag"),
     (given_up_event, nothing, nothing): ("TaskManagerEventsGivenUp",),
     (dead_mail_server, send_mail, send_mail): ("TaskManagerDeliveriesFail",),
+    (late_job, nothing, nothing): ("TaskManagerJobsLate",),
     (old_backup, nothing, nothing): ("TaskManagerBackupOld",),
     (old_key, nothing, nothing): ("TaskManagerKeysOld",),
 }
