@@ -8,11 +8,14 @@ from pymongo import MongoClient
 
 from taskmanager.api import history
 from taskmanager.core.clock import now
+from taskmanager.core.events import outbox
+from taskmanager.core.events.log import QUEUES
 from taskmanager.core.servers.stores import cache_store, queue_store
 from taskmanager.core.storage import database
 from taskmanager.embedded import mongod
 from tests.architecture.test_holdings import documents
 from tests.faults.stack import eventually, running
+from workers.worker import Worker
 
 # What has no time as long as it is in use; all other documents of these collections have one from the beginning.
 WITHOUT_A_TIME = {
@@ -65,13 +68,16 @@ def test_every_document_that_is_to_expire_has_its_time(ttl_indexes):
         assert field.required is (name not in WITHOUT_A_TIME), name
 
 
-def test_every_key_of_the_stores_expires_but_those_whose_number_is_bounded(scene, other_app, deliver):
+def test_every_key_of_the_stores_expires_but_those_whose_number_is_bounded(scene, other_app, monkeypatch):
+    """After a login, reads, a ticket of the stream, and jobs that a real worker has run."""
+    monkeypatch.setattr(Worker, "_install_signal_handlers", lambda worker: None)  # those of the tests stay
     client = other_app(ratelimit_enabled=True).test_client()
     client.post("/api/v1/auth/login", json={"email": "unknown@example.com", "password": "x"})
     scene.owner.get(scene.tasks_path)
     scene.owner.post("/api/v1/stream/tickets")
     scene.owner.put(f"{scene.task_path}/assignees/{scene.member().user.id}")
-    deliver()
+    assert outbox.relay_batch()
+    Worker([outbox.queue(name) for name in QUEUES], connection=queue_store()).work(burst=True)
     history.Sampler().write()
     cached = {key: cache_store().ttl(key) for key in cache_store().scan_iter()}
     kept = {key: queue_store().ttl(key) for key in queue_store().scan_iter()}
