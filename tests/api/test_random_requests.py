@@ -43,6 +43,9 @@ class Strangers:
         self._connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
         self.statuses: Counter[int] = Counter()
 
+    def close(self) -> None:
+        self._connection.close()
+
     def send(self, method: str, path: str, **headers: str) -> None:
         try:
             self._connection.request(method, path, headers=headers)
@@ -94,6 +97,7 @@ def test_what_strangers_make_up_adds_no_series_and_no_memory(one_process, caller
     before, memory = series(), one_process.memory()
     for _ in range(NUMBER):
         strangers.send_random()
+    strangers.close()
     after, more = series(), one_process.memory() - memory
     codes = {key for key in after if key[0] == "taskmanager_http_problems_total"}  # a code is one of the service's own
     assert after - before - codes == set()

@@ -18,10 +18,7 @@ from tests.faults.stack import eventually, running
 from workers.worker import Worker
 
 # What has no time as long as it is in use; all other documents of these collections have one from the beginning.
-WITHOUT_A_TIME = {
-    "api_tokens": "a token without an end",
-    "deliveries": "one that is pending: it gets its time when it has ended",
-}
+WITHOUT_A_TIME = {"deliveries": "one that is pending: it gets its time when it has ended"}
 # Keys of RQ and counts that stay: their number is that of queues, workers, channels and outcomes.
 _OF_QUEUES = rb"(queues|queue:.*|workers(:.*)?|(wip|finished|failed|canceled|deferred|scheduled):.*)"
 LASTING = re.compile(rb"rq:" + _OF_QUEUES + rb"|tm:\w+:total")
