@@ -193,13 +193,20 @@ hot-project: $(VENV)/.test ## tasks a second that 1, 4, 16 and 64 clients create
 	@$(BIN)/python -m tests.bench.hot_project $(ARGS)
 
 alerts: $(VENV)/.test ## a real Prometheus sees each alert fire when its real thing is broken, and end (apt: prometheus prometheus-alertmanager)
-	@ALERTS_TEST=1 RANDOM_PATHS=10000 $(BIN)/python -m pytest -q -n 0 -p no:randomly tests/alerts tests/api/test_metrics.py
+	@ALERTS_TEST=1 $(BIN)/python -m pytest -q -n 0 -p no:randomly tests/alerts
+
+random-paths: $(VENV)/.test ## 10,000 requests (N=…) with random paths, methods, queries and headers: series of /metrics and memory before and after
+	@RANDOM_PATHS=$(or $(N),10000) $(BIN)/python -m pytest -q -n 0 tests/api/test_random_requests.py
+
+backup-test: $(VENV)/.test ## back a service up under load, restore it elsewhere: figures, losses, logins, links (ARGS="--seconds 30 --clients 8")
+	@$(BIN)/python -m tests.bench.backup $(ARGS)
 
 indexes: $(VENV)/.test ## explain every filter of lists of tasks in every order, over 50,000 tasks
 	@TEST_EVERY_ORDER=1 $(BIN)/python -m pytest -q --no-cov tests/features/tasks/test_indexes.py
 
 bench: $(VENV)/.test bench-peers ## the service beside others at 1,000,000 tasks: CPU of the server for a request, as ratios
 	@$(BIN)/python -m tests.bench.compare $(ARGS)
+	@$(BIN)/python -m tests.bench.in_process --only telemetry
 
 bench-quick: $(VENV)/.test bench-peers ## the same at 100,000 tasks, in five minutes
 	@$(BIN)/python -m tests.bench.compare --tasks 100000 --rounds 3 --requests 120 $(ARGS)

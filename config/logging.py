@@ -59,6 +59,7 @@ def configure(settings: Settings) -> None:
         error_reports.report,
         structlog.processors.format_exc_info,  # without local variables, which contain secrets
         _redact,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),  # after the redaction, which it needs not
         *_FORMATS[settings.log_format],
     ]
     structlog.configure(
@@ -75,11 +76,9 @@ def configure(settings: Settings) -> None:
 def _shared() -> list[Processor]:
     """Return the first processors of our events and of the records of libraries."""
     return [
-        structlog.contextvars.merge_contextvars,
         log_fields.correlate,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
         _hide_secrets,
     ]
 

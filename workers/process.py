@@ -19,6 +19,7 @@ from taskmanager.core.errors import TaskManagerError
 from taskmanager.core.servers import server_report, service_state
 from taskmanager.core.servers.stores import RedisError
 from taskmanager.core.storage.lease import Lease
+from taskmanager.core.telemetry import traces
 from workers import fitness, probe, stopping, telemetry
 from workers.effective_settings import effective_settings
 from workers.heartbeat import Heartbeat
@@ -50,18 +51,24 @@ def begin_app(heartbeat: Heartbeat | None = None) -> Flask:
     except TaskManagerError as error:
         fitness.refuse(error)
     fitness.wait(heartbeat.beat if heartbeat else lambda: None)
-    if heartbeat:  # RQ's plain worker forks for each job, and each would leave files
-        _be_observed(settings, heartbeat.role)
-        history.start()
+    _be_observed(settings, heartbeat.role if heartbeat else "")
     server_report.log_report()  # the first connection to the database also sets the clock
     return app
 
 
 def _be_observed(settings: Settings, role: str) -> None:
+    """Begin metrics, traces, history and probe; without a role traces alone, for RQ's plain worker.
+
+    That one forks for each job, and each fork would leave files of metrics.
+    """
     try:
+        if not role:
+            traces.begin(settings, "worker")
+            return
         telemetry.start(settings, role)
     except TaskManagerError as error:
         fitness.refuse(error)
+    history.start()
     probe.start(settings, role)
 
 

@@ -59,6 +59,7 @@ def perform(name: str, item_id: str) -> None:
         raise
     finally:
         JOB_SECONDS.labels(_label(name)).observe(time.perf_counter() - SPENT.started)
+        spans.end_of_job()
     JOBS.count(_queue(), "done")
 
 

@@ -61,9 +61,20 @@ def when(moment: datetime | None) -> str:
     """Return a moment as operators compare it with logs, and how long ago it was."""
     if moment is None:
         return "never"
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # rows that no document is made of
+    moment = _aware(moment)
     seconds = (now() - moment).total_seconds()
     return f"{iso(moment)[:19].replace('T', ' ')} ({duration(abs(seconds))} {'ago' if seconds >= 0 else 'ahead'})"
+
+
+def ago(moment: datetime) -> str:
+    """Return how long ago a moment was, or `now`."""
+    seconds = (now() - _aware(moment)).total_seconds()
+    return f"{duration(seconds)} ago" if seconds > 0 else "now"
+
+
+def _aware(moment: datetime) -> datetime:
+    """Return it with a zone: rows that no document is made of may lack it."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def duration(seconds: float) -> str:

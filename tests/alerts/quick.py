@@ -35,11 +35,18 @@ class Alerts:
 
     def firing(self) -> set[str]:
         """The names of those that fire; none while Prometheus starts."""
+        return {labels["alertname"] for labels in self._firing()}
+
+    def values(self, name: str, label: str) -> set[str]:
+        """The values of a label of an alert that fires."""
+        return {labels[label] for labels in self._firing() if labels["alertname"] == name}
+
+    def _firing(self) -> list[dict[str, str]]:
         try:
             found = requests.get(f"{self._url}/api/v1/alerts", timeout=5).json()["data"]["alerts"]
         except requests.RequestException:
-            return set()
-        return {alert["labels"]["alertname"] for alert in found if alert["state"] == "firing"}
+            return []
+        return [alert["labels"] for alert in found if alert["state"] == "firing"]
 
     def wait_for(self, *names: str, seconds: float = 90) -> float:
         """Wait until they all fire; answers how long that took."""

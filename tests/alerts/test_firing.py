@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from threading import Timer
+from threading import Event as Flag, Thread, Timer
 from typing import Any
 
 import pytest
@@ -22,21 +22,22 @@ from rq.worker import SimpleWorker
 from taskmanager.core.clock import now
 from taskmanager.core.events import outbox
 from taskmanager.core.events.log import QUEUES, Event
+from taskmanager.core.events.schedule import Due
 from taskmanager.core.servers.backups import BackupRecord, note
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.core.storage.lease import Lease
 from tests.alerts.quick import FOLDER, Alerts, prometheus
+from tests.alerts.small_disk import small_disk
 from tests.faults.conftest import logged_in, running
 from tests.faults.replica_set import ReplicaSet
-from tests.faults.stack import freeze, kill, thaw
+from tests.faults.stack import eventually, freeze, kill, thaw
 from tests.web_server import server
 
 __all__ = ["server"]
 
 TOKEN = "the token of Prometheus, for tests"
 EXECUTABLE = shutil.which("prometheus")
-# The data folder would have to be filled: no test may do that to the machine that it runs on.
-NOT_BROKEN = {"TaskManagerDiskFull"}
+OF_OWN_SERVICES = {"TaskManagerDown", "TaskManagerReplicationLag", "TaskManagerDiskFull"}
 
 pytestmark = pytest.mark.skipif(not EXECUTABLE, reason="prometheus is not installed (Debian: prometheus)")
 whole = pytest.mark.skipif(not os.environ.get("ALERTS_TEST"), reason="`make alerts` runs it: it takes some minutes")
@@ -73,7 +74,51 @@ def test_no_alert_is_left_out():
     groups = yaml.safe_load((FOLDER / "rules.yml").read_text())["groups"]
     known = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
     broken = {name for names in BROKEN.values() for name in names}
-    assert broken | NOT_BROKEN | {"TaskManagerDown", "TaskManagerReplicationLag"} == known
+    assert broken | OF_OWN_SERVICES == known
+
+
+@pytest.fixture
+def report(capsys) -> Callable[..., None]:
+    """Prints what was broken, and after how many seconds the alerts fired, and ended."""
+
+    def say(fault: str, fired: float, ended: float, *names: str) -> None:
+        with capsys.disabled():
+            print(f"\n{fault:18} fired {fired:4.0f} s  ended {ended:4.0f} s  {' '.join(names)}")
+
+    return say
+
+
+@whole
+def test_a_member_that_is_away_and_a_service_that_is_gone(settings, tmp_path, report):
+    members = ReplicaSet(tmp_path / "members")
+    with ExitStack() as context:
+        stack = context.enter_context(running(tmp_path / "stack", settings, members, metrics_token=TOKEN))
+        logged_in(stack)
+        alerts = context.enter_context(prometheus(str(EXECUTABLE), tmp_path / "p", stack.settings.port, TOKEN))
+        away = next(member for member in members.members if not member.is_primary)
+        kill(away)
+        fired = alerts.wait_for("TaskManagerReplicationLag", seconds=150)
+        away.start(timeout=60)
+        report("killed_member", fired, alerts.wait_for_end("TaskManagerReplicationLag"), "TaskManagerReplicationLag")
+        stack.kill("web")
+        fired = alerts.wait_for("TaskManagerDown", seconds=150)
+        stack.start("web")
+        report("killed_web", fired, alerts.wait_for_end("TaskManagerDown"), "TaskManagerDown")
+
+
+@whole
+def test_a_disk_that_fills_up(settings, tmp_path, report):
+    """A disk of its own has the data folder and the database; it is filled for real, and emptied."""
+    with ExitStack() as context:
+        disk = context.enter_context(small_disk(tmp_path))
+        stack = context.enter_context(running(disk.folder / "stack", settings, metrics_token=TOKEN))
+        logged_in(stack)
+        alerts = context.enter_context(prometheus(str(EXECUTABLE), tmp_path / "p", stack.settings.port, TOKEN))
+        disk.fill(96)
+        fired = alerts.wait_for("TaskManagerDiskFull")
+        eventually(lambda: alerts.values("TaskManagerDiskFull", "check") == {"data:disk", "database:disk"})
+        disk.empty()
+        report("full_disk", fired, alerts.wait_for_end("TaskManagerDiskFull"), "TaskManagerDiskFull")
 
 
 class Service:
@@ -91,18 +136,19 @@ class Service:
     def write(self) -> None:
         self.client.send("POST", f"/api/v1/projects/{self.project}/tasks", {"title": "T"})
 
-    def until(self, *names: str, act: Callable[[], None], ends: bool = False, seconds: float = 150) -> None:
-        """Do something again and again until the alerts fire, or none of them does."""
+    def until(self, *names: str, act: Callable[[], None], ends: bool = False, seconds: float = 150) -> float:
+        """Do something again and again until the alerts fire, or none of them does; return the seconds it took."""
         started = time.monotonic()
         while bool(set(names) & self.alerts.firing()) if ends else not set(names) <= self.alerts.firing():
             assert time.monotonic() - started < seconds, (names, ends, self.alerts.firing())
             act()
             time.sleep(0.2)
+        return time.monotonic() - started
 
 
 @pytest.fixture(scope="module")
 def service(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for all; each test leaves it whole."""
+    """One service for the rest of the module; each test leaves it whole."""
     folder = tmp_path_factory.mktemp("alerts")
     with ExitStack() as context:
         stack = context.enter_context(running(folder / "stack", settings, metrics_token=TOKEN))
@@ -151,6 +197,23 @@ def dead_mail_server(one: Service) -> Iterator[None]:
     one.stack.sink.start(timeout=60)
 
 
+def late_job(one: Service) -> Iterator[None]:
+    """Let a job be due in a minute whose last run was an hour ago, again and again: as if it failed each time."""
+    over = Flag()
+
+    def postpone() -> None:
+        while not over.wait(0.2):
+            due = {"due_at": now() + timedelta(seconds=60), "ran_at": now() - timedelta(hours=1)}
+            Due._get_collection().update_one({"_id": "accounts.orphans"}, {"$set": due})
+
+    thread = Thread(target=postpone)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+    Due._get_collection().update_one({"_id": "accounts.orphans"}, {"$set": {"due_at": now()}})
+
+
 def old_backup(one: Service) -> Iterator[None]:
     BackupRecord._get_collection().insert_one({"_id": "last", "at": now() - timedelta(hours=30), "bytes": 1})
     yield
@@ -188,7 +251,9 @@ def send_mail(one: Service) -> None:
 
 
 def write(one: Service) -> None:
+    """Write a task, which alone makes no job in a project of one member, and make an account, which makes one."""
     one.write()
+    send_mail(one)
 
 
 def nothing(one: Service) -> None:
@@ -208,6 +273,7 @@ BROKEN = {
     (killed_relay, write, nothing): ("TaskManagerLeaseFree", "TaskManagerEventLag", "TaskManagerPositionsLag"),
     (given_up_event, nothing, nothing): ("TaskManagerEventsGivenUp",),
     (dead_mail_server, send_mail, send_mail): ("TaskManagerDeliveriesFail",),
+    (late_job, nothing, nothing): ("TaskManagerJobsLate",),
     (old_backup, nothing, nothing): ("TaskManagerBackupOld",),
     (old_key, nothing, nothing): ("TaskManagerKeysOld",),
 }
@@ -215,30 +281,13 @@ BROKEN = {
 
 @whole
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken[0].__name__)
-def test_each_alert_fires_and_ends(service, broken):
+def test_each_alert_fires_and_ends(service, broken, report):
     fault, act, mended_act = broken
     steps = fault(service)
     next(steps)
     try:
-        service.until(*BROKEN[broken], act=lambda: act(service))
+        fired = service.until(*BROKEN[broken], act=lambda: act(service))
     finally:
         next(steps, None)
-    service.until(*BROKEN[broken], act=lambda: mended_act(service), ends=True)
-
-
-@whole
-def test_a_member_that_is_away_and_a_service_that_is_gone(settings, tmp_path):
-    members = ReplicaSet(tmp_path / "members")
-    with ExitStack() as context:
-        stack = context.enter_context(running(tmp_path / "stack", settings, members, metrics_token=TOKEN))
-        logged_in(stack)
-        alerts = context.enter_context(prometheus(str(EXECUTABLE), tmp_path / "p", stack.settings.port, TOKEN))
-        away = next(member for member in members.members if not member.is_primary)
-        kill(away)
-        alerts.wait_for("TaskManagerReplicationLag", seconds=150)
-        away.start(timeout=60)
-        alerts.wait_for_end("TaskManagerReplicationLag", seconds=150)
-        stack.kill("web")
-        alerts.wait_for("TaskManagerDown", seconds=150)
-        stack.start("web")
-        alerts.wait_for_end("TaskManagerDown", seconds=150)
+    ended = service.until(*BROKEN[broken], act=lambda: mended_act(service), ends=True)
+    report(fault.__name__, fired, ended, *BROKEN[broken])

@@ -3,13 +3,17 @@
 import socket
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from rq.worker import SimpleWorker
 
 from taskmanager.api.checks.measured import HealthCheck, HealthChecks, Measured, above, worst
+from taskmanager.api.checks.processes import PROCESS_CHECKS
+from taskmanager.core.clock import now
 from taskmanager.core.events import outbox
 from taskmanager.core.events.log import QUEUES
+from taskmanager.core.events.schedule import Due
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.core.storage.lease import Lease
 
@@ -44,6 +48,18 @@ def test_processes_that_work_pass(app, report):
         worker.register_death()
     assert [one["observedValue"] for one in checks["workers:living"]] == [1] * len(QUEUES)
     assert {checks[name][0]["status"] for name in ("relay:lease", "scheduler:lease")} == {"pass"}
+
+
+def test_a_periodic_job_that_fails_each_time_is_named(app):
+    """Although the scheduler holds its lease, and the job is due again and again."""
+    checks = [check for check in PROCESS_CHECKS if check.key == "scheduler:lag"]
+    soon = now() + timedelta(seconds=30)
+    Due(name="tasks.trash", due_at=soon, ran_at=now() - timedelta(minutes=20)).save()
+    Due(name="tasks.reminders", due_at=soon, ran_at=now()).save()
+    [found] = HealthChecks(checks).run()
+    assert (found.status, found.output[:11]) == ("warn", "tasks.trash")
+    Due.objects(name="tasks.trash").update(set__ran_at=now())
+    assert [one.status for one in HealthChecks(checks).run()] == ["pass"]
 
 
 def test_a_mail_server_that_does_not_greet_is_a_warning_within_a_second(other_app, caller):

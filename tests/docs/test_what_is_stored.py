@@ -39,6 +39,18 @@ def test_every_collection_has_a_row_and_every_row_a_collection(app, rows):
     assert stored - defined <= _OF_TESTS
 
 
+def test_a_test_shows_that_each_collection_ends_or_does_not_grow(root, rows):
+    text = (root / "docs/operations.md").read_text().partition("| what ends | shown by |")[2].partition("\n\n")[0]
+    shown = [line.strip("|").split("|") for line in text.splitlines()[2:]]
+    named = [name for what, _ in shown for name in re.findall(r"`([a-z_.]+)`", what)]
+    stored = {name for row in rows for name in re.findall(r"`([^`]+)`", row[0])}
+    assert stored - set(named) == set()
+    tests = [path for _, where in shown for path in re.findall(r"`(tests/[^`]+)`", where)]
+    assert len(tests) >= 10 and all((root / path).exists() for path in tests)
+    ended_by_nothing = {name for row in rows if row[2] == "nothing" for name in re.findall(r"`([^`]+)`", row[0])}
+    assert ended_by_nothing <= set(re.findall(r"`([a-z_]+)`", shown[-1][0]))
+
+
 def test_every_row_says_what_bounds_and_what_removes_it(rows):
     assert all(len(row) == 3 and all(row) for row in rows)
 

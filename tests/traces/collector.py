@@ -31,6 +31,7 @@ class Collector:
         self.spans: list[ReceivedSpan] = []
         self.headers: dict[str, str] = {}
         self.raw: list[bytes] = []
+        self.attempts = 0
         self.status = 200
         self.asked = threading.Event()
         self._free = threading.Event()
@@ -63,6 +64,7 @@ class Collector:
         class Handler(QuietHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                collector.attempts += 1
                 collector.asked.set()
                 if collector._free.wait(60) and collector.status == 200:
                     collector.headers = {name.lower(): value for name, value in self.headers.items()}

@@ -1,7 +1,8 @@
 """A receiver of traces, a server that sends its own, and this process, which sends those of relay and workers."""
 
+import secrets
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from pydantic import SecretStr
@@ -13,6 +14,23 @@ from tests.traces.collector import Collector
 from tests.web_server import WebServer
 
 __all__ = ["scene"]
+
+
+class Caller(NamedTuple):
+    """The context of a caller's span."""
+
+    trace_id: str
+    span_id: str
+
+    @property
+    def traceparent(self) -> str:
+        return f"00-{self.trace_id}-{self.span_id}-01"
+
+
+@pytest.fixture
+def of_caller() -> Caller:
+    """Of this test alone: a span that another test has caused is in another trace."""
+    return Caller(secrets.token_hex(16), secrets.token_hex(8))
 
 
 @pytest.fixture

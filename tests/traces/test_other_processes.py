@@ -1,4 +1,4 @@
-"""Spans of the processes that serve no request of the API: the scheduler and the live stream."""
+"""Spans of the processes that serve no request of the API: the scheduler, the live stream, and RQ's plain worker."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,11 +6,16 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from taskmanager.core.events import positions
+from taskmanager.core.clock import now
+from taskmanager.core.events import outbox, positions
 from taskmanager.embedded import ports
+from taskmanager.features.notifications.models import Delivery
 from tests.faults.stack import eventually
-from tests.traces.test_traces import CALLER, TRACE, TRACEPARENT
+from tests.features.webhooks.conftest import _receiver, hook, receiver
+from tests.traces.test_traces import whole_trace
 from tests.workers.processes import Process
+
+__all__ = ["_receiver", "hook", "receiver"]
 
 
 @pytest.fixture
@@ -24,8 +29,8 @@ def stream_url(settings, collector) -> Iterator[str]:
         process.kill()
 
 
-def test_scheduler_and_stream_send_their_spans(scene, collector, stream_url):
-    token = {"Authorization": scene.owner.environ_base["HTTP_AUTHORIZATION"], "traceparent": TRACEPARENT}
+def test_scheduler_and_stream_send_their_spans(scene, collector, of_caller, stream_url):
+    token = {"Authorization": scene.owner.environ_base["HTTP_AUTHORIZATION"], "traceparent": of_caller.traceparent}
 
     def is_alive() -> bool:
         with contextlib.suppress(requests.ConnectionError):
@@ -45,9 +50,63 @@ def test_scheduler_and_stream_send_their_spans(scene, collector, stream_url):
 
     eventually(lambda: named("stream changes") and len(named("periodic ")) > 5, "the spans", 60)
     opened, sent, periodic = collector.named("GET /api/v1/stream"), named("stream changes"), named("periodic ")
-    assert (opened.role, opened.trace_id, opened.parent_id) == ("stream", TRACE, CALLER)
+    assert (opened.role, opened.trace_id, opened.parent_id) == ("stream", *of_caller)
     assert {one.role for one in periodic} == {"scheduler"}
     assert not any(one.parent_id for one in sent + periodic)
     assert len({one.trace_id for one in periodic}) == len(periodic)
     ids = {one.span_id for one in sent}
     assert any(one.parent_id in ids for one in collector.spans), "reads of the stream"
+
+
+@pytest.fixture
+def plain_worker(settings, collector) -> Iterator[Process]:
+    """RQ's own command, which forks for each job."""
+    allowed = {"webhook_allow": ports.LOCALHOST, "webhook_timeout_seconds": 5}
+    process = Process("rq", settings, traces_url=collector.url, **allowed)
+    yield process
+    process.kill()
+
+
+def relay_until(condition, what) -> None:
+    """Do the relay's work here, and let deliveries be due, until the condition holds."""
+
+    def relayed() -> bool:
+        Delivery.objects(state="pending").update(set__due_at=now(), set__claimed_until=now())
+        outbox.relay_batch()
+        return condition()
+
+    eventually(relayed, what, 90)
+
+
+def assign_a_task(scene, **headers):
+    """Cause a mail; return its recipient."""
+    email = (assignee := scene.member().user).email
+    body = {"title": "Call the plumber", "assignee_ids": [str(assignee.id)]}
+    assert scene.owner.post(scene.tasks_path, json=body, headers=headers).status_code == 201
+    return email
+
+
+def test_the_plain_worker_of_rq_sends_the_spans_of_its_jobs(
+    scene, hook, receiver, mail, collector, of_caller, tracing, plain_worker
+):
+    """From the request here over its process to the mail and the webhook: each span has its parent in the trace."""
+    hook()
+    tracer = tracing()
+    email = assign_a_task(scene, traceparent=of_caller.traceparent)
+    relay_until(lambda: mail.to(email) and receiver.received, "the mail and the webhook")
+    eventually(lambda: {"SMTP", "POST webhook"} <= {one.name for one in collector.spans}, "the spans")
+    tracer.end()
+    trace, above = whole_trace(collector, of_caller)
+    for name in ("SMTP", "POST webhook"):
+        sent = next(one for one in trace if one.name == name)
+        assert above(sent)[-2:] == ["relay task.created", "POST /api/v1/projects/<objectid:project_id>/tasks"]
+
+
+def test_a_receiver_that_hangs_holds_up_one_job_of_the_plain_worker(scene, mail, collector, tracing, plain_worker):
+    """Each fork would wait for it anew: after the first one, forks lose their spans for a while."""
+    tracing(traces_url=f"http://{ports.LOCALHOST}:{ports.choose()}/")
+    collector.hang()
+    emails = [assign_a_task(scene) for _ in range(4)]
+    relay_until(lambda: all(mail.to(email) for email in emails), "the mails")
+    assert collector.hangs
+    assert collector.attempts == 1

@@ -19,18 +19,28 @@ from tests.web.test_canary import CANARY, inputs
 
 __all__ = ["_receiver", "hook", "receiver"]
 
-TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-TRACEPARENT = f"00-{TRACE}-{CALLER}-01"
+
+def whole_trace(collector, of_caller):
+    """The spans of the caller's trace, each of which has its parent in it, and a function that leads to the request."""
+    trace = [span for span in collector.spans if span.trace_id == of_caller.trace_id]
+    by_id = {span.span_id: span for span in trace}
+    assert {span.parent_id for span in trace} - by_id.keys() == {of_caller.span_id}
+
+    def above(span):
+        """The names from a span to the request."""
+        return [span.name, *(above(by_id[span.parent_id]) if span.parent_id in by_id else [])]
+
+    return trace, above
 
 
 def test_a_trace_leads_from_the_request_to_mail_and_webhook(
-    scene, hook, receiver, mail, deliver, collector, tracing, traced_server
+    scene, hook, receiver, mail, deliver, collector, of_caller, tracing, traced_server
 ):
     """Every span has its parent in the trace, across four kinds of processes; log lines name trace and span."""
     assignee = scene.member()
     hook()
     worker = tracing()
-    headers = {"Authorization": scene.owner.environ_base["HTTP_AUTHORIZATION"], "traceparent": TRACEPARENT}
+    headers = {"Authorization": scene.owner.environ_base["HTTP_AUTHORIZATION"], "traceparent": of_caller.traceparent}
     body = {"title": "Call the plumber", "assignee_ids": [str(assignee.user.id)]}
     made = requests.post(traced_server.url + scene.tasks_path, json=body, headers=headers, timeout=60)
     assert made.status_code == 201, made.text
@@ -41,15 +51,8 @@ def test_a_trace_leads_from_the_request_to_mail_and_webhook(
     worker.end()
     eventually(lambda: any(span.role == "web" for span in collector.spans), "the spans of the web process")
 
-    trace = [span for span in collector.spans if span.trace_id == TRACE]
-    by_id = {span.span_id: span for span in trace}
-    assert {span.parent_id for span in trace} - by_id.keys() == {CALLER}
-
-    def above(span):
-        """The names from a span to the request."""
-        return [span.name, *(above(by_id[span.parent_id]) if span.parent_id in by_id else [])]
-
-    request = next(span for span in trace if span.parent_id == CALLER)
+    trace, above = whole_trace(collector, of_caller)
+    request = next(span for span in trace if span.parent_id == of_caller.span_id)
     assert (request.role, request.kind) == ("web", Span.SPAN_KIND_SERVER)
     assert request.fields["http.response.status_code"] == 201
     assert "task.created" in [note.get("event.action") for note in request.notes]
@@ -62,11 +65,11 @@ def test_a_trace_leads_from_the_request_to_mail_and_webhook(
     kinds = {span.kind for span in trace if span.name.startswith("relay ")}
     assert kinds == {Span.SPAN_KIND_PRODUCER}
     sent = {received.headers["traceparent"] for received in receiver.received}
-    assert f"00-{TRACE}-{post.span_id}-01" in sent
+    assert f"00-{of_caller.trace_id}-{post.span_id}-01" in sent
 
     lines = [json.loads(line) for line in traced_server.log.read_text().splitlines() if line.startswith("{")]
     [line] = [line for line in lines if line.get("message") == "request" and line["http.request.method"] == "POST"]
-    assert (line["trace.id"], line["span.id"]) == (TRACE, request.span_id)
+    assert (line["trace.id"], line["span.id"]) == (of_caller.trace_id, request.span_id)
 
 
 def test_a_receiver_that_hangs_holds_up_nothing(scene, collector, traced_server):
@@ -103,31 +106,39 @@ def _counted():
 
 
 @pytest.mark.parametrize(
-    ("changes", "header", "sent"),
+    ("changes", "flags", "sent"),
     [
-        ({"traces_sample": 1.0}, TRACEPARENT[:-2] + "00", 1),
-        ({"traces_sample": 0.0}, TRACEPARENT, 0),
+        ({"traces_sample": 1.0}, "00", 1),
+        ({"traces_sample": 0.0}, "01", 0),
         ({"traces_sample": 0.0}, "", 0),
-        ({"traces_sample": 0.0, "traces_follow_callers": True}, TRACEPARENT, 1),
-        ({"traces_sample": 1.0, "traces_follow_callers": True}, TRACEPARENT[:-2] + "00", 0),
-        ({"traces_sample": 1.0}, f"00-{'0' * 32}-{CALLER}-01", 1),
+        ({"traces_sample": 0.0, "traces_follow_callers": True}, "01", 1),
+        ({"traces_sample": 1.0, "traces_follow_callers": True}, "00", 0),
     ],
 )
-def test_the_settings_say_what_is_sampled(client, collector, tracing, changes, header, sent):
+def test_the_settings_say_what_is_sampled(client, collector, of_caller, tracing, changes, flags, sent):
     """Callers decide only where they are followed: otherwise strangers could have everything traced."""
     tracer = tracing(**changes)
-    assert client.get("/api/v1/info", headers={"traceparent": header} if header else {}).status_code == 200
+    header = {"traceparent": of_caller.traceparent[:-2] + flags} if flags else {}
+    assert client.get("/api/v1/info", headers=header).status_code == 200
     client.get("/health/live")  # probes are in no trace
     tracer.end()
     found = [span for span in collector.spans if span.kind == Span.SPAN_KIND_SERVER]
     assert [span.name for span in found] == ["GET /api/v1/info"] * sent
-    if sent and TRACE in header:
-        assert (found[0].trace_id, found[0].parent_id) == (TRACE, CALLER)
+    if sent:
+        assert (found[0].trace_id, found[0].parent_id) == of_caller
 
 
-def test_a_fault_is_marked_and_nothing_stays_open(app, client, collector, tracing):
+def test_the_context_of_no_trace_begins_one(client, collector, tracing):
+    tracer = tracing(traces_sample=1.0)
+    client.get("/api/v1/info", headers={"traceparent": f"00-{'0' * 32}-b7ad6b7169203331-01"})
+    tracer.end()
+    found = collector.named("GET /api/v1/info")
+    assert (set(found.trace_id) != {"0"}, found.parent_id) == (True, "")
+
+
+def test_a_fault_is_marked_and_nothing_stays_open(app, client, collector, of_caller, tracing):
     tracer = tracing()
-    with pytest.raises(ZeroDivisionError), spans.span("work", parent=TRACEPARENT):
+    with pytest.raises(ZeroDivisionError), spans.span("work", parent=of_caller.traceparent):
         raise ZeroDivisionError
     assert spans.current() == ""
     client.get("/api/v1/nothing")

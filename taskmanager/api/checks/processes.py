@@ -1,6 +1,7 @@
 """Checks of what runs beside the web servers: queues, workers, relay and scheduler."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC
 
 from rq import Worker as RqWorker
@@ -9,7 +10,7 @@ from taskmanager.api.checks.measured import HealthCheck, Measured, above
 from taskmanager.core.clock import iso, now
 from taskmanager.core.configuration import settings
 from taskmanager.core.configuration.service_groups import WORKING_SERVICES
-from taskmanager.core.events import outbox, queue_report
+from taskmanager.core.events import outbox, queue_report, schedule
 from taskmanager.core.events.log import QUEUES
 from taskmanager.core.servers import backups, service_state
 from taskmanager.core.servers.stores import queue_store
@@ -57,6 +58,18 @@ def _is_held(lease: str, holders: set[str]) -> bool:
     return lease in holders or apart >= set(WORKING_SERVICES)
 
 
+def _schedules() -> Iterator[Measured]:
+    """Tell how late the latest periodic job is: the scheduler is away, or the job fails each time."""
+    late = {
+        job.name: (now() - due.ran_at).total_seconds() - job.seconds
+        for job, due in schedule.listed()
+        if due and due.ran_at
+    }
+    name = max(late, key=late.__getitem__, default="")
+    found = above("scheduler:lag", max(0.0, late.get(name, 0.0)), "s", warn=300, fail=3600)
+    yield found if found.status == "pass" else replace(found, output=f"{name} has not run in time: {found.output}")
+
+
 def _events() -> Iterator[Measured]:
     yield above("relay:lag", outbox.oldest_seconds(), "s", warn=60, fail=900)
     yield above("relay:given_up", outbox.count_dead(), "events", warn=1)
@@ -92,6 +105,7 @@ PROCESS_CHECKS = (
     HealthCheck("queue:age", _queues, away="warn"),
     HealthCheck("workers:living", _workers, away="warn"),
     HealthCheck("relay:lease", _leases),
+    HealthCheck("scheduler:lag", _schedules),
     HealthCheck("relay:lag", _events),
     HealthCheck("deliveries:age", _deliveries),
     HealthCheck("backup:age", _backup),

@@ -41,8 +41,9 @@ EVENT_NEEDS: Part[EventNeed] = Part("event_needs")
 
 @every(600, name="events.retention")
 def end_of_retention() -> None:
-    """Delete the events that are older than the settings allow, and log how many."""
-    log.info("events", removed=remove_old())
+    """Delete the events that are older than the settings allow, and log how many, if any."""
+    if removed := remove_old():
+        log.info("events", removed=removed)
 
 
 def remove_old() -> int:

@@ -25,6 +25,7 @@ _MAIL_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _TOKEN = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]*\.?[\w-]*|\bt[a-z]_[\w-]{16,}|(?<=Bearer )[\w.~+/=-]{8,}|(?<=Basic )[\w+/=-]{8,}"
 )
+_PARTS_OF_TOKENS = ("_", "eyJ", "Bearer ", "Basic ")  # each match of `_TOKEN` has one of them, in it or before it
 
 
 class _Pattern:
@@ -56,7 +57,7 @@ def scrub(text: str) -> str:
     text = redact(text)
     if "@" in text:
         text = _MAIL_ADDRESS.sub("[address]", text)
-    return _TOKEN.sub("[token]", text)
+    return _TOKEN.sub("[token]", text) if any(part in text for part in _PARTS_OF_TOKENS) else text
 
 
 @lru_cache(maxsize=500)

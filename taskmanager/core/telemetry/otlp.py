@@ -1,19 +1,21 @@
 """Traces by OpenTelemetry, sent by OTLP over HTTP. Imported only where `TASKMANAGER_TRACES_URL` is set.
 
 Spans wait in a queue of bounded size and are sent by a thread. A receiver that hangs, refuses or is away costs spans,
-and nothing else.
+and nothing else. A process that RQ forks for a job sends its spans at the end of the job, for a second at most.
 """
 
 import atexit
 import logging
+import mmap
 import os
 import random
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextvars import Token
+from contextvars import ContextVar, Token
 from typing import Any
 
 import structlog
@@ -29,7 +31,7 @@ from taskmanager import __version__
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.configuration.telemetry_settings import parse_headers
 from taskmanager.core.telemetry import spans
-from taskmanager.core.telemetry.instruments import SPANS
+from taskmanager.core.telemetry.instruments import SPANS, labelled
 
 log = structlog.get_logger("taskmanager.traces")
 
@@ -37,9 +39,12 @@ _MAX_WAITING, _MAX_BATCH = 4096, 512
 _DELAY_MS = 1000
 _SEND_SECONDS = 5.0
 _END_SECONDS = 1.0  # that the end of a process waits for the last spans
+_AWAY_SECONDS = 30.0  # for which forks lose their spans, after one has waited so long in vain
+_MOMENT = struct.Struct("d")
 _PARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 _NONE = context.Context()
+_records: ContextVar[bool] = ContextVar("records", default=False)  # asked for each command: quicker than the library
 
 
 def begin(settings: Settings, role: str) -> None:
@@ -67,16 +72,28 @@ class OtlpTracer:
         self._sender = _sender(settings)
         self._provider.add_span_processor(_Waiting(self._sender))
         self._tracer = self._provider.get_tracer("taskmanager", __version__)
+        self._process, self._away_until = os.getpid(), mmap.mmap(-1, _MOMENT.size)  # which forks share
 
-    def end(self) -> None:
-        """Send what waits, for at most a second."""
+    def end_of_job(self) -> None:
+        """Send what waits and end, if this process is a fork: RQ ends those with their job, without `atexit`.
+
+        Spans are lost for a while after the receiver did not answer in time, so that jobs wait for it once.
+        """
+        if os.getpid() == self._process or time.monotonic() < _MOMENT.unpack(self._away_until[:])[0]:
+            return
+        if not self.end():
+            self._away_until[:] = _MOMENT.pack(time.monotonic() + _AWAY_SECONDS)
+
+    def end(self) -> bool:
+        """Send what waits, for at most a second; return whether that was enough."""
         if spans.active.tracer is self:
             spans.active.tracer = None
         thread = threading.Thread(target=self._provider.shutdown, daemon=True, name="last-spans")
         thread.start()
         thread.join(_END_SECONDS)
-        if thread.is_alive():
+        if late := thread.is_alive():
             self._sender.shutdown()  # type: ignore[no-untyped-call]  # which ends its attempts
+        return not late
 
     def begin_trace(self, name: str, kind: spans.Kind, caller: str = "") -> "_OpenSpan | None":
         """Begin the first span, if it is sampled: by the ratio, unless callers are followed and there is one."""
@@ -99,10 +116,12 @@ class OtlpTracer:
     def _open(self, name: str, kind: SpanKind, within: context.Context | None) -> "_OpenSpan":
         return _OpenSpan(self._tracer.start_span(name, within, kind))
 
+    def records(self) -> bool:
+        """Return whether a span is open."""
+        return _records.get()
+
     def trip(self, name: str, seconds: float, fields: Mapping[str, Any], *, failed: bool) -> None:
-        """Add a span of kind client that ends now, below the open one, if that is recorded."""
-        if not trace.get_current_span().is_recording():
-            return
+        """Add a span of kind client that ends now, below the open one."""
         ended = time.time_ns()
         made = self._tracer.start_span(name, None, SpanKind.CLIENT, fields, start_time=ended - int(seconds * 1e9))
         if failed:
@@ -123,11 +142,13 @@ class OtlpTracer:
 class _OpenSpan:
     """A span in the context of this thread; see `spans.OpenSpan`."""
 
-    __slots__ = ("_made", "_token")
+    __slots__ = ("_before", "_made", "_token")
 
     def __init__(self, made: Span) -> None:
         self._made = made
         self._token: Token[context.Context] = context.attach(trace.set_span_in_context(made))
+        self._before = _records.get()
+        _records.set(True)
 
     @property
     def traceparent(self) -> str:
@@ -147,6 +168,7 @@ class _OpenSpan:
             self._made.set_status(Status(StatusCode.ERROR))
         self._made.end()
         context.detach(self._token)
+        _records.set(self._before)
 
 
 class _Waiting(BatchSpanProcessor):
@@ -158,7 +180,7 @@ class _Waiting(BatchSpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Count a span, and let it wait; the oldest is lost when too many do."""
         if span.context and span.context.trace_flags.sampled:
-            SPANS.labels("ended").inc()
+            labelled(SPANS, "ended").inc()
         super().on_end(span)
 
 

@@ -38,14 +38,20 @@ class Tracer(Protocol):
     def begin(self, name: str, kind: Kind, parent: str) -> OpenSpan | None:
         """Begin a span below `parent`, else below the open one; None when there is neither, or it is not sampled."""
 
+    def records(self) -> bool:
+        """Return whether a span is open, so that `trip` is of use."""
+
     def trip(self, name: str, seconds: float, fields: Mapping[str, Any], *, failed: bool) -> None:
-        """Add a span of kind client that ends now, below the open one, if any."""
+        """Add a span of kind client that ends now, below the open one."""
 
     def note(self, name: str, fields: Mapping[str, Any]) -> None:
         """Note in the open span, if any, that something happened now."""
 
     def current(self) -> str:
         """Return the context of the open span; "" when there is none."""
+
+    def end_of_job(self) -> None:
+        """Send what waits, if this process was forked for the job that has ended."""
 
 
 class _Active:
@@ -96,6 +102,12 @@ def note(name: str, **fields: Any) -> None:
 def current() -> str:
     """Return the context of the open span, as `traceparent`; "" when there is none."""
     return active.tracer.current() if active.tracer else ""
+
+
+def end_of_job() -> None:
+    """Send the spans of a job, if this process was forked for it and is about to end."""
+    if active.tracer:
+        active.tracer.end_of_job()
 
 
 def unsampled(correlation: dict[str, str]) -> dict[str, str]:

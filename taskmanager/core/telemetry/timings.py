@@ -85,8 +85,8 @@ class CommandTimer(CommandListener):
     @staticmethod
     def _count(event: Any, *, failed: bool) -> None:
         micros = event.duration_micros
-        if spans.active.tracer:
-            _trace(spans.active.tracer, event.command_name, micros / 1e6, failed=failed)
+        if (tracer := spans.active.tracer) and tracer.records():
+            _trace(tracer, event.command_name, micros / 1e6, failed=failed)
         SPENT.database_ms += micros / 1000
         SPENT.commands += 1
         labelled(instruments.COMMAND_SECONDS, _label(event.command_name)).observe(micros / 1e6)
@@ -122,9 +122,9 @@ class timed_trip:
         SPENT.store_ms += seconds * 1000
         SPENT.trips += 1
         labelled(instruments.STORE_SECONDS, self._store).observe(seconds)
-        if spans.active.tracer:
+        if (tracer := spans.active.tracer) and tracer.records():
             fields = {"db.system.name": "redis", "db.namespace": self._store}
-            spans.active.tracer.trip(f"{self._store} trip", seconds, fields, failed=error is not None)
+            tracer.trip(f"{self._store} trip", seconds, fields, failed=error is not None)
         if error is not None:
             instruments.STORE_FAILURES.labels(self._store).inc()
 

@@ -18,10 +18,12 @@ def delete_contents(event: Event) -> None:
 @every(900, name="tasks.contents")
 def delete_orphaned_uploads() -> None:
     """Delete contents of uploads that did not become attachments."""
-    log.info("loose contents", dropped=attachments.delete_orphaned_uploads())
+    if dropped := attachments.delete_orphaned_uploads():
+        log.info("loose contents", dropped=dropped)
 
 
 @every(3600, name="tasks.lost_contents")
 def delete_unreferenced_contents() -> None:
     """Delete contents in the store that no attachment or upload refers to."""
-    log.info("lost contents", dropped=lost_contents.remove())
+    if dropped := lost_contents.remove():
+        log.info("lost contents", dropped=dropped)

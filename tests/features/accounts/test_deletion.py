@@ -7,10 +7,10 @@ import pytest
 import time_machine
 
 from taskmanager.core.events.log import Event
-from taskmanager.features.notifications.models import Phone
+from taskmanager.features.notifications.models import Inbox, Phone, Preferences, ProjectPreferences
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.tasks.reminders.models import Reminder
-from taskmanager.features.users.models import ApiToken, Session, User
+from taskmanager.features.users.models import ApiToken, Identity, SecondFactor, Session, User
 from taskmanager.testing.clients import sign_in
 from taskmanager.testing.factories import ProjectFactory, TaskFactory, UserFactory
 from taskmanager.testing.factories.things import PASSWORD
@@ -66,6 +66,22 @@ def test_what_was_theirs_alone_goes_with_them(scene, deliver):
     assert scene.owner.get(scene.task_path).json["watcher_ids"] == []
     assert Reminder.objects.count() == 0
     assert [view["shared"] for view in scene.owner.get(f"{scene.project_path}/views").json["items"]] == [True]
+
+
+OF_ACCOUNTS = (ApiToken, SecondFactor, Identity, Inbox, Preferences, ProjectPreferences, Phone)
+
+
+@pytest.mark.parametrize("model", OF_ACCOUNTS, ids=lambda model: model.__name__)
+def test_what_is_kept_for_an_account_alone_goes_with_it(scene, deliver, model):
+    """Whatever else is in it: rows as a release before may have left them."""
+    member, other, collection = scene.member(), UserFactory(), model._get_collection()
+    collection.delete_many({})
+    for owner in (member.user.id, other.id):
+        unique = {"subject": str(owner), "issuer": "x", "digest": str(owner), "project_id": scene.project.id}
+        collection.insert_one({"user_id": owner, "revision": 1, **unique})
+    assert leave(member).status_code == 204
+    deliver()
+    assert [row["user_id"] for row in collection.find()] == [other.id]
 
 
 def test_a_project_of_their_alone_goes_to_the_trash(caller):
