@@ -7,6 +7,7 @@ policy forbids, so the page and its start script are in this package. Swagger UI
 
 import hashlib
 import mimetypes
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -23,13 +24,11 @@ from taskmanager.web.urls import mounted
 
 _PAGE = files("taskmanager.api") / "docs_page"
 _SWAGGER = Path(flask_swagger_ui.__file__).parent / "dist"
-_ASSETS: dict[str, bytes] = {
-    **{name: (_PAGE / name).read_bytes() for name in ("start.js", "docs.css", "pages.css")},
-    **{
-        name: (_SWAGGER / name).read_bytes() for name in ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
-    },
+# Read when they are asked for: most processes never are, and they have 1.7 MB.
+_ASSETS = {
+    **{name: _PAGE / name for name in ("start.js", "docs.css", "pages.css")},
+    **{name: _SWAGGER / name for name in ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")},
 }
-_DIGESTS = {name: hashlib.blake2b(body, digest_size=12).hexdigest() for name, body in _ASSETS.items()}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -74,10 +73,10 @@ def lean_document() -> Response:
 @blp.get("/assets/<digest>/<name>")
 def asset(digest: str, name: str) -> Response:
     """Return a file of the page; the digest of its content is in its path, and is its ETag on every instance."""
-    if _DIGESTS.get(name) != digest:
+    if name not in _ASSETS or _digest(name) != digest:
         abort(404)
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return immutable(_ASSETS[name], f"{kind}; charset=utf-8" if kind.startswith("text/") else kind, digest)
+    return immutable(_ASSETS[name].read_bytes(), f"{kind}; charset=utf-8" if kind.startswith("text/") else kind, digest)
 
 
 @blp.get("/errors")
@@ -94,4 +93,9 @@ def error(code: str) -> Response:
 
 def asset_path(name: str) -> str:
     """Return the path of a file of the pages."""
-    return mounted(f"/docs/assets/{_DIGESTS[name]}/{name}")
+    return mounted(f"/docs/assets/{_digest(name)}/{name}")
+
+
+@cache
+def _digest(name: str) -> str:
+    return hashlib.blake2b(_ASSETS[name].read_bytes(), digest_size=12).hexdigest()

@@ -1,6 +1,5 @@
 """The responses of routes: one resource, a list, or nothing; with ETag, 304, Link and Location."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from operator import or_
 from typing import Any
@@ -13,7 +12,7 @@ from taskmanager.core.storage.listings import Listing
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.querysets import MAX_PAGE_BYTES, Page
 from taskmanager.extensions import keep_compressed
-from taskmanager.web.conditional import etag_of, unchanged
+from taskmanager.web.conditional import digest_of, etag_of, unchanged
 from taskmanager.web.cursors import make_cursor
 from taskmanager.web.pagination import PageRequest, next_link
 from taskmanager.web.serialisers import Serialiser
@@ -78,7 +77,7 @@ def collection(
     rest = {"next_cursor": cursor} | ({} if total is False else {"total": total})
     rest |= {"partial": True} if page.partial else {}
     encoded = b'{"items":' + items + b"," + orjson.dumps(rest)[1:]
-    etag = hashlib.blake2b(encoded, digest_size=16).hexdigest()
+    etag = digest_of(encoded)
     if unchanged(etag):
         return _not_modified(etag)
     response = _bytes(encoded, 200, etag)
@@ -143,7 +142,7 @@ def encoded(body: bytes) -> Response:
 def derived(body: Any) -> Response:
     """Return a body that is computed for this caller and has no revision: private, with a digest of it as ETag."""
     encoded = orjson.dumps(body)
-    etag = hashlib.blake2b(encoded, digest_size=16).hexdigest()
+    etag = digest_of(encoded)
     return _not_modified(etag) if unchanged(etag) else _bytes(encoded, 200, etag)
 
 
@@ -158,7 +157,7 @@ def cached(body: bytes, content_type: str, seconds: int = 300, *, etag: str | No
 
     With 0 seconds they revalidate it at each use. It is compressed once by each process.
     """
-    etag = etag or hashlib.blake2b(body, digest_size=16).hexdigest()
+    etag = etag or digest_of(body)
     response = _not_modified(etag) if unchanged(etag) else _bytes(body, 200, etag)
     response.headers["Cache-Control"] = f"public, max-age={seconds}" if seconds else "public, no-cache"
     response.content_type = content_type

@@ -32,6 +32,14 @@ _REVISION = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.[0-9a-f]{16})?")
 _READING = ("GET", "HEAD")
 
 
+def digest_of(body: bytes) -> str:
+    """Return the opaque part of the ETag of a body that has no revision: 128 bits of its SHA-256.
+
+    Processors have instructions for SHA-256: it takes half the time of BLAKE2.
+    """
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
 def etag_of(revision: int, embedded: bytes = b"") -> str:
     """Return the opaque part of a resource's strong ETag: its revision, and a digest of embedded objects."""
     return f"{revision}.{hashlib.blake2b(embedded, digest_size=8).hexdigest()}" if embedded else str(revision)

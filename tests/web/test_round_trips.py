@@ -78,8 +78,18 @@ def test_all_limits_of_a_route_are_counted_in_one_trip(warm):
     credentials = {"email": UserFactory().email, "password": PASSWORD}
     for _ in range(2):
         status, _, trips = cost(warm.app.test_client(), "POST", "/api/v1/auth/login", json=credentials)
-    # the limit of all requests, those of the address and of the account, and the new access version
-    assert (status, trips) == (200, 3)
+    # the limit of all requests, then those of the address and of the account
+    assert (status, trips) == (200, 2)
+
+
+def test_a_session_that_a_process_does_not_know_is_used_at_once(warm):
+    credentials = {"email": UserFactory().email, "password": PASSWORD}
+    for number in (1, 2, 3):  # from the second on, the process has rights of the account that lack the new session
+        token = warm.app.test_client().post("/api/v1/auth/login", json=credentials).json["access_token"]
+        mine = {"Authorization": f"Bearer {token}"}
+        found = warm.app.test_client().get("/api/v1/users/me/sessions", headers=mine)
+        assert (found.status_code, len(found.json["items"])) == (200, number)
+        assert cost(warm.app.test_client(), "GET", "/api/v1/users/me/sessions", headers=mine)[1:] == (["find"], 1)
 
 
 def test_without_a_login_the_database_is_not_asked(warm):

@@ -3,7 +3,8 @@
 Each account has an `access_version`, raised in the same transaction as every change of the account's rights: a
 session ended, a role changed, a membership added or removed. A process caches the rights that it has loaded, and reads
 the version from the cache store on each request (in the same round trip as the rate limit). When the version is newer,
-the process loads the rights from MongoDB again.
+the process loads the rights from MongoDB again. It also does so for a session that it does not know: a login takes no
+right away, so it does not write the version to the cache store.
 
 The cache store may lose data: an entry expires after ten seconds, is only ever replaced by a higher version, and when
 it is missing or the store is away, MongoDB is read. So when the store is emptied, no revoked right returns, and no
@@ -182,10 +183,11 @@ def key(user_id: ObjectId) -> str:
     return f"tm:access:{user_id}"
 
 
-def find(user_id: ObjectId, version: int | None) -> Access | None:
+def find(user_id: ObjectId, version: int | None, *, session_id: ObjectId | None = None) -> Access | None:
     """Return the present rights of an account; None when there is no such account.
 
-    `version` is the version in the cache store; None when it was missing or the store was not reached.
+    `version` is the version in the cache store; None when it was missing or the store was not reached. With
+    `session_id`, also a session that has begun since the rights were cached is among its sessions.
     """
     if version is None:
         capacity.check_primary()
@@ -194,7 +196,9 @@ def find(user_id: ObjectId, version: int | None) -> Access | None:
             return None
         _publish({user_id: version})
     access = _kept.get(user_id)
-    is_present = access is not None and access.version >= version
+    is_present = (
+        access is not None and access.version >= version and (session_id is None or session_id in access.sessions)
+    )
     count_reads("access", hits=is_present, misses=not is_present)
     return access if is_present else _reload(user_id)
 

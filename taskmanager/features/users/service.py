@@ -238,22 +238,22 @@ def raise_access_versions(user_ids: Iterable[ObjectId]) -> None:
     """
     ids = list(user_ids)
     if len(ids) == 1:
-        raise_access_version(ids[0])
+        version = raise_access_version(ids[0])
+        if version is not None:
+            access.changed_to(ids[0], version)
     else:
         User.objects(id__in=ids).update(inc__access_version=1)
         access.changed(ids)
 
 
 def raise_access_version(user_id: ObjectId, **conditions: Any) -> int | None:
-    """Raise the access version of one account as `raise_access_versions` does, and return it.
+    """Raise the access version of one account and return it, for a change that adds a session and takes no right away.
 
-    Return None, and do nothing, when there is no such account that meets the conditions.
+    Processes need not be told: they load rights that lack a session again. Return None, and do nothing, when there is
+    no such account that meets the conditions.
     """
     user = User.objects(id=user_id, **conditions).only("access_version").modify(new=True, inc__access_version=1)
-    if user is None:
-        return None
-    access.changed_to(user_id, user.access_version)
-    return int(user.access_version)
+    return int(user.access_version) if user else None
 
 
 def load_access(user_id: ObjectId) -> Access | None:

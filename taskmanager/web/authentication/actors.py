@@ -216,7 +216,7 @@ def _look_up(credential: Credential, version: int | None) -> Actor | None:
     """Return the actor of a token; None for an invalid token, which is stored in `dead_tokens`."""
     if dead_tokens.has(credential.key, version):
         return None
-    found = access.find(credential.user_id, version)
+    found = credential.rights(version)
     actor = credential.acting(found)
     if actor is None:
         dead_tokens.add(credential.key, found.version if found else version)

@@ -42,6 +42,10 @@ class Credential:
         """Return a unique key: the account, and the session or the hash of the API token."""
         return self.user_id, self.token_hash or self.id
 
+    def rights(self, version: int | None) -> Access | None:
+        """Return the present rights of the account, as `access.find` does."""
+        return access.find(self.user_id, version, session_id=None if self.token_hash else self.id)
+
     def acting(self, found: Access | None) -> Actor | None:
         """Return the actor of this credential; None when it is not valid."""
         if found is None:
@@ -95,6 +99,6 @@ def acting_now(claim: CredentialClaim, *, fresh: bool = False, version: int | No
         return access.loaders.visitor(claim.share_token)
     if claim.credential is None or claim.refused:
         return None
-    user_id = claim.credential.user_id
-    known = None if fresh else version or access.stored_version(user_id)
-    return claim.credential.acting(access.find(user_id, known))
+    credential = claim.credential
+    known = None if fresh else version or access.stored_version(credential.user_id)
+    return credential.acting(credential.rights(known))
