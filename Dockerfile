@@ -50,7 +50,8 @@ LABEL org.opencontainers.image.version="${VERSION}" \
 USER 10001:10001
 WORKDIR /data
 EXPOSE 8000
-# Asks whatever runs in this container: the web server by HTTP, the others for their last sign of life.
-HEALTHCHECK --interval=10s --timeout=10s --start-period=30s --retries=3 CMD ["taskmanager", "healthcheck"]
+# Asks whatever runs in this container: the web server by HTTP, the others for their last sign of life. Where a dozen start at
+# once on a small machine, each takes a minute.
+HEALTHCHECK --interval=10s --timeout=10s --start-period=120s --retries=3 CMD ["taskmanager", "healthcheck"]
 ENTRYPOINT ["taskmanager"]
 CMD ["web"]

@@ -133,7 +133,7 @@ def test_a_registration_that_needs_a_confirmation_says_so(other_app, app):
     assert not User.objects(email="ada@example.com")
 
 
-def test_a_page_says_that_the_database_is_away(app, browser):
+def test_a_page_says_that_the_database_is_away(app, browser, own_process):
     breaker.trip(AutoReconnect())
     try:
         browser.open("/pages/login")

@@ -78,7 +78,7 @@ def test_it_is_paged_newest_first(admin):
     first = admin.get(f"{AUDIT}?sort=-created_at&limit=2").json
     second = admin.get(f"{AUDIT}?sort=-created_at&limit=2&cursor={first['next_cursor']}").json
     rows = first["items"] + second["items"]
-    assert rows == sorted(rows, key=lambda row: row["created_at"], reverse=True)
+    assert rows == sorted(rows, key=lambda row: row["at"], reverse=True)
     assert len({row["id"] for row in rows}) == 4
 
 
