@@ -71,7 +71,11 @@ class Links:
         self._calendar = urlsplit(client.send("PUT", "/api/v1/users/me/calendar").body["url"])
         self._refresh = client.login().body["refresh_token"]
         client.send("POST", "/api/v1/auth/password-reset", {"email": client.email})
-        eventually(lambda: len(self._mailed(service)) == 2, "the mails with links")
+        try:
+            eventually(lambda: len(self._mailed(service)) == 2, "the mails with links", 60)
+        except AssertionError as error:
+            texts = [path.read_bytes().partition(b"<!doctype")[0] for path in service.mails.glob("*.eml")]
+            raise AssertionError(texts) from error
         self._tokens = self._mailed(service)
 
     def _mailed(self, service: Stack) -> dict[str, str]:

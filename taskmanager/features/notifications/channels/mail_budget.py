@@ -31,7 +31,7 @@ class MailCount(Document):
 
     id = StringField(primary_key=True)  # the budget, and a digest of the address
     sent = ListField(DictField())  # {by, at}
-    until = DateTimeField()
+    until = DateTimeField(required=True)
 
 
 def spend(address: str, budget: str, delivery_id: ObjectId) -> datetime | None:
