@@ -1,5 +1,7 @@
 """Scripts of the cache store give what redis-py's own give, also when the store was emptied or restarted."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import redis
 from redis.exceptions import ResponseError
@@ -45,3 +47,9 @@ def test_after_an_error_the_next_call_reads_its_own_reply(store):
     with pytest.raises(ResponseError):
         failing(KEYS, [1])
     assert failing(KEYS, [2]) == b"2"
+
+
+def test_threads_share_no_connection(store):
+    fast = FastScript(store, "return ARGV[1]")
+    with ThreadPoolExecutor(8) as pool:
+        assert [int(found) for found in pool.map(lambda number: fast([], [number]), range(2_000))] == list(range(2_000))
