@@ -190,5 +190,4 @@ def _log(response: Response, present: Request) -> None:
         request_bytes=present.content_length or None,
         user_id=actor and actor.identity,
         **SPENT.fields(),
-        **correlation.get(),
     )

@@ -6,20 +6,15 @@ identity is the process id and the time of its start, in ticks after the boot of
 """
 
 import os
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 _FIELD = 19  # of those behind the command's name, which may contain spaces
 
 
-@cache
 def own() -> str:
     """Return the identity of this process, `<process id>.<start>`; cheap to call often, and right after a fork."""
-    start = _start_of("self")  # in a namespace without a `/proc` of its own, `/proc/<pid>` is another process
-    return f"{os.getpid()}.{start}" if start else str(os.getpid())
-
-
-os.register_at_fork(after_in_child=own.cache_clear)
+    return _identity(os.getpid())
 
 
 def lives(identity: str) -> bool:
@@ -34,6 +29,12 @@ def lives(identity: str) -> bool:
     except (OSError, ValueError, OverflowError):
         return False
     return start in ("", _start_of(pid))  # without a start: of a release that knew the process id alone
+
+
+@lru_cache(maxsize=1)
+def _identity(pid: int) -> str:
+    start = _start_of("self")  # in a namespace without a `/proc` of its own, `/proc/<pid>` is another process
+    return f"{pid}.{start}" if start else str(pid)
 
 
 def _start_of(process: str) -> str:
