@@ -36,9 +36,9 @@ _WARM_SECONDS = 2.0
 class Client:
     """One user, who writes again and again; what was acknowledged is kept with its time."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, number: int) -> None:
         self.web = WebClient(url).register()
-        made = self.web.send("POST", "/api/v1/projects", {"name": "Load", "key": "LOAD"})
+        made = self.web.send("POST", "/api/v1/projects", {"name": "Load", "key": f"LOAD{number}"})
         self.project = made.body["id"]
         self.acknowledged: list[tuple[float, str]] = []
         self.others = 0  # writes that were not acknowledged
@@ -119,7 +119,7 @@ def _run(folder: Path, options: argparse.Namespace, context: ExitStack) -> int:
     first.migrate()
     _serve(first, "web", "relay", "worker")
     links = Links(first)
-    clients = [Client(first.url) for _ in range(options.clients)]
+    clients = [Client(first.url, number) for number in range(options.clients)]
     passphrase, file = folder / "passphrase", folder / "backup.tar.gz"
     passphrase.write_text(PASSPHRASE)
     with _Load(clients):
@@ -187,7 +187,7 @@ def _command(stack: Stack, *words: str) -> dict[str, Any]:
     ran = subprocess.run(command, cwd=ROOT, env=stack.environment(), capture_output=True, text=True, check=False)
     if ran.returncode:
         raise SystemExit(f"{words[0]}: {ran.stdout}{ran.stderr}")
-    found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(ran.stdout)
     return found
 
 
