@@ -1,21 +1,18 @@
 """What the kernel is tested with: facts and listeners of its own, and a database that fails on demand."""
 
-import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
 from bson import ObjectId
 from flask import Flask
-from pymongo.uri_parser import parse_uri
 
-from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.events import log as events
 from taskmanager.core.events.log import Event, Fact
-from taskmanager.core.storage import database
 from taskmanager.testing.contributions import Contributions
+from tests.failpoints import failpoint
 
 
 @dataclass(frozen=True)
@@ -70,29 +67,12 @@ def listening(contribute: Contributions) -> Callable[..., Hearing]:
 
 
 @pytest.fixture
-def failing(
-    app: Flask, settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., AbstractContextManager[None]]:
-    """`with failing("insert", errorCode=112, times=1):` MongoDB refuses these commands of this test process.
+def failing(app: Flask) -> Callable[..., AbstractContextManager[None]]:
+    """`with failing("insert", errorCode=112, times=1):` MongoDB refuses these commands of this test process."""
 
-    A server has one such failpoint, so test processes wait for each other.
-    """
-    lock_file = tmp_path_factory.getbasetemp().parent / "failpoint.lock"
-    appname = parse_uri(settings.mongodb_uri)["options"]["appname"]
-
-    def set_failpoint(mode: Any, **data: Any) -> None:
-        command = {"configureFailPoint": "failCommand", "mode": mode, "data": data}
-        database.client().admin.command(command)
-
-    @contextmanager
-    def fail(*commands: str, times: int = 1, labels: tuple[str, ...] = (), **error: Any) -> Iterator[None]:
-        refusal = {"failCommands": list(commands), "appName": appname, "errorLabels": list(labels), **error}
-        with lock_file.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            set_failpoint({"times": times}, **refusal)
-            try:
-                yield
-            finally:
-                set_failpoint("off")
+    def fail(
+        *commands: str, times: int = 1, labels: tuple[str, ...] = (), **error: Any
+    ) -> AbstractContextManager[None]:
+        return failpoint(*commands, times=times, errorLabels=list(labels), **error)
 
     return fail

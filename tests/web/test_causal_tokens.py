@@ -1,8 +1,5 @@
 """Causal tokens with one member: who gets one, and which texts are none. Three members are in `tests/faults`."""
 
-from contextlib import contextmanager
-
-import pymongo
 import pytest
 from bson.timestamp import Timestamp
 from pymongo.errors import ServerSelectionTimeoutError
@@ -11,6 +8,7 @@ from taskmanager.core.security import access
 from taskmanager.core.storage import database
 from taskmanager.core.storage.replicas import reading
 from taskmanager.web.consistency import causal_tokens
+from tests.failpoints import failpoint
 from tests.faults.stack import eventually
 from tests.problems import assert_problem
 from tests.scene import Scene
@@ -65,17 +63,9 @@ def test_without_a_primary_only_a_caller_whose_rights_are_known_passes(impatient
     assert impatient.owner.get(impatient.tasks_path, headers=headers).status_code == 200
 
 
-@contextmanager
 def slow(command, *, seconds, times=None):
     """Let the server wait before each such command."""
-    admin = database.client().admin
-    data = {"failCommands": [command], "blockConnection": True, "blockTimeMS": round(seconds * 1000)}
-    admin.command("configureFailPoint", "failCommand", mode={"times": times} if times else "alwaysOn", data=data)
-    try:
-        yield
-    finally:
-        with pymongo.timeout(None):  # the server ends what waits before it responds
-            admin.command("configureFailPoint", "failCommand", mode="off")
+    return failpoint(command, times=times, blockConnection=True, blockTimeMS=round(seconds * 1000))
 
 
 @pytest.fixture
