@@ -14,10 +14,9 @@ from taskmanager.features.users.models import User
 from taskmanager.testing.factories.things import PASSWORD
 from tests.faults.stack import Stack, eventually
 from tests.features.sync.campaign import offline_client
-from tests.features.sync.stream_reader import SILENT_SECONDS, StreamReader, fresh_items, items_of
+from tests.features.sync.stream_reader import PAUSE_SECONDS, StreamFollower, StreamReader, fresh_items, items_of
 from tests.moments import from_now
 
-_PAUSE_SECONDS = 0.3
 _WAIT_SECONDS = 5
 _SCOPES = ("projects:read", "members:read", "tasks:read", "comments:read", "notifications:read")
 
@@ -33,7 +32,7 @@ class Poller(threading.Thread):
 
     def run(self) -> None:
         client = offline_client.OfflineClient(self.url, str(self.path), self.token)
-        while not self._ended.wait(_PAUSE_SECONDS):
+        while not self._ended.wait(PAUSE_SECONDS):
             with contextlib.suppress(offline_client.Offline):
                 client.pull(wait=_WAIT_SECONDS)
                 self.copied = items_of(client)
@@ -42,42 +41,31 @@ class Poller(threading.Thread):
         self._ended.set()
 
 
-class TaskReader(threading.Thread):
-    """Follows the tasks of a project by `Last-Event-ID`, until `end`; notes positions that do not rise.
+class TaskReader(StreamFollower):
+    """Follows the tasks of a project by `Last-Event-ID`; notes positions that do not rise.
 
     A task comes once for each change, or once for changes that are read together, so it may come more than once.
     """
 
     def __init__(self, stream_url: str, project_id: Any, token: str) -> None:
-        super().__init__(name="tasks", daemon=True)
-        self.stream_url, self.project_id, self.token = stream_url, project_id, token
-        self.last, self.connections, self.came = positions.head(), 0, Counter[str]()
+        super().__init__("tasks", stream_url, token)
+        self.project_id, self.last, self.came = project_id, positions.head(), Counter[str]()
         self.repeated: list[int] = []
-        self._ended = threading.Event()
 
     def run(self) -> None:
-        while not self._ended.wait(_PAUSE_SECONDS):
+        while not self._ended.wait(PAUSE_SECONDS):
             with contextlib.suppress(requests.RequestException):
                 self._follow()
 
     def _follow(self) -> None:
-        headers = {"Authorization": f"Bearer {self.token}", "Last-Event-ID": str(self.last)}
         query = {"types": "tasks", "project_id": str(self.project_id)}
-        with requests.get(
-            self.stream_url, params=query, headers=headers, stream=True, timeout=SILENT_SECONDS
-        ) as response:
-            if response.status_code != 200:
-                return
-            self.connections += 1
-            fields: dict[str, str] = {}
-            for line in response.iter_lines(decode_unicode=True):
-                if self._ended.is_set():
-                    return
-                name, _, value = line.partition(": ")
-                fields[name] = value
-                if not line:
-                    self._note(fields)
-                    fields = {}
+        fields: dict[str, str] = {}
+        for line in self._lines(query, {"Last-Event-ID": str(self.last)}):
+            name, _, value = line.partition(": ")
+            fields[name] = value
+            if not line:
+                self._note(fields)
+                fields = {}
 
     def _note(self, fields: dict[str, str]) -> None:
         if fields.get("event") == "changes":
@@ -85,9 +73,6 @@ class TaskReader(threading.Thread):
             position = int(fields["id"])
             self.repeated += [position] if position <= self.last else []
             self.last = position
-
-    def end(self) -> None:
-        self._ended.set()
 
 
 class Followers:

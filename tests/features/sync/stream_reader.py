@@ -4,6 +4,7 @@ import contextlib
 import json
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +13,22 @@ import requests
 from tests.features.sync.campaign import offline_client
 
 SILENT_SECONDS = 20  # the stream sends something every 15
-_PAUSE_SECONDS = 0.3
+PAUSE_SECONDS = 0.3
 
 Items = set[tuple[str, str, str]]
 
 
-class StreamReader(threading.Thread):
-    """Follows the stream of an account until `end`: whatever is killed, it continues from the token of its copy."""
+class StreamFollower(threading.Thread):
+    """A thread that follows the live stream until `end`."""
 
-    def __init__(self, url: str, stream_url: str, path: Path, token: str) -> None:
-        super().__init__(name=path.name, daemon=True)
-        self.url, self.stream_url, self.path, self.token = url, stream_url, path, token
-        self.messages = self.connections = 0
+    def __init__(self, name: str, stream_url: str, token: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.stream_url, self.token, self.connections = stream_url, token, 0
         self._ended = threading.Event()
 
-    def run(self) -> None:
-        client = offline_client.OfflineClient(self.url, str(self.path), self.token)
-        while not self._ended.wait(_PAUSE_SECONDS):
-            with contextlib.suppress(requests.RequestException, offline_client.Offline):
-                self._follow(client)
-
-    def _follow(self, client: Any) -> None:
-        token = client._get("token")
-        if token is None:
-            client.pull()
-            return
-        headers = {"Authorization": f"Bearer {self.token}"}
-        query = {"token": token}
+    def _lines(self, query: dict[str, str], headers: dict[str, str] | None = None) -> Iterator[str]:
+        """Yield the lines of one connection; none when it is refused."""
+        headers = {"Authorization": f"Bearer {self.token}"} | (headers or {})
         with requests.get(
             self.stream_url, params=query, headers=headers, stream=True, timeout=SILENT_SECONDS
         ) as response:
@@ -48,18 +38,40 @@ class StreamReader(threading.Thread):
             for line in response.iter_lines(decode_unicode=True):
                 if self._ended.is_set():
                     return
-                if line.startswith("data: ") and "objects" in (page := json.loads(line[6:])):
-                    self.messages += 1
-                    client._apply(page)
+                yield line
+
+    def end(self) -> None:
+        """Let the thread end, with its next message."""
+        self._ended.set()
+
+
+class StreamReader(StreamFollower):
+    """Keeps a copy of what an account sees: whatever is killed, it continues from the token of its copy."""
+
+    def __init__(self, url: str, stream_url: str, path: Path, token: str) -> None:
+        super().__init__(path.name, stream_url, token)
+        self.url, self.path, self.messages = url, path, 0
+
+    def run(self) -> None:
+        client = offline_client.OfflineClient(self.url, str(self.path), self.token)
+        while not self._ended.wait(PAUSE_SECONDS):
+            with contextlib.suppress(requests.RequestException, offline_client.Offline):
+                self._follow(client)
+
+    def _follow(self, client: Any) -> None:
+        token = client._get("token")
+        if token is None:
+            client.pull()
+            return
+        for line in self._lines({"token": token}):
+            if line.startswith("data: ") and "objects" in (page := json.loads(line[6:])):
+                self.messages += 1
+                client._apply(page)
 
     def items(self) -> Items:
         """Return what the copy has now."""
         with contextlib.closing(sqlite3.connect(self.path)) as store:
             return set(store.execute("SELECT type, id, item FROM items").fetchall())
-
-    def end(self) -> None:
-        """Let the thread end, with its next message."""
-        self._ended.set()
 
 
 def fresh_items(url: str, path: Path, token: str) -> Items:
