@@ -205,14 +205,7 @@ def find(user_id: ObjectId, version: int | None, *, session_id: ObjectId | None 
 
 def stored_version(user_id: ObjectId) -> int | None:
     """Read an account's version from the cache store; None when it has none, or is away."""
-    if cache_outage.resting:
-        return None
-    try:
-        found: Any = cache_store().get(key(user_id))
-    except RedisError:
-        cache_outage.failed()
-        return None
-    return int(found) if found else None
+    return stored_versions([user_id]).get(user_id)
 
 
 def stored_versions(user_ids: Sequence[ObjectId]) -> dict[ObjectId, int]:
