@@ -37,18 +37,23 @@ PLANTED = {
 
 
 @pytest.fixture(scope="module")
-def contracts(root: Path) -> dict[str, str]:
+def config(root: Path) -> ConfigParser:
+    """What `setup.cfg` says."""
+    found = ConfigParser()
+    found.read(root / "setup.cfg")
+    return found
+
+
+@pytest.fixture(scope="module")
+def contracts(config: ConfigParser) -> dict[str, str]:
     """The name of each contract by its id."""
-    config = ConfigParser()
-    config.read(root / "setup.cfg")
     prefix = "importlinter:contract:"
     return {part.removeprefix(prefix): config[part]["name"] for part in config.sections() if part.startswith(prefix)}
 
 
-def _layers(root: Path) -> dict[str, set[str]]:
+@pytest.fixture(scope="module")
+def layers(config: ConfigParser) -> dict[str, set[str]]:
     """The modules that the contracts inside packages name, by the pattern of the package."""
-    config = ConfigParser()
-    config.read(root / "setup.cfg")
     found: dict[str, set[str]] = {}
     for part in (config[name] for name in config.sections() if "layers" in config[name]):
         for container in part.get("containers", "").split():
@@ -82,8 +87,8 @@ def test_the_contract_catches_what_it_forbids(contract: str, contracts: dict[str
     assert re.search(re.escape(contracts[contract]) + r" BROKEN", said), said
 
 
-def test_every_module_of_a_feature_is_bound_by_a_contract_inside_it(root: Path):
-    layers, unbound = _layers(root), []
+def test_every_module_of_a_feature_is_bound_by_a_contract_inside_it(root: Path, layers: dict[str, set[str]]):
+    unbound = []
     for path in (root / "taskmanager/features").rglob("*.py"):
         parts = path.relative_to(root).with_suffix("").parts
         levels = [(".".join(parts[:depth]), parts[depth]) for depth in range(3, len(parts))]
