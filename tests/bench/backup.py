@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from tests.faults.conftest import serving
 from tests.faults.stack import ROOT, Stack, eventually
 from tests.faults.web_client import WebClient
 
@@ -30,7 +31,7 @@ _ROUTES: dict[str, tuple[str, dict[str, str]]] = {
     "/pages/reset": ("/api/v1/auth/password-reset/confirm", {"password": "another horse battery staple"}),
 }
 _LINK = re.compile(r"(https?://\S+)\?token=([\w.~%-]+)")
-_WARM_SECONDS = 2.0
+_AFTER_SECONDS = 2.0
 
 
 class Client:
@@ -117,17 +118,17 @@ def _run(folder: Path, options: argparse.Namespace, context: ExitStack) -> int:
         context.callback(stack.stop)
         stack.start_servers()
     first.migrate()
-    _serve(first, "web", "relay", "worker")
+    serving(first, "relay", "worker")
     links = Links(first)
     clients = [Client(first.url, number) for number in range(options.clients)]
     passphrase, file = folder / "passphrase", folder / "backup.tar.gz"
     passphrase.write_text(PASSPHRASE)
     with _Load(clients):
-        time.sleep(options.seconds)
+        time.sleep(options.seconds)  # no condition: the load itself
         began = time.monotonic()
         made = _command(first, "backup", str(file), "--passphrase-file", str(passphrase))
         took = time.monotonic() - began
-        time.sleep(_WARM_SECONDS)
+        time.sleep(_AFTER_SECONDS)  # no condition: writes after the backup, which it must not have
     written = [row for client in clients for row in client.acknowledged]
     before = {path for at, path in written if at < began}
     during = sum(began <= at < began + took for at, _ in written)
@@ -139,7 +140,7 @@ def _run(folder: Path, options: argparse.Namespace, context: ExitStack) -> int:
     began = time.monotonic()
     problems = _command(second, "restore", str(file), "--passphrase-file", str(passphrase))
     _say(f"restore      {time.monotonic() - began:.1f} s; verify found {sum(map(len, problems.values()))} problems")
-    _serve(second, "web", "relay", "worker")
+    serving(second, "relay", "worker")
     missing = {path for client in clients for path in _missing(client, second.url, before)}
     _say(f"acknowledged {len(before)} before the backup began, {len(missing)} of them missing")
     used = links.used_at(second.url)
@@ -168,18 +169,6 @@ class _Load:
         self._over.set()
         for thread in self._threads:
             thread.join()
-
-
-def _serve(stack: Stack, *names: str) -> None:
-    stack.start(*names)
-    eventually(lambda: _is_ready(stack.url), "readiness")
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/health/ready", timeout=10).ok
-    except requests.RequestException:
-        return False
 
 
 def _command(stack: Stack, *words: str) -> dict[str, Any]:

@@ -49,10 +49,15 @@ def web(stack: Stack) -> WebClient:
 
 def logged_in(stack: Stack, *others: str) -> WebClient:
     """Start a web process and others, and return a user who is logged in once it is ready."""
+    return serving(stack, *others).register()
+
+
+def serving(stack: Stack, *others: str) -> WebClient:
+    """Start a web process and others, and return a client of it once it is ready."""
     stack.start("web", *others)
     client = WebClient(stack.url)
     eventually(lambda: _ready(client), "readiness")
-    return client.register()
+    return client
 
 
 def _ready(client: WebClient) -> bool:
