@@ -28,7 +28,7 @@ def test_processes_that_have_nothing_to_do_write_nothing(stack: Stack):
     while time.monotonic() - since < _QUIET_SECONDS:
         if (found := lines()) != before and time.monotonic() - since < _QUIET_SECONDS / 2:
             before = found  # the last of what the start caused, such as the first runs of periodic jobs
-        time.sleep(0.5)
+        time.sleep(0.5)  # between two looks
     assert {name: after[len(before[name]) :] for name, after in lines().items()} == {name: [] for name in roles}
 
 
