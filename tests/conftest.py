@@ -22,6 +22,7 @@ from taskmanager.features.tasks.reminders import service as reminders
 from taskmanager.features.trash import service as trash
 from tests import certificates, documented, leftovers
 from tests.commands import COMMANDS, Commands
+from tests.web_server import WebServer
 
 pytest_plugins = ["taskmanager.testing"]
 
@@ -49,6 +50,16 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show with a test that fails what the server of the tests said of its own faults."""
+    report = yield
+    server = getattr(item, "funcargs", {}).get("server")
+    if report.failed and isinstance(server, WebServer) and (faults := server.faults()):
+        report.sections.append(("Faults of the server", "\n".join(faults)))
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -69,6 +69,10 @@ class WebServer:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
+    def faults(self) -> list[str]:
+        """Return the last lines of its log that have a traceback."""
+        return [line for line in self.log.read_text().splitlines() if "Traceback" in line][-3:]
+
     def memory(self) -> int:
         """Return the resident bytes of its processes, without the one that only starts them."""
         assert self._process

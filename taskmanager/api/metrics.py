@@ -7,7 +7,7 @@ All servers are read at the same time, for a second and a half at most. What was
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, TypeVar
 
 import pymongo
@@ -24,6 +24,7 @@ from taskmanager.core import clock
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.events import outbox, positions, queue_report
 from taskmanager.core.events.outcome_counters import OutcomeCounter
+from taskmanager.core.locking.made_once import made_once
 from taskmanager.core.servers import backups
 from taskmanager.core.servers.stores import RedisError, queue_store
 from taskmanager.core.storage import database
@@ -191,7 +192,7 @@ _SOURCES: dict[str, Callable[[], list[Any]]] = _SERVERS | {
 }
 
 
-@lru_cache(maxsize=1)
+@made_once
 def _reads() -> BoundedReads[list[Any]]:
     """Return the reads of this process; made at the first use, so after a fork."""
     return BoundedReads({name: partial(_read, read) for name, read in _SOURCES.items()}, "scrape")

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 CODE = ("taskmanager", "workers", "migrations", "config")
+# What `functools.cache` may keep, of which two first threads make two: it has no connection, no thread and no lock.
+VALUES = {"Path", "bool", "bytes", "dict", "frozenset", "str", "tuple", "Fernet", "Mapping", "Metric", "Signer", "type"}
+VALUES |= {"NullTranslations", "jinja2.Environment", "jinja2.Template", "re.Pattern", "ssl.SSLContext"}
 
 
 @pytest.fixture
@@ -98,6 +101,17 @@ def test_no_test_runs_a_loop_of_events_in_the_main_thread(root: Path):
     calls = re.compile(r"asyncio\.(run|Runner)\(|run_(until_complete|forever)\(")
     programs = {path for path, text in texts.items() if '__name__ == "__main__"' in text}  # in a process of their own
     assert [str(path) for path, text in texts.items() if calls.search(text) and path not in programs] == []
+
+
+def test_what_has_connections_is_made_once(sources: list[Path]):
+    """`functools.cache` makes a second one for a thread that asks meanwhile: `core.locking.made_once` does not."""
+    cached = {
+        f"{path.stem}.{node.name}": ast.unparse(node.returns).partition("[")[0]
+        for path in sources
+        for node in _functions(path)
+        if node.returns and any(re.search(r"\b(lru_)?cache\b", ast.unparse(one)) for one in node.decorator_list)
+    }
+    assert {name: kind for name, kind in cached.items() if kind not in VALUES} == {}
 
 
 def test_what_a_request_keeps_is_known_to_one_module(sources: list[Path]):

@@ -1,7 +1,6 @@
 """All checks of the report for operators, and their results as metrics."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily
@@ -10,11 +9,12 @@ from taskmanager.api.checks.machine import MACHINE_CHECKS
 from taskmanager.api.checks.measured import HealthChecks, Status
 from taskmanager.api.checks.processes import PROCESS_CHECKS
 from taskmanager.api.checks.servers import SERVER_CHECKS
+from taskmanager.core.locking.made_once import made_once
 
 _NUMBERS: dict[Status, int] = {"pass": 0, "warn": 1, "fail": 2}
 
 
-@lru_cache(maxsize=1)
+@made_once
 def health_checks() -> HealthChecks:
     """Return the checks of this process; made at the first use, so after a fork."""
     return HealthChecks((*SERVER_CHECKS, *PROCESS_CHECKS, *MACHINE_CHECKS))

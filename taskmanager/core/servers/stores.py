@@ -5,7 +5,6 @@ without bound on one that hangs. A request never waits for a store more than `re
 """
 
 import time
-from functools import cache
 from typing import Any
 
 import redis
@@ -15,6 +14,7 @@ from redis.sentinel import Sentinel
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.configuration.connection_urls import StoreAddress, store_address
+from taskmanager.core.locking.made_once import made_once
 from taskmanager.core.servers.store_clients import (
     TimedClient,
     TimedCluster,
@@ -50,7 +50,7 @@ def _behind_sentinels(address: StoreAddress, seconds: float) -> redis.Redis:
     return sentinel.master_for(address.service, redis_class=TimedClient, db=database)
 
 
-@cache
+@made_once
 def _client(store: str, url: str, seconds: float) -> redis.Redis:
     return client(store, url, seconds)
 
