@@ -34,6 +34,10 @@ _OBJECTS = frozenset(
      "group", "host", "http", "log", "network", "observer", "organization", "package", "related", "rule", "server",
      "service", "source", "span", "threat", "tls", "trace", "transaction", "url", "user")
 )  # fmt: skip
+# The values of keys that contain one of these words are never logged.
+_SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie")
+HIDDEN = "[hidden]"
+CONSTANTS = {"ecs.version": ECS_VERSION, "service.name": "taskmanager", "service.version": __version__}
 _PER_MS = 1_000_000
 _HEX_DIGITS = 32
 
@@ -46,8 +50,20 @@ def correlate(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 
 def to_ecs(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Return the fields with the names of the schema. `trace.id` is that of the caller's trace, else of the request."""
-    found: dict[str, Any] = {"ecs.version": ECS_VERSION, "service.name": "taskmanager", "service.version": __version__}
+    """Return the fields with the names of the schema."""
+    found: dict[str, Any] = {**CONSTANTS, **of_trace(event)}
+    for name, value in event.items():
+        if value is not None:
+            found[ecs_name(name)] = value
+    return found
+
+
+def of_trace(event: MutableMapping[str, Any]) -> dict[str, Any]:
+    """Return the fields about the trace, and take `traceparent` away.
+
+    `trace.id` is that of the caller's trace, else of the request.
+    """
+    found: dict[str, Any] = {}
     _, trace, span, flags = event.pop("traceparent", "").split("-") if "traceparent" in event else ("",) * 4
     if len(trace := trace or str(event.get("request_id", ""))) == _HEX_DIGITS:
         found["trace.id"] = trace
@@ -55,10 +71,17 @@ def to_ecs(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
         found["span.id"] = span
     if "duration_ms" in event:
         found["event.duration"] = int(event["duration_ms"] * _PER_MS)
-    for name, value in event.items():
-        if value is not None:
-            found[NAMES.get(name) or (f"labels.{name}" if name in _OBJECTS else name)] = value
     return found
+
+
+def ecs_name(name: str) -> str:
+    """Return the name of a field in the schema, or one that the schema leaves to us."""
+    return NAMES.get(name) or (f"labels.{name}" if name in _OBJECTS else name)
+
+
+def is_secret(name: str) -> bool:
+    """Return whether values of a field of this name are never logged."""
+    return any(word in name.lower() for word in _SECRET_WORDS)
 
 
 # Sentences of RQ's workers: what it logs, what we log, and the names of its values. None: every few seconds, or said

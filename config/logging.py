@@ -12,13 +12,11 @@ import structlog
 from structlog.typing import Processor
 
 from config import error_reports, log_fields, log_levels, log_output
+from config.log_lines import quick_line
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.configuration.telemetry_settings import parse_levels
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.security.redaction import scrub, scrubbed
-
-# The values of keys that contain one of these words are never logged.
-_SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie")
 
 
 class LineHandler(logging.Handler):
@@ -54,32 +52,45 @@ def configure(settings: Settings) -> None:
     _choose_output(settings)
     error_reports.begin(settings)
     log_levels.use(settings.log_level, parse_levels(settings.log_levels))
-    shared = _shared()
-    last: list[Processor] = [
-        error_reports.report,
-        structlog.processors.format_exc_info,  # without local variables, which contain secrets
-        _redact,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),  # after the redaction, which it needs not
-        *_FORMATS[settings.log_format],
-    ]
+    render = thorough(settings.log_format)
+    if settings.log_format == "ecs":
+        render = _quick_or(render)
     structlog.configure(
-        processors=[log_levels.drop_below_level, *shared, *last, _as_line],
+        processors=[log_levels.drop_below_level, render],
         logger_factory=LineLogger,
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(handlers=[_handler(shared, last)], force=True)
+    logging.basicConfig(handlers=[_handler(settings.log_format)], force=True)
     log_levels.use(settings.log_level, parse_levels(settings.log_levels))
     _redact_other_outputs()
 
 
-def _shared() -> list[Processor]:
-    """Return the first processors of our events and of the records of libraries."""
+def thorough(log_format: str) -> Processor:
+    """Return a processor that makes the line of an event of any kind, by all steps one after the other."""
+    steps = [*_SHARED, *_last(log_format), _as_line]
+
+    def render(logger: Any, method: str, event: Any) -> Any:
+        for step in steps:
+            event = step(logger, method, event)
+        return event
+
+    return render
+
+
+def _quick_or(otherwise: Processor) -> Processor:
+    """Return a processor that makes the line of most events in one step, and of the rest by `otherwise`."""
+    return lambda logger, method, event: quick_line(logger, method, event) or otherwise(logger, method, event)
+
+
+def _last(log_format: str) -> list[Processor]:
+    """Return the last processors of our events and of the records of libraries."""
     return [
-        log_fields.correlate,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        _hide_secrets,
+        error_reports.report,
+        structlog.processors.format_exc_info,  # without local variables, which contain secrets
+        _redact,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),  # after the redaction, which it needs not
+        *_FORMATS[log_format],
     ]
 
 
@@ -90,13 +101,13 @@ def _choose_output(settings: Settings) -> None:
         raise Misconfigured(f"TASKMANAGER_LOG_FILE cannot be opened: {error.strerror}") from None
 
 
-def _handler(shared: list[Processor], last: list[Processor]) -> logging.Handler:
+def _handler(log_format: str) -> logging.Handler:
     """Return the handler for the logs of libraries."""
     handler = LineHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, log_fields.rq_fields],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+            foreign_pre_chain=[*_SHARED, log_fields.rq_fields],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_last(log_format)],
         )
     )
     handler.addFilter(log_fields.RqSentences())
@@ -111,6 +122,23 @@ def _as_line(_logger: Any, _method: str, text: Any) -> bytes:
     return str(text).encode("utf-8", "backslashreplace") + b"\n"
 
 
+_is_secret = lru_cache(maxsize=1_000)(log_fields.is_secret)
+
+
+def _hide_secrets(_logger: Any, _method: str, event: Any) -> Any:
+    for key in event:
+        if _is_secret(key):
+            event[key] = log_fields.HIDDEN
+    return event
+
+
+# the first processors of our events and of the records of libraries
+_SHARED: tuple[Processor, ...] = (
+    log_fields.correlate,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    _hide_secrets,
+)
 _FORMATS: dict[str, tuple[Processor, ...]] = {
     "ecs": (log_fields.to_ecs, _as_json),
     "json": (_as_json,),
@@ -140,18 +168,6 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, traceback:
 
 def _redact(_logger: Any, _method: str, event: Any) -> Any:
     return scrubbed(event)
-
-
-def _hide_secrets(_logger: Any, _method: str, event: Any) -> Any:
-    for key in event:
-        if _is_secret(key):
-            event[key] = "[hidden]"
-    return event
-
-
-@lru_cache(maxsize=1_000)
-def _is_secret(key: str) -> bool:
-    return any(word in key.lower() for word in _SECRET_WORDS)
 
 
 def _dumps(event: Any, **_: Any) -> str:

@@ -32,7 +32,7 @@ class Rendered:
         command = ["kubectl", "kustomize", str(folder / "overlays" / name)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
-        self.objects = [one for one in yaml.safe_load_all(ran.stdout) if one]
+        self.objects = [one for one in yaml.load_all(ran.stdout, Loader=yaml.CSafeLoader) if one]
 
     def of(self, *kinds: str) -> list[dict]:
         return [one for one in self.objects if one["kind"] in kinds]
