@@ -23,9 +23,10 @@ _ENDED = "ended"  # in the place of a process
 
 
 class _SharedFolder:
-    """The folder of the files; None while this process counts in its own memory."""
+    """The folder of the files, and which of them are this process's; None while it counts in its own memory."""
 
     folder: Path | None = None
+    identity = ""  # asked for at each count, so it is looked up once, and again in a fork
 
 
 def share(folder: Path) -> None:
@@ -35,8 +36,14 @@ def share(folder: Path) -> None:
     with _locked(folder):
         _purge_unless_used(folder)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # the library has no argument for it
-    values.ValueClass = values.MultiProcessValue(process_identity.own)
+    _note_identity()
+    os.register_at_fork(after_in_child=_note_identity)
+    values.ValueClass = values.MultiProcessValue(lambda: _SharedFolder.identity)
     _SharedFolder.folder = folder
+
+
+def _note_identity() -> None:
+    _SharedFolder.identity = process_identity.own()
 
 
 def purge(folder: Path) -> None:

@@ -6,30 +6,15 @@ identity is the process id and the time of its start, in ticks after the boot of
 """
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 _FIELD = 19  # of those behind the command's name, which may contain spaces
 
 
-class _Own:
-    """The identity of this process; "" before it is looked up."""
-
-    identity = ""
-
-
-def _forget() -> None:
-    _Own.identity = ""
-
-
-os.register_at_fork(after_in_child=_forget)
-
-
 def own() -> str:
     """Return the identity of this process, `<process id>.<start>`; cheap to call often, and right after a fork."""
-    if not _Own.identity:
-        start = _start_of("self")  # in a namespace without a `/proc` of its own, `/proc/<pid>` is another process
-        _Own.identity = f"{os.getpid()}.{start}" if start else str(os.getpid())
-    return _Own.identity
+    return _identity(os.getpid())
 
 
 def lives(identity: str) -> bool:
@@ -44,6 +29,12 @@ def lives(identity: str) -> bool:
     except (OSError, ValueError, OverflowError):
         return False
     return start in ("", _start_of(pid))  # without a start: of a release that knew the process id alone
+
+
+@lru_cache(maxsize=1)
+def _identity(pid: int) -> str:
+    start = _start_of("self")  # in a namespace without a `/proc` of its own, `/proc/<pid>` is another process
+    return f"{pid}.{start}" if start else str(pid)
 
 
 def _start_of(process: str) -> str:
