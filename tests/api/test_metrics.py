@@ -165,6 +165,36 @@ def test_the_counts_of_ended_processes_stay_while_another_runs(tmp_path):
     assert float(ran.stdout) == 2  # all had ended: the service was restarted
 
 
+COUNTS = """
+import os, sys, threading
+from pathlib import Path
+from taskmanager.core.telemetry import instruments, metric_files
+metric_files.share(Path(sys.argv[1]))
+sys.setswitchinterval(1e-6)
+value = instruments.EVENTS.labels("a")
+def count():
+    for _ in range(500): value.inc()
+    instruments.EVENTS.labels("x" * 2_000_000).inc(0)  # the file grows, and is mapped anew
+def count_in_threads():
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for one in threads: one.start()
+    for one in threads: one.join()
+count_in_threads()
+if not (child := os.fork()):
+    count_in_threads()
+    os._exit(0)
+os.waitpid(child, 0)
+count_in_threads()
+samples = [sample for family in metric_files.collected() for sample in family.samples]
+print(sum(sample.value for sample in samples if sample.name == "taskmanager_events_recorded_total"))
+"""
+
+
+def test_no_count_of_a_thread_or_a_fork_is_lost(tmp_path):
+    ran = subprocess.run([sys.executable, "-c", COUNTS, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert float(ran.stdout) == 3 * 8 * 500
+
+
 def test_what_a_request_spends_is_counted_for_its_thread(scene):
     scene.owner.get(scene.task_path)
     fields = timings.SPENT.fields()
