@@ -64,10 +64,12 @@ def lean_document() -> Response:
     """Return the lean document for the page; it is made once for each path that the service is below."""
     kept: dict[str, bytes] = current_app.extensions.setdefault("taskmanager-lean-documents", {})
     root = mounted("/docs/errors")
-    if root not in kept:
+    made = kept.get(root)
+    if made is None:
+        made = orjson.dumps(lean(document_of("v1"), root))
         kept.clear()
-        kept[root] = orjson.dumps(lean(document_of("v1"), root))
-    return cached(kept[root], "application/json")
+        kept[root] = made
+    return cached(made, "application/json")
 
 
 @blp.get("/assets/<digest>/<name>")

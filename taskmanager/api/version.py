@@ -46,6 +46,8 @@ class Api(flask_smorest.Api):
     def __init__(self, *args: Any, **options: Any) -> None:
         self._undescribed: list[tuple[Blueprint, str]] = []
         self._describing = Lock()
+        self.documents: dict[str, bytes] = {}  # by the path that the service is below
+        self.making = Lock()
         super().__init__(*args, **options)
 
     def _register_error_handlers(self) -> None:
@@ -134,15 +136,18 @@ class ApiVersion:
         return cached(self._encoded(api), "application/json")
 
     def _encoded(self, api: Api) -> bytes:
-        """Return the document, which is made at the first request, after plugins have added their routes."""
-        root = mounted("") or "/"
-        kept: dict[str, bytes] = api.__dict__.setdefault("kept_documents", {})
-        if root not in kept:
-            document = orjson.loads(next(iter(kept.values()))) if kept else self._document(api)
-            if len(kept) == _MAX_ROOTS:
-                kept.popitem()
-            kept[root] = orjson.dumps(document | {"servers": [{"url": root}]})
-        return kept[root]
+        """Return the document, which is made at the first request, after plugins have added their routes.
+
+        One thread makes it: the description of the routes, from which it is made, changes meanwhile.
+        """
+        root, kept = mounted("") or "/", api.documents
+        with api.making:
+            if root not in kept:
+                document = orjson.loads(next(iter(kept.values()))) if kept else self._document(api)
+                if len(kept) == _MAX_ROOTS:
+                    kept.popitem()
+                kept[root] = orjson.dumps(document | {"servers": [{"url": root}]})
+            return kept[root]
 
     def _announce(self, response: Response) -> Response:
         old = self.deprecation and f"{request.path}/".startswith(f"{self.prefix}/")
@@ -156,10 +161,14 @@ def document_of(name: str) -> dict[str, Any]:
 
 def operations_by_code() -> dict[str, list[dict[str, str]]]:
     """Return the operations that return each code of an error: {code: their `method`, `path` and `summary`}."""
-    kept: dict[str, list[dict[str, str]]] = current_app.extensions.setdefault("taskmanager-error-operations", {})
-    for path, item in () if kept else document_of("v1")["paths"].items():
-        for method, operation in item.items():
-            for code in operation["x-error-codes"] if method != "parameters" else ():
-                summary = operation.get("summary", "")
-                kept.setdefault(code, []).append({"method": method.upper(), "path": path, "summary": summary})
+    name = "taskmanager-error-operations"
+    kept: dict[str, list[dict[str, str]]] | None = current_app.extensions.get(name)
+    if kept is None:
+        kept = {}
+        for path, item in document_of("v1")["paths"].items():
+            for method, operation in item.items():
+                for code in operation["x-error-codes"] if method != "parameters" else ():
+                    summary = operation.get("summary", "")
+                    kept.setdefault(code, []).append({"method": method.upper(), "path": path, "summary": summary})
+        current_app.extensions[name] = kept  # whole: other threads read it
     return kept

@@ -183,6 +183,6 @@ _kept: dict[tuple[Connection, int], SmtpMailer] = {}
 
 def close_connections() -> None:
     """Close the kept connections of all threads."""
-    for mailer in _kept.values():
+    for mailer in list(_kept.values()):
         mailer.quit()
     _kept.clear()
