@@ -38,9 +38,7 @@ UNKNOWN_ID = "65f1c0ffee0123456789abcd"
 
 TOKEN = "SCHEMATHESIS_TOKEN"  # the access token of whoever makes the requests; without one, no one is logged in
 ANSWERS = "SCHEMATHESIS_ANSWERS"  # a file that gets a line for each answer: method, path, status, whose token was sent
-PART = (
-    "SCHEMATHESIS_PART"  # one of so many requests of the coverage phase is made, after the first few of an operation
-)
+PART = "SCHEMATHESIS_PART"  # one of so many requests of the coverage phase is made, after the first few of an operation
 _FIRST = 4
 _proposed: Counter[str] = Counter()  # requests of the coverage phase, by operation
 
