@@ -87,6 +87,21 @@ def create_app(settings: Settings) -> Flask:
 
     Connects lazily, so it may be called before a fork. Raises Misconfigured.
     """
+    app, loaded = _without_routes(settings)
+    _add_routes(app, loaded)
+    return app
+
+
+def prepare(settings: Settings) -> None:
+    """Let this process work with these settings as `create_app` does, but serve nothing: for commands.
+
+    Raises Misconfigured.
+    """
+    _without_routes(settings)
+
+
+def _without_routes(settings: Settings) -> tuple[Flask, tuple[Feature, ...]]:
+    """Return the application, and the features whose routes it is to have."""
     core_settings.use(settings)
     rq_jobs.share_clock()
     loaded = load_features(settings)
@@ -101,8 +116,7 @@ def create_app(settings: Settings) -> Flask:
     for feature in loaded:
         _init_app(feature, app, settings)
     errors.init_app(app)
-    _add_routes(app, loaded)
-    return app
+    return app, loaded
 
 
 def load_features(settings: Settings) -> tuple[Feature, ...]:

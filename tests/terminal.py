@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from click.testing import CliRunner, Result
 
-from taskmanager.app import create_app
+from taskmanager.app import prepare
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.servers import server_checks
 from taskmanager.core.storage import database
@@ -44,7 +44,7 @@ class Terminal:
         try:
             ran = invoke(*words, given=given, **ours)
         finally:
-            create_app(self._settings)  # what the command was connected to may be another database
+            prepare(self._settings)  # what the command was connected to may be another database
         if ran.exception and not isinstance(ran.exception, SystemExit):
             raise ran.exception
         return subprocess.CompletedProcess(words, ran.exit_code, ran.stdout, ran.stderr)

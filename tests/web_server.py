@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,9 +14,9 @@ import pytest
 import requests
 from flask import Flask
 
-from taskmanager.core.child import wrap
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.embedded import ports
+from tests import forked
 
 _START_SECONDS = 300  # a process that boots is waited for as long as it lives; this ends one that hangs
 _STOP_SECONDS = 30
@@ -34,20 +33,13 @@ class WebServer:
         self.url = f"http://{ports.LOCALHOST}:{self.port}"
         self.log = log
         self._environment = _environment(settings, port=self.port, **changes)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: forked.Started | None = None
 
     def start(self, *, wait: bool = True) -> None:
         """Start and wait until it is ready, or call `wait` later."""
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                wrap([sys.executable, "-m", *self._command]),
-                env=self._environment,
-                cwd=Path(__file__).parents[1],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            words = ["-m", *self._command]
+            self._process = forked.start(words, environment=self._environment, output=log, new_session=True)
         if wait:
             self.wait()
 

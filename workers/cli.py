@@ -209,12 +209,12 @@ def _supervised() -> ModuleType:
 
 def _connected() -> "Settings":
     """Return the settings, and prepare what use cases need: database, stores, and listeners."""
-    from taskmanager.app import create_app
+    from taskmanager.app import prepare
     from workers import fitness
     from workers.effective_settings import effective_settings
 
     settings = effective_settings()
-    create_app(settings)
+    prepare(settings)
     fitness.require_database()
     return settings
 

@@ -39,7 +39,7 @@ class Api(flask_smorest.Api):
     Routes are described when the document is needed, because that takes longer than all else in `create_app`.
     """
 
-    ERROR_SCHEMA = Problem
+    ERROR_SCHEMA = Problem()  # made once, not for each status
     DEFAULT_ERROR_RESPONSE_NAME = None
     deprecated = False
 

@@ -15,7 +15,7 @@ from rq import Queue
 
 from config.settings import Testing
 from migrations import runner
-from taskmanager.app import create_app
+from taskmanager.app import create_app, prepare
 from taskmanager.core import clock
 from taskmanager.core.configuration.settings import Settings, build
 from taskmanager.core.events import outbox
@@ -118,7 +118,7 @@ def other_app(app: Flask, settings: Settings, prepare_app: Callable[[Flask], Fla
     After the test the settings are those of `app` again.
     """
     yield lambda **changes: prepare_app(create_app(settings.model_copy(update=changes)))
-    create_app(settings)
+    prepare(settings)
     limiter.enabled = settings.ratelimit_enabled
 
 

@@ -7,6 +7,7 @@ revision, an account that is there. Requests that are meant to be refused stay a
 import base64
 import json
 import os
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from uuid import uuid4
 import requests
 import schemathesis
 from hypothesis import strategies
+from schemathesis.generation.meta import TestPhase
 
 from taskmanager.core import zones
 
@@ -36,6 +38,9 @@ UNKNOWN_ID = "65f1c0ffee0123456789abcd"
 
 TOKEN = "SCHEMATHESIS_TOKEN"  # the access token of whoever makes the requests; without one, no one is logged in
 ANSWERS = "SCHEMATHESIS_ANSWERS"  # a file that gets a line for each answer: method, path, status, whose token was sent
+PART = "SCHEMATHESIS_PART"  # one of so many requests of the coverage phase is made, after the first few of an operation
+_FIRST = 4
+_proposed: Counter[str] = Counter()  # requests of the coverage phase, by operation
 
 
 schemathesis.openapi.format("time-zone", strategies.sampled_from(sorted(zones.NAMES)))
@@ -71,6 +76,16 @@ def _spare(case: schemathesis.Case) -> None:
     named: dict[str, Any] = case.path_parameters or {}
     if TOKEN in os.environ and case.operation.path.startswith(ACCOUNTS) and named.get("user_id") == _own_id():
         named["user_id"] = UNKNOWN_ID
+
+
+@schemathesis.hook
+def filter_case(context: Any, case: schemathesis.Case) -> bool:
+    """Return whether a request is to be made."""
+    if case.meta is None or case.meta.phase.name != TestPhase.COVERAGE:
+        return True
+    _proposed[case.operation.label] += 1
+    later = _proposed[case.operation.label] - _FIRST
+    return later <= 0 or later % int(os.environ.get(PART, "1")) == 0
 
 
 @schemathesis.hook

@@ -1,5 +1,6 @@
 """What processes have counted: right under several of them, with bounded labels."""
 
+import os
 import random
 import re
 import secrets
@@ -13,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from taskmanager.api import metrics
 from taskmanager.core.telemetry import timings
+from tests import forked
 from tests.faults.stack import eventually
 from tests.scene import patch
 
@@ -148,20 +150,26 @@ print(sum(sample.value for sample in samples if sample.name == "taskmanager_even
 
 def test_the_counts_of_ended_processes_stay_while_another_runs(tmp_path):
     command = [sys.executable, "-c", FILES, str(tmp_path)]
+
+    def end():
+        ran = forked.run([*command[1:], "end"], environment=dict(os.environ))
+        assert ran.returncode == 0, ran.stderr
+        return ran
+
     with subprocess.Popen([*command, "keep"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as living:
         living.stdout.readline()
         (gauges,) = tmp_path.glob(f"gauge_livesum_{living.pid}.*.db")
         earlier = tmp_path / f"gauge_livesum_{living.pid}.1.db"  # of an earlier process with this id
         earlier.write_bytes(gauges.read_bytes())
         for number in (1, 2, 3):
-            ran = subprocess.run([*command, "end"], capture_output=True, text=True, check=True)
+            ran = end()
             assert float(ran.stdout) == 2 + 2 * number
         assert gauges.exists() and not earlier.exists()
         kept = {path.name for path in tmp_path.glob("*.db")}
         assert {"counter_ended.db", "histogram_ended.db"} <= kept
         assert len([name for name in kept if "ended" not in name]) <= 8  # of the living one, and of the last
         living.communicate("")
-    ran = subprocess.run([*command, "end"], capture_output=True, text=True, check=True)
+    ran = end()
     assert float(ran.stdout) == 2  # all had ended: the service was restarted
 
 

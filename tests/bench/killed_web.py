@@ -7,7 +7,6 @@ with the lifetime of transactions that we set, once with MongoDB's default, and 
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -72,8 +71,8 @@ def second(stack: Stack) -> int:
     """Add a web server on the same servers; answers its port."""
     port = ports.choose()
     environment = stack.environment() | {"TASKMANAGER_PORT": str(port)}
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"]
-    stack.processes["second"] = Process("second", command, environment, stack.folder)
+    words = ["-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"]
+    stack.processes["second"] = Process("second", words, environment, stack.folder)
     return port
 
 

@@ -114,17 +114,20 @@ shutil.rmtree(heartbeat.folder(telemetry.PURPOSE))"""
 @pytest.mark.parametrize(
     "start",
     ["from workers.pool import Pool; begin = Pool(0).run",
-     "from workers import up; up.print = lambda *_, **__: None; begin = up._stop_on_signals"],
+     "from workers import up; up.print = lambda *_, **__: None\n"
+     "begin = lambda: (up._stop_on_signals(), time.sleep(30))"],
 )  # fmt: skip
 def test_the_signal_ends_no_parent_of_processes(start, tmp_path):
     """It may be sent to all processes of a unit."""
-    step = f"""import os, signal, threading
+    step = f"""import os, signal, threading, time
 {start}
+sent = []
 def send():
-    for number in (signal.SIGUSR1, signal.SIGTERM): time.sleep(0.5); os.kill(os.getpid(), number)
-import time; threading.Thread(target=send).start()
-try: begin(); time.sleep(30)
+    for number in (signal.SIGUSR1, signal.SIGTERM): time.sleep(0.5); sent.append(number); os.kill(os.getpid(), number)
+threading.Thread(target=send).start()
+try: begin()
 except BaseException as error: ended = error
+assert sent == [signal.SIGUSR1, signal.SIGTERM], 'it ended at the first'
 structlog.get_logger('a').info('ended as it should')"""
     assert lines_of(step, tmp_path)
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from config.log_output import RotatedFile
-from tests.config.test_logging import CODE, ROOT, lines_of
+from tests import forked
+from tests.config.test_logging import CODE, lines_of
 
 WRITER = """
 import sys, pathlib
@@ -30,7 +30,7 @@ def all_lines(folder: Path) -> list[str]:
 def test_lines_of_several_processes_are_whole_and_none_is_lost(tmp_path):
     names, number = ("a", "b", "c", "d"), 400
     command = [sys.executable, "-c", WRITER, str(tmp_path / "a.log")]
-    running = [subprocess.Popen([*command, name, str(number)], cwd=ROOT, umask=0o077) for name in names]
+    running = [subprocess.Popen([*command, name, str(number)], cwd=forked.ROOT, umask=0o077) for name in names]
     assert [process.wait(120) for process in running] == [0, 0, 0, 0]
     expected = {f"{name} {n} {'x' * 80}" for name in names for n in range(number)}
     found = all_lines(tmp_path)
@@ -72,12 +72,9 @@ def test_a_file_that_was_moved_by_another_program_is_made_again(tmp_path):
     assert path.read_text() == "two\n"
 
 
-def said(step: str, tmp_path: Path, **options: object) -> "subprocess.CompletedProcess[str]":
+def said(step: str, tmp_path: Path) -> "subprocess.CompletedProcess[str]":
     environment = {"TASKMANAGER_DATA_DIR": str(tmp_path), "TASKMANAGER_LOG_FILE": str(tmp_path / "a.log")}
-    return subprocess.run(
-        [sys.executable, "-c", CODE.format(step=step)], cwd=ROOT, capture_output=True, text=True, env=environment,
-        timeout=120, **options,
-    )  # fmt: skip
+    return forked.run(["-c", CODE.format(step=step)], environment=environment, timeout=120)
 
 
 def test_lines_go_to_the_file_or_to_standard_output_when_it_takes_none(tmp_path):
@@ -87,10 +84,9 @@ def test_lines_go_to_the_file_or_to_standard_output_when_it_takes_none(tmp_path)
     kept = (tmp_path / "a.log").read_text()
     assert "mine" in kept and "theirs" in kept
 
-    def full() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept), len(kept)))
-
-    assert [text in said(step, tmp_path, preexec_fn=full).stdout for text in ("mine", "theirs")] == [True, True]
+    full = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({len(kept)}, {len(kept)}))\n{step}"
+    shown = said(full, tmp_path).stdout
+    assert "mine" in shown and "theirs" in shown
 
 
 def test_a_line_that_is_torn_by_a_full_disk_goes_to_standard_output_and_spoils_no_other(tmp_path):
@@ -127,5 +123,5 @@ def test_what_is_no_file_to_rotate_is_refused(place, tmp_path):
     step = "import sys"
     environment = {"TASKMANAGER_DATA_DIR": str(tmp_path), "TASKMANAGER_LOG_FILE": str(tmp_path / place)}
     code = CODE.format(step=step)
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=environment)
+    ran = forked.run(["-c", code], environment=environment, timeout=120)
     assert "TASKMANAGER_LOG_FILE" in ran.stderr

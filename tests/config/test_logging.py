@@ -1,16 +1,14 @@
 """Lines of the log: the service's own, which go past the standard library, have the form of those of libraries."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from taskmanager import __version__
+from tests import forked
 
 ALWAYS = {"ecs.version": "8.11.0", "service.name": "taskmanager", "service.version": __version__}
-ROOT = Path(__file__).parents[2]
 CODE = """
 import logging, structlog
 from config import logging as ours
@@ -23,10 +21,9 @@ ours.configure(settings.current())
 
 
 def lines_of(step, tmp_path, **environment):
-    ran = subprocess.run(
-        [sys.executable, "-c", CODE.format(step=step)], cwd=ROOT, capture_output=True, text=True, check=True,
-        env={"TASKMANAGER_DATA_DIR": str(tmp_path), **environment}, timeout=120,
-    )  # fmt: skip
+    environment = {"TASKMANAGER_DATA_DIR": str(tmp_path), **environment}
+    ran = forked.run(["-c", CODE.format(step=step)], environment=environment, timeout=120)
+    assert ran.returncode == 0, ran.stderr
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
@@ -63,7 +60,5 @@ def test_a_line_that_cannot_be_written_stops_nothing(tmp_path):
     environment = {"TASKMANAGER_DATA_DIR": str(tmp_path)}
     code = "import sys\n" + CODE.format(step=step)
     with Path("/dev/full").open("wb") as full:
-        command = [sys.executable, "-c", code]
-        options = {"stderr": subprocess.PIPE, "text": True, "timeout": 120}
-        ran = subprocess.run(command, cwd=ROOT, stdout=full, env=environment, **options)
+        ran = forked.run(["-c", code], environment=environment, timeout=120, output=full)
     assert "went on" in ran.stderr

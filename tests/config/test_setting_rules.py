@@ -1,7 +1,5 @@
 """Every setting is read at start as its user reads it; names that no setting has are refused."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +10,7 @@ from config.settings import load
 from taskmanager.core.configuration.setting_rules import PATHS, rule_of
 from taskmanager.core.configuration.settings import Settings, build
 from taskmanager.core.errors import Misconfigured
+from tests import forked
 
 LONG = "k3" * 20
 ESCAPED = r"percent-encoded: write # as %23"
@@ -318,10 +317,7 @@ def test_names_of_plugins_are_the_plugins(monkeypatch):
 
 
 def test_a_command_says_it_in_one_sentence():
-    ran = subprocess.run(
-        [sys.executable, "-m", "workers.cli", "migrate"],
-        env={"TASKMANAGER_PROT": "1"}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    ran = forked.run(["-m", "workers.cli", "migrate"], environment={"TASKMANAGER_PROT": "1"}, timeout=60)
     assert (ran.returncode, len(ran.stderr.splitlines())) == (1, 1)
     assert "did you mean TASKMANAGER_PORT" in ran.stderr
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from taskmanager.embedded import ports, processes
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = "The service is ready"
@@ -53,16 +54,7 @@ class Up:
         return self.output.read_text()
 
     def run(self, *words, **variables):
-        command = [sys.executable, "-m", "workers.cli", *words]
-        return subprocess.run(
-            command,
-            cwd=ROOT,
-            env=self.environment | variables,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return forked.run(["-m", "workers.cli", *words], environment=self.environment | variables, timeout=300)
 
     def ready(self):
         try:

@@ -9,7 +9,7 @@ import pytest
 from pytest import TempPathFactory
 
 from migrations import runner
-from taskmanager.app import create_app
+from taskmanager.app import prepare
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.storage import database
 from taskmanager.testing.fixtures import PATIENCE
@@ -26,12 +26,12 @@ def running(folder: Path, settings: Settings, mongodb: Any = None, **changes: An
     stack = Stack(folder, mongodb, **changes)
     try:
         stack.start_servers()
-        create_app(stack.settings.model_copy(update=PATIENCE))
+        prepare(stack.settings.model_copy(update=PATIENCE))
         runner.run(database.database())
         yield stack
     finally:
         stack.stop()
-        create_app(settings)
+        prepare(settings)
 
 
 @pytest.fixture(scope="module")

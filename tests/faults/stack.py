@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,15 +17,14 @@ import requests
 from pydantic import SecretStr
 
 from config.settings import Testing
-from taskmanager.core.child import wrap
 from taskmanager.core.configuration.settings import Settings, build
 from taskmanager.core.events import outbox
 from taskmanager.embedded import mail_sink, mongod, ports, processes, valkey
 from taskmanager.embedded.server import EmbeddedServer, tail
 from taskmanager.features.notifications.delivery import service as deliveries
-from tests import faketime
+from tests import faketime, forked
 
-ROOT = Path(__file__).parents[2]
+ROOT = forked.ROOT
 # How long what must happen is waited for: far beyond what it takes on a machine with other work.
 PATIENCE = 120.0
 _LONGEST_STOP_SECONDS = 60
@@ -38,16 +36,14 @@ class Process:
     def __init__(self, name: str, command: list[str], environment: dict[str, str], folder: Path) -> None:
         self.name, self.log = name, folder / f"{name}.log"
         self._command, self._environment = command, environment
-        self._popen: subprocess.Popen[bytes] | None = None
+        self._popen: forked.Started | None = None
 
     def start(self) -> None:
         """Start it unless it runs."""
         if self.running:
             return
         with self.log.open("ab") as log:
-            self._popen = subprocess.Popen(
-                wrap(self._command), cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            self._popen = forked.start(self._command, environment=self._environment, output=log)
 
     def kill(self) -> None:
         """End it with -9, and what it has forked, as when its machine goes down."""
@@ -131,8 +127,7 @@ class Stack:
 
     def migrate(self) -> None:
         """Bring the database up to date in a process of its own: this one may be connected to another."""
-        command = [sys.executable, "-m", "migrations"]
-        subprocess.run(command, cwd=ROOT, env=self.environment(), check=True, capture_output=True)
+        forked.run(["-m", "migrations"], environment=self.environment()).check_returncode()
 
     def start(self, *names: str) -> None:
         """Start processes by their names: `web`, `relay`, `relay-2`, `worker`, `scheduler` …"""
@@ -239,7 +234,7 @@ class Stack:
             "stream": ["-m", "workers.stream"],
             "pool": ["-m", "workers.cli", "workers", "--count", "2"],
         }
-        return [sys.executable, *commands[name.split("-")[0]]]
+        return commands[name.split("-")[0]]
 
     def _settings(self, changes: dict[str, Any]) -> Settings:
         return build(

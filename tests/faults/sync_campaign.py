@@ -21,7 +21,7 @@ from pathlib import Path
 import requests
 
 from migrations import runner
-from taskmanager.app import create_app
+from taskmanager.app import prepare
 from taskmanager.core.events.log import Event
 from taskmanager.core.storage import database
 from taskmanager.embedded.server import tail
@@ -108,7 +108,7 @@ def main() -> None:
         stack = Stack(folder, mongodb, **_LIMITS, log_level="WARNING")
         try:
             stack.start_servers()
-            create_app(stack.settings.model_copy(update=PATIENCE))
+            prepare(stack.settings.model_copy(update=PATIENCE))
             runner.run(database.database())
             stack.start(*PROCESSES)
             eventually(lambda: is_ready(stack), "the processes")

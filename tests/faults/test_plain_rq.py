@@ -1,16 +1,14 @@
 """The plain tool `rq worker -c workers.settings` does our jobs, and neither worker does anybody else's."""
 
-import subprocess
-import sys
-
 import pytest
 from rq import Queue
 from rq.job import JobStatus
 from rq.serializers import DefaultSerializer, JSONSerializer
 
 from taskmanager.core.servers.stores import queue_store
+from tests import forked
 from tests.faults.assignments import Assignments
-from tests.faults.stack import PATIENCE, ROOT, Stack
+from tests.faults.stack import PATIENCE, Stack
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -43,7 +41,7 @@ def test_rq_info_tells_of_our_queues(stack: Stack):
         pass
     stack.start("relay", "worker")
     stack.delivered()
-    command = [sys.executable, "-m", "rq.cli", "info", "-c", "workers.settings", "--raw"]
-    done = subprocess.run(command, cwd=ROOT, env=stack.environment(), capture_output=True, text=True, timeout=PATIENCE)
+    words = ["-m", "rq.cli", "info", "-c", "workers.settings", "--raw"]
+    done = forked.run(words, environment=stack.environment(), timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert "queue notification-high" in done.stdout and "worker" in done.stdout

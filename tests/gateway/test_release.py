@@ -7,8 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,14 +14,13 @@ from migrations import command, runner
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.storage import database
 from taskmanager.features.tasks.models import Task
-from tests import web_server
+from tests import forked, web_server
 from tests.faults.stack import eventually
 from tests.faults.web_client import WebClient
 from tests.gateway.load import Load, Person
 from tests.gateway.nginx import Gateway
 from workers.release import COLOURS, Plan, WebColour
 
-ROOT = Path(__file__).parents[2]
 REQUESTS, SWITCHES = int(os.environ.get("BLUE_GREEN_REQUESTS", "0")), int(os.environ.get("BLUE_GREEN_SWITCHES", "1"))
 IS_LARGE = REQUESTS > 0
 DRAIN_SECONDS = 8 if IS_LARGE else 1  # a short one is harmless to what may be repeated, as all requests here
@@ -41,14 +38,7 @@ class Releases:
 
     def __call__(self, *options, fails=False):
         words = ["release", "--folder", str(self.folder), "--drain", str(DRAIN_SECONDS), *options]
-        ran = subprocess.run(
-            [sys.executable, "-m", "workers.cli", *words],
-            cwd=ROOT,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        ran = forked.run(["-m", "workers.cli", *words], environment=self._environment)
         self.said = ran.stdout + ran.stderr
         assert bool(ran.returncode) == fails, self.said
         return self.said

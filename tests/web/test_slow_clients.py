@@ -9,7 +9,9 @@ import requests
 
 from tests.web_server import WebServer
 
-CLIENTS = 50
+# All are far more than the threads of the server. One that reads slowly costs more than the others: the kernel takes
+# several responses for it, until they wait.
+CLIENTS, READERS = 50, 15
 KINDS = {
     "silent": b"",
     "slow head": b"GET /health/live HTTP/1.1\r\nHost: a\r\nX-Slow: ",
@@ -39,11 +41,11 @@ def connect(server, sent, stack):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("number", "seconds"), [(CLIENTS, 1)])
-def test_slow_clients_stop_no_others(small, kind, number, seconds):
+def test_slow_clients_stop_no_others(small, kind):
     with ExitStack() as stack:
+        number = READERS if kind == "slow reader" else CLIENTS
         clients = [connect(small, KINDS[kind], stack) for _ in range(number)]
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
             if kind.startswith("slow") and kind != "slow reader":
                 for client in clients:

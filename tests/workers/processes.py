@@ -11,8 +11,8 @@ from typing import Any
 
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.embedded import ports
+from tests import forked
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 90  # for a slow machine: what is waited for comes much sooner
 
 COMMANDS = {
@@ -31,16 +31,10 @@ class Process:
 
     def __init__(self, role: str, settings: Settings, *, as_first: bool = False, **changes: Any) -> None:
         self.port = ports.choose()
-        command = [sys.executable, *COMMANDS[role]]
-        self._popen = subprocess.Popen(
-            [*(["unshare", "--pid", "--fork", "--kill-child"] if as_first else []), *command],
-            cwd=ROOT,
-            env=environment(settings, port=self.port, **changes),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        start, (said, says) = _start_as_first if as_first else forked.start, os.pipe()
+        self._popen = start(COMMANDS[role], environment=environment(settings, port=self.port, **changes), output=says)
+        os.close(says)
+        self._said = os.fdopen(said)
         self._as_first, self.lines, self._news = as_first, list[str](), threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -67,8 +61,7 @@ class Process:
         self._popen.kill()
         self._popen.wait()
         self._reader.join(SECONDS)
-        assert self._popen.stdout
-        self._popen.stdout.close()
+        self._said.close()
 
     @property
     def text(self) -> str:
@@ -81,13 +74,20 @@ class Process:
         return int(child)
 
     def _read(self) -> None:
-        assert self._popen.stdout
-        for line in self._popen.stdout:
+        for line in self._said:
             with self._news:
                 self.lines.append(line)
                 self._news.notify_all()
         with self._news:
             self._news.notify_all()
+
+
+def _start_as_first(words: list[str], *, environment: dict[str, str], output: int) -> subprocess.Popen[bytes]:
+    """Start a process with the id 1 in a namespace of its own, as a container has."""
+    command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, *words]
+    return subprocess.Popen(
+        command, cwd=forked.ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+    )
 
 
 def environment(settings: Settings, **changes: Any) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from migrations import runner
-from taskmanager.app import create_app
+from taskmanager.app import prepare
 from taskmanager.core.errors import Misconfigured
 from taskmanager.core.servers import server_checks
 from taskmanager.core.storage import database
@@ -17,7 +17,7 @@ def restore_and_verify(
 ) -> tuple[dict[str, list[str]], str]:
     """Restore a backup. Return what is wrong with its books, and what is to be done for this release, if anything."""
     settings = effective_settings()
-    create_app(settings)
+    prepare(settings)
     for problem in server_checks.database_problems(seconds=5.0):
         if problem.check == "database":  # that it is not migrated is as it should be
             raise Misconfigured(problem.sentence)

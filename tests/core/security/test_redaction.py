@@ -1,9 +1,5 @@
 """Nothing of a URL setting and no secret is in what is logged, stored or said of errors."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from pydantic import SecretStr
 from rq.job import Job
@@ -13,6 +9,7 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.events import outbox
 from taskmanager.core.security.redaction import redact, redacted, scrubbed
 from taskmanager.core.servers.stores import queue_store
+from tests import forked
 from workers.worker import Worker
 
 URLS = {
@@ -122,16 +119,12 @@ def secret(app):
      "raise error", "threading.Thread(target=fail).start()", "logging.getLogger('gunicorn.error').exception('x')"],
 )  # fmt: skip
 def test_what_is_logged_by_whomever_and_what_ends_a_process(step, tmp_path):
-    ran = subprocess.run(
-        [sys.executable, "-c", _LOGS.format(step=step)],
-        env={"TASKMANAGER_CACHE_URL": "redis://user:Cache2@127.0.0.1:1/0", "TASKMANAGER_DATA_DIR": str(tmp_path)},
-        capture_output=True, text=True, timeout=60, cwd=ROOT, check=False,
-    )  # fmt: skip
+    environment = {"TASKMANAGER_CACHE_URL": "redis://user:Cache2@127.0.0.1:1/0", "TASKMANAGER_DATA_DIR": str(tmp_path)}
+    ran = forked.run(["-c", _LOGS.format(step=step)], environment=environment, timeout=60)
     said = ran.stdout + ran.stderr
     assert "[TASKMANAGER_CACHE_URL]" in said and "Cache2" not in said, said
 
 
-ROOT = Path(__file__).parents[3]
 _LOGS = """
 import logging, threading
 import structlog

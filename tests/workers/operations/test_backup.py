@@ -1,20 +1,21 @@
 """Backup and restore: what was acknowledged before is there afterwards, logins and links work, the books fit."""
 
 import io
+import os
 import re
-import subprocess
-import sys
 import threading
+import time
 
 import pytest
 
 from migrations import runner
-from taskmanager.app import create_app
+from taskmanager.app import create_app, prepare
 from taskmanager.core.events.log import Event
 from taskmanager.core.servers import backups
 from taskmanager.core.storage import database
 from taskmanager.features.tasks.models import Task
 from taskmanager.testing.factories.things import PASSWORD
+from tests import forked
 from tests.scene import Scene
 from tests.terminal import invoke
 from tests.workers.operations.test_commands_of_operators import NAMES, printed
@@ -46,7 +47,7 @@ def command(settings, monkeypatch, tmp_path):
         return invoke(*(word.replace("PASSPHRASE", str(passphrase)) for word in words))
 
     yield run
-    create_app(settings)
+    prepare(settings)
 
 
 def test_a_backup_under_load_is_restored_elsewhere(scene, settings, elsewhere, command, tmp_path, client):
@@ -65,19 +66,19 @@ def test_a_backup_under_load_is_restored_elsewhere(scene, settings, elsewhere, c
     for thread in threads:
         thread.start()
     while len(acknowledged) < 30:
-        pass
+        time.sleep(0.01)
     before = list(acknowledged)
     file = tmp_path / "backup.tar.gz"
     command(settings, "--help")  # sets the environment; in this process the command would end the load's connections
     words = ["backup", str(file), "--passphrase-file", str(tmp_path / "passphrase"), "--json"]
-    ran = subprocess.run([sys.executable, "-m", "workers.cli", *words], capture_output=True, text=True, check=False)
+    ran = forked.run(["-m", "workers.cli", *words], environment=dict(os.environ))
     over.set()
     for thread in threads:
         thread.join()
     assert ran.returncode == 0, ran.stderr
     assert printed(ran)["documents"] > len(before)
     assert file.stat().st_mode & 0o777 == 0o600 and backups.last_at() is not None
-    create_app(settings)
+    prepare(settings)
     assert len(acknowledged) > len(before), "it was no backup under load"
 
     ran = command(elsewhere, "restore", str(file), "--passphrase-file", "PASSPHRASE", "--json")
@@ -105,7 +106,7 @@ def test_indexes_are_restored_as_the_migrations_make_them(app, settings, elsewhe
     file = tmp_path / "b.tar.gz"
     assert command(settings, "backup", str(file), "--without-keys").exit_code == 0
     assert command(elsewhere, "restore", str(file)).exit_code == 0
-    create_app(elsewhere)
+    prepare(elsewhere)
     assert {name: set(database.database()[name].index_information()) for name in expected} == expected
 
 
@@ -122,7 +123,7 @@ def test_what_is_no_complete_backup_changes_nothing(app, settings, elsewhere, co
     wrong.write_text("another passphrase")
     ran = command(elsewhere, "restore", str(file), "--passphrase-file", str(wrong))
     assert ran.exit_code == 1 and "does not open" in ran.stderr
-    create_app(elsewhere)
+    prepare(elsewhere)
     assert database.database().list_collection_names() == []
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from taskmanager.app import create_app
+from taskmanager.app import prepare
 from taskmanager.core.storage import database
 from taskmanager.features.users.models import Session, User
 from taskmanager.testing.factories import UserFactory
@@ -36,7 +36,7 @@ def command(app, settings, monkeypatch):
     for name in NAMES:
         monkeypatch.setenv(f"TASKMANAGER_{name.upper()}", str(getattr(settings, name)))
     yield invoke
-    create_app(settings)
+    prepare(settings)
 
 
 def test_the_doctor_says_what_is_missing_and_insecure(command):
