@@ -8,6 +8,7 @@ from taskmanager.app import prepare
 from taskmanager.core.storage import database
 from taskmanager.features.users.models import Session, User
 from taskmanager.testing.factories import UserFactory
+from tests.faults.stack import eventually
 from tests.terminal import invoke
 
 # The settings that a command gets from its environment.
@@ -47,15 +48,27 @@ def test_the_doctor_says_what_is_missing_and_insecure(command):
     assert ran.exit_code == 1  # no worker runs
     assert any("TASKMANAGER_PUBLIC_URL" in one["output"] for one in by_key["settings:security"])
     assert {one.get("componentId") for one in by_key["versions:installed"]} >= {"taskmanager", "mongod"}
-    assert by_key["database:indexes"][0]["status"] == "pass"
+    assert status_of_indexes(command)["status"] == "pass"
     comments = database.database().comments
     name, index = next((name, index) for name, index in comments.index_information().items() if name != "_id_")
     comments.drop_index(name)
     try:
-        [indexes] = [one for one in printed(command("doctor", "--json")) if one["check"] == "database:indexes"]
+        indexes = status_of_indexes(command)
     finally:
         database.database().comments.create_index(index["key"], name=name)
     assert indexes["status"] == "fail" and f"comments.{name}" in indexes["output"]
+
+
+def status_of_indexes(command):
+    """What the doctor says once the database has answered in time: on a busy machine it warns that it did not."""
+    found = []
+
+    def is_known():
+        found[:] = [one for one in printed(command("doctor", "--json")) if one["check"] == "database:indexes"]
+        return "observedValue" in found[0]
+
+    eventually(is_known, "what the doctor says of indexes")
+    return found[0]
 
 
 def test_routes_have_a_feature_and_a_service(command):
