@@ -3,8 +3,10 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
+from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from taskmanager.core.configuration import settings as core_settings
@@ -97,7 +99,10 @@ class Hub:
         """Wake the connections of some topics, of all with None; the versions of their rights are read together."""
         woken = [one for one in self.connections if topics is None or not one.topics.isdisjoint(topics)]
         accounts = {one.account_id for one in woken if one.account_id}
-        versions = await asyncio.to_thread(access.stored_versions, list(accounts)) if len(woken) > 1 else {}
+        versions: dict[ObjectId, int] = {}
+        if len(woken) > 1:
+            with suppress(PyMongoError, TaskManagerError):  # each asks by itself then, and is told of the outage
+                versions = await asyncio.to_thread(access.present_versions, list(accounts))
         for connection in woken:
             if connection.account_id:
                 connection.listener.know(versions.get(connection.account_id))

@@ -223,6 +223,19 @@ def stored_versions(user_ids: Sequence[ObjectId]) -> dict[ObjectId, int]:
     return {user_id: int(version) for user_id, version in zip(user_ids, found, strict=True) if version}
 
 
+def present_versions(user_ids: Sequence[ObjectId]) -> dict[ObjectId, int]:
+    """Return the versions of several accounts by one round trip, and one query for those that the cache store has not.
+
+    Raises PyMongoError, Unavailable.
+    """
+    found = stored_versions(user_ids)
+    missing = [user_id for user_id in user_ids if user_id not in found]
+    if not missing:
+        return found
+    capacity.check_primary()
+    return found | loaders.versions(missing)
+
+
 def kept(user_id: ObjectId) -> Access | None:
     """Return the cached rights of an account, which may be outdated; None when this process has none."""
     return _kept.get(user_id)

@@ -25,3 +25,17 @@ def test_what_is_kept_of_a_version_is_forgotten_soon(caller):
     user = caller().user
     access.republish([user.id])
     assert 0 < cache_store().ttl(access.key(user.id)) <= 10
+
+
+def test_the_versions_of_many_accounts_take_one_query_at_most(caller, commands):
+    known, *others = [caller().user for _ in range(4)]
+    ids = [user.id for user in (known, *others)]
+    access.republish([known.id])
+    cache_store().delete(*(access.key(user.id) for user in others))
+    with commands.counted() as sent:
+        found = access.present_versions(ids)
+    assert sent == ["find"] and found == access.loaders.versions(ids)
+    access.republish(ids)
+    with commands.counted() as sent:
+        assert access.present_versions(ids) == found
+    assert sent == []
