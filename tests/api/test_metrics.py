@@ -198,7 +198,7 @@ print(sum(sample.value for sample in samples if sample.name == "taskmanager_even
 """
 
 
-def test_no_count_of_a_thread_or_a_fork_is_lost(tmp_path):
+def test_no_count_of_a_fork_or_of_a_file_that_grows_is_lost(tmp_path):
     ran = subprocess.run([sys.executable, "-c", COUNTS, str(tmp_path)], capture_output=True, text=True, check=True)
     assert float(ran.stdout) == 3 * 8 * 500
 

@@ -19,11 +19,11 @@ _passphrase = click.option("--passphrase-file", type=click.Path(path_type=Path),
 @click.pass_obj
 def doctor(environment: Environment, as_json: bool) -> None:
     """Check settings, servers, versions, indexes, machine: exit status 0, 3 with warnings, 1 when something fails."""
-    from taskmanager.app import prepare
+    from taskmanager.app import create_app
     from workers.effective_settings import effective_settings
     from workers.operations import doctor as examination
 
-    prepare(effective_settings())
+    create_app(effective_settings())  # with the routes of plugins, which may not fit
     found = examination.diagnose()
     rows = [{"check": one.key, **one.member("")} for one in found]
     _print(rows, as_json, ("status", "check", "componentId", "observedValue", "observedUnit", "output"))

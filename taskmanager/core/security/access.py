@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hmac import compare_digest
+from threading import Lock
 from typing import Any
 
 from bson import ObjectId
@@ -175,7 +176,7 @@ class _Loaders:
 
 
 loaders = _Loaders()
-_kept: OrderedDict[ObjectId, Access] = OrderedDict()
+_kept, _keeping = OrderedDict[ObjectId, Access](), Lock()  # a lock to change it: comparing two ids is Python code
 
 
 def key(user_id: ObjectId) -> str:
@@ -226,14 +227,13 @@ def stored_versions(user_ids: Sequence[ObjectId]) -> dict[ObjectId, int]:
 def present_versions(user_ids: Sequence[ObjectId]) -> dict[ObjectId, int]:
     """Return the versions of several accounts by one round trip, and one query for those that the cache store has not.
 
-    Raises PyMongoError, Unavailable.
+    What was read is not written to the cache store: it serves this moment alone. Raises PyMongoError, Unavailable.
     """
     found = stored_versions(user_ids)
-    missing = [user_id for user_id in user_ids if user_id not in found]
-    if not missing:
-        return found
-    capacity.check_primary()
-    return found | loaders.versions(missing)
+    if missing := [user_id for user_id in user_ids if user_id not in found]:
+        capacity.check_primary()
+        found |= loaders.versions(missing)
+    return found
 
 
 def kept(user_id: ObjectId) -> Access | None:
@@ -260,7 +260,8 @@ def republish(user_ids: Iterable[ObjectId]) -> None:
 
 def invalidate_all() -> None:
     """Invalidate all rights that this process has cached."""
-    _kept.clear()
+    with _keeping:
+        _kept.clear()
 
 
 def _announce(user_ids: list[ObjectId]) -> None:
@@ -268,8 +269,9 @@ def _announce(user_ids: list[ObjectId]) -> None:
 
 
 def _announce_versions(versions: dict[ObjectId, int]) -> None:
-    for user_id in versions:
-        _kept.pop(user_id, None)
+    with _keeping:
+        for user_id in versions:
+            _kept.pop(user_id, None)
     _publish(versions)
 
 
@@ -291,7 +293,8 @@ def _reload(user_id: ObjectId) -> Access | None:
     capacity.check_primary()
     access = loaders.load(user_id)
     if access is not None:
-        _kept[user_id] = access
-        if len(_kept) > _MAX_ACCOUNTS:
-            _kept.popitem(last=False)
+        with _keeping:
+            _kept[user_id] = access
+            if len(_kept) > _MAX_ACCOUNTS:
+                _kept.popitem(last=False)
     return access

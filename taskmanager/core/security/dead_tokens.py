@@ -7,6 +7,7 @@ is looked up again: an account that is activated again need not wait.
 import time
 from collections import OrderedDict
 from collections.abc import Hashable
+from threading import Lock
 
 _SECONDS = 10.0  # as long as an entry of the cache store is valid
 _MAX_KEPT = 10_000
@@ -17,6 +18,7 @@ class DeadTokens:
 
     def __init__(self) -> None:
         self._found: OrderedDict[Hashable, tuple[int | None, float]] = OrderedDict()
+        self._lock = Lock()  # of those that change it
 
     def has(self, token: Hashable, version: int | None) -> bool:
         """Return whether the token is known to be invalid as of `version`; None means an unknown version."""
@@ -25,9 +27,10 @@ class DeadTokens:
 
     def add(self, token: Hashable, version: int | None) -> None:
         """Store that a token is invalid as of a version; None when the account does not exist."""
-        self._found[token] = version, time.monotonic() + _SECONDS
-        if len(self._found) > _MAX_KEPT:
-            self._found.popitem(last=False)
+        with self._lock:
+            self._found[token] = version, time.monotonic() + _SECONDS
+            if len(self._found) > _MAX_KEPT:
+                self._found.popitem(last=False)
 
 
 dead_tokens = DeadTokens()

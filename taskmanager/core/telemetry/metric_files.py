@@ -61,7 +61,7 @@ def _quick(library: Any) -> Any:
             self._find_place()
 
         def _find_place(self) -> None:
-            self._owner, self._place = _SharedFolder.identity, self._file._positions[self._key]
+            self._place, self._owner = self._file._positions[self._key], _SharedFolder.identity
 
         def inc(self, amount: float) -> None:
             """Add to the number, and to the file."""

@@ -84,10 +84,6 @@ class OtlpTracer:
         if not self.end():
             self._away_until[:] = _MOMENT.pack(time.monotonic() + _AWAY_SECONDS)
 
-    def flush(self) -> None:
-        """Send what waits now."""
-        self._provider.force_flush()
-
     def end(self) -> bool:
         """Send what waits, for at most a second; return whether that was enough."""
         if spans.active.tracer is self:

@@ -18,10 +18,19 @@ _TAGS = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
 }
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
 # The number of cells that a table adds to short rows. The library's default turns 2 KB of text into 650 KB of HTML.
 # A plain import of the module would get the function `table`, which the package exports under the same name.
 vars(import_module("markdown_it.rules_block.table"))["MAX_AUTOCOMPLETED_CELLS"] = 1_000
+
+
+def _parser() -> MarkdownIt:
+    """Return the parser with its rules compiled, which it does at its first text: other threads find none then."""
+    made = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
+    made.render("a")
+    return made
+
+
+_MARKDOWN = _parser()
 
 
 def to_html(text: str) -> str:

@@ -1,8 +1,11 @@
 """What the largest texts of comments become: as long as it may be, from as many tokens as the text has characters."""
 
+import os
+
 import pytest
 
 from taskmanager.features.comments.markdown import _MARKDOWN, MAX_HTML_CHARACTERS, to_html
+from tests import forked
 
 LONGEST = 20_000
 HOSTILE = {
@@ -36,3 +39,11 @@ def test_what_would_become_too_long_is_shown_as_it_was_written():
 
 def test_tables_keep_their_rows():
     assert to_html("|a|b|\n|-|-|\n|1|\n").count("<td>") == 2
+
+
+def test_the_first_texts_of_a_process_may_come_together():
+    """The library compiles its rules at the first text; a thread that comes then finds none: no HTML, or a crash."""
+    step = """from taskmanager.features.comments.markdown import _MARKDOWN as made
+rulers = (made.core.ruler, made.block.ruler, made.inline.ruler, made.inline.ruler2)
+print([ruler.__cache__ is not None for ruler in rulers])"""
+    assert forked.run(["-c", step], environment=dict(os.environ), timeout=60).stdout == "[True, True, True, True]\n"

@@ -121,13 +121,22 @@ def _call_provider(step: Callable[[FlaskOAuth2App], Result]) -> Result:
         log_error(error, _id_token(client), issuer=settings_now().oidc_issuer)
         raise _refused() from None
     except JoseError as error:
-        client.server_metadata.clear()
+        _begin_anew()
         log_error(error, _id_token(client), issuer=settings_now().oidc_issuer)
         raise _refused() from None
     except (requests.RequestException, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
-        client.server_metadata.clear()  # Authlib caches it, valid or not: discard it, so that it is fetched again
+        _begin_anew()
         log_refusal("provider_out_of_order", error=type(error).__name__, issuer=settings_now().oidc_issuer)
         raise Unavailable("The login provider did not respond as expected.", code="auth.oidc_unavailable") from None
+
+
+def _begin_anew() -> None:
+    """Use a client that knows nothing yet: Authlib keeps what the provider has published, valid or not.
+
+    Logins in other threads keep the client that they have begun with, and what it has checked.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app.extensions[EXTENSION] = make_client(app, settings_now())
 
 
 def _id_token(client: FlaskOAuth2App) -> str | None:
