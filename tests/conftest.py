@@ -15,7 +15,7 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import add_log_level
 
 from taskmanager.core.configuration import settings as core_settings
-from taskmanager.core.events import erasure
+from taskmanager.core.events import erasure, positions
 from taskmanager.core.storage import walks
 from taskmanager.features.purging import service as purging
 from taskmanager.features.tasks.reminders import service as reminders
@@ -68,6 +68,7 @@ def _whole_rounds() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (erasure, walks, purging, reminders, trash):
             patch.setattr(module, "_MAX_SECONDS", inf)
+        patch.setattr(positions, "_CATCH_UP_SECONDS", inf)
         yield
 
 

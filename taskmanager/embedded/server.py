@@ -66,7 +66,7 @@ class EmbeddedServer:
             )
         try:
             self.wait_ready(timeout)
-        except Misconfigured:
+        except BaseException:
             self.stop()
             raise
 

@@ -5,6 +5,7 @@
   const PAUSE_MS = 1000; // at least, between two times that the page is fetched
   const OPERATORS_PAUSE_MS = 3000; // as PAUSE_MS, on a page for operators, where all that happens is new
   const MAX_WAIT_MS = 15000; // at most, between two tries to connect
+  const OWN_MS = 10000; // at most, that a change waits for the answer to one of this page, which may be that change
   const connection = document.getElementById("connection");
   let main = document.querySelector("main");
   let last = Number(main.dataset.position);
@@ -19,6 +20,7 @@
   let begun = 0; // requests for the page, and which of them is shown: an earlier one must not replace a later one
   let present = 0;
   let owed = false; // a fetch that was due while the page was hidden
+  let answered = null; // settled when what this page has sent is answered, and shown
 
   const say = (name) => {
     connection.textContent = main.dataset[name] || "";
@@ -88,9 +90,11 @@
       refreshSoon();
     });
     source.addEventListener("end", leave);
-    source.addEventListener("changes", (event) => {
+    source.addEventListener("changes", async (event) => {
       heard();
       last = Math.max(last, Number(event.lastEventId));
+      const own = answered; // the stream may be quicker than the answer
+      if (own) await Promise.race([own, new Promise((go) => setTimeout(go, OWN_MS))]);
       if (isNew(JSON.parse(event.data))) refreshSoon();
     });
   };
@@ -162,11 +166,15 @@
     close();
     connection.textContent = "";
   };
-  const send = async (event) => {
-    const form = event.target;
-    if (!main.contains(form) || main.dataset.watch) return;
+  const submitted = (event) => {
+    if (!main.contains(event.target) || main.dataset.watch) return;
     event.preventDefault();
-    const body = new URLSearchParams(new FormData(form, event.submitter));
+    const sent = send(event.target, event.submitter);
+    answered = sent;
+    sent.finally(() => answered === sent && (answered = null));
+  };
+  const send = async (form, submitter) => {
+    const body = new URLSearchParams(new FormData(form, submitter));
     const own = (begun += 1);
     const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } }).catch(() => null);
     if (!answer) return say("unsent");
@@ -185,7 +193,7 @@
     if (!navigator.onLine) lost();
     else if (!source) connect();
   };
-  document.addEventListener("submit", send);
+  document.addEventListener("submit", submitted);
   document.addEventListener("visibilitychange", look);
   addEventListener("online", look);
   addEventListener("offline", look);

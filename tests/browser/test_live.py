@@ -115,6 +115,23 @@ def test_a_move_on_a_board_appears_on_another_also_after_an_outage(scene, watche
     page.wait_for_url("**/pages/login?**")
 
 
+def test_a_change_of_its_own_is_no_news_to_a_page_although_it_comes_before_the_answer(scene, watched):
+    board = f"/pages/projects/{scene.project.id}/board"
+    page, fetches = opened(watched, scene.owner.user, board), []
+
+    def answer_late(route):
+        answer = route.fetch()
+        time.sleep(1)  # in which the stream brings the change
+        route.fulfill(response=answer)
+
+    page.route(f"**{board}/*", answer_late)
+    page.on("request", lambda request: fetches.append(request.url) if request.url.endswith(board) else None)
+    page.get_by_role("button", name=f"Move {scene.task.key} to In progress").press("Enter")
+    column(page, "In progress").get_by_text(scene.task.title).wait_for()
+    page.wait_for_timeout(1500)  # in which it would be fetched again
+    assert fetches == []
+
+
 def test_a_changed_role_changes_an_open_board_and_the_focus_stays(scene, watched, server):
     reader = UserFactory()
     membership = MembershipFactory(project=scene.project, user=reader, role="viewer")
