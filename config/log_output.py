@@ -47,11 +47,13 @@ class RotatedFile:
 
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
-        with suppress(FileExistsError):
-            opened = os.open(self._path, flags | os.O_CREAT | os.O_EXCL, _MODE)
-            os.fchmod(opened, _MODE)  # whatever the umask of the unit is: programs of its group read it
-            return opened
-        return os.open(self._path, flags | os.O_CREAT, _MODE)
+        while True:
+            with suppress(FileExistsError):
+                opened = os.open(self._path, flags | os.O_CREAT | os.O_EXCL, _MODE)
+                os.fchmod(opened, _MODE)  # whatever the umask of the unit is: programs of its group read it
+                return opened
+            with suppress(FileNotFoundError):  # another process has just renamed it
+                return os.open(self._path, flags)
 
     def _stat(self) -> os.stat_result | None:
         with suppress(FileNotFoundError):

@@ -22,6 +22,7 @@ from taskmanager.web.authentication.credentials import claim_of
 from tests.features.sync.store import Store
 from tests.features.sync.test_rights import listener_of, read
 from tests.features.sync.test_sync import ANY, made, scene  # noqa: F401 a fixture
+from tests.moments import from_now
 from workers import stream
 from workers.stream_hub import Hub
 
@@ -39,7 +40,7 @@ def test_wrong_types_and_tokens_are_refused(scene, app):  # noqa: F811
             listener_of(scene.owner, app, **query)
         assert refused.value.code == code, query
     assert listener_of(scene.owner, app, types="projects,tasks", token=token).state.types == ["projects", "tasks"]
-    token = {"name": "T", "scopes": ["projects:read"], "expires_at": "2027-06-01T00:00:00Z"}
+    token = {"name": "T", "scopes": ["projects:read"], "expires_at": from_now(days=30)}
     robot = scene.owner.application.test_client()
     made_ = made(scene.owner.post("/api/v1/users/me/tokens", json=token))
     robot.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {made_['token']}"

@@ -17,6 +17,7 @@ from taskmanager.features.projects.trash import service as trash
 from taskmanager.features.purging import service as purging
 from taskmanager.features.sync.waiting import Waiters
 from tests.features.sync.store import Store
+from tests.moments import from_now
 
 ANY = {"If-Match": "*"}
 
@@ -194,7 +195,7 @@ def test_a_token_is_bound_to_account_and_types_and_is_refused_when_it_is_too_old
 def test_scopes_and_tokens_for_one_project_hold(scene, caller):
     other = made(scene.owner.post("/api/v1/projects", json={"key": "OTHER", "name": "Other"}))
     task = made(scene.owner.post(f"/api/v1/projects/{other['id']}/tasks", json={"title": "Secret"}))
-    token = {"name": "T", "scopes": ["projects:read", "tasks:read"], "expires_at": "2027-06-01T00:00:00Z"}
+    token = {"name": "T", "scopes": ["projects:read", "tasks:read"], "expires_at": from_now(days=30)}
     made_ = made(scene.owner.post("/api/v1/users/me/tokens", json=token | {"project_id": scene.project["id"]}))
     robot = scene.owner.application.test_client()
     robot.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {made_['token']}"
@@ -273,7 +274,7 @@ def test_a_page_keeps_its_limit_when_one_event_names_many_objects(scene, deliver
 
 def test_a_token_for_a_project_that_returns_hears_of_it(scene):
     scene.join()
-    token = {"name": "T", "scopes": ["projects:read", "tasks:read"], "expires_at": "2027-06-01T00:00:00Z"}
+    token = {"name": "T", "scopes": ["projects:read", "tasks:read"], "expires_at": from_now(days=30)}
     issued = made(scene.member.post("/api/v1/users/me/tokens", json=token | {"project_id": scene.project["id"]}))
     robot = scene.owner.application.test_client()
     robot.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {issued['token']}"

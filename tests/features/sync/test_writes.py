@@ -14,6 +14,7 @@ from taskmanager.testing.factories import UserFactory
 from taskmanager.web.idempotency import IdempotencyKey
 from tests.features.sync.store import Store
 from tests.features.sync.test_sync import ANY, made, scene  # noqa: F401 a fixture
+from tests.moments import from_now
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ def test_writes_have_the_rights_of_their_routes_and_only_what_sync_knows(scene, 
     ]
     statuses = [one["status"] for one in send(*queue, client=scene.member, mode="independent")]
     assert statuses == [404, 422, 422, 422, 404, 422, 428]
-    token = {"name": "T", "scopes": ["projects:read", "tasks:read"], "expires_at": "2027-06-01T00:00:00Z"}
+    token = {"name": "T", "scopes": ["projects:read", "tasks:read"], "expires_at": from_now(days=30)}
     robot = scene.owner.application.test_client()
     issued = made(scene.owner.post("/api/v1/users/me/tokens", json=token))
     robot.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {issued['token']}"
