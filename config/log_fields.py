@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -79,6 +80,7 @@ def ecs_name(name: str) -> str:
     return NAMES.get(name) or (f"labels.{name}" if name in _OBJECTS else name)
 
 
+@lru_cache(maxsize=1_000)
 def is_secret(name: str) -> bool:
     """Return whether values of a field of this name are never logged."""
     return any(word in name.lower() for word in _SECRET_WORDS)

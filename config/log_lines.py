@@ -12,7 +12,7 @@ import orjson
 
 from config import log_fields
 from taskmanager.core.events.log import correlation
-from taskmanager.core.security.redaction import scrubbed_text
+from taskmanager.core.security.redaction import scrubbed
 
 _LEVELS = frozenset(("debug", "info", "warning", "error", "critical"))
 _KINDS = frozenset((int, float, bool))
@@ -26,7 +26,7 @@ def quick_line(logger: Any, method: str, event: MutableMapping[str, Any]) -> byt
     known = {**correlation.get(), **event}
     for name, value in known.items():
         if type(value) is str:
-            known[name] = scrubbed_text(value)
+            known[name] = scrubbed(value)
         elif value is not None and type(value) not in _KINDS:
             return None
     line: dict[str, Any] = log_fields.CONSTANTS | log_fields.of_trace(known)

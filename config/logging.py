@@ -4,7 +4,6 @@ import json
 import logging
 import sys
 import threading
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -122,12 +121,9 @@ def _as_line(_logger: Any, _method: str, text: Any) -> bytes:
     return str(text).encode("utf-8", "backslashreplace") + b"\n"
 
 
-_is_secret = lru_cache(maxsize=1_000)(log_fields.is_secret)
-
-
 def _hide_secrets(_logger: Any, _method: str, event: Any) -> Any:
     for key in event:
-        if _is_secret(key):
+        if log_fields.is_secret(key):
             event[key] = log_fields.HIDDEN
     return event
 

@@ -45,7 +45,6 @@ class Api(flask_smorest.Api):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._undescribed: list[tuple[Blueprint, str]] = []
-        self._describing = Lock()
         self.documents: dict[str, bytes] = {}  # by the path that the service is below
         self.making = Lock()
         super().__init__(*args, **options)
@@ -63,11 +62,10 @@ class Api(flask_smorest.Api):
 
     def describe(self) -> None:
         """Describe the routes that were registered; their tag is the blueprint's own name, without the version's."""
-        with self._describing:
-            for blueprint, name in self._undescribed:
-                blueprint.register_views_in_doc(self, self._app, self.spec, name=name, parameters=None)
-                self.spec.tag({"name": blueprint.name, "description": blueprint.description})
-            self._undescribed.clear()
+        for blueprint, name in self._undescribed:
+            blueprint.register_views_in_doc(self, self._app, self.spec, name=name, parameters=None)
+            self.spec.tag({"name": blueprint.name, "description": blueprint.description})
+        self._undescribed.clear()
 
 
 class ApiVersion:

@@ -73,20 +73,9 @@ def scrubbed(value: object) -> object:
     return _scrubbed(value)
 
 
-def scrubbed_text(text: str) -> str:
-    """Return a text of a log line scrubbed."""
-    if _pattern.made_of is not settings.effective():
-        _scrub_short.cache_clear()
-    return _scrub_text(text)
-
-
-def _scrub_text(text: str) -> str:
-    return _scrub_short(text) if len(text) <= _MAX_KEPT_CHARACTERS else scrub(text)
-
-
 def _scrubbed(value: object) -> object:
     if isinstance(value, str):
-        return _scrub_text(value)
+        return _scrub_short(value) if len(value) <= _MAX_KEPT_CHARACTERS else scrub(value)
     if isinstance(value, dict):
         return {name: _scrubbed(inner) for name, inner in value.items()}
     return [_scrubbed(inner) for inner in value] if isinstance(value, list | tuple) else value
