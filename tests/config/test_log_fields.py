@@ -123,7 +123,10 @@ def test_the_signal_ends_no_parent_of_processes(start, tmp_path):
 {start}
 sent = []
 def send():
-    for number in (signal.SIGUSR1, signal.SIGTERM): time.sleep(0.5); sent.append(number); os.kill(os.getpid(), number)
+    for number in (signal.SIGUSR1, signal.SIGTERM):
+        while signal.getsignal(number) is signal.SIG_DFL: time.sleep(0.01)
+        time.sleep(0.5)  # in which the one before would have ended it
+        sent.append(number); os.kill(os.getpid(), number)
 threading.Thread(target=send).start()
 try: begin()
 except BaseException as error: ended = error
