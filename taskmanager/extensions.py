@@ -18,6 +18,9 @@ _MAX_COMPRESSED = 512  # bodies: each public file in each coding; /docs and the 
 _PUBLIC_ONLY = {"text/html", "image/svg+xml"}  # compressed only where every caller gets the same
 
 
+_globals, _request = g._get_current_object, request._get_current_object  # type: ignore[attr-defined]
+
+
 class FallingBackLimiter(Limiter):
     """A limiter whose concurrent requests all fall back when the store dies: Flask-Limiter 4.1 raises in most.
 
@@ -28,7 +31,7 @@ class FallingBackLimiter(Limiter):
     @property
     def context(self) -> LimiterContext:
         """Return what the limiter keeps for this request. The library looks for it three times at each of five uses."""
-        kept = g._get_current_object()
+        kept = _globals()
         found: LimiterContext | None = kept.get("limiter_context")
         if found is None:
             found = kept.limiter_context = LimiterContext()
@@ -121,10 +124,10 @@ class PoliteCompress(Compress):
     """
 
     def after_request(self, response: Response | None) -> Response:
-        accepted = request.headers.get("Accept-Encoding")
-        if response is not None and response.mimetype in _PUBLIC_ONLY and not g.get("compressed_key"):
-            return response
+        accepted = _request().headers.get("Accept-Encoding")
         if response is not None and (not accepted or (";q=0" in accepted and not self._accepts_any())):
+            return response
+        if response is not None and response.mimetype in _PUBLIC_ONLY and not g.get("compressed_key"):
             return response
         return super().after_request(response)
 
@@ -173,4 +176,4 @@ class CacheSerializer(JSONSerializer):
 cache = Cache()
 compress = PoliteCompress()
 # web/limits.py sets the key function. Requests that match no route are counted too; by default they are not.
-limiter = FallingBackLimiter(key_func=lambda: "unset", request_identifier=lambda: request.endpoint or "unmatched")
+limiter = FallingBackLimiter(key_func=lambda: "unset", request_identifier=lambda: _request().endpoint or "unmatched")

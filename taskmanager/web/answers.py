@@ -12,7 +12,7 @@ from taskmanager.core.storage.listings import Listing
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.querysets import MAX_PAGE_BYTES, Page
 from taskmanager.extensions import keep_compressed
-from taskmanager.web.conditional import digest_of, etag_of, unchanged
+from taskmanager.web.conditional import PlainResponse, digest_of, etag_of, not_modified, unchanged
 from taskmanager.web.cursors import make_cursor
 from taskmanager.web.pagination import PageRequest, next_link
 from taskmanager.web.serialisers import Serialiser
@@ -38,7 +38,7 @@ def resource(
     more = orjson.dumps(loose | (embedded or {})) if loose or embedded else b""
     etag = etag_of(row["revision"], more)
     if unchanged(etag):
-        return _not_modified(etag)
+        return not_modified(etag)
     dump = serialiser.only((query or {}).get("fields"))
     return _bytes(orjson.dumps(dump(row) | (embedded or {})), status, etag)
 
@@ -79,7 +79,7 @@ def collection(
     encoded = b'{"items":' + items + b"," + orjson.dumps(rest)[1:]
     etag = digest_of(encoded)
     if unchanged(etag):
-        return _not_modified(etag)
+        return not_modified(etag)
     response = _bytes(encoded, 200, etag)
     if cursor:
         response.headers["Link"] = next_link(cursor)
@@ -143,7 +143,7 @@ def derived(body: Any) -> Response:
     """Return a body that is computed for this caller and has no revision: private, with a digest of it as ETag."""
     encoded = orjson.dumps(body)
     etag = digest_of(encoded)
-    return _not_modified(etag) if unchanged(etag) else _bytes(encoded, 200, etag)
+    return not_modified(etag) if unchanged(etag) else _bytes(encoded, 200, etag)
 
 
 def unstored(response: Response) -> Response:
@@ -158,7 +158,7 @@ def cached(body: bytes, content_type: str, seconds: int = 300, *, etag: str | No
     With 0 seconds they revalidate it at each use. It is compressed once by each process.
     """
     etag = etag or digest_of(body)
-    response = _not_modified(etag) if unchanged(etag) else _bytes(body, 200, etag)
+    response = not_modified(etag) if unchanged(etag) else _bytes(body, 200, etag)
     response.headers["Cache-Control"] = f"public, max-age={seconds}" if seconds else "public, no-cache"
     response.content_type = content_type
     keep_compressed(etag)
@@ -190,13 +190,8 @@ def nothing() -> Response:
 
 
 def _bytes(body: bytes, status: int, etag: str | None = None) -> Response:
-    response = Response(body, status, content_type="application/json")
+    response = PlainResponse(body, status, content_type="application/json")
     if etag is not None:
         response.set_etag(etag)
     return response
 
-
-def _not_modified(etag: str) -> Response:
-    response = Response(status=304)
-    response.set_etag(etag)
-    return response

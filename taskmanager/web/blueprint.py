@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import flask_smorest
 from bson import ObjectId
-from flask import Response, request
+from flask import Response
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 from werkzeug.routing import BaseConverter
@@ -26,6 +26,7 @@ from taskmanager.core.errors import ScopeMissing
 from taskmanager.core.servers import service_state
 from taskmanager.core.storage.database import capacity
 from taskmanager.web.authentication.actors import current_actor
+from taskmanager.web.authentication.context import current_request
 from taskmanager.web.conditional import check_read, check_without_revision
 from taskmanager.web.consistency import replica_reads
 from taskmanager.web.errors import InvalidRequest, NotAcceptable
@@ -172,8 +173,8 @@ def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary
         with capacity.acquire_slot(needs_primary=not replica_reads.may_answer(kind.replicas)):
             if not kind.public and not current_actor().has_scope(kind.scope):
                 raise ScopeMissing(scope=kind.scope)
-            if not takes_query and request.query_string:
-                _refuse_all(query_parameters(request))
+            if not takes_query and (present := current_request()).query_string:
+                _refuse_all(query_parameters(present))
             if not in_maintenance:
                 service_state.check_writable()
             response = _answer(kind, lambda: view(*args, **kwargs))
@@ -211,7 +212,7 @@ def _once(view: View) -> View:
 
 def _check_acceptable() -> None:
     """Raise NotAcceptable unless the client accepts JSON."""
-    if not _accepts_json(request.headers.get("Accept", "")):
+    if not _accepts_json(current_request().headers.get("Accept", "")):
         raise NotAcceptable
 
 

@@ -17,12 +17,14 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Response, current_app, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from taskmanager.core.errors import PreconditionFailed, PreconditionRequired
 from taskmanager.core.storage.database import causally_consistent
 from taskmanager.core.storage.documents import AllBut, IfMatch
 from taskmanager.core.telemetry.instruments import count_reads
+from taskmanager.web.authentication.context import current_request
 
 # A tag of this service names a revision or a digest, whatever the encoding of the body. So a tag as compressing proxies
 # and Flask-Compress rewrite it (`W/"1"`, `"1-gzip"`, `"1;gzip"`, `"1:zstd"`) counts as `"1"`.
@@ -30,6 +32,25 @@ _CODINGS = "gzip|br|zstd|deflate|compress|dcb|dcz"
 _TAG = re.compile(rf'(?<![^\s,])(?:W/)?"([^"]*?)(?:[-:;]{{1,2}}(?:{_CODINGS}))?"(?![^\s,])')
 _REVISION = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.[0-9a-f]{16})?")
 _READING = ("GET", "HEAD")
+
+
+class PlainResponse(Response):
+    """A response whose headers are sent as they are: the body is bytes, or none, and a Location is a path of ours.
+
+    Werkzeug copies the headers of each response, to correct a Location, a Content-Length and the headers of a 304.
+    """
+
+    default_mimetype = None  # a 304 has no type
+
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
+        return self.headers
+
+
+def not_modified(etag: str) -> Response:
+    """Return a 304 with the strong ETag."""
+    response = PlainResponse(status=304)
+    response.set_etag(etag)
+    return response
 
 
 def digest_of(body: bytes) -> str:
@@ -95,7 +116,7 @@ def _can_be_read() -> bool:
 
 def _tags(name: str) -> str | list[str] | None:
     """Return the opaque tags in a header, as this service made them; `*`; None without the header."""
-    header = request.headers.get(name)
+    header = current_request().headers.get(name)
     if header is None:
         return None
     return "*" if header.strip() == "*" else _TAG.findall(header)
@@ -129,7 +150,7 @@ def revalidated(generation: Callable[[], Any], answer: Callable[[], Response]) -
         is_kept = etag is not None and unchanged(etag)
         count_reads("unchanged lists", hits=is_kept, misses=not is_kept)
         if is_kept:
-            return _not_modified(str(etag))
+            return not_modified(str(etag))
         response = answer()
     if response.status_code in (200, 304):
         _keep(key, response.get_etag()[0])
@@ -146,9 +167,3 @@ def _keep(key: bytes, etag: str | None) -> None:
         _etags[key] = etag
         if len(_etags) > _MAX_PAGES:
             _etags.popitem(last=False)
-
-
-def _not_modified(etag: str) -> Response:
-    response = Response(status=304)
-    response.set_etag(etag)
-    return response

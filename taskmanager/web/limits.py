@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, has_request_context, request
 from flask_limiter import ApplicationLimit
 from flask_limiter.errors import RateLimitExceeded
 from limits.storage import RedisStorage
@@ -42,18 +42,21 @@ end
 local function window(KEYS, ARGV)
 {RedisStorage.SCRIPT_SLIDING_WINDOW.decode()}
 end
-local found = {{redis.call('get', KEYS[#KEYS])}}
+local found = {{redis.call('get', KEYS[#KEYS]) or ''}}
 for i = 1, #ARGV, 3 do
     local keys = {{KEYS[(i - 1) / 3 * 2 + 1], KEYS[(i - 1) / 3 * 2 + 2]}}
     local acquired = acquire(keys, {{ARGV[i], ARGV[i + 1], ARGV[i + 2]}})
     found[#found + 1] = acquired and 1 or 0
-    found[#found + 1] = window(keys, {{ARGV[i + 1]}})
+    for _, part in ipairs(window(keys, {{ARGV[i + 1]}})) do
+        found[#found + 1] = part or 0
+    end
     if not acquired then
         break
     end
 end
-return found
+return table.concat(found, ' ')
 """
+_PARTS = 5  # of the reply for each limit: acquired, requests of the previous window, ms of it left, the same of the current
 Entry = tuple[str, int, int, int]  # of a limit: its key, number, seconds, and the amount to count
 
 
@@ -84,41 +87,42 @@ class OneTripStorage(RedisStorage):
 
         A limit that refuses the request is the last one that counts it, as Flask-Limiter then asks no further one.
         """
-        version, *found = self._count(entries)
+        version, *found = self._count(entries)  # the version is empty when the store has none
         per_request = request_globals()
         acquired, kept = per_request.setdefault("acquired", {}), per_request.setdefault("windows", {})
-        for (key, *_), is_acquired, window in zip(entries, found[::2], found[1::2], strict=False):
-            acquired[key], kept[key] = is_acquired, window
-        if version is not None:
+        numbers = [max(0, int(part)) for part in found]
+        for entry, start in zip(entries, range(0, len(numbers), _PARTS), strict=False):
+            acquired[entry[0]], *kept[entry[0]] = numbers[start : start + _PARTS]
+        if version:
             keep_version(int(version))
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        window = g.get("windows", {}).get(key) if has_request_context() else None
+        window = request_globals().get("windows", {}).get(key) if has_request_context() else None
         if window is None:
             return super().get_sliding_window(key, expiry)
-        before, before_ms, now, now_ms = (max(0, int(part or 0)) for part in window)
+        before, before_ms, now, now_ms = window
         return before, before_ms / 1000, now, now_ms / 1000
 
-    def _count(self, entries: Sequence[Entry]) -> list[Any]:
+    def _count(self, entries: Sequence[Entry]) -> list[bytes]:
         try:
             return self._count_in_slots(entries) if is_clustered(self.storage) else self._execute(entries)
         except RedisError:
             cache_outage.failed()
             raise
 
-    def _execute(self, entries: Sequence[Entry]) -> list[Any]:
+    def _execute(self, entries: Sequence[Entry]) -> list[bytes]:
         keys = [key for entry in entries for key in self._windows(entry)]
         numbers = [number for _, *numbers in entries for number in numbers]
         with timed_trip("cache"):
-            return list(self._script([*keys, version_key()], numbers))
+            return _parts(self._script([*keys, version_key()], numbers))
 
-    def _count_in_slots(self, entries: Sequence[Entry]) -> list[Any]:
+    def _count_in_slots(self, entries: Sequence[Entry]) -> list[bytes]:
         """Do it in a cluster, whose scripts have keys of one slot: a round trip for each limit, one for the version."""
-        found = [self.storage.get(version_key())]
+        found: list[bytes] = [self.storage.get(version_key()) or b""]
         for entry in entries:
             keys = self._windows(entry)
-            found += self._script([*keys, keys[-1]], entry[1:])[1:]
-            if not found[-2]:
+            found += _parts(self._script([*keys, keys[-1]], entry[1:]))[1:]
+            if found[-_PARTS] == b"0":
                 break
         return found
 
@@ -126,6 +130,11 @@ class OneTripStorage(RedisStorage):
         """Return the keys of the previous and the current window of a limit, which are in one slot of a cluster."""
         key = entry[0]
         return [self.prefixed_key(name) for name in (self._previous_window_key(key), self._current_window_key(key))]
+
+
+def _parts(reply: bytes) -> list[bytes]:
+    """Return the parts of a reply of the script, which is one text because reading an array takes twice as long."""
+    return reply.split(b" ")
 
 
 class CommonLimit(ApplicationLimit):

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import marshmallow
 import orjson
-from flask import Request, g, request
+from flask import Request, g
 from gunicorn.http.errors import ParseException
 from webargs.flaskparser import FlaskParser
 
@@ -19,6 +19,7 @@ from taskmanager.core import registry
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Malformed
 from taskmanager.core.storage.database import capacity
+from taskmanager.web.authentication.context import current_request
 from taskmanager.web.errors import InvalidRequest, UnsupportedMediaType
 from taskmanager.web.requests import keep_body
 
@@ -36,9 +37,10 @@ class StrictParser(FlaskParser):
 
     def parse(self, argmap: Any, req: Request | None = None, *, location: str | None = None, **options: Any) -> Any:
         """Return the parsed values; those of a query that this process has parsed before are kept."""
-        if location != "query" or not _repeats(argmap, request.query_string):
+        present = current_request()
+        if location != "query" or not _repeats(argmap, present.query_string):
             return super().parse(argmap, req, location=location, **options)
-        known, key = _queries(), (argmap, request.query_string)
+        known, key = _queries(), (argmap, present.query_string)
         found = known.get(key)
         if found is None:
             found = super().parse(argmap, req, location=location, **options)

@@ -16,7 +16,6 @@ from taskmanager.core.errors import Malformed
 from taskmanager.core.events.log import correlation
 from taskmanager.core.telemetry import spans
 from taskmanager.core.telemetry.timings import SPENT
-from taskmanager.web.authentication.actors import known_actor
 from taskmanager.web.authentication.context import current_request, request_globals
 from taskmanager.web.telemetry import request_metrics
 
@@ -24,11 +23,11 @@ log = structlog.get_logger("taskmanager.requests")
 
 _PROBES = ("/health/live", "/health/ready", "/metrics")
 _VARY = ("Accept", "Accept-Encoding", "Authorization")
-_ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Vary", ", ".join(_VARY)))
-# Headers that a response has unless it says otherwise, by whether it is no error.
+_ALWAYS = {"X-Content-Type-Options": "nosniff", "Vary": ", ".join(_VARY)}
+# Headers that a response has unless it says otherwise, by whether it is no error: in small letters, and as they are sent.
 _DEFAULTS = {
-    True: (*_ALWAYS, ("Cache-Control", "private, no-cache")),
-    False: (*_ALWAYS, ("Cache-Control", "no-store")),
+    is_good: [(name.lower(), name, value) for name, value in (_ALWAYS | {"Cache-Control": caching}).items()]
+    for is_good, caching in ((True, "private, no-cache"), (False, "no-store"))
 }
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _MUTATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -90,7 +89,7 @@ def request_id() -> str:
     """Return the id of the current request; made at the first use, so that even a routing error has one."""
     per_request = request_globals()
     if "request_id" not in per_request:
-        given = request.headers.get("X-Request-ID", "")
+        given = current_request().headers.get("X-Request-ID", "")
         per_request.request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(16)
     return cast(str, per_request.request_id)
 
@@ -113,7 +112,7 @@ def body_fields() -> dict[str, Any]:
 
 
 def _begin() -> None:
-    g.started = time.perf_counter()
+    request_globals().started = time.perf_counter()
     SPENT.begin()
     present = current_request()
     known = {"request_id": request_id(), "address": present.remote_addr or ""}
@@ -148,33 +147,36 @@ def _is_probe() -> bool:
 
 def _close(error: BaseException | None) -> None:
     """End the span of the request, and close the files of forms."""
-    if opened := g.get("span"):
-        g.span = None
-        opened.end(type(error).__name__ if error else "", failed=error is not None or g.get("failed", False))
-    request.close()
+    per_request = request_globals()
+    if opened := per_request.get("span"):
+        per_request.span = None
+        opened.end(type(error).__name__ if error else "", failed=error is not None or per_request.get("failed", False))
+    current_request().close()
 
 
 def _finish(response: Response) -> Response:
-    headers, present, status = response.headers, current_request(), response.status_code
-    given = {name.lower() for name, _ in headers}
-    for name, value in (("X-Request-ID", request_id()), *_DEFAULTS[status < 400]):
-        if name.lower() not in given:
+    headers, per_request, status = response.headers, request_globals(), response.status_code
+    given = {name.lower(): value for name, value in headers}
+    if "x-request-id" not in given:
+        headers.add("X-Request-ID", request_id())
+    for lowered, name, value in _DEFAULTS[status < 400]:
+        if lowered not in given:
             headers.add(name, value)
-    if headers["Vary"] == "Accept-Encoding":  # by Flask-Compress
+    if (vary := given.get("vary")) == "Accept-Encoding":  # by Flask-Compress
         headers["Vary"] = ", ".join(_VARY)
-    elif "vary" in given:
+    elif vary is not None:
         response.vary.update(_VARY)
-    _log(response, present)
-    if opened := g.get("span"):
+    _log(response, current_request(), per_request)
+    if opened := per_request.get("span"):
         opened.set(http__response__status_code=status)
-        g.failed = status >= _FIRST_FAULT
+        per_request.failed = status >= _FIRST_FAULT
     return response
 
 
-def _log(response: Response, present: Request) -> None:
-    actor, route = known_actor(), _route()
+def _log(response: Response, present: Request, per_request: Any) -> None:
+    actor, route = per_request.get("actor"), _route()
     now = time.perf_counter()
-    seconds = now - g.get("started", now)
+    seconds = now - per_request.get("started", now)
     method = request_metrics.known_method(present.method)
     request_metrics.count(method, route, response, seconds)
     if response.status_code < 400 and _is_probe():
