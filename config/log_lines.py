@@ -12,7 +12,7 @@ import orjson
 
 from config import log_fields
 from taskmanager.core.events.log import correlation
-from taskmanager.core.security.redaction import scrubbed
+from taskmanager.core.security.redaction import scrubber
 
 _LEVELS = frozenset(("debug", "info", "warning", "error", "critical"))
 _KINDS = frozenset((int, float, bool))
@@ -23,10 +23,10 @@ def quick_line(logger: Any, method: str, event: MutableMapping[str, Any]) -> byt
     """Return the line of an event whose values are texts, numbers and None; None for any other event."""
     if method not in _LEVELS or not _WITH_TRACEBACK.isdisjoint(event):
         return None
-    known = {**correlation.get(), **event}
+    known, scrub = {**correlation.get(), **event}, scrubber()
     for name, value in known.items():
         if type(value) is str:
-            known[name] = scrubbed(value)
+            known[name] = scrub(value)
         elif value is not None and type(value) not in _KINDS:
             return None
     line: dict[str, Any] = log_fields.CONSTANTS | log_fields.of_trace(known)

@@ -124,7 +124,7 @@ class PoliteCompress(Compress):
     """
 
     def after_request(self, response: Response | None) -> Response:
-        accepted = _request().headers.get("Accept-Encoding")
+        accepted = _request().environ.get("HTTP_ACCEPT_ENCODING")
         if response is not None and (not accepted or (";q=0" in accepted and not self._accepts_any())):
             return response
         if response is not None and response.mimetype in _PUBLIC_ONLY and not g.get("compressed_key"):

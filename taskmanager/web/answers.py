@@ -194,4 +194,3 @@ def _bytes(body: bytes, status: int, etag: str | None = None) -> Response:
     if etag is not None:
         response.set_etag(etag)
     return response
-

@@ -26,7 +26,7 @@ from taskmanager.core.errors import ScopeMissing
 from taskmanager.core.servers import service_state
 from taskmanager.core.storage.database import capacity
 from taskmanager.web.authentication.actors import current_actor
-from taskmanager.web.authentication.context import current_request
+from taskmanager.web.authentication.context import current_request, given_header
 from taskmanager.web.conditional import check_read, check_without_revision
 from taskmanager.web.consistency import replica_reads
 from taskmanager.web.errors import InvalidRequest, NotAcceptable
@@ -212,7 +212,7 @@ def _once(view: View) -> View:
 
 def _check_acceptable() -> None:
     """Raise NotAcceptable unless the client accepts JSON."""
-    if not _accepts_json(current_request().headers.get("Accept", "")):
+    if not _accepts_json(given_header("HTTP_ACCEPT") or ""):
         raise NotAcceptable
 
 

@@ -24,7 +24,7 @@ from taskmanager.core.errors import PreconditionFailed, PreconditionRequired
 from taskmanager.core.storage.database import causally_consistent
 from taskmanager.core.storage.documents import AllBut, IfMatch
 from taskmanager.core.telemetry.instruments import count_reads
-from taskmanager.web.authentication.context import current_request
+from taskmanager.web.authentication.context import given_header
 
 # A tag of this service names a revision or a digest, whatever the encoding of the body. So a tag as compressing proxies
 # and Flask-Compress rewrite it (`W/"1"`, `"1-gzip"`, `"1;gzip"`, `"1:zstd"`) counts as `"1"`.
@@ -32,6 +32,7 @@ _CODINGS = "gzip|br|zstd|deflate|compress|dcb|dcz"
 _TAG = re.compile(rf'(?<![^\s,])(?:W/)?"([^"]*?)(?:[-:;]{{1,2}}(?:{_CODINGS}))?"(?![^\s,])')
 _REVISION = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.[0-9a-f]{16})?")
 _READING = ("GET", "HEAD")
+_IF_MATCH, _IF_NONE_MATCH = "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"
 
 
 class PlainResponse(Response):
@@ -71,7 +72,7 @@ def if_match(*, required: bool = True) -> IfMatch:
 
     A tag that is no revision matches nothing. Raises PreconditionRequired without If-Match, when it is `required`.
     """
-    matched, refused = _tags("If-Match"), _tags("If-None-Match")
+    matched, refused = _tags(_IF_MATCH), _tags(_IF_NONE_MATCH)
     if refused == "*":
         return frozenset({0})  # only an item that is not stored yet (RFC 9110, 13.1.2)
     if matched is None and required:
@@ -84,13 +85,13 @@ def if_match(*, required: bool = True) -> IfMatch:
 
 def unchanged(etag: str) -> bool:
     """Return whether the client already has this representation, by If-None-Match (RFC 9110, 13.1.2)."""
-    tags = _tags("If-None-Match")
+    tags = _tags(_IF_NONE_MATCH)
     return tags is not None and request.method in _READING and (tags == "*" or etag in tags)
 
 
 def check_read(response: Response) -> None:
     """Compare If-Match with the response of a GET (RFC 9110, 13.1.1). Raises PreconditionFailed."""
-    tags = _tags("If-Match")
+    tags = _tags(_IF_MATCH)
     if tags is None or tags == "*" or request.method not in _READING or response.status_code >= 400:
         return
     if str(response.get_etag()[0]) not in tags:
@@ -102,7 +103,7 @@ def check_without_revision() -> None:
 
     The target exists, so If-Match with `*` holds; If-None-Match with `*` fails when it has a GET route.
     """
-    matched, refused = _tags("If-Match"), _tags("If-None-Match")
+    matched, refused = _tags(_IF_MATCH), _tags(_IF_NONE_MATCH)
     if matched not in (None, "*") or (refused == "*" and _can_be_read()):
         raise PreconditionFailed
 
@@ -116,7 +117,7 @@ def _can_be_read() -> bool:
 
 def _tags(name: str) -> str | list[str] | None:
     """Return the opaque tags in a header, as this service made them; `*`; None without the header."""
-    header = current_request().headers.get(name)
+    header = given_header(name)
     if header is None:
         return None
     return "*" if header.strip() == "*" else _TAG.findall(header)
@@ -139,7 +140,7 @@ def revalidated(generation: Callable[[], Any], answer: Callable[[], Response]) -
     `generation` returns what changes with everything that the page of this caller depends on besides the request; None
     when there is no such value. It is read before the page: a page may be newer than its generation, never older.
     """
-    if "If-None-Match" not in request.headers:
+    if given_header(_IF_NONE_MATCH) is None:
         return answer()
     with causally_consistent():
         found = generation()

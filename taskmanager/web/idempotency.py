@@ -26,6 +26,7 @@ from taskmanager.core.security.ciphers import cipher
 from taskmanager.core.security.networks import network_of
 from taskmanager.core.storage.unit_of_work import long_unit_of_work, unit_of_work
 from taskmanager.web.authentication.actors import known_actor
+from taskmanager.web.authentication.context import given_header
 from taskmanager.web.errors import KeyReused
 from taskmanager.web.parser import read_body
 
@@ -67,7 +68,7 @@ def once(
     `body` replaces the request's body when that was read as a stream. `suffix` names a part of the request whose effect
     and response are stored separately. Raises Malformed, KeyReused, InProgress (`idempotency.in_progress`).
     """
-    header = request.headers.get("Idempotency-Key")
+    header = given_header("HTTP_IDEMPOTENCY_KEY")
     if header is None:
         return view()
     found = _KEY.fullmatch(header.strip())

@@ -56,7 +56,7 @@ for i = 1, #ARGV, 3 do
 end
 return table.concat(found, ' ')
 """
-_PARTS = 5  # of the reply for each limit: acquired, requests of the previous window, ms of it left, the same of the current
+_PARTS = 5  # of the reply for each limit: acquired, requests of the previous window, its ms left, these of the current
 Entry = tuple[str, int, int, int]  # of a limit: its key, number, seconds, and the amount to count
 
 
@@ -76,8 +76,7 @@ class OneTripStorage(RedisStorage):
         self._script = client.register_script(_SCRIPT.encode()) if clustered else FastScript(client, _SCRIPT)
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        per_request = request_globals()
-        acquired = per_request.setdefault("acquired", {})
+        acquired: dict[str, int] = vars(request_globals()).setdefault("acquired", {})
         if key not in acquired:
             self.acquire_together([(key, limit, expiry, amount)])
         return bool(acquired.pop(key))
@@ -88,7 +87,7 @@ class OneTripStorage(RedisStorage):
         A limit that refuses the request is the last one that counts it, as Flask-Limiter then asks no further one.
         """
         version, *found = self._count(entries)  # the version is empty when the store has none
-        per_request = request_globals()
+        per_request = vars(request_globals())
         acquired, kept = per_request.setdefault("acquired", {}), per_request.setdefault("windows", {})
         numbers = [max(0, int(part)) for part in found]
         for entry, start in zip(entries, range(0, len(numbers), _PARTS), strict=False):
@@ -97,7 +96,7 @@ class OneTripStorage(RedisStorage):
             keep_version(int(version))
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        window = request_globals().get("windows", {}).get(key) if has_request_context() else None
+        window = vars(request_globals()).get("windows", {}).get(key) if has_request_context() else None
         if window is None:
             return super().get_sliding_window(key, expiry)
         before, before_ms, now, now_ms = window

@@ -4,7 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from flask import Flask, Request, Response, g, request
@@ -16,7 +16,7 @@ from taskmanager.core.errors import Malformed
 from taskmanager.core.events.log import correlation
 from taskmanager.core.telemetry import spans
 from taskmanager.core.telemetry.timings import SPENT
-from taskmanager.web.authentication.context import current_request, request_globals
+from taskmanager.web.authentication.context import current_request, given_header, request_globals
 from taskmanager.web.telemetry import request_metrics
 
 log = structlog.get_logger("taskmanager.requests")
@@ -24,12 +24,13 @@ log = structlog.get_logger("taskmanager.requests")
 _PROBES = ("/health/live", "/health/ready", "/metrics")
 _VARY = ("Accept", "Accept-Encoding", "Authorization")
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Vary": ", ".join(_VARY)}
-# Headers that a response has unless it says otherwise, by whether it is no error: in small letters, and as they are sent.
+# Headers that a response has unless it says otherwise, by whether it is no error: each in small letters, and as sent.
 _DEFAULTS = {
     is_good: [(name.lower(), name, value) for name, value in (_ALWAYS | {"Cache-Control": caching}).items()]
     for is_good, caching in ((True, "private, no-cache"), (False, "no-store"))
 }
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_MUTATION = "HTTP_X_MUTATION_ID"
 _MUTATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _MAX_MUTATION = 64
 _FIRST_FAULT = 500
@@ -87,16 +88,16 @@ def init_app(app: Flask) -> None:
 
 def request_id() -> str:
     """Return the id of the current request; made at the first use, so that even a routing error has one."""
-    per_request = request_globals()
-    if "request_id" not in per_request:
-        given = current_request().headers.get("X-Request-ID", "")
-        per_request.request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(16)
-    return cast(str, per_request.request_id)
+    found: str | None = vars(request_globals()).get("request_id")
+    if found is None:
+        given = given_header("HTTP_X_REQUEST_ID") or ""
+        found = g.request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(16)
+    return found
 
 
 def check_mutation_id() -> None:
     """Raise Malformed unless `X-Mutation-ID`, by which a client recognises its own change in `GET /sync`, is sane."""
-    given = request.headers.get("X-Mutation-ID")
+    given = given_header(_MUTATION)
     if given is not None and not _MUTATION_ID.fullmatch(given):
         raise Malformed("X-Mutation-ID has 1 to 64 letters, digits and . _ : -.", code="header.mutation_id")
 
@@ -116,9 +117,9 @@ def _begin() -> None:
     SPENT.begin()
     present = current_request()
     known = {"request_id": request_id(), "address": present.remote_addr or ""}
-    if mutation := present.headers.get("X-Mutation-ID"):
+    if mutation := present.environ.get(_MUTATION):
         known["mutation_id"] = mutation[:_MAX_MUTATION]
-    caller = present.headers.get(spans.TRACEPARENT, "")
+    caller = present.environ.get("HTTP_TRACEPARENT", "")
     if _TRACEPARENT.fullmatch(caller):
         known[spans.TRACEPARENT] = caller
     correlation.set(_traced(known))
@@ -146,16 +147,15 @@ def _is_probe() -> bool:
 
 
 def _close(error: BaseException | None) -> None:
-    """End the span of the request, and close the files of forms."""
-    per_request = request_globals()
+    """End the span of the request."""
+    per_request = vars(request_globals())
     if opened := per_request.get("span"):
-        per_request.span = None
+        per_request["span"] = None
         opened.end(type(error).__name__ if error else "", failed=error is not None or per_request.get("failed", False))
-    current_request().close()
 
 
 def _finish(response: Response) -> Response:
-    headers, per_request, status = response.headers, request_globals(), response.status_code
+    headers, per_request, status = response.headers, vars(request_globals()), response.status_code
     given = {name.lower(): value for name, value in headers}
     if "x-request-id" not in given:
         headers.add("X-Request-ID", request_id())
@@ -169,16 +169,17 @@ def _finish(response: Response) -> Response:
     _log(response, current_request(), per_request)
     if opened := per_request.get("span"):
         opened.set(http__response__status_code=status)
-        per_request.failed = status >= _FIRST_FAULT
+        per_request["failed"] = status >= _FIRST_FAULT
     return response
 
 
-def _log(response: Response, present: Request, per_request: Any) -> None:
+def _log(response: Response, present: Request, per_request: dict[str, Any]) -> None:
     actor, route = per_request.get("actor"), _route()
     now = time.perf_counter()
     seconds = now - per_request.get("started", now)
     method = request_metrics.known_method(present.method)
-    request_metrics.count(method, route, response, seconds)
+    size = response.content_length
+    request_metrics.count(method, route, response.status_code, seconds, size or 0)
     if response.status_code < 400 and _is_probe():
         return
     slow = seconds * 1000 >= settings.current().slow_request_ms
@@ -188,8 +189,8 @@ def _log(response: Response, present: Request, per_request: Any) -> None:
         route=route,
         status=response.status_code,
         duration_ms=round(seconds * 1000, 2),
-        bytes=response.content_length,
-        request_bytes=present.content_length or None,
+        bytes=size,
+        request_bytes=present.content_length or None if "CONTENT_LENGTH" in present.environ else None,
         user_id=actor and actor.identity,
         **SPENT.fields(),
     )

@@ -5,7 +5,7 @@ process, `redact` replaces each part of a URL setting, and each secret, by the n
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
@@ -66,16 +66,26 @@ def _scrub_short(text: str) -> str:
     return scrub(text)
 
 
-def scrubbed(value: object) -> object:
-    """Return a value with all texts in it scrubbed."""
+def scrubber() -> Callable[[str], str]:
+    """Return the function that scrubs a text by the settings of this moment."""
     if _pattern.made_of is not settings.effective():
         _scrub_short.cache_clear()
+    return _scrub_text
+
+
+def scrubbed(value: object) -> object:
+    """Return a value with all texts in it scrubbed."""
+    scrubber()
     return _scrubbed(value)
+
+
+def _scrub_text(text: str) -> str:
+    return _scrub_short(text) if len(text) <= _MAX_KEPT_CHARACTERS else scrub(text)
 
 
 def _scrubbed(value: object) -> object:
     if isinstance(value, str):
-        return _scrub_short(value) if len(value) <= _MAX_KEPT_CHARACTERS else scrub(value)
+        return _scrub_text(value)
     if isinstance(value, dict):
         return {name: _scrubbed(inner) for name, inner in value.items()}
     return [_scrubbed(inner) for inner in value] if isinstance(value, list | tuple) else value

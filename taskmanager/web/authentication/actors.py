@@ -28,7 +28,7 @@ from taskmanager.core.security.keyring import ALGORITHM, KeyRing, LiveRing
 from taskmanager.core.storage.database import breaker, capacity
 from taskmanager.core.telemetry.instruments import count_reads
 from taskmanager.extensions import limiter
-from taskmanager.web.authentication.context import current_request, request_globals
+from taskmanager.web.authentication.context import current_request, given_header, request_globals
 from taskmanager.web.authentication.credentials import Credential, CredentialClaim, claim_of
 
 _TYPE = "at+jwt"  # RFC 9068: an access token cannot be mistaken for another kind
@@ -131,12 +131,11 @@ def issue(user_id: ObjectId, session_id: ObjectId) -> str:
 
 def claim() -> CredentialClaim:
     """Return what the token of this request claims; the route decides whether a token is needed."""
-    per_request = request_globals()
-    if "claim" not in per_request:
-        present = current_request()
-        given = present.headers.get("Authorization")
-        per_request.claim = CredentialClaim() if present.method == "OPTIONS" else claim_of(given)
-    return cast(CredentialClaim, per_request.claim)
+    found: CredentialClaim | None = vars(request_globals()).get("claim")
+    if found is None:
+        given = given_header("HTTP_AUTHORIZATION")
+        found = g.claim = CredentialClaim() if current_request().method == "OPTIONS" else claim_of(given)
+    return found
 
 
 def use_claim(claimed: CredentialClaim) -> None:
@@ -146,10 +145,10 @@ def use_claim(claimed: CredentialClaim) -> None:
 
 def current_actor() -> Actor:
     """Return the actor of this request. Raises Unauthenticated."""
-    per_request = request_globals()
-    if "actor" not in per_request:
-        per_request.actor = _actor(claim(), _version())
-    return cast(Actor, per_request.actor)
+    found: Actor | None = vars(request_globals()).get("actor")
+    if found is None:
+        found = g.actor = _actor(claim(), _version())
+    return found
 
 
 def renewed_actor() -> Actor:
@@ -179,10 +178,10 @@ def live_user_id() -> ObjectId | None:
     credential = claim().credential
     if credential is None:
         return None
-    per_request = request_globals()
+    per_request = vars(request_globals())
     if "live_user_id" not in per_request:
-        per_request.live_user_id = credential.user_id if _is_live(credential) else None
-    return cast(ObjectId | None, per_request.live_user_id)
+        per_request["live_user_id"] = credential.user_id if _is_live(credential) else None
+    return cast(ObjectId | None, per_request["live_user_id"])
 
 
 def version_key() -> str:

@@ -1,6 +1,6 @@
 """Counts requests by route template, method and class of status: never by their path, which anyone can make up."""
 
-from flask import Response, request
+from flask import request
 from flask_limiter.errors import RateLimitExceeded
 
 from taskmanager.core.telemetry import instruments
@@ -15,12 +15,15 @@ def known_method(method: str) -> str:
     return method if method in _METHODS else instruments.OTHER
 
 
-def count(method: str, route: str | None, response: Response, seconds: float) -> None:
-    """Count a request that is about to be answered; `route` is the template that it matched, if any."""
+def count(method: str, route: str | None, status: int, seconds: float, size: int = 0) -> None:
+    """Count a request that is about to be answered; `route` is the template that it matched, if any.
+
+    `size` is the number of bytes of the body of its response.
+    """
     route = route or UNMATCHED
-    labelled(instruments.REQUESTS, method, route, f"{response.status_code // 100}xx").inc()
+    labelled(instruments.REQUESTS, method, route, f"{status // 100}xx").inc()
     labelled(instruments.REQUEST_SECONDS, method, route).observe(seconds)
-    if size := response.content_length:
+    if size:
         labelled(instruments.RESPONSE_BYTES, route).inc(size)
 
 

@@ -102,7 +102,7 @@ def _counted(method: str) -> Response:
         raise
     finally:
         route = request.url_rule.rule if request.url_rule else None
-        request_metrics.count(method, route, Response(status=status), perf_counter() - began)
+        request_metrics.count(method, route, status, perf_counter() - began)
 
 
 def _status_of(error: Exception) -> int:
