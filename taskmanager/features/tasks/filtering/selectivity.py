@@ -6,6 +6,7 @@ other, as free text can. A filter is as good as the best of the conditions that 
 worst of those that it joins with `or`.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from enum import IntEnum
@@ -65,6 +66,22 @@ def _of(name: str, value: Any) -> Selectivity:
     if not asked.keys() <= operators:
         return Selectivity.FREE
     return Selectivity.INDEXED if name == "marks" and _flags(asked) else found
+
+
+def places(query: Filter) -> float:
+    """Return in how many places of the indexes that begin with people and labels the query is answered, at the least.
+
+    Of a label it is one for each project that has a label of this name; infinity when no such index answers it.
+    """
+    return min((_places(name, value) for name, value in conjuncts(query)), default=math.inf)
+
+
+def _places(name: str, value: Any) -> float:
+    if name == "$or":
+        return sum(map(places, value))
+    if _of(name, value) != Selectivity.NARROW:
+        return math.inf
+    return len(value.get("$in", [0])) if isinstance(value, dict) else 1
 
 
 def _flags(asked: Row) -> bool:
