@@ -16,6 +16,7 @@ from taskmanager.core.errors import Malformed
 from taskmanager.core.events.log import correlation
 from taskmanager.core.telemetry import spans
 from taskmanager.core.telemetry.timings import SPENT
+from taskmanager.web.authentication.actors import known_actor
 from taskmanager.web.authentication.context import current_request, given_header, request_globals
 from taskmanager.web.telemetry import request_metrics
 
@@ -174,7 +175,7 @@ def _finish(response: Response) -> Response:
 
 
 def _log(response: Response, present: Request, per_request: dict[str, Any]) -> None:
-    actor, route = per_request.get("actor"), _route()
+    actor, route = known_actor(), _route()
     now = time.perf_counter()
     seconds = now - per_request.get("started", now)
     method = request_metrics.known_method(present.method)

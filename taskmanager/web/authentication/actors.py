@@ -166,7 +166,7 @@ def fresh_actor() -> Actor:
 
 def known_actor() -> Actor | None:
     """Return the actor if `current_actor` was called in this request; None otherwise."""
-    return cast(Actor | None, g.get("actor"))
+    return cast(Actor | None, vars(request_globals()).get("actor"))
 
 
 def live_user_id() -> ObjectId | None:
