@@ -116,9 +116,12 @@ def test_what_has_connections_is_made_once(sources: list[Path]):
 
 def test_what_a_request_keeps_is_known_to_one_module(sources: list[Path]):
     """`g`, or `per_request`, keeps what a function has worked out for the request; others call that function."""
+    use = re.compile(
+        r'(?:\b(?:g|per_request)|vars\(request_globals\(\)\))(?:\.get\("|\.setdefault\("|\["|\.)([a-z][a-z_]*)\b(?!\()'
+    )
     known: dict[str, set[str]] = {}
     for path in sources:
-        for name in re.findall(r"\b(?:g|per_request)\.(?:get\(\"|setdefault\(\")?([a-z][a-z_]*)", path.read_text()):
+        for name in use.findall(path.read_text()):
             known.setdefault(name, set()).add(path.name)
     assert known.keys() >= {"actor", "claim", "request_id"}
     assert {name: paths for name, paths in known.items() if len(paths) > 1} == {}
