@@ -16,6 +16,9 @@ from taskmanager.core.storage.querysets import MARK
 
 MAX_MERGED = 200  # MongoDB's internalQueryMaxScansToExplode
 
+# The stages that leave one of equal rows, in any order.
+_ONCE: list[Row] = [{"$group": {"_id": "$_id", "row": {"$first": "$$ROOT"}}}, {"$replaceRoot": {"newRoot": "$row"}}]
+
 
 def ranged(order: Order, after: Sequence[Any] | None) -> list[Filter]:
     """Return the ranges of the order after the key `after`, in the direction of the list; all rows are one range."""
@@ -44,7 +47,7 @@ def scoped(field: str, values: Sequence[Any], size: int = MAX_MERGED) -> list[Fi
 class PartsOfPage:
     """The aggregation of `limit` rows in an order, in parts: each of the `scopes` in each of the `ranges`.
 
-    The ranges follow one after the other in the order.
+    The ranges follow one after the other in the order. `overlapping`: a row may be in several of the scopes.
     """
 
     collection: str
@@ -53,6 +56,7 @@ class PartsOfPage:
     order: Order
     limit: int
     projection: Row | None
+    overlapping: bool = False
 
     def stages(self, query: Filter) -> list[Row]:
         """Return the aggregation of the rows that match `query`."""
@@ -84,7 +88,13 @@ class PartsOfPage:
         """Join the parts; a part that follows the others in the order is only read when they have too few rows."""
         first, *others = parts
         ordered = [{"$sort": self._sort() | {MARK: 1}}] if len(self.scopes) > 1 else []
-        return [*first, *map(self._union, others), *ordered, {"$limit": self.limit}]
+        return [
+            *first,
+            *map(self._union, others),
+            *(_ONCE if self.overlapping else []),
+            *ordered,
+            {"$limit": self.limit},
+        ]
 
     def _ordered(self, query: Filter) -> list[Row]:
         same = pinned(query)

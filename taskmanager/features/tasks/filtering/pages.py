@@ -9,9 +9,7 @@
   the order. Such a page may be partial: it has what was found there, and a cursor to go on.
 
 Many projects are read in parts (see `core.storage.parts`), but not for a person or a label: their indexes begin with
-these, and need no seek for each project. MongoDB merges the tasks of at most MAX_MERGED labels in the order; those of
-more it reads all and sorts. So the first MAX_FIRST tasks in the index of the order are tried before, which have a page
-when the label is a frequent one.
+these, and need no seek for each project. Labels of one name in more than MAX_MERGED projects are read in such parts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,12 +26,17 @@ from taskmanager.core.storage.orders import Filter, Order
 from taskmanager.core.storage.parts import MAX_MERGED, PartsOfPage, pinned, ranged, scoped
 from taskmanager.core.storage.querysets import Page, projection
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
-from taskmanager.features.tasks.filtering.selectivity import Selectivity, compares_texts, conjuncts, places, selectivity
+from taskmanager.features.tasks.filtering.selectivity import (
+    Selectivity,
+    compares_texts,
+    conjuncts,
+    many_tags,
+    selectivity,
+)
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.querysets import ALIVE
 
 MAX_COMPARED = 10_000  # tasks of a partial page that are compared with its filter
-MAX_FIRST = 1_000  # tasks that are compared before all tasks of a label in many projects are read and sorted
 MAX_BRANCHES = 100  # of one query: each is a project and a range, and takes some time to plan
 MAX_COMPARED_BRANCHES = 1_000  # the same with a filter that no index answers: MongoDB tries many indexes for each part
 WHOLE_SECONDS = 0.6  # of a query that returns a whole page; then a partial one is read
@@ -81,18 +84,20 @@ class PageReader:
         branches = [self._with_condition(ALIVE | scope | place) for place in ranges for scope in places]
         return self._read({"$or": branches}, hinted=True)
 
-    def _compared(self, number: int = MAX_COMPARED) -> Page:
-        """Read a page that may be partial: from the index of the order, comparing so many tasks."""
-        return self._of_stages(self._parts().walking(ALIVE, self.condition, number))
+    def _compared(self) -> Page:
+        """Read a page that may be partial: from the index of the order, comparing MAX_COMPARED tasks."""
+        return self._of_stages(self._parts().walking(ALIVE, self.condition, MAX_COMPARED))
 
     def _narrow(self) -> Page:
         """Read the page from the indexes that begin with people and labels.
 
         The condition on the projects has a form that no index can answer: MongoDB would try some fifteen others.
         """
-        if places(self.condition) > MAX_MERGED and not (page := self._compared(MAX_FIRST)).partial:
-            return page
         query: Filter = ALIVE | {"$nor": [{"project_id": {"$nin": list(self.project_ids)}}]}
+        tags, others = many_tags(self.condition, MAX_MERGED)
+        if tags:
+            parts = self._parts(scoped("marks", tags), overlapping=True)
+            return self._of_stages(parts.stages(query | ({"$and": [others]} if others else {})))
         return self._found(query | ({"$or": self._ranges()} if self.after else {}))
 
     def _scope(self) -> Filter:
@@ -118,12 +123,13 @@ class PageReader:
     def _of_stages(self, stages: list[Filter]) -> Page:
         return Task.objects.page_of_stages(stages, self.order, self.limit)
 
-    def _parts(self) -> PartsOfPage:
+    def _parts(self, scopes: list[Filter] | None = None, *, overlapping: bool = False) -> PartsOfPage:
         return PartsOfPage(
             "tasks",
-            scoped("project_id", self.project_ids),
+            scopes or scoped("project_id", self.project_ids),
             self._ranges(),
             self.order,
             self.limit + 1,
             projection(self.fields, self.order),
+            overlapping,
         )

@@ -68,17 +68,24 @@ def _of(name: str, value: Any) -> Selectivity:
     return Selectivity.INDEXED if name == "marks" and _flags(asked) else found
 
 
-def places(query: Filter) -> float:
-    """Return in how many places of the indexes that begin with people and labels the query is answered, at the least.
+def many_tags(query: Filter, most: int) -> tuple[list[str], Filter]:
+    """Return the index tags of which each task that matches has one, and the other conditions; none if at most `most`.
 
-    Of a label it is one for each project that has a label of this name; infinity when no such index answers it.
+    Such tags are those of a label's name: one for each project that has it. Without any when a condition has fewer
+    places in the indexes that begin with people and labels, because that is read faster.
     """
-    return min((_places(name, value) for name, value in conjuncts(query)), default=math.inf)
+    parts = sorted(conjuncts(query), key=lambda part: _places(*part))
+    name, value = parts[0]
+    if name != "marks" or not most < _places(name, value) < math.inf:
+        return [], query
+    others = [{name: value} for name, value in parts[1:]]
+    return value["$in"], {"$and": others} if others else {}
 
 
 def _places(name: str, value: Any) -> float:
+    """Return in how many places of the indexes that begin with people and labels a condition is answered."""
     if name == "$or":
-        return sum(map(places, value))
+        return sum(min((_places(*pair) for pair in conjuncts(part)), default=math.inf) for part in value)
     if _of(name, value) != Selectivity.NARROW:
         return math.inf
     return len(value.get("$in", [0])) if isinstance(value, dict) else 1
