@@ -104,7 +104,7 @@ say('zero', 20)
 os.kill(os.getpid(), signal.SIGUSR1); say('one', 10)
 os.kill(os.getpid(), signal.SIGUSR1); time.sleep(0.2); say('two', 10)
 log_levels.change(heartbeat.folder(telemetry.PURPOSE), 'reset'); say('three', 20)
-log_levels._DEBUG_SECONDS = 1
+log_levels._DEBUG_SECONDS = 3
 os.kill(os.getpid(), signal.SIGUSR1); say('four', 10); say('five', 20)
 shutil.rmtree(heartbeat.folder(telemetry.PURPOSE))"""
     messages = [line["message"] for line in lines_of(step, tmp_path)]

