@@ -19,7 +19,8 @@ def test_no_port_is_chosen_twice_by_a_process_or_by_one_beside_it(monkeypatch):
     chosen = [ports.choose() for _ in range(300)]
     assert len(set(chosen)) == 300
     monkeypatch.setattr(ports, "_given", set())
-    monkeypatch.setattr(os, "getpid", lambda following=os.getpid() + 1: following)
+    following = os.getpid() + 1
+    monkeypatch.setattr(os, "getpid", lambda: following)
     assert not set(chosen) & {ports.choose() for _ in range(300)}
 
 
