@@ -46,10 +46,11 @@ def use(default: str, named: dict[str, str]) -> None:
 
 def drop_below_level(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Drop an event of structlog whose level is below that of its logger, or of a parent of that."""
-    level, name = _Effective.default, logger.name if _Effective.named else ""
+    named = _Effective.named  # another thread may put changed levels in its place
+    level, name = _Effective.default, logger.name if named else ""
     while name:
-        if name in _Effective.named:
-            level = _Effective.named[name]
+        if name in named:
+            level = named[name]
             break
         name = name.rpartition(".")[0]
     if _NUMBERS[method.upper() if method != "exception" else "ERROR"] < level:

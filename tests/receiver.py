@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ class Receiver:
         self.received: list[Received] = []
         self.status: int | None = None  # instead of what the path says
         self.delay = 0.0
+        self.meanwhile: Callable[[], object] = _nothing  # what happens before it answers
         self.most_at_once, self._now = 0, 0
         self._lock = threading.Lock()
         self._server: Any = None
@@ -49,6 +51,7 @@ class Receiver:
                     receiver._now += 1
                     receiver.most_at_once = max(receiver.most_at_once, receiver._now)
                 time.sleep(receiver.delay)
+                receiver.meanwhile()
                 with receiver._lock:
                     receiver._now -= 1
                 with suppress(OSError):  # they hung up
@@ -61,7 +64,11 @@ class Receiver:
 
     def empty(self) -> None:
         self.received.clear()
-        self.status, self.delay, self.most_at_once = None, 0.0, 0
+        self.status, self.delay, self.meanwhile, self.most_at_once = None, 0.0, _nothing, 0
+
+
+def _nothing() -> None:
+    """Nothing happens."""
 
 
 def _answer(handler: BaseHTTPRequestHandler, status: int | None) -> None:

@@ -52,7 +52,7 @@ def ready() -> Response:
 
     A store that is away does not make the process unready, because requests work without it; one that refuses it does.
     """
-    found = server_checks.database_problems(_PROBE_SECONDS)
+    found = server_checks.database_problems(settings.current().time_limit(_PROBE_SECONDS))
     found += [problem for problem in server_checks.recent_store_problems() if problem.final]
     if not found:
         return data({"status": "ok", "services": _services(), "checks": {"database": "ok"}})

@@ -1,5 +1,6 @@
 """Ports of the embedded servers: a free port is chosen once, and stored in the data folder."""
 
+import os
 import random
 import socket
 from contextlib import suppress
@@ -10,6 +11,8 @@ LOCALHOST = "127.0.0.1"
 # before its server listens.
 _RANGE = range(10_000, 32_000)
 _MAX_TRIES = 100
+_SHARES = 16  # processes whose ids follow each other, such as those of tests, choose among different ports
+_given: set[int] = set()  # those that this process has chosen: their servers may not listen yet
 _chance = random.SystemRandom()  # a test run gives the usual one the same seed in each of its processes
 
 
@@ -32,10 +35,12 @@ def bind(host: str, port: int) -> int:
 
 
 def choose(host: str = LOCALHOST) -> int:
-    """Return a port that is free now, by chance one that no other process chooses at the same time. Raises OSError."""
+    """Return a port that is free now, which this process has not chosen before, nor one beside it. Raises OSError."""
+    share = _RANGE[os.getpid() % _SHARES :: _SHARES]
     for _ in range(_MAX_TRIES):
-        port = _chance.choice(_RANGE)
-        if is_free(port, host):
+        port = _chance.choice(share)
+        if port not in _given and is_free(port, host):
+            _given.add(port)
             return port
     return bind(host, 0)
 

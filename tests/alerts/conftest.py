@@ -1,5 +1,6 @@
 """Fixtures that several folders share; they are written in modules of their own."""
 
+from tests.patience import patience
 from tests.scene import scene
 
-__all__ = ["scene"]
+__all__ = ["patience", "scene"]

@@ -62,7 +62,7 @@ def present() -> Iterator[None]:
     worker = SimpleWorker([outbox.queue(name) for name in QUEUES], connection=queue_store())
     worker.register_birth()
     for name in ("relay", "schedule"):
-        lease = Lease(name, 60)
+        lease = Lease(name, 600)
         assert lease.hold()
     try:
         yield

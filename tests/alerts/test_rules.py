@@ -10,6 +10,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.faults.stack import eventually
+
 SUFFIXES = ("", "_total", "_bucket", "_sum", "_count", "_info")
 
 
@@ -81,7 +83,14 @@ def test_each_alert_has_a_page_and_a_case_and_is_in_the_table(root, folder, rule
 
 def test_each_metric_that_is_named_exists(root, rules, dashboards, scene, caller, deliver):
     deliver()
-    text = caller(role="admin").get("/metrics").text
+    client, found = caller(role="admin"), []
+
+    def are_read():
+        found[:] = [client.get("/metrics").text]
+        return 'scrape_errors{source="' in found[0] and not re.search(r"scrape_errors{.*} 1.0", found[0])
+
+    eventually(are_read, "figures that are read in time")
+    (text,) = found
     families = [family.name for family in text_string_to_metric_families(text)]
     known = {f"{name}{suffix}" for name in families for suffix in SUFFIXES}
     known |= {rule["record"] for rule in rules if "record" in rule} | {"taskmanager_backup_age_seconds"}

@@ -5,6 +5,7 @@ import base64
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
+from taskmanager.api.checks import measured
 from taskmanager.core.events import outbox, queue_report
 from taskmanager.core.servers.stores import queue_store
 from taskmanager.core.storage import database
@@ -102,7 +103,8 @@ def test_without_its_stores_it_is_degraded_but_ready(other_app, caller):
     assert client.get("/health/ready").status_code == 200
 
 
-def test_the_details_are_told_with_the_token_of_metrics_too_also_without_a_database(other_app):
+def test_the_details_are_told_with_the_token_of_metrics_too_also_without_a_database(other_app, monkeypatch):
+    monkeypatch.setattr(measured, "_SECONDS", 1.0)
     secret = {"Authorization": "Bearer a secret of Prometheus"}
     changes = {"metrics_token": SecretStr("a secret of Prometheus")}
     client = other_app(mongodb_uri="mongodb://127.0.0.1:1/none?replicaSet=rs0", **changes).test_client()

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from rq.worker import SimpleWorker
 
+from taskmanager.api.checks import machine, measured
 from taskmanager.api.checks.measured import HealthCheck, HealthChecks, Measured, above, worst
 from taskmanager.api.checks.processes import PROCESS_CHECKS
 from taskmanager.core.clock import now
@@ -62,7 +63,8 @@ def test_a_periodic_job_that_fails_each_time_is_named(app):
     assert [one.status for one in HealthChecks(checks).run()] == ["pass"]
 
 
-def test_a_mail_server_that_does_not_greet_is_a_warning_within_a_second(other_app, caller):
+def test_a_mail_server_that_does_not_greet_is_a_warning_within_a_second(other_app, caller, monkeypatch):
+    monkeypatch.setattr(machine, "_SECONDS", 0.9)
     administrator = caller(role="admin")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = other_app(mail_url=f"smtp://127.0.0.1:{silent.getsockname()[1]}").test_client()
@@ -71,7 +73,8 @@ def test_a_mail_server_that_does_not_greet_is_a_warning_within_a_second(other_ap
     assert [one["status"] for one in checks["mail:response"]] == ["warn"]
 
 
-def test_what_hangs_costs_a_second_and_one_thread(app):
+def test_what_hangs_costs_a_second_and_one_thread(app, monkeypatch):
+    monkeypatch.setattr(measured, "_SECONDS", 1.0)
     let, started = threading.Event(), []
 
     def hang():
@@ -89,7 +92,8 @@ def test_what_hangs_costs_a_second_and_one_thread(app):
     let.set()
 
 
-def test_a_result_is_reused_for_a_moment(app):
+def test_a_result_is_reused_for_a_moment(app, monkeypatch):
+    monkeypatch.setattr(measured, "_FRESH_SECONDS", 60.0)
     runs = []
     checks = HealthChecks([HealthCheck("a:a", lambda: runs.append(1) or [Measured("a:a", 1)])])
     assert checks.run() == checks.run()

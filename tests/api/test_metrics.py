@@ -13,7 +13,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from taskmanager.api import metrics
-from taskmanager.core.telemetry import timings
+from taskmanager.core.telemetry import metric_files, process_identity, timings
 from tests import forked
 from tests.faults.stack import eventually
 from tests.scene import patch
@@ -201,6 +201,14 @@ print(sum(sample.value for sample in samples if sample.name == "taskmanager_even
 def test_no_count_of_a_fork_or_of_a_file_that_grows_is_lost(tmp_path):
     ran = subprocess.run([sys.executable, "-c", COUNTS, str(tmp_path)], capture_output=True, text=True, check=True)
     assert float(ran.stdout) == 3 * 8 * 500
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_file_that_was_just_made_is_no_fault(tmp_path, monkeypatch, is_running):
+    """A process makes it empty; one that was killed at this moment has left it so."""
+    monkeypatch.setattr(metric_files._SharedFolder, "folder", tmp_path)
+    (tmp_path / f"counter_{process_identity.own() if is_running else '99999999.1'}.db").touch()
+    assert metric_files.collected() == []
 
 
 def test_what_a_request_spends_is_counted_for_its_thread(scene):

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -87,6 +88,20 @@ log.debug('three')"""
     assert [text for text in messages if text != "levels changed"] == ["two"]
 
 
+def test_levels_may_change_while_a_line_is_written(monkeypatch):
+    """By the thread that follows the file: the line of a request would be a 500."""
+
+    class Changing(dict):
+        def __contains__(self, name):
+            if found := super().__contains__(name):
+                log_levels._Effective.named = {}
+            return found
+
+    monkeypatch.setattr(log_levels._Effective, "named", Changing(a=20))
+    event = {"event": "said"}
+    assert log_levels.drop_below_level(SimpleNamespace(name="a.b"), "info", event) == event
+
+
 def test_a_signal_lets_a_process_log_all_for_a_while_or_until_a_reset(tmp_path):
     """A second signal ends nothing: a worker that was started anew between two would be out of step for ever."""
     step = """from config import log_levels
@@ -104,7 +119,7 @@ say('zero', 20)
 os.kill(os.getpid(), signal.SIGUSR1); say('one', 10)
 os.kill(os.getpid(), signal.SIGUSR1); time.sleep(0.2); say('two', 10)
 log_levels.change(heartbeat.folder(telemetry.PURPOSE), 'reset'); say('three', 20)
-log_levels._DEBUG_SECONDS = 1
+log_levels._DEBUG_SECONDS = 3
 os.kill(os.getpid(), signal.SIGUSR1); say('four', 10); say('five', 20)
 shutil.rmtree(heartbeat.folder(telemetry.PURPOSE))"""
     messages = [line["message"] for line in lines_of(step, tmp_path)]

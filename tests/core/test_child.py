@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from taskmanager.core.child import wrap
 from taskmanager.embedded import processes
+from tests.faults.stack import eventually
 
 PARENT = """
 import subprocess, sys, time
@@ -31,8 +33,7 @@ def test_ends_with_a_parent_killed_with_9():
     command = [sys.executable, "-c", PARENT, *wrap(SLEEPER, on_orphaned=signal.SIGKILL)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         child = int(parent.stdout.readline())
-        time.sleep(0.3)  # the guard has become the command
-        assert processes.is_running(child)
+        eventually(lambda: psutil.Process(child).cmdline() == SLEEPER, "that the guard is the command")
         os.kill(parent.pid, signal.SIGKILL)
     deadline = time.monotonic() + 60
     while processes.is_running(child) and time.monotonic() < deadline:

@@ -6,6 +6,7 @@ import time
 import pytest
 import requests
 
+from taskmanager.testing.fixtures import PATIENCE
 from tests.faults.conftest import running
 from tests.faults.stack import Stack, eventually, freeze, kill, thaw
 from tests.faults.web_client import WebClient
@@ -23,7 +24,8 @@ TOKEN = "the token of Prometheus, for tests"
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory, settings):
-    with running(tmp_path_factory.mktemp("stack"), settings, metrics_token=TOKEN) as stack:
+    patience = {"redis_timeout_ms": PATIENCE["redis_timeout_ms"]}  # queue and cache are not what is away
+    with running(tmp_path_factory.mktemp("stack"), settings, metrics_token=TOKEN, **patience) as stack:
         yield stack
 
 

@@ -32,7 +32,7 @@ ASSIGNMENTS = int(os.environ.get("CHAOS_ASSIGNMENTS", "60"))
 OUTAGE_SECONDS = float(os.environ.get("CHAOS_OUTAGE_SECONDS", "4"))
 KILLS = max(8, ASSIGNMENTS // 20)
 # So long before a kill something may have been accepted whose note was lost with it, on a machine under load.
-NOTED_WITHIN_SECONDS = 2.0
+NOTED_WITHIN_SECONDS = 5.0
 _PROCESSES = ("relay", "worker", "worker-2", "scheduler", "hooks")
 _LIVE = ("web", "stream")
 
@@ -51,7 +51,6 @@ class Chaos:
         self.fix()
         what = random.choice([*_PROCESSES, *_LIVE, "queue", "cache", "mail"])
         self.done[what] += 1
-        self.at.append((what, time.time()))
         if what in (*_PROCESSES, *_LIVE):
             self.stack.revive()
             self.stack.kill(what)
@@ -60,6 +59,7 @@ class Chaos:
             server = {"queue": self.stack.queue, "cache": self.stack.cache, "mail": self.stack.sink}[what]
             kill(server)
             self._pending.append(server.start)
+        self.at.append((what, time.time()))
 
     def empty_queue(self) -> None:
         """All that was handed out and not done yet is forgotten."""
@@ -210,11 +210,11 @@ def test_a_queue_that_is_away_for_a_while_ends_no_worker(stack: Stack):
 
 def test_a_worker_that_is_asked_to_stop_finishes_its_job(stack: Stack):
     stack.start("relay", "worker")
-    before = len(stack.mailed())
+    before = stack.mailed()  # some of them twice, when what sent them was killed
     for _ in Assignments().make(5):
         pass
-    stack.wait(lambda: len(stack.mailed()) > before, "the first mail")
+    stack.wait(lambda: len(stack.mailed()) > len(before), "the first mail")
     assert [stack.processes[name].stop() for name in ("worker", "relay")] == [0, 0]
     stack.start("relay", "worker")
     stack.delivered()
-    assert (len(stack.mailed()), sum(stack.mailed().values())) == (before + 5, before + 5)
+    assert sorted((stack.mailed() - before).values()) == [1] * 5

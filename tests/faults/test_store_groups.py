@@ -61,7 +61,8 @@ def test_a_queue_behind_sentinels_loses_nothing_when_the_primary_is_killed(app, 
         kill(killed)
         for one in range(5, 10):
             assign(10 * number + one)  # the queue is not needed for a write
-        eventually(lambda before=before: group.primary_port() != before, "a failover", seconds=60)
+        # Sentinels that were stopped for two seconds, as by a busy machine, wait for half a minute
+        eventually(lambda before=before: group.primary_port() != before, "a failover", seconds=180)
         killed.start()  # Sentinels make it the replica
         eventually(lambda: _delivered(deliver), "the work of all events", seconds=120)
     assert len(Notification.objects(user_id=assignee.id).distinct("task_id")) == TASKS
@@ -92,7 +93,7 @@ def test_a_cache_in_a_cluster_counts_exactly_and_may_lose_a_node(app, other_app,
 
 
 def test_threads_wait_for_a_cluster_that_hangs_as_for_one_server(cluster):
-    store = client("cache", cluster.url, 0.25)
+    store = client("cache", cluster.url, 0.5)
     steps = (
         lambda: store.get("LIMITS:a"),
         lambda: store.mget("LIMITS:a", "LIMITS:b"),
@@ -113,7 +114,7 @@ def test_threads_wait_for_a_cluster_that_hangs_as_for_one_server(cluster):
                 eventually(lambda: works(steps), "a cluster that responds again", seconds=30)
             with hanging(cluster.nodes):
                 waits = list(threads.map(failed, steps * 4))
-            assert max(waits) < 3, f"one after the other: {waits}"  # four waits of the one that asks the nodes
+            assert max(waits) < 7, f"one after the other: {waits}"  # four waits of the one that asks the nodes
 
 
 def works(steps):

@@ -7,6 +7,7 @@ import time
 import pytest
 import requests
 
+from taskmanager.testing.fixtures import PATIENCE
 from tests.faults.conftest import running
 from tests.faults.stack import eventually
 
@@ -61,7 +62,7 @@ class Listening:
 
 @pytest.fixture
 def service(tmp_path, settings):
-    with running(tmp_path, settings, direct_membership=True) as stack:
+    with running(tmp_path, settings, direct_membership=True, **PATIENCE) as stack:
         stack.start("web", "relay", "stream")
         for address in (f"{stack.url}/health/ready", live(stack)):
             stack.wait(lambda address=address: answers(address), address)

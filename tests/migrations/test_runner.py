@@ -2,7 +2,7 @@
 
 import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,9 @@ from migrations import command, renamed, runner, scripts
 from taskmanager.core.errors import Conflict, Misconfigured
 
 _SCRIPT = '''"""Counts how often it was run."""
-import time
 {declares}
 
 def upgrade(db):
-    time.sleep({seconds})
     db.probe.insert_one({{"name": "{name}"}})
     {end}
 '''
@@ -33,8 +31,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         del sys.modules[name]
 
 
-def write(folder: Path, name: str, *, seconds: float = 0, end: str = "", declares: str = "") -> None:
-    (folder / f"{name}.py").write_text(_SCRIPT.format(seconds=seconds, name=name, end=end, declares=declares))
+def write(folder: Path, name: str, *, end: str = "", declares: str = "") -> None:
+    (folder / f"{name}.py").write_text(_SCRIPT.format(name=name, end=end, declares=declares))
+
+
+# The end of a script that waits for a file.
+_WAITS = """import pathlib, time
+    while not (pathlib.Path(__file__).parent / "go").exists(): time.sleep(0.01)"""
 
 
 def ran(db: Any) -> list[str]:
@@ -57,9 +60,12 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(empty, folder):
 
 
 def test_of_two_runners_at_once_one_works_and_the_other_is_told(empty, folder):
-    write(folder, "m9003_slow", seconds=0.5)
+    write(folder, "m9003_slow", end=_WAITS)
     with ThreadPoolExecutor(2) as pool:
-        answers = [future.exception() or "ran" for future in [pool.submit(runner.run, empty) for _ in range(2)]]
+        futures = [pool.submit(runner.run, empty) for _ in range(2)]
+        wait(futures, 60, FIRST_COMPLETED)  # the other goes on only now
+        (folder / "go").touch()
+        answers = [future.exception() or "ran" for future in futures]
     assert ran(empty) == ["m9003_slow"]
     assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "str"]
 

@@ -9,9 +9,10 @@ from flask import Flask
 from taskmanager.testing.factories import UserFactory
 from taskmanager.testing.factories.things import PASSWORD
 from tests.pages.browsing import Browser
+from tests.patience import patience
 from tests.scene import scene
 
-__all__ = ["scene"]
+__all__ = ["patience", "scene"]
 
 
 @pytest.fixture

@@ -22,9 +22,17 @@ __all__ = ["_receiver", "hook", "receiver"]
 
 def whole_trace(collector, of_caller):
     """The spans of the caller's trace, each of which has its parent in it, and a function that leads to the request."""
-    trace = [span for span in collector.spans if span.trace_id == of_caller.trace_id]
+
+    def of_trace():
+        return [span for span in collector.spans if span.trace_id == of_caller.trace_id]
+
+    def outside():
+        return {span.parent_id for span in of_trace()} - {span.span_id for span in of_trace()}
+
+    # a span is sent when it ends, each second: what is below it may come before
+    eventually(lambda: outside() == {of_caller.span_id}, "the whole trace")
+    trace = of_trace()
     by_id = {span.span_id: span for span in trace}
-    assert {span.parent_id for span in trace} - by_id.keys() == {of_caller.span_id}
 
     def above(span):
         """The names from a span to the request."""

@@ -1,5 +1,7 @@
 """Causal tokens with one member: who gets one, and which texts are none. Three members are in `tests/faults`."""
 
+from math import inf
+
 import pytest
 from bson.timestamp import Timestamp
 from pymongo.errors import ServerSelectionTimeoutError
@@ -26,31 +28,42 @@ def replicated(other_app):
 
 def test_a_slow_query_is_no_fault_of_a_member(impatient):
     """Half of the limit of an operation bounds the wait for each answer, and no query that has a limit of its own."""
-    headers = {TOKEN: impatient.owner.post(impatient.tasks_path, json={"title": "x"}).headers[TOKEN]}
-    with slow("aggregate", seconds=1.2):
-        assert impatient.owner.get("/api/v1/tasks/stats", headers=headers).status_code == 200  # two of them
-    with slow("aggregate", seconds=2.1):
-        assert impatient.owner.get("/api/v1/search?q=x", headers=headers).status_code == 200
-    with slow("aggregate", seconds=4):
-        answer = impatient.owner.get("/api/v1/search?q=x", headers=headers)
+
+    def is_no_fault():
+        reading.wake()
+        headers = {TOKEN: impatient.owner.post(impatient.tasks_path, json={"title": "x"}).headers[TOKEN]}
+        with slow("aggregate", seconds=1.2):
+            two = impatient.owner.get("/api/v1/tasks/stats", headers=headers)
+        with slow("aggregate", seconds=2.1):
+            one = impatient.owner.get("/api/v1/search?q=x", headers=headers)
+        with slow("aggregate", seconds=4):
+            answer = impatient.owner.get("/api/v1/search?q=x", headers=headers)
         assert_problem(answer, 503, code="query.too_slow")
-    assert not reading.are_resting()
+        return (two.status_code, one.status_code, reading.are_resting()) == (200, 200, False)
+
+    eventually(is_no_fault, "responses in time", 60)  # again when the machine itself was too busy
 
 
 def test_a_list_that_does_not_come_is_read_from_the_primary(impatient):
-    headers = {TOKEN: impatient.owner.post(impatient.tasks_path, json={"title": "x"}).headers[TOKEN]}
-    with slow("find", seconds=2.2, times=1):
-        assert impatient.owner.get(impatient.tasks_path, headers=headers).status_code == 200
+
+    def is_read():
+        reading.wake()
+        headers = {TOKEN: impatient.owner.post(impatient.tasks_path, json={"title": "x"}).headers[TOKEN]}
+        with slow("find", seconds=2.2, times=1):
+            return impatient.owner.get(impatient.tasks_path, headers=headers).status_code == 200
+
+    eventually(is_read, "a response in time", 60)  # again when the machine itself was too busy
     eventually(reading.are_resting, "the rest")  # not while the driver looks for the primary, which it has lost then
 
 
-def test_without_a_primary_only_a_caller_whose_rights_are_known_passes(impatient):
+def test_without_a_primary_only_a_caller_whose_rights_are_known_passes(impatient, monkeypatch):
     """Everything that needs the primary is 503 at once: a token would let anybody wait for it, with a slot each."""
     headers = {TOKEN: impatient.owner.post(impatient.tasks_path, json={"title": "x"}).headers[TOKEN]}
     assert impatient.owner.get(impatient.tasks_path, headers=headers).status_code == 200
 
     def status(path):
-        database.breaker.trip(ServerSelectionTimeoutError("no primary"))  # for half a second
+        database.breaker.trip(ServerSelectionTimeoutError("no primary"))
+        monkeypatch.setattr(database.breaker, "_probe_at", inf)  # half a second may be too short for a request
         return impatient.owner.get(path, headers=headers).status_code
 
     try:

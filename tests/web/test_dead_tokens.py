@@ -82,9 +82,10 @@ def test_what_is_dead_is_looked_up_again_when_the_rights_of_its_account_change(a
     assert person.get(ME).status_code == 200
 
 
-def test_a_dead_token_waits_for_the_database_only_where_requests_may(app, settings):
+def test_a_dead_token_waits_for_the_database_only_where_requests_may(app, settings, monkeypatch):
     """Where all slots of the database are taken, the question is not asked beside them."""
     token = session_that_ended(sign_in(app, UserFactory()))
+    monkeypatch.setattr("taskmanager.core.storage.capacity._MAX_QUEUE_SECONDS", 0.1)
     capacity.set_threads(1)
     try:
         with capacity.acquire_slot(), commands.counting() as seen:

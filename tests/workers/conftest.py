@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from taskmanager.core.configuration.settings import Settings
+from tests.patience import patience
 from tests.scene import scene
 from tests.terminal import Terminal
 
-__all__ = ["scene"]
+__all__ = ["patience", "scene"]
 
 
 @pytest.fixture

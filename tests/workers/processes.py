@@ -94,6 +94,8 @@ def environment(settings: Settings, **changes: Any) -> dict[str, str]:
     """The variables of a process with these settings."""
     named = ("mongodb_uri", "queue_url", "cache_url", "mail_url", "data_dir", "bcrypt_cost")
     values = {name: getattr(settings, name) for name in named} | {"web_processes": 1} | changes
+    # A failpoint is aimed at an application name: it must not be used up by what another process asks meanwhile.
+    values["mongodb_uri"] = values["mongodb_uri"].replace("appName=", "appName=process_")
     ours = {f"TASKMANAGER_{name.upper()}": str(value) for name, value in values.items()}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKMANAGER_")}
     return kept | ours | {"PYTHONUNBUFFERED": "1"}

@@ -22,7 +22,7 @@ def run(place: Path, *words: str, **settings: str) -> "subprocess.CompletedProce
 @pytest.fixture
 def servers(settings: Settings) -> dict[str, str]:
     """The settings that name the servers of the tests."""
-    names = ("mongodb_uri", "queue_url", "cache_url")
+    names = ("mongodb_uri", "queue_url", "cache_url", "mongodb_timeout_ms", "redis_timeout_ms")
     return {name.upper(): str(getattr(settings, name)) for name in names}
 
 

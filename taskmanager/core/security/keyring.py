@@ -7,6 +7,7 @@ read the folder every few seconds: a new key signs only after every process has 
 import base64
 import fcntl
 import secrets
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +54,7 @@ class LiveRing:
 
     def __init__(self, folder: Path, ring: KeyRing) -> None:
         self._folder, self._ring, self._refreshed = folder, ring, time.monotonic()
+        self._lock = threading.Lock()  # of the thread that reads the folder: the others need what it finds
 
     @property
     def keys(self) -> dict[str, Ed25519PrivateKey]:
@@ -84,13 +86,15 @@ class LiveRing:
     def _refresh(self, seconds: float) -> None:
         if time.monotonic() - self._refreshed < seconds:
             return
-        self._refreshed = time.monotonic()
-        if {path.stem for path in self._folder.glob("*.pem")} == self._ring.keys.keys():
-            return
-        try:
-            self._ring = load(self._folder)
-        except (Misconfigured, OSError):  # keep the present ring
-            log.exception("signing keys cannot be read")
+        with self._lock:
+            if time.monotonic() - self._refreshed < seconds:
+                return
+            try:
+                if {path.stem for path in self._folder.glob("*.pem")} != self._ring.keys.keys():
+                    self._ring = load(self._folder)
+            except (Misconfigured, OSError):  # keep the present ring
+                log.exception("signing keys cannot be read")
+            self._refreshed = time.monotonic()
 
 
 def rotate(folder: Path, keep_seconds: float) -> tuple[str, list[str]]:

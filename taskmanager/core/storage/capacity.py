@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from taskmanager.core.configuration.settings import current
 from taskmanager.core.storage.breaker import CircuitBreaker, unavailable
 
 _SUSPECT_SECONDS = 0.25
@@ -109,5 +110,5 @@ class Capacity:
     def _acquire(self, slot: _Slot) -> None:
         if not slot.acquire(_SUSPECT_SECONDS):
             self._breaker.suspect(gone=self._is_gone())  # else the database works, and the slots are just in use
-            if not slot.acquire(_MAX_QUEUE_SECONDS):
+            if not slot.acquire(current().time_limit(_MAX_QUEUE_SECONDS)):
                 raise unavailable()

@@ -136,10 +136,10 @@ def causally_consistent() -> Iterator[ClientSession]:
         yield session
 
 
-def ping(seconds: float = _PROBE_SECONDS) -> bool:
-    """Return whether the primary responds within `seconds`."""
+def ping() -> bool:
+    """Return whether the primary responds within 0.4 seconds, more where an operation may take longer."""
     try:
-        with pymongo.timeout(seconds):
+        with pymongo.timeout(current().time_limit(_PROBE_SECONDS)):
             client().admin.command("ping")
     except PyMongoError:
         return False

@@ -89,7 +89,8 @@ def collected() -> Iterable[Any]:
         return [family for family in REGISTRY.collect() if family.name.startswith("taskmanager_")]
     with _locked(_SharedFolder.folder):
         _merge_ended(_SharedFolder.folder)
-        return [_shown(family) for family in MultiProcessCollector(None, str(_SharedFolder.folder)).collect()]
+        files = [str(path) for path in _SharedFolder.folder.glob("*.db") if not _is_empty(path)]
+        return [_shown(family) for family in MultiProcessCollector.merge(files)]
 
 
 class ProcessCollector(Collector):
@@ -121,9 +122,14 @@ def _merge_ended(folder: Path) -> None:
         kind, _, identity = path.stem.rpartition("_")
         if identity == _ENDED or process_identity.lives(identity):
             continue
-        if not kind.startswith("gauge"):
+        if not kind.startswith("gauge") and not _is_empty(path):
             _add(path, folder / f"{kind}_{_ENDED}.db")
         path.unlink()
+
+
+def _is_empty(path: Path) -> bool:
+    """Return whether a process has just made the file, or was killed then: the library cannot read it."""
+    return path.stat().st_size == 0
 
 
 def _shown(family: Any) -> Any:

@@ -14,7 +14,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -68,21 +68,25 @@ class OtlpTracer:
                 "taskmanager.role": role,
             }
         )
+        self._process, self._away_until = os.getpid(), mmap.mmap(-1, _MOMENT.size)  # which forks share
         self._provider = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False)
-        self._sender = _sender(settings)
+        self._sender = _sender(settings, self._is_away)
         self._provider.add_span_processor(_Waiting(self._sender))
         self._tracer = self._provider.get_tracer("taskmanager", __version__)
-        self._process, self._away_until = os.getpid(), mmap.mmap(-1, _MOMENT.size)  # which forks share
 
     def end_of_job(self) -> None:
         """Send what waits and end, if this process is a fork: RQ ends those with their job, without `atexit`.
 
         Spans are lost for a while after the receiver did not answer in time, so that jobs wait for it once.
         """
-        if os.getpid() == self._process or time.monotonic() < _MOMENT.unpack(self._away_until[:])[0]:
+        if os.getpid() == self._process or self._is_away():
             return
         if not self.end():
             self._away_until[:] = _MOMENT.pack(time.monotonic() + _AWAY_SECONDS)
+
+    def _is_away(self) -> bool:
+        """Return whether this process is a fork, and one before it has waited in vain."""
+        return os.getpid() != self._process and time.monotonic() < _MOMENT.unpack(self._away_until[:])[0]
 
     def end(self) -> bool:
         """Send what waits, for at most a second; return whether that was enough."""
@@ -188,10 +192,11 @@ class _Sender(OTLPSpanExporter):
     """Sends spans, counts them, and logs when the receiver goes and comes back."""
 
     away = False
+    is_given_up: Callable[[], bool] = staticmethod(lambda: False)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans; those that cannot be sent are lost."""
-        result = super().export(spans)
+        result = SpanExportResult.FAILURE if self.is_given_up() else super().export(spans)
         sent = result is SpanExportResult.SUCCESS
         SPANS.labels("sent" if sent else "failed").inc(len(spans))
         if sent == self.away:
@@ -200,9 +205,11 @@ class _Sender(OTLPSpanExporter):
         return result
 
 
-def _sender(settings: Settings) -> _Sender:
+def _sender(settings: Settings, is_given_up: Callable[[], bool]) -> _Sender:
     headers = parse_headers(settings.traces_headers.get_secret_value())
-    return _Sender(settings.traces_url, headers=headers, timeout=_SEND_SECONDS)
+    made = _Sender(settings.traces_url, headers=headers, timeout=_SEND_SECONDS)
+    made.is_given_up = is_given_up
+    return made
 
 
 def _context_of(traceparent: str) -> SpanContext | None:

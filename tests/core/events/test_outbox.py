@@ -1,6 +1,7 @@
 """From events to jobs: nothing is lost, nothing is queued twice, nothing is tried for ever."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from rq.job import Job, JobStatus
@@ -140,24 +141,22 @@ def test_one_event_that_cannot_be_handed_out_does_not_hold_up_the_others(happene
     for value in range(3):
         record(happened(value=value))
     poison = Event.objects(data__value=1).get().id
-    dispatch = outbox._dispatch
+    dispatch, before = outbox._dispatch, now()
     monkeypatch.setattr(outbox, "_dispatch", lambda event, *args: 1 / (event.id != poison) and dispatch(event, *args))
     outbox.relay_batch()
     assert len(queued()) == 2
-    assert Event.objects.get(id=poison).due_at > now()
+    assert Event.objects.get(id=poison).due_at > before
 
 
 def test_a_failed_job_is_handed_out_again_later_and_later(happened, listening):
     listening()
     record(happened())
-    delays = []
-    for _ in range(4):
-        before = now()
+    for seconds in (2, 4, 8, 16):
+        delay, before = timedelta(seconds=seconds), now()
         outbox.relay_batch()
-        delays.append(round((stored()["due_at"] - before).total_seconds()))
+        assert before + delay <= stored()["due_at"] <= now() + delay
         queue_store().flushdb()
         make_due()
-    assert delays == [2, 4, 8, 16]
 
 
 def test_an_event_that_fails_too_often_is_given_up(happened, listening):
@@ -235,7 +234,8 @@ def test_the_backlog_is_reported_and_a_dead_event_is_a_warning(happened, listeni
         outbox.watch()
         Event.objects.update(set__died_at=now())
         outbox.watch()
-    assert [(log["log_level"], log["waiting"], log["given_up"]) for log in logs] == [
+    found = [log for log in logs if "waiting" in log]  # a query that was slow is logged, too
+    assert [(log["log_level"], log["waiting"], log["given_up"]) for log in found] == [
         ("info", 1, 0),
         ("warning", 1, 1),
     ]

@@ -13,6 +13,7 @@ from taskmanager.features.notifications.models import Delivery, Notification
 from taskmanager.features.webhooks.models import Body
 from taskmanager.testing.factories import TaskFactory
 from tests.scene import patch, scene  # noqa: F401 a fixture
+from tests.web.profiling import of_this_process
 
 ANY = {"If-Match": "*"}
 
@@ -100,7 +101,7 @@ class _explained:
 
     def __exit__(self, *error):
         self._database.command("profile", 0)
-        found = self._database["system.profile"].find({"ns": f"{self._database.name}.events", "op": "query"})
+        found = self._database["system.profile"].find(of_this_process("events") | {"op": "query"})
         for row in found:
             self._plans.append({"totalKeysExamined": row["keysExamined"], "totalDocsExamined": row["docsExamined"]})
         self._database["system.profile"].drop()

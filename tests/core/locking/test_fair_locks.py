@@ -85,7 +85,7 @@ def test_a_release_by_another_owner_changes_nothing():
 def test_one_that_was_interrupted_while_it_waited_is_passed_over():
     locks, done = FairLocks(), []
     assert locks.try_acquire("a", "me")
-    with interrupted_after(0.1), pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), interrupted_after(0.1):
         locks.acquire("a", "interrupted", LONG)
     thread = waiting(locks, "a", done, "next")
     locks.release("a", "me")

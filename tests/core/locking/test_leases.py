@@ -16,8 +16,10 @@ KEY = "tm:lease:{a}"
 
 
 @pytest.fixture(autouse=True)
-def _store(app):
-    """The cache store is there, and empty."""
+def _store(app, monkeypatch):
+    """The cache store is there, and empty; leases and reservations outlast a test on a slow machine."""
+    monkeypatch.setattr(leases, "LEASE_SECONDS", LONG)
+    monkeypatch.setattr(leases, "_RESERVED_MS", int(1000 * LONG))
 
 
 @pytest.fixture
@@ -57,7 +59,8 @@ def test_a_free_lease_goes_to_the_process_that_waits_for_it():
     assert leases._poll("a", "other")
 
 
-def test_a_process_that_was_killed_delays_the_others_until_its_lease_expires(process):
+def test_a_process_that_was_killed_delays_the_others_until_its_lease_expires(process, monkeypatch):
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 2.0)
     assert leases.acquire("a", LONG)  # never released
     assert 0 < cache_store().pttl(KEY) <= leases.LEASE_SECONDS * 1000
     assert process.acquire("a", "me", LONG)
@@ -80,7 +83,7 @@ def test_a_lease_passes_on_to_a_thread_that_waits_and_saves_trips_to_the_store(p
             time.sleep(0.001)
         token = process._leases["a"].token
         with store_trips() as trips:
-            process._leases["a"] = replace(process._leases["a"], acquired_at=time.monotonic())  # a slow machine
+            process._leases["a"] = replace(process._leases["a"], acquired_at=time.monotonic() + LONG)
             process.release("a", "me")
             assert waiting.result()
     assert (process._leases["a"].token, trips) == (token, [])

@@ -143,8 +143,8 @@ def test_a_nested_use_case_holds_the_lock_of_the_outer_one():
 
 def test_a_job_whose_time_is_over_while_it_waits_leaves_the_lock_to_others(time_limit):
     assert advisory_locks.try_acquire("a", "me")
-    time_limit(0.1)
     with pytest.raises(JobTimeoutError):
+        time_limit(0.1)
         count()
     assert not advisory_locks._locks.is_wanted("a")
     advisory_locks.release("a", "me")

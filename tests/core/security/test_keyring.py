@@ -1,7 +1,9 @@
 """The key ring: rotated while processes run, without refusing anybody's token."""
 
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -73,13 +75,33 @@ def test_a_folder_that_cannot_be_read_leaves_the_ring_in_force(folder):
 
 
 def test_unknown_ids_make_the_folder_be_read_at_most_once_a_second(folder, monkeypatch):
-    ring = ring_of(folder)
+    ring, loads = ring_of(folder), []
     ring.find("first")
-    keyring.create(folder)
-    before = len(ring._ring.keys)
+    began, load = time.monotonic(), keyring.load
+    monkeypatch.setattr(keyring, "load", lambda folder: loads.append(folder) or load(folder))
     for number in range(100):
+        if number % 10 == 0:
+            keyring.create(folder)
         ring.find(f"unknown{number}")
-    assert len(ring._ring.keys) == before
+    assert len(loads) <= int(time.monotonic() - began)  # none, unless the machine is slow
+
+
+def test_a_new_key_is_found_by_all_threads_that_ask_while_one_reads_the_folder(folder, monkeypatch):
+    ring, gate, load = ring_of(folder), threading.Barrier(8), keyring.load
+
+    def slow(folder):
+        time.sleep(0.1)  # in which the others ask
+        return load(folder)
+
+    monkeypatch.setattr(keyring, "load", slow)
+    new, _ = keyring.rotate(folder, keep_seconds=3600)
+
+    def find(_):
+        gate.wait()
+        return ring.find(new)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert None not in list(pool.map(find, range(8)))
 
 
 def test_tokens_of_the_old_and_the_new_key_are_good_and_those_of_a_removed_one_are_not(

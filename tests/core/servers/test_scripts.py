@@ -1,25 +1,33 @@
 """Scripts of the cache store give what redis-py's own give, also when the store was emptied or restarted."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
 from redis.exceptions import ResponseError
 
-from taskmanager.core.configuration import settings
 from taskmanager.core.servers.scripts import FastScript
+from taskmanager.embedded.valkey import ValkeyServer
 
 TEXT = "redis.call('INCRBY', KEYS[1], ARGV[1]); return {redis.call('GET', KEYS[1]), KEYS[2], tonumber(ARGV[2]), false}"
 KEYS = ["tm:test:script", "tm:test:öther"]
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """A store of its own: other processes of the tests use the common one while scripts and connections end here."""
+    server = ValkeyServer(tmp_path_factory.mktemp("scripts"), role="cache")
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def store(app):
-    made = redis.Redis.from_url(settings.current().cache_url)
-    made.delete(KEYS[0])
-    yield made
-    made.delete(KEYS[0])
-    made.close()
+def store(server: ValkeyServer) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(server.uri) as made:
+        made.flushdb()
+        yield made
 
 
 def test_results_are_those_of_the_library(store):
@@ -34,10 +42,10 @@ def test_a_store_without_the_script_gets_it(store):
     assert [fast(KEYS, [1, 0])[0] for _ in range(2)] == [b"1", b"2"]
 
 
-def test_a_connection_that_was_closed_is_opened_again(store):
+def test_a_connection_that_was_closed_is_opened_again(store, server):
     fast = FastScript(store, TEXT)
     fast(KEYS, [1, 0])
-    with redis.Redis.from_url(settings.current().cache_url) as other:
+    with redis.Redis.from_url(server.uri) as other:
         other.client_kill_filter(_type="normal", skipme=True)
     assert fast(KEYS, [1, 0])[0] == b"2"
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from mongoengine.connection import get_db
@@ -132,6 +133,19 @@ def test_waits_for_a_slot_while_the_database_answers(capacity, pings):
     with capacity.acquire_slot():
         assert pings.asked == 1
     thread.join()
+
+
+def test_waits_for_other_requests_as_long_as_operations_may_take(caller, failing):
+    """With the limits of production half of them are 503 after 1.75 s, as on a machine that pauses for so long."""
+    client = caller()
+    assert client.get("/api/v1/users/me").status_code == 200  # from now on it is one query
+    token = {"Authorization": client.environ_base["HTTP_AUTHORIZATION"]}
+
+    def status(_):
+        return client.application.test_client().get("/api/v1/users/me", headers=token).status_code
+
+    with failing("find", times=1000, blockConnection=True, blockTimeMS=2000), ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(status, range(12))) == {200}
 
 
 def test_gives_its_slot_back_after_an_error(capacity):

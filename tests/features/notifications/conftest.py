@@ -34,6 +34,11 @@ def assign(scene) -> Callable[..., Any]:
     return run
 
 
+def quiet_now() -> dict[str, str]:
+    """Quiet hours from an hour ago until in some hours: a whole day but a minute would leave that minute out."""
+    return {"start": f"{ago(hours=1):%H:%M}", "end": f"{ago(hours=-4):%H:%M}"}
+
+
 def prefer(client, **policies: Any) -> None:
     answer = patch(client, "/api/v1/notifications/preferences", policies)
     assert answer.status_code == 200, answer.text

@@ -10,7 +10,7 @@ from taskmanager.features.notifications.delivery import maintenance, service as 
 from taskmanager.features.notifications.models import Delivery
 from taskmanager.testing.factories import MembershipFactory, ProjectFactory
 from taskmanager.testing.mailbox import text_of
-from tests.features.notifications.conftest import prefer, told
+from tests.features.notifications.conftest import prefer, quiet_now, told
 from tests.scene import patch
 
 ANY = {"If-Match": "*"}
@@ -131,7 +131,7 @@ def test_what_is_not_wanted_any_more_takes_no_place_of_what_is(scene, follower, 
 
 def test_who_is_not_assigned_any_more_is_not_told_that_they_are(scene, mail, assign, deliver, later):
     member = scene.member()
-    prefer(member, quiet_hours={"start": "00:00", "end": "23:59"})
+    prefer(member, quiet_hours=quiet_now())
     assign(member)
     deliver()
     assign()
@@ -141,7 +141,7 @@ def test_who_is_not_assigned_any_more_is_not_told_that_they_are(scene, mail, ass
 
 def test_who_is_not_mentioned_any_more_is_not_told_that_they_are(scene, mail, deliver, later):
     member = scene.member()
-    prefer(member, quiet_hours={"start": "00:00", "end": "23:59"})
+    prefer(member, quiet_hours=quiet_now())
     path = f"{scene.task_path}/comments/{comment(scene, f'@{member.user.email} see')['id']}"
     deliver()
     assert patch(scene.owner, path, {"text": "No one need see"}).status_code == 200

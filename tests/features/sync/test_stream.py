@@ -176,7 +176,8 @@ def test_an_unexpected_error_is_logged_and_ends_the_stream(scene, app):  # noqa:
 
     with capture_logs() as lines, ThreadPoolExecutor() as threads:  # the tests of pages have a loop in this one
         threads.submit(asyncio.run, serve()).result()
-    assert sent[0]["status"] == 200 and [line["log_level"] for line in lines] == ["error"], lines
+    levels = [line["log_level"] for line in lines if line["log_level"] != "warning"]  # such as a slow query
+    assert sent[0]["status"] == 200 and levels == ["error"], lines
 
 
 def test_the_system_ends_the_connections_of_readers_that_take_nothing():

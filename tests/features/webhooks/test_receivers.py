@@ -20,7 +20,7 @@ from tests.features.webhooks.test_webhooks import new_task
 @pytest.mark.parametrize(
     "how", ["slow", "drip", "garbage", "silent", "reset", "redirect", "endless", "status/500", "status/304"]
 )
-def test_what_is_no_clear_yes_is_tried_again(scene, hook, receiver, deliver, how):
+def test_what_is_no_clear_yes_is_tried_again(scene, hook, receiver, impatient, deliver, how):
     hook(f"/{how}")
     new_task(scene)
     began = time.monotonic()
@@ -55,7 +55,7 @@ def long_rest(monkeypatch):
     monkeypatch.setattr(channel, "retry_policy", lambda: RetryPolicy(first_seconds=60, max_seconds=300, min_attempts=8))
 
 
-def test_one_that_hangs_rests_and_does_not_hold_up_others(scene, hook, receiver, deliver, long_rest):
+def test_one_that_hangs_rests_and_does_not_hold_up_others(scene, hook, receiver, deliver, impatient, long_rest):
     hook("/slow")
     for number in range(5):
         new_task(scene, f"Task {number}")
@@ -121,16 +121,13 @@ def test_one_that_fails_lets_its_backlog_rest_and_come_back_little_by_little(sce
 
 def test_a_success_ends_the_rest_also_when_another_request_failed_meanwhile(scene, hook, receiver, deliver):
     hook()
-    receiver.delay = 0.3
+    receiver.meanwhile = lambda: Webhook.objects.update(set__failures=1, set__failing_since=now())
     new_task(scene)
-    failing = threading.Timer(0.15, lambda: Webhook.objects.update(set__failures=1, set__failing_since=now()))
-    failing.start()
     deliver()
-    failing.join()
     assert (Webhook.objects.get().failures, Webhook.objects.get().failing_since) == (0, None)
 
 
-def test_a_test_is_sent_to_one_that_fails_and_rests(scene, hook, receiver, deliver):
+def test_a_test_is_sent_to_one_that_fails_and_rests(scene, hook, receiver, deliver, long_rest):
     made = hook("/status/500")
     new_task(scene)
     deliver()
