@@ -18,6 +18,7 @@ from taskmanager.core.configuration import settings as core_settings
 from taskmanager.core.events import erasure, positions
 from taskmanager.core.storage import walks
 from taskmanager.features.purging import service as purging
+from taskmanager.features.sync import service as sync
 from taskmanager.features.tasks.reminders import service as reminders
 from taskmanager.features.trash import service as trash
 from tests import certificates, documented, leftovers
@@ -69,6 +70,8 @@ def _whole_rounds() -> Iterator[None]:
         for module in (erasure, walks, purging, reminders, trash):
             patch.setattr(module, "_MAX_SECONDS", inf)
         patch.setattr(positions, "_CATCH_UP_SECONDS", inf)
+        patch.setattr(sync, "_MAX_SECONDS", inf)
+        patch.setattr(trash, "_MAX_REQUEST_SECONDS", inf)
         yield
 
 

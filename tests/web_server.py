@@ -102,7 +102,7 @@ def _free_port() -> int:
 def _environment(settings: Settings, **changes: Any) -> dict[str, str]:
     """The variables that make another process use these settings."""
     # A request is logged as a slow one by its time, and this machine may be busy.
-    values = settings.model_dump() | {"web_processes": 2, "web_threads": 8, "slow_request_ms": 600_000} | changes
+    values = settings.model_dump() | {"web_processes": 2, "web_threads": 8} | changes
     # A failpoint is aimed at an application name: it must not be used up by what this server asks meanwhile.
     values["mongodb_uri"] = values["mongodb_uri"].replace("appName=", "appName=gunicorn_")
     ours = {
