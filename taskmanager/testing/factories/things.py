@@ -37,7 +37,10 @@ class UserFactory(Factory[User]):
 
     @classmethod
     def _create(cls, model_class: type[User], *args: Any, **fields: Any) -> User:
-        known = {"verified": True, "password_hash": _hash(fields.pop("password"), settings.current().bcrypt_cost)}
+        known: dict[str, Any] = {
+            "verified": True,
+            "password_hash": _hash(fields.pop("password"), settings.current().bcrypt_cost),
+        }
         return users.create(**known | fields | {"email": plain_address(fields["email"])})
 
 
