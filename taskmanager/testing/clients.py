@@ -5,7 +5,6 @@ from flask.testing import FlaskClient
 
 from taskmanager.features.users.models import User
 from taskmanager.features.users.sessions import service as sessions
-from taskmanager.features.users.sessions.login_state import LoginState
 from taskmanager.web.authentication.actors import issue
 
 
@@ -17,9 +16,7 @@ def sign_in(app: Flask, user: User) -> FlaskClient:
     """
     client = app.test_client()
     agent, address = client.environ_base["HTTP_USER_AGENT"], client.environ_base["REMOTE_ADDR"]
-    state = LoginState(user, failures={}, has_second_factor=False, sessions=0)
-    started = sessions.begin(user, user_agent=agent, address=address, state=state)
-    assert isinstance(started, sessions.Login), "the account has a second factor"
+    started = sessions.start(user, user_agent=agent, address=address)
     with app.app_context():
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {issue(user.id, started.session.id)}"
     client.user = user  # type: ignore[attr-defined]
