@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask, Response
 from marshmallow import fields
-from openapi_spec_validator import validate
 
 from taskmanager.api.version import ApiVersion
 from taskmanager.web import answers
@@ -57,6 +56,8 @@ def test_each_answers_in_its_own_form(both):
 @pytest.mark.parametrize("name", ["v1", "v8", "v9"])
 def test_each_has_a_valid_document(both, name):
     document = both.test_client().get(f"/api/{name}/openapi.json").json
+    from openapi_spec_validator import validate  # takes a second
+
     validate(document)
     assert all(f"{path}/".startswith(f"/api/{name}/") for path in document["paths"])
 

@@ -82,11 +82,11 @@ def test_the_limit_of_a_blueprint_applies_beside_those_of_all_requests(limited):
 
 
 def test_the_limits_of_all_requests_are_counted_each(limited):
-    client = sign_in(limited(ratelimit_default="9/minute", ratelimit_network="4/minute"), UserFactory())
+    client = sign_in(limited(ratelimit_default="9/minute", ratelimit_network="3/minute"), UserFactory())
     answers = [client.get(ME) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert answers[2].headers["RateLimit-Policy"].startswith('"default";q=9;')
-    assert answers[3].headers["RateLimit-Policy"].startswith('"default";q=4;')  # the one that is exceeded
+    assert answers[3].headers["RateLimit-Policy"].startswith('"default";q=3;')  # the one that is exceeded
     assert_limited(answers[3])
 
 

@@ -1,5 +1,6 @@
 """Factories of accounts, projects, memberships and tasks."""
 
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -8,13 +9,15 @@ from factory.base import Factory
 from factory.declarations import Sequence, SubFactory
 
 from taskmanager.core import fractional
+from taskmanager.core.configuration import settings
+from taskmanager.core.text import plain_address
 from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.projects.models import Membership, Project
 from taskmanager.features.projects.workflow import Workflow
 from taskmanager.features.tasks import service as tasks
 from taskmanager.features.tasks.models import Task
-from taskmanager.features.users import service as users
+from taskmanager.features.users import passwords, service as users
 from taskmanager.features.users.models import User
 from taskmanager.testing.factories.actors import actor_of, owner_of
 
@@ -34,7 +37,17 @@ class UserFactory(Factory[User]):
 
     @classmethod
     def _create(cls, model_class: type[User], *args: Any, **fields: Any) -> User:
-        return users.make_account(**{"verified": True} | fields)
+        known: dict[str, Any] = {
+            "verified": True,
+            "password_hash": _hash(fields.pop("password"), settings.current().bcrypt_cost),
+        }
+        return users.create(**known | fields | {"email": plain_address(fields["email"])})
+
+
+@cache
+def _hash(password: str, cost: int) -> str:
+    """Return the hash for all users with this password: one of its own for each would take longer than the rest."""
+    return passwords.make_hash(password)
 
 
 class ProjectFactory(Factory[Project]):

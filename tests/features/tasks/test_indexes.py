@@ -226,8 +226,8 @@ def faults(actor):
     for number, text in enumerate([None, *RARE, *FILTERS, *COMPARED]):
         bound = all_of_them if text in COMPARED else few if text is None or text in RARE else some_thousand
         for place, sort in enumerate(SORTS):
-            if EVERYTHING or (number + place) % 4 == 0:
-                yield from wrong(actor, text, sort, places[(number + place // 4) % 2], bound)
+            if EVERYTHING or (number + place) % 8 == 0:
+                yield from wrong(actor, text, sort, places[(number // 8 + place // 8) % 2], bound)
 
 
 def wrong_searches(actor):
