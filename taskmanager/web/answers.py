@@ -1,7 +1,6 @@
 """The responses of routes: one resource, a list, or nothing; with ETag, 304, Link and Location."""
 
-from collections.abc import Callable, Mapping
-from operator import or_
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -11,9 +10,11 @@ from taskmanager.core.storage.documents import Versioned
 from taskmanager.core.storage.listings import Listing
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.querysets import MAX_PAGE_BYTES, Page
+from taskmanager.core.stored_rows import fitting
 from taskmanager.extensions import keep_compressed
 from taskmanager.web.conditional import PlainResponse, digest_of, etag_of, not_modified, unchanged
 from taskmanager.web.cursors import make_cursor
+from taskmanager.web.encoded_rows import encoded_rows
 from taskmanager.web.pagination import PageRequest, next_link
 from taskmanager.web.serialisers import Serialiser
 from taskmanager.web.urls import mounted
@@ -92,7 +93,7 @@ def listing(
     visible: Listing,
     *,
     needed: tuple[str, ...] = (),
-    embed: Callable[[list[Row]], list[Row]] | None = None,
+    embed: Callable[[Sequence[Row]], list[Row]] | None = None,
 ) -> Response:
     """Return the page of `visible` that the list's `query` selects, with `total` when the query has `with_total`.
 
@@ -109,24 +110,10 @@ def _encoded_items(
     page: Page, dump: Callable[[Row], Row], part: PageRequest, embedded: list[Row] | None
 ) -> tuple[bytes, Page]:
     """Return as many items as fit into a page, as a JSON array, and the page of these rows."""
-    dumped = list(map(dump, page.rows) if embedded is None else map(or_, map(dump, page.rows), embedded))
-    encoded = orjson.dumps(dumped)
-    if len(encoded) <= MAX_PAGE_BYTES:
-        return encoded, page
-    items = _first_items(dumped)
+    items = encoded_rows.items(dump, page.rows, embedded)
+    if sum(map(len, items)) > MAX_PAGE_BYTES:
+        items = items[: fitting(map(len, items), MAX_PAGE_BYTES)]
     return b"[" + b",".join(items) + b"]", page.first(len(items), part.order)
-
-
-def _first_items(dumped: list[Row]) -> list[bytes]:
-    """Return as many encoded items as fit into a page, but at least one."""
-    items: list[bytes] = []
-    size = 0
-    for item in map(orjson.dumps, dumped):
-        size += len(item)
-        if items and size > MAX_PAGE_BYTES:
-            break
-        items.append(item)
-    return items
 
 
 def data(body: Any, status: int = 200) -> Response:

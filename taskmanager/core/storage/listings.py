@@ -32,7 +32,7 @@ class Described:
     """
 
     query: BaseQuerySet
-    describe: Callable[[list[Row]], list[Row]]
+    describe: Callable[[Sequence[Row]], list[Row]]
     needed: tuple[str, ...] = ()
 
     def page(

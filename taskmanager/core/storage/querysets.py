@@ -10,10 +10,10 @@ from mongoengine.queryset import QuerySet
 from pymongo import collection as mongodb
 
 from taskmanager.core.errors import NotFound
-from taskmanager.core.sized_cursor import WITHOUT_ZONES, SizedCursor, rows_within
 from taskmanager.core.storage.database import capacity
 from taskmanager.core.storage.orders import Filter, Key, Order, Row
 from taskmanager.core.storage.replicas.reading import readable
+from taskmanager.core.stored_rows import WITHOUT_ZONES, StoredCursor, rows_within, stored_within
 
 MAX_PAGE_BYTES = 4_000_000  # of the BSON of one page: a page that would be larger ends early, and the next continues
 MAX_LISTED_CHARACTERS = 500  # of a text that lists shorten
@@ -64,7 +64,7 @@ _UNREAD = {
 class Page:
     """A page of a list: at most `limit` rows, and the key of the last one when there are more."""
 
-    rows: list[Row]
+    rows: Sequence[Row]
     next_key: Key | None = None
     partial: bool = False  # it ends early because too many rows that do not match were read; `next_key` goes on
 
@@ -151,12 +151,12 @@ class BaseQuerySet(QuerySet):
         sort = [(field, direction) for field, direction in order.spec() if field not in same]
         shown = projection(fields, order)
         with readable(self._collection) as listed:
-            cursor = SizedCursor(listed, query, shown, sort=sort, limit=limit + 1, batch_size=limit + 1)
+            cursor = StoredCursor(listed, query, shown, sort=sort, limit=limit + 1, batch_size=limit + 1)
             if collation := order.collation():
                 cursor.collation(collation)
             if hinted:
                 cursor.hint(order.name())
-            rows, more = rows_within(cursor, limit, MAX_PAGE_BYTES)
+            rows, more = stored_within(cursor, limit, MAX_PAGE_BYTES)
         return Page(rows, order.key_of(rows[-1]) if more else None)
 
     def page_of_stages(self, stages: Sequence[Row], order: Order, limit: int) -> Page:

@@ -1,5 +1,6 @@
 """Routes of comments and their reactions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -182,5 +183,5 @@ def _reacted(task_id: ObjectId, comment_id: ObjectId, emoji: str, given: bool) -
     return answers.resource(row, COMMENT)
 
 
-def _html(rows: list[Row]) -> list[Row]:
+def _html(rows: Sequence[Row]) -> list[Row]:
     return [{"html": html} for html in comments.rendered(rows)]

@@ -159,7 +159,9 @@ def _listed(query: dict[str, Any], project_id: ObjectId | None = None) -> Respon
 def page_of_tasks(part: PageRequest, names: tuple[str, ...], found: listing.VisibleTasks) -> Response:
     """Return a page of tasks with the expansions `names`; it ends early, so that it embeds at most MAX_EMBEDDED ids."""
     page = found.page(**part.page_of(TASK, *expansions.source_fields(names)))
-    page = page.first(expansions.fitting(page.rows, names), part.order)
-    embedded = expansions.expand(page.rows, names, current_actor()) if names else None
+    embedded = None
+    if names:
+        page = page.first(expansions.fitting(page.rows, names), part.order)
+        embedded = expansions.expand(page.rows, names, current_actor())
     total = part.with_total and found.total()
     return answers.collection(page, TASK, part, total=total, embedded=embedded)

@@ -187,7 +187,7 @@ def delete_of_account(user_id: ObjectId) -> None:
     Webhook.objects(owner_id=user_id, project_id=None).delete()
 
 
-def described(rows: list[Row], project_id: ObjectId | None, actor: Actor) -> list[Row]:
+def described(rows: Sequence[Row], project_id: ObjectId | None, actor: Actor) -> list[Row]:
     """Return rows of webhooks with their state and their filters in present names."""
     return stored_filters.current(list(map(with_state, rows)), actor, filters.scope(project_id, actor))
 

@@ -16,7 +16,7 @@ from tests.bench.compare.servers import Server
 from tests.bench.seeding import plan as plans
 from tests.bench.seeding.plan import HOT, Plan
 
-READER, WRITER = "busy-1", "busy-100"
+READER, WRITER, WIDE = "busy-1", "busy-100", "busy-1000"
 DEPTH = 10_000
 DESCRIPTION = "notes of the benchmark about missing invoices of last quarter, for finance"
 Builder = Callable[["Targets", Server, int], list[Request]]
@@ -58,12 +58,13 @@ class Targets:
         self._cursors: dict[str, str] = {}
         self._numbers = 0
 
-    def list_path(self, server: Server) -> str:
+    def list_path(self, server: Server, project: Any = None) -> str:
+        """Return the path of the first page of a project, the largest one without `project`."""
+        project = project or self.hot
         if server.name == "eve":
-            return _eve({"project_id": str(self.hot), "deleted_at": None}, "-updated_at,-_id")
-        return (
-            f"/api/v1/projects/{self.hot}/tasks?limit=50&sort=-updated_at" if server.name == "ours" else self._plain()
-        )
+            return _eve({"project_id": str(project), "deleted_at": None}, "-updated_at,-_id")
+        plain = f"/api/v1/projects/{project}/tasks"
+        return f"{plain}?limit=50&sort=-updated_at" if server.name == "ours" else plain
 
     def deep_path(self, server: Server) -> str:
         """Return the path of the page after the first `depth` rows."""
@@ -115,6 +116,12 @@ def _eve(where: dict[str, Any], sort: str) -> str:
 
 def _list(targets: Targets, server: Server, number: int) -> list[Request]:
     return [Request("GET", targets.list_path(server), READER)] * number
+
+
+def _list_of_any(targets: Targets, server: Server, number: int) -> list[Request]:
+    """Return requests for lists of so many projects that no process keeps the items of all."""
+    projects = targets.random.choices(range(HOT, min(targets.plan.person(WIDE).width, targets.plan.owners)), k=number)
+    return [Request("GET", targets.list_path(server, plans.project_id(each)), WIDE) for each in projects]
 
 
 def _one(targets: Targets, server: Server, number: int) -> list[Request]:
@@ -183,6 +190,7 @@ def _figures(name: str) -> Builder:
 
 ENDPOINTS = (
     Endpoint("list 50", _list),
+    Endpoint("list 50 of any of 1,000", _list_of_any),
     Endpoint("one task", _one),
     Endpoint("304 one task", _one_unchanged, 304),
     Endpoint("304 list", _list_unchanged, 304, without=("eve",)),

@@ -4,6 +4,8 @@ Users accept or refuse with the token of the mail, or in a session of an account
 checks again that the project is not deleted and that the inviter may still give the role.
 """
 
+from collections.abc import Sequence
+
 from bson import ObjectId
 
 from taskmanager.core.errors import Forbidden, NotFound, TokenInvalid
@@ -157,7 +159,7 @@ def _decline(invitation: Invitation, actor: Actor | None) -> None:
     record(InvitationRefused(invitation.write(state="refused"), actor))
 
 
-def _with_names(rows: list[Row]) -> list[Row]:
+def _with_names(rows: Sequence[Row]) -> list[Row]:
     """Return rows with the names of project and inviter, without addresses: the invited user is not a member yet."""
     profiles = users.public_profiles({row["invited_by"] for row in rows})
     names = dict(Project.objects(id__in=[row["project_id"] for row in rows]).scalar("id", "name"))

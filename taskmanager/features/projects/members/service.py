@@ -220,7 +220,7 @@ def note_profile(user_id: ObjectId) -> None:
         record(MemberProfileChanged(membership, None))
 
 
-def with_profiles(rows: list[Row]) -> list[Row]:
+def with_profiles(rows: Sequence[Row]) -> list[Row]:
     """Return memberships with the public profiles of the members."""
     profiles = users.public_profiles(row["user_id"] for row in rows)
     return [{**row, "user": profiles.get(row["user_id"])} for row in rows]

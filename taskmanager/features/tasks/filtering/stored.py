@@ -5,7 +5,7 @@ responses have the text with the current names of the labels. Statuses, custom f
 written by keys and ids, which never change.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -62,7 +62,7 @@ def given(row: Mapping[str, Any], location: str, scope: Iterable[ObjectId] | Non
     return GivenFilter(parse(row["filter"], FIELDS), location, references, scope)
 
 
-def current(rows: list[Row], actor: Actor, project_ids: Collection[ObjectId]) -> list[Row]:
+def current(rows: Sequence[Row], actor: Actor, project_ids: Collection[ObjectId]) -> list[Row]:
     """Return the rows, each with `current`: the fields that change without a new revision.
 
     These are `filter`, when labels have other names now, and `filter_problem`, when a name in it does not exist any
