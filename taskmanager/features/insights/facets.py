@@ -1,6 +1,5 @@
 """Facets: the number of tasks by status, assignee, label and so on, for a filter."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,16 +49,16 @@ def of_matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectI
 
 def _stored(rows: list[Row]) -> dict[str, list[Row]]:
     by_status = reading.statuses(rows)
-    statuses: Counter[str] = Counter()
-    groups: Counter[str] = Counter()
+    statuses: dict[str, int] = {}
+    groups: dict[str, int] = {}
     for (status, group), number in by_status.items():
-        statuses[status] += number
-        groups[group] += number
+        statuses[status] = statuses.get(status, 0) + number
+        groups[group] = groups.get(group, 0) + number
     found: dict[str, Mapping[Any, int]] = {
         "status": statuses,
         "status_group": groups,
         "priority": _priorities(reading.merged(rows, "priority")),
-        "project": {str(row["project_id"]): reading.statuses([row]).total() for row in rows},
+        "project": {str(row["project_id"]): sum(reading.statuses([row]).values()) for row in rows},
         "assignee": {person: numbers["tasks"] for person, numbers in reading.people(rows).items()},
         "label": reading.merged(rows, "label"),
     }
