@@ -24,6 +24,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.zones import zone
 from taskmanager.features.insights.counts import reading, series
+from taskmanager.features.insights.counts.kept import Kept
 from taskmanager.features.insights.matches import counted_parts, relation
 from taskmanager.features.projects.workflow import OPEN_GROUPS
 from taskmanager.features.tasks.counts.numbers import NONE, hundredths
@@ -34,6 +35,8 @@ _BEGUN = {"$ifNull": ["$started_at", "$created_at"]}
 _CYCLE_MS = {"$subtract": ["$completed_at", _BEGUN]}
 _HOUR_MS = 3_600_000
 _OPEN = {"status_group": {"$in": list(OPEN_GROUPS)}}
+
+_kept = Kept[Row]("statistics")
 
 
 class Calendar(NamedTuple):
@@ -59,6 +62,11 @@ class Calendar(NamedTuple):
             [(first_day + timedelta(days=number)).isoformat() for number in range(days)],
             series.Days.of(begin, days),
         )
+
+    @property
+    def bounds(self) -> tuple[datetime, datetime, str]:
+        """Return where the weeks and the days begin, and the unit of their slots."""
+        return self.monday, self.first_day, self.days.unit
 
 
 class Period(NamedTuple):
@@ -91,7 +99,9 @@ def compute(
     """
     period = Period.of(actor, weeks, days)
     if condition is None:
-        return _answer(_stored(scope(actor, project_id), period), period)
+        documents = reading.with_weeks(scope(actor, project_id), *period.calendar.bounds, period.moment)
+        key = period.moment.date(), period.zone, weeks, days
+        return _kept.of(documents, key, lambda rows: _answer(_stored(rows, period), period))
     return of_matching(condition, actor, project_id, period)
 
 
@@ -127,11 +137,11 @@ def _answer(found: Row, period: Period) -> Row:
     }
 
 
-def _stored(project_ids: list[ObjectId], period: Period) -> Row:
+def _stored(rows: list[Row], period: Period) -> Row:
     """Return from the counts what `_aggregated` returns from the tasks."""
-    monday, first_day, days = period.calendar.monday, period.calendar.first_day, period.calendar.days
-    rows, became_overdue = reading.with_weeks(project_ids, monday, first_day, days.unit, period.moment)
-    overall, weeks = [row for row in rows if row["week"] is None], [row for row in rows if row["week"] is not None]
+    became_overdue = reading.became_overdue_by_person(row for row in rows if "week" not in row)
+    counts, days = [row for row in rows if "week" in row], period.calendar.days
+    overall, weeks = [row for row in counts if row["week"] is None], [row for row in counts if row["week"] is not None]
     statuses = reading.statuses(overall)
     created, closed = (series.by_day(weeks, name, days) for name in ("created", "closed"))
     all_closed = reading.total(overall, "all_closed")

@@ -11,6 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo import collection as driver
 
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.replicas.reading import readable
@@ -20,37 +23,46 @@ from taskmanager.features.tasks.counts.numbers import NONE
 from taskmanager.features.tasks.counts.slots import slot_of
 from taskmanager.features.tasks.models import Task
 
-_OVERALL = ("project_id", "status", "priority", "label", "person", "all_closed", "overdue", "overdue_before", "week")
+_OF_FACETS = ("project_id", "status", "priority", "label", "person")
+_OF_STATISTICS = ("project_id", "status", "person", "all_closed", "overdue", "week", "completed")
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _OF_PERSON = dict.fromkeys(("tasks", "open", "overdue", "estimate"), 0)
 _ALIKE: Row = {"_id": {"$ifNull": ["$assignee_ids", []]}, "tasks": {"$sum": 1}}
 
 
-def overall(ids: Collection[ObjectId]) -> list[Row]:
-    """Return the documents of all tasks of these projects."""
+def overall(ids: Collection[ObjectId]) -> bytes:
+    """Return the documents of all tasks of these projects, in BSON: each has what facets need."""
+    shown = {"_id": 0, **dict.fromkeys(_OF_FACETS, 1)}
     with readable(TaskCounts._get_collection()) as counts:
-        return list(counts.find({"project_id": {"$in": list(ids)}, "week": None}, _OVERALL))
+        return _encoded(_raw(counts).find({"project_id": {"$in": list(ids)}, "week": None}, shown))
 
 
-def with_weeks(
-    ids: Collection[ObjectId], monday: datetime, first_day: datetime, unit: str, moment: datetime
-) -> tuple[list[Row], Counter[str]]:
-    """Return the documents of these projects from `monday` or `first_day` on, with slots of days since `first_day`.
+def with_weeks(ids: Collection[ObjectId], monday: datetime, first_day: datetime, unit: str, moment: datetime) -> bytes:
+    """Return what statistics need of these projects, in BSON.
 
-    Return also the tasks that became overdue since those were counted, and before `moment`: {person or NONE: tasks}.
-    The key "" has the number of all of them.
+    That is the documents of all tasks, and those of weeks from `monday` or `first_day` on, with slots of days since
+    `first_day`; and those without a `week` for `became_overdue_by_person`: the tasks that became overdue since those
+    were counted, and before `moment`.
     """
     of_days = slot_of(first_day).week
     daily: dict[str, Row] = {name: {unit: _from(of_days, f"${name}.{unit}")} for name in ("created", "closed")}
     daily["created"]["week"] = "$created.week"
     stages: list[Row] = [
         {"$match": {"project_id": {"$in": list(ids)}, "week": {"$not": {"$lt": min(slot_of(monday).week, of_days)}}}},
-        {"$project": {**dict.fromkeys((*_OVERALL, "completed"), 1), **daily}},
+        {"$project": {"_id": 0, **dict.fromkeys(_OF_STATISTICS, 1), **daily}},
         {"$unionWith": {"coll": TaskCounts._get_collection_name(), "pipeline": _overdue_since(list(ids), moment)}},
     ]
     with readable(TaskCounts._get_collection()) as counts:
-        rows = list(counts.aggregate(stages))
-    became_overdue = _by_person(row for row in rows if "week" not in row)
-    return [row for row in rows if "week" in row], became_overdue
+        return _encoded(_raw(counts).aggregate(stages))
+
+
+def _raw(collection: driver.Collection[Any]) -> driver.Collection[RawBSONDocument]:
+    """Return the collection whose documents are left in BSON; the driver's raw batches need a second command."""
+    return collection.with_options(codec_options=_RAW)
+
+
+def _encoded(documents: Iterable[RawBSONDocument]) -> bytes:
+    return b"".join([document.raw for document in documents])
 
 
 def _overdue_since(ids: list[ObjectId], moment: datetime) -> list[Row]:
@@ -113,7 +125,8 @@ def total(rows: Iterable[Row], field: str) -> int:
     return max(0, sum(row.get(field, 0) for row in rows))
 
 
-def _by_person(rows: Iterable[Row]) -> Counter[str]:
+def became_overdue_by_person(rows: Iterable[Row]) -> Counter[str]:
+    """Return the tasks that became overdue since those were counted: {person or NONE: tasks}, "" for all of them."""
     found: Counter[str] = Counter()
     for people, tasks in _tasks_by_people(rows).items():
         _add(found, dict.fromkeys(("", *people), tasks))
