@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ class Days(NamedTuple):
 
     number: int
     unit: str
-    places: dict[int, Sequence[int]]
+    places: Mapping[int, Sequence[int]]
 
     @classmethod
     def of(cls, first_day: datetime, number: int) -> "Days":
