@@ -39,29 +39,14 @@ _OPEN = {"status_group": {"$in": list(OPEN_GROUPS)}}
 _kept = Kept[Row]("statistics")
 
 
-class Calendar(NamedTuple):
-    """The weeks and days of statistics, in a zone. `mondays` has the weeks, and `dates` the days."""
+class Dates(NamedTuple):
+    """The weeks and days of statistics, in a zone: where they begin, their dates, and the slots of the days."""
 
     monday: datetime
     first_day: datetime
-    mondays: list[date]
-    dates: list[str]
+    of_weeks: list[date]
+    of_days: list[str]
     days: series.Days
-
-    @staticmethod
-    @lru_cache(maxsize=64)  # of the present day; one takes less than 100 kB, and most take 5
-    def of(today: date, zone: ZoneInfo, weeks: int, days: int) -> "Calendar":
-        """Return the weeks and days up to today."""
-        monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
-        first_day = today - timedelta(days=days - 1)
-        begin = datetime.combine(first_day, time(), zone)
-        return Calendar(
-            datetime.combine(monday, time(), zone),
-            begin,
-            [monday + timedelta(weeks=number) for number in range(weeks)],
-            [(first_day + timedelta(days=number)).isoformat() for number in range(days)],
-            series.Days.of(begin, days),
-        )
 
     @property
     def bounds(self) -> tuple[datetime, datetime, str]:
@@ -69,19 +54,34 @@ class Calendar(NamedTuple):
         return self.monday, self.first_day, self.days.unit
 
 
+@lru_cache(maxsize=64)  # of the present day; one takes less than 100 kB, and most take 5
+def _dates(today: date, zone: ZoneInfo, weeks: int, days: int) -> Dates:
+    """Return the weeks and days up to today."""
+    monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
+    first_day = today - timedelta(days=days - 1)
+    begin = datetime.combine(first_day, time(), zone)
+    return Dates(
+        datetime.combine(monday, time(), zone),
+        begin,
+        [monday + timedelta(weeks=number) for number in range(weeks)],
+        [(first_day + timedelta(days=number)).isoformat() for number in range(days)],
+        series.Days.of(begin, days),
+    )
+
+
 class Period(NamedTuple):
     """The time that statistics are about, in the zone of the caller."""
 
     moment: datetime
     zone: ZoneInfo
-    calendar: Calendar
+    dates: Dates
 
     @classmethod
     def of(cls, actor: Actor, weeks: int, days: int) -> "Period":
         """Return the period up to now."""
         its_zone = zone(actor.timezone)
         moment = now().astimezone(its_zone)
-        return cls(moment, its_zone, Calendar.of(moment.date(), its_zone, weeks, days))
+        return cls(moment, its_zone, _dates(moment.date(), its_zone, weeks, days))
 
 
 def compute(
@@ -99,7 +99,7 @@ def compute(
     """
     period = Period.of(actor, weeks, days)
     if condition is None:
-        documents = reading.with_weeks(scope(actor, project_id), *period.calendar.bounds, period.moment)
+        documents = reading.with_weeks(scope(actor, project_id), *period.dates.bounds, period.moment)
         key = period.moment.date(), period.zone, weeks, days
         return _kept.of(documents, key, lambda rows: _answer(_stored(rows, period), period))
     return of_matching(condition, actor, project_id, period)
@@ -131,7 +131,7 @@ def _answer(found: Row, period: Period) -> Row:
         "total": sum(row["count"] for row in by_status),
         "by_status": [_status(row) for row in by_status],
         "overdue": found["overdue"],
-        "weeks": [_week(day, found["weeks"].get(day) or series.empty_week()) for day in period.calendar.mondays],
+        "weeks": [_week(day, found["weeks"].get(day) or series.empty_week()) for day in period.dates.of_weeks],
         "workload": [_person(row) for row in found["workload"]],
         "burn_down": _burn_down(found, period),
     }
@@ -140,7 +140,7 @@ def _answer(found: Row, period: Period) -> Row:
 def _stored(rows: list[Row], period: Period) -> Row:
     """Return from the counts what `_aggregated` returns from the tasks."""
     became_overdue = reading.became_overdue_by_person(row for row in rows if "week" not in row)
-    counts, days = [row for row in rows if "week" in row], period.calendar.days
+    counts, days = [row for row in rows if "week" in row], period.dates.days
     overall, weeks = [row for row in counts if row["week"] is None], [row for row in counts if row["week"] is not None]
     statuses = reading.statuses(overall)
     created, closed = (series.by_day(weeks, name, days) for name in ("created", "closed"))
@@ -171,7 +171,7 @@ def _stored_workload(people: dict[str, dict[str, int]], overdue: Counter[str]) -
 
 
 def _parts(period: Period) -> dict[str, list[Row]]:
-    moment, monday, first_day = period.moment, period.calendar.monday, period.calendar.first_day
+    moment, monday, first_day = period.moment, period.dates.monday, period.dates.first_day
     return {
         "by_status": [{"$group": {"_id": {"s": "$status", "g": "$status_group"}, "count": {"$sum": 1}}}],
         "overdue": [{"$match": _OPEN | {"$expr": _is_overdue(moment)}}, {"$count": "count"}],
@@ -268,7 +268,7 @@ def _median(hundredths_of_hours: dict[Any, int]) -> float | None:
 
 def _burn_down(found: Row, period: Period) -> list[Row]:
     still_open, burn_down = found["open_before"], []
-    for day, created, closed in zip(period.calendar.dates, found["created"], found["closed"], strict=True):
+    for day, created, closed in zip(period.dates.of_days, found["created"], found["closed"], strict=True):
         still_open += created - closed
         numbers = {"open": max(0, still_open), "created": max(0, created), "closed": max(0, closed)}
         burn_down.append({"day": day, **numbers})
@@ -277,7 +277,7 @@ def _burn_down(found: Row, period: Period) -> list[Row]:
 
 def _by_day(rows: list[Row], period: Period) -> list[int]:
     """Return the number of each day."""
-    first, numbers = period.calendar.first_day.date(), Counter[int]()
+    first, numbers = period.dates.first_day.date(), Counter[int]()
     for row in rows:
         numbers[(row["_id"].astimezone(period.zone).date() - first).days] += row["count"]
-    return [numbers[day] for day in range(period.calendar.days.number)]
+    return [numbers[day] for day in range(period.dates.days.number)]
