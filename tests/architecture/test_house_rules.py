@@ -12,7 +12,7 @@ import pytest
 CODE = ("taskmanager", "workers", "migrations", "config")
 # What `functools.cache` may keep, of which two first threads make two: it has no connection, no thread and no lock.
 VALUES = {"Path", "bool", "bytes", "dict", "frozenset", "str", "tuple", "Fernet", "Mapping", "Metric", "Signer", "type"}
-VALUES |= {"NullTranslations", "jinja2.Environment", "jinja2.Template", "re.Pattern", "ssl.SSLContext"}
+VALUES |= {"Dates", "NullTranslations", "jinja2.Environment", "jinja2.Template", "re.Pattern", "ssl.SSLContext"}
 
 
 @pytest.fixture

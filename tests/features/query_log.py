@@ -63,7 +63,10 @@ def of_stages(collection: str, stages: list[Query]) -> Iterator[tuple[str, Query
             yield from of_stages(stage["$unionWith"]["coll"], stage["$unionWith"]["pipeline"])
         if "$lookup" in stage:
             joined = stage["$lookup"]
-            yield joined["from"], {joined["foreignField"]: 1} if "foreignField" in joined else {}
+            if "foreignField" in joined:
+                yield joined["from"], {joined["foreignField"]: 1}
+            else:
+                yield from of_stages(joined["from"], joined["pipeline"])
 
 
 def names(query: Query, field: str) -> bool:

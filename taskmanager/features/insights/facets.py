@@ -1,6 +1,5 @@
 """Facets: the number of tasks by status, assignee, label and so on, for a filter."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.orders import Row
 from taskmanager.features.insights.counts import reading
+from taskmanager.features.insights.counts.kept import Kept
 from taskmanager.features.insights.matches import counted_parts, relation
 from taskmanager.features.tasks.counts.numbers import NONE
 from taskmanager.features.tasks.listing import matching, scope
@@ -22,6 +22,8 @@ _MANY = {"assignee": "assignee_ids", "label": "label_ids"}
 _PRIORITIES = dict(enumerate(PRIORITIES))  # a later release may know more
 NAMES = (*_SINGLE, *_MANY)
 
+_kept = Kept[dict[str, Any]]("facets")
+
 
 def count_values(
     *, actor: Actor, project_id: ObjectId | None = None, condition: GivenFilter | None = None
@@ -32,7 +34,7 @@ def count_values(
     then only so many are counted. Raises NotFound, Invalid; with a filter also TooMany, Unavailable (`query.too_slow`).
     """
     if condition is None:
-        return _stored(reading.overall(scope(actor, project_id))) | {"relation": "eq"}
+        return _kept.of(reading.overall(scope(actor, project_id)), (), _stored)
     return of_matching(condition, actor, project_id)
 
 
@@ -48,22 +50,22 @@ def of_matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectI
     return facets | {"relation": relation(found)}
 
 
-def _stored(rows: list[Row]) -> dict[str, list[Row]]:
+def _stored(rows: list[Row]) -> dict[str, Any]:
     by_status = reading.statuses(rows)
-    statuses: Counter[str] = Counter()
-    groups: Counter[str] = Counter()
+    statuses: dict[str, int] = {}
+    groups: dict[str, int] = {}
     for (status, group), number in by_status.items():
-        statuses[status] += number
-        groups[group] += number
+        statuses[status] = statuses.get(status, 0) + number
+        groups[group] = groups.get(group, 0) + number
     found: dict[str, Mapping[Any, int]] = {
         "status": statuses,
         "status_group": groups,
         "priority": _priorities(reading.merged(rows, "priority")),
-        "project": {str(row["project_id"]): reading.statuses([row]).total() for row in rows},
+        "project": {str(row["project_id"]): sum(reading.statuses([row]).values()) for row in rows},
         "assignee": {person: numbers["tasks"] for person, numbers in reading.people(rows).items()},
         "label": reading.merged(rows, "label"),
     }
-    return {name: _most_frequent(name, found[name]) for name in NAMES}
+    return {"relation": "eq"} | {name: _most_frequent(name, found[name]) for name in NAMES}
 
 
 def _priorities(numbers: Mapping[str, int]) -> Mapping[Any, int]:

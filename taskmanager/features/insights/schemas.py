@@ -47,6 +47,8 @@ class SearchOut(Schema):
 class InsightQuery(Schema):
     """Query parameters of facets."""
 
+    is_stable = True  # a text always has the same values: see `StrictParser`
+
     filter = FilterParameter(FIELDS)
 
 

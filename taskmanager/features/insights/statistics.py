@@ -10,9 +10,11 @@ the end of each day. Weeks begin on Monday, and days at midnight, in the time zo
 
 from bisect import bisect_right
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from bson import ObjectId
 
@@ -22,6 +24,7 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.zones import zone
 from taskmanager.features.insights.counts import reading, series
+from taskmanager.features.insights.counts.kept import Kept
 from taskmanager.features.insights.matches import counted_parts, relation
 from taskmanager.features.projects.workflow import OPEN_GROUPS
 from taskmanager.features.tasks.counts.numbers import NONE, hundredths
@@ -33,37 +36,52 @@ _CYCLE_MS = {"$subtract": ["$completed_at", _BEGUN]}
 _HOUR_MS = 3_600_000
 _OPEN = {"status_group": {"$in": list(OPEN_GROUPS)}}
 
+_kept = Kept[Row]("statistics")
+
+
+class Dates(NamedTuple):
+    """The weeks and days of statistics, in a zone: where they begin, their dates, and the slots of the days."""
+
+    monday: datetime
+    first_day: datetime
+    of_weeks: list[date]
+    of_days: list[str]
+    days: series.Days
+
+    @property
+    def bounds(self) -> tuple[datetime, datetime, str]:
+        """Return where the weeks and the days begin, and the unit of their slots."""
+        return self.monday, self.first_day, self.days.unit
+
+
+@lru_cache(maxsize=64)  # of the present day; one takes less than 100 kB, and most take 5
+def _dates(today: date, zone: ZoneInfo, weeks: int, days: int) -> Dates:
+    """Return the weeks and days up to today."""
+    monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
+    first_day = today - timedelta(days=days - 1)
+    begin = datetime.combine(first_day, time(), zone)
+    return Dates(
+        datetime.combine(monday, time(), zone),
+        begin,
+        [monday + timedelta(weeks=number) for number in range(weeks)],
+        [(first_day + timedelta(days=number)).isoformat() for number in range(days)],
+        series.Days.of(begin, days),
+    )
+
 
 class Period(NamedTuple):
     """The time that statistics are about, in the zone of the caller."""
 
     moment: datetime
-    weeks: int
-    days: int
+    zone: ZoneInfo
+    dates: Dates
 
     @classmethod
     def of(cls, actor: Actor, weeks: int, days: int) -> "Period":
         """Return the period up to now."""
-        return cls(now().astimezone(zone(actor.timezone)), weeks, days)
-
-    @property
-    def today(self) -> datetime:
-        """Return the beginning of today."""
-        return self.moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-
-    @property
-    def monday(self) -> datetime:
-        """Return the beginning of the first week."""
-        return self.today - timedelta(days=self.today.weekday(), weeks=self.weeks - 1)
-
-    @property
-    def first_day(self) -> datetime:
-        """Return the beginning of the first day."""
-        return self.today - timedelta(days=self.days - 1)
-
-    def mondays(self) -> list[date]:
-        """Return the first days of the weeks."""
-        return [(self.monday + timedelta(weeks=number)).date() for number in range(self.weeks)]
+        its_zone = zone(actor.timezone)
+        moment = now().astimezone(its_zone)
+        return cls(moment, its_zone, _dates(moment.date(), its_zone, weeks, days))
 
 
 def compute(
@@ -81,7 +99,9 @@ def compute(
     """
     period = Period.of(actor, weeks, days)
     if condition is None:
-        return _answer(_stored(scope(actor, project_id), period), period)
+        documents = reading.with_weeks(scope(actor, project_id), *period.dates.bounds, period.moment)
+        key = period.moment.date(), period.zone, weeks, days
+        return _kept.of(documents, key, lambda rows: _answer(_stored(rows, period), period))
     return of_matching(condition, actor, project_id, period)
 
 
@@ -96,7 +116,7 @@ def _aggregated(found: Row, period: Period) -> Row:
     return {
         "by_status": found["by_status"],
         "overdue": _count(found["overdue"]),
-        "weeks": _by_week(found, period.monday),
+        "weeks": _by_week(found, period.zone),
         "workload": found["workload"],
         "open_before": _count(found["open_before"]),
         "created": _by_day(found["created_by_day"], period),
@@ -111,32 +131,32 @@ def _answer(found: Row, period: Period) -> Row:
         "total": sum(row["count"] for row in by_status),
         "by_status": [_status(row) for row in by_status],
         "overdue": found["overdue"],
-        "weeks": [_week(day, found["weeks"].get(day) or series.empty_week()) for day in period.mondays()],
+        "weeks": [_week(day, found["weeks"].get(day) or series.empty_week()) for day in period.dates.of_weeks],
         "workload": [_person(row) for row in found["workload"]],
         "burn_down": _burn_down(found, period),
     }
 
 
-def _stored(project_ids: list[ObjectId], period: Period) -> Row:
+def _stored(rows: list[Row], period: Period) -> Row:
     """Return from the counts what `_aggregated` returns from the tasks."""
-    begins, unit = series.begins_of(period.first_day, period.days)
-    rows = reading.with_weeks(project_ids, period.monday, period.first_day, unit)
-    overall, weeks = [row for row in rows if row["week"] is None], [row for row in rows if row["week"] is not None]
-    became_overdue, statuses = reading.overdue_since(overall, period.moment), reading.statuses(overall)
-    created, closed = (series.by_day(weeks, name, begins, unit) for name in ("created", "closed"))
+    became_overdue = reading.became_overdue_by_person(row for row in rows if "week" not in row)
+    counts, days = [row for row in rows if "week" in row], period.dates.days
+    overall, weeks = [row for row in counts if row["week"] is None], [row for row in counts if row["week"] is not None]
+    statuses = reading.statuses(overall)
+    created, closed = (series.by_day(weeks, name, days) for name in ("created", "closed"))
     all_closed = reading.total(overall, "all_closed")
     return {
         "by_status": [{"_id": {"s": key[0], "g": key[1]}, "count": number} for key, number in statuses.items()],
         "overdue": reading.total(overall, "overdue") + became_overdue[""],
-        "weeks": series.by_week(weeks, period.moment.tzinfo),
+        "weeks": series.by_week(weeks, period.zone),
         "workload": _stored_workload(reading.people(overall), became_overdue),
-        "open_before": statuses.total() - sum(created[1:]) - (all_closed - sum(closed[1:])),
+        "open_before": sum(statuses.values()) - sum(created[1:]) - (all_closed - sum(closed[1:])),
         "created": created[1:-1],
         "closed": closed[1:-1],
     }
 
 
-def _stored_workload(people: dict[str, Counter[str]], overdue: Counter[str]) -> list[Row]:
+def _stored_workload(people: dict[str, dict[str, int]], overdue: Counter[str]) -> list[Row]:
     rows: list[Row] = [
         {
             "_id": None if person == NONE else person,
@@ -151,12 +171,12 @@ def _stored_workload(people: dict[str, Counter[str]], overdue: Counter[str]) -> 
 
 
 def _parts(period: Period) -> dict[str, list[Row]]:
-    first_day, moment = period.first_day, period.moment
+    moment, monday, first_day = period.moment, period.dates.monday, period.dates.first_day
     return {
         "by_status": [{"$group": {"_id": {"s": "$status", "g": "$status_group"}, "count": {"$sum": 1}}}],
         "overdue": [{"$match": _OPEN | {"$expr": _is_overdue(moment)}}, {"$count": "count"}],
-        "created": _by_quarter("created_at", period.monday),
-        "completed": _by_quarter("completed_at", period.monday, ms={"$sum": _CYCLE_MS}, each={"$push": _CYCLE_MS}),
+        "created": _by_quarter("created_at", monday),
+        "completed": _by_quarter("completed_at", monday, ms={"$sum": _CYCLE_MS}, each={"$push": _CYCLE_MS}),
         "workload": _workload(moment),
         "open_before": [{"$match": {"created_at": {"$lt": first_day}, **_still_open(first_day)}}, {"$count": "count"}],
         "created_by_day": _by_quarter("created_at", first_day),
@@ -211,11 +231,11 @@ def _count(rows: list[Row]) -> int:
     return rows[0]["count"] if rows else 0
 
 
-def _by_week(found: Row, monday: datetime) -> dict[date, Row]:
+def _by_week(found: Row, zone: ZoneInfo) -> dict[date, Row]:
     weeks: dict[date, Row] = {}
     for name in ("created", "completed"):
         for row in found[name]:
-            day = row["_id"].astimezone(monday.tzinfo).date()
+            day = row["_id"].astimezone(zone).date()
             week = weeks.setdefault(day - timedelta(days=day.weekday()), series.empty_week())
             week[name] += row["count"]
             week["ms"] += row.get("ms", 0)
@@ -235,29 +255,29 @@ def _week(monday: date, numbers: Row) -> Row:
     }
 
 
-def _median(hundredths_of_hours: dict[int, int]) -> float | None:
+def _median(hundredths_of_hours: dict[Any, int]) -> float | None:
     """Return the median in hours of times that are counted in hundredths; None when no time is counted."""
-    values = sorted(value for value, number in hundredths_of_hours.items() if number > 0)
-    if not values:
+    numbers = {int(value): number for value, number in hundredths_of_hours.items() if number > 0}
+    if not numbers:
         return None
-    ends = list(accumulate(hundredths_of_hours[value] for value in values))
+    values = sorted(numbers)
+    ends = list(accumulate([numbers[value] for value in values]))
     middle = [values[bisect_right(ends, position)] for position in ((ends[-1] - 1) // 2, ends[-1] // 2)]
     return max(0.0, round(sum(middle) / 200, 2))
 
 
 def _burn_down(found: Row, period: Period) -> list[Row]:
     still_open, burn_down = found["open_before"], []
-    for number, (created, closed) in enumerate(zip(found["created"], found["closed"], strict=True)):
-        day = (period.first_day + timedelta(days=number)).date().isoformat()
+    for day, created, closed in zip(period.dates.of_days, found["created"], found["closed"], strict=True):
         still_open += created - closed
-        numbers = {"open": still_open, "created": created, "closed": closed}
-        burn_down.append({"day": day} | {name: max(0, value) for name, value in numbers.items()})
+        numbers = {"open": max(0, still_open), "created": max(0, created), "closed": max(0, closed)}
+        burn_down.append({"day": day, **numbers})
     return burn_down
 
 
 def _by_day(rows: list[Row], period: Period) -> list[int]:
     """Return the number of each day."""
-    first, numbers = period.first_day.date(), Counter[int]()
+    first, numbers = period.dates.first_day.date(), Counter[int]()
     for row in rows:
-        numbers[(row["_id"].astimezone(period.moment.tzinfo).date() - first).days] += row["count"]
-    return [numbers[day] for day in range(period.days)]
+        numbers[(row["_id"].astimezone(period.zone).date() - first).days] += row["count"]
+    return [numbers[day] for day in range(period.dates.days.number)]

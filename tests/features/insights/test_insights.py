@@ -200,6 +200,9 @@ def test_insights_have_a_budget_of_their_own(other_app):
     answers = [scene.owner.get(path).status_code for path in (f"{SEARCH}?q=x", FACETS, STATS, STATS)]
     assert answers == [200, 200, 200, 429]
     assert scene.owner.get(scene.tasks_path).status_code == 200
+    for figures in (f"{scene.project_path}/facets", f"{scene.project_path}/stats"):
+        assert scene.owner.get(f"{figures}?filter=status = open").status_code == 429
+        assert scene.owner.get(figures).status_code == 200  # from the counts of the project
 
 
 def test_every_word_must_begin_a_word_of_the_title(library):

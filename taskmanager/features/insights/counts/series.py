@@ -1,48 +1,68 @@
 """Sums of the counts of weeks, by weeks and days in a time zone."""
 
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from taskmanager.core.storage.orders import Row
-from taskmanager.features.tasks.counts.slots import EDGE, INNER, Slot, slot_of
+from taskmanager.features.tasks.counts.slots import EDGE, Slot, slot_of
 
 _WEEK = timedelta(weeks=1)
 QUARTERS = {"hours": 4, "quarters": 1}  # in a slot
 
 
-def begins_of(first_day: datetime, days: int) -> tuple[list[int], str]:
-    """Return the numbers of the slots with which days begin, up to that after the last, and the unit of the slots.
+class Days(NamedTuple):
+    """Consecutive days, as slots of the weeks of the counts.
 
-    The unit is `hours` when all these days begin at an hour of UTC, else `quarters`.
+    The unit of the slots is `hours` when all these days begin at an hour of UTC, else `quarters`. `places` has, by
+    the number of a week, the place of each slot: 0 before the first day, 1 in it, and so on.
     """
-    slots = [slot_of(first_day + timedelta(days=number)) for number in range(days + 1)]
-    unit = "quarters" if any(slot.quarter % 4 for slot in slots) else "hours"
-    return [slot.number // QUARTERS[unit] for slot in slots], unit
+
+    number: int
+    unit: str
+    places: Mapping[int, Sequence[int]]
+
+    @classmethod
+    def of(cls, first_day: datetime, number: int) -> "Days":
+        """Return so many days."""
+        begins = [slot_of(first_day + timedelta(days=day)) for day in range(number + 1)]
+        unit = "quarters" if any(slot.quarter % 4 for slot in begins) else "hours"
+        numbers = [slot.number // QUARTERS[unit] for slot in begins]
+        size = Slot(1, 0).number // QUARTERS[unit]
+        weeks = range(begins[0].week, begins[-1].week + 1)
+        places = {
+            week: array("H", [bisect_right(numbers, slot) for slot in range(week * size, (week + 1) * size)])
+            for week in weeks
+        }
+        return cls(number, unit, places)
 
 
-def by_day(rows: Iterable[Row], name: str, begins: Sequence[int], unit: str) -> list[int]:
-    """Return the sums before the first day, of each day, and after the last."""
-    sums = [0] * (len(begins) + 1)
+def by_day(rows: Iterable[Row], name: str, days: Days) -> list[int]:
+    """Return the sums before the first day, of each day, and after the last; `rows` have no slots of earlier weeks."""
+    sums = [0] * (days.number + 2)
     for row in rows:
-        first = Slot(row["week"], 0).number // QUARTERS[unit]
-        for slot, number in row.get(name, {}).get(unit, {}).items():
-            sums[bisect_right(begins, first + int(slot))] += number
+        slots, places = row.get(name, {}).get(days.unit, {}), days.places.get(row["week"])
+        if places is None:
+            sums[-1] += sum(slots.values())
+        else:
+            for slot, number in slots.items():
+                sums[places[int(slot)]] += number
     return sums
 
 
 def by_week(rows: Iterable[Row], zone: tzinfo | None) -> dict[date, Row]:
-    """Return the numbers of weeks by their Mondays: {created, completed, ms, hours: {hundredths: tasks}}."""
+    """Return the numbers of weeks by their Mondays: {created, completed, ms, hours: {hundredths, as text: tasks}}."""
     weeks: dict[date, Row] = {}
     for row in rows:
-        monday = Slot(row["week"], EDGE).begin.date()
-        begin = slot_of(datetime.combine(monday, time(), zone)).quarter
+        monday, earlier = _edge(row["week"], zone)
         before, own = (weeks.setdefault(day, empty_week()) for day in (monday - _WEEK, monday))
         for slot, number in row.get("created", {}).get("week", {}).items():
-            (own if _is_in(slot, begin) else before)["created"] += number
+            (before if slot in earlier else own)["created"] += number
         for slot, numbers in row.get("completed", {}).items():
-            _add(own if _is_in(slot, begin) else before, numbers)
+            _add(before if slot in earlier else own, numbers)
     return weeks
 
 
@@ -51,9 +71,17 @@ def empty_week() -> Row:
     return {"created": 0, "completed": 0, "ms": 0, "hours": {}}
 
 
-def _is_in(slot: str, begin: int) -> bool:
-    """Return whether a slot lies in the week that begins with the quarter `begin` of the week of UTC."""
-    return slot == INNER or int(slot) >= begin
+@lru_cache(maxsize=1_000)
+def _edge(week: int, zone: tzinfo | None) -> tuple[date, frozenset[str]]:
+    """Return the Monday in a week of the counts, and the names of the slots that lie in the week before it."""
+    monday = Slot(week, EDGE).begin.date()
+    return monday, _names(slot_of(datetime.combine(monday, time(), zone)).quarter)
+
+
+@lru_cache(maxsize=EDGE + 1)
+def _names(number: int) -> frozenset[str]:
+    """Return the names of the first quarters of a week."""
+    return frozenset(map(str, range(number)))
 
 
 def _add(week: Row, numbers: dict[str, Any]) -> None:
@@ -61,4 +89,4 @@ def _add(week: Row, numbers: dict[str, Any]) -> None:
     week["ms"] += numbers.get("ms", 0)
     hours = week["hours"]
     for name, number in numbers.get("hours", {}).items():
-        hours[int(name)] = hours.get(int(name), 0) + number
+        hours[name] = hours.get(name, 0) + number
