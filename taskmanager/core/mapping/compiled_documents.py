@@ -26,6 +26,7 @@ class _Compiled:
 
     def __init__(self, document: type[Document]) -> None:
         self.rules = {name: FieldRule(name, document._fields[name]) for name in document._fields_ordered}
+        self.settable = self.rules.keys() - {document._meta["id_field"]}
         self.required = [name for name, rule in self.rules.items() if rule.required]
         self.by_stored_name = {rule.stored_name: rule for rule in self.rules.values()}
         self.empty: Row = {}
@@ -67,6 +68,14 @@ class CompiledDocument(Document):
         given = {name: rules[name].load(value) for name, value in values.items() if value is not None}
         self._begin(compiled, given, created=True)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute. The fields of a new document are just stored: MongoEngine would note what has changed."""
+        compiled = _compiled.get(type(self))
+        if value is None or compiled is None or name not in compiled.settable or hasattr(self, "_changed_fields"):
+            super().__setattr__(name, value)
+        else:
+            self._data[name] = value
+
     def _begin(self, compiled: _Compiled, given: Row, *, created: bool) -> None:
         for name, make in compiled.makers:
             if name not in given:
@@ -93,6 +102,10 @@ class CompiledDocument(Document):
         document._begin(compiled, given, created=created)
         _set(document, "_changed_fields", [])
         return document
+
+    def plain_value(self, name: str) -> Any:
+        """Return the value of a field, to be read only: its attribute would make an observed list of a list."""
+        return self._data.get(name)
 
     def to_row(self) -> Row:
         """Return the stored form: what `to_mongo` returns, as a plain dictionary."""
