@@ -53,7 +53,7 @@ class FieldRule:
         self.required = bool(field.required)
         self.is_plain, self.copy = _rules(field)
         self.kind = None if _is_special(field) else _SCALARS.get(type(field))
-        self.valid_kind = None if _is_limited(field) else self.kind
+        self.valid_kind = _valid_kind(field)
 
     def load(self, value: Any) -> Any:
         """Return a stored or given value as an attribute of a document."""
@@ -89,6 +89,10 @@ def _is_limited(field: BaseField) -> bool:
     return field.choices is not None or any(getattr(field, name, None) is not None for name in (*_LIMITS, "max_length"))
 
 
+def _valid_kind(field: BaseField) -> type[Any] | None:
+    return None if _is_special(field) or _is_limited(field) else _SCALARS.get(type(field))
+
+
 def _scalar(field: BaseField, kind: type[Any]) -> Test:
     if any(getattr(field, name, None) is not None for name in _LIMITS):
         return _never
@@ -103,9 +107,13 @@ def _scalar(field: BaseField, kind: type[Any]) -> Test:
 
 def _list(field: ListField) -> tuple[Test, Copy]:
     longest, (is_plain, copy) = field.max_length, _rules(field.field)
+    kind = _valid_kind(field.field)
+    of_kind = kind and frozenset((kind,)).issuperset
 
     def is_plain_list(value: Any) -> bool:
-        return type(value) in _LISTS and (longest is None or len(value) <= longest) and all(map(is_plain, value))
+        if type(value) not in _LISTS or (longest is not None and len(value) > longest):
+            return False
+        return of_kind(map(type, value)) if of_kind else all(map(is_plain, value))
 
     return is_plain_list, list if copy is _same else lambda value: [copy(item) for item in value]
 

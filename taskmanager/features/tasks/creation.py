@@ -37,5 +37,5 @@ def insert(tasks: Sequence[Task], actor: Actor, changes: Sequence[dict[str, list
     """
     Task.insert_all(tasks)
     for task, more in zip(tasks, changes or [{} for _ in tasks], strict=True):
-        record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids], **more}))
+        record(TaskCreated(task, actor, {"assignee_ids": [[], task.plain_value("assignee_ids")], **more}))
     subtasks.update_parent_progress([(None, task) for task in tasks], actor)  # a parent may be one of the tasks
