@@ -72,7 +72,7 @@ def create_all(new: Sequence[NewTask], *, actor: Actor) -> list[Task]:
     for project_id, items in by_project.items():
         values.check_references(project_id, [item.data for item in items], actor=actor)
     if any(one.data.get("parent_id") for one in new):
-        drafts = [_draft(one) for one in new]
+        drafts = [Task(id=one.task_id, project_id=one.project_id, parent_id=one.data.get("parent_id")) for one in new]
         subtasks.check_parents([(draft, draft.parent_id) for draft in drafts if draft.parent_id], new=drafts)
     made = {
         task.id: task for project_id in sorted(by_project) for task in _made(project_id, by_project[project_id], actor)
@@ -86,10 +86,6 @@ def _check_allowed(new: NewTask, actor: Actor) -> None:
     if actor.role_in(new.project_id) is None:
         raise NotFound
     authorize(actor, TaskAction.CREATE, new)
-
-
-def _draft(new: NewTask) -> Task:
-    return Task(id=new.task_id, project_id=new.project_id, parent_id=new.data.get("parent_id"))
 
 
 def _made(project_id: ObjectId, items: Sequence[NewTask], actor: Actor) -> list[Task]:
