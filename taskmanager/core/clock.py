@@ -35,14 +35,14 @@ SECOND = r":[0-5][0-9]"
 OFFSET = rf"[+-]{HOUR_MINUTE}"
 
 
-_TOLERANCE = timedelta(seconds=1)
+_TOLERANCE_SECONDS = 1.0
 _MAX_SKEW = timedelta(minutes=1)
 
 # Tests travel in time by moving the clock of their own process: they set this to False, and no other code does.
 follows_database = True
 _lock = threading.Lock()  # several clients of one process receive heartbeats concurrently
-_readings: deque[tuple[datetime, float]] = deque(maxlen=8)
-_reading: tuple[datetime, float] | None = None  # the database's time, and when it was read, by `time.monotonic`
+_readings: deque[float] = deque(maxlen=8)  # seconds from the monotonic clock to the database's time
+_reading: float | None = None  # the one in use
 
 
 def observe(moment: datetime, *, of_another: bool = False) -> None:
@@ -51,14 +51,14 @@ def observe(moment: datetime, *, of_another: bool = False) -> None:
     with _lock:
         if of_another:
             _readings.clear()
-        _readings.append((moment, time.monotonic()))
+        _readings.append(moment.timestamp() - time.monotonic())
         # a delayed reading makes the time seem earlier than it is: of the last few, use the one with the least delay
-        _reading = max(_readings, key=lambda reading: reading[0].timestamp() - reading[1])
+        _reading = max(_readings)
 
 
 def ahead() -> timedelta | None:
     """Return how far this process's own clock is ahead of the database's; None before the first reading."""
-    return _ahead_of(datetime.now(UTC))
+    return None if _reading is None else timedelta(seconds=time.time() - time.monotonic() - _reading)
 
 
 def now() -> datetime:
@@ -66,16 +66,12 @@ def now() -> datetime:
 
     Before the first reading of the database's clock, return the time of this process's own clock.
     """
-    own = datetime.now(UTC)
-    skew = _ahead_of(own) if follows_database else None
-    return milliseconds(own - skew if skew and abs(skew) > _TOLERANCE else own)
-
-
-def _ahead_of(own: datetime) -> timedelta | None:
-    if _reading is None:
-        return None
-    moment, at = _reading
-    return own - moment - timedelta(seconds=time.monotonic() - at)
+    seconds = time.time()
+    if follows_database and _reading is not None:
+        at_database = time.monotonic() + _reading
+        if abs(seconds - at_database) > _TOLERANCE_SECONDS:
+            seconds = at_database
+    return datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC)
 
 
 def advanced(field: str, moment: datetime, *, by_ms: int = 0) -> dict[str, object]:

@@ -57,6 +57,7 @@ def _piece() -> re.Pattern[str]:
     )
 
 
+_ASCII_WORD = re.compile(r"\w+(?:['-]\w+)*", re.ASCII)
 _PART = re.compile(_PICTURE)
 _JOINT = re.compile("['\u2019\u02bc_-]+")
 
@@ -76,6 +77,8 @@ class Term:
 
 def fold(text: str) -> str:
     """Return the folded form of a text, in which texts are compared."""
+    if text.isascii():
+        return text.lower()
     folded = unicodedata.normalize("NFKD", text.casefold()).casefold().translate(_LETTERS)
     return unicodedata.normalize("NFC", _IGNORED.sub("", folded))
 
@@ -106,6 +109,10 @@ def _once(tokens: Iterator[str], limit: int) -> list[str]:
 
 
 def _tokens(text: str) -> Iterator[str]:
+    if text.isascii():  # it has words only, which `_piece` finds in ten times the time
+        for word in _ASCII_WORD.findall(text):
+            yield from (word,) if word.isalnum() else _words(word)
+        return
     for match in _piece().finditer(text):
         yield from _words(match.group()) if match.lastgroup == "word" else _unspaced(match)
 

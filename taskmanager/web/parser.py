@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import marshmallow
 import orjson
-from flask import Request, g
+from flask import Request
 from gunicorn.http.errors import ParseException
 from webargs.flaskparser import FlaskParser
 
@@ -19,7 +19,7 @@ from taskmanager.core import registry
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import Malformed
 from taskmanager.core.storage.database import capacity
-from taskmanager.web.authentication.context import current_request
+from taskmanager.web.authentication.context import current_request, request_globals
 from taskmanager.web.errors import InvalidRequest, UnsupportedMediaType
 from taskmanager.web.requests import keep_body
 
@@ -39,11 +39,11 @@ class StrictParser(FlaskParser):
         """Return the parsed values; those of a query that this process has parsed before are kept."""
         present = current_request()
         if location != "query" or not _repeats(argmap, present.query_string):
-            return super().parse(argmap, req, location=location, **options)
+            return super().parse(argmap, req or present, location=location, **options)
         known, key = _queries(), (argmap, present.query_string)
         found = known.get(key)
         if found is None:
-            found = super().parse(argmap, req, location=location, **options)
+            found = super().parse(argmap, req or present, location=location, **options)
             if len(known) >= _MAX_KEPT:
                 known.clear()
             known[key] = found
@@ -111,11 +111,12 @@ def read_body(req: Request) -> bytes:
 
     While the client sends, the request holds no slot for the database.
     """
+    kept = request_globals()
     try:
-        if "body_read" not in g:
+        if "body_read" not in kept:
             with capacity.release_slot():
-                g.body_read = req.get_data(cache=True)
-        return bytes(g.body_read)
+                kept.body_read = req.get_data(cache=True)
+        return bytes(kept.body_read)
     except (OSError, ParseException):
         raise Malformed("The body cannot be read to its end.", code="request.incomplete") from None
 

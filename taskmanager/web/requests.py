@@ -105,7 +105,7 @@ def check_mutation_id() -> None:
 
 def keep_body(body: Any) -> None:
     """Keep the parsed body of the current request, for `body_fields`."""
-    g.body = body if isinstance(body, dict) else {}
+    request_globals().body = body if isinstance(body, dict) else {}
 
 
 def body_fields() -> dict[str, Any]:

@@ -9,6 +9,7 @@ import email_validator
 import marshmallow as ma
 from bson import ObjectId
 from marshmallow import fields, validate
+from marshmallow.utils import set_value
 
 from taskmanager.core import zones
 from taskmanager.core.clock import DAY, HOUR_MINUTE, OFFSET, SECOND, iso, milliseconds
@@ -44,6 +45,34 @@ class Schema(ma.Schema):
     def from_dict(cls, fields: Mapping[str, Any], *, name: str = "GeneratedSchema") -> "type[Schema]":
         """Return a subclass of this class; marshmallow's own annotation is its base class."""
         return cast("type[Schema]", super().from_dict(dict(fields), name=name))
+
+    def _deserialize(self, data: Any, **options: Any) -> Any:
+        """Return the values of valid data from the fields that are given; marshmallow visits all fields of a schema.
+
+        It does everything that is not plainly valid, and reports the errors: no field has a side effect.
+        """
+        usual = options.get("unknown") == ma.RAISE and not options.get("many") and options.get("partial") is None
+        values = self._values_of(data) if usual and type(data) is dict else None
+        return super()._deserialize(data, **options) if values is None else values
+
+    def _values_of(self, data: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the values of valid data; None where a field is missing, unknown or not valid."""
+        values, unknown = self.dict_class(), len(data)
+        for name, field in self.load_fields.items():
+            key = name if field.data_key is None else field.data_key
+            if key in data:
+                unknown -= 1
+                try:
+                    value = field.deserialize(data[key], key, data)
+                except ma.ValidationError:
+                    return None
+            elif field.required or field.load_default is not ma.missing:
+                return None
+            else:
+                continue
+            if value is not ma.missing:
+                set_value(values, field.attribute or name, value)
+        return None if unknown else values
 
 
 class Form(fields.String):

@@ -12,7 +12,6 @@ from taskmanager.core.configuration import settings
 from taskmanager.core.servers import server_checks, server_report
 from taskmanager.core.servers.stores import cache_store, infos, queue_store
 from taskmanager.core.storage import database
-from taskmanager.core.telemetry.process_metrics import POOL
 
 _SECONDS = 0.9
 _EVICTING = {"queue": "noeviction"}
@@ -46,7 +45,8 @@ def _lag() -> Iterator[Measured]:
 
 
 def _pool() -> Iterator[Measured]:
-    share = 100 * POOL.used / settings.current().mongodb_pool_size
+    _, used = database.pool_sizes()
+    share = 100 * used / settings.current().mongodb_pool_size
     yield above("database:pool", share, "percent", warn=80)
 
 

@@ -26,6 +26,8 @@ class _Compiled:
 
     def __init__(self, document: type[Document]) -> None:
         self.rules = {name: FieldRule(name, document._fields[name]) for name in document._fields_ordered}
+        self.settable = self.rules.keys() - {document._meta["id_field"]}
+        self.required = [name for name, rule in self.rules.items() if rule.required]
         self.by_stored_name = {rule.stored_name: rule for rule in self.rules.values()}
         self.empty: Row = {}
         self.makers: list[tuple[str, Callable[[], Any]]] = []
@@ -66,6 +68,14 @@ class CompiledDocument(Document):
         given = {name: rules[name].load(value) for name, value in values.items() if value is not None}
         self._begin(compiled, given, created=True)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute. The fields of a new document are just stored: MongoEngine would note what has changed."""
+        compiled = _compiled.get(type(self))
+        if value is None or compiled is None or name not in compiled.settable or hasattr(self, "_changed_fields"):
+            super().__setattr__(name, value)
+        else:
+            self._data[name] = value
+
     def _begin(self, compiled: _Compiled, given: Row, *, created: bool) -> None:
         for name, make in compiled.makers:
             if name not in given:
@@ -87,20 +97,28 @@ class CompiledDocument(Document):
             if rule is None:
                 given[key] = value
             elif value is not None:
-                given[rule.name] = rule.load(value)
+                given[rule.name] = value if type(value) is rule.kind else rule.load(value)
         document = cls.__new__(cls)
         document._begin(compiled, given, created=created)
         _set(document, "_changed_fields", [])
         return document
+
+    def plain_value(self, name: str) -> Any:
+        """Return the value of a field, to be read only: its attribute would make an observed list of a list."""
+        return self._data.get(name)
 
     def to_row(self) -> Row:
         """Return the stored form: what `to_mongo` returns, as a plain dictionary."""
         compiled = _of(type(self))
         if compiled is None:
             return super().to_mongo().to_dict()
-        data, row = self._data, {}
-        for name, rule in compiled.rules.items():
-            if (value := data.get(name)) is not None and (stored := rule.dump(value)) is not None:
+        rules, row = compiled.rules, {}
+        for name, value in self._data.items():
+            if value is None or (rule := rules.get(name)) is None:
+                continue
+            if type(value) is rule.kind:
+                row[rule.stored_name] = value
+            elif (stored := rule.dump(value)) is not None:
                 row[rule.stored_name] = stored
         return row
 
@@ -119,10 +137,14 @@ class CompiledDocument(Document):
                 self.clean()
         except ValidationError:
             return super().validate(clean)  # reports it with all other errors
-        data = self._data
-        for name, rule in compiled.rules.items():
-            value = data.get(name)
-            if rule.required if value is None else not rule.is_plain(value):
+        data, rules = self._data, compiled.rules
+        for name in compiled.required:
+            if data.get(name) is None:
+                return super().validate(clean=False)
+        for name, value in data.items():
+            if value is None or (rule := rules.get(name)) is None:
+                continue
+            if type(value) is not rule.valid_kind and not rule.is_plain(value):
                 return super().validate(clean=False)
         return None
 

@@ -3,6 +3,7 @@
 A metric with labels makes its first value at the first use, so that `metric_files.share` may run after the import.
 """
 
+from bisect import bisect_left
 from functools import cache
 from typing import TypeVar
 
@@ -22,6 +23,13 @@ def labelled(metric: Metric, *labels: str) -> Metric:
     Only for labels with a bounded number of values.
     """
     return metric.labels(*labels)
+
+
+def observe(metric: Histogram, amount: float, *labels: str) -> None:
+    """Add an amount to the histogram of these labels, as `observe` does, which compares it with each bound in turn."""
+    found = labelled(metric, *labels)
+    found._sum.inc(amount)
+    found._buckets[bisect_left(found._upper_bounds, amount)].inc(1)
 
 
 disable_created_metrics()  # series that nothing reads, and that files of several processes do not have

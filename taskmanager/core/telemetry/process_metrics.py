@@ -2,46 +2,13 @@
 
 import gc
 import threading
-from typing import Any
 
 import psutil
-from pymongo.monitoring import ConnectionPoolListener
 
+from taskmanager.core.storage import database
 from taskmanager.core.telemetry import instruments
 
 _SECONDS = 10.0
-
-
-class PoolCounts(ConnectionPoolListener):
-    """Counts the connections of this process to MongoDB; the driver calls it."""
-
-    def __init__(self) -> None:
-        self.open = self.used = 0
-
-    def connection_created(self, event: Any) -> None:
-        """Count it as open."""
-        self.open += 1
-
-    def connection_closed(self, event: Any) -> None:
-        """Count it as closed."""
-        self.open -= 1
-
-    def connection_checked_out(self, event: Any) -> None:
-        """Count it as in use."""
-        self.used += 1
-
-    def connection_checked_in(self, event: Any) -> None:
-        """Count it as free."""
-        self.used -= 1
-
-    def _ignore(self, event: Any) -> None:
-        """Do nothing."""
-
-    pool_created = pool_ready = pool_cleared = pool_closed = _ignore
-    connection_ready = connection_check_out_started = connection_check_out_failed = _ignore
-
-
-POOL = PoolCounts()
 
 
 class ProcessMetrics:
@@ -69,8 +36,8 @@ class ProcessMetrics:
             instruments.OPEN_FILES.labels(self._role).set(self._process.num_fds())
             instruments.THREADS.labels(self._role).set(self._process.num_threads())
         instruments.PROCESSES.labels(self._role).set(1)
-        instruments.POOL_CONNECTIONS.labels(self._role, "open").set(POOL.open)
-        instruments.POOL_CONNECTIONS.labels(self._role, "in use").set(POOL.used)
+        for state, number in zip(("open", "in use"), database.pool_sizes(), strict=True):
+            instruments.POOL_CONNECTIONS.labels(self._role, state).set(number)
         used = times.user + times.system
         instruments.CPU_SECONDS.labels(self._role).inc(max(0.0, used - self._cpu))
         self._cpu = used

@@ -18,7 +18,6 @@ from pymongo.monitoring import (
 from taskmanager.core.clock import iso, now
 from taskmanager.core.configuration import settings
 from taskmanager.core.telemetry import instruments, plans, spans
-from taskmanager.core.telemetry.instruments import labelled
 
 log = structlog.get_logger("taskmanager.database")
 
@@ -89,7 +88,7 @@ class CommandTimer(CommandListener):
             _trace(tracer, event.command_name, micros / 1e6, failed=failed)
         SPENT.database_ms += micros / 1000
         SPENT.commands += 1
-        labelled(instruments.COMMAND_SECONDS, _label(event.command_name)).observe(micros / 1e6)
+        instruments.observe(instruments.COMMAND_SECONDS, micros / 1e6, _label(event.command_name))
         chosen = settings.effective()
         if chosen and micros >= chosen.slow_query_ms * 1000 and event.command_name in _REPORTED:
             _log_slow(event.command_name, event.database_name, micros)
@@ -121,7 +120,7 @@ class timed_trip:
         seconds = time.perf_counter() - self._started
         SPENT.store_ms += seconds * 1000
         SPENT.trips += 1
-        labelled(instruments.STORE_SECONDS, self._store).observe(seconds)
+        instruments.observe(instruments.STORE_SECONDS, seconds, self._store)
         if (tracer := spans.active.tracer) and tracer.records():
             fields = {"db.system.name": "redis", "db.namespace": self._store}
             tracer.trip(f"{self._store} trip", seconds, fields, failed=error is not None)

@@ -56,7 +56,7 @@ class Project(Versioned):
     @property
     def workflow(self) -> Workflow:
         """Return the workflow of the project's tasks."""
-        return Workflow(self.statuses)
+        return Workflow(self.plain_value("statuses"))
 
     @property
     def project_id(self) -> ObjectId:

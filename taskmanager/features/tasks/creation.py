@@ -13,6 +13,8 @@ from taskmanager.features.tasks import subtasks
 from taskmanager.features.tasks.events import TaskCreated
 from taskmanager.features.tasks.models import Task
 
+_BLANK = Task()  # what follows from the values of a new task is what follows from their change in this one
+
 
 def new_task(project: Project, place: TaskKey, values: dict[str, Any], *, task_id: ObjectId | None = None) -> Task:
     """Return a task, not stored, with a key and position from `projects.allocate_keys` and its computed fields.
@@ -23,11 +25,9 @@ def new_task(project: Project, place: TaskKey, values: dict[str, Any], *, task_i
     if "status" not in values:
         workflow = project.workflow
         values = values | {"status": workflow.first, "status_group": workflow.group_of(workflow.first)}
-    task = Task(id=task_id or ObjectId(), project_id=project.id, key=place.key, position=place.position)
-    task.created_at = task.updated_at = place.created_at
-    for field, value in task.consequences(values, project.timezone).items():
-        setattr(task, field, value)
-    return task
+    moments = {"created_at": place.created_at, "updated_at": place.created_at}
+    fixed = {"id": task_id or ObjectId(), "project_id": project.id, "key": place.key, "position": place.position}
+    return Task(**fixed | moments | _BLANK.consequences(values, project.timezone))
 
 
 def insert(tasks: Sequence[Task], actor: Actor, changes: Sequence[dict[str, list[Any]]] | None = None) -> None:
@@ -37,5 +37,5 @@ def insert(tasks: Sequence[Task], actor: Actor, changes: Sequence[dict[str, list
     """
     Task.insert_all(tasks)
     for task, more in zip(tasks, changes or [{} for _ in tasks], strict=True):
-        record(TaskCreated(task, actor, {"assignee_ids": [[], task.assignee_ids], **more}))
+        record(TaskCreated(task, actor, {"assignee_ids": [[], task.plain_value("assignee_ids")], **more}))
     subtasks.update_parent_progress([(None, task) for task in tasks], actor)  # a parent may be one of the tasks

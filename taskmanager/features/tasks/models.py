@@ -19,7 +19,7 @@ PRIORITIES = ("none", "low", "medium", "high", "urgent")  # stored as the positi
 RECURS_FROM = ("due", "completion")
 MAX_TITLE_CHARACTERS = 500
 MAX_RULE_CHARACTERS = 500  # of a recurrence rule in a request
-_TAGGED = ("assignee_ids", "label_ids", "watcher_ids")
+_TAGGED = ("assignee_ids", "label_ids", "watcher_ids")  # the arguments of index_tags_of
 
 
 class Task(Versioned):
@@ -107,7 +107,7 @@ class Task(Versioned):
         self.key_order = natural_key(self.key)
         self.title_tokens = tokens_of(self.title)
         self.description_tokens = description_tokens_of(self.description)
-        self.index_tags = index_tags_of(self.assignee_ids, self.label_ids, self.watcher_ids)
+        self.index_tags = index_tags_of(*map(self.plain_value, _TAGGED))
 
     def derived(self, changes: dict[str, Any]) -> dict[str, Any]:
         """Return the fields for queries that are computed from `changes`; see Versioned."""

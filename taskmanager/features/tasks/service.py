@@ -62,7 +62,8 @@ def create_all(new: Sequence[NewTask], *, actor: Actor) -> list[Task]:
     A parent may be an earlier one of the tasks. The number of commands does not grow with the tasks.
     Raises NotFound, Forbidden, Invalid for an unknown reference or value, Conflict (`quota.tasks`).
     """
-    drafts = [_draft(one, actor) for one in new]
+    for one in new:
+        _check_allowed(one, actor)
     by_project: dict[ObjectId, list[NewTask]] = {}
     for one in new:
         by_project.setdefault(one.project_id, []).append(one)
@@ -70,7 +71,9 @@ def create_all(new: Sequence[NewTask], *, actor: Actor) -> list[Task]:
         projects.order_writers(project_id)
     for project_id, items in by_project.items():
         values.check_references(project_id, [item.data for item in items], actor=actor)
-    subtasks.check_parents([(draft, draft.parent_id) for draft in drafts if draft.parent_id], new=drafts)
+    if any(one.data.get("parent_id") for one in new):
+        drafts = [Task(id=one.task_id, project_id=one.project_id, parent_id=one.data.get("parent_id")) for one in new]
+        subtasks.check_parents([(draft, draft.parent_id) for draft in drafts if draft.parent_id], new=drafts)
     made = {
         task.id: task for project_id in sorted(by_project) for task in _made(project_id, by_project[project_id], actor)
     }
@@ -79,12 +82,10 @@ def create_all(new: Sequence[NewTask], *, actor: Actor) -> list[Task]:
     return tasks
 
 
-def _draft(new: NewTask, actor: Actor) -> Task:
+def _check_allowed(new: NewTask, actor: Actor) -> None:
     if actor.role_in(new.project_id) is None:
         raise NotFound
-    draft = Task(id=new.task_id, project_id=new.project_id, parent_id=new.data.get("parent_id"))
-    authorize(actor, TaskAction.CREATE, draft)
-    return draft
+    authorize(actor, TaskAction.CREATE, new)
 
 
 def _made(project_id: ObjectId, items: Sequence[NewTask], actor: Actor) -> list[Task]:

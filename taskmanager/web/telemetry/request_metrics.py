@@ -22,7 +22,7 @@ def count(method: str, route: str | None, status: int, seconds: float, size: int
     """
     route = route or UNMATCHED
     labelled(instruments.REQUESTS, method, route, f"{status // 100}xx").inc()
-    labelled(instruments.REQUEST_SECONDS, method, route).observe(seconds)
+    instruments.observe(instruments.REQUEST_SECONDS, seconds, method, route)
     if size:
         labelled(instruments.RESPONSE_BYTES, route).inc(size)
 

@@ -113,6 +113,21 @@ def test_made_validated_and_stored_as_by_mongoengine(data):
     assert outcome(ours.to_row) == outcome(lambda: theirs.to_mongo().to_dict())
 
 
+@given(given_values, st.booleans())
+def test_set_as_by_mongoengine(data, stored):
+    read = {"number": 2, "t": ["a"]}
+    documents = [kind._from_son(read, _auto_dereference=False) if stored else kind() for kind in (Compiled, Plain)]
+    for name, value in [*data.items(), ("id", ObjectId(b"twelve bytes"))]:
+        for document in documents:
+            setattr(document, name, value)
+    ours, theirs = (
+        [outcome(lambda: parts_of(document)), document._created, getattr(document, "_changed_fields", None)]  # noqa: B023
+        for document in documents
+    )
+    assert ours == theirs
+    assert outcome(documents[0].to_row) == outcome(lambda: documents[1].to_mongo().to_dict())
+
+
 @given(given_values)
 def test_read_as_by_mongoengine(data):
     stored = {"t" if name == "texts" else name: value for name, value in data.items()} | {"_id": ObjectId(), "x": 1}

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from mongoengine.connection import get_db
+from pymongo import CursorType
 from pymongo.errors import AutoReconnect, ExecutionTimeout, NetworkTimeout, OperationFailure, PyMongoError
 
 from taskmanager.core.errors import Misconfigured, Unavailable
@@ -216,3 +217,14 @@ def test_the_relay_asks_for_due_events_through_its_index(happened, listening):
     stages = str(plan["queryPlanner"]["winningPlan"])
     assert "'relay'" in stages
     assert "SORT'" not in stages and "COLLSCAN" not in stages
+
+
+def test_connections_are_counted_while_they_are_open_and_in_use():
+    rows = database.database()["counted_connections"]
+    rows.insert_many([{} for _ in range(9)])
+    opened, used = database.pool_sizes()
+    assert (opened >= 1, used) == (True, 0)
+    with rows.find(cursor_type=CursorType.EXHAUST, batch_size=2) as cursor:
+        next(cursor)
+        assert database.pool_sizes()[1] == 1
+    assert database.pool_sizes()[1] == 0

@@ -5,8 +5,7 @@ Writers of one project also write the counter of its events, so the counts make 
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
-from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from bson import ObjectId
@@ -37,7 +36,7 @@ def count(pairs: Iterable[tuple[Any, Any]]) -> None:
 
 
 def _counted(task: Any) -> CountedTask | None:
-    return None if task is None else counted(partial(getattr, task))
+    return None if task is None else counted(task.plain_value)
 
 
 def _store(changes: list[Change]) -> None:
@@ -51,22 +50,23 @@ def _store(changes: list[Change]) -> None:
 
 def updates(numbers: Numbers) -> list[UpdateOne]:
     """Return the updates that add `numbers` to the stored counts: of each project first the document of all tasks."""
-    changed = sorted(((key, number) for key, number in numbers.items() if number), key=_order)
-    found = []
-    for project_id, of_project in groupby(changed, lambda item: item[0][0]):
-        parts = {part: list(items) for part, items in groupby(of_project, lambda item: item[0][1])}
-        found += [_update(project_id, part, parts.get(part, ())) for part in dict.fromkeys((None, *parts))]
-    return found
+    found: dict[ObjectId, dict[Part, dict[str, int]]] = {}
+    for (project_id, part, path), number in numbers.items():
+        if number:
+            found.setdefault(project_id, {None: {}}).setdefault(part, {})[path] = number
+    return [
+        _update(project_id, part, increments)
+        for project_id, parts in sorted(found.items(), key=itemgetter(0))
+        for part, increments in sorted(parts.items(), key=_order)
+    ]
 
 
-def _order(item: tuple[tuple[ObjectId, Part, str], int]) -> tuple[ObjectId, str]:
-    project_id, part, _ = item[0]
-    return project_id, "" if part is None else str(part)
+def _order(item: tuple[Part, dict[str, int]]) -> str:
+    return "" if item[0] is None else str(item[0])
 
 
-def _update(project_id: ObjectId, part: Part, items: Iterable[tuple[Any, int]]) -> UpdateOne:
+def _update(project_id: ObjectId, part: Part, increments: dict[str, int]) -> UpdateOne:
     document = {"project_id": project_id, "week": None if isinstance(part, datetime) else part}
-    increments = {path: number for (_, _, path), number in items}
     if part is None:
         return UpdateOne(
             document, {"$inc": increments | {"writes": 1}, "$setOnInsert": {"overdue_before": now()}}, upsert=True
