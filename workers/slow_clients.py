@@ -7,6 +7,7 @@ connections.
 """
 
 import errno
+import math
 import select
 import socket
 import threading
@@ -19,29 +20,12 @@ from typing import Any, Self
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from taskmanager.core.telemetry.timings import SPENT
+from workers.work_threads import WorkThreads
 
 MAX_WAITING = 64
-_PROBE = "/health/live"  # needs no slot: it is answered also while all work hangs
+_PROBE = b"/health/live"
 _LOOK_SECONDS = 0.2
 _MIN_PATIENCE_SECONDS = 1.0
-
-
-class WorkSlots(threading.local):
-    """The right of a thread to work on a request; at most so many have it."""
-
-    held = False
-
-    def __init__(self, slots: threading.Semaphore) -> None:
-        self._slots = slots
-
-    def __enter__(self) -> None:
-        self._slots.acquire()
-        self.held = True
-
-    def __exit__(self, *_: object) -> None:
-        if self.held:
-            self.held = False
-            self._slots.release()
 
 
 class WaitingClients:
@@ -73,41 +57,60 @@ class WaitingClients:
 
 
 class PatientSocket(socket.socket):
-    """A socket that gives back the slot of its thread while it waits for the client."""
+    """A socket that gives back the slot of its thread while it waits for the client.
 
-    slots: WorkSlots
+    It is one that the system never waits for: gunicorn sets its timeout six times a request, which is a number here.
+    """
+
+    threads: WorkThreads
     clients: WaitingClients
     since = 0.0  # when it first waited for the present request
     refused = False  # the client was too slow
+    _seconds: float | None = 0.0
 
     @classmethod
-    def of(cls, accepted: socket.socket, slots: WorkSlots, clients: WaitingClients) -> Self:
+    def of(cls, accepted: socket.socket, threads: WorkThreads, clients: WaitingClients) -> Self:
         """Return such a socket in the place of an accepted one."""
         made = cls(fileno=accepted.detach())
-        made.slots, made.clients = slots, clients
+        socket.socket.setblocking(made, False)
+        made.threads, made.clients = threads, clients
         return made
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Set the seconds after which a wait raises TimeoutError: none for None, and 0 for no wait."""
+        self._seconds = seconds
+
+    def gettimeout(self) -> float | None:
+        """Return the timeout."""
+        return self._seconds
+
+    def setblocking(self, flag: bool) -> None:
+        """Set no timeout, or no wait."""
+        self._seconds = None if flag else 0.0
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return what was received; nothing, as at the end, when it was slow while too many wait."""
-        if self.gettimeout() is not None:
-            return super().recv(size, flags)
-        try:
-            return super().recv(size, flags | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return super().recv(size, flags) if self._wait(select.POLLIN) else b""
+        while True:
+            try:
+                return super().recv(size, flags)
+            except BlockingIOError:
+                if not self._wait(select.POLLIN):
+                    return b""
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Send all."""
+        self.sendall(data, flags)
+        return len(data)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all; raises ConnectionResetError when the client reads slowly while too many wait."""
-        if self.gettimeout() is not None:
-            return super().sendall(data, flags)
         rest = memoryview(data)
         while rest:
             try:
-                rest = rest[super().send(rest, flags | socket.MSG_DONTWAIT) :]
+                rest = rest[super().send(rest, flags) :]
             except BlockingIOError:
                 if not self._wait(select.POLLOUT):
                     raise ConnectionResetError(errno.ECONNRESET, "too slow") from None
-        return None
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file, in parts."""
@@ -119,23 +122,27 @@ class PatientSocket(socket.socket):
         return sent
 
     def _wait(self, event: int) -> bool:
-        """Wait without a slot until the client goes on; return False when the connection must end."""
-        held = self.slots.held
-        if held:
-            self.slots.__exit__()
+        """Wait without a slot until the client goes on; return False when the connection must end.
+
+        Raises TimeoutError, and BlockingIOError where no wait is allowed.
+        """
+        if self._seconds == 0:
+            raise BlockingIOError(errno.EAGAIN, "would wait")
         self.since = self.since or time.monotonic()
         self.clients.enter(id(self), self.since)
-        try:
-            return self._poll(event)
-        finally:
-            self.clients.leave(id(self))
-            if held:
-                self.slots.__enter__()
+        with _Pause(self.threads):
+            try:
+                return self._poll(event)
+            finally:
+                self.clients.leave(id(self))
 
     def _poll(self, event: int) -> bool:
+        ends = math.inf if self._seconds is None else time.monotonic() + self._seconds
         poll = select.poll()
         poll.register(self, event)
-        while not poll.poll(_LOOK_SECONDS * 1000):
+        while not poll.poll(max(0.0, min(_LOOK_SECONDS, ends - time.monotonic())) * 1000):
+            if time.monotonic() >= ends:
+                raise TimeoutError("timed out")
             if self.clients.must_end(id(self)):
                 self.refused = True
                 return False
@@ -148,13 +155,47 @@ class PatientSocket(socket.socket):
         super().shutdown(how)
 
 
+class _Pause:
+    """A context in which this thread has given back its slot, if it had one."""
+
+    def __init__(self, threads: WorkThreads) -> None:
+        self._threads = threads
+
+    def __enter__(self) -> None:
+        self._held = self._threads.give_back()
+
+    def __exit__(self, *_: object) -> None:
+        if self._held:
+            SPENT.queue_ms += self._threads.take_again() * 1000
+
+
+class _Outcome:
+    """What handling a request returned or raised, as gunicorn asks a future for it."""
+
+    error: BaseException | None = None
+    value: Any = None
+
+    def cancelled(self) -> bool:
+        """Return no: none is."""
+        return False
+
+    def result(self) -> Any:
+        """Return the value, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
 class PatientWorker(ThreadWorker):
     """gunicorn's worker of threads, with slots for work."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._slots = WorkSlots(threading.Semaphore(self.cfg.threads - MAX_WAITING))
-        self._clients = WaitingClients(lambda: self.tpool._work_queue.qsize())  # the pool has no public number of it
+    tpool: WorkThreads
+
+    def get_thread_pool(self) -> WorkThreads:
+        """Return the threads, of which at most `cfg.threads - MAX_WAITING` work at the same time."""
+        threads = WorkThreads(self.cfg.threads - MAX_WAITING, self.cfg.threads)
+        self._clients = WaitingClients(threads.without_thread)
+        return threads
 
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection, which gets a thread when its first bytes are there."""
@@ -165,26 +206,37 @@ class PatientWorker(ThreadWorker):
                 raise
             return
         self.nr_conns += 1
-        known = PatientSocket.of(accepted, self._slots, self._clients)
+        known = PatientSocket.of(accepted, self.tpool, self._clients)
         conn = TConn(self.cfg, known, address, listener.getsockname())
         conn.timeout = time.monotonic() + self.cfg.keepalive
         self.pending_conns.append(conn)
         self.poller.register(known, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Let a connection wait for a thread."""
-        conn.enqueued_at = time.monotonic()
-        super().enqueue_req(conn)
+        """Let a connection wait for a slot, and a probe for none."""
+        needs_slot = not (self.tpool.is_busy() and _is_probe(conn))
+        self.tpool.submit(partial(self._serve, conn, time.monotonic()), needs_slot=needs_slot)
 
-    def handle_request(self, req: Any, conn: TConn) -> Any:
-        """Handle a request with a slot, and a probe without."""
-        waited = (conn.sock.since or time.monotonic()) - conn.enqueued_at  # without the wait for the client
+    def _serve(self, conn: TConn, enqueued_at: float) -> None:
+        """Handle a request. Close the connection after its last: gunicorn's main thread would wait for the client."""
+        SPENT.queue_ms = (time.monotonic() - enqueued_at) * 1000
+        outcome = _Outcome()
+        conn.sock.since = 0.0
         try:
-            if req.path == _PROBE:
-                return super().handle_request(req, conn)
-            ready_at = time.monotonic()
-            with self._slots:
-                SPENT.queue_ms = (waited + time.monotonic() - ready_at) * 1000
-                return super().handle_request(req, conn)
-        finally:
-            conn.sock.since = 0.0
+            outcome.value = self.handle(conn)
+            if not outcome.value:
+                conn.close(graceful=True)
+        except BaseException as error:
+            outcome.error = error
+        self.method_queue.defer(self.finish_request, conn, outcome)
+
+
+def _is_probe(conn: TConn) -> bool:
+    """Return whether the bytes that are there begin a request of a probe: it is answered also while all work hangs."""
+    if conn.parser and conn.parser.unreader.buf.getvalue():  # then they go on with another request
+        return False
+    try:
+        begun = conn.sock.recv(len(_PROBE) + 8, socket.MSG_PEEK)
+    except OSError:
+        return False
+    return begun.split(b" ", 2)[1:2] == [_PROBE]

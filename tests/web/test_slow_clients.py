@@ -17,6 +17,8 @@ KINDS = {
     "slow head": b"GET /health/live HTTP/1.1\r\nHost: a\r\nX-Slow: ",
     "slow body": b"POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
     b'Content-Length: 100\r\n\r\n{"email": ',
+    "lingering": b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    "half refused": b"POST /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx",
     "slow reader": b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 40,
 }
 

@@ -17,6 +17,7 @@ from taskmanager.core.configuration import connection_urls
 from taskmanager.core.configuration.settings import Settings, current
 from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.servers import heartbeats
+from taskmanager.core.servers.sockets import DriverPool
 from taskmanager.core.storage.breaker import CircuitBreaker
 from taskmanager.core.storage.capacity import Capacity
 from taskmanager.core.storage.expensive import expensive_queries
@@ -99,6 +100,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "readConcernLevel": "majority",
         "connect": False,
         "event_listeners": [heartbeats.CLOCK, timings.COMMANDS],
+        "_pool_class": DriverPool,
         "appname": parse_uri(settings.mongodb_uri)["options"].get("appname", "taskmanager"),
     }
 

@@ -1,0 +1,100 @@
+"""Sockets whose timeouts are the system's, so that a send and a read are one system call each.
+
+Python's are a `poll` before each of them. A thread gives the interpreter to another one at each call, and gets it back
+after that one's turn: with eight threads these calls, not their work, are what a request waits for.
+"""
+
+import socket
+import struct
+from typing import Any, Self
+
+from pymongo.network_layer import NetworkingInterface
+from pymongo.synchronous.pool import Connection, Pool
+
+_READ_BYTES = 16_384
+_TIMEVAL = struct.Struct("@ll")
+
+
+def limit_waits(sock: socket.socket, option: int, seconds: float | None) -> None:
+    """Set after how many seconds a blocking socket raises BlockingIOError; the option is SO_RCVTIMEO or SO_SNDTIMEO."""
+    micros = 0 if seconds is None else max(1, int(seconds * 1_000_000))  # zero is no timeout
+    sock.setsockopt(socket.SOL_SOCKET, option, _TIMEVAL.pack(*divmod(micros, 1_000_000)))
+
+
+class DriverSocket(socket.socket):
+    """A socket of the MongoDB driver, which sets its timeout six times for a command, and reads a reply in two parts.
+
+    The timeout is kept as a number, and told to the system when a wait needs another one than the last; what has come
+    is read at once.
+    """
+
+    _seconds: float | None
+    _told: dict[int, float | None]
+    _buffer: memoryview
+    _unread: memoryview  # the part of the buffer
+
+    @classmethod
+    def of(cls, connected: socket.socket) -> Self:
+        """Return such a socket in the place of a connected one."""
+        seconds = connected.gettimeout()
+        made = cls(fileno=connected.detach())
+        socket.socket.settimeout(made, None)
+        made._seconds, made._told = seconds, {}
+        made._buffer = memoryview(bytearray(_READ_BYTES))
+        made._unread = made._buffer[:0]
+        return made
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Set the seconds that a send or a read may wait; None is no limit, and 0 is no wait."""
+        self._seconds = seconds
+
+    def gettimeout(self) -> float | None:
+        """Return the timeout."""
+        return self._seconds
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send all. Raises TimeoutError when the other side takes nothing for as long as the timeout."""
+        self._tell(socket.SO_SNDTIMEO)
+        try:
+            super().sendall(data, flags)
+        except BlockingIOError:
+            raise TimeoutError("timed out") from None
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Read into the buffer, at least a byte; return how many, 0 at the end.
+
+        Raises TimeoutError, and BlockingIOError where no wait is allowed.
+        """
+        if not self._unread:
+            if len(buffer) >= _READ_BYTES:
+                return self._receive(buffer)
+            self._unread = self._buffer[: self._receive(self._buffer)]
+        part = self._unread[: len(buffer)]
+        buffer[: len(part)] = part
+        self._unread = self._unread[len(part) :]
+        return len(part)
+
+    def _receive(self, buffer: Any) -> int:
+        self._tell(socket.SO_RCVTIMEO)
+        try:
+            return super().recv_into(buffer)
+        except BlockingIOError:
+            if self._seconds == 0:
+                raise
+            raise TimeoutError("timed out") from None
+
+    def _tell(self, option: int) -> None:
+        if self._told.get(option) != self._seconds:
+            limit_waits(self, option, self._seconds)
+            self._told[option] = self._seconds
+
+
+class DriverPool(Pool):
+    """A pool of the driver, whose connections have such sockets. Those with TLS, and of monitors, keep the driver's."""
+
+    def connect(self, handler: Any = None) -> Connection:
+        """Return a new connection."""
+        made = super().connect(handler)
+        if type(made.conn.get_conn) is socket.socket and not self.is_sdam:
+            made.conn = NetworkingInterface(DriverSocket.of(made.conn.get_conn))
+        return made
