@@ -8,6 +8,7 @@ connections.
 
 import errno
 import math
+import re
 import select
 import socket
 import threading
@@ -23,7 +24,7 @@ from taskmanager.core.telemetry.timings import SPENT
 from workers.work_threads import WorkThreads
 
 MAX_WAITING = 64
-_PROBE = b"/health/live"
+_PROBE, _PROBE_BYTES = re.compile(rb"(?:GET|HEAD) /health/live[ ?]"), 32
 _LOOK_SECONDS = 0.2
 _MIN_PATIENCE_SECONDS = 1.0
 
@@ -129,8 +130,8 @@ class PatientSocket(socket.socket):
         if self._seconds == 0:
             raise BlockingIOError(errno.EAGAIN, "would wait")
         self.since = self.since or time.monotonic()
-        self.clients.enter(id(self), self.since)
         with _Pause(self.threads):
+            self.clients.enter(id(self), self.since)
             try:
                 return self._poll(event)
             finally:
@@ -214,8 +215,7 @@ class PatientWorker(ThreadWorker):
 
     def enqueue_req(self, conn: TConn) -> None:
         """Let a connection wait for a slot, and a probe for none."""
-        needs_slot = not (self.tpool.is_busy() and _is_probe(conn))
-        self.tpool.submit(partial(self._serve, conn, time.monotonic()), needs_slot=needs_slot)
+        self.tpool.submit(partial(self._serve, conn, time.monotonic()), partial(_is_probe, conn))
 
     def _serve(self, conn: TConn, enqueued_at: float) -> None:
         """Handle a request. Close the connection after its last: gunicorn's main thread would wait for the client."""
@@ -236,7 +236,6 @@ def _is_probe(conn: TConn) -> bool:
     if conn.parser and conn.parser.unreader.buf.getvalue():  # then they go on with another request
         return False
     try:
-        begun = conn.sock.recv(len(_PROBE) + 8, socket.MSG_PEEK)
+        return _PROBE.match(conn.sock.recv(_PROBE_BYTES, socket.MSG_PEEK)) is not None
     except OSError:
         return False
-    return begun.split(b" ", 2)[1:2] == [_PROBE]

@@ -31,15 +31,15 @@ class WorkThreads:
         self._given: SimpleQueue[tuple[Job, bool]] = SimpleQueue()  # to idle threads
         self._own = _Own()
 
-    def submit(self, job: Job, *, needs_slot: bool = True) -> None:
-        """Let a thread run the job, in the order of the calls. A job must not raise."""
-        with self._lock:
-            (self._waiting if needs_slot else self._probes).append(job)
-            self._give()
+    def submit(self, job: Job, is_probe: Callable[[], bool] = lambda: False) -> None:
+        """Let a thread run the job, in the order of the calls; a probe that would wait needs no slot.
 
-    def is_busy(self) -> bool:
-        """Return whether all slots are taken."""
-        return self._free <= 0
+        A job must not raise.
+        """
+        with self._lock:
+            would_wait = self._free <= 0 or self._waiting
+            (self._probes if would_wait and is_probe() else self._waiting).append(job)
+            self._give()
 
     def without_thread(self) -> int:
         """Return how many jobs could run, and do not because all threads wait for their clients."""
@@ -75,7 +75,8 @@ class WorkThreads:
         while self._idle or self._number < self._most:
             if (found := self._next()) is None:
                 return
-            self._start(*found)
+            if not self._start(*found):
+                break
         turns = [each for each in self._waiting if not callable(each)] if self._free > 0 else []
         for turn in turns[: self._free]:  # without a thread for the jobs: the threads that go on make one free
             self._waiting.remove(turn)
@@ -94,14 +95,26 @@ class WorkThreads:
             first.release()
         return None
 
-    def _start(self, job: Job, with_slot: bool) -> None:
+    def _start(self, job: Job, with_slot: bool) -> bool:
+        """Give a job to a thread; return False, and let it wait, when the system has no thread for it.
+
+        Raises RuntimeError when the process has none at all.
+        """
         if self._idle:
             self._idle -= 1
             self._given.put((job, with_slot))
-        else:
-            self._number += 1
-            name = f"work-{self._number}"
+            return True
+        name = f"work-{self._number + 1}"
+        try:
             threading.Thread(target=self._work, args=(job, with_slot), name=name, daemon=True).start()
+        except RuntimeError:
+            if self._number == 0:
+                raise
+            self._free += with_slot
+            (self._waiting if with_slot else self._probes).appendleft(job)
+            return False
+        self._number += 1
+        return True
 
     def _work(self, job: Job, with_slot: bool) -> None:
         while True:

@@ -17,7 +17,7 @@ from taskmanager.core.telemetry.instruments import count_reads
 Dump = Callable[[Row], Row]
 
 _HALF_BYTES = 3_000_000  # of rows and their JSON; then the half that was not used for longer is forgotten
-_ROW_BYTES = 250  # of a row in memory, beside its bytes and its JSON
+_ROW_BYTES, _DUMP_BYTES = 250, 3_000  # of a row in memory, beside its bytes and its JSON; of a function
 
 
 class EncodedRows:
@@ -34,6 +34,8 @@ class EncodedRows:
             return list(map(orjson.dumps, map(or_, map(dump, rows), embedded)))
         if not isinstance(rows, StoredRows) or rows.is_read:
             return list(map(orjson.dumps, map(dump, rows)))
+        if not rows:
+            return []
         known = self._new.setdefault(dump, {})
         found: list[Any] = list(map(known.get, rows.stored))
         missing = [number for number, item in enumerate(found) if item is None]
@@ -46,6 +48,7 @@ class EncodedRows:
         self, dump: Dump, known: dict[bytes, bytes], rows: StoredRows, missing: list[int], found: list[Any]
     ) -> None:
         """Put the missing items into `found`, and keep them."""
+        self._size += 0 if known else _DUMP_BYTES
         old = self._old.get(dump, {})
         stored = [rows.stored[number] for number in missing]
         kept = list(map(old.get, stored))

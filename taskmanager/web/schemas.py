@@ -1,6 +1,7 @@
 """Building blocks of schemas: fields that refuse values which storage, other programs or people cannot handle."""
 
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, cast
@@ -33,6 +34,15 @@ _LAST_LABEL = r"(?![^@.]{2}--)[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z])?"
 _EMAIL = rf"^(?![^@]*\.\.)[{_ATOM}-](?:[{_ATOM}.-]{{0,62}}[{_ATOM}-])?@(?:{_LABEL}\.)+{_LAST_LABEL}$"
 
 
+class _Loading(threading.local):
+    """What this thread does with a body: it visits the fields that are given, or marshmallow visits all."""
+
+    of_given = of_all = False
+
+
+_loading = _Loading()
+
+
 class Schema(ma.Schema):
     """Base of all schemas: unknown fields are errors."""
 
@@ -49,14 +59,30 @@ class Schema(ma.Schema):
     def _deserialize(self, data: Any, **options: Any) -> Any:
         """Return the values of valid data from the fields that are given; marshmallow visits all fields of a schema.
 
-        It does everything that is not plainly valid, and reports the errors: no field has a side effect.
+        It does a body that is not plainly valid as a whole, once, and reports the errors: no field has a side effect.
         """
         usual = options.get("unknown") == ma.RAISE and not options.get("many") and options.get("partial") is None
-        values = self._values_of(data) if usual and type(data) is dict else None
-        return super()._deserialize(data, **options) if values is None else values
+        if not usual or type(data) is not dict or _loading.of_all:
+            return super()._deserialize(data, **options)
+        if _loading.of_given:  # a part of a body
+            if (values := self._values_of(data)) is None:
+                raise ma.ValidationError("not plainly valid")
+            return values
+        _loading.of_given = True
+        try:
+            values = self._values_of(data)
+        finally:
+            _loading.of_given = False
+        if values is not None:
+            return values
+        _loading.of_all = True
+        try:
+            return super()._deserialize(data, **options)
+        finally:
+            _loading.of_all = False
 
     def _values_of(self, data: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the values of valid data; None where a field is missing, unknown or not valid."""
+        """Return the values of valid data, with defaults; None where a field is missing, unknown or not valid."""
         values, unknown = self.dict_class(), len(data)
         for name, field in self.load_fields.items():
             key = name if field.data_key is None else field.data_key
@@ -66,10 +92,12 @@ class Schema(ma.Schema):
                     value = field.deserialize(data[key], key, data)
                 except ma.ValidationError:
                     return None
-            elif field.required or field.load_default is not ma.missing:
+            elif field.required:
                 return None
-            else:
+            elif field.load_default is ma.missing:
                 continue
+            else:
+                value = field.deserialize(ma.missing, key, data)
             if value is not ma.missing:
                 set_value(values, field.attribute or name, value)
         return None if unknown else values

@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import pytest
 from bson import encode
 from hypothesis import given, strategies as st
 
@@ -62,3 +63,12 @@ def test_what_is_kept_is_bounded(monkeypatch):
     finally:
         tracemalloc.stop()
     assert kept.items(dump, StoredRows([encode({"title": "Task 4999"})])) == found[-1:]
+
+
+@pytest.mark.parametrize("rows", [[], [encode({"title": "A task"})]])
+def test_any_number_of_selections_of_fields_is_bounded(monkeypatch, rows):
+    monkeypatch.setattr(encoded_rows, "_HALF_BYTES", 100_000)
+    kept = EncodedRows()
+    for number in range(1_000):
+        kept.items(lambda row, number=number: {"id": number}, StoredRows(rows))
+    assert len(kept._new) + len(kept._old) < 100

@@ -23,11 +23,18 @@ class Jobs:
         self._may_return: set[str] = set()
         self._done: dict[str, Future[None]] = {}
 
-    def submit(self, *names: str, **options: bool) -> None:
-        """Submit a job for each name. One whose name begins with "client" gives its slot back, and takes it again."""
+    def submit(self, *names: str) -> None:
+        """Submit a job for each name.
+
+        One whose name begins with "client" gives its slot back, and takes it again; one with "probe" is a probe.
+        """
         for name in names:
             self._done[name] = Future()
-            self.threads.submit(lambda name=name: self._run(name), **options)
+            self.threads.submit(lambda name=name: self._run(name), lambda name=name: name.startswith("probe"))
+
+    @property
+    def are_slots_taken(self) -> bool:
+        return self.threads._free == 0
 
     def end(self, *names: str) -> None:
         """Let jobs end, and wait for that."""
@@ -75,7 +82,7 @@ def test_jobs_wait_for_slots_in_their_order():
     jobs = Jobs(slots=2, threads=5)
     jobs.submit("a", "b", "c", "d", "e")
     jobs.wait_for(lambda: len(jobs.begun) >= 2)
-    assert set(jobs.settled()) == {"a", "b"} and jobs.threads.is_busy()
+    assert set(jobs.settled()) == {"a", "b"} and jobs.are_slots_taken
     jobs.end("b")
     jobs.wait_for(lambda: len(jobs.begun) >= 3)
     jobs.end("a")
@@ -118,7 +125,7 @@ def test_threads_that_all_wait_for_clients_go_on_before_jobs_that_have_no_thread
     jobs.submit(*clients)
     jobs.wait_for(lambda: sum("waits" in each for each in jobs.begun) == 4)
     jobs.submit("a", "b", "c")
-    assert len(jobs.settled()) == 8 and jobs.threads.without_thread() == 3 and not jobs.threads.is_busy()
+    assert len(jobs.settled()) == 8 and jobs.threads.without_thread() == 3 and not jobs.are_slots_taken
     jobs.client_goes_on(*clients[:3])
     jobs.wait_for(lambda: sum("returns" in each for each in jobs.begun) == 2)
     assert jobs.threads.without_thread() == 0  # they wait for a slot
@@ -130,8 +137,8 @@ def test_threads_that_all_wait_for_clients_go_on_before_jobs_that_have_no_thread
 def test_jobs_without_a_slot_run_while_all_slots_hang():
     jobs = Jobs(slots=2, threads=4)
     jobs.submit("a", "b", "c")
-    jobs.submit("probe", "another", needs_slot=False)
-    jobs.end("probe", "another")
+    jobs.submit("probe", "probe 2")
+    jobs.end("probe", "probe 2")
     assert "c" not in jobs.settled()
     jobs.end("a", "b", "c")
 
@@ -139,7 +146,7 @@ def test_jobs_without_a_slot_run_while_all_slots_hang():
 def test_a_job_without_a_slot_gets_the_first_thread_that_ends_a_job():
     jobs = Jobs(slots=1, threads=1)
     jobs.submit("a", "b")
-    jobs.submit("probe", needs_slot=False)
+    jobs.submit("probe")
     assert jobs.threads.without_thread() == 1
     jobs.end("a")
     jobs.wait_for(lambda: len(jobs.begun) > 1)
@@ -151,11 +158,33 @@ def test_a_job_without_a_slot_gets_the_first_thread_that_ends_a_job():
 def test_a_job_without_a_slot_gives_none_back():
     jobs = Jobs(slots=1, threads=3)
     given = []
-    jobs.threads.submit(lambda: given.append(jobs.threads.give_back()), needs_slot=False)
     jobs.submit("a", "b")
-    jobs.wait_for(lambda: given and "a" in jobs.begun)
+    ended = Future[None]()
+    jobs.threads.submit(lambda: (given.append(jobs.threads.give_back()), ended.set_result(None)), lambda: True)
+    ended.result(PATIENCE)
     assert given == [False] and jobs.settled() == ["a"]
     jobs.end("a", "b")
+
+
+def test_a_thread_that_the_system_refuses_costs_no_job_and_no_slot(monkeypatch):
+    jobs = Jobs(slots=2, threads=4)
+    jobs.submit("a")
+    jobs.wait_for(lambda: jobs.begun == ["a"])
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        jobs.submit("b", "c")
+        assert jobs.settled() == ["a"] and jobs.threads.without_thread() == 2
+        jobs.end("a")
+        jobs.wait_for(lambda: jobs.begun == ["a", "b"])
+    jobs.submit("d")
+    jobs.wait_for(lambda: jobs.begun == ["a", "b", "c"])
+    assert jobs.are_slots_taken
+    jobs.end("b", "c", "d")
+    jobs.wait_for(lambda: jobs.threads._free == 2)
 
 
 def test_threads_are_made_when_they_are_needed_and_used_again():
@@ -163,7 +192,7 @@ def test_threads_are_made_when_they_are_needed_and_used_again():
     for number in range(100):
         jobs.submit(str(number))
         jobs.end(str(number))
-        jobs.wait_for(lambda: not jobs.threads.is_busy())
+        jobs.wait_for(lambda: not jobs.are_slots_taken)
     assert len(jobs.used) <= 2
 
 
@@ -179,13 +208,13 @@ def test_any_mix_keeps_the_slots():
             working += by
             most = max(most, working)
 
-    def work(number: int, needs_slot: bool) -> None:
+    def work(number: int, counts: bool) -> None:
         chance = random.Random(number)
         try:
             for _ in range(chance.randrange(4)):
-                change(needs_slot)
+                change(counts)
                 time.sleep(chance.choice((0, 0, 0.0005)))
-                change(-needs_slot)
+                change(-counts)
                 if threads.give_back():
                     time.sleep(chance.choice((0, 0, 0.0005)))
                     threads.take_again()
@@ -194,8 +223,8 @@ def test_any_mix_keeps_the_slots():
             done[number].set_exception(error)
 
     for number in range(len(done)):
-        needs_slot = number % 5 > 0
-        threads.submit(lambda number=number, needs_slot=needs_slot: work(number, needs_slot), needs_slot=needs_slot)
+        is_probe = number % 5 == 0
+        threads.submit(lambda number=number, counts=not is_probe: work(number, counts), lambda found=is_probe: found)
     for each in done:
         each.result(PATIENCE)
     assert 1 < most <= slots

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from bson import SON
-from mongoengine import Document
+from mongoengine import BinaryField, Document
 from mongoengine.errors import ValidationError
 from mongoengine.queryset import transform
 
@@ -26,7 +26,8 @@ class _Compiled:
 
     def __init__(self, document: type[Document]) -> None:
         self.rules = {name: FieldRule(name, document._fields[name]) for name in document._fields_ordered}
-        self.settable = self.rules.keys() - {document._meta["id_field"]}
+        converted = {name for name, rule in self.rules.items() if type(rule.field) is BinaryField}
+        self.settable = self.rules.keys() - converted - {document._meta["id_field"]}
         self.required = [name for name, rule in self.rules.items() if rule.required]
         self.by_stored_name = {rule.stored_name: rule for rule in self.rules.values()}
         self.empty: Row = {}

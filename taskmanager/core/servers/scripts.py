@@ -43,7 +43,7 @@ class FastScript:
         found = None
         try:
             found = _text(sock, command)
-        except BlockingIOError:
+        except (BlockingIOError, TimeoutError):
             raise StoreTimeoutError("Timeout reading from socket") from None
         except OSError:  # closed by the store, perhaps long ago
             pass

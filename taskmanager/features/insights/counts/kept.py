@@ -8,6 +8,7 @@ nothing but its key, so it cannot be outdated, whatever has written the document
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import bson
@@ -32,6 +33,8 @@ class Kept(Generic[V]):
         key = hashlib.sha256(documents).digest(), also
         found = self._found.get(key)
         count_reads(self._kind, hits=int(found is not None), misses=int(found is None))
+        with suppress(KeyError):  # another thread has just forgotten it
+            self._found.move_to_end(key)
         if found is None:
             found = self._found[key] = compute(bson.decode_all(documents))
             if len(self._found) > _MAX:

@@ -69,7 +69,8 @@ def _overdue_since(ids: list[ObjectId], moment: datetime) -> list[Row]:
     """Return the stages that count, by people, what became overdue since the moments in the counts of projects."""
     since = {"$ifNull": ["$overdue_before", moment]}
     known = {"begin": {"$min": since}, "projects": {"$push": "$project_id"}, "moments": {"$push": since}}
-    due = [{"$match": {**_open_of(ids), "due_at": {"$lt": moment}, "$expr": {"$gte": ["$due_at", "$$begin"]}}}]
+    counted = {"$and": [{"$gte": ["$due_at", "$$begin"]}, {"$in": ["$project_id", "$$projects"]}]}
+    due = [{"$match": {**_open_of(ids), "due_at": {"$lt": moment}, "$expr": counted}}]
     due += [*_after_own("$$projects", "$$moments"), {"$group": _ALIKE}]
     variables = {name: f"${name}" for name in known}
     return [

@@ -7,7 +7,7 @@ import time_machine
 from taskmanager.features.insights.counts import kept
 from taskmanager.features.insights.counts.kept import Kept
 from taskmanager.features.tasks.counts.models import TaskCounts
-from taskmanager.testing.factories import TaskFactory
+from taskmanager.testing.factories import ProjectFactory, TaskFactory
 from tests.features.test_counters import ANY
 from tests.scene import Scene, patch
 
@@ -54,6 +54,19 @@ def test_a_task_becomes_overdue_without_any_write(app):
         assert figures(scene, "stats")["overdue"] == 0
         clock.shift(timedelta(minutes=6))
         assert figures(scene, "stats")["overdue"] == figures(scene, "stats")["workload"][0]["overdue"] == 1
+
+
+def test_tasks_of_a_project_without_counts_are_not_overdue_by_the_counts_of_another(app):
+    """Until the repair, what a release without counts has written is in none of the numbers."""
+    with time_machine.travel(NIGHT, tick=False) as clock:
+        scene = Scene(app)
+        uncounted = ProjectFactory(owner=scene.owner.user)
+        for path in (scene.task_path, f"/api/v1/tasks/{TaskFactory(project=uncounted).id}"):
+            patch(scene.owner, path, {"due": "2026-12-02T23:59:00Z"})
+        TaskCounts._get_collection().delete_many({"project_id": uncounted.id})
+        clock.shift(timedelta(minutes=6))
+        found = scene.owner.get("/api/v1/tasks/stats").json
+        assert (found["total"], found["overdue"]) == (1, 1)
 
 
 def test_the_same_documents_are_added_up_once_and_not_all_figures_are_kept(app):
