@@ -17,8 +17,9 @@ from taskmanager.web.answers import cached
 from taskmanager.web.blueprint import Blueprint, Deprecation, ObjectIdConverter
 from taskmanager.web.openapi.components import add_components, describe_field
 from taskmanager.web.openapi.document import Content, finish
+from taskmanager.web.openapi.problems import Problem
 from taskmanager.web.openapi.shapes import operations
-from taskmanager.web.schemas import Form, Problem, RankedChoice
+from taskmanager.web.schemas import Form, RankedChoice
 from taskmanager.web.urls import mounted
 
 _BEARER = {

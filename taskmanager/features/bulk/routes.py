@@ -27,9 +27,10 @@ from taskmanager.web.authentication.actors import current_actor
 from taskmanager.web.blueprint import Blueprint
 from taskmanager.web.errors import InvalidRequest, KeyReused, problem_body, status_of
 from taskmanager.web.idempotency import InProgress, once
+from taskmanager.web.openapi.problems import Problem
 from taskmanager.web.openapi.variants import Variant
 from taskmanager.web.pagination import Total
-from taskmanager.web.schemas import MAX_REVISION, Flag, Form, Id, Json, Problem, Schema, WholeNumber
+from taskmanager.web.schemas import MAX_REVISION, Flag, Form, Id, Json, Schema, WholeNumber
 
 blp = Blueprint("bulk", __name__, scope="tasks", description="Many operations on tasks in one request")
 

@@ -6,7 +6,7 @@ from typing import Any
 import marshmallow as ma
 
 from taskmanager.core.error_codes import ERROR_CODES, ErrorCode
-from taskmanager.web.schemas import Problem
+from taskmanager.web.openapi.problems import Problem
 
 Json = dict[str, Any]
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from taskmanager.web.schemas import MAX_REVISION, Flag, Form, Id, Json, Problem, Schema, WholeNumber
+from taskmanager.web.openapi.problems import Problem
+from taskmanager.web.schemas import MAX_REVISION, Flag, Form, Id, Json, Schema, WholeNumber
 
 MAX_WRITES = 100
 _OBJECT: dict[str, Any] = {"additionalProperties": {}, "example": {}}
