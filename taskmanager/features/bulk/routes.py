@@ -282,13 +282,11 @@ def _body(item: dict[str, Any], known: dict[str, ObjectId]) -> dict[str, Any] | 
 
 
 def _task_id(text: str | None, known: dict[str, ObjectId], field: str) -> ObjectId | None:
-    if text is None:
-        return None
-    if not text.startswith("temp:"):
-        return ObjectId(text)
-    if text.removeprefix("temp:") not in known:
+    if text is None or not text.startswith("temp:"):
+        return None if text is None else ObjectId(text)
+    if (found := known.get(text.removeprefix("temp:"))) is None:
         raise ma.ValidationError({field: ["No earlier operation has this temp_id."]})
-    return known[text.removeprefix("temp:")]
+    return found
 
 
 def _condition(text: str | None) -> GivenFilter | None:
