@@ -36,7 +36,9 @@ from taskmanager.features.tasks.filtering.selectivity import (
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.querysets import ALIVE
 
-MAX_COMPARED = 10_000  # tasks of a partial page that are compared with its filter
+# Tasks of a partial page that are compared with its filter. MongoDB tries plans until one has read so many, and takes a
+# wrong one, which sorts all tasks, when that is more than some 8,000.
+MAX_COMPARED = 2_500
 MAX_BRANCHES = 100  # of one query: each is a project and a range, and takes some time to plan
 MAX_COMPARED_BRANCHES = 1_000  # the same with a filter that no index answers: MongoDB tries many indexes for each part
 WHOLE_SECONDS = 0.6  # of a query that returns a whole page; then a partial one is read
