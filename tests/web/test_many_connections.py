@@ -13,6 +13,7 @@ from pymongo.uri_parser import parse_uri
 
 from taskmanager.embedded import ports
 from tests.failpoints import failpoint
+from tests.faults.stack import eventually
 from tests.web_server import WebServer
 
 SLOTS = 4
@@ -54,6 +55,12 @@ def worker(server):
     return found
 
 
+def accepted(server):
+    """How many connections of clients the server has."""
+    found = worker(server).net_connections("tcp")
+    return sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == server.port for each in found)
+
+
 def connect(server):
     return socket.create_connection((ports.LOCALHOST, server.port), timeout=60)
 
@@ -66,7 +73,7 @@ def test_connections_take_no_more_threads_than_may_work(small, settings, ask):
         most = 0
         while not all(answer.done() for answer in answers):
             most = max(most, worker(small).num_threads())
-            time.sleep(0.01)
+            time.sleep(0.01)  # between two looks at the threads
     assert {answer.result().status_code for answer in answers} <= {200, 503}
     assert most <= before + SLOTS, f"{most} threads; {before} before"
 
@@ -75,7 +82,7 @@ def test_probes_are_answered_while_all_work_hangs(small, settings, ask):
     with ThreadPoolExecutor(CONNECTIONS) as pool, requests.Session() as kept:
         with hanging(settings, 1_500):
             answers = [pool.submit(ask, small) for _ in range(CONNECTIONS)]
-            time.sleep(0.3)
+            eventually(lambda: accepted(small) >= CONNECTIONS)
             for method in ("GET", "HEAD", "GET"):
                 assert requests.request(method, f"{small.url}/health/live", timeout=60).ok
                 assert kept.request(method, f"{small.url}/health/live", timeout=60).ok
@@ -115,7 +122,7 @@ def test_work_of_a_process_that_ends_is_done(app, settings, tmp_path, ask):
         process, answers = worker(server), list[Future[requests.Response]]()
         with hanging(settings, 400), ThreadPoolExecutor(2 * SLOTS) as pool:
             answers += [pool.submit(ask, server) for _ in range(2 * SLOTS)]
-            time.sleep(0.2)
+            eventually(lambda: accepted(server) >= 2 * SLOTS)
             server._process.send_signal(signal.SIGTERM)
             assert [answer.result().status_code for answer in answers] == [200] * len(answers)
         assert server._process.wait(60) == 0

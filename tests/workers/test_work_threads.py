@@ -52,7 +52,7 @@ class Jobs:
 
     def settled(self) -> list[str]:
         """Return what has begun, also a moment later."""
-        time.sleep(0.05)
+        time.sleep(0.05)  # nothing tells that no job begins: it would have begun by then
         return list(self.begun)
 
     def _allow(self, allowed: set[str], *names: str) -> None:
@@ -213,10 +213,10 @@ def test_any_mix_keeps_the_slots():
         try:
             for _ in range(chance.randrange(4)):
                 change(counts)
-                time.sleep(chance.choice((0, 0, 0.0005)))
+                time.sleep(chance.choice((0, 0, 0.0005)))  # work of some length, so that threads meet
                 change(-counts)
                 if threads.give_back():
-                    time.sleep(chance.choice((0, 0, 0.0005)))
+                    time.sleep(chance.choice((0, 0, 0.0005)))  # the wait for a client
                     threads.take_again()
             done[number].set_result(None)
         except BaseException as error:
