@@ -16,10 +16,12 @@ from taskmanager.core.storage.querysets import Page
 from taskmanager.features.tasks.filtering import names as filter_names
 from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.filtering.names import FilterRequest
-from taskmanager.features.tasks.filtering.pages import MAX_COMPARED, WHOLE_SECONDS, PageReader
+from taskmanager.features.tasks.filtering.pages import WHOLE_SECONDS, PageReader
 from taskmanager.features.tasks.filtering.selectivity import named_projects
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.querysets import TaskQuerySet
+
+MAX_COMPARED = 10_000  # tasks that are compared with a filter for a total that takes too long; they are in no order
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class VisibleTasks:
         """Return how many of the first MAX_COMPARED tasks match."""
         visible = Task.objects.in_projects(self.project_ids)
         found = visible.piped({"$limit": MAX_COMPARED}, {"$match": self.condition}, {"$count": "number"})
-        return min(found[0]["number"], 10_000) if found else 0
+        return int(found[0]["number"]) if found else 0
 
     def _by_custom_field(
         self, order: Order, limit: int, after: Sequence[Any] | None, fields: Iterable[str] | None
