@@ -6,24 +6,23 @@ decoding.
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, takewhile
-from typing import Any, overload
+from typing import Any, cast, overload
 
 from bson import decode, decode_all, encode
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
 from pymongo.collection import Collection
 from pymongo.command_cursor import CommandCursor
-from pymongo.cursor import Cursor
 
-from taskmanager.core.storage.orders import Row
+from taskmanager.core.servers.driver import DirectClient
+from taskmanager.core.storage.orders import Filter, Row
 
 WITHOUT_ZONES: CodecOptions[Row] = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
 
 _SIZE = struct.Struct("<i")
-_CURSOR, _ARRAY, _BATCHES = b"\x03cursor\x00", 0x04, ("firstBatch", "nextBatch")
-_EMPTY_ARRAY = b"\x05\x00\x00\x00\x00"
+_CURSOR, _FIRST_BATCH = b"\x03cursor\x00", b"\x04firstBatch\x00"
 
 
 class StoredRows(Sequence[Row]):
@@ -56,64 +55,52 @@ class StoredRows(Sequence[Row]):
         return StoredRows(self.stored[index]) if isinstance(index, slice) else decode(self.stored[index], WITHOUT_ZONES)
 
 
-class StoredCursor(Cursor[Any]):
-    """A cursor as `collection.find` returns it, whose documents are bytes of BSON."""
+def find(
+    collection: Collection[Any],
+    query: Filter,
+    shown: Row | None = None,
+    *,
+    limit: int,
+    sort: Iterable[tuple[str, int]] = (),
+    collation: Mapping[str, Any] | None = None,
+    index: str | None = None,
+) -> list[bytes]:
+    """Return the BSON of the first `limit` documents, or of fewer when these have more than some 16 MB together.
 
-    def __init__(self, collection: Collection[Row], *args: Any, **options: Any) -> None:
-        super().__init__(collection, *args, **options)
-        self._codec_options = WITHOUT_ZONES
-
-    def _unpack_response(self, response: Any, *args: Any, **options: Any) -> Any:
-        """Take the rows out of a reply of the server, and let the driver read the rest of it.
-
-        Tests notice when a release of the driver does not call this.
-        """
-        found = _parts(bytes(response.payload_document))
-        if found is None:
-            replies = super()._unpack_response(response, *args, **options)
-            for batches in (reply["cursor"] for reply in replies if "cursor" in reply):
-                batches |= {name: list(map(_encoded, rows)) for name, rows in batches.items() if name in _BATCHES}
-            return replies
-        name, rows, response.payload_document = found
-        replies = super()._unpack_response(response, *args, **options)
-        replies[0]["cursor"][name] = rows
-        return replies
-
-
-def _encoded(row: Row) -> bytes:
-    return encode(row, codec_options=WITHOUT_ZONES)
-
-
-def _parts(reply: bytes) -> tuple[str, list[bytes], bytes] | None:
-    """Return the name of the rows in a reply, the rows, and the reply without them; None for another reply.
-
-    `{cursor: {firstBatch: [row, ...], ...}, ...}` in BSON (bsonspec.org): a size of 4 bytes, elements, a zero. An
-    element is a byte for its type, its name, a zero, and the value.
+    `shown` is a projection. In the bound transaction or session, if there is one. Raises PyMongoError.
     """
-    if reply[4:12] != _CURSOR or reply[16] != _ARRAY:
-        return None
-    begin = reply.index(0, 17) + 1
-    name = reply[17 : begin - 1].decode()
-    if name not in _BATCHES:
-        return None
-    (size,), (cursor_size,) = _SIZE.unpack_from(reply, begin), _SIZE.unpack_from(reply, 12)
-    rows, at, end = [], begin + 4, begin + size - 1
+    command: dict[str, Any] = {"find": collection.name, "filter": query}
+    command |= {"limit": limit, "batchSize": limit, "singleBatch": True}
+    options = {"projection": shown, "sort": dict(sort), "collation": collation, "hint": index}
+    command |= {name: value for name, value in options.items() if value}
+    client = cast(DirectClient, collection.database.client)
+    return _first_batch(client.read(collection, command))
+
+
+def _first_batch(reply: bytes) -> list[bytes]:
+    """Return the documents of the first batch in a reply: `{cursor: {firstBatch: [document, ...], ...}, ...}`.
+
+    In BSON (bsonspec.org) that is a size of 4 bytes, elements, and a zero; an element is a byte for its type, its name,
+    a zero, and the value. A server that sends the elements in another order gets the same answer, later.
+    """
+    if reply[4:12] != _CURSOR or reply[16:28] != _FIRST_BATCH:
+        return [
+            encode(row, codec_options=WITHOUT_ZONES) for row in decode(reply, WITHOUT_ZONES)["cursor"]["firstBatch"]
+        ]
+    (size,) = _SIZE.unpack_from(reply, 28)
+    found, at, end = [], 32, 28 + size - 1
     while at < end:
         at = reply.index(0, at + 1) + 1
         (length,) = _SIZE.unpack_from(reply, at)
-        rows.append(reply[at : at + length])
+        found.append(reply[at : at + length])
         at += length
-    less = size - len(_EMPTY_ARRAY)
-    head = _SIZE.pack(len(reply) - less) + _CURSOR + _SIZE.pack(cursor_size - less) + reply[16:begin]
-    return name, rows, head + _EMPTY_ARRAY + reply[begin + size :]
+    return found
 
 
-def stored_within(cursor: StoredCursor, count: int, size: int) -> tuple[StoredRows, bool]:
+def stored_within(found: list[bytes], count: int, size: int) -> tuple[StoredRows, bool]:
     """Return at most `count` rows of at most `size` bytes together, but at least one, and whether there are more."""
-    with cursor:
-        rows = cursor.to_list(count + 1)
-    most = min(count, fitting(map(len, rows), size))
-    return StoredRows(rows[:most]), len(rows) > most
+    most = min(count, fitting(map(len, found), size))
+    return StoredRows(found[:most]), len(found) > most
 
 
 def rows_within(cursor: CommandCursor[Row], count: int, size: int) -> tuple[list[Row], bool]:

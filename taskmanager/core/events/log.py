@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from bson import ObjectId
+from bson import ObjectId, decode
 from mongoengine import (
     BooleanField,
     DateTimeField,
@@ -37,6 +37,7 @@ from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.replicas.reading import readable
 from taskmanager.core.storage.unit_of_work import before_commit, on_commit
+from taskmanager.core.stored_rows import find
 from taskmanager.core.telemetry import recorded_events
 
 # Which request caused the events that are recorded; the web sets it for each request, a job for each event.
@@ -235,8 +236,8 @@ def generation(streams: Iterable[str]) -> list[tuple[Any, ...]]:
     wanted = list(streams)
     chosen = wanted[0] if len(wanted) == 1 else {"$in": wanted}  # MongoDB plans no query for one id
     with readable(Counter._get_collection()) as counters:
-        rows = counters.find({"_id": chosen}, {"seq": 1, "unlogged": 1})
-        return sorted((row["_id"], row["seq"], row.get("unlogged", 0)) for row in rows)
+        rows = map(decode, find(counters, {"_id": chosen}, {"seq": 1, "unlogged": 1}, limit=len(wanted)))
+    return sorted((row["_id"], row["seq"], row.get("unlogged", 0)) for row in rows)
 
 
 def _append(items: list[Row]) -> None:

@@ -4,14 +4,13 @@ Python's are a `poll` before each of them. A thread gives the interpreter to ano
 after that one's turn: with eight threads these calls, not their work, are what a request waits for.
 """
 
+import math
 import socket
 import struct
 from typing import Any, Self
 
-from pymongo.network_layer import NetworkingInterface
-from pymongo.synchronous.pool import Connection, Pool
-
 _READ_BYTES = 16_384
+_STEPS = 20  # of a timeout in a second
 _TIMEVAL = struct.Struct("@ll")
 
 
@@ -24,8 +23,8 @@ def limit_waits(sock: socket.socket, option: int, seconds: float | None) -> None
 class DriverSocket(socket.socket):
     """A socket of the MongoDB driver, which sets its timeout six times for a command, and reads a reply in two parts.
 
-    The timeout is kept as a number, and told to the system when a wait needs another one than the last; what has come
-    is read at once.
+    The timeout is kept as a number, and told to the system when a wait needs another one than the last, in steps of a
+    twentieth of a second, because what is left of a time limit differs for each command; what has come is read at once.
     """
 
     _seconds: float | None
@@ -84,17 +83,7 @@ class DriverSocket(socket.socket):
             raise TimeoutError("timed out") from None
 
     def _tell(self, option: int) -> None:
-        if self._told.get(option) != self._seconds:
-            limit_waits(self, option, self._seconds)
-            self._told[option] = self._seconds
-
-
-class DriverPool(Pool):
-    """A pool of the driver, whose connections have such sockets. Those with TLS, and of monitors, keep the driver's."""
-
-    def connect(self, handler: Any = None) -> Connection:
-        """Return a new connection."""
-        made = super().connect(handler)
-        if type(made.conn.get_conn) is socket.socket and not self.is_sdam:
-            made.conn = NetworkingInterface(DriverSocket.of(made.conn.get_conn))
-        return made
+        seconds = self._seconds and math.ceil(self._seconds * _STEPS) / _STEPS
+        if self._told.get(option) != seconds:
+            limit_waits(self, option, seconds)
+            self._told[option] = seconds

@@ -17,12 +17,11 @@ from taskmanager.core.configuration import connection_urls
 from taskmanager.core.configuration.settings import Settings, current
 from taskmanager.core.errors import Misconfigured, Unavailable
 from taskmanager.core.servers import heartbeats
-from taskmanager.core.servers.sockets import DriverPool
+from taskmanager.core.servers.driver import DirectClient
 from taskmanager.core.storage.breaker import CircuitBreaker
 from taskmanager.core.storage.capacity import Capacity
 from taskmanager.core.storage.expensive import expensive_queries
 from taskmanager.core.storage.replicas import causality
-from taskmanager.core.telemetry import timings
 
 # One alias per group of features that can be deployed as a service of its own. All are in one MongoDB
 # deployment, because a write and its event are one transaction; each alias may have its own database there.
@@ -99,8 +98,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         # The default, "local", returns data that a failover may roll back: a response must not depend on it.
         "readConcernLevel": "majority",
         "connect": False,
-        "event_listeners": [heartbeats.CLOCK, timings.COMMANDS],
-        "_pool_class": DriverPool,
+        "event_listeners": [heartbeats.CLOCK],
+        "mongo_client_class": DirectClient,
         "appname": parse_uri(settings.mongodb_uri)["options"].get("appname", "taskmanager"),
     }
 

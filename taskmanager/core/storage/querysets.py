@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from bson import ObjectId
+from bson import ObjectId, decode
 from mongoengine.queryset import QuerySet
 from pymongo import collection as mongodb
 
@@ -13,7 +13,7 @@ from taskmanager.core.errors import NotFound
 from taskmanager.core.storage.database import capacity
 from taskmanager.core.storage.orders import Filter, Key, Order, Row
 from taskmanager.core.storage.replicas.reading import readable
-from taskmanager.core.stored_rows import WITHOUT_ZONES, StoredCursor, rows_within, stored_within
+from taskmanager.core.stored_rows import WITHOUT_ZONES, find, rows_within, stored_within
 
 MAX_PAGE_BYTES = 4_000_000  # of the BSON of one page: a page that would be larger ends early, and the next continues
 MAX_LISTED_CHARACTERS = 500  # of a text that lists shorten
@@ -114,10 +114,10 @@ class BaseQuerySet(QuerySet):
         """Return the stored form of the document in the query whose unique field `by` is `value`. Raises NotFound."""
         # both conditions in an $and, because the query may restrict `_id` to what the actor may see
         capacity.check_primary()
-        row = self._raw.find_one({"$and": [{by: value}, self._query]}, fields and dict.fromkeys(fields, 1))
-        if row is None:
+        found = find(self._raw, {"$and": [{by: value}, self._query]}, dict.fromkeys(fields or (), 1), limit=1)
+        if not found:
             raise NotFound
-        return row
+        return decode(found[0], self._raw.codec_options)
 
     def check_exists(self, item_id: ObjectId) -> None:
         """Raise NotFound unless a document with this id is within the query."""
@@ -151,12 +151,9 @@ class BaseQuerySet(QuerySet):
         sort = [(field, direction) for field, direction in order.spec() if field not in same]
         shown = projection(fields, order)
         with readable(self._collection) as listed:
-            cursor = StoredCursor(listed, query, shown, sort=sort, limit=limit + 1, batch_size=limit + 1)
-            if collation := order.collation():
-                cursor.collation(collation)
-            if hinted:
-                cursor.hint(order.name())
-            rows, more = stored_within(cursor, limit, MAX_PAGE_BYTES)
+            index = order.name() if hinted else None
+            found = find(listed, query, shown, limit=limit + 1, sort=sort, collation=order.collation(), index=index)
+        rows, more = stored_within(found, limit, MAX_PAGE_BYTES)
         return Page(rows, order.key_of(rows[-1]) if more else None)
 
     def page_of_stages(self, stages: Sequence[Row], order: Order, limit: int) -> Page:

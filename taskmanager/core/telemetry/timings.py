@@ -8,12 +8,6 @@ from types import MappingProxyType, TracebackType
 from typing import Any
 
 import structlog
-from pymongo.monitoring import (
-    CommandFailedEvent,
-    CommandListener,
-    CommandStartedEvent,
-    CommandSucceededEvent,
-)
 
 from taskmanager.core.clock import iso, now
 from taskmanager.core.configuration import settings
@@ -65,36 +59,19 @@ class Spent(threading.local):
 SPENT = Spent()
 
 
-class CommandTimer(CommandListener):
-    """Times the commands of MongoDB. The driver calls it in the thread that sends them."""
-
-    def started(self, event: CommandStartedEvent) -> None:
-        """Keep the command until its end is known."""
-        SPENT.command = event.command
-
-    def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Count a command."""
-        self._count(event, failed=False)
-
-    def failed(self, event: CommandFailedEvent) -> None:
-        """Count a command that failed."""
-        instruments.COMMAND_FAILURES.labels(_label(event.command_name)).inc()
-        self._count(event, failed=True)
-
-    @staticmethod
-    def _count(event: Any, *, failed: bool) -> None:
-        micros = event.duration_micros
-        if (tracer := spans.active.tracer) and tracer.records():
-            _trace(tracer, event.command_name, micros / 1e6, failed=failed)
-        SPENT.database_ms += micros / 1000
-        SPENT.commands += 1
-        instruments.observe(instruments.COMMAND_SECONDS, micros / 1e6, _label(event.command_name))
-        chosen = settings.effective()
-        if chosen and micros >= chosen.slow_query_ms * 1000 and event.command_name in _REPORTED:
-            _log_slow(event.command_name, event.database_name, micros)
-
-
-COMMANDS = CommandTimer()
+def count_command(name: str, seconds: float, database: str, *, failed: bool = False) -> None:
+    """Count a command of MongoDB, which `SPENT.command` is. The driver calls this in the thread that has sent it."""
+    label = name if name in _COMMANDS else instruments.OTHER
+    if failed:
+        instruments.COMMAND_FAILURES.labels(label).inc()
+    if (tracer := spans.active.tracer) and tracer.records():
+        _trace(tracer, label, seconds, failed=failed)
+    SPENT.database_ms += seconds * 1000
+    SPENT.commands += 1
+    instruments.observe(instruments.COMMAND_SECONDS, seconds, label)
+    chosen = settings.effective()
+    if chosen and seconds * 1000 >= chosen.slow_query_ms and name in _REPORTED:
+        _log_slow(name, database, seconds)
 
 
 class _SlowLog:
@@ -130,7 +107,6 @@ class timed_trip:
 
 def _trace(tracer: spans.Tracer, name: str, seconds: float, *, failed: bool) -> None:
     """Add the span of a command: its name and its collection, and nothing of what it looks for."""
-    name = _label(name)
     collection = SPENT.command.get("collection" if name == "getMore" else name)
     fields = {"db.system.name": "mongodb", "db.operation.name": name}
     if isinstance(collection, str):
@@ -138,7 +114,7 @@ def _trace(tracer: spans.Tracer, name: str, seconds: float, *, failed: bool) -> 
     tracer.trip(f"{name} {collection}" if isinstance(collection, str) else name, seconds, fields, failed=failed)
 
 
-def _log_slow(name: str, database: str, micros: int) -> None:
+def _log_slow(name: str, database: str, seconds: float) -> None:
     """Log a slow command: its collection, the fields of its filter, its order and its plan, and none of its values."""
     if time.monotonic() < _SlowLog.next_at:
         return
@@ -147,7 +123,7 @@ def _log_slow(name: str, database: str, micros: int) -> None:
     fields = {
         "command": name,
         "collection": str(command.get(name, "")),
-        "duration_ms": micros / 1000,
+        "duration_ms": round(seconds * 1000, 3),
         "shape": shape(_query_of(command)),
         "order": list(command.get("sort") or ()),
     }
@@ -170,7 +146,3 @@ def shape(query: Any) -> Any:
     if isinstance(query, list):
         return [shape(one) for one in query[:3] if isinstance(one, Mapping)] or "?"
     return "?"
-
-
-def _label(command: str) -> str:
-    return command if command in _COMMANDS else instruments.OTHER

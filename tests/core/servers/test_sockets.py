@@ -13,7 +13,8 @@ from bson import Binary
 from pymongo import MongoClient, timeout
 from pymongo.errors import AutoReconnect, NetworkTimeout, PyMongoError
 
-from taskmanager.core.servers.sockets import DriverPool, DriverSocket
+from taskmanager.core.servers.driver import DriverPool
+from taskmanager.core.servers.sockets import DriverSocket
 from taskmanager.core.storage.database import get_db
 from taskmanager.embedded import ports
 from taskmanager.embedded.mongod import MongodServer
