@@ -13,15 +13,22 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pymongo
-from bson.codec_options import CodecOptions
+from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import _csot
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import (
+    ConnectionFailure,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES
+from pymongo.mongo_client_shared import _add_retryable_write_error
 from pymongo.network_layer import NetworkingInterface
-from pymongo.read_preferences import Primary
+from pymongo.read_preferences import Primary, ReadPreference
 from pymongo.server_selectors import writable_server_selector
 from pymongo.synchronous.cursor_base import _ConnectionManager
 from pymongo.synchronous.mongo_client import _ClientCheckout
@@ -36,6 +43,37 @@ _RAW = CodecOptions(RawBSONDocument)
 _ENDS = ("commitTransaction", "abortTransaction")
 
 
+class DirectConnection(Connection):
+    """A connection with a shorter way for most commands of transactions."""
+
+    def command(  # type: ignore[override]  # what it does not need is passed on
+        self,
+        dbname: str,
+        spec: Any,
+        read_preference: Any = ReadPreference.PRIMARY,
+        codec_options: CodecOptions[Any] = DEFAULT_CODEC_OPTIONS,
+        check: bool = True,
+        allowable_errors: Any = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Run a command as the driver does."""
+        session, client = options.get("session"), options.get("client")
+        if (
+            session is None
+            or not (session.in_transaction and session._client is client and check)
+            or (allowable_errors or read_preference.mode)
+            or any(options.get(name) for name in ("collation", "exhaust_allowed"))
+        ):
+            return super().command(dbname, spec, read_preference, codec_options, check, allowable_errors, **options)
+        _csot.apply_write_concern(spec, options.get("write_concern"))
+        try:
+            return Exchange(cast(Any, client), self, session).write(dbname, spec, codec_options)
+        except (OperationFailure, NotPrimaryError):
+            raise
+        except BaseException as error:
+            self._raise_connection_failure(error)
+
+
 class DriverPool(Pool):
     """A pool of connections with `DriverSocket`s. Those with TLS, and of monitors, keep the driver's."""
 
@@ -43,6 +81,7 @@ class DriverPool(Pool):
         """Return a new connection."""
         made = super().connect(handler)
         if not self.is_sdam:
+            made.__class__ = DirectConnection
             made.listeners = cast(Any, DriverEvents(made.listeners))
             if type(made.conn.get_conn) is socket.socket:
                 made.conn = NetworkingInterface(DriverSocket.of(made.conn.get_conn))
@@ -128,12 +167,17 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
     ) -> Any:
         """Run an operation: the commands of a transaction, which are not repeated, and the first attempt of a read."""
         is_read = options.get("is_read", False)
-        if operation in _ENDS or options.get("address") or (is_read and not _wants_primary(options["read_pref"])):
+        if options.get("address") or (is_read and not _wants_primary(options["read_pref"])):
             return super()._retry_internal(func, session, bulk, operation, **options)
         if session is not None and session.in_transaction:
             if held := self._hold(session, operation):
                 wanted = (held.server, held.conn, options["read_pref"]) if is_read else (held.conn, False)
-                return held.run(self, session, lambda: func(session, *wanted))
+                try:
+                    return held.run(self, session, lambda: func(session, *wanted))
+                except PyMongoError as error:
+                    if operation not in _ENDS or not _is_repeated(error):
+                        raise
+                    session._unpin()
         elif is_read and self._primary():
             try:
                 server = self._select_server(options["read_pref"], session, operation)
@@ -155,7 +199,7 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
             try:
                 server = self._select_server(preference, session, next(iter(command)))
                 with self._checkout(server, session) as conn:
-                    return Exchange(self, conn, session).run(collection, dict(command))
+                    return Exchange(self, conn, session).read(collection, dict(command))
             except (ConnectionFailure, OperationFailure) as error:
                 if not _may_succeed_again(error):
                     raise
@@ -182,6 +226,12 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
 
 def _wants_primary(selector: Any) -> bool:
     return selector is writable_server_selector or type(selector) is Primary
+
+
+def _is_repeated(error: PyMongoError) -> bool:
+    """Return whether the driver repeats the end of a transaction after the error."""
+    _add_retryable_write_error(error)
+    return error.has_error_label("RetryableWriteError")
 
 
 def _may_succeed_again(error: PyMongoError) -> bool:

@@ -7,11 +7,13 @@ after that one's turn: with eight threads these calls, not their work, are what 
 import math
 import socket
 import struct
+import time
 from typing import Any, Self
 
 _READ_BYTES = 16_384
 _STEPS = 20  # of a timeout in a second
-_TIMEVAL = struct.Struct("@ll")
+_LEAST_SECONDS = 0.001  # of a wait for what is missing when the time is over: it may be here
+_TIMEVAL, _SIZE = struct.Struct("@ll"), struct.Struct("<i")
 
 
 def limit_waits(sock: socket.socket, option: int, seconds: float | None) -> None:
@@ -72,6 +74,39 @@ class DriverSocket(socket.socket):
         buffer[: len(part)] = part
         self._unread = self._unread[len(part) :]
         return len(part)
+
+    def receive_message(self, most: int) -> bytes:
+        """Read a message, which begins with its size in four bytes, within the timeout.
+
+        Raises TimeoutError, and ConnectionError when it ends early, or would have more than `most` bytes.
+        """
+        seconds = self._seconds
+        ends = math.inf if seconds is None else time.monotonic() + seconds
+        found = bytes(self._unread or self._buffer[: self._receive(self._buffer)])
+        self._unread = self._buffer[:0]
+        try:
+            while len(found) < _SIZE.size:
+                found += self._part(self._buffer[: _SIZE.size], ends)
+            if len(found) == (size := _SIZE.unpack_from(found)[0]):
+                return found
+            if not len(found) < size <= most:
+                raise ConnectionError(f"a message of {size} bytes cannot be read")
+            return found + self._parts(size - len(found), ends)
+        finally:
+            self._seconds = seconds
+
+    def _parts(self, size: int, ends: float) -> bytes:
+        whole, at = bytearray(size), 0
+        while at < size:
+            at += len(self._part(memoryview(whole)[at:], ends))
+        return bytes(whole)
+
+    def _part(self, buffer: memoryview, ends: float) -> memoryview:
+        if ends < math.inf:
+            self._seconds = max(_LEAST_SECONDS, ends - time.monotonic())
+        if not (number := self._receive(buffer)):
+            raise ConnectionError("connection closed")
+        return buffer[:number]
 
     def _receive(self, buffer: Any) -> int:
         self._tell(socket.SO_RCVTIMEO)

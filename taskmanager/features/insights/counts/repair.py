@@ -15,6 +15,7 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 
 from taskmanager.core.clock import now
+from taskmanager.core.storage.chunked_updates import update_each
 from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.features.insights.counts.reading import became_overdue, projects_with_overdue
@@ -114,7 +115,7 @@ class Recount:
         head = {"project_id": found.project_id, "week": None, "repairs": found.repairs}
         if not self.counts.update_one(head, {"$inc": {"repairs": 1}}).matched_count:
             return False
-        self.counts.bulk_write(updates(found.numbers))
+        update_each(self.counts, updates(found.numbers))
         return True
 
 

@@ -9,10 +9,11 @@ from operator import itemgetter
 from typing import Any
 
 from bson import ObjectId
-from pymongo import UpdateOne
 
 from taskmanager.core.clock import now
 from taskmanager.core.events import log
+from taskmanager.core.storage.chunked_updates import update_each
+from taskmanager.core.storage.orders import Row
 from taskmanager.core.storage.unit_of_work import before_commit
 from taskmanager.features.tasks.counts.models import TaskCounts
 from taskmanager.features.tasks.counts.numbers import CountedTask, Numbers, Part, add, counted
@@ -45,11 +46,11 @@ def _store(changes: list[Change]) -> None:
         add(numbers, before, -1)
         add(numbers, after)
     if operations := updates(numbers):
-        TaskCounts._get_collection().bulk_write(operations)
+        update_each(TaskCounts._get_collection(), operations)
 
 
-def updates(numbers: Numbers) -> list[UpdateOne]:
-    """Return the updates that add `numbers` to the stored counts: of each project first the document of all tasks."""
+def updates(numbers: Numbers) -> list[Row]:
+    """Return what `update_each` adds to the stored counts: of each project first to the document of all tasks."""
     found: dict[ObjectId, dict[Part, dict[str, int]]] = {}
     for (project_id, part, path), number in numbers.items():
         if number:
@@ -65,12 +66,11 @@ def _order(item: tuple[Part, dict[str, int]]) -> str:
     return "" if item[0] is None else str(item[0])
 
 
-def _update(project_id: ObjectId, part: Part, increments: dict[str, int]) -> UpdateOne:
+def _update(project_id: ObjectId, part: Part, increments: dict[str, int]) -> Row:
     document = {"project_id": project_id, "week": None if isinstance(part, datetime) else part}
     if part is None:
-        return UpdateOne(
-            document, {"$inc": increments | {"writes": 1}, "$setOnInsert": {"overdue_before": now()}}, upsert=True
-        )
+        update = {"$inc": increments | {"writes": 1}, "$setOnInsert": {"overdue_before": now()}}
+        return {"q": document, "u": update, "upsert": True}
     if isinstance(part, datetime):
-        return UpdateOne(document | {"overdue_before": {"$gt": part}}, {"$inc": increments})
-    return UpdateOne(document, {"$inc": increments}, upsert=True)
+        return {"q": document | {"overdue_before": {"$gt": part}}, "u": {"$inc": increments}}
+    return {"q": document, "u": {"$inc": increments}, "upsert": True}
