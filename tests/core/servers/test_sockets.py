@@ -105,6 +105,49 @@ def test_each_wait_has_the_timeout_that_was_set_last(pair):
                 sock.recv_into(bytearray(1))
 
 
+@pytest.mark.parametrize("step", [1, 3, 100_000, 1_000_000])
+@pytest.mark.parametrize("size", [5, 16_384, 16_385, 300_000])
+def test_a_message_is_read_whole(pair, step, size):
+    sock, other = pair
+    message = size.to_bytes(4, "little") + random.Random(size).randbytes(size - 4)
+    parts = [message[start : start + step] for start in range(0, min(size, 9), step)] + [message[max(9, step) :]]
+    sending = threading.Thread(target=lambda: [(time.sleep(0.005), other.sendall(part)) for part in parts])
+    sending.start()
+    sock.settimeout(5)
+    assert sock.receive_message(300_000) == message
+    sending.join()
+    assert sock.gettimeout() == 5
+
+
+@pytest.mark.parametrize("sent", [b"", b"\1\2", b"\6\0\0\0x", b"\4\0\0\0x", b"\xff\xff\xff\xffx", b"\0\1\1\0x"])
+def test_what_is_no_message_is_an_error(pair, sent):
+    sock, other = pair
+    other.sendall(sent)
+    other.close()
+    with pytest.raises(ConnectionError):
+        sock.receive_message(0xFFFF)
+
+
+def test_a_message_in_drips_does_not_extend_the_timeout(pair):
+    sock, other = pair
+    sock.settimeout(0.3)
+    stopped = threading.Event()
+
+    def drip() -> None:
+        while not stopped.wait(0.05):
+            other.sendall(b"\1")
+
+    other.sendall((200).to_bytes(4, "little"))
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    begun = time.monotonic()
+    with pytest.raises(TimeoutError):
+        sock.receive_message(1000)
+    assert 0.25 < time.monotonic() - begun < 5
+    stopped.set()
+    dripping.join()
+
+
 def test_a_send_ends_at_its_timeout(pair):
     sock, _ = pair
     with pytest.raises(TimeoutError):
