@@ -4,9 +4,12 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+import pymongo
+
 from taskmanager.core.storage import database
 from tests.web.profiling import begin_profile
 
+_READ_SECONDS = 30
 _KEPT = dict.fromkeys(("ts", "ns", "keysExamined", "docsExamined", "planSummary", "hasSortStage"), 1)
 
 
@@ -33,8 +36,9 @@ class Profiler:
         """Return the entries from `moment` on, when there are so many: one comes late when its client left early."""
         until = time.monotonic() + 3
         while True:
-            newest = self._database["system.profile"].find({}, _KEPT, sort=[("$natural", -1)], limit=number + 20)
-            found = [entry for entry in newest if entry["ts"] >= moment and ".system." not in entry["ns"]]
+            with pymongo.timeout(_READ_SECONDS):  # it is not what is measured
+                newest = self._database["system.profile"].find({}, _KEPT, sort=[("$natural", -1)], limit=number + 20)
+                found = [entry for entry in newest if entry["ts"] >= moment and ".system." not in entry["ns"]]
             if len(found) >= number or time.monotonic() > until:
                 return found
             time.sleep(0.02)
