@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pymongo
+from bson.binary import UuidRepresentation
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import _csot
@@ -39,7 +40,7 @@ from pymongo.topology_description import TOPOLOGY_TYPE
 from taskmanager.core.servers.exchanges import DriverEvents, Exchange
 from taskmanager.core.servers.sockets import DriverSocket
 
-_RAW = CodecOptions(RawBSONDocument)
+_RAW = CodecOptions(RawBSONDocument, uuid_representation=UuidRepresentation.STANDARD)
 _ENDS = ("commitTransaction", "abortTransaction")
 
 
@@ -106,6 +107,10 @@ class _Held(_ConnectionManager):
             raise
         session._transaction.has_completed_command = True
         return found
+
+    def is_closed(self) -> bool:
+        """Return whether the connection is of no use any more, as after an error in the middle of a command."""
+        return self.conn is None or self.conn.closed
 
     def close(self) -> None:
         """Give the connection back to its pool."""
@@ -175,9 +180,9 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
                 try:
                     return held.run(self, session, lambda: func(session, *wanted))
                 except PyMongoError as error:
-                    if operation not in _ENDS or not _is_repeated(error):
+                    if not (_is_overload(error) or (operation in _ENDS and _is_repeated(error))):
                         raise
-                    session._unpin()
+                    _begin_again(session)
         elif is_read and self._primary():
             try:
                 server = self._select_server(options["read_pref"], session, operation)
@@ -216,6 +221,8 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
     def _hold(self, session: ClientSession, operation: str) -> "_Held | None":
         """Return the connection of a transaction, which its first command takes; None for another deployment."""
         transaction = session._transaction
+        if isinstance(transaction.conn_mgr, _Held) and transaction.conn_mgr.is_closed():
+            session._unpin()
         if transaction.conn_mgr is None:
             server = self._select_server(writable_server_selector, session, operation)
             if server is not self._primary():
@@ -234,8 +241,25 @@ def _is_repeated(error: PyMongoError) -> bool:
     return error.has_error_label("RetryableWriteError")
 
 
+def _is_overload(error: PyMongoError) -> bool:
+    """Return whether the server did not begin a command, because it has too many: the driver waits, and repeats it."""
+    return error.has_error_label("SystemOverloadedError") and error.has_error_label("RetryableError")
+
+
+def _begin_again(session: ClientSession) -> None:
+    """Let the driver repeat a command of a transaction, which begins with it if no other has been completed."""
+    transaction = session._transaction
+    if not transaction.has_completed_command:
+        transaction.set_starting()
+    session._unpin()
+
+
 def _may_succeed_again(error: PyMongoError) -> bool:
     """Return whether the driver's rules let a read be repeated after the error."""
+    if (left := _csot.remaining()) is not None and left <= 0:
+        return False
+    if _is_overload(error):
+        return True
     if isinstance(error, OperationFailure):
         return error.code in _RETRYABLE_ERROR_CODES
     return not isinstance(error, ServerSelectionTimeoutError)

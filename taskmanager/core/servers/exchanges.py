@@ -12,7 +12,7 @@ from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.errors import OperationFailure, ProtocolError, PyMongoError
+from pymongo.errors import OperationFailure, ProtocolError
 from pymongo.helpers_shared import _check_command_response
 from pymongo.message import _op_msg
 from pymongo.read_preferences import ReadPreference
@@ -105,7 +105,7 @@ class Exchange:
             conn.send_message(message, size)
             reply = _received(conn, request)
             found = take(reply)
-        except PyMongoError as error:
+        except BaseException as error:
             failure = error.details if isinstance(error, OperationFailure) else {}
             events.publish_command_failure(_since(started), failure, name, *where, database_name=database)
             raise

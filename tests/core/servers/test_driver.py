@@ -7,12 +7,21 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 import pymongo
 import pytest
 from bson import decode
 from pymongo.collection import Collection
-from pymongo.errors import AutoReconnect, BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError, WriteError
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    OperationFailure,
+    PyMongoError,
+    WriteError,
+)
 from pymongo.monitoring import ConnectionPoolListener
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -22,7 +31,7 @@ from taskmanager.core.servers.driver import DirectClient
 from taskmanager.core.storage import database
 from taskmanager.core.storage.chunked_updates import update_each
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.core.stored_rows import find
+from taskmanager.core.stored_rows import WITHOUT_ZONES, find
 from tests.failpoints import failpoint
 
 Client = pymongo.MongoClient[dict[str, Any]]
@@ -32,7 +41,7 @@ class Checkouts(ConnectionPoolListener):
     """Counts the connections that are taken from the pools, and those that come back."""
 
     def __init__(self) -> None:
-        self.out = self.back = 0
+        self.out = self.back = self.cleared = 0
 
     def connection_checked_out(self, event: object) -> None:
         self.out += 1
@@ -40,10 +49,13 @@ class Checkouts(ConnectionPoolListener):
     def connection_checked_in(self, event: object) -> None:
         self.back += 1
 
+    def pool_cleared(self, event: object) -> None:
+        self.cleared += 1
+
     def _nothing(self, event: object) -> None:
         pass
 
-    pool_created = pool_ready = pool_cleared = pool_closed = connection_created = connection_ready = _nothing
+    pool_created = pool_ready = pool_closed = connection_created = connection_ready = _nothing
     connection_closed = connection_check_out_started = connection_check_out_failed = _nothing
 
 
@@ -55,8 +67,8 @@ def checkouts() -> Checkouts:
 @pytest.fixture(params=[DirectClient, pymongo.MongoClient], ids=["ours", "driver's"])
 def client(app, checkouts, request) -> Iterator[Client]:
     """A client of either kind: what is asserted of both is the driver's behaviour."""
-    uri, listeners = settings.current().mongodb_uri, [checkouts]
-    with request.param(uri, timeoutMS=3_000, readConcernLevel="majority", event_listeners=listeners) as made:
+    options: dict[str, Any] = {"timeoutMS": 3_000, "readConcernLevel": "majority", "uuidRepresentation": "standard"}
+    with request.param(settings.current().mongodb_uri, event_listeners=[checkouts], **options) as made:
         made.admin.command("ping")
         yield made
         assert checkouts.out == checkouts.back, "a connection is not back in its pool"
@@ -141,6 +153,34 @@ def test_an_exception_between_two_commands_aborts(client, kept):
     with pytest.raises(KeyboardInterrupt):
         transact(client, work)
     assert kept.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("value", [2**70, "\ud800", "x" * 17_000_000])
+def test_a_command_that_cannot_be_encoded_harms_no_other_connection(client, kept, checkouts, value):
+    def work() -> None:
+        kept.insert_one({"name": "a"})
+        kept.insert_one({"name": value})
+
+    with pytest.raises((OverflowError, UnicodeEncodeError, DocumentTooLarge)):
+        transact(client, work)
+    assert (kept.count_documents({}), checkouts.cleared) == (0, 0)
+
+
+@pytest.mark.parametrize("command", ["find", "insert", "findAndModify", "commitTransaction"])
+def test_a_server_that_has_too_many_commands_is_asked_again(client, kept, command):
+    labels = ["SystemOverloadedError", "RetryableError", "RetryableWriteError"]
+    with failpoint(command, times=1, errorCode=462, errorLabels=labels):
+        assert transact(client, lambda: write(kept)) == (2, 2, ["a"])
+    with failpoint("find", times=1, errorCode=462, errorLabels=labels):
+        assert kept.find_one({"name": "a"})["number"] == 2
+
+
+@of_ours
+def test_values_of_any_kind_are_found_in_and_outside_of_transactions(direct):
+    uuid = uuid4()
+    direct.insert_one({"name": uuid})
+    read = lambda: [decode(row, WITHOUT_ZONES)["name"] for row in find(direct, {"name": uuid}, limit=1)]  # noqa: E731
+    assert read() == transact(direct.database.client, read) == [uuid]
 
 
 @pytest.mark.parametrize("fault", [{"closeConnection": True}, {"errorCode": 10107}, {"errorCode": 11602}])
