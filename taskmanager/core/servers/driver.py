@@ -27,7 +27,6 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES
-from pymongo.mongo_client_shared import _add_retryable_write_error
 from pymongo.network_layer import NetworkingInterface
 from pymongo.read_preferences import Primary, ReadPreference
 from pymongo.server_selectors import writable_server_selector
@@ -41,7 +40,6 @@ from taskmanager.core.servers.exchanges import DriverEvents, Exchange
 from taskmanager.core.servers.sockets import DriverSocket
 
 _RAW = CodecOptions(RawBSONDocument, uuid_representation=UuidRepresentation.STANDARD)
-_ENDS = ("commitTransaction", "abortTransaction")
 
 
 class DirectConnection(Connection):
@@ -170,7 +168,7 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
     def _retry_internal(  # type: ignore[override]  # what it does not need is passed on
         self, func: Callable[..., Any], session: ClientSession | None, bulk: Any, operation: str, **options: Any
     ) -> Any:
-        """Run an operation: the commands of a transaction, which are not repeated, and the first attempt of a read."""
+        """Run an operation: one of a transaction, which `with_transaction` repeats, or the first attempt of a read."""
         is_read = options.get("is_read", False)
         if options.get("address") or (is_read and not _wants_primary(options["read_pref"])):
             return super()._retry_internal(func, session, bulk, operation, **options)
@@ -180,7 +178,7 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
                 try:
                     return held.run(self, session, lambda: func(session, *wanted))
                 except PyMongoError as error:
-                    if not (_is_overload(error) or (operation in _ENDS and _is_repeated(error))):
+                    if not _is_overload(error):
                         raise
                     _begin_again(session)
         elif is_read and self._primary():
@@ -235,12 +233,6 @@ def _wants_primary(selector: Any) -> bool:
     return selector is writable_server_selector or type(selector) is Primary
 
 
-def _is_repeated(error: PyMongoError) -> bool:
-    """Return whether the driver repeats the end of a transaction after the error."""
-    _add_retryable_write_error(error)
-    return error.has_error_label("RetryableWriteError")
-
-
 def _is_overload(error: PyMongoError) -> bool:
     """Return whether the server did not begin a command, because it has too many: the driver waits, and repeats it."""
     return error.has_error_label("SystemOverloadedError") and error.has_error_label("RetryableError")
@@ -256,8 +248,6 @@ def _begin_again(session: ClientSession) -> None:
 
 def _may_succeed_again(error: PyMongoError) -> bool:
     """Return whether the driver's rules let a read be repeated after the error."""
-    if (left := _csot.remaining()) is not None and left <= 0:
-        return False
     if _is_overload(error):
         return True
     if isinstance(error, OperationFailure):

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure, ProtocolError
-from pymongo.helpers_shared import _check_command_response
+from pymongo.helpers_shared import _check_command_response, _handle_exception
 from pymongo.message import _op_msg
 from pymongo.read_preferences import ReadPreference
 from pymongo.synchronous.pool import Connection
@@ -46,7 +46,7 @@ class DriverEvents:
         self, duration: Any, reply: Any, name: str, *more: Any, database_name: str = "", **named: Any
     ) -> None:
         """Count a command."""
-        timings.count_command(name, duration.total_seconds(), database_name)
+        self._count(name, duration, database_name)
         if self._listeners.enabled_for_commands:
             self._listeners.publish_command_success(duration, reply, name, *more, database_name=database_name, **named)
 
@@ -54,11 +54,19 @@ class DriverEvents:
         self, duration: Any, failure: Any, name: str, *more: Any, database_name: str = "", **named: Any
     ) -> None:
         """Count a command that failed."""
-        timings.count_command(name, duration.total_seconds(), database_name, failed=True)
+        self._count(name, duration, database_name, failed=True)
         if self._listeners.enabled_for_commands:
             self._listeners.publish_command_failure(
                 duration, failure, name, *more, database_name=database_name, **named
             )
+
+    @staticmethod
+    def _count(name: str, duration: timedelta, database: str, *, failed: bool = False) -> None:
+        """Count a command, which is done: an error of the metrics is printed, as the driver prints its listeners'."""
+        try:
+            timings.count_command(name, duration.total_seconds(), database, failed=failed)
+        except Exception:
+            _handle_exception()
 
 
 class Exchange:

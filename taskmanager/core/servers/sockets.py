@@ -12,7 +12,7 @@ from typing import Any, Self
 
 _READ_BYTES = 16_384
 _STEPS = 20  # of a timeout in a second
-_LEAST_SECONDS = 0.001  # of a wait for what is missing when the time is over: it may be here
+_MIN_WAIT_SECONDS = 0.001  # of a wait for what is missing when the time is over: it may be here
 _TIMEVAL, _SIZE = struct.Struct("@ll"), struct.Struct("<i")
 
 
@@ -103,7 +103,7 @@ class DriverSocket(socket.socket):
 
     def _part(self, buffer: memoryview, ends: float) -> memoryview:
         if ends < math.inf:
-            self._seconds = max(_LEAST_SECONDS, ends - time.monotonic())
+            self._seconds = max(_MIN_WAIT_SECONDS, ends - time.monotonic())
         if not (number := self._receive(buffer)):
             raise ConnectionError("connection closed")
         return buffer[:number]

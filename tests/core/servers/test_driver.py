@@ -32,6 +32,7 @@ from taskmanager.core.storage import database
 from taskmanager.core.storage.chunked_updates import update_each
 from taskmanager.core.storage.unit_of_work import unit_of_work
 from taskmanager.core.stored_rows import WITHOUT_ZONES, find
+from taskmanager.core.telemetry import timings
 from tests.failpoints import failpoint
 
 Client = pymongo.MongoClient[dict[str, Any]]
@@ -173,6 +174,16 @@ def test_a_server_that_has_too_many_commands_is_asked_again(client, kept, comman
         assert transact(client, lambda: write(kept)) == (2, 2, ["a"])
     with failpoint("find", times=1, errorCode=462, errorLabels=labels):
         assert kept.find_one({"name": "a"})["number"] == 2
+
+
+@of_ours
+def test_an_error_of_the_metrics_fails_no_command(direct, monkeypatch, capsys):
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no space for metrics")
+
+    monkeypatch.setattr(timings, "count_command", fail)
+    assert transact(direct.database.client, lambda: write(direct)) == (2, 2, ["a"])
+    assert "no space for metrics" in capsys.readouterr().err
 
 
 @of_ours
