@@ -5,6 +5,9 @@ from typing import Any
 
 from gunicorn import util
 
+from workers import lean_imports  # noqa: F401 - before all that imports these libraries
+
+# isort: split
 from config.server_errors import write_problem
 from config.settings import load
 from taskmanager.core.errors import Misconfigured

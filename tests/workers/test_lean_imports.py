@@ -1,0 +1,55 @@
+"""What processes leave out of the libraries that they import, and that it is there when it is used."""
+
+import os
+import subprocess
+import sys
+
+from tests.faults.stack import ROOT
+from workers.lean_imports import OPTIONAL, TWINS
+
+UNUSED = {*OPTIONAL, *TWINS, "attr", "pygments", "typer", "valkey"}
+
+
+def output(code, **environment):
+    """What a process of its own prints last."""
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.splitlines()[-1].split()
+
+
+def test_a_web_process_imports_no_more_than_it_uses(tmp_path):
+    code = "import sys, config.gunicorn, taskmanager.app, workers.process; print(*sys.modules)"
+    loaded = output(code, TASKMANAGER_DATA_DIR=str(tmp_path), TASKMANAGER_ENVIRONMENT="testing")
+    assert "redis" in loaded
+    assert not UNUSED & set(loaded)
+
+
+def test_commands_of_processes_import_no_more_than_they_use():
+    code = "import sys; from workers.cli import _process; _process('relay'); print(*sys.modules)"
+    loaded = output(code)
+    assert "redis" in loaded
+    assert not UNUSED & set(loaded)
+
+
+def test_nothing_is_left_of_what_stood_for_a_part():
+    code = """
+import sys, workers.lean_imports
+print("none", *(name for name, module in list(sys.modules.items()) for value in vars(module).values()
+                if type(value).__name__ == "_Absent"))
+"""
+    assert output(code) == ["none"]
+
+
+def test_what_was_left_out_is_there_when_it_is_used():
+    code = """
+import workers.lean_imports, gridfs, limits, pymongo, redis
+import rich, greenlet, opentelemetry.sdk
+attributes = redis.asyncio.Redis, limits.aio.strategies, pymongo.AsyncMongoClient, gridfs.AsyncGridFS
+from gridfs import AsyncGridFS
+from limits.aio import strategies
+from pymongo import AsyncMongoClient
+from redis.asyncio import Redis
+print(attributes == (Redis, strategies, AsyncMongoClient, AsyncGridFS), hasattr(redis, "nothing"))
+"""
+    assert output(code) == ["True", "False"]
