@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 from tests.faults.stack import ROOT
-from workers.lean_imports import OPTIONAL, TWINS
+from workers.lean_imports import OPTIONAL, PARTS
 
-UNUSED = {*OPTIONAL, *TWINS, "attr", "pygments", "typer", "valkey"}
+UNUSED = {*OPTIONAL, *PARTS, "attr", "pygments", "typer", "valkey", "cryptography.x509.base", "multiprocessing"}
 
 
 def output(code, **environment):
@@ -43,13 +43,15 @@ print("none", *(name for name, module in list(sys.modules.items()) for value in 
 
 def test_what_was_left_out_is_there_when_it_is_used():
     code = """
-import workers.lean_imports, gridfs, limits, pymongo, redis
-import rich, greenlet, opentelemetry.sdk
-attributes = redis.asyncio.Redis, limits.aio.strategies, pymongo.AsyncMongoClient, gridfs.AsyncGridFS
+import workers.lean_imports, gridfs, limits, pymongo, redis, rq
+import rich, greenlet, opentelemetry.sdk, pytz, yaml
+attributes = redis.asyncio.Redis, limits.aio.strategies, pymongo.AsyncMongoClient, gridfs.AsyncGridFS, rq.Worker
 from gridfs import AsyncGridFS
 from limits.aio import strategies
 from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
-print(attributes == (Redis, strategies, AsyncMongoClient, AsyncGridFS), hasattr(redis, "nothing"))
+from rq.worker import Worker
+from cryptography.x509 import load_pem_x509_certificate
+print(attributes == (Redis, strategies, AsyncMongoClient, AsyncGridFS, Worker), hasattr(redis, "nothing"))
 """
     assert output(code) == ["True", "False"]
