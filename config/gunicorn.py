@@ -12,10 +12,12 @@ from config.server_errors import write_problem
 from config.settings import load
 from taskmanager.core.errors import Misconfigured
 from workers import fitness, stopping, telemetry, unix_http
+from workers.heaps import keep_one_heap
 from workers.heartbeat import Heartbeat
 from workers.local_url import local_url
 from workers.slow_clients import MAX_WAITING
 
+keep_one_heap()
 stopping.exit_on_signals(0)  # until gunicorn sets its handlers: a process 1 would ignore the signals
 try:
     _settings = load()
