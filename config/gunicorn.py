@@ -1,5 +1,6 @@
 """The configuration of `gunicorn -c python:config.gunicorn wsgi:app`. Values come from the settings of the service."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +65,25 @@ def post_worker_init(worker: Any) -> None:
 
 
 def on_starting(server: Any) -> None:
-    """End the process with a message, before gunicorn listens, when the service cannot work."""
+    """End the process with a message, before gunicorn listens, when the service cannot work.
+
+    Imports the application for all processes, unless they are to import changed source.
+    """
+    if not _settings.reload:
+        import taskmanager.app  # noqa: F401
     fitness.check_before_forks(_settings)
 
 
 def when_ready(server: Any) -> None:
-    """Write the URL of gunicorn for health checks."""
+    """Write the URL of gunicorn for health checks, and let forks share what this process has made.
+
+    The collector writes to each object that it visits, and what a fork writes to is copied for it.
+    """
     global _heartbeat
     address = bind if _settings.socket else f"{local_url(_settings)}/health/live"
     _heartbeat = Heartbeat("web", address)
+    gc.collect()
+    gc.freeze()
 
 
 def on_exit(server: Any) -> None:
