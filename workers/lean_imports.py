@@ -6,6 +6,8 @@ import their twin for asyncio, or what runs jobs. Each can be imported as usual 
 
 import importlib
 import sys
+from collections.abc import Iterable, Mapping
+from functools import partial
 from importlib.machinery import PathFinder
 from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import ModuleType
@@ -38,21 +40,23 @@ class _Absent(ModuleType):
             raise AttributeError(name)
         return self
 
-    def end(self) -> None:
-        """Let the library import the real module when one of its names is used."""
-        del sys.modules[self.__name__]
-        library = sys.modules[self.__name__.partition(".")[0]]
-        names = {name for name, value in vars(library).items() if value is self}
-        for name in names:
-            delattr(library, name)
 
-        def load(name: str) -> Any:
-            if name not in names:
-                raise AttributeError(f"module {library.__name__!r} has no attribute {name!r}")
-            real = importlib.import_module(self.__name__)
-            return real if self.__name__.endswith(f".{name}") else getattr(real, name)
+def _end(parts: Iterable[str]) -> None:
+    """Let whatever has taken something of a part take it from the real one when it is used."""
+    for part in parts:
+        del sys.modules[part]
+    for module in list(sys.modules.values()):
+        if taken := {name: value.__name__ for name, value in vars(module).items() if type(value) is _Absent}:
+            for name in taken:
+                delattr(module, name)
+            module.__getattr__ = partial(_real, module.__name__, taken)  # type: ignore[method-assign]
 
-        library.__getattr__ = load  # type: ignore[method-assign]
+
+def _real(user: str, taken: Mapping[str, str], name: str) -> Any:
+    if name not in taken:
+        raise AttributeError(f"module {user!r} has no attribute {name!r}")
+    real = importlib.import_module(taken[name])
+    return real if taken[name].endswith(f".{name}") else getattr(real, name)
 
 
 def _load_at_use(name: str) -> None:
@@ -69,22 +73,21 @@ def _load_at_use(name: str) -> None:
 def _import() -> None:
     if any(name in sys.modules for name in LIBRARIES):  # as in tests: it is too late
         return
-    _load_at_use(_CERTIFICATES)
     hidden = [name for name in OPTIONAL if name not in sys.modules]
     if not find_spec("service_identity"):  # without it that module fails, after it has imported certificates
         hidden.append("pymongo.pyopenssl_context")
-    absent = [_Absent(name) for name in PARTS]
     refusals: dict[str, Any] = dict.fromkeys(hidden)  # None refuses an import
     sys.modules.update(refusals)
-    sys.modules.update({one.__name__: one for one in absent})
+    sys.modules.update({name: _Absent(name) for name in PARTS})
     try:
         for name in LIBRARIES:
             importlib.import_module(name)
     finally:
         for name in hidden:
             del sys.modules[name]
-        for one in absent:
-            one.end()
+        _end(PARTS)
+    if _CERTIFICATES not in sys.modules:
+        _load_at_use(_CERTIFICATES)
 
 
 _import()
