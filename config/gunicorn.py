@@ -1,6 +1,7 @@
 """The configuration of `gunicorn -c python:config.gunicorn wsgi:app`. Values come from the settings of the service."""
 
 import gc
+import linecache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def post_worker_init(worker: Any) -> None:
     from taskmanager.core.servers import server_report
     from taskmanager.features.sync.waiting import waiters
 
+    linecache.clearcache()  # the driver has read the source of all that made its client
     server_report.log_report()
     history.start()
     waiters.is_ending = lambda: not worker.alive
