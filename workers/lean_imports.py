@@ -13,13 +13,15 @@ from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import ModuleType
 from typing import Any
 
-LIBRARIES = ("structlog", "redis", "pymongo", "gridfs", "limits", "rq", "babel.dates", "flask_smorest")
+LIBRARIES = ("structlog", "redis", "pymongo", "gridfs", "mongoengine", "limits", "rq", "babel.dates", "flask_smorest")
 OPTIONAL = ("rich", "greenlet", "opentelemetry", "pytz", "yaml")
 PARTS = (
     "redis.asyncio",
     "limits.aio",
     "pymongo.asynchronous.mongo_client",
     "gridfs.asynchronous.grid_file",
+    "gridfs.synchronous.grid_file",
+    "dateutil.parser",
     "rq.worker",
 )
 _CERTIFICATES = "cryptography.x509"  # PyJWT imports it for keys in certificates

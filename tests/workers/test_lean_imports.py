@@ -47,8 +47,10 @@ def test_what_was_left_out_is_there_when_it_is_used():
     code = """
 import workers.lean_imports, gridfs, limits, pymongo, redis, rq
 import rich, greenlet, opentelemetry.sdk, pytz, yaml
+from mongoengine import DateTimeField
+assert DateTimeField().to_mongo("28 November 2026").day == 28
 attributes = redis.asyncio.Redis, limits.aio.strategies, pymongo.AsyncMongoClient, gridfs.AsyncGridFS, rq.Worker
-from gridfs import AsyncGridFS
+from gridfs import AsyncGridFS, GridFS
 from limits.aio import strategies
 from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
