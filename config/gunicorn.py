@@ -1,15 +1,18 @@
 """The configuration of `gunicorn -c python:config.gunicorn wsgi:app`. Values come from the settings of the service."""
 
 import gc
+import importlib
 import linecache
 from pathlib import Path
 from typing import Any
 
 from gunicorn import util
 
-from workers import lean_imports  # noqa: F401 - before all that imports these libraries
+from workers.lean_imports import import_libraries
 
-# isort: split
+import_libraries()  # before the modules that use them
+
+# ruff: noqa: E402
 from config.server_errors import write_problem
 from config.settings import load
 from taskmanager.core.errors import Misconfigured
@@ -72,7 +75,7 @@ def on_starting(server: Any) -> None:
     Imports the application for all processes, unless they are to import changed source.
     """
     if not _settings.reload:
-        import taskmanager.app  # noqa: F401
+        importlib.import_module("taskmanager.app")
     fitness.check_before_forks(_settings)
 
 

@@ -196,7 +196,7 @@ group.commands["users"].add_command(operations.delete_user)  # type: ignore[attr
 
 def _process(name: str) -> ModuleType:
     """Return the module of a process, which shares its libraries with others."""
-    importlib.import_module("workers.lean_imports")
+    importlib.import_module("workers.lean_imports").import_libraries()
     return importlib.import_module(f"workers.{name}")
 
 

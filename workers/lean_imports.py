@@ -72,7 +72,8 @@ def _load_at_use(name: str) -> None:
     setattr(sys.modules[package], part, module)
 
 
-def _import() -> None:
+def import_libraries() -> None:
+    """Import them, before anything else does."""
     if any(name in sys.modules for name in LIBRARIES):  # as in tests: it is too late
         return
     hidden = [name for name in OPTIONAL if name not in sys.modules]
@@ -90,6 +91,3 @@ def _import() -> None:
         _end(PARTS)
     if _CERTIFICATES not in sys.modules:
         _load_at_use(_CERTIFICATES)
-
-
-_import()

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import flask_smorest
 from bson import ObjectId
 from flask import Response
+from marshmallow import Schema
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 from werkzeug.routing import BaseConverter
@@ -174,7 +175,7 @@ def _instance(schema: Any) -> Any:
 
 
 @cache
-def _made(schema: type[Any]) -> Any:
+def _made(schema: type[Schema]) -> Schema:
     return schema()
 
 

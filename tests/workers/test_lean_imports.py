@@ -35,7 +35,9 @@ def test_commands_of_processes_import_no_more_than_they_use():
 def test_only_packages_hand_on_what_was_left_out():
     """What a function of a module uses is found in the module itself, so a module must have it."""
     code = """
-import sys, workers.lean_imports
+import sys
+from workers.lean_imports import import_libraries
+import_libraries()
 modules = list(sys.modules.values())
 assert not [one for one in modules for value in vars(one).values() if type(value).__name__ == "_Absent"]
 print(*(one.__name__ for one in modules if getattr(vars(one).get("__getattr__"), "func", None)))
@@ -45,7 +47,9 @@ print(*(one.__name__ for one in modules if getattr(vars(one).get("__getattr__"),
 
 def test_what_was_left_out_is_there_when_it_is_used():
     code = """
-import workers.lean_imports, gridfs, limits, pymongo, redis, rq
+from workers.lean_imports import import_libraries
+import_libraries()
+import gridfs, limits, pymongo, redis, rq
 import rich, greenlet, opentelemetry.sdk, pytz, yaml
 from mongoengine import DateTimeField
 assert DateTimeField().to_mongo("28 November 2026").day == 28
