@@ -1,18 +1,28 @@
 """The configuration of `gunicorn -c python:config.gunicorn wsgi:app`. Values come from the settings of the service."""
 
+import gc
+import importlib
+import linecache
 from pathlib import Path
 from typing import Any
 
 from gunicorn import util
 
+from workers.lean_imports import import_libraries
+
+import_libraries()  # before the modules that use them
+
+# ruff: noqa: E402
 from config.server_errors import write_problem
 from config.settings import load
 from taskmanager.core.errors import Misconfigured
 from workers import fitness, stopping, telemetry, unix_http
+from workers.heaps import keep_one_heap
 from workers.heartbeat import Heartbeat
 from workers.local_url import local_url
 from workers.slow_clients import MAX_WAITING
 
+keep_one_heap()
 stopping.exit_on_signals(0)  # until gunicorn sets its handlers: a process 1 would ignore the signals
 try:
     _settings = load()
@@ -53,21 +63,32 @@ def post_worker_init(worker: Any) -> None:
     from taskmanager.core.servers import server_report
     from taskmanager.features.sync.waiting import waiters
 
+    linecache.clearcache()  # the driver has read the source of all that made its client
     server_report.log_report()
     history.start()
     waiters.is_ending = lambda: not worker.alive
 
 
 def on_starting(server: Any) -> None:
-    """End the process with a message, before gunicorn listens, when the service cannot work."""
+    """End the process with a message, before gunicorn listens, when the service cannot work.
+
+    Imports the application for all processes, unless they are to import changed source.
+    """
+    if not _settings.reload:
+        importlib.import_module("taskmanager.app")
     fitness.check_before_forks(_settings)
 
 
 def when_ready(server: Any) -> None:
-    """Write the URL of gunicorn for health checks."""
+    """Write the URL of gunicorn for health checks, and let forks share what this process has made.
+
+    The collector writes to each object that it visits, and what a fork writes to is copied for it.
+    """
     global _heartbeat
     address = bind if _settings.socket else f"{local_url(_settings)}/health/live"
     _heartbeat = Heartbeat("web", address)
+    gc.collect()
+    gc.freeze()
 
 
 def on_exit(server: Any) -> None:

@@ -112,19 +112,19 @@ def release(folder: Path | None, drain: float, **commands: str) -> None:
 @main.command()
 def relay() -> None:
     """Dispatch committed events to the workers."""
-    importlib.import_module("workers.relay").main()
+    _process("relay").main()
 
 
 @main.command()
 def stream() -> None:
     """Serve the live stream."""
-    importlib.import_module("workers.stream").main()
+    _process("stream").main()
 
 
 @main.command()
 def worker() -> None:
     """Run jobs."""
-    importlib.import_module("workers.worker").main()
+    _process("worker").main()
 
 
 @main.command()
@@ -139,7 +139,7 @@ def workers(count: int | None) -> None:
 @main.command()
 def scheduler() -> None:
     """Run periodic jobs when they are due."""
-    importlib.import_module("workers.schedule").main()
+    _process("schedule").main()
 
 
 @main.command()
@@ -192,6 +192,12 @@ def bootstrap_admin() -> None:
 for _command in (*group.commands.values(), *operations.COMMANDS):
     main.add_command(_command)
 group.commands["users"].add_command(operations.delete_user)  # type: ignore[attr-defined]
+
+
+def _process(name: str) -> ModuleType:
+    """Return the module of a process, which shares its libraries with others."""
+    importlib.import_module("workers.lean_imports").import_libraries()
+    return importlib.import_module(f"workers.{name}")
 
 
 def _supervised() -> ModuleType:

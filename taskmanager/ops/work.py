@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 from flask import Response
-from rq import Worker
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
 
@@ -64,6 +63,8 @@ def schedules() -> Response:
 
 
 def _workers() -> list[tuple[object, ...]]:
+    from rq import Worker  # what runs jobs: 1 MB that most web processes do not need
+
     rows: list[tuple[object, ...]] = []
     for one in Worker.all(connection=queue_store(_SECONDS))[:MAX_ROWS]:
         names = ", ".join(one.queue_names())

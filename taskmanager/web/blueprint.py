@@ -11,12 +11,13 @@ rolled back.
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import lru_cache, wraps
+from functools import cache, lru_cache, wraps
 from typing import Any, Literal
 
 import flask_smorest
 from bson import ObjectId
 from flask import Response
+from marshmallow import Schema
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 from werkzeug.routing import BaseConverter
@@ -144,6 +145,8 @@ class Blueprint(flask_smorest.Blueprint):
             describe_operation(guarded, rule, kind)
             _document_deprecation(guarded, deprecated)
             register(guarded)
+            # flask-smorest has copied it
+            guarded._apidoc = view._apidoc = self._docs[view.__name__][method.lower()]  # type: ignore[attr-defined]
             return view
 
         return decorate
@@ -154,13 +157,26 @@ class Blueprint(flask_smorest.Blueprint):
         The schema is made once, because webargs would make one for each request.
         """
         required = not getattr(schema, "may_be_left_out", False)
-        return super().arguments(schema() if isinstance(schema, type) else schema, required=required, **options)
+        return super().arguments(_instance(schema), required=required, **options)
+
+    def response(self, status_code: int, schema: Any = None, **options: Any) -> Callable[[View], View]:
+        """Return flask-smorest's decorator; all responses of a schema share its instance."""
+        return super().response(status_code, _instance(schema), **options)
 
     def _scope_of(self, method: str, scope: str | None) -> str | None:
         scope = scope or self.scope
         if scope and ":" in scope:
             return scope
         return scope and f"{scope}:{'read' if method == 'GET' else 'write'}"
+
+
+def _instance(schema: Any) -> Any:
+    return _made(schema) if isinstance(schema, type) else schema
+
+
+@cache
+def _made(schema: type[Schema]) -> Schema:
+    return schema()
 
 
 def _guard(view: View, kind: Conventions, deprecated: Deprecation | None, binary: bool, in_maintenance: bool) -> View:

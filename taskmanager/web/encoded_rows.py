@@ -16,8 +16,8 @@ from taskmanager.core.telemetry.instruments import count_reads
 
 Dump = Callable[[Row], Row]
 
-_HALF_BYTES = 3_000_000  # of rows and their JSON; then the half that was not used for longer is forgotten
-_ROW_BYTES, _DUMP_BYTES = 250, 3_000  # of a row in memory, beside its bytes and its JSON; of a function
+_HALF_BYTES = 2_500_000  # of rows and their JSON; then the half that was not used for longer is forgotten
+_ROW_BYTES, _DUMP_BYTES = 160, 3_000  # of a row in memory, beside its bytes and its JSON; of a function
 
 
 class EncodedRows:

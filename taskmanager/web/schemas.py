@@ -4,7 +4,7 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 
 import email_validator
 import marshmallow as ma
@@ -50,6 +50,10 @@ class Schema(ma.Schema):
 
     class Meta:
         unknown = ma.RAISE
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return this instance: nothing changes a schema, and flask-smorest copies it with each part of a route."""
+        return self
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any], *, name: str = "GeneratedSchema") -> "type[Schema]":

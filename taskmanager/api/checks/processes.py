@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC
 
-from rq import Worker as RqWorker
-
 from taskmanager.api.checks.measured import HealthCheck, Measured, above
 from taskmanager.core.clock import iso, now
 from taskmanager.core.configuration import settings
@@ -32,8 +30,10 @@ def _queues() -> Iterator[Measured]:
 
 def _workers() -> Iterator[Measured]:
     """Count the workers of each queue that have sent a heartbeat within a minute."""
+    from rq import Worker  # what runs jobs: 1 MB that most web processes do not need
+
     numbers = dict.fromkeys(QUEUES, 0)
-    for worker in RqWorker.all(connection=queue_store(_SECONDS)):
+    for worker in Worker.all(connection=queue_store(_SECONDS)):
         beaten = worker.last_heartbeat
         if beaten and (now() - beaten.replace(tzinfo=UTC)).total_seconds() < _SILENT_SECONDS:
             for name in worker.queue_names():

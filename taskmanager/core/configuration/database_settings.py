@@ -13,7 +13,7 @@ ReplicaRead = Literal["lists", "search", "statistics"]
 REPLICA_READS: tuple[str, ...] = get_args(ReplicaRead)
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(BaseSettings, defer_build=True):
     """The part of `Settings` for MongoDB."""
 
     mongodb_uri: str = "mongodb://127.0.0.1:27017/taskmanager?replicaSet=rs0"

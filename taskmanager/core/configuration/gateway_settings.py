@@ -21,7 +21,7 @@ def words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-class GatewaySettings(BaseSettings):
+class GatewaySettings(BaseSettings, defer_build=True):
     """The settings of the gateway. `config/env.example` has a sentence for each variable."""
 
     model_config = SettingsConfigDict(

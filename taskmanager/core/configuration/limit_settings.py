@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 
-class LimitSettings(BaseSettings):
+class LimitSettings(BaseSettings, defer_build=True):
     """The part of `Settings` with rates of requests and quotas of accounts and projects."""
 
     ratelimit_enabled: bool = True

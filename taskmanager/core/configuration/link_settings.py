@@ -6,7 +6,7 @@ from pydantic_settings import BaseSettings
 from taskmanager.core.configuration import link_patterns
 
 
-class LinkSettings(BaseSettings):
+class LinkSettings(BaseSettings, defer_build=True):
     """The URL of an operator's front end, and the pattern of each link to it."""
 
     app_url: str = ""

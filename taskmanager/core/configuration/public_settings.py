@@ -9,7 +9,7 @@ from taskmanager.core.configuration import domains
 SignupPolicy = Literal["open", "domains", "invited", "closed"]
 
 
-class PublicSettings(BaseSettings):
+class PublicSettings(BaseSettings, defer_build=True):
     """The part of `Settings` for strangers: browsers, clients and people without an account."""
 
     cors_origins: str = ""

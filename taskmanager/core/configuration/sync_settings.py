@@ -4,7 +4,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 
-class SyncSettings(BaseSettings):
+class SyncSettings(BaseSettings, defer_build=True):
     """The part of `Settings` for clients that keep copies."""
 
     sync_days: int = Field(30, ge=1, le=3660)

@@ -11,7 +11,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+)=([!-+\--~][ -+\--~]*)")  # RFC 9110, 5.1; no comma in the value
 
 
-class TelemetrySettings(BaseSettings):
+class TelemetrySettings(BaseSettings, defer_build=True):
     """The part of `Settings` for operators."""
 
     metrics_token: SecretStr = SecretStr("")
