@@ -27,6 +27,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES
+from pymongo.mongo_client_shared import _add_retryable_write_error
 from pymongo.network_layer import NetworkingInterface
 from pymongo.read_preferences import Primary, ReadPreference
 from pymongo.server_selectors import writable_server_selector
@@ -40,6 +41,7 @@ from taskmanager.core.servers.exchanges import DriverEvents, Exchange
 from taskmanager.core.servers.sockets import DriverSocket
 
 _RAW = CodecOptions(RawBSONDocument, uuid_representation=UuidRepresentation.STANDARD)
+_ENDS = ("commitTransaction", "abortTransaction")
 
 
 class DirectConnection(Connection):
@@ -92,6 +94,7 @@ class _Held(_ConnectionManager):
 
     def __init__(self, checkout: _ClientCheckout, server: Server) -> None:
         super().__init__(checkout.__enter__(), False)
+        checkout.session = None  # else the session would hold itself, and end late where it is not ended
         self.server = server
         self._checkout: _ClientCheckout | None = checkout
 
@@ -168,7 +171,7 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
     def _retry_internal(  # type: ignore[override]  # what it does not need is passed on
         self, func: Callable[..., Any], session: ClientSession | None, bulk: Any, operation: str, **options: Any
     ) -> Any:
-        """Run an operation: one of a transaction, which `with_transaction` repeats, or the first attempt of a read."""
+        """Run an operation, if it is one of a transaction or reads; after an error that allows it, the driver does."""
         is_read = options.get("is_read", False)
         if options.get("address") or (is_read and not _wants_primary(options["read_pref"])):
             return super()._retry_internal(func, session, bulk, operation, **options)
@@ -178,9 +181,9 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
                 try:
                     return held.run(self, session, lambda: func(session, *wanted))
                 except PyMongoError as error:
-                    if not _is_overload(error):
+                    if not (_is_overload(error) or (operation in _ENDS and _is_repeated(error))):
                         raise
-                    _begin_again(session)
+                    _begin_again(session, error)
         elif is_read and self._primary():
             try:
                 server = self._select_server(options["read_pref"], session, operation)
@@ -204,7 +207,7 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
                 with self._checkout(server, session) as conn:
                     return Exchange(self, conn, session).read(collection, dict(command))
             except (ConnectionFailure, OperationFailure) as error:
-                if not _may_succeed_again(error):
+                if not _may_succeed_again(error) or not self.options.retry_reads:
                     raise
 
         def run(session: Any, server: Any, conn: Connection, preference: Any) -> bytes:
@@ -233,21 +236,28 @@ def _wants_primary(selector: Any) -> bool:
     return selector is writable_server_selector or type(selector) is Primary
 
 
+def _is_repeated(error: PyMongoError) -> bool:
+    """Return whether the driver repeats the end of a transaction after the error."""
+    _add_retryable_write_error(error)
+    return error.has_error_label("RetryableWriteError")
+
+
 def _is_overload(error: PyMongoError) -> bool:
     """Return whether the server did not begin a command, because it has too many: the driver waits, and repeats it."""
     return error.has_error_label("SystemOverloadedError") and error.has_error_label("RetryableError")
 
 
-def _begin_again(session: ClientSession) -> None:
-    """Let the driver repeat a command of a transaction, which begins with it if no other has been completed."""
-    transaction = session._transaction
-    if not transaction.has_completed_command:
-        transaction.set_starting()
+def _begin_again(session: ClientSession, error: PyMongoError) -> None:
+    """Let the driver repeat a command of a transaction, which begins with it if the server has begun none."""
+    if _is_overload(error) and not session._transaction.has_completed_command:
+        session._transaction.set_starting()
     session._unpin()
 
 
 def _may_succeed_again(error: PyMongoError) -> bool:
     """Return whether the driver's rules let a read be repeated after the error."""
+    if (left := _csot.remaining()) is not None and left <= 0:
+        return False
     if _is_overload(error):
         return True
     if isinstance(error, OperationFailure):

@@ -12,7 +12,6 @@ from typing import Any, Self
 
 _READ_BYTES = 16_384
 _STEPS = 20  # of a timeout in a second
-_MIN_WAIT_SECONDS = 0.001  # of a wait for what is missing when the time is over: it may be here
 _TIMEVAL, _SIZE = struct.Struct("@ll"), struct.Struct("<i")
 
 
@@ -27,6 +26,7 @@ class DriverSocket(socket.socket):
 
     The timeout is kept as a number, and told to the system when a wait needs another one than the last, in steps of a
     twentieth of a second, because what is left of a time limit differs for each command; what has come is read at once.
+    A signal whose handler raises nothing begins the wait anew, as the system's calls are.
     """
 
     _seconds: float | None
@@ -102,9 +102,15 @@ class DriverSocket(socket.socket):
         return bytes(whole)
 
     def _part(self, buffer: memoryview, ends: float) -> memoryview:
-        if ends < math.inf:
-            self._seconds = max(_MIN_WAIT_SECONDS, ends - time.monotonic())
-        if not (number := self._receive(buffer)):
+        """Read what is here, or comes before the time is over."""
+        left = ends - time.monotonic()
+        if left < math.inf:
+            self._seconds = max(0.0, left)
+        try:
+            number = self._receive(buffer) if left > 0 else super().recv_into(buffer, 0, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            raise TimeoutError("timed out") from None
+        if not number:
             raise ConnectionError("connection closed")
         return buffer[:number]
 

@@ -26,7 +26,8 @@ def update_all(collection: Collection[dict[str, Any]], query: Filter, update: Ro
 def update_each(collection: Collection[dict[str, Any]], statements: Sequence[Row]) -> None:
     """Run at most 100,000 updates, `{q: filter, u: update, upsert: bool}`, in their order, in the open transaction.
 
-    It is what `bulk_write` does with `UpdateOne`, in half of its time. Raises PyMongoError for the first that fails.
+    It is what `bulk_write` does there with `UpdateOne`, in half of its time. Raises the error of the first that fails,
+    such as DuplicateKeyError.
     """
     command = {"update": collection.name, "updates": list(statements)}
     _check_write_command_response(collection.database.command(command, codec_options=collection.codec_options))

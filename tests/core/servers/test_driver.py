@@ -1,9 +1,11 @@
 """The client of the database does what the driver's own does, with fewer connections taken from its pool."""
 
+import gc
 import os
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -154,6 +156,35 @@ def test_an_exception_between_two_commands_aborts(client, kept):
     with pytest.raises(KeyboardInterrupt):
         transact(client, work)
     assert kept.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("fault", [{"closeConnection": True}, {"errorCode": 189}, {"errorCode": 10107}])
+def test_an_abort_that_fails_is_repeated(client, kept, fault):
+    def work() -> None:
+        kept.insert_one({"name": "a"})
+        raise KeyboardInterrupt
+
+    with failpoint("abortTransaction", times=1, **fault), pytest.raises(KeyboardInterrupt):
+        transact(client, work)
+    kept.insert_one({"name": "a"})  # it would wait for a transaction that is still open
+
+
+@of_ours
+def test_a_session_that_nothing_refers_to_ends_at_once(direct, checkouts):
+    client = direct.database.client
+    session = client.start_session()
+    session.start_transaction()
+    direct.insert_one({"name": "a"}, session=session)
+    gone, lsid = weakref.ref(session), dict(session.session_id)
+    gc.disable()
+    try:
+        del session
+        assert gone() is None
+    finally:
+        gc.enable()
+    client._process_periodic_tasks()  # where the driver gives back what such sessions have held
+    assert checkouts.out == checkouts.back
+    client.admin.command("killSessions", [lsid])
 
 
 @pytest.mark.parametrize("value", [2**70, "\ud800", "x" * 17_000_000])
