@@ -4,7 +4,7 @@ PyMongo selects a server, takes a connection from its pool, makes an object for 
 those that listen, for each command: as much as the command itself costs. This client keeps the server that was selected
 until something is known to have changed, keeps the connection of a transaction until its end, and tells its listeners
 without making objects. What fails goes the driver's way. Attributes of the driver that begin with an underscore are
-used here and in `sockets`; tests notice when a release changes them.
+used here and in `exchanges`; tests notice when a release changes them.
 """
 
 import os
@@ -200,26 +200,28 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
 
         In the transaction or the session that is bound, by the member that the collection prefers. Raises PyMongoError.
         """
-        session, preference = self._get_bound_session(), collection.read_preference
-        if self._primary() and _wants_primary(preference) and not (session and session.in_transaction):
-            try:
-                server = self._select_server(preference, session, next(iter(command)))
-                with self._checkout(server, session) as conn:
-                    return Exchange(self, conn, session).read(collection, dict(command))
-            except (ConnectionFailure, OperationFailure) as error:
-                if not _may_succeed_again(error) or not self.options.retry_reads:
-                    raise
+        name, session = next(iter(command)), self._get_bound_session()
 
         def run(session: Any, server: Any, conn: Connection, preference: Any) -> bytes:
-            name, concern = collection.database.name, collection.read_concern
-            options = {"session": session, "client": self, "read_concern": concern, "codec_options": _RAW}
-            return bytes(cast(Any, conn.command(name, dict(command), preference, **options)).raw)
+            if not preference.mode and not (session and session.in_transaction):
+                return Exchange(self, conn, session).read(collection, dict(command))
+            options = {
+                "session": session,
+                "client": self,
+                "codec_options": _RAW,
+                "read_concern": collection.read_concern,
+            }
+            found: Any = conn.command(collection.database.name, dict(command), preference, **options)
+            return bytes(found.raw)
 
         preference = collection._read_preference_for(session)
-        found: bytes = self._retryable_read(run, preference, session, next(iter(command)))
+        retryable = self.options.retry_reads and not (session and session.in_transaction)
+        found: bytes = self._retry_internal(
+            run, session, None, name, is_read=True, read_pref=preference, retryable=retryable
+        )
         return found
 
-    def _hold(self, session: ClientSession, operation: str) -> "_Held | None":
+    def _hold(self, session: ClientSession, operation: str) -> _Held | None:
         """Return the connection of a transaction, which its first command takes; None for another deployment."""
         transaction = session._transaction
         if isinstance(transaction.conn_mgr, _Held) and transaction.conn_mgr.is_closed():

@@ -111,6 +111,7 @@ def test_a_message_is_read_whole(pair, step, size):
     sock, other = pair
     message = size.to_bytes(4, "little") + random.Random(size).randbytes(size - 4)
     parts = [message[start : start + step] for start in range(0, min(size, 9), step)] + [message[max(9, step) :]]
+    # a moment between the parts, so that they are not read as one
     sending = threading.Thread(target=lambda: [(time.sleep(0.005), other.sendall(part)) for part in parts])
     sending.start()
     sock.settimeout(5)
