@@ -11,15 +11,12 @@ from itertools import accumulate, takewhile
 from typing import Any, cast, overload
 
 from bson import decode, decode_all, encode
-from bson.binary import UuidRepresentation
-from bson.codec_options import CodecOptions
 from pymongo.collection import Collection
 from pymongo.command_cursor import CommandCursor
 
 from taskmanager.core.servers.driver import DirectClient
+from taskmanager.core.servers.exchanges import WITHOUT_ZONES
 from taskmanager.core.storage.orders import Filter, Row
-
-WITHOUT_ZONES: CodecOptions[Row] = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
 
 _SIZE = struct.Struct("<i")
 _CURSOR, _FIRST_BATCH = b"\x03cursor\x00", b"\x04firstBatch\x00"

@@ -9,8 +9,9 @@ from hypothesis import given, settings, strategies as st
 from pymongo.errors import OperationFailure
 
 from taskmanager.core import stored_rows
+from taskmanager.core.servers.exchanges import WITHOUT_ZONES
 from taskmanager.core.storage.database import database
-from taskmanager.core.stored_rows import WITHOUT_ZONES, find, fitting, stored_within
+from taskmanager.core.stored_rows import find, fitting, stored_within
 
 _NAMES = st.text(st.characters(exclude_characters="\0.$", exclude_categories=("Cs",)), max_size=5)
 _SCALARS = (

@@ -10,10 +10,11 @@ from mongoengine.queryset import QuerySet
 from pymongo import collection as mongodb
 
 from taskmanager.core.errors import NotFound
+from taskmanager.core.servers.exchanges import WITHOUT_ZONES
 from taskmanager.core.storage.database import capacity
 from taskmanager.core.storage.orders import Filter, Key, Order, Row
 from taskmanager.core.storage.replicas.reading import readable
-from taskmanager.core.stored_rows import WITHOUT_ZONES, find, rows_within, stored_within
+from taskmanager.core.stored_rows import find, rows_within, stored_within
 
 MAX_PAGE_BYTES = 4_000_000  # of the BSON of one page: a page that would be larger ends early, and the next continues
 MAX_LISTED_CHARACTERS = 500  # of a text that lists shorten

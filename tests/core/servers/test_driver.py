@@ -30,10 +30,11 @@ from pymongo.write_concern import WriteConcern
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.servers.driver import DirectClient
+from taskmanager.core.servers.exchanges import WITHOUT_ZONES
 from taskmanager.core.storage import database
 from taskmanager.core.storage.chunked_updates import update_each
 from taskmanager.core.storage.unit_of_work import unit_of_work
-from taskmanager.core.stored_rows import WITHOUT_ZONES, find
+from taskmanager.core.stored_rows import find
 from taskmanager.core.telemetry import timings
 from tests.failpoints import failpoint
 
