@@ -18,6 +18,14 @@ def test_indexes_that_a_test_makes_or_drops_are_as_before_for_the_next(app):
     assert {name: database()[name].index_information() for name in names} == before
 
 
+def test_collections_that_a_test_makes_are_gone_for_the_next(app):
+    before = set(database().list_collection_names()) | {"emptied"}
+    database().made_by_an_insert.insert_one({})
+    database().create_collection("made_and_empty")
+    empty_all()
+    assert set(database().list_collection_names()) == before
+
+
 def test_what_is_left_in_the_process_is_told(app, monkeypatch, change_settings):
     before = leftovers.state()
     assert leftovers.differences(before) == []

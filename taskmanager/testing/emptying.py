@@ -1,4 +1,4 @@
-"""An empty database for each test: documents are deleted; collections are kept, with the indexes of the migrations."""
+"""An empty database for each test: documents are deleted; collections and indexes are those of the migrations."""
 
 from pymongo import WriteConcern
 
@@ -31,16 +31,19 @@ def _empty_database() -> None:
     The last write waits until the majority has it and all writes before it, because the snapshot of a transaction may
     be older than what a single member has acknowledged.
     """
+    names = [name for name in database.database().list_collection_names() if not name.startswith("system.")]
+    new = INDEXES.are_new(database.database(), [name for name in names if name != _EMPTIED])
+    for name in new:
+        database.database().drop_collection(name)
     unsafe = WriteConcern(w=1, j=False)
-    for name in _filled():
+    for name in _filled([name for name in names if name not in new]):
         database.database().get_collection(name, write_concern=unsafe).delete_many({})
     safe = database.database().get_collection(_EMPTIED, write_concern=WriteConcern(w="majority"))
     safe.update_one({"_id": 0}, {"$inc": {"times": 1}}, upsert=True)
 
 
-def _filled() -> list[str]:
+def _filled(names: list[str]) -> list[str]:
     """Return the collections that are not empty, by one command: most tests fill few of them."""
-    names = [name for name in database.database().list_collection_names() if not name.startswith("system.")]
     one_of = {name: [{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}] for name in names}
     each = [{"$unionWith": {"coll": name, "pipeline": pipeline}} for name, pipeline in one_of.items()]
     found = database.database()[_EMPTIED].aggregate([{"$match": {"_id": None}}, *each])

@@ -1,12 +1,19 @@
-"""The indexes of the database of the tests: what a test makes or drops is undone before the next test."""
+"""Collections and indexes of the database of the tests: what a test makes or drops is undone before the next test."""
 
 from typing import Any
 
+from mongoengine import Document
 from pymongo import monitoring
 from pymongo.database import Database
 
 _CHANGING = frozenset({"create", "createIndexes", "dropIndexes", "drop", "dropDatabase", "collMod", "renameCollection"})
 Indexes = dict[str, dict[str, dict[str, Any]]]  # {collection: {name: index}}, without those of _id
+
+
+def documents(base: type[Document] = Document) -> set[type[Document]]:
+    """Return the classes of documents that are defined so far and have a collection."""
+    found = {kind for kind in base.__subclasses__() if not kind._meta.get("abstract")}
+    return found.union(*(documents(kind) for kind in base.__subclasses__()))
 
 
 class KeptIndexes(monitoring.CommandListener):
@@ -22,6 +29,13 @@ class KeptIndexes(monitoring.CommandListener):
     def remember(self, database: Database[dict[str, Any]]) -> None:
         """Take the present indexes for those that each test begins with."""
         self._database, self._indexes, self._changed = database.name, _indexes_of(database), False
+
+    def are_new(self, database: Database[dict[str, Any]], names: list[str]) -> list[str]:
+        """Return the collections of `names` that a test made: no migration has made them, and they are of no class."""
+        if database.name != self._database:
+            return []
+        known = self._indexes.keys() | {kind._get_collection_name() for kind in documents()}
+        return [name for name in names if name not in known]
 
     def restore(self, database: Database[dict[str, Any]]) -> None:
         """Drop what is new and create what is missing; the collections are empty."""

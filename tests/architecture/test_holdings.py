@@ -5,6 +5,7 @@ from mongoengine import Document, ListField, ObjectIdField
 from mongoengine.base import get_document
 
 from taskmanager.features.accounts.holdings import HOLDINGS
+from taskmanager.testing import indexes
 
 # Fields with ids of other things than accounts.
 NOT_ACCOUNTS = {
@@ -27,11 +28,9 @@ NOT_ACCOUNTS = {
 }
 
 
-def documents(base: type[Document] = Document) -> set[type[Document]]:
+def documents() -> set[type[Document]]:
     """All document classes of the package that have a collection."""
-    found = {kind for kind in base.__subclasses__() if not kind._meta.get("abstract")}
-    nested = {one for kind in base.__subclasses__() for one in documents(kind)}
-    return {kind for kind in found | nested if kind.__module__.startswith("taskmanager.")}
+    return {kind for kind in indexes.documents() if kind.__module__.startswith("taskmanager.")}
 
 
 def holds_ids(field: object) -> bool:
