@@ -15,6 +15,7 @@ from rq.cli.helpers import get_redis_from_config
 from taskmanager.core.configuration.connection_urls import is_same_store, store_address
 from taskmanager.core.events import outbox
 from taskmanager.core.events.log import Event
+from taskmanager.core.locking import leases
 from taskmanager.core.servers import server_checks
 from taskmanager.core.servers.store_clients import sentinel_of_rq
 from taskmanager.core.servers.stores import RedisError, cache_outage, cache_store, client, queue_store
@@ -82,6 +83,11 @@ def test_a_cache_in_a_cluster_counts_exactly_and_may_lose_a_node(app, other_app,
     assert [one for one in server_checks.store_problems(seconds=5.0) if one.check == "cache"] == []
     statuses = [client.get("/api/v1/users/me").status_code for _ in range(12)]
     assert statuses == [200] * 8 + [429] * 4
+    held = leases.acquire("a", 10)
+    assert not leases._poll("a", "other")
+    held.release()
+    leases._wait("a", "other")
+    assert leases._poll("a", "other")
     other = sign_in(app, UserFactory())
     assert other.get("/api/v1/users/me").headers["RateLimit"]
     assert other.post("/api/v1/auth/logout").status_code == 204

@@ -34,10 +34,11 @@ class AdvisoryLocks:
     def try_acquire(self, name: str, owner: Hashable) -> bool:
         """Acquire a lock that is free and needs no lease and return True; otherwise return False without waiting.
 
-        Return True too when the owner holds it already.
+        Return True too when the owner holds it already, with a lease if it needs one by now: without that its
+        transaction would conflict with each one of the process that has it.
         """
-        if self._is_contended(name):
-            return self._locks.holds(name, owner)
+        if self.is_contended(name):
+            return self._locks.holds(name, owner) and self._has_lease(name)
         return self._locks.try_acquire(name, owner)
 
     def acquire(self, name: str, owner: Hashable, seconds: float = MAX_WAIT_SECONDS) -> bool:
@@ -55,6 +56,14 @@ class AdvisoryLocks:
     def holds(self, name: str, owner: Hashable) -> bool:
         """Return whether this owner holds a lock."""
         return self._locks.holds(name, owner)
+
+    def is_wanted(self, name: str) -> bool:
+        """Return whether another thread waits for a lock that is held, or another process competes for it."""
+        return self._locks.is_wanted(name) or self.is_contended(name)
+
+    def is_contended(self, name: str) -> bool:
+        """Return whether another process competes for a lock, so that its holder needs a lease."""
+        return self._contended.get(name, 0.0) > time.monotonic()
 
     def release(self, name: str, owner: Hashable) -> None:
         """Release a lock: the next thread gets the lease too, unless this process has had it for long enough.
@@ -78,8 +87,7 @@ class AdvisoryLocks:
 
     def _acquire_lease(self, name: str, end: float) -> None:
         """Acquire a lease where processes compete, unless the thread before has passed one on."""
-        kept = self._leases.get(name)
-        if not self._is_contended(name) or (kept is not None and kept.age <= leases.LEASE_SECONDS):
+        if not self.is_contended(name) or self._has_lease(name):
             return
         lease = leases.acquire(name, end - time.monotonic())
         if lease:
@@ -87,8 +95,10 @@ class AdvisoryLocks:
         if lease is None or lease.contended:
             self.note_conflict(name)
 
-    def _is_contended(self, name: str) -> bool:
-        return self._contended.get(name, 0.0) > time.monotonic()
+    def _has_lease(self, name: str) -> bool:
+        """Return whether this process has the lease of a lock that it holds, as far as it knows."""
+        kept = self._leases.get(name)
+        return kept is not None and kept.age <= leases.LEASE_SECONDS
 
 
 advisory_locks = AdvisoryLocks()

@@ -8,14 +8,16 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
+from taskmanager.core.configuration import settings
 from taskmanager.core.servers.stores import RedisError, cache_outage, cache_store
 
 LEASE_SECONDS = 0.5  # a killed process delays the others for as long
-_POLL_SECONDS = 0.004
+_POLL_SECONDS = 0.02  # a process that waits asks so often whether the holder was killed
 _RESERVED_MS = 100  # a process that waits for a lease reserves it: a process that waits no more loses the reservation
 
 # KEYS: the lease and its reservation; ARGV: the token of the caller, milliseconds of the lease and of the reservation.
-# A free lease goes to the process that has reserved it, so that no process takes it twice while another one waits.
+# A free lease goes to the process that has reserved it, so that no process takes it twice while another one waits. That
+# one waits at a list of its own, in which the holder puts an element for it when it releases the lease.
 _ACQUIRE = """
 local reserved = redis.call('GET', KEYS[2])
 if redis.call('EXISTS', KEYS[1]) == 0 and (not reserved or reserved == ARGV[1]) then
@@ -26,7 +28,15 @@ end
 if not reserved or reserved == ARGV[1] then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[3]) end
 return 0
 """
-_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+_RELEASE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return end
+redis.call('DEL', KEYS[1])
+local reserved = redis.call('GET', KEYS[2])
+if reserved then
+  redis.call('LPUSH', KEYS[2] .. ':' .. reserved, '')
+  redis.call('PEXPIRE', KEYS[2] .. ':' .. reserved, ARGV[2])
+end
+"""
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ class StoreLease:
         """Release the lease, unless it has expired and another process holds it."""
         if not cache_outage.resting:
             try:
-                cache_store().eval(_RELEASE, 1, _key(self.name), self.token)
+                cache_store().eval(_RELEASE, 2, *_keys(self.name), self.token, _RESERVED_MS)
             except RedisError:
                 cache_outage.failed()
 
@@ -60,7 +70,7 @@ def acquire(name: str, seconds: float) -> StoreLease | None:
             if _poll(name, token):
                 return StoreLease(name, polls > 0, token)
             polls += 1
-            time.sleep(_POLL_SECONDS)
+            _wait(name, token)
     except BaseException:  # interrupted: the store may have given the lease already
         StoreLease(name, True, token).release()
         raise
@@ -68,13 +78,22 @@ def acquire(name: str, seconds: float) -> StoreLease | None:
 
 
 def _poll(name: str, token: str) -> bool:
-    keys = _key(name), f"{_key(name)}:next"
     try:
-        return bool(cache_store().eval(_ACQUIRE, 2, *keys, token, int(LEASE_SECONDS * 1000), _RESERVED_MS))
+        return bool(cache_store().eval(_ACQUIRE, 2, *_keys(name), token, int(LEASE_SECONDS * 1000), _RESERVED_MS))
     except RedisError:
         cache_outage.failed()
         return False
 
 
-def _key(name: str) -> str:
-    return f"tm:lease:{{{name}}}"  # braces: both keys are in one slot of a cluster
+def _wait(name: str, token: str) -> None:
+    """Wait until the lease may be free."""
+    try:
+        seconds = min(_POLL_SECONDS, settings.current().redis_timeout_ms / 2000)
+        cache_store().blpop([f"{_keys(name)[1]}:{token}"], seconds)
+    except RedisError:
+        cache_outage.failed()
+
+
+def _keys(name: str) -> tuple[str, str]:
+    """Return the keys of a lease and of its reservation: braces, because they are in one slot of a cluster."""
+    return f"tm:lease:{{{name}}}", f"tm:lease:{{{name}}}:next"

@@ -36,6 +36,7 @@ from pymongo.synchronous.mongo_client import _ClientCheckout
 from pymongo.synchronous.pool import Connection, Pool
 from pymongo.synchronous.server import Server
 from pymongo.topology_description import TOPOLOGY_TYPE
+from pymongo.write_concern import WriteConcern
 
 from taskmanager.core.servers.exchanges import DriverEvents, Exchange
 from taskmanager.core.servers.sockets import DriverSocket
@@ -96,10 +97,15 @@ class _Held(_ConnectionManager):
         super().__init__(checkout.__enter__(), False)
         checkout.session = None  # else the session would hold itself, and end late where it is not ended
         self.server = server
+        self.committed: Callable[[], None] | None = None  # see `when_committed`
         self._checkout: _ClientCheckout | None = checkout
 
-    def run(self, client: pymongo.MongoClient[Any], session: ClientSession, command: Callable[[], Any]) -> Any:
+    def run(self, client: "DirectClient", session: ClientSession, operation: str, command: Callable[[], Any]) -> Any:
         """Return the result of a command, and let the driver know how it ended."""
+        if operation == "commitTransaction" and (call := self.committed):
+            self.committed = None
+            self._commit_at_primary(client, session, command)
+            call()
         try:
             found = command()
         except BaseException as error:
@@ -108,6 +114,16 @@ class _Held(_ConnectionManager):
             raise
         session._transaction.has_completed_command = True
         return found
+
+    def _commit_at_primary(self, client: "DirectClient", session: ClientSession, commit: Callable[[], Any]) -> None:
+        """Commit with w: 1. The driver sends the next commit, which it takes for a repeated one, with w: "majority"."""
+        transaction = session._transaction
+        chosen: Any = transaction.opts
+        transaction.opts = type(chosen)(chosen.read_concern, WriteConcern(w=1), chosen.read_preference)
+        try:
+            self.run(client, session, "commitTransaction", commit)
+        finally:
+            transaction.opts = chosen
 
     def is_closed(self) -> bool:
         """Return whether the connection is of no use any more, as after an error in the middle of a command."""
@@ -179,7 +195,7 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
             if held := self._hold(session, operation):
                 wanted = (held.server, held.conn, options["read_pref"]) if is_read else (held.conn, False)
                 try:
-                    return held.run(self, session, lambda: func(session, *wanted))
+                    return held.run(self, session, operation, lambda: func(session, *wanted))
                 except PyMongoError as error:
                     if not (_is_overload(error) or (operation in _ENDS and _is_repeated(error))):
                         raise
@@ -232,6 +248,17 @@ class DirectClient(pymongo.MongoClient[dict[str, Any]]):
                 return None
             transaction.conn_mgr = _Held(self._checkout(server, session), server)
         return transaction.conn_mgr if isinstance(transaction.conn_mgr, _Held) else None
+
+
+def when_committed(session: ClientSession, call: Callable[[], None]) -> None:
+    """Call a function when the primary has committed the open transaction, before a majority of the members has.
+
+    From then on other transactions may write the same documents. Their commits wait for the majority in their turn, so
+    what they have read of this one is lost only together with their own writes. This costs one command more. It is not
+    called with a client other than `DirectClient`, and not after an error of the first attempt to commit.
+    """
+    if isinstance(held := session._transaction.conn_mgr, _Held):
+        held.committed = call
 
 
 def _wants_primary(selector: Any) -> bool:

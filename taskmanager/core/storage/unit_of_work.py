@@ -5,7 +5,6 @@ start after a transient error, and the body of a `with` cannot be run twice. A u
 same transaction. Every MongoEngine call inside is part of it (`ClientSession.bind`).
 """
 
-import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
@@ -21,7 +20,8 @@ from pymongo.write_concern import WriteConcern
 
 from taskmanager.core.configuration import settings
 from taskmanager.core.errors import TaskManagerError
-from taskmanager.core.locking.advisory_locks import MAX_WAIT_SECONDS, advisory_locks
+from taskmanager.core.locking.held_locks import HeldLocks
+from taskmanager.core.servers.driver import when_committed
 from taskmanager.core.storage.database import capacity, client, database
 from taskmanager.core.storage.replicas import causality
 
@@ -32,7 +32,7 @@ _ABORT_SECONDS, _WRITE_CONFLICT = 0.2, 112
 
 # The results of work outside of the open transaction, see `outside`; None when no transaction is open.
 _made: ContextVar[dict[Hashable, Any] | None] = ContextVar("made", default=None)
-_order: ContextVar["_Order | None"] = ContextVar("order", default=None)
+_order: ContextVar[HeldLocks | None] = ContextVar("order", default=None)
 _after_commit: ContextVar[list[Callable[[], None]] | None] = ContextVar("after_commit", default=None)
 _before_commit: ContextVar[dict[Callable[[list[Any]], None], list[Any]] | None] = ContextVar(
     "before_commit", default=None
@@ -78,48 +78,12 @@ def hold_advisory_lock(name: str) -> None:
     """Hold an advisory lock from before the transaction begins until its end (see `core.locking`).
 
     Call it as early as possible: when the lock is not free, the transaction is aborted, and the use case is run again
-    from its start once it has the lock. Only for units of work that write a document that many others write too.
+    from its start once it has the lock; and once more when another process turns out to compete for it. Only for units
+    of work that write a document that many others write too.
     """
     order = _order.get()
     if order is not None and not order.is_settled(name):
-        outside(("advisory lock", name), lambda: order.wait(name))
-
-
-class _Order:
-    """The advisory locks of one unit of work."""
-
-    def __init__(self) -> None:
-        self._names: list[str] = []  # noted before they are acquired, and forgotten after they are released
-        self._patience = MAX_WAIT_SECONDS  # for all of them together: a request may write a hundred busy projects
-
-    def is_settled(self, name: str) -> bool:
-        """Return whether the lock is held, after acquiring it if it is free."""
-        if name not in self._names:
-            self._names.append(name)
-        return advisory_locks.try_acquire(name, self)
-
-    def wait(self, name: str) -> None:
-        begun = time.monotonic()
-        advisory_locks.acquire(name, self, self._patience)
-        self._patience = max(0.0, self._patience - (time.monotonic() - begun))
-
-    def note_conflict(self) -> None:
-        for name in self._names:
-            if advisory_locks.holds(name, self):
-                advisory_locks.note_conflict(name)
-
-    def release(self) -> None:
-        """Release all locks, also when the time limit of a job interrupts this, which happens once."""
-        try:
-            self._release()
-        except BaseException:
-            self._release()
-            raise
-
-    def _release(self) -> None:
-        while self._names:
-            advisory_locks.release(self._names[-1], self)
-            self._names.pop()
+        outside(("advisory lock", name, order.is_contended(name)), lambda: order.wait(name))
 
 
 class _Outside(BaseException):
@@ -181,7 +145,7 @@ def finish_now() -> None:
 
 
 def _transact(function: Callable[[], T], seconds: float | None = None) -> T:
-    order = _Order()
+    order = HeldLocks()
     token = _order.set(order)
     try:
         return _repeat(function, seconds)
@@ -226,6 +190,17 @@ def _in_transaction(function: Callable[[], T], seconds: float | None) -> T:
     for callback in callbacks:
         callback()
     return result
+
+
+def _let_the_next_begin(session: ClientSession) -> None:
+    """Release advisory locks that others wait for when the primary has committed, before the majority has.
+
+    The next transaction does not conflict then: only the response waits for the majority, which takes longer than all
+    commands before where the members are far from each other.
+    """
+    order = _order.get()
+    if order is not None and order.is_wanted():
+        when_committed(session, _release_advisory_locks)
 
 
 def _release_advisory_locks() -> None:
@@ -293,6 +268,7 @@ def _attempt(session: ClientSession, function: Callable[[], T], callbacks: list[
         with session.bind(end_session=False):  # ending the session here would silently roll the transaction back
             result = function()
             finish_now()
+            _let_the_next_begin(session)
             return result
     except OperationError as error:  # MongoEngine's wrapping hides the driver's "run this transaction again"
         if isinstance(error.__context__, OperationFailure) and not isinstance(error, NotUniqueError):

@@ -59,6 +59,17 @@ def test_a_free_lease_goes_to_the_process_that_waits_for_it(monkeypatch):
     assert leases._poll("a", "other")
 
 
+def test_the_process_that_waits_for_a_lease_is_woken_when_it_is_free(monkeypatch):
+    monkeypatch.setattr(leases, "_RESERVED_MS", int(1000 * LONG))
+    held = leases.acquire("a", LONG)
+    assert not leases._poll("a", "first") and not leases._poll("a", "second")
+    held.release()
+    assert cache_store().keys(f"{KEY}:next:*") == [f"{KEY}:next:first".encode()]
+    leases._wait("a", "first")
+    assert leases._poll("a", "first")
+    assert cache_store().keys("tm:lease:*") == [KEY.encode()]
+
+
 def test_a_process_that_was_killed_delays_the_others_until_its_lease_expires(process, monkeypatch):
     monkeypatch.setattr(leases, "LEASE_SECONDS", 2.0)
     assert leases.acquire("a", LONG)  # never released

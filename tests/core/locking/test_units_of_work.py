@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from taskmanager.core.locking import leases
 from taskmanager.core.locking.advisory_locks import advisory_locks
+from taskmanager.core.servers.stores import cache_store
 from taskmanager.core.storage.capacity import _current
 from taskmanager.core.storage.database import capacity
 from taskmanager.core.storage.locks import Lock, hold
@@ -55,7 +57,7 @@ def count_all(names):
 
 
 def test_one_that_waits_for_many_locks_is_patient_once(monkeypatch):
-    monkeypatch.setattr("taskmanager.core.storage.unit_of_work.MAX_WAIT_SECONDS", 0.5)
+    monkeypatch.setattr("taskmanager.core.locking.held_locks.MAX_WAIT_SECONDS", 0.5)
     names = [f"busy {number}" for number in range(20)]
     for name in names:
         assert advisory_locks.try_acquire(name, "another")
@@ -79,6 +81,39 @@ def test_one_that_waits_has_no_transaction(commands):
     assert sent == ["update", "commitTransaction"]
 
 
+def test_one_that_waits_goes_on_when_the_primary_has_the_commit_before_it(commands, monkeypatch):
+    """The second use case runs before the first one asks whether the majority has its commit."""
+    begun, ran, started, in_time = threading.Event(), threading.Event(), commands.started, []
+
+    def wait_for_the_second(event):
+        started(event)
+        if event.command_name == "commitTransaction" and event.command["writeConcern"]["w"] == "majority":
+            in_time.append(ran.wait(10))
+
+    @unit_of_work
+    def first():
+        count()
+        begun.set()
+        wait_for_waiter()
+
+    @unit_of_work
+    def second():
+        count()
+        ran.set()
+
+    monkeypatch.setattr(commands, "started", wait_for_the_second)
+    with commands.counted() as sent, ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(first)]
+        assert begun.wait(10)
+        done.append(pool.submit(second))
+        for one in done:
+            one.result()
+    assert Lock.objects(name="a").first().held == 2
+    assert in_time == [True, True]
+    assert sorted(sent) == [*["commitTransaction"] * 3, "update", "update"]  # the last one has no waiter
+    assert advisory_locks._locks._queues == {}
+
+
 def test_one_that_waits_holds_no_slot_of_the_database():
     assert advisory_locks.try_acquire("a", "me")
     slots = []
@@ -100,7 +135,7 @@ def test_one_that_waits_holds_no_slot_of_the_database():
 
 def test_one_that_waits_too_long_goes_on_without_the_lock(monkeypatch):
     assert advisory_locks.try_acquire("a", "me")
-    monkeypatch.setattr("taskmanager.core.storage.unit_of_work.MAX_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("taskmanager.core.locking.held_locks.MAX_WAIT_SECONDS", 0.01)
     count()
     assert Lock.objects(name="a").first().held == 1
     advisory_locks.release("a", "me")
@@ -129,6 +164,30 @@ def test_a_conflict_makes_the_process_use_leases(failing):
         count("b")
     assert not advisory_locks.try_acquire("b", "me")
     assert Lock.objects(name="b").first().held == 1
+
+
+@pytest.mark.parametrize("has_waited", [False, True])
+def test_one_that_met_another_process_waits_for_its_lease_before_it_runs_again(
+    failing, commands, monkeypatch, has_waited
+):
+    """Without the lease it would meet that process again and again, and those behind it would wait for it."""
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 60.0)
+    name = f"met, {has_waited}"  # it stays contended for some seconds
+    of_another = leases.acquire(name, 1)
+    if has_waited:
+        assert advisory_locks.try_acquire(name, "me")
+    conflict = failing("update", errorCode=112, labels=("TransientTransactionError",))
+    with conflict, commands.counted() as sent, ThreadPoolExecutor(1) as pool:
+        running = pool.submit(count, name)
+        if has_waited:
+            wait_for_waiter(name)
+            advisory_locks.release(name, "me")
+        while not cache_store().exists(f"tm:lease:{{{name}}}:next"):
+            assert not running.done()
+        of_another.release()
+        running.result()
+    assert sent == ["update", "abortTransaction", "update", "commitTransaction", "commitTransaction"]
+    assert Lock.objects(name=name).first().held == 1
 
 
 def test_a_nested_use_case_holds_the_lock_of_the_outer_one():

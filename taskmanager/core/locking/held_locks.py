@@ -1,0 +1,52 @@
+"""The advisory locks that one unit of work holds or waits for."""
+
+import time
+
+from taskmanager.core.locking.advisory_locks import MAX_WAIT_SECONDS, advisory_locks
+
+
+class HeldLocks:
+    """The advisory locks of one unit of work."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []  # noted before they are acquired, and forgotten after they are released
+        self._patience = MAX_WAIT_SECONDS  # for all of them together: a request may write a hundred busy projects
+
+    def is_settled(self, name: str) -> bool:
+        """Return whether the lock is held, after acquiring it if it is free."""
+        if name not in self._names:
+            self._names.append(name)
+        return advisory_locks.try_acquire(name, self)
+
+    def wait(self, name: str) -> None:
+        """Wait for a lock; go on without it when that takes too long."""
+        begun = time.monotonic()
+        advisory_locks.acquire(name, self, self._patience)
+        self._patience = max(0.0, self._patience - (time.monotonic() - begun))
+
+    def is_contended(self, name: str) -> bool:
+        """Return whether another process competes for a lock."""
+        return advisory_locks.is_contended(name)
+
+    def is_wanted(self) -> bool:
+        """Return whether others wait for a lock that is held."""
+        return any(map(advisory_locks.is_wanted, self._names))
+
+    def note_conflict(self) -> None:
+        """Let the locks that are held be ordered over processes for some time: MongoDB has met another writer."""
+        for name in self._names:
+            if advisory_locks.holds(name, self):
+                advisory_locks.note_conflict(name)
+
+    def release(self) -> None:
+        """Release all locks, also when the time limit of a job interrupts this, which happens once."""
+        try:
+            self._release()
+        except BaseException:
+            self._release()
+            raise
+
+    def _release(self) -> None:
+        while self._names:
+            advisory_locks.release(self._names[-1], self)
+            self._names.pop()
