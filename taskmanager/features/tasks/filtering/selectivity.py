@@ -15,6 +15,7 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.storage.orders import Filter, Row
+from taskmanager.core.storage.parts import MAX_MERGED, scoped
 
 
 class Selectivity(IntEnum):
@@ -70,18 +71,41 @@ def _of(name: str, value: Any) -> Selectivity:
     return Selectivity.INDEXED if name == "marks" and _flags(asked) else found
 
 
-def many_tags(query: Filter, most: int) -> tuple[list[str], Filter]:
-    """Return the index tags of which each task that matches has one, and the other conditions; none if at most `most`.
+def branches(query: Filter, most: int) -> tuple[list[Filter], list[Filter]]:
+    """Return conditions of which each task that matches meets one at least, and those that it meets all.
 
-    Such tags are those of a label's name: one for each project that has it. Without any when a condition has fewer
-    places in the indexes that begin with people and labels, because that is read faster.
+    Each of these branches can be read in the order of an index that begins with people or labels: it has at most
+    MAX_MERGED tags, such as those of a label's name, one for each project that has it, or is an alternative of an `or`
+    over several fields. MongoDB does not find them by itself. Without branches when the condition has at most `most`
+    places in these indexes, and when another condition has fewer, because that is read faster.
     """
     parts = sorted(conjuncts(query), key=lambda part: _places(*part))
     name, value = parts[0]
-    if name != "marks" or not most < _places(name, value) < math.inf:
-        return [], query
-    others = [{name: value} for name, value in parts[1:]]
-    return value["$in"], {"$and": others} if others else {}
+    places = _places(name, value)
+    found: list[Filter] = []
+    if name == "$or" and places < math.inf and (places > most or not _are_tags(value)):
+        found = [{"$or": [part]} for part in _alternatives(value, places)]
+    elif most < places < math.inf:
+        found = scoped(name, value["$in"])
+    return found, [{name: value} for name, value in parts[1:]] if found else [query]
+
+
+def _are_tags(alternatives: list[Filter]) -> bool:
+    """Return whether all are conditions on index tags alone, which MongoDB reads as one list of tags."""
+    return all(part.keys() == {"marks"} for part in alternatives)
+
+
+def _alternatives(found: list[Filter], places: float) -> list[Filter]:
+    """Return the branches of an `or`."""
+    if _are_tags(found) and places <= MAX_MERGED:
+        return [{"$or": found}]
+    return [part for one in found for part in _parts_of(one)]
+
+
+def _parts_of(alternative: Filter) -> list[Filter]:
+    """Return an alternative in its own branches."""
+    found, others = branches(alternative, MAX_MERGED)
+    return [{"$and": [branch, *others]} for branch in found] or [alternative]
 
 
 def _places(name: str, value: Any) -> float:
