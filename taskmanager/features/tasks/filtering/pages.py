@@ -100,18 +100,14 @@ class PageReader:
         later page is read from where it begins, in each range of the order, if one of these indexes has the order.
         """
         query: Filter = ALIVE | {"$nor": [{"project_id": {"$nin": list(self.project_ids)}}]}
+        scopes, conditions = branches(self.condition)
+        ranges = self._ranges()
         if self.after and self.order.name() not in ORDERS_OF_PEOPLE:
-            return self._read_narrow(query, [{}], [{"$or": self._ranges()}], MAX_MERGED)
-        return self._read_narrow(query, self._ranges(), [], 1 if self.after else MAX_MERGED)
-
-    def _read_narrow(self, query: Filter, ranges: list[Filter], others: list[Filter], most: int) -> Page:
-        """Read the page by one `find`; or in parts, when the condition has more than `most` places in the indexes."""
-        scopes, conditions = branches(self.condition, most)
-        query |= {"$and": conditions + others} if conditions or others else {}
-        if scopes:
-            return self._of_stages(self._parts(scopes, ranges, overlapping=True).stages(query))
-        found = [query | place for place in ranges]
-        return self._read({"$or": found} if len(found) > 1 else found[0], hinted=False)
+            conditions, ranges = [*conditions, {"$or": ranges}], [{}]
+        query |= {"$and": conditions} if conditions else {}
+        if scopes or len(ranges) > 1:
+            return self._of_stages(self._parts(scopes or [{}], ranges, overlapping=True).stages(query))
+        return self._read(query | ranges[0], hinted=False)
 
     def _scope(self) -> Filter:
         return ALIVE | scoped("project_id", self.project_ids, len(self.project_ids))[0]

@@ -32,7 +32,7 @@ _RANGES = _POINTS | {"$lt", "$lte", "$gt", "$gte"}
 _INDEXES = {
     "marks": (_POINTS, Selectivity.NARROW),
     "reporter_id": (_POINTS, Selectivity.NARROW),
-    "parent_id": (_RANGES, Selectivity.INDEXED),
+    "parent_id": (_POINTS, Selectivity.NARROW),
     "key": (_POINTS, Selectivity.INDEXED),
     "status": (_POINTS, Selectivity.INDEXED),
     "status_group": (_POINTS, Selectivity.INDEXED),
@@ -67,25 +67,25 @@ def _of(name: str, value: Any) -> Selectivity:
     operators, found = _INDEXES.get(name, (frozenset(), Selectivity.FREE))
     asked = value if isinstance(value, dict) else {"$eq": value}
     if not asked.keys() <= operators:
-        return Selectivity.FREE
+        return Selectivity.INDEXED if name == "parent_id" and asked.keys() <= _RANGES else Selectivity.FREE
     return Selectivity.INDEXED if name == "marks" and _flags(asked) else found
 
 
-def branches(query: Filter, most: int) -> tuple[list[Filter], list[Filter]]:
+def branches(query: Filter) -> tuple[list[Filter], list[Filter]]:
     """Return conditions of which each task that matches meets one at least, and those that it meets all.
 
-    Each of these branches can be read in the order of an index that begins with people or labels: it has at most
-    MAX_MERGED tags, such as those of a label's name, one for each project that has it, or is an alternative of an `or`
-    over several fields. MongoDB does not find them by itself. Without branches when the condition has at most `most`
-    places in these indexes, and when another condition has fewer, because that is read faster.
+    Each of these branches can be read in the order of an index that begins with people or labels, which MongoDB does
+    not find by itself: MAX_MERGED of more index tags, as those of a label's name are one for each project that has it,
+    and the alternatives of an `or` over several fields. Without branches when there are none, or when another condition
+    has fewer places in these indexes, because that is read faster.
     """
     parts = sorted(conjuncts(query), key=lambda part: _places(*part))
     name, value = parts[0]
     places = _places(name, value)
     found: list[Filter] = []
-    if name == "$or" and places < math.inf and (places > most or not _are_tags(value)):
-        found = [{"$or": [part]} for part in _alternatives(value, places)]
-    elif most < places < math.inf:
+    if name == "$or" and places < math.inf and (places > MAX_MERGED or not _are_tags(value)):
+        found = [{"$or": [part]} for alternative in value for part in _parts_of(alternative)]
+    elif MAX_MERGED < places < math.inf:
         found = scoped(name, value["$in"])
     return found, [{name: value} for name, value in parts[1:]] if found else [query]
 
@@ -95,16 +95,9 @@ def _are_tags(alternatives: list[Filter]) -> bool:
     return all(part.keys() == {"marks"} for part in alternatives)
 
 
-def _alternatives(found: list[Filter], places: float) -> list[Filter]:
-    """Return the branches of an `or`."""
-    if _are_tags(found) and places <= MAX_MERGED:
-        return [{"$or": found}]
-    return [part for one in found for part in _parts_of(one)]
-
-
 def _parts_of(alternative: Filter) -> list[Filter]:
     """Return an alternative in its own branches."""
-    found, others = branches(alternative, MAX_MERGED)
+    found, others = branches(alternative)
     return [{"$and": [branch, *others]} for branch in found] or [alternative]
 
 
