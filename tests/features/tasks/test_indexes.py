@@ -174,6 +174,8 @@ RARE = [
     "due_at < now-400d",
     "due_at < now-400d and status_group in [backlog, active]",
     "completed_at >= today+300d",
+    "start_at = today",
+    "estimate_minutes > 497",
     "status = waiting or due_at < now-400d",
 ]
 # Many tasks match these, so each page is read in its order, from an index that begins with the person.
@@ -187,7 +189,7 @@ OF_A_PERSON = [
 ]
 OF_LONG_LISTS = ["created_at", "-created_at", "updated_at", "-updated_at", "-due_at", "priority,due_at"]
 # These are compared with the tasks themselves, in the order of the list.
-COMPARED = ["title ~ rent", "description is null", "key = T-7", "custom_fields.points > 3", "estimate_minutes > 480"]
+COMPARED = ["title ~ rent", "description is null", "key = T-7", "custom_fields.points > 3"]
 
 
 def order_of(sort):

@@ -1,6 +1,6 @@
 """How the conditions of a filter can be answered by indexes of tasks.
 
-A condition is NARROW when it has an index of its own that is read for a person, a label or a parent alone; INDEXED when
+A condition is NARROW when it has an index of its own that is read for a person or a label alone; INDEXED when
 an index of each project has its field; FREE when it can only be compared with the tasks themselves, one after the
 other, as free text can. A filter is as good as the best of the conditions that it joins with `and`, and as bad as the
 worst of those that it joins with `or`.
@@ -32,7 +32,7 @@ _RANGES = _POINTS | {"$lt", "$lte", "$gt", "$gte"}
 _INDEXES = {
     "marks": (_POINTS, Selectivity.NARROW),
     "reporter_id": (_POINTS, Selectivity.NARROW),
-    "parent_id": (_POINTS, Selectivity.NARROW),
+    "parent_id": (_RANGES, Selectivity.INDEXED),
     "key": (_POINTS, Selectivity.INDEXED),
     "status": (_POINTS, Selectivity.INDEXED),
     "status_group": (_POINTS, Selectivity.INDEXED),
@@ -67,7 +67,7 @@ def _of(name: str, value: Any) -> Selectivity:
     operators, found = _INDEXES.get(name, (frozenset(), Selectivity.FREE))
     asked = value if isinstance(value, dict) else {"$eq": value}
     if not asked.keys() <= operators:
-        return Selectivity.INDEXED if name == "parent_id" and asked.keys() <= _RANGES else Selectivity.FREE
+        return Selectivity.FREE
     return Selectivity.INDEXED if name == "marks" and _flags(asked) else found
 
 
