@@ -75,9 +75,9 @@ def branches(query: Filter) -> tuple[list[Filter], list[Filter]]:
     """Return conditions of which each task that matches meets one at least, and those that it meets all.
 
     Each of these branches can be read in the order of an index that begins with people or labels, which MongoDB does
-    not find by itself: MAX_MERGED of more index tags, as those of a label's name are one for each project that has it,
-    and the alternatives of an `or` over several fields. Without branches when there are none, or when another condition
-    has fewer places in these indexes, because that is read faster.
+    not find by itself: MAX_MERGED index tags where there are more, such as those of a label's name, one for each
+    project that has it; and the alternatives of an `or` over several fields. Without branches when there are none, or
+    when another condition has fewer places in these indexes, because that is read faster.
     """
     parts = sorted(conjuncts(query), key=lambda part: _places(*part))
     name, value = parts[0]
