@@ -48,6 +48,8 @@ OF_A_PERSON = (
     "assignee = me and label = rare",
     "assignee = me or watcher = me",
     "reporter = me and status = open",
+    "reporter = me and status_group in [backlog, active]",
+    "assignee = me or reporter = me",
 )
 OF_ALL = (
     "",

@@ -87,14 +87,10 @@ class PartsOfPage:
     def _joined(self, parts: list[list[Row]]) -> list[Row]:
         """Join the parts; a part that follows the others in the order is only read when they have too few rows."""
         first, *others = parts
-        ordered = [{"$sort": self._sort() | {MARK: 1}}] if len(self.scopes) > 1 else []
-        return [
-            *first,
-            *map(self._union, others),
-            *(_ONCE if self.overlapping else []),
-            *ordered,
-            {"$limit": self.limit},
-        ]
+        rows = [*first, *map(self._union, others)]
+        if len(self.scopes) > 1:
+            rows += [*(_ONCE if self.overlapping else []), {"$sort": self._sort() | {MARK: 1}}]
+        return [*rows, {"$limit": self.limit}]
 
     def _ordered(self, query: Filter) -> list[Row]:
         same = pinned(query)

@@ -9,7 +9,8 @@
   the order. Such a page may be partial: it has what was found there, and a cursor to go on.
 
 Many projects are read in parts (see `core.storage.parts`), but not for a person or a label: their indexes begin with
-these, and need no seek for each project. Labels of one name in more than MAX_MERGED projects are read in such parts.
+these, and need no seek for each project. Labels of one name in more than MAX_MERGED projects are read in such parts,
+and so are people and labels of several fields that are joined by `or`: a page of each.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,9 +29,9 @@ from taskmanager.core.storage.querysets import Page, projection
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
 from taskmanager.features.tasks.filtering.selectivity import (
     Selectivity,
+    branches,
     compares_texts,
     conjuncts,
-    many_tags,
     selectivity,
 )
 from taskmanager.features.tasks.models import Task
@@ -41,6 +42,8 @@ from taskmanager.features.tasks.querysets import ALIVE
 MAX_COMPARED = 2_500
 MAX_BRANCHES = 100  # of one query: each is a project and a range, and takes some time to plan
 MAX_COMPARED_BRANCHES = 1_000  # the same with a filter that no index answers: MongoDB tries many indexes for each part
+# The orders of the indexes that begin with an index tag, or with the reporter.
+ORDERS_OF_PEOPLE = {"order_created_at", "order_updated_at", "order_due_at", "order_priority_due_at"}
 WHOLE_SECONDS = 0.6  # of a query that returns a whole page; then a partial one is read
 
 
@@ -93,14 +96,18 @@ class PageReader:
     def _narrow(self) -> Page:
         """Read the page from the indexes that begin with people and labels.
 
-        The condition on the projects has a form that no index can answer: MongoDB would try some fifteen others.
+        The condition on the projects has a form that no index can answer: MongoDB would try some fifteen others. A
+        later page is read from where it begins, in each range of the order, if one of these indexes has the order.
         """
         query: Filter = ALIVE | {"$nor": [{"project_id": {"$nin": list(self.project_ids)}}]}
-        tags, others = many_tags(self.condition, MAX_MERGED)
-        if tags:
-            parts = self._parts(scoped("marks", tags), overlapping=True)
-            return self._of_stages(parts.stages(query | ({"$and": [others]} if others else {})))
-        return self._found(query | ({"$or": self._ranges()} if self.after else {}))
+        scopes, conditions = branches(self.condition)
+        ranges = self._ranges()
+        if self.after and self.order.name() not in ORDERS_OF_PEOPLE:
+            conditions, ranges = [*conditions, {"$or": ranges}], [{}]
+        query |= {"$and": conditions} if conditions else {}
+        if scopes or len(ranges) > 1:
+            return self._of_stages(self._parts(scopes or [{}], ranges, overlapping=True).stages(query))
+        return self._read(query | ranges[0], hinted=False)
 
     def _scope(self) -> Filter:
         return ALIVE | scoped("project_id", self.project_ids, len(self.project_ids))[0]
@@ -125,11 +132,13 @@ class PageReader:
     def _of_stages(self, stages: list[Filter]) -> Page:
         return Task.objects.page_of_stages(stages, self.order, self.limit)
 
-    def _parts(self, scopes: list[Filter] | None = None, *, overlapping: bool = False) -> PartsOfPage:
+    def _parts(
+        self, scopes: list[Filter] | None = None, ranges: list[Filter] | None = None, *, overlapping: bool = False
+    ) -> PartsOfPage:
         return PartsOfPage(
             "tasks",
             scopes or scoped("project_id", self.project_ids),
-            self._ranges(),
+            ranges or self._ranges(),
             self.order,
             self.limit + 1,
             projection(self.fields, self.order),

@@ -1,6 +1,6 @@
 """How the conditions of a filter can be answered by indexes of tasks.
 
-A condition is NARROW when it has an index of its own that is read for a person, a label or a parent alone; INDEXED when
+A condition is NARROW when it has an index of its own that is read for a person or a label alone; INDEXED when
 an index of each project has its field; FREE when it can only be compared with the tasks themselves, one after the
 other, as free text can. A filter is as good as the best of the conditions that it joins with `and`, and as bad as the
 worst of those that it joins with `or`.
@@ -15,6 +15,7 @@ from typing import Any
 from bson import ObjectId
 
 from taskmanager.core.storage.orders import Filter, Row
+from taskmanager.core.storage.parts import MAX_MERGED, scoped
 
 
 class Selectivity(IntEnum):
@@ -36,7 +37,9 @@ _INDEXES = {
     "status": (_POINTS, Selectivity.INDEXED),
     "status_group": (_POINTS, Selectivity.INDEXED),
     "priority": (_RANGES, Selectivity.INDEXED),
+    "start_at": (_RANGES, Selectivity.INDEXED),
     "due_at": (_RANGES, Selectivity.INDEXED),
+    "estimate_minutes": (_RANGES, Selectivity.INDEXED),
     "completed_at": (_RANGES, Selectivity.INDEXED),
     "created_at": (_RANGES, Selectivity.INDEXED),
     "updated_at": (_RANGES, Selectivity.INDEXED),
@@ -68,18 +71,34 @@ def _of(name: str, value: Any) -> Selectivity:
     return Selectivity.INDEXED if name == "marks" and _flags(asked) else found
 
 
-def many_tags(query: Filter, most: int) -> tuple[list[str], Filter]:
-    """Return the index tags of which each task that matches has one, and the other conditions; none if at most `most`.
+def branches(query: Filter) -> tuple[list[Filter], list[Filter]]:
+    """Return conditions of which each task that matches meets one at least, and those that it meets all.
 
-    Such tags are those of a label's name: one for each project that has it. Without any when a condition has fewer
-    places in the indexes that begin with people and labels, because that is read faster.
+    Each of these branches can be read in the order of an index that begins with people or labels, which MongoDB does
+    not find by itself: MAX_MERGED index tags where there are more, such as those of a label's name, one for each
+    project that has it; and the alternatives of an `or` over several fields. Without branches when there are none, or
+    when another condition has fewer places in these indexes, because that is read faster.
     """
     parts = sorted(conjuncts(query), key=lambda part: _places(*part))
     name, value = parts[0]
-    if name != "marks" or not most < _places(name, value) < math.inf:
-        return [], query
-    others = [{name: value} for name, value in parts[1:]]
-    return value["$in"], {"$and": others} if others else {}
+    places = _places(name, value)
+    found: list[Filter] = []
+    if name == "$or" and places < math.inf and (places > MAX_MERGED or not _are_tags(value)):
+        found = [{"$or": [part]} for alternative in value for part in _parts_of(alternative)]
+    elif MAX_MERGED < places < math.inf:
+        found = scoped(name, value["$in"])
+    return found, [{name: value} for name, value in parts[1:]] if found else [query]
+
+
+def _are_tags(alternatives: list[Filter]) -> bool:
+    """Return whether all are conditions on index tags alone, which MongoDB reads as one list of tags."""
+    return all(part.keys() == {"marks"} for part in alternatives)
+
+
+def _parts_of(alternative: Filter) -> list[Filter]:
+    """Return an alternative in its own branches."""
+    found, others = branches(alternative)
+    return [{"$and": [branch, *others]} for branch in found] or [alternative]
 
 
 def _places(name: str, value: Any) -> float:

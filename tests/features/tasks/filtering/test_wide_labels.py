@@ -1,5 +1,6 @@
 """A label's name that exists in many projects: a page is read from their index, not from all tasks of the labels."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from taskmanager.core.storage.orders import Order
 from taskmanager.features.tasks import listing
 from taskmanager.features.tasks.filtering import expensive, pages
 from taskmanager.features.tasks.filtering.fields import FIELDS
-from taskmanager.features.tasks.filtering.selectivity import many_tags
+from taskmanager.features.tasks.filtering.selectivity import branches
 from taskmanager.features.tasks.models import Task, index_tags_of
 from tests.web.profiling import examined
 
@@ -20,23 +21,32 @@ PROJECTS = [ObjectId() for _ in range(pages.MAX_MERGED + 10)]
 EACH, LIMIT = 30, 50  # tasks of a project, of which every second has the label `bug`, and the first also `once`
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 ORDERS = [Order((("created_at", True),)), Order((("due_at", False),))]
+ME, OTHER = ObjectId(), ObjectId()
 
 
 def rows(project_id, bug, once):
     for number in range(EACH):
         labels = [bug] * (number % 2 or number == 0) + [once] * (number == 0)
         at = BEGIN + timedelta(minutes=number)
-        yield {
-            "_id": ObjectId(),
-            "project_id": project_id,
-            "key": f"T-{number}",
-            "label_ids": labels,
-            "marks": index_tags_of([], labels, []),
-            "status": "open",
-            "status_group": "backlog",
-            "created_at": at,
-            "revision": 1,
-        } | ({"due_at": at} if number % 3 else {})
+        mine, watched = [ME] * (number % 5 == 0), [ME] * (number % 7 == 0)
+        yield (
+            {
+                "_id": ObjectId(),
+                "project_id": project_id,
+                "key": f"T-{number}",
+                "label_ids": labels,
+                "assignee_ids": mine,
+                "watcher_ids": watched,
+                "reporter_id": ME if number % 11 == 0 else OTHER,
+                "marks": index_tags_of(mine, labels, watched),
+                "priority": number % 3,
+                "status": "open",
+                "status_group": "backlog",
+                "created_at": at,
+                "revision": 1,
+            }
+            | ({"due_at": at} if number % 3 else {})
+        )
 
 
 @pytest.fixture
@@ -52,7 +62,7 @@ def actor(app, monkeypatch):
             {"_id": key, "name_key": name, "project_id": project_id} for name, key in names.items()
         ])  # fmt: skip
         tasks.insert_many(rows(project_id, bug, once))
-    yield Actor(ObjectId(), project_roles=dict.fromkeys(PROJECTS, "viewer"))
+    yield Actor(ME, project_roles=dict.fromkeys(PROJECTS, "viewer"))
     tasks.drop()
 
 
@@ -78,23 +88,72 @@ def test_every_task_of_the_labels_is_on_one_page(actor, text, number):
     assert found == sorted(found, key=lambda row: (row["created_at"], row["_id"]), reverse=True)
 
 
-LABELS = ["l:1", "l:2", "l:3"]
+SORTS = ["-created_at", "due_at", "-due_at", "priority,due_at", "-priority,-due_at", "-priority"]
+ALL = {
+    "label = bug": {0, *range(1, EACH, 2)},
+    "assignee = me": set(range(0, EACH, 5)),
+    "reporter = me": set(range(0, EACH, 11)),
+    "assignee = me or watcher = me": {*range(0, EACH, 5), *range(0, EACH, 7)},
+    "assignee = me or reporter = me": {*range(0, EACH, 5), *range(0, EACH, 11)},
+    "assignee = me or (label = bug and watcher = me) or label = once": {*range(0, EACH, 5), 7, 21},
+}
+
+
+def all_pages(actor, text, order):
+    visible = listing.visible(actor, condition=GivenFilter(parse(text, FIELDS)))
+    found, after = [], None
+    while not found or after:
+        page = visible.page(order, 500, after=after)
+        assert page.rows
+        assert not page.partial
+        found, after = [*found, *page.rows], page.next_key
+        assert len(found) <= len(PROJECTS) * EACH, (text, order)  # or pages are repeated
+    return found
+
+
+def test_each_task_is_on_one_of_the_pages_in_its_place(actor):
+    for text, sort in itertools.product(ALL, SORTS):
+        words = [(word.removeprefix("-"), word.startswith("-")) for word in sort.split(",")]
+        found = all_pages(actor, text, Order(tuple(words)))
+        keys = sorted((row["project_id"], int(row["key"].removeprefix("T-"))) for row in found)
+        assert keys == sorted(itertools.product(PROJECTS, ALL[text])), (text, sort)
+        expected = list(found)
+        for field, descending in reversed([*words, ("_id", words[-1][1])]):
+            expected.sort(key=lambda row, field=field: (field in row, row.get(field)), reverse=descending)
+        assert [row["_id"] for row in found] == [row["_id"] for row in expected], (text, sort)
+
+
+def test_every_condition_beside_a_wide_label_holds(actor):
+    text = "label = bug and due_at >= 2024-01-01T00:05Z and due_at < 2024-01-01T00:10Z"
+    page = listing.visible(actor, condition=GivenFilter(parse(text, FIELDS))).page(ORDERS[0], 10 * LIMIT)
+    assert {row["due_at"].minute for row in page.rows} == {5, 7}
+    assert len(page.rows) == 2 * len(PROJECTS)
+
+
+LABELS = [f"l:{number}" for number in range(pages.MAX_MERGED + 1)]
 OF_LABEL = {"marks": {"$in": LABELS}}
+IN_PARTS = [{"marks": {"$in": LABELS[:-1]}}, {"marks": LABELS[-1]}]
+MINE, WATCHED, REPORTED, IS_OPEN = {"marks": "a:1"}, {"marks": "w:1"}, {"reporter_id": 1}, {"status": "open"}
 
 
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        (OF_LABEL, (LABELS, {})),
-        ({"$and": [{"status": "open"}, OF_LABEL]}, (LABELS, {"$and": [{"status": "open"}]})),
+        (OF_LABEL, (IN_PARTS, [])),
+        ({"$and": [IS_OPEN, OF_LABEL]}, (IN_PARTS, [IS_OPEN])),
+        ({"$and": [IS_OPEN, OF_LABEL, {"status": "done"}]}, (IN_PARTS, [IS_OPEN, {"status": "done"}])),
         ({"$and": [OF_LABEL, {"marks": {"$in": LABELS[:2]}}]}, None),
-        ({"$and": [OF_LABEL, {"marks": "a:1"}]}, None),
-        ({"$and": [OF_LABEL, {"reporter_id": 1}]}, None),
-        ({"$and": [OF_LABEL, {"$or": [{"marks": "a:1"}, {"reporter_id": 1}]}]}, None),
-        ({"$or": [OF_LABEL, {"marks": "a:1"}]}, None),
-        ({"status": "open"}, None),
+        ({"$and": [OF_LABEL, MINE]}, None),
+        ({"$and": [OF_LABEL, REPORTED]}, None),
+        ({"$or": [MINE, WATCHED]}, None),  # one list of tags for MongoDB
+        ({"$or": [MINE, REPORTED]}, ([{"$or": [MINE]}, {"$or": [REPORTED]}], [])),
+        ({"$and": [OF_LABEL, {"$or": [MINE, REPORTED]}]}, ([{"$or": [MINE]}, {"$or": [REPORTED]}], [OF_LABEL])),
+        ({"$and": [REPORTED, {"$or": [MINE, REPORTED]}]}, None),
+        ({"$or": [OF_LABEL, MINE]}, ([{"$or": [{"$and": [part]}]} for part in IN_PARTS] + [{"$or": [MINE]}], [])),
+        ({"$or": [MINE, IS_OPEN]}, None),
+        (IS_OPEN, None),
         ({"marks": {"$in": [*LABELS, "l"]}}, None),
     ],
 )
-def test_a_label_is_read_in_parts_when_nothing_narrower_is_asked(query, found):
-    assert many_tags(query, 2) == (found or ([], query))
+def test_a_list_is_read_in_branches_when_nothing_narrower_is_asked(query, found):
+    assert branches(query) == (found or ([], [query]))
