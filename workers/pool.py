@@ -46,7 +46,7 @@ class Pool:
     """Several worker slots, which work until a signal."""
 
     def __init__(self, number: int) -> None:
-        self._slots = [_WorkerSlot([sys.executable, "-m", "workers.worker"]) for _ in range(number)]
+        self._slots = [_WorkerSlot([sys.executable, "-m", "workers.cli", "worker"]) for _ in range(number)]
         self._stopping = False
 
     def run(self) -> None:

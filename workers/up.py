@@ -198,14 +198,15 @@ def _servers(settings: Settings, folder: DataFolder) -> dict[str, EmbeddedServer
 def _programs(settings: Settings, servers: dict[str, EmbeddedServer]) -> list[Program]:
     python, count = sys.executable, settings.worker_processes
     web = [python, "-m", "gunicorn", "-c", "python:config.gunicorn", "--graceful-timeout", "4", "wsgi:app"]
+    taskmanager = [python, "-m", "workers.cli"]
     workers = ["worker"] if count == 1 else [f"worker-{number}" for number in range(1, count + 1)]
     return [
         *(Program(name, server.guarded, "servers", 4) for name, server in servers.items()),
         Program("web", wrap(web)),
-        Program("relay", wrap([python, "-m", "workers.relay"]), reload=True),
-        *(Program(name, wrap([python, "-m", "workers.worker"]), reload=True) for name in workers),
-        Program("scheduler", wrap([python, "-m", "workers.schedule"]), reload=True),
-        Program("stream", wrap([python, "-m", "workers.stream"]), reload=True),
+        Program("relay", wrap([*taskmanager, "relay"]), reload=True),
+        *(Program(name, wrap([*taskmanager, "worker"]), reload=True) for name in workers),
+        Program("scheduler", wrap([*taskmanager, "scheduler"]), reload=True),
+        Program("stream", wrap([*taskmanager, "stream"]), reload=True),
     ]
 
 

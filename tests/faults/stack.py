@@ -228,10 +228,10 @@ class Stack:
             "web": ["-m", "gunicorn", "-c", "python:config.gunicorn", "wsgi:app"],
             "rq": ["-m", "rq.cli", "worker", "-c", "workers.settings"],
             "hooks": ["-m", "tests.faults.hook_sink", str(self.hook_port), str(self.hooks)],
-            "relay": ["-m", "workers.relay"],
-            "worker": ["-m", "workers.worker"],
-            "scheduler": ["-m", "workers.schedule"],
-            "stream": ["-m", "workers.stream"],
+            "relay": ["-m", "workers.cli", "relay"],
+            "worker": ["-m", "workers.cli", "worker"],
+            "scheduler": ["-m", "workers.cli", "scheduler"],
+            "stream": ["-m", "workers.cli", "stream"],
             "pool": ["-m", "workers.cli", "workers", "--count", "2"],
         }
         return commands[name.split("-")[0]]

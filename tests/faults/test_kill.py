@@ -162,7 +162,7 @@ def test_a_killed_worker_is_made_up_for_within_thirty_seconds(stack: Stack, caps
 
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        return process.cmdline()[-1] == "workers.worker" and process.status() != psutil.STATUS_ZOMBIE
+        return process.cmdline()[-2:] == ["workers.cli", "worker"] and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, IndexError):
         return False
 
