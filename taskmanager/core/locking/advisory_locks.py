@@ -18,7 +18,7 @@ from taskmanager.core.locking.fair_locks import FairLocks
 from taskmanager.core.locking.leases import StoreLease
 
 MAX_WAIT_SECONDS = 3.0  # then the unit of work goes on without the lock
-_MAX_KEPT_SECONDS = 0.05  # a process with further waiters keeps a lease for as long
+_MAX_KEPT_SECONDS = 0.02  # a process with further waiters keeps a lease for as long
 _CONTENDED_SECONDS = 5.0  # after the last sign that another process competes, leases are used for as long
 _MAX_CONTENDED = 1_000
 

@@ -1,8 +1,14 @@
 """The advisory locks that one unit of work holds or waits for."""
 
+import threading
 import time
 
 from taskmanager.core.locking.advisory_locks import MAX_WAIT_SECONDS, advisory_locks
+
+MAX_CONFIRMING = 3  # units of work of a process: each has one of some eight slots of the database meanwhile
+
+_mutex = threading.Lock()
+_confirming: set["HeldLocks"] = set()
 
 
 class HeldLocks:
@@ -28,15 +34,30 @@ class HeldLocks:
         """Return whether another process competes for a lock."""
         return advisory_locks.is_contended(name)
 
-    def is_wanted(self) -> bool:
-        """Return whether others wait for a lock that is held."""
-        return any(map(advisory_locks.is_wanted, self._names))
+    def may_end_early(self) -> bool:
+        """Return whether others wait, and the locks may be released before the majority has the commit.
+
+        Where the majority is slow, MAX_CONFIRMING units of work may wait for it, and the next one keeps its locks.
+        """
+        if not any(map(advisory_locks.is_wanted, self._names)):
+            return False
+        with _mutex:
+            if len(_confirming) < MAX_CONFIRMING:
+                _confirming.add(self)
+        return self in _confirming
 
     def note_conflict(self) -> None:
         """Let the locks that are held be ordered over processes for some time: MongoDB has met another writer."""
         for name in self._names:
             if advisory_locks.holds(name, self):
                 advisory_locks.note_conflict(name)
+
+    def end(self) -> None:
+        """Release all locks, when the unit of work is over."""
+        try:
+            self.release()
+        finally:
+            _confirming.discard(self)
 
     def release(self) -> None:
         """Release all locks, also when the time limit of a job interrupts this, which happens once."""

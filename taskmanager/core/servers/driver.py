@@ -119,7 +119,8 @@ class _Held(_ConnectionManager):
         """Commit with w: 1. The driver sends the next commit, which it takes for a repeated one, with w: "majority"."""
         transaction = session._transaction
         chosen: Any = transaction.opts
-        transaction.opts = type(chosen)(chosen.read_concern, WriteConcern(w=1), chosen.read_preference)
+        fixed = chosen.read_concern, WriteConcern(w=1), chosen.read_preference, chosen.max_commit_time_ms
+        transaction.opts = type(chosen)(*fixed)
         try:
             self.run(client, session, "commitTransaction", commit)
         finally:

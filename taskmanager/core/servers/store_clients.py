@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -131,7 +131,7 @@ class NodeSearch:
 
 
 class TimedCluster(RedisCluster):
-    """A client of a cluster, whose commands are timed. It asks for the nodes at its first command."""
+    """A client of a cluster, timed as a `TimedClient` is. It asks for the nodes at its first command."""
 
     store = ""
 
@@ -141,7 +141,7 @@ class TimedCluster(RedisCluster):
         self._connecting = self._connected = False
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        with timed_trip(self.store), _as_redis_error():
+        with nullcontext() if args[0] in _WAITING else timed_trip(self.store), _as_redis_error():
             self._connect()
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 

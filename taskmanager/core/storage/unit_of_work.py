@@ -75,7 +75,7 @@ def run_again() -> NoReturn:
 
 
 def hold_advisory_lock(name: str) -> None:
-    """Hold an advisory lock from before the transaction begins until its end (see `core.locking`).
+    """Hold an advisory lock from before the transaction begins until it is committed (see `core.locking`).
 
     Call it as early as possible: when the lock is not free, the transaction is aborted, and the use case is run again
     from its start once it has the lock; and once more when another process turns out to compete for it. Only for units
@@ -151,7 +151,7 @@ def _transact(function: Callable[[], T], seconds: float | None = None) -> T:
         return _repeat(function, seconds)
     finally:
         try:
-            order.release()
+            order.end()
         finally:
             _order.reset(token)
 
@@ -199,8 +199,8 @@ def _let_the_next_begin(session: ClientSession) -> None:
     commands before where the members are far from each other.
     """
     order = _order.get()
-    if order is not None and order.is_wanted():
-        when_committed(session, _release_advisory_locks)
+    if order is not None and order.may_end_early():
+        when_committed(session, order.release)
 
 
 def _release_advisory_locks() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from taskmanager.core.configuration import settings
 from taskmanager.core.locking import leases
 from taskmanager.core.locking.advisory_locks import AdvisoryLocks
 from taskmanager.core.servers.stores import cache_outage, cache_store
@@ -59,15 +60,42 @@ def test_a_free_lease_goes_to_the_process_that_waits_for_it(monkeypatch):
     assert leases._poll("a", "other")
 
 
-def test_the_process_that_waits_for_a_lease_is_woken_when_it_is_free(monkeypatch):
+def test_processes_that_wait_are_woken_in_the_order_in_which_they_came(monkeypatch):
     monkeypatch.setattr(leases, "_RESERVED_MS", int(1000 * LONG))
     held = leases.acquire("a", LONG)
-    assert not leases._poll("a", "first") and not leases._poll("a", "second")
+    for token in ("first", "second", "first"):
+        assert not leases._poll("a", token)
+    for token, others in (("first", "second"), ("second", "first")):
+        held.release()
+        assert cache_store().keys(f"{KEY}:next:*") == [f"{KEY}:next:{token}".encode()]
+        assert not leases._poll("a", others)  # it waits again, behind those that wait
+        leases._wait("a", token)
+        assert leases._poll("a", token)
+        held = leases.StoreLease("a", True, token)
+    assert cache_store().keys(f"{KEY}:next*") == []
+
+
+def test_what_processes_leave_in_the_store_expires():
+    held = leases.acquire("a", LONG)
+    assert not leases._poll("a", "killed") and not leases._poll("a", "killed too")
     held.release()
-    assert cache_store().keys(f"{KEY}:next:*") == [f"{KEY}:next:first".encode()]
-    leases._wait("a", "first")
-    assert leases._poll("a", "first")
-    assert cache_store().keys("tm:lease:*") == [KEY.encode()]
+    keys = cache_store().keys("tm:lease:*")
+    assert len(keys) == 3  # the turn, its list, and the queue
+    assert all(0 < cache_store().pttl(key) <= leases._QUEUED_MS for key in keys)
+
+
+def test_a_process_that_gives_up_leaves_the_queue():
+    held = leases.acquire("a", LONG)
+    assert leases.acquire("a", 0.01) is None
+    held.release()
+    assert cache_store().keys("tm:lease:*") == []
+
+
+def test_a_store_that_wakes_late_is_not_away(monkeypatch):
+    """Valkey ends a wait when it comes to it, which may be later than this process waits for a reply."""
+    monkeypatch.setattr(leases, "_WAIT_SECONDS", 2 * settings.current().redis_timeout_ms / 1000)
+    leases._wait("a", "me")
+    assert not cache_outage.resting
 
 
 def test_a_process_that_was_killed_delays_the_others_until_its_lease_expires(process, monkeypatch):

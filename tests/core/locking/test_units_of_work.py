@@ -9,6 +9,7 @@ import pytest
 
 from taskmanager.core.locking import leases
 from taskmanager.core.locking.advisory_locks import advisory_locks
+from taskmanager.core.locking.held_locks import MAX_CONFIRMING, HeldLocks
 from taskmanager.core.servers.stores import cache_store
 from taskmanager.core.storage.capacity import _current
 from taskmanager.core.storage.database import capacity
@@ -114,6 +115,25 @@ def test_one_that_waits_goes_on_when_the_primary_has_the_commit_before_it(comman
     assert advisory_locks._locks._queues == {}
 
 
+def test_where_the_majority_is_slow_few_units_of_work_wait_for_it_at_a_time():
+    """Each has a slot of the database meanwhile."""
+    waiting = [HeldLocks() for _ in range(MAX_CONFIRMING + 1)]
+    try:
+        for number, one in enumerate(waiting):
+            assert not one.may_end_early()
+            assert one.is_settled(f"slow {number}")
+            advisory_locks.note_conflict(f"slow {number}")
+        assert [one.may_end_early() for one in waiting] == [True] * MAX_CONFIRMING + [False]
+        assert waiting[0].may_end_early()
+        waiting[0].end()
+        assert waiting[-1].may_end_early()
+    finally:
+        for one in waiting:
+            one.end()
+    assert HeldLocks().may_end_early() is False
+    assert advisory_locks._locks._queues == {}
+
+
 def test_one_that_waits_holds_no_slot_of_the_database():
     assert advisory_locks.try_acquire("a", "me")
     slots = []
@@ -182,7 +202,7 @@ def test_one_that_met_another_process_waits_for_its_lease_before_it_runs_again(
         if has_waited:
             wait_for_waiter(name)
             advisory_locks.release(name, "me")
-        while not cache_store().exists(f"tm:lease:{{{name}}}:next"):
+        while not cache_store().exists(f"tm:lease:{{{name}}}:queue"):
             assert not running.done()
         of_another.release()
         running.result()
