@@ -1,10 +1,13 @@
 """The advisory locks that one unit of work holds or waits for."""
 
+import random
 import threading
 import time
 
 from taskmanager.core.locking.advisory_locks import MAX_WAIT_SECONDS, advisory_locks
 
+MAX_REPEAT_SECONDS = 1.0  # then MongoDB's driver repeats the transaction, after pauses that grow to half a second
+_PAUSE_SECONDS = 0.005
 MAX_CONFIRMING = 3  # units of work of a process: each has one of some eight slots of the database meanwhile
 
 _mutex = threading.Lock()
@@ -16,6 +19,7 @@ class HeldLocks:
 
     def __init__(self) -> None:
         self._names: list[str] = []  # noted before they are acquired, and forgotten after they are released
+        self._met: float | None = None  # when it first met a writer that the locks did not order
         self._patience = MAX_WAIT_SECONDS  # for all of them together: a request may write a hundred busy projects
 
     def is_settled(self, name: str) -> bool:
@@ -46,11 +50,21 @@ class HeldLocks:
                 _confirming.add(self)
         return self in _confirming
 
-    def note_conflict(self) -> None:
-        """Let the locks that are held be ordered over processes for some time: MongoDB has met another writer."""
+    def note_conflict(self) -> bool:
+        """Note that MongoDB has met another writer: the locks that are held are ordered over processes for some time.
+
+        Return whether the unit of work runs again soon: those behind it wait for it meanwhile.
+        """
         for name in self._names:
             if advisory_locks.holds(name, self):
                 advisory_locks.note_conflict(name)
+        self._met = self._met or time.monotonic()
+        return bool(self._names) and time.monotonic() < self._met + MAX_REPEAT_SECONDS
+
+    @staticmethod
+    def pause() -> None:
+        """Wait for another writer to end, for some milliseconds."""
+        time.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311 no secret
 
     def end(self) -> None:
         """Release all locks, when the unit of work is over."""

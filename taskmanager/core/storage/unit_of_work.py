@@ -251,9 +251,14 @@ def _aborting(session: ClientSession, attempt: Callable[[], T]) -> T:
 
 
 def _note_conflict(error: BaseException) -> None:
+    """After a conflict with another writer, run the use case again from its start without the driver's pauses.
+
+    These grow, and another process that has none would always be first, as long as no lease orders the two.
+    """
     order = _order.get()
-    if order is not None and isinstance(error, OperationFailure) and error.code == _WRITE_CONFLICT:
-        order.note_conflict()
+    is_conflict = isinstance(error, OperationFailure) and error.code == _WRITE_CONFLICT
+    if order is not None and is_conflict and order.note_conflict():
+        raise _Outside(object(), order.pause) from error
 
 
 def _abort(session: ClientSession) -> None:

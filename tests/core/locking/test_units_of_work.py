@@ -210,6 +210,18 @@ def test_one_that_met_another_process_waits_for_its_lease_before_it_runs_again(
     assert Lock.objects(name=name).first().held == 1
 
 
+@pytest.mark.parametrize(("seconds", "pauses"), [(60.0, 3), (0.0, 0)])
+def test_one_that_meets_others_again_and_again_makes_short_pauses_for_some_time(failing, monkeypatch, seconds, pauses):
+    """Those of the driver grow to half a second, while another process is first each time."""
+    paused = []
+    monkeypatch.setattr("taskmanager.core.locking.held_locks.MAX_REPEAT_SECONDS", seconds)
+    monkeypatch.setattr(HeldLocks, "pause", lambda _: paused.append(1))
+    with failing("update", times=3, errorCode=112, labels=("TransientTransactionError",)):
+        count(f"met {pauses} times")
+    assert len(paused) == pauses
+    assert Lock.objects(name=f"met {pauses} times").first().held == 1
+
+
 def test_a_nested_use_case_holds_the_lock_of_the_outer_one():
     @unit_of_work
     def outer():
