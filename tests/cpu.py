@@ -31,27 +31,22 @@ def _of(process: psutil.Process) -> float:
         return 0.0
 
 
-def _measured(item: pytest.Item) -> Iterator[None]:
-    before = _seconds()
-    try:
-        return (yield)
-    finally:
-        item.user_properties.append((_NAME, round(_seconds() - before, 3)))
+_before = pytest.StashKey[float]()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    return (yield from _measured(item))
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    return (yield from _measured(item))
+    item.stash[_before] = _seconds()
+    return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    return (yield from _measured(item))
+    """Count once for the whole test: to look for the processes below this one takes a millisecond or two."""
+    try:
+        return (yield)
+    finally:
+        item.user_properties.append((_NAME, round(_seconds() - item.stash[_before], 3)))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
