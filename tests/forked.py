@@ -61,6 +61,8 @@ _ENVIRONMENT = dict(os.environ)
 _LONGEST = 1 << 17  # bytes of a request
 _NUMBER = struct.Struct("q")
 _PR_SET_PDEATHSIG = 1
+_CLONE_NEWPID = 0x20000000
+_AS_FIRST = ("unshare", "--pid", "--fork", "--kill-child")
 
 
 class Forked:
@@ -120,15 +122,21 @@ def start(
     output: int | IO[Any],
     errors: int | IO[Any] | None = None,
     new_session: bool = False,
+    as_first: bool = False,
 ) -> Started:
-    """Start `python WORDS` (`-m MODULE …` or `-c CODE`); without `errors` they go where the output goes."""
+    """Start `python WORDS` (`-m MODULE …` or `-c CODE`); without `errors` they go where the output goes.
+
+    With `as_first` it has the id 1 in a namespace of its own, as in a container; what is returned is its parent.
+    """
     errors = output if errors is None else errors
     in_test = "PYTEST_CURRENT_TEST" in os.environ
     if in_test and hasattr(os, "pidfd_open") and _of_start(environment) == _of_start(_ENVIRONMENT):
-        return Forked(words, environment=environment, output=output, errors=errors, new_session=new_session)
+        options = {"environment": environment, "new_session": new_session, "as_first": as_first}
+        return Forked(words, output=output, errors=errors, **options)
+    command = [*_AS_FIRST, sys.executable, *words] if as_first else wrap([sys.executable, *words])
     return subprocess.Popen(
-        wrap([sys.executable, *words]), cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output,
-        stderr=errors, start_new_session=new_session,
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
+        start_new_session=new_session,
     )  # fmt: skip
 
 
@@ -249,8 +257,21 @@ def _become(request: dict[str, Any], files: list[int], server: int) -> list[str]
     os.write(tells, _NUMBER.pack(os.getpid()))
     for number in files:
         os.close(number)
+    if request["as_first"]:
+        _become_first()
     words: list[str] = request["words"]
     return words
+
+
+def _become_first() -> None:
+    """Go on in a child with the id 1; this process waits for its end, and ends it by its own, as `unshare` does."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWPID):
+        os._exit(ctypes.get_errno())
+    if child := os.fork():
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        os._exit(code if code >= 0 else 128 - code)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _run(words: list[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests import forked
 from tests.faults.stack import eventually
+from tests.workers.processes import can_be_first
 
 SLEEP = ["-c", "import time; time.sleep(600)"]
 HERE = dict(os.environ)
@@ -41,6 +42,19 @@ def test_it_has_the_environment_that_it_was_given_and_no_other():
     assert (
         run("import os; print(sorted(os.environ.items()))", A="b").stdout == f"{sorted({'A': 'b', **START}.items())}\n"
     )
+
+
+@pytest.mark.skipif(not can_be_first(), reason="needs the right to make a namespace")
+def test_as_the_first_process_it_has_the_id_1_and_ends_with_its_parent(tmp_path):
+    with (tmp_path / "said").open("wb") as said:
+        code = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+        process = forked.start(["-c", code], environment=HERE, output=said, as_first=True)
+    eventually((tmp_path / "said").read_text)
+    assert (tmp_path / "said").read_text() == "1\n"
+    (child,) = psutil.Process(process.pid).children()
+    process.kill()
+    process.wait()
+    eventually(lambda: not child.is_running())
 
 
 def test_it_has_no_files_of_others():
@@ -85,6 +99,7 @@ def test_it_ends_with_the_process_that_started_it():
     step = f"""import sys
 from tests import forked
 from tests.faults.stack import eventually
+from tests.workers.processes import can_be_first
 import os, time
 os.environ["PYTEST_CURRENT_TEST"] = "x"
 print(forked.start({SLEEP}, environment=dict(os.environ), output=2).pid, flush=True)

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -31,8 +30,8 @@ class Process:
 
     def __init__(self, role: str, settings: Settings, *, as_first: bool = False, **changes: Any) -> None:
         self.port = ports.choose()
-        start, (said, says) = _start_as_first if as_first else forked.start, os.pipe()
-        self._popen = start(COMMANDS[role], environment=environment(settings, port=self.port, **changes), output=says)
+        variables, (said, says) = environment(settings, port=self.port, **changes), os.pipe()
+        self._popen = forked.start(COMMANDS[role], environment=variables, output=says, as_first=as_first)
         os.close(says)
         self._said = os.fdopen(said)
         self._as_first, self.lines, self._news = as_first, list[str](), threading.Condition()
@@ -80,14 +79,6 @@ class Process:
                 self._news.notify_all()
         with self._news:
             self._news.notify_all()
-
-
-def _start_as_first(words: list[str], *, environment: dict[str, str], output: int) -> subprocess.Popen[bytes]:
-    """Start a process with the id 1 in a namespace of its own, as a container has."""
-    command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, *words]
-    return subprocess.Popen(
-        command, cwd=forked.ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-    )
 
 
 def environment(settings: Settings, **changes: Any) -> dict[str, str]:
