@@ -48,7 +48,7 @@ def test_it_is_the_one_in_the_repository(document, root: Path):
 
 
 def test_the_service_serves_it(client, document):
-    assert client.get("/api/v1/openapi.json").json["paths"].keys() == document["paths"].keys()
+    assert client.get("/api/v1/openapi.json").json == orjson.loads(orjson.dumps(document))
 
 
 def test_every_operation_is_described_and_in_a_group(document):

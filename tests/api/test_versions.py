@@ -53,7 +53,13 @@ def test_each_answers_in_its_own_form(both):
     assert client.get("/api/v1/users/me").status_code == 401
 
 
-@pytest.mark.parametrize("name", ["v1", "v8", "v9"])
+def test_the_document_of_the_service_is_as_it_is_alone(both, client):
+    """That it is valid is tested in `test_document.py`: it takes some seconds."""
+    path = "/api/v1/openapi.json"
+    assert both.test_client().get(path).json == client.get(path).json
+
+
+@pytest.mark.parametrize("name", ["v8", "v9"])
 def test_each_has_a_valid_document(both, name):
     document = both.test_client().get(f"/api/{name}/openapi.json").json
     from openapi_spec_validator import validate  # takes a second
