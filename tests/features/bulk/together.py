@@ -130,7 +130,7 @@ class Place:
 def prepare(place, action):
     """Bring the tasks into the state in which the action does something."""
     if action == "reopen":
-        place.one_by_one("complete")
+        place.at_once("complete")
 
 
 def run(scene, *operations):
