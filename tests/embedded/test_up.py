@@ -16,6 +16,7 @@ import pytest
 from taskmanager.embedded import ports, processes
 from tests import forked
 
+pytestmark = pytest.mark.timeout(600)
 ROOT = Path(__file__).resolve().parents[2]
 READY = "The service is ready"
 _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
