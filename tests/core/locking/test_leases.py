@@ -130,6 +130,14 @@ def test_a_lease_passes_on_to_a_thread_that_waits_and_saves_trips_to_the_store(p
     assert not cache_store().exists(KEY)
 
 
+def test_a_holder_whose_lease_has_expired_asks_for_another(process):
+    assert process.acquire("a", "me")
+    assert process.try_acquire("a", "me")
+    process._leases["a"] = replace(process._leases["a"], acquired_at=time.monotonic() - LONG - 1)
+    assert not process.try_acquire("a", "me")
+    process.release("a", "me")
+
+
 def test_a_process_that_has_had_a_lease_for_long_gives_it_back_although_threads_wait(process):
     assert process.acquire("a", "me")
     process._leases["a"] = replace(process._leases["a"], acquired_at=time.monotonic() - 0.06)
