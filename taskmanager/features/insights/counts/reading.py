@@ -42,7 +42,7 @@ def with_weeks(ids: Collection[ObjectId], monday: datetime, first_day: datetime,
 
     That is the documents of all tasks, and those of weeks from `monday` or `first_day` on, with slots of days since
     `first_day`; and those without a `week` for `became_overdue_by_person`: the tasks that became overdue since those
-    were counted, and before `moment`.
+    were counted, and before `moment`. The same numbers are the same bytes: MongoDB groups in any order.
     """
     of_days = slot_of(first_day).week
     daily: dict[str, Row] = {name: {unit: _from(of_days, f"${name}.{unit}")} for name in ("created", "closed")}
@@ -53,7 +53,7 @@ def with_weeks(ids: Collection[ObjectId], monday: datetime, first_day: datetime,
         {"$unionWith": {"coll": TaskCounts._get_collection_name(), "pipeline": _overdue_since(list(ids), moment)}},
     ]
     with readable(TaskCounts._get_collection()) as counts:
-        return _encoded(_raw(counts).aggregate(stages))
+        return _encoded(sorted(_raw(counts).aggregate(stages), key=lambda row: bytes(row.raw)))
 
 
 def _raw(collection: driver.Collection[Any]) -> driver.Collection[RawBSONDocument]:
