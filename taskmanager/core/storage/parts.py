@@ -7,7 +7,7 @@ Each part returns as many rows as the page has, so the cost of a page is one see
 for each part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,17 +20,19 @@ MAX_MERGED = 200  # MongoDB's internalQueryMaxScansToExplode
 _ONCE: list[Row] = [{"$group": {"_id": "$_id", "row": {"$first": "$$ROOT"}}}, {"$replaceRoot": {"newRoot": "$row"}}]
 
 
-def ranged(order: Order, after: Sequence[Any] | None) -> list[Filter]:
-    """Return the ranges of the order after the key `after`, in the direction of the list; all rows are one range."""
-    return order.ranges(after) if after else [{}]
+def ranged(order: Order, after: Sequence[Any] | None, same: Set[str] = frozenset()) -> list[Filter]:
+    """Return the ranges of the order after the key `after`, in the direction of the list; all rows are one range.
+
+    No row is beyond the key by a field that has one value in all of them (`same`), so such a range is left out: MongoDB
+    would read all rows with that value for it.
+    """
+    found = order.ranges(after) if after else [{}]
+    return [one for one in found if same & one.keys() <= pinned(one)]
 
 
 def pinned(query: Filter) -> set[str]:
-    """Return the fields that have one value in all rows of a query.
-
-    MongoDB does not merge scans in an order that begins with such a field, though the field does not matter for it.
-    """
-    return {field for field, value in query.items() if _is_one_value(value)}
+    """Return the fields that have one value in all rows of a query, without `_id`."""
+    return {field for field, value in query.items() if field != "_id" and _is_one_value(value)}
 
 
 def _is_one_value(condition: Any) -> bool:
@@ -47,7 +49,8 @@ def scoped(field: str, values: Sequence[Any], size: int = MAX_MERGED) -> list[Fi
 class PartsOfPage:
     """The aggregation of `limit` rows in an order, in parts: each of the `scopes` in each of the `ranges`.
 
-    The ranges follow one after the other in the order. `overlapping`: a row may be in several of the scopes.
+    The ranges follow one after the other in the order. `overlapping`: a row may be in several of the scopes. `same`:
+    fields that have one value in all rows of the page, by a condition that the parts have in common.
     """
 
     collection: str
@@ -57,6 +60,7 @@ class PartsOfPage:
     limit: int
     projection: Row | None
     overlapping: bool = False
+    same: Set[str] = frozenset()
 
     def stages(self, query: Filter) -> list[Row]:
         """Return the aggregation of the rows that match `query`."""
@@ -93,9 +97,7 @@ class PartsOfPage:
         return [*rows, {"$limit": self.limit}]
 
     def _ordered(self, query: Filter) -> list[Row]:
-        same = pinned(query)
-        sort = {field: direction for field, direction in self.order.spec() if field not in same}
-        return [{"$match": query}, {"$sort": sort}]
+        return [{"$match": query}, {"$sort": dict(self.order.spec(self.same | pinned(query)))}]
 
     def _sort(self) -> dict[str, int]:
         return dict(self.order.spec())

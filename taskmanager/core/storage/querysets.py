@@ -149,7 +149,7 @@ class BaseQuerySet(QuerySet):
 
         `hinted`: read it from the index `order.name()`. `same`: fields that have one value in all rows of the query.
         """
-        sort = [(field, direction) for field, direction in order.spec() if field not in same]
+        sort = order.spec(same)
         shown = projection(fields, order)
         with readable(self._collection) as listed:
             index = order.name() if hinted else None

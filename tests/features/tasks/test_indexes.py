@@ -191,6 +191,8 @@ OF_A_PERSON = [
     f"(assignee = {PEOPLE[5]} and status = open) or reporter in [{PEOPLE[5]}, {PEOPLE[6]}]",
 ]
 OF_LONG_LISTS = ["created_at", "-created_at", "updated_at", "-updated_at", "-due_at", "priority,due_at"]
+# Many tasks match this, and all have one value of these orders.
+OF_ONE_VALUE, ITS_ORDERS = "due_at is null", [sort for sort in SORTS if "due_at" in sort]
 # These are compared with the tasks themselves, in the order of the list.
 COMPARED = ["title ~ rent", "description is null", "key = T-7", "custom_fields.points > 3"]
 
@@ -257,6 +259,12 @@ def wrong_people(actor):
             yield from wrong(actor, text, sort, None, a_page_of_each if " or " in text else few, pages=8)
 
 
+def wrong_values(actor):
+    for sort in ITS_ORDERS:
+        for project in (PROJECTS[0], None):
+            yield from wrong(actor, OF_ONE_VALUE, sort, project, few)
+
+
 def wrong_searches(actor):
     for text in ("T-1234", "rent", "inv", "inv 77"):
         with examined() as seen:
@@ -273,5 +281,5 @@ def test_every_list_comes_from_the_index_that_has_least_to_read(actor):
 
     Who may see a task sees all of it, so a role changes no question: one actor asks for all.
     """
-    found = [*faults(actor), *wrong_people(actor), *wrong_searches(actor)]
+    found = [*faults(actor), *wrong_people(actor), *wrong_values(actor), *wrong_searches(actor)]
     assert not found, "\n".join(map(str, found))

@@ -113,14 +113,17 @@ class PageReader:
         return ALIVE | scoped("project_id", self.project_ids, len(self.project_ids))[0]
 
     def _ranges(self) -> list[Filter]:
-        return ranged(self.order, self.after)
+        return ranged(self.order, self.after, self._same())
+
+    def _same(self) -> set[str]:
+        return pinned(dict(conjuncts(self.condition)))
 
     def _found(self, query: Filter, *, hinted: bool = False) -> Page:
         return self._read(self._with_condition(query), hinted=hinted)
 
     def _read(self, query: Filter, *, hinted: bool) -> Page:
         """Read the page by one `find`."""
-        same = pinned(dict(conjuncts(self.condition)))
+        same = self._same()
         return Task.objects.page_of(query, self.order, self.limit, fields=self.fields, hinted=hinted, same=same)
 
     def _with_condition(self, query: Filter) -> Filter:
@@ -143,4 +146,5 @@ class PageReader:
             self.limit + 1,
             projection(self.fields, self.order),
             overlapping,
+            self._same(),
         )

@@ -96,6 +96,9 @@ ALL = {
     "assignee = me or watcher = me": {*range(0, EACH, 5), *range(0, EACH, 7)},
     "assignee = me or reporter = me": {*range(0, EACH, 5), *range(0, EACH, 11)},
     "assignee = me or (label = bug and watcher = me) or label = once": {*range(0, EACH, 5), 7, 21},
+    "due_at is null": set(range(0, EACH, 3)),
+    "priority = low": set(range(1, EACH, 3)),
+    "assignee = me and due_at is null": set(range(0, EACH, 15)),
 }
 
 
