@@ -13,7 +13,7 @@ from tests import forked
 from tests.faults.stack import eventually
 from tests.workers.processes import can_be_first
 
-SLEEP = ["-c", "import time; time.sleep(600)"]
+SLEEP = ["-c", "import time; time.sleep(600)"]  # each test ends it, or shows that it ends
 HERE = dict(os.environ)
 START = forked._of_start(HERE)  # of `make test-later`, whose clock is set by a library that is loaded first
 
@@ -44,10 +44,10 @@ def test_it_has_the_environment_that_it_was_given_and_no_other():
     )
 
 
-@pytest.mark.skipif(not can_be_first(), reason="needs the right to make a namespace")
+@pytest.mark.skipif(not can_be_first(), reason="only root may make a namespace of processes")
 def test_as_the_first_process_it_has_the_id_1_and_ends_with_its_parent(tmp_path):
     with (tmp_path / "said").open("wb") as said:
-        code = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+        code = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"  # it is killed below
         process = forked.start(["-c", code], environment=HERE, output=said, as_first=True)
     eventually((tmp_path / "said").read_text)
     assert (tmp_path / "said").read_text() == "1\n"

@@ -63,7 +63,10 @@ class HeldLocks:
 
     @staticmethod
     def pause() -> None:
-        """Wait for another writer to end, for some milliseconds."""
+        """Wait for another writer to end, for some milliseconds, while no transaction is open.
+
+        By chance, because two writers that met once and wait for as long would meet again.
+        """
         time.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311 no secret
 
     def end(self) -> None:
