@@ -1,4 +1,4 @@
-"""What a burst of requests cost: CPU of the server's processes, memory, and the work of MongoDB and Valkey."""
+"""What a burst of requests cost: CPU of the server's processes and of MongoDB, memory, commands, keys, trips."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -36,11 +36,12 @@ class Meters:
         self._own = 0
 
     def read(self, server: Server) -> dict[str, float]:
-        """Return microseconds of CPU, commands, keys, documents, aborted transactions, trips to the stores."""
+        """Return microseconds of CPU, also of MongoDB, commands, keys, documents, aborted transactions, trips."""
         status = database.client().admin.command("serverStatus")
         metrics = status["metrics"]
         return {
             "cpu": cpu_microseconds(server.processes()),
+            "database": cpu_microseconds([psutil.Process(int(status["pid"]))]),
             "commands": _commands(metrics["commands"]),
             "keys": metrics["queryExecutor"]["scanned"],
             "documents": metrics["queryExecutor"]["scannedObjects"],

@@ -11,8 +11,6 @@ from typing import Any
 from tests.bench import plot
 from tests.bench.plot import Spread
 
-NUMBERS = ("cpu", "commands", "trips", "keys", "documents", "aborted")
-
 
 @dataclass
 class Sample:
@@ -23,6 +21,7 @@ class Sample:
     endpoint: str
     requests: int
     cpu: float  # microseconds of the server's processes
+    database: float  # microseconds of MongoDB
     commands: float
     trips: float
     keys: float
@@ -52,32 +51,31 @@ class Result:
     def of(self, server: str, endpoint: str) -> list[Sample]:
         return [sample for sample in self.samples if (sample.server, sample.endpoint) == (server, endpoint)]
 
-    def ratios(self, server: str, endpoint: str) -> list[float]:
-        """Return the CPU of a request as a ratio to the limit's in the same round."""
-        limit = {sample.round: sample.cpu for sample in self.of("limit", endpoint)}
-        return [sample.cpu / limit[sample.round] for sample in self.of(server, endpoint) if limit.get(sample.round)]
+    def ratios(self, server: str, endpoint: str, *parts: str) -> list[float]:
+        """Return the CPU of a request as a ratio to the limit's in the same round: the sum of `cpu`, `database`."""
+        limit = {sample.round: _sum(sample, parts) for sample in self.of("limit", endpoint)}
+        found = self.of(server, endpoint)
+        return [_sum(sample, parts) / limit[sample.round] for sample in found if limit.get(sample.round)]
 
-    def spread(self, server: str, endpoint: str) -> Spread | None:
-        found = self.ratios(server, endpoint)
+    def spread(self, server: str, endpoint: str, *parts: str) -> Spread | None:
+        """Return the median, the least and the most of `ratios`."""
+        found = self.ratios(server, endpoint, *parts)
         return (statistics.median(found), min(found), max(found)) if found else None
 
 
 def tables(result: Result) -> Iterator[str]:
     """Yield the lines of the ratios, of the details, and of the memory."""
-    servers = result.servers()
     yield f"{result.tasks:,} tasks: CPU of the server for a request as a ratio to `limit`: median (least to most)"
-    yield ""
-    yield f"| | {' | '.join(servers)} |"
-    yield f"|---|{'---|' * len(servers)}"
-    for endpoint in result.endpoints():
-        yield f"| {endpoint} | {' | '.join(_ratio(result.spread(server, endpoint)) for server in servers)} |"
-    yield from (
-        "",
-        "| | server | CPU µs | requests/s | p50 ms | p99 ms | commands | trips | keys | documents | aborted | bytes |",
+    yield from _ratios(result, "cpu")
+    yield "The same with the CPU of MongoDB"
+    yield from _ratios(result, "cpu", "database")
+    columns = (
+        "CPU µs | of MongoDB | requests/s | p50 ms | p99 ms | commands | trips | keys | documents | aborted | bytes"
     )
-    yield "|---|---|" + "---|" * 10
+    yield f"| | server | {columns} |"
+    yield f"|---|---|{'---|' * len(columns.split('|'))}"
     for endpoint in result.endpoints():
-        for server in servers:
+        for server in result.servers():
             if found := result.of(server, endpoint):
                 yield f"| {endpoint} | {server} | {' | '.join(_details(found))} |"
     yield ""
@@ -87,12 +85,34 @@ def tables(result: Result) -> Iterator[str]:
     yield from result.notes
 
 
+def _ratios(result: Result, *parts: str) -> Iterator[str]:
+    servers = result.servers()
+    yield f"\n| | {' | '.join(servers)} |"
+    yield f"|---|{'---|' * len(servers)}"
+    for endpoint in result.endpoints():
+        yield f"| {endpoint} | {' | '.join(_ratio(result.spread(server, endpoint, *parts)) for server in servers)} |"
+    yield ""
+
+
+def _sum(sample: Sample, parts: Sequence[str]) -> float:
+    return sum(getattr(sample, part) for part in parts)
+
+
 def _ratio(spread: Spread | None) -> str:
     return "" if spread is None else f"{spread[0]:.2f} ({spread[1]:.2f} to {spread[2]:.2f})"
 
 
 def _details(samples: Sequence[Sample]) -> Iterator[str]:
-    forms = {"cpu": ".0f", "rate": ".0f", "p50": ".1f", "p99": ".1f", "commands": ".1f", "trips": ".1f", "keys": ",.0f"}
+    forms = {
+        "cpu": ".0f",
+        "database": ".0f",
+        "rate": ".0f",
+        "p50": ".1f",
+        "p99": ".1f",
+        "commands": ".1f",
+        "trips": ".1f",
+        "keys": ",.0f",
+    }
     forms |= {"documents": ",.0f", "aborted": ".2f", "bytes": ",.0f"}
     for name, form in forms.items():
         yield format(statistics.median(getattr(sample, name) for sample in samples), form)
@@ -106,7 +126,7 @@ def keep(result: Result, folder: Path) -> Path:
     (folder / f"{name}.json").write_text(json.dumps(body, indent=0))
     ratios: dict[str, dict[str, Spread]] = {}
     for endpoint in result.endpoints():
-        found = {server: result.spread(server, endpoint) for server in result.servers()}
+        found = {server: result.spread(server, endpoint, "cpu") for server in result.servers()}
         ratios[endpoint] = {server: spread for server, spread in found.items() if spread}
     path = folder / f"{name}.svg"
     path.write_text(plot.bars(f"{result.tasks:,} tasks: CPU of the server for a request", ratios, "limit = 1"))
