@@ -20,14 +20,14 @@ MAX_MERGED = 200  # MongoDB's internalQueryMaxScansToExplode
 _ONCE: list[Row] = [{"$group": {"_id": "$_id", "row": {"$first": "$$ROOT"}}}, {"$replaceRoot": {"newRoot": "$row"}}]
 
 
-def ranged(order: Order, after: Sequence[Any] | None, same: Set[str] = frozenset()) -> list[Filter]:
+def ranged(order: Order, after: Sequence[Any] | None, absent: Set[str] = frozenset()) -> list[Filter]:
     """Return the ranges of the order after the key `after`, in the direction of the list; all rows are one range.
 
-    No row is beyond the key by a field that has one value in all of them (`same`), so such a range is left out: MongoDB
-    would read all rows with that value for it.
+    Ranges with a value of a field that no row has (`absent`) are left out: MongoDB would read all rows for them. None
+    is left when all rows are before the key, which is that of another row after a partial page.
     """
     found = order.ranges(after) if after else [{}]
-    return [one for one in found if same & one.keys() <= pinned(one)]
+    return [one for one in found if all(one[field] == ABSENT for field in absent & one.keys())]
 
 
 def pinned(query: Filter) -> set[str]:
@@ -49,8 +49,7 @@ def scoped(field: str, values: Sequence[Any], size: int = MAX_MERGED) -> list[Fi
 class PartsOfPage:
     """The aggregation of `limit` rows in an order, in parts: each of the `scopes` in each of the `ranges`.
 
-    The ranges follow one after the other in the order. `overlapping`: a row may be in several of the scopes. `same`:
-    fields that have one value in all rows of the page, by a condition that the parts have in common.
+    The ranges follow one after the other in the order. `overlapping`: a row may be in several of the scopes.
     """
 
     collection: str
@@ -60,11 +59,10 @@ class PartsOfPage:
     limit: int
     projection: Row | None
     overlapping: bool = False
-    same: Set[str] = frozenset()
 
-    def stages(self, query: Filter) -> list[Row]:
-        """Return the aggregation of the rows that match `query`."""
-        return self._joined([self._read(part | query) for part in self._parts()])
+    def stages(self, query: Filter, same: Set[str] = frozenset()) -> list[Row]:
+        """Return the aggregation of the rows that match `query`, which have one value in each of the fields `same`."""
+        return self._joined([self._read(part | query, same) for part in self._parts()])
 
     def walking(self, query: Filter, condition: Filter, count: int) -> list[Row]:
         """Return the aggregation that compares at most `count` rows of `query` with a condition that no index serves.
@@ -78,8 +76,8 @@ class PartsOfPage:
     def _parts(self) -> list[Filter]:
         return [scope | place for place in self.ranges for scope in self.scopes]
 
-    def _read(self, query: Filter) -> list[Row]:
-        return [*self._ordered(query), {"$limit": self.limit}, *self._shown()]
+    def _read(self, query: Filter, same: Set[str]) -> list[Row]:
+        return [*self._ordered(query, same), {"$limit": self.limit}, *self._shown()]
 
     def _walk(self, query: Filter, condition: Filter, count: int) -> list[Row]:
         ordered = self._ordered(query)
@@ -96,8 +94,8 @@ class PartsOfPage:
             rows += [*(_ONCE if self.overlapping else []), {"$sort": self._sort() | {MARK: 1}}]
         return [*rows, {"$limit": self.limit}]
 
-    def _ordered(self, query: Filter) -> list[Row]:
-        return [{"$match": query}, {"$sort": dict(self.order.spec(self.same | pinned(query)))}]
+    def _ordered(self, query: Filter, same: Set[str] = frozenset()) -> list[Row]:
+        return [{"$match": query}, {"$sort": dict(self.order.spec(same | pinned(query)))}]
 
     def _sort(self) -> dict[str, int]:
         return dict(self.order.spec())

@@ -23,7 +23,7 @@ from bson import ObjectId
 from taskmanager.core.errors import Unavailable
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.database import bounded
-from taskmanager.core.storage.orders import Filter, Order
+from taskmanager.core.storage.orders import ABSENT, Filter, Order
 from taskmanager.core.storage.parts import MAX_MERGED, PartsOfPage, pinned, ranged, scoped
 from taskmanager.core.storage.querysets import Page, projection
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
@@ -61,7 +61,7 @@ class PageReader:
 
     def page(self) -> Page:
         """Return the page. Raises TooMany (`query.too_many`), Unavailable (`query.busy`, `query.too_slow`)."""
-        if not self.project_ids:
+        if not self.project_ids or not self._ranges():
             return Page([])
         if not self.condition:
             return self._from_order(MAX_BRANCHES) or self._of_parts()
@@ -106,14 +106,15 @@ class PageReader:
             conditions, ranges = [*conditions, {"$or": ranges}], [{}]
         query |= {"$and": conditions} if conditions else {}
         if scopes or len(ranges) > 1:
-            return self._of_stages(self._parts(scopes or [{}], ranges, overlapping=True).stages(query))
+            return self._of_stages(self._parts(scopes or [{}], ranges, overlapping=True).stages(query, self._same()))
         return self._read(query | ranges[0], hinted=False)
 
     def _scope(self) -> Filter:
         return ALIVE | scoped("project_id", self.project_ids, len(self.project_ids))[0]
 
     def _ranges(self) -> list[Filter]:
-        return ranged(self.order, self.after, self._same())
+        absent = {field for field, value in conjuncts(self.condition) if value == ABSENT}
+        return ranged(self.order, self.after, absent)
 
     def _same(self) -> set[str]:
         return pinned(dict(conjuncts(self.condition)))
@@ -130,7 +131,7 @@ class PageReader:
         return query | {"$and": [self.condition]} if self.condition else query
 
     def _of_parts(self) -> Page:
-        return self._of_stages(self._parts().stages(self._with_condition(ALIVE)))
+        return self._of_stages(self._parts().stages(self._with_condition(ALIVE), self._same()))
 
     def _of_stages(self, stages: list[Filter]) -> Page:
         return Task.objects.page_of_stages(stages, self.order, self.limit)
@@ -146,5 +147,4 @@ class PageReader:
             self.limit + 1,
             projection(self.fields, self.order),
             overlapping,
-            self._same(),
         )
