@@ -17,7 +17,7 @@ from taskmanager.features.tasks.filtering import names as filter_names
 from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.filtering.names import FilterRequest
 from taskmanager.features.tasks.filtering.pages import WHOLE_SECONDS, PageReader
-from taskmanager.features.tasks.filtering.selectivity import named_projects
+from taskmanager.features.tasks.filtering.selectivity import compared, named_projects
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.querysets import TaskQuerySet
 
@@ -38,7 +38,8 @@ class VisibleTasks:
         """Return a page. Raises Invalid for an unknown custom field, TooMany (`query.too_many`), Unavailable."""
         if any("." in field for field, _ in order.fields):
             return self._by_custom_field(order, limit, after, fields)
-        return PageReader(self.actor, self.project_ids, self.condition, order, limit, after, fields).page()
+        condition = compared(self.condition)
+        return PageReader(self.actor, self.project_ids, condition, order, limit, after, fields).page()
 
     def total(self) -> int | Row:
         """Return the number of tasks, or a lower bound of it when it takes too long to count them.

@@ -1,6 +1,7 @@
 """A label's name that exists in many projects: a page is read from their index, not from all tasks of the labels."""
 
 import itertools
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -123,6 +124,31 @@ def test_no_task_is_lost_or_repeated_where_pages_are_partial(actor, monkeypatch)
     """A cursor after a partial page is the key of a task that does not match the filter."""
     monkeypatch.setattr(pages, "WHOLE_SECONDS", 0.0001)
     assert_walks(actor, ["due_at is null", "priority = low"], partial=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["due_at is null or priority = low", "reporter = me and (due_at is null or priority = low)"]
+)
+def test_no_task_is_lost_where_one_of_two_alternatives_is_null(app, text):
+    """Of tasks whose order has nothing to do with that of their ids."""
+    chance, ids = random.Random(1), [ObjectId() for _ in range(120)]
+    chance.shuffle(ids)
+    for place, _id in enumerate(ids):
+        row = next(rows(PROJECTS[place % 5], ObjectId(), ObjectId())) | {"_id": _id, "key": f"T-{place}"}
+        row |= {"reporter_id": chance.choice([ME, OTHER]), "priority": chance.randrange(5)}
+        due = {"due_at": BEGIN + timedelta(minutes=chance.randrange(3))} if chance.random() < 0.5 else {}
+        Task._get_collection().insert_one(row | due)
+    wanted = {"$or": [{"due_at": None}, {"priority": 1}]} | ({"reporter_id": ME} if "me" in text else {})
+    expected = sorted(row["_id"] for row in Task._get_collection().find(wanted).hint("_id_"))
+    visible = listing.visible(
+        Actor(ME, project_roles=dict.fromkeys(PROJECTS[:5], "viewer")), condition=GivenFilter(parse(text, FIELDS))
+    )
+    for sort in SORTS:
+        found, after = [], None
+        while not found or after:
+            page = visible.page(Order.by(*sort.split(",")), 7, after=after)
+            found, after = [*found, *page.rows], page.next_key
+        assert sorted(row["_id"] for row in found) == expected, sort
 
 
 def assert_walks(actor, texts, *, partial=False):
