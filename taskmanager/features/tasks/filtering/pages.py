@@ -16,6 +16,7 @@ and so are people and labels of several fields that are joined by `or`: a page o
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from bson import ObjectId
@@ -61,7 +62,7 @@ class PageReader:
 
     def page(self) -> Page:
         """Return the page. Raises TooMany (`query.too_many`), Unavailable (`query.busy`, `query.too_slow`)."""
-        if not self.project_ids or not self._ranges():
+        if not self.project_ids or not self._ranges:
             return Page([])
         if not self.condition:
             return self._from_order(MAX_BRANCHES) or self._of_parts()
@@ -83,7 +84,7 @@ class PageReader:
         """Read the page from the index of the order by one query; None when it has more than `most` branches."""
         if not self.after and len(self.project_ids) <= MAX_MERGED:
             return self._found(self._scope(), hinted=True)
-        places, ranges = scoped("project_id", self.project_ids, 1), self._ranges()
+        places, ranges = scoped("project_id", self.project_ids, 1), self._ranges
         if len(places) * len(ranges) > most:
             return None
         branches = [self._with_condition(ALIVE | scope | place) for place in ranges for scope in places]
@@ -101,21 +102,23 @@ class PageReader:
         """
         query: Filter = ALIVE | {"$nor": [{"project_id": {"$nin": list(self.project_ids)}}]}
         scopes, conditions = branches(self.condition)
-        ranges = self._ranges()
+        ranges = self._ranges
         if self.after and self.order.name() not in ORDERS_OF_PEOPLE:
             conditions, ranges = [*conditions, {"$or": ranges}], [{}]
         query |= {"$and": conditions} if conditions else {}
         if scopes or len(ranges) > 1:
-            return self._of_stages(self._parts(scopes or [{}], ranges, overlapping=True).stages(query, self._same()))
+            return self._of_stages(self._parts(scopes or [{}], ranges, overlapping=True).stages(query, self._same))
         return self._read(query | ranges[0], hinted=False)
 
     def _scope(self) -> Filter:
         return ALIVE | scoped("project_id", self.project_ids, len(self.project_ids))[0]
 
+    @cached_property
     def _ranges(self) -> list[Filter]:
         absent = {field for field, value in conjuncts(self.condition) if value == ABSENT}
         return ranged(self.order, self.after, absent)
 
+    @cached_property
     def _same(self) -> set[str]:
         return pinned(dict(conjuncts(self.condition)))
 
@@ -124,14 +127,14 @@ class PageReader:
 
     def _read(self, query: Filter, *, hinted: bool) -> Page:
         """Read the page by one `find`."""
-        same = self._same()
+        same = self._same
         return Task.objects.page_of(query, self.order, self.limit, fields=self.fields, hinted=hinted, same=same)
 
     def _with_condition(self, query: Filter) -> Filter:
         return query | {"$and": [self.condition]} if self.condition else query
 
     def _of_parts(self) -> Page:
-        return self._of_stages(self._parts().stages(self._with_condition(ALIVE), self._same()))
+        return self._of_stages(self._parts().stages(self._with_condition(ALIVE), self._same))
 
     def _of_stages(self, stages: list[Filter]) -> Page:
         return Task.objects.page_of_stages(stages, self.order, self.limit)
@@ -142,7 +145,7 @@ class PageReader:
         return PartsOfPage(
             "tasks",
             scopes or scoped("project_id", self.project_ids),
-            ranges or self._ranges(),
+            ranges or self._ranges,
             self.order,
             self.limit + 1,
             projection(self.fields, self.order),

@@ -55,12 +55,15 @@ def compared(query: Filter) -> Filter:
     """Return a filter in which MongoDB compares each `or` that no index answers, in place of reading it from indexes.
 
     It would merge scans for the alternatives, and returns the rows of `due_at is null or priority = low` in a wrong
-    order then, so that later pages lack some of them (6.0).
+    order then, so that later pages lack some of them (6.0). An `or` may be within another one.
     """
-    parts = list(conjuncts(query))
-    free = [value for name, value in parts if name == "$or" and selectivity({name: value}) == Selectivity.FREE]
-    rest = [{name: value} for name, value in parts if value not in free]
-    return {"$and": [*rest, *({"$nor": [{"$nor": value}]} for value in free)]} if free else query
+    parts = [_compared_or(value) if name == "$or" else {name: value} for name, value in conjuncts(query)]
+    return {"$and": parts} if parts else {}
+
+
+def _compared_or(alternatives: list[Filter]) -> Filter:
+    is_free = _of("$or", alternatives) == Selectivity.FREE
+    return {"$nor": [{"$nor": alternatives}]} if is_free else {"$or": list(map(compared, alternatives))}
 
 
 def conjuncts(query: Filter) -> Iterator[tuple[str, Any]]:
