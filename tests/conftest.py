@@ -23,9 +23,10 @@ from taskmanager.features.tasks.reminders import service as reminders
 from taskmanager.features.trash import service as trash
 from tests import certificates, documented, leftovers
 from tests.commands import COMMANDS, Commands
-from tests.web_server import WebServer
+from tests.web_server import WebServer, server
 
 pytest_plugins = ["taskmanager.testing"]
+__all__ = ["server"]
 
 # An example may take as long as the machine likes, and the fixtures of a test serve all its examples.
 hypothesis.settings.register_profile(

@@ -119,13 +119,17 @@ def _responds_on(socket: Path) -> bool:
 def folder(purpose: str = "") -> Path:
     """Return the folder for heartbeats, or for another purpose of the processes of this service on this machine.
 
+    Each container has its own, also where several have one `/dev/shm`, as those of a pod do: in it a process would take
+    those of the others for dead ones, and delete their files.
+
     Raises OSError, also when another user has created the folder.
     """
     parent = _MEMORY if os.access(_MEMORY, os.W_OK) else _TEMPORARY
     data = (
         Path(os.environ.get("TASKMANAGER_DATA_DIR") or ".data").expanduser().absolute()
     )  # as in core/configuration/settings.py
-    found = parent / f"taskmanager-{os.getuid()}-{crc32(bytes(data)):08x}{purpose}"
+    own = f"-{namespace}" if (namespace := process_identity.namespace()) else ""
+    found = parent / f"taskmanager-{os.getuid()}-{crc32(bytes(data)):08x}{own}{purpose}"
     found.mkdir(mode=0o700, exist_ok=True)
     if found.stat().st_uid != os.getuid():
         raise PermissionError("the folder for heartbeats belongs to another user")

@@ -31,9 +31,6 @@ from tests.alerts.small_disk import small_disk
 from tests.faults.conftest import logged_in, running
 from tests.faults.replica_set import ReplicaSet
 from tests.faults.stack import eventually, freeze, kill, thaw
-from tests.web_server import server
-
-__all__ = ["server"]
 
 TOKEN = "the token of Prometheus, for tests"
 EXECUTABLE = shutil.which("prometheus")

@@ -2,6 +2,5 @@
 
 from tests.patience import patience
 from tests.scene import scene
-from tests.web_server import server
 
-__all__ = ["patience", "scene", "server"]
+__all__ = ["patience", "scene"]

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from tests.browser.conftest import browser
-from tests.web_server import WebServer, server
+from tests.web_server import WebServer
 
-__all__ = ["browser", "server"]
+__all__ = ["browser"]
 
 ROUNDS = 5
 MAX_LIST_SECONDS, MAX_OPERATION_SECONDS = 2.0, 1.0

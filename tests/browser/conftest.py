@@ -13,9 +13,7 @@ import pytest
 from flask import Flask
 
 from taskmanager.core.configuration.settings import Settings
-from tests.web_server import StreamServer, WebServer, server
-
-__all__ = ["server"]
+from tests.web_server import StreamServer, WebServer
 
 _ARGUMENTS = [
     "--headless",

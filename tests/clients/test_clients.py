@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web_server import WebServer, server
-
-__all__ = ["server"]
+from tests.web_server import WebServer
 
 HERE = Path(__file__).parent
 NPM = HERE.parents[1] / ".data-clients" / "node_modules" / ".bin"

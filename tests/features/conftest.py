@@ -2,6 +2,5 @@
 
 from tests.gateway.through import own_process, pytest_collection_modifyitems, through_the_gateway
 from tests.scene import scene
-from tests.web_server import server
 
-__all__ = ["own_process", "pytest_collection_modifyitems", "scene", "server", "through_the_gateway"]
+__all__ = ["own_process", "pytest_collection_modifyitems", "scene", "through_the_gateway"]

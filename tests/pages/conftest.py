@@ -4,9 +4,8 @@ from taskmanager.testing.factories.things import PASSWORD
 from tests.gateway.through import own_process, pytest_collection_modifyitems, through_the_gateway
 from tests.pages.browsing import Browser
 from tests.scene import scene
-from tests.web_server import server
 
-__all__ = ["own_process", "pytest_collection_modifyitems", "scene", "server", "through_the_gateway"]
+__all__ = ["own_process", "pytest_collection_modifyitems", "scene", "through_the_gateway"]
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Fixtures that several folders share; they are written in modules of their own."""
 
 from tests.scene import scene
-from tests.web_server import server
 
-__all__ = ["scene", "server"]
+__all__ = ["scene"]

@@ -14,11 +14,10 @@ from flask import Flask
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.telemetry import process_identity
 from tests.faults.stack import eventually
-from tests.web_server import WebServer, server
-from workers import heartbeat
+from tests.web_server import WebServer
+from tests.workers.processes import can_be_first
+from workers import heartbeat, telemetry
 from workers.heartbeat import Heartbeat, unhealthy
-
-__all__ = ["server"]
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +68,30 @@ def test_another_service_and_a_dead_process_do_not_count(folder, tmp_path, monke
     Heartbeat("worker")
     monkeypatch.setenv("TASKMANAGER_DATA_DIR", str(tmp_path / "another"))
     assert unhealthy("worker") == ["No worker runs here."]
+
+
+IN_A_CONTAINER = """
+from workers import heartbeat, telemetry
+from taskmanager.core.telemetry import metric_files
+print(heartbeat.unhealthy(None))
+heartbeat.Heartbeat("relay")
+print(heartbeat.unhealthy(None))
+metric_files.share(heartbeat.folder(telemetry.PURPOSE))
+"""
+
+
+@pytest.mark.skipif(not can_be_first(), reason="no namespaces can be made here")
+def test_containers_that_share_the_memory_do_not_take_each_other_for_dead(folder):
+    """Those of a pod have one `/dev/shm`, and each its own process ids."""
+    Heartbeat("worker")
+    counted = heartbeat.folder(telemetry.PURPOSE) / f"counter_{process_identity.own()}.db"
+    counted.touch()
+    command = [sys.executable, "-c", IN_A_CONTAINER]
+    other = subprocess.run(["unshare", "--pid", "--fork", *command], capture_output=True, text=True, check=True)
+    assert other.stdout.splitlines() == ["['No process of the service runs here.']", "[]"]
+    assert unhealthy(None) == []
+    assert unhealthy("relay") == ["No relay runs here."]
+    assert counted.exists()
 
 
 def test_a_web_server_is_asked(app: Flask, server: WebServer, settings: Settings, monkeypatch):

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 _FIELD = 19  # of those behind the command's name, which may contain spaces
+_FIRST_NAMESPACE = "pid:[4026531836]"  # Linux gives it this number (PROC_PID_INIT_INO)
 
 
 def own() -> str:
@@ -29,6 +30,18 @@ def lives(identity: str) -> bool:
     except (OSError, ValueError, OverflowError):
         return False
     return start in ("", _start_of(pid))  # without a start: of a release that knew the process id alone
+
+
+def namespace() -> str:
+    """Return the number of the namespace of process ids, such as that of a container; empty in the machine's own.
+
+    `lives` tells of processes of the same namespace only.
+    """
+    try:
+        found = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+    return "" if found == _FIRST_NAMESPACE else found[len("pid:[") : -1]
 
 
 @lru_cache(maxsize=1)

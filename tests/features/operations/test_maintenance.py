@@ -21,11 +21,10 @@ from tests.faults.stack import eventually
 from tests.features.matrix import PASSWORD, TABLE, V1
 from tests.features.test_matrix import views
 from tests.pages.browsing import Browser
-from tests.web_server import server
 from tests.workers.conftest import command
 from tests.workers.processes import Process
 
-__all__ = ["command", "server"]
+__all__ = ["command"]
 
 pytestmark = pytest.mark.usefixtures("own_process")  # other processes know of a maintenance some seconds later
 
