@@ -58,9 +58,14 @@ def of_this_process(collection: str) -> dict[str, Any]:
 
     Other processes of the tests read the same database, and on a busy machine the service asks for the plan of a query.
     """
-    name = parse_uri(settings.current().mongodb_uri)["options"]["appname"]
     of = f"{database.database().name}.{collection}"
-    return {"ns": of, "appName": name, "command.explain": {"$exists": False}}
+    return {"ns": of, "appName": own_name(), "command.explain": {"$exists": False}}
+
+
+def own_name() -> str | None:
+    """Return the name by which this process connects to MongoDB; None without one."""
+    name: str | None = parse_uri(settings.current().mongodb_uri)["options"].get("appname")
+    return name
 
 
 def _examined(row: dict[str, Any]) -> Examined:
