@@ -75,6 +75,7 @@ OF_ALL = (
     "assignee is null",
     "label is null",
     "assignee != me",
+    "label != bug",
     "created_at >= today-1d",
     "updated_at >= today-1d",
     # rare ones

@@ -6,7 +6,8 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.errors import NotFound, Unavailable
+from taskmanager.core.errors import Invalid, NotFound, Unavailable
+from taskmanager.core.filters.binding import TOO_WIDE
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
@@ -17,10 +18,12 @@ from taskmanager.features.tasks.filtering import names as filter_names
 from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.filtering.names import FilterRequest
 from taskmanager.features.tasks.filtering.pages import WHOLE_SECONDS, PageReader
-from taskmanager.features.tasks.filtering.selectivity import compared, named_projects
+from taskmanager.features.tasks.filtering.selectivity import compared, in_projects, values
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.querysets import TaskQuerySet
 
+# Of a filter: 1,000 labels for a name that 1,000 projects have. A list repeats the filter in each part that it reads.
+MAX_VALUES = 15_000
 MAX_COMPARED = 10_000  # tasks that are compared with a filter for a total that takes too long; they are in no order
 
 
@@ -81,8 +84,10 @@ def visible(actor: Actor, *, project_id: ObjectId | None = None, condition: Give
         return VisibleTasks(actor, projects, {})
     node, context = filter_names.bind(condition, actor, _project_ids(actor, project_id))
     query = node.query(context)
-    named = named_projects(query)
-    return VisibleTasks(actor, [key for key in projects if named is None or key in named], query)
+    if values(query) > MAX_VALUES:
+        text = f"it has more than {MAX_VALUES:,} values, with all labels of its names: add a condition on the project."
+        raise Invalid(condition.location, text, code=TOO_WIDE)
+    return VisibleTasks(actor, *in_projects(query, projects))
 
 
 def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None = None) -> TaskQuerySet:

@@ -34,6 +34,7 @@ from taskmanager.features.tasks.filtering.selectivity import (
     compares_texts,
     conjuncts,
     selectivity,
+    values,
 )
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.querysets import ALIVE
@@ -43,6 +44,9 @@ from taskmanager.features.tasks.querysets import ALIVE
 MAX_COMPARED = 2_500
 MAX_BRANCHES = 100  # of one query: each is a project and a range, and takes some time to plan
 MAX_COMPARED_BRANCHES = 1_000  # the same with a filter that no index answers: MongoDB tries many indexes for each part
+# Values of the conditions in all branches or parts, such as labels: a command has 16 MB at most, which are 400,000.
+MAX_BRANCH_VALUES = 50_000
+MAX_PART_VALUES = 350_000
 # The orders of the indexes that begin with an index tag, or with the reporter.
 ORDERS_OF_PEOPLE = {"order_created_at", "order_updated_at", "order_due_at", "order_priority_due_at"}
 WHOLE_SECONDS = 0.6  # of a query that returns a whole page; then a partial one is read
@@ -81,11 +85,15 @@ class PageReader:
         return self._found(self._scope())
 
     def _from_order(self, most: int) -> Page | None:
-        """Read the page from the index of the order by one query; None when it has more than `most` branches."""
+        """Read the page from the index of the order by one query.
+
+        None when it has more than `most` branches, or more than MAX_BRANCH_VALUES values.
+        """
         if not self.after and len(self.project_ids) <= MAX_MERGED:
             return self._found(self._scope(), hinted=True)
         places, ranges = scoped("project_id", self.project_ids, 1), self._ranges
-        if len(places) * len(ranges) > most:
+        number = len(places) * len(ranges)
+        if number > most or number * values(self.condition) > MAX_BRANCH_VALUES:
             return None
         branches = [self._with_condition(ALIVE | scope | place) for place in ranges for scope in places]
         return self._read({"$or": branches}, hinted=True)
@@ -137,6 +145,8 @@ class PageReader:
         return self._of_stages(self._parts().stages(self._with_condition(ALIVE), self._same))
 
     def _of_stages(self, stages: list[Filter]) -> Page:
+        if self.condition and values(stages) > MAX_PART_VALUES:
+            raise Unavailable("This takes too long: ask for less.", code="query.too_slow")
         return Task.objects.page_of_stages(stages, self.order, self.limit)
 
     def _parts(

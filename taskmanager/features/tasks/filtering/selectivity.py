@@ -8,7 +8,7 @@ worst of those that it joins with `or`.
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import Any
 
@@ -130,6 +130,13 @@ def _flags(asked: Row) -> bool:
     return any(len(tag) == 1 for tag in [asked.get("$eq", ""), *asked.get("$in", [])])
 
 
+def values(part: Any) -> int:
+    """Return how many values a query has, such as labels in its lists."""
+    if isinstance(part, dict):
+        part = list(part.values())
+    return sum(map(values, part)) if isinstance(part, list) else 1
+
+
 _TEXTS = ("title", "description", "key", "$regex", "custom_fields")
 
 
@@ -140,16 +147,28 @@ def compares_texts(part: Any) -> bool:
     return any(map(compares_texts, part)) if isinstance(part, list) else isinstance(part, re.Pattern)
 
 
-def named_projects(query: Filter) -> set[ObjectId] | None:
-    """Return the projects to which a filter is limited by its conditions on the project; None for no limit."""
-    found = [_values(value) for name, value in conjuncts(query) if name == "project_id"]
-    known = [ids for ids in found if ids is not None]
-    return set.intersection(*known) if known else None
+def in_projects(query: Filter, project_ids: Iterable[ObjectId]) -> tuple[list[ObjectId], Filter]:
+    """Return the projects that the conditions of a filter on the project leave, and its other conditions.
+
+    Within a query of many projects MongoDB would not read the tasks in their order for such a condition.
+    """
+    left, others = list(project_ids), list[Filter]()
+    for name, value in conjuncts(query):
+        named = _named(value) if name == "project_id" else None
+        if named is None:
+            others.append({name: value})
+        else:
+            ids, wanted = named
+            left = [key for key in left if (key in ids) is wanted]
+    return left, {"$and": others} if others else {}
 
 
-def _values(condition: Any) -> set[ObjectId] | None:
-    if not isinstance(condition, dict):
-        return {condition}
-    if condition.keys() == {"$eq"}:
-        return {condition["$eq"]}
-    return set(condition["$in"]) if condition.keys() == {"$in"} else None
+def _named(condition: Any) -> tuple[set[ObjectId], bool] | None:
+    """Return the projects that a condition names, and whether it is for these; None for conditions of other forms."""
+    asked = condition if isinstance(condition, dict) else {"$eq": condition}
+    if len(asked) != 1:
+        return None
+    ((operator, value),) = asked.items()
+    if operator in ("$eq", "$ne"):
+        return {value}, operator == "$eq"
+    return (set(value), operator == "$in") if operator in ("$in", "$nin") else None

@@ -76,6 +76,32 @@ def test_a_label_of_many_tasks_in_many_projects_is_read_in_the_order(actor, orde
     assert keys <= len(PROJECTS) + 4 * LIMIT + 50 < len(PROJECTS) * EACH // 2
 
 
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("project != {0}", set(PROJECTS[1:])),
+        ("not project in [{0}, {1}] and priority = low", set(PROJECTS[2:])),
+        ("project in [{0}, {1}] and project != {1}", {PROJECTS[0]}),
+        ("project = {0} or project = {1}", {PROJECTS[0], PROJECTS[1]}),
+        ("project = {0} and project = {1}", set()),
+    ],
+)
+def test_a_condition_on_the_project_leaves_out_projects(actor, order, text, left):
+    """Of the order of many projects two pages are read, and no more tasks."""
+    visible = listing.visible(actor, condition=GivenFilter(parse(text.format(*PROJECTS), FIELDS)))
+    low = {"priority": 1} if "priority" in text else {}
+    assert visible.total() == Task._get_collection().count_documents({"project_id": {"$in": list(left)}, **low})
+    with examined() as seen:
+        first = visible.page(order, LIMIT)
+        second = visible.page(order, LIMIT, after=first.next_key) if first.next_key else first
+    rows = [*first.rows, *second.rows]
+    assert {row["project_id"] for row in rows} <= left and (rows or not left)
+    if len(left) > LIMIT:
+        assert len(rows) == 2 * LIMIT
+        assert sum(one.keys for one in seen) <= 4 * len(PROJECTS) + 16 * LIMIT < len(PROJECTS) * EACH // 3
+
+
 @pytest.mark.parametrize(("text", "number"), [("label = once", 1), ("label in [once, bug]", 1 + EACH // 2)])
 def test_every_task_of_the_labels_is_on_one_page(actor, text, number):
     """The first task of each project has both labels, which are in different parts of what is read."""
