@@ -6,7 +6,10 @@ of a machine share and no operator can set. The file of a web server contains th
 Reading them needs only the standard library.
 """
 
+import fcntl
 import os
+import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +22,7 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 the folder in it belongs to this user a
 _TEMPORARY = Path("/tmp")  # noqa: S108 as above
 _UNIX = "unix:"
 _BEAT_SECONDS = 1.0
+_YOUNG_SECONDS = 60.0
 _ASK_SECONDS = 2.0
 # The maximum time between heartbeats of a healthy process. A periodic job may take a minute; a worker that waits for a
 # job sends one every fifteen seconds.
@@ -35,7 +39,7 @@ class Heartbeat:
         self._address = address
         self._beaten = float("-inf")
         with suppress(OSError):  # a process works without the folder too
-            self._path = folder() / f"{role}-{process_identity.own()}"
+            self._path = own_folder() / f"{role}-{process_identity.own()}"
             self._path.write_text(address)
             _mark(self._path)
 
@@ -124,12 +128,48 @@ def folder(purpose: str = "") -> Path:
 
     Raises OSError, also when another user has created the folder.
     """
-    parent = _MEMORY if os.access(_MEMORY, os.W_OK) else _TEMPORARY
-    data = (
-        Path(os.environ.get("TASKMANAGER_DATA_DIR") or ".data").expanduser().absolute()
-    )  # as in core/configuration/settings.py
-    own = f"-{namespace}" if (namespace := process_identity.namespace()) else ""
-    found = parent / f"taskmanager-{os.getuid()}-{crc32(bytes(data)):08x}{own}{purpose}"
+    container = process_identity.namespace()
+    return _made(f"{_name()}-{container}{purpose}" if container else f"{_name()}{purpose}")
+
+
+def own_folder(purpose: str = "") -> Path:
+    """Return the same for a process that leaves files there. Deletes the folders of containers that have ended.
+
+    Which processes of another container live cannot be asked: its folder is locked until the last of them has ended.
+    """
+    found = folder(purpose)
+    if process_identity.namespace() and found not in _locks:
+        _locks[found] = os.open(found, os.O_RDONLY)
+        fcntl.flock(_locks[found], fcntl.LOCK_SH)
+        for other in found.parent.glob(f"{_name()}-*"):
+            if re.fullmatch(rf"{_name()}-\d+{purpose}", other.name) and other != found:
+                _delete_unless_locked(other)
+    return found
+
+
+_locks: dict[Path, int] = {}  # open descriptors, which forks have, too
+
+
+def _delete_unless_locked(path: Path) -> None:
+    """Delete a folder of ended processes, unless it was just made: then its first process is about to lock it."""
+    with suppress(OSError):
+        if time.time() - path.stat().st_mtime < _YOUNG_SECONDS:
+            return
+        found = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path)
+        finally:
+            os.close(found)
+
+
+def _name() -> str:
+    data = Path(os.environ.get("TASKMANAGER_DATA_DIR") or ".data")  # as in core/configuration/settings.py
+    return f"taskmanager-{os.getuid()}-{crc32(bytes(data.expanduser().absolute())):08x}"
+
+
+def _made(name: str) -> Path:
+    found = (_MEMORY if os.access(_MEMORY, os.W_OK) else _TEMPORARY) / name
     found.mkdir(mode=0o700, exist_ok=True)
     if found.stat().st_uid != os.getuid():
         raise PermissionError("the folder for heartbeats belongs to another user")

@@ -20,7 +20,7 @@ def start(settings: Settings, role: str) -> None:
     Raises Misconfigured for settings whose packages are missing.
     """
     with suppress(OSError):
-        folder = heartbeat.folder(PURPOSE)
+        folder = heartbeat.own_folder(PURPOSE)
         metric_files.share(folder)
         log_levels.watch(folder, settings.log_level, parse_levels(settings.log_levels))
     if threading.current_thread() is threading.main_thread():

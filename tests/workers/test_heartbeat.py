@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -92,6 +93,31 @@ def test_containers_that_share_the_memory_do_not_take_each_other_for_dead(folder
     assert unhealthy(None) == []
     assert unhealthy("relay") == ["No relay runs here."]
     assert counted.exists()
+
+
+HELD = "import sys; from workers import heartbeat; print(heartbeat.own_folder(), flush=True); sys.stdin.read()"
+
+
+@pytest.mark.skipif(not can_be_first(), reason="no namespaces can be made here")
+def test_the_folder_of_a_container_goes_when_it_has_ended_and_not_before(folder):
+    """A pod whose container is restarted again and again keeps its `/dev/shm`."""
+    command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*command, HELD], **pipes) as first:
+        held = Path(first.stdout.readline().strip())
+        assert held != folder
+        age(held, 3600)
+        with subprocess.Popen([*command, HELD], **pipes) as second:
+            own = Path(second.stdout.readline().strip())
+            assert held.exists() and own not in (held, folder)
+            second.communicate("")
+        first.communicate("")
+    age(own, 3600)
+    third = subprocess.run([*command, HELD], input="", capture_output=True, text=True, check=True)
+    last = Path(third.stdout.strip())  # the number of a namespace that has ended may be given again
+    assert not any(path.exists() for path in {held, own} - {last})
+    assert last.exists() and folder.exists()
+    shutil.rmtree(last)
 
 
 def test_a_web_server_is_asked(app: Flask, server: WebServer, settings: Settings, monkeypatch):

@@ -6,8 +6,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.errors import Invalid, NotFound, Unavailable
-from taskmanager.core.filters.binding import TOO_WIDE
+from taskmanager.core.errors import NotFound, Unavailable
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.tokens import FilterError
 from taskmanager.core.security.access import Actor
@@ -18,12 +17,10 @@ from taskmanager.features.tasks.filtering import names as filter_names
 from taskmanager.features.tasks.filtering.expensive import expensive
 from taskmanager.features.tasks.filtering.names import FilterRequest
 from taskmanager.features.tasks.filtering.pages import WHOLE_SECONDS, PageReader
-from taskmanager.features.tasks.filtering.selectivity import compared, in_projects, values
+from taskmanager.features.tasks.filtering.selectivity import compared, in_projects
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.querysets import TaskQuerySet
 
-# Of a filter: 1,000 labels for a name that 1,000 projects have. A list repeats the filter in each part that it reads.
-MAX_VALUES = 15_000
 MAX_COMPARED = 10_000  # tasks that are compared with a filter for a total that takes too long; they are in no order
 
 
@@ -34,6 +31,7 @@ class VisibleTasks:
     actor: Actor
     project_ids: list[ObjectId]
     condition: Filter
+    scope: list[ObjectId]  # the projects in which names are looked up: conditions on the project may leave out some
 
     def page(
         self, order: Order, limit: int, *, after: Sequence[Any] | None = None, fields: Iterable[str] | None = None
@@ -68,7 +66,7 @@ class VisibleTasks:
         self, order: Order, limit: int, after: Sequence[Any] | None, fields: Iterable[str] | None
     ) -> Page:
         """Return a page in an order that has no index: MongoDB sorts the tasks in memory."""
-        filter_names.check_order([field for field, _ in order.fields], self.project_ids, "query.sort")
+        filter_names.check_order([field for field, _ in order.fields], self.scope, "query.sort")
         with expensive(self.actor):
             return self._found().page(order, limit, after=after, fields=fields)
 
@@ -81,13 +79,9 @@ def visible(actor: Actor, *, project_id: ObjectId | None = None, condition: Give
     """Return the tasks of `matching`, for a list. Raises NotFound, Invalid."""
     projects = scope(actor, project_id)
     if condition is None:
-        return VisibleTasks(actor, projects, {})
+        return VisibleTasks(actor, projects, {}, projects)
     node, context = filter_names.bind(condition, actor, _project_ids(actor, project_id))
-    query = node.query(context)
-    if values(query) > MAX_VALUES:
-        text = f"it has more than {MAX_VALUES:,} values, with all labels of its names: add a condition on the project."
-        raise Invalid(condition.location, text, code=TOO_WIDE)
-    return VisibleTasks(actor, *in_projects(query, projects))
+    return VisibleTasks(actor, *in_projects(node.query(context), projects), projects)
 
 
 def matching(condition: GivenFilter | None, actor: Actor, project_id: ObjectId | None = None) -> TaskQuerySet:

@@ -13,6 +13,7 @@ these, and need no seek for each project. Labels of one name in more than MAX_ME
 and so are people and labels of several fields that are joined by `or`: a page of each.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from typing import Any
 
 from bson import ObjectId
 
-from taskmanager.core.errors import Unavailable
+from taskmanager.core.errors import Invalid, Unavailable
+from taskmanager.core.filters.binding import TOO_WIDE
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.database import bounded
 from taskmanager.core.storage.orders import ABSENT, Filter, Order
@@ -34,7 +36,7 @@ from taskmanager.features.tasks.filtering.selectivity import (
     compares_texts,
     conjuncts,
     selectivity,
-    values,
+    size,
 )
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.querysets import ALIVE
@@ -44,11 +46,12 @@ from taskmanager.features.tasks.querysets import ALIVE
 MAX_COMPARED = 2_500
 MAX_BRANCHES = 100  # of one query: each is a project and a range, and takes some time to plan
 MAX_COMPARED_BRANCHES = 1_000  # the same with a filter that no index answers: MongoDB tries many indexes for each part
-# Values of the conditions in all branches or parts, such as labels: a command has 16 MB at most, which are 400,000.
-MAX_BRANCH_VALUES = 50_000
-MAX_PART_VALUES = 350_000
+# Bytes of the conditions in all branches, and of a command, which has 16 MB at most.
+MAX_BRANCH_BYTES, MAX_BYTES = 2_000_000, 15_000_000
+MAX_RANGES = 4  # of the orders, on a later page
 # The orders of the indexes that begin with an index tag, or with the reporter.
 ORDERS_OF_PEOPLE = {"order_created_at", "order_updated_at", "order_due_at", "order_priority_due_at"}
+_TOO_WIDE = "it is too long with all that its names mean in these projects: add a condition on the project."
 WHOLE_SECONDS = 0.6  # of a query that returns a whole page; then a partial one is read
 
 
@@ -65,9 +68,14 @@ class PageReader:
     fields: Iterable[str] | None = None
 
     def page(self) -> Page:
-        """Return the page. Raises TooMany (`query.too_many`), Unavailable (`query.busy`, `query.too_slow`)."""
+        """Return the page.
+
+        Raises Invalid (`filter.too_wide`), TooMany (`query.too_many`), Unavailable (`query.busy`, `query.too_slow`).
+        """
         if not self.project_ids or not self._ranges:
             return Page([])
+        if size(self.condition) * MAX_RANGES * math.ceil(len(self.project_ids) / MAX_MERGED) > MAX_BYTES:
+            raise Invalid("query.filter", _TOO_WIDE, code=TOO_WIDE)
         if not self.condition:
             return self._from_order(MAX_BRANCHES) or self._of_parts()
         with expensive(self.actor) if compares_texts(self.condition) else bounded_query():
@@ -87,13 +95,13 @@ class PageReader:
     def _from_order(self, most: int) -> Page | None:
         """Read the page from the index of the order by one query.
 
-        None when it has more than `most` branches, or more than MAX_BRANCH_VALUES values.
+        None when it has more than `most` branches, or more than MAX_BRANCH_BYTES.
         """
         if not self.after and len(self.project_ids) <= MAX_MERGED:
             return self._found(self._scope(), hinted=True)
         places, ranges = scoped("project_id", self.project_ids, 1), self._ranges
         number = len(places) * len(ranges)
-        if number > most or number * values(self.condition) > MAX_BRANCH_VALUES:
+        if number > most or number * size(self.condition) > MAX_BRANCH_BYTES:
             return None
         branches = [self._with_condition(ALIVE | scope | place) for place in ranges for scope in places]
         return self._read({"$or": branches}, hinted=True)
@@ -145,7 +153,7 @@ class PageReader:
         return self._of_stages(self._parts().stages(self._with_condition(ALIVE), self._same))
 
     def _of_stages(self, stages: list[Filter]) -> Page:
-        if self.condition and values(stages) > MAX_PART_VALUES:
+        if self.condition and size({"pipeline": stages}) > MAX_BYTES:
             raise Unavailable("This takes too long: ask for less.", code="query.too_slow")
         return Task.objects.page_of_stages(stages, self.order, self.limit)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import Any
 
+import bson
 from bson import ObjectId
 
 from taskmanager.core.storage.orders import Filter, Row
@@ -130,11 +131,9 @@ def _flags(asked: Row) -> bool:
     return any(len(tag) == 1 for tag in [asked.get("$eq", ""), *asked.get("$in", [])])
 
 
-def values(part: Any) -> int:
-    """Return how many values a query has, such as labels in its lists."""
-    if isinstance(part, dict):
-        part = list(part.values())
-    return sum(map(values, part)) if isinstance(part, list) else 1
+def size(query: Filter) -> int:
+    """Return the number of bytes of a query in BSON."""
+    return len(bson.encode(query))
 
 
 _TEXTS = ("title", "description", "key", "$regex", "custom_fields")
@@ -169,6 +168,9 @@ def _named(condition: Any) -> tuple[set[ObjectId], bool] | None:
     if len(asked) != 1:
         return None
     ((operator, value),) = asked.items()
+    if operator == "$not":
+        denied = _named(value)
+        return denied and (denied[0], not denied[1])
     if operator in ("$eq", "$ne"):
         return {value}, operator == "$eq"
     return (set(value), operator == "$in") if operator in ("$in", "$nin") else None

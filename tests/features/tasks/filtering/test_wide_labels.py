@@ -81,6 +81,7 @@ def test_a_label_of_many_tasks_in_many_projects_is_read_in_the_order(actor, orde
     ("text", "left"),
     [
         ("project != {0}", set(PROJECTS[1:])),
+        ("not project = {0}", set(PROJECTS[1:])),
         ("not project in [{0}, {1}] and priority = low", set(PROJECTS[2:])),
         ("project in [{0}, {1}] and project != {1}", {PROJECTS[0]}),
         ("project = {0} or project = {1}", {PROJECTS[0], PROJECTS[1]}),
