@@ -62,7 +62,7 @@ _LONGEST = 1 << 17  # bytes of a request
 _NUMBER = struct.Struct("q")
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWPID = 0x20000000
-_AS_FIRST = ("unshare", "--pid", "--fork", "--kill-child")
+AS_FIRST = ("unshare", "--pid", "--fork", "--kill-child")
 
 
 class Forked:
@@ -133,7 +133,7 @@ def start(
     if in_test and hasattr(os, "pidfd_open") and _of_start(environment) == _of_start(_ENVIRONMENT):
         options = {"environment": environment, "new_session": new_session, "as_first": as_first}
         return Forked(words, output=output, errors=errors, **options)
-    command = [*_AS_FIRST, sys.executable, *words] if as_first else wrap([sys.executable, *words])
+    command = [*AS_FIRST, sys.executable, *words] if as_first else wrap([sys.executable, *words])
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
         start_new_session=new_session,

@@ -28,6 +28,7 @@ _ASK_SECONDS = 2.0
 # job sends one every fifteen seconds.
 SILENCE_SECONDS = {"relay": 30.0, "worker": 45.0, "scheduler": 90.0, "stream": 30.0}
 ROLES = ("web", *SILENCE_SECONDS)
+_locks: dict[Path, int] = {}  # descriptors of the folders of this container, which forks have, too
 
 
 class Heartbeat:
@@ -128,8 +129,12 @@ def folder(purpose: str = "") -> Path:
 
     Raises OSError, also when another user has created the folder.
     """
-    container = process_identity.namespace()
-    return _made(f"{_name()}-{container}{purpose}" if container else f"{_name()}{purpose}")
+    parent, container = _MEMORY if os.access(_MEMORY, os.W_OK) else _TEMPORARY, process_identity.namespace()
+    found = parent / (f"{_name()}-{container}{purpose}" if container else f"{_name()}{purpose}")
+    found.mkdir(mode=0o700, exist_ok=True)
+    if found.stat().st_uid != os.getuid():
+        raise PermissionError("the folder for heartbeats belongs to another user")
+    return found
 
 
 def own_folder(purpose: str = "") -> Path:
@@ -141,13 +146,11 @@ def own_folder(purpose: str = "") -> Path:
     if process_identity.namespace() and found not in _locks:
         _locks[found] = os.open(found, os.O_RDONLY)
         fcntl.flock(_locks[found], fcntl.LOCK_SH)
-        for other in found.parent.glob(f"{_name()}-*"):
-            if re.fullmatch(rf"{_name()}-\d+{purpose}", other.name) and other != found:
+        ours = re.compile(rf"{_name()}-\d+{purpose}")  # of this purpose alone
+        for other in found.parent.iterdir():
+            if ours.fullmatch(other.name) and other != found:
                 _delete_unless_locked(other)
     return found
-
-
-_locks: dict[Path, int] = {}  # open descriptors, which forks have, too
 
 
 def _delete_unless_locked(path: Path) -> None:
@@ -166,11 +169,3 @@ def _delete_unless_locked(path: Path) -> None:
 def _name() -> str:
     data = Path(os.environ.get("TASKMANAGER_DATA_DIR") or ".data")  # as in core/configuration/settings.py
     return f"taskmanager-{os.getuid()}-{crc32(bytes(data.expanduser().absolute())):08x}"
-
-
-def _made(name: str) -> Path:
-    found = (_MEMORY if os.access(_MEMORY, os.W_OK) else _TEMPORARY) / name
-    found.mkdir(mode=0o700, exist_ok=True)
-    if found.stat().st_uid != os.getuid():
-        raise PermissionError("the folder for heartbeats belongs to another user")
-    return found

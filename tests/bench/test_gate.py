@@ -53,17 +53,17 @@ COSTS = {
     "complete": Cost(200, 8, 1, 7, 7, 1052),
 }
 
-# Statistics of a day read one document a week; on Sundays from 10:00 UTC on the next week of the counts has begun.
-OF_NEXT_WEEK = {"statistics": 1}
-
 MAX_CHOSEN = 250  # four keys for each of fifty tasks, and fifty
 
 
 def expected_of(name):
+    """Statistics read a document for each week; on Sundays from 10:00 UTC on the next week of the counts has begun."""
     cost, now = COSTS.get(name), clock.now()
+    if name != "statistics":
+        return cost
     monday = now.replace(hour=0, minute=0) - timedelta(days=now.weekday())
-    more = OF_NEXT_WEEK.get(name, 0) * (slot_of(now).week - slot_of(monday).week)
-    return cost._replace(keys=cost.keys + more, documents=cost.documents + more) if more else cost
+    more = slot_of(now).week - slot_of(monday).week
+    return cost._replace(keys=cost.keys + more, documents=cost.documents + more)
 
 
 def is_same(found, expected):

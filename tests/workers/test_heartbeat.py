@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from flask import Flask
 
 from taskmanager.core.configuration.settings import Settings
 from taskmanager.core.telemetry import process_identity
+from tests import forked
 from tests.faults.stack import eventually
 from tests.web_server import WebServer
 from tests.workers.processes import can_be_first
@@ -81,15 +83,23 @@ metric_files.share(heartbeat.folder(telemetry.PURPOSE))
 """
 
 
-@pytest.mark.skipif(not can_be_first(), reason="no namespaces can be made here")
-def test_containers_that_share_the_memory_do_not_take_each_other_for_dead(folder):
+@pytest.fixture
+def container() -> Callable[[str], "subprocess.Popen[str]"]:
+    """Runs Python code with process ids of its own, as in a container: `container(code)`."""
+    if not can_be_first():  # an operating system may keep that for root, and nothing else is like it
+        pytest.skip("no namespaces of process ids can be made here")
+    command, pipe = [*forked.AS_FIRST, sys.executable, "-c"], subprocess.PIPE
+    return lambda code: subprocess.Popen([*command, code], stdin=pipe, stdout=pipe, text=True)
+
+
+def test_containers_that_share_the_memory_do_not_take_each_other_for_dead(folder, container):
     """Those of a pod have one `/dev/shm`, and each its own process ids."""
     Heartbeat("worker")
     counted = heartbeat.folder(telemetry.PURPOSE) / f"counter_{process_identity.own()}.db"
     counted.touch()
-    command = [sys.executable, "-c", IN_A_CONTAINER]
-    other = subprocess.run(["unshare", "--pid", "--fork", *command], capture_output=True, text=True, check=True)
-    assert other.stdout.splitlines() == ["['No process of the service runs here.']", "[]"]
+    with container(IN_A_CONTAINER) as other:
+        assert other.stdout.read().splitlines() == ["['No process of the service runs here.']", "[]"]
+    assert other.returncode == 0
     assert unhealthy(None) == []
     assert unhealthy("relay") == ["No relay runs here."]
     assert counted.exists()
@@ -98,23 +108,20 @@ def test_containers_that_share_the_memory_do_not_take_each_other_for_dead(folder
 HELD = "import sys; from workers import heartbeat; print(heartbeat.own_folder(), flush=True); sys.stdin.read()"
 
 
-@pytest.mark.skipif(not can_be_first(), reason="no namespaces can be made here")
-def test_the_folder_of_a_container_goes_when_it_has_ended_and_not_before(folder):
+def test_the_folder_of_a_container_goes_when_it_has_ended_and_not_before(folder, container):
     """A pod whose container is restarted again and again keeps its `/dev/shm`."""
-    command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([*command, HELD], **pipes) as first:
+    with container(HELD) as first:
         held = Path(first.stdout.readline().strip())
         assert held != folder
         age(held, 3600)
-        with subprocess.Popen([*command, HELD], **pipes) as second:
+        with container(HELD) as second:
             own = Path(second.stdout.readline().strip())
             assert held.exists() and own not in (held, folder)
             second.communicate("")
         first.communicate("")
     age(own, 3600)
-    third = subprocess.run([*command, HELD], input="", capture_output=True, text=True, check=True)
-    last = Path(third.stdout.strip())  # the number of a namespace that has ended may be given again
+    with container(HELD) as third:
+        last = Path(third.communicate("")[0].strip())  # the number of a namespace that has ended may be given again
     assert not any(path.exists() for path in {held, own} - {last})
     assert last.exists() and folder.exists()
     shutil.rmtree(last)
