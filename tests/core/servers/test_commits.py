@@ -49,12 +49,15 @@ def rows(app, commits, request) -> Iterator[Collection[Any]]:
 
 
 def transact(rows: Collection[Any], call: Callable[[], Any], work: Callable[[ClientSession], Any] | None = None) -> int:
-    """Add 1 in a transaction, or do other work; return how often that was begun."""
+    """Add 1 in a transaction, or do other work; return how often that was done.
+
+    It is begun again where the snapshot is older than the last commit, as beside transactions of other tests.
+    """
     runs = []
 
     def run(session: ClientSession) -> None:
-        runs.append(1)
         (work or (lambda session: rows.update_one({"_id": 0}, {"$inc": {"number": 1}}, session=session)))(session)
+        runs.append(1)
         when_committed(session, call)
 
     with rows.database.client.start_session() as session:
