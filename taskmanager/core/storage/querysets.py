@@ -142,17 +142,16 @@ class BaseQuerySet(QuerySet):
         limit: int,
         *,
         fields: Iterable[str] | None = None,
-        hinted: bool = False,
+        index: str | None = None,
         same: Collection[str] = (),
     ) -> Page:
         """Return the first page of another query.
 
-        `hinted`: read it from the index `order.name()`. `same`: fields that have one value in all rows of the query.
+        `index`: the name of the index to read it from. `same`: fields that have one value in all rows of the query.
         """
         sort = order.spec(same)
         shown = projection(fields, order)
         with readable(self._collection) as listed:
-            index = order.name() if hinted else None
             found = find(listed, query, shown, limit=limit + 1, sort=sort, collation=order.collation(), index=index)
         rows, more = stored_within(found, limit, MAX_PAGE_BYTES)
         return Page(rows, order.key_of(rows[-1]) if more else None)

@@ -10,13 +10,15 @@
 
 Many projects are read in parts (see `core.storage.parts`), but not for a person or a label: their indexes begin with
 these, and need no seek for each project. Labels of one name in more than MAX_MERGED projects are read in such parts,
-and so are people and labels of several fields that are joined by `or`: a page of each.
+and so are people and labels of several fields that are joined by `or`: a page of each. Where these indexes do not have
+the order, they sort all tasks of the rarest person or label. The index of the order finds a page of what many tasks
+have sooner: it is read when by the counts of the projects (see `frequency`) that passes over fewer tasks.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -30,11 +32,14 @@ from taskmanager.core.storage.orders import ABSENT, Filter, Order
 from taskmanager.core.storage.parts import MAX_MERGED, PartsOfPage, pinned, ranged, scoped
 from taskmanager.core.storage.querysets import Page, projection
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
+from taskmanager.features.tasks.filtering.frequency import frequencies
 from taskmanager.features.tasks.filtering.selectivity import (
     Selectivity,
     branches,
     compares_texts,
     conjuncts,
+    index_of_people,
+    read_by_order,
     selectivity,
     size,
 )
@@ -53,6 +58,7 @@ MAX_RANGES = 5  # of the orders, on a later page: two fields of which one may be
 ORDERS_OF_PEOPLE = {"order_created_at", "order_updated_at", "order_due_at", "order_priority_due_at"}
 _TOO_WIDE = "it is too long with all that its names mean in these projects: add a condition on the project."
 WHOLE_SECONDS = 0.6  # of a query that returns a whole page; then a partial one is read
+FREQUENT_SECONDS = 0.25  # of these, to find in the order what many tasks have; then all of them are sorted
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class PageReader:
         if found == Selectivity.FREE:
             return self._from_order(MAX_COMPARED_BRANCHES) or self._compared()
         if found == Selectivity.NARROW and len(self.project_ids) > 1:
-            return self._narrow()
+            return self._frequent() or self._narrow()
         if self.after or len(self.project_ids) > MAX_MERGED:
             return self._of_parts()
         return self._found(self._scope())
@@ -98,17 +104,31 @@ class PageReader:
         None when it has more than `most` branches, or more than MAX_BRANCH_BYTES.
         """
         if not self.after and len(self.project_ids) <= MAX_MERGED:
-            return self._found(self._scope(), hinted=True)
+            return self._found(self._scope(), self.order.name())
         places, ranges = scoped("project_id", self.project_ids, 1), self._ranges
         number = len(places) * len(ranges)
         if number > most or number * self._bytes > MAX_BRANCH_BYTES:
             return None
         branches = [self._with_condition(ALIVE | scope | place) for place in ranges for scope in places]
-        return self._read({"$or": branches}, hinted=True)
+        return self._read({"$or": branches}, self.order.name())
 
     def _compared(self) -> Page:
         """Read a page that may be partial: from the index of the order, comparing MAX_COMPARED tasks."""
         return self._of_stages(self._parts().walking(ALIVE, self.condition, MAX_COMPARED))
+
+    def _frequent(self) -> Page | None:
+        """Read the page from the index of the order; None where sorting reads fewer tasks, or this takes too long."""
+        if self.order.name() in ORDERS_OF_PEOPLE:
+            return None
+        counted = frequencies(self.condition, self.project_ids)
+        parts = math.ceil(len(self.project_ids) / MAX_MERGED)
+        passed = parts * (self.limit + 1) * counted.total / max(1, counted.expected(self.condition))
+        if not len(self.project_ids) + passed < counted.narrowest(self.condition):
+            return None
+        with suppress(Unavailable), bounded(FREQUENT_SECONDS):
+            by_order = replace(self, condition=read_by_order(self.condition))
+            return (by_order._from_order(MAX_COMPARED_BRANCHES) if parts == 1 else None) or by_order._of_parts()
+        return None
 
     def _narrow(self) -> Page:
         """Read the page from the indexes that begin with people and labels.
@@ -119,12 +139,13 @@ class PageReader:
         query: Filter = ALIVE | {"$nor": [{"project_id": {"$nin": list(self.project_ids)}}]}
         scopes, conditions = branches(self.condition)
         ranges = self._ranges
-        if self.after and self.order.name() not in ORDERS_OF_PEOPLE:
+        is_sorted = self.order.name() not in ORDERS_OF_PEOPLE
+        if self.after and is_sorted:
             conditions, ranges = [*conditions, {"$or": ranges}], [{}]
         query |= {"$and": conditions} if conditions else {}
         if scopes or len(ranges) > 1:
             return self._of_stages(self._parts(scopes or [{}], ranges, overlapping=True).stages(query, self._same))
-        return self._read(query | ranges[0], hinted=False)
+        return self._read(query | ranges[0], index_of_people(self.condition, self.order) if is_sorted else None)
 
     def _scope(self) -> Filter:
         return ALIVE | scoped("project_id", self.project_ids, len(self.project_ids))[0]
@@ -142,13 +163,13 @@ class PageReader:
     def _same(self) -> set[str]:
         return pinned(dict(conjuncts(self.condition)))
 
-    def _found(self, query: Filter, *, hinted: bool = False) -> Page:
-        return self._read(self._with_condition(query), hinted=hinted)
+    def _found(self, query: Filter, index: str | None = None) -> Page:
+        return self._read(self._with_condition(query), index)
 
-    def _read(self, query: Filter, *, hinted: bool) -> Page:
-        """Read the page by one `find`."""
+    def _read(self, query: Filter, index: str | None) -> Page:
+        """Read the page by one `find`, from an index with this name if there is one."""
         same = self._same
-        return Task.objects.page_of(query, self.order, self.limit, fields=self.fields, hinted=hinted, same=same)
+        return Task.objects.page_of(query, self.order, self.limit, fields=self.fields, index=index, same=same)
 
     def _with_condition(self, query: Filter) -> Filter:
         return query | {"$and": [self.condition]} if self.condition else query

@@ -15,7 +15,7 @@ from typing import Any
 import bson
 from bson import ObjectId
 
-from taskmanager.core.storage.orders import Filter, Row
+from taskmanager.core.storage.orders import Filter, Order
 from taskmanager.core.storage.parts import MAX_MERGED, scoped
 
 
@@ -45,6 +45,7 @@ _INDEXES = {
     "created_at": (_RANGES, Selectivity.INDEXED),
     "updated_at": (_RANGES, Selectivity.INDEXED),
 }
+_ORDERED = {"created_at", "updated_at", "due_at", "priority"}  # fields of the indexes of people and labels
 
 
 def selectivity(query: Filter) -> Selectivity:
@@ -64,7 +65,7 @@ def compared(query: Filter) -> Filter:
 
 def _compared_or(alternatives: list[Filter]) -> Filter:
     is_free = _of("$or", alternatives) == Selectivity.FREE
-    return {"$nor": [{"$nor": alternatives}]} if is_free else {"$or": list(map(compared, alternatives))}
+    return _hidden(alternatives) if is_free else {"$or": list(map(compared, alternatives))}
 
 
 def conjuncts(query: Filter) -> Iterator[tuple[str, Any]]:
@@ -84,7 +85,44 @@ def _of(name: str, value: Any) -> Selectivity:
     asked = value if isinstance(value, dict) else {"$eq": value}
     if not asked.keys() <= operators:
         return Selectivity.FREE
-    return Selectivity.INDEXED if name == "marks" and _flags(asked) else found
+    # a flag is one tag of many tasks: of all that have no assignee, or no label
+    return Selectivity.INDEXED if name == "marks" and any(len(tag) == 1 for tag in tags_of(asked)) else found
+
+
+def is_narrow(name: str, value: Any) -> bool:
+    """Return whether a condition is NARROW."""
+    return _of(name, value) == Selectivity.NARROW
+
+
+def tags_of(condition: Any) -> list[str]:
+    """Return the index tags that a condition on them names as values."""
+    if not isinstance(condition, dict):
+        return [condition]
+    return [*condition.get("$in", []), *([condition["$eq"]] if "$eq" in condition else [])]
+
+
+def index_of_people(query: Filter, order: Order) -> str | None:
+    """Return the index from which the tasks of a person or a label are read to be sorted; None: MongoDB chooses.
+
+    It would read them from four or five indexes at the same time, to see from which it has them first. Ranges of fields
+    that other indexes of people and labels have may be read sooner from those.
+    """
+    parts = [(name, value) for name, value in conjuncts(query) if name in _ORDERED or is_narrow(name, value)]
+    fields = {"marks" if name == "$or" and _are_tags(value) else name for name, value in parts}
+    if fields == {"marks"}:
+        return "tags_collated" if order.collation() else "tags"
+    return "reporter" if fields == {"reporter_id"} else None
+
+
+def read_by_order(query: Filter) -> Filter:
+    """Return a filter whose conditions on people and labels are compared, so that another index is read."""
+    parts = [_hidden([{name: value}]) if is_narrow(name, value) else {name: value} for name, value in conjuncts(query)]
+    return {"$and": parts}
+
+
+def _hidden(alternatives: list[Filter]) -> Filter:
+    """Return alternatives in a form that no index answers."""
+    return {"$nor": [{"$nor": alternatives}]}
 
 
 def branches(query: Filter) -> tuple[list[Filter], list[Filter]]:
@@ -121,14 +159,9 @@ def _places(name: str, value: Any) -> float:
     """Return in how many places of the indexes that begin with people and labels a condition is answered."""
     if name == "$or":
         return sum(min((_places(*pair) for pair in conjuncts(part)), default=math.inf) for part in value)
-    if _of(name, value) != Selectivity.NARROW:
+    if not is_narrow(name, value):
         return math.inf
     return len(value.get("$in", [0])) if isinstance(value, dict) else 1
-
-
-def _flags(asked: Row) -> bool:
-    """Return whether a condition on index tags is one on a flag: on the tasks that have no assignee, or no label."""
-    return any(len(tag) == 1 for tag in [asked.get("$eq", ""), *asked.get("$in", [])])
 
 
 def size(query: Filter) -> int:

@@ -10,8 +10,12 @@ from bson import ObjectId
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
 from taskmanager.core.security.access import Actor
+from taskmanager.core.storage.chunked_updates import update_each
 from taskmanager.core.storage.orders import Order
 from taskmanager.features.tasks import listing
+from taskmanager.features.tasks.counts.models import TaskCounts
+from taskmanager.features.tasks.counts.numbers import Numbers, add, counted
+from taskmanager.features.tasks.counts.writing import updates
 from taskmanager.features.tasks.filtering import expensive, pages
 from taskmanager.features.tasks.filtering.fields import FIELDS
 from taskmanager.features.tasks.filtering.selectivity import branches
@@ -40,6 +44,7 @@ def rows(project_id, bug, once):
                 "watcher_ids": watched,
                 "reporter_id": ME if number % 11 == 0 else OTHER,
                 "marks": index_tags_of(mine, labels, watched),
+                "title": f"T {number}",
                 "priority": number % 3,
                 "status": "open",
                 "status_group": "backlog",
@@ -56,51 +61,57 @@ def actor(app, monkeypatch):
     monkeypatch.setattr(pages, "WHOLE_SECONDS", 60)
     monkeypatch.setattr(expensive, "MAX_SECONDS", 60)
     tasks, labels = Task._get_collection(), Task._get_collection().database["labels"]
+    numbers = Numbers()
     for project_id in PROJECTS:
         bug, once = ObjectId(), ObjectId()
         names = {"bug": bug, "once": once}
         labels.insert_many([
             {"_id": key, "name_key": name, "project_id": project_id} for name, key in names.items()
         ])  # fmt: skip
-        tasks.insert_many(rows(project_id, bug, once))
+        stored = list(rows(project_id, bug, once))
+        for row in stored:
+            add(numbers, counted(row.get))
+        tasks.insert_many(stored)
+    update_each(TaskCounts._get_collection(), updates(numbers))
     yield Actor(ME, project_roles=dict.fromkeys(PROJECTS, "viewer"))
     tasks.drop()
+    TaskCounts.drop_collection()
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_a_label_of_many_tasks_in_many_projects_is_read_in_the_order(actor, order):
-    with examined() as seen:
-        page = listing.visible(actor, condition=GivenFilter(parse("label = bug", FIELDS))).page(order, LIMIT)
-    assert (len(page.rows), page.partial) == (LIMIT, False)
-    keys = sum(one.keys for one in seen)
-    assert keys <= len(PROJECTS) + 4 * LIMIT + 50 < len(PROJECTS) * EACH // 2
+def test_a_label_of_many_tasks_in_many_projects_is_read_in_the_order(actor):
+    for order in ORDERS:
+        with examined() as seen:
+            page = listing.visible(actor, condition=GivenFilter(parse("label = bug", FIELDS))).page(order, LIMIT)
+        assert (len(page.rows), page.partial) == (LIMIT, False)
+        keys = sum(one.keys for one in seen)
+        assert keys <= len(PROJECTS) + 4 * LIMIT + 50 < len(PROJECTS) * EACH // 2, order
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize(
-    ("text", "left"),
-    [
-        ("project != {0}", set(PROJECTS[1:])),
-        ("not project = {0}", set(PROJECTS[1:])),
-        ("not project in [{0}, {1}] and priority = low", set(PROJECTS[2:])),
-        ("project in [{0}, {1}] and project != {1}", {PROJECTS[0]}),
-        ("project = {0} or project = {1}", {PROJECTS[0], PROJECTS[1]}),
-        ("project = {0} and project = {1}", set()),
-    ],
-)
-def test_a_condition_on_the_project_leaves_out_projects(actor, order, text, left):
+NAMING_PROJECTS = {
+    "project != {0}": set(PROJECTS[1:]),
+    "not project = {0}": set(PROJECTS[1:]),
+    "not project in [{0}, {1}] and priority = low": set(PROJECTS[2:]),
+    "project in [{0}, {1}] and project != {1}": {PROJECTS[0]},
+    "project = {0} or project = {1}": {PROJECTS[0], PROJECTS[1]},
+    "project = {0} and project = {1}": set(),
+}
+
+
+def test_a_condition_on_the_project_leaves_out_projects(actor):
     """Of the order of many projects two pages are read, and no more tasks."""
-    visible = listing.visible(actor, condition=GivenFilter(parse(text.format(*PROJECTS), FIELDS)))
-    low = {"priority": 1} if "priority" in text else {}
-    assert visible.total() == Task._get_collection().count_documents({"project_id": {"$in": list(left)}, **low})
-    with examined() as seen:
-        first = visible.page(order, LIMIT)
-        second = visible.page(order, LIMIT, after=first.next_key) if first.next_key else first
-    rows = [*first.rows, *second.rows]
-    assert {row["project_id"] for row in rows} <= left and (rows or not left)
-    if len(left) > LIMIT:
-        assert len(rows) == 2 * LIMIT
-        assert sum(one.keys for one in seen) <= 4 * len(PROJECTS) + 16 * LIMIT < len(PROJECTS) * EACH // 3
+    for (text, left), order in itertools.product(NAMING_PROJECTS.items(), ORDERS):
+        visible = listing.visible(actor, condition=GivenFilter(parse(text.format(*PROJECTS), FIELDS)))
+        low = {"priority": 1} if "priority" in text else {}
+        assert visible.total() == Task._get_collection().count_documents({"project_id": {"$in": list(left)}, **low})
+        with examined() as seen:
+            first = visible.page(order, LIMIT)
+            second = visible.page(order, LIMIT, after=first.next_key) if first.next_key else first
+        rows = [*first.rows, *second.rows]
+        assert {row["project_id"] for row in rows} <= left and (rows or not left), (text, order)
+        if len(left) > LIMIT:
+            assert len(rows) == 2 * LIMIT
+            keys = sum(one.keys for one in seen)
+            assert keys <= 4 * len(PROJECTS) + 16 * LIMIT < len(PROJECTS) * EACH // 3, (text, order)
 
 
 @pytest.mark.parametrize(("text", "number"), [("label = once", 1), ("label in [once, bug]", 1 + EACH // 2)])
@@ -116,7 +127,8 @@ def test_every_task_of_the_labels_is_on_one_page(actor, text, number):
     assert found == sorted(found, key=lambda row: (row["created_at"], row["_id"]), reverse=True)
 
 
-SORTS = ["-created_at", "due_at", "-due_at", "priority,due_at", "-priority,-due_at", "-priority"]
+IN_MEMORY = ["-priority", "due_at,-priority", "title"]  # no index of people and labels has these orders
+SORTS = ["-created_at", "due_at", "-due_at", "priority,due_at", "-priority,-due_at", *IN_MEMORY]
 NULL_OR_LOW = {"$or": [{"due_at": None}, {"priority": 1}]}
 ALL = {
     "label = bug": {0, *range(1, EACH, 2)},
@@ -145,13 +157,13 @@ def all_pages(actor, text, order, *, partial=False):
 
 
 def test_each_task_is_on_one_of_the_pages_in_its_place(actor):
-    assert_walks(actor, ALL)
+    assert_walks(actor, ALL, SORTS)
 
 
 def test_no_task_is_lost_or_repeated_where_pages_are_partial(actor, monkeypatch):
     """A cursor after a partial page is the key of a task that does not match the filter."""
     monkeypatch.setattr(pages, "WHOLE_SECONDS", 0.0001)
-    assert_walks(actor, ["due_at is null", "priority = low"], partial=True)
+    assert_walks(actor, ["due_at is null", "priority = low"], SORTS[::3], partial=True)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +199,8 @@ def test_no_task_is_lost_where_one_of_two_alternatives_is_null(app, text, wanted
         assert sorted(row["_id"] for row in found) == expected, sort
 
 
-def assert_walks(actor, texts, *, partial=False):
-    for text, sort in itertools.product(texts, SORTS):
+def assert_walks(actor, texts, sorts, *, partial=False):
+    for text, sort in itertools.product(texts, sorts):
         words = [(word.removeprefix("-"), word.startswith("-")) for word in sort.split(",")]
         found = all_pages(actor, text, Order(tuple(words)), partial=partial)
         keys = sorted((row["project_id"], int(row["key"].removeprefix("T-"))) for row in found)
@@ -197,6 +209,47 @@ def assert_walks(actor, texts, *, partial=False):
         for field, descending in reversed([*words, ("_id", words[-1][1])]):
             expected.sort(key=lambda row, field=field: (field in row, row.get(field)), reverse=descending)
         assert [row["_id"] for row in found] == [row["_id"] for row in expected], (text, sort)
+
+
+def first_pages(actor, text, sort):
+    """The ids on the first two pages, and the keys that were examined."""
+    visible = listing.visible(actor, condition=GivenFilter(parse(text, FIELDS)))
+    order = Order.by(*sort.split(","))
+    with examined() as seen:
+        first = visible.page(order, LIMIT)
+        second = visible.page(order, LIMIT, after=first.next_key)
+    assert not (first.partial or second.partial)
+    return [row["_id"] for row in (*first.rows, *second.rows)], sum(one.keys for one in seen)
+
+
+FREQUENT = ["label = bug", "label = bug and status_group = backlog", "label = bug and priority >= low"]
+RARE = {  # keys of each project for a page, with seeks
+    "label = once": 3,
+    "reporter = me": 4,
+    "label = bug and assignee = me and due_at >= 2024-01-01": 7,  # not all conditions are counted
+}
+
+
+def test_what_many_tasks_have_is_found_in_the_order(actor):
+    """Of 3,360 tasks that have the label not all are read, to sort them."""
+    for text, sort in itertools.product(FREQUENT, IN_MEMORY):
+        found, keys = first_pages(actor, text, sort)
+        assert len(set(found)) == 2 * LIMIT
+        assert keys < 8 * len(PROJECTS), (text, sort)
+
+
+def test_what_few_tasks_have_is_sorted(actor):
+    """Each task of the rarest person or label is read once for a page, and no other."""
+    for (text, each), sort in itertools.product(RARE.items(), IN_MEMORY):
+        found, keys = first_pages(actor, text, sort)
+        assert len(set(found)) == 2 * LIMIT
+        assert keys <= 2 * each * len(PROJECTS), (text, sort)
+
+
+def test_what_is_not_soon_found_in_the_order_is_sorted(actor, monkeypatch):
+    expected = [first_pages(actor, text, IN_MEMORY[1])[0] for text in FREQUENT]
+    monkeypatch.setattr(pages, "FREQUENT_SECONDS", 0.0001)
+    assert [first_pages(actor, text, IN_MEMORY[1])[0] for text in FREQUENT] == expected
 
 
 def test_every_condition_beside_a_wide_label_holds(actor):
