@@ -74,6 +74,12 @@ class Page:
         return self if count >= len(self.rows) else Page(self.rows[:count], order.key_of(self.rows[count - 1]))
 
 
+def page_of_rows(found: list[bytes], order: Order, limit: int) -> Page:
+    """Return a page of these rows, which are in the order: more than `limit` when another page follows."""
+    rows, more = stored_within(found, limit, MAX_PAGE_BYTES)
+    return Page(rows, order.key_of(rows[-1]) if more else None)
+
+
 class BaseQuerySet(QuerySet):
     """Base of all QuerySets."""
 
@@ -149,12 +155,24 @@ class BaseQuerySet(QuerySet):
 
         `index`: the name of the index to read it from. `same`: fields that have one value in all rows of the query.
         """
-        sort = order.spec(same)
-        shown = projection(fields, order)
+        return page_of_rows(
+            self.first_rows(query, order, limit + 1, fields=fields, index=index, same=same), order, limit
+        )
+
+    def first_rows(
+        self,
+        query: Filter,
+        order: Order,
+        number: int,
+        *,
+        fields: Iterable[str] | None = None,
+        index: str | None = None,
+        same: Collection[str] = (),
+    ) -> list[bytes]:
+        """Return the BSON of the first rows of another query; see `page_of`."""
+        options: dict[str, Any] = {"limit": number, "sort": order.spec(same), "collation": order.collation()}
         with readable(self._collection) as listed:
-            found = find(listed, query, shown, limit=limit + 1, sort=sort, collation=order.collation(), index=index)
-        rows, more = stored_within(found, limit, MAX_PAGE_BYTES)
-        return Page(rows, order.key_of(rows[-1]) if more else None)
+            return find(listed, query, projection(fields, order), index=index, **options)
 
     def page_of_stages(self, stages: Sequence[Row], order: Order, limit: int) -> Page:
         """Return the page of an aggregation, which returns one more row when there are more.
@@ -178,6 +196,11 @@ class BaseQuerySet(QuerySet):
     def count_up_to(self, number: int) -> int:
         """Return the number of documents, or `number` when there are more."""
         return self._raw.count_documents(self._query, limit=number)
+
+    def number_of(self, query: Filter, number: int, index: str) -> int:
+        """Return how many rows another query has, or `number` when there are more; read from an index of this name."""
+        with readable(self._collection) as listed:
+            return listed.count_documents(query, limit=number, hint=index)
 
     def rows(self, limit: int, fields: Iterable[str], sort: Sequence[tuple[str, int]] | None = None) -> list[Row]:
         """Return at most `limit` stored documents within the query, not hydrated."""

@@ -1,7 +1,7 @@
 """How many tasks meet conditions on people, labels, the status and the priority, by the counts of their projects.
 
 Of two ways to read a page, which return the same tasks, the numbers tell which reads fewer of them. So they need not be
-exact: conditions are taken to be independent of each other.
+exact: conditions are taken to be independent of each other. Watchers and reporters are not counted.
 """
 
 import itertools
@@ -27,41 +27,37 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "$gt": operator.gt,
     "$gte": operator.ge,
 }
-_FIELDS = ("marks", "status", "status_group", "priority")
+COUNTED = ("marks", "status", "status_group", "priority")
 
 
 class Frequencies:
-    """Numbers of tasks of some projects: all of them (`total`), and those that meet a condition, if that is counted."""
+    """Numbers of tasks of some projects: all of them (`total`), and those that meet conditions that are counted."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         """Take the counts of all tasks of the projects; see `TaskCounts`."""
-        self._numbers: dict[str, Counter[Any]] = {name: Counter() for name in _FIELDS}
+        self._numbers: dict[str, Counter[Any]] = {name: Counter() for name in COUNTED}
         for row in rows:
             for name, value, number in _numbers(row):
                 self._numbers[name][value] += number
         self.total = max(0, self._numbers["priority"].total())
 
     def expected(self, query: Filter) -> float:
-        """Return how many tasks meet all conditions of a query; NaN when one of them is not counted."""
-        return self.total * math.prod(self._of(*part) / max(1, self.total) for part in conjuncts(query))
+        """Return how many tasks meet all conditions of a query."""
+        return self.total * math.prod(self.of(*part) / self.total for part in conjuncts(query))
 
     def narrowest(self, query: Filter) -> float:
         """Return how many tasks meet the rarest of the conditions that an index of people and labels answers."""
-        return min((self._of(*part) for part in conjuncts(query) if is_narrow(*part)), default=math.nan)
+        return min(self.of(*part) for part in conjuncts(query) if is_narrow(*part))
 
-    def _of(self, name: str, value: Any) -> float:
+    def of(self, name: str, value: Any) -> float:
+        """Return how many tasks meet one condition."""
         if name == "$or":
             return min(self.total, sum(map(self.expected, value)))
-        asked = value if isinstance(value, dict) else {"$eq": value}
-        if name not in _FIELDS or not asked.keys() <= _OPERATORS.keys():
-            return math.nan
         if name == "marks":
-            return sum(map(self._of_tag, tags_of(asked))) if asked.keys() <= {"$eq", "$in"} else math.nan
+            return sum(self._numbers[name][tag] for tag in tags_of(value))
+        asked = value if isinstance(value, dict) else {"$eq": value}
         found = self._numbers[name].items()
         return sum(number for one, number in found if all(_OPERATORS[sign](one, to) for sign, to in asked.items()))
-
-    def _of_tag(self, tag: str) -> float:
-        return math.nan if tag.startswith("w") else self._numbers["marks"][tag]
 
 
 def _numbers(row: Row) -> Iterator[tuple[str, Any, int]]:
@@ -77,14 +73,30 @@ def _numbers(row: Row) -> Iterator[tuple[str, Any, int]]:
             yield "status_group", group, number
 
 
-def frequencies(query: Filter, project_ids: Iterable[ObjectId]) -> Frequencies:
-    """Read the numbers of these projects that the conditions of a query need."""
+def frequencies(query: Filter, project_ids: Iterable[ObjectId]) -> Frequencies | None:
+    """Read the numbers of these projects that the conditions of a query need; None when one of these is not counted."""
+    if not _is_counted(query):
+        return None
     shown: Row = {"_id": 0, "priority": 1, "status": 1}
     for tag in _tags(query):
         kind, _, value = tag.partition(":")
         shown |= {"label": 1} if kind == "l" else {f"person.{value or NONE}.tasks": 1}
     with readable(TaskCounts._get_collection()) as counts:
-        return Frequencies(counts.find({"project_id": {"$in": list(project_ids)}, "week": None}, shown))
+        found = Frequencies(counts.find({"project_id": {"$in": list(project_ids)}, "week": None}, shown))
+    return found if found.total else None
+
+
+def _is_counted(query: Filter) -> bool:
+    return all(_is_counted_condition(*part) for part in conjuncts(query))
+
+
+def _is_counted_condition(name: str, value: Any) -> bool:
+    if name == "$or":
+        return all(map(_is_counted, value))
+    if name == "marks":
+        tags = tags_of(value)
+        return bool(tags) and not any(tag.startswith("w") for tag in tags)
+    return name in COUNTED and (not isinstance(value, dict) or value.keys() <= _OPERATORS.keys())
 
 
 def _tags(query: Filter) -> Iterator[str]:

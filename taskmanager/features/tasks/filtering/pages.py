@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from bson import ObjectId
@@ -30,16 +31,18 @@ from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.database import bounded
 from taskmanager.core.storage.orders import ABSENT, Filter, Order
 from taskmanager.core.storage.parts import MAX_MERGED, PartsOfPage, pinned, ranged, scoped
-from taskmanager.core.storage.querysets import Page, projection
+from taskmanager.core.storage.querysets import Page, page_of_rows, projection
+from taskmanager.core.stored_rows import StoredRows
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
-from taskmanager.features.tasks.filtering.frequency import frequencies
+from taskmanager.features.tasks.filtering.frequency import COUNTED, frequencies
 from taskmanager.features.tasks.filtering.selectivity import (
     Selectivity,
     branches,
     compares_texts,
     conjuncts,
+    index_of_field,
     index_of_people,
-    read_by_order,
+    indexed,
     selectivity,
     size,
 )
@@ -49,10 +52,9 @@ from taskmanager.features.tasks.querysets import ALIVE
 # Tasks of a partial page that are compared with its filter. MongoDB tries plans until one has read so many, and takes a
 # wrong one, which sorts all tasks, when that is more than some 8,000.
 MAX_COMPARED = 2_500
-MAX_BRANCHES = 100  # of one query: each is a project and a range, and takes some time to plan
-MAX_COMPARED_BRANCHES = 1_000  # the same with a filter that no index answers: MongoDB tries many indexes for each part
-# Bytes of the conditions in all branches, and of a command, which has 16 MB at most.
-MAX_BRANCH_BYTES, MAX_BYTES = 2_000_000, 15_000_000
+MAX_BRANCHES = 20  # of one query: each is a project and a range, and takes some time to plan
+MAX_FEW = 2_500  # tasks that are sorted before the order is tried
+MAX_BYTES = 15_000_000  # of a command, which has 16 MB at most
 MAX_RANGES = 5  # of the orders, on a later page: two fields of which one may be null, and the id
 # The orders of the indexes that begin with an index tag, or with the reporter.
 ORDERS_OF_PEOPLE = {"order_created_at", "order_updated_at", "order_due_at", "order_priority_due_at"}
@@ -81,8 +83,8 @@ class PageReader:
         if not self.project_ids or not self._ranges:
             return Page([])
         if not self.condition:
-            return self._from_order(MAX_BRANCHES) or self._of_parts()
-        if self._bytes * MAX_RANGES * math.ceil(len(self.project_ids) / MAX_MERGED) > MAX_BYTES:
+            return self._in_order()
+        if size(self.condition) * MAX_RANGES * self._number_of_parts > MAX_BYTES:
             raise Invalid("query.filter", _TOO_WIDE, code=TOO_WIDE)
         with expensive(self.actor) if compares_texts(self.condition) else bounded_query():
             with suppress(Unavailable), bounded(WHOLE_SECONDS):
@@ -91,44 +93,105 @@ class PageReader:
 
     def _matching(self, found: Selectivity) -> Page:
         if found == Selectivity.FREE:
-            return self._from_order(MAX_COMPARED_BRANCHES) or self._compared()
-        if found == Selectivity.NARROW and len(self.project_ids) > 1:
-            return self._frequent() or self._narrow()
+            return self._in_order()
+        if len(self.project_ids) > 1:
+            if found == Selectivity.NARROW:
+                return (self._soon_in_order() if self._is_frequent() else None) or self._narrow()
+            if indexed(self.condition):
+                return self._indexed()
         if self.after or len(self.project_ids) > MAX_MERGED:
             return self._of_parts()
-        return self._found(self._scope())
+        return self._read(self._with_condition(self._scope()))
 
-    def _from_order(self, most: int) -> Page | None:
-        """Read the page from the index of the order by one query.
+    def _is_frequent(self) -> bool:
+        """Return whether the index of the order passes over fewer tasks than the rarest person or label has."""
+        if self.order.name() in ORDERS_OF_PEOPLE:
+            return False
+        counted = frequencies(self.condition, self.project_ids)
+        if counted is None:
+            return False
+        passed = self._number_of_parts * (self.limit + 1) * counted.total / max(1, counted.expected(self.condition))
+        return len(self.project_ids) + passed < counted.narrowest(self.condition)
 
-        None when it has more than `most` branches, or more than MAX_BRANCH_BYTES.
+    def _indexed(self) -> Page:
+        """Read the page from the index of the rarest condition if few tasks meet it, else from that of the order."""
+        is_begin = self._index != self.order.name() or self.order.fields[0][0] in dict(indexed(self.condition))
+        if is_begin and (page := self._soon_in_order()):
+            return page
+        numbers = self._numbers()
+        field = min(numbers, key=numbers.__getitem__)
+        page = self._soon_in_order() if numbers[field] > MAX_FEW else None
+        return page or self._sorted(index_of_field(field, self.order))
+
+    def _numbers(self) -> dict[str, float]:
+        """Return how many tasks meet each condition that has an index, until few meet one of them.
+
+        Where the counts of the projects do not tell it, at most MAX_FEW + 1 are counted.
         """
+        parts = dict(indexed(self.condition))
+        told = {name: value for name, value in parts.items() if name in COUNTED}
+        counted = frequencies(told, self.project_ids) if told else None
+        numbers = {name: counted.of(name, value) for name, value in told.items()} if counted else {}
+        for name in parts:
+            if min(numbers.values(), default=math.inf) <= MAX_FEW:
+                break
+            if name not in numbers:
+                numbers[name] = self._number_of({name: parts[name]}, index_of_field(name))
+        return numbers
+
+    def _number_of(self, query: Filter, index: str) -> int:
+        return Task.objects.number_of(self._scope() | query, MAX_FEW + 1, index)
+
+    def _soon_in_order(self) -> Page | None:
+        """Read the page from the index of the order; None when that takes longer than FREQUENT_SECONDS."""
+        with suppress(Unavailable), bounded(FREQUENT_SECONDS):
+            return self._in_order()
+        return None
+
+    def _sorted(self, index: str) -> Page:
+        """Read the page from an index that does not have the order."""
+        later = [{"$or": self._ranges}] if self.after else []
+        return self._read(self._scope() | {"$and": [self.condition, *later]}, index)
+
+    def _in_order(self) -> Page:
+        """Read the page from the index of the order, by one query if it has few branches."""
         if not self.after and len(self.project_ids) <= MAX_MERGED:
-            return self._found(self._scope(), self.order.name())
-        places, ranges = scoped("project_id", self.project_ids, 1), self._ranges
-        number = len(places) * len(ranges)
-        if number > most or number * self._bytes > MAX_BRANCH_BYTES:
-            return None
-        branches = [self._with_condition(ALIVE | scope | place) for place in ranges for scope in places]
-        return self._read({"$or": branches}, self.order.name())
+            return self._read(self._with_condition(self._scope()), self._index)
+        scopes = scoped("project_id", self.project_ids, 1)
+        if len(scopes) * len(self._ranges) <= MAX_BRANCHES:
+            branches = [self._with_condition(ALIVE | scope | place) for place in self._ranges for scope in scopes]
+            return self._read({"$or": branches}, self._index)
+        return self._in_ranges()
+
+    def _in_ranges(self) -> Page:
+        """Read the page by a query for each range and MAX_MERGED projects, until there are enough rows.
+
+        Those of several queries are sorted then, by their ids. MongoDB would try some twenty indexes for each part of
+        one aggregation.
+        """
+        scopes = scoped("project_id", self.project_ids)
+        fields = self.fields if len(scopes) == 1 else ["_id"]
+        wanted: dict[str, Any] = {"fields": fields, "index": self._index}
+        found: list[bytes] = []
+        for place, scope in product(self._ranges, scopes):
+            if scope is scopes[0] and len(found) > self.limit:
+                break
+            query, same = self._with_condition(ALIVE | scope | place), self._same | pinned(place)
+            found += Task.objects.first_rows(query, self.order, self.limit + 1, same=same, **wanted)
+        if len(scopes) == 1:
+            return page_of_rows(found, self.order, self.limit)
+        return self._of_ids([row["_id"] for row in StoredRows(found)])
+
+    def _of_ids(self, ids: Sequence[ObjectId]) -> Page:
+        page = self._read(self._with_condition(self._scope() | {"_id": {"$in": ids}}), "_id_")
+        if page.next_key or len(ids) <= self.limit:
+            return page
+        # some have changed meanwhile
+        return replace(page, next_key=self.order.key_of(page.rows[-1])) if page.rows else self._in_ranges()
 
     def _compared(self) -> Page:
         """Read a page that may be partial: from the index of the order, comparing MAX_COMPARED tasks."""
         return self._of_stages(self._parts().walking(ALIVE, self.condition, MAX_COMPARED))
-
-    def _frequent(self) -> Page | None:
-        """Read the page from the index of the order; None where sorting reads fewer tasks, or this takes too long."""
-        if self.order.name() in ORDERS_OF_PEOPLE:
-            return None
-        counted = frequencies(self.condition, self.project_ids)
-        parts = math.ceil(len(self.project_ids) / MAX_MERGED)
-        passed = parts * (self.limit + 1) * counted.total / max(1, counted.expected(self.condition))
-        if not len(self.project_ids) + passed < counted.narrowest(self.condition):
-            return None
-        with suppress(Unavailable), bounded(FREQUENT_SECONDS):
-            by_order = replace(self, condition=read_by_order(self.condition))
-            return (by_order._from_order(MAX_COMPARED_BRANCHES) if parts == 1 else None) or by_order._of_parts()
-        return None
 
     def _narrow(self) -> Page:
         """Read the page from the indexes that begin with people and labels.
@@ -155,18 +218,21 @@ class PageReader:
         absent = {field for field, value in conjuncts(self.condition) if value == ABSENT}
         return ranged(self.order, self.after, absent)
 
-    @cached_property
-    def _bytes(self) -> int:
-        return size(self.condition)
+    @property
+    def _number_of_parts(self) -> int:
+        return math.ceil(len(self.project_ids) / MAX_MERGED)
 
     @cached_property
     def _same(self) -> set[str]:
         return pinned(dict(conjuncts(self.condition)))
 
-    def _found(self, query: Filter, index: str | None = None) -> Page:
-        return self._read(self._with_condition(query), index)
+    @property
+    def _index(self) -> str:
+        """Return the index that has the order, or that has it for each priority where all rows have the same."""
+        name = self.order.name()
+        return "order_priority_due_at" if name == "order_due_at" and "priority" in self._same else name
 
-    def _read(self, query: Filter, index: str | None) -> Page:
+    def _read(self, query: Filter, index: str | None = None) -> Page:
         """Read the page by one `find`, from an index with this name if there is one."""
         same = self._same
         return Task.objects.page_of(query, self.order, self.limit, fields=self.fields, index=index, same=same)

@@ -46,6 +46,34 @@ _INDEXES = {
     "updated_at": (_RANGES, Selectivity.INDEXED),
 }
 _ORDERED = {"created_at", "updated_at", "due_at", "priority"}  # fields of the indexes of people and labels
+# {field: the index of each project that has it, and that for orders of texts}
+_OWN_INDEXES = {
+    "parent_id": ("parent", "parent"),
+    "start_at": ("start_at", "start_at"),
+    "estimate_minutes": ("estimate_minutes", "estimate_minutes"),
+    "completed_at": ("completed_at", "completed_at"),
+    "created_at": ("order_created_at", "order_created_at"),
+    "updated_at": ("order_updated_at", "order_updated_at"),
+    "due_at": ("order_due_at", "order_due_at"),
+    "priority": ("order_priority", "order_priority"),
+    "status": ("project_id_status", "status_collated"),
+    "status_group": ("status_group", "status_group_collated"),
+    "marks": ("tags", "tags_collated"),
+}
+# {field: the index of each project that has it, also that for orders of texts}; the rarest conditions first
+_OWN_INDEXES = {
+    "parent_id": ("parent", "parent"),
+    "start_at": ("start_at", "start_at"),
+    "estimate_minutes": ("estimate_minutes", "estimate_minutes"),
+    "completed_at": ("completed_at", "completed_at"),
+    "created_at": ("order_created_at", "order_created_at"),
+    "updated_at": ("order_updated_at", "order_updated_at"),
+    "due_at": ("order_due_at", "order_due_at"),
+    "status": ("project_id_status", "status_collated"),
+    "priority": ("order_priority", "order_priority"),
+    "status_group": ("status_group", "status_group_collated"),
+    "marks": ("tags", "tags_collated"),
+}
 
 
 def selectivity(query: Filter) -> Selectivity:
@@ -65,13 +93,13 @@ def compared(query: Filter) -> Filter:
 
 def _compared_or(alternatives: list[Filter]) -> Filter:
     is_free = _of("$or", alternatives) == Selectivity.FREE
-    return _hidden(alternatives) if is_free else {"$or": list(map(compared, alternatives))}
+    return {"$nor": [{"$nor": alternatives}]} if is_free else {"$or": list(map(compared, alternatives))}
 
 
 def conjuncts(query: Filter) -> Iterator[tuple[str, Any]]:
     """Yield the conditions that must all hold, as pairs of a field (or an operator) and its condition."""
     for name, value in query.items():
-        if name == "$and":
+        if name == "$and" or (name == "$or" and len(value) == 1):
             for part in value:
                 yield from conjuncts(part)
         else:
@@ -114,15 +142,22 @@ def index_of_people(query: Filter, order: Order) -> str | None:
     return "reporter" if fields == {"reporter_id"} else None
 
 
-def read_by_order(query: Filter) -> Filter:
-    """Return a filter whose conditions on people and labels are compared, so that another index is read."""
-    parts = [_hidden([{name: value}]) if is_narrow(name, value) else {name: value} for name, value in conjuncts(query)]
-    return {"$and": parts}
+def indexed(query: Filter) -> list[tuple[str, Any]]:
+    """Return the conditions that an index of each project answers, as pairs of a field and its condition.
+
+    Those that likely fewer tasks meet come first.
+    """
+    found = [(name, value) for name, value in conjuncts(query) if name in _OWN_INDEXES and _of(name, value)]
+    return sorted(found, key=lambda part: list(_OWN_INDEXES).index(part[0]))
 
 
-def _hidden(alternatives: list[Filter]) -> Filter:
-    """Return alternatives in a form that no index answers."""
-    return {"$nor": [{"$nor": alternatives}]}
+def index_of_field(field: str, order: Order | None = None) -> str:
+    """Return the index of each project from which the tasks that meet a condition on a field are read.
+
+    `order`: the one in which they are sorted then; MongoDB compares texts of the query as those of the order.
+    """
+    name, collated = _OWN_INDEXES[field]
+    return collated if order and order.collation() else name
 
 
 def branches(query: Filter) -> tuple[list[Filter], list[Filter]]:
