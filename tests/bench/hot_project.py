@@ -2,7 +2,8 @@
 
 Two web processes on one database; 1, 4, 16 and 64 clients create tasks in one project, without advisory locks
 (`before`), with them, and with them while the cache store is away. The limit is the same transaction by bare PyMongo,
-one after the other.
+one after the other, without a server. The peer `limit` of the comparison (bare Flask, PyMongo and orjson in two
+processes, which wait for each other nowhere) does it for requests, of one client and of 16.
 """
 
 import argparse
@@ -24,10 +25,14 @@ from pymongo.client_session import ClientSession
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from taskmanager.embedded import ports
+from tests.bench.compare import servers
 from tests.faults.stack import Stack, eventually
 from tests.faults.web_client import WebClient
 
-WRITERS = (1, 4, 16, 64)
+WRITERS, OF_PEER = (1, 4, 16, 64), (1, 16)
+OURS = "wsgi:app"
+_BODY = b'{"title": "Written", "description": "", "priority": "none"}'
 _WARM_SECONDS = 1.0
 _PATIENCE_SECONDS = 60
 _HEADER = "| writers | | commits/s | of the limit | aborted per commit | statuses | p50 ms | p99 ms | longest ms |"
@@ -51,6 +56,14 @@ class Run(NamedTuple):
         return "| " + " | ".join(map(str, parts)) + " |"
 
 
+class Target(NamedTuple):
+    """Where tasks are created, with which headers."""
+
+    url: str
+    path: str
+    headers: dict[str, str]
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description="Many clients create tasks in one project")
@@ -60,18 +73,23 @@ def main() -> None:
     print(_HEADER + "\n" + "|---" * 9 + "|", flush=True)
     for name, app, away in (
         ("before", "tests.bench.unordered:app", False),
-        ("ordered", "wsgi:app", False),
-        ("ordered, no cache store", "wsgi:app", True),
+        ("ordered", OURS, False),
+        ("ordered, no cache store", OURS, True),
     ):
         with started(app) as (stack, client, project):
             if away:
                 stack.cache.stop()
-            write_for(stack, client, project, 4, _WARM_SECONDS)
+            path = f"/api/v1/projects/{project}/tasks"
+            ours = Target(stack.url, path, client._headers({}, "POST"))
+            write_for(stack, ours, 4, _WARM_SECONDS)
             limit = bare(stack, ObjectId(project), options.seconds)
             for writers in options.writers:
-                found = write_for(stack, client, project, writers, options.seconds)
-                print(found.row(writers, name, limit), flush=True)
+                print(write_for(stack, ours, writers, options.seconds).row(writers, name, limit), flush=True)
             print(f"| 1 | bare PyMongo | {limit:.0f} | 1 | | | | | |", flush=True)
+            if app == OURS and not away:
+                for writers in OF_PEER:
+                    found = write_to_peer(stack, Target("", path, of_peer(client)), writers, options.seconds)
+                    print(found.row(writers, "bare Flask", limit), flush=True)
 
 
 @contextmanager
@@ -100,13 +118,30 @@ def ready(stack: Stack) -> bool:
         return False
 
 
-def write_for(stack: Stack, client: WebClient, project: str, writers: int, seconds: float) -> Run:
+def of_peer(client: WebClient) -> dict[str, str]:
+    """Return the headers by which the peer knows a client."""
+    return {"Authorization": f"Bearer {servers.token_of(client.id)}", "Content-Type": "application/json"}
+
+
+def write_to_peer(stack: Stack, target: Target, writers: int, seconds: float) -> Run:
+    """Start the peer, and let some clients create tasks there."""
+    peer = servers.peer("limit", servers.commands()["limit"], stack)
+    peer.start()
+    try:
+        target = target._replace(url=f"http://{ports.LOCALHOST}:{peer.port}")
+        write_for(stack, target, 1, _WARM_SECONDS)
+        return write_for(stack, target, writers, seconds)
+    finally:
+        peer.stop()
+
+
+def write_for(stack: Stack, target: Target, writers: int, seconds: float) -> Run:
     """Let some clients create tasks for some seconds."""
-    path, statuses, times = f"/api/v1/projects/{project}/tasks", Counter[int](), []
+    statuses, times = Counter[int](), []
     with MongoClient(stack.mongodb.uri) as server, ThreadPoolExecutor(writers) as pool:
         before, began = transactions(server), time.monotonic()
         end = began + seconds
-        for answers in pool.map(lambda _: create_until(end, stack.url, path, client), range(writers)):
+        for answers in pool.map(lambda _: create_until(end, target), range(writers)):
             statuses.update(status for status, _ in answers)
             times += [duration for _, duration in answers]
         lasted, after = time.monotonic() - began, transactions(server)
@@ -119,14 +154,14 @@ def transactions(server: MongoClient[Any]) -> tuple[int, int]:
     return found["totalCommitted"], found["totalAborted"]
 
 
-def create_until(end: float, url: str, path: str, client: WebClient) -> list[tuple[int, float]]:
+def create_until(end: float, target: Target) -> list[tuple[int, float]]:
     """Create tasks over one connection; return the status and the seconds of each request."""
-    place, headers = urlsplit(url), client._headers({}, "POST")
+    place = urlsplit(target.url)
     connection = HTTPConnection(place.hostname or "", place.port, timeout=_PATIENCE_SECONDS)
     found = []
     while time.monotonic() < end:
         began = time.monotonic()
-        connection.request("POST", path, b'{"title": "Written"}', headers)
+        connection.request("POST", target.path, _BODY, target.headers)
         response = connection.getresponse()
         response.read()
         found.append((response.status, time.monotonic() - began))

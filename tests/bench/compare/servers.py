@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -19,7 +19,7 @@ from taskmanager.testing.factories.things import PASSWORD
 from tests.bench.compare.client import Connection, Request
 from tests.bench.seeding.seed import email_of
 from tests.bench.seeding.store import FOLDER, Store
-from tests.faults.stack import ROOT
+from tests.faults.stack import ROOT, Stack
 
 SECRET = "a secret of the benchmark, of no use elsewhere"
 PEERS = ROOT / "tests" / "bench" / "peers"
@@ -103,33 +103,42 @@ def peers(store: Store, wanted: list[str], *, alike: bool = False) -> Iterator[S
 
     `alike`: those that can look the user up and count the request do so, and have a plus behind their names.
     """
-    for name, command in _commands().items():
+    for name, command in commands().items():
         if name not in wanted:
             continue
         if not Path(command[0]).exists():
             print(f"{name} is not run: {command[0]} is not installed (make bench-peers)", flush=True)
             continue
-        port = ports.choose()
-        environment = {
-            **os.environ,
-            "BENCH_MONGODB": store.settings.mongodb_uri,
-            "BENCH_SECRET": SECRET,
-            "BENCH_CACHE": store.settings.cache_url,
-            "BENCH_PORT": str(port),
-            "NODE_PATH": str(CACHE / "node_modules"),
-            "PYTHONPATH": str(ROOT),
-        }
-        full = [part.format(port=port) for part in command]
-        if alike and name in ALIKE:
-            name, environment = f"{name}+", environment | {"BENCH_ALIKE": "1"}
-        server = Server(name, full, environment, port, "/", store.folder / f"{name}.log")
-        server.tokens = {
-            person.name: jwt.encode({"sub": str(person.id)}, SECRET, algorithm="HS256") for person in store.plan.people
-        }
+        environment = {"BENCH_ALIKE": "1"} if alike and name in ALIKE else {}
+        server = peer(f"{name}+" if environment else name, command, store, environment)
+        server.tokens = {person.name: token_of(str(person.id)) for person in store.plan.people}
         yield server
 
 
-def _commands() -> dict[str, list[str]]:
+def peer(name: str, command: list[str], stack: Stack, environment: Mapping[str, str] | None = None) -> Server:
+    """Return a peer, not started, on the servers of a stack."""
+    port = ports.choose()
+    full = {
+        **os.environ,
+        "BENCH_MONGODB": stack.settings.mongodb_uri,
+        "BENCH_SECRET": SECRET,
+        "BENCH_CACHE": stack.settings.cache_url,
+        "BENCH_PORT": str(port),
+        "NODE_PATH": str(CACHE / "node_modules"),
+        "PYTHONPATH": str(ROOT),
+        **(environment or {}),
+    }
+    arguments = [part.format(port=port) for part in command]
+    return Server(name, arguments, full, port, "/", stack.folder / f"{name}.log")
+
+
+def token_of(user_id: str) -> str:
+    """Return a token that the peers accept."""
+    return jwt.encode({"sub": user_id}, SECRET, algorithm="HS256")
+
+
+def commands() -> dict[str, list[str]]:
+    """Return the command of each peer, with `{port}` in it."""
     own = str(Path(sys.executable))
     options = ["--workers", str(PROCESSES), "--threads", str(THREADS), "--bind", f"{ports.LOCALHOST}:{{port}}"]
     gunicorn = ["-m", "gunicorn", "--worker-class", "gthread", "--no-control-socket", *options]

@@ -1,18 +1,21 @@
 """Pages of lists of tasks: which index a page is read from, and how far.
 
-* Without a filter: the index of the order.
-* With a filter that an index can answer (see `selectivity`): MongoDB chooses between the indexes of the filter, whose
-  tasks it sorts in memory, and that of the order, in which it passes over what does not match. It tries them in turn
-  and takes the first that has a page, so the cost follows the cheaper one.
-* With any other filter: the index of the order.
+* Without a filter, and with one that no index answers (see `selectivity`): the index of the order.
+* In one project, with any other filter: MongoDB chooses between the indexes of the filter, whose tasks it sorts in
+  memory, and that of the order, in which it passes over what does not match. It tries them in turn and takes the first
+  that has a page, so the cost follows the cheaper one.
+* In several projects it would try some twenty indexes for each 200 of them, so the service chooses. A condition that at
+  most MAX_FEW tasks meet is read from its own index, and sorted; of others a page is looked for in the index of the
+  order, for FREQUENT_SECONDS, before all tasks that meet the rarest one are sorted.
+* The indexes of people and labels begin with these, so they need no seek for each project, and some have an order. In
+  another order they sort all tasks of the rarest person or label, unless by the counts of the projects (see
+  `frequency`) the index of the order passes over fewer tasks until it has a page.
 * When that takes longer than WHOLE_SECONDS, because most tasks do not match: at most MAX_COMPARED tasks in the index of
   the order. Such a page may be partial: it has what was found there, and a cursor to go on.
 
-Many projects are read in parts (see `core.storage.parts`), but not for a person or a label: their indexes begin with
-these, and need no seek for each project. Labels of one name in more than MAX_MERGED projects are read in such parts,
-and so are people and labels of several fields that are joined by `or`: a page of each. Where these indexes do not have
-the order, they sort all tasks of the rarest person or label. The index of the order finds a page of what many tasks
-have sooner: it is read when by the counts of the projects (see `frequency`) that passes over fewer tasks.
+The index of the order is read for MAX_MERGED projects and one range of the order at once, which MongoDB merges. Labels
+of one name in more projects are read in parts (see `core.storage.parts`), and so are people and labels of several
+fields that are joined by `or`: a page of each.
 """
 
 import math
@@ -115,7 +118,7 @@ class PageReader:
 
     def _indexed(self) -> Page:
         """Read the page from the index of the rarest condition if few tasks meet it, else from that of the order."""
-        is_begin = self._index != self.order.name() or self.order.fields[0][0] in dict(indexed(self.condition))
+        is_begin = self._index != self.order.name() or self.order.fields[0][0] in indexed(self.condition)
         if is_begin and (page := self._soon_in_order()):
             return page
         numbers = self._numbers()
@@ -128,7 +131,7 @@ class PageReader:
 
         Where the counts of the projects do not tell it, at most MAX_FEW + 1 are counted.
         """
-        parts = dict(indexed(self.condition))
+        parts = indexed(self.condition)
         told = {name: value for name, value in parts.items() if name in COUNTED}
         counted = frequencies(told, self.project_ids) if told else None
         numbers = {name: counted.of(name, value) for name, value in told.items()} if counted else {}

@@ -15,7 +15,7 @@ from typing import Any
 import bson
 from bson import ObjectId
 
-from taskmanager.core.storage.orders import Filter, Order
+from taskmanager.core.storage.orders import Filter, Order, Row
 from taskmanager.core.storage.parts import MAX_MERGED, scoped
 
 
@@ -142,13 +142,16 @@ def index_of_people(query: Filter, order: Order) -> str | None:
     return "reporter" if fields == {"reporter_id"} else None
 
 
-def indexed(query: Filter) -> list[tuple[str, Any]]:
-    """Return the conditions that an index of each project answers, as pairs of a field and its condition.
+def indexed(query: Filter) -> dict[str, Row]:
+    """Return the conditions that an index of each project answers: {field: {operator: value}}.
 
-    Those that likely fewer tasks meet come first.
+    Those that likely fewer tasks meet come first. Two with one operator are as the last one.
     """
-    found = [(name, value) for name, value in conjuncts(query) if name in _OWN_INDEXES and _of(name, value)]
-    return sorted(found, key=lambda part: list(_OWN_INDEXES).index(part[0]))
+    found: dict[str, Row] = {}
+    for name, value in conjuncts(query):
+        if name in _OWN_INDEXES and _of(name, value):
+            found[name] = found.get(name, {}) | (value if isinstance(value, dict) else {"$eq": value})
+    return {name: found[name] for name in _OWN_INDEXES if name in found}
 
 
 def index_of_field(field: str, order: Order | None = None) -> str:
