@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskmanager.core.storage.orders import ABSENT, Filter, Order, Row
-from taskmanager.core.storage.querysets import MARK
 
 MAX_MERGED = 200  # MongoDB's internalQueryMaxScansToExplode
 
@@ -64,34 +63,18 @@ class PartsOfPage:
         """Return the aggregation of the rows that match `query`, which have one value in each of the fields `same`."""
         return self._joined([self._read(part | query, same) for part in self._parts()])
 
-    def walking(self, query: Filter, condition: Filter, count: int) -> list[Row]:
-        """Return the aggregation that compares at most `count` rows of `query` with a condition that no index serves.
-
-        Where a part ends before its rows do, a row with MARK follows in the order of the list.
-        """
-        parts = self._parts()
-        each = max(1, count // len(parts))
-        return self._joined([self._walk(part | query, condition, each) for part in parts])
-
     def _parts(self) -> list[Filter]:
         return [scope | place for place in self.ranges for scope in self.scopes]
 
     def _read(self, query: Filter, same: Set[str]) -> list[Row]:
         return [*self._ordered(query, same), {"$limit": self.limit}, *self._shown()]
 
-    def _walk(self, query: Filter, condition: Filter, count: int) -> list[Row]:
-        ordered = self._ordered(query)
-        key: Row = {field: 1 for field, _ in self.order.spec()} | {MARK: {"$literal": 1}}
-        last = [*ordered, {"$skip": count - 1}, {"$limit": 1}, {"$project": key}]
-        found = [*ordered, {"$limit": count}, {"$match": condition}, {"$limit": self.limit}]
-        return [*found, *self._shown(), self._union(last)]
-
     def _joined(self, parts: list[list[Row]]) -> list[Row]:
         """Join the parts; a part that follows the others in the order is only read when they have too few rows."""
         first, *others = parts
         rows = [*first, *map(self._union, others)]
         if len(self.scopes) > 1:
-            rows += [*(_ONCE if self.overlapping else []), {"$sort": self._sort() | {MARK: 1}}]
+            rows += [*(_ONCE if self.overlapping else []), {"$sort": self._sort()}]
         return [*rows, {"$limit": self.limit}]
 
     def _ordered(self, query: Filter, same: Set[str] = frozenset()) -> list[Row]:

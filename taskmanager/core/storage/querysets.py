@@ -2,7 +2,7 @@
 hydrating documents is the slowest part of a list of fifty."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from bson import ObjectId, decode
@@ -18,7 +18,6 @@ from taskmanager.core.stored_rows import find, rows_within, stored_within
 
 MAX_PAGE_BYTES = 4_000_000  # of the BSON of one page: a page that would be larger ends early, and the next continues
 MAX_LISTED_CHARACTERS = 500  # of a text that lists shorten
-MARK = "reading_ended"  # a row with this field is no row of the page: behind it not all rows were read
 
 
 def projection(fields: Iterable[str] | None, order: Order) -> Row | None:
@@ -159,6 +158,19 @@ class BaseQuerySet(QuerySet):
             self.first_rows(query, order, limit + 1, fields=fields, index=index, same=same), order, limit
         )
 
+    def page_of_ids(
+        self, ids: Sequence[ObjectId], query: Filter, order: Order, limit: int, *, fields: Iterable[str] | None = None
+    ) -> Page | None:
+        """Return the page of those of these rows that another query has.
+
+        When some of more than a page have changed meanwhile, it may have fewer rows, and is not the last one; None when
+        no row is left.
+        """
+        page = self.page_of(query | {"_id": {"$in": list(ids)}}, order, limit, fields=fields, index="_id_")
+        if page.next_key or len(ids) <= limit:
+            return page
+        return replace(page, next_key=order.key_of(page.rows[-1])) if page.rows else None
+
     def first_rows(
         self,
         query: Filter,
@@ -175,17 +187,16 @@ class BaseQuerySet(QuerySet):
             return find(listed, query, projection(fields, order), index=index, **options)
 
     def page_of_stages(self, stages: Sequence[Row], order: Order, limit: int) -> Page:
-        """Return the page of an aggregation, which returns one more row when there are more.
-
-        It is partial when a row with MARK follows its rows: there the aggregation ended before its rows did.
-        """
+        """Return the page of an aggregation, which returns one more row when there are more."""
         with readable(self._collection.with_options(codec_options=WITHOUT_ZONES)) as listed:
             found = listed.aggregate(list(stages), batchSize=limit + 2, collation=order.collation())
             rows, more = rows_within(found, limit, MAX_PAGE_BYTES)
-        marked = next((number for number, row in enumerate(rows) if MARK in row), None)
-        if marked is not None:
-            return Page(rows[:marked], order.key_of(rows[marked]), partial=True)
         return Page(rows, order.key_of(rows[-1]) if more else None)
+
+    def aggregated(self, stages: Sequence[Row], order: Order, index: str) -> list[Row]:
+        """Return the results of an aggregation that begins with an order, from an index of this name."""
+        with readable(self._collection.with_options(codec_options=WITHOUT_ZONES)) as listed:
+            return list(listed.aggregate(list(stages), collation=order.collation(), hint=index))
 
     def total(self, exact_up_to: int = 10_000) -> int | Row:
         """Return the number of documents, or {"value": n, "relation": "gte"} beyond the bound."""

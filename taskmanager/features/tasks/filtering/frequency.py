@@ -42,7 +42,7 @@ class Frequencies:
         self.total = max(0, self._numbers["priority"].total())
 
     def expected(self, query: Filter) -> float:
-        """Return how many tasks meet all conditions of a query."""
+        """Return how many tasks meet all conditions of a query; at least so many with an `or` of which not all count."""
         return self.total * math.prod(self.of(*part) / self.total for part in conjuncts(query))
 
     def narrowest(self, query: Filter) -> float:
@@ -52,7 +52,7 @@ class Frequencies:
     def of(self, name: str, value: Any) -> float:
         """Return how many tasks meet one condition."""
         if name == "$or":
-            return min(self.total, sum(map(self.expected, value)))
+            return min(self.total, sum(self.expected(part) for part in value if _is_counted(part)))
         if name == "marks":
             return sum(self._numbers[name][tag] for tag in tags_of(value))
         asked = value if isinstance(value, dict) else {"$eq": value}
@@ -92,7 +92,7 @@ def _is_counted(query: Filter) -> bool:
 
 def _is_counted_condition(name: str, value: Any) -> bool:
     if name == "$or":
-        return all(map(_is_counted, value))
+        return any(map(_is_counted, value))  # then at least so many
     if name == "marks":
         tags = tags_of(value)
         return bool(tags) and not any(tag.startswith("w") for tag in tags)

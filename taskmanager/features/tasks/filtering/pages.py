@@ -21,7 +21,7 @@ fields that are joined by `or`: a page of each.
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -38,6 +38,7 @@ from taskmanager.core.storage.querysets import Page, page_of_rows, projection
 from taskmanager.core.stored_rows import StoredRows
 from taskmanager.features.tasks.filtering.expensive import bounded_query, expensive
 from taskmanager.features.tasks.filtering.frequency import COUNTED, frequencies
+from taskmanager.features.tasks.filtering.partial import PartialReader
 from taskmanager.features.tasks.filtering.selectivity import (
     Selectivity,
     branches,
@@ -52,9 +53,7 @@ from taskmanager.features.tasks.filtering.selectivity import (
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.tasks.querysets import ALIVE
 
-# Tasks of a partial page that are compared with its filter. MongoDB tries plans until one has read so many, and takes a
-# wrong one, which sorts all tasks, when that is more than some 8,000.
-MAX_COMPARED = 2_500
+MAX_COMPARED = 2_500  # tasks of a partial page that are compared with its filter
 MAX_BRANCHES = 20  # of one query: each is a project and a range, and takes some time to plan
 MAX_FEW = 2_500  # tasks that are sorted before the order is tried
 MAX_BYTES = 15_000_000  # of a command, which has 16 MB at most
@@ -183,18 +182,15 @@ class PageReader:
             found += Task.objects.first_rows(query, self.order, self.limit + 1, same=same, **wanted)
         if len(scopes) == 1:
             return page_of_rows(found, self.order, self.limit)
-        return self._of_ids([row["_id"] for row in StoredRows(found)])
-
-    def _of_ids(self, ids: Sequence[ObjectId]) -> Page:
-        page = self._read(self._with_condition(self._scope() | {"_id": {"$in": ids}}), "_id_")
-        if page.next_key or len(ids) <= self.limit:
-            return page
-        # some have changed meanwhile
-        return replace(page, next_key=self.order.key_of(page.rows[-1])) if page.rows else self._in_ranges()
+        ids, query = [row["_id"] for row in StoredRows(found)], self._with_condition(self._scope())
+        return Task.objects.page_of_ids(ids, query, self.order, self.limit, fields=self.fields) or self._in_ranges()
 
     def _compared(self) -> Page:
         """Read a page that may be partial: from the index of the order, comparing MAX_COMPARED tasks."""
-        return self._of_stages(self._parts().walking(ALIVE, self.condition, MAX_COMPARED))
+        scopes = scoped("project_id", self.project_ids)
+        ranges = [[ALIVE | scope | place for scope in scopes] for place in self._ranges]
+        options = self.order.name(), self.limit, self.fields
+        return PartialReader(self._scope(), self.condition, self.order, *options).page(ranges, MAX_COMPARED)
 
     def _narrow(self) -> Page:
         """Read the page from the indexes that begin with people and labels.

@@ -14,7 +14,9 @@ from taskmanager.core.storage.parts import MAX_MERGED
 from taskmanager.features.tasks import listing
 from taskmanager.features.tasks.filtering import expensive, pages
 from taskmanager.features.tasks.filtering.fields import FIELDS
+from taskmanager.features.tasks.filtering.partial import PartialReader
 from taskmanager.features.tasks.models import Task, index_tags_of
+from taskmanager.features.tasks.querysets import TaskQuerySet
 from tests.web.profiling import examined
 
 NUMBER, EACH, LIMIT = MAX_MERGED + 10, 20, 50  # projects, tasks of each, tasks of a page
@@ -120,16 +122,37 @@ def test_each_task_is_on_one_page_of_an_order(actor):
 @pytest.mark.parametrize(("gone", "left"), [(60, 42), (200, LIMIT)], ids=["some", "all"])
 def test_a_page_whose_tasks_change_while_it_is_read_is_not_the_last_one(actor, monkeypatch, gone, left):
     """A page of each 200 projects is found, and of these a page is read: they may be in the trash by then."""
-    read_rows = pages.PageReader._of_ids
+    read_rows = TaskQuerySet.page_of_ids
     with monkeypatch.context() as patched:
 
-        def meanwhile(reader, ids):
+        def meanwhile(tasks, ids, *arguments, **options):
             patched.undo()
             Task._get_collection().update_many({"_id": {"$in": ids[:gone]}}, {"$set": {"deleted_at": BEGIN}})
-            return read_rows(reader, ids)
+            return read_rows(tasks, ids, *arguments, **options)
 
-        patched.setattr(pages.PageReader, "_of_ids", meanwhile)
+        patched.setattr(TaskQuerySet, "page_of_ids", meanwhile)
         page = read(actor, "", "created_at")
-    assert len(page.rows) == left
+    assert len(page.rows) == left and page.next_key
     assert not any("deleted_at" in one for one in page.rows)
     assert len(read(actor, "", "created_at", page.next_key).rows) == LIMIT
+
+
+def test_no_task_is_missed_when_the_place_changes_at_which_a_partial_page_ends(actor, monkeypatch):
+    """The page ends behind the last task that was compared: not where that task is a moment later."""
+    monkeypatch.setattr(pages, "WHOLE_SECONDS", 0.0001)
+    up_to, moved = PartialReader._up_to, []
+
+    def meanwhile(reader, ends, ids):
+        if not moved:
+            moved.extend(ends)
+            change = {"$set": {"updated_at": BEGIN + timedelta(days=1)}}
+            Task._get_collection().update_many({"_id": {"$in": moved}}, change)
+        return up_to(reader, ends, ids)
+
+    monkeypatch.setattr(PartialReader, "_up_to", meanwhile)
+    matching, found, after = "title ~ none or title ~ T", [], None
+    while not found or after:
+        page = read(actor, matching, "updated_at", after, 10 * LIMIT)
+        found, after = [*found, *page.rows], page.next_key
+    assert moved
+    assert len({one["_id"] for one in found}) == len(found) == NUMBER * EACH
