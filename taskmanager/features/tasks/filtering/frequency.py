@@ -42,7 +42,7 @@ class Frequencies:
         self.total = max(0, self._numbers["priority"].total())
 
     def expected(self, query: Filter) -> float:
-        """Return how many tasks meet all conditions of a query; at least so many with an `or` of which not all count."""
+        """Return how many tasks meet all conditions of a query: at least so many if not all of an `or` is counted."""
         return self.total * math.prod(self.of(*part) / self.total for part in conjuncts(query))
 
     def narrowest(self, query: Filter) -> float:
