@@ -27,6 +27,7 @@ from taskmanager.core.storage.replicas import causality
 # deployment, because a write and its event are one transaction; each alias may have its own database there.
 ALIASES = ("default", "users", "tasks", "notifications")
 
+TOO_SLOW = "query.too_slow"  # the code of a query that takes longer than it may
 _in_bounded: ContextVar[bool] = ContextVar("in_bounded", default=False)
 
 _PROBE_SECONDS = 0.4  # the driver retries server selection every half second: a probe makes one attempt
@@ -116,7 +117,7 @@ def bounded(seconds: float) -> Iterator[None]:
             yield
     except PyMongoError as error:
         if error.timeout:
-            raise Unavailable("This takes too long: ask for less.", code="query.too_slow") from error
+            raise Unavailable("This takes too long: ask for less.", code=TOO_SLOW) from error
         raise
     finally:
         _in_bounded.reset(token)

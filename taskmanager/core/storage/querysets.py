@@ -1,8 +1,8 @@
 """The base of all QuerySets. Lists and frequent reads return rows (plain dictionaries) and not documents, because
 hydrating documents is the slowest part of a list of fifty."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 from bson import ObjectId, decode
@@ -14,7 +14,7 @@ from taskmanager.core.servers.exchanges import WITHOUT_ZONES
 from taskmanager.core.storage.database import capacity
 from taskmanager.core.storage.orders import Filter, Key, Order, Row
 from taskmanager.core.storage.replicas.reading import readable
-from taskmanager.core.stored_rows import find, rows_within, stored_within
+from taskmanager.core.stored_rows import StoredRows, find, rows_within, stored_within
 
 MAX_PAGE_BYTES = 4_000_000  # of the BSON of one page: a page that would be larger ends early, and the next continues
 MAX_LISTED_CHARACTERS = 500  # of a text that lists shorten
@@ -158,18 +158,32 @@ class BaseQuerySet(QuerySet):
             self.first_rows(query, order, limit + 1, fields=fields, index=index, same=same), order, limit
         )
 
-    def page_of_ids(
-        self, ids: Sequence[ObjectId], query: Filter, order: Order, limit: int, *, fields: Iterable[str] | None = None
+    def joined(
+        self,
+        query: Filter,
+        ids: Sequence[ObjectId],
+        ends: Mapping[ObjectId, Key],
+        order: Order,
+        limit: int,
+        *,
+        fields: Iterable[str] | None = None,
     ) -> Page | None:
-        """Return the page of those of these rows that another query has.
+        """Return the page of rows that several other queries have found, as far as `query` still has them.
 
-        When some of more than a page have changed meanwhile, it may have fewer rows, and is not the last one; None when
-        no row is left.
+        `ends`: the keys of the last rows of those that may have more. Behind the first of these in the order rows are
+        missing, so the page ends there, and is partial unless it is full. None when a row of `ends` has another key by
+        now: then it does not tell any more where they are missing.
         """
-        page = self.page_of(query | {"_id": {"$in": list(ids)}}, order, limit, fields=fields, index="_id_")
-        if page.next_key or len(ids) <= limit:
-            return page
-        return replace(page, next_key=order.key_of(page.rows[-1])) if page.rows else None
+        found = query | {"_id": {"$in": list(ids)}}
+        if not ends:
+            return self.page_of(found, order, limit, fields=fields, index="_id_")
+        last = self.first_rows({"_id": {"$in": list(ends)}}, order, len(ends), fields=["_id"], index="_id_")
+        keys = {row["_id"]: order.key_of(row) for row in StoredRows(last)}
+        if keys != ends:
+            return None
+        end = next(iter(keys.values()))
+        page = self.page_of(found | {"$nor": order.ranges(end)}, order, limit, fields=fields, index="_id_")
+        return page if page.next_key else Page(page.rows, end, partial=True)
 
     def first_rows(
         self,

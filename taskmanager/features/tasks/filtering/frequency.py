@@ -80,7 +80,7 @@ def frequencies(query: Filter, project_ids: Iterable[ObjectId]) -> Frequencies |
     shown: Row = {"_id": 0, "priority": 1, "status": 1}
     for tag in _tags(query):
         kind, _, value = tag.partition(":")
-        shown |= {"label": 1} if kind == "l" else {f"person.{value or NONE}.tasks": 1}
+        shown[f"label.{value or NONE}" if kind == "l" else f"person.{value or NONE}.tasks"] = 1
     with readable(TaskCounts._get_collection()) as counts:
         found = Frequencies(counts.find({"project_id": {"$in": list(project_ids)}, "week": None}, shown))
     return found if found.total else None

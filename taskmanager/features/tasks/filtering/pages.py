@@ -19,8 +19,8 @@ fields that are joined by `or`: a page of each.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -31,8 +31,8 @@ from bson import ObjectId
 from taskmanager.core.errors import Invalid, Unavailable
 from taskmanager.core.filters.binding import TOO_WIDE
 from taskmanager.core.security.access import Actor
-from taskmanager.core.storage.database import bounded
-from taskmanager.core.storage.orders import ABSENT, Filter, Order
+from taskmanager.core.storage.database import TOO_SLOW, bounded
+from taskmanager.core.storage.orders import ABSENT, Filter, Key, Order
 from taskmanager.core.storage.parts import MAX_MERGED, PartsOfPage, pinned, ranged, scoped
 from taskmanager.core.storage.querysets import Page, page_of_rows, projection
 from taskmanager.core.stored_rows import StoredRows
@@ -65,6 +65,17 @@ WHOLE_SECONDS = 0.6  # of a query that returns a whole page; then a partial one 
 FREQUENT_SECONDS = 0.25  # of these, to find in the order what many tasks have; then all of them are sorted
 
 
+@contextmanager
+def _tried(seconds: float) -> Iterator[None]:
+    """Give the queries of a block so many seconds, and go on behind it when they take longer."""
+    try:
+        with bounded(seconds):
+            yield
+    except Unavailable as error:
+        if error.code != TOO_SLOW:
+            raise
+
+
 @dataclass(frozen=True)
 class PageReader:
     """Reads a page of the tasks of some projects, which match `condition` unless that is empty."""
@@ -86,10 +97,10 @@ class PageReader:
             return Page([])
         if not self.condition:
             return self._in_order()
-        if size(self.condition) * MAX_RANGES * self._number_of_parts > MAX_BYTES:
+        if self._bytes * MAX_RANGES * self._number_of_parts > MAX_BYTES:
             raise Invalid("query.filter", _TOO_WIDE, code=TOO_WIDE)
         with expensive(self.actor) if compares_texts(self.condition) else bounded_query():
-            with suppress(Unavailable), bounded(WHOLE_SECONDS):
+            with _tried(WHOLE_SECONDS):
                 return self._matching(selectivity(self.condition))
             return self._compared()
 
@@ -118,17 +129,17 @@ class PageReader:
     def _indexed(self) -> Page:
         """Read the page from the index of the rarest condition if few tasks meet it, else from that of the order."""
         is_begin = self._index != self.order.name() or self.order.fields[0][0] in indexed(self.condition)
-        if is_begin and (page := self._soon_in_order()):
-            return page
-        numbers = self._numbers()
-        field = min(numbers, key=numbers.__getitem__)
-        page = self._soon_in_order() if numbers[field] > MAX_FEW else None
+        page = self._soon_in_order() if is_begin else None
+        if page is None:
+            numbers = self._numbers()
+            field = min(numbers, key=numbers.__getitem__)
+            page = self._soon_in_order() if numbers[field] > MAX_FEW and not is_begin else None
         return page or self._sorted(index_of_field(field, self.order))
 
     def _numbers(self) -> dict[str, float]:
         """Return how many tasks meet each condition that has an index, until few meet one of them.
 
-        Where the counts of the projects do not tell it, at most MAX_FEW + 1 are counted.
+        Where the counts of the projects do not tell it, they are counted up to MAX_FEW: infinite stands for more.
         """
         parts = indexed(self.condition)
         told = {name: value for name, value in parts.items() if name in COUNTED}
@@ -141,12 +152,13 @@ class PageReader:
                 numbers[name] = self._number_of({name: parts[name]}, index_of_field(name))
         return numbers
 
-    def _number_of(self, query: Filter, index: str) -> int:
-        return Task.objects.number_of(self._scope() | query, MAX_FEW + 1, index)
+    def _number_of(self, query: Filter, index: str) -> float:
+        number = Task.objects.number_of(self._scope() | query, MAX_FEW + 1, index)
+        return number if number <= MAX_FEW else math.inf
 
     def _soon_in_order(self) -> Page | None:
         """Read the page from the index of the order; None when that takes longer than FREQUENT_SECONDS."""
-        with suppress(Unavailable), bounded(FREQUENT_SECONDS):
+        with _tried(FREQUENT_SECONDS):
             return self._in_order()
         return None
 
@@ -160,9 +172,10 @@ class PageReader:
         if not self.after and len(self.project_ids) <= MAX_MERGED:
             return self._read(self._with_condition(self._scope()), self._index)
         scopes = scoped("project_id", self.project_ids, 1)
-        if len(scopes) * len(self._ranges) <= MAX_BRANCHES:
-            branches = [self._with_condition(ALIVE | scope | place) for place in self._ranges for scope in scopes]
-            return self._read({"$or": branches}, self._index)
+        number = len(scopes) * len(self._ranges)
+        if number <= MAX_BRANCHES and number * self._bytes <= MAX_BYTES:
+            places = [ALIVE | scope | place for place, scope in product(self._ranges, scopes)]
+            return self._read({"$or": list(map(self._with_condition, places))}, self._index)
         return self._in_ranges()
 
     def _in_ranges(self) -> Page:
@@ -172,25 +185,37 @@ class PageReader:
         one aggregation.
         """
         scopes = scoped("project_id", self.project_ids)
-        fields = self.fields if len(scopes) == 1 else ["_id"]
-        wanted: dict[str, Any] = {"fields": fields, "index": self._index}
-        found: list[bytes] = []
-        for place, scope in product(self._ranges, scopes):
-            if scope is scopes[0] and len(found) > self.limit:
-                break
-            query, same = self._with_condition(ALIVE | scope | place), self._same | pinned(place)
-            found += Task.objects.first_rows(query, self.order, self.limit + 1, same=same, **wanted)
         if len(scopes) == 1:
+            found: list[bytes] = []
+            for place in self._ranges:
+                found += self._first(scopes[0], place, self.fields)
+                if len(found) > self.limit:
+                    break
             return page_of_rows(found, self.order, self.limit)
-        ids, query = [row["_id"] for row in StoredRows(found)], self._with_condition(self._scope())
-        return Task.objects.page_of_ids(ids, query, self.order, self.limit, fields=self.fields) or self._in_ranges()
+        ids, ends = list[ObjectId](), dict[ObjectId, Key]()
+        for place, scope in product(self._ranges, scopes):
+            if scope is scopes[0] and ends:
+                break
+            rows = StoredRows(self._first(scope, place, ["_id"]))
+            ids += [row["_id"] for row in rows]
+            if len(rows) > self.limit:
+                ends[rows[-1]["_id"]] = self.order.key_of(rows[-1])
+        query = self._with_condition(self._scope())
+        page = Task.objects.joined(query, ids, ends, self.order, self.limit, fields=self.fields)
+        return page or self._of_parts()
+
+    def _first(self, scope: Filter, place: Filter, fields: Iterable[str] | None) -> list[bytes]:
+        """Return as many tasks as show that another page follows, from a range of the order in some projects."""
+        query, same = self._with_condition(ALIVE | scope | place), self._same | pinned(place)
+        wanted: dict[str, Any] = {"fields": fields, "index": self._index, "same": same}
+        return Task.objects.first_rows(query, self.order, self.limit + 1, **wanted)
 
     def _compared(self) -> Page:
         """Read a page that may be partial: from the index of the order, comparing MAX_COMPARED tasks."""
         scopes = scoped("project_id", self.project_ids)
         ranges = [[ALIVE | scope | place for scope in scopes] for place in self._ranges]
-        options = self.order.name(), self.limit, self.fields
-        return PartialReader(self._scope(), self.condition, self.order, *options).page(ranges, MAX_COMPARED)
+        reader = PartialReader(self._scope(), self.condition, self.order, self.limit, self.fields)
+        return reader.page(ranges, MAX_COMPARED)
 
     def _narrow(self) -> Page:
         """Read the page from the indexes that begin with people and labels.
@@ -216,6 +241,10 @@ class PageReader:
     def _ranges(self) -> list[Filter]:
         absent = {field for field, value in conjuncts(self.condition) if value == ABSENT}
         return ranged(self.order, self.after, absent)
+
+    @cached_property
+    def _bytes(self) -> int:
+        return size(self.condition)
 
     @property
     def _number_of_parts(self) -> int:
@@ -244,7 +273,7 @@ class PageReader:
 
     def _of_stages(self, stages: list[Filter]) -> Page:
         if self.condition and size({"pipeline": stages}) > MAX_BYTES:
-            raise Unavailable("This takes too long: ask for less.", code="query.too_slow")
+            raise Unavailable("This takes too long: ask for less.", code=TOO_SLOW)
         return Task.objects.page_of_stages(stages, self.order, self.limit)
 
     def _parts(

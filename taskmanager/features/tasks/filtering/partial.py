@@ -1,28 +1,18 @@
-"""Partial pages: the first tasks in the index of an order are compared with a filter that few of them match.
-
-Each query reads one range of the order in at most MAX_MERGED projects, and has its share of the tasks. Behind the first
-place at which one of them ended, tasks may be missing, so there the page ends.
-"""
+"""Partial pages: the first tasks in the index of an order are compared with a filter that few of them match."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from bson import ObjectId
 
+from taskmanager.core.errors import Unavailable
+from taskmanager.core.storage.database import TOO_SLOW
 from taskmanager.core.storage.orders import Filter, Key, Order, Row
 from taskmanager.core.storage.parts import pinned
 from taskmanager.core.storage.querysets import Page
-from taskmanager.core.stored_rows import StoredRows
 from taskmanager.features.tasks.models import Task
 
-
-class _Compared(NamedTuple):
-    """The tasks that match among the first ones of a query, how many were compared, and the last one of these."""
-
-    ids: list[ObjectId]
-    number: int
-    last: Row
+_TRIES = 3  # while the tasks change at which a page ends
 
 
 @dataclass(frozen=True)
@@ -32,58 +22,53 @@ class PartialReader:
     scope: Filter
     condition: Filter
     order: Order
-    index: str  # which has the order
     limit: int
     fields: Iterable[str] | None = None
 
     def page(self, ranges: Sequence[Sequence[Filter]], count: int) -> Page:
-        """Compare at most `count` tasks of queries for ranges that follow each other in the order; return the page.
+        """Compare at most `count` tasks, and return a page that may be partial.
 
-        It is partial, and its key is that of the last task that was compared, when there may be more before a full one.
+        `ranges` follow each other in the order; the queries of a range have different tasks. Each has its share of the
+        tasks. Raises Unavailable (`query.too_slow`).
         """
-        ids, ends, left = list[ObjectId](), dict[ObjectId, Key](), count
+        for _ in range(_TRIES):
+            ids, ends = self._compare(ranges, count)
+            page = Task.objects.joined(self.scope, ids, ends, self.order, self.limit, fields=self.fields)
+            if page is not None:
+                return page
+        raise Unavailable("The tasks change faster than they can be listed.", code=TOO_SLOW)
+
+    def _compare(self, ranges: Sequence[Sequence[Filter]], left: int) -> tuple[list[ObjectId], dict[ObjectId, Key]]:
+        """Return the tasks that match, and the keys at which queries ended that may have more."""
+        ids, ends = list[ObjectId](), dict[ObjectId, Key]()
         for queries in ranges:
             share = max(1, left // len(queries))
             for query in queries:
-                found = self._compare(query, share)
-                ids, left = [*ids, *found.ids], left - found.number
-                if found.number == share:
-                    ends[found.last["_id"]] = self.order.key_of(found.last)
-            if ends or len(ids) > self.limit:
+                rows, number, last = self._first(query, share)
+                ids, left = [*ids, *(row["_id"] for row in rows)], left - number
+                if len(rows) > self.limit:
+                    last = rows[-1]
+                elif number < share:
+                    continue
+                ends[last["_id"]] = self.order.key_of(last)
+            if ends:
                 break
-        page = self._up_to(ends, ids) if ends else self._read(ids)
-        return page or self.page(ranges, count)  # once more when they have changed meanwhile
+        return ids, ends
 
-    def _compare(self, query: Filter, count: int) -> _Compared:
+    def _first(self, query: Filter, count: int) -> tuple[list[Row], int, Row]:
+        """Compare the first `count` tasks of a query.
+
+        Return the first ones that match, the number of tasks that were there, and the last one of these.
+        """
         key = {field: f"${field}" for field, _ in self.order.spec()}
+        matching: list[Row] = [{"$match": self.condition}, {"$limit": self.limit + 1}, {"$project": key}]
+        every: list[Row] = [{"$group": {"_id": None, "number": {"$sum": 1}, "last": {"$last": key}}}]
         stages: list[Row] = [
             {"$match": query},
             {"$sort": dict(self.order.spec(pinned(query)))},
             {"$limit": count},
-            {
-                "$facet": {
-                    "matching": [{"$match": self.condition}, {"$limit": self.limit + 1}, {"$project": {"_id": 1}}],
-                    "all": [{"$group": {"_id": None, "number": {"$sum": 1}, "last": {"$last": key}}}],
-                }
-            },
+            {"$facet": {"matching": matching, "every": every}},
         ]
-        (found,) = Task.objects.aggregated(stages, self.order, self.index)
-        ids = [row["_id"] for row in found["matching"]]
-        return (
-            _Compared(ids, found["all"][0]["number"], found["all"][0]["last"]) if found["all"] else _Compared([], 0, {})
-        )
-
-    def _up_to(self, ends: dict[ObjectId, Key], ids: list[ObjectId]) -> Page | None:
-        """Return the page up to the first of these keys in the order; None when a task has another key now."""
-        query = {"_id": {"$in": list(ends)}}
-        rows = StoredRows(Task.objects.first_rows(query, self.order, len(ends), fields=["_id"], index="_id_"))
-        keys = {row["_id"]: self.order.key_of(row) for row in rows}
-        if keys != ends:
-            return None
-        end = next(iter(keys.values()))
-        page = self._read(ids, {"$nor": self.order.ranges(end)})
-        return page if page is None or page.next_key else Page(page.rows, end, partial=True)
-
-    def _read(self, ids: list[ObjectId], *conditions: Filter) -> Page | None:
-        query = self.scope | ({"$and": list(conditions)} if conditions else {})
-        return Task.objects.page_of_ids(ids, query, self.order, self.limit, fields=self.fields)
+        (found,) = Task.objects.aggregated(stages, self.order, self.order.name())
+        read: Row = found["every"][0] if found["every"] else {"number": 0, "last": {}}
+        return found["matching"], read["number"], read["last"]

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import bson
 from bson import ObjectId
@@ -29,51 +29,39 @@ class Selectivity(IntEnum):
 
 _POINTS = frozenset({"$eq", "$in"})
 _RANGES = _POINTS | {"$lt", "$lte", "$gt", "$gte"}
-# {stored field: (operators of MongoDB that its index answers, how well)}
+
+
+class _Index(NamedTuple):
+    """How conditions on a stored field are answered: the operators of MongoDB, how well, and from which indexes.
+
+    `name` is the index of each project that has the field, or that of people and labels; `collated` the one for orders
+    of texts, where that is another one. Fields without them are read from an index that MongoDB chooses.
+    """
+
+    operators: frozenset[str]
+    answers: Selectivity
+    name: str = ""
+    collated: str = ""
+
+
+# Conditions that likely fewer tasks meet come first.
 _INDEXES = {
-    "marks": (_POINTS, Selectivity.NARROW),
-    "reporter_id": (_POINTS, Selectivity.NARROW),
-    "parent_id": (_RANGES, Selectivity.INDEXED),
-    "key": (_POINTS, Selectivity.INDEXED),
-    "status": (_POINTS, Selectivity.INDEXED),
-    "status_group": (_POINTS, Selectivity.INDEXED),
-    "priority": (_RANGES, Selectivity.INDEXED),
-    "start_at": (_RANGES, Selectivity.INDEXED),
-    "due_at": (_RANGES, Selectivity.INDEXED),
-    "estimate_minutes": (_RANGES, Selectivity.INDEXED),
-    "completed_at": (_RANGES, Selectivity.INDEXED),
-    "created_at": (_RANGES, Selectivity.INDEXED),
-    "updated_at": (_RANGES, Selectivity.INDEXED),
+    "parent_id": _Index(_RANGES, Selectivity.INDEXED, "parent"),
+    "start_at": _Index(_RANGES, Selectivity.INDEXED, "start_at"),
+    "estimate_minutes": _Index(_RANGES, Selectivity.INDEXED, "estimate_minutes"),
+    "completed_at": _Index(_RANGES, Selectivity.INDEXED, "completed_at"),
+    "created_at": _Index(_RANGES, Selectivity.INDEXED, "order_created_at"),
+    "updated_at": _Index(_RANGES, Selectivity.INDEXED, "order_updated_at"),
+    "due_at": _Index(_RANGES, Selectivity.INDEXED, "order_due_at"),
+    "priority": _Index(_RANGES, Selectivity.INDEXED, "order_priority"),
+    "status": _Index(_POINTS, Selectivity.INDEXED, "project_id_status", "status_collated"),
+    "status_group": _Index(_POINTS, Selectivity.INDEXED, "status_group", "status_group_collated"),
+    "key": _Index(_POINTS, Selectivity.INDEXED),
+    "marks": _Index(_POINTS, Selectivity.NARROW, "tags", "tags_collated"),
+    "reporter_id": _Index(_POINTS, Selectivity.NARROW, "reporter"),
 }
+_NONE = _Index(frozenset(), Selectivity.FREE)
 _ORDERED = {"created_at", "updated_at", "due_at", "priority"}  # fields of the indexes of people and labels
-# {field: the index of each project that has it, and that for orders of texts}
-_OWN_INDEXES = {
-    "parent_id": ("parent", "parent"),
-    "start_at": ("start_at", "start_at"),
-    "estimate_minutes": ("estimate_minutes", "estimate_minutes"),
-    "completed_at": ("completed_at", "completed_at"),
-    "created_at": ("order_created_at", "order_created_at"),
-    "updated_at": ("order_updated_at", "order_updated_at"),
-    "due_at": ("order_due_at", "order_due_at"),
-    "priority": ("order_priority", "order_priority"),
-    "status": ("project_id_status", "status_collated"),
-    "status_group": ("status_group", "status_group_collated"),
-    "marks": ("tags", "tags_collated"),
-}
-# {field: the index of each project that has it, also that for orders of texts}; the rarest conditions first
-_OWN_INDEXES = {
-    "parent_id": ("parent", "parent"),
-    "start_at": ("start_at", "start_at"),
-    "estimate_minutes": ("estimate_minutes", "estimate_minutes"),
-    "completed_at": ("completed_at", "completed_at"),
-    "created_at": ("order_created_at", "order_created_at"),
-    "updated_at": ("order_updated_at", "order_updated_at"),
-    "due_at": ("order_due_at", "order_due_at"),
-    "status": ("project_id_status", "status_collated"),
-    "priority": ("order_priority", "order_priority"),
-    "status_group": ("status_group", "status_group_collated"),
-    "marks": ("tags", "tags_collated"),
-}
 
 
 def selectivity(query: Filter) -> Selectivity:
@@ -109,12 +97,15 @@ def conjuncts(query: Filter) -> Iterator[tuple[str, Any]]:
 def _of(name: str, value: Any) -> Selectivity:
     if name == "$or":
         return min(map(selectivity, value))
-    operators, found = _INDEXES.get(name, (frozenset(), Selectivity.FREE))
-    asked = value if isinstance(value, dict) else {"$eq": value}
-    if not asked.keys() <= operators:
+    index, asked = _INDEXES.get(name, _NONE), _asked(value)
+    if not asked.keys() <= index.operators:
         return Selectivity.FREE
     # a flag is one tag of many tasks: of all that have no assignee, or no label
-    return Selectivity.INDEXED if name == "marks" and any(len(tag) == 1 for tag in tags_of(asked)) else found
+    return Selectivity.INDEXED if name == "marks" and any(len(tag) == 1 for tag in tags_of(asked)) else index.answers
+
+
+def _asked(value: Any) -> Row:
+    return value if isinstance(value, dict) else {"$eq": value}
 
 
 def is_narrow(name: str, value: Any) -> bool:
@@ -137,30 +128,30 @@ def index_of_people(query: Filter, order: Order) -> str | None:
     """
     parts = [(name, value) for name, value in conjuncts(query) if name in _ORDERED or is_narrow(name, value)]
     fields = {"marks" if name == "$or" and _are_tags(value) else name for name, value in parts}
-    if fields == {"marks"}:
-        return "tags_collated" if order.collation() else "tags"
-    return "reporter" if fields == {"reporter_id"} else None
+    return index_of_field(fields.pop(), order) if fields in ({"marks"}, {"reporter_id"}) else None
 
 
 def indexed(query: Filter) -> dict[str, Row]:
     """Return the conditions that an index of each project answers: {field: {operator: value}}.
 
-    Those that likely fewer tasks meet come first. Two with one operator are as the last one.
+    Those that likely fewer tasks meet come first. Two with one operator are as the last one. None are returned when
+    one is answered by other indexes, as those on keys and those that `or` joins: MongoDB finds these.
     """
     found: dict[str, Row] = {}
     for name, value in conjuncts(query):
-        if name in _OWN_INDEXES and _of(name, value):
-            found[name] = found.get(name, {}) | (value if isinstance(value, dict) else {"$eq": value})
-    return {name: found[name] for name in _OWN_INDEXES if name in found}
+        if _of(name, value):
+            found[name] = found.get(name, {}) | _asked(value)
+    has_own = all(_INDEXES.get(name, _NONE).name for name in found)
+    return {name: found[name] for name in _INDEXES if name in found} if has_own else {}
 
 
 def index_of_field(field: str, order: Order | None = None) -> str:
-    """Return the index of each project from which the tasks that meet a condition on a field are read.
+    """Return the index from which the tasks that meet a condition on a field are read.
 
     `order`: the one in which they are sorted then; MongoDB compares texts of the query as those of the order.
     """
-    name, collated = _OWN_INDEXES[field]
-    return collated if order and order.collation() else name
+    index = _INDEXES[field]
+    return index.collated or index.name if order and order.collation() else index.name
 
 
 def branches(query: Filter) -> tuple[list[Filter], list[Filter]]:

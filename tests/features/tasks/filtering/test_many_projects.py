@@ -1,5 +1,6 @@
 """Lists over more projects than one query merges: pages of conditions that each project has an index for."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 
@@ -14,7 +15,6 @@ from taskmanager.core.storage.parts import MAX_MERGED
 from taskmanager.features.tasks import listing
 from taskmanager.features.tasks.filtering import expensive, pages
 from taskmanager.features.tasks.filtering.fields import FIELDS
-from taskmanager.features.tasks.filtering.partial import PartialReader
 from taskmanager.features.tasks.models import Task, index_tags_of
 from taskmanager.features.tasks.querysets import TaskQuerySet
 from tests.web.profiling import examined
@@ -119,40 +119,94 @@ def test_each_task_is_on_one_page_of_an_order(actor):
             assert [one["_id"] for one in rows] == [one["_id"] for one in wanted], (text, sort)
 
 
-@pytest.mark.parametrize(("gone", "left"), [(60, 42), (200, LIMIT)], ids=["some", "all"])
-def test_a_page_whose_tasks_change_while_it_is_read_is_not_the_last_one(actor, monkeypatch, gone, left):
-    """A page of each 200 projects is found, and of these a page is read: they may be in the trash by then."""
-    read_rows = TaskQuerySet.page_of_ids
-    with monkeypatch.context() as patched:
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Do something once, between the queries that find the tasks of a page and those that read it."""
 
-        def meanwhile(tasks, ids, *arguments, **options):
-            patched.undo()
-            Task._get_collection().update_many({"_id": {"$in": ids[:gone]}}, {"$set": {"deleted_at": BEGIN}})
-            return read_rows(tasks, ids, *arguments, **options)
+    def do(change):
+        joined, done = TaskQuerySet.joined, []
 
-        patched.setattr(TaskQuerySet, "page_of_ids", meanwhile)
-        page = read(actor, "", "created_at")
-    assert len(page.rows) == left and page.next_key
-    assert not any("deleted_at" in one for one in page.rows)
-    assert len(read(actor, "", "created_at", page.next_key).rows) == LIMIT
+        def changed(tasks, scope, ids, ends, *arguments, **options):
+            if not done:
+                done.append(ids)
+                change(ids, ends)
+            return joined(tasks, scope, ids, ends, *arguments, **options)
+
+        monkeypatch.setattr(TaskQuerySet, "joined", changed)
+
+    return do
 
 
-def test_no_task_is_missed_when_the_place_changes_at_which_a_partial_page_ends(actor, monkeypatch):
-    """The page ends behind the last task that was compared: not where that task is a moment later."""
-    monkeypatch.setattr(pages, "WHOLE_SECONDS", 0.0001)
-    up_to, moved = PartialReader._up_to, []
+def update(ids, **fields):
+    Task._get_collection().update_many({"_id": {"$in": list(ids)}}, {"$set": fields})
 
-    def meanwhile(reader, ends, ids):
-        if not moved:
-            moved.extend(ends)
-            change = {"$set": {"updated_at": BEGIN + timedelta(days=1)}}
-            Task._get_collection().update_many({"_id": {"$in": moved}}, change)
-        return up_to(reader, ends, ids)
 
-    monkeypatch.setattr(PartialReader, "_up_to", meanwhile)
-    matching, found, after = "title ~ none or title ~ T", [], None
+def all_tasks(actor, text, sort, limit=10 * LIMIT):
+    found, after = [], None
     while not found or after:
-        page = read(actor, matching, "updated_at", after, 10 * LIMIT)
+        page = read(actor, text, sort, after, limit)
         found, after = [*found, *page.rows], page.next_key
-    assert moved
-    assert len({one["_id"] for one in found}) == len(found) == NUMBER * EACH
+    return found
+
+
+CHANGES = {
+    "some are in the trash": lambda ids, ends: update(ids[:60], deleted_at=BEGIN),
+    "all are in the trash": lambda ids, ends: update(ids, deleted_at=BEGIN),
+    "the first ones have moved behind": lambda ids, ends: update(ids[:20], updated_at=BEGIN + timedelta(days=1)),
+    "those have moved at which queries ended": lambda ids, ends: update(ends, updated_at=BEGIN + timedelta(days=1)),
+    "all have moved behind": lambda ids, ends: update(ids, updated_at=BEGIN + timedelta(days=1)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("text", ["", "title ~ T"])
+def test_no_task_is_missed_that_changes_while_a_page_is_read(actor, meanwhile, monkeypatch, change, text):
+    """A page is found by several queries, then read: what has moved behind it is on a later page."""
+    monkeypatch.setattr(pages, "WHOLE_SECONDS", 0.0001)
+    meanwhile(change)
+    found = {row["_id"] for row in all_tasks(actor, text, "updated_at")}
+    assert {row["_id"] for row in Task._get_collection().find({"deleted_at": None}, {"_id": 1})} <= found
+
+
+def test_a_partial_page_is_empty_where_its_tasks_do_not_match(actor, monkeypatch):
+    """The first projects have many old tasks, and the tasks that match are new ones of a last project."""
+    monkeypatch.setattr(pages, "WHOLE_SECONDS", 0.0001)
+    monkeypatch.setattr(pages, "MAX_COMPARED", 500)
+    wanted = [row(list(actor.project_roles)[-1], number) for number in range(EACH, EACH + 3 * LIMIT)]
+    Task._get_collection().insert_many(one | {"title": "needle", "created_at": one["created_at"]} for one in wanted)
+    first = read(actor, "title ~ needle", "created_at", limit=10)
+    assert (list(first.rows), first.partial) == ([], True) and first.next_key
+    found = all_tasks(actor, "title ~ needle", "created_at", 10)
+    assert [one["_id"] for one in found] == [one["_id"] for one in wanted]
+
+
+ME = ObjectId()
+RARE = {  # what six tasks have, and conditions on it
+    "parent": ({"parent_id": ME}, {"parent_id": {"$gte": ObjectId("0" * 24)}}),
+    "status": ({"status": "waiting"}, {"status": "waiting"}),
+    "status and due": ({"status": "waiting"}, {"status": {"$in": ["waiting"]}, "due_at": {"$gte": BEGIN}}),
+    "group": ({"status_group": "done"}, {"status_group": {"$eq": "done"}}),
+    "priority": ({"priority": 7}, {"priority": {"$gte": 6}, "due_at": {"$lt": BEGIN + timedelta(days=1)}}),
+    "key": ({"key": "K-1"}, {"key": "K-1", "status_group": "backlog"}),
+    "reporter": ({"reporter_id": ME}, {"reporter_id": ME}),
+    "watcher": ({"marks": [f"w:{ME}"]}, {"marks": f"w:{ME}", "status": "open"}),
+    "start": ({"start_at": BEGIN - timedelta(days=1)}, {"start_at": {"$lt": BEGIN}}),
+    "completed": ({"completed_at": BEGIN - timedelta(days=1)}, {"$or": [{"completed_at": {"$lte": BEGIN}}]}),
+}
+
+
+@pytest.mark.parametrize(("change", "condition"), RARE.values(), ids=RARE)
+def test_every_condition_is_answered_by_an_index_in_every_order(actor, monkeypatch, change, condition):
+    """The index exists, has all tasks that match, and compares texts as the order does."""
+    monkeypatch.setattr(pages.PageReader, "_soon_in_order", lambda reader: None)
+    projects = list(actor.project_roles)
+    expected = [Task._get_collection().find_one({"project_id": one})["_id"] for one in projects[:6]]
+    update(expected, **change)
+    for sort in ("title", "-created_at", "priority"):
+        reader = pages.PageReader(actor, projects, {"$and": [condition]}, Order.by(sort), 4)
+        with examined() as seen:
+            first = reader.page()
+            second = replace(reader, after=first.next_key).page()
+        assert {one["_id"] for one in (*first.rows, *second.rows)} == set(expected), sort
+        assert not second.next_key
+        assert sum(one.keys for one in seen) < 2 * (pages.MAX_FEW + 4 * NUMBER) < 2 * EACH * NUMBER, sort
