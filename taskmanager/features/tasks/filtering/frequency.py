@@ -103,5 +103,5 @@ def _tags(query: Filter) -> Iterator[str]:
     for name, value in conjuncts(query):
         if name == "$or":
             yield from itertools.chain.from_iterable(map(_tags, value))
-        elif name == "marks":
+        elif name == "marks" and _is_counted_condition(name, value):
             yield from tags_of(value)
