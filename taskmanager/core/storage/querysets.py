@@ -166,24 +166,27 @@ class BaseQuerySet(QuerySet):
         order: Order,
         limit: int,
         *,
+        after: Sequence[Any] | None = None,
         fields: Iterable[str] | None = None,
     ) -> Page | None:
-        """Return the page of rows that several other queries have found, as far as `query` still has them.
+        """Return the page of rows after `after` that several other queries have found, as far as `query` has them now.
 
         `ends`: the keys of the last rows of those that may have more. Behind the first of these in the order rows are
         missing, so the page ends there, and is partial unless it is full. None when a row of `ends` has another key by
         now: then it does not tell any more where they are missing.
         """
-        found = query | {"_id": {"$in": list(ids)}}
-        if not ends:
-            return self.page_of(found, order, limit, fields=fields, index="_id_")
-        last = self.first_rows({"_id": {"$in": list(ends)}}, order, len(ends), fields=["_id"], index="_id_")
-        keys = {row["_id"]: order.key_of(row) for row in StoredRows(last)}
-        if keys != ends:
-            return None
-        end = next(iter(keys.values()))
-        page = self.page_of(found | {"$nor": order.ranges(end)}, order, limit, fields=fields, index="_id_")
-        return page if page.next_key else Page(page.rows, end, partial=True)
+        before: list[Filter] = [{"$nor": order.ranges(after)}] if after else []
+        end = None
+        if ends:
+            last = self.first_rows({"_id": {"$in": list(ends)}}, order, len(ends), fields=["_id"], index="_id_")
+            keys = {row["_id"]: order.key_of(row) for row in StoredRows(last)}
+            if keys != ends:
+                return None
+            end = next(iter(keys.values()))
+        outside = [*before, *(order.ranges(end) if end else [])]
+        found = query | {"_id": {"$in": list(ids)}} | ({"$nor": outside} if outside else {})
+        page = self.page_of(found, order, limit, fields=fields, index="_id_")
+        return page if page.next_key or end is None else Page(page.rows, end, partial=True)
 
     def first_rows(
         self,

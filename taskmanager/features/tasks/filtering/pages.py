@@ -186,12 +186,7 @@ class PageReader:
         """
         scopes = scoped("project_id", self.project_ids)
         if len(scopes) == 1:
-            found: list[bytes] = []
-            for place in self._ranges:
-                found += self._first(scopes[0], place, self.fields)
-                if len(found) > self.limit:
-                    break
-            return page_of_rows(found, self.order, self.limit)
+            return self._in_ranges_of(scopes[0])
         ids, ends = list[ObjectId](), dict[ObjectId, Key]()
         for place, scope in product(self._ranges, scopes):
             if scope is scopes[0] and ends:
@@ -199,10 +194,21 @@ class PageReader:
             rows = StoredRows(self._first(scope, place, ["_id"]))
             ids += [row["_id"] for row in rows]
             if len(rows) > self.limit:
-                ends[rows[-1]["_id"]] = self.order.key_of(rows[-1])
-        query = self._with_condition(self._scope())
-        page = Task.objects.joined(query, ids, ends, self.order, self.limit, fields=self.fields)
-        return page or self._of_parts()
+                ends.setdefault(rows[-1]["_id"], self.order.key_of(rows[-1]))
+        query, options = self._with_condition(self._scope()), {"after": self.after, "fields": self.fields}
+        return Task.objects.joined(query, ids, ends, self.order, self.limit, **options) or self._of_parts()
+
+    def _in_ranges_of(self, scope: Filter) -> Page:
+        found: list[bytes] = []
+        for place in self._ranges:
+            rows = self._first(scope, place, self.fields)
+            if found and rows:  # a task may have changed its place since
+                known = {row["_id"] for row in StoredRows(found)}
+                rows = [stored for stored, row in zip(rows, StoredRows(rows), strict=True) if row["_id"] not in known]
+            found += rows
+            if len(found) > self.limit:
+                break
+        return page_of_rows(found, self.order, self.limit)
 
     def _first(self, scope: Filter, place: Filter, fields: Iterable[str] | None) -> list[bytes]:
         """Return as many tasks as show that another page follows, from a range of the order in some projects."""
@@ -214,7 +220,7 @@ class PageReader:
         """Read a page that may be partial: from the index of the order, comparing MAX_COMPARED tasks."""
         scopes = scoped("project_id", self.project_ids)
         ranges = [[ALIVE | scope | place for scope in scopes] for place in self._ranges]
-        reader = PartialReader(self._scope(), self.condition, self.order, self.limit, self.fields)
+        reader = PartialReader(self._scope(), self.condition, self.order, self.limit, self.after, self.fields)
         return reader.page(ranges, MAX_COMPARED)
 
     def _narrow(self) -> Page:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bson import ObjectId
 
@@ -17,12 +18,13 @@ _TRIES = 3  # while the tasks change at which a page ends
 
 @dataclass(frozen=True)
 class PartialReader:
-    """Reads a page of the tasks of `scope` that match `condition`."""
+    """Reads a page of the tasks of `scope` that match `condition`, after the key `after`."""
 
     scope: Filter
     condition: Filter
     order: Order
     limit: int
+    after: Sequence[Any] | None = None
     fields: Iterable[str] | None = None
 
     def page(self, ranges: Sequence[Sequence[Filter]], count: int) -> Page:
@@ -31,9 +33,10 @@ class PartialReader:
         `ranges` follow each other in the order; the queries of a range have different tasks. Each has its share of the
         tasks. Raises Unavailable (`query.too_slow`).
         """
+        query, where = self.scope | {"$and": [self.condition]}, (self.order, self.limit)
         for _ in range(_TRIES):
-            ids, ends = self._compare(ranges, count)
-            page = Task.objects.joined(self.scope, ids, ends, self.order, self.limit, fields=self.fields)
+            found = self._compare(ranges, count)
+            page = Task.objects.joined(query, *found, *where, after=self.after, fields=self.fields)
             if page is not None:
                 return page
         raise Unavailable("The tasks change faster than they can be listed.", code=TOO_SLOW)
@@ -50,7 +53,7 @@ class PartialReader:
                     last = rows[-1]
                 elif number < share:
                     continue
-                ends[last["_id"]] = self.order.key_of(last)
+                ends.setdefault(last["_id"], self.order.key_of(last))
             if ends:
                 break
         return ids, ends

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 
 import pytest
-from bson import ObjectId
+from bson import ObjectId, decode
 
 from taskmanager.core.filters.nodes import GivenFilter
 from taskmanager.core.filters.parser import parse
@@ -178,6 +178,50 @@ def test_a_partial_page_is_empty_where_its_tasks_do_not_match(actor, monkeypatch
     assert (list(first.rows), first.partial) == ([], True) and first.next_key
     found = all_tasks(actor, "title ~ needle", "created_at", 10)
     assert [one["_id"] for one in found] == [one["_id"] for one in wanted]
+
+
+def test_a_later_page_does_not_begin_anew_where_its_tasks_move_before_it(actor, meanwhile):
+    first = read(actor, "", "-updated_at")
+    meanwhile(lambda ids, ends: update(set(ids) - set(ends), updated_at=BEGIN + timedelta(days=1)))
+    second = read(actor, "", "-updated_at", first.next_key)
+    later, after = list(second.rows), second.next_key
+    while after:
+        page = read(actor, "", "-updated_at", after, 10 * LIMIT)
+        later, after = [*later, *page.rows], page.next_key
+    assert not {one["_id"] for one in first.rows} & {one["_id"] for one in later}
+    assert all(one["updated_at"] < BEGIN.replace(tzinfo=None) + timedelta(days=1) for one in later)
+
+
+def test_a_task_that_moves_while_a_page_is_read_is_on_it_once(actor, monkeypatch):
+    """Of as many projects as one query has: each range of the order is a query."""
+    few = Actor(actor.account_id, project_roles=dict(list(actor.project_roles.items())[:50]))
+    after = read(few, "", "updated_at", limit=20).next_key
+    first_rows, moved = TaskQuerySet.first_rows, []
+
+    def then_moves(tasks, *arguments, **options):
+        found = first_rows(tasks, *arguments, **options)
+        if found and not moved:
+            moved.append(decode(found[0])["_id"])
+            update(moved, updated_at=BEGIN + timedelta(seconds=30))
+        return found
+
+    monkeypatch.setattr(TaskQuerySet, "first_rows", then_moves)
+    page = read(few, "", "updated_at", after, 40)
+    assert moved and len(page.rows) == len({one["_id"] for one in page.rows}) == 40
+
+
+@pytest.mark.parametrize("seconds", [60, 0.0001], ids=["whole", "partial"])
+def test_tasks_without_a_due_have_their_place_in_every_direction(actor, monkeypatch, seconds):
+    monkeypatch.setattr(pages, "WHOLE_SECONDS", seconds)
+    Task._get_collection().update_many({"priority": {"$in": [0, 3]}}, {"$unset": {"due_at": ""}})
+    for sort in ("due_at", "-due_at", "due_at,-priority", "-due_at,-priority", "-priority,due_at", "title"):
+        found = all_tasks(actor, "title ~ T", sort, 7 * LIMIT)
+        assert len(found) == len({one["_id"] for one in found}) == NUMBER * EACH, sort
+        wanted, words = list(found), sort.split(",")
+        for word in reversed([*words, ("-" if words[-1][0] == "-" else "") + "_id"]):
+            key = word.removeprefix("-")
+            wanted.sort(key=lambda one, key=key: (key in one, one.get(key)), reverse=word[0] == "-")
+        assert [one["_id"] for one in found] == [one["_id"] for one in wanted], sort
 
 
 ME = ObjectId()
